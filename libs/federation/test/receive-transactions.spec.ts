@@ -375,6 +375,44 @@ describe('an event that misses others', () => {
     expect(await home.workers.look(roomId, async ({ head }) => head.state.rootHash)).toBe(there.state.rootHash);
   });
 
+  it('stands on the states before what it stands on, and on that, where nobody tells the state before itself', async () => {
+    const server = await start();
+    await server.receive(OTHER.name, '0', [(await there.joins()).text]);
+    const before = [...there.state.entries()].map(({ eventId }) => eventId);
+    const carol = OTHER.user('carol');
+    const lost = await there.joins(carol);
+    const [between, last] = [await there.says('between', { sender: carol }), await there.says('last')];
+    peers.otherwise.set('get_missing_events', async () => ({ events: [JSON.parse(between.text) as JsonObject] }));
+    peers.otherwise.set('state_ids', async (query) => {
+      if (query.get('event_id') !== idOf(lost)) throw new PeerRefused(404, {});
+      return { pdu_ids: before, auth_chain_ids: [] };
+    });
+    expect(await server.receive(OTHER.name, '1', [last.text])).toEqual({ [idOf(last)]: {} });
+    await untilAccepted(between, last);
+    await untilSettled(server);
+    expect(acceptedIds()).not.toContain(idOf(lost));
+    expect(await home.membership(roomId, carol)).toBe('join');
+    expect(await home.workers.look(roomId, async ({ head }) => head.state.rootHash)).toBe(there.state.rootHash);
+  });
+
+  it('stands on no state before what its server does not give, and waits', async () => {
+    const server = await start();
+    await server.receive(OTHER.name, '0', [(await there.joins()).text]);
+    await there.says('lost');
+    const last = await there.says('last');
+    peers.otherwise.set('get_missing_events', async () => ({ events: [] }));
+    const asked: unknown[] = [];
+    peers.otherwise.set('state_ids', async (query) => {
+      asked.push(query.get('event_id'));
+      throw new PeerRefused(404, {});
+    });
+    await server.receive(OTHER.name, '1', [last.text]);
+    await vi.waitFor(() => expect(asked).not.toEqual([]));
+    await vi.waitFor(() => expect(peers.count('get_missing_events')).toBe(1));
+    expect(new Set(asked)).toEqual(new Set([idOf(last)]));
+    expect(acceptedIds()).not.toContain(idOf(last));
+  });
+
   it('lets others have their turn while a state is looked at that is one event over and over', async () => {
     const server = await start();
     const join = await there.joins();

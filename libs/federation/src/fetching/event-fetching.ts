@@ -1,4 +1,8 @@
+import type { Received } from '#rooms/commands/receiving';
 import type { WaitingPdu } from '../facts/inbound-facts.js';
+
+/** An event that others must come before. */
+export type Missing = Extract<Received, { readonly kind: 'missing' }>;
 
 /** What became of an event that was received again with what it missed. */
 export type Settlement =

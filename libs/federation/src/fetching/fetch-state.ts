@@ -1,26 +1,27 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { type EventId, isEventId, type RoomId, type ServerName } from '#kernel/ids';
-import type { JsonValue } from '#kernel/json';
+import type { EventId, ServerName } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { Slots } from '#kernel/slots';
 import { LOGGER, type Logger } from '#observability/logger';
-import { inTurns } from '#projections/turn';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { ReceiveState } from '#rooms/commands/receive-state';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import { pathOf } from '../peers/path-of.js';
-import { Slices, splitAnswer } from '../joining/split-answer.js';
-import { AskServers, type LargeQuestion, type Question } from './ask-servers.js';
+import { AskServers } from './ask-servers.js';
 import type { Errand } from './errand.js';
+import type { Missing } from './event-fetching.js';
 import { depthOf, idOf, parsePdu, ReceiveHelped } from './receive-helped.js';
+import { eventsAsked, idsAsked, type StateIds } from './state-questions.js';
 
-/** The events of a state, or of an auth chain, by their ids. */
-interface StateIds {
+type StateByParents = Exclude<ReceiveState['stateEvents'], readonly unknown[]>;
+
+/** A state that a server tells, each event of which is here. */
+interface Telling {
+  readonly server: ServerName;
   readonly state: readonly EventId[];
-  readonly authChain: readonly EventId[];
 }
 
 /** An event as it was told, and how deep it says it is. */
@@ -29,16 +30,12 @@ interface ToldEvent {
   readonly depth: number;
 }
 
-/** A room of 80,000 members has as many; and an auth chain that is longer. */
-const MOST_IDS = 500_000;
-const IDS_BYTES = 48 * 1024 * 1024;
-/** Of the events themselves, which are looked at one after another. */
-const EVENTS_BYTES = 512 * 1024 * 1024;
-const TIMEOUT_MS = 5 * 60_000;
 /** Where so many are not here, or so few of all, they are asked for one by one; else all of the state is. */
 const FEW = 30;
 const MOST_ASKED_FOR = 500;
 const AT_ONCE = 8;
+/** Of the parents of an event, of which each has a state of its own. */
+const MOST_PARENTS = 5;
 /** So many events are parsed in one go, and so many received. */
 const PARSED_AT_ONCE = 100;
 const RECEIVED_AT_ONCE = 500;
@@ -67,6 +64,15 @@ export class FetchState {
     return this.#turns.run(errand.first[0], () => this.#slots.run(fetch));
   }
 
+  /**
+   * As `stateBefore`, by the states before those of its parents that have no place here, and these parents: for a server that does not tell
+   * the state before the event itself, and has it. What it does not have of the parents has changed nothing.
+   */
+  stateByParents(errand: Errand, missing: Missing, version: RoomVersion): Promise<boolean> {
+    const fetch = (): Promise<boolean> => this.#stateByParents(errand, missing, version);
+    return this.#turns.run(errand.first[0], () => this.#slots.run(fetch));
+  }
+
   /** Fetches the auth chain of an event that waits for events of it. Answers whether anything came. */
   async authChain(errand: Errand, eventId: EventId, version: RoomVersion): Promise<boolean> {
     const { roomId } = errand;
@@ -77,11 +83,35 @@ export class FetchState {
   }
 
   async #stateBefore(errand: Errand, eventId: EventId, version: RoomVersion): Promise<boolean> {
+    for await (const { server, state } of this.#tellings(errand, eventId, version)) {
+      if (await this.#learn(errand, server, eventId, state)) return true;
+      this.servers.blame(idsAsked(errand.roomId, eventId), server);
+    }
+    return false;
+  }
+
+  async #stateByParents(errand: Errand, missing: Missing, version: RoomVersion): Promise<boolean> {
+    const { eventId, parents, beside } = missing;
+    if (parents.length > MOST_PARENTS) return false;
+    const servers = await this.servers.listServers(errand.roomId, errand.first);
+    if (!(await this.#fetchEach(errand, version, parents, servers))) return false;
+    const told: StateByParents['told'][number][] = [];
+    let teller: ServerName | undefined;
+    for (const parent of parents) {
+      const { value: first } = await this.#tellings(errand, parent, version).next();
+      if (first === undefined) return false;
+      teller = first.server;
+      told.push({ parent, stateEvents: first.state });
+    }
+    return teller !== undefined && this.#learn(errand, teller, eventId, { told, known: beside });
+  }
+
+  /** The state before an event as one server after another tells it, without what of it nobody has. */
+  async *#tellings(errand: Errand, eventId: EventId, version: RoomVersion): AsyncGenerator<Telling, undefined> {
     const { roomId } = errand;
     const servers = await this.servers.listServers(roomId, errand.first);
     for (const server of servers) {
-      const question = idsAsked(errand.roomId, eventId);
-      const answer = await this.servers.ask(errand, question, [server]);
+      const answer = await this.servers.ask(errand, idsAsked(roomId, eventId), [server]);
       if (answer.kind !== 'answered') continue;
       const ids = answer.value;
       const lacking = await this.#fetchLacking(errand, eventId, version, ids, [server, ...servers]);
@@ -92,12 +122,20 @@ export class FetchState {
         const count = ids.state.length - state.length;
         this.logger.warn({ roomId, eventId, server, leftOut: count }, 'a state lacks events that could not be had');
       }
-      const learnt = await this.commands.execute(new ReceiveState(server, roomId, eventId, state));
-      if (!('kind' in learnt)) return true;
-      const reason = learnt.kind === 'dropped' ? learnt.reason : 'Not all of its events are here';
-      this.logger.info({ roomId, eventId, server, reason }, 'a state that another server told is none');
-      this.servers.blame(question, server);
+      yield { server, state };
     }
+  }
+
+  async #learn(
+    { roomId }: Errand,
+    server: ServerName,
+    eventId: EventId,
+    state: ReceiveState['stateEvents'],
+  ): Promise<boolean> {
+    const learnt = await this.commands.execute(new ReceiveState(server, roomId, eventId, state));
+    if (!('kind' in learnt)) return true;
+    const reason = learnt.kind === 'dropped' ? learnt.reason : 'Not all of its events are here';
+    this.logger.info({ roomId, eventId, server, reason }, 'a state that another server told is none');
     return false;
   }
 
@@ -207,53 +245,4 @@ export class FetchState {
 
 function pduOf(event: Uint8Array | Pdu): Pdu | undefined {
   return event instanceof Uint8Array ? parsePdu(event) : event;
-}
-
-function idsAsked(roomId: RoomId, eventId: EventId): Question<StateIds> {
-  return {
-    name: 'state_ids',
-    eventId,
-    request: {
-      method: 'GET',
-      path: pathOf('/_matrix/federation/v1/state_ids/:roomId', { roomId }, { event_id: eventId }),
-      maxBytes: IDS_BYTES,
-      maxValues: 2 * MOST_IDS + 100,
-      timeoutMs: TIMEOUT_MS,
-    },
-    read: ({ pdu_ids: stateIds, auth_chain_ids: authIds }) => {
-      const [state, authChain] = [idsOf(stateIds), idsOf(authIds)];
-      return state === undefined || authChain === undefined ? undefined : { state, authChain };
-    },
-  };
-}
-
-/** Asks for lists of events, each by its bytes. */
-function eventsAsked(
-  name: string,
-  eventId: EventId,
-  path: string,
-  keys: readonly string[],
-): LargeQuestion<Iterable<Uint8Array>> {
-  return {
-    name,
-    eventId,
-    request: { method: 'GET', path, maxBytes: EVENTS_BYTES, timeoutMs: TIMEOUT_MS },
-    readBytes: async (bytes) => {
-      const split = await inTurns(splitAnswer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
-      const lists = keys.map((key) => split.get(key));
-      return lists.every((list) => list instanceof Slices) ? eachOf(lists) : undefined;
-    },
-  };
-}
-
-function* eachOf(lists: readonly Iterable<Uint8Array>[]): Generator<Uint8Array> {
-  let count = 0;
-  for (const list of lists) {
-    for (const one of list) if (count++ < MOST_IDS) yield one;
-  }
-}
-
-function idsOf(value: JsonValue | undefined): readonly EventId[] | undefined {
-  if (!Array.isArray(value) || value.length > MOST_IDS) return undefined;
-  return value.filter((id): id is EventId => typeof id === 'string' && isEventId(id));
 }

@@ -9,11 +9,9 @@ import type { WaitingPdu } from '../facts/inbound-facts.js';
 import { pathOf } from '../peers/path-of.js';
 import { AskServers, type Question, readPdus } from './ask-servers.js';
 import { Errand } from './errand.js';
-import type { EventFetching, Settlement } from './event-fetching.js';
+import type { EventFetching, Missing, Settlement } from './event-fetching.js';
 import { FetchState } from './fetch-state.js';
 import { idOf, readPdu, ReceiveHelped } from './receive-helped.js';
-
-export type Missing = Extract<Received, { readonly kind: 'missing' }>;
 
 /** How many events are fetched of a gap, some at a time: servers give twenty at most. What is behind stays a gap, over the state. */
 const MOST_WALKED = 200;
@@ -52,7 +50,7 @@ export class MissingEvents implements EventFetching {
       if (one.kind === 'dropped') return droppedFor(one);
       if (one.kind !== 'missing') return { kind: 'settled' };
       const waiting = round === 0 ? await this.#walk(errand, origin, version, one) : new Map([[eventId, one]]);
-      if (!(await this.#supplyEdges(errand, version, waiting)) && round > 0) {
+      if (!(await this.#supplyEdges(errand, version, waiting, eventId)) && round > 0) {
         return {
           kind: 'waits',
           reason: `${one.parents.length + one.authEvents.length} events that it names cannot be had`,
@@ -69,19 +67,32 @@ export class MissingEvents implements EventFetching {
 
   /**
    * Supplies what events miss before which history is missing, as what was told of them says: the state before them, and their auth
-   * chains. Answers whether anything came.
+   * chains. Answers whether anything came. `sent`: the event because of which the others were fetched: where nobody tells the state before
+   * it, nobody has been before it.
    */
-  async #supplyEdges(errand: Errand, version: RoomVersion, waiting: ReadonlyMap<EventId, Missing>): Promise<boolean> {
+  async #supplyEdges(
+    errand: Errand,
+    version: RoomVersion,
+    waiting: ReadonlyMap<EventId, Missing>,
+    sent: EventId,
+  ): Promise<boolean> {
     let hasCome = false;
     for (const missing of edgesOf(waiting).slice(0, MOST_EDGES)) {
-      if (await this.supply(errand, version, missing)) hasCome = true;
+      if (await this.supply(errand, version, missing, missing.eventId !== sent)) hasCome = true;
     }
     return hasCome;
   }
 
-  /** Fetches what one event misses and nobody gives as an event: the state before it, or its auth chain. */
-  async supply(errand: Errand, version: RoomVersion, { eventId, parents, authEvents }: Missing): Promise<boolean> {
-    const hasState = parents.length > 0 && (await this.state.stateBefore(errand, eventId, version));
+  /**
+   * Fetches what one event misses and nobody gives as an event: the state before it, or its auth chain. `byParents`: where nobody tells the
+   * state before it, those before its parents do.
+   */
+  async supply(errand: Errand, version: RoomVersion, missing: Missing, byParents = false): Promise<boolean> {
+    const { eventId, parents, authEvents } = missing;
+    const hasState =
+      parents.length > 0 &&
+      ((await this.state.stateBefore(errand, eventId, version)) ||
+        (byParents && (await this.state.stateByParents(errand, missing, version))));
     // Mostly they came with the state.
     const lacking = await this.received.listUnknown(errand.roomId, authEvents);
     const hasAuth = lacking.length > 0 && (await this.state.authChain(errand, eventId, version));

@@ -4,7 +4,7 @@ import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/ev
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { AlreadyKnown, Dropped, MissingEvents } from '../receive/outcome.js';
-import { type LearnedState, learnState } from '../receive/learn-state.js';
+import { type LearnedState, learnState, type ToldStateBefore } from '../receive/learn-state.js';
 import { OtherProcesses } from '../worker/other-processes.js';
 import { readRevision } from '../worker/read-revisions.js';
 import { learnInTurn, type ToldOtherwise } from '../worker/receive-in-turn.js';
@@ -13,8 +13,8 @@ import { ExtremityMerging } from './merge-extremities.js';
 import { type Receipt, Receiving } from './receiving.js';
 
 /**
- * Receives the state before an event whose parents nobody has: server-server API, "Retrieving state". Each event of the state was
- * received before. The event itself is judged by it where it waits. Answers what is missing, or why the state is none; that the event
+ * Receives the state before an event whose parents nobody has, or those before its parents: server-server API, "Retrieving state". Each
+ * event of a state was received before. The event itself is judged by it where it waits. Answers what is missing, or why the state is none; that the event
  * was judged before, as a receipt says it. Where another process is telling the state before this event, that one counts: this one
  * waits for it, and goes on where it was left. Throws as ReceivePdus.
  */
@@ -23,7 +23,7 @@ export class ReceiveState {
     readonly origin: ServerName,
     readonly roomId: RoomId,
     readonly eventId: EventId,
-    readonly stateEvents: readonly EventId[],
+    readonly stateEvents: ToldStateBefore['stateEvents'],
   ) {}
 }
 

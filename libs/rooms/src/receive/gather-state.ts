@@ -47,6 +47,17 @@ export function* gatherState(
   return { state, longest };
 }
 
+/** The most bytes that one entry of a state takes in a fact. */
+export function* longestIn(state: StateTrie): Steps<number> {
+  let longest = 1;
+  let looked = 0;
+  for (const entry of state.entries()) {
+    longest = Math.max(longest, bytesOf(entry));
+    if (++looked % ENTRIES_AT_ONCE === 0) yield;
+  }
+  return longest;
+}
+
 const PLAIN = /^[ !#-[\]-~]*$/;
 /** Quotes, commas and brackets of an entry. */
 const BESIDES = 11;

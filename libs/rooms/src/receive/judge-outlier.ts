@@ -22,7 +22,7 @@ export async function judgeOutlier(
   const foreign = dropOtherCreate(event, room);
   if (foreign !== undefined) return foreign;
   const authEvents = findMissingAuth(event, known, room);
-  if (authEvents.length > 0) return { kind: 'missing', eventId, authEvents, parents: [] };
+  if (authEvents.length > 0) return { kind: 'missing', eventId, authEvents, parents: [], beside: [] };
   const reason = refuseByAuthEvents(event, known, room);
   if (reason !== undefined && isAltered === true) return dropAltered(pdu, reason);
   const header = {

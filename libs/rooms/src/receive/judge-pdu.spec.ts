@@ -410,6 +410,53 @@ describe.each(['1', '6', '11', '12'])('in room version %s what other servers tel
     expect(here.extremities).toEqual([late.event.eventId]);
   });
 
+  it('of the states before the parents of an event, and of these, stands in for the state before the event', async () => {
+    const [there, here] = await Life.twice(id);
+    const idsIn = (life: Life): EventId[] => [...life.room.state.entries()].map(({ eventId }) => eventId);
+    const toBoth = async (sender: string, draft: Partial<DraftOn>): Promise<EventId> => {
+      const { event, text } = await there.make(sender, draft);
+      for (const life of [there, here]) expect(await life.room.receive(text)).toMatchObject({ kind: 'accepted' });
+      return event.eventId;
+    };
+    const join = await toBoth(BOB, memberOf(BOB, 'join'));
+    const before = idsIn(there);
+    const carol = B.user('carol');
+    const lost = await there.make(carol, memberOf(carol, 'join'));
+    await there.room.receive(lost.text);
+    const beside = await toBoth(ALICE, { ...topic('beside'), prev: [join] });
+    const late = await there.make(BOB, { content: { body: 'late' } });
+    const { eventId } = late.event;
+    const waits = { kind: 'missing', parents: [lost.event.eventId], beside: [beside] };
+    expect(await here.room.receive(late.text)).toMatchObject(waits);
+    const told = [{ parent: lost.event.eventId, stateEvents: before }];
+    expect(await here.room.learn(eventId, { told, known: ['$unheard' as EventId] })).toMatchObject({ kind: 'missing' });
+    await here.room.receiveOutlier(lost.text);
+    expect(await here.room.learn(eventId, { told, known: [beside] })).toMatchObject({ kind: 'learnt' });
+    const outcome = (await here.room.receive(late.text)) as Accepted;
+    expect(outcome).toMatchObject({ kind: 'accepted', header: { base: { learnt: eventId } } });
+    expect(outcome.state.rootHash).toBe(there.room.state.rootHash);
+  });
+
+  it('of a state before a parent that the rules refuse, or that is not here, is not changed by that', async () => {
+    const life = await Life.of(id);
+    await life.join(BOB);
+    const before = [...life.room.state.entries()].map(({ eventId }) => eventId);
+    const grab = await life.make(BOB, levelsOf({ [BOB]: 100 }));
+    // By its own auth events it may; but in the state that is told its sender is banned.
+    const named = await life.make(BOB, { ...memberOf(BOB, 'join'), content: { membership: 'join', displayname: 'B' } });
+    await life.send(ALICE, memberOf(BOB, 'ban'));
+    const banned = [...life.room.state.entries()].map(({ eventId }) => eventId);
+    for (const { text } of [grab, named]) await life.room.receiveOutlier(text);
+    const rootOf = async (parent: EventId, stateEvents: readonly EventId[], i: number): Promise<string | undefined> => {
+      const learnt = await life.room.learn(`$late${i}` as EventId, { told: [{ parent, stateEvents }], known: [] });
+      return learnt.kind === 'learnt' ? learnt.state.rootHash : undefined;
+    };
+    const states = await Promise.all([before, banned].map((ids, i) => rootOf('$unheard' as EventId, ids, i)));
+    expect(await rootOf(grab.event.eventId, before, 3)).toBe(states[0]);
+    expect(await rootOf(named.event.eventId, banned, 4)).toBe(states[1]);
+    expect(await rootOf(named.event.eventId, before, 5)).not.toBe(states[0]);
+  });
+
   it('of an auth chain is no news where it was superseded, whoever sends it again and however late it says it is', async () => {
     const [there] = await Life.twice(id);
     const users: Record<string, number> = there.room.version.privilegedCreators ? {} : { [ALICE]: 100 };

@@ -51,7 +51,10 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   const authEvents = findMissingAuth(event, known, room);
   const before = await findStateBefore(event, known, room);
   const parents = 'missing' in before ? before.missing : [];
-  if (authEvents.length > 0 || 'missing' in before) return { kind: 'missing', eventId, authEvents, parents };
+  if (authEvents.length > 0 || 'missing' in before) {
+    const beside = [...new Set(event.prevEvents)].filter((parent) => !parents.includes(parent));
+    return { kind: 'missing', eventId, authEvents, parents, beside };
+  }
   const judging = new Judging(pdu, known, before, room, arrival);
   const refusal = refuseByAuthEvents(event, known, room);
   if (refusal !== undefined) return judging.reject('auth-events', refusal);

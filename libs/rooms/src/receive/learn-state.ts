@@ -1,11 +1,14 @@
 import type { EventId, ServerName } from '#kernel/ids';
 import { inTurns } from '#projections/turn';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
+import { stateAfterEvent } from '../decide/room-state.js';
 import type { StateLearnt } from '../facts/room-facts.js';
 import { MOST_IN_A_FACT } from '../facts/log-limits.js';
-import { gatherState } from './gather-state.js';
+import { refuseByState } from './5-check-state-before.js';
+import { type GatheredState, gatherState, longestIn } from './gather-state.js';
 import type { KnownRoom } from './known-room.js';
 import type { AlreadyKnown, Dropped, MissingEvents } from './outcome.js';
+import { resolveStates } from './resolve-states.js';
 
 /** So many entries are one fact: about 100 KB, where none is unusually long. */
 const PART = 1_000;
@@ -17,18 +20,26 @@ export interface LearnedState {
   readonly state: StateTrie;
 }
 
-/** The state before an event, as another server tells it: its events by id. */
+/** The state before an event, as another server tells it: its events by id, or what it comes of. */
 export interface ToldStateBefore {
   readonly eventId: EventId;
   readonly origin: ServerName;
-  readonly stateEvents: readonly EventId[];
+  readonly stateEvents: readonly EventId[] | StateByParents;
+}
+
+/** What is known of the states after all parents of an event. */
+export interface StateByParents {
+  /** Of those that have no place here: the state before each, by ids, as another server tells it. */
+  readonly told: readonly { readonly parent: EventId; readonly stateEvents: readonly EventId[] }[];
+  /** The others. */
+  readonly known: readonly EventId[];
 }
 
 /**
  * Checks the state before an event that another server tells (server-server API, "Retrieving state"), each event of which was
  * judged before, most as outliers. What its own auth events do not allow is left out, as if it had not been told; so is what
- * the rules refused here. What is no state then (`gatherState`) is dropped. Nothing is learnt for an event that was judged already: what
- * stands on it does so for good.
+ * the rules refused here. What is no state then (`gatherState`) is dropped. Where the states before parents are told, it is what those
+ * after all parents are resolved to. Nothing is learnt for an event that was judged already: what stands on it does so for good.
  */
 export async function learnState(
   { eventId, origin, stateEvents }: ToldStateBefore,
@@ -36,14 +47,49 @@ export async function learnState(
 ): Promise<LearnedState | AlreadyKnown | Dropped | MissingEvents> {
   const outcome = (await room.find([eventId])).get(eventId)?.outcome;
   if (outcome !== undefined && outcome !== 'outlier') return { kind: 'known', eventId, outcome };
+  const gathered =
+    'told' in stateEvents ? await gatherByParents(stateEvents, room) : await gatherTold(stateEvents, room);
+  if ('missing' in gathered) return { kind: 'missing', eventId, authEvents: gathered.missing, parents: [], beside: [] };
+  if ('fault' in gathered) return { kind: 'dropped', reason: gathered.fault, wantedKeys: [] };
+  const { state, longest } = gathered;
+  return { kind: 'learnt', parts: [...tellStateInParts(eventId, origin, state, longest)], state };
+}
+
+/** A state, or the events of it that are not here, or why it is none. */
+type Gathered = GatheredState | { readonly missing: readonly EventId[] } | { readonly fault: string };
+
+async function gatherTold(stateEvents: readonly EventId[], room: KnownRoom): Promise<Gathered> {
   const known = await room.find([...new Set(stateEvents)]);
-  const authEvents = stateEvents.filter((id) => !known.has(id));
-  if (authEvents.length > 0) return { kind: 'missing', eventId, authEvents, parents: [] };
+  const missing = stateEvents.filter((id) => !known.has(id));
+  if (missing.length > 0) return { missing };
   const allowed = [...known.values()].flatMap(({ event, rejection }) => (rejection === undefined ? [event] : []));
   const told = await inTurns(gatherState(allowed, room.createEvent?.eventId));
-  if (typeof told === 'string') return { kind: 'dropped', reason: told, wantedKeys: [] };
-  const { state, longest } = told;
-  return { kind: 'learnt', parts: [...tellStateInParts(eventId, origin, state, longest)], state };
+  return typeof told === 'string' ? { fault: told } : told;
+}
+
+/** What the states after the parents come to, as where all of them are here. */
+async function gatherByParents({ told, known }: StateByParents, room: KnownRoom): Promise<Gathered> {
+  const placed = await room.find(known);
+  const missing = known.filter((id) => (placed.get(id)?.outcome ?? 'outlier') === 'outlier');
+  if (missing.length > 0) return { missing };
+  const states: StateTrie[] = [];
+  for (const id of known) states.push(await room.stateAfter(id));
+  for (const { parent, stateEvents } of told) {
+    const before = await gatherTold(stateEvents, room);
+    if (!('state' in before)) return before;
+    states.push(await stateAfterTold(parent, before.state, room));
+  }
+  const state = await resolveStates(states, room);
+  return { state, longest: await inTurns(longestIn(state)) };
+}
+
+/** A parent that is not here, or that the rules refuse, has changed nothing. */
+async function stateAfterTold(parent: EventId, before: StateTrie, room: KnownRoom): Promise<StateTrie> {
+  const known = await room.find([parent]);
+  const { event, rejection } = known.get(parent) ?? {};
+  if (event?.stateKey === undefined || rejection !== undefined) return before;
+  const refusal = await refuseByState(event, before, known, room);
+  return refusal === undefined ? stateAfterEvent(before, event, room.version) : before;
 }
 
 /**

@@ -47,6 +47,8 @@ export interface MissingEvents {
   readonly authEvents: readonly EventId[];
   /** The state after each must be known: fetch what lies between, or the state before the event itself (`learnState`). */
   readonly parents: readonly EventId[];
+  /** Its other parents: the state after each is known. */
+  readonly beside: readonly EventId[];
 }
 
 interface Judged {

@@ -17,7 +17,7 @@ function stage(
   text = '',
 ): void {
   const pdu = { event: { eventId: id }, pduText: text } as unknown as PreparedPdu; // all that the area looks at
-  const missing = { kind: 'missing' as const, eventId: id as EventId };
+  const missing = { kind: 'missing' as const, eventId: id as EventId, beside: [] };
   const waitsFor = { parents: parents as EventId[], authEvents: authEvents as EventId[] };
   area.add(room, { pdu, arrival: {} }, { ...missing, ...waitsFor });
 }

@@ -25,7 +25,7 @@ import {
   knownPlaced,
   type KnownRoom,
 } from '#rooms/receive/known-room';
-import { type LearnedState, learnState } from '#rooms/receive/learn-state';
+import { type LearnedState, learnState, type ToldStateBefore } from '#rooms/receive/learn-state';
 import type { Outcome, StoredOutlier } from '#rooms/receive/outcome';
 import { type Preparation, preparePdu } from '#rooms/receive/prepare-pdu';
 import type { ServerKeys } from '#rooms/server-keys';
@@ -126,7 +126,10 @@ export class MemoryRoom implements KnownRoom {
   }
 
   /** Learns the state before an event. */
-  async learn(eventId: EventId, stateEvents: readonly EventId[]): Promise<Awaited<ReturnType<typeof learnState>>> {
+  async learn(
+    eventId: EventId,
+    stateEvents: ToldStateBefore['stateEvents'],
+  ): Promise<Awaited<ReturnType<typeof learnState>>> {
     const learned = await learnState({ eventId, origin: 'other.example' as ServerName, stateEvents }, this);
     if (learned.kind === 'learnt') this.#applyLearned(eventId, learned);
     return learned;
