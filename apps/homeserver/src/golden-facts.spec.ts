@@ -17,6 +17,7 @@ import { keptIn, PRESENCE_STREAM_PREFIX } from '#ephemeral/facts/presence-facts'
 import { evolveAlias, NO_ALIAS } from '#directory/aliases';
 import { evolveWaiting, INBOUND_STREAM, NOBODY_WAITS } from '#federation/facts/inbound-facts';
 import { ORIGIN_STREAM_PREFIX, readTransaction } from '#federation/facts/origin-facts';
+import { readRefused, REFUSALS_STREAM_PREFIX } from '#federation/facts/refusal-facts';
 import { behindAfter, DESTINATION_PREFIX } from '#federation/facts/destination-facts';
 import { readTold, SERVER_KEYS_PREFIX } from '#federation/facts/server-key-facts';
 import { evolveKnownKeys, NO_KEYS as NO_SERVER_KEYS } from '#federation/receive/known-keys';
@@ -133,6 +134,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   }
   if (stream === INBOUND_STREAM) return [...facts.reduce(evolveWaiting, NOBODY_WAITS).values()];
   if (stream.startsWith(ORIGIN_STREAM_PREFIX)) return readTransaction(facts.at(-1)!);
+  if (stream.startsWith(REFUSALS_STREAM_PREFIX)) return readRefused(facts.at(-1)!);
   if (stream.startsWith(DESTINATION_PREFIX)) return behindAfter(facts.at(-1)!) ?? 'nothing is owed';
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === SERVER_STREAM) return findLogIdentity(store);

@@ -18,6 +18,7 @@ import { SendTransactionController } from './doors/send-transaction.controller.j
 import { SigningKeysController } from './doors/signing-keys.controller.js';
 import { KEY_PROVIDERS } from './keys/key-providers.js';
 import { KeyRing } from './keys/key-ring.js';
+import { Refusals } from './refusals/refusals.js';
 import { RECEIVING_PROVIDERS } from './receiving-providers.js';
 import { Destinations } from './sending/destinations.js';
 import { Outbox } from './sending/outbox.js';
@@ -68,6 +69,7 @@ import { Peers } from './peers/peers.js';
     Outbox,
     Peers,
     REMOTE_ROOMS,
+    Refusals,
     RoomsHere,
     SERVER_KEYS,
     ServerAcls,

@@ -13,6 +13,7 @@ import { EVENT_FETCHING } from './fetching/event-fetching.js';
 import { FetchState } from './fetching/fetch-state.js';
 import { MissingEvents } from './fetching/missing-events.js';
 import { ReceiveHelped } from './fetching/receive-helped.js';
+import { Refusals } from './refusals/refusals.js';
 import { InboundLog } from './inbound/inbound-log.js';
 import { InboundQueue } from './inbound/inbound-queue.js';
 
@@ -28,6 +29,7 @@ export const RECEIVING_PROVIDERS: readonly Provider[] = [
   MissingEvents,
   ReceiveHelped,
   ReceiveTransactionHandler,
+  Refusals,
   RoomsHere,
   ServerAcls,
   TakeEdus,

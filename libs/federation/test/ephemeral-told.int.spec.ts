@@ -30,7 +30,7 @@ beforeAll(async () => {
     new ReceiptHandler(app.get(Receipts)),
     new PresenceHandler(app.get(Presence), app.get(RemotePresence), views),
   ];
-  edus = new TakeEdus(all, new ServerAcls(views), await createLogger('silent'));
+  edus = new TakeEdus(all, new ServerAcls(views), { note: () => {} }, await createLogger('silent'));
 });
 afterAll(() => app.close());
 
@@ -62,7 +62,7 @@ it.each<[string, string, () => JsonObject]>([
   await app.settled();
   const head = await app.store.head();
   const own = app.get(Presence).find(alice.userId as UserId)?.state;
-  await edus.take(B, [{ edu_type: type, content: content() }]);
+  await edus.take(B, [{ edu_type: type, content: content() }], '1');
   expect(app.get(Typing).listTyping(room)).toEqual([]);
   expect(app.get(RemotePresence).find('@b:b.example' as UserId)).toBeUndefined();
   expect(app.get(Presence).find(alice.userId as UserId)?.state).toBe(own);
@@ -75,6 +75,7 @@ describe('many EDUs of one transaction', () => {
     edus.take(
       A,
       contents.map((content) => ({ edu_type: type, content })),
+      '1',
     );
 
   it('that tell of receipts set the last of each user in each thread, and no other', async () => {

@@ -8,7 +8,7 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { sealEvent } from '#protocol/signing/seal-event';
 import { ReceivePdus } from '#rooms/commands/receive-pdus';
-import type { PduAccepted } from '#rooms/facts/room-facts';
+import type { PduAccepted, PduSoftFailed } from '#rooms/facts/room-facts';
 import type { ServerKeys } from '#rooms/server-keys';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
@@ -23,6 +23,7 @@ import { RoomViews } from '#testing/room-views';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
 import type { EduHandler } from '#federation/edus/edu-handlers';
 import { INBOUND_STREAM } from '#federation/facts/inbound-facts';
+import { readRefused, refusalsStream } from '#federation/facts/refusal-facts';
 import { originStream } from '#federation/facts/origin-facts';
 
 const OTHER = new ForeignServer('b.example', 2);
@@ -30,6 +31,8 @@ const THIRD = new ForeignServer('c.example', 3);
 const BOB = OTHER.user('bob');
 const VERSION = findRoomVersion('11')!;
 const KEYS = keysKnownTo(TEST_AUTHOR, OTHER);
+/** What nobody without power may set. */
+const NAME = { type: 'm.room.name', stateKey: '', content: { name: 'mine' } };
 
 /** A log beyond a connection, as the server hears of it. */
 class RemoteLog extends UncertainEventStore {
@@ -120,6 +123,34 @@ describe('a transaction of another server', () => {
     const cold = new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS);
     await cold.views.follow();
     expect(await cold.send(ALICE, roomId)).toBeTruthy();
+  });
+
+  it('leaves for the operator what was refused of it: which event of which room, and why where the room does not say it', async () => {
+    const typing = { edu_type: 'm.typing', content: { room_id: roomId, user_id: BOB, typing: true } };
+    const server = await start({ edus: [{ type: 'm.typing', receive: async () => {} }] });
+    const [join, forbidden] = [await there.joins(), await there.makes(NAME)];
+    const [banned, unsigned] = [await there.says('banned'), await there.says('unsigned')];
+    const bare = unsigned.text.replace(/(?<="signatures":\{"b.example":\{"[^"]+":").{4}/, 'AAAA');
+    await server.receive(OTHER.name, '1', [join.text, forbidden.text, bare]);
+    await home.on(ALICE, 'ban', roomId, BOB);
+    await server.receive(OTHER.name, '2', [banned.text]);
+    await home.setState(ALICE, roomId, 'm.room.server_acl', { allow: ['*'], deny: ['b.example'] });
+    const late = await there.says('late');
+    await server.receive(OTHER.name, '3', [late.text], [typing]);
+    await server.refusals.write(true);
+    const told = factsIn(refusalsStream(OTHER.name)).flatMap((fact) => readRefused(fact).refusals);
+    const at = expect.any(Number) as number;
+    const of = (pdu: ForeignPdu, txn: string) => ({ at, room_id: roomId, event_id: idOf(pdu), txn_id: txn });
+    expect(told).toEqual([
+      { kind: 'rejected', ...of(forbidden, '1') },
+      { kind: 'event', ...of(unsigned, '1'), reason: 'The signature of b.example does not hold' },
+      { kind: 'soft-failed', ...of(banned, '2') },
+      { kind: 'edu', at, room_id: roomId, txn_id: '3', reason: expect.stringMatching(/^m.typing: the access list/) },
+      { kind: 'event', ...of(late, '3'), reason: expect.stringContaining('access list') },
+    ]);
+    const [softFailed] = home.facts(roomId, 'pdu-soft-failed');
+    expect(softFailed?.metadata).toMatchObject({ actor: OTHER.name, causation: '2' });
+    expect((JSON.parse(softFailed!.data) as PduSoftFailed).reason).toBeTruthy();
   });
 
   it('holds fifty events and a hundred EDUs at most', async () => {

@@ -16,6 +16,7 @@ import { TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomViews } from '#testing/room-views';
 import { AuthenticateRequest } from '../src/doors/authenticate-request.js';
+import { Refusals } from '../src/refusals/refusals.js';
 import { ServersInRooms } from '../src/sending/servers-in-rooms.js';
 
 export interface ServedAnswer {
@@ -50,6 +51,7 @@ export class ServingApp {
       { provide: EVENT_STORE, useValue: served.views.today },
       { provide: LOGGER, useValue: await createLogger('silent') },
       { provide: AuthenticateRequest, useValue: authenticate },
+      Refusals,
       ServersInRooms,
       ResolvedAliases,
       {

@@ -11,6 +11,7 @@ import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
 import type { FactShapes } from '#event-store/fact-shapes';
 import { INBOUND_SHAPES } from '#federation/facts/inbound-facts';
 import { ORIGIN_SHAPES } from '#federation/facts/origin-facts';
+import { REFUSAL_SHAPES } from '#federation/facts/refusal-facts';
 import { DESTINATION_SHAPES } from '#federation/facts/destination-facts';
 import { SERVER_KEY_SHAPES } from '#federation/facts/server-key-facts';
 import { LOG_SHAPES } from '#event-store/log-identity';
@@ -42,6 +43,7 @@ export const FACT_SHAPES: FactShapes = {
   ...ORIGIN_SHAPES,
   ...INBOUND_SHAPES,
   ...DESTINATION_SHAPES,
+  ...REFUSAL_SHAPES,
   ...EFFECTS_SHAPES,
   ...SLIDING_SHAPES,
 };

@@ -38,17 +38,27 @@ export class ServerAcls {
 
   /**
    * The content of an EDU with what is local to a room only of rooms that let the server speak; undefined where nothing is left
-   * (typing notifications, receipts: MSC4163).
+   * (typing notifications, receipts: MSC4163). `refuse` is told of each other room.
    */
-  async filterEdu(origin: ServerName, type: string, content: JsonObject): Promise<JsonObject | undefined> {
+  async filterEdu(
+    origin: ServerName,
+    type: string,
+    content: JsonObject,
+    refuse: (roomId: string) => void,
+  ): Promise<JsonObject | undefined> {
+    const isLetIn = async (roomId: string): Promise<boolean> => {
+      const isAllowed = await this.isAllowed(roomId as RoomId, origin);
+      if (!isAllowed) refuse(roomId);
+      return isAllowed;
+    };
     if (type === 'm.typing') {
       const roomId = content['room_id'];
-      return typeof roomId === 'string' && (await this.isAllowed(roomId as RoomId, origin)) ? content : undefined;
+      return typeof roomId === 'string' && (await isLetIn(roomId)) ? content : undefined;
     }
     if (type !== 'm.receipt') return content;
     const left: [string, JsonObject][] = [];
     for (const [roomId, receipts] of Object.entries(content).slice(0, MOST_ROOMS)) {
-      if (isJsonObject(receipts) && (await this.isAllowed(roomId as RoomId, origin))) left.push([roomId, receipts]);
+      if (isJsonObject(receipts) && (await isLetIn(roomId))) left.push([roomId, receipts]);
     }
     return left.length === 0 ? undefined : Object.fromEntries(left);
   }

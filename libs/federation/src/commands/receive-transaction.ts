@@ -4,13 +4,16 @@ import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Pdu } from '#protocol/room-event';
 import { TakeEdus } from '../edus/take-edus.js';
-import type { PduResults } from '../facts/origin-facts.js';
+import type { PduResult, PduResults } from '../facts/origin-facts.js';
+import { Refusals } from '../refusals/refusals.js';
 import { AnsweredTransactions } from './answered-transactions.js';
 import { TakePdus } from './take-pdus.js';
 
 /** "The list of persistent updates to rooms. Must not be more than 50 items", and 100 of the others. */
 const MOST_PDUS = 50;
 const MOST_EDUS = 100;
+/** Of the id of a transaction so much is remembered with what came in it. */
+const MOST_NAMED = 100;
 
 /**
  * Receives what another server sends: server-server API, "Transactions". Answers what became of each PDU, by its event id. Once it is
@@ -37,6 +40,7 @@ export class ReceiveTransactionHandler implements ICommandHandler<ReceiveTransac
     private readonly answered: AnsweredTransactions,
     private readonly pdus: TakePdus,
     private readonly edus: TakeEdus,
+    private readonly refusals: Refusals,
   ) {}
 
   execute(command: ReceiveTransaction): Promise<PduResults> {
@@ -58,14 +62,14 @@ export class ReceiveTransactionHandler implements ICommandHandler<ReceiveTransac
     const holdsMore =
       before === undefined || pdus.length > Object.keys(before.pdus).length || edus.length > before.edus;
     if (!holdsMore) return before.pdus;
-    const [results] = await Promise.all([this.#takePdus(origin, pdus), this.edus.take(origin, edus)]);
+    const [results] = await Promise.all([this.#takePdus(origin, txnId, pdus), this.edus.take(origin, edus, txnId)]);
     // Of EDUs alone the same answer is given again: what must not happen twice their handlers see to.
     await this.answered.note(origin, txnId, { pdus: results, edus: edus.length }, pdus.length > 0);
     return results;
   }
 
   /** Rooms do not wait for each other. */
-  async #takePdus(origin: ServerName, pdus: readonly JsonValue[]): Promise<PduResults> {
+  async #takePdus(origin: ServerName, txnId: string, pdus: readonly JsonValue[]): Promise<PduResults> {
     const rooms = new Map<RoomId, Pdu[]>();
     for (const pdu of pdus) {
       const roomId = isJsonObject(pdu) ? pdu['room_id'] : undefined;
@@ -73,8 +77,17 @@ export class ReceiveTransactionHandler implements ICommandHandler<ReceiveTransac
       if (!isJsonObject(pdu) || typeof roomId !== 'string' || !isRoomId(roomId)) continue;
       rooms.set(roomId, [...(rooms.get(roomId) ?? []), pdu]);
     }
-    const results = await Promise.all([...rooms].map(([roomId, ofRoom]) => this.pdus.take(origin, roomId, ofRoom)));
-    return Object.assign({}, ...results) as PduResults;
+    const transaction = txnId.slice(0, MOST_NAMED);
+    const take = async ([roomId, ofRoom]: [RoomId, Pdu[]]): Promise<[string, PduResult][]> => {
+      const taken = await this.pdus.take(origin, transaction, roomId, ofRoom);
+      return taken.map(({ eventId, result, refusal }) => {
+        if (refusal !== undefined) {
+          this.refusals.note(origin, { ...refusal, room_id: roomId, event_id: eventId, txn_id: transaction });
+        }
+        return [eventId, result];
+      });
+    };
+    return Object.fromEntries((await Promise.all([...rooms].map(take))).flat());
   }
 }
 

@@ -11,7 +11,8 @@ import { ReceivePdus } from '#rooms/commands/receive-pdus';
 import type { Receipt, Received } from '#rooms/commands/receiving';
 import { ServerAcls } from '../acl/server-acls.js';
 import { idOf } from '../fetching/receive-helped.js';
-import type { PduResult, PduResults } from '../facts/origin-facts.js';
+import type { PduResult } from '../facts/origin-facts.js';
+import type { Refusal } from '../facts/refusal-facts.js';
 import { EndedInvitations } from '../joining/ended-invitations.js';
 import { isOutage } from '../is-outage.js';
 import { InboundQueue } from '../inbound/inbound-queue.js';
@@ -24,16 +25,26 @@ const WITHIN_MS = 15_000;
 const MOST_UNITS = 4 * 65_536;
 
 const TAKEN: PduResult = Object.freeze({});
-const NOT_KEPT: PduResult = Object.freeze({
+const NOT_KEPT = Object.freeze({
   error: 'Too many events wait for others already, or this one is too large',
 });
 /** Of a room that is not here the version is not known: of most events the id is the same in all of today's. */
 const NEWEST = findRoomVersion(DEFAULT_ROOM_VERSION)!;
 
+type Arrival = ReceivePdus['arrival'];
+
 /** An event of a transaction, with its id. */
 interface Told {
   readonly eventId: EventId;
   readonly pdu: Pdu;
+}
+
+/** What became of one of them. */
+export interface TakenPdu {
+  readonly eventId: EventId;
+  readonly result: PduResult;
+  /** Where it was refused, which its server is not always told: what is noted of that. */
+  readonly refusal?: Pick<Refusal, 'kind' | 'reason'>;
 }
 
 /** Takes the events of one room that a transaction holds. */
@@ -49,10 +60,15 @@ export class TakePdus {
   ) {}
 
   /**
-   * Answers what became of each, by its id: empty where it is in its room, or waits, durably, for what it misses. What has no id is left
-   * out. Throws where the log or the views cannot be reached.
+   * Answers what became of each: its result is empty where it is in its room, or waits, durably, for what it misses. What has no id is
+   * left out. Throws where the log or the views cannot be reached.
    */
-  async take(origin: ServerName, roomId: RoomId, pdus: readonly Pdu[]): Promise<PduResults> {
+  async take(
+    origin: ServerName,
+    transaction: string,
+    roomId: RoomId,
+    pdus: readonly Pdu[],
+  ): Promise<readonly TakenPdu[]> {
     const room = await this.rooms.find(roomId);
     const told = pdus.flatMap((pdu): Told | [] => {
       const eventId = idOf(pdu, room?.version ?? NEWEST);
@@ -61,22 +77,22 @@ export class TakePdus {
     const refusal = await this.#findRefusal(origin, roomId, room);
     if (refusal !== undefined) {
       this.logger.debug({ origin, roomId, events: told.length, reason: refusal }, 'events were refused');
-      const results: [EventId, PduResult][] = [];
+      const results: TakenPdu[] = [];
       for (const { eventId, pdu } of told) {
         const isEnd = room?.standing !== 'in' && (await this.ended.take(origin, roomId, pdu));
-        results.push([eventId, isEnd ? TAKEN : { error: refusal }]);
+        results.push(isEnd ? { eventId, result: TAKEN } : notKept(eventId, { error: refusal }));
       }
-      return Object.fromEntries(results);
+      return results;
     }
-    const received = room?.standing === 'in' ? await this.#receive(origin, roomId, told) : undefined;
+    const arrival = { transaction };
+    const received = room?.standing === 'in' ? await this.#receive(origin, roomId, told, arrival) : undefined;
     const waits = told.filter((_, i) => received === undefined || isWorthAnotherTry(received[i]!));
-    const waiting = await this.#letWait(origin, roomId, waits);
-    const results = told.map(({ eventId }, i): [EventId, PduResult] => {
-      if (waiting.has(eventId)) return [eventId, TAKEN];
+    const waiting = await this.#letWait(origin, transaction, roomId, waits);
+    return told.map(({ eventId }, i): TakenPdu => {
+      if (waiting.has(eventId)) return { eventId, result: TAKEN };
       const one = received?.[i];
-      return [eventId, one === undefined || isWorthAnotherTry(one) ? NOT_KEPT : resultOf(one)];
+      return one === undefined || isWorthAnotherTry(one) ? notKept(eventId, NOT_KEPT) : takenAs(eventId, one);
     });
-    return Object.fromEntries(results);
   }
 
   async #findRefusal(origin: ServerName, roomId: RoomId, room: RoomHere | undefined): Promise<string | undefined> {
@@ -87,9 +103,14 @@ export class TakePdus {
   }
 
   /** What became of each; undefined where the room is not through with them in time, or is not there. */
-  async #receive(origin: ServerName, roomId: RoomId, told: readonly Told[]): Promise<readonly Received[] | undefined> {
+  async #receive(
+    origin: ServerName,
+    roomId: RoomId,
+    told: readonly Told[],
+    arrival: Arrival,
+  ): Promise<readonly Received[] | undefined> {
     const done = new AbortController();
-    const receiving = this.#receiveAll(origin, roomId, told).finally(() => done.abort());
+    const receiving = this.#receiveAll(origin, roomId, told, arrival).finally(() => done.abort());
     receiving.catch(() => {}); // where it is waited for no longer, the queue receives them again
     const tooLong = delay(WITHIN_MS, undefined, { signal: done.signal, ref: false }).catch(() => receiving);
     return Promise.race([receiving, tooLong]);
@@ -100,10 +121,12 @@ export class TakePdus {
     origin: ServerName,
     roomId: RoomId,
     told: readonly Told[],
+    arrival: Arrival,
   ): Promise<readonly Received[] | undefined> {
     const receive = async (some: readonly Told[]): Promise<readonly Received[]> => {
       const pdus = some.map(({ pdu }) => pdu);
-      return (await this.commands.execute<ReceivePdus, Receipt>(new ReceivePdus(origin, roomId, pdus))).received;
+      const command = new ReceivePdus(origin, roomId, pdus, arrival);
+      return (await this.commands.execute<ReceivePdus, Receipt>(command)).received;
     };
     try {
       return await receive(told);
@@ -127,10 +150,15 @@ export class TakePdus {
   }
 
   /** Answers the ids of those that wait. */
-  async #letWait(origin: ServerName, roomId: RoomId, told: readonly Told[]): Promise<ReadonlySet<EventId>> {
+  async #letWait(
+    origin: ServerName,
+    transaction: string,
+    roomId: RoomId,
+    told: readonly Told[],
+  ): Promise<ReadonlySet<EventId>> {
     const pdus = told.map(({ eventId, pdu }) => {
       const text = canonicalJson(pdu, { lenient: true });
-      return { roomId, eventId, origin, text };
+      return { roomId, eventId, origin, transaction, text };
     });
     const fitting = pdus.filter(({ text }) => text.length <= MOST_UNITS);
     return fitting.length === 0 ? NOBODY : this.queue.add(origin, fitting);
@@ -145,10 +173,17 @@ function isWorthAnotherTry(received: Received): boolean {
   return received.kind === 'dropped' && (received.wantedKeys.length > 0 || received.wantedWhole !== undefined);
 }
 
+function notKept(eventId: EventId, { error }: { readonly error: string }): TakenPdu {
+  return { eventId, result: { error }, refusal: { kind: 'event', reason: error } };
+}
+
 /**
  * Of an error is told only what was not taken at all. A soft-failed event is, and so is a rejected one: it has its place in the graph, where
  * others stand on it. The specification's word for that is "successfully handled", and other servers answer it so.
  */
-function resultOf(received: Received): PduResult {
-  return received.kind === 'dropped' ? { error: received.reason } : TAKEN;
+function takenAs(eventId: EventId, received: Received): TakenPdu {
+  const { kind } = received;
+  if (kind === 'dropped') return notKept(eventId, { error: received.reason });
+  const isRefused = kind === 'rejected' || kind === 'soft-failed';
+  return { eventId, result: TAKEN, ...(isRefused ? { refusal: { kind } } : {}) };
 }

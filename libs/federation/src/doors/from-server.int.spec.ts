@@ -22,12 +22,17 @@ import { TEST_AUTHOR } from '#testing/local-room';
 import { TestKeys } from '#testing/test-keys';
 import { TestPeers } from '#testing/test-peers';
 import { KeyRing } from '../keys/key-ring.js';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { createLogger } from '#observability/logger';
+import { systemClock } from '#kernel/clock';
 import { OwnKeys } from '../keys/own-keys.js';
 import { ServerKeyLog } from '../keys/server-key-log.js';
 import { FederatedServers } from '../peers/federated-servers.js';
 import { Peers } from '../peers/peers.js';
 import { signRequest } from '../peers/sign-request.js';
 import { QueryServerKeysHandler } from '../queries/query-server-keys.js';
+import { readRefused, REFUSALS_STREAM } from '../facts/refusal-facts.js';
+import { Refusals } from '../refusals/refusals.js';
 import { AuthenticateRequest } from './authenticate-request.js';
 import { FromServer, Origin, ServerContent } from './from-server.js';
 import { SigningKeysController } from './signing-keys.controller.js';
@@ -62,12 +67,16 @@ let peer: FakePeer;
 let ours: TestPeers;
 let keys: TestKeys;
 let app: NestFastifyApplication;
+let log: MemoryEventStore;
 let at: string;
 
 async function start(settings: Readonly<Record<string, string>> = {}): Promise<void> {
   ours = new TestPeers({ settings: { ANNALS_RATE_LIMITS: 'off', ...settings } });
   keys = await TestKeys.start(ours);
+  log = new MemoryEventStore();
+  const refusals = new Refusals(log, systemClock, await createLogger('silent'));
   const given = [
+    { provide: Refusals, useValue: refusals },
     { provide: CONFIG, useValue: ours.config },
     { provide: CLOCK, useValue: keys.clock },
     { provide: ACCESS_TOKENS, useValue: {} },
@@ -173,6 +182,20 @@ describe('a door for other servers', () => {
     expect(await ask('X-Matrix nonsense')).toMatchObject(none);
     expect(await ask(signed().replace(peer.name, 'localhost:http'))).toMatchObject(none);
     expect(await send('GET', PATH, [signed(), 'X-Matrix origin'])).toMatchObject(none);
+  });
+
+  it('notes for the operator whom it did not believe, in one stream for all', async () => {
+    await ask('');
+    await ask('X-Matrix nonsense');
+    await ask(signed().replace(/sig="..../, 'sig="AAAA'));
+    await ask(signed().replace(peer.server.signingKey.keyId, 'ed25519:other'));
+    await app.get(Refusals).write(true);
+    const told = [];
+    for await (const fact of log.readStream(REFUSALS_STREAM)) told.push(...readRefused(fact).refusals);
+    expect(told.map(({ kind, server, reason }) => `${kind} ${server}: ${reason}`)).toEqual([
+      `request ${peer.name}: The signature with ${peer.server.signingKey.keyId} does not hold`,
+      `request ${peer.name}: The keys of ${peer.name} cannot be had, or it has none of this name`,
+    ]);
   });
 
   it('refuses a request for another server, also where it is signed so', async () => {

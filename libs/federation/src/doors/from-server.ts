@@ -12,6 +12,8 @@ import type { ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { parseJson } from '#protocol/canonical-json/parse-json';
+import { parseXMatrix } from '../peers/signed-request.js';
+import { Refusals } from '../refusals/refusals.js';
 import { AuthenticateRequest } from './authenticate-request.js';
 
 declare module 'fastify' {
@@ -32,7 +34,10 @@ const MAX_VALUES = 300_000;
 /** Lets through what another server has signed. */
 @Injectable()
 export class ServerGuard implements CanActivate {
-  constructor(private readonly authenticate: AuthenticateRequest) {}
+  constructor(
+    private readonly authenticate: AuthenticateRequest,
+    private readonly refusals: Refusals,
+  ) {}
 
   /** Throws M_UNAUTHORIZED, M_FORBIDDEN, M_LIMIT_EXCEEDED, and M_NOT_JSON, M_BAD_JSON or M_TOO_LARGE for a body that is no JSON object, or one of too many values. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -44,9 +49,21 @@ export class ServerGuard implements CanActivate {
     const nestsDeeply = Reflect.getMetadata(NESTS_DEEPLY, context.getHandler()) === true;
     const maxDepth = nestsDeeply ? MAX_DEPTH_OF_PARTS : MAX_DEPTH;
     const read = (): JsonObject | undefined => (content = readContent(request, maxDepth));
-    const origin = await this.authenticate.originOf({ method, uri, authorization, from, readContent: read });
+    const came = { method, uri, authorization, from, readContent: read };
+    const origin = await this.authenticate.originOf(came).catch((error: unknown) => {
+      if (error instanceof MatrixError) this.#note(authorization, error);
+      throw error;
+    });
     request.peer = { origin, content };
     return true;
+  }
+
+  /** Where it is not even said who asks, nobody is to be told of. */
+  #note(authorization: readonly string[], { errcode, message }: MatrixError): void {
+    const [said] = authorization.map(parseXMatrix).filter((one) => one !== undefined);
+    if (said !== undefined && said !== 'malformed' && errcode !== 'M_LIMIT_EXCEEDED') {
+      this.refusals.noteUnproven(said.origin, message);
+    }
   }
 }
 

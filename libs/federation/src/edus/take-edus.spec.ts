@@ -10,7 +10,7 @@ import { TakeEdus } from './take-edus.js';
 const B = 'b.example' as ServerName;
 const everywhere = {
   filterEdu: async (_: ServerName, __: string, content: JsonObject) => content,
-} as ServerAcls;
+} as unknown as ServerAcls;
 
 /** What takes EDUs by some handlers, with the lines that it logs. */
 function takingBy(...handlers: AnyEduHandler[]): {
@@ -21,7 +21,7 @@ function takingBy(...handlers: AnyEduHandler[]): {
   const logger = {
     warn: (fields: object) => void lines.push(fields),
   } as unknown as Logger;
-  return { edus: new TakeEdus(handlers, everywhere, logger), lines };
+  return { edus: new TakeEdus(handlers, everywhere, { note: () => {} }, logger), lines };
 }
 const edu = (edu_type: string, n = 0): JsonObject => ({
   edu_type,
@@ -40,7 +40,11 @@ it('logs one line for all EDUs of a transaction that were not taken, with how ma
     receiveAll: () => Promise.reject(new Error('none')),
   };
   const { edus, lines } = takingBy(failing('m.bad'), failing('m.worse'), gathering);
-  await edus.take(B, [edu('m.bad', 1), edu('m.all'), edu('m.bad', 2), edu('m.worse', 3), edu('m.all'), edu('m.all')]);
+  await edus.take(
+    B,
+    [edu('m.bad', 1), edu('m.all'), edu('m.bad', 2), edu('m.worse', 3), edu('m.all'), edu('m.all')],
+    '1',
+  );
   const failed = {
     'm.bad': { count: 2, reason: 'no 2' },
     'm.worse': { count: 1, reason: 'no 3' },
@@ -51,7 +55,7 @@ it('logs one line for all EDUs of a transaction that were not taken, with how ma
 
 it('logs none where all are taken', async () => {
   const { edus, lines } = takingBy({ type: 'm.good', receive: async () => {} });
-  await edus.take(B, [edu('m.good'), edu('m.unknown'), 7]);
+  await edus.take(B, [edu('m.good'), edu('m.unknown'), 7], '1');
   expect(lines).toEqual([]);
 });
 
@@ -64,7 +68,7 @@ it('gives those of which only the last count to their handler at once, behind th
       receiveAll: async (_, contents) => void taken.push(contents.map(({ n }) => n)),
     },
   );
-  await edus.take(B, [edu('m.all', 1), edu('m.one', 2), edu('m.all', 3), edu('m.one', 4)]);
+  await edus.take(B, [edu('m.all', 1), edu('m.one', 2), edu('m.all', 3), edu('m.one', 4)], '1');
   expect(taken).toEqual([2, 4, [1, 3]]);
 });
 
@@ -74,6 +78,6 @@ it('says what failed also where the rest is to be sent again', async () => {
     receive: () => Promise.reject(new ViewsUnavailable('gone')),
   };
   const { edus, lines } = takingBy(failing('m.bad'), away);
-  await expect(edus.take(B, [edu('m.bad'), edu('m.away')])).rejects.toBeInstanceOf(ViewsUnavailable);
+  await expect(edus.take(B, [edu('m.bad'), edu('m.away')], '1')).rejects.toBeInstanceOf(ViewsUnavailable);
   expect(lines).toHaveLength(1);
 });

@@ -6,6 +6,7 @@ import { LOGGER, type Logger } from '#observability/logger';
 import { nestsDeeper } from '#protocol/canonical-json/nests-deeper';
 import { MAX_DEPTH } from '#protocol/canonical-json/parse-json';
 import { ServerAcls } from '../acl/server-acls.js';
+import { Refusals } from '../refusals/refusals.js';
 import { isOutage } from '../is-outage.js';
 import { type AnyEduHandler, EDU_HANDLERS, type GatheringEduHandler } from './edu-handlers.js';
 
@@ -20,6 +21,7 @@ export class TakeEdus {
   constructor(
     @Inject(EDU_HANDLERS) handlers: readonly AnyEduHandler[],
     private readonly acls: ServerAcls,
+    @Inject(Refusals) private readonly refusals: Pick<Refusals, 'note'>,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.#handlers = new Map(handlers.map((handler) => [handler.type, handler]));
@@ -29,24 +31,37 @@ export class TakeEdus {
    * Takes them in their order, but for those of which only the last count: these behind the others. A bad one, and one of a type that
    * nobody here takes, harms no other. Throws only where the log or the views cannot be reached: then all are to be sent again.
    */
-  async take(origin: ServerName, edus: readonly JsonValue[]): Promise<void> {
+  async take(origin: ServerName, edus: readonly JsonValue[], txnId: string): Promise<void> {
     const failures: Failures = new Map();
+    const refuse = (type: string, roomId: string): void => {
+      const reason = `${type}: the access list of the room does not let it speak there`;
+      this.refusals.note(origin, { kind: 'edu', room_id: roomId, txn_id: txnId, reason });
+    };
     try {
-      await this.#takeAll(origin, edus, failures);
+      await this.#takeAll(origin, edus, failures, refuse);
     } finally {
+      for (const [type, { count, reason }] of failures) {
+        this.refusals.note(origin, { kind: 'edu', txn_id: txnId, reason: `${count} of ${type}: ${reason}` });
+      }
       const failed = Object.fromEntries(failures);
       if (failures.size > 0) this.logger.warn({ origin, failed }, 'EDUs were not taken');
     }
   }
 
-  async #takeAll(origin: ServerName, edus: readonly JsonValue[], failures: Failures): Promise<void> {
+  async #takeAll(
+    origin: ServerName,
+    edus: readonly JsonValue[],
+    failures: Failures,
+    refuse: (type: string, roomId: string) => void,
+  ): Promise<void> {
     const gathered = new Map<GatheringEduHandler, JsonObject[]>();
     for (const edu of edus) {
       const { edu_type: type, content } = isJsonObject(edu) ? edu : {};
       const handler = typeof type === 'string' ? this.#handlers.get(type) : undefined;
       if (handler === undefined || !isJsonObject(content) || nestsDeeper(content, MAX_DEPTH)) continue;
       await attempt(handler.type, failures, 1, async () => {
-        const allowed = await this.acls.filterEdu(origin, handler.type, content);
+        const refuseIn = (roomId: string): void => refuse(handler.type, roomId);
+        const allowed = await this.acls.filterEdu(origin, handler.type, content, refuseIn);
         if (allowed === undefined) return;
         if ('receiveAll' in handler) gathered.set(handler, [...(gathered.get(handler) ?? []), allowed]);
         else await handler.receive(origin, allowed);

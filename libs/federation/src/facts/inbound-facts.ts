@@ -14,6 +14,8 @@ export interface PduQueued {
   readonly room_id: RoomId;
   readonly event_id: EventId;
   readonly origin: ServerName;
+  /** The transaction that it came in; facts of before do not say it. */
+  readonly txn_id?: string;
   /** As it was sent. */
   readonly pdu: JsonObject;
 }
@@ -30,6 +32,8 @@ export interface WaitingPdu {
   readonly roomId: RoomId;
   readonly eventId: EventId;
   readonly origin: ServerName;
+  /** The transaction that it came in, where that is known. */
+  readonly transaction?: string;
   /** Its JSON as it was sent. */
   readonly text: string;
   /** When it came, in milliseconds since the epoch. */
@@ -51,8 +55,9 @@ export function waitingKey({ roomId, eventId }: Pick<WaitingPdu, 'roomId' | 'eve
 const PDU = ',"pdu":';
 
 /** The data of `pdu-queued`, the text of the PDU being as it was. */
-export function queuedData({ roomId, eventId, origin, text }: NewWaitingPdu): string {
-  const header = JSON.stringify({ room_id: roomId, event_id: eventId, origin } satisfies Omit<PduQueued, 'pdu'>);
+export function queuedData({ roomId, eventId, origin, transaction, text }: NewWaitingPdu): string {
+  const told: Omit<PduQueued, 'pdu'> = { room_id: roomId, event_id: eventId, origin, txn_id: transaction };
+  const header = JSON.stringify(told);
   return `${header.slice(0, -1)}${PDU}${text}}`;
 }
 
@@ -65,10 +70,11 @@ export function evolveWaiting(waiting: Waiting, fact: NewFact): Waiting {
     return next;
   }
   const { data, metadata } = fact;
-  const { room_id: roomId, event_id: eventId, origin } = headerOf(fact);
+  const { room_id: roomId, event_id: eventId, origin, txn_id: transaction } = headerOf(fact);
   const key = waitingKey({ roomId, eventId });
   const text = data.slice(data.indexOf(PDU) + PDU.length, -1);
-  if (!next.has(key)) next.set(key, { roomId, eventId, origin, text, at: metadata.at });
+  const from = transaction === undefined ? { origin } : { origin, transaction };
+  if (!next.has(key)) next.set(key, { roomId, eventId, ...from, text, at: metadata.at });
   return next;
 }
 

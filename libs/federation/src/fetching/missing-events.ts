@@ -3,6 +3,7 @@ import type { EventId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import type { ReceivePdus } from '#rooms/commands/receive-pdus';
 import type { Received } from '#rooms/commands/receiving';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import type { WaitingPdu } from '../facts/inbound-facts.js';
@@ -35,7 +36,8 @@ export class MissingEvents implements EventFetching {
     private readonly received: ReceivedEvents,
   ) {}
 
-  async receive({ roomId, eventId, origin, text }: WaitingPdu, signal: AbortSignal): Promise<Settlement> {
+  async receive(waiting: WaitingPdu, signal: AbortSignal): Promise<Settlement> {
+    const { roomId, eventId, origin, text, transaction } = waiting;
     const version = await this.received.findVersion(roomId);
     if (version === undefined) return { kind: 'waits', reason: 'The room is not here' };
     // What waited for the room to come could not be held against its list.
@@ -45,12 +47,12 @@ export class MissingEvents implements EventFetching {
     const errand = new Errand(roomId, [origin], signal);
     const pdu = readPdu(text);
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      const one = await this.#receiveOne(errand, origin, version, pdu);
+      const one = await this.#receiveOne(errand, origin, version, pdu, { transaction });
       if (one === undefined) return { kind: 'waits', reason: 'The whole event, or a key, cannot be had for now' };
       if (one.kind === 'dropped') return droppedFor(one);
       if (one.kind !== 'missing') return { kind: 'settled' };
-      const waiting = round === 0 ? await this.#walk(errand, origin, version, one) : new Map([[eventId, one]]);
-      if (!(await this.#supplyEdges(errand, version, waiting, eventId)) && round > 0) {
+      const edges = round === 0 ? await this.#walk(errand, origin, version, one) : new Map([[eventId, one]]);
+      if (!(await this.#supplyEdges(errand, version, edges, eventId)) && round > 0) {
         return {
           kind: 'waits',
           reason: `${one.parents.length + one.authEvents.length} events that it names cannot be had`,
@@ -100,10 +102,16 @@ export class MissingEvents implements EventFetching {
   }
 
   /** What became of an event; undefined where it is not known yet. */
-  async #receiveOne(errand: Errand, origin: ServerName, version: RoomVersion, pdu: Pdu): Promise<Received | undefined> {
+  async #receiveOne(
+    errand: Errand,
+    origin: ServerName,
+    version: RoomVersion,
+    pdu: Pdu,
+    arrival: ReceivePdus['arrival'],
+  ): Promise<Received | undefined> {
     const eventId = idOf(pdu, version);
     try {
-      const received = await this.help.pdus(errand, origin, version, [pdu]);
+      const received = await this.help.pdus(errand, origin, version, [pdu], arrival);
       return (
         received.find((one) => one.kind !== 'dropped' && one.eventId === eventId) ??
         received.find((one) => one.kind === 'dropped')

@@ -13,6 +13,7 @@ import { ReceivePdus } from '#rooms/commands/receive-pdus';
 import type { Receipt, Received } from '#rooms/commands/receiving';
 import type { WantedKey } from '#rooms/server-keys';
 import { KeyRing } from '../keys/key-ring.js';
+import { Refusals } from '../refusals/refusals.js';
 import { pathOf } from '../peers/path-of.js';
 import { type Answered, AskServers, type Question, readPdus } from './ask-servers.js';
 import type { Errand } from './errand.js';
@@ -26,6 +27,7 @@ export class ReceiveHelped {
     private readonly commands: CommandBus,
     @Inject(KeyRing) private readonly keys: Pick<KeyRing, 'fetch'>,
     private readonly servers: AskServers,
+    private readonly refusals: Refusals,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -59,6 +61,15 @@ export class ReceiveHelped {
     }
     for (const pdu of altered) settled.push(...(await this.#wholeOf(errand, from, version, pdu, arrival)));
     this.#log(errand.roomId, from, settled);
+    for (const one of settled) {
+      if (one.kind !== 'rejected' && one.kind !== 'soft-failed') continue;
+      this.refusals.note(from, {
+        kind: one.kind,
+        room_id: errand.roomId,
+        event_id: one.eventId,
+        txn_id: arrival.transaction,
+      });
+    }
     return settled;
   }
 

@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 
 const start = (): InboundLog =>
-  new InboundLog(new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS), CLOCK, new Metrics());
+  new InboundLog(new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS), CLOCK, new Metrics(), { note: () => {} });
 const facts = () => store.facts.filter(({ stream }) => stream === INBOUND_STREAM);
 
 function pdu(name: string, text = `{"content":{"n":1.50,"body":",\\"pdu\\":"},"name":"${name}"}`): NewWaitingPdu {

@@ -7,6 +7,7 @@ import { sayAgain } from '#event-store/shorten-stream';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import { METRICS, type Metrics } from '#observability/metrics';
+import { Refusals } from '../refusals/refusals.js';
 import {
   evolveWaiting,
   INBOUND_STREAM,
@@ -41,6 +42,7 @@ export class InboundLog implements OnModuleInit {
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
     @Inject(METRICS) private readonly metrics: Pick<Metrics, 'addGauge'>,
+    @Inject(Refusals) private readonly refusals: Pick<Refusals, 'note'>,
   ) {
     this.#log = new Aggregates({ store, clock, capacity: 1, initialState: NOBODY_WAITS, evolve: evolveWaiting });
   }
@@ -73,8 +75,9 @@ export class InboundLog implements OnModuleInit {
   }
 
   /** An event waits no more. `reason`: why it was given up. */
-  async settle({ roomId, eventId, origin }: WaitingPdu, reason?: string): Promise<void> {
+  async settle({ roomId, eventId, origin, transaction }: WaitingPdu, reason?: string): Promise<void> {
     const data = { room_id: roomId, event_id: eventId, ...(reason === undefined ? {} : { reason }) };
+    if (reason !== undefined) this.refusals.note(origin, { kind: 'given-up', ...data, txn_id: transaction });
     const decide = (waiting: Waiting): FactDraft[] =>
       waiting.has(waitingKey({ roomId, eventId })) ? [draftOf({ type: 'pdu-settled', data })] : [];
     const { state, revision, facts } = await this.#log.execute(INBOUND_STREAM, decide, { actor: origin });

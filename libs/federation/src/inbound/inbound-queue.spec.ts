@@ -37,7 +37,9 @@ afterEach(() => {
 
 async function start(): Promise<InboundQueue> {
   const clock = { now: () => Date.now(), elapsed: () => performance.now() };
-  const log = new InboundLog(new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS), clock, new Metrics());
+  const log = new InboundLog(new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS), clock, new Metrics(), {
+    note: () => {},
+  });
   const fetching = {
     receive: async (one: WaitingPdu) => {
       tried.push(one.eventId);
@@ -158,6 +160,7 @@ describe('the inbound queue', () => {
       new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS),
       { now: () => Date.now() },
       new Metrics(),
+      { note: () => {} },
     );
     await log.add(ORIGIN, [pdu('of another process')]);
     await pass(5 * 60_000);

@@ -4,6 +4,7 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { type InviteTaken, TakeInvite } from '#rooms/commands/take-invite';
 import { KeyRing } from '../keys/key-ring.js';
+import { Refusals } from '../refusals/refusals.js';
 
 /** Our side of invitations by which users here are asked into rooms of other servers. */
 @Injectable()
@@ -11,10 +12,23 @@ export class InviteHandshakes {
   constructor(
     private readonly bus: CommandBus,
     private readonly keys: KeyRing,
+    private readonly refusals: Refusals,
   ) {}
 
   /** The event with our signature, as `TakeInvite`; keys that lack are fetched. Throws M_FORBIDDEN too where there are none. */
   async take(command: TakeInvite): Promise<JsonObject> {
+    try {
+      return await this.#take(command);
+    } catch (error) {
+      const { origin, roomId, eventId } = command;
+      if (error instanceof MatrixError) {
+        this.refusals.note(origin, { kind: 'invitation', room_id: roomId, event_id: eventId, reason: error.message });
+      }
+      throw error;
+    }
+  }
+
+  async #take(command: TakeInvite): Promise<JsonObject> {
     const take = (): Promise<InviteTaken> => this.bus.execute<TakeInvite, InviteTaken>(command);
     let taken = await take();
     if ('wantedKeys' in taken) {

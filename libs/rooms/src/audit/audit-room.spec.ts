@@ -133,9 +133,9 @@ describe('the audit of a room with events of other servers', () => {
 
   test('tells what was refused, and why, and that of the past, none of which changed anything', async () => {
     await room.setState('m.room.topic', { topic: 'now' });
-    await others.receive(topic('refused', extremities), 'pdu-soft-failed');
-    const none = { who: CAROL, effect: [] };
-    const softFailed = 'set the topic to "refused" (soft-failed: nobody is shown it)';
+    await others.receive(topic('refused', extremities), 'pdu-soft-failed', { reason: 'not now' });
+    const none = { who: CAROL, origin: 'b.example', effect: [] };
+    const softFailed = 'set the topic to "refused" (soft-failed, nobody is shown it: not now)';
     expect(await newest()).toMatchObject({ ...none, what: softFailed });
     const told = { reason: 'may not', check: 'state' };
     const rejected = await others.receive(topic('forbidden', extremities), 'pdu-rejected', told);

@@ -1,5 +1,5 @@
 import type { EventStore } from '#event-store/event-store';
-import type { EventId, RoomId } from '#kernel/ids';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { type PduRedacted, roomStream, type StateChange } from '../facts/room-facts.js';
@@ -23,6 +23,10 @@ export interface AuditEntry {
   /** Who did it, as people say it: of an event of another server its sender, else the actor. */
   readonly who: string;
   readonly device?: string;
+  /** The server that sent it, where that was not this one. */
+  readonly origin?: ServerName;
+  /** The transaction in which that sent it, where it came in one. */
+  readonly transaction?: string;
   readonly fact: string;
   readonly event_id?: EventId;
   readonly type?: string;

@@ -1,5 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
-import type { EventId } from '#kernel/ids';
+import { type EventId, isUserId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { isStateDeletion } from '#protocol/state-deletion';
@@ -26,7 +26,10 @@ import { shortened } from './people.js';
 import { nameOfEvent, tellEvent, type Telling } from './tell-event.js';
 
 /** What a fact tells beside its place in the log. */
-type Told = Omit<AuditEntry, 'revision' | 'position' | 'at' | 'actor' | 'who' | 'device' | 'fact' | 'chain'> & {
+type Told = Omit<
+  AuditEntry,
+  'revision' | 'position' | 'at' | 'actor' | 'who' | 'device' | 'origin' | 'transaction' | 'fact' | 'chain'
+> & {
   /** Who did it, where that is not the actor. */
   readonly sender?: unknown;
 };
@@ -43,7 +46,7 @@ export class RoomHistory {
   /** Each type of fact, from its data: the compiler asks for those that are missing. */
   readonly #tellers: Readonly<Record<FactOfRoom, (data: never) => Told>> = {
     'pdu-accepted': (data: PduAccepted) => this.#tellAccepted(data),
-    'pdu-soft-failed': (data: PduSoftFailed) => this.#tellRefused(data, 'soft-failed: nobody is shown it'),
+    'pdu-soft-failed': (data: PduSoftFailed) => this.#tellRefused(data, this.#softFailure(data)),
     'pdu-rejected': (data: PduRejected) => this.#tellRefused(data, this.#rejection(data)),
     'outlier-stored': (data: OutlierStored) => this.#tellOutlier(data),
     'state-learnt': ({ event_id, part, parts, state }: StateLearnt) =>
@@ -69,12 +72,15 @@ export class RoomHistory {
   ) {}
 
   pass({ type, data, revision, position, metadata }: RecordedFact): AuditEntry {
-    const { at, actor, device, chain } = metadata;
+    const { at, actor, device, chain, causation: transaction } = metadata;
     const tell = Object.hasOwn(this.#tellers, type) ? this.#tellers[type as FactOfRoom] : tellUnknown(type);
+    const body = JSON.parse(data) as { readonly origin?: ServerName };
     // What stands in a log under a type has its shape.
-    const { sender = actor, ...told } = tell(JSON.parse(data) as never);
+    const { sender = actor, ...told } = tell(body as never);
     const who = this.telling.people(sender);
-    return { revision, position, at, actor, who, ...(device && { device }), fact: type, chain, ...told };
+    const from = body.origin && { origin: body.origin, ...(transaction && { transaction }) };
+    const place = { revision, position, at, actor, who, ...(device && { device }), ...from, fact: type, chain };
+    return { ...place, ...told };
   }
 
   #tellAccepted(body: PduAccepted): Told {
@@ -107,6 +113,11 @@ export class RoomHistory {
     return { ...told, what: `${what} (${outcome})`, effect: [] };
   }
 
+  #softFailure({ event_id: eventId, reason }: PduSoftFailed): string {
+    const why = reason === undefined || this.remains.has(eventId) ? '' : `: ${shortened(reason)}`;
+    return `soft-failed, nobody is shown it${why}`;
+  }
+
   /** Why it was rejected may quote what a redaction took away. */
   #rejection({ event_id: eventId, reason }: Pick<PduRejected, 'event_id' | 'reason'>): string {
     return this.remains.has(eventId) ? 'rejected' : `rejected: ${shortened(reason)}`;
@@ -124,7 +135,10 @@ export class RoomHistory {
     const isDeletion = version !== undefined && isStateDeletion({ stateKey, content }, version);
     const event = { type, sender, stateKey, content, before, redacted, isDeletion, isRedacted: remains !== undefined };
     const by = origin === undefined ? {} : { sender };
-    const told = { ...by, event_id: eventId, type, what: tellEvent(event, this.telling) };
+    const said = tellEvent(event, this.telling);
+    const isPassedOn = origin !== undefined && isUserId(String(sender)) && serverNameOf(sender as UserId) !== origin;
+    const what = isPassedOn ? `${said} (told by ${origin})` : said;
+    const told = { ...by, event_id: eventId, type, what };
     return stateKey === undefined ? told : { ...told, state_key: stateKey, content };
   }
 

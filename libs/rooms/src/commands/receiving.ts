@@ -10,7 +10,7 @@ import type { AlreadyKnown, Dropped, MissingEvents, PreparedPdu } from '../recei
 import { preparePdu } from '../receive/prepare-pdu.js';
 import { SERVER_KEYS, type ServerKeys } from '../server-keys.js';
 import { receiveInTurn, receiveOutlierInTurn } from '../worker/receive-in-turn.js';
-import type { RoomTurn } from '../worker/room-turn.js';
+import type { FactContext, RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { checkingTogether } from '../worker/signature-batches.js';
 import { type StagedPdu, StagingArea } from '../worker/staging-area.js';
@@ -120,7 +120,7 @@ export class Receiving {
    */
   async judge(roomId: RoomId, pdu: PreparedPdu | Dropped, arrival: Arrival = {}): Promise<Judged> {
     if (pdu.kind === 'dropped') return { received: pdu };
-    const { result, position } = await this.workers.run(roomId, { actor: pdu.origin }, (turn) =>
+    const { result, position } = await this.workers.run(roomId, causeOf(pdu, arrival), (turn) =>
       this.judgeInTurn(turn, { pdu, arrival }),
     );
     return { ...result, position };
@@ -139,7 +139,6 @@ export class Receiving {
       case 'accepted':
         return { received: { kind: outcome.kind, eventId }, open: outcome.open };
       case 'soft-failed':
-        return { received: { kind: outcome.kind, eventId, reason: outcome.reason } };
       case 'rejected':
         return { received: { kind: outcome.kind, eventId, reason: outcome.header.reason } };
       default:
@@ -181,6 +180,10 @@ export class Receiving {
     const outcome = received.kind === 'known' ? received.outcome : received.kind;
     return this.#staging.release(roomId, received.eventId, outcome !== 'outlier');
   }
+}
+
+function causeOf({ origin }: PreparedPdu, { transaction }: Arrival): FactContext {
+  return transaction === undefined ? { actor: origin } : { actor: origin, causation: transaction };
 }
 
 /** `count`: how many of them were received; the others were released by those. */

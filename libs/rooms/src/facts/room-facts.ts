@@ -102,7 +102,10 @@ export interface PduAccepted extends PduWithState {
 }
 
 /** `pdu-soft-failed`: it was allowed where it stands, but is not by the room's state of now. Others may stand on it; nobody is shown it. */
-export type PduSoftFailed = PduWithState;
+export interface PduSoftFailed extends PduWithState {
+  /** Why, in words; facts of before do not say it. */
+  readonly reason?: string;
+}
 
 /** `pdu-rejected`: the rules do not allow it where it stands. Others may stand on it; it is in no state. */
 export interface PduRejected extends PduWithState {

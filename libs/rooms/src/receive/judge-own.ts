@@ -20,7 +20,7 @@ export interface OwnPdu {
  */
 export async function judgeOwn({ event, pduText, origin, txn }: OwnPdu, room: KnownRoom): Promise<Accepted> {
   const outcome = await judgePdu({ kind: 'prepared', event, pduText, origin, policy: { isAllowed: true } }, room);
-  if (outcome.kind === 'soft-failed') throw new MatrixError('M_FORBIDDEN', outcome.reason);
+  if (outcome.kind === 'soft-failed') throw new MatrixError('M_FORBIDDEN', outcome.header.reason);
   if (outcome.kind === 'rejected') throw new MatrixError('M_FORBIDDEN', outcome.header.reason);
   if (outcome.kind !== 'accepted') throw new Error(`${room.roomId}: an event of ours is ${outcome.kind}`);
   const { origin: _, ...header } = outcome.header;

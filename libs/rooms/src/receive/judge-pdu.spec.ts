@@ -296,7 +296,7 @@ describe('a policy', () => {
     );
     for (const { text } of [create!, ...first]) await room.receive(text);
     const spam = await makeOn(room, A, { type: 'm.room.message', sender: ALICE, content: { body: 'spam' } });
-    expect(await room.receive(spam.text)).toMatchObject({ kind: 'soft-failed', reason: 'spam' });
+    expect(await room.receive(spam.text)).toMatchObject({ kind: 'soft-failed', header: { reason: 'spam' } });
     const strange = await makeOn(room, B, { type: 'm.room.message', sender: BOB, content: { body: 'spam' } });
     expect(await room.receive(strange.text)).toMatchObject({ kind: 'rejected' });
     const other = await makeOn(room, A, { type: 'm.room.message', sender: ALICE, content: { body: 'ham' } });
@@ -354,7 +354,7 @@ it('is soft-failed where it would be one extremity more of 250, and brings them 
   for (let ts = 1; ts <= 250; ts++) expect(await life.send(ALICE, { prev, ts })).toMatchObject({ kind: 'accepted' });
   const many = life.extremities;
   const outcome = await life.send(ALICE, { prev });
-  expect(outcome).toMatchObject({ kind: 'soft-failed', reason: 'The room has too many branches' });
+  expect(outcome).toMatchObject({ kind: 'soft-failed', header: { reason: 'The room has too many branches' } });
   const next = await life.send(ALICE, { prev: [outcome.eventId, ...many.slice(0, 19)] });
   expect(next).toMatchObject({ kind: 'accepted' });
   expect(life.extremities).toEqual([...many.slice(19), next.eventId]);

@@ -27,6 +27,8 @@ export interface Arrival {
   readonly takesAltered?: boolean;
   /** Its server gave it to this one to be part of the room: where it is accepted, this one sends it to all others (`handed_on`). */
   readonly isToHandOn?: boolean;
+  /** The id of the transaction in which the server it came from sent it: what becomes of it names that as its cause (`causation`). */
+  readonly transaction?: string;
 }
 
 /** What the fact of an accepted event says of redactions. */
@@ -120,9 +122,9 @@ class Judging {
 
   async softFail(reason: string): Promise<SoftFailed> {
     const state = this.#stateAfter();
-    const header = await this.#header(await this.#tellAllowed(state));
+    const header = { ...(await this.#header(await this.#tellAllowed(state))), reason };
     const redactions = await findWaitingRedactions(this.#event, this.room);
-    return { kind: 'soft-failed', ...this.#judged(state), redactions, header, reason };
+    return { kind: 'soft-failed', ...this.#judged(state), redactions, header };
   }
 
   /** `isHole`: an event that is here stands on it. */

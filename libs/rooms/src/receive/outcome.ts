@@ -71,8 +71,7 @@ export interface Accepted extends Judged {
 
 export interface SoftFailed extends Judged {
   readonly kind: 'soft-failed';
-  readonly header: Omit<PduSoftFailed, 'pdu'>;
-  readonly reason: string;
+  readonly header: Omit<PduSoftFailed, 'pdu'> & { readonly reason: string };
 }
 
 export interface Rejected extends Judged {

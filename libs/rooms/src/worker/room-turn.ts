@@ -43,6 +43,8 @@ import { Undurable } from './undurable.js';
 export interface FactContext {
   readonly actor: string;
   readonly device?: string;
+  /** The request of another server by which it came. */
+  readonly causation?: string;
   readonly correlation?: string;
 }
 

@@ -1,6 +1,7 @@
 import type { CommandBus } from '@nestjs/cqrs';
 import { AnsweredTransactions } from '#federation/commands/answered-transactions';
 import { ReceiveTransaction, ReceiveTransactionHandler } from '#federation/commands/receive-transaction';
+import { Refusals } from '#federation/refusals/refusals';
 import { RoomsHere } from '#federation/inbound/rooms-here';
 import { TakePdus } from '#federation/commands/take-pdus';
 import { ServerAcls } from '#federation/acl/server-acls';
@@ -40,6 +41,7 @@ export class ReceivingServer {
   readonly log: InboundLog;
   readonly rooms: RoomsHere;
   readonly backfill: Backfill;
+  readonly refusals: Refusals;
   readonly #handler: ReceiveTransactionHandler;
 
   private constructor(
@@ -60,19 +62,20 @@ export class ReceivingServer {
     const received = new ReceivedEvents(workers);
     const rooms = (this.rooms = new RoomsHere(views, new OwnMembers(views, author), received));
     const acls = new ServerAcls(views);
+    const refusals = (this.refusals = new Refusals(store, clock, logger));
     const inRooms = { of: async () => new Set(servers) };
     const ask = new AskServers(peers, inRooms, author, clock);
-    const helped = new ReceiveHelped(bus, { fetch: fetchKeys }, ask, logger);
+    const helped = new ReceiveHelped(bus, { fetch: fetchKeys }, ask, refusals, logger);
     const state = new FetchState(bus, ask, helped, received, logger);
     const missing = new MissingEvents(ask, helped, state, received);
-    this.log = new InboundLog(store, clock, new Metrics());
+    this.log = new InboundLog(store, clock, new Metrics(), refusals);
     this.queue = new InboundQueue(this.log, missing, rooms, peers, clock, logger);
     this.backfill = new Backfill(ask, helped, missing, received, store, views);
     // Nobody is invited anywhere.
     const ended = { take: async () => false };
     const pdus = new TakePdus(rooms, acls, bus, this.queue, ended, logger);
     const answered = new AnsweredTransactions(store, clock);
-    this.#handler = new ReceiveTransactionHandler(answered, pdus, new TakeEdus(edus, acls, logger));
+    this.#handler = new ReceiveTransactionHandler(answered, pdus, new TakeEdus(edus, acls, refusals, logger), refusals);
   }
 
   static async start(

@@ -149,6 +149,8 @@
     const words = make('p', '', '');
     words.append(make('b', '', actors[entry.who]), ` ${entry.what}`);
     add('device', entry.device);
+    add('sent by', entry.origin);
+    add('transaction', entry.transaction);
     add('event', entry.id);
     add('state', entry.root);
     add('chain', entry.chain);

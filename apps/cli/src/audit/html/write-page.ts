@@ -35,12 +35,14 @@ export async function* writePage(head: PageHead, entries: AsyncIterable<AuditEnt
 }
 
 function pageEntry(entry: AuditEntry, { verified }: PageHead, actors: Numbers, kinds: Numbers): object {
-  const { revision, at, who, device, what, event_id: id, chain, root, effect, content } = entry;
+  const { revision, at, who, device, origin, transaction, what, event_id: id, chain, root, effect, content } = entry;
   return {
     revision,
     at,
     who: actors.of(who),
     device,
+    origin,
+    transaction,
     what,
     kind: kinds.of(kindOf(entry)),
     id,
