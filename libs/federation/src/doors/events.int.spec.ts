@@ -154,6 +154,14 @@ it('GET /event_auth gives the auth chain of an event without it', async () => {
   expect(types).toEqual(['m.room.create', 'm.room.join_rules', 'm.room.member']);
 });
 
+it('GET /event_auth gives the older first of what is read together', async () => {
+  const { room, at } = await roomWithCarol('auth-order');
+  await room.setState('m.room.power_levels', { users: { [ALICE]: 100 } });
+  const { body } = await app.ask('b.example', `/event_auth/${at}/${escaped(await room.say('later'))}`);
+  const types = (body.auth_chain as Pdu[]).map(({ type }) => type);
+  expect(types).toEqual(['m.room.create', 'm.room.member', 'm.room.power_levels']);
+});
+
 describe('GET /backfill', () => {
   it('goes back from the events, the deepest first, and redacts what the server may not see', async () => {
     const { at, after } = await roomWithCarol('backfill');

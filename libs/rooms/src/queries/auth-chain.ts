@@ -1,6 +1,6 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import { Turn } from '#projections/turn';
-import { authEventsOf, type PduSources, readPdus } from './read-pdus.js';
+import { placeInChainOf, type PduSources, readPdus } from './read-pdus.js';
 
 /** PERF: so many events are read, and parsed, in a few milliseconds; others have their turn in between. */
 export const READ_AT_ONCE = 128;
@@ -35,11 +35,15 @@ export class AuthChain {
   /** Reads events that are no part of the chain; of all that it answers the chain holds what authorises them. */
   async *readAll(eventIds: readonly EventId[]): AsyncGenerator<readonly PduEntry[], void> {
     for (let at = 0; at < eventIds.length; at += READ_AT_ONCE) {
-      yield this.#read(eventIds.slice(at, at + READ_AT_ONCE));
+      const read = await this.#read(eventIds.slice(at, at + READ_AT_ONCE));
+      yield read.map(({ entry }) => entry);
     }
   }
 
-  /** What it holds, as far as it was not told yet, without what is not here. */
+  /**
+   * What it holds, as far as it was not told yet, without what is not here; of what is read together the older first, so that who takes
+   * one after another mostly has what authorises it.
+   */
   async *pages(): AsyncGenerator<readonly PduEntry[], void> {
     while (this.#open.size > 0) {
       const some: EventId[] = [];
@@ -48,14 +52,18 @@ export class AuthChain {
         if (some.length === READ_AT_ONCE) break;
       }
       for (const eventId of some) this.#open.delete(eventId);
-      yield this.#read(some);
+      const read = await this.#read(some);
+      yield read.toSorted((one, other) => one.depth - other.depth).map(({ entry }) => entry);
     }
   }
 
-  async #read(eventIds: readonly EventId[]): Promise<readonly PduEntry[]> {
+  async #read(eventIds: readonly EventId[]): Promise<readonly { readonly entry: PduEntry; readonly depth: number }[]> {
     if (this.#turn.isOver()) await this.#turn.pass();
     const entries = [...(await readPdus(this.sources, this.roomId, eventIds))];
-    for (const [, text] of entries) this.hold(authEventsOf(text));
-    return entries;
+    return entries.map((entry) => {
+      const { authEvents, depth } = placeInChainOf(entry[1]);
+      this.hold(authEvents);
+      return { entry, depth };
+    });
   }
 }

@@ -114,7 +114,8 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
   const redaction = depth > 0 || redactedBy === undefined ? undefined : byId.get(redactedBy);
   if (redaction !== undefined && room.isShown(redaction.header)) {
     const inner = renderEvent(redaction, surroundings, form === 'nested' ? 'today' : form, MAX_DEPTH);
-    parts.push(`"redacted_because":${inner}`);
+    // NOTSPEC: the id as well, as servers in use tell it, and what was written for them looks for.
+    parts.push(`"redacted_by":${JSON.stringify(redactedBy)}`, `"redacted_because":${inner}`);
   }
   const text = clientEventOf(row, form === 'nested' ? undefined : room.roomId);
   if (form === 'v1') return `${asV1(text).slice(0, -1)},${parts.join()}}`;

@@ -485,7 +485,10 @@ describe('an event as clients get it', () => {
     const next = await room.setState('m.room.topic', { topic: 'better' });
     expect(await render(topic.eventId)).toMatchObject({
       content: emptyObject(),
-      unsigned: { redacted_because: { event_id: redaction, type: 'm.room.redaction', redacts: topic.eventId } },
+      unsigned: {
+        redacted_by: redaction,
+        redacted_because: { event_id: redaction, type: 'm.room.redaction', redacts: topic.eventId },
+      },
     });
     expect((await render(next.eventId))['unsigned']).toMatchObject({ prev_content: emptyObject() });
   });
