@@ -19,6 +19,7 @@ import { ExchangeInviteHandler } from './commands/exchange-invite.js';
 import { ForgetRoomHandler } from './commands/forget-room.js';
 import { InvitationsElsewhere } from './commands/invite-elsewhere.js';
 import { InviteUserHandler } from './commands/invite-user.js';
+import { JoinElsewhere } from './commands/join-elsewhere.js';
 import { JoinRoomHandler } from './commands/join-room.js';
 import { KickUserHandler } from './commands/kick-user.js';
 import { KnockRoomHandler } from './commands/knock-room.js';
@@ -91,6 +92,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   { provide: POLICY, useValue: allowAll },
   ExtremityMerging,
   InvitationsElsewhere,
+  JoinElsewhere,
   Joining,
   MembershipChanges,
   MembershipsElsewhere,

@@ -19,6 +19,7 @@ import { DropCanonicalAlias, DropCanonicalAliasHandler } from '#rooms/commands/d
 import { ForgetRoom, ForgetRoomHandler } from '#rooms/commands/forget-room';
 import { InvitationsElsewhere } from '#rooms/commands/invite-elsewhere';
 import { InviteUser, InviteUserHandler } from '#rooms/commands/invite-user';
+import { JoinElsewhere } from '#rooms/commands/join-elsewhere';
 import { JoinRoom, JoinRoomHandler } from '#rooms/commands/join-room';
 import { KickUser, KickUserHandler } from '#rooms/commands/kick-user';
 import { KnockRoom, KnockRoomHandler } from '#rooms/commands/knock-room';
@@ -110,7 +111,7 @@ export class RoomCommands {
       [DropCanonicalAlias, new DropCanonicalAliasHandler(workers, views)],
       [ForgetRoom, new ForgetRoomHandler(store, clock, views)],
       [InviteUser, new InviteUserHandler(members)],
-      [JoinRoom, new JoinRoomHandler(workers, members, elsewhere, views, author)],
+      [JoinRoom, new JoinRoomHandler(workers, members, new JoinElsewhere(workers, elsewhere, views), views, author)],
       [KickUser, new KickUserHandler(members)],
       [KnockRoom, new KnockRoomHandler(members, elsewhere, views, author)],
       [LeaveRoom, new LeaveRoomHandler(members, elsewhere, clock)],

@@ -4,8 +4,14 @@ import type { RoomTurn } from '../worker/room-turn.js';
 
 /** Throws M_GUEST_ACCESS_FORBIDDEN for a guest, unless the room lets guests join: client-server API, "Guest Access". */
 export async function checkGuestMayJoin(turn: RoomTurn, { isGuest }: Requester): Promise<void> {
-  if (isGuest !== true) return;
+  if (isGuest === true && !(await welcomesGuests(turn))) throw closedToGuests();
+}
+
+export async function welcomesGuests(turn: RoomTurn): Promise<boolean> {
   const access = await turn.findState('m.room.guest_access');
-  if (access?.content['guest_access'] === 'can_join') return;
-  throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'This room is closed to guests');
+  return access?.content['guest_access'] === 'can_join';
+}
+
+export function closedToGuests(): MatrixError {
+  return new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'This room is closed to guests');
 }

@@ -1,4 +1,4 @@
-import { Inject, Optional } from '@nestjs/common';
+import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId, ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -7,13 +7,13 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { isServerIn } from '../reading/server-standing.js';
-import { REMOTE_ROOMS, type RemoteJoin, type RemoteRooms } from '../remote-rooms.js';
+import type { RemoteJoin } from '../remote-rooms.js';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { MEMBERSHIP_VIEWS, MembershipChanges, sendMembership } from './change-membership.js';
 import { checkGuestMayJoin } from './guest-access.js';
+import { JoinElsewhere } from './join-elsewhere.js';
 import { authorisedJoin, type NotVouched } from './join-authoriser.js';
-import { MembershipsElsewhere } from './memberships-elsewhere.js';
 import { redeemThirdPartyInvite, type ThirdPartySigned, thirdPartySignedOf } from './third-party-invite.js';
 
 /**
@@ -47,10 +47,9 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
   constructor(
     private readonly workers: RoomWorkers,
     private readonly memberships: MembershipChanges,
-    private readonly elsewhere: MembershipsElsewhere,
+    private readonly elsewhere: JoinElsewhere,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
-    @Optional() @Inject(REMOTE_ROOMS) private readonly others?: RemoteRooms,
   ) {}
 
   async execute({ requester, roomId, content: wanted, via }: JoinRoom): Promise<{ roomId: RoomId }> {
@@ -58,12 +57,7 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     const given = ownWords(wanted);
     const content = { ...shown, ...given };
     const wish = { content, shown, given, signed: thirdPartySignedOf(wanted) };
-    const joinElsewhere = async (): Promise<RemoteJoin | undefined> => {
-      // Whether the room welcomes guests is not known here.
-      if (requester.isGuest === true) return undefined;
-      const place = await this.elsewhere.find(requester.userId, roomId);
-      return this.others?.join({ requester, roomId, content, servers: [...via, ...(place?.servers ?? [])] });
-    };
+    const joinElsewhere = () => this.elsewhere.join(requester, roomId, content, via);
     const isHere = await isServerIn(this.views, roomId, this.author.serverName);
     const joined =
       (isHere ? undefined : await joinElsewhere()) ?? (await this.#joinHere(requester, roomId, wish, joinElsewhere));
