@@ -3,7 +3,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import { ROOM_COUNTS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
-import { findMembership } from '#rooms/reading/find-membership';
+import { findMembership, findMembershipAnywhere } from '#rooms/reading/find-membership';
 import type { RoomDescription } from '#rooms/queries/describe-room';
 import { isDescribedTo, mayKnowOf } from '#rooms/reading/may-know-of';
 import type { SpacesElsewhere } from '#rooms/spaces-elsewhere';
@@ -50,5 +50,5 @@ export async function findSummaryElsewhere(
 ): Promise<(RoomDescription & Pick<SummaryOfRoom, 'membership'>) | undefined> {
   const described = (await elsewhere.find(roomId, via))?.described;
   if (described === undefined || !(await isDescribedTo(views, described, userId))) return undefined;
-  return { ...described, membership: (await findMembership(views, roomId, userId)) ?? 'leave' };
+  return { ...described, membership: (await findMembershipAnywhere(views, roomId, userId)) ?? 'leave' };
 }

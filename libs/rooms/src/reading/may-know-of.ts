@@ -2,7 +2,7 @@ import type { RoomId, ServerName, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomSummary } from '../projections/room-summary.projector.js';
-import { findMembership } from './find-membership.js';
+import { findMembership, findMembershipAnywhere } from './find-membership.js';
 import { isLetIn } from './server-reader.js';
 import { findServerStanding, isServerIn } from './server-standing.js';
 
@@ -65,7 +65,7 @@ export async function isDescribedTo(
     version: rules.room_version ?? WITH_EVERY_RULE,
   };
   const isIn = async (other: RoomId): Promise<boolean> => (await findMembership(views, other, userId)) === 'join';
-  return INSIDE.has(await findMembership(views, roomId, userId)) || isOpenTo(known, isIn);
+  return INSIDE.has(await findMembershipAnywhere(views, roomId, userId)) || isOpenTo(known, isIn);
 }
 
 /** What others may know of a room as well. */
