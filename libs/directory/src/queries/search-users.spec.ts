@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { RoomId, ServerName, UserId } from '#kernel/ids';
 import { START } from '#kernel/position';
 import type { Collection } from '#projections/collection';
 import type { Views } from '#projections/views';
 import type { Key, Write } from '#read-models/read-model-store';
 import { ROOM_COUNTS, ROOM_MEMBERS, USER_ROOMS } from '#rooms/projections/membership.projector';
+import { ROOMS } from '#rooms/projections/room-summary.projector';
+import { SERVER_LOG } from '#rooms/projections/server-log';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { NAMED_USERS, USER_WORDS } from '../projections/names.projector.js';
 import { searchUsers } from './search-users.js';
@@ -92,5 +94,23 @@ describe('a search that more match than are looked at', () => {
     const views = await viewsOf(60, [[READER], ...Array.from({ length: 2_000 }, () => some)]);
     expect(await search(views)).toEqual({ results: [], limited: true });
     expect(views.read).toBeLessThan(50_000);
+  });
+});
+
+describe('a search for who is in an open room', () => {
+  /** Sam in a public room, in which so many users of the reader's server are. */
+  async function found(joined: number): Promise<UserId[]> {
+    const views = await viewsOf(1, [[user(0)]]);
+    const summary = { join_rule: 'public', history_visibility: 'shared' } as never;
+    const server = [room(0), 'a.example' as ServerName, START] as const;
+    await views.write([
+      { collection: ROOMS.name, key: [room(0)], value: ROOMS.codec.encode(summary) },
+      { collection: SERVER_LOG.name, key: server, value: SERVER_LOG.codec.encode({ joined, invited: 0 }) },
+    ]);
+    return (await search(views)).results.map(({ user_id: id }) => id);
+  }
+
+  it('finds them as long as this server is in the room: what it knows of it later is of the past', async () => {
+    expect([await found(1), await found(0)]).toEqual([[user(0)], []]);
   });
 });

@@ -1,10 +1,11 @@
 import { PROFILES } from '#accounts/projections/profiles.projector';
-import type { RoomId, UserId } from '#kernel/ids';
+import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import { MEMBERS, ROOM_COUNTS, ROOM_MEMBERS, USER_ROOMS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { listJoinedRooms } from '#rooms/queries/list-user-rooms';
+import { isServerIn } from '#rooms/reading/server-standing';
 
 /** What a reader may see of somebody. */
 export interface SeenUser {
@@ -21,7 +22,7 @@ const PAGE = 500;
 
 /**
  * Whom a user may find, and what they are shown of them, for the length of one search: client-server API, "User Directory". Who
- * shares a room with the reader, and who is in a room with the join rule `public` or the history visibility `world_readable`.
+ * shares a room with the reader, and who is in a room that is here with the join rule `public` or the history visibility `world_readable`.
  */
 export class Sight {
   readonly #shared = new Map<UserId, RoomId>();
@@ -98,7 +99,9 @@ export class Sight {
     );
     for (const [i, roomId] of asked.entries()) {
       const { join_rule: rule, history_visibility: visibility } = summaries[i] ?? {};
-      this.#public.set(roomId, rule === 'public' || visibility === 'world_readable');
+      const isOpen = rule === 'public' || visibility === 'world_readable';
+      // What is known here of a room that this server is in no more is of the past.
+      this.#public.set(roomId, isOpen && (await isServerIn(this.views, roomId, serverNameOf(this.reader))));
     }
     return rooms.find((roomId) => this.#public.get(roomId));
   }
