@@ -49,6 +49,18 @@ describe('an update of a device', () => {
     expect(decide(list, 7, [6])).toEqual(['remote-device-updated']);
   });
 
+  it('is missed where it says something else than the list by an id that is not new', () => {
+    const list = after(LISTED, updated(6), updated(9));
+    const gone = { device_id: D, deleted: true } as const;
+    for (const id of [5, 6, 9]) {
+      const decided = decideDeviceUpdate(list, { update: { stream_id: id, ...gone }, previous: [id - 1] }, true);
+      expect(decided).toMatchObject([{ type: 'remote-devices-missed' }]);
+    }
+    const renamed = { stream_id: 9, device_id: D, device_display_name: 'Phone' };
+    expect(decideDeviceUpdate(list, { update: renamed, previous: [6] }, true)).toHaveLength(1);
+    expect(decideDeviceUpdate(after(LISTED), { update: { stream_id: 5, ...gone }, previous: [4] }, true)).toEqual([]);
+  });
+
   it('is missed where with it more would be kept of the user than may be, as new cross-signing keys are', () => {
     const large = (n: number) => ({ stream_id: n, device_id: `D${n}` as DeviceId, keys: { a: 'x'.repeat(50_000) } });
     const facts = Array.from({ length: 7 }, (_, n): RemoteDeviceFact => ({
@@ -81,12 +93,24 @@ describe('a list that was told whole', () => {
 });
 
 describe('cross-signing keys of a user of another server', () => {
-  it('are news where they are others, and nothing where no list is here', () => {
+  it('are news where they are others, and nothing where no list is here or nothing is told', () => {
     const list = after(LISTED, { type: 'remote-signing-keys-updated', data: { master_key: { m: 1 } } });
     expect(decideSigningKeyUpdate(undefined, { master_key: { m: 1 } })).toEqual([]);
-    expect(decideSigningKeyUpdate(list, { master_key: { m: 1 } })).toEqual([]);
     expect(decideSigningKeyUpdate(list, { master_key: { m: 2 } })).toHaveLength(1);
     expect(decideSigningKeyUpdate(list, { self_signing_key: { s: 1 } })).toHaveLength(1);
     expect(decideSigningKeyUpdate(list, {})).toEqual([]);
+  });
+
+  it('say that what they have signed is to be asked for where they are told again', () => {
+    const list = after(LISTED, { type: 'remote-signing-keys-updated', data: { master_key: { m: 1 } } });
+    expect(decideSigningKeyUpdate(list, { master_key: { m: 1 } })).toEqual([MISSED]);
+    expect(decideSigningKeyUpdate(evolveRemoteDevices(list, MISSED), { master_key: { m: 1 } })).toEqual([]);
+    // In whatever order their parts come.
+    const [one, other] = [
+      { a: 1, b: 2 },
+      { b: 2, a: 1 },
+    ] as const;
+    const ordered = after(LISTED, { type: 'remote-signing-keys-updated', data: { master_key: one } });
+    expect(decideSigningKeyUpdate(ordered, { master_key: other })).toEqual([MISSED]);
   });
 });

@@ -1,5 +1,6 @@
 import type { NewFact } from '#event-store/event-store';
 import type { JsonObject } from '#kernel/json';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import type {
   RemoteDevice,
   RemoteDeviceFact,
@@ -82,6 +83,8 @@ export interface DeviceUpdate {
  * An update of one device (server-server API, "Device Management", `m.device_list_update`): applied where all that comes before it is
  * here, nothing where it is here itself, and else something was missed. An update that names none before it begins a list that nobody
  * here has: so it was missed too, and so is one with which the list would be too large: its server is asked what there is of it still.
+ * It is asked, too, where an id that is not new says something else than the list: Dendrite counts from the devices that there are, so that
+ * it tells that the newest is gone by an id that it has told already.
  * `isTracked`: all updates since the list was told have been sent to us.
  */
 export function decideDeviceUpdate(
@@ -91,10 +94,24 @@ export function decideDeviceUpdate(
 ): readonly RemoteDeviceFact[] {
   const missed: RemoteDeviceFact = { type: 'remote-devices-missed', data: { stream_id: update.stream_id } };
   if (list === undefined || list.missed !== undefined || !isTracked) return [missed];
-  if (update.stream_id <= list.stream_ids[0]! || list.stream_ids.includes(update.stream_id)) return [];
+  if (update.stream_id <= list.stream_ids[0]! || list.stream_ids.includes(update.stream_id)) {
+    return isInList(list, update) ? [] : [missed];
+  }
   const hasAll = previous.length > 0 && previous.every((id) => list.stream_ids.includes(id));
   const updated: RemoteDeviceFact = { type: 'remote-device-updated', data: update };
   return [hasAll && hasRoomFor(list, updated) ? updated : missed];
+}
+
+/** Whether an update says what is in the list. */
+function isInList({ devices }: RemoteDevices, update: RemoteDeviceUpdated): boolean {
+  const known = devices.find(({ device_id: id }) => id === update.device_id);
+  if (known === undefined || update.deleted === true) return known === undefined && update.deleted === true;
+  return isSame({ ...known, stream_id: update.stream_id }, { ...update });
+}
+
+/** Servers order the keys of one object otherwise in each place where they tell it. */
+function isSame(one: JsonObject, other: JsonObject): boolean {
+  return canonicalJson(one, { lenient: true }) === canonicalJson(other, { lenient: true });
 }
 
 /** Whether what comes of a fact is no more than may be kept of a user. */
@@ -104,19 +121,22 @@ function hasRoomFor(list: RemoteDevices, fact: RemoteDeviceFact): boolean {
 
 /**
  * Cross-signing keys that another server tells (`m.signing_key_update`). Nothing where no list is here: it will bring them. Missed where the
- * list would be too large with them.
+ * list would be too large with them, and where they are told again: so Dendrite says that something of the user was signed with them.
  */
 export function decideSigningKeyUpdate(
   list: RemoteDevices | undefined,
   keys: RemoteSigningKeys,
 ): readonly RemoteDeviceFact[] {
-  if (list === undefined) return [];
-  const isNew = (now: JsonObject | undefined, told: JsonObject | undefined): boolean =>
-    told !== undefined && JSON.stringify(now) !== JSON.stringify(told);
   const { master_key: master, self_signing_key: selfSigning } = keys;
-  if (!isNew(list.master_key, master) && !isNew(list.self_signing_key, selfSigning)) return [];
+  if (list === undefined || (master === undefined && selfSigning === undefined)) return [];
+  const isNew = (now: JsonObject | undefined, told: JsonObject | undefined): boolean =>
+    told !== undefined && (now === undefined || !isSame(now, told));
+  const missed: RemoteDeviceFact = { type: 'remote-devices-missed', data: {} };
+  if (!isNew(list.master_key, master) && !isNew(list.self_signing_key, selfSigning)) {
+    return list.missed === undefined ? [missed] : [];
+  }
   const updated: RemoteDeviceFact = { type: 'remote-signing-keys-updated', data: keys };
-  return [hasRoomFor(list, updated) ? updated : { type: 'remote-devices-missed', data: {} }];
+  return [hasRoomFor(list, updated) ? updated : missed];
 }
 
 /** A list that another server told whole, after it was asked for while something had been missed so often. */
