@@ -239,12 +239,11 @@ export async function requestAt(
   return { status: response.status, text, body: parsed(text), headers: response.headers };
 }
 
+/** The password of who registers with none that is given. */
+export const passwordOf = (username: string): string => `the password of ${username}`;
+
 /** Registers a user of today's API, where everybody may: answers a client with the user's token. */
-export async function registerAt(
-  server: Spoken,
-  username: string,
-  password = `the password of ${username}`,
-): Promise<Client> {
+export async function registerAt(server: Spoken, username: string, password = passwordOf(username)): Promise<Client> {
   const { body } = await server.request('POST', '/_matrix/client/v3/register', {
     body: { username, password, auth: { type: 'm.login.dummy' } },
   });

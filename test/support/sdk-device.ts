@@ -2,6 +2,7 @@ import 'fake-indexeddb/auto';
 import { indexedDB } from 'fake-indexeddb';
 import { randomUUID } from 'node:crypto';
 import {
+  type AuthDict,
   ClientEvent,
   createClient,
   EventType,
@@ -23,7 +24,7 @@ import {
 } from 'matrix-js-sdk/lib/crypto-api/index.js';
 import type { Logger } from 'matrix-js-sdk/lib/logger.js';
 import { vi } from 'vitest';
-import { Client, type Homeserver } from './homeserver.js';
+import { Client, type Spoken } from './homeserver.js';
 
 const nothing = (): void => {};
 export const QUIET: Logger = {
@@ -40,6 +41,13 @@ export const NEEDS = 'matrix-js-sdk: where Node is 22 or later';
 
 const passwordOf = (username: string): string => `secret of ${username}`;
 
+/** A server of any make, as this needs it. */
+interface Served extends Spoken {
+  /** Where clients find it. */
+  readonly base: string;
+  register(username: string, password?: string): Promise<Client>;
+}
+
 /** A device of a user, with what matrix-js-sdk keeps in IndexedDB: it can be closed and opened again, as a browser's tab. */
 export class SdkDevice {
   #client: MatrixClient | undefined;
@@ -52,7 +60,7 @@ export class SdkDevice {
   readonly sentTo: { readonly type: string; readonly userId: string; readonly deviceId: string }[] = [];
 
   private constructor(
-    private readonly server: Homeserver,
+    private readonly server: Served,
     readonly userId: string,
     readonly deviceId: string,
     private readonly accessToken: string,
@@ -62,7 +70,7 @@ export class SdkDevice {
   }
 
   /** Logs a new device of a user in, who has signed up, and starts it. */
-  static async logIn(server: Homeserver, username: string, name: string): Promise<SdkDevice> {
+  static async logIn(server: Served, username: string, name: string): Promise<SdkDevice> {
     const anonymous = createClient({ baseUrl: server.base, logger: QUIET });
     const { user_id, device_id, access_token } = await anonymous.loginRequest({
       type: 'm.login.password',
@@ -77,7 +85,7 @@ export class SdkDevice {
 
   /** Registers a user and logs as many devices in as there are names. */
   static async signUp<Names extends readonly string[]>(
-    server: Homeserver,
+    server: Served,
     username: string,
     ...names: Names
   ): Promise<{ [Index in keyof Names]: SdkDevice }> {
@@ -163,9 +171,10 @@ export class SdkDevice {
     );
   }
 
-  /** An encrypted room with one other, whose given device joins it. */
-  async encryptedRoomWith(other: SdkDevice): Promise<string> {
+  /** An encrypted room with one other, whose given device joins it; of the server's own version unless told otherwise. */
+  async encryptedRoomWith(other: SdkDevice, version?: string): Promise<string> {
     const { room_id: roomId } = await this.client.createRoom({
+      ...(version === undefined ? {} : { room_version: version }),
       preset: Preset.TrustedPrivateChat,
       invite: [other.userId],
       is_direct: true,
@@ -209,29 +218,38 @@ export class SdkDevice {
 
   /** Removes another device of the user. */
   async remove(other: SdkDevice): Promise<void> {
-    const session = await this.client.deleteDevice(other.deviceId).then(
-      () => undefined,
-      ({ data }: MatrixError) => data['session'] as string,
-    );
-    await this.client.deleteDevice(other.deviceId, {
-      type: 'm.login.password',
-      identifier: { type: 'm.id.user', user: this.userId },
-      password: passwordOf(this.client.getUserIdLocalpart() ?? ''),
-      session,
+    await this.client.deleteDevice(other.deviceId).catch(async (error: MatrixError) => {
+      await this.client.deleteDevice(other.deviceId, this.#byPassword(error));
     });
   }
 
-  /** Cross-signing, secret storage and a backup of room keys, all new; answers the recovery key that the user writes down. */
-  async setUpRecovery(): Promise<GeneratedSecretStorageKey> {
+  /**
+   * Cross-signing, secret storage and a backup of room keys, all new; answers the recovery key that the user writes down. A server may
+   * not ask for the password meanwhile, unless that is allowed.
+   */
+  async setUpRecovery({ mayAskForPassword = false } = {}): Promise<GeneratedSecretStorageKey> {
     await this.crypto.bootstrapCrossSigning({
       authUploadDeviceSigningKeys: async (makeRequest) => {
-        await makeRequest(null);
+        await makeRequest(null).catch(async (error: MatrixError) => {
+          if (!mayAskForPassword) throw error;
+          await makeRequest(this.#byPassword(error));
+        });
       },
     });
     const key = await this.crypto.createRecoveryKeyFromPassphrase();
     this.recoveryKey = key;
     await this.crypto.bootstrapSecretStorage({ createSecretStorageKey: async () => key, setupNewKeyBackup: true });
     return key;
+  }
+
+  /** What a server that asks for the password is answered. */
+  #byPassword({ data }: MatrixError): AuthDict {
+    return {
+      type: 'm.login.password',
+      identifier: { type: 'm.id.user', user: this.userId },
+      password: passwordOf(this.client.getUserIdLocalpart() ?? ''),
+      session: data['session'] as string,
+    };
   }
 
   #callbacks(): CryptoCallbacks {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
-import type { Answer, Client } from '../homeserver.js';
+import { type Answer, Client, passwordOf } from '../homeserver.js';
 import { path as pathIn } from '../three-users.js';
 import { Followed } from './followed.js';
 import type { Federating } from './other-server.js';
@@ -28,6 +28,15 @@ export class Member {
 
   static async at(server: Federating, username: string): Promise<Member> {
     return new Member(server, await server.register(username));
+  }
+
+  /** The same user on another device, which is logged in by this. */
+  async anotherDevice(name: string): Promise<Member> {
+    const user = this.id.slice(1, this.id.indexOf(':'));
+    const login = { type: 'm.login.password', identifier: { type: 'm.id.user', user }, password: passwordOf(user) };
+    const body = { ...login, initial_device_display_name: name };
+    const { access_token, device_id } = await this.client.ok('POST', '/login', body);
+    return new Member(this.server, new Client(this.server, this.id, access_token, device_id));
   }
 
   get deviceId(): string {

@@ -22,7 +22,9 @@ export interface Federating extends Spoken {
   /** What its users' ids end with. */
   readonly name: string;
   readonly line: Line;
-  register(username: string): Promise<Client>;
+  /** Where clients find it. */
+  readonly base: string;
+  register(username: string, password?: string): Promise<Client>;
   /** Ends it, unless that has been done, and starts it again where clients find it. */
   restart(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
   end(signal?: 'SIGTERM' | 'SIGKILL'): Promise<unknown>;
@@ -84,6 +86,10 @@ export class OtherServer implements Federating {
     return this.place.name;
   }
 
+  get base(): string {
+    return `http://127.0.0.1:${this.place.clientPort}`;
+  }
+
   async start(): Promise<void> {
     const { program, args, env } = this.command;
     const output = openSync(this.place.path('output'), 'a');
@@ -125,11 +131,11 @@ export class OtherServer implements Federating {
   }
 
   request(method: string, path: string, options?: RequestOptions): Promise<Answer> {
-    return requestAt(`http://127.0.0.1:${this.place.clientPort}`, method, path, options);
+    return requestAt(this.base, method, path, options);
   }
 
-  register(username: string): Promise<Client> {
-    return registerAt(this, username);
+  register(username: string, password?: string): Promise<Client> {
+    return registerAt(this, username, password);
   }
 
   async #answers(): Promise<boolean> {

@@ -1,87 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TestAuthority } from '#testing/test-authority';
-import { FederatingAnnals } from './federating-annals.js';
 import { awaitSameState, Member } from './member.js';
-import type { Federating, OtherServer } from './other-server.js';
-
-/** A server of another make, and which rooms it knows. */
-export interface Peer {
-  readonly name: string;
-  readonly isThere: boolean;
-  readonly versions: readonly string[];
-  /** Those in which its clients are told of no redaction. */
-  readonly withoutRedactions?: readonly string[];
-  start(authority: TestAuthority): Promise<OtherServer>;
-}
-
-/** Who made a room, and who comes to it from the other server. */
-export interface Pair {
-  readonly maker: Member;
-  readonly comer: Member;
-}
-
-/** A server of ours and one of another make, started once for a suite, with somebody on each. */
-export class Shared {
-  #ours: Federating | undefined;
-  #other: OtherServer | undefined;
-  #alice: Member | undefined;
-  #bob: Member | undefined;
-  readonly #authority = new TestAuthority();
-
-  constructor(private readonly peer: Peer) {}
-
-  async start(): Promise<void> {
-    // One after the other: what was started is ended also where the next does not start.
-    this.#other = await this.peer.start(this.#authority);
-    this.#ours = await FederatingAnnals.begin(this.#authority);
-    this.#alice = await Member.at(this.#ours, 'alice');
-    this.#bob = await Member.at(this.#other, 'bob');
-  }
-
-  async end(): Promise<void> {
-    await this.#ours?.remove();
-    await this.#other?.remove();
-  }
-
-  get ours(): Federating {
-    return started(this.#ours);
-  }
-  get other(): OtherServer {
-    return started(this.#other);
-  }
-  /** On our server. */
-  get alice(): Member {
-    return started(this.#alice);
-  }
-  /** On the other one. */
-  get bob(): Member {
-    return started(this.#bob);
-  }
-
-  /** Who makes a room where it is made, and who comes to it. */
-  pair(where: Where): Pair {
-    return where === 'our side' ? { maker: this.alice, comer: this.bob } : { maker: this.bob, comer: this.alice };
-  }
-
-  /** A room that somebody of each server is in. */
-  async room(where: Where, version: string, options?: object): Promise<Pair & { room: string }> {
-    const { maker, comer } = this.pair(where);
-    const room = await maker.create(version, options);
-    await comer.join(room, maker);
-    await comer.followed.untilIn(room, 'join');
-    await maker.followed.untilMember(room, comer.id, 'join');
-    return { maker, comer, room };
-  }
-
-  /** Another server of ours. */
-  third(): Promise<FederatingAnnals> {
-    return FederatingAnnals.begin(this.#authority);
-  }
-}
-
-/** Where a room was made. */
-export type Where = 'our side' | 'their side';
-export const BOTH: readonly Where[] = ['our side', 'their side'];
+import { BOTH, type Peer, Shared } from './shared.js';
+import { describePassing } from './shared-passing.js';
 
 /** A suite over rooms that a server of ours has with one of another make, what all makes can do first. */
 export function describeRoomsSharedWith(peer: Peer, suite: (shared: Shared) => void): void {
@@ -93,7 +13,9 @@ export function describeRoomsSharedWith(peer: Peer, suite: (shared: Shared) => v
       describeVersion(shared, version, peer.withoutRedactions?.includes(version) !== true);
     }
     describeMembership(shared, '10');
+    describeRestricted(shared, '10');
     describeRules(shared, '10');
+    describePassing(shared);
     suite(shared);
   });
 }
@@ -220,6 +142,25 @@ function describeMembership(shared: Shared, version: string): void {
   });
 }
 
+function describeRestricted(shared: Shared, version: string): void {
+  it.each(BOTH)('is come to by members of another room, where it is restricted to them, made on %s', async (where) => {
+    const { maker, comer, room: lobby } = await shared.room(where, version);
+    const content = { join_rule: 'restricted', allow: [{ type: 'm.room_membership', room_id: lobby }] };
+    const initial_state = [{ type: 'm.room.join_rules', state_key: '', content }];
+    const room = await maker.create(version, { preset: 'private_chat', initial_state });
+    const stranger = await Member.at(comer.server, `stranger-${where.split(' ')[0]}`);
+    expect(
+      (await stranger.request('POST', `/join/${encodeURIComponent(room)}?via=${maker.server.name}`, {})).status,
+    ).toBe(403);
+    await comer.join(room, maker);
+    await maker.followed.untilMember(room, comer.id, 'join');
+    expect(await maker.stateOf(room, 'm.room.member', comer.id)).toMatchObject({
+      join_authorised_via_users_server: maker.id,
+    });
+    await awaitSameState(room, maker, comer);
+  });
+}
+
 function describeRules(shared: Shared, version: string): void {
   it.each(BOTH)('is ruled by those who were given power, made on %s', async (where) => {
     const { maker, comer, room } = await shared.room(where, version);
@@ -284,9 +225,4 @@ function describeRules(shared: Shared, version: string): void {
       expect(history).toEqual(expect.arrayContaining(said));
     }
   });
-}
-
-function started<T>(part: T | undefined): T {
-  if (part === undefined) throw new Error('not started');
-  return part;
 }
