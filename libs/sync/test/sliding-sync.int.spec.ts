@@ -311,6 +311,33 @@ describe('sliding sync', () => {
     expect((await new SlidingClient(bob, 'forgot').next(ask)).rooms).toEqual({});
   });
 
+  it('tells all of a stay that is over to who wants more of it than they were told, once', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const [before, meanwhile] = [
+      await alice.createRoom({ preset: 'public_chat', topic: 'beer' }),
+      await alice.createRoom({ preset: 'public_chat', topic: 'beer' }),
+    ];
+    const putOut = (room: string): Promise<unknown> =>
+      alice.ok('POST', `${roomPath(room)}/kick`, { user_id: bob.userId });
+    for (const room of [before, meanwhile]) {
+      await bob.join(room);
+      for (const body of ['one', 'two']) await alice.send(room, body);
+    }
+    await putOut(before);
+    const client = new SlidingClient(bob);
+    await client.next(listing());
+    await putOut(meanwhile);
+    const more = { required_state: [['m.room.topic', '']], timeline_limit: 3 };
+    const ask = listing({}, { room_subscriptions: { [before]: more, [meanwhile]: more } });
+    const { rooms } = await client.next(ask);
+    for (const room of [before, meanwhile]) {
+      expect(rooms[room].initial).toBe(true);
+      expect(keysOf(rooms[room].required_state)).toContain('m.room.topic|');
+      expect(bodiesOf(rooms[room].timeline)).toEqual(['one', 'two', undefined]);
+    }
+    for (const again of [ask, listing(), ask]) expect((await client.next(again)).rooms).toEqual({});
+  });
+
   it('tells nothing of a room that was forgotten to who was invited again and did not come, over a restart too', async () => {
     const [alice, bob] = [await person(), await person()];
     const does = (what: string, room: string): Promise<unknown> =>

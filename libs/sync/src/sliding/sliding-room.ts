@@ -54,8 +54,11 @@ export class SlidingRooms {
 
   /** What there is to tell of a room; undefined: nothing. */
   async read(sync: SyncContext, task: RoomTask): Promise<RoomPart | undefined> {
-    const { selected, after } = task;
+    const { selected, wantsMore } = task;
     const { roomId, known } = selected.room;
+    // Of a stay that is over nothing changes: who wants more of it than they were told is told all there is.
+    const isToldAnew = wantsMore && isAway(known.membership) && !known.forgotten;
+    const after = isToldAnew ? undefined : task.after;
     if (after !== undefined && known.position <= after) {
       if (known.membership !== 'join') return undefined;
       const reader = memberSince(this.views, roomId, await sync.reader(), after);
@@ -66,11 +69,11 @@ export class SlidingRooms {
     const isOver = known.position <= sync.until.position;
     const over = await membershipOver(reader, after, isOver ? known.position : sync.until.position);
     if (over === undefined || (known.forgotten && !isEndUnheard(over))) return undefined;
-    if (over.last.membership === 'join') return this.#joined(sync, task, reader, over);
+    if (over.last.membership === 'join') return this.#joined(sync, { ...task, after }, reader, over);
     const at = isOver ? known.position : over.last.since;
     if (at <= (after ?? START)) return undefined;
     const hasLetGo = letGoOfStay(reader, over) && !(await heardNoInvitation(reader, task));
-    if (!hasLetGo) return this.#away(sync, task, { room: reader, over, at });
+    if (!hasLetGo) return this.#away(sync, { ...task, after }, { room: reader, over, at });
     const whole = (await membershipOver(reader, undefined, at)) ?? over;
     return this.#away(sync, { ...task, after: undefined }, { room: reader, over: whole, at });
   }
