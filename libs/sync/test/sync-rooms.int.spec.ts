@@ -195,6 +195,19 @@ describe('rooms the user has left', () => {
     expect(bodies(timeline.events)).toContain('between');
     expect(timeline.limited).toBe(true);
   });
+
+  it('say what became of the user last where their filter leaves that out of the timeline', async () => {
+    const carol = await app.register('carol');
+    const roomId = await roomWithBob({ power_level_content_override: { users: { [carol.userId]: 50 } } });
+    await carol.join(roomId);
+    await alice.ok('POST', `${roomPath(roomId)}/kick`, { user_id: bob.userId });
+    await carol.ok('POST', `${roomPath(roomId)}/ban`, { user_id: bob.userId });
+    const filter = { room: { include_leave: true, timeline: { not_senders: [carol.userId] } } };
+    const { state, timeline } = (await bob.sync({ filter })).rooms.leave[roomId];
+    const own = [...state.events, ...timeline.events].filter((event: Event) => event.state_key === bob.userId);
+    expect(own.at(-1)).toMatchObject({ content: { membership: 'ban' } });
+    expect(timeline.limited).toBe(true);
+  });
 });
 
 describe('invitations and knocks', () => {

@@ -80,16 +80,20 @@ export class LeftRooms {
     const limit = sync.filter.timelineLimit;
     const own = await this.#ownEvents(departure, upTo > (after ?? START) ? upTo : (after ?? START), limit + 1);
     const wanted = await filterRows(sync.filter.timeline, room.reader, own);
-    const told = limit === 0 ? [] : wanted.slice(-limit);
+    // Of what it replaced a timeline that leaves out the last of them would say that it is so.
+    const isLastShown = sync.stateAfter !== undefined || wanted.at(-1) === own.at(-1);
+    const told = limit === 0 || !isLastShown ? [] : wanted.slice(-limit);
     const stay = await readWindow(recent, {
       after,
       limit: limit - told.length,
       shows: showsRow(room),
       isSo: sync.stateAfter ? undefined : (row) => isSoAtEnd(this.views, room, row),
+      hiddenSince: isLastShown ? [] : own,
     });
+    const untold = isLastShown ? own.filter((row) => !told.includes(row)) : [];
     return {
       shown: [...stay.shown, ...told],
-      hidden: [...stay.hidden, ...own.filter((row) => !told.includes(row))],
+      hidden: [...stay.hidden, ...untold],
       redactions: stay.redactions,
       limited: stay.limited || told.length < wanted.length || mayHaveOlder(room),
       isResolved: stay.isResolved,

@@ -26,6 +26,8 @@ export interface WindowOptions {
    * resolution replaced is left out.
    */
   readonly isSo?: (row: TimelineRow) => Promise<boolean>;
+  /** State events that came after the stretch and are not shown either: they count as hidden ones of it. */
+  readonly hiddenSince?: readonly TimelineRow[];
   shows(row: TimelineRow): boolean | Promise<boolean>;
 }
 
@@ -34,9 +36,9 @@ const MAX_SCANNED = 1_000;
 
 /** Finds the newest events to show, going backwards up to where history is missing. */
 export async function readWindow(recent: RecentRows, options: WindowOptions): Promise<TimelineWindow> {
-  const { after, limit, shows, isSo } = options;
+  const { after, limit, shows, isSo, hiddenSince = [] } = options;
   const shown: TimelineRow[] = [];
-  const hidden: TimelineRow[] = [];
+  const hidden: TimelineRow[] = hiddenSince.toReversed();
   const redactions: TimelineRow[] = [];
   let limited = false;
   let isResolved = false;
