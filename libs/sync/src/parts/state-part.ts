@@ -9,8 +9,7 @@ import { listStateRedactions } from '#rooms/queries/redacted-state';
 import { stateKeyOfRow } from '#rooms/queries/state-rows';
 import { findRowsById } from '#rooms/reading/event-rows';
 import type { RoomContext } from './room-context.js';
-import { redactedBy } from './summary-part.js';
-import type { TimelineWindow } from './timeline-window.js';
+import { targetsOf, type TimelineWindow } from './timeline-window.js';
 
 /** The state events of a room that the answer has beside the timeline: of those that the filter lets through, the ones to be kept. */
 export async function readStatePart(
@@ -51,7 +50,7 @@ async function tellRedacted(
   const redactions = await untoldRedactions(views, room, after, window);
   if (redactions.length === 0) return;
   const ids = new Set<EventId | undefined>(redactions.map(({ header }) => header.eventId));
-  for (const row of await findRowsById(views, roomId, [...redactedBy(redactions)] as EventId[])) {
+  for (const row of await findRowsById(views, roomId, [...targetsOf(redactions)] as EventId[])) {
     // Of several redactions the first counts: with it the client was told.
     if (row?.header.stateKey === undefined || !ids.has(row.header.redactedBy) || rows.has(stateKeyOfRow(row))) continue;
     // What came since is told as what is left of it. When an event of the past was fetched says nothing of that.

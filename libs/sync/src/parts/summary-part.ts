@@ -6,7 +6,7 @@ import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { listStateChanges } from '#rooms/queries/past-state';
 import type { RoomContext } from './room-context.js';
-import { changingRows, type TimelineWindow } from './timeline-window.js';
+import { changingRows, targetsOf, type TimelineWindow } from './timeline-window.js';
 
 /** What helps a client to show a room that has no name: client-server API, "Syncing", `summary`. */
 export interface SummaryPart {
@@ -28,7 +28,7 @@ export async function changesSummary(views: Views, room: RoomContext, window: Ti
   const { userId } = room.sync.requester;
   // Nobody is their own hero, and who is in a room and says something else of themself counts as before.
   if (rows.some((row) => isSummarised(row) && !isMemberEventOf(row, userId))) return true;
-  const redacted = redactedBy(rows);
+  const redacted = targetsOf(rows);
   const summary = redacted.size === 0 ? undefined : await ROOMS.get(views, [room.roomId]);
   if (summary !== undefined && isFromAny(summary, SUMMARISED, redacted)) return true;
   const resolves = await readResolved(views, room, window);
@@ -54,11 +54,6 @@ export function isSummarised({ header: { type, stateKey } }: TimelineRow): boole
 
 function isMemberEventOf({ header: { type, stateKey } }: TimelineRow, userId: UserId): boolean {
   return type === 'm.room.member' && stateKey === userId;
-}
-
-/** What some events redact. */
-export function redactedBy(rows: readonly TimelineRow[]): ReadonlySet<string> {
-  return new Set(rows.flatMap(({ header }) => header.redacts ?? []));
 }
 
 /** Whether any of some events is by what a room has its name, or whatever else of one of some types: no state event says so. */

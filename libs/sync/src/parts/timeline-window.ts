@@ -78,6 +78,11 @@ export function changingRows({ shown, hidden, redactions }: TimelineWindow): Tim
   return [...shown, ...hidden, ...redactions];
 }
 
+/** The ids of what the redactions among some events redact. */
+export function targetsOf(rows: readonly TimelineRow[]): ReadonlySet<string> {
+  return new Set(rows.flatMap(({ header }) => header.redacts ?? []));
+}
+
 /** Whether the last event of the same state key, among later ones, newest first, is a hidden one. */
 function isReplaced(row: TimelineRow, shown: readonly TimelineRow[], hidden: readonly TimelineRow[]): boolean {
   if (row.header.stateKey === undefined || hidden.length === 0) return false;

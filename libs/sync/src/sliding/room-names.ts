@@ -7,8 +7,8 @@ import { findStateRowAtEnd } from '#rooms/queries/stay-end';
 import { findRowsById } from '#rooms/reading/event-rows';
 import type { Departure } from '../parts/left-rooms.js';
 import type { RoomContext } from '../parts/room-context.js';
-import { isFromAny, isSummarised, readResolved, readSummary, redactedBy, SUMMARISED } from '../parts/summary-part.js';
-import { changingRows, type TimelineWindow } from '../parts/timeline-window.js';
+import { isFromAny, isSummarised, readResolved, readSummary, SUMMARISED } from '../parts/summary-part.js';
+import { changingRows, targetsOf, type TimelineWindow } from '../parts/timeline-window.js';
 import type { Hero, RoomContents } from './room-update.js';
 
 /** What a room is called, and how many are in it. */
@@ -24,7 +24,7 @@ export async function namesNow(
   const { roomId, isFull, sync } = context;
   const changed = [...changingRows(window), ...states];
   const isAnew = isFull || window.limited;
-  const redacted = redactedBy(changed);
+  const redacted = targetsOf(changed);
   const isQuiet = redacted.size === 0 && changed.every(({ header }) => header.stateKey === undefined);
   if (!isAnew && !window.isResolved && isQuiet) return {};
   const room = await ROOMS.get(views, [roomId]);
@@ -56,7 +56,7 @@ export async function namesAtEnd(
   isFull: boolean,
 ): Promise<Pick<RoomNames, 'name' | 'avatar'>> {
   const changed = [...changingRows(window), ...states];
-  const redacted = redactedBy(changed);
+  const redacted = targetsOf(changed);
   const isAnew = isFull || window.limited || window.isResolved;
   const textAtEnd = async (type: string, key: string): Promise<string | null | undefined> => {
     const isChanged = isAnew || changed.some(({ header }) => header.type === type);
