@@ -74,7 +74,7 @@ describe('the page of an audit', () => {
 
   test('has the content of what came otherwise than by the event of an entry, and says what kind of entry that is', async () => {
     const verified = { facts: 1, problems: new Map(), unverifiable: 0 };
-    const head = { room: '!r:a.example', server: 'a.example', madeAt: 0, verified, messages: false };
+    const head = { room: '!r:a.example', server: 'a.example', madeAt: 0, verified, messages: false, refused: [] };
     const change = { type: 'm.room.topic', state_key: '', event_id: '$old' as EventId, content: { topic: 'old' } };
     const entry = {
       revision: 0,

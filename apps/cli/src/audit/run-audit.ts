@@ -10,11 +10,12 @@ import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import { messageOf } from '#kernel/message-of';
 import type { Installation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
-import { counted, moment } from '../terminal/units.js';
+import { counted, moment, visible } from '../terminal/units.js';
 import { keyRing } from '../verify/key-ring.js';
 import { keysOfOthers } from '../verify/keys-of-others.js';
 import { publicKeysOf, readKeyFiles } from '../verify/own-keys.js';
 import { findRoom } from './find-room.js';
+import { type RefusedEntry, refusedLine, refusedOfRoom, withRefused } from './refused-of-room.js';
 import { verdictOf, writePage } from './html/write-page.js';
 import { verifyRoomFacts } from './verify-room-facts.js';
 import { writeFileInPieces } from './write-file-in-pieces.js';
@@ -75,15 +76,30 @@ async function printHistory(
   terminal: Terminal,
   { json, verbose = false, limit, signal, ...options }: RunAuditOptions,
 ): Promise<void> {
-  const print = (entry: AuditEntry): Promise<void> =>
-    terminal.line(json ? JSON.stringify({ ...entry, at: moment(entry.at) }) : auditLine(entry, verbose));
-  const last: AuditEntry[] = [];
-  for await (const entry of auditRoom(store, roomId, toldOf(options, people))) {
+  const print = (entry: AuditEntry | RefusedEntry): Promise<void> => {
+    if (json) return terminal.line(JSON.stringify({ ...entry, at: moment(entry.at) }));
+    return terminal.line(
+      entry.fact === 'refused' ? refusedLine(entry as RefusedEntry) : auditLine(entry as AuditEntry, verbose),
+    );
+  };
+  const last: (AuditEntry | RefusedEntry)[] = [];
+  const refused = await refusedIn(store, roomId, options);
+  for await (const entry of withRefused(auditRoom(store, roomId, toldOf(options, people)), refused)) {
     if (signal?.aborted === true) throw new CliFailure('interrupted', EXIT.interrupted);
     if (limit === undefined) await print(entry);
     else if (last.push(entry) > limit) last.shift();
   }
   for (const entry of last) await print(entry);
+}
+
+/** What was refused has no revision: where revisions are asked for it is not told. */
+async function refusedIn(
+  store: EventStore,
+  roomId: RoomId,
+  { from, to, since = -Infinity, until = Infinity }: Partial<RunAuditOptions>,
+): Promise<RefusedEntry[]> {
+  if (from !== undefined || to !== undefined) return [];
+  return (await refusedOfRoom(store, roomId)).filter(({ at }) => at >= since && at < until);
 }
 
 function toldOf({ from, to, since, until, messages = false }: Partial<RunAuditOptions>, people: People): AuditOptions {
@@ -116,7 +132,8 @@ async function printPage(
     keyRing([...(await keysOfOthers(store)), ...named, ...own], server),
     options.to,
   );
-  const head = { room: options.room, server, madeAt: systemClock.now(), verified, messages };
+  const refused = await refusedIn(store, roomId, options);
+  const head = { room: options.room, server, madeAt: systemClock.now(), verified, messages, refused };
   const entries = auditRoom(store, roomId, toldOf(options, peopleOf(server)));
   await writeFileInPieces(html, writePage(head, entries), force);
   await terminal.line(`${html}: ${verdictOf(verified)}`);
@@ -140,15 +157,20 @@ const REVISION_WIDTH = 6;
 
 /** One fact of a room's history as a line: revision, time, who (device), what; `verbose`: its event id and the effect too. */
 function auditLine(entry: AuditEntry, verbose: boolean): string {
-  const { revision, at, who, device, what, effect, event_id: id } = entry;
+  const { revision, at, who, device, origin, transaction, what, effect, event_id: id } = entry;
   const by = device === undefined ? who : `${who} (${device})`;
-  const line = `${String(revision).padStart(REVISION_WIDTH)}  ${moment(at)}  ${by} ${what}`;
-  if (!verbose) return line;
+  const told = `${String(revision).padStart(REVISION_WIDTH)}  ${moment(at)}  ${by} ${what}`;
+  if (!verbose) return told;
+  const line = origin === undefined ? told : `${told} (from ${origin}${sentIn(transaction)})`;
   const changes = effect.map(({ type, state_key: key, event_id: eventId, replaces }) => {
     return `${nameOf(type, key)} = ${eventId ?? 'nothing'}${replaces === undefined ? '' : `, was ${replaces}`}`;
   });
   if (changes.length > 0) return `${line}  [${changes.join('; ')}]`;
   return id === undefined ? line : `${line}  ${id}`;
+}
+
+function sentIn(transaction: string | undefined): string {
+  return transaction === undefined ? '' : `, transaction ${visible(transaction)}`;
 }
 
 function nameOf(type: string, stateKey: string): string {

@@ -10,14 +10,18 @@ interface FederationOptions extends CommonOptions {
 
 @Command({
   name: 'federation',
-  arguments: '[server]',
-  argsDescription: { server: 'the name of another server; without one: this server, as others see it' },
-  description: 'how a server is found and spoken to, step by step',
+  arguments: '[server] [room]',
+  argsDescription: {
+    server: 'the name of another server, or the id of an event; without one: this server, as others see it',
+    room: 'of an event: the room in which it is looked for, or an alias of it',
+  },
+  description:
+    'how a server is found and spoken to, step by step, and what was refused of it; or what became of an event',
 })
 export class FederationCommand extends AnnalsCommand<FederationOptions> {
-  protected async execute([server]: string[], options: FederationOptions, terminal: Terminal): Promise<ExitCode> {
+  protected async execute([server, room]: string[], options: FederationOptions, terminal: Terminal): Promise<ExitCode> {
     const { runFederation } = await import('../federation/run-federation.js');
-    return runFederation(findInstallation(options.data), terminal, server, { json: options.json === true });
+    return runFederation(findInstallation(options.data), terminal, server, { json: options.json === true, room });
   }
 
   @Option({ flags: '--json', description: 'one JSON object per line' })

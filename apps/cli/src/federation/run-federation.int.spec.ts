@@ -70,6 +70,7 @@ test('every step of the way to a server that is not there is told', async () => 
     'discovery 6',
     'certificate of nowhere.invalid:8448',
     'left alone',
+    'refused',
   ]);
   expect(checks.get('discovery 6')?.text).toBe('nowhere.invalid:8448');
   expect(checks.get('certificate of nowhere.invalid:8448')?.level).toBe('fail');

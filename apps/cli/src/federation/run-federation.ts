@@ -1,44 +1,67 @@
+import type { EventStore } from '#event-store/event-store';
 import { Discovery, type ResolveSrv, systemResolveSrv } from '#federation/discovery/discovery';
 import { FederatedServers } from '#federation/peers/federated-servers';
 import { connectorOptionsOf } from '#http/outgoing/connector-options';
 import { Outgoing } from '#http/outgoing/outgoing';
 import { systemClock } from '#kernel/clock';
-import { isServerName, type ServerName } from '#kernel/ids';
+import { type EventId, isEventId, isServerName, type ServerName } from '#kernel/ids';
+import { messageOf } from '#kernel/message-of';
+import { findRoom } from '../audit/find-room.js';
 import { type Check, checkLine, fail, type Level, ok } from '../doctor/check.js';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { counted } from '../terminal/units.js';
 import { checkCertificates, checkKeys, checkVersion, type FoundPeer } from './peer-checks.js';
+import { explainChecks } from './event-checks.js';
+import { checkRefusals } from './refusal-checks.js';
 import { checkRunning } from './running-checks.js';
 
 export interface RunFederationOptions {
   readonly json: boolean;
+  /** Of an event: the room in which it is looked for; else all are. */
+  readonly room?: string;
   /** For tests; the system's otherwise. */
   readonly resolveSrv?: ResolveSrv;
 }
 
 /**
  * Says how this server speaks to another, or others to this one where it is named: whether it may, how the other is found, step by
- * step, what certificate it shows, what it runs and with which keys it signs, and whether the running server leaves it alone. Exit
- * code 1 where something fails. Throws CliFailure where the name is none.
+ * step, what certificate it shows, what it runs and with which keys it signs, whether the running server leaves it alone, and what was
+ * refused of it lately. Of an event id it says what became of that event. Exit code 1 where something fails. Throws CliFailure where the
+ * name is none.
  */
 export async function runFederation(
   installation: Installation,
   terminal: Terminal,
   name: string | undefined,
-  { json, resolveSrv = systemResolveSrv }: RunFederationOptions,
+  { json, room, resolveSrv = systemResolveSrv }: RunFederationOptions,
 ): Promise<ExitCode> {
   const server = name ?? installation.config.serverName;
-  if (!isServerName(server)) throw new CliFailure(`${server} is not the name of a server`);
+  if (!isEventId(server) && !isServerName(server))
+    throw new CliFailure(`${server} is not the name of a server, nor the id of an event`);
+  const checks = isEventId(server) ? explain(installation, server, room) : examine(installation, server, resolveSrv);
   const levels: Record<Level, number> = { ok: 0, warn: 0, fail: 0 };
-  for await (const check of examine(installation, server, resolveSrv)) {
+  for await (const check of checks) {
     levels[check.level]++;
     await terminal.line(json ? JSON.stringify(check) : checkLine(check));
   }
   if (!json)
     await terminal.line(`${levels.ok} ok, ${counted(levels.warn, 'warning')}, ${counted(levels.fail, 'failure')}`);
   return levels.fail === 0 ? EXIT.ok : EXIT.found;
+}
+
+async function* explain(
+  installation: Installation,
+  eventId: EventId,
+  room: string | undefined,
+): AsyncGenerator<Check, void> {
+  const store = await installation.openLogToRead();
+  try {
+    yield* await explainChecks(store, eventId, room === undefined ? undefined : await findRoom(store, room));
+  } finally {
+    await store.close();
+  }
 }
 
 async function* examine(
@@ -55,12 +78,30 @@ async function* examine(
     for (const { step, outcome } of steps.slice(0, found === undefined ? -1 : undefined)) {
       yield ok(`discovery ${step}`, outcome);
     }
-    if (found === undefined) return yield notFound(steps.at(-1));
-    yield* lookAt({ server, found, outgoing }, options);
+    if (found === undefined) yield notFound(steps.at(-1));
+    else yield* lookAt({ server, found, outgoing }, options);
   } finally {
     await outgoing.onModuleDestroy();
   }
-  if (server !== config.serverName) yield* await checkRunning(installation, server);
+  if (server === config.serverName) return;
+  yield* await checkRunning(installation, server);
+  yield* await lookIntoLog(installation, server);
+}
+
+/** What the log knows of a server; nothing where there is no log here, for all before that can be asked from elsewhere too. */
+async function lookIntoLog(installation: Installation, server: ServerName): Promise<Check[]> {
+  let store: EventStore;
+  try {
+    store = await installation.openLogToRead();
+  } catch (error) {
+    if (error instanceof CliFailure && error.exitCode !== EXIT.config) return [ok('refused', messageOf(error))];
+    throw error;
+  }
+  try {
+    return await checkRefusals(store, server);
+  } finally {
+    await store.close();
+  }
 }
 
 async function* lookAt(peer: FoundPeer, options: ReturnType<typeof connectorOptionsOf>): AsyncGenerator<Check, void> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { AuditEntry } from '#rooms/audit/audit-room';
+import { type RefusedEntry, refusedLine } from '../refused-of-room.js';
 import type { VerifiedRoom } from '../verify-room-facts.js';
 
 /** What a page is about. */
@@ -12,6 +13,8 @@ export interface PageHead {
   readonly madeAt: number;
   readonly verified: VerifiedRoom;
   readonly messages: boolean;
+  /** What was refused of other servers, and is in no fact of the room. */
+  readonly refused: readonly RefusedEntry[];
 }
 
 const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
@@ -103,7 +106,7 @@ function escaped(text: string): string {
 }
 
 function beginning(head: PageHead, script: string, style: string): string {
-  const { room, server, madeAt, verified, messages } = head;
+  const { room, server, madeAt, verified, messages, refused } = head;
   const policy = `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(style)}`;
   const count = verified.problems.size;
   const problems = [...verified.problems].slice(0, MOST_PROBLEMS);
@@ -124,6 +127,7 @@ function beginning(head: PageHead, script: string, style: string): string {
 <div class="faint">From the log of ${escaped(server)}, ${escaped(new Date(madeAt).toISOString())}. ${messages ? 'With' : 'Without'} the texts of messages. All times are UTC.</div>
 <div id="verdict" class="${count === 0 ? 'good' : 'bad'}">${escaped(verdictOf(verified))}</div>
 ${count === 0 ? '' : `<ul id="problems">${listed.join('')}</ul>`}
+${refused.length === 0 ? '' : refusedList(refused)}
 </header>
 <div id="tools">
 <input id="search" type="search" placeholder="Search" aria-label="Search">
@@ -141,6 +145,13 @@ ${count === 0 ? '' : `<ul id="problems">${listed.join('')}</ul>`}
 }
 
 const MOST_PROBLEMS = 100;
+const MOST_REFUSED = 200;
+
+/** What is in no fact of the room stands beside the timeline, the newest of it. */
+function refusedList(refused: readonly RefusedEntry[]): string {
+  const lines = refused.slice(-MOST_REFUSED).map((one) => `<li>${escaped(refusedLine(one).trim())}</li>`);
+  return `<details id="refused"><summary>${refused.length} refused of other servers lately</summary><ul>${lines.join('')}</ul></details>`;
+}
 
 /** The result of the verification in a sentence. */
 export function verdictOf({ facts, problems, unverifiable }: VerifiedRoom): string {
