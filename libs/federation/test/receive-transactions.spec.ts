@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EventStoreUnavailable } from '#event-store/event-store-errors';
+import { EventStoreUnavailable, LogDamaged } from '#event-store/event-store-errors';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 import { PeerRefused } from '#kernel/peer-errors';
@@ -233,6 +233,39 @@ describe('a transaction of another server', () => {
     const results = await server.receive(OTHER.name, '1', textsOf(said));
     expect(results[idOf(said[0]!)]).toEqual({});
     expect(results[idOf(said[1]!)]?.error).toBeTruthy();
+  });
+
+  it('is taken but for the events of a room with which something is wrong', async () => {
+    const server = await start();
+    const said = [await there.joins(), await there.says('good')];
+    const damaged = said[1]!.text.replace(roomId, '!damaged:b.example');
+    const find = server.rooms.find.bind(server.rooms);
+    server.rooms.find = async (id) => {
+      if (id.startsWith('!damaged')) throw new LogDamaged('a fact of it is another');
+      return find(id);
+    };
+    const results = await server.receive(OTHER.name, '1', [damaged, ...textsOf(said)]);
+    expect(Object.values(results)).toEqual(
+      expect.arrayContaining([{}, {}, { error: expect.stringContaining('could not be judged') as string }]),
+    );
+    expect(acceptedIds()).toEqual(expect.arrayContaining(said.map(idOf)));
+  });
+
+  it('is taken where the views do not show one of its rooms as it is now: its events wait', async () => {
+    const server = await start();
+    const join = await there.joins();
+    const execute = home.execute.bind(home);
+    let isBehind = true;
+    home.execute = async (command: object) => {
+      if (command instanceof ReceivePdus && isBehind) throw new ViewsUnavailable('the graph has not come so far');
+      return execute(command);
+    };
+    expect(await server.receive(OTHER.name, '1', textsOf([join]))).toEqual({ [idOf(join)]: {} });
+    expect((await server.log.load()).size).toBe(1);
+    isBehind = false;
+    server.queue.onModuleDestroy();
+    (await start()).queue.onApplicationBootstrap();
+    await untilAccepted(join);
   });
 
   it('is answered for an event that the rules refuse as for any other: it has its place, and others may stand on it', async () => {

@@ -7,6 +7,7 @@ import { LOGGER, type Logger } from '#observability/logger';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import type { Pdu } from '#protocol/room-event';
 import { DEFAULT_ROOM_VERSION, findRoomVersion } from '#protocol/room-versions/room-versions';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { ReceivePdus } from '#rooms/commands/receive-pdus';
 import type { Receipt, Received } from '#rooms/commands/receiving';
 import { ServerAcls } from '../acl/server-acls.js';
@@ -28,6 +29,7 @@ const TAKEN: PduResult = Object.freeze({});
 const NOT_KEPT = Object.freeze({
   error: 'Too many events wait for others already, or this one is too large',
 });
+const NOT_JUDGED = Object.freeze({ error: 'It could not be judged' });
 /** Of a room that is not here the version is not known: of most events the id is the same in all of today's. */
 const NEWEST = findRoomVersion(DEFAULT_ROOM_VERSION)!;
 
@@ -61,7 +63,7 @@ export class TakePdus {
 
   /**
    * Answers what became of each: its result is empty where it is in its room, or waits, durably, for what it misses. What has no id is
-   * left out. Throws where the log or the views cannot be reached.
+   * left out. A room with which something is wrong harms no other. Throws where the log or the views cannot be reached.
    */
   async take(
     origin: ServerName,
@@ -69,11 +71,23 @@ export class TakePdus {
     roomId: RoomId,
     pdus: readonly Pdu[],
   ): Promise<readonly TakenPdu[]> {
+    try {
+      return await this.#take(origin, transaction, roomId, pdus);
+    } catch (error) {
+      if (isOutage(error) || error instanceof MatrixError) throw error;
+      this.logger.error({ err: error, roomId, origin, events: pdus.length }, 'the events of a room could not be taken');
+      return toldOf(pdus, undefined).map(({ eventId }) => notKept(eventId, NOT_JUDGED));
+    }
+  }
+
+  async #take(
+    origin: ServerName,
+    transaction: string,
+    roomId: RoomId,
+    pdus: readonly Pdu[],
+  ): Promise<readonly TakenPdu[]> {
     const room = await this.rooms.find(roomId);
-    const told = pdus.flatMap((pdu): Told | [] => {
-      const eventId = idOf(pdu, room?.version ?? NEWEST);
-      return eventId === undefined ? [] : { eventId, pdu };
-    });
+    const told = toldOf(pdus, room);
     const refusal = await this.#findRefusal(origin, roomId, room);
     if (refusal !== undefined) {
       this.logger.debug({ origin, roomId, events: told.length, reason: refusal }, 'events were refused');
@@ -116,7 +130,7 @@ export class TakePdus {
     return Promise.race([receiving, tooLong]);
   }
 
-  /** All in one go; where one of them cannot even be judged, by a mistake of ours, each by itself. */
+  /** All in one go, undefined where that cannot be done now. Where one of them cannot even be judged, by a mistake of ours, each by itself. */
   async #receiveAll(
     origin: ServerName,
     roomId: RoomId,
@@ -132,8 +146,10 @@ export class TakePdus {
       return await receive(told);
     } catch (error) {
       if (error instanceof MatrixError) return undefined; // the room is not there, whatever the views say
-      if (told.length === 1) return [this.#couldNotJudge(error, told[0]!.eventId)];
+      // It may be of this room alone, which they do not show as it is now.
+      if (error instanceof ViewsUnavailable) return undefined;
       if (isOutage(error)) throw error;
+      if (told.length === 1) return [this.#couldNotJudge(error, told[0]!.eventId)];
       this.logger.error({ err: error, roomId, origin }, 'events could not be judged');
     }
     const each: Received[] = [];
@@ -146,7 +162,7 @@ export class TakePdus {
   #couldNotJudge(error: unknown, eventId: EventId): Received {
     if (isOutage(error)) throw error;
     this.logger.error({ err: error, eventId }, 'an event could not be judged');
-    return { kind: 'dropped', reason: 'It could not be judged', wantedKeys: [] };
+    return { kind: 'dropped', reason: NOT_JUDGED.error, wantedKeys: [] };
   }
 
   /** Answers the ids of those that wait. */
@@ -166,6 +182,14 @@ export class TakePdus {
 }
 
 const NOBODY: ReadonlySet<EventId> = new Set();
+
+/** Those that have ids. */
+function toldOf(pdus: readonly Pdu[], room: RoomHere | undefined): Told[] {
+  return pdus.flatMap((pdu): Told | [] => {
+    const eventId = idOf(pdu, room?.version ?? NEWEST);
+    return eventId === undefined ? [] : { eventId, pdu };
+  });
+}
 
 /** Whether what an event misses can be had: others, a key, or the whole of it. */
 function isWorthAnotherTry(received: Received): boolean {
