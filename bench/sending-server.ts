@@ -94,14 +94,15 @@ export class SendingServer {
     const asPeers = peers as unknown as Peers; // what is asked of it here
     const logger = await createLogger('silent');
     const servers = new ServersInRooms(runtime, { serverName });
+    const writer = new TransactionWriter(serverName, () => clock.now());
     const destinations = new Destinations(
       clock,
       asPeers,
       // Time stands still for those that are left alone: that they are tried again is not what a message costs.
       new SleepingDestinations({ now: () => begun }, runtime, logger, new DestinationNotes(store, clock)),
-      new TransactionDelivery(asPeers, logger, []),
+      new TransactionDelivery(asPeers, writer, logger, []),
       new MissedByDestination(store, runtime, [], servers),
-      new TransactionWriter(serverName, () => clock.now()),
+      writer,
     );
     const effect = new SendEvents(destinations, servers, [], runtime, { serverName });
     listeners.push(servers);

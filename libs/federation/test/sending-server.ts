@@ -77,13 +77,14 @@ export class SendingServer {
     });
     const servers = new ServersInRooms(runtime, config);
     const notes = new DestinationNotes(store, clock);
+    const writer = new TransactionWriter(config.serverName, () => clock.now());
     const destinations = new Destinations(
       clock,
       asPeers,
       new SleepingDestinations(clock, runtime, silent, notes),
-      new TransactionDelivery(asPeers, silent, [1, 1, 1]),
+      new TransactionDelivery(asPeers, writer, silent, [1, 1, 1]),
       new MissedByDestination(store, runtime, sources, servers),
-      new TransactionWriter(config.serverName, () => clock.now()),
+      writer,
     );
     listeners.push(servers);
     effects.push(new SendEvents(destinations, servers, sources, runtime, config));

@@ -14,6 +14,8 @@ export class PeerRefused extends Error {
     readonly status: number,
     /** The answer, where it is an object: `errcode`, `error` and whatever else it says. */
     readonly body: JsonObject,
+    /** For how long it asks not to be asked again, in milliseconds; undefined where it does not. */
+    readonly retryAfterMs?: number,
   ) {
     super(`${status} ${textOf(body['errcode'])} ${textOf(body['error'])}`.trim());
     this.name = 'PeerRefused';

@@ -31,7 +31,7 @@ export interface PeerRequest {
   readonly maxBytes?: number;
   /** Awaited before more of the answer is read, with the bytes that were: for large ones, of which there must not be too many at once. */
   readonly beforeMore?: (bytes: number) => Promise<void>;
-  /** The most values of an answer that `ask` reads; 300,000 unless told. */
+  /** The most values of an answer that `ask` reads; 600,000 unless told, which are more than 1 MB can hold. */
   readonly maxValues?: number;
   /** How deep an answer that `ask` reads may nest; 110 levels unless told. */
   readonly maxDepth?: number;
@@ -56,7 +56,7 @@ const MAX_DEPTH = 110;
 /** How long a server may take to begin its answer before it counts as one that does not answer. */
 const PATIENCE_MS = 10_000;
 const MAX_BYTES = 1024 * 1024;
-const MAX_VALUES = 300_000;
+const MAX_VALUES = 600_000;
 const USER_AGENT = `${SOFTWARE.name}/${SOFTWARE.version}`;
 /** For how long a server is left alone that asks for it and does not say how long. */
 const BUSY_MS = 5000;
@@ -219,10 +219,13 @@ export class Peers {
       throw this.#unavailable(destination, askedAt, `sends us elsewhere (${status})`);
     }
     if (status >= IS_GONE && !isMatrix) throw this.#unavailable(destination, askedAt, `answers ${status}`);
-    if (status === 429) this.#backOff.noteBusy(destination, pauseOf(headers, refusal));
+    const isBusy = status === 429;
+    const retryAfterMs =
+      isBusy || status === 503 ? (pauseOf(headers, refusal) ?? (isBusy ? BUSY_MS : undefined)) : undefined;
+    if (isBusy) this.#backOff.noteBusy(destination, retryAfterMs ?? BUSY_MS);
     else this.heardFrom(destination);
     if (status < 300) return body;
-    throw new PeerRefused(status, refusal ?? {});
+    throw new PeerRefused(status, refusal ?? {}, retryAfterMs);
   }
 }
 
@@ -238,10 +241,10 @@ function readObject(
   }
 }
 
-/** How long a server wants to be left alone, in milliseconds: by its header, or by what it was before there was that. */
-function pauseOf(headers: OutgoingAnswer['headers'], refusal: JsonObject | undefined): number {
+/** How long a server wants to be left alone, in milliseconds: by its header, or by what it was before there was that; undefined where it does not say. */
+function pauseOf(headers: OutgoingAnswer['headers'], refusal: JsonObject | undefined): number | undefined {
   const header = headers['retry-after'];
   if (typeof header === 'string' && /^\d{1,9}$/.test(header)) return Number(header) * 1000;
   const { retry_after_ms: pause } = refusal ?? {};
-  return typeof pause === 'number' && pause >= 0 ? pause : BUSY_MS;
+  return typeof pause === 'number' && pause >= 0 ? pause : undefined;
 }

@@ -1,13 +1,18 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import type { ServerName } from '#kernel/ids';
-import { isJsonObject } from '#kernel/json';
+import { isJsonObject, type JsonObject } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { messageOf } from '#kernel/message-of';
 import { PeerRefused } from '#kernel/peer-errors';
 import { Slots } from '#kernel/slots';
 import type { Logger } from '#observability/logger';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import type { Pdu } from '#protocol/room-event';
+import { DEFAULT_ROOM_VERSION, findRoomVersion } from '#protocol/room-versions/room-versions';
+import { eventIdOf } from '#protocol/signing/reference-hash';
 import type { Peers } from '../peers/peers.js';
 import type { Transaction } from './handed.js';
+import type { TransactionWriter } from './write-transaction.js';
 
 /** What a delivery asks of the other servers. */
 export type AskedPeers = Pick<Peers, 'ask'>;
@@ -29,6 +34,12 @@ const REMEMBERED = 20_000;
 /** The pauses before a transaction that failed is sent again, as it was; then its server is left alone. One that never answered gets one. */
 const PAUSES_MS = [1_000, 5_000, 15_000];
 
+/** A server that asks for a pause is waited for so long at most, and as often as one that fails; else it is left alone for as long as it asks. */
+const LONGEST_ASKED_MS = 60_000;
+/** Where so many things in a row are refused, each alone, it is not because of them: the server is left alone, and gets them later. */
+const MOST_REFUSED_ALONE = 8;
+const NEWEST = findRoomVersion(DEFAULT_ROOM_VERSION)!;
+
 /** What was delivered since the start, for metrics. */
 export interface DeliveryNumbers {
   accepted: number;
@@ -48,7 +59,10 @@ export interface DeliveryTerms {
   readonly onFailure: () => void;
 }
 
-/** Sends transactions: each until it is accepted, refused for good, or its server counts as one that cannot be reached. */
+/**
+ * Sends transactions: each until it is accepted, or its server counts as one that cannot be reached. Of one that is refused for good the
+ * halves are sent, until what the server does not take is alone: that it never gets.
+ */
 export class TransactionDelivery {
   readonly numbers: DeliveryNumbers = { accepted: 0, failed: 0, refused: 0, pdus: 0, edus: 0 };
   readonly #proven = new Slots(SIDE_BY_SIDE);
@@ -60,6 +74,7 @@ export class TransactionDelivery {
 
   constructor(
     private readonly peers: AskedPeers,
+    private readonly writer: TransactionWriter,
     private readonly logger: Logger,
     private readonly pausesMs: readonly number[] = PAUSES_MS,
   ) {}
@@ -70,29 +85,56 @@ export class TransactionDelivery {
   }
 
   /**
-   * Settles once the transaction is done with. Throws what `ask` throws of a server that cannot be reached, after some tries, or
-   * the reason of `signal`.
+   * Settles once the transaction is done with. Throws what `ask` throws of a server that cannot be reached, after some tries, or of one
+   * that takes nothing, or the reason of `signal`.
    */
-  async deliver(
+  deliver(server: ServerName, transaction: Transaction, terms: DeliveryTerms, signal: AbortSignal): Promise<void> {
+    return this.#deliverPart(server, transaction, { ...terms, refusedAlone: 0 }, signal);
+  }
+
+  async #deliverPart(
+    server: ServerName,
+    transaction: Transaction,
+    course: DeliveryTerms & { refusedAlone: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const refusal = await this.#deliverWhole(server, transaction, course, signal);
+    if (refusal === undefined) {
+      course.refusedAlone = 0;
+      return;
+    }
+    const halves = this.writer.halve(transaction);
+    if (halves === undefined) {
+      // It is not one thing that it does not take.
+      if (++course.refusedAlone > MOST_REFUSED_ALONE || !isOfContent(refusal)) throw refusal;
+      return this.#tellLost(server, transaction, refusal);
+    }
+    for (const half of halves) await this.#deliverPart(server, half, course, signal);
+  }
+
+  /** Answers why the server will not accept it whenever it is sent; undefined where it has. */
+  async #deliverWhole(
     server: ServerName,
     transaction: Transaction,
     { isProven, isProbe, onFailure }: DeliveryTerms,
     signal: AbortSignal,
-  ): Promise<void> {
-    for (let tries = 0; ; tries++) {
+  ): Promise<PeerRefused | undefined> {
+    for (let tries = 0, pauses = 0; ;) {
       const isLate = isProbe || this.#wereLate.get(server) === true;
       const slots = isLate ? this.#late : isProven ? this.#proven : this.#others;
       try {
-        await slots.run(() => this.#send(server, transaction, isProbe || tries > 0, signal));
-        return;
+        await slots.run(() => this.#send(server, transaction, isProbe || tries + pauses > 0, signal));
+        return undefined;
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof PeerRefused && isForGood(error)) return this.#giveUp(server, transaction, error);
+        if (error instanceof PeerRefused && isForGood(error)) return error;
         this.numbers.failed++;
         onFailure();
-        const pause = this.pausesMs[tries];
-        if (isProbe || pause === undefined || (!isProven && tries > 0)) throw error;
-        await delay(pause, undefined, { signal, ref: false });
+        const asked = error instanceof PeerRefused ? error.retryAfterMs : undefined;
+        const pause = this.pausesMs[asked === undefined ? tries++ : pauses++];
+        if (asked === undefined ? isProbe || (!isProven && tries > 1) : asked > LONGEST_ASKED_MS) throw error;
+        if (pause === undefined) throw error;
+        await delay(Math.max(asked ?? 0, pause), undefined, { signal, ref: false });
       }
     }
   }
@@ -108,18 +150,19 @@ export class TransactionDelivery {
       else this.#wereLate.delete(server);
     });
     this.numbers.accepted++;
-    this.numbers.pdus += transaction.pdus;
-    this.numbers.edus += transaction.edus;
+    this.numbers.pdus += transaction.pdus.length;
+    this.numbers.edus += transaction.edus.length;
     if (isJsonObject(pdus)) this.#tellRefused(server, pdus);
   }
 
   /** It would be refused again for ever, and with it all that comes after. */
-  #giveUp(server: ServerName, { id, pdus, edus }: Transaction, error: PeerRefused): void {
+  #tellLost(server: ServerName, { pdus, edus }: Transaction, error: PeerRefused): void {
     this.numbers.refused++;
-    this.logger.warn(
-      { server, transaction: id, pdus, edus, reason: messageOf(error) },
-      'a server refuses a transaction: it does not get what is in it',
-    );
+    const [pdu, edu] = [pdus[0], edus[0]];
+    const { type, room_id: roomId, sender, edu_type: eduType } = JSON.parse(pdu ?? edu ?? '{}') as JsonObject; // canonical JSON
+    const what = pdu === undefined ? { eduType } : { type, roomId, sender, eventId: idOf(pdu) };
+    const told = { server, ...what, bytes: Buffer.byteLength(pdu ?? edu ?? ''), reason: messageOf(error) };
+    this.logger.warn(told, 'a server refuses what it is sent for good: it does not get this');
   }
 
   #tellRefused(server: ServerName, results: Readonly<Record<string, unknown>>): void {
@@ -148,5 +191,19 @@ export class TransactionDelivery {
 
 /** Whether a server will not accept a transaction whenever it is sent: not because of us, of its own state, or of how much it is sent. */
 function isForGood({ status }: PeerRefused): boolean {
-  return status >= 400 && status < 500 && ![401, 403, 404, 408, 429].includes(status);
+  return [400, 413, 422].includes(status);
+}
+
+/** Whether a refusal is of what was sent: what stands before a server says so too of requests that are not as it likes, but for their size. */
+function isOfContent({ status, errcode }: PeerRefused): boolean {
+  return status === 413 || errcode !== undefined;
+}
+
+/** In the rooms of today: which version one has is not known here. */
+function idOf(pdu: string): string | undefined {
+  try {
+    return eventIdOf(parseJson(pdu, { lenient: true }) as Pdu, NEWEST);
+  } catch {
+    return undefined;
+  }
 }

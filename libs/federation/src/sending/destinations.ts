@@ -88,6 +88,8 @@ export class Destinations implements OnModuleDestroy {
   /** This process is the one that sends PDUs from now on. Throws where the views are away. */
   async begin(): Promise<void> {
     await this.sleeping.load();
+    // What is under way there may be lost, and ends by itself: what must not be lost is not to go on with it after this process has ended to send.
+    this.#active.clear();
     this.#sending = new AbortController();
     this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
     this.#forgetListener = this.peers.onAwake((server) => {
@@ -205,7 +207,7 @@ export class Destinations implements OnModuleDestroy {
       await this.sleeping.noteCaughtUp(queue.server);
     }
     if (queue.waiting > 0 || queue.hasGap) return false;
-    if (this.#active.get(queue.server) === queue) this.#active.delete(queue.server);
+    this.#remove(queue);
     return true;
   }
 
@@ -231,12 +233,17 @@ export class Destinations implements OnModuleDestroy {
   async #leaveAlone(queue: DestinationQueue, why: unknown, signal: AbortSignal): Promise<void> {
     const { server } = queue;
     await queue.noting;
-    if (this.#sending === undefined) return void this.#active.delete(server);
+    if (this.#sending === undefined) return this.#remove(queue);
     const isAsleep = await this.sleeping.sleep(server, queue.firstPlace, why, signal);
     // What came while nothing was owed to it has yet to be noted.
     if (!isAsleep && queue.firstPlace !== undefined) return this.#drive(queue, false);
     queue.leaveOut();
-    if (this.#active.get(server) === queue) this.#active.delete(server);
+    this.#remove(queue);
+  }
+
+  /** Unless there is another one in its place, since this process began or ended to send. */
+  #remove(queue: DestinationQueue): void {
+    if (this.#active.get(queue.server) === queue) this.#active.delete(queue.server);
   }
 
   #look(): void {

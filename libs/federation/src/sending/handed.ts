@@ -35,6 +35,7 @@ export interface Outgoing {
 export interface Transaction {
   readonly id: string;
   readonly content: string;
-  readonly pdus: number;
-  readonly edus: number;
+  /** What is in it, each canonical JSON. */
+  readonly pdus: readonly string[];
+  readonly edus: readonly string[];
 }

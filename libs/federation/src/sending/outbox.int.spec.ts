@@ -1,7 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { PeerUnavailable } from '#kernel/peer-errors';
 import type { Position } from '#kernel/position';
 import { B, C, newWorld, SendingServer, type World } from '../../test/sending-server.js';
 import type { AddressedEdu, Edu, EduSource } from './edu-source.js';
@@ -55,6 +57,26 @@ describe('an EDU that may be lost', () => {
     outbox.sendEdu(B, edu({ n: 3 }), { replaces: 'typing' });
     go();
     await until(() => expect(world.peers.edusAt(B)).toEqual([{ n: 0 }, { n: 2 }, { n: 3 }]));
+  });
+
+  it('that fails takes the place of none that came after this process ended to send', async () => {
+    const { outbox, destinations, runtime } = await start();
+    await runtime.stop();
+    let fail = (): void => {};
+    const failing = new Promise<void>((resolve) => (fail = resolve));
+    world.peers.before = async ({ text }) => {
+      if (text.includes('"n":2')) return new Promise(() => {});
+      await failing;
+      throw new PeerUnavailable('gone');
+    };
+    outbox.sendEdu(B, edu({ n: 1 }));
+    await until(() => expect(world.peers.tries).toHaveLength(1));
+    destinations.end();
+    outbox.sendEdu(B, edu({ n: 2 }));
+    fail();
+    await until(() => expect(world.peers.tries).toHaveLength(3));
+    await delay(20);
+    expect(destinations.describe(B).isSending).toBe(true);
   });
 
   it('is one of a hundred in a transaction, and of two hundred that wait', async () => {

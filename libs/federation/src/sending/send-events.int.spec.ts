@@ -245,6 +245,36 @@ describe('a server that refuses', () => {
     expect(server.destinations.numbers).toMatchObject({ refused: 1, accepted: 1, failed: 0 });
   });
 
+  it('a transaction for a moment gets it after that, and is not asked before', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example');
+    const at: number[] = [];
+    world.peers.before = () => {
+      if (at.push(performance.now()) < 3) throw new PeerRefused(429, { errcode: 'M_LIMIT_EXCEEDED' }, 50);
+    };
+    await room.say('1');
+    await until(() => expect(bodies(B)).toEqual(['1']));
+    expect(Math.min(at[1]! - at[0]!, at[2]! - at[1]!)).toBeGreaterThan(48);
+    expect(server.destinations.numbers.asleep).toBe(0);
+  });
+
+  it('everything for a while is left alone for as long as it asks', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example');
+    world.peers.before = () => {
+      throw new PeerRefused(429, { errcode: 'M_LIMIT_EXCEEDED' }, 30 * 60_000);
+    };
+    await room.say('1');
+    await until(() => expect(server.destinations.numbers.asleep).toBe(1));
+    world.peers.before = () => {};
+    world.ahead += 20 * 60_000;
+    world.peers.wake(B);
+    expect(server.destinations.numbers).toMatchObject({ asleep: 1, active: 0 });
+    world.ahead += 11 * 60_000;
+    await until(() => expect(bodies(B)).toEqual(['1']));
+    expect(world.peers.tries).toHaveLength(2);
+  });
+
   it('everything for now is left alone, and gets what it lacks later', async () => {
     const server = await start();
     const room = await server.room('r', '@b:b.example');

@@ -16,8 +16,8 @@ import { TransactionWriter } from './write-transaction.js';
 
 const delivery: FactoryProvider<TransactionDelivery> = {
   provide: TransactionDelivery,
-  inject: [Peers, LOGGER],
-  useFactory: (peers: Peers, logger: Logger) => new TransactionDelivery(peers, logger),
+  inject: [Peers, TransactionWriter, LOGGER],
+  useFactory: (peers: Peers, texts: TransactionWriter, logger: Logger) => new TransactionDelivery(peers, texts, logger),
 };
 
 const writer: FactoryProvider<TransactionWriter> = {

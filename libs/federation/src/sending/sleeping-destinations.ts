@@ -24,6 +24,8 @@ const SPREAD = 0.2;
  */
 const SOONEST_MS = 5_000;
 const LATEST_SOONEST_MS = 5 * 60_000;
+/** One that asks for a pause gets it, up to that. */
+const LONGEST_ASKED_MS = 3_600_000;
 /** Before a note is tried again that the log did not take. */
 const NOTE_AGAIN_MS = 5_000;
 const LONGEST_ERROR = 300;
@@ -118,14 +120,16 @@ export class SleepingDestinations {
     const isPeers = why instanceof PeerUnavailable || why instanceof PeerRefused;
     const error = messageOf(why).slice(0, LONGEST_ERROR);
     const now = this.clock.now();
+    const asked = Math.min(LONGEST_ASKED_MS, (why instanceof PeerRefused ? why.retryAfterMs : undefined) ?? 0);
     const behind = await this.#untilNoted(signal, () =>
       this.notes.noteBehind(server, since, (before) => {
         const failures = (before?.failures ?? 0) + Number(isPeers);
-        return { failures, retry_at: now + pauseAfter(failures), error };
+        return { failures, retry_at: now + Math.max(asked, pauseAfter(failures)), error };
       }),
     );
     if (behind === undefined) return false;
-    const soonest = now + Math.min(LATEST_SOONEST_MS, SOONEST_MS * 2 ** Math.max(0, behind.failures - 1));
+    const pause = Math.min(LATEST_SOONEST_MS, SOONEST_MS * 2 ** Math.max(0, behind.failures - 1));
+    const soonest = now + Math.max(asked, pause);
     this.#asleep.set(server, { soonest, retryAt: behind.retry_at });
     const told = { server, error, failures: behind.failures, retryAt: new Date(behind.retry_at).toISOString() };
     if (!isPeers) this.logger.error({ ...told, err: why }, 'what a server lacks cannot be sent to it');

@@ -25,7 +25,18 @@ export class TransactionWriter {
   /** Writes one of some PDUs and EDUs, each canonical JSON. */
   write(pdus: readonly string[], edus: readonly string[]): Transaction {
     const id = `${this.#prefix}${(this.#count++).toString(36)}`;
-    return { id, content: this.#content(pdus, edus), pdus: pdus.length, edus: edus.length };
+    return { id, content: this.#content(pdus, edus), pdus, edus };
+  }
+
+  /** A transaction in two, EDUs first; undefined where it holds one thing alone. */
+  halve({ pdus, edus }: Transaction): readonly [Transaction, Transaction] | undefined {
+    if (pdus.length > 0 && edus.length > 0) return [this.write([], edus), this.write(pdus, [])];
+    const middle = Math.ceil((pdus.length + edus.length) / 2);
+    if (pdus.length + edus.length < 2) return undefined;
+    return [
+      this.write(pdus.slice(0, middle), edus.slice(0, middle)),
+      this.write(pdus.slice(middle), edus.slice(middle)),
+    ];
   }
 
   #content(pdus: readonly string[], edus: readonly string[]): string {
