@@ -193,9 +193,23 @@ describe('a transaction', () => {
     for (const { status, body } of answers) expect([status, body.errcode]).toEqual([400, 'M_BAD_JSON']);
   });
 
-  it('of millions of values is refused before anything is made of them', async () => {
-    const { status, body } = await hostile.send(server, [new Raw(`${'[],'.repeat(3_000_000)}[]`)]);
+  it('of millions of values that are no events is refused before anything is made of them', async () => {
+    const { status, body } = await hostile.send(server, [new Raw(`[${'[],'.repeat(3_000_000)}[]]`)]);
     expect([status, body.errcode]).toEqual([413, 'M_TOO_LARGE']);
+  });
+
+  it('of as many events as it may hold is taken, each of as many values as fit into it', async () => {
+    const full = { body: 'full', a: new Raw(`[${'[],'.repeat(21_400)}[]]`) };
+    const events = Array.from({ length: 50 }, (_, i) => hostile.message(room, { content: { ...full, i } }));
+    const messages = { [`@nobody:${server.name}`]: { '*': { a: full.a } } };
+    const edus = Array.from({ length: 90 }, (_, i) => ({
+      edu_type: 'm.direct_to_device',
+      content: { sender: room.user, type: 'full', message_id: `full${i}`, messages },
+    }));
+    const pdus = events.map(({ pdu }) => pdu);
+    const { status, body } = await hostile.send(server, pdus, edus);
+    expect([status, body.pdus]).toEqual([200, Object.fromEntries(events.map(({ id }) => [id, {}]))]);
+    expect(await isShown(events.at(-1)!.id)).toBe(true);
   });
 
   it('is taken of nobody but who signed it, for this server, at this path', async () => {
@@ -293,7 +307,9 @@ describe('what an event misses', () => {
   it('is waited for no longer than it may take, where it comes byte by byte; others are not held up', async () => {
     const other = await shared();
     let dripping = 0;
-    hostile.on('/_matrix/federation/v1/get_missing_events/.*', (_, response) => {
+    // In this room: what waits in others is asked for in between.
+    const local = other.roomId.slice(1).split(':')[0]!;
+    hostile.on(`/_matrix/federation/v1/get_missing_events/.*${local}.*`, (_, response) => {
       dripping++;
       response.writeHead(200, { 'content-type': 'application/json' });
       const timer = setInterval(() => response.write(' '), 100);

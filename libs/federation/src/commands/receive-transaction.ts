@@ -1,11 +1,12 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { isRoomId, type RoomId, type ServerName } from '#kernel/ids';
-import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
+import { isJsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Pdu } from '#protocol/room-event';
 import { TakeEdus } from '../edus/take-edus.js';
 import type { PduResult, PduResults } from '../facts/origin-facts.js';
 import { Refusals } from '../refusals/refusals.js';
+import { type Part, readInParts, type SignedContent } from '../receive/unread-part.js';
 import { AnsweredTransactions } from './answered-transactions.js';
 import { TakePdus } from './take-pdus.js';
 
@@ -28,7 +29,7 @@ export class ReceiveTransaction {
     readonly origin: ServerName,
     readonly txnId: string,
     /** Its body, numbers spelled as they were. */
-    readonly content: JsonObject,
+    readonly content: SignedContent,
   ) {}
 }
 
@@ -68,8 +69,14 @@ export class ReceiveTransactionHandler implements ICommandHandler<ReceiveTransac
     return results;
   }
 
+  async #takePdus(origin: ServerName, txnId: string, pdus: readonly Part[]): Promise<PduResults> {
+    const results: Record<string, PduResult> = {};
+    for (const some of readInParts(pdus)) Object.assign(results, await this.#takeSome(origin, txnId, some));
+    return results;
+  }
+
   /** Rooms do not wait for each other. */
-  async #takePdus(origin: ServerName, txnId: string, pdus: readonly JsonValue[]): Promise<PduResults> {
+  async #takeSome(origin: ServerName, txnId: string, pdus: readonly JsonValue[]): Promise<PduResults> {
     const rooms = new Map<RoomId, Pdu[]>();
     for (const pdu of pdus) {
       const roomId = isJsonObject(pdu) ? pdu['room_id'] : undefined;
@@ -92,9 +99,9 @@ export class ReceiveTransactionHandler implements ICommandHandler<ReceiveTransac
 }
 
 /** Throws M_BAD_JSON. */
-function listOf(content: JsonObject, key: string, most: number): readonly JsonValue[] {
-  const list = content[key] ?? [];
+function listOf(content: SignedContent, key: string, most: number): readonly Part[] {
+  const list: unknown = content[key] ?? [];
   if (!Array.isArray(list)) throw new MatrixError('M_BAD_JSON', `${key}: must be a list`);
   if (list.length > most) throw new MatrixError('M_BAD_JSON', `${key}: a transaction holds ${most} at most`);
-  return list;
+  return list as readonly Part[]; // what a list of such content holds
 }

@@ -2,20 +2,19 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { verifyJsonAside } from '#protocol/signing/sign-json';
+import { decodeBase64 } from '#protocol/signing/base64';
 import type { ServerKey } from '#rooms/server-keys';
 import { KeyRing } from '../keys/key-ring.js';
 import { OwnKeys } from '../keys/own-keys.js';
 import { FederatedServers } from '../peers/federated-servers.js';
 import { Peers } from '../peers/peers.js';
-import { parseXMatrix, requestToSign, type ServerRequest, type XMatrix } from '../peers/signed-request.js';
+import { parseXMatrix, textToSign, type ServerRequest, type XMatrix } from '../peers/signed-request.js';
 
 /** A request as it came. */
 export interface CameRequest extends Pick<ServerRequest, 'method' | 'uri'> {
-  /** Parses the body: for a server that can be known at all. */
-  readonly readContent: () => JsonObject | undefined;
+  /** Parses the body, and answers it as canonical JSON: for a server that can be known at all. */
+  readonly readContent: () => Promise<string | undefined>;
   /** All headers `Authorization`, in their order. */
   readonly authorization: readonly string[];
   /** Where it came from: an address. */
@@ -56,10 +55,10 @@ export class AuthenticateRequest {
     const checkable = await this.#findKeys(signatures, from);
     if (checkable.length === 0) refuse(`The keys of ${origin} cannot be had, or it has none of this name`);
     const to = destination === undefined ? undefined : this.own.serverName;
-    const toSign = requestToSign({ method, uri, origin, destination: to, content: readContent() });
+    const text = textToSign({ method, uri, origin, destination: to }, await readContent());
     for (const { keyId, signature, known } of checkable) {
-      const signed = { ...toSign, signatures: { [origin]: { [keyId]: signature } } };
-      const holds = await verifyJsonAside(signed, origin, keyId, known.key);
+      const bytes = decodeBase64(signature);
+      const holds = bytes !== undefined && (await known.key.verifyAside(text, bytes));
       if (!holds) refuse(`The signature with ${keyId} does not hold`);
       this.#renew(origin, known);
     }

@@ -12,7 +12,7 @@ import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { CLOCK } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
-import { JsonNumber, type JsonObject } from '#kernel/json';
+import { JsonNumber, type JsonObject, type JsonValue } from '#kernel/json';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { encodeBase64 } from '#protocol/signing/base64';
 import { signJson, verifyJson } from '#protocol/signing/sign-json';
@@ -34,7 +34,8 @@ import { QueryServerKeysHandler } from '../queries/query-server-keys.js';
 import { readRefused, REFUSALS_STREAM } from '../facts/refusal-facts.js';
 import { Refusals } from '../refusals/refusals.js';
 import { AuthenticateRequest } from './authenticate-request.js';
-import { FromServer, Origin, ServerContent } from './from-server.js';
+import { type Part, readInParts, type SignedContent } from '../receive/unread-part.js';
+import { FromServer, InParts, Origin, ServerContent } from './from-server.js';
 import { SigningKeysController } from './signing-keys.controller.js';
 
 const OURS = TEST_AUTHOR.serverName;
@@ -52,6 +53,15 @@ class EchoController {
   @BodyLimit(10 * 1024 * 1024)
   put(@Origin() origin: ServerName, @ServerContent() content: JsonObject): object {
     return { origin, length: canonicalJson(content, { lenient: true }).length };
+  }
+
+  @Put('parts/:what')
+  @BodyLimit(10 * 1024 * 1024)
+  @InParts()
+  putParts(@Origin() origin: ServerName, @ServerContent() content: SignedContent): object {
+    const parts = (content['pdus'] ?? []) as readonly Part[];
+    const lengths = [...readInParts(parts)].map((some) => canonicalJson(some as JsonValue, { lenient: true }).length);
+    return { origin, lengths };
   }
 }
 
@@ -126,6 +136,8 @@ const unsigned = (destination: ServerName = OURS): Parameters<typeof signRequest
 });
 const signed = (): string => signRequest(unsigned(), peer.server.signingKey).authorization;
 const ask = (authorization?: string, path = PATH) => peer.ask(at, { destination: OURS, path, authorization });
+/** So many bytes of empty lists. */
+const manyValues = (bytes: number): string => `[${'[],'.repeat(bytes / 3 - 1)}[]]`;
 const refused = { status: 401, body: { errcode: 'M_UNAUTHORIZED' } };
 
 /** A request as it is sent, with as many headers as there are. */
@@ -268,9 +280,30 @@ describe('a door for other servers', () => {
     expect(await bad('[]')).toMatchObject({ status: 400, body: { errcode: 'M_BAD_JSON' } });
     expect(await bad('{')).toMatchObject({ status: 400, body: { errcode: 'M_NOT_JSON' } });
     expect(await send('PUT', PATH, [], '{')).toMatchObject(refused);
-    const many = await bad(`{"a":[${'{},'.repeat(300_000)}{}]}`);
+    const many = await bad(`{"a":[${'{},'.repeat(600_000)}{}]}`);
     expect(many).toMatchObject({ status: 413, body: { errcode: 'M_TOO_LARGE' } });
     expect(await bad(`${'['.repeat(5_000)}${']'.repeat(5_000)}`)).toMatchObject({ status: 400 });
+  });
+
+  it('reads a body of millions of values part by part, and what is signed is all of it', async () => {
+    const path = '/_matrix/federation/v1/echo/parts/x';
+    const event = `{"a":${manyValues(65_000)},"n":1234}`;
+    const body = `{"edus":[],"origin":"x","pdus":[${Array(50).fill(event).join(',')}]}`.replace('1234', '1.50');
+    const { authorization } = signRequest({ ...unsigned(), method: 'PUT', uri: path }, peer.server.signingKey, body);
+    const { status, body: answer } = await send('PUT', path, [authorization], body);
+    const lengths = (answer as { lengths: number[] }).lengths;
+    expect([status, lengths.reduce((sum, length) => sum + length - 1, 0)]).toEqual([200, 50 * (event.length + 1)]);
+    expect(lengths.length).toBeGreaterThan(3);
+    const spelled = body.replace('"edus":[],"origin":"x",', '').replace(/}$/, ', "origin":"\\u0078",\n"edus":[ ]}');
+    expect(await send('PUT', path, [authorization], spelled)).toMatchObject({ status: 200 });
+    expect(await send('PUT', path, [authorization], body.replace('1.50', '1.51'))).toMatchObject(refused);
+    const twice = body.replace('1.50', '1,"n":1');
+    expect(await send('PUT', path, [authorization], twice)).toMatchObject({ status: 400 });
+    for (const giant of [manyValues(3_000_000), `${'['.repeat(900_000)}${']'.repeat(900_000)}`]) {
+      const one = body.replace(event, giant);
+      const tooLarge = { status: 413, body: { errcode: 'M_TOO_LARGE' } };
+      expect(await send('PUT', path, [authorization], one)).toMatchObject(tooLarge);
+    }
   });
 
   it('takes as much as its door says, and elsewhere no more than of clients', async () => {

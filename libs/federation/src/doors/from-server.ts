@@ -9,31 +9,35 @@ import {
 } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ServerName } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import { isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { parseXMatrix } from '../peers/signed-request.js';
 import { Refusals } from '../refusals/refusals.js';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { MAX_DEPTH_OF_PARTS, type SignedContent } from '../receive/unread-part.js';
 import { AuthenticateRequest } from './authenticate-request.js';
+import { LargeContents, type ReadContent } from './read-large-content.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Which server asks, and its body, once the guard has let the request pass. */
-    peer?: { readonly origin: ServerName; readonly content: JsonObject | undefined };
+    peer?: { readonly origin: ServerName; readonly content: SignedContent | undefined };
   }
 }
 
 /** Events may nest as deep as everywhere; in a request they lie a few levels deep. */
 const MAX_DEPTH = 110;
-/** As deep as other servers can write, some of which let their users nest what they like. */
-const MAX_DEPTH_OF_PARTS = 1_000;
-const NESTS_DEEPLY = Symbol('annals.NestsDeeply');
-/** A transaction of 50 events and 100 EDUs has some thousands. */
-const MAX_VALUES = 300_000;
+const HAS_PARTS = Symbol('annals.HasParts');
+/** As many as fit into the body of a route that says nothing else, lest valid events are too many for it. What has more is read part by part. */
+const MAX_VALUES = 600_000;
+const MAX_VALUES_AT_ONCE = 300_000;
 
 /** Lets through what another server has signed. */
 @Injectable()
 export class ServerGuard implements CanActivate {
+  readonly #large = new LargeContents();
+
   constructor(
     private readonly authenticate: AuthenticateRequest,
     private readonly refusals: Refusals,
@@ -45,11 +49,14 @@ export class ServerGuard implements CanActivate {
     if (request.peer !== undefined) return true;
     const { method, url: uri, ip: from } = request;
     const authorization = headersOf(request, 'authorization');
-    let content: JsonObject | undefined;
-    const nestsDeeply = Reflect.getMetadata(NESTS_DEEPLY, context.getHandler()) === true;
-    const maxDepth = nestsDeeply ? MAX_DEPTH_OF_PARTS : MAX_DEPTH;
-    const read = (): JsonObject | undefined => (content = readContent(request, maxDepth));
-    const came = { method, uri, authorization, from, readContent: read };
+    let content: SignedContent | undefined;
+    const hasParts = Reflect.getMetadata(HAS_PARTS, context.getHandler()) === true;
+    const readContent = async (): Promise<string | undefined> => {
+      const read = await this.#read(request, hasParts);
+      content = read?.content;
+      return read?.text;
+    };
+    const came = { method, uri, authorization, from, readContent };
     const origin = await this.authenticate.originOf(came).catch((error: unknown) => {
       if (error instanceof MatrixError) this.#note(authorization, error);
       throw error;
@@ -65,6 +72,22 @@ export class ServerGuard implements CanActivate {
       this.refusals.noteUnproven(said.origin, message);
     }
   }
+
+  /** Numbers keep their spelling: the signature is over it, and events are. */
+  async #read({ body, ip: from }: FastifyRequest, hasParts: boolean): Promise<ReadContent | undefined> {
+    if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
+    try {
+      const bounds = hasParts
+        ? { maxDepth: MAX_DEPTH_OF_PARTS, maxValues: MAX_VALUES_AT_ONCE }
+        : { maxDepth: MAX_DEPTH, maxValues: MAX_VALUES };
+      const content = parseJson(body, { lenient: true, ...bounds });
+      if (!isJsonObject(content)) throw new MatrixError('M_BAD_JSON', 'The request body is not a JSON object');
+      return { content, text: canonicalJson(content, { lenient: true }) };
+    } catch (error) {
+      if (!hasParts || !(error instanceof MatrixError) || error.errcode !== 'M_TOO_LARGE') throw error;
+      return this.#large.read(body, from);
+    }
+  }
 }
 
 /** Node keeps the first of several headers `Authorization` only; the specification has one for each signature. */
@@ -72,20 +95,12 @@ function headersOf({ raw: { rawHeaders } }: FastifyRequest, name: string): strin
   return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === name);
 }
 
-/** Numbers keep their spelling: the signature is over it, and events are. */
-function readContent({ body }: FastifyRequest, maxDepth: number): JsonObject | undefined {
-  if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
-  const content = parseJson(body, { lenient: true, maxDepth, maxValues: MAX_VALUES });
-  if (!isJsonObject(content)) throw new MatrixError('M_BAD_JSON', 'The request body is not a JSON object');
-  return content;
-}
-
 /**
- * The body of a route has many parts, of which one that nests too deeply is refused by itself, by who takes it: else one event of one user
- * would keep their server from telling us anything.
+ * The body of a route has lists of many parts (`SignedContent`): of millions of values each is read when its turn comes, and one that nests
+ * too deeply is refused by itself, by who takes it. Else some events of one user would keep their server from telling us anything.
  */
-export function PartsMayNestDeeply(): MethodDecorator {
-  return SetMetadata(NESTS_DEEPLY, true);
+export function InParts(): MethodDecorator {
+  return SetMetadata(HAS_PARTS, true);
 }
 
 /** Only for other servers, by their signature: else 401 M_UNAUTHORIZED. */
@@ -104,8 +119,8 @@ export const Origin = createParamDecorator(
   (_: unknown, context: ExecutionContext): ServerName => peerOf(context).origin,
 );
 
-/** The body of its request, numbers spelled as they were. Throws M_NOT_JSON where there is none. */
-export const ServerContent = createParamDecorator((_: unknown, context: ExecutionContext): JsonObject => {
+/** The body of its request, numbers spelled as they were: a JsonObject, but where it is read in parts. Throws M_NOT_JSON where there is none. */
+export const ServerContent = createParamDecorator((_: unknown, context: ExecutionContext): SignedContent => {
   const { content } = peerOf(context);
   if (content === undefined) throw new MatrixError('M_NOT_JSON', 'A JSON body is required');
   return content;

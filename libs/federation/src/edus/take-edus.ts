@@ -6,6 +6,7 @@ import { LOGGER, type Logger } from '#observability/logger';
 import { nestsDeeper } from '#protocol/canonical-json/nests-deeper';
 import { MAX_DEPTH } from '#protocol/canonical-json/parse-json';
 import { ServerAcls } from '../acl/server-acls.js';
+import { type Part, readInParts } from '../receive/unread-part.js';
 import { Refusals } from '../refusals/refusals.js';
 import { isOutage } from '../is-outage.js';
 import { type AnyEduHandler, EDU_HANDLERS, type GatheringEduHandler } from './edu-handlers.js';
@@ -31,14 +32,14 @@ export class TakeEdus {
    * Takes them in their order, but for those of which only the last count: these behind the others. A bad one, and one of a type that
    * nobody here takes, harms no other. Throws only where the log or the views cannot be reached: then all are to be sent again.
    */
-  async take(origin: ServerName, edus: readonly JsonValue[], txnId: string): Promise<void> {
+  async take(origin: ServerName, edus: readonly Part[], txnId: string): Promise<void> {
     const failures: Failures = new Map();
     const refuse = (type: string, roomId: string): void => {
       const reason = `${type}: the access list of the room does not let it speak there`;
       this.refusals.note(origin, { kind: 'edu', room_id: roomId, txn_id: txnId, reason });
     };
     try {
-      await this.#takeAll(origin, edus, failures, refuse);
+      for (const some of readInParts(edus)) await this.#takeAll(origin, some, failures, refuse);
     } finally {
       for (const [type, { count, reason }] of failures) {
         this.refusals.note(origin, { kind: 'edu', txn_id: txnId, reason: `${count} of ${type}: ${reason}` });

@@ -10,9 +10,10 @@ import type { Received } from '#rooms/commands/receiving';
 import type { HistoryElsewhere } from '#rooms/history-elsewhere';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import { pathOf } from '../peers/path-of.js';
-import { AskServers, type Question, readPdus } from './ask-servers.js';
+import { AskServers, type LargeQuestion } from './ask-servers.js';
 import { Errand } from './errand.js';
 import { edgesOf, MissingEvents } from './missing-events.js';
+import { readEvents } from './read-events.js';
 import { depthOf, idOf, ReceiveHelped } from './receive-helped.js';
 
 /** How many events are fetched at once: other servers give a hundred at most. */
@@ -78,7 +79,7 @@ export class Backfill implements HistoryElsewhere {
     const version = await this.received.findVersion(roomId);
     if (first === undefined || version === undefined) return false;
     const errand = new Errand(roomId, [], undefined, LONGEST_MS);
-    const question: Question<readonly Pdu[]> = {
+    const question: LargeQuestion<readonly Pdu[]> = {
       name: 'backfill',
       eventId: first,
       request: {
@@ -86,9 +87,9 @@ export class Backfill implements HistoryElsewhere {
         path: pathOf('/_matrix/federation/v1/backfill/:roomId', { roomId }, { v: from, limit }),
         maxBytes: MAX_BYTES,
       },
-      read: ({ pdus }) => {
-        const found = readPdus(pdus, MOST);
-        return found === undefined || found.length === 0 ? undefined : found;
+      readBytes: async (bytes) => {
+        const found = await readEvents(bytes, 'pdus', MOST);
+        return found?.length === 0 ? undefined : found;
       },
     };
     const answer = await this.servers.ask(errand, question, await this.servers.listServers(roomId, []));

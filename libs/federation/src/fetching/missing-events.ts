@@ -8,10 +8,11 @@ import type { Received } from '#rooms/commands/receiving';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import type { WaitingPdu } from '../facts/inbound-facts.js';
 import { pathOf } from '../peers/path-of.js';
-import { AskServers, type Question, readPdus } from './ask-servers.js';
+import { AskServers, type LargeQuestion } from './ask-servers.js';
 import { Errand } from './errand.js';
 import type { EventFetching, Missing, Settlement } from './event-fetching.js';
 import { FetchState } from './fetch-state.js';
+import { readEvents } from './read-events.js';
 import { idOf, readPdu, ReceiveHelped } from './receive-helped.js';
 
 /** How many events are fetched of a gap, some at a time: servers give twenty at most. What is behind stays a gap, over the state. */
@@ -155,7 +156,7 @@ export class MissingEvents implements EventFetching {
   ): Promise<{ readonly server: ServerName; readonly pdus: readonly Pdu[] } | undefined> {
     const { roomId } = errand;
     const earliest = (await this.received.listExtremities(roomId)) ?? [];
-    const question: Question<readonly Pdu[]> = {
+    const question: LargeQuestion<readonly Pdu[]> = {
       name: 'get_missing_events',
       eventId: latest[0]!.eventId,
       request: {
@@ -169,9 +170,9 @@ export class MissingEvents implements EventFetching {
         },
         maxBytes: 4 * 1024 * 1024,
       },
-      read: ({ events }) => {
-        const found = readPdus(events, AT_ONCE);
-        return found === undefined || found.length === 0 ? undefined : found;
+      readBytes: async (bytes) => {
+        const found = await readEvents(bytes, 'events', AT_ONCE);
+        return found?.length === 0 ? undefined : found;
       },
     };
     const answer = await this.servers.ask(errand, question, [origin]);

@@ -1,5 +1,6 @@
 import { isServerName, type ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { canonicalString } from '#protocol/canonical-json/canonical-json';
 
 /** A request between servers, as its signature sees it. */
 export interface ServerRequest {
@@ -23,9 +24,22 @@ export interface XMatrix {
   readonly signature: string;
 }
 
-/** The object that is signed: server-server API, "Request Authentication", step 1. */
-export function requestToSign({ method, uri, origin, destination, content }: ServerRequest): JsonObject {
-  return { method, uri, origin, destination, content };
+/**
+ * What is signed: server-server API, "Request Authentication", step 1. The content is canonical JSON, and so is all of it: PERF: it is
+ * written once, for the body and for the signature, and canonical JSON has these keys in this order.
+ */
+export function textToSign(
+  { method, uri, origin, destination }: Omit<ServerRequest, 'content'>,
+  content: string | undefined,
+): string {
+  const members = [
+    ...(content === undefined ? [] : [`"content":${content}`]),
+    ...(destination === undefined ? [] : [`"destination":${canonicalString(destination)}`]),
+    `"method":${canonicalString(method)}`,
+    `"origin":${canonicalString(origin)}`,
+    `"uri":${canonicalString(uri)}`,
+  ];
+  return `{${members.join(',')}}`;
 }
 
 const SCHEME = /^x-matrix[ \t]+/i;
