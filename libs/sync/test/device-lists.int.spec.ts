@@ -61,6 +61,23 @@ describe('device lists', () => {
     expect(await listsSince(alice, next)).toEqual({ changed: [], left: [carol.userId] });
   });
 
+  it('tell of who is invited, as long as they are, what becomes of their keys too, and nothing to the invited', async () => {
+    const [alice, bob] = users as [SyncUser, SyncUser];
+    const room = await alice.createRoom();
+    const [since, ofBob] = [await token(alice), await token(bob)];
+    await alice.ok('POST', `/rooms/${encodeURIComponent(room)}/invite`, { user_id: bob.userId });
+    expect(await listsSince(alice, since)).toEqual({ changed: [bob.userId], left: [] });
+    expect(await listsSince(bob, ofBob)).toEqual({ changed: [], left: [] });
+    const next = await token(alice);
+    await changeKeys(bob);
+    expect(await listsSince(alice, next)).toEqual({ changed: [bob.userId], left: [] });
+    const last = await token(alice);
+    await bob.leave(room);
+    await changeKeys(bob);
+    expect(await listsSince(alice, last)).toEqual({ changed: [], left: [] });
+    expect(await listsSince(bob, ofBob)).toEqual({ changed: [bob.userId], left: [] });
+  });
+
   it('tell nothing of who left one of the rooms that are shared, and that somebody is gone with the last of them', async () => {
     const [alice, bob] = users as [SyncUser, SyncUser];
     const rooms = [

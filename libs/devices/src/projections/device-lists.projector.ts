@@ -1,30 +1,34 @@
 import type { RecordedFact } from '#event-store/event-store';
 import { type Answer, forEachInOrder, whenThere } from '#kernel/answer';
 import type { RoomId, UserId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { type AcceptedFact, currentMembersOf, type RoomFactReader } from '#rooms/projections/room-fact-reader';
 import { KEY_CHANGE_TYPES, keyChangeOf } from '../facts/key-changes.js';
 
-/** Whether a user is joined to a room, since a position. */
+/** Whether a user is joined to a room, since a position: START where they never were. */
 export interface ListedRoom {
   readonly joined: boolean;
   readonly position: Position;
+  /** Of who is not joined: where they were last invited, or that ended. */
+  readonly asked?: Position;
+  /** They are invited, since that. */
+  readonly invited?: true;
 }
 
 export const LISTED_ROOMS = new Collection<readonly [userId: UserId, roomId: RoomId], ListedRoom>('device-list-rooms', {
   key: ['user', 'room'],
-  says: 'whether they are joined, since a position',
+  says: 'whether they are joined or invited, since a position',
   codec: asJson(),
 });
 
 export const LISTED_MOVES = new Collection<
   readonly [roomId: RoomId, position: Position, userId: UserId],
-  'join' | 'leave'
+  'join' | 'leave' | 'invite'
 >('device-list-moves', {
   key: ['room', 'position', 'user'],
-  says: 'that they joined or left last there',
+  says: 'that they joined or left last there, or were invited and still are',
   codec: asText(),
 });
 
@@ -47,14 +51,14 @@ export const KEYS_SEEN = new Collection<readonly [reader: UserId, userId: UserId
 });
 
 /**
- * Who has to hear of whose devices: who joined and left which room, and whose keys changed. Of each user in each room, and of each user's
- * keys, the last change has the one row: a scan behind a token finds it, however long ago that was. A change of keys is one row, and not
+ * Who has to hear of whose devices: who joined and left which room or is invited, and whose keys changed. Of each user in each room, and of
+ * each user's keys, the last change has the one row: a scan behind a token finds it, however long ago that was. A change of keys is one row, and not
  * one in each of the user's rooms.
  */
 export function deviceListsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'device-lists',
-    version: 1,
+    version: 2,
     ...owning(LISTED_ROOMS, LISTED_MOVES, KEY_CHANGES, LAST_KEY_CHANGES, KEYS_SEEN),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || KEY_CHANGE_TYPES.has(type),
     project(fact, rows) {
@@ -69,17 +73,42 @@ function noteMoves(accepted: AcceptedFact, position: Position, rows: OwnRows): A
   const { roomId } = accepted;
   return forEachInOrder(currentMembersOf(accepted), ({ change, content }) => {
     const userId = change.state_key as UserId; // as far as anybody asks for it
-    const joined = content['membership'] === 'join';
-    return whenThere(LISTED_ROOMS.get(rows, [userId, roomId]), (before) => {
-      // Applied before, and maybe a newer one since.
-      if (before !== undefined && before.position >= position) return;
-      if ((before?.joined ?? false) === joined) return;
-      if (before !== undefined) LISTED_MOVES.delete(rows, [roomId, before.position, userId]);
-      LISTED_MOVES.put(rows, [roomId, position, userId], joined ? 'join' : 'leave');
-      LISTED_ROOMS.put(rows, [userId, roomId], { joined, position });
-    });
+    return whenThere(LISTED_ROOMS.get(rows, [userId, roomId]), (before) =>
+      noteMove({ roomId, userId, position, membership: content['membership'] }, before, rows),
+    );
   });
 }
+
+interface Move {
+  readonly roomId: RoomId;
+  readonly userId: UserId;
+  readonly position: Position;
+  readonly membership: unknown;
+}
+
+function noteMove({ roomId, userId, position, membership }: Move, before: ListedRoom | undefined, rows: OwnRows): void {
+  const { joined: wasIn, position: since, asked, invited: wasInvited = false } = before ?? NEVER;
+  // Applied before, and maybe a newer one since.
+  if (before !== undefined && (since >= position || (asked !== undefined && asked >= position))) return;
+  const [isIn, isInvited] = [membership === 'join', membership === 'invite'];
+  if (wasIn === isIn && wasInvited === isInvited) return;
+  if (asked !== undefined && wasInvited) LISTED_MOVES.delete(rows, [roomId, asked, userId]);
+  if (wasIn === isIn) {
+    if (isInvited) LISTED_MOVES.put(rows, [roomId, position, userId], 'invite');
+    LISTED_ROOMS.put(rows, [userId, roomId], {
+      joined: isIn,
+      position: since,
+      asked: position,
+      ...(isInvited ? { invited: true } : {}),
+    });
+    return;
+  }
+  if (before !== undefined) LISTED_MOVES.delete(rows, [roomId, since, userId]);
+  LISTED_MOVES.put(rows, [roomId, position, userId], isIn ? 'join' : 'leave');
+  LISTED_ROOMS.put(rows, [userId, roomId], { joined: isIn, position });
+}
+
+const NEVER: ListedRoom = Object.freeze({ joined: false, position: START });
 
 async function noteKeyChange(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const { position } = fact;

@@ -3,7 +3,10 @@ import type { Views } from '#projections/views';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import { listJoinedRooms } from '#rooms/queries/list-user-rooms';
 
-/** Tells of whom a user shares a room with: both are joined to it now. The user's own rooms are those given, or read once, when first needed. */
+/**
+ * Tells of whom a user shares a room with: both are joined to it now, or the other is of some other of the memberships given. The user's own
+ * rooms are those given, or read once, when first needed.
+ */
 export class RoomMates {
   #rooms: Promise<ReadonlySet<RoomId>> | undefined;
 
@@ -11,6 +14,7 @@ export class RoomMates {
     private readonly views: Views,
     private readonly userId: UserId,
     rooms?: ReadonlySet<RoomId>,
+    private readonly memberships: readonly string[] = ['join'],
   ) {
     this.#rooms = rooms && Promise.resolve(rooms);
   }
@@ -21,7 +25,8 @@ export class RoomMates {
     const rooms = await (this.#rooms ??= listJoinedRooms(this.views, this.userId).then((ids) => new Set(ids)));
     if (rooms.size === 0) return false;
     for await (const page of USER_ROOMS.pages(this.views, { prefix: [other] })) {
-      for (const { key, value } of page) if (value.membership === 'join' && rooms.has(key[1])) return true;
+      for (const { key, value } of page)
+        if (rooms.has(key[1]) && this.memberships.includes(value.membership)) return true;
     }
     return false;
   }

@@ -34,6 +34,8 @@ export const NO_DEVICE_LIST_CHANGE: DeviceListChange = Object.freeze({
   left: new Set<UserId>(),
 });
 
+/** Who is invited to a room of the reader may read what is written there from then on, and so their client encrypts for them. */
+const LISTED = ['join', 'invite'];
 /** So many users' changes are looked at one by one; where there are more, the members of the reader's rooms are. */
 const MOST_CHANGES = 5_000;
 const PAGE = 1_000;
@@ -41,8 +43,8 @@ const PAGE = 1_000;
 const AT_ONCE = 32;
 
 /**
- * Whose devices changed for a user over a stretch of the log: those whose keys changed, who joined or left a room of theirs, and everybody
- * in rooms that they joined or left themself (client-server API, "Tracking the device list for a user"). Whether somebody shares a
+ * Whose devices changed for a user over a stretch of the log: those whose keys changed, who joined, left or was invited to a room of theirs,
+ * and everybody in rooms that they joined or left themself (client-server API, "Tracking the device list for a user"). Whether somebody shares a
  * room with the reader is asked as of now: where that changes after the stretch, the next one tells it.
  */
 @Injectable()
@@ -65,7 +67,7 @@ export class DeviceListChanges {
     if (until <= since) return NO_DEVICE_LIST_CHANGE;
     const { userId } = reader;
     const joined = joinedRoomsOf(reader);
-    const mates = new RoomMates(this.views, userId, joined);
+    const mates = new RoomMates(this.views, userId, joined, LISTED);
     const changed = new Set<UserId>();
     const moved = new Set<UserId>();
     if (!this.active.recent.members.isQuietSince(since))
@@ -85,12 +87,12 @@ export class DeviceListChanges {
     return { changed, left };
   }
 
-  /** Everybody who shares a room with the reader, and the reader: for a client that believes what it heard of a lost part of the log. */
+  /** Everybody who shares a room with the reader or is invited there, and the reader: for a client that believes what it heard of a lost part of the log. */
   async everybody(reader: ListsReader): Promise<DeviceListChange> {
     const changed = new Set<UserId>([reader.userId]);
     for (const roomId of joinedRoomsOf(reader)) {
       for await (const moves of LISTED_MOVES.pages(this.views, { prefix: [roomId] }, PAGE)) {
-        for (const { key, value } of moves) if (value === 'join') changed.add(key[2]);
+        for (const { key, value } of moves) if (value !== 'leave') changed.add(key[2]);
         if (reader.turn.isOver()) await reader.turn.pass();
       }
     }
@@ -98,7 +100,7 @@ export class DeviceListChanges {
   }
 
   /**
-   * Notes who is in rooms of the reader now and was not before (`changed`), and who may be in none any more (`moved`). Of a room that the
+   * Notes who is in rooms of the reader now, or invited, and was not before (`changed`), and who may be in none any more (`moved`). Of a room that the
    * reader has left only those count who were in it with them: who came later is no business of theirs.
    */
   async #readMoves(
@@ -121,7 +123,7 @@ export class DeviceListChanges {
           const [, at, userId] = key;
           if (end !== undefined && at >= end) later.push(userId);
           else if (value === 'leave' ? at > since && at <= until : hasMoved || at <= until) {
-            (value === 'join' && isIn ? found.changed : found.moved).add(userId);
+            (value !== 'leave' && isIn ? found.changed : found.moved).add(userId);
           }
         }
         if (end !== undefined) await this.#addMates(roomId, later, end, found.moved);
