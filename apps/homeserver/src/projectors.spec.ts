@@ -227,6 +227,11 @@ describe('the rows of every projector', () => {
         data: { ...told, pdu: { ...member, sender: DAVE, state_key: BOB, content }, state: [] },
       };
     });
+    const handshakes = ['handshake-begun', 'handshake-begun', 'handshake-ended'].map((type, n): StreamFact => {
+      const event = { room_id: '!far:b.example', event_id: `$given${Math.min(n, 1)}` };
+      const given = { ...event, room_version: '11', membership: 'join', server: 'b.example', pdu: member };
+      return { stream: `elsewhere-${BOB}`, type, data: type === 'handshake-ended' ? event : given };
+    });
     const crossSigning = [
       bob('cross-signing-keys-set', { master: {}, self_signing: {} }),
       bob('signatures-added', { signatures: [{ user_id: BOB, target: 'B', key_id: 'ed25519:s', signature: 's' }] }),
@@ -315,6 +320,7 @@ describe('the rows of every projector', () => {
       ...devices,
       ...crossSigning,
       ...elsewhere,
+      ...handshakes,
       ...remotes,
       ...serverKeys,
       ...messages,

@@ -9,6 +9,7 @@ import { Departure } from './departure/departure.effect.js';
 import { AccountErasure } from './erasure/account-erasure.effect.js';
 import { DehydratedDeviceErasure } from './erasure/dehydrated-device-erasure.effect.js';
 import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
+import { UnfinishedHandshake } from './joins/unfinished-handshake.effect.js';
 import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
@@ -33,6 +34,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   RedactionErasure,
   AccountErasure,
   UnfinishedJoin,
+  UnfinishedHandshake,
   RemovedDevices,
   CollectedMessages,
   DeletedBackups,

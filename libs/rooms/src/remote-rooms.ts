@@ -13,6 +13,10 @@ export interface RemoteMembership {
   readonly content: JsonObject;
   /** Servers that may know the room, those most likely to first. */
   readonly servers: readonly ServerName[];
+  /** Told of each event before a server is given it: from then on it may have been taken, whatever else comes of it. */
+  readonly beforeGiven?: (given: GivenMember) => Promise<void>;
+  /** An event that was made before: its server is given it once more, and no other is asked. */
+  readonly made?: GivenMember;
 }
 
 /** A user is in a room by the word of another server. */
@@ -29,9 +33,13 @@ export interface RemoteEvent {
   readonly server: ServerName;
 }
 
-/** A user's knock, and what another server told of the room. */
-export interface RemoteKnock extends RemoteEvent {
+/** A member event as a server is given it, in the version that the room has by its word. */
+export interface GivenMember extends RemoteEvent {
   readonly version: RoomVersion;
+}
+
+/** A user's knock, and what another server told of the room. */
+export interface RemoteKnock extends GivenMember {
   readonly roomState: readonly JsonValue[];
 }
 

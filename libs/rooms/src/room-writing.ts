@@ -32,12 +32,14 @@ import { ReceiveStateHandler } from './commands/receive-state.js';
 import { POLICY, Receiving } from './commands/receiving.js';
 import { Joining } from './joining/joining.js';
 import { ReceiveRoomHandler } from './commands/receive-room.js';
+import { SettleHandshakeHandler } from './commands/settle-handshake.js';
 import { SettleJoinHandler } from './commands/settle-join.js';
 import { ExtremityMerging } from './commands/merge-extremities.js';
 import { RedactEventHandler } from './commands/redact-event.js';
 import { SendEventHandler } from './commands/send-event.js';
 import { SetRoomListedHandler } from './commands/set-room-listed.js';
 import { SetStateHandler } from './commands/set-state.js';
+import { StaysElsewhere } from './commands/stays-elsewhere.js';
 import { SubscribeToThreadHandler } from './commands/subscribe-to-thread.js';
 import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
 import { TakeInviteHandler } from './commands/take-invite.js';
@@ -100,6 +102,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   OwnMembers,
   ReceivedEvents,
   Receiving,
+  StaysElsewhere,
   ThreadSubscriptions,
   AnnounceProfileHandler,
   BanUserHandler,
@@ -124,6 +127,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   SendEventHandler,
   SetRoomListedHandler,
   SetStateHandler,
+  SettleHandshakeHandler,
   SettleJoinHandler,
   SubscribeToThreadHandler,
   TakeInviteHandler,

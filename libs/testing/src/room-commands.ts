@@ -38,6 +38,7 @@ import { RedactEvent, RedactEventHandler } from '#rooms/commands/redact-event';
 import { SendEvent, SendEventHandler } from '#rooms/commands/send-event';
 import { SetRoomListed, SetRoomListedHandler } from '#rooms/commands/set-room-listed';
 import { SetState, SetStateHandler } from '#rooms/commands/set-state';
+import { StaysElsewhere } from '#rooms/commands/stays-elsewhere';
 import { SubscribeToThread, SubscribeToThreadHandler } from '#rooms/commands/subscribe-to-thread';
 import { ThreadSubscriptions } from '#rooms/commands/thread-subscriptions';
 import type { EventSent } from '#rooms/commands/transaction';
@@ -94,11 +95,12 @@ export class RoomCommands {
     const receiving = new Receiving(workers, keys, policy);
     const joining = new Joining(workers, store, others);
     const merging = new ExtremityMerging(workers, views, author, clock);
-    const invitations = new InvitationsElsewhere(workers, views, author);
+    const elsewhere = new MembershipsElsewhere(store, clock, views);
+    const invitations = new InvitationsElsewhere(workers, elsewhere, views, author);
     const members = new MembershipChanges(workers, views, invitations);
     const aliases = new Aliases(store, clock, views, config);
     const threads = new ThreadSubscriptions(store, clock, views);
-    const elsewhere = new MembershipsElsewhere(store, clock, views);
+    const stays = new StaysElsewhere(elsewhere, clock);
     const bus = { execute: (command: object) => this.execute(command) } as CommandBus; // its other methods are Nest's
     this.#handlers = new Map<unknown, ICommandHandler>([
       [AnnounceProfile, new AnnounceProfileHandler(members, views)],
@@ -114,7 +116,7 @@ export class RoomCommands {
       [JoinRoom, new JoinRoomHandler(workers, members, new JoinElsewhere(workers, elsewhere, views), views, author)],
       [KickUser, new KickUserHandler(members)],
       [KnockRoom, new KnockRoomHandler(members, elsewhere, views, author)],
-      [LeaveRoom, new LeaveRoomHandler(members, elsewhere, clock)],
+      [LeaveRoom, new LeaveRoomHandler(members, elsewhere, stays, views)],
       [ReceiveOutliers, new ReceiveOutliersHandler(receiving)],
       [ReceivePdus, new ReceivePdusHandler(receiving, merging)],
       [ReceiveRoom, new ReceiveRoomHandler(workers, receiving, joining)],

@@ -52,7 +52,7 @@ export class PeersSpaces implements SpacesElsewhere {
   async #ask(roomId: RoomId, via: readonly ServerName[]): Promise<SpaceElsewhere | undefined> {
     const path = pathOf('/_matrix/federation/v1/hierarchy/:roomId', { roomId }, { suggested_only: false });
     const request = { method: 'GET', path, timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES } as const;
-    for (const server of (await this.servers.of(roomId, via)).slice(0, MOST_SERVERS)) {
+    for (const server of (await this.servers.of({ roomId, servers: via })).slice(0, MOST_SERVERS)) {
       const answer = await orNothing(this.peers.ask(server, request));
       const space = answer && readSpace(answer);
       if (space?.described.room_id === roomId) return space;

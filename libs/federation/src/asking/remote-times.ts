@@ -22,7 +22,7 @@ export class PeersTimes implements TimesElsewhere {
   async findByTime(roomId: RoomId, time: number, direction: 'b' | 'f'): Promise<TimedEvent | undefined> {
     const query = { ts: time, dir: direction };
     const path = pathOf('/_matrix/federation/v1/timestamp_to_event/:roomId', { roomId }, query);
-    for (const server of (await this.servers.of(roomId, [])).slice(0, MOST_SERVERS)) {
+    for (const server of (await this.servers.of({ roomId, servers: [] })).slice(0, MOST_SERVERS)) {
       try {
         const found = timedEventIn(await this.peers.ask(server, { method: 'GET', path, timeoutMs: TIMEOUT_MS }));
         if (found !== undefined) return found;

@@ -11,6 +11,7 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findRoomVersion, FIRST_ROOM_VERSION, ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 import { type SealedEvent, sealEvent } from '#protocol/signing/seal-event';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import type { GivenMember } from '#rooms/remote-rooms';
 import { pathOf } from '../peers/path-of.js';
 import { Peers } from '../peers/peers.js';
 
@@ -19,12 +20,15 @@ export interface WantedMember {
   readonly userId: UserId;
   readonly roomId: RoomId;
   readonly content: JsonObject;
+  /** As of a `RemoteMembership`. */
+  readonly beforeGiven?: (given: GivenMember) => Promise<void>;
+  readonly made?: GivenMember;
 }
 
 /** The event, signed, and the version of its room as the other server says. */
 export interface MadeMember {
   readonly version: RoomVersion;
-  readonly sealed: SealedEvent;
+  readonly sealed: Pick<SealedEvent, 'eventId' | 'pdu'>;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -42,9 +46,16 @@ export class MemberEvents {
   /**
    * Asks a server how the event is to stand in the room, and signs it: server-server API, `make_join`, `make_knock`, `make_leave`. What
    * the server says of anything but its place is not taken over. Throws PeerUnavailable, PeerRefused: also where it says that the room is
-   * of a version that is not known here, for another server may say otherwise.
+   * of a version that is not known here, for another server may say otherwise. What was made before is not asked for again.
    */
   async make(server: ServerName, step: 'join' | 'knock' | 'leave', wanted: WantedMember): Promise<MadeMember> {
+    if (wanted.made !== undefined) return { version: wanted.made.version, sealed: wanted.made };
+    const { version, sealed } = await this.#make(server, step, wanted);
+    await wanted.beforeGiven?.({ server, version, eventId: sealed.eventId, pdu: sealed.pdu });
+    return { version, sealed };
+  }
+
+  async #make(server: ServerName, step: 'join' | 'knock' | 'leave', wanted: WantedMember): Promise<MadeMember> {
     const { roomId, userId } = wanted;
     const ver = step === 'leave' ? undefined : ROOM_VERSIONS.map(({ id }) => id);
     const path = pathOf(`/_matrix/federation/v1/make_${step}/:roomId/:userId`, { roomId, userId }, { ver });

@@ -33,13 +33,14 @@ export class RemoteJoins {
 
   /** As `RemoteRooms.join`. */
   async join(wish: RemoteMembership): Promise<RemoteJoin | undefined> {
-    const servers = await this.servers.of(wish.roomId, wish.servers);
+    const servers = await this.servers.of(wish);
     if (servers.length === 0) return undefined;
     return askInTurn(servers, async (server) => ({ position: await this.#joinThrough(server, wish) }));
   }
 
-  async #joinThrough(server: ServerName, { requester, roomId, content }: RemoteMembership) {
-    const { version, sealed } = await this.members.make(server, 'join', { ...requester, roomId, content });
+  async #joinThrough(server: ServerName, wish: RemoteMembership) {
+    const { requester, roomId } = wish;
+    const { version, sealed } = await this.members.make(server, 'join', { ...wish, userId: requester.userId });
     const { eventId, pdu } = sealed;
     const bring = async (beforeMore: BeforeMore) => {
       const answer = await this.#send(server, { roomId, eventId }, pdu, beforeMore);

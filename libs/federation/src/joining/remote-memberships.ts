@@ -73,17 +73,13 @@ export class RemoteMemberships implements RemoteRooms {
     return askInTurn([server], () => this.invites.send(server, invite));
   }
 
-  async #ask<T>(
-    { roomId, servers: named }: RemoteMembership,
-    ask: (server: ServerName) => Promise<T>,
-  ): Promise<T | undefined> {
-    const servers = await this.servers.of(roomId, named);
+  async #ask<T>(wish: RemoteMembership, ask: (server: ServerName) => Promise<T>): Promise<T | undefined> {
+    const servers = await this.servers.of(wish);
     return servers.length === 0 ? undefined : askInTurn(servers, ask);
   }
 
   #make(server: ServerName, step: 'knock' | 'leave', wish: RemoteMembership): Promise<MadeMember> {
-    const { requester, roomId, content } = wish;
-    return this.members.make(server, step, { userId: requester.userId, roomId, content });
+    return this.members.make(server, step, { ...wish, userId: wish.requester.userId });
   }
 
   /** What is answered says nothing. */
@@ -92,7 +88,10 @@ export class RemoteMemberships implements RemoteRooms {
   }
 }
 
-function idsOf({ roomId }: RemoteMembership, { eventId }: SealedEvent): { roomId: string; eventId: string } {
+function idsOf(
+  { roomId }: RemoteMembership,
+  { eventId }: Pick<SealedEvent, 'eventId'>,
+): { roomId: string; eventId: string } {
   return { roomId, eventId };
 }
 

@@ -5,7 +5,7 @@ import { requesterOf, RoomCommands } from '#testing/room-commands';
 import type { RemoteRooms } from '../remote-rooms.js';
 import type { SpacesElsewhere } from '../spaces-elsewhere.js';
 import { JoinElsewhere } from './join-elsewhere.js';
-import type { MembershipsElsewhere } from './memberships-elsewhere.js';
+import { MembershipsElsewhere } from './memberships-elsewhere.js';
 
 const OTHER = 'b.example' as ServerName;
 const GUEST = { ...requesterOf(BOB), isGuest: true };
@@ -25,7 +25,7 @@ describe('a guest who joins a room through another server', () => {
     const others = { join: () => rooms.join(BOB, roomId).then(() => ({ position: undefined })) };
     return new JoinElsewhere(
       rooms.workers,
-      { find: async () => undefined } as unknown as MembershipsElsewhere,
+      new MembershipsElsewhere(rooms.views.today, { now: () => 1 }, rooms.views),
       rooms.views,
       others as unknown as RemoteRooms,
       { find } as unknown as SpacesElsewhere,

@@ -10,6 +10,7 @@ import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { sendMembership } from './change-membership.js';
 import { closedToGuests, welcomesGuests } from './guest-access.js';
+import type { Handshakes } from './handshakes.js';
 import { MembershipsElsewhere } from './memberships-elsewhere.js';
 
 /** Joins of users here through other servers. */
@@ -22,6 +23,10 @@ export class JoinElsewhere {
     @Optional() @Inject(REMOTE_ROOMS) private readonly others?: RemoteRooms,
     @Optional() @Inject(SPACES_ELSEWHERE) private readonly rooms?: SpacesElsewhere,
   ) {}
+
+  get handshakes(): Handshakes {
+    return this.memberships.handshakes;
+  }
 
   /**
    * As `RemoteRooms.join`, by the servers of an invitation too. Who is a guest no other server knows: so a guest is let in only where one
@@ -36,7 +41,13 @@ export class JoinElsewhere {
   ): Promise<RemoteJoin | undefined> {
     const place = await this.memberships.find(requester.userId, roomId);
     const wish = { requester, roomId, content, servers: [...via, ...(place?.servers ?? [])] };
-    return requester.isGuest === true ? this.#joinAsGuest(wish) : this.others?.join(wish);
+    return requester.isGuest === true ? this.#joinAsGuest(wish) : this.#join(wish);
+  }
+
+  #join(wish: RemoteMembership): Promise<RemoteJoin | undefined> {
+    return this.handshakes.run({ ...wish, membership: 'join' }, async (beforeGiven) =>
+      this.others?.join({ ...wish, beforeGiven }),
+    );
   }
 
   async #joinAsGuest(wish: RemoteMembership): Promise<RemoteJoin | undefined> {
@@ -45,7 +56,7 @@ export class JoinElsewhere {
     // That a room is closed to guests is not for those to know who may not enter it anyway.
     if (described === undefined || !(await isDescribedTo(this.views, described, requester.userId))) return undefined;
     if (!described.guest_can_join) throw closedToGuests();
-    const joined = await this.others?.join(wish);
+    const joined = await this.#join(wish);
     if (joined !== undefined && !(await this.#isWelcome(requester, roomId))) throw closedToGuests();
     return joined;
   }

@@ -6,6 +6,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import { HANDSHAKES } from '../projections/handshakes.projector.js';
 import { isServerIn } from '../reading/server-standing.js';
 import type { RemoteJoin } from '../remote-rooms.js';
 import { contextOf } from '../worker/requester-context.js';
@@ -52,7 +53,12 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
   ) {}
 
-  async execute({ requester, roomId, content: wanted, via }: JoinRoom): Promise<{ roomId: RoomId }> {
+  execute(command: JoinRoom): Promise<{ roomId: RoomId }> {
+    const { requester, roomId } = command;
+    return this.elsewhere.handshakes.inTurn(requester.userId, roomId, () => this.#join(command));
+  }
+
+  async #join({ requester, roomId, content: wanted, via }: JoinRoom): Promise<{ roomId: RoomId }> {
     const shown = await this.memberships.contentOf({ target: requester.userId, membership: 'join' });
     const given = ownWords(wanted);
     const content = { ...shown, ...given };
@@ -63,7 +69,8 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
       (isHere ? undefined : await joinElsewhere()) ?? (await this.#joinHere(requester, roomId, wish, joinElsewhere));
     const { position } = joined;
     if (position === undefined) return { roomId };
-    await this.views.whenProcessed(position, MEMBERSHIP_VIEWS);
+    await this.views.whenProcessed(position, [...MEMBERSHIP_VIEWS, HANDSHAKES.name]);
+    await this.elsewhere.handshakes.endAll(requester, roomId);
     await this.memberships.tellNewerProfile(requester, roomId, shown, given);
     return { roomId };
   }

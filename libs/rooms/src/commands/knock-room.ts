@@ -37,7 +37,12 @@ export class KnockRoomHandler implements ICommandHandler<KnockRoom> {
     @Optional() @Inject(REMOTE_ROOMS) private readonly others?: RemoteRooms,
   ) {}
 
-  async execute({ requester, roomId, reason, via }: KnockRoom): Promise<{ roomId: RoomId }> {
+  execute(command: KnockRoom): Promise<{ roomId: RoomId }> {
+    const { requester, roomId } = command;
+    return this.elsewhere.handshakes.inTurn(requester.userId, roomId, () => this.#knock(command));
+  }
+
+  async #knock({ requester, roomId, reason, via }: KnockRoom): Promise<{ roomId: RoomId }> {
     const change: MembershipChange = {
       target: requester.userId,
       membership: 'knock',
@@ -63,14 +68,26 @@ export class KnockRoomHandler implements ICommandHandler<KnockRoom> {
     checkIsNotInvited(place?.membership);
     const content = await this.memberships.contentOf(change);
     const servers = [...via, ...(place?.servers ?? [])];
-    const knock = await this.others?.knock({ requester, roomId, content, servers });
+    const knock = await this.elsewhere.handshakes.run({ requester, roomId, membership: 'knock' }, async (beforeGiven) =>
+      this.others?.knock({ requester, roomId, content, servers, beforeGiven }),
+    );
     if (knock === undefined) return false;
-    const { eventId, server, pdu, version } = knock;
-    const told = { room_id: roomId, room_version: version.id, membership: 'knock', event_id: eventId } as const;
-    const state = readWhatStands(knock, roomId, userId);
-    await this.elsewhere.tell(userId, { ...told, origin: server, pdu, state }, contextOf(requester));
+    await tellKnock(this.elsewhere, requester, roomId, knock);
     return true;
   }
+}
+
+/** Notes a knock that another server took. */
+export async function tellKnock(
+  elsewhere: MembershipsElsewhere,
+  requester: Requester,
+  roomId: RoomId,
+  knock: RemoteKnock,
+): Promise<void> {
+  const { eventId, server, pdu, version } = knock;
+  const told = { room_id: roomId, room_version: version.id, membership: 'knock', event_id: eventId } as const;
+  const state = readWhatStands(knock, roomId, requester.userId);
+  await elsewhere.tell(requester.userId, { ...told, origin: server, pdu, state }, contextOf(requester));
 }
 
 /** The knock stands at the other server, whatever that tells of the room: of what cannot be of it nothing is shown. */

@@ -1,15 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import { draftOf } from '#event-store/seal-facts';
+import { draftOf, type FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
+import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { elsewhereStream, type MembershipTold } from '../facts/elsewhere-facts.js';
 import { ELSEWHERE, type ElsewhereRow } from '../projections/elsewhere-rows.js';
+import { HANDSHAKES } from '../projections/handshakes.projector.js';
 import { USER_ROOMS, type UserRoomRow } from '../projections/membership.projector.js';
 import { rowHeaderOf } from '../projections/timeline-row.js';
+import { Handshakes } from './handshakes.js';
 
 /** What a user is in a room that is not here. */
 export interface PlaceElsewhere extends UserRoomRow {
@@ -30,6 +33,8 @@ const CAPACITY = 1_000;
 export class MembershipsElsewhere {
   /** Nothing of a stream is needed to decide, only where it ends. */
   readonly #streams: Aggregates<null>;
+  /** What other servers were given to let them into rooms. */
+  readonly handshakes: Handshakes;
 
   constructor(
     @Inject(EVENT_STORE) store: EventStore,
@@ -38,6 +43,7 @@ export class MembershipsElsewhere {
   ) {
     const end = { initialState: null, evolve: () => null, newestOnly: true } as const;
     this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...end });
+    this.handshakes = new Handshakes(views, (userId, draft, cause) => this.#append(userId, draft, cause));
   }
 
   /** For metrics. */
@@ -60,8 +66,12 @@ export class MembershipsElsewhere {
   /** Notes what a user is now. Settles once the views show it. */
   async tell(userId: UserId, told: MembershipTold, cause: Cause): Promise<void> {
     const draft = draftOf({ type: 'membership-told', data: told });
-    const { position } = await this.#streams.execute(elsewhereStream(userId), () => [draft], cause);
-    await this.views.whenProcessed(position, [USER_ROOMS.name]);
+    const position = await this.#append(userId, draft, cause);
+    await this.views.whenProcessed(position, [USER_ROOMS.name, HANDSHAKES.name]);
+  }
+
+  async #append(userId: UserId, draft: FactDraft, cause: Cause): Promise<Position> {
+    return (await this.#streams.execute(elsewhereStream(userId), () => [draft], cause)).position;
   }
 }
 

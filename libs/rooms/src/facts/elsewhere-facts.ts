@@ -3,8 +3,9 @@ import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 
 /**
- * What a user is in rooms that are not here, as other servers and the user say: invited, or knocking, or neither any more. Nothing is
- * known of such a room, so there is no stream of it; once the room comes here its own facts count.
+ * `elsewhere-{user_id}`: what a user is in rooms that are not here, as other servers and the user say: invited, or knocking, or neither
+ * any more. Nothing is known of such a room, so there is no stream of it; once the room comes here its own facts count. And what other
+ * servers were given of the user's events, to let them into rooms.
  */
 export const ELSEWHERE_STREAM_PREFIX = 'elsewhere-';
 export const elsewhereStream = (userId: UserId): string => `${ELSEWHERE_STREAM_PREFIX}${userId}`;
@@ -12,7 +13,7 @@ export const elsewhereStream = (userId: UserId): string => `${ELSEWHERE_STREAM_P
 /** Whose memberships a stream is about. */
 export const userIdOfElsewhere = (stream: string): UserId => stream.slice(ELSEWHERE_STREAM_PREFIX.length) as UserId;
 
-/** In `elsewhere-{user_id}`: `membership-told`: the user is this in a room that is not here. */
+/** `membership-told`: the user is this in a room that is not here. */
 export interface MembershipTold {
   readonly room_id: RoomId;
   readonly room_version: string;
@@ -27,7 +28,32 @@ export interface MembershipTold {
   readonly state: readonly JsonObject[];
 }
 
+/**
+ * `handshake-begun`: another server is about to be given an event of this user, and may take it from here on. It is open until the log
+ * has that event, as a fact of the room or as `membership-told`, or `handshake-ended`. Of whatever a process leaves open it is found out
+ * what became of it (`SettleHandshake`).
+ */
+export interface HandshakeBegun {
+  readonly room_id: RoomId;
+  readonly room_version: string;
+  /** What the event makes of whom it is about: of the user, or where it is an invitation of a user of the other server. */
+  readonly membership: HandshakeMembership;
+  readonly event_id: EventId;
+  readonly server: ServerName;
+  readonly pdu: JsonObject;
+}
+
+export type HandshakeMembership = 'join' | 'knock' | 'leave' | 'invite';
+
+/** `handshake-ended`: the other server did not take the event, or what it made of the user is over. */
+export interface HandshakeEnded {
+  readonly room_id: RoomId;
+  readonly event_id: EventId;
+}
+
 /** How old shapes of these facts become today's. */
 export const ELSEWHERE_SHAPES = {
   'membership-told': [],
+  'handshake-begun': [],
+  'handshake-ended': [],
 } as const satisfies FactShapes;

@@ -1,6 +1,7 @@
 import type { Projector } from '#projections/projector';
 import { annotationsProjector } from './annotations.projector.js';
 import { graphProjector } from './graph.projector.js';
+import { handshakesProjector } from './handshakes.projector.js';
 import { membershipProjector } from './membership.projector.js';
 import { relationsProjector } from './relations.projector.js';
 import { createRoomFactReader } from './room-fact-reader.js';
@@ -21,6 +22,7 @@ export function roomProjectors(reader = createRoomFactReader()): readonly Projec
     annotationsProjector(reader),
     graphProjector(reader),
     roomActivityProjector(reader),
+    handshakesProjector(reader),
     threadSubscriptionsProjector(reader),
   ];
 }

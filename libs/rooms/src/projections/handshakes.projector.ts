@@ -1,0 +1,56 @@
+import type { RecordedFact } from '#event-store/event-store';
+import { type Answer, whenThere } from '#kernel/answer';
+import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { asJson, Collection, owning } from '#projections/collection';
+import type { OwnRows, Projector } from '#projections/projector';
+import { type HandshakeBegun, type HandshakeMembership, userIdOfElsewhere } from '../facts/elsewhere-facts.js';
+import type { RoomFactReader } from './room-fact-reader.js';
+
+/** An event that another server was given, and may have taken, and that the log does not have as taken. */
+export interface HandshakeRow {
+  readonly membership: HandshakeMembership;
+  readonly room_version: string;
+  readonly server: ServerName;
+  readonly pdu: JsonObject;
+}
+
+/** The user is who sent the event. */
+export const HANDSHAKES = new Collection<readonly [userId: UserId, roomId: RoomId, eventId: EventId], HandshakeRow>(
+  'handshakes',
+  {
+    key: ['user', 'room', 'event'],
+    says: 'a member event that another server was given and may have taken',
+    codec: asJson(),
+  },
+);
+
+const OWN_TYPES: ReadonlySet<string> = new Set(['handshake-begun', 'handshake-ended', 'membership-told']);
+
+/** Which handshakes with other servers are open: those of which the log has not the event itself. */
+export function handshakesProjector(reader: RoomFactReader): Projector {
+  return {
+    name: 'handshakes',
+    version: 1,
+    ...owning(HANDSHAKES),
+    handles: (type) => type === 'pdu-accepted' || OWN_TYPES.has(type),
+    project(fact, rows) {
+      if (fact.type === 'pdu-accepted') return noteAccepted(reader, fact, rows);
+      const userId = userIdOfElsewhere(fact.stream);
+      const { room_id: roomId, event_id: eventId, ...begun } = JSON.parse(fact.data) as HandshakeBegun;
+      if (fact.type !== 'handshake-begun') return HANDSHAKES.delete(rows, [userId, roomId, eventId]);
+      const { membership, room_version, server, pdu } = begun;
+      HANDSHAKES.put(rows, [userId, roomId, eventId], { membership, room_version, server, pdu });
+    },
+  };
+}
+
+function noteAccepted(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): Answer<void> {
+  const accepted = reader.findStateChange(fact);
+  if (accepted?.data.pdu['type'] !== 'm.room.member') return;
+  const { roomId, data } = accepted;
+  const key = [data.pdu['sender'] as UserId, roomId, data.event_id] as const;
+  return whenThere(HANDSHAKES.get(rows, key), (open) => {
+    if (open !== undefined) HANDSHAKES.delete(rows, key);
+  });
+}
