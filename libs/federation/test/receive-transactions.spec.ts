@@ -398,6 +398,20 @@ describe('an event that misses others', () => {
     await untilAccepted(missed, last);
   });
 
+  it('is to be sent again, with what came with it, where what others sent leaves no room for it', async () => {
+    const server = await start();
+    const [missed, orphan] = [await there.joins(), await there.says('orphan')];
+    const add = server.queue.add.bind(server.queue);
+    server.queue.add = async () => ({ waiting: [], isCrowded: true });
+    await expect(server.receive(OTHER.name, '1', textsOf([orphan]))).rejects.toMatchObject({
+      status: 429,
+      fields: { retry_after_ms: 60_000 },
+    });
+    server.queue.add = add;
+    expect(await server.receive(OTHER.name, '1', textsOf([orphan]))).toEqual({ [idOf(orphan)]: {} });
+    await untilAccepted(missed, orphan);
+  });
+
   it('is fetched for after a restart, and by another process', async () => {
     const [, first, second] = [await there.joins(), await there.says('first'), await there.says('second')];
     const before = await start();

@@ -22,7 +22,7 @@ const MOST_NAMED = 100;
  * with nothing done; while the first is under way it waits for that. Where it holds more than before it is received anew: Dendrite adds
  * to a transaction that it heard no answer to, under the same id. One bad PDU or EDU harms no other.
  *
- * Throws M_BAD_JSON for what is no transaction, and as the log and the views where these cannot be reached: then it is to be sent again.
+ * Throws M_BAD_JSON for what is no transaction; M_LIMIT_EXCEEDED where there is no room for all that has to wait, and as the log and the views where these cannot be reached: then it is to be sent again.
  */
 export class ReceiveTransaction {
   constructor(

@@ -27,8 +27,10 @@ const MOST_UNITS = 4 * 65_536;
 
 const TAKEN: PduResult = Object.freeze({});
 const NOT_KEPT = Object.freeze({
-  error: 'Too many events wait for others already, or this one is too large',
+  error: 'Too many events of yours wait for others already, or this one is too large',
 });
+const CROWDED = 'Too many events of other servers wait: this is to be sent again later';
+const CROWDED_MS = 60_000;
 const NOT_JUDGED = Object.freeze({ error: 'It could not be judged' });
 /** Of a room that is not here the version is not known: of most events the id is the same in all of today's. */
 const NEWEST = findRoomVersion(DEFAULT_ROOM_VERSION)!;
@@ -63,7 +65,8 @@ export class TakePdus {
 
   /**
    * Answers what became of each: its result is empty where it is in its room, or waits, durably, for what it misses. What has no id is
-   * left out. A room with which something is wrong harms no other. Throws where the log or the views cannot be reached.
+   * left out. A room with which something is wrong harms no other. Throws where the log or the views cannot be reached, and
+   * M_LIMIT_EXCEEDED where so much of other servers waits that some of it cannot: then all is to be sent again, and what was taken is known.
    */
   async take(
     origin: ServerName,
@@ -165,7 +168,7 @@ export class TakePdus {
     return { kind: 'dropped', reason: NOT_JUDGED.error, wantedKeys: [] };
   }
 
-  /** Answers the ids of those that wait. */
+  /** Answers the ids of those that wait. Throws M_LIMIT_EXCEEDED where others leave no room for some: they are to be sent again. */
   async #letWait(
     origin: ServerName,
     transaction: string,
@@ -177,7 +180,10 @@ export class TakePdus {
       return { roomId, eventId, origin, transaction, text };
     });
     const fitting = pdus.filter(({ text }) => text.length <= MOST_UNITS);
-    return fitting.length === 0 ? NOBODY : this.queue.add(origin, fitting);
+    if (fitting.length === 0) return NOBODY;
+    const { waiting, isCrowded } = await this.queue.add(origin, fitting);
+    if (isCrowded) throw new MatrixError('M_LIMIT_EXCEEDED', CROWDED, { fields: { retry_after_ms: CROWDED_MS } });
+    return new Set(waiting.map(({ eventId }) => eventId));
   }
 }
 

@@ -33,9 +33,13 @@ function many(count: number, prefix = 'e', text?: string): NewWaitingPdu[] {
   return Array.from({ length: count }, (_, i) => pdu(`${prefix}${i}`, text));
 }
 
+/** As many of another server. */
+const of = (origin: ServerName, count: number, prefix = 'e', text?: string): NewWaitingPdu[] =>
+  many(count, `${origin}${prefix}`, text).map((one) => ({ ...one, origin }));
+
 describe('events that wait', () => {
   it('are there after a restart as they were sent, until they are settled', async () => {
-    const [first, second] = await log.add(ORIGIN, [pdu('first'), pdu('second')]);
+    const [first, second] = (await log.add(ORIGIN, [pdu('first'), pdu('second')])).waiting;
     expect([...(await start().load()).values()]).toEqual([first, second]);
     expect(first).toMatchObject({ ...pdu('first'), at: CLOCK.now() });
     await log.settle(first!, 'Nobody has its parents');
@@ -47,20 +51,20 @@ describe('events that wait', () => {
   it('wait once, however often they come, and by the server that sent them first', async () => {
     await log.add(ORIGIN, [pdu('one')]);
     const again = await log.add('c.example' as ServerName, [{ ...pdu('one'), origin: 'c.example' as ServerName }]);
-    expect(again).toMatchObject([{ origin: ORIGIN }]);
+    expect(again.waiting).toMatchObject([{ origin: ORIGIN }]);
     expect(facts()).toHaveLength(1);
   });
 
   it('leave no more than one fact once all are settled', async () => {
-    for (const one of await log.add(ORIGIN, many(20))) await log.settle(one);
+    for (const one of (await log.add(ORIGIN, many(20))).waiting) await log.settle(one);
     expect(facts()).toHaveLength(1);
     expect((await start().load()).size).toBe(0);
   });
 
   it('are said again where others are settled and these are not, so that the stream stays short', async () => {
-    const [stuck] = await log.add(ORIGIN, [pdu('stuck')]);
+    const [stuck] = (await log.add(ORIGIN, [pdu('stuck')])).waiting;
     for (let i = 0; i < 600; i++) {
-      const [one] = await log.add(ORIGIN, [pdu(`e${i}`)]);
+      const [one] = (await log.add(ORIGIN, [pdu(`e${i}`)])).waiting;
       await log.settle(one!);
     }
     expect(facts().length).toBeLessThan(600);
@@ -75,12 +79,38 @@ describe('events that wait', () => {
   });
 
   it('are 500 of one server at most, and those of others still may wait', async () => {
-    expect(await log.add(ORIGIN, many(510))).toHaveLength(500);
-    expect(await log.add(ORIGIN, many(5, 'more'))).toEqual([]);
+    const first = await log.add(ORIGIN, many(510));
+    expect([first.waiting.length, first.isCrowded]).toEqual([500, false]);
+    expect(await log.add(ORIGIN, many(5, 'more'))).toEqual({ waiting: [], isCrowded: false });
     const other = 'c.example' as ServerName;
-    const ofOther = many(3, 'other').map((one) => ({ ...one, origin: other }));
-    expect(await log.add(other, ofOther)).toHaveLength(3);
+    expect((await log.add(other, of(other, 3))).waiting).toHaveLength(3);
     expect((await start().load()).size).toBe(503);
+  });
+
+  it('are no more of all the servers of one host', async () => {
+    await log.add(ORIGIN, many(300));
+    const port = 'b.example:8449' as ServerName;
+    const { waiting, isCrowded } = await log.add(port, of(port, 300));
+    expect([waiting.length, isCrowded]).toEqual([200, false]);
+  });
+
+  it('leave room for who comes next, however many servers have as many as they may; who has less than alone is told so', async () => {
+    for (let i = 0; i < 60; i++) {
+      const server = `${i}.example` as ServerName;
+      await log.add(server, of(server, 510));
+    }
+    const next = 'next.example' as ServerName;
+    expect(await log.add(next, of(next, 5))).toMatchObject({ waiting: { length: 5 }, isCrowded: false });
+    expect(await log.add(next, of(next, 500, 'f'))).toMatchObject({ isCrowded: true });
+    expect((await log.load()).size).toBeLessThan(5_000);
+  });
+
+  it('are as much text as they may be, of one server and of all', async () => {
+    const text = `{"a":"${'x'.repeat(250_000)}"}`;
+    const own = await log.add(ORIGIN, many(60, 'e', text));
+    expect([own.waiting.length, own.isCrowded]).toEqual([29, false]);
+    const other = 'c.example' as ServerName;
+    expect((await log.add(other, of(other, 3, 'f', text))).waiting).toHaveLength(3);
   });
 
   it('go into as many writes as a log takes', async () => {
@@ -90,7 +120,8 @@ describe('events that wait', () => {
       sizes.push(written.reduce((sum, { data }) => sum + data.length, 0));
       return append(stream, expected, written);
     };
-    expect(await log.add(ORIGIN, many(30, 'e', `{"a":"${'x'.repeat(60_000)}"}`))).toHaveLength(30);
+    const { waiting } = await log.add(ORIGIN, many(30, 'e', `{"a":"${'x'.repeat(60_000)}"}`));
+    expect(waiting).toHaveLength(30);
     expect(Math.max(...sizes)).toBeLessThan(512 * 1024);
     expect(sizes.length).toBeGreaterThan(3);
   });

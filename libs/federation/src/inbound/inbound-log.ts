@@ -20,14 +20,28 @@ import {
   type WaitingPdu,
 } from '../facts/inbound-facts.js';
 
-/** How many events wait at most: of one server, and of all; and how much text they are. */
-const MOST_OF_SERVER = 500;
-const MOST = 4_000;
+/**
+ * How many events wait, and how much text they are. Of one host, whatever ports its servers have, a part of what is left by all: five
+ * hundred where no other waits for anything, and less the more others do.
+ */
+const MOST = 4_500;
 const MOST_UNITS = 64 * 1024 * 1024;
+const PART = 8;
+/** So few wait of whoever comes, up to twice as many in all: for those that come when others have taken what there was. */
+const FEW = 10;
+const FEW_UNITS = 1024 * 1024;
 /** After so many facts the stream is looked at whether most of it is of the past. */
 const FACTS_PER_LOOK = 512;
 /** About as much as every log takes in one write. */
 const UNITS_AT_ONCE = 400 * 1024;
+
+/** What became of events that were to wait. */
+export interface Added {
+  /** Those that wait from now on, or did before. */
+  readonly waiting: readonly WaitingPdu[];
+  /** Some do not because of how many others wait: not those of their own server. */
+  readonly isCrowded: boolean;
+}
 
 /** The events that wait for what they miss, as facts. What is added is durable, whatever ends the process. */
 @Injectable()
@@ -59,19 +73,19 @@ export class InboundLog implements OnModuleInit {
     return state;
   }
 
-  /**
-   * Lets events wait, durably. Answers those that wait from now on or did before: of others there are too many. Throws where the log
-   * cannot be reached: then some may wait.
-   */
-  async add(origin: ServerName, pdus: readonly NewWaitingPdu[]): Promise<readonly WaitingPdu[]> {
+  /** Lets events wait, durably, as far as there are not too many. Throws where the log cannot be reached: then some may wait. */
+  async add(origin: ServerName, pdus: readonly NewWaitingPdu[]): Promise<Added> {
     const taken: WaitingPdu[] = [];
+    let isCrowded = false;
     for (const some of inWrites(pdus, ({ text }) => text.length)) {
-      const decide = (waiting: Waiting): FactDraft[] => fitting(waiting, some).map(draftOfQueued);
+      let fit: Fit = { fitting: [], isCrowded };
+      const decide = (waiting: Waiting): FactDraft[] => (fit = fitInto(waiting, some)).fitting.map(draftOfQueued);
       const { state, facts } = await this.#log.execute(INBOUND_STREAM, decide, { actor: origin });
       this.#note(state, facts);
       taken.push(...some.flatMap((pdu) => state.get(waitingKey(pdu)) ?? []));
+      isCrowded ||= fit.isCrowded;
     }
-    return taken;
+    return { waiting: taken, isCrowded };
   }
 
   /** An event waits no more. `reason`: why it was given up. */
@@ -128,21 +142,55 @@ const draftOfQueued = (pdu: NewWaitingPdu): FactDraft => ({
   data: queuedData(pdu),
 });
 
-/** Those that do not wait yet, up to where they would be too many. */
-function fitting(waiting: Waiting, pdus: readonly NewWaitingPdu[]): NewWaitingPdu[] {
-  const all = [...waiting.values()];
-  const [{ origin } = { origin: undefined }] = pdus;
-  let ofServer = all.filter((one) => one.origin === origin).length;
-  let units = all.reduce((sum, { text }) => sum + text.length, 0);
-  let count = all.length;
-  return pdus.filter((pdu) => {
+interface Fit {
+  /** Those that do not wait yet, and for which there is room. */
+  readonly fitting: readonly NewWaitingPdu[];
+  /** There would be room for more if it were not for other hosts. */
+  readonly isCrowded: boolean;
+}
+
+/** How many events wait, and how much text they are. */
+interface Amount {
+  count: number;
+  units: number;
+}
+
+/** Of one server. */
+function fitInto(waiting: Waiting, pdus: readonly NewWaitingPdu[]): Fit {
+  const host = pdus[0] && hostOf(pdus[0].origin);
+  const all = amountOf([...waiting.values()]);
+  const own = amountOf([...waiting.values()].filter(({ origin }) => hostOf(origin) === host));
+  let isCrowded = false;
+  const fitting = pdus.filter((pdu) => {
     if (waiting.has(waitingKey(pdu))) return false;
-    if (ofServer >= MOST_OF_SERVER || count >= MOST || units + pdu.text.length > MOST_UNITS) return false;
-    ofServer++;
-    count++;
-    units += pdu.text.length;
-    return true;
+    const fits = hasRoom(own, all, pdu);
+    if (!fits) isCrowded ||= hasRoom(own, own, pdu);
+    for (const amount of fits ? [own, all] : []) add(amount, pdu);
+    return fits;
   });
+  return { fitting, isCrowded };
+}
+
+/** Whether one more is not too many of one host, with as many in all. */
+function hasRoom(own: Amount, all: Amount, { text: { length } }: NewWaitingPdu): boolean {
+  const isFew = own.count < FEW && own.units + length <= FEW_UNITS;
+  if (isFew) return all.count < 2 * MOST && all.units + length < 2 * MOST_UNITS;
+  return own.count < (MOST - all.count) / PART && own.units + length < (MOST_UNITS - all.units) / PART;
+}
+
+function amountOf(pdus: readonly NewWaitingPdu[]): Amount {
+  const amount = { count: 0, units: 0 };
+  for (const pdu of pdus) add(amount, pdu);
+  return amount;
+}
+
+function add(amount: Amount, { text }: NewWaitingPdu): void {
+  amount.count++;
+  amount.units += text.length;
+}
+
+function hostOf(server: ServerName): string {
+  return server.replace(/:\d+$/, '');
 }
 
 /** Parts of a list that go into one write each. */

@@ -8,7 +8,7 @@ import type { NewWaitingPdu, WaitingPdu } from '../facts/inbound-facts.js';
 import { EVENT_FETCHING, type EventFetching, type Settlement } from '../fetching/event-fetching.js';
 import { isOutage } from '../is-outage.js';
 import { Peers } from '../peers/peers.js';
-import { InboundLog } from './inbound-log.js';
+import { type Added, InboundLog } from './inbound-log.js';
 import { RoomsHere } from './rooms-here.js';
 
 /** An event that waits, as the queue of its room has it. Times are by the stopwatch, in milliseconds. */
@@ -84,11 +84,11 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
     for (const { timer } of this.#rooms.values()) clearTimeout(timer);
   }
 
-  /** Lets events of one server wait, durably. Answers the ids of those that do: of others there are too many. */
-  async add(origin: ServerName, pdus: readonly NewWaitingPdu[]): Promise<ReadonlySet<EventId>> {
-    const taken = await this.log.add(origin, pdus);
-    for (const pdu of taken) this.#enqueue(pdu);
-    return new Set(taken.map(({ eventId }) => eventId));
+  /** Lets events of one server wait, durably, as far as there are not too many. */
+  async add(origin: ServerName, pdus: readonly NewWaitingPdu[]): Promise<Added> {
+    const added = await this.log.add(origin, pdus);
+    for (const pdu of added.waiting) this.#enqueue(pdu);
+    return added;
   }
 
   /** A server is there: what it sent is tried now, unless that was a moment ago. */
