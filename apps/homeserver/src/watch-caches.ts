@@ -39,7 +39,6 @@ import { MembershipsElsewhere } from '#rooms/commands/memberships-elsewhere';
 import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { Receiving } from '#rooms/commands/receiving';
 import { ThreadSubscriptions } from '#rooms/commands/thread-subscriptions';
-import { OwnMembers } from '#rooms/queries/own-members';
 import { TransactionAnswers } from '#rooms/doors/v1/transaction-answers';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { SyncFilters } from '#sync/filters/sync-filters';
@@ -156,7 +155,6 @@ function roomCaches(
     'forgotten-rooms': of(ForgetRoomHandler),
     'memberships-elsewhere': of(MembershipsElsewhere),
     'merges-in-vain': of(ExtremityMerging),
-    'own-members': of(OwnMembers),
     rooms: of(RoomWorkers),
     'staged-events': of(Receiving),
     'thread-subscriptions': of(ThreadSubscriptions),

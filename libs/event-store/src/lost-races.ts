@@ -1,3 +1,4 @@
+import { doublingPause } from '#kernel/doubling-pause';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RevisionConflict } from './event-store.js';
 import { EventStoreUnavailable } from './event-store-errors.js';
@@ -19,7 +20,7 @@ export class LostRaces {
       const reason = `${conflict.stream} is written by others without pause`;
       throw new EventStoreUnavailable(reason, { cause: conflict });
     }
-    const longest = Math.min(LONGEST_PAUSE_MS, 2 ** Math.min(this.#count - 1, 10));
+    const longest = doublingPause(this.#count, 1, LONGEST_PAUSE_MS);
     if (this.#count > 1) await delay(Math.random() * longest);
   }
 

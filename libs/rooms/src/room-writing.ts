@@ -49,7 +49,6 @@ import { UnsubscribeFromThreadHandler } from './commands/unsubscribe-from-thread
 import { UpgradeRoomHandler } from './commands/upgrade-room.js';
 import { EVENT_AUTHOR, type EventAuthor } from './decide/decide-event.js';
 import { allowAll, type Policy } from './receive/7-check-policy.js';
-import { OwnMembers } from './queries/own-members.js';
 import { ReceivedEvents } from './queries/received-events.js';
 import { OtherProcesses } from './worker/other-processes.js';
 import { RoomSnapshots } from './worker/room-snapshots.js';
@@ -99,7 +98,6 @@ export const ROOM_WRITING: readonly Provider[] = [
   MembershipChanges,
   MembershipsElsewhere,
   OtherProcesses,
-  OwnMembers,
   ReceivedEvents,
   Receiving,
   StaysElsewhere,

@@ -20,7 +20,6 @@ import { TransactionAnswers } from './doors/v1/transaction-answers.js';
 import { ROOM_WRITING } from './room-writing.js';
 import { ClosestEvents } from './queries/closest-events.js';
 import { FillGaps } from './queries/fill-gaps.js';
-import { OwnMembers } from './queries/own-members.js';
 import { ReceivedEvents } from './queries/received-events.js';
 import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
 import { RoomWorkers } from './worker/room-workers.js';
@@ -47,6 +46,6 @@ import { RoomWorkers } from './worker/room-workers.js';
     SendV1Controller,
   ],
   providers: [...ROOM_WRITING, ClosestEvents, FillGaps, NamedRooms, TransactionAnswers],
-  exports: [OwnMembers, ReceivedEvents, RoomWorkers, ThreadSubscriptions],
+  exports: [ReceivedEvents, RoomWorkers, ThreadSubscriptions],
 })
 export class RoomsModule {}

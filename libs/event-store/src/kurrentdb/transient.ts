@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { doublingPause } from '#kernel/doubling-pause';
 import { messageOf } from '#kernel/message-of';
 import { EventStoreUnavailable } from '../event-store-errors.js';
 
@@ -68,8 +69,7 @@ export class Patience {
 
   /** Waits longer each time, with some chance in it so that not all come back at once. Ends early when it is aborted. */
   async pause(): Promise<void> {
-    const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#failures, 10));
-    this.#failures++;
+    const longest = doublingPause(++this.#failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
     const wait = Math.min(longest * (0.5 + Math.random() / 2), this.leftMs);
     await delay(wait, undefined, { signal: this.signal }).catch(() => {});
   }

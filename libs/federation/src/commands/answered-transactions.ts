@@ -14,7 +14,7 @@ const REMEMBERED = 10_000;
 const FACTS_PER_TRUNCATION = 16;
 
 /** What a transaction was answered, and how much it held beside what that names. */
-export interface Answered {
+export interface TransactionAnswer {
   readonly pdus: PduResults;
   /** How many there were: none, where only the log remembers it. */
   readonly edus: number;
@@ -27,7 +27,7 @@ export interface Answered {
 @Injectable()
 export class AnsweredTransactions {
   readonly #last: Aggregates<TransactionReceived | undefined>;
-  readonly #remembered = new LruCache<string, Answered>(REMEMBERED);
+  readonly #remembered = new LruCache<string, TransactionAnswer>(REMEMBERED);
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
@@ -50,7 +50,7 @@ export class AnsweredTransactions {
   }
 
   /** What a transaction was answered; undefined where it was not, as far as is known. */
-  async find(origin: ServerName, txnId: string): Promise<Answered | undefined> {
+  async find(origin: ServerName, txnId: string): Promise<TransactionAnswer | undefined> {
     const remembered = this.#remembered.get(nameOf(origin, txnId));
     if (remembered !== undefined) return remembered;
     const { state: last } = await this.#last.load(originStream(origin));
@@ -58,7 +58,7 @@ export class AnsweredTransactions {
   }
 
   /** Notes what a transaction is answered. `isDurable`: also for after a restart, before this settles. */
-  async note(origin: ServerName, txnId: string, answered: Answered, isDurable: boolean): Promise<void> {
+  async note(origin: ServerName, txnId: string, answered: TransactionAnswer, isDurable: boolean): Promise<void> {
     if (isDurable) await this.#keep(origin, { txn_id: txnId, pdus: answered.pdus });
     this.#remembered.set(nameOf(origin, txnId), answered);
   }

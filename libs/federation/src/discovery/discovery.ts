@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { HostAndPort } from '#http/outgoing/guarded-connector';
 import { Outgoing } from '#http/outgoing/outgoing';
+import { doublingPause } from '#kernel/doubling-pause';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
@@ -89,7 +90,7 @@ export class Discovery {
     const now = this.stopwatch.elapsed();
     if (answer.isAnswer) return { ...answer, silences: 0, saidAt: now };
     const silences = (former?.value.silences ?? 0) + 1;
-    const keepMs = Math.min(MOST_SILENCE_KEEP_MS, SILENCE_KEEP_MS * 2 ** (silences - 1));
+    const keepMs = doublingPause(silences, SILENCE_KEEP_MS, MOST_SILENCE_KEEP_MS);
     const before = former?.value;
     if (before?.delegated === undefined || now - before.saidAt > MOST_STALE_MS) {
       return { ...answer, keepMs, silences, saidAt: now };

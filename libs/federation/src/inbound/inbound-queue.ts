@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { doublingPause } from '#kernel/doubling-pause';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
@@ -216,5 +217,5 @@ function nextOf({ entries, turns }: RoomQueue, now: number): Entry | undefined {
 }
 
 function pauseAfter(tries: number): number {
-  return Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS);
+  return doublingPause(tries, FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
 }

@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
 import type { RoomId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
-import { OwnMembers } from '#rooms/queries/own-members';
 import { ReceivedEvents } from '#rooms/queries/received-events';
+import { isServerIn } from '#rooms/reading/server-standing';
 
 /** A room that this server has to do with. */
 export interface RoomHere {
@@ -23,7 +24,7 @@ export class RoomsHere {
 
   constructor(
     @Inject(VIEWS) private readonly views: Views,
-    private readonly own: OwnMembers,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     private readonly received: ReceivedEvents,
   ) {}
 
@@ -33,7 +34,7 @@ export class RoomsHere {
     const version = row && findRoomVersion(row.version);
     const expected = this.#expected.get(roomId)?.at(-1);
     if (version !== undefined) {
-      if (await this.own.hasAny(roomId)) return { version, standing: 'in' };
+      if (await isServerIn(this.views, roomId, this.config.serverName)) return { version, standing: 'in' };
       return { version, standing: expected === undefined ? 'left' : 'coming' };
     }
     const coming = expected ?? (await this.received.findVersion(roomId));

@@ -1,3 +1,4 @@
+import { doublingPause } from '#kernel/doubling-pause';
 import type { ServerName } from '#kernel/ids';
 import type { Stopwatch } from '#kernel/clock';
 import { LruCache } from '#kernel/lru-cache';
@@ -48,7 +49,7 @@ export class BackOff {
     const known = this.#servers.get(server);
     if (known !== undefined && askedAt < known.until) return;
     const failures = (known?.failures ?? 0) + 1;
-    const pause = Math.min(MOST_MS, FIRST_MS * 2 ** (failures - 1)) * (1 + SPREAD * (2 * this.random() - 1));
+    const pause = doublingPause(failures, FIRST_MS, MOST_MS) * (1 + SPREAD * (2 * this.random() - 1));
     this.#servers.set(server, { until: this.stopwatch.elapsed() + pause, failures, reason });
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
+import { doublingPause } from '#kernel/doubling-pause';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import type { Position } from '#kernel/position';
@@ -128,7 +129,7 @@ export class SleepingDestinations {
       }),
     );
     if (behind === undefined) return false;
-    const pause = Math.min(LATEST_SOONEST_MS, SOONEST_MS * 2 ** Math.max(0, behind.failures - 1));
+    const pause = doublingPause(behind.failures, SOONEST_MS, LATEST_SOONEST_MS);
     const soonest = now + Math.max(asked, pause);
     this.#asleep.set(server, { soonest, retryAt: behind.retry_at });
     const told = { server, error, failures: behind.failures, retryAt: new Date(behind.retry_at).toISOString() };
@@ -174,6 +175,6 @@ export class SleepingDestinations {
 }
 
 function pauseAfter(failures: number): number {
-  const full = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.max(0, failures - 1));
+  const full = doublingPause(failures, FIRST_MS, LONGEST_MS);
   return Math.round(full * (1 + SPREAD * (2 * Math.random() - 1)));
 }

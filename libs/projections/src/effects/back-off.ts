@@ -1,3 +1,5 @@
+import { doublingPause } from '#kernel/doubling-pause';
+
 const LONGEST_PAUSE_MS = 60_000;
 
 /**
@@ -5,6 +7,5 @@ const LONGEST_PAUSE_MS = 60_000;
  * up to half, so that what failed together does not come back together. `chance`: from 0 to 1.
  */
 export function pauseAfter(failedTries: number, firstMs: number, chance: number): number {
-  const full = Math.min(firstMs * 2 ** Math.max(0, failedTries - 1), LONGEST_PAUSE_MS);
-  return full * (1 - chance / 2);
+  return doublingPause(failedTries, firstMs, LONGEST_PAUSE_MS) * (1 - chance / 2);
 }

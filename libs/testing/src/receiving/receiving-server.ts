@@ -21,7 +21,6 @@ import type { JsonValue } from '#kernel/json';
 import { createLogger, type Logger } from '#observability/logger';
 import { Metrics } from '#observability/metrics';
 import { parseJson } from '#protocol/canonical-json/parse-json';
-import { OwnMembers } from '#rooms/queries/own-members';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import type { WantedKey } from '#rooms/server-keys';
 import type { RoomCommands } from '../room-commands.js';
@@ -60,7 +59,7 @@ export class ReceivingServer {
       execute: (command: object) => home.execute(command),
     } as CommandBus; // its other methods are Nest's
     const received = new ReceivedEvents(workers);
-    const rooms = (this.rooms = new RoomsHere(views, new OwnMembers(views, author), received));
+    const rooms = (this.rooms = new RoomsHere(views, author, received));
     const acls = new ServerAcls(views);
     const refusals = (this.refusals = new Refusals(store, clock, logger));
     const inRooms = { of: async () => new Set(servers) };
