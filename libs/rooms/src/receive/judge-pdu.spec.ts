@@ -455,6 +455,10 @@ describe.each(['1', '6', '11', '12'])('in room version %s what other servers tel
     expect(await rootOf(grab.event.eventId, before, 3)).toBe(states[0]);
     expect(await rootOf(named.event.eventId, banned, 4)).toBe(states[1]);
     expect(await rootOf(named.event.eventId, before, 5)).not.toBe(states[0]);
+    // Of this one the power levels are refused: what is left says nothing of who may do what.
+    const levels = [...life.room.state.entries()].find(({ type }) => type === 'm.room.power_levels');
+    const partly = banned.map((one) => (one === levels?.eventId ? grab.event.eventId : one));
+    expect(await rootOf(named.event.eventId, partly, 6)).not.toBe(await rootOf('$unheard' as EventId, partly, 7));
   });
 
   it('of an auth chain is no news where it was superseded, whoever sends it again and however late it says it is', async () => {

@@ -55,20 +55,24 @@ export async function learnState(
   return { kind: 'learnt', parts: [...tellStateInParts(eventId, origin, state, longest)], state };
 }
 
-/** A state, or the events of it that are not here, or why it is none. */
-type Gathered = GatheredState | { readonly missing: readonly EventId[] } | { readonly fault: string };
+/** What keeps a state from being one: events of it that are not here, or why it is none. */
+type NotGathered = { readonly missing: readonly EventId[] } | { readonly fault: string };
 
-async function gatherTold(stateEvents: readonly EventId[], room: KnownRoom): Promise<Gathered> {
+/** `isWhole`: nothing of it was refused here. */
+async function gatherTold(
+  stateEvents: readonly EventId[],
+  room: KnownRoom,
+): Promise<(GatheredState & { readonly isWhole: boolean }) | NotGathered> {
   const known = await room.find([...new Set(stateEvents)]);
   const missing = stateEvents.filter((id) => !known.has(id));
   if (missing.length > 0) return { missing };
   const allowed = [...known.values()].flatMap(({ event, rejection }) => (rejection === undefined ? [event] : []));
   const told = await inTurns(gatherState(allowed, room.createEvent?.eventId));
-  return typeof told === 'string' ? { fault: told } : told;
+  return typeof told === 'string' ? { fault: told } : { ...told, isWhole: allowed.length === known.size };
 }
 
 /** What the states after the parents come to, as where all of them are here. */
-async function gatherByParents({ told, known }: StateByParents, room: KnownRoom): Promise<Gathered> {
+async function gatherByParents({ told, known }: StateByParents, room: KnownRoom): Promise<GatheredState | NotGathered> {
   const placed = await room.find(known);
   const missing = known.filter((id) => (placed.get(id)?.outcome ?? 'outlier') === 'outlier');
   if (missing.length > 0) return { missing };
@@ -77,19 +81,26 @@ async function gatherByParents({ told, known }: StateByParents, room: KnownRoom)
   for (const { parent, stateEvents } of told) {
     const before = await gatherTold(stateEvents, room);
     if (!('state' in before)) return before;
-    states.push(await stateAfterTold(parent, before.state, room));
+    states.push(await stateAfterTold(parent, before, room));
   }
   const state = await resolveStates(states, room);
   return { state, longest: await inTurns(longestIn(state)) };
 }
 
-/** A parent that is not here, or that the rules refuse, has changed nothing. */
-async function stateAfterTold(parent: EventId, before: StateTrie, room: KnownRoom): Promise<StateTrie> {
+/**
+ * A parent that is not here, or that the rules refuse, has changed nothing. What is left of a state of which something was refused says
+ * nothing against it: it may lack just what allows it.
+ */
+async function stateAfterTold(
+  parent: EventId,
+  { state, isWhole }: { readonly state: StateTrie; readonly isWhole: boolean },
+  room: KnownRoom,
+): Promise<StateTrie> {
   const known = await room.find([parent]);
   const { event, rejection } = known.get(parent) ?? {};
-  if (event?.stateKey === undefined || rejection !== undefined) return before;
-  const refusal = await refuseByState(event, before, known, room);
-  return refusal === undefined ? stateAfterEvent(before, event, room.version) : before;
+  if (event?.stateKey === undefined || rejection !== undefined) return state;
+  const refusal = isWhole ? await refuseByState(event, state, known, room) : undefined;
+  return refusal === undefined ? stateAfterEvent(state, event, room.version) : state;
 }
 
 /**
