@@ -66,7 +66,7 @@ export class FetchState {
 
   /**
    * As `stateBefore`, by the states before those of its parents that have no place here, and these parents: for a server that does not tell
-   * the state before the event itself, and has it. What it does not have of the parents has changed nothing.
+   * the state before the event itself, and has it. What nobody has of the parents has changed nothing.
    */
   stateByParents(errand: Errand, missing: Missing, version: RoomVersion): Promise<boolean> {
     const fetch = (): Promise<boolean> => this.#stateByParents(errand, missing, version);
@@ -92,18 +92,18 @@ export class FetchState {
 
   async #stateByParents(errand: Errand, missing: Missing, version: RoomVersion): Promise<boolean> {
     const { eventId, parents, beside } = missing;
-    if (parents.length > MOST_PARENTS) return false;
+    if (parents.length === 0 || parents.length > MOST_PARENTS) return false;
     const servers = await this.servers.listServers(errand.roomId, errand.first);
     if (!(await this.#fetchEach(errand, version, parents, servers))) return false;
-    const told: StateByParents['told'][number][] = [];
-    let teller: ServerName | undefined;
+    const told: (StateByParents['told'][number] & Pick<Telling, 'server'>)[] = [];
     for (const parent of parents) {
       const { value: first } = await this.#tellings(errand, parent, version).next();
       if (first === undefined) return false;
-      teller = first.server;
-      told.push({ parent, stateEvents: first.state });
+      told.push({ parent, stateEvents: first.state, server: first.server });
     }
-    return teller !== undefined && this.#learn(errand, teller, eventId, { told, known: beside });
+    if (await this.#learn(errand, told[0]!.server, eventId, { told, known: beside })) return true;
+    for (const { parent, server } of told) this.servers.blame(idsAsked(errand.roomId, parent), server);
+    return false;
   }
 
   /** The state before an event as one server after another tells it, without what of it nobody has. */

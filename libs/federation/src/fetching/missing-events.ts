@@ -70,8 +70,8 @@ export class MissingEvents implements EventFetching {
 
   /**
    * Supplies what events miss before which history is missing, as what was told of them says: the state before them, and their auth
-   * chains. Answers whether anything came. `sent`: the event because of which the others were fetched: where nobody tells the state before
-   * it, nobody has been before it.
+   * chains. Answers whether anything came. `sent`: the event because of which the others were fetched. Where that is an edge itself, its
+   * server gave nothing before it, and the states before its parents are not asked for.
    */
   async #supplyEdges(
     errand: Errand,
