@@ -47,10 +47,7 @@ describe('messages to devices of another server', () => {
       const told = () => bob.followed.toDevice.map(({ content }) => content.n);
       await bob.followed.until('all messages', () => told().length >= numbers.length);
       expect(told()).toEqual(numbers);
-      expect(bob.followed.toDevice[0]).toMatchObject({
-        type: 'm.test',
-        sender: alice.id,
-      });
+      expect(bob.followed.toDevice[0]).toMatchObject({ type: 'm.test', sender: alice.id });
     },
     WITHIN,
   );
@@ -126,9 +123,7 @@ describe('devices of another server', () => {
       // What comes first may be of the keys before.
       await expect.poll(() => keysOf(bob, alice), { timeout: 20_000 }).toEqual({ [first]: 'three' });
       const before = bob.followed.devicesChanged.length;
-      await alice.ok('PUT', `/devices/${first}`, {
-        display_name: 'another name',
-      });
+      await alice.ok('PUT', `/devices/${first}`, { display_name: 'another name' });
       await bob.followed.until('that', ({ devicesChanged }) => devicesChanged.slice(before).includes(alice.id));
       there.line.cut();
       here.line.cut();
@@ -152,11 +147,7 @@ describe('devices of another server', () => {
       there.line.mend();
       await bob.say(room, 'are you there?');
       await bob.followed.untilTold(room, late);
-      await expect
-        .poll(async () => Object.values(await keysOf(bob, alice)), {
-          timeout: 20_000,
-        })
-        .toEqual(['two']);
+      await expect.poll(async () => Object.values(await keysOf(bob, alice)), { timeout: 20_000 }).toEqual(['two']);
     },
     WITHIN,
   );
@@ -166,9 +157,7 @@ describe('devices of another server', () => {
     async () => {
       const [alice, bob] = await twoMembers();
       const device = await upload(alice, 'one');
-      const claim = {
-        one_time_keys: { [alice.id]: { [device]: 'signed_curve25519' } },
-      };
+      const claim = { one_time_keys: { [alice.id]: { [device]: 'signed_curve25519' } } };
       const claimed = async (member: Member): Promise<string[]> => {
         const { one_time_keys: users, failures } = await member.ok('POST', '/keys/claim', claim);
         expect(failures).toEqual({});
@@ -177,10 +166,7 @@ describe('devices of another server', () => {
       const keys = (await Promise.all([claimed(bob), claimed(alice), claimed(bob)])).flat();
       expect(keys.toSorted()).toEqual(['signed_curve25519:A', 'signed_curve25519:B']);
       here.line.cut();
-      const { failures } = await bob.ok('POST', '/keys/claim', {
-        ...claim,
-        timeout: 2_000,
-      });
+      const { failures } = await bob.ok('POST', '/keys/claim', { ...claim, timeout: 2_000 });
       expect(Object.keys(failures)).toEqual([here.name]);
     },
     WITHIN,
@@ -200,21 +186,14 @@ describe('what is not worth the log', () => {
       const typing = () => bob.followed.room(room).ephemeral.filter(({ type }) => type === 'm.typing');
       const typists = (): string[] => typing().at(-1)?.content.user_ids ?? [];
       const path = `/rooms/${encodeURIComponent(room)}`;
-      await alice.ok('PUT', `${path}/typing/${encodeURIComponent(alice.id)}`, {
-        typing: true,
-        timeout: 20_000,
-      });
+      await alice.ok('PUT', `${path}/typing/${encodeURIComponent(alice.id)}`, { typing: true, timeout: 20_000 });
       await bob.followed.until('that Alice types', () => typists().includes(alice.id));
-      await alice.ok('PUT', `${path}/typing/${encodeURIComponent(alice.id)}`, {
-        typing: false,
-      });
+      await alice.ok('PUT', `${path}/typing/${encodeURIComponent(alice.id)}`, { typing: false });
       await bob.followed.until('that she does not', () => typing().length > 0 && typists().length === 0);
 
       const event = encodeURIComponent(said);
       await alice.ok('POST', `${path}/receipt/m.read.private/${event}`, {});
-      await alice.ok('POST', `${path}/receipt/m.read/${event}`, {
-        thread_id: 'main',
-      });
+      await alice.ok('POST', `${path}/receipt/m.read/${event}`, { thread_id: 'main' });
       await alice.ok('POST', `${path}/receipt/m.read/${event}`, {});
       const receipts = () => bob.followed.room(room).ephemeral.filter(({ type }) => type === 'm.receipt');
       const told = (): Record<string, Record<string, { thread_id?: string }>>[] =>
@@ -234,21 +213,12 @@ describe('what is not worth the log', () => {
       await alice.join(room, bob);
       await bob.followed.untilIn(room, 'join');
       const status = `/presence/${encodeURIComponent(alice.id)}/status`;
-      await alice.ok('PUT', status, {
-        presence: 'online',
-        status_msg: 'in a meeting',
-      });
+      await alice.ok('PUT', status, { presence: 'online', status_msg: 'in a meeting' });
       const told = () => bob.followed.presence.filter(({ sender }) => sender === alice.id);
       const isTold = (presence: string) => told().some(({ content }) => content.presence === presence && content.status_msg === 'in a meeting'); // prettier-ignore
       await bob.followed.until('that Alice is there', () => isTold('online'));
-      expect(await bob.ok('GET', status)).toMatchObject({
-        presence: 'online',
-        status_msg: 'in a meeting',
-      });
-      await alice.ok('PUT', status, {
-        presence: 'unavailable',
-        status_msg: 'in a meeting',
-      });
+      expect(await bob.ok('GET', status)).toMatchObject({ presence: 'online', status_msg: 'in a meeting' });
+      await alice.ok('PUT', status, { presence: 'unavailable', status_msg: 'in a meeting' });
       await bob.followed.until('that she is not', () => isTold('unavailable'));
     },
     WITHIN,

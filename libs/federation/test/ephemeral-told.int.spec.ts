@@ -37,13 +37,9 @@ afterAll(() => app.close());
 const typing = (userId: unknown, roomId: unknown, types: unknown = true): JsonObject =>
   ({ user_id: userId, room_id: roomId, typing: types }) as JsonObject;
 const receipt = (userId: string, eventId: unknown, data: unknown = { ts: 1 }): JsonObject =>
-  ({
-    [room]: { 'm.read': { [userId]: { event_ids: [eventId], data } } },
-  }) as JsonObject;
+  ({ [room]: { 'm.read': { [userId]: { event_ids: [eventId], data } } } }) as JsonObject;
 const presence = (userId: unknown, state: unknown = 'online'): JsonObject =>
-  ({
-    push: [{ user_id: userId, presence: state, last_active_ago: 1 }, 7, null, {}],
-  }) as JsonObject;
+  ({ push: [{ user_id: userId, presence: state, last_active_ago: 1 }, 7, null, {}] }) as JsonObject;
 
 it.each<[string, string, () => JsonObject]>([
   ['typing of a user here', 'm.typing', () => typing(alice.userId, room)],

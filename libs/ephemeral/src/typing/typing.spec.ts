@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { NO_TYPING } from '#http/tokens/typing-mark';
+import { NO_TYPING, type TypingMark } from '#http/tokens/typing-mark';
 import type { RoomId, UserId } from '#kernel/ids';
 import { Typing } from './typing.js';
 
@@ -49,23 +49,14 @@ describe('Typing', () => {
   });
 
   it('tells who begins also that somebody types no more, and nothing of rooms in which nobody typed lately', () => {
-    const before = typing.mark(() => true);
-    expect(typing.hasNewsForBeginner(room, before)).toBe(false);
+    const isTold = (until: TypingMark): boolean => typing.hasNewsForBeginner(room, until);
+    const now = (): TypingMark => typing.mark(() => true);
+    const before = now();
+    expect(isTold(before)).toBe(false);
     typing.start(room, alice, 1_000);
-    expect(typing.hasNewsForBeginner(room, before)).toBe(false);
-    expect(
-      typing.hasNewsForBeginner(
-        room,
-        typing.mark(() => true),
-      ),
-    ).toBe(true);
+    expect([isTold(before), isTold(now())]).toEqual([false, true]);
     typing.stop(room, alice);
-    expect(
-      typing.hasNewsForBeginner(
-        room,
-        typing.mark(() => true),
-      ),
-    ).toBe(true);
+    expect(isTold(now())).toBe(true);
   });
 
   it('has news for who heard of less, and none of what is after the end of the answer', () => {

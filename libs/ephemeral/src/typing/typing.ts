@@ -44,19 +44,12 @@ export class Typing implements OnModuleDestroy {
 
   /** Where a client stands that is told of typing now, in the rooms it hears of. */
   mark(hears: (roomId: RoomId) => boolean): TypingMark {
-    return {
-      run: this.#run,
-      sequence: this.#sequence,
-      rooms: this.#namedRooms(hears),
-    };
+    return { run: this.#run, sequence: this.#sequence, rooms: this.#namedRooms(hears) };
   }
 
   /** Shows a user as typing for so many milliseconds; saying so again replaces the time. */
   start(roomId: RoomId, userId: UserId, timeoutMs: number): void {
-    const room = this.#rooms.get(roomId) ?? {
-      changed: 0,
-      timers: new Map<UserId, NodeJS.Timeout>(),
-    };
+    const room = this.#rooms.get(roomId) ?? { changed: 0, timers: new Map<UserId, NodeJS.Timeout>() };
     const running = room.timers.get(userId);
     clearTimeout(running);
     const timer = setTimeout(() => this.stop(roomId, userId), Math.min(timeoutMs, MAX_TIMEOUT_MS));

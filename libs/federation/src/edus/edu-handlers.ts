@@ -12,7 +12,10 @@ export interface EduHandler {
   receive(origin: ServerName, content: JsonObject): Promise<void>;
 }
 
-/** As an `EduHandler`, for a type of which a later EDU takes the place of those before it: all of a transaction come at once, behind the others. */
+/**
+ * As an `EduHandler`, for a type of which a later EDU takes the place of those before it: all of a transaction come at
+ * once, or of a large one some, behind the others.
+ */
 export interface GatheringEduHandler {
   readonly type: string;
   /** Takes the contents, in their order. What it throws fails all of them. */

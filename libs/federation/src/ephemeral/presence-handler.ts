@@ -43,9 +43,7 @@ export class PresenceHandler implements GatheringEduHandler {
   }
 
   async #isInSomeRoom(userId: UserId): Promise<boolean> {
-    for await (const rooms of USER_ROOMS.pages(this.views, {
-      prefix: [userId],
-    })) {
+    for await (const rooms of USER_ROOMS.pages(this.views, { prefix: [userId] })) {
       if (rooms.some(({ value }) => value.membership === 'join')) return true;
     }
     return false;

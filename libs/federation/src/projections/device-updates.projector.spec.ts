@@ -9,17 +9,11 @@ const keysSet = (device: string): StreamFact => ({
   type: 'device-keys-set',
   data: { device_keys: {} },
 });
-const ofUser = (type: string, data: object): StreamFact => ({
-  stream: `user-${ALICE}`,
-  type,
-  data,
-});
+const ofUser = (type: string, data: object): StreamFact => ({ stream: `user-${ALICE}`, type, data });
 const removed = (...ids: string[]): StreamFact => ofUser('devices-removed', { device_ids: ids });
 const renamed = (id: string): StreamFact => ofUser('device-renamed', { device_id: id, display_name: 'new' });
 const signed = (...targets: string[]): StreamFact =>
-  ofUser('signatures-added', {
-    signatures: targets.map((target) => ({ user_id: ALICE, target })),
-  });
+  ofUser('signatures-added', { signatures: targets.map((target) => ({ user_id: ALICE, target })) });
 
 /** The updates that are remembered, in their order. */
 async function updates(...facts: StreamFact[]): Promise<{ devices: string[]; first: number; previous: number }[]> {

@@ -124,10 +124,7 @@ async function note(
   const previous = before?.stream_id ?? BEGINNING;
   const first = Math.max(metadata.at, previous + 1);
   DEVICE_UPDATES.put(rows, [userId, position], { devices, first, previous });
-  DEVICE_LIST_PLACES.put(rows, [userId], {
-    stream_id: first + devices.length - 1,
-    position,
-  });
+  DEVICE_LIST_PLACES.put(rows, [userId], { stream_id: first + devices.length - 1, position });
   const remembered: Position[] = [];
   for await (const page of DEVICE_UPDATES.pages(rows, { prefix: [userId] })) {
     for (const { key } of page) remembered.push(key[1]);

@@ -34,11 +34,7 @@ export class TypingEphemeral implements RoomEphemeral, OnModuleDestroy {
         ? this.typing.hasNewsForBeginner(roomId, until.typing)
         : this.typing.hasNews(roomId, since.typing, until.typing);
     if (!hasNews) return [];
-    return [
-      JSON.stringify({
-        user_ids: this.typing.listTyping(roomId, reader.ignored),
-      }),
-    ];
+    return [JSON.stringify({ user_ids: this.typing.listTyping(roomId, reader.ignored) })];
   }
 
   onModuleDestroy(): void {

@@ -51,13 +51,8 @@ export class ReceivingServer {
   ) {
     const { views, workers, author } = home;
     const store = views.today;
-    const clock = {
-      now: () => home.now,
-      elapsed: elapsed ?? (() => systemClock.elapsed()),
-    };
-    const bus = {
-      execute: (command: object) => home.execute(command),
-    } as CommandBus; // its other methods are Nest's
+    const clock = { now: () => home.now, elapsed: elapsed ?? (() => systemClock.elapsed()) };
+    const bus = { execute: (command: object) => home.execute(command) } as CommandBus; // its other methods are Nest's
     const received = new ReceivedEvents(workers);
     const rooms = (this.rooms = new RoomsHere(views, author, received));
     const acls = new ServerAcls(views);
