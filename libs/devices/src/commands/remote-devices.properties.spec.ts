@@ -6,13 +6,14 @@ import { PeerUnavailable } from '#kernel/peer-errors';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { MissedDevices } from '#processes/device-lists/missed-devices.effect';
+import { SERVER_LOG } from '#rooms/projections/server-log';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { positionOf } from '#testing/position-of';
 import { applyFacts } from '#testing/project';
 import type { DevicePeers } from '../device-peers.js';
 import { keyChangeOf } from '../facts/key-changes.js';
-import { LISTED_MOVES, LISTED_ROOMS } from '../projections/device-lists.projector.js';
+import { LISTED_ROOMS } from '../projections/device-lists.projector.js';
 import { remoteDevicesProjector } from '../projections/remote-devices.projector.js';
 import { RemoteKeys } from '../queries/remote-keys.js';
 import { RoomMates } from '../queries/room-mates.js';
@@ -97,7 +98,7 @@ class World {
     };
     LISTED_ROOMS.put(rows as never, [BOB, ROOM], { joined: isShared, position });
     LISTED_ROOMS.put(rows as never, [ALICE, ROOM], { joined: true, position: positionOf(0) });
-    LISTED_MOVES.put(rows as never, [ROOM, positionOf(0), ALICE], 'join');
+    SERVER_LOG.put(rows as never, [ROOM, OURS, positionOf(0)], { joined: 1, invited: 0 });
     await this.readModels.write(writes);
   }
 
