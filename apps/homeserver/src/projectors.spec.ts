@@ -227,6 +227,11 @@ describe('the rows of every projector', () => {
         data: { ...told, pdu: { ...member, sender: DAVE, state_key: BOB, content }, state: [] },
       };
     });
+    const kept = elsewhere.map((fact, n): StreamFact => {
+      const sender = n === 0 ? '@eve:c.example' : DAVE;
+      const told = fact.data as { pdu: object };
+      return { ...fact, type: 'membership-kept', data: { ...told, pdu: { ...told.pdu, sender } } };
+    });
     const handshakes = ['handshake-begun', 'handshake-begun', 'handshake-ended'].map((type, n): StreamFact => {
       const event = { room_id: '!far:b.example', event_id: `$given${Math.min(n, 1)}` };
       const given = { ...event, room_version: '11', membership: 'join', server: 'b.example', pdu: member };
@@ -320,6 +325,7 @@ describe('the rows of every projector', () => {
       ...devices,
       ...crossSigning,
       ...elsewhere,
+      ...kept,
       ...handshakes,
       ...remotes,
       ...serverKeys,

@@ -2,16 +2,18 @@ import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import { tellerOf } from '../projections/kept-memberships.projector.js';
 import type { WantedKey } from '../server-keys.js';
-import { MembershipsElsewhere, type PlaceElsewhere } from './memberships-elsewhere.js';
+import { isOpen, MembershipsElsewhere, type PlaceElsewhere } from './memberships-elsewhere.js';
 import { Receiving } from './receiving.js';
 
 /**
  * Takes the end of an invitation, or of a knock, of a user here at a room that is not here: its server took it back, or refused it.
  * Nothing is known of the room by which such an event could be judged: it is believed where its sender is of the server that invited the
- * user, or took their knock. Answers whether it was taken, or keys that lack.
+ * user, or took their knock, and of what that server said alone. Answers whether it was taken, or keys that lack.
  */
 export class EndElsewhere {
   constructor(
@@ -32,21 +34,21 @@ export class EndElsewhereHandler implements ICommandHandler<EndElsewhere> {
   ) {}
 
   async execute({ origin, roomId, pdu }: EndElsewhere): Promise<EndTaken> {
-    const { type, state_key: userId } = pdu;
-    if (type !== 'm.room.member' || !this.#isOurs(userId)) return false;
+    const { type, state_key: userId, sender } = pdu;
+    if (type !== 'm.room.member' || !this.#isOurs(userId) || typeof sender !== 'string') return false;
+    if (sender === userId || !isUserId(sender)) return false;
     const place = await this.elsewhere.find(userId, roomId);
-    const version = place && findRoomVersion(place.roomVersion);
-    if (place === undefined || version === undefined || !isOpen(place)) return false;
+    const version = place && isOpen(place) ? versionBy(serverNameOf(sender), place, userId) : undefined;
+    if (version === undefined) return false;
     const [prepared] = await this.receiving.prepare([pdu], { roomId, version, origin });
     if (prepared?.kind === 'dropped' && prepared.wantedKeys.length > 0) return { wantedKeys: prepared.wantedKeys };
     if (prepared?.kind !== 'prepared' || prepared.isAltered === true) return false;
     const { event } = prepared;
     const { membership } = event.content;
     if (membership !== 'leave' && membership !== 'ban') return false;
-    if (event.sender === userId || !place.tellers.includes(serverNameOf(event.sender))) return false;
     const { unsigned: _, ...signed } = event.pdu;
     const told = { room_id: roomId, room_version: version.id, membership, event_id: event.eventId, origin } as const;
-    await this.elsewhere.tell(userId, { ...told, pdu: signed, state: [] }, { actor: origin });
+    await this.elsewhere.end(userId, { ...told, pdu: signed, state: [] }, { actor: origin });
     return true;
   }
 
@@ -55,6 +57,9 @@ export class EndElsewhereHandler implements ICommandHandler<EndElsewhere> {
   }
 }
 
-function isOpen({ membership }: PlaceElsewhere): boolean {
-  return membership === 'invite' || membership === 'knock';
+/** The version of the room as a server told it that invited the user, or took their knock; undefined where it did not. */
+function versionBy(server: ServerName, place: PlaceElsewhere, userId: UserId): RoomVersion | undefined {
+  if (place.tellers.includes(server)) return findRoomVersion(place.roomVersion);
+  const kept = place.beside.find((told) => tellerOf(told, userId) === server);
+  return kept && findRoomVersion(kept.room_version);
 }

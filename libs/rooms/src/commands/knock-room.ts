@@ -77,7 +77,7 @@ export class KnockRoomHandler implements ICommandHandler<KnockRoom> {
   }
 }
 
-/** Notes a knock that another server took. */
+/** Notes a knock that another server took, unless the user is invited since. */
 export async function tellKnock(
   elsewhere: MembershipsElsewhere,
   requester: Requester,
@@ -85,9 +85,15 @@ export async function tellKnock(
   knock: RemoteKnock,
 ): Promise<void> {
   const { eventId, server, pdu, version } = knock;
+  const { userId } = requester;
   const told = { room_id: roomId, room_version: version.id, membership: 'knock', event_id: eventId } as const;
-  const state = readWhatStands(knock, roomId, requester.userId);
-  await elsewhere.tell(requester.userId, { ...told, origin: server, pdu, state }, contextOf(requester));
+  const state = readWhatStands(knock, roomId, userId);
+  await elsewhere.inTurn(userId, roomId, async () => {
+    // Who was let in at once has the invitation before the answer to the knock.
+    const isInvited = (await elsewhere.find(userId, roomId))?.membership === 'invite';
+    if (isInvited) await elsewhere.handshakes.end(userId, roomId, eventId, contextOf(requester));
+    else await elsewhere.tell(userId, { ...told, origin: server, pdu, state }, contextOf(requester));
+  });
 }
 
 /** The knock stands at the other server, whatever that tells of the room: of what cannot be of it nothing is shown. */

@@ -6,9 +6,10 @@ import { MatrixError } from '#kernel/matrix-error';
 import { PeerRefused } from '#kernel/peer-errors';
 import type { Requester } from '#kernel/requester';
 import type { MembershipTold } from '../facts/elsewhere-facts.js';
+import { tellerOf } from '../projections/kept-memberships.projector.js';
 import { REMOTE_ROOMS, type RemoteEvent, type RemoteRooms } from '../remote-rooms.js';
 import { contextOf } from '../worker/requester-context.js';
-import { MembershipsElsewhere, type PlaceElsewhere } from './memberships-elsewhere.js';
+import { isOpen, MembershipsElsewhere, type PlaceElsewhere } from './memberships-elsewhere.js';
 
 /** Ends what users here are in rooms that are not here. */
 @Injectable()
@@ -31,14 +32,17 @@ export class StaysElsewhere {
     const place = await this.elsewhere.find(userId, roomId);
     const open = await handshakes.list(userId, roomId);
     if (place === undefined && open.length === 0) return false;
-    const isOpen = place?.membership === 'invite' || place?.membership === 'knock';
-    if (!isOpen && open.length === 0) return true;
+    const isShown = place !== undefined && isOpen(place);
+    if (!isShown && open.length === 0) return true;
     for (const one of open) handshakes.giveUp(one);
     const content = { membership: 'leave', ...(reason === undefined ? {} : { reason }) };
     const servers = [...open.map(({ server }) => server), ...(place?.servers ?? [])];
     const mayBeIn = open.some(({ membership }) => membership !== 'leave');
     const taken = await this.#ask(requester, roomId, content, servers, mayBeIn);
-    if (isOpen) await this.#tell(requester, roomId, content, place, taken);
+    // What one server takes another need not hear of: it may be in another room of the same id, or in none.
+    for (const told of place?.beside ?? [])
+      await this.#ask(requester, roomId, content, [tellerOf(told, userId)], false);
+    if (isShown) await this.#tell(requester, roomId, content, place, taken);
     await handshakes.endAll(requester, roomId);
     return true;
   }
@@ -67,7 +71,7 @@ export class StaysElsewhere {
     requester: Requester,
     roomId: RoomId,
     content: JsonObject,
-    { roomVersion, event_id: eventId }: PlaceElsewhere,
+    { roomVersion, event_id: eventId, beside }: PlaceElsewhere,
     taken: RemoteEvent | undefined,
   ): Promise<void> {
     const { userId } = requester;
@@ -87,7 +91,8 @@ export class StaysElsewhere {
       pdu: taken?.pdu ?? said,
       state: [],
     };
-    await this.elsewhere.tell(userId, told, contextOf(requester));
+    const over = beside.map((one) => ({ ...one, membership: 'leave' as const, state: [] }));
+    await this.elsewhere.tell(userId, told, contextOf(requester), over);
   }
 }
 

@@ -25,7 +25,7 @@ import { Receiving } from './receiving.js';
  * this server is in the room, the user is told of it by what came with it; else it comes as any event of the room does.
  *
  * Throws M_INCOMPATIBLE_ROOM_VERSION, M_INVALID_PARAM and M_BAD_JSON for what is no such event, and M_FORBIDDEN where it is not signed, or
- * nobody is to be invited so. Where keys would help to check it, that is answered and nothing done.
+ * nobody is to be invited so, and M_LIMIT_EXCEEDED where too many servers invite them there. Where keys would help to check it, that is answered and nothing done.
  */
 export class TakeInvite {
   constructor(
@@ -118,10 +118,8 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     state: readonly JsonObject[],
     { origin, roomId, version }: TakeInvite,
   ): Promise<void> {
-    const before = await this.elsewhere.find(userId, roomId);
-    if (before?.event_id === eventId && before.membership === 'invite') return;
     const { unsigned: _, ...pdu } = signed;
     const told = { room_id: roomId, room_version: version, membership: 'invite', event_id: eventId, origin } as const;
-    await this.elsewhere.tell(userId, { ...told, pdu, state }, { actor: origin });
+    await this.elsewhere.invite(userId, { ...told, pdu, state }, { actor: origin });
   }
 }

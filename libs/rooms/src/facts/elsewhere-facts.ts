@@ -29,6 +29,12 @@ export interface MembershipTold {
 }
 
 /**
+ * `membership-kept`: beside what the user is shown they are this in the room by the word of another server, which may be a rival of the
+ * first, or nobody in that room: it hides and ends nothing. `leave`, `ban`: no more, its `pdu` being that which ended or which is over.
+ */
+export type MembershipKept = MembershipTold;
+
+/**
  * `handshake-begun`: another server is about to be given an event of this user, and may take it from here on. It is open until the log
  * has that event, as a fact of the room or as `membership-told`, or `handshake-ended`. Of whatever a process leaves open it is found out
  * what became of it (`SettleHandshake`).
@@ -54,6 +60,7 @@ export interface HandshakeEnded {
 /** How old shapes of these facts become today's. */
 export const ELSEWHERE_SHAPES = {
   'membership-told': [],
+  'membership-kept': [],
   'handshake-begun': [],
   'handshake-ended': [],
 } as const satisfies FactShapes;

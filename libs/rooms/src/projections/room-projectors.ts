@@ -2,6 +2,7 @@ import type { Projector } from '#projections/projector';
 import { annotationsProjector } from './annotations.projector.js';
 import { graphProjector } from './graph.projector.js';
 import { handshakesProjector } from './handshakes.projector.js';
+import { keptMembershipsProjector } from './kept-memberships.projector.js';
 import { membershipProjector } from './membership.projector.js';
 import { relationsProjector } from './relations.projector.js';
 import { createRoomFactReader } from './room-fact-reader.js';
@@ -23,6 +24,7 @@ export function roomProjectors(reader = createRoomFactReader()): readonly Projec
     graphProjector(reader),
     roomActivityProjector(reader),
     handshakesProjector(reader),
+    keptMembershipsProjector(),
     threadSubscriptionsProjector(reader),
   ];
 }
