@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Member, awaitSameState } from './support/federation/member.js';
 import { BOTH, type Shared } from './support/federation/shared.js';
-import { describeAsking } from './support/federation/shared-asking.js';
+import { describeAsking, describeAskingByTime } from './support/federation/shared-asking.js';
 import { describeRoomsSharedWith } from './support/federation/shared-rooms.js';
 import { startSynapse, SYNAPSE } from './support/federation/synapse.js';
 
@@ -13,6 +13,7 @@ describeRoomsSharedWith(
   (shared) => {
     describeKnocking(shared);
     describeAsking(shared);
+    describeAskingByTime(shared);
     describeAway(shared);
   },
 );

@@ -4,23 +4,28 @@ import { Homeserver } from '../homeserver.js';
 import { Line } from './line.js';
 import { type Federating, writeTls } from './other-server.js';
 
-/** A server of ours that others reach at `localhost`. */
+/** A server of ours that others reach at `localhost`, or by its address. */
 export class FederatingAnnals extends Homeserver implements Federating {
   readonly name: string;
 
   private constructor(
     readonly line: Line,
+    host: string,
     env: Readonly<Record<string, string>>,
   ) {
-    const name = `localhost:${line.port}`;
+    const name = `${host}:${line.port}`;
     super({ env: { ANNALS_SERVER_NAME: name, ...env } });
     this.name = name;
   }
 
-  static async begin(authority: TestAuthority, env: Readonly<Record<string, string>> = {}): Promise<FederatingAnnals> {
+  static async begin(
+    authority: TestAuthority,
+    env: Readonly<Record<string, string>> = {},
+    host: 'localhost' | '127.0.0.1' = 'localhost',
+  ): Promise<FederatingAnnals> {
     const line = await Line.open();
     // Relative paths are of its folder.
-    const server = new FederatingAnnals(line, {
+    const server = new FederatingAnnals(line, host, {
       ANNALS_FEDERATION_LISTEN: `127.0.0.1:${line.behind}`,
       ANNALS_FEDERATION_ALLOW_PRIVATE: 'true',
       ANNALS_TLS_CERT: 'tls/tls.crt',

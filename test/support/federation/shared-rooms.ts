@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { awaitSameState, Member } from './member.js';
+import { describeChanges } from './shared-changes.js';
 import { BOTH, type Peer, Shared } from './shared.js';
 import { describePassing } from './shared-passing.js';
 
@@ -15,6 +16,7 @@ export function describeRoomsSharedWith(peer: Peer, suite: (shared: Shared) => v
     describeMembership(shared, '10');
     describeRestricted(shared, '10');
     describeRules(shared, '10');
+    describeChanges(shared, '10', '11');
     describePassing(shared);
     suite(shared);
   });

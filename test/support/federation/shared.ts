@@ -32,7 +32,8 @@ export class Shared {
   async start(): Promise<void> {
     // One after the other: what was started is ended also where the next does not start.
     this.#other = await this.peer.start(this.#authority);
-    this.#ours = await FederatingAnnals.begin(this.#authority);
+    // Access lists of rooms name hosts without ports: so these two have different ones.
+    this.#ours = await FederatingAnnals.begin(this.#authority, {}, '127.0.0.1');
     this.#alice = await Member.at(this.#ours, 'alice');
     this.#bob = await Member.at(this.#other, 'bob');
   }
