@@ -185,8 +185,10 @@ describe('an invitation of which nothing was told, once it is taken back,', () =
     await client.next(listed);
     await invite(life);
     expect((await client.next(listed)).rooms).toEqual({});
+    const { next_batch: since } = await guest.sync();
     await does(host, 'kick', life);
     expect((await client.next(listed)).rooms[room] ?? {}).not.toHaveProperty('initial');
+    expect((await guest.sync({ since })).rooms.leave[room].timeline.events).toHaveLength(1);
     // Who was told of it and ignores who made it has the stay again.
     await ignore(guest);
     await invite(life);

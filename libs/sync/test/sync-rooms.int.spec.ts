@@ -196,6 +196,30 @@ describe('rooms the user has left', () => {
     expect(timeline.limited).toBe(true);
   });
 
+  it.each(['invite', 'knock'])('are told as what they were once an %s after that comes to nothing', async (what) => {
+    const roomId = await roomWithBob();
+    const kick = (): Promise<unknown> => alice.ok('POST', `${roomPath(roomId)}/kick`, { user_id: bob.userId });
+    const { next_batch: first } = await bob.sync();
+    await alice.send(roomId, 'before');
+    await alice.setState(roomId, 'm.room.topic', { topic: 'before' });
+    await alice.setState(roomId, 'm.room.join_rules', { join_rule: 'knock' });
+    await kick();
+    await alice.setState(roomId, 'm.room.topic', { topic: 'after' });
+    if (what === 'invite') await alice.ok('POST', `${roomPath(roomId)}/invite`, { user_id: bob.userId });
+    else await bob.ok('POST', `/knock/${encodeURIComponent(roomId)}`, {});
+    const { rooms: told, next_batch: since } = await bob.sync({ since: first });
+    expect(told).toMatchObject({ [what]: { [roomId]: {} }, leave: {} });
+    await (what === 'invite' ? bob.leave(roomId) : kick());
+    const { rooms, next_batch: then } = await bob.sync({ since });
+    const { state, timeline } = rooms.leave[roomId];
+    expect(timeline.limited).toBe(true);
+    expect(bodies(timeline.events)).toEqual(['before']);
+    const topics = [...state.events, ...timeline.events].filter(({ type }: Event) => type === 'm.room.topic');
+    expect(topics).toMatchObject([{ content: { topic: 'before' } }]);
+    expect(timeline.events.at(-1)).toMatchObject({ state_key: bob.userId, content: { membership: 'leave' } });
+    expect(await bob.sync({ since: then })).not.toHaveProperty('rooms');
+  });
+
   it('say what became of the user last where their filter leaves that out of the timeline', async () => {
     const carol = await app.register('carol');
     const roomId = await roomWithBob({ power_level_content_override: { users: { [carol.userId]: 50 } } });

@@ -6,7 +6,6 @@ import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { listStateChanges } from '#rooms/queries/past-state';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
-import { listStandings } from '#rooms/reading/standing';
 import { isAway } from '../notifier/active-user.js';
 import { readStrippedRoom } from '../parts/invited-rooms.js';
 import { type Departure, LeftRooms } from '../parts/left-rooms.js';
@@ -16,7 +15,14 @@ import type { RoomContext } from '../parts/room-context.js';
 import { prevBatchOf, showsRowOrState } from '../parts/room-sections.js';
 import { readStatePart } from '../parts/state-part.js';
 import { readWindow, type TimelineWindow } from '../parts/timeline-window.js';
-import { isEndUnheard, type MembershipOver, membershipBefore, membershipOver } from '../streams/membership-over.js';
+import {
+  hadKnocked,
+  isEndUnheard,
+  isStayDue,
+  type MembershipOver,
+  membershipBefore,
+  membershipOver,
+} from '../streams/membership-over.js';
 import type { SyncContext } from '../streams/sync-context.js';
 import { type UnreadCount, UnreadCounts } from '../unread/unread-counts.js';
 import { namesAtEnd, namesNow } from './room-names.js';
@@ -72,8 +78,8 @@ export class SlidingRooms {
     if (over.last.membership === 'join') return this.#joined(sync, { ...task, after }, reader, over);
     const at = isOver ? known.position : over.last.since;
     if (at <= (after ?? START)) return undefined;
-    const hasLetGo = letGoOfStay(reader, over) && !(await heardNoInvitation(reader, task));
-    if (!hasLetGo) return this.#away(sync, { ...task, after }, { room: reader, over, at });
+    const isDue = isStayDue(reader, over) && !(await heardNoInvitation(reader, task));
+    if (!isDue) return this.#away(sync, { ...task, after }, { room: reader, over, at });
     const whole = (await membershipOver(reader, undefined, at)) ?? over;
     return this.#away(sync, { ...task, after: undefined }, { room: reader, over: whole, at });
   }
@@ -205,19 +211,10 @@ export class SlidingRooms {
   }
 }
 
-/**
- * Whether a client let go of what it had of a stay, as it was told of an invitation since, or that its user knocks, which are told as what
- * there is of the room: now that it is neither any more, the stay is what there is.
- */
-function letGoOfStay(reader: RoomReader, { last, wasIn, wasThere }: MembershipOver): boolean {
-  return reader.wasIn && isAway(last.membership) && wasThere && !wasIn && last.left > START;
-}
-
 /** Whether a client was told nothing of the invitation that there was, for its user ignored who made it, and of no knock before it. */
-async function heardNoInvitation({ views, roomId, reader }: RoomReader, { told, after }: RoomTask): Promise<boolean> {
+async function heardNoInvitation(reader: RoomReader, { told, after }: RoomTask): Promise<boolean> {
   if (told === undefined || after === undefined || (told.marks & TOLD.uninvited) === 0) return false;
-  const [, before] = await listStandings(views, roomId, reader.userId, { upTo: after, limit: 2 });
-  return before?.membership !== 'knock';
+  return !(await hadKnocked(reader, after));
 }
 
 /** Whether of all of the state no more members are read than are needed. */

@@ -6,6 +6,7 @@ import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findStateRow, MEMBER } from '#rooms/queries/state-rows';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { findStanding, listStandings, type Standing } from '#rooms/reading/standing';
+import { isAway } from '../notifier/active-user.js';
 
 /** What became of a user in a room over the stretch that an answer covers. */
 export interface MembershipOver {
@@ -52,6 +53,20 @@ export async function membershipOver(
  */
 export function isEndUnheard({ last, wasThere }: Pick<MembershipOver, 'last' | 'wasThere'>): boolean {
   return wasThere && !isThere(last);
+}
+
+/**
+ * Whether a client was told that its user is invited, or knocks, where before that they had been in the room: of how they left it the client
+ * may not have heard, or have let go of it. Now that they are neither any more, the stay is what there is.
+ */
+export function isStayDue({ wasIn: knowsRoom }: RoomReader, { last, wasIn, wasThere }: MembershipOver): boolean {
+  return knowsRoom && isAway(last.membership) && wasThere && !wasIn && last.left > START;
+}
+
+/** Whether somebody who was invited at a place had knocked. */
+export async function hadKnocked({ views, roomId, reader }: RoomReader, at: Position): Promise<boolean> {
+  const [, before] = await listStandings(views, roomId, reader.userId, { upTo: at, limit: 2 });
+  return before?.membership === 'knock';
 }
 
 /** Whether somebody is in a room or on their way into it. */

@@ -1,12 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
-import { START } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { ROOM_STATE } from '#rooms/projections/room-state.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
+import { findStateRowsAt } from '#rooms/queries/past-state';
+import { MEMBER } from '#rooms/queries/state-rows';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { isAway } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
@@ -17,7 +19,14 @@ import { JoinedRooms } from '../parts/joined-rooms.js';
 import { type Departure, LeftRooms } from '../parts/left-rooms.js';
 import { SharedRows } from '../parts/recent-rows.js';
 import type { RoomAnswer, RoomContext } from '../parts/room-context.js';
-import { isEndUnheard, type MembershipOver, membershipBefore, membershipOver } from './membership-over.js';
+import {
+  hadKnocked,
+  isEndUnheard,
+  isStayDue,
+  type MembershipOver,
+  membershipBefore,
+  membershipOver,
+} from './membership-over.js';
 import type { AccountDataByRoom, SyncContext, SyncPart, SyncStream } from './sync-context.js';
 
 type Section = 'join' | 'invite' | 'knock' | 'leave';
@@ -110,7 +119,9 @@ export class RoomsStream implements SyncStream {
     const changed = known?.position ?? START;
     const at = changed <= until.position ? changed : last.since;
     if (at <= (since?.position ?? START)) return undefined;
-    return this.#away(context, { room, over, at });
+    const isDue = since !== undefined && isStayDue(room, over) && !(await heardNoInvitation(room, since.position));
+    const whole = isDue ? await membershipOver(room, undefined, at) : undefined;
+    return this.#away(context, { room, over: whole ?? over, at });
   }
 
   async #away(context: SyncContext, departure: Departure): Promise<(RoomAnswer & { section: Section }) | undefined> {
@@ -174,4 +185,11 @@ export class RoomsStream implements SyncStream {
     };
     return this.joined.read(context, (await sync.accountData()).rooms.get(roomId) ?? []);
   }
+}
+
+/** Whether a client was told nothing of the invitation that there was at a place, for its user ignores who made it, and of no knock before it. */
+async function heardNoInvitation(room: RoomReader, at: Position): Promise<boolean> {
+  const { views, roomId, reader } = room;
+  const [row] = await findStateRowsAt(views, roomId, [[MEMBER, reader.userId]], at);
+  return row !== undefined && room.ignores(row.header) && !(await hadKnocked(room, at));
 }
