@@ -154,6 +154,25 @@ describe('sliding sync', () => {
     );
   });
 
+  it('tells members again to who left the room and came back: with its beginning their client let go of them', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.join(room);
+    await alice.send(room, 'hello');
+    const list = listing({ required_state: [['m.room.member', '$LAZY']] });
+    const client = new SlidingClient(bob);
+    const membersIn = ({ required_state: state }: { required_state: Told[] }): string[] => keysOf(state);
+    expect(membersIn((await client.next(list)).rooms[room])).toContain(`m.room.member|${alice.userId}`);
+    await bob.leave(room);
+    await client.next(list);
+    await bob.join(room);
+    const { rooms } = await client.next(list);
+    expect(rooms[room].initial).toBe(true);
+    expect(membersIn(rooms[room])).toEqual([`m.room.member|${bob.userId}`]);
+    await alice.send(room, 'hello again');
+    expect(membersIn((await client.next(list)).rooms[room])).toEqual([`m.room.member|${alice.userId}`]);
+  });
+
   it('tells who was put out who wrote what they are shown', async () => {
     const [alice, bob, carol] = [await person(), await person(), await person()];
     const room = await alice.createRoom({ preset: 'public_chat' });

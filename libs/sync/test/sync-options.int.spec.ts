@@ -137,6 +137,22 @@ describe('lazy loading of members', () => {
     expect(members(again.rooms.join[roomId].state.events)).toEqual([bob.userId]);
   });
 
+  it('sends them again to who left the room and came back: with the room they may have let go of its members', async () => {
+    const roomId = await sharedRoom({ name: 'Named' });
+    await bob.send(roomId, '1');
+    const { next_batch: first } = await alice.sync({ filter: filter() });
+    await alice.leave(roomId);
+    const { next_batch: left } = await alice.sync({ filter: filter(), since: first });
+    await alice.join(roomId);
+    const { next_batch: since } = await alice.sync({
+      filter: { room: { timeline: { limit: 1 }, state: { lazy_load_members: true } } },
+      since: left,
+    });
+    await bob.send(roomId, '2');
+    const { rooms } = await alice.sync({ filter: filter(), since });
+    expect(members(rooms.join[roomId].state.events)).toEqual([bob.userId]);
+  });
+
   it('leaves the others out of a named room', async () => {
     const roomId = await sharedRoom({ name: 'Named' });
     await bob.send(roomId, '1');

@@ -203,6 +203,21 @@ describe('lazily loaded members', () => {
     expect(lazy.open(requester, 't3', true).isKnown(room, bob)).toBe(false);
   });
 
+  it('are not known any more of a room that is told anew', () => {
+    const lazy = new LazyMembers();
+    const other = '!room2:x' as RoomId;
+    const bob = memberRow(1, 1);
+    const first = lazy.open(requester, undefined, true);
+    for (const roomId of [room, other]) first.note(roomId, [bob]);
+    first.sendUntil('t1');
+    const next = lazy.open(requester, 't1', true);
+    next.tellAnew(room);
+    expect([next.isKnown(room, bob), next.isKnown(other, bob)]).toEqual([false, true]);
+    next.sendUntil('t2');
+    const last = lazy.open(requester, 't2', true);
+    expect([last.isKnown(room, bob), last.isKnown(other, bob)]).toEqual([false, true]);
+  });
+
   it('are forgotten, not taken for known, where there are too many', () => {
     const lazy = new LazyMembers();
     const first = lazy.open(requester, undefined, true);

@@ -61,15 +61,21 @@ export class LazyMembers {
 /** The member events that one answer sends, beside what its reader has. */
 export class AnsweredMembers {
   readonly #sent = new Map<string, Version>();
+  readonly #anew = new Set<RoomId>();
 
   constructor(
     private readonly known: Known,
     private readonly keep: (until: string, left: Known) => void,
   ) {}
 
+  /** The answer tells of a room as of one that the reader does not have: what they had of it before that they may have let go of. */
+  tellAnew(roomId: RoomId): void {
+    this.#anew.add(roomId);
+  }
+
   /** Whether the reader has this very member event, and as it is now, as the last one of its member in that room. */
   isKnown(roomId: RoomId, row: TimelineRow): boolean {
-    return this.known.get(keyOf(roomId, row.header.stateKey)) === versionOf(row);
+    return !this.#anew.has(roomId) && this.known.get(keyOf(roomId, row.header.stateKey)) === versionOf(row);
   }
 
   /** Notes the member events among those that the answer sends. */
@@ -85,8 +91,10 @@ export class AnsweredMembers {
 
   /** What the reader has once the answer has arrived; what was sent longest ago is forgotten first. */
   #left(): Known {
-    if (this.#sent.size === 0) return this.known;
+    if (this.#sent.size === 0 && this.#anew.size === 0) return this.known;
     const left = new Map(this.known);
+    const rooms = [...this.#anew].map((roomId) => keyOf(roomId, ''));
+    for (const key of this.known.keys()) if (rooms.some((room) => key.startsWith(room))) left.delete(key);
     for (const [key, version] of this.#sent) {
       left.delete(key);
       left.set(key, version);
