@@ -133,6 +133,26 @@ describe('devices of another server', () => {
   );
 
   it(
+    'are told of to a server that comes back to a room: what became of them in between, and from then on',
+    async () => {
+      const [alice, bob] = await twoMembers();
+      const room = await alice.create('11');
+      await bob.join(room, alice);
+      const device = await upload(alice, 'one');
+      await expect.poll(() => keysOf(bob, alice), { timeout: 20_000 }).toEqual({ [device]: 'one' });
+      await bob.leave(room);
+      const members = async (): Promise<object> => (await alice.ok('GET', `/rooms/${room}/joined_members`)).joined;
+      await expect.poll(members, { timeout: 20_000 }).not.toHaveProperty([bob.id]);
+      await upload(alice, 'two');
+      await bob.join(room, alice);
+      expect(await keysOf(bob, alice)).toEqual({ [device]: 'two' });
+      await upload(alice, 'three');
+      await expect.poll(() => keysOf(bob, alice), { timeout: 20_000 }).toEqual({ [device]: 'three' });
+    },
+    WITHIN,
+  );
+
+  it(
     'are told of again after an outage, in which one went and another came',
     async () => {
       const [alice, bob] = await twoMembers();

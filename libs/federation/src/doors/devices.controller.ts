@@ -4,12 +4,13 @@ import { ClaimHere } from '#devices/commands/claim-here';
 import { parseWantedDevices, parseWantedKeys } from '#devices/parse-wanted';
 import { readKeysForServer } from '#devices/queries/keys-for-servers';
 import type { UserKeys } from '#devices/queries/user-keys';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { Slots } from '#kernel/slots';
 import { VIEWS, type Views } from '#projections/views';
-import { findDeviceStreamId } from '../projections/device-updates.projector.js';
+import { findDeviceListPlace } from '../projections/device-updates.projector.js';
 import { FromServer, Origin, ServerContent } from './from-server.js';
 import { parsePeersUser } from './parse-peers-user.js';
 
@@ -25,6 +26,7 @@ const AT_ONCE = 16;
 export class DevicesController {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
+    @Inject(EVENT_STORE) private readonly store: Pick<EventStore, 'head'>,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     private readonly claims: ClaimHere,
   ) {}
@@ -33,8 +35,11 @@ export class DevicesController {
   async devices(@Origin() origin: ServerName, @Param('userId') text: string): Promise<object> {
     const userId = parsePeersUser(text);
     if (!this.#isOurs(userId)) throw new MatrixError('M_INVALID_PARAM', `${userId} is not of this server`);
-    // Before the devices: what changes meanwhile comes again as an update.
-    const streamId = await findDeviceStreamId(this.views, userId);
+    // Who has just come to a room with the user was told of nothing before that.
+    await this.views.whenProcessed(await this.store.head());
+    // Before the devices: what changes meanwhile comes again as an update. What has a number is to be among them.
+    const { stream_id: streamId, position } = await findDeviceListPlace(this.views, userId);
+    await this.views.whenProcessed(position);
     const { devices, crossSigning } = await readKeysForServer(this.views, origin, userId);
     const { master, self_signing } = crossSigning;
     return {

@@ -3,7 +3,7 @@ import type { SignaturesAdded } from '#devices/facts/cross-signing-facts';
 import { type DeviceKeysSummedUp, deviceOfDeviceStream } from '#devices/facts/device-key-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import type { DeviceId, UserId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import { userIdOfStream } from '#kernel/user-stream';
 import { asJson, asMark, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
@@ -134,5 +134,10 @@ async function note(
 
 /** The number up to which who reads the devices of a user after this has all updates. */
 export async function findDeviceStreamId(views: Pick<Views, 'get'>, userId: UserId): Promise<number> {
-  return (await DEVICE_LIST_PLACES.get(views, [userId]))?.stream_id ?? BEGINNING;
+  return (await findDeviceListPlace(views, userId)).stream_id;
+}
+
+/** The last number that a user's devices have, and up to where views must have come that show all updates up to it. */
+export async function findDeviceListPlace(views: Pick<Views, 'get'>, userId: UserId): Promise<DeviceListPlace> {
+  return (await DEVICE_LIST_PLACES.get(views, [userId])) ?? { stream_id: BEGINNING, position: START };
 }
