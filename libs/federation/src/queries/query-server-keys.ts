@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import { isJsonObject, type JsonObject } from '#kernel/json';
 import { RateLimits } from '#http/rate-limits';
 import { KeyRing } from '../keys/key-ring.js';
 import { OwnKeys } from '../keys/own-keys.js';
@@ -56,9 +56,7 @@ export class QueryServerKeysHandler implements IQueryHandler<QueryServerKeys> {
     // Those that take longer are known the next time.
     await inTime(this.keys.askServers(asked.map(({ server }) => server)), LONGEST_MS);
     for (const { server } of asked) known.set(server, await this.log.load(server));
-    const documents = firstOf(
-      others.flatMap(({ server }) => known.get(server)?.told.map(({ document }) => document) ?? []),
-    );
+    const documents = firstOf(others.flatMap((one) => documentsFor(one, known.get(one.server))));
     const ours = some.length > others.length ? [this.own.document()] : [];
     return [...ours, ...documents.map((document) => this.own.sign(document))];
   }
@@ -74,6 +72,15 @@ export class QueryServerKeysHandler implements IQueryHandler<QueryServerKeys> {
       return key === undefined || (!validityOf(key).isOld && validityOf(key).validUntil < at);
     });
   }
+}
+
+/** What told all that is known of the keys of a server: those first in which a key is that was asked for. */
+function documentsFor({ validAt }: KeysWanted, known: KnownKeys | undefined): readonly JsonObject[] {
+  const documents = known?.told.map(({ document }) => document) ?? [];
+  const holdsWanted = ({ verify_keys: now, old_verify_keys: old }: JsonObject): boolean =>
+    [...validAt.keys()].some((keyId) => [now, old].some((keys) => isJsonObject(keys) && Object.hasOwn(keys, keyId)));
+  const isWanted = documents.map(holdsWanted);
+  return [...documents.filter((_, i) => isWanted[i]), ...documents.filter((_, i) => !isWanted[i])];
 }
 
 /** As many as the answer has room for. */
