@@ -162,6 +162,12 @@ export class Member {
     }
   }
 
+  /** The ids of the messages of that history. */
+  async messages(room: string): Promise<string[]> {
+    const events = await this.history(room, 100);
+    return events.flatMap(({ type, event_id }) => (type === 'm.room.message' ? [event_id as string] : []));
+  }
+
   #change(room: string, how: string, other: Member): Promise<Body> {
     return this.ok('POST', pathIn(room, how), { user_id: other.id });
   }
