@@ -28,10 +28,10 @@ export class ResolvedAliases {
     @Optional() @Inject(REMOTE_DIRECTORIES) private readonly directories?: RemoteDirectories,
   ) {}
 
-  /** Throws M_NOT_FOUND, and what the alias's server says of it, as `RemoteRooms` does. */
-  async resolve(alias: RoomAlias): Promise<ResolvedAlias> {
+  /** Throws M_NOT_FOUND, and what the alias's server says of it, as `RemoteRooms` does. `insists`: for a user of ours, also as there. */
+  async resolve(alias: RoomAlias, insists: boolean): Promise<ResolvedAlias> {
     const { serverName } = this.config;
-    if (serverNameOf(alias) !== serverName && this.rooms !== undefined) return this.rooms.findAlias(alias);
+    if (serverNameOf(alias) !== serverName && this.rooms !== undefined) return this.rooms.findAlias(alias, insists);
     const row = await findAlias(this.views, alias);
     if (row === undefined) throw new MatrixError('M_NOT_FOUND', `Unknown room alias: ${alias}`);
     const { room_id: roomId } = row;

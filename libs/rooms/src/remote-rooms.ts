@@ -59,8 +59,14 @@ export interface InviteToSign {
  * kind, PeerRefused with what one said in words of its own; where none could be reached, M_UNKNOWN with status 502.
  */
 export interface RemoteRooms {
-  /** The room that an alias of another server points to, and servers in it. Throws M_NOT_FOUND. */
-  findAlias(alias: RoomAlias): Promise<{ readonly roomId: RoomId; readonly servers: readonly ServerName[] }>;
+  /**
+   * The room that an alias of another server points to, and servers in it. `insists`: its server is asked also where it is left alone for
+   * now, because a user of ours waits for it. Throws M_NOT_FOUND.
+   */
+  findAlias(
+    alias: RoomAlias,
+    insists: boolean,
+  ): Promise<{ readonly roomId: RoomId; readonly servers: readonly ServerName[] }>;
   /**
    * Joins a room through a server that is in it, and brings it here where it is not; undefined where there is no other server to
    * ask.

@@ -50,8 +50,9 @@ export class DirectoryController {
   ) {}
 
   @Get('directory/room/:alias')
-  async resolve(@Param('alias') alias: string): Promise<object> {
-    const { roomId, servers } = await this.names.resolve(parseRoomAlias(alias));
+  @OptionallyAuthenticated()
+  async resolve(@FindRequester() requester: Requester | undefined, @Param('alias') alias: string): Promise<object> {
+    const { roomId, servers } = await this.names.resolve(parseRoomAlias(alias), requester !== undefined);
     return { room_id: roomId, servers };
   }
 

@@ -68,7 +68,7 @@ export class RoomSummaryController {
     if (requester === undefined && serverNameOf(idOrAlias) !== this.config.serverName) {
       throw new MatrixError('M_NOT_FOUND', 'Unknown room alias');
     }
-    const { roomId, servers } = await this.names.resolve(idOrAlias);
+    const { roomId, servers } = await this.names.resolve(idOrAlias, true);
     return { roomId, servers: [...named, ...servers] };
   }
 }

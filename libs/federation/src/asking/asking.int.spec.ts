@@ -98,6 +98,36 @@ describe('an alias of another server', () => {
     expect(await alice.call('GET', `/directory/room/${alias}`)).toMatchObject({ status: 404 });
   });
 
+  it('is asked for by who has not logged in only while its server answers, and a few at a time; by users all the same', async () => {
+    const path = (n: number) => `/_matrix/client/v3/directory/room/${encodeURIComponent(`#room${n}:${peer.name}`)}`;
+    let answerAll = (): void => {};
+    const gate = new Promise<void>((resolve) => (answerAll = resolve));
+    const answer = { body: { room_id: '!room:z.example', servers: [] } };
+    let asked = 0;
+    peer.on('GET', `${V1}/query/directory`, async () => {
+      asked++;
+      await gate;
+      return answer;
+    });
+    const strangers = Array.from({ length: 9 }, (_, n) => app.call('GET', path(n)));
+    await expect.poll(() => asked).toBe(5);
+    const ofUser = alice.call('GET', path(99));
+    await expect.poll(() => asked).toBe(6);
+    answerAll();
+    const statuses = (await Promise.all(strangers)).map(({ status }) => status).toSorted();
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 502, 502, 502, 502]);
+    expect(await ofUser).toMatchObject({ status: 200 });
+    peer.on('GET', `${V1}/query/directory`, () => ({
+      status: 429,
+      body: { errcode: 'M_LIMIT_EXCEEDED', retry_after_ms: 60_000 },
+    }));
+    await alice.call('GET', path(1));
+    expect(ours.peers.isLeftAlone(peer.name)).toBe(true);
+    peer.on('GET', `${V1}/query/directory`, () => answer);
+    expect(await app.call('GET', path(1))).toMatchObject({ status: 502 });
+    expect(await alice.call('GET', path(1))).toMatchObject({ status: 200 });
+  });
+
   it('of this server names those that are in the room', async () => {
     await alice.createRoom({ room_alias_name: 'ours' });
     const { servers } = await alice.ok('GET', `/directory/room/${encodeURIComponent('#ours:a.example')}`);

@@ -40,7 +40,7 @@ export class QueriesController {
     const alias = parseRoomAlias(requiredText(query, 'room_alias'));
     if (serverNameOf(alias) !== this.config.serverName)
       throw new MatrixError('M_NOT_FOUND', `${alias} is not of this server`);
-    const { roomId, servers } = await this.names.resolve(alias);
+    const { roomId, servers } = await this.names.resolve(alias, false);
     return { room_id: roomId, servers };
   }
 

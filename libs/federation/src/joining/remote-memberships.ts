@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { isRoomId, isServerName, type RoomAlias, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
+import type { RoomAlias, ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { PeerUnavailable } from '#kernel/peer-errors';
 import type { SealedEvent } from '#protocol/signing/seal-event';
 import type {
   InviteToSign,
@@ -16,6 +15,7 @@ import { Peers } from '../peers/peers.js';
 import { askInTurn } from './ask-in-turn.js';
 import { type MadeMember, MemberEvents } from './member-events.js';
 import { orV1 } from './or-v1.js';
+import { RemoteAliases } from './remote-aliases.js';
 import { RemoteInvites } from './remote-invites.js';
 import { RemoteJoins } from './remote-joins.js';
 import { ServersToAsk } from './servers-to-ask.js';
@@ -23,22 +23,20 @@ import { ServersToAsk } from './servers-to-ask.js';
 /** What other servers do for the memberships of users here. */
 @Injectable()
 export class RemoteMemberships implements RemoteRooms {
+  readonly #aliases: RemoteAliases;
+
   constructor(
     private readonly peers: Peers,
     private readonly members: MemberEvents,
     private readonly joins: RemoteJoins,
     private readonly invites: RemoteInvites,
     private readonly servers: ServersToAsk,
-  ) {}
+  ) {
+    this.#aliases = new RemoteAliases(peers);
+  }
 
-  async findAlias(alias: RoomAlias): Promise<{ readonly roomId: RoomId; readonly servers: readonly ServerName[] }> {
-    const path = pathOf('/_matrix/federation/v1/query/directory', {}, { room_alias: alias });
-    return askInTurn([serverNameOf(alias)], async (server) => {
-      const { room_id: roomId, servers } = await this.peers.ask(server, { method: 'GET', path, insists: true });
-      if (typeof roomId !== 'string' || !isRoomId(roomId)) throw new PeerUnavailable('It names no room');
-      const named: unknown[] = Array.isArray(servers) ? servers : [];
-      return { roomId, servers: [server, ...named.filter(isNameOfServer)] };
-    });
+  findAlias(alias: RoomAlias, insists: boolean): ReturnType<RemoteAliases['find']> {
+    return this.#aliases.find(alias, insists);
   }
 
   join(wish: RemoteMembership): Promise<RemoteJoin | undefined> {
@@ -93,8 +91,4 @@ function idsOf(
   { eventId }: Pick<SealedEvent, 'eventId'>,
 ): { roomId: string; eventId: string } {
   return { roomId, eventId };
-}
-
-function isNameOfServer(value: unknown): value is ServerName {
-  return typeof value === 'string' && isServerName(value);
 }

@@ -30,7 +30,7 @@ export class NamedRooms {
     const via = serversOf(query['via'] ?? query['server_name']);
     if (!isRoomAlias(idOrAlias)) return { roomId: parseRoomId(idOrAlias), via };
     if (serverNameOf(idOrAlias) !== this.config.serverName && this.others !== undefined) {
-      const { roomId, servers } = await this.others.findAlias(idOrAlias);
+      const { roomId, servers } = await this.others.findAlias(idOrAlias, true);
       return { roomId, via: [...via, ...servers] };
     }
     const roomId = await this.aliases.resolve(idOrAlias);

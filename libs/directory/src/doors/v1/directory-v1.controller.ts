@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, Inject, Param, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsString } from 'class-validator';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, FindRequester, OptionallyAuthenticated } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { readPageParameters } from '#http/pagination';
@@ -31,8 +31,9 @@ export class DirectoryV1Controller {
   ) {}
 
   @Get('directory/room/:alias')
-  async resolve(@Param('alias') alias: string): Promise<object> {
-    const { roomId, servers } = await this.names.resolve(parseRoomAlias(alias));
+  @OptionallyAuthenticated()
+  async resolve(@FindRequester() requester: Requester | undefined, @Param('alias') alias: string): Promise<object> {
+    const { roomId, servers } = await this.names.resolve(parseRoomAlias(alias), requester !== undefined);
     return { room_id: roomId, servers };
   }
 
