@@ -47,6 +47,8 @@ export class MissedByDestination {
       for (; pdus.length >= MOST_PDUS; pdus = pdus.slice(MOST_PDUS)) yield { pdus: pdus.slice(0, MOST_PDUS), edus: [] };
     }
     if (pdus.length > 0) yield { pdus, edus: [] };
+    // In rows that somebody threw away meanwhile not all was found.
+    await this.views.confirm();
   }
 
   async *#pdusOf(server: ServerName, since: Position): AsyncGenerator<string[], void> {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
 import { isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
 import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 import { isToSend, pduTextOf } from '#rooms/facts/fact-text';
@@ -11,9 +12,19 @@ import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
 import { Destinations } from './destinations.js';
 import { type DurableEdu, EDU_SOURCES, type EduSource } from './edu-source.js';
 import { Handed, type Outgoing } from './handed.js';
+import { HandingOver } from './handing-over.js';
 import { textOfEdu } from './missed-by-destination.js';
 import { mayMoveMembers } from './known-servers.js';
 import { ServersInRooms } from './servers-in-rooms.js';
+
+/** Something for some servers, as it is sent. */
+interface Addressed extends Pick<Outgoing, 'kind' | 'text'> {
+  readonly servers: Iterable<ServerName>;
+  readonly accepted?: DurableEdu['accepted'];
+}
+
+/** As many facts as may be under way, and more. */
+const MOST_REMEMBERED = 12_000;
 
 /**
  * Sends what happens here to the other servers: each event of this server, and each that another one gave it to hand on, to all servers that
@@ -25,8 +36,10 @@ import { ServersInRooms } from './servers-in-rooms.js';
 export class SendEvents implements Effect {
   readonly name = 'federation';
   readonly handsOver = true;
-  /** In the order of the facts. */
-  #handing: Promise<unknown> = Promise.resolve();
+  #ending = new AbortController();
+  #handing = this.#beginHanding();
+  /** What was given of facts since this process began to send, the last of them: it is waited for again, and not given again. */
+  readonly #given = new Map<Position, Handed>();
 
   constructor(
     private readonly destinations: Destinations,
@@ -37,11 +50,24 @@ export class SendEvents implements Effect {
   ) {}
 
   begin(): Promise<void> {
+    this.#ending = new AbortController();
+    this.#handing = this.#beginHanding();
+    this.#given.clear();
     return this.destinations.begin();
   }
 
   end(): void {
+    this.#ending.abort();
     this.destinations.end();
+  }
+
+  #beginHanding(): HandingOver<readonly Addressed[]> {
+    const parts = {
+      read: (fact: RecordedFact) => this.#read(fact),
+      confirm: () => this.views.confirm(),
+      give: (fact: RecordedFact, found: readonly Addressed[]) => this.#give(fact, found),
+    };
+    return new HandingOver(parts, this.#ending.signal);
   }
 
   /** PERF: of an event of a room in which nobody else is it looks at the text and into a map (`npm run bench -- federation`). */
@@ -58,44 +84,45 @@ export class SendEvents implements Effect {
   }
 
   async run(fact: RecordedFact): Promise<boolean> {
-    const { stream, revision, position, metadata } = fact;
-    const handed = new Handed({ stream, revision, position, at: metadata.at });
-    handed.add();
-    const handing = this.#handing.then(() => this.#handOver(fact, handed));
-    this.#handing = handing.catch(() => {});
-    await handing;
-    handed.settle();
-    await handed.ended;
+    if (!this.#given.has(fact.position)) await this.#handing.run(fact);
+    await this.#given.get(fact.position)?.ended;
     // That nothing is left to do is noted now and then, and not for each fact.
     return false;
   }
 
-  async #handOver(fact: RecordedFact, handed: Handed): Promise<void> {
-    const give = (
-      servers: Iterable<ServerName>,
-      kind: Outgoing['kind'],
-      text: string,
-      accepted?: DurableEdu['accepted'],
-    ): void => {
+  #give({ stream, revision, position, metadata }: RecordedFact, found: readonly Addressed[]): void {
+    const handed = new Handed({ stream, revision, position, at: metadata.at });
+    handed.add();
+    for (const { servers, kind, text, accepted } of found) {
       for (const server of servers) {
         handed.add();
         this.destinations.send(server, { kind, text, handed, accepted: accepted && (() => accepted(server)) });
       }
-    };
+    }
+    handed.settle();
+    this.#given.set(position, handed);
+    if (this.#given.size > MOST_REMEMBERED) this.#given.delete(this.#given.keys().next().value!);
+  }
+
+  async #read(fact: RecordedFact): Promise<readonly Addressed[]> {
+    const found: Addressed[] = [];
     for (const source of this.sources) {
       if (!source.concerns(fact)) continue;
-      for (const { destinations, edu } of await source.edusOf(fact)) {
-        give(destinations, 'edu', textOfEdu(edu), edu.accepted);
+      for (const { destinations: servers, edu } of await source.edusOf(fact)) {
+        found.push({ servers, kind: 'edu', text: textOfEdu(edu), accepted: edu.accepted });
       }
     }
-    if (fact.type !== 'pdu-accepted' || !isToSend(fact.data)) return;
+    if (fact.type !== 'pdu-accepted' || !isToSend(fact.data)) return found;
     const roomId = roomIdOfStream(fact.stream);
     const { sender, ended } = mayMoveMembers(fact) ? await this.#readMember(roomId, fact) : {};
     const before = await this.servers.before(roomId, fact.position);
     const isReceiver = (server: ServerName): boolean => server !== sender && server !== this.config.serverName;
     const text = pduTextOf(fact.data);
-    give(sender !== undefined && before.has(sender) ? [...before].filter(isReceiver) : before, 'pdu', text);
-    if (ended !== undefined && !before.has(ended) && isReceiver(ended)) give([ended], 'pdu', text);
+    const servers = sender !== undefined && before.has(sender) ? [...before].filter(isReceiver) : before;
+    found.push({ servers, kind: 'pdu', text });
+    if (ended !== undefined && !before.has(ended) && isReceiver(ended))
+      found.push({ servers: [ended], kind: 'pdu', text });
+    return found;
   }
 
   /** Whose event it is, and the server of whoever it ends an invitation or a knock of. */

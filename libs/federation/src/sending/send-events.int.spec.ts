@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PeerRefused } from '#kernel/peer-errors';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { BOB } from '#testing/local-room';
 import { B, C, D, newWorld, SendingServer, type World } from '../../test/sending-server.js';
 
@@ -226,6 +227,62 @@ describe('a server that cannot be reached', () => {
     }
     expect(pauses[2]).toBeGreaterThan(pauses[0]! * 2);
     expect(server.notesOf(B)).toEqual(['destination-behind']);
+  });
+});
+
+describe('while the views are away', () => {
+  it('nothing is sent twice, or ahead of what was before it, and then everything', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example', '@c:c.example');
+    await idle(server);
+    const before = server.servers.before.bind(server.servers);
+    let reads = 0;
+    server.servers.before = async (roomId, position) => {
+      if (++reads === 2 || reads === 4) throw new ViewsUnavailable('gone');
+      return before(roomId, position);
+    };
+    for (let i = 1; i < 6; i++) await room.say(`${i}`);
+    await idle(server);
+    expect(reads).toBeGreaterThan(5);
+    for (const peer of [B, C]) expect(bodies(peer).slice(-5)).toEqual(['1', '2', '3', '4', '5']);
+    expect(new Set(bodies(C)).size).toBe(bodies(C).length);
+  });
+
+  it('what was read of rows that somebody threw away does not count', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example');
+    await idle(server);
+    const before = server.servers.before.bind(server.servers);
+    let areGone = true;
+    server.servers.before = async (roomId, position) => (areGone ? new Set() : before(roomId, position));
+    const confirm = server.runtime.confirm.bind(server.runtime);
+    let confirms = 0;
+    server.runtime.confirm = async () => {
+      if (++confirms > 3) areGone = false;
+      if (confirms <= 4) throw new ViewsUnavailable('made anew');
+      return confirm();
+    };
+    await room.say('1');
+    await room.say('2');
+    await idle(server);
+    expect(bodies(B)).toEqual(['1', '2']);
+  });
+
+  it('what was given is not given again because they went away since', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example');
+    await idle(server);
+    const confirm = server.runtime.confirm.bind(server.runtime);
+    let confirms = 0;
+    server.runtime.confirm = async () => {
+      if (++confirms === 2) throw new ViewsUnavailable('made anew');
+      return confirm();
+    };
+    await room.say('1');
+    await idle(server);
+    await room.say('2');
+    await idle(server);
+    expect(bodies(B)).toEqual(['1', '2']);
   });
 });
 
