@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { CrossSigningKeysSet, SignaturesAdded } from '#devices/facts/cross-signing-facts';
 import { keyChangeOf } from '#devices/facts/key-changes';
-import { KEY_CHANGES } from '#devices/projections/device-lists.projector';
+import { KEY_CHANGES, LISTED_MOVES, LISTED_ROOMS } from '#devices/projections/device-lists.projector';
 import { readKeysForServer } from '#devices/queries/keys-for-servers';
 import type { RecordedFact } from '#event-store/event-store';
 import { type DeviceId, isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
@@ -21,6 +21,7 @@ import {
 } from '../projections/device-updates.projector.js';
 import type { AddressedEdu, Edu, EduSource } from '../sending/edu-source.js';
 import { mayMoveMembers } from '../sending/known-servers.js';
+import { roomsActiveSince } from '../sending/rooms-active-since.js';
 import { ServersInRooms } from '../sending/servers-in-rooms.js';
 import { ServersSharing } from './servers-sharing.js';
 
@@ -64,6 +65,33 @@ export class DeviceListSource implements EduSource {
         yield await this.#missedOf(userId, since);
       }
     }
+    yield* this.#missedOfJoins(rooms, since);
+  }
+
+  /** As `#edusOfJoin`, of those who joined rooms of a server that was away, and are in them still. */
+  async *#missedOfJoins(rooms: ReadonlySet<RoomId>, since: Position): AsyncGenerator<readonly Edu[]> {
+    const joined = new Set<UserId>();
+    for await (const roomId of roomsActiveSince(this.views, [...rooms], since)) {
+      const range = { prefix: [roomId], from: [roomId, since, NOBODY] } as const;
+      for await (const page of LISTED_MOVES.pages(this.views, range)) {
+        for (const { key, value } of page) if (value === 'join' && this.#isOurs(key[2])) joined.add(key[2]);
+      }
+    }
+    for (const userId of joined) {
+      if (await this.#hasBeenWith(userId, rooms, since)) continue;
+      const edu = await this.#outdated(userId);
+      if (edu !== undefined) yield [edu];
+    }
+  }
+
+  /** Whether a user is in one of some rooms since before a fact. */
+  async #hasBeenWith(userId: UserId, rooms: ReadonlySet<RoomId>, since: Position): Promise<boolean> {
+    const shared = (await listJoinedRooms(this.views, userId)).filter((roomId) => rooms.has(roomId));
+    const rows = await LISTED_ROOMS.getMany(
+      this.views,
+      shared.map((roomId) => [userId, roomId]),
+    );
+    return rows.some((row) => row?.joined === true && row.position < since);
   }
 
   async #missedOf(userId: UserId, since: Position): Promise<readonly Edu[]> {
@@ -127,6 +155,8 @@ export class DeviceListSource implements EduSource {
   }
 }
 
+/** Before all users. */
+const NOBODY = '' as UserId;
 /** Where no device is asked for: no list of none, which would be all. */
 const NO_DEVICE = ['' as DeviceId];
 

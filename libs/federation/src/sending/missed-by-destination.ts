@@ -1,14 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import { type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
+import { type ServerName, serverNameOf } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { isToSend, pduTextOf } from '#rooms/facts/fact-text';
 import { roomStream } from '#rooms/facts/room-facts';
-import { ROOM_ACTIVITY } from '#rooms/projections/room-activity.projector';
 import { listNewestPdus } from '#rooms/queries/list-newest-pdus';
 import { type DurableEdu, type Edu, EDU_SOURCES, type EduSource } from './edu-source.js';
+import { roomsActiveSince } from './rooms-active-since.js';
 import { type LeftRoom, ServersInRooms } from './servers-in-rooms.js';
 import { MOST_EDUS, MOST_PDUS } from './write-transaction.js';
 
@@ -19,9 +19,6 @@ export interface Missed {
   /** To be called once the server has it. */
   readonly accepted?: () => void;
 }
-
-/** How many rooms are looked at together. */
-const ROOMS_AT_ONCE = 100;
 
 /**
  * What a server that was away has to be told: of each room it is in, and in which something has happened since, what came last there, for it
@@ -55,18 +52,10 @@ export class MissedByDestination {
     for (const left of await this.servers.roomsLeftSince(server, since)) yield await this.#endOf(left);
     for (const ended of await this.servers.asksEndedSince(server, since)) yield await this.#endOf(ended);
     const rooms = await this.servers.roomsOf(server);
-    for (let at = 0; at < rooms.length; at += ROOMS_AT_ONCE) {
-      for (const roomId of await this.#activeSince(rooms.slice(at, at + ROOMS_AT_ONCE), since)) {
-        const newest = await listNewestPdus(this.store, this.views, roomId);
-        yield newest.filter(({ sender }) => serverNameOf(sender) !== server).map(({ text }) => text);
-      }
+    for await (const roomId of roomsActiveSince(this.views, rooms, since)) {
+      const newest = await listNewestPdus(this.store, this.views, roomId);
+      yield newest.filter(({ sender }) => serverNameOf(sender) !== server).map(({ text }) => text);
     }
-  }
-
-  async #activeSince(rooms: readonly RoomId[], since: Position): Promise<RoomId[]> {
-    const keys = rooms.map((roomId) => [roomId] as const);
-    const rows = await ROOM_ACTIVITY.getMany(this.views, keys);
-    return rooms.filter((_, i) => (rows[i]?.last ?? '') >= since);
   }
 
   /** The event by which a server has to do with a room no more, where it is for this one to tell. */
