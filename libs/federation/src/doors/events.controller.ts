@@ -107,7 +107,8 @@ export class EventsController {
     const time = queryInteger(query, 'ts');
     const direction = queryEnum(query, 'dir', ['b', 'f']);
     if (time === undefined || direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'ts, dir: required');
-    const found = await serveEventByTime(this.sources.views, parseRoomId(roomId), origin, time, direction);
+    const between = { server: origin, ours: this.config.serverName };
+    const found = await serveEventByTime(this.sources.views, parseRoomId(roomId), between, time, direction);
     return { event_id: found.eventId, origin_server_ts: found.sentAt };
   }
 

@@ -69,6 +69,7 @@ export class QueriesController {
     @Query() query: QueryOf,
   ): Promise<RawJson> {
     const suggestedOnly = queryBoolean(query, 'suggested_only') ?? false;
-    return new RawJson(await serveHierarchy(this.views, parseRoomId(roomId), origin, { suggestedOnly }));
+    const asked = { suggestedOnly, ours: this.config.serverName };
+    return new RawJson(await serveHierarchy(this.views, parseRoomId(roomId), origin, asked));
   }
 }

@@ -118,6 +118,18 @@ describe('GET /hierarchy', () => {
   });
 });
 
+it('of a room that all of this server have left nothing is told as of now, and its history to who had a part in it', async () => {
+  const room = await roomNamed('left');
+  await new ForkedRoom(app.log, room).join(CAROL);
+  const { eventId: said } = await room.say('while both were there');
+  const at = encodeURIComponent(room.roomId);
+  const asked = [`/hierarchy/${at}`, `/timestamp_to_event/${at}?ts=1&dir=f`, `/event/${encodeURIComponent(said)}`];
+  const statuses = () => Promise.all(asked.map(async (path) => (await app.ask('b.example', path)).status));
+  expect(await statuses()).toEqual([200, 200, 200]);
+  await room.setMembership(ALICE, 'leave');
+  expect(await statuses()).toEqual([404, 404, 200]);
+});
+
 it('GET /timestamp_to_event finds the closest event that the server may see', async () => {
   const room = await roomNamed('times');
   await room.setState('m.room.history_visibility', { history_visibility: 'joined' });

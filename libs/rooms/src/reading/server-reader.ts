@@ -8,7 +8,7 @@ import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { contentOfRow, parseRow, rowHeaderOf } from '../projections/timeline-row.js';
 import { maySee, type SeenHeader, type SeeingReader } from './may-see.js';
 import { type PastServerStanding, PastServerStandings } from './past-server-standing.js';
-import { findServerStanding } from './server-standing.js';
+import { findServerStanding, isServerIn } from './server-standing.js';
 import type { Standing } from './standing.js';
 
 /** What the rules look at of an event that another server asks for. */
@@ -175,6 +175,24 @@ export async function openToServer(views: Views, roomId: RoomId, server: ServerN
   if (!reader.wasIn) throw new MatrixError('M_FORBIDDEN', `${server} is not in this room`);
   if (!(await isLetIn(views, roomId, server))) {
     throw new MatrixError('M_FORBIDDEN', `${server} may take no part in this room`);
+  }
+  return reader;
+}
+
+/**
+ * As `openToServer`, for what is said of a room as of now. Of one that all of this server have left the others are told its history, as
+ * far as they had a part in it, for nobody else may have what came before the last leaving; what has become of it since those know who
+ * are in it. Throws M_NOT_FOUND of such a room.
+ */
+export async function openToServerNow(
+  views: Views,
+  roomId: RoomId,
+  server: ServerName,
+  ours: ServerName,
+): Promise<ServerReader> {
+  const reader = await openToServer(views, roomId, server);
+  if (!(await isServerIn(views, roomId, ours))) {
+    throw new MatrixError('M_NOT_FOUND', 'Nobody of this server is in this room');
   }
   return reader;
 }
