@@ -5,7 +5,7 @@ import type { ForeignEvent } from './support/federation/foreign-events.js';
 import { HostedRoom } from './support/federation/hosted-room.js';
 import { HostileServer } from './support/federation/hostile-server.js';
 import { Member } from './support/federation/member.js';
-import { WITHOUT_PRESENCE } from './support/homeserver.js';
+import { passwordOf, WITHOUT_PRESENCE } from './support/homeserver.js';
 
 const SOON = { timeout: 20_000, interval: 50 };
 
@@ -155,6 +155,20 @@ describe('a join that another server has taken, and that failed here', () => {
     expect(await shown(room.roomId)).toBe('join');
     expect(room.membershipOf(alice.id)).toBe('join');
     await alice.leave(room.roomId);
+  });
+});
+
+describe('a user who closes their account', () => {
+  it('turns down what other servers invited them to', async () => {
+    const room = hosted('invite');
+    const bob = await server.register('bob');
+    const { id, pdu } = room.invite(bob.userId);
+    const path = `/_matrix/federation/v2/invite/${encodeURIComponent(room.roomId)}/${encodeURIComponent(id)}`;
+    await host.ask(server, 'PUT', path, { event: pdu, room_version: '10', invite_room_state: [] });
+    const identifier = { type: 'm.id.user', user: bob.userId };
+    const auth = { type: 'm.login.password', identifier, password: passwordOf('bob') };
+    await bob.ok('POST', '/account/deactivate', { auth });
+    await expect.poll(() => room.membershipOf(bob.userId), SOON).toBe('leave');
   });
 });
 

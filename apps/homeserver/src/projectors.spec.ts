@@ -327,6 +327,7 @@ describe('the rows of every projector', () => {
       ...elsewhere,
       ...kept,
       ...handshakes,
+      { stream: `elsewhere-${DAVE}`, type: 'stays-ended', data: {} },
       ...remotes,
       ...serverKeys,
       ...messages,

@@ -14,6 +14,7 @@ import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
 import { DeletedBackups } from './key-backup/deleted-backups.effect.js';
+import { EndedStays } from './stays/ended-stays.effect.js';
 import { EndedThreads } from './threads/ended-threads.effect.js';
 import { ThreadRules } from './threads/thread-rules.effect.js';
 import { EndedPresence } from './ended-presence/ended-presence.effect.js';
@@ -42,6 +43,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   MissedDevices,
   EndedPresence,
   EndedThreads,
+  EndedStays,
   ThreadRules,
 ];
 

@@ -21,6 +21,7 @@ import { ROOM_WRITING } from './room-writing.js';
 import { ClosestEvents } from './queries/closest-events.js';
 import { FillGaps } from './queries/fill-gaps.js';
 import { ReceivedEvents } from './queries/received-events.js';
+import { MembershipsElsewhere } from './commands/memberships-elsewhere.js';
 import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
 import { RoomWorkers } from './worker/room-workers.js';
 
@@ -46,6 +47,6 @@ import { RoomWorkers } from './worker/room-workers.js';
     SendV1Controller,
   ],
   providers: [...ROOM_WRITING, ClosestEvents, FillGaps, NamedRooms, TransactionAnswers],
-  exports: [ReceivedEvents, RoomWorkers, ThreadSubscriptions],
+  exports: [MembershipsElsewhere, ReceivedEvents, RoomWorkers, ThreadSubscriptions],
 })
 export class RoomsModule {}

@@ -104,6 +104,12 @@ export class Handshakes {
     return open.filter(({ membership }) => membership !== 'invite');
   }
 
+  /** The rooms in which a user has any of their own membership. */
+  async rooms(userId: UserId): Promise<RoomId[]> {
+    const rows = await HANDSHAKES.scan(this.views, { prefix: [userId], limit: MOST_OPEN });
+    return rows.filter(({ value }) => value.membership !== 'invite').map(({ key: [, roomId] }) => roomId);
+  }
+
   async #note(userId: UserId, draft: FactDraft, cause: Cause): Promise<void> {
     const position = await this.append(userId, draft, cause);
     await this.views.whenProcessed(position, [HANDSHAKES.name]);

@@ -13,13 +13,16 @@ import { StaysElsewhere } from './stays-elsewhere.js';
 const ROOM = '!room:b.example' as RoomId;
 const CLOCK = { now: () => 1 };
 
+let log: MemoryEventStore;
+let views: RoomViews;
 let elsewhere: MembershipsElsewhere;
 /** Whom the user asked to let them go, each time. */
 let asked: (readonly ServerName[])[];
 let stays: StaysElsewhere;
 
 beforeEach(() => {
-  const views = new RoomViews(new MemoryEventStore());
+  log = new MemoryEventStore();
+  views = new RoomViews(log);
   elsewhere = new MembershipsElsewhere(views.today, CLOCK, views);
   asked = [];
   const leave = async ({ servers }: RemoteMembership) => void asked.push(servers);
@@ -102,4 +105,20 @@ it('a user who knocks is shown an invitation, and the knock again once a server 
   expect(await shown()).toEqual(['invite', '$invite @eve:c.example']);
   await takeBack('@eve:c.example');
   expect(await shown()).toEqual(['knock', knock.event_id]);
+});
+
+it('nothing is left in the log and in the views of what was kept of a user whose account is closed', async () => {
+  await invite('@friend:b.example');
+  await invite('@eve:c.example');
+  expect(await elsewhere.close(BOB, { actor: BOB })).toBe(true);
+  const left = log.facts.filter(({ stream }) => stream === `elsewhere-${BOB}`);
+  expect(left.map(({ type }) => type)).toEqual(['stays-ended']);
+  for (const collection of ['elsewhere', 'kept-memberships', 'user-rooms', 'membership-log']) {
+    expect(await views.store.scan(collection, { prefix: [], limit: 1 })).toEqual([]);
+  }
+});
+
+it('nothing is written of a user whose account is closed and who was never told of a room elsewhere', async () => {
+  expect(await elsewhere.close(BOB, { actor: BOB })).toBe(false);
+  expect(log.facts).toEqual([]);
 });

@@ -10,7 +10,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
-import { elsewhereStream, type MembershipTold } from '../facts/elsewhere-facts.js';
+import { elsewhereStream, type MembershipTold, type StaysEnded } from '../facts/elsewhere-facts.js';
 import { ELSEWHERE, type ElsewhereRow } from '../projections/elsewhere-rows.js';
 import { KEPT_MEMBERSHIPS, type KeptMembershipRow, tellerOf } from '../projections/kept-memberships.projector.js';
 import { HANDSHAKES } from '../projections/handshakes.projector.js';
@@ -50,7 +50,7 @@ export class MembershipsElsewhere {
   readonly handshakes: Handshakes;
 
   constructor(
-    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
   ) {
@@ -134,6 +134,20 @@ export class MembershipsElsewhere {
 
   async #append(userId: UserId, drafts: readonly FactDraft[], cause: Cause): Promise<Position> {
     return (await this.#streams.execute(elsewhereStream(userId), () => drafts, cause)).position;
+  }
+
+  /**
+   * Lets go of all that is kept of a user whose account is closed, here and in the log. Answers whether there was anything. Done again
+   * where it was done by half.
+   */
+  async close(userId: UserId, cause: Cause): Promise<boolean> {
+    const stream = elsewhereStream(userId);
+    const ended = draftOf({ type: 'stays-ended', data: {} satisfies StaysEnded });
+    const { revision, position } = await this.#streams.execute(stream, (_, exists) => (exists ? [ended] : []), cause);
+    if (typeof revision !== 'number') return false;
+    await this.store.truncate(stream, revision);
+    await this.views.whenProcessed(position, SHOWN);
+    return true;
   }
 
   /** What is kept beside what the user is shown since a place. */

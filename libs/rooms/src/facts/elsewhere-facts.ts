@@ -57,10 +57,14 @@ export interface HandshakeEnded {
   readonly event_id: EventId;
 }
 
+/** `stays-ended`: the account is closed. What came before says nothing any more, and goes from the log. */
+export type StaysEnded = Readonly<Record<string, never>>;
+
 /** How old shapes of these facts become today's. */
 export const ELSEWHERE_SHAPES = {
   'membership-told': [],
   'membership-kept': [],
   'handshake-begun': [],
+  'stays-ended': [],
   'handshake-ended': [],
 } as const satisfies FactShapes;

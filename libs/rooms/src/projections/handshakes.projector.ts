@@ -25,7 +25,12 @@ export const HANDSHAKES = new Collection<readonly [userId: UserId, roomId: RoomI
   },
 );
 
-const OWN_TYPES: ReadonlySet<string> = new Set(['handshake-begun', 'handshake-ended', 'membership-told']);
+const OWN_TYPES: ReadonlySet<string> = new Set([
+  'handshake-begun',
+  'handshake-ended',
+  'membership-told',
+  'stays-ended',
+]);
 
 /** Which handshakes with other servers are open: those of which the log has not the event itself. */
 export function handshakesProjector(reader: RoomFactReader): Projector {
@@ -37,6 +42,8 @@ export function handshakesProjector(reader: RoomFactReader): Projector {
     project(fact, rows) {
       if (fact.type === 'pdu-accepted') return noteAccepted(reader, fact, rows);
       const userId = userIdOfElsewhere(fact.stream);
+      if (fact.type === 'stays-ended')
+        return HANDSHAKES.forEach(rows, { prefix: [userId] }, ({ key }) => HANDSHAKES.delete(rows, key));
       const { room_id: roomId, event_id: eventId, ...begun } = JSON.parse(fact.data) as HandshakeBegun;
       if (fact.type !== 'handshake-begun') return HANDSHAKES.delete(rows, [userId, roomId, eventId]);
       const { membership, room_version, server, pdu } = begun;

@@ -27,9 +27,12 @@ export function keptMembershipsProjector(): Projector {
     name: 'kept-memberships',
     version: 1,
     ...owning(KEPT_MEMBERSHIPS),
-    handles: (type) => type === 'membership-kept',
-    project({ stream, data, position: pos }: RecordedFact, rows) {
+    handles: (type) => type === 'membership-kept' || type === 'stays-ended',
+    project({ stream, type, data, position: pos }: RecordedFact, rows) {
       const userId = userIdOfElsewhere(stream);
+      if (type === 'stays-ended') {
+        return KEPT_MEMBERSHIPS.forEach(rows, { prefix: [userId] }, ({ key }) => KEPT_MEMBERSHIPS.delete(rows, key));
+      }
       const told = JSON.parse(data) as MembershipTold;
       const key = [userId, told.room_id, tellerOf(told, userId)] as const;
       if (told.membership === 'invite' || told.membership === 'knock') KEPT_MEMBERSHIPS.put(rows, key, { pos, told });

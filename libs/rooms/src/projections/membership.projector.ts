@@ -2,27 +2,16 @@ import type { RecordedFact } from '#event-store/event-store';
 import { type Answer, forEachInOrder, whenThere } from '#kernel/answer';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { userIdOfStream } from '#kernel/user-stream';
-import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { asJson, asMark, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RoomForgotten } from '../facts/room-facts.js';
 import { type MembershipTold, userIdOfElsewhere } from '../facts/elsewhere-facts.js';
 import { ELSEWHERE, elsewhereRowOf } from './elsewhere-rows.js';
+import { type MemberRow, memberRow } from './member-row.js';
 import { currentMembersOf, type CurrentStateEvent, type RoomFactReader } from './room-fact-reader.js';
 import { contentOf } from '../facts/pdu-fields.js';
 import { SERVER_LOG, ServerChanges } from './server-log.js';
-
-/** What a user is in a room, by the event that says it. */
-export interface MemberRow {
-  readonly membership: string;
-  readonly event_id: EventId;
-  readonly pos: Position;
-  readonly sender: UserId;
-  readonly displayname?: string;
-  readonly avatar_url?: string;
-  readonly reason?: string;
-}
 
 /** What a user is in a room, for the user. */
 export interface UserRoomRow {
@@ -93,7 +82,14 @@ export const ROOM_COUNTS = new Collection<readonly [roomId: RoomId], RoomCounts>
   codec: asJson(),
 });
 
-const HANDLED = new Set(['pdu-accepted', 'state-taken', 'pdu-redacted', 'room-forgotten', 'membership-told']);
+const HANDLED = new Set([
+  'pdu-accepted',
+  'state-taken',
+  'pdu-redacted',
+  'room-forgotten',
+  'membership-told',
+  'stays-ended',
+]);
 
 /** Who is what in which room, from each side, when it changed, and which servers are in it by that. */
 export function membershipProjector(reader: RoomFactReader): Projector {
@@ -107,6 +103,7 @@ export function membershipProjector(reader: RoomFactReader): Projector {
     project(fact, rows) {
       if (fact.type === 'room-forgotten') return forget(fact, rows);
       if (fact.type === 'membership-told') return takeTold(fact, rows);
+      if (fact.type === 'stays-ended') return endTold(fact, rows);
       if (fact.type === 'pdu-redacted') return redactMember(reader, fact, rows);
       const accepted = reader.findStateChange(fact);
       if (accepted === undefined) return undefined;
@@ -254,20 +251,20 @@ async function takeTold(fact: RecordedFact, rows: OwnRows): Promise<void> {
   });
 }
 
-function memberRow(position: Position, eventId: EventId, pdu: JsonObject, content: JsonObject): MemberRow {
-  return {
-    membership: String(content['membership']),
-    event_id: eventId,
-    pos: position,
-    sender: pdu['sender'] as UserId,
-    displayname: textOf(content['displayname']),
-    avatar_url: textOf(content['avatar_url']),
-    reason: textOf(content['reason']),
-  };
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
+/** Lets go of all that was told of rooms that are not here. */
+async function endTold({ stream, position }: RecordedFact, rows: OwnRows): Promise<void> {
+  const userId = userIdOfElsewhere(stream);
+  for await (const page of ELSEWHERE.pages(rows, { prefix: [userId] })) {
+    for (const { key } of page) {
+      const [, roomId, at] = key;
+      if (at > position) continue;
+      ELSEWHERE.delete(rows, key);
+      const logged = await MEMBERSHIP_LOG.get(rows, [roomId, userId, at]);
+      if (logged?.elsewhere === true) MEMBERSHIP_LOG.delete(rows, [roomId, userId, at]);
+      const current = await USER_ROOMS.get(rows, [userId, roomId]);
+      if (current?.elsewhere === true) USER_ROOMS.delete(rows, [userId, roomId]);
+    }
+  }
 }
 
 async function redactMember(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): Promise<void> {

@@ -1,6 +1,7 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
-import { type MemberRow, MEMBERS } from '#rooms/projections/membership.projector';
+import type { MemberRow } from '#rooms/projections/member-row';
+import { MEMBERS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { contentOfRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findStateRowAtEnd } from '#rooms/queries/stay-end';
