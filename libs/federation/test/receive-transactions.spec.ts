@@ -473,6 +473,58 @@ describe('an event that misses others', () => {
     expect(await home.workers.look(roomId, async ({ head }) => head.state.rootHash)).toBe(there.state.rootHash);
   });
 
+  it('stands behind what is refused because it names an event of another room among its auth events', async () => {
+    const server = await start();
+    await server.receive(OTHER.name, '0', [(await there.joins()).text]);
+    const before = [...there.state.entries()].map(({ eventId }) => eventId);
+    const carol = OTHER.user('carol');
+    const member = { type: 'm.room.member', sender: carol, stateKey: carol, content: { membership: 'join' } };
+    const foreign = OTHER.make(VERSION, '!room:c.example' as RoomId, { ...member, prev: [], auth: [] });
+    const auth = ['m.room.create', 'm.room.power_levels'].map((type) => there.state.get(type, '')!);
+    const grab = await makeOn(there, OTHER, { ...member, auth: [...auth, idOf(foreign)] });
+    const hers = { type: 'm.room.message', sender: carol, content: { body: 'hers' }, depth: 50 };
+    const said = OTHER.make(VERSION, roomId, { ...hers, prev: [idOf(grab)], auth: [...auth, idOf(grab)] });
+    const his = { type: 'm.room.message', sender: BOB, content: { body: 'his' }, depth: 51 };
+    const last = OTHER.make(VERSION, roomId, {
+      ...his,
+      prev: [idOf(said)],
+      auth: [...auth, there.state.get('m.room.member', BOB)!],
+    });
+    peers.altered.set(idOf(foreign), JSON.parse(foreign.text) as JsonObject);
+    peers.altered.set(idOf(grab), JSON.parse(grab.text) as JsonObject);
+    peers.otherwise.set('get_missing_events', async () => ({ events: [JSON.parse(said.text) as JsonObject] }));
+    peers.otherwise.set('event_auth', async () => ({ auth_chain: [] }));
+    peers.otherwise.set('state_ids', async (query) => {
+      if (query.get('event_id') !== idOf(grab)) throw new PeerRefused(404, {});
+      return { pdu_ids: before, auth_chain_ids: [] };
+    });
+    await server.receive(OTHER.name, '1', [last.text]);
+    await untilAccepted(last);
+    expect(acceptedIds()).not.toContain(idOf(said));
+    expect(await home.membership(roomId, carol)).toBeUndefined();
+  });
+
+  it('is refused where it names an event of another room among its auth events', async () => {
+    const server = await start();
+    await server.receive(OTHER.name, '0', [(await there.joins()).text]);
+    const foreign = OTHER.make(VERSION, '!room:c.example' as RoomId, {
+      type: 'm.room.member',
+      sender: BOB,
+      stateKey: BOB,
+      prev: [],
+      auth: [],
+    });
+    const auth = ['m.room.create', 'm.room.power_levels'].map((type) => there.state.get(type, '')!);
+    const draft = { type: 'm.room.message', sender: BOB, content: { body: 'x' }, auth: [...auth, idOf(foreign)] };
+    const said = await makeOn(there, OTHER, draft);
+    peers.altered.set(idOf(foreign), JSON.parse(foreign.text) as JsonObject);
+    peers.otherwise.set('event_auth', async () => ({ auth_chain: [] }));
+    await server.receive(OTHER.name, '1', [said.text]);
+    await untilSettled(server);
+    expect(home.facts(roomId, 'pdu-rejected')).toHaveLength(1);
+    expect(acceptedIds()).not.toContain(idOf(said));
+  });
+
   it('stands on no state before what its server does not give, and waits', async () => {
     const server = await start();
     await server.receive(OTHER.name, '0', [(await there.joins()).text]);

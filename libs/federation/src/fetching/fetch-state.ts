@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import type { EventId, ServerName } from '#kernel/ids';
+import { type EventId, isEventId, type ServerName } from '#kernel/ids';
+import type { JsonValue } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { Slots } from '#kernel/slots';
 import { LOGGER, type Logger } from '#observability/logger';
@@ -41,6 +42,8 @@ const PARSED_AT_ONCE = 100;
 const RECEIVED_AT_ONCE = 500;
 /** What comes before what authorises it is received again. */
 const MOST_PASSES = 5;
+/** Of so few that still miss others these are asked for one by one. */
+const FEW_LEFT = 5;
 /** How many states are fetched at a time, in all rooms: each may be large. Because of what one server sent one alone: it may be slow. */
 const STATES_AT_ONCE = 4;
 
@@ -80,6 +83,12 @@ export class FetchState {
     const question = eventsAsked('event_auth', eventId, path, ['auth_chain']);
     const answer = await this.servers.ask(errand, question, await this.servers.listServers(roomId, errand.first));
     return answer.kind === 'answered' && this.#keep(errand, answer.server, version, answer.value);
+  }
+
+  /** Fetches auth events that no auth chain holds, each by itself. Answers whether anything came. */
+  async authEvents(errand: Errand, wanted: readonly EventId[], version: RoomVersion): Promise<boolean> {
+    const servers = await this.servers.listServers(errand.roomId, errand.first);
+    return this.receive.authEvents(errand, wanted, version, servers);
   }
 
   async #stateBefore(errand: Errand, eventId: EventId, version: RoomVersion): Promise<boolean> {
@@ -212,7 +221,18 @@ export class FetchState {
       if (missing.length === left.length) break;
       left = missing.map((id) => byId.get(id)).filter((one) => one !== undefined);
     }
+    if (left.length > 0 && left.length <= FEW_LEFT) await this.#keepLeft(errand, server, version, left);
     return byId.size > 0;
+  }
+
+  /** Those that name what did not come with them: it is asked for by itself. */
+  async #keepLeft(errand: Errand, server: ServerName, version: RoomVersion, left: readonly ToldEvent[]): Promise<void> {
+    const pdus = left.map(({ event }) => pduOf(event)).filter((pdu) => pdu !== undefined);
+    const named = pdus.flatMap(({ auth_events: refs }) => (Array.isArray(refs) ? (refs as readonly JsonValue[]) : []));
+    // In room versions 1 and 2 an event is named together with its hashes.
+    const ids = named.map((ref) => (Array.isArray(ref) ? (ref as readonly JsonValue[])[0] : ref)).filter(isId);
+    const lacking = await this.received.listUnknown(errand.roomId, ids);
+    if (await this.authEvents(errand, lacking, version)) await this.receive.outliers(errand, server, pdus);
   }
 
   /**
@@ -241,6 +261,10 @@ export class FetchState {
     await look();
     return found;
   }
+}
+
+function isId(value: JsonValue | undefined): value is EventId {
+  return typeof value === 'string' && isEventId(value);
 }
 
 function pduOf(event: Uint8Array | Pdu): Pdu | undefined {

@@ -97,9 +97,11 @@ export class MissingEvents implements EventFetching {
       ((await this.state.stateBefore(errand, eventId, version)) ||
         (byParents && (await this.state.stateByParents(errand, missing, version))));
     // Mostly they came with the state.
-    const lacking = await this.received.listUnknown(errand.roomId, authEvents);
-    const hasAuth = lacking.length > 0 && (await this.state.authChain(errand, eventId, version));
-    return hasState || hasAuth;
+    const listLacking = (): Promise<EventId[]> => this.received.listUnknown(errand.roomId, authEvents);
+    const hasChain = (await listLacking()).length > 0 && (await this.state.authChain(errand, eventId, version));
+    const lacking = await listLacking();
+    const hasEach = lacking.length > 0 && (await this.state.authEvents(errand, lacking, version));
+    return hasState || hasChain || hasEach;
   }
 
   /** What became of an event; undefined where it is not known yet. */

@@ -20,6 +20,9 @@ import type { Errand } from './errand.js';
 
 type Arrival = ReceivePdus['arrival'];
 
+/** An event has no more of them. */
+const MOST_AUTH_EVENTS = 10;
+
 /** Receives events that were told or fetched, and fetches what these alone need: keys of servers, and copies that are whole. */
 @Injectable()
 export class ReceiveHelped {
@@ -43,8 +46,9 @@ export class ReceiveHelped {
     arrival: Arrival = {},
   ): Promise<readonly Received[]> {
     const { roomId } = errand;
+    const { ofOtherRooms } = errand;
     const receive = async (server: ServerName, some: readonly Pdu[], how: Arrival): Promise<Receipt> =>
-      this.commands.execute(new ReceivePdus(server, roomId, some, how));
+      this.commands.execute(new ReceivePdus(server, roomId, some, { ...how, ofOtherRooms }));
     const { received, released } = await receive(from, pdus, arrival);
     const settled: Received[] = [...released];
     const again: Pdu[] = [];
@@ -75,7 +79,9 @@ export class ReceiveHelped {
 
   /** As `pdus`, for parts of auth chains and of states: `ReceiveOutliers`. Answers the ids of those that still miss others. */
   async outliers(errand: Errand, from: ServerName, pdus: readonly Pdu[]): Promise<readonly EventId[]> {
-    const receive = (): Promise<Receipt> => this.commands.execute(new ReceiveOutliers(from, errand.roomId, pdus));
+    const { roomId, ofOtherRooms } = errand;
+    const receive = (): Promise<Receipt> =>
+      this.commands.execute(new ReceiveOutliers(from, roomId, pdus, ofOtherRooms));
     let { received } = await receive();
     const wanted = received.flatMap(wantedKeysOf);
     if (wanted.length > 0) {
@@ -100,6 +106,28 @@ export class ReceiveHelped {
       read: ({ pdus }) => readPdus(pdus, 1)?.find((pdu) => idOf(pdu, version) === eventId),
     };
     return this.servers.ask(errand, question, servers);
+  }
+
+  /**
+   * Fetches events that others name as their auth events and that came with no auth chain, some of them at most. What turns out to be of
+   * another room is noted in the errand, so that those are refused. Answers whether anything came.
+   */
+  async authEvents(
+    errand: Errand,
+    wanted: readonly EventId[],
+    version: RoomVersion,
+    servers: readonly ServerName[],
+  ): Promise<boolean> {
+    let hasCome = false;
+    for (const eventId of wanted.slice(0, MOST_AUTH_EVENTS)) {
+      const answer = await this.fetchEvent(errand, eventId, version, servers);
+      if (answer.kind !== 'answered') continue;
+      hasCome = true;
+      const { server, value: pdu } = answer;
+      if (pdu['room_id'] === errand.roomId) await this.outliers(errand, server, [pdu]);
+      else errand.ofOtherRooms.push(pdu);
+    }
+    return hasCome;
   }
 
   /** Receives an event of which an altered copy came: whole, where anybody has it, else as what is left of it. */

@@ -14,6 +14,8 @@ export class ReceiveOutliers {
     readonly origin: ServerName,
     readonly roomId: RoomId,
     readonly pdus: readonly (Uint8Array | string | Pdu)[],
+    /** As of `Arrival`. */
+    readonly ofOtherRooms: readonly Pdu[] = [],
   ) {}
 }
 
@@ -23,11 +25,11 @@ export class ReceiveOutliersHandler implements ICommandHandler<ReceiveOutliers> 
 
   /** `received` is in the order in which they were judged: first what was dropped before. */
   async execute(command: ReceiveOutliers): Promise<Receipt> {
-    const { roomId } = command;
+    const { roomId, ofOtherRooms } = command;
     const prepared = await this.receiving.prepareHere(command);
     const sorted = sortByAuth(prepared.filter((pdu) => pdu.kind === 'prepared'));
     const inOrder = [...prepared.filter((pdu) => pdu.kind === 'dropped'), ...sorted];
-    const judged = await Promise.all(inOrder.map((pdu) => this.receiving.judgeOutlier(roomId, pdu)));
+    const judged = await Promise.all(inOrder.map((pdu) => this.receiving.judgeOutlier(roomId, pdu, ofOtherRooms)));
     return this.receiving.settle(roomId, judged);
   }
 }

@@ -147,10 +147,10 @@ export class Receiving {
   }
 
   /** As `judge`, for a part of an auth chain or of a state. What it misses the caller gives again together with it. */
-  async judgeOutlier(roomId: RoomId, pdu: PreparedPdu | Dropped): Promise<Judged> {
+  async judgeOutlier(roomId: RoomId, pdu: PreparedPdu | Dropped, ofOtherRooms: readonly Pdu[] = []): Promise<Judged> {
     if (pdu.kind === 'dropped') return { received: pdu };
     const { result, position } = await this.workers.run(roomId, { actor: pdu.origin }, (turn) =>
-      receiveOutlierInTurn(turn, pdu),
+      receiveOutlierInTurn(turn, pdu, ofOtherRooms),
     );
     if (result.kind !== 'outlier') return { received: result };
     const { kind, event, header } = result;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { EventId } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
 import { ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { emptyObject } from '#testing/empty-object';
@@ -408,6 +408,39 @@ describe.each(['1', '6', '11', '12'])('in room version %s what other servers tel
     // The gap is filled.
     expect(await here.room.receive(lost.text)).toMatchObject({ kind: 'accepted', header: { history: true } });
     expect(here.extremities).toEqual([late.event.eventId]);
+  });
+
+  it('of another room authorises nothing here: what names it is refused once it can be seen', async () => {
+    const life = await Life.of(id);
+    await life.join(BOB);
+    const { roomId, version: itsVersion } = life.room;
+    const elsewhere = `!${roomId.slice(2)}x` as RoomId;
+    const foreignDraft = { ...memberOf(BOB, 'join'), type: 'm.room.member', sender: BOB, prev: [], auth: [] };
+    const foreign = B.make(itsVersion, elsewhere, foreignDraft).event;
+    const isProven = itsVersion.eventIds !== 'opaque';
+    const authEvents = (await life.make(BOB, {})).event.authEvents.filter((one) => {
+      return life.room.known.get(one)?.event.type !== 'm.room.member';
+    });
+    const waits = { kind: 'missing', authEvents: [foreign.eventId] };
+    const ofOtherRooms = [foreign.pdu];
+    const outlier = await life.make(BOB, { ...topic('outlier'), auth: [...authEvents, foreign.eventId] });
+    expect(await life.room.receiveOutlier(outlier.text)).toMatchObject(waits);
+    expect(await life.room.receiveOutlier(outlier.text, ofOtherRooms)).toMatchObject(
+      isProven ? { kind: 'outlier', header: { reason: expect.stringContaining('of another room') as string } } : waits,
+    );
+    const placed = await life.make(BOB, { auth: [...authEvents, foreign.eventId] });
+    expect(await life.room.receive(placed.text)).toMatchObject(waits);
+    expect(await life.room.receive(placed.text, { ofOtherRooms })).toMatchObject(
+      isProven ? { kind: 'rejected', header: { check: 'auth-events' } } : waits,
+    );
+    // What is of this room and not here is not taken for one of another.
+    const own = await life.make(BOB, memberOf(BOB, 'join'));
+    const next = await life.make(BOB, { auth: [...authEvents, own.event.eventId] });
+    const told = { ofOtherRooms: [own.event.pdu] };
+    expect(await life.room.receive(next.text, told)).toMatchObject({
+      kind: 'missing',
+      authEvents: [own.event.eventId],
+    });
   });
 
   it('of the states before the parents of an event, and of these, stands in for the state before the event', async () => {

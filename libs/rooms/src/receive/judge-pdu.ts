@@ -1,5 +1,5 @@
 import type { EventId } from '#kernel/ids';
-import type { RoomEvent } from '#protocol/room-event';
+import type { Pdu, RoomEvent } from '#protocol/room-event';
 import type { Rejection } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { stateAfterEvent, tellHeldBefore } from '../decide/room-state.js';
@@ -15,6 +15,7 @@ import { findOwnEffect, findWaitingRedactions } from './find-due-redactions.js';
 import { getKnown, type KnownEvent, type KnownRoom } from './known-room.js';
 import type { Accepted, Dropped, Outcome, PreparedPdu, Rejected, SoftFailed } from './outcome.js';
 import { extremitiesBeside, refuseOneMore } from './extremities-beside.js';
+import { withOtherRooms } from './of-other-rooms.js';
 import { resolveStates } from './resolve-states.js';
 import { isSuperseded } from './superseded.js';
 import { carryPdus, tellCurrent, tellState, type ToldState } from './tell-change.js';
@@ -29,6 +30,8 @@ export interface Arrival {
   readonly isToHandOn?: boolean;
   /** The id of the transaction in which the server it came from sent it: what becomes of it names that as its cause (`causation`). */
   readonly transaction?: string;
+  /** Events that it may name among its auth events and that are of other rooms. */
+  readonly ofOtherRooms?: readonly Pdu[];
 }
 
 /** What the fact of an accepted event says of redactions. */
@@ -44,7 +47,8 @@ type EffectTold = Pick<Accepted['header'], 'takes_effect' | 'redacted_by'>;
 export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arrival = {}): Promise<Outcome> {
   const { event } = pdu;
   const { eventId } = event;
-  const known = await room.find([...new Set([eventId, ...event.authEvents, ...event.prevEvents])]);
+  const here = await room.find([...new Set([eventId, ...event.authEvents, ...event.prevEvents])]);
+  const known = withOtherRooms(here, event, arrival.ofOtherRooms ?? [], room);
   const outcome = known.get(eventId)?.outcome;
   if (outcome !== undefined && outcome !== 'outlier') return { kind: 'known', eventId, outcome };
   const foreign = dropOtherCreate(event, room);

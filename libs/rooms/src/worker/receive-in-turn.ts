@@ -1,5 +1,6 @@
 import type { EventId } from '#kernel/ids';
 import { inTurns } from '#projections/turn';
+import type { Pdu } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { outlierFactOf } from '../facts/read-room-fact.js';
 import { factWithPdu } from '../facts/fact-text.js';
@@ -39,8 +40,9 @@ export async function receiveInTurn(turn: RoomTurn, pdu: PreparedPdu, arrival?: 
 export async function receiveOutlierInTurn(
   turn: RoomTurn,
   pdu: PreparedPdu,
+  ofOtherRooms?: readonly Pdu[],
 ): Promise<StoredOutlier | Dropped | AlreadyKnown | MissingEvents> {
-  const outcome = await judgeOutlier(pdu, turn.known);
+  const outcome = await judgeOutlier(pdu, turn.known, ofOtherRooms);
   if (outcome.kind !== 'outlier') return outcome;
   const { event, header, redactions } = outcome;
   const known = knownOutlier(event, header.reason !== undefined);

@@ -117,10 +117,13 @@ export class MemoryRoom implements KnownRoom {
   }
 
   /** Receives a PDU as part of an auth chain or of a state. */
-  async receiveOutlier(input: string): Promise<Awaited<ReturnType<typeof judgeOutlier>>> {
+  async receiveOutlier(
+    input: string,
+    ofOtherRooms: readonly Pdu[] = [],
+  ): Promise<Awaited<ReturnType<typeof judgeOutlier>>> {
     const prepared = await preparePdu(input, this.preparation());
     if (prepared.kind === 'dropped') return prepared;
-    const outcome = await judgeOutlier(prepared, this);
+    const outcome = await judgeOutlier(prepared, this, ofOtherRooms);
     if (outcome.kind === 'outlier') this.#applyOutlier(outcome);
     return outcome;
   }
