@@ -153,6 +153,17 @@ describe('lazy loading of members', () => {
     expect(members(rooms.join[roomId].state.events)).toEqual([bob.userId]);
   });
 
+  it('sends them again after an answer with the full state: who asks for that may have lost what they had', async () => {
+    const roomId = await sharedRoom({ name: 'Named' });
+    await bob.send(roomId, '1');
+    const { next_batch: first } = await alice.sync({ filter: filter() });
+    const { rooms: all, next_batch: since } = await alice.sync({ filter: filter(), since: first, full_state: true });
+    expect(members(all.join[roomId].state.events)).toEqual([alice.userId]);
+    await bob.send(roomId, '2');
+    const { rooms } = await alice.sync({ filter: filter(), since });
+    expect(members(rooms.join[roomId].state.events)).toEqual([bob.userId]);
+  });
+
   it('leaves the others out of a named room', async () => {
     const roomId = await sharedRoom({ name: 'Named' });
     await bob.send(roomId, '1');

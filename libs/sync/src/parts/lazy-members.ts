@@ -68,7 +68,7 @@ export class AnsweredMembers {
     private readonly keep: (until: string, left: Known) => void,
   ) {}
 
-  /** The answer tells of a room as of one that the reader does not have: what they had of it before that they may have let go of. */
+  /** The answer tells of a room as to who has nothing of it: what they had before that they may have let go of. */
   tellAnew(roomId: RoomId): void {
     this.#anew.add(roomId);
   }

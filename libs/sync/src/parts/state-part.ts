@@ -21,7 +21,7 @@ export async function readStatePart(
 ): Promise<readonly TimelineRow[]> {
   const { filter, members: known } = room.sync;
   const members = filter.lazyLoadMembers ? membersToLoad(room, window, heroes) : undefined;
-  if (room.isNew) known.tellAnew(room.roomId);
+  if (room.isNew || room.sync.fullState) known.tellAnew(room.roomId);
   const rows = new Map<string, TimelineRow>();
   const base = room.isFull ? readFullState(views, room, window, members) : readDelta(views, room, window);
   for (const row of await base) rows.set(stateKeyOfRow(row), row);
