@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { ReadStreamOptions, RecordedFact } from '#event-store/event-store';
 import { SERVER_STREAM } from '#event-store/log-identity';
 import { systemClock } from '#kernel/clock';
@@ -64,6 +64,24 @@ it('what a device has and could not be noted is noted when it comes the next tim
   expect(await notes(log)).toEqual([]);
   inboxes.noteArrival(BOB, positionOf(2));
   await expect.poll(() => notes(log)).toEqual([['to-device-collected', positionOf(2)]]);
+});
+
+it('what another server has is noted together, some seconds later or as the process ends', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const log = new MemoryEventStore();
+    const inboxes = new Inboxes(log, systemClock, await withThree());
+    for (const n of [1, 2]) inboxes.noteDelivered(BOB, positionOf(n));
+    await new Promise(setImmediate);
+    expect(await notes(log)).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    await vi.waitFor(async () => expect(await notes(log)).toEqual([['to-device-collected', positionOf(2)]]));
+    inboxes.noteDelivered(BOB, positionOf(3));
+    await inboxes.onModuleDestroy();
+    expect((await notes(log)).at(-1)).toEqual(['to-device-collected', positionOf(3)]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it('nothing is noted of a device that was told of nothing since it came last', async () => {

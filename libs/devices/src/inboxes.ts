@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { BY_SERVER } from '#accounts/accounts';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
@@ -28,6 +28,8 @@ interface Arrived {
 }
 
 const CAPACITY = 20_000;
+/** How long it is gathered what another server has. */
+const GATHERED_MS = 2_000;
 /** So many messages one fact names. */
 const AT_ONCE = 1_000;
 
@@ -36,11 +38,13 @@ const AT_ONCE = 1_000;
  * its token alone, so nobody waits for a note.
  */
 @Injectable()
-export class Inboxes {
+export class Inboxes implements OnModuleDestroy {
   readonly #streams: Aggregates<LastTaken>;
   readonly #arrived = new LruCache<string, Arrived>(CAPACITY);
   /** What is being noted, and up to where it is to be noted then. */
   readonly #noting = new Map<string, Position>();
+  /** What other servers have, until it is noted. */
+  readonly #later = new Map<string, { readonly note: () => Promise<void>; readonly timer: NodeJS.Timeout }>();
   /** Of which log the positions are, once that was read. */
   #logId: string | null | undefined;
 
@@ -87,13 +91,28 @@ export class Inboxes {
     if (!isNoting) void this.#note(device, stream);
   }
 
-  /** Another server has what waits for it up to a place. Noted in the log behind the caller's back, and where that fails with the next. */
+  /**
+   * Another server has what waits for it up to a place. Noted in the log behind the caller's back, together with what else it has some
+   * seconds later, and where that fails with the next: each message would be a fact otherwise, for each server.
+   */
   noteDelivered(mailbox: DeviceKey, upTo: Position): void {
     const stream = inboxStream(mailbox);
     const noting = this.#noting.get(stream);
     if (noting !== undefined && noting >= upTo) return;
     this.#noting.set(stream, upTo);
-    if (noting === undefined) void this.#note(mailbox, stream);
+    if (noting !== undefined) return;
+    const note = (): Promise<void> => {
+      this.#later.delete(stream);
+      return this.#note(mailbox, stream);
+    };
+    this.#later.set(stream, { note, timer: setTimeout(() => void note(), GATHERED_MS).unref() });
+  }
+
+  /** What was still gathered is noted now. */
+  async onModuleDestroy(): Promise<void> {
+    const later = [...this.#later.values()];
+    for (const { timer } of later) clearTimeout(timer);
+    await Promise.all(later.map(({ note }) => note()));
   }
 
   /** Drops what was sent to a device up to a place, and answers how many messages that were. */
