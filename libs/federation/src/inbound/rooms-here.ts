@@ -4,6 +4,7 @@ import type { RoomId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { JOINS_ELSEWHERE } from '#rooms/projections/handshakes.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import { isServerIn } from '#rooms/reading/server-standing';
@@ -18,7 +19,7 @@ export interface RoomHere {
 /** Which rooms this server is in, as other servers send to them. */
 @Injectable()
 export class RoomsHere {
-  /** By each join of them that is under way. */
+  /** By each join of them that is under way in this process. */
   readonly #expected = new Map<RoomId, readonly RoomVersion[]>();
   readonly #listeners = new Set<(roomId: RoomId) => void>();
 
@@ -32,13 +33,19 @@ export class RoomsHere {
   async find(roomId: RoomId): Promise<RoomHere | undefined> {
     const row = await ROOMS.get(this.views, [roomId]);
     const version = row && findRoomVersion(row.version);
-    const expected = this.#expected.get(roomId)?.at(-1);
-    if (version !== undefined) {
-      if (await isServerIn(this.views, roomId, this.config.serverName)) return { version, standing: 'in' };
-      return { version, standing: expected === undefined ? 'left' : 'coming' };
+    if (version !== undefined && (await isServerIn(this.views, roomId, this.config.serverName))) {
+      return { version, standing: 'in' };
     }
+    const expected = this.#expected.get(roomId)?.at(-1) ?? (await this.#findJoin(roomId));
+    if (version !== undefined) return { version, standing: expected === undefined ? 'left' : 'coming' };
     const coming = expected ?? (await this.received.findVersion(roomId));
     return coming === undefined ? undefined : { version: coming, standing: 'coming' };
+  }
+
+  /** The version of a room that is joined by another process, or was by one that ended. */
+  async #findJoin(roomId: RoomId): Promise<RoomVersion | undefined> {
+    const [join] = await JOINS_ELSEWHERE.scan(this.views, { prefix: [roomId], limit: 1 });
+    return join && findRoomVersion(join.value);
   }
 
   /**

@@ -2,7 +2,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import { type Answer, whenThere } from '#kernel/answer';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { asJson, Collection, owning } from '#projections/collection';
+import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { type HandshakeBegun, type HandshakeMembership, userIdOfElsewhere } from '../facts/elsewhere-facts.js';
 import type { RoomFactReader } from './room-fact-reader.js';
@@ -25,6 +25,16 @@ export const HANDSHAKES = new Collection<readonly [userId: UserId, roomId: RoomI
   },
 );
 
+/** Of the joins among them, by room: events may be sent to it before its state is here, to whichever process. */
+export const JOINS_ELSEWHERE = new Collection<readonly [roomId: RoomId, userId: UserId, eventId: EventId], string>(
+  'joins-elsewhere',
+  {
+    key: ['room', 'user', 'event'],
+    says: 'the version of a room whose server was given a join and may have taken it',
+    codec: asText(),
+  },
+);
+
 const OWN_TYPES: ReadonlySet<string> = new Set([
   'handshake-begun',
   'handshake-ended',
@@ -36,18 +46,19 @@ const OWN_TYPES: ReadonlySet<string> = new Set([
 export function handshakesProjector(reader: RoomFactReader): Projector {
   return {
     name: 'handshakes',
-    version: 1,
-    ...owning(HANDSHAKES),
+    version: 2,
+    ...owning(HANDSHAKES, JOINS_ELSEWHERE),
     handles: (type) => type === 'pdu-accepted' || OWN_TYPES.has(type),
     project(fact, rows) {
       if (fact.type === 'pdu-accepted') return noteAccepted(reader, fact, rows);
       const userId = userIdOfElsewhere(fact.stream);
       if (fact.type === 'stays-ended')
-        return HANDSHAKES.forEach(rows, { prefix: [userId] }, ({ key }) => HANDSHAKES.delete(rows, key));
+        return HANDSHAKES.forEach(rows, { prefix: [userId] }, ({ key }) => remove(rows, ...key));
       const { room_id: roomId, event_id: eventId, ...begun } = JSON.parse(fact.data) as HandshakeBegun;
-      if (fact.type !== 'handshake-begun') return HANDSHAKES.delete(rows, [userId, roomId, eventId]);
+      if (fact.type !== 'handshake-begun') return remove(rows, userId, roomId, eventId);
       const { membership, room_version, server, pdu } = begun;
       HANDSHAKES.put(rows, [userId, roomId, eventId], { membership, room_version, server, pdu });
+      if (membership === 'join') JOINS_ELSEWHERE.put(rows, [roomId, userId, eventId], room_version);
     },
   };
 }
@@ -58,6 +69,11 @@ function noteAccepted(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows)
   const { roomId, data } = accepted;
   const key = [data.pdu['sender'] as UserId, roomId, data.event_id] as const;
   return whenThere(HANDSHAKES.get(rows, key), (open) => {
-    if (open !== undefined) HANDSHAKES.delete(rows, key);
+    if (open !== undefined) remove(rows, ...key);
   });
+}
+
+function remove(rows: OwnRows, userId: UserId, roomId: RoomId, eventId: EventId): void {
+  HANDSHAKES.delete(rows, [userId, roomId, eventId]);
+  JOINS_ELSEWHERE.delete(rows, [roomId, userId, eventId]);
 }
