@@ -1,11 +1,11 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
 import { owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { depthOf, redactionTargetOf, referencedIds } from '../facts/pdu-fields.js';
-import { depthKey, depthOfKey, eventKeyPart } from './event-place.js';
+import { DeepestBefore } from './deepest-before.js';
+import { depthKey, eventKeyPart } from './event-place.js';
 import { type AcceptedFact, currentStateOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
 import {
   collectionOf,
@@ -31,6 +31,7 @@ import { rowHeaderOf } from './timeline-row.js';
  * page of /sync is one scan.
  */
 export function timelineProjector(reader: RoomFactReader): Projector {
+  const depths = new DeepestBefore();
   return {
     name: 'timeline',
     version: 15,
@@ -46,21 +47,34 @@ export function timelineProjector(reader: RoomFactReader): Projector {
         accepted.data.state_pdus === undefined &&
         accepted.data.pdu['type'] !== 'm.room.redaction' &&
         !mayBeOvertaken(accepted.data)
-      )
-        return applyEvent(accepted, fact, rows);
-      return applyOther(accepted, fact, rows);
+      ) {
+        applyEvent(accepted, fact, rows);
+        return depths.note(accepted.roomId, depthOf(accepted.data.pdu), rows);
+      }
+      return applyOther(accepted, fact, rows, depths);
     },
   };
 }
 
 /** PERF: what this server made upon the only extremity of a room needs nothing of this, so that nothing is read for it. */
-async function applyOther(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): Promise<void> {
-  const { data } = accepted;
+async function applyOther(
+  accepted: AcceptedFact,
+  fact: RecordedFact,
+  rows: OwnRows,
+  depths: DeepestBefore,
+): Promise<void> {
+  const { roomId, data } = accepted;
   if (data.origin !== undefined) await forgetPlaceless(accepted, rows);
+  const { position } = fact;
+  // PERF: before its own place is there, which would be the first to be found.
+  const found = mayBeOvertaken(data) ? { deepest: await depths.find(roomId, position, rows) } : undefined;
   applyEvent(accepted, fact, rows);
   if (hasToWait(data)) letWait(accepted, fact, rows);
   if (data.state_pdus !== undefined) await applyCarried(accepted, fact, rows);
-  if (mayBeOvertaken(data)) await noteOvertaken(accepted, fact, rows);
+  const depth = depthOf(data.pdu);
+  const deepest = found?.deepest ?? -1;
+  if (deepest > depth) OVERTAKEN.put(rows, [roomId, position], { depth, deepest });
+  depths.note(roomId, depth, rows, found);
 }
 
 function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }: RecordedFact, rows: OwnRows): void {
@@ -87,30 +101,6 @@ function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }:
 function mayBeOvertaken({ origin, history, extremities, pdu }: AcceptedFact['data']): boolean {
   if (history === true) return false;
   return origin !== undefined || extremities?.length !== 1 || referencedIds(pdu['prev_events']).length > 1;
-}
-
-async function noteOvertaken(
-  { roomId, data: { pdu } }: AcceptedFact,
-  { position }: RecordedFact,
-  rows: OwnRows,
-): Promise<void> {
-  const deepest = await deepestBefore(roomId, position, rows);
-  const depth = depthOf(pdu);
-  if (deepest !== undefined && deepest > depth) OVERTAKEN.put(rows, [roomId, position], { depth, deepest });
-}
-
-const PAGE = 20;
-
-/** How deep the events go that came before a position. What came after it is there only where facts are applied again. */
-async function deepestBefore(roomId: RoomId, position: Position, rows: OwnRows): Promise<number | undefined> {
-  let before: TopologyKey | undefined;
-  // PERF: mostly the deepest of all came before it.
-  for (let limit = 1; ; limit = PAGE) {
-    const page = await TOPOLOGY.scan(rows, { prefix: [roomId], before, reverse: true, limit });
-    const found = page.find(({ key }) => key[2] < position);
-    if (found !== undefined || page.length < limit) return found && depthOfKey(found.key[1]);
-    before = page.at(-1)!.key;
-  }
 }
 
 /** An event of the state that a join brought: it is found by its id alone, for where it stands in the room is not known. */
