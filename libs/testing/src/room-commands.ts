@@ -105,7 +105,7 @@ export class RoomCommands {
     this.#handlers = new Map<unknown, ICommandHandler>([
       [AnnounceProfile, new AnnounceProfileHandler(members, views)],
       [BanUser, new BanUserHandler(members)],
-      [CompleteUpgrade, new CompleteUpgradeHandler(workers, views, aliases)],
+      [CompleteUpgrade, new CompleteUpgradeHandler(workers, views, aliases, author)],
       [CreateAlias, new CreateAliasHandler(aliases, views)],
       [CreateRoom, new CreateRoomHandler(workers, members, views, aliases, author, clock)],
       [DeleteAlias, new DeleteAliasHandler(aliases, views)],

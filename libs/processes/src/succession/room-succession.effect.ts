@@ -12,6 +12,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Effect } from '#projections/effects/effect';
 import { ROOM_MEMBERS } from '#rooms/projections/membership.projector';
 import { VIEWS, type Views } from '#projections/views';
+import { CompleteUpgrade } from '#rooms/commands/complete-upgrade';
 import { CopyRoomRules } from '#push/commands/copy-room-rules';
 import { roomIdOfStream } from '#rooms/facts/room-facts';
 import { contentOfRow } from '#rooms/projections/timeline-row';
@@ -20,10 +21,16 @@ import { findStateRow } from '#rooms/queries/state-rows';
 import { actForUser } from '../act-for-user.js';
 import { type LocalJoin, directRoomsWith, localJoinOf, replacementOf } from './succession.js';
 
+/** That a room replaces another, and whether a user of this server says so. */
+interface Succession extends RoomSucceeded {
+  readonly isOurs: boolean;
+}
+
 /**
  * Lets what users keep about a room follow them into the room that replaces it: tags, whether it is a direct chat, push rules.
  * Once, as soon as they are in a room that names a predecessor whose tombstone names it: what they change later is theirs.
- * NOTSPEC: the module "Room Upgrades" leaves this to clients; most of them rely on servers that do it.
+ * NOTSPEC: the module "Room Upgrades" leaves this to clients; most of them rely on servers that do it. So do they for the aliases of this
+ * server and its directory, where the room was upgraded by another one.
  */
 @Injectable()
 export class RoomSuccession implements Effect {
@@ -46,9 +53,9 @@ export class RoomSuccession implements Effect {
   async run(fact: RecordedFact): Promise<boolean> {
     const join = localJoinOf(fact, this.config.serverName);
     const to = join?.roomId ?? replacementOf(fact);
-    const from = to && (await this.#predecessorOf(to));
-    if (to === undefined || from === undefined) return false;
-    if (join !== undefined) return (await this.#isNew(join)) && this.#followOf(join.userId, { from, to }, fact);
+    const succession = to && (await this.#successionTo(to));
+    if (to === undefined || succession === undefined) return false;
+    if (join !== undefined) return (await this.#isNew(join)) && this.#followOf(join.userId, succession, fact);
     // The tombstone came after some had joined: who made the replacement, and whom they asked into it.
     let hasFollowed = false;
     for await (const page of ROOM_MEMBERS.pages(this.views, { prefix: [to, 'join'] })) {
@@ -56,14 +63,16 @@ export class RoomSuccession implements Effect {
         key: [, , userId],
       } of page) {
         if (serverNameOf(userId) !== this.config.serverName) continue;
-        if (await this.#followOf(userId, { from, to }, fact)) hasFollowed = true;
+        if (await this.#followOf(userId, succession, fact)) hasFollowed = true;
       }
     }
     return hasFollowed;
   }
 
-  async #followOf(userId: UserId, rooms: RoomSucceeded, fact: RecordedFact): Promise<boolean> {
+  async #followOf(userId: UserId, { isOurs, ...rooms }: Succession, fact: RecordedFact): Promise<boolean> {
     try {
+      // What this server has of the room follows with the first of its users, where no upgrade here moves it.
+      if (!isOurs) await this.commands.execute(new CompleteUpgrade(actForUser(userId, fact), rooms.from, rooms.to));
       return await this.#follow(userId, rooms, fact);
     } catch (error) {
       if (!(error instanceof MatrixError)) throw error;
@@ -100,14 +109,15 @@ export class RoomSuccession implements Effect {
     return data;
   }
 
-  /** The room that this one replaces. Anybody can name a predecessor: the old room's tombstone has to say so too. */
-  async #predecessorOf(roomId: RoomId): Promise<RoomId | undefined> {
-    const create = await findStateRow(this.views, roomId, 'm.room.create', '');
+  /** How a room replaces another one. Anybody can name a predecessor: the old room's tombstone has to say so too. */
+  async #successionTo(to: RoomId): Promise<Succession | undefined> {
+    const create = await findStateRow(this.views, to, 'm.room.create', '');
     const predecessor = create && contentOfRow(create)['predecessor'];
     const from = isJsonObject(predecessor) ? predecessor['room_id'] : undefined;
     if (typeof from !== 'string' || !isRoomId(from)) return undefined;
     const tombstone = await findStateRow(this.views, from, 'm.room.tombstone', '');
-    return tombstone !== undefined && contentOfRow(tombstone)['replacement_room'] === roomId ? from : undefined;
+    if (tombstone === undefined || contentOfRow(tombstone)['replacement_room'] !== to) return undefined;
+    return { from, to, isOurs: serverNameOf(tombstone.header.sender) === this.config.serverName };
   }
 
   /** Whether the user was not in the room already: a new display name is a join too. */

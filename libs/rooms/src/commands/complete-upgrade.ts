@@ -1,11 +1,12 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { RoomId } from '#kernel/ids';
+import { type RoomAlias, type RoomId, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { keepCanonical } from '#protocol/canonical-json/keep-canonical';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
+import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { restrictedLevels } from '../decide/upgraded-room.js';
 import type { RoomListed } from '../facts/room-facts.js';
 import { contextOf } from '../worker/requester-context.js';
@@ -18,11 +19,11 @@ const CANONICAL_ALIAS = 'm.room.canonical_alias';
  * Does what is left of an upgrade once the old room has its tombstone: client-server API, "Room Upgrades", server behaviour,
  * steps 5 and 6. State that the upgrader may not set is left out. Done again after it was ended on the way, it does what is
  * missing; what was changed in the old room since is not touched: where its tombstone names another room now, or none, nothing
- * moves.
+ * moves. Of a room that another server upgraded the aliases of this server move, and its place in the directory here, and no more.
  */
 export class CompleteUpgrade {
   constructor(
-    /** Who upgraded the room. */
+    /** Who upgraded the room, or, where that is somebody of another server, a user here who followed. */
     readonly requester: Requester,
     readonly from: RoomId,
     readonly to: RoomId,
@@ -35,22 +36,29 @@ export class CompleteUpgradeHandler implements ICommandHandler<CompleteUpgrade> 
     private readonly workers: RoomWorkers,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
+    @Inject(EVENT_AUTHOR) private readonly author: Pick<EventAuthor, 'serverName'>,
   ) {}
 
   async execute({ requester, from, to }: CompleteUpgrade): Promise<void> {
     const tombstone = await this.#run(requester, from, (turn) => turn.findState('m.room.tombstone'));
     if (tombstone?.content['replacement_room'] !== to) return;
-    await this.#moveAliases(requester, from, to);
+    // Where another server upgraded the room it has seen to what the two rooms say.
+    const isOurs = serverNameOf(tombstone.sender) === this.author.serverName;
+    const aliases = await this.aliases.listOf(from);
+    // The aliases later: as long as one of them points to the old room, the canonical alias can be moved.
+    if (isOurs) await this.#moveCanonicalAlias(requester, { from, to, aliases });
+    for (const alias of aliases) await this.aliases.move(alias, from, to, requester);
     await this.#moveListing(requester, from, to);
-    await this.#silence(requester, from);
+    if (isOurs) await this.#silence(requester, from);
   }
 
-  /** The aliases last: as long as one of them points to the old room, the canonical alias can be moved. */
-  async #moveAliases(requester: Requester, from: RoomId, to: RoomId): Promise<void> {
+  async #moveCanonicalAlias(
+    requester: Requester,
+    { from, to, aliases }: { readonly from: RoomId; readonly to: RoomId; readonly aliases: readonly RoomAlias[] },
+  ): Promise<void> {
     const sender = requester.userId;
-    const moved = await this.aliases.listOf(from);
     const canonical = await this.#run(requester, from, (turn) => turn.findState(CANONICAL_ALIAS));
-    if (canonical !== undefined && moved.some((alias) => isSameAlias(canonical.content['alias'], alias))) {
+    if (canonical !== undefined && aliases.some((alias) => isSameAlias(canonical.content['alias'], alias))) {
       const content = keepCanonical(canonical.content);
       await this.#run(requester, to, async (turn) => {
         if ((await turn.findState(CANONICAL_ALIAS)) !== undefined) return;
@@ -61,7 +69,6 @@ export class CompleteUpgradeHandler implements ICommandHandler<CompleteUpgrade> 
         await unlessRefused(turn.send({ type: CANONICAL_ALIAS, stateKey: '', sender, content: {} }));
       });
     }
-    for (const alias of moved) await this.aliases.move(alias, from, to, requester);
   }
 
   /** NOTSPEC: people look for the room in the public directory, and are to find the new one. */

@@ -1,16 +1,17 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { RoomAlias, RoomId, UserId } from '#kernel/ids';
+import type { RoomAlias, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { CreateAlias } from '#directory/commands/create-alias';
-import { ALICE, BOB } from '#testing/local-room';
+import { Aliases } from '#directory/aliases';
+import { ALICE, BOB, TEST_AUTHOR } from '#testing/local-room';
 import { AppendTooLarge } from '#event-store/event-store-errors';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomViews } from '#testing/room-views';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import type { CreateRoomOptions } from '../decide/new-room-events.js';
 import { BanUser } from './ban-user.js';
-import { CompleteUpgrade } from './complete-upgrade.js';
+import { CompleteUpgrade, CompleteUpgradeHandler } from './complete-upgrade.js';
 import { CreateRoom } from './create-room.js';
 import { UpgradeRoom } from './upgrade-room.js';
 
@@ -386,6 +387,21 @@ describe('aliases', () => {
     const next = await upgrade(old, '12', BOB);
     expect(JSON.parse((await rooms.views.get('aliases', ['#lobby:a.example'])) ?? '')).toMatchObject({ room_id: next });
   });
+});
+
+it('lets aliases and the place in the directory follow where another server upgraded the room, and says nothing there', async () => {
+  const old = await begin('11', { room_alias_name: 'lobby', visibility: 'public' });
+  await rooms.setState(ALICE, old, 'm.room.canonical_alias', { alias: '#lobby:a.example' });
+  const { replacementRoom: next } = await rooms.execute(new UpgradeRoom(requesterOf(ALICE), old, '12', []));
+  const events = [old, next].map((roomId) => rooms.facts(roomId, 'pdu-accepted').length);
+  const clock = { now: () => 1, elapsed: () => 1 };
+  const aliases = new Aliases(rooms.views.today, clock, rooms.views, { serverName: TEST_AUTHOR.serverName });
+  const elsewhere = { serverName: 'b.example' as ServerName };
+  const handler = new CompleteUpgradeHandler(rooms.workers, rooms.views, aliases, elsewhere);
+  await handler.execute(new CompleteUpgrade(requesterOf(ALICE), old, next));
+  expect([await aliases.listOf(old), await aliases.listOf(next)]).toEqual([[], ['#lobby:a.example']]);
+  expect(await rooms.views.getMany('public-rooms', [[old], [next]])).toEqual([undefined, expect.anything()]);
+  expect([old, next].map((roomId) => rooms.facts(roomId, 'pdu-accepted').length)).toEqual(events);
 });
 
 describe('an upgrade is refused', () => {
