@@ -202,6 +202,22 @@ describe('a transaction of another server', () => {
     expect(factsIn(originStream(OTHER.name))).toHaveLength(1);
   });
 
+  it('is to be sent again where too many of its server are under way; those of others are taken', async () => {
+    const server = await start();
+    const join = await there.joins();
+    let go = (): void => {};
+    const gate = new Promise<void>((resolve) => (go = resolve));
+    const find = server.rooms.find.bind(server.rooms);
+    server.rooms.find = async (id) => gate.then(() => find(id));
+    const taken = Array.from({ length: 10 }, (_, i) => server.receive(OTHER.name, `${i}`, [join.text]));
+    const limited = { status: 429, errcode: 'M_LIMIT_EXCEEDED' };
+    await expect(server.receive(OTHER.name, 'one more', [join.text])).rejects.toMatchObject(limited);
+    taken.push(server.receive(THIRD.name, '1', [join.text]));
+    go();
+    for (const results of await Promise.all(taken)) expect(results).toEqual({ [idOf(join)]: {} });
+    expect(await server.receive(OTHER.name, 'one more', [join.text])).toEqual({ [idOf(join)]: {} });
+  });
+
   it('leaves no more than a few facts of its server in the log', async () => {
     const server = await start();
     const join = await there.joins();

@@ -13,6 +13,12 @@ import { TakePdus } from './take-pdus.js';
 /** "The list of persistent updates to rooms. Must not be more than 50 items", and 100 of the others. */
 const MOST_PDUS = 50;
 const MOST_EDUS = 100;
+/**
+ * A server sends one after another, and some from several processes; where a room is slow it comes again before it was answered. Each may be
+ * 10 MB, which is held until then.
+ */
+const MOST_AT_ONCE = 10;
+const RETRY_AFTER_MS = 5_000;
 /** Of the id of a transaction so much is remembered with what came in it. */
 const MOST_NAMED = 100;
 
@@ -22,7 +28,8 @@ const MOST_NAMED = 100;
  * with nothing done; while the first is under way it waits for that. Where it holds more than before it is received anew: Dendrite adds
  * to a transaction that it heard no answer to, under the same id. One bad PDU or EDU harms no other.
  *
- * Throws M_BAD_JSON for what is no transaction; M_LIMIT_EXCEEDED where there is no room for all that has to wait, and as the log and the views where these cannot be reached: then it is to be sent again.
+ * Throws M_BAD_JSON for what is no transaction; M_LIMIT_EXCEEDED where its server has too many under way, or there is no room for all that has to
+ * wait; and as the log and the views where these cannot be reached: then it is to be sent again.
  */
 export class ReceiveTransaction {
   constructor(
@@ -36,6 +43,8 @@ export class ReceiveTransaction {
 @CommandHandler(ReceiveTransaction)
 export class ReceiveTransactionHandler implements ICommandHandler<ReceiveTransaction> {
   readonly #underWay = new Map<string, Promise<PduResults>>();
+  /** How many of each server are under way. */
+  readonly #counts = new Map<ServerName, number>();
 
   constructor(
     private readonly answered: AnsweredTransactions,
@@ -44,7 +53,25 @@ export class ReceiveTransactionHandler implements ICommandHandler<ReceiveTransac
     private readonly refusals: Refusals,
   ) {}
 
-  execute(command: ReceiveTransaction): Promise<PduResults> {
+  async execute(command: ReceiveTransaction): Promise<PduResults> {
+    const { origin } = command;
+    const count = this.#counts.get(origin) ?? 0;
+    if (count >= MOST_AT_ONCE) {
+      throw new MatrixError('M_LIMIT_EXCEEDED', 'You send too many transactions at once', {
+        fields: { retry_after_ms: RETRY_AFTER_MS },
+      });
+    }
+    this.#counts.set(origin, count + 1);
+    try {
+      return await this.#receiveInTurn(command);
+    } finally {
+      const left = this.#counts.get(origin)! - 1;
+      if (left === 0) this.#counts.delete(origin);
+      else this.#counts.set(origin, left);
+    }
+  }
+
+  #receiveInTurn(command: ReceiveTransaction): Promise<PduResults> {
     const name = `${command.origin} ${command.txnId}`;
     const before = this.#underWay.get(name)?.catch(() => {});
     const underWay = (
