@@ -70,10 +70,15 @@ export class Divided {
     }
   }
 
-  /** The state is the same on all, now and at everything that all have. */
-  async expectSameEverywhere(): Promise<void> {
+  /** The state is the same on all now. */
+  async expectSameState(): Promise<void> {
     const [first, ...others] = this.keepers;
     await awaitSameState(this.room, first!, ...others);
+  }
+
+  /** The state is the same on all, now and at everything that all have. */
+  async expectSameEverywhere(): Promise<void> {
+    await this.expectSameState();
     for (const eventId of this.#accepted) {
       const told = await Promise.all(this.keepers.map((keeper) => this.#stateAt(keeper, eventId)));
       const [state, ...same] = await this.#withoutHidden(told);
