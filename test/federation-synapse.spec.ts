@@ -6,6 +6,7 @@ import { describeRoomsSharedWith } from './support/federation/shared-rooms.js';
 import { startSynapse, SYNAPSE } from './support/federation/synapse.js';
 
 const KNOCKABLE = [{ type: 'm.room.join_rules', state_key: '', content: { join_rule: 'knock' } }];
+const KNOCKED = ['7', '10', '12'].flatMap((version) => BOTH.map((where) => [version, where] as const));
 const SYNAPSE_VERSIONS = ['1', '6', '10', '11', '12'];
 
 describeRoomsSharedWith(
@@ -19,9 +20,9 @@ describeRoomsSharedWith(
 );
 
 function describeKnocking(shared: Shared): void {
-  it.each(BOTH)('is come to by who knocked and was invited then, made on %s', async (where) => {
+  it.each(KNOCKED)('version %s: is come to by who knocked and was invited then, made on %s', async (version, where) => {
     const { maker, comer } = shared.pair(where);
-    const room = await maker.create('10', { preset: 'private_chat', name: 'Knock', initial_state: KNOCKABLE });
+    const room = await maker.create(version, { preset: 'private_chat', name: 'Knock', initial_state: KNOCKABLE });
     await comer.knock(room, maker);
     await comer.followed.untilIn(room, 'knock');
     expect(comer.followed.room(room).state.get('m.room.name|')?.content).toEqual({ name: 'Knock' });
@@ -29,6 +30,22 @@ function describeKnocking(shared: Shared): void {
     await maker.invite(room, comer);
     await comer.followed.untilIn(room, 'invite');
     await comer.join(room);
+    await maker.followed.untilMember(room, comer.id, 'join');
+    await awaitSameState(room, maker, comer);
+  });
+
+  it.each(BOTH)('is knocked at by who is in no room that would let them in, made on %s', async (where) => {
+    const { maker, comer } = shared.pair(where);
+    const lobby = await maker.create('10', { preset: 'private_chat' });
+    const rule = { join_rule: 'knock_restricted', allow: [{ type: 'm.room_membership', room_id: lobby }] };
+    const initial_state = [{ type: 'm.room.join_rules', state_key: '', content: rule }];
+    const room = await maker.create('10', { preset: 'private_chat', initial_state });
+    await comer.knock(room, maker);
+    await maker.followed.untilMember(room, comer.id, 'knock');
+    await maker.invite(lobby, comer);
+    await comer.followed.untilIn(lobby, 'invite');
+    await comer.join(lobby);
+    await comer.join(room, maker);
     await maker.followed.untilMember(room, comer.id, 'join');
     await awaitSameState(room, maker, comer);
   });
@@ -55,6 +72,15 @@ function describeKnocking(shared: Shared): void {
 }
 
 function describeAway(shared: Shared): void {
+  it.each(BOTH)('is paged back whole where much was said before, made on %s', async (where) => {
+    const { maker, comer } = shared.pair(where);
+    const room = await maker.create('11');
+    const said: string[] = [];
+    for (let i = 0; i < 130; i++) said.push(await maker.say(room, `before ${i}`));
+    await comer.join(room, maker);
+    expect((await comer.messages(room)).toReversed()).toEqual(said);
+  });
+
   it.each(['ours', 'other'] as const)('hears what was said while it was killed: %s', async (which) => {
     const { maker, comer, room } = await shared.room('their side', '10');
     const [stays, goes] = which === 'ours' ? [maker, comer] : [comer, maker];

@@ -16,7 +16,8 @@ export function describeAsking(shared: Shared): void {
     const room_id = await maker.create('10', { visibility: 'public', name: `A listed room on ${where}` });
     const list = `/publicRooms?server=${encodeURIComponent(maker.server.name)}`;
     const listed = expect.objectContaining({ room_id, name: `A listed room on ${where}` });
-    expect((await comer.ok('GET', list)).chunk).toContainEqual(listed);
+    // Synapse lists a room some time after it was made.
+    await expect.poll(async () => (await comer.ok('GET', list)).chunk).toContainEqual(listed);
     const filter = { generic_search_term: where };
     expect((await comer.ok('POST', list, { filter })).chunk).toEqual([listed]);
   });
@@ -27,8 +28,10 @@ export function describeAsking(shared: Shared): void {
     const made: string[] = [];
     for (let i = 0; i < 5; i++) made.push(await maker.create('10', { visibility: 'public', name: `${name} ${i}` }));
     const list = `/publicRooms?server=${encodeURIComponent(maker.server.name)}`;
-    const body = { limit: 2, filter: { generic_search_term: 'Paged' } };
+    const filter = { generic_search_term: 'Paged' };
+    const body = { limit: 2, filter };
     const pages: string[][] = [];
+    await expect.poll(async () => (await comer.ok('POST', list, { filter })).chunk).toHaveLength(made.length);
     let page = await comer.ok('POST', list, body);
     const ids = (): string[] => page.chunk.map(({ room_id }: { room_id: string }) => room_id);
     for (pages.push(ids()); page.next_batch !== undefined && pages.length < 10; pages.push(ids())) {

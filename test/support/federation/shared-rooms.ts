@@ -13,9 +13,22 @@ export function describeRoomsSharedWith(peer: Peer, suite: (shared: Shared) => v
     for (const version of peer.versions) {
       describeVersion(shared, version, peer.withoutRedactions?.includes(version) !== true);
     }
-    describeMembership(shared, '10');
-    describeRestricted(shared, '10');
-    describeRules(shared, '10');
+    const among = (...versions: readonly string[]) => versions.filter((each) => peer.versions.includes(each));
+    // Version 12 has other ids of rooms, and creators above all levels.
+    for (const version of among('10', '12')) {
+      describe(`version ${version}`, () => {
+        describeMembership(shared, version);
+        describeRules(shared, version);
+      });
+    }
+    // In version 1 a state is resolved by rules that know nothing of what led to it.
+    for (const version of among('1', '10', '12')) {
+      describe(`version ${version}`, () => describePuttingOut(shared, version));
+    }
+    // Version 8 is the first that knows it; others know all that is between.
+    for (const version of ['8', ...among('10', '12')]) {
+      describe(`version ${version}`, () => describeRestricted(shared, version));
+    }
     describeChanges(shared, '10', '11');
     describePassing(shared);
     suite(shared);
@@ -72,7 +85,7 @@ async function redactBoth(room: string, ...own: readonly [Member, string][]): Pr
 function describeMembership(shared: Shared, version: string): void {
   it.each(BOTH)('is joined by its alias, made on %s', async (where) => {
     const { maker, comer } = shared.pair(where);
-    const alias = `alias-${where.split(' ')[0]}`;
+    const alias = `alias-${version}-${where.split(' ')[0]}`;
     const room = await maker.create(version, { room_alias_name: alias });
     expect(await comer.join(`#${alias}:${maker.server.name}`)).toBe(room);
     await maker.followed.untilMember(room, comer.id, 'join');
@@ -121,11 +134,11 @@ function describeMembership(shared: Shared, version: string): void {
     expect(history).toContain(missed);
     await awaitSameState(room, maker, comer);
   });
+}
 
-  // In version 1 a state is resolved by rules that know nothing of what led to it.
-  const ruled = ['1', version].flatMap((each) => BOTH.map((where) => [each, where] as const));
-  it.each(ruled)('version %s: is left by who is put out of it, made on %s', async (each, where) => {
-    const { maker, comer, room } = await shared.room(where, each);
+function describePuttingOut(shared: Shared, version: string): void {
+  it.each(BOTH)('is left by who is put out of it, made on %s', async (where) => {
+    const { maker, comer, room } = await shared.room(where, version);
     await maker.kick(room, comer);
     await comer.followed.untilIn(room, 'leave');
     expect((await comer.request('PUT', `/rooms/${encodeURIComponent(room)}/send/m.room.message/k`, {})).status).toBe(
@@ -150,7 +163,7 @@ function describeRestricted(shared: Shared, version: string): void {
     const content = { join_rule: 'restricted', allow: [{ type: 'm.room_membership', room_id: lobby }] };
     const initial_state = [{ type: 'm.room.join_rules', state_key: '', content }];
     const room = await maker.create(version, { preset: 'private_chat', initial_state });
-    const stranger = await Member.at(comer.server, `stranger-${where.split(' ')[0]}`);
+    const stranger = await Member.at(comer.server, `stranger-${version}-${where.split(' ')[0]}`);
     expect(
       (await stranger.request('POST', `/join/${encodeURIComponent(room)}?via=${maker.server.name}`, {})).status,
     ).toBe(403);
