@@ -16,7 +16,7 @@ import { Aliases } from '#directory/aliases';
 import { KeptPresence } from '#ephemeral/presence/kept-presence';
 import { Receipts } from '#ephemeral/commands/receipts';
 import type { EventStore } from '#event-store/event-store';
-import { ServerAcls } from '#federation/acl/server-acls';
+import { ServerAcls } from '#rooms/queries/server-acls';
 import { AnsweredTransactions } from '#federation/commands/answered-transactions';
 import { Discovery } from '#federation/discovery/discovery';
 import { AskServers } from '#federation/fetching/ask-servers';

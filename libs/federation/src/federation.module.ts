@@ -4,7 +4,6 @@ import { DEVICE_PEERS } from '#devices/device-peers';
 import { REMOTE_ROOMS } from '#rooms/remote-rooms';
 import { HISTORY_ELSEWHERE } from '#rooms/history-elsewhere';
 import { SERVER_KEYS } from '#rooms/server-keys';
-import { ServerAcls } from './acl/server-acls.js';
 import { RoomsHere } from './inbound/rooms-here.js';
 import { ASKING_PORTS, ASKING_PROVIDERS } from './asking/asking-providers.js';
 import { PeersProfiles } from './asking/remote-profiles.js';
@@ -72,7 +71,6 @@ import { Peers } from './peers/peers.js';
     Refusals,
     RoomsHere,
     SERVER_KEYS,
-    ServerAcls,
     ServersInRooms,
   ],
 })

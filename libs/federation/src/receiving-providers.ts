@@ -1,6 +1,5 @@
 import type { Provider } from '@nestjs/common';
 import { HISTORY_ELSEWHERE } from '#rooms/history-elsewhere';
-import { ServerAcls } from './acl/server-acls.js';
 import { AnsweredTransactions } from './commands/answered-transactions.js';
 import { ReceiveTransactionHandler } from './commands/receive-transaction.js';
 import { RoomsHere } from './inbound/rooms-here.js';
@@ -31,7 +30,6 @@ export const RECEIVING_PROVIDERS: readonly Provider[] = [
   ReceiveTransactionHandler,
   Refusals,
   RoomsHere,
-  ServerAcls,
   TakeEdus,
   TakePdus,
   { provide: EVENT_FETCHING, useExisting: MissingEvents },

@@ -9,7 +9,7 @@ import { createLogger } from '#observability/logger';
 import { VIEWS, type Views } from '#projections/views';
 import { SyncApp, type SyncUser } from '#testing/sync-app';
 import { TakeEdus } from '../src/edus/take-edus.js';
-import { ServerAcls } from '../src/acl/server-acls.js';
+import { ServerAcls } from '#rooms/queries/server-acls';
 import { PresenceHandler } from '../src/ephemeral/presence-handler.js';
 import { ReceiptHandler } from '../src/ephemeral/receipt-handler.js';
 import { TypingHandler } from '../src/ephemeral/typing-handler.js';

@@ -16,6 +16,8 @@ import { TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomViews } from '#testing/room-views';
 import { AuthenticateRequest } from '../src/doors/authenticate-request.js';
+import { ServerAcls } from '#rooms/queries/server-acls';
+import { ServingSources } from '#rooms/queries/serving-sources';
 import { Refusals } from '../src/refusals/refusals.js';
 import { ServersInRooms } from '../src/sending/servers-in-rooms.js';
 
@@ -52,7 +54,9 @@ export class ServingApp {
       { provide: LOGGER, useValue: await createLogger('silent') },
       { provide: AuthenticateRequest, useValue: authenticate },
       Refusals,
+      ServerAcls,
       ServersInRooms,
+      ServingSources,
       ResolvedAliases,
       {
         provide: REMOTE_DIRECTORIES,

@@ -4,9 +4,6 @@ import { compileGlob } from './glob.js';
 /** Whether a server may take part in a room, by the content of the room's `m.room.server_acl`. */
 export type ServerAcl = (serverName: string) => boolean;
 
-/** What a room has that has no such event: everybody may. */
-export const NO_ACL: ServerAcl = () => true;
-
 /**
  * Whether a server may take part in a room: client-server API, "Server Access Control Lists (ACLs) for rooms". `content` is that of
  * the room's `m.room.server_acl`. What is no list counts as an empty one, and what is no text in a list is left out.

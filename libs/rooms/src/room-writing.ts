@@ -49,6 +49,8 @@ import { UnsubscribeFromThreadHandler } from './commands/unsubscribe-from-thread
 import { UpgradeRoomHandler } from './commands/upgrade-room.js';
 import { EVENT_AUTHOR, type EventAuthor } from './decide/decide-event.js';
 import { allowAll, type Policy } from './receive/7-check-policy.js';
+import { ServerAcls } from './queries/server-acls.js';
+import { ServingSources } from './queries/serving-sources.js';
 import { ReceivedEvents } from './queries/received-events.js';
 import { OtherProcesses } from './worker/other-processes.js';
 import { RoomSnapshots } from './worker/room-snapshots.js';
@@ -99,6 +101,8 @@ export const ROOM_WRITING: readonly Provider[] = [
   MembershipsElsewhere,
   OtherProcesses,
   ReceivedEvents,
+  ServerAcls,
+  ServingSources,
   Receiving,
   StaysElsewhere,
   ThreadSubscriptions,

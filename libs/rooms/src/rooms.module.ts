@@ -20,6 +20,8 @@ import { TransactionAnswers } from './doors/v1/transaction-answers.js';
 import { ROOM_WRITING } from './room-writing.js';
 import { ClosestEvents } from './queries/closest-events.js';
 import { FillGaps } from './queries/fill-gaps.js';
+import { ServerAcls } from './queries/server-acls.js';
+import { ServingSources } from './queries/serving-sources.js';
 import { ReceivedEvents } from './queries/received-events.js';
 import { MembershipsElsewhere } from './commands/memberships-elsewhere.js';
 import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
@@ -47,6 +49,6 @@ import { RoomWorkers } from './worker/room-workers.js';
     SendV1Controller,
   ],
   providers: [...ROOM_WRITING, ClosestEvents, FillGaps, NamedRooms, TransactionAnswers],
-  exports: [MembershipsElsewhere, ReceivedEvents, RoomWorkers, ThreadSubscriptions],
+  exports: [MembershipsElsewhere, ReceivedEvents, RoomWorkers, ServerAcls, ServingSources, ThreadSubscriptions],
 })
 export class RoomsModule {}

@@ -10,7 +10,7 @@ import { DEFAULT_ROOM_VERSION, findRoomVersion } from '#protocol/room-versions/r
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { ReceivePdus } from '#rooms/commands/receive-pdus';
 import type { Receipt, Received } from '#rooms/commands/receiving';
-import { ServerAcls } from '../acl/server-acls.js';
+import { ServerAcls } from '#rooms/queries/server-acls';
 import { idOf } from '../fetching/receive-helped.js';
 import type { PduResult } from '../facts/origin-facts.js';
 import type { Refusal } from '../facts/refusal-facts.js';
@@ -115,7 +115,7 @@ export class TakePdus {
   async #findRefusal(origin: ServerName, roomId: RoomId, room: RoomHere | undefined): Promise<string | undefined> {
     if (room === undefined) return 'This server is not in that room';
     if (room.standing === 'left') return 'This server is not in that room any more';
-    if (!(await this.acls.isAllowed(roomId, origin))) return 'The access list of the room does not let you speak there';
+    if (!(await this.acls.isLetIn(roomId, origin))) return 'The access list of the room does not let you speak there';
     return undefined;
   }
 

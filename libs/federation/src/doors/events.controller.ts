@@ -1,15 +1,14 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, type StreamableFile } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
-import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { queryEnum, queryInteger, type Query as QueryOf, requiredText } from '#http/query';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseEventId, parseRoomId, type ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { VIEWS, type Views } from '#projections/views';
 import type { PduEntry } from '#rooms/queries/auth-chain';
-import { serveEvent, type ServingSources } from '#rooms/queries/serve-events';
+import { serveEvent } from '#rooms/queries/serve-events';
+import { ServingSources } from '#rooms/queries/serving-sources';
 import { serveEventByTime } from '#rooms/queries/find-event-by-time';
 import { serveBackfill, serveMissingEvents } from '#rooms/queries/serve-past';
 import { serveAuthChain, serveState } from '#rooms/queries/serve-state';
@@ -26,18 +25,13 @@ const MOST = 100;
 @Controller('_matrix/federation/v1')
 @FromServer()
 export class EventsController {
-  private readonly sources: ServingSources;
-
   constructor(
-    @Inject(VIEWS) views: Views,
-    @Inject(EVENT_STORE) store: EventStore,
+    private readonly sources: ServingSources,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly servers: ServersInRooms,
     private readonly large: LargeAnswers,
-  ) {
-    this.sources = { views, store };
-  }
+  ) {}
 
   @Get('event/:eventId')
   async event(@Origin() origin: ServerName, @Param('eventId') eventId: string): Promise<RawJson> {
@@ -108,7 +102,7 @@ export class EventsController {
     const direction = queryEnum(query, 'dir', ['b', 'f']);
     if (time === undefined || direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'ts, dir: required');
     const between = { server: origin, ours: this.config.serverName };
-    const found = await serveEventByTime(this.sources.views, parseRoomId(roomId), between, time, direction);
+    const found = await serveEventByTime(this.sources, parseRoomId(roomId), between, time, direction);
     return { event_id: found.eventId, origin_server_ts: found.sentAt };
   }
 

@@ -11,6 +11,7 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
 import { serveHierarchy } from '#rooms/queries/serve-hierarchy';
+import { ServerAcls } from '#rooms/queries/server-acls';
 import { FromServer, Origin, ServerContent } from './from-server.js';
 
 /** What other servers ask for on behalf of their users: server-server API, "Querying for information", "Published Room Directory", "Spaces". */
@@ -21,6 +22,7 @@ export class QueriesController {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     private readonly names: ResolvedAliases,
+    private readonly acls: ServerAcls,
   ) {}
 
   @Get('query/profile')
@@ -70,6 +72,8 @@ export class QueriesController {
   ): Promise<RawJson> {
     const suggestedOnly = queryBoolean(query, 'suggested_only') ?? false;
     const asked = { suggestedOnly, ours: this.config.serverName };
-    return new RawJson(await serveHierarchy(this.views, parseRoomId(roomId), origin, asked));
+    return new RawJson(
+      await serveHierarchy({ views: this.views, acls: this.acls }, parseRoomId(roomId), origin, asked),
+    );
   }
 }

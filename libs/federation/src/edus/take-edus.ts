@@ -5,9 +5,10 @@ import { messageOf } from '#kernel/message-of';
 import { LOGGER, type Logger } from '#observability/logger';
 import { nestsDeeper } from '#protocol/canonical-json/nests-deeper';
 import { MAX_DEPTH } from '#protocol/canonical-json/parse-json';
-import { ServerAcls } from '../acl/server-acls.js';
+import { ServerAcls } from '#rooms/queries/server-acls';
 import { type Part, readInParts } from '../receive/unread-part.js';
 import { Refusals } from '../refusals/refusals.js';
+import { filterEdu } from './filter-edu.js';
 import { isOutage } from '../is-outage.js';
 import { type AnyEduHandler, EDU_HANDLERS, type GatheringEduHandler } from './edu-handlers.js';
 
@@ -21,7 +22,7 @@ export class TakeEdus {
 
   constructor(
     @Inject(EDU_HANDLERS) handlers: readonly AnyEduHandler[],
-    private readonly acls: ServerAcls,
+    @Inject(ServerAcls) private readonly acls: Pick<ServerAcls, 'isLetIn'>,
     @Inject(Refusals) private readonly refusals: Pick<Refusals, 'note'>,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
@@ -62,7 +63,7 @@ export class TakeEdus {
       if (handler === undefined || !isJsonObject(content) || nestsDeeper(content, MAX_DEPTH)) continue;
       await attempt(handler.type, failures, 1, async () => {
         const refuseIn = (roomId: string): void => refuse(handler.type, roomId);
-        const allowed = await this.acls.filterEdu(origin, handler.type, content, refuseIn);
+        const allowed = await filterEdu(this.acls, origin, { type: handler.type, content }, refuseIn);
         if (allowed === undefined) return;
         if ('receiveAll' in handler) gathered.set(handler, [...(gathered.get(handler) ?? []), allowed]);
         else await handler.receive(origin, allowed);

@@ -2,10 +2,10 @@ import { type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
-import { isAllowedByAcl } from '#protocol/server-acl';
 import { listSigningKeyIds } from '#protocol/signing/sign-json';
 import type { Dropped } from '../receive/outcome.js';
 import { isServerIn } from '../reading/server-standing.js';
+import { isLetInByTurn } from '../worker/is-let-in-by-turn.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import type { RoomWorkers } from '../worker/room-workers.js';
 import { UnknownRoom } from '../worker/unknown-room.js';
@@ -70,8 +70,7 @@ export async function lookFor<T>(
 
 /** Throws M_FORBIDDEN where the room keeps a server out: server-server API, "Server Access Control Lists (ACLs)". */
 export async function checkAcl(turn: RoomTurn, origin: ServerName): Promise<void> {
-  const acl = await turn.findState('m.room.server_acl');
-  if (acl !== undefined && !isAllowedByAcl(acl.content, origin)) {
+  if (!(await isLetInByTurn(turn, origin))) {
     throw new MatrixError('M_FORBIDDEN', `${origin} may take no part in this room`);
   }
 }

@@ -8,7 +8,7 @@ import { depthKey } from '../projections/event-place.js';
 import { TOPOLOGY, type TopologyKey } from '../projections/timeline-collections.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
-import { openToServerNow } from '../reading/server-reader.js';
+import { type OpenBy, openToServerNow } from '../reading/server-reader.js';
 import { placeOfTopology, readRowsAt } from '../reading/event-rows.js';
 
 /** How far events may stand from where their time belongs: clocks differ, and bridges send what is old. */
@@ -41,14 +41,14 @@ export async function findEventByTime(
  * here is in the room: others know of closer ones.
  */
 export async function serveEventByTime(
-  views: Views,
+  sources: OpenBy,
   roomId: RoomId,
   { server, ours }: { readonly server: ServerName; readonly ours: ServerName },
   time: number,
   direction: 'b' | 'f',
 ): Promise<RowHeader> {
-  const room = await openToServerNow(views, roomId, server, ours);
-  return findClosest(views, roomId, { time, direction }, async (headers) => {
+  const room = await openToServerNow(sources, roomId, server, ours);
+  return findClosest(sources.views, roomId, { time, direction }, async (headers) => {
     const seen = await room.seenOf(headers);
     return headers.filter(({ eventId }) => seen.has(eventId));
   });

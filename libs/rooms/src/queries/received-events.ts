@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { isAllowedByAcl } from '#protocol/server-acl';
 import { isHere } from '../decide/room-head.js';
+import { isLetInByTurn } from '../worker/is-let-in-by-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 
 /** So many events are looked up while the room is held. */
@@ -36,8 +36,7 @@ export class ReceivedEvents {
 
   /** Whether the access list of a room lets a server speak there: server-server API, "Server Access Control Lists (ACLs)". */
   async isLetIn(roomId: RoomId, server: ServerName): Promise<boolean> {
-    const acl = await this.workers.look(roomId, (turn) => turn.findState('m.room.server_acl'));
-    return acl === undefined || isAllowedByAcl(acl.content, server);
+    return (await this.workers.look(roomId, (turn) => isLetInByTurn(turn, server))) !== false;
   }
 
   /** The forward extremities of a room; undefined where the log does not have the room. */

@@ -9,13 +9,9 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import { redact } from '#protocol/redaction/redact';
 import { roomsThatKnow } from '../graph/graph-rows.js';
 import { listRoomsOfEvent } from '../reading/event-rows.js';
-import { findServerReader, isLetIn, mayAuthorise, type ServerReader } from '../reading/server-reader.js';
+import { findServerReader, mayAuthorise, type ServerReader } from '../reading/server-reader.js';
 import { type LoggedPdu, type PduSources, readLoggedPdus } from './read-pdus.js';
-
-/** What queries for other servers read. */
-export interface ServingSources extends PduSources {
-  readonly views: Views;
-}
+import type { ServingSources } from './serving-sources.js';
 
 /**
  * The texts of some events as a server is told them: those that it may not see redacted. What may authorise others stays whole: it is
@@ -102,7 +98,7 @@ async function serveIn(
     const pdu = (await readLoggedPdus(sources, roomId, [eventId])).get(eventId);
     if (pdu === undefined) continue;
     const reader = await findServerReader(sources.views, roomId, server);
-    if (!(reader.isIn || (await reader.maySee(pdu))) || !(await isLetIn(sources.views, roomId, server))) continue;
+    if (!(reader.isIn || (await reader.maySee(pdu))) || !(await sources.acls.isLetIn(roomId, server))) continue;
     return (await textsFor(reader, [pdu]))[0];
   }
   return undefined;

@@ -1,10 +1,10 @@
 import type { RoomId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { Turn } from '#projections/turn';
-import type { Views } from '#projections/views';
 import { ROOM_COUNTS } from '../projections/membership.projector.js';
 import { ROOMS } from '../projections/room-summary.projector.js';
 import { mayServerKnowOf } from '../reading/may-know-of.js';
+import type { OpenBy } from '../reading/server-reader.js';
 import { isServerIn } from '../reading/server-standing.js';
 import { describeRoom, hierarchyRoomText, type RoomDescription } from './describe-room.js';
 import { listSpaceChildren } from './list-space-children.js';
@@ -15,21 +15,21 @@ import { listSpaceChildren } from './list-space-children.js';
  * the space is one of either.
  */
 export async function serveHierarchy(
-  views: Views,
+  sources: OpenBy,
   roomId: RoomId,
   server: ServerName,
   { suggestedOnly, ours }: { readonly suggestedOnly: boolean; readonly ours: ServerName },
 ): Promise<string> {
-  const space = await findRoom(views, roomId, server, ours);
+  const space = await findRoom(sources, roomId, server, ours);
   if (space === undefined || space === 'closed') throw new MatrixError('M_NOT_FOUND', 'Unknown room');
-  const all = space.room_type === 'm.space' ? await listSpaceChildren(views, roomId) : [];
+  const all = space.room_type === 'm.space' ? await listSpaceChildren(sources.views, roomId) : [];
   const children = suggestedOnly ? all.filter(({ isSuggested }) => isSuggested) : all;
   const open: string[] = [];
   const closed: RoomId[] = [];
   const turn = new Turn(1);
   for (const child of children) {
     if (turn.isOver()) await turn.pass();
-    const room = await findRoom(views, child.roomId, server, ours);
+    const room = await findRoom(sources, child.roomId, server, ours);
     if (room === 'closed') closed.push(child.roomId);
     else if (room !== undefined) open.push(JSON.stringify(room));
   }
@@ -38,13 +38,14 @@ export async function serveHierarchy(
 }
 
 async function findRoom(
-  views: Views,
+  sources: OpenBy,
   roomId: RoomId,
   server: ServerName,
   ours: ServerName,
 ): Promise<RoomDescription | 'closed' | undefined> {
+  const { views } = sources;
   const summary = await ROOMS.get(views, [roomId]);
   if (summary === undefined || !(await isServerIn(views, roomId, ours))) return undefined;
-  if (!(await mayServerKnowOf(views, roomId, summary, server))) return 'closed';
+  if (!(await mayServerKnowOf(sources, roomId, summary, server))) return 'closed';
   return describeRoom(roomId, summary, (await ROOM_COUNTS.get(views, [roomId]))?.joined ?? 0);
 }

@@ -1,7 +1,8 @@
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { openToServer } from '../reading/server-reader.js';
 import { type LoggedPdu, type PduSources, readLoggedPdus } from './read-pdus.js';
-import { findAskable, type ServingSources, textsFor } from './serve-events.js';
+import { findAskable, textsFor } from './serve-events.js';
+import type { ServingSources } from './serving-sources.js';
 
 /**
  * Events that came before some others, and those, deepest first (server-server API, `GET /backfill/{roomId}`), up to `limit`; those that the
@@ -13,7 +14,7 @@ export async function serveBackfill(
   server: ServerName,
   { from, limit }: { readonly from: readonly EventId[]; readonly limit: number },
 ): Promise<string[]> {
-  const reader = await openToServer(sources.views, roomId, server);
+  const reader = await openToServer(sources, roomId, server);
   const open = new Map((await findAskable(sources, reader, from)).map((pdu) => [pdu.eventId, pdu]));
   const noted = new Set<EventId>(open.keys());
   const found: LoggedPdu[] = [];
@@ -47,7 +48,7 @@ export async function serveMissingEvents(
   server: ServerName,
   { earliest, latest, limit, minDepth }: MissingRequest,
 ): Promise<string[]> {
-  const reader = await openToServer(sources.views, roomId, server);
+  const reader = await openToServer(sources, roomId, server);
   const noted = new Set<EventId>([...earliest, ...latest]);
   const found: LoggedPdu[] = [];
   let level: readonly LoggedPdu[] = await findAskable(sources, reader, latest);

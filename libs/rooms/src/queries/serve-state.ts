@@ -4,7 +4,8 @@ import { askGraph } from '../graph/ask-graph.js';
 import { openToServer, type ServerReader } from '../reading/server-reader.js';
 import { AuthChain, type PduEntry } from './auth-chain.js';
 import { type LoggedPdu, readLoggedPdus } from './read-pdus.js';
-import { getAskable, type ServingSources, textsFor } from './serve-events.js';
+import { getAskable, textsFor } from './serve-events.js';
+import type { ServingSources } from './serving-sources.js';
 import { StateTelling } from './tell-state.js';
 
 /** A state and what authorises it, as another server is told it: both some hundred events at a time, the state first. */
@@ -24,7 +25,7 @@ export async function serveState(
   server: ServerName,
   eventId: EventId,
 ): Promise<ServedState> {
-  const reader = await openToServer(sources.views, roomId, server);
+  const reader = await openToServer(sources, roomId, server);
   const pdu = await getAskable(sources, reader, eventId);
   const before = await askGraph(sources.views, roomId, pdu.position, (graph) => graph.findStateBefore(eventId));
   if (before === undefined) throw new MatrixError('M_NOT_FOUND', `The state before ${eventId} is not known`);
@@ -54,7 +55,7 @@ export async function serveAuthChain(
   server: ServerName,
   eventId: EventId,
 ): Promise<AsyncIterable<readonly PduEntry[]>> {
-  const reader = await openToServer(sources.views, roomId, server);
+  const reader = await openToServer(sources, roomId, server);
   const pdu = (await readLoggedPdus(sources, roomId, [eventId])).get(eventId);
   if (pdu === undefined || (!reader.isIn && !(await reader.maySee(pdu)))) {
     throw new MatrixError('M_NOT_FOUND', `${eventId} is not known`);

@@ -3,7 +3,7 @@ import type { Views } from '#projections/views';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomSummary } from '../projections/room-summary.projector.js';
 import { findMembership, findMembershipAnywhere } from './find-membership.js';
-import { isLetIn } from './server-reader.js';
+import type { OpenBy } from './server-reader.js';
 import { findServerStanding, isServerIn } from './server-standing.js';
 
 /** The memberships with which a room is known anyway. */
@@ -30,12 +30,12 @@ export async function mayKnowOf(
 
 /** As `mayKnowOf`, of another server: whether one of its users may. Server-server API, `GET /hierarchy/{roomId}`. */
 export async function mayServerKnowOf(
-  views: Pick<Views, 'get' | 'scan'>,
+  { views, acls }: OpenBy,
   roomId: RoomId,
   summary: RoomSummary,
   server: ServerName,
 ): Promise<boolean> {
-  if (!(await isLetIn(views, roomId, server))) return false;
+  if (!(await acls.isLetIn(roomId, server))) return false;
   const standing = await findServerStanding(views, roomId, server);
   return INSIDE.has(standing?.membership) || isOpenTo(summary, (other) => isServerIn(views, other, server));
 }

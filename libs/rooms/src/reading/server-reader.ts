@@ -3,9 +3,8 @@ import { type EventId, isUserId, type RoomId, type ServerName, serverNameOf, typ
 import { MatrixError } from '#kernel/matrix-error';
 import { START } from '#kernel/position';
 import type { Views } from '#projections/views';
-import { isAllowedByAcl } from '#protocol/server-acl';
 import { ROOM_STATE } from '../projections/room-state.projector.js';
-import { contentOfRow, parseRow, rowHeaderOf } from '../projections/timeline-row.js';
+import { rowHeaderOf } from '../projections/timeline-row.js';
 import { maySee, type SeenHeader, type SeeingReader } from './may-see.js';
 import { type PastServerStanding, PastServerStandings } from './past-server-standing.js';
 import { findServerStanding, isServerIn } from './server-standing.js';
@@ -166,14 +165,25 @@ export async function findServerReader(views: Views, roomId: RoomId, server: Ser
   return new ServerReader(views, roomId, server, await findServerStanding(views, roomId, server));
 }
 
+/** Which servers the access lists of rooms let take part, as of the views (`ServerAcls`). */
+export interface AccessLists {
+  isLetIn(roomId: RoomId, server: ServerName): Promise<boolean>;
+}
+
+/** By what a server is let in. */
+export interface OpenBy {
+  readonly views: Views;
+  readonly acls: AccessLists;
+}
+
 /**
  * Lets a server in that is or was in the room, and that the room's access list does not keep out. Throws M_FORBIDDEN, for unknown
  * rooms too: whether a room exists is nobody's business who may not read it.
  */
-export async function openToServer(views: Views, roomId: RoomId, server: ServerName): Promise<ServerReader> {
+export async function openToServer({ views, acls }: OpenBy, roomId: RoomId, server: ServerName): Promise<ServerReader> {
   const reader = await findServerReader(views, roomId, server);
   if (!reader.wasIn) throw new MatrixError('M_FORBIDDEN', `${server} is not in this room`);
-  if (!(await isLetIn(views, roomId, server))) {
+  if (!(await acls.isLetIn(roomId, server))) {
     throw new MatrixError('M_FORBIDDEN', `${server} may take no part in this room`);
   }
   return reader;
@@ -185,20 +195,14 @@ export async function openToServer(views: Views, roomId: RoomId, server: ServerN
  * are in it. Throws M_NOT_FOUND of such a room.
  */
 export async function openToServerNow(
-  views: Views,
+  by: OpenBy,
   roomId: RoomId,
   server: ServerName,
   ours: ServerName,
 ): Promise<ServerReader> {
-  const reader = await openToServer(views, roomId, server);
-  if (!(await isServerIn(views, roomId, ours))) {
+  const reader = await openToServer(by, roomId, server);
+  if (!(await isServerIn(by.views, roomId, ours))) {
     throw new MatrixError('M_NOT_FOUND', 'Nobody of this server is in this room');
   }
   return reader;
-}
-
-/** Whether the access list of a room lets a server take part: server-server API, "Server Access Control Lists (ACLs)". */
-export async function isLetIn(views: Pick<Views, 'get'>, roomId: RoomId, server: ServerName): Promise<boolean> {
-  const row = await ROOM_STATE.get(views, [roomId, 'm.room.server_acl', '']);
-  return row === undefined || isAllowedByAcl(contentOfRow(parseRow(row)), server);
 }

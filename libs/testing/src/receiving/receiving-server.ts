@@ -4,7 +4,7 @@ import { ReceiveTransaction, ReceiveTransactionHandler } from '#federation/comma
 import { Refusals } from '#federation/refusals/refusals';
 import { RoomsHere } from '#federation/inbound/rooms-here';
 import { TakePdus } from '#federation/commands/take-pdus';
-import { ServerAcls } from '#federation/acl/server-acls';
+import { ServerAcls } from '#rooms/queries/server-acls';
 import type { AnyEduHandler } from '#federation/edus/edu-handlers';
 import { TakeEdus } from '#federation/edus/take-edus';
 import type { PduResults } from '#federation/facts/origin-facts';
