@@ -2,9 +2,17 @@ import { NoteActivity } from '#ephemeral/presence/note-activity';
 import { EndTyping } from '#ephemeral/typing/end-typing';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import type { Type } from '@nestjs/common';
+import { PresenceIntroduction } from '#federation/ephemeral/presence-introduction';
 import { ServersInRooms } from '#federation/sending/servers-in-rooms';
 import type { Listener } from '#projections/listener';
 import { ActiveUsers } from '#sync/notifier/active-users';
 
 /** The providers that the projections tell of new facts, in this order. */
-export const LISTENERS: readonly Type<Listener>[] = [KnownTokens, ServersInRooms, EndTyping, NoteActivity, ActiveUsers];
+export const LISTENERS: readonly Type<Listener>[] = [
+  KnownTokens,
+  ServersInRooms,
+  EndTyping,
+  NoteActivity,
+  PresenceIntroduction,
+  ActiveUsers,
+];

@@ -9,6 +9,8 @@ import { Outbox } from '../sending/outbox.js';
 import { Batches } from './batches.js';
 
 export const PRESENCE = 'm.presence';
+/** So long a server that was let into a room may take to have it: who is in no room that it has it believes nothing of. */
+const JOINS_MS = 1_500;
 /** So many users come into one EDU. */
 const MOST = 100;
 
@@ -37,27 +39,50 @@ export class PresenceSender implements OnModuleInit, OnModuleDestroy {
 
   onModuleDestroy(): void {
     this.#stop?.();
+    this.#stop = undefined;
     this.#batches.end();
+  }
+
+  /** Tells all servers that share a room with a user of ours who they are there: some of them may not have heard yet. */
+  introduce(userId: UserId): void {
+    if (this.presence.isOn) this.#batches.add(userId, userId);
+  }
+
+  /** Tells a server that comes to a room of users of ours in it, as far as they are there, once it has the room. */
+  introduceTo(server: ServerName, users: readonly UserId[]): void {
+    if (!this.presence.isOn) return;
+    const tell = (): void => {
+      if (this.#stop === undefined) return;
+      const updates = users.map((userId) => this.#updateOf(userId)).filter(({ presence }) => presence !== 'offline');
+      this.#send(server, updates);
+    };
+    setTimeout(tell, JOINS_MS).unref();
   }
 
   async #tell(users: readonly UserId[]): Promise<number> {
     const byServer = new Map<ServerName, JsonObject[]>();
     for (const userId of users) {
       const servers = await this.sharing.of(userId);
-      const shown = this.presence.find(userId);
-      const content = shown === undefined ? { presence: 'offline' } : contentOfPresence(shown, false, 'today');
-      const update = { user_id: userId, last_active_ago: 0, ...content };
+      const update = this.#updateOf(userId);
       for (const server of servers) {
         const own = byServer.get(server) ?? [];
         byServer.set(server, own);
         own.push(update);
       }
     }
-    for (const [server, updates] of byServer) {
-      for (let at = 0; at < updates.length; at += MOST) {
-        this.outbox.sendEdu(server, { edu_type: PRESENCE, content: { push: updates.slice(at, at + MOST) } });
-      }
-    }
+    for (const [server, updates] of byServer) this.#send(server, updates);
     return byServer.size;
+  }
+
+  #updateOf(userId: UserId): JsonObject {
+    const shown = this.presence.find(userId);
+    const content = shown === undefined ? { presence: 'offline' } : contentOfPresence(shown, false, 'today');
+    return { user_id: userId, last_active_ago: 0, ...content };
+  }
+
+  #send(server: ServerName, updates: readonly JsonObject[]): void {
+    for (let at = 0; at < updates.length; at += MOST) {
+      this.outbox.sendEdu(server, { edu_type: PRESENCE, content: { push: updates.slice(at, at + MOST) } });
+    }
   }
 }
