@@ -91,7 +91,8 @@ export class RoomHistory {
     const effect = state.map((change) => this.#change(change, body));
     const isPast = body.history === true;
     const { what, ...told } = this.#tellEvent(body, isPast ? undefined : before);
-    return { ...told, what: isPast ? `${what} (fetched from the past)` : what, effect, ...(root && { root }) };
+    const how = isPast ? ' (fetched from the past)' : body.anew === true ? ' (the room came anew with it)' : '';
+    return { ...told, what: `${what}${how}`, effect, ...(root && { root }) };
   }
 
   /** Takes a change into the state that is known here. */

@@ -16,8 +16,8 @@ export interface OpenHandshake extends GivenMember {
   readonly membership: HandshakeMembership;
 }
 
-/** More are open of a user in one room only while servers do not answer. */
-const MOST_OPEN = 50;
+/** More are open only while servers do not answer; invitations that a user sends are among them. */
+const MOST_OPEN = 1_000;
 
 /**
  * What is between a server that is given an event of a user here and the log, which hears only afterwards that it was taken: noted

@@ -9,6 +9,8 @@ import { keysKnownTo } from '#testing/receiving/memory-room';
 import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
+import { type AuditEntry, auditRoom } from '../audit/audit-room.js';
+import { peopleOf } from '../audit/people.js';
 import { RoomVerifier } from '../audit/verify-room.js';
 import type { PduAccepted } from '../facts/room-facts.js';
 import type { ServerKeys } from '../server-keys.js';
@@ -108,6 +110,17 @@ describe('a room that nobody here was in when somebody joins it again behind a g
     expect(await take(join, stateThere())).toBe('accepted');
     expect(await home.state(roomId, 'm.room.member', CAROL)).toEqual({ membership: 'join' });
     expect(problems()).toEqual([]);
+  });
+
+  it('is told of as that when somebody looks into the log', async () => {
+    await there.says('missed');
+    const join = await joinOf(ALICE);
+    await take(join, stateThere());
+    const told: AuditEntry[] = [];
+    const telling = { messages: false, people: peopleOf(TEST_AUTHOR.serverName) };
+    for await (const entry of auditRoom(home.views.today, roomId, telling)) told.push(entry);
+    const { what } = told.find(({ event_id: id, fact }) => id === join.event.eventId && fact === 'pdu-accepted')!;
+    expect(what).toBe(`joined (told by ${OTHER.name}) (the room came anew with it)`);
   });
 
   it('is verified to have come anew only where nobody of that server was in it', async () => {
