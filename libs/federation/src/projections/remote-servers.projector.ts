@@ -150,10 +150,11 @@ function come({ roomId, server, userId }: Member, since: Position, rows: OwnRows
     if (known !== undefined) return;
     return whenThere(REMOTE_MEMBERS.get(rows, [roomId, server, 'out', userId]), (last) => {
       if (last?.until !== undefined && last.until >= since) return;
-      return whenThere(hasAny(roomId, server, rows), (wasIn) => {
-        REMOTE_MEMBERS.delete(rows, [roomId, server, 'out', userId]);
+      // PERF: a server is in a room as long as a user of it is, and one row is read sooner than some are looked for.
+      return whenThere(ROOM_SERVERS.get(rows, [roomId, 'in', server]), (stay) => {
+        if (last !== undefined) REMOTE_MEMBERS.delete(rows, [roomId, server, 'out', userId]);
         REMOTE_MEMBERS.put(rows, [roomId, server, 'in', userId], { since });
-        if (!wasIn) putServer(roomId, server, { since }, rows);
+        if (stay === undefined) putServer(roomId, server, { since }, rows);
       });
     });
   });
