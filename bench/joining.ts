@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -18,6 +18,7 @@ import { OtherProcesses } from '#rooms/worker/other-processes';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { keysOf } from '#testing/receiving/memory-room';
 import { type Figure, under } from './figures.js';
+import { watchMemory } from './watch-memory.js';
 import { watchTurns } from './watch-turns.js';
 import { HERE, MAKER, THERE, type ToldRoom } from './told-room.js';
 
@@ -113,23 +114,4 @@ async function* linesOf(path: string): AsyncGenerator<string> {
     rest = lines.pop()!;
     yield* lines;
   }
-}
-
-/** The most that was taken, in MB: looked at ten times a second. */
-function watchMemory(): { stop(): { rss: number; anonymous: number } } {
-  let rss = 0;
-  let anonymous = 0;
-  const look = (): void => {
-    const status = readFileSync('/proc/self/status', 'utf8');
-    const of = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1_024;
-    rss = Math.max(rss, of('VmRSS'));
-    anonymous = Math.max(anonymous, of('RssAnon'));
-  };
-  const timer = setInterval(look, 100);
-  return {
-    stop() {
-      clearInterval(timer);
-      return { rss, anonymous };
-    },
-  };
 }

@@ -9,6 +9,7 @@ import { benchJoins } from './joins.js';
 import { benchLarge } from './large.js';
 import { benchPresence } from './presence.js';
 import { benchReceive } from './receive.js';
+import { benchRemoteJoin } from './remote-join.js';
 import { benchReplayRooms } from './replay-rooms.js';
 import { benchResolve } from './resolve.js';
 import { benchSend } from './send.js';
@@ -25,6 +26,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   joins: benchJoins,
   joining: benchJoining,
   federation: async () => [...(await benchFederation()), ...(await benchSending())],
+  'remote-join': benchRemoteJoin,
   sync: benchInitialSync,
   devices: benchDevices,
   sliding: benchSliding,

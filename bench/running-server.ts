@@ -50,8 +50,8 @@ export class RunningServer {
     });
     const pool = new Pool(base, {
       connections: options.connections ?? 80,
-      headersTimeout: 120_000,
-      bodyTimeout: 120_000,
+      headersTimeout: 600_000,
+      bodyTimeout: 600_000,
     });
     const inspector = inspected ? inspectorOf(child) : undefined;
     await untilAnswers(pool, child);

@@ -28,12 +28,25 @@ export interface ToldRoom {
   readonly authFile: string;
   readonly stateEvents: number;
   readonly authEvents: number;
+  /** The events of the state that tell of no member, and what authorises them: they come first in the file. */
+  readonly headEvents: number;
+  /** What an event of a new member stands on: its parents, and what authorises it. */
+  readonly last: EventId;
+  readonly toJoin: readonly EventId[];
+  readonly depth: number;
 }
 
-/** Makes the room of a number of members, with as many older events in the auth chains of these, in two files of a directory. */
-export async function makeToldRoom(directory: string, members: number, older: number): Promise<ToldRoom> {
-  const maker = new Maker(findRoomVersion('11')!, join(directory, 'state.jsonl'), join(directory, 'auth.jsonl'));
-  return maker.make(members, older);
+/**
+ * Makes the room of a number of members of some servers, with as many older events in the auth chains of these, in two files of a
+ * directory.
+ */
+export async function makeToldRoom(
+  directory: string,
+  members: number,
+  older: number,
+  servers: readonly ForeignServer[] = THERE,
+): Promise<ToldRoom> {
+  return new Maker(findRoomVersion('11')!, servers, directory).make(members, older);
 }
 
 interface Made {
@@ -51,7 +64,9 @@ interface Draft {
 }
 
 class Maker {
-  readonly #roomId = `!told:${THERE[0]!.name}` as RoomId;
+  readonly #roomId: RoomId;
+  readonly #stateFile: string;
+  readonly #authFile: string;
   readonly #state: WriteStream;
   readonly #auth: WriteStream;
   #last: EventId | undefined;
@@ -59,15 +74,19 @@ class Maker {
 
   constructor(
     private readonly version: RoomVersion,
-    private readonly stateFile: string,
-    private readonly authFile: string,
+    private readonly servers: readonly ForeignServer[],
+    directory: string,
   ) {
-    this.#state = createWriteStream(stateFile);
-    this.#auth = createWriteStream(authFile);
+    this.#roomId = `!told:${servers[0]!.name}` as RoomId;
+    this.#stateFile = join(directory, 'state.jsonl');
+    this.#authFile = join(directory, 'auth.jsonl');
+    this.#state = createWriteStream(this.#stateFile);
+    this.#auth = createWriteStream(this.#authFile);
   }
 
   async make(members: number, older: number): Promise<ToldRoom> {
-    const first = THERE[0]!;
+    const { servers } = this;
+    const first = servers[0]!;
     const alice = first.user('alice');
     const by = { server: first, sender: alice, stateKey: '' };
     const create = this.#seal({ ...by, type: 'm.room.create', content: { room_version: '11' }, auth: [] });
@@ -87,7 +106,7 @@ class Maker {
     const others = members - 1;
     let left = older;
     for (let i = 0; i < others; i++) {
-      const server = THERE[i % THERE.length]!;
+      const server = servers[i % servers.length]!;
       const user = server.user(`member${i}`);
       // Each has been somebody else before, most of them twice.
       const before = Math.min(left, Math.ceil(left / (others - i)));
@@ -105,19 +124,23 @@ class Maker {
         await write(n === before ? this.#state : this.#auth, one);
       }
     }
-    const last = { server: HERE, type: 'm.room.member', sender: JOINER, stateKey: JOINER, content: joined };
-    const { json } = this.#seal({ ...last, auth: toJoin });
+    const last = this.#last!;
+    const byJoiner = { server: HERE, type: 'm.room.member', sender: JOINER, stateKey: JOINER, content: joined };
+    const { json } = this.#seal({ ...byJoiner, auth: toJoin });
     await Promise.all([this.#state, this.#auth].map((file) => once(file.end(), 'finish')));
-    const { stateFile, authFile } = this;
     return {
       roomId: this.#roomId,
       version: this.version.id,
       create: create.json,
       join: json,
-      stateFile,
-      authFile,
+      stateFile: this.#stateFile,
+      authFile: this.#authFile,
       stateEvents: head.length + others,
       authEvents: older,
+      headEvents: head.length,
+      last,
+      toJoin,
+      depth: this.#depth,
     };
   }
 
