@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { annals } from './support/annals.js';
 import { Member, awaitSameState } from './support/federation/member.js';
 import { BOTH, type Shared } from './support/federation/shared.js';
 import { describeAsking, describeAskingByTime } from './support/federation/shared-asking.js';
@@ -16,6 +17,7 @@ describeRoomsSharedWith(
     describeAsking(shared);
     describeAskingByTime(shared);
     describeAway(shared);
+    describeParts(shared);
   },
 );
 
@@ -110,6 +112,26 @@ function describeAway(shared: Shared): void {
       expect((await carol.history(room)).map(({ event_id }) => event_id)).toContain(said);
     } finally {
       await server.remove();
+    }
+  });
+}
+
+function describeParts(shared: Shared): void {
+  it('comes without its members where we join it, and then whole', async () => {
+    const { bob } = shared;
+    const ours = await shared.third();
+    try {
+      const carol = await Member.at(ours, 'carol');
+      const room = await bob.create('11', { preset: 'public_chat', name: 'Many' });
+      for (let i = 0; i < 5; i++) await (await Member.at(bob.server, `many-${i}`)).join(room);
+      await carol.join(room, bob);
+      await bob.followed.untilTold(room, await carol.say(room, 'hello to all of you'));
+      await carol.followed.untilTold(room, await bob.say(room, 'hello'));
+      await awaitSameState(room, bob, carol);
+      expect((await annals(ours, 'audit', room, '--json')).output).toContain('"fact":"join-filled"');
+      expect(await annals(ours, 'verify')).toMatchObject({ code: 0 });
+    } finally {
+      await ours.remove();
     }
   });
 }

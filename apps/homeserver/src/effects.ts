@@ -1,7 +1,8 @@
 import type { Type } from '@nestjs/common';
+import { FillRooms } from '#federation/joining/fill-rooms.effect';
 import { SendEvents } from '#federation/sending/send-events.effect';
 import { EFFECTS } from '#processes/processes.module';
 import type { Effect } from '#projections/effects/effect';
 
 /** The providers that do what follows from facts: those of one domain in another, and what is sent to other servers. */
-export const ALL_EFFECTS: readonly Type<Effect>[] = [...EFFECTS, SendEvents];
+export const ALL_EFFECTS: readonly Type<Effect>[] = [...EFFECTS, SendEvents, FillRooms];

@@ -3,6 +3,7 @@ import { EndTyping } from '#ephemeral/typing/end-typing';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import type { Type } from '@nestjs/common';
 import { PresenceIntroduction } from '#federation/ephemeral/presence-introduction';
+import { RoomsHere } from '#federation/inbound/rooms-here';
 import { ServersInRooms } from '#federation/sending/servers-in-rooms';
 import type { Listener } from '#projections/listener';
 import { ActiveUsers } from '#sync/notifier/active-users';
@@ -11,6 +12,7 @@ import { ActiveUsers } from '#sync/notifier/active-users';
 export const LISTENERS: readonly Type<Listener>[] = [
   KnownTokens,
   ServersInRooms,
+  RoomsHere,
   EndTyping,
   NoteActivity,
   PresenceIntroduction,

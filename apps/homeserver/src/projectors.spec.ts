@@ -117,6 +117,12 @@ describe('the rows of every projector', () => {
         pdu: member,
       },
     };
+    const inPart = { event_id: '$joined', partial: { via: 'b.example', servers: ['b.example'] } };
+    const again = { event_id: '$joined', state: [], root: '' };
+    const partial: readonly StreamFact[] = [
+      { stream: `room-${roomId}`, type: 'join-completed', data: inPart },
+      { stream: `room-${roomId}`, type: 'join-filled', data: { event_id: '$joined', states: [again] } },
+    ];
     const asked = ([userId, membership]: readonly [string, string], n: number): StreamFact => {
       const event_id = `$asked${n}`;
       const state = [{ type: 'm.room.member', state_key: userId, event_id }];
@@ -322,6 +328,7 @@ describe('the rows of every projector', () => {
       unseen,
       afterGap,
       late,
+      ...partial,
       ...devices,
       ...crossSigning,
       ...elsewhere,

@@ -16,6 +16,7 @@ import { DeleteStateHandler } from './commands/delete-state.js';
 import { DropCanonicalAliasHandler } from './commands/drop-canonical-alias.js';
 import { EndElsewhereHandler } from './commands/end-elsewhere.js';
 import { ExchangeInviteHandler } from './commands/exchange-invite.js';
+import { FillRoomHandler } from './commands/fill-room.js';
 import { ForgetRoomHandler } from './commands/forget-room.js';
 import { InvitationsElsewhere } from './commands/invite-elsewhere.js';
 import { InviteUserHandler } from './commands/invite-user.js';
@@ -114,6 +115,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   DropCanonicalAliasHandler,
   EndElsewhereHandler,
   ExchangeInviteHandler,
+  FillRoomHandler,
   ForgetRoomHandler,
   InviteUserHandler,
   JoinRoomHandler,

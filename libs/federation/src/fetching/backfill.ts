@@ -8,6 +8,7 @@ import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { Received } from '#rooms/commands/receiving';
 import type { HistoryElsewhere } from '#rooms/history-elsewhere';
+import { findPartial } from '#rooms/queries/partial-rooms';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import { pathOf } from '../peers/path-of.js';
 import { AskServers, type LargeQuestion } from './ask-servers.js';
@@ -78,6 +79,8 @@ export class Backfill implements HistoryElsewhere {
     const [first] = from;
     const version = await this.received.findVersion(roomId);
     if (first === undefined || version === undefined) return false;
+    // What is fetched is judged by the state at it, which rests on that of the join.
+    if ((await findPartial(this.views, roomId)) !== undefined) return false;
     const errand = new Errand(roomId, [], undefined, LONGEST_MS);
     const question: LargeQuestion<readonly Pdu[]> = {
       name: 'backfill',

@@ -5,6 +5,7 @@ import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { ReceivePdus } from '#rooms/commands/receive-pdus';
 import type { Received } from '#rooms/commands/receiving';
+import { RoomIsPartial } from '#rooms/partial-room';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import type { WaitingPdu } from '../facts/inbound-facts.js';
 import { pathOf } from '../peers/path-of.js';
@@ -41,6 +42,8 @@ export class MissingEvents implements EventFetching {
     const { roomId, eventId, origin, text, transaction } = waiting;
     const version = await this.received.findVersion(roomId);
     if (version === undefined) return { kind: 'waits', reason: 'The room is not here' };
+    if ((await this.received.findPartial(roomId)) !== undefined)
+      return { kind: 'waits', reason: 'Not all of the room is here' };
     // What waited for the room to come could not be held against its list.
     if (!(await this.received.isLetIn(roomId, origin))) {
       return { kind: 'settled', reason: 'The access list of the room does not let its server speak there' };
@@ -120,7 +123,9 @@ export class MissingEvents implements EventFetching {
         received.find((one) => one.kind === 'dropped')
       );
     } catch (error) {
-      if (error instanceof MatrixError && error.errcode === 'M_FORBIDDEN') return undefined; // the room is not here yet
+      // The room, or the rest of it, is not here yet.
+      if (error instanceof RoomIsPartial) return undefined;
+      if (error instanceof MatrixError && error.errcode === 'M_FORBIDDEN') return undefined;
       throw error;
     }
   }

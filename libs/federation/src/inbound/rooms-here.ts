@@ -1,24 +1,31 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId } from '#kernel/ids';
+import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { JOINS_ELSEWHERE } from '#rooms/projections/handshakes.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
+import { roomIdOfStream } from '#rooms/facts/room-facts';
+import { PARTIAL_ROOMS } from '#rooms/projections/partial-rooms.projector';
+import { findPartial } from '#rooms/queries/partial-rooms';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import { isServerIn } from '#rooms/reading/server-standing';
 
 /** A room that this server has to do with. */
 export interface RoomHere {
   readonly version: RoomVersion;
-  /** Whether its users are in it; `coming`: a join is under way, and what comes meanwhile is for later. */
+  /** Whether its users are in it; `coming`: a join is under way, or brought a part of it, and what comes meanwhile is for later. */
   readonly standing: 'in' | 'coming' | 'left';
 }
 
 /** Which rooms this server is in, as other servers send to them. */
 @Injectable()
-export class RoomsHere {
+export class RoomsHere implements Listener {
+  readonly name = 'rooms-here';
+  readonly reads = [PARTIAL_ROOMS.name];
   /** By each join of them that is under way in this process. */
   readonly #expected = new Map<RoomId, readonly RoomVersion[]>();
   readonly #listeners = new Set<(roomId: RoomId) => void>();
@@ -34,7 +41,8 @@ export class RoomsHere {
     const row = await ROOMS.get(this.views, [roomId]);
     const version = row && findRoomVersion(row.version);
     if (version !== undefined && (await isServerIn(this.views, roomId, this.config.serverName))) {
-      return { version, standing: 'in' };
+      const isPartial = (await findPartial(this.views, roomId)) !== undefined;
+      return { version, standing: isPartial ? 'coming' : 'in' };
     }
     const expected = this.#expected.get(roomId)?.at(-1) ?? (await this.#findJoin(roomId));
     if (version !== undefined) return { version, standing: expected === undefined ? 'left' : 'coming' };
@@ -61,8 +69,17 @@ export class RoomsHere {
       others.splice(others.indexOf(version), 1);
       if (others.length === 0) this.#expected.delete(roomId);
       else this.#expected.set(roomId, others);
-      for (const listener of this.#listeners) listener(roomId);
+      this.#settle(roomId);
     }
+  }
+
+  /** Once all of a room has come of which a part was here, what waits for that is tried again. */
+  hear(facts: readonly RecordedFact[]): void {
+    for (const { type, stream } of facts) if (type === 'join-filled') this.#settle(roomIdOfStream(stream));
+  }
+
+  #settle(roomId: RoomId): void {
+    for (const listener of this.#listeners) listener(roomId);
   }
 
   /** Has a listener told of each room that was expected, whether it has come or not. It must not throw. */

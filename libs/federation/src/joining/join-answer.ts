@@ -1,3 +1,4 @@
+import { isServerName, type ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { PeerUnavailable } from '#kernel/peer-errors';
@@ -6,7 +7,7 @@ import { inTurns } from '#projections/turn';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { FIRST_ROOM_VERSION } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { Slices, splitAnswer } from './split-answer.js';
+import { Slices, type SplitAnswer, splitAnswer } from './split-answer.js';
 
 /** What a server answers to a join: server-server API, `PUT /send_join/{roomId}/{eventId}`. */
 export interface JoinAnswer {
@@ -14,29 +15,72 @@ export interface JoinAnswer {
   readonly authChain: Slices;
   /** The join event with the signatures that the server has added. */
   readonly event: JsonObject | undefined;
+  /** Members are left out of the state: the servers that have some in the room. */
+  readonly servers: readonly ServerName[] | undefined;
 }
+
+/** What a server answers that is asked for a state: server-server API, `GET /state/{roomId}`. */
+export type StateAnswer = Pick<JoinAnswer, 'state' | 'authChain'>;
 
 const NOTHING = new Slices(Buffer.alloc(0), []);
 const CREATE = 'm.room.create';
 
 /** Reads an answer, of which the events stay bytes. Throws PeerUnavailable. */
 export async function readJoinAnswer(bytes: Uint8Array): Promise<JoinAnswer> {
-  const split = await inTurns(splitAnswer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
-  const listOf = (key: string): Slices => {
-    const found = split.get(key) ?? NOTHING;
-    if (!(found instanceof Slices)) throw new PeerUnavailable(`${key} is no list`);
-    return found;
-  };
+  const split = await splitBytes(bytes);
   const event = split.get('event');
   const given = event === undefined || event instanceof Slices ? undefined : parseEvent(event);
-  return { state: listOf('state'), authChain: listOf('auth_chain'), event: given };
+  const servers = isTrue(split.get('members_omitted')) ? serversOf(listOf(split, 'servers_in_room')) : undefined;
+  return { state: listOf(split, 'state'), authChain: listOf(split, 'auth_chain'), event: given, servers };
+}
+
+/** As `readJoinAnswer`. */
+export async function readStateAnswer(bytes: Uint8Array): Promise<StateAnswer> {
+  const split = await splitBytes(bytes);
+  return { state: listOf(split, 'pdus'), authChain: listOf(split, 'auth_chain') };
+}
+
+function splitBytes(bytes: Uint8Array): Promise<SplitAnswer> {
+  return inTurns(splitAnswer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
+}
+
+function listOf(split: SplitAnswer, key: string): Slices {
+  const found = split.get(key) ?? NOTHING;
+  if (!(found instanceof Slices)) throw new PeerUnavailable(`${key} is no list`);
+  return found;
+}
+
+function isTrue(value: Uint8Array | Slices | undefined): boolean {
+  return value instanceof Uint8Array && Buffer.from(value).toString() === 'true';
+}
+
+/** NOTSPEC: no room has members of more. */
+const MOST_SERVERS = 20_000;
+
+/** What is no name of a server is left out. */
+function serversOf(names: Slices): ServerName[] {
+  const servers = new Set<ServerName>();
+  for (const bytes of names) {
+    const name = parseText(bytes);
+    if (name !== undefined && isServerName(name) && servers.size < MOST_SERVERS) servers.add(name);
+  }
+  return [...servers];
+}
+
+function parseText(bytes: Uint8Array): string | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString());
+    return typeof value === 'string' ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
  * The event with which the room begins. In steps: any of them may look like it. Throws PeerUnavailable where there is none, or where
  * it begins a room of another version.
  */
-export function* findCreateEvent({ state, authChain }: JoinAnswer, version: RoomVersion): Steps<Uint8Array> {
+export function* findCreateEvent({ state, authChain }: StateAnswer, version: RoomVersion): Steps<Uint8Array> {
   for (const list of [state, authChain]) {
     for (const bytes of list) {
       yield;

@@ -32,13 +32,17 @@ export class JoinTelling {
     { isV1 = false, omitsMembers = false } = {},
   ): Promise<AsyncGenerator<string, void>> {
     const telling = await StateTelling.before({ views: this.views, store: this.store }, roomId, eventId, position);
-    telling.authorise(parseRoomEvent(pdu, version, roomId));
+    const joining = parseRoomEvent(pdu, version, roomId);
+    telling.authorise(joining);
     const event = canonicalJson(pdu, { lenient: !version.strictCanonicalJson });
     const origin = `"origin":${JSON.stringify(this.config.serverName)},"event":${event}`;
     const servers = JSON.stringify([this.config.serverName, ...(await this.inRooms.of(roomId))]);
     const head = `${origin},"members_omitted":${omitsMembers},"servers_in_room":${servers}`;
-    const told = omitsMembers ? new Set<string>(await this.#heroes(roomId, pdu['sender'] as UserId)) : undefined;
-    const answer = textOf(head, telling, told);
+    const heroes = omitsMembers ? new Set<string>(await this.#heroes(roomId, joining.sender)) : undefined;
+    // By the state that is told the join is let in: so what it rests on is among that.
+    const isTold = ({ stateKey, eventId: id }: StateEntry): boolean =>
+      heroes === undefined || heroes.has(stateKey) || joining.authEvents.includes(id);
+    const answer = textOf(head, telling, isTold);
     return isV1 ? inOrder(['[200,', answer, ']']) : answer;
   }
 
@@ -48,14 +52,13 @@ export class JoinTelling {
   }
 }
 
-/** `members`: of these alone the member events are told; undefined: of all. */
+/** `isTold`: whether a member event is. */
 function textOf(
   head: string,
   telling: StateTelling,
-  members: ReadonlySet<string> | undefined,
+  isTold: (member: StateEntry) => boolean,
 ): AsyncGenerator<string, void> {
-  const isLeftOut = ({ type, stateKey }: StateEntry): boolean =>
-    members !== undefined && type === 'm.room.member' && !members.has(stateKey);
+  const isLeftOut = (entry: StateEntry): boolean => entry.type === 'm.room.member' && !isTold(entry);
   const state = listText(telling.state(isLeftOut), pduText);
   return inOrder([`{${head},"state":[`, state, '],"auth_chain":[', listText(telling.authChain(), pduText), ']}']);
 }

@@ -1,6 +1,7 @@
 import type { Provider } from '@nestjs/common';
 import { REMOTE_ROOMS } from '#rooms/remote-rooms';
 import { EndedInvitations } from './ended-invitations.js';
+import { FillRooms } from './fill-rooms.effect.js';
 import { InviteHandshakes } from './invite-handshakes.js';
 import { JoinTelling } from './join-telling.js';
 import { MemberEvents } from './member-events.js';
@@ -9,11 +10,13 @@ import { RemoteInvites } from './remote-invites.js';
 import { RemoteJoins } from './remote-joins.js';
 import { RemoteMemberships } from './remote-memberships.js';
 import { RoomBringing } from './room-bringing.js';
+import { RoomFilling } from './room-filling.js';
 import { ServersToAsk } from './servers-to-ask.js';
 
 /** How users come into rooms of other servers, and those of other servers into rooms that are here. */
 export const JOINING_PROVIDERS: readonly Provider[] = [
   EndedInvitations,
+  FillRooms,
   InviteHandshakes,
   JoinTelling,
   MemberEvents,
@@ -22,5 +25,6 @@ export const JOINING_PROVIDERS: readonly Provider[] = [
   RemoteJoins,
   { provide: REMOTE_ROOMS, useClass: RemoteMemberships },
   RoomBringing,
+  RoomFilling,
   ServersToAsk,
 ];

@@ -1,5 +1,7 @@
 import { Slots } from '#kernel/slots';
 
+/** NOTSPEC: a room of 80,000 members and 126,000 events behind them is some 200 MB. */
+export const MOST_BYTES = 512 * 1024 * 1024;
 /** What an answer may hold of memory before it has to wait: nearly all rooms are smaller. */
 const LARGE_BYTES = 16 * 1024 * 1024;
 /** So many larger answers are in memory at once. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
@@ -16,6 +17,7 @@ import { Errand } from '../fetching/errand.js';
 import { MissingEvents } from '../fetching/missing-events.js';
 import { KeyRing } from '../keys/key-ring.js';
 import { findCreateEvent, type JoinAnswer } from './join-answer.js';
+import { RoomFilling } from './room-filling.js';
 import { signingKeysOf } from './signing-keys-of.js';
 
 /** A join that another server has let into a room, and what it told of the room. */
@@ -33,6 +35,8 @@ export interface LetIn {
 const AT_ONCE = 500;
 /** How long the user waits for what happened since somebody here was in the room. */
 const FILLED_WITHIN_MS = 10_000;
+/** How long the user waits for the members of a room that can be spoken in already. */
+const FILLED_AT_ONCE_MS = 2_000;
 
 /** Brings here what another server tells of a room to who joins it. */
 @Injectable()
@@ -41,6 +45,7 @@ export class RoomBringing {
     private readonly bus: CommandBus,
     private readonly keys: KeyRing,
     private readonly missing: MissingEvents,
+    private readonly filling: RoomFilling,
   ) {}
 
   /**
@@ -52,12 +57,15 @@ export class RoomBringing {
     const create = await inTurns(findCreateEvent(answer, version));
     await this.keys.fetch(await inTurns(signingKeysOf(eventsOf(answer))));
     const join = withSignaturesOf(letIn.pdu, answer.event);
-    const told = { create, authChain: answer.authChain, state: answer.state, join };
+    // Who leaves members out is in the room, whatever else it says.
+    const servers = answer.servers && [...new Set([server, ...answer.servers])];
+    const told = { create, authChain: answer.authChain, state: answer.state, join, servers };
     try {
       const received = await this.bus.execute<ReceiveRoom, RoomReceived>(
         new ReceiveRoom(server, roomId, version, told),
       );
-      if (received.kind === 'joined') return received.position;
+      if (received.kind === 'joined')
+        return servers === undefined ? received.position : this.#filled(letIn, received.position);
       throw new PeerUnavailable(`What it told of the room does not do: ${received.reason}`);
     } catch (error) {
       // Somebody here was in the room before, or has just come in.
@@ -66,19 +74,40 @@ export class RoomBringing {
     }
   }
 
+  /** Of most rooms the rest comes in no time: then the user is answered with all of it. */
+  async #filled({ server, roomId }: LetIn, joined: Position): Promise<Position> {
+    const over = new AbortController();
+    const tooLong = delay(FILLED_AT_ONCE_MS, undefined, { signal: over.signal, ref: false }).catch(() => undefined);
+    // What fails here is tried again by the effect (`FillRooms`).
+    const filling = this.filling.fill(roomId, [server]).catch(() => undefined);
+    const filled = await Promise.race([filling, tooLong]);
+    over.abort();
+    return filled === undefined || filled === 'whole' ? joined : filled;
+  }
+
   /**
-   * Of a room that is here: only where its newest events are not, and nobody has them, the state is to be told. Where nobody here was in
-   * it any more, that brings the room anew (`bringsAnew`).
+   * Of a room that is here, which is made whole first: only where its newest events are not, and nobody has them, the state is to be told.
+   * Where nobody here was in it any more, that brings the room anew (`bringsAnew`).
    */
   async #catchUp(letIn: LetIn, join: JsonObject): Promise<Position | undefined> {
     const { server, roomId, version, eventId, answer } = letIn;
+    if ((await this.filling.fill(roomId, [server])) === undefined)
+      throw new PeerUnavailable('It does not tell the rest of the room');
     const receive = (): Promise<Receipt> => this.#receive(new ReceivePdus(server, roomId, [join]));
     const first = await receive();
     const [missing] = first.received;
     if (missing?.kind !== 'missing') return landed(missing, first.position);
-    await this.missing.fetchBefore(new Errand(roomId, [server], undefined, FILLED_WITHIN_MS), server, version, missing);
+    const errand = new Errand(roomId, [server], undefined, FILLED_WITHIN_MS);
+    await this.missing.fetchBefore(errand, server, version, missing);
     const second = await receive();
-    if (second.received[0]?.kind !== 'missing') return landed(second.received[0], second.position);
+    const [still] = second.received;
+    if (still?.kind !== 'missing') return landed(still, second.position);
+    // Somebody else joined the room meanwhile: of the state a part was told here.
+    if (answer.servers !== undefined) {
+      await this.missing.supply(new Errand(roomId, [server]), version, still);
+      const third = await receive();
+      return landed(third.received[0], third.position);
+    }
     await this.#receiveOutliers(server, roomId, answer.authChain);
     const state = await this.#receiveOutliers(server, roomId, answer.state);
     const learnt = await this.bus.execute<ReceiveState, Receipt | Received>(

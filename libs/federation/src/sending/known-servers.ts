@@ -25,6 +25,11 @@ export function mayMoveMembers({ type, data }: RecordedFact): boolean {
   return !changesNoState(data) && data.includes('"m.room.member"');
 }
 
+/** Whether a fact may say that a room came with a part of its members, or that the rest has come. */
+export function isOfPartial({ type }: RecordedFact): boolean {
+  return type === 'join-completed' || type === 'join-filled';
+}
+
 /**
  * What is known behind a fact that may move members; undefined where the fact tells more than its own event did, and it is to be read anew.
  * PERF: a room of ten thousand servers is not read again for each who comes to it (`npm run bench -- federation`).

@@ -14,7 +14,7 @@ import { type DurableEdu, EDU_SOURCES, type EduSource } from './edu-source.js';
 import { Handed, type Outgoing } from './handed.js';
 import { HandingOver } from './handing-over.js';
 import { textOfEdu } from './missed-by-destination.js';
-import { mayMoveMembers } from './known-servers.js';
+import { isOfPartial, mayMoveMembers } from './known-servers.js';
 import { ServersInRooms } from './servers-in-rooms.js';
 
 /** Something for some servers, as it is sent. */
@@ -78,7 +78,7 @@ export class SendEvents implements Effect {
   #isToSend(fact: RecordedFact): boolean {
     const movesMembers = mayMoveMembers(fact);
     // What is asked for the next facts must not be of before this one.
-    if (movesMembers) this.servers.hear([fact]);
+    if (movesMembers || isOfPartial(fact)) this.servers.hear([fact]);
     if (fact.type !== 'pdu-accepted' || !isToSend(fact.data)) return false;
     return movesMembers || !this.servers.isNobodyElseIn(roomIdOfStream(fact.stream), fact.position);
   }

@@ -6,7 +6,9 @@ import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { type Position, START } from '#kernel/position';
 import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
-import { roomIdOfStream } from '#rooms/facts/room-facts';
+import { type JoinCompleted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { PARTIAL_ROOMS } from '#rooms/projections/partial-rooms.projector';
+import { findPartial } from '#rooms/queries/partial-rooms';
 import {
   ASKED_ENDS,
   ROOM_SERVERS,
@@ -14,7 +16,14 @@ import {
   SERVER_ROOMS,
   type Stay,
 } from '../projections/remote-servers.projector.js';
-import { type KnownServers, knownAfter, knownSettled, mayMoveMembers, NO_DOUBTS } from './known-servers.js';
+import {
+  isOfPartial,
+  type KnownServers,
+  knownAfter,
+  knownSettled,
+  mayMoveMembers,
+  NO_DOUBTS,
+} from './known-servers.js';
 
 /** What is known of a room, as soon as it is. */
 interface Known {
@@ -41,8 +50,10 @@ const NOBODY: ReadonlySet<ServerName> = new Set();
 @Injectable()
 export class ServersInRooms implements Listener {
   readonly name = 'servers-in-rooms';
-  readonly reads = [ROOM_SERVERS.name, ROOM_SERVERS_CHANGED.name];
+  readonly reads = [ROOM_SERVERS.name, ROOM_SERVERS_CHANGED.name, PARTIAL_ROOMS.name];
   readonly #known = new LruCache<RoomId, Known>(CAPACITY);
+  /** Rooms that came with a part of their members, as far as this process has heard, with the servers that are in them besides. */
+  readonly #partial = new Map<RoomId, readonly ServerName[]>();
 
   constructor(
     @Inject(VIEWS) private readonly views: Views,
@@ -56,13 +67,15 @@ export class ServersInRooms implements Listener {
 
   /** The servers with joined members now. The set is never changed. Throws ViewsUnavailable. */
   async of(roomId: RoomId): Promise<ReadonlySet<ServerName>> {
-    return (await this.#find(roomId)).servers;
+    const { servers } = await this.#find(roomId);
+    const named = this.#partial.get(roomId);
+    return named === undefined ? servers : this.#withoutOurs([...servers, ...named]);
   }
 
   /** The servers that were in the room right before the fact at a position: those that an event which comes there is sent to. */
   async before(roomId: RoomId, position: Position): Promise<ReadonlySet<ServerName>> {
-    const { servers, changed, before } = await this.#find(roomId);
-    if (changed < position) return servers;
+    const { changed, before } = await this.#find(roomId);
+    if (changed < position) return this.of(roomId);
     if (changed === position && before !== undefined) return before;
     const found = new Set<ServerName>();
     for (const standing of ['in', 'out'] as const) {
@@ -70,12 +83,16 @@ export class ServersInRooms implements Listener {
         for (const { key, value } of page) if (wasInBefore(value, position)) found.add(key[2]);
       }
     }
+    // That their members were there was told later.
+    const partial = await PARTIAL_ROOMS.get(this.views, [roomId]);
+    if (partial !== undefined && wasInBefore(partial, position)) for (const one of partial.servers) found.add(one);
     found.delete(this.config.serverName);
     return found;
   }
 
   /** Whether it is known that no other server was in a room right before a position. PERF: waits for nothing. */
   isNobodyElseIn(roomId: RoomId, position: Position): boolean {
+    if (this.#partial.has(roomId)) return false;
     const read = this.#known.get(roomId)?.read;
     return read !== undefined && read.servers.size === 0 && read.changed < position;
   }
@@ -111,7 +128,24 @@ export class ServersInRooms implements Listener {
   }
 
   hear(facts: readonly RecordedFact[]): void {
-    for (const fact of facts) if (mayMoveMembers(fact)) this.#hear(fact);
+    for (const fact of facts) {
+      if (mayMoveMembers(fact)) this.#hear(fact);
+      else if (isOfPartial(fact)) this.#hearOfPartial(fact);
+    }
+  }
+
+  #hearOfPartial({ stream, type, data }: RecordedFact): void {
+    const roomId = roomIdOfStream(stream);
+    this.#known.delete(roomId);
+    if (type === 'join-filled') this.#partial.delete(roomId);
+    const { partial } = JSON.parse(data) as Partial<JoinCompleted>;
+    if (partial !== undefined) this.#partial.set(roomId, partial.servers);
+  }
+
+  #withoutOurs(servers: Iterable<ServerName>): ReadonlySet<ServerName> {
+    const others = new Set(servers);
+    others.delete(this.config.serverName);
+    return others;
   }
 
   #hear(fact: RecordedFact): void {
@@ -142,6 +176,7 @@ export class ServersInRooms implements Listener {
     for await (const page of ROOM_SERVERS.pages(this.views, { prefix: [roomId, 'in'] })) {
       for (const { key } of page) servers.add(key[2]);
     }
+    for (const server of (await findPartial(this.views, roomId))?.servers ?? []) servers.add(server);
     servers.delete(this.config.serverName);
     const changed = (await ROOM_SERVERS_CHANGED.get(this.views, [roomId])) ?? START;
     return { servers: servers.size === 0 ? NOBODY : servers, changed, asOf, doubtful: NO_DOUBTS };

@@ -20,12 +20,38 @@ export function outcomeProblems({ eventId }: RoomEvent, refusal: string | undefi
   return isRejected ? [] : [`${eventId}: not authorised by the state before it: ${refusal}`];
 }
 
-/** What is wrong with what is told of its key in the state before it. */
-export function heldBeforeProblems(
-  { eventId, type, stateKey }: RoomEvent,
-  body: PduWithState,
-  before: StateTrie,
+/** What is wrong with what the fact of an event says of the states before and after it. `base`: the one that its change is told from. */
+export function stateProblems(
+  event: RoomEvent,
+  { type, body }: { readonly type: string; readonly body: PduWithState },
+  { base, before, after }: Readonly<Record<'before' | 'after', StateTrie>> & { readonly base: StateTrie | undefined },
+  events: EventsById,
 ): string[] {
+  const { eventId } = event;
+  const problems = visibilityProblems(body, before, events);
+  if (base !== undefined && !isSameChange(changesBetween(base, after), body.state)) {
+    problems.push(`${eventId}: the state delta is not its own effect`);
+  } else if (type !== 'pdu-rejected') problems.push(...heldBeforeProblems(event, body, before));
+  if (after.rootHash !== body.root) {
+    problems.push(`${eventId}: the state after it has the root ${after.rootHash}, not ${body.root}`);
+  }
+  return problems;
+}
+
+/** What is wrong with an event of the state that a join brought, and with what its fact says that it changes. */
+export function takenProblems(
+  entry: StateLearnt['state'][number],
+  changes: readonly StateChange[],
+  events: EventsById,
+): string[] {
+  const [type, stateKey, eventId] = entry;
+  const problems = learntProblems(entry, events).map((problem) => `the current state ${problem}`);
+  const own = [{ type, state_key: stateKey, event_id: eventId }];
+  return isSameChange(own, changes) ? problems : [`${eventId}: the state delta is not its own effect`, ...problems];
+}
+
+/** What is wrong with what is told of its key in the state before it. */
+function heldBeforeProblems({ eventId, type, stateKey }: RoomEvent, body: PduWithState, before: StateTrie): string[] {
   const held = stateKey === undefined ? undefined : before.get(type, stateKey);
   const told = heldBefore(body);
   return told === held
@@ -88,7 +114,7 @@ export function isSameChange(expected: readonly StateChange[], told: readonly St
 }
 
 /** What is wrong with the history visibility that is told of an event: that of the state before it. */
-export function visibilityProblems(body: PduWithState, before: StateTrie, events: EventsById): string[] {
+function visibilityProblems(body: PduWithState, before: StateTrie, events: EventsById): string[] {
   const key = before.get('m.room.history_visibility', '');
   const visibility = historyVisibilityOf((key && events.get(key)?.content) ?? {});
   if (body.visibility === visibility) return [];

@@ -8,6 +8,8 @@ import { contentOf, redactionTargetOf } from '../facts/pdu-fields.js';
 import {
   currentChangeOf,
   type JoinBegun,
+  type JoinCompleted,
+  type JoinFilled,
   type JoinGivenUp,
   type OutlierStored,
   type PduAccepted,
@@ -55,7 +57,10 @@ export class RoomHistory {
       onlyWords(`told part ${part} of ${parts} of what ${event_id} changes`),
     'join-begun': ({ via }: JoinBegun) => onlyWords(`began to join the room through ${via}: it is being joined`),
     'state-taken': (data: StateTaken) => this.#tellTaken(data),
-    'join-completed': () => onlyWords('completed the join of the room'),
+    'join-completed': ({ partial }: JoinCompleted) =>
+      onlyWords(`completed the join of the room${partial === undefined ? '' : ', of which members are not here yet'}`),
+    'join-filled': ({ states }: JoinFilled) =>
+      onlyWords(`completed the room: the states of ${states.length} events are told by all of it`),
     'join-given-up': ({ reason }: JoinGivenUp) => onlyWords(`gave the join of the room up: ${reason}`),
     'pdu-redacted': ({ event_id: eventId }: PduRedacted) => ({
       event_id: eventId,

@@ -5,7 +5,14 @@ import { MatrixError } from '#kernel/matrix-error';
 import { BatchRows } from '#projections/batch-rows';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { StateTrie } from '#protocol/state-trie/state-trie';
-import { currentChangeOf, type OutlierStored, type PduAccepted, roomStream } from '../facts/room-facts.js';
+import {
+  currentChangeOf,
+  type JoinCompleted,
+  type OutlierStored,
+  type PduAccepted,
+  roomStream,
+} from '../facts/room-facts.js';
+import { isAfterGap } from '../facts/fact-text.js';
 import { GRAPH_COLLECTIONS } from '../graph/graph-collections.js';
 import { isOfGraph, projectGraph } from '../graph/project-graph.js';
 import { RoomGraph } from '../graph/room-graph.js';
@@ -84,10 +91,16 @@ async function currentStateAt(
 async function stateAfter(store: EventStore, roomId: RoomId, eventId: EventId): Promise<StateAt> {
   const rows = new BatchRows(NOTHING, new Map(GRAPH_COLLECTIONS.map((name) => [name, name])));
   let isKnown = false;
+  let isPartial = false;
+  let isFound = false;
   for await (const fact of store.readStream(roomStream(roomId))) {
     isKnown = true;
     if (isOfGraph(fact.type)) await projectGraph(fact, rows);
-    if (fact.data.includes(eventId) && (await new RoomGraph(rows, roomId).findStateAfter(eventId))) break;
+    if (fact.type === 'join-completed') isPartial = (JSON.parse(fact.data) as JoinCompleted).partial !== undefined;
+    else if (fact.type === 'join-filled') isPartial = false;
+    if (fact.data.includes(eventId) && (await new RoomGraph(rows, roomId).findStateAfter(eventId))) isFound = true;
+    // What came to a part of a room is told anew once all of it is here. That a join brought no more is said behind the join event.
+    if (isFound && !isPartial && !isAfterGap(fact.data)) break;
   }
   if (!isKnown) throw notFound(`The log has no room ${roomId}`);
   const graph = new RoomGraph(rows, roomId);

@@ -3,11 +3,12 @@ import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { resolveState } from '#protocol/state-resolution/resolve-state';
 import { StateTrie } from '#protocol/state-trie/state-trie';
-import { changesBetween, stateAfterEvent } from '../decide/room-state.js';
+import { stateAfterEvent } from '../decide/room-state.js';
 import { extremitiesAfter } from '../facts/told-extremities.js';
 import { standsOn } from '../receive/extremities-beside.js';
 import { endsNothing, type EventOutcome } from '../receive/known-room.js';
 import {
+  type JoinFilled,
   type OutlierStored,
   type PduAccepted,
   type PduRejected,
@@ -19,15 +20,15 @@ import {
 import {
   currentProblems,
   extremityProblems,
-  heldBeforeProblems,
   isAnew,
-  isSameChange,
   learntProblems,
   outcomeProblems,
-  visibilityProblems,
+  stateProblems,
+  takenProblems,
 } from './graph-problems.js';
 import { ToldStates } from './told-states.js';
 import { VerifiedEvents } from './verified-events.js';
+import { VerifiedPartial } from './verified-partial.js';
 import { type Redacted, VerifiedRedactions } from './verified-redactions.js';
 
 /** What became of an event whose state is told. */
@@ -72,6 +73,8 @@ export class VerifiedGraph {
   #extremities = new Map<EventId, StateTrie>();
   #current = StateTrie.empty;
   #isShared = false;
+  /** undefined where the state is whole. */
+  #partial: VerifiedPartial | undefined;
 
   constructor(
     private readonly version: RoomVersion,
@@ -118,18 +121,30 @@ export class VerifiedGraph {
     return [...problems.map((problem) => `the state before ${eventId} ${problem}`), ...this.#told.take(learnt)];
   }
 
-  /**
-   * Takes an event of the state that a join brought; answers what is wrong with it. That all of them together are that state is seen
-   * at the join event.
-   */
+  /** Takes an event of the state that a join brought; answers what is wrong with it. At the join event all together are seen to be it. */
   checkTaken({ eventId, type, stateKey }: RoomEvent, { state }: StateTaken): string[] {
-    const problems: string[] = [];
-    if (this.#extremities.size > 0) problems.push(`${eventId} is told of a room that has events of its own`);
-    const own = [{ type, state_key: stateKey ?? '', event_id: eventId }];
-    if (!isSameChange(own, state)) problems.push(`${eventId}: the state delta is not its own effect`);
     const entry = [type, stateKey ?? '', eventId] as const;
-    problems.push(...learntProblems(entry, this.#events).map((problem) => `the current state ${problem}`));
+    const problems = takenProblems(entry, state, this.#events);
+    if (this.#partial !== undefined) return [...problems, ...this.#partial.take(entry)];
+    if (this.#extremities.size > 0) problems.push(`${eventId} is told of a room that has events of its own`);
     this.#current = this.#current.set(...entry);
+    return problems;
+  }
+
+  /** Takes word that a part of the state alone was told: what it lacks is told later (`checkFilled`). */
+  notePartial(joined: EventId): void {
+    this.#partial = new VerifiedPartial(joined);
+  }
+
+  /** Takes what follows from the whole state before a join event; answers what is wrong with it. */
+  checkFilled(filled: JoinFilled): string[] {
+    const whole = this.#told.find(filled.event_id);
+    if (this.#partial === undefined || whole === undefined) return ['what a join lacked was not told'];
+    const { after, current, problems } = this.#partial.check(filled, whole, this.#current, this.version, this.#events);
+    for (const [eventId, state] of after) this.#after.set(eventId, state);
+    this.#extremities = new Map(Array.from(this.#extremities.keys(), (eventId) => [eventId, current]));
+    [this.#current, this.#partial] = [current, undefined];
+    this.#told.forget(filled.event_id);
     return problems;
   }
 
@@ -155,7 +170,8 @@ export class VerifiedGraph {
     const before = this.#stateBefore(event, body, problems);
     problems.push(...this.#checkOutcome(event, fact, before));
     const after = fact.type === 'pdu-rejected' ? before : stateAfterEvent(before, event, this.version);
-    this.#checkState(event, fact, before, after, problems);
+    const base = this.#stateOf(body.base ?? event.prevEvents[0]);
+    problems.push(...stateProblems(event, fact, { base, before, after }, this.#events));
     const gap = { isOfThePast: body.history === true, isAfterGap: typeof body.base === 'object' };
     if (endsNothing(OUTCOMES[fact.type], gap)) this.#endedNothing.add(event.eventId);
     else this.#endedNothing.delete(event.eventId);
@@ -163,6 +179,7 @@ export class VerifiedGraph {
     if (fact.type === 'pdu-accepted') {
       problems.push(...this.redactions.accept(event, before, redacted, fact.body));
       this.#checkPlace(event, fact.body, after, problems);
+      problems.push(...(this.#partial?.note(event, fact.body, this.#extremities.size) ?? []));
     }
     this.#note(event, before, after);
     this.#told.forget(event.eventId);
@@ -214,24 +231,6 @@ export class VerifiedGraph {
     return refusalNow === undefined
       ? problems
       : [...problems, `${eventId}: not authorised by the current state: ${refusalNow}`];
-  }
-
-  #checkState(
-    event: RoomEvent,
-    { type, body }: PlacedFact,
-    before: StateTrie,
-    after: StateTrie,
-    problems: string[],
-  ): void {
-    const { eventId, prevEvents } = event;
-    problems.push(...visibilityProblems(body, before, this.#events));
-    const base = this.#stateOf(body.base ?? prevEvents[0]);
-    if (base !== undefined && !isSameChange(changesBetween(base, after), body.state)) {
-      problems.push(`${eventId}: the state delta is not its own effect`);
-    } else if (type !== 'pdu-rejected') problems.push(...heldBeforeProblems(event, body, before));
-    if (after.rootHash !== body.root) {
-      problems.push(`${eventId}: the state after it has the root ${after.rootHash}, not ${body.root}`);
-    }
   }
 
   /** The extremities and the current state after an accepted event. */

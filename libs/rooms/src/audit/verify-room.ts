@@ -19,6 +19,7 @@ import type { VerifyKey } from '#protocol/signing/signing-key';
 import { isThirdPartyInvite } from '../receive/2-check-signatures.js';
 import type {
   JoinCompleted,
+  JoinFilled,
   OutlierStored,
   PduAccepted,
   PduRedacted,
@@ -98,6 +99,8 @@ export class RoomVerifier {
       if (isOfPdu(fact.type)) this.#checkPdu(fact.type, fact, problems);
       else if (fact.type === 'state-learnt') this.#checkLearnt(fact, problems);
       else if (fact.type === 'join-completed') this.#checkCompleted(fact, problems);
+      else if (fact.type === 'join-filled' && !this.#isTorn)
+        problems.push(...(this.#graph?.checkFilled(JSON.parse(fact.data) as JoinFilled) ?? ['there is no join']));
       else if (fact.type === 'pdu-redacted') this.#checkRedacted(fact, problems);
     } catch (error) {
       problems.push(messageOf(error));
@@ -190,8 +193,9 @@ export class RoomVerifier {
 
   #checkCompleted(fact: RecordedFact, problems: string[]): void {
     if (this.#isTorn) return;
-    const { event_id: eventId } = JSON.parse(fact.data) as JoinCompleted;
+    const { event_id: eventId, partial } = JSON.parse(fact.data) as JoinCompleted;
     if (this.#graph?.isExtremity(eventId) !== true) problems.push(`the join is completed without ${eventId}`);
+    else if (partial !== undefined) this.#graph.notePartial(eventId);
   }
 
   #checkVersion(event: RoomEvent, version: RoomVersion, problems: string[]): void {

@@ -7,9 +7,11 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import type { RoomEvent } from '#protocol/room-event';
+import { refuseWhilePartial } from '../decide/refuse-while-partial.js';
 import { USER_ROOMS } from '../projections/membership.projector.js';
 import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
+import { whenWhole } from '../queries/partial-rooms.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
@@ -47,13 +49,19 @@ export class MembershipChanges {
     readonly invitations: InvitationsElsewhere,
   ) {}
 
-  async change(requester: Requester, roomId: RoomId, change: MembershipChange): Promise<EventId> {
+  /** Where all of the room is needed and is not here, that is waited for. Throws RoomIsPartial where it takes long. */
+  change(requester: Requester, roomId: RoomId, change: MembershipChange): Promise<EventId> {
+    return whenWhole(this.views, roomId, () => this.#change(requester, roomId, change));
+  }
+
+  async #change(requester: Requester, roomId: RoomId, change: MembershipChange): Promise<EventId> {
     const { target, membership: wanted } = change;
     const content = { ...(await this.contentOf(change)), ...change.content };
     if (wanted === 'invite' && this.invitations.isElsewhere(target)) {
       return this.invitations.invite(roomId, requester.userId, target, content, contextOf(requester));
     }
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
+      refuseWhilePartial(turn.head, { type: 'm.room.member', sender: requester.userId, stateKey: target, content });
       const before = await turn.findState('m.room.member', change.target);
       const membership = before?.content['membership'] as string | undefined;
       if (before !== undefined && change.onlyOnce === true && membership === change.membership) return before.eventId;

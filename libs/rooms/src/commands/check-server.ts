@@ -43,7 +43,7 @@ function notInRoom(): MatrixError {
 
 /**
  * Looks at a room for another server. What refuses it is told as it is, where a user who is a stranger to the room would not hear whether
- * there is one: whom a server may not let in, it says. Throws M_NOT_FOUND for a room that is not here.
+ * there is one: whom a server may not let in, it says. Throws M_NOT_FOUND for a room that is not here, or of which only a part is.
  */
 export async function lookFor<T>(
   workers: RoomWorkers,
@@ -52,6 +52,9 @@ export async function lookFor<T>(
   look: (turn: RoomTurn) => Promise<T>,
 ): Promise<T> {
   const looking = workers.run(roomId, { actor: origin }, async (turn) => {
+    // Another server goes on to the next where this one does not have what it asks for.
+    if (turn.head.partial !== undefined)
+      return { refusal: new MatrixError('M_NOT_FOUND', 'Not all of this room is here') };
     try {
       return { seen: await look(turn) };
     } catch (error) {

@@ -10,6 +10,7 @@ import type { RoomEvent, StateKey } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { HANDSHAKES } from '../projections/handshakes.projector.js';
+import { refuseWhilePartial } from '../decide/refuse-while-partial.js';
 import { POTENTIAL_MEMBERS_STATE } from '../facts/potential-members-state.js';
 import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
@@ -134,6 +135,7 @@ async function decideInvite(
   await checkIsIn(turn, sender);
   const { version } = turn.head;
   const draft = { type: 'm.room.member', stateKey: target, sender, content };
+  refuseWhilePartial(turn.head, draft);
   await checkState(turn, draft);
   const before = await turn.findState('m.room.member', target);
   const options = { lenient: !version.strictCanonicalJson };

@@ -7,6 +7,8 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { HANDSHAKES } from '../projections/handshakes.projector.js';
+import { refuseWhilePartial } from '../decide/refuse-while-partial.js';
+import { whenWhole } from '../queries/partial-rooms.js';
 import { isServerIn } from '../reading/server-standing.js';
 import type { RemoteJoin } from '../remote-rooms.js';
 import { contextOf } from '../worker/requester-context.js';
@@ -85,17 +87,20 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     const { serverName } = this.author;
     let notVouched: NotVouched | undefined;
     try {
-      return await this.workers.run(roomId, contextOf(requester), async (turn) => {
-        if ((await turn.findMembership(userId)) === 'join') return;
-        if (signed !== undefined) await redeemThirdPartyInvite(turn, userId, signed, shown, serverName);
-        const before = await turn.findState('m.room.member', userId);
-        const vouched = await authorisedJoin(turn, this.views, userId, content, serverName);
-        ({ notVouched } = vouched);
-        await turn.authorise({ type: 'm.room.member', stateKey: userId, sender: userId, content: vouched.content });
-        // Only then: that a room is closed to guests is not for those to know who may not enter it anyway.
-        await checkGuestMayJoin(turn, requester);
-        await sendMembership(turn, userId, userId, vouched.content, before);
-      });
+      return await whenWhole(this.views, roomId, () =>
+        this.workers.run(roomId, contextOf(requester), async (turn) => {
+          if ((await turn.findMembership(userId)) === 'join') return;
+          refuseWhilePartial(turn.head, { type: 'm.room.member', sender: userId, stateKey: userId, content });
+          if (signed !== undefined) await redeemThirdPartyInvite(turn, userId, signed, shown, serverName);
+          const before = await turn.findState('m.room.member', userId);
+          const vouched = await authorisedJoin(turn, this.views, userId, content, serverName);
+          ({ notVouched } = vouched);
+          await turn.authorise({ type: 'm.room.member', stateKey: userId, sender: userId, content: vouched.content });
+          // Only then: that a room is closed to guests is not for those to know who may not enter it anyway.
+          await checkGuestMayJoin(turn, requester);
+          await sendMembership(turn, userId, userId, vouched.content, before);
+        }),
+      );
     } catch (error) {
       const isRefused = error instanceof MatrixError && error.errcode === 'M_FORBIDDEN';
       const mayVouchElsewhere = notVouched === 'unknown-rooms' || notVouched === 'nobody-may-invite';

@@ -31,6 +31,8 @@ export class ReceiveRoom {
       readonly state: Pdus;
       /** The join event as it is signed in the end. */
       readonly join: Uint8Array | string | Pdu;
+      /** Members are left out of the state: the servers that have some in the room, which is partial then (`FillRoom`). */
+      readonly servers?: readonly ServerName[] | undefined;
     },
   ) {}
 }
@@ -64,7 +66,13 @@ export class ReceiveRoomHandler implements ICommandHandler<ReceiveRoom> {
 
   async #take({ roomId, version, told }: ReceiveRoom, create: PreparedPdu, join: PreparedPdu): Promise<RoomReceived> {
     const { workers, receiving, joining } = this;
-    const telling = await RoomTelling.begin(create, join, version, joining.store, workers, receiving);
+    const telling = await RoomTelling.begin(
+      { create, join, servers: told.servers },
+      version,
+      joining.store,
+      workers,
+      receiving,
+    );
     try {
       return await this.#complete(roomId, telling, told, join);
     } catch (error) {
@@ -80,7 +88,8 @@ export class ReceiveRoomHandler implements ICommandHandler<ReceiveRoom> {
     join: PreparedPdu,
   ): Promise<RoomReceived> {
     const { eventId } = join.event;
-    const refusal = (await telling.storeOutliers(told, join)) ?? (await telling.learnState(eventId));
+    const isPartial = told.servers !== undefined;
+    const refusal = (await telling.storeOutliers(told, join)) ?? (await telling.learnState(join.event, isPartial));
     const completed =
       refusal === undefined ? await this.joining.complete(telling.room, telling.begun, join) : { refusal };
     const { leftOut } = telling;

@@ -12,6 +12,7 @@ import { sealEvent } from '#protocol/signing/seal-event';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { PduAccepted, PduRedacted } from '../facts/room-facts.js';
+import { refuseWhilePartial } from './refuse-while-partial.js';
 import { depthOfNext, type Extremity, headAfter, MOST_NAMED, parentsOfNext, type RoomHead } from './room-head.js';
 import { changesBetween, stateAfterEvent, tellHeldBefore } from './room-state.js';
 
@@ -98,7 +99,7 @@ export function checkDraftAuth(
 
 /**
  * Checks a draft against the authorisation rules of the state before it, builds an event of it on the room's forward
- * extremities, hashes and signs it. Throws M_FORBIDDEN where a rule refuses, and as
+ * extremities, hashes and signs it. Throws M_FORBIDDEN where a rule refuses, RoomIsPartial, and as
  * `buildEvent` does. Not where there are more extremities than an event may name (`decideAmongMany`).
  */
 export function decideEvent(
@@ -111,6 +112,7 @@ export function decideEvent(
 ): DecidedEvent {
   if (head.extremities.length > MOST_NAMED)
     throw new Error(`${roomId} has more extremities than an event of ours may name`);
+  refuseWhilePartial(head, draft);
   checkDraftAuth(roomId, head, draft, references.auth, author);
   const { version } = head;
   const place = { parents: parentsOfNext(head), depth: depthOfNext(head.depth), references };

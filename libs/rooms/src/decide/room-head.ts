@@ -4,8 +4,15 @@ import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { extremitiesAfter } from '../facts/told-extremities.js';
-import type { AcceptedPdu, CreateTold, RoomFact, TakenState } from '../facts/read-room-fact.js';
-import { currentChangeOf, type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
+import type {
+  AcceptedPdu,
+  CreateTold,
+  JoinFilledFact,
+  PartialTold,
+  RoomFact,
+  TakenState,
+} from '../facts/read-room-fact.js';
+import { currentChangeOf, type HistoryVisibility, historyVisibilityOf, type StateChange } from '../facts/room-facts.js';
 import { changedBy, changesBetween } from './room-state.js';
 
 /** A forward extremity, and the fact that holds it. */
@@ -37,6 +44,23 @@ export interface RoomHead {
   readonly visibility: HistoryVisibility;
   /** The join that is under way, by which other servers tell the room; undefined where there is none. */
   readonly join: JoinUnderWay | undefined;
+  /** What is to be known of the room while its state lacks members; undefined of a room that is whole. */
+  readonly partial: PartialRoom | undefined;
+}
+
+/** A room of which other servers told a part of the state, and what has come since. */
+export interface PartialRoom extends PartialTold {
+  /** Of the fact that completed the join. */
+  readonly revision: number;
+  /** The events upon the join event, oldest first, and what each changed in the state before it. */
+  readonly upon: readonly EventUpon[];
+  /** What has come of the state that was lacking. */
+  readonly taken: StateTrie;
+}
+
+interface EventUpon {
+  readonly eventId: EventId;
+  readonly state: readonly StateChange[];
 }
 
 /** A join that was begun, and neither completed nor given up. */
@@ -45,6 +69,8 @@ export interface JoinUnderWay {
   readonly via: ServerName;
   /** Of the fact that began it. */
   readonly revision: number;
+  /** Of the state that is told members are left out: the servers that have some in the room. */
+  readonly servers?: readonly ServerName[] | undefined;
 }
 
 /** Whether there is a room that anybody here has to do with: not while a first join is under way, nor after it was given up. */
@@ -70,6 +96,7 @@ export function headBeforeCreate(version: RoomVersion, createEvent: RoomEvent): 
     depth: 0,
     visibility: 'shared',
     join: undefined,
+    partial: undefined,
   };
 }
 
@@ -81,8 +108,12 @@ export function headAfter(head: RoomHead, fact: RoomFact, known?: StateTrie): Ro
   const revision = head.revision + 1;
   if (fact.type === 'create-told') return headWithCreate(head, fact, revision);
   if (fact.type === 'state-taken') return headWithTaken(head, fact, revision);
-  if (fact.type === 'join-begun') return { ...head, revision, join: { userId: fact.userId, via: fact.via, revision } };
-  if (fact.type === 'join-ended') return { ...head, revision, join: undefined };
+  if (fact.type === 'join-begun') {
+    const { userId, via, servers } = fact;
+    return { ...head, revision, join: { userId, via, revision, servers } };
+  }
+  if (fact.type === 'join-ended') return headWithJoinEnded(head, fact.partial, revision);
+  if (fact.type === 'join-filled') return headWithFilled(head, fact, revision);
   if (fact.type !== 'pdu-accepted') return { ...head, revision };
   const { event, header } = fact;
   const current = currentChangeOf(header);
@@ -96,8 +127,9 @@ export function headAfter(head: RoomHead, fact: RoomFact, known?: StateTrie): Ro
   );
   const depth = extremities.reduce((most, one) => Math.max(most, one.depth), 0);
   const { version, createEvent, since, join } = head;
+  const partial = head.partial && partialWith(head.partial, event.eventId, header.state);
   const visibility = visibilityAfter(head, fact);
-  return { revision, version, createEvent, since, state, extremities, depth, visibility, join };
+  return { revision, version, createEvent, since, state, extremities, depth, visibility, join, partial };
 }
 
 /** The extremities after an event of the past, which is none itself: it may fill a gap. */
@@ -128,7 +160,38 @@ export function movedBack(head: RoomHead, eventId: EventId, revisions: number): 
   return { ...head, revision: head.revision + revisions, extremities };
 }
 
+function headWithJoinEnded(head: RoomHead, told: PartialTold | undefined, revision: number): RoomHead {
+  const partial = told && { ...told, revision, upon: [], taken: StateTrie.empty };
+  return { ...head, revision, join: undefined, partial };
+}
+
+function partialWith(partial: PartialRoom, eventId: EventId, state: readonly StateChange[]): PartialRoom {
+  return { ...partial, upon: [...partial.upon, { eventId, state }] };
+}
+
+/** The state of a room as it is with what it lacked: of a key that was told, or set here, that counts. */
+export function filledState({ taken }: PartialRoom, state: StateTrie): StateTrie {
+  return taken.change([...state.entries()]);
+}
+
+/** A partial room has one end: events of users here, one upon another. */
+function headWithFilled(head: RoomHead, { states }: JoinFilledFact, revision: number): RoomHead {
+  const { partial } = head;
+  if (partial === undefined) throw new Error('what is filled is whole');
+  const state = filledState(partial, head.state);
+  const last = states.at(-1)!;
+  const extremities = head.extremities.map((one) =>
+    one.eventId === last.event_id ? { ...one, root: last.root, state } : one,
+  );
+  return { ...head, revision, state, extremities, partial: undefined };
+}
+
 function headWithTaken(head: RoomHead, { change, visibility }: TakenState, revision: number): RoomHead {
+  const { partial } = head;
+  if (partial !== undefined) {
+    const taken = partial.taken.set(change.type, change.state_key, change.event_id);
+    return { ...head, revision, partial: { ...partial, taken } };
+  }
   const state = head.state.set(change.type, change.state_key, change.event_id);
   return { ...head, revision, state, visibility: visibility ?? head.visibility };
 }

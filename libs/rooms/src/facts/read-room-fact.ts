@@ -10,9 +10,13 @@ import {
   type HistoryVisibility,
   historyVisibilityOf,
   type JoinBegun,
+  type JoinCompleted,
+  type JoinFilled,
   type OutlierStored,
+  type PartialJoin,
   type PduAccepted,
   type PduRedacted,
+  type StateAgain,
   type StateChange,
   type StateTaken,
 } from './room-facts.js';
@@ -57,15 +61,27 @@ export interface CreateTold {
   readonly version: RoomVersion;
 }
 
+/** A join that was completed with a part of the state, as the fold sees it. */
+export interface PartialTold extends PartialJoin {
+  readonly eventId: EventId;
+}
+
+/** What a room lacked is there, as the fold sees it. */
+export interface JoinFilledFact {
+  readonly type: 'join-filled';
+  readonly states: readonly StateAgain[];
+}
+
 /** A fact of a room as the fold sees it: decided by this process or read from the log, which makes no difference to it. */
 export type RoomFact =
   | AcceptedPdu
   | { readonly type: 'pdu-redacted'; readonly eventId: EventId }
   | TakenState
   | CreateTold
-  | { readonly type: 'join-begun'; readonly userId: UserId; readonly via: ServerName }
-  /** It was completed or given up. */
-  | { readonly type: 'join-ended' }
+  | (Pick<JoinBegun, 'servers'> & { readonly type: 'join-begun'; readonly userId: UserId; readonly via: ServerName })
+  /** It was completed or given up. `partial`: only a part of the state was told. */
+  | { readonly type: 'join-ended'; readonly partial?: PartialTold }
+  | JoinFilledFact
   /** Of a kind that does not concern the event graph. */
   | { readonly type: 'other' };
 
@@ -76,16 +92,23 @@ export function readRoomFact(roomId: RoomId, fact: RecordedFact): RoomFact {
   }
   if (fact.type === 'state-taken') return readTakenState(JSON.parse(fact.data) as StateTaken);
   if (fact.type === 'join-begun') {
-    const { user_id: userId, via } = JSON.parse(fact.data) as JoinBegun;
-    return { type: 'join-begun', userId, via };
+    const { user_id: userId, via, servers } = JSON.parse(fact.data) as JoinBegun;
+    return { type: 'join-begun', userId, via, ...(servers === undefined ? {} : { servers }) };
   }
   if (fact.type === 'outlier-stored') return readOutlier(roomId, fact);
-  if (fact.type === 'join-completed' || fact.type === 'join-given-up') return { type: 'join-ended' };
+  if (fact.type === 'join-given-up') return { type: 'join-ended' };
+  if (fact.type === 'join-completed') return joinEndedOf(JSON.parse(fact.data) as JoinCompleted);
+  if (fact.type === 'join-filled') return { type: 'join-filled', states: (JSON.parse(fact.data) as JoinFilled).states };
   if (fact.type !== 'pdu-accepted') return { type: 'other' };
   const header = JSON.parse(fact.data) as PduAccepted;
   const version = findRoomVersion(header.room_version);
   if (version === undefined) throw new Error(`${fact.stream}: unknown room version ${header.room_version}`);
   return { type: 'pdu-accepted', event: roomEventOf(roomId, header, version, fact.data), header };
+}
+
+/** How the fold sees that a join was completed. */
+export function joinEndedOf({ event_id: eventId, partial }: JoinCompleted): RoomFact {
+  return partial === undefined ? { type: 'join-ended' } : { type: 'join-ended', partial: { ...partial, eventId } };
 }
 
 /** PERF: told from the text before anything is parsed, for a room has one create event and many outliers. */

@@ -11,6 +11,7 @@ const OF_GRAPH: ReadonlySet<string> = new Set([
   'outlier-stored',
   'state-learnt',
   'state-taken',
+  'join-filled',
   'change-told',
   'pdu-redacted',
 ]);

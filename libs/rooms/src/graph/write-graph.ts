@@ -5,6 +5,7 @@ import type { JsonObject } from '#kernel/json';
 import type { OwnRows } from '#projections/projector';
 import { depthOf, referencedIds } from '../facts/pdu-fields.js';
 import {
+  type JoinFilled,
   type OutlierStored,
   type PduAccepted,
   type PduWithState,
@@ -23,12 +24,13 @@ import {
   lineOf,
   NO_STATE,
   type GraphOutcome,
+  isSameStatePlace,
   putGraphEvent,
   type StatePlace,
 } from './graph-rows.js';
 import { noteCopy } from './copy-rows.js';
 import { type StateValue, valuesOf } from './state-entries.js';
-import { writeCurrent } from './write-current.js';
+import { GRAPH_CURRENT, writeCurrent } from './write-current.js';
 import { isEndOfLine, writeNextState } from './write-state.js';
 
 /** What the graph needs of a fact. */
@@ -49,6 +51,7 @@ export function writeGraph(fact: GraphFact, rows: OwnRows, parsed?: PduAccepted)
   if (fact.type === 'change-told') return writer.told(data as ChangeTold);
   if (fact.type === 'state-taken') return writer.taken(data as StateTaken);
   if (fact.type === 'state-learnt') return writer.learnt(data as StateLearnt);
+  if (fact.type === 'join-filled') return writer.filled(data as JoinFilled);
   return writer.outlier(data as OutlierStored);
 }
 
@@ -161,6 +164,24 @@ class GraphWriter {
     const entries = state.map(([type, stateKey, id]) => ({ type, stateKey, eventId: id }));
     const place = await this.#writeNext(base, entries, part === parts ? root : undefined);
     GRAPH_LEARNT.put(this.rows, [this.#roomId, eventId], { revision, part, parts, root, place });
+  }
+
+  /** The states after a join event, and after what came upon it, from the whole state before it. */
+  async filled({ event_id: joined, states }: JoinFilled): Promise<void> {
+    const { rows } = this;
+    const roomId = this.#roomId;
+    let before = await this.#findLearnt(joined, joined);
+    const known = await findGraphEvent(rows, roomId, joined);
+    // Done before.
+    if (known?.states !== undefined && isSameStatePlace(known.states.before, before)) return;
+    for (const { event_id: eventId, state, root } of states) {
+      const event = await findGraphEvent(rows, roomId, eventId);
+      if (event === undefined) throw new Error(`${eventId} is to stand on the whole room, and is not there`);
+      const after = state.length === 0 ? before : await this.#writeNext(before, valuesOf(state), root);
+      putGraphEvent(rows, roomId, eventId, { ...event, states: { before, after } });
+      before = after;
+    }
+    GRAPH_CURRENT.put(rows, [roomId], before);
   }
 
   /** Where the state is that the event's changes start from. Looked for once. */

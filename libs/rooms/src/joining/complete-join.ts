@@ -80,7 +80,7 @@ export async function completeJoin({ room, begun, join, store, write }: Completi
  * The entries of a state in the order in which they are written. A room is known by its create event, of which the others are told
  * more, and to a user here by their membership.
  */
-async function inOrder(
+export async function inOrder(
   { state, index }: JoiningRoom,
   serverName: ServerName,
 ): Promise<{ quiet: StateEntry[]; shown: StateEntry[] }> {
@@ -103,7 +103,7 @@ async function inOrder(
 }
 
 /** What goes into one write, one after another. */
-async function* piecesOf(
+export async function* piecesOf(
   entries: readonly StateEntry[],
   room: JoiningRoom,
   store: Pick<EventStore, 'readStream'>,

@@ -28,6 +28,7 @@ export interface StateBeforeJoin {
 export class JoinIndex {
   readonly outliers = new Map<EventId, IndexedOutlier>();
   #told: StateBeforeJoin | undefined;
+  #whole: StateBeforeJoin | undefined;
 
   /** Reads the whole stream. */
   static async read(store: Pick<EventStore, 'readStream'>, roomId: RoomId): Promise<JoinIndex> {
@@ -47,13 +48,18 @@ export class JoinIndex {
     return this.#told;
   }
 
+  /** The last state that was told up to its last part. */
+  get lastWhole(): StateBeforeJoin | undefined {
+    return this.#whole;
+  }
+
   /** Notes what a fact tells that is in the log. */
   note(eventId: EventId, outlier: IndexedOutlier): void {
     this.outliers.set(eventId, outlier);
   }
 
   #take({ type, data, revision }: RecordedFact): void {
-    if (type === 'join-begun') this.#told = undefined;
+    if (type === 'join-begun') this.#told = this.#whole = undefined;
     else if (type === 'state-learnt') this.#takePart(JSON.parse(data) as StateLearnt);
     else if (type === 'outlier-stored') {
       const { event_id: eventId, pdu, reason } = JSON.parse(data) as OutlierStored;
@@ -72,5 +78,6 @@ export class JoinIndex {
     const before = part === 1 ? StateTrie.empty : (this.#told?.state ?? StateTrie.empty);
     const state = before.change(entries.map(([type, stateKey, id]) => ({ type, stateKey, eventId: id })));
     this.#told = { eventId, state, isWhole: part === parts };
+    if (part === parts) this.#whole = this.#told;
   }
 }

@@ -64,6 +64,11 @@ export class Joining {
     return this.#joins.run(roomId, async () => (await this.#settle(roomId)) !== undefined);
   }
 
+  /** Runs what brings the rest of a room here, while nothing else does so. */
+  fill<T>(roomId: RoomId, fill: () => Promise<T>): Promise<T> {
+    return this.#joins.run(roomId, fill);
+  }
+
   /** Ends a join of this process that failed. What cannot be written now is left to whoever settles it. */
   async leave(roomId: RoomId, begun: number): Promise<void> {
     try {
@@ -124,7 +129,7 @@ export class Joining {
     }
     const room = new JoiningRoom(roomId, version, createEvent, index, this.store);
     await room.learn(told.state);
-    const completed = await this.complete(room, join.revision, await this.#readJoin(room, told.eventId, join.via));
+    const completed = await this.complete(room, join.revision, await this.readJoin(room, told.eventId, join.via));
     if (typeof completed !== 'string') throw new Error(`${roomId}: a join that was decided is refused now`);
   }
 
@@ -146,7 +151,7 @@ export class Joining {
   }
 
   /** What was prepared and allowed by the policy before the join was decided. */
-  async #readJoin(room: JoiningRoom, eventId: EventId, origin: ServerName): Promise<PreparedPdu> {
+  async readJoin(room: JoiningRoom, eventId: EventId, origin: ServerName): Promise<PreparedPdu> {
     const { revision } = room.index.outliers.get(eventId)!;
     const { data } = await readRevision(this.store, room.roomId, revision);
     const { event } = getKnown(await room.find([eventId]), eventId);

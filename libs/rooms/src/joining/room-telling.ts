@@ -4,12 +4,16 @@ import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { inTurns } from '#projections/turn';
 import type { Pdu } from '#protocol/room-event';
+import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { headBeforeCreate } from '../decide/room-head.js';
 import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '../facts/log-limits.js';
 import { AuthOrder } from '../receive/auth-order.js';
-import { gatherState } from '../receive/gather-state.js';
+import { stateKeyOf } from '#protocol/state-trie/state-key-of';
+import { bytesOf, gatherState, type GatheredState } from '../receive/gather-state.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
+import { judgePdu } from '../receive/judge-pdu.js';
 import { tellStateInParts } from '../receive/learn-state.js';
 import type { Dropped, PreparedPdu, StoredOutlier } from '../receive/outcome.js';
 import type { WantedKey } from '../server-keys.js';
@@ -62,6 +66,14 @@ interface PreparedOne {
   readonly isState: boolean;
 }
 
+/** What a join begins with. */
+interface Beginning {
+  readonly create: PreparedPdu;
+  readonly join: PreparedPdu;
+  /** Members are left out of the state: the servers that have some in the room. */
+  readonly servers?: readonly ServerName[] | undefined;
+}
+
 /** A room while another server tells it, from the beginning of the join up to the state before the join event. */
 export class RoomTelling {
   /** The events of the state. */
@@ -86,8 +98,7 @@ export class RoomTelling {
 
   /** Begins a join with its first and its last event. Throws as `beginJoin` does, and M_UNKNOWN where `create` begins no room. */
   static async begin(
-    create: PreparedPdu,
-    join: PreparedPdu,
+    { create, join, servers }: Beginning,
     version: RoomVersion,
     store: Pick<EventStore, 'readStream'>,
     workers: RoomWorkers,
@@ -103,11 +114,22 @@ export class RoomTelling {
     const { result: begun } = await workers.join(
       roomId,
       { actor: userId },
-      async (turn) => beginJoin(turn, judged, { userId, via: origin }),
+      async (turn) => beginJoin(turn, judged, { userId, via: origin, servers }),
       liveRoom(roomId, headBeforeCreate(version, event)),
     );
     // An earlier join may have left much of the room here.
     const room = new JoiningRoom(roomId, version, event, await JoinIndex.read(store, roomId), store);
+    return new RoomTelling(room, begun, origin, workers, preparing);
+  }
+
+  /** Goes on with a room that is partial since the fact at a revision: `origin` tells the rest. */
+  static resume(
+    room: JoiningRoom,
+    begun: number,
+    origin: ServerName,
+    workers: RoomWorkers,
+    preparing: Preparing,
+  ): RoomTelling {
     return new RoomTelling(room, begun, origin, workers, preparing);
   }
 
@@ -117,6 +139,21 @@ export class RoomTelling {
 
   /** Stores what was told as outliers, the join event too. Answers why that cannot be among them; undefined where it is. */
   async storeOutliers(told: ToldRoom, join: PreparedPdu): Promise<string | undefined> {
+    await this.#takeAll(told);
+    await this.#judge(join);
+    await this.#write();
+    await this.#writing;
+    return this.room.has(join.event.eventId) ? undefined : 'Not all auth events of the join event were told';
+  }
+
+  /** Stores what was told as outliers, where the join event is here already. */
+  async storeRest(told: ToldRoom): Promise<void> {
+    await this.#takeAll(told);
+    await this.#write();
+    await this.#writing;
+  }
+
+  async #takeAll(told: ToldRoom): Promise<void> {
     for await (const group of makeAhead(eventsOf(told), PREPARED_AT_ONCE, (some) => this.#prepare(some))) {
       // PERF: what authorises them is read from the log at once, not one after another.
       const authEvents = group.flatMap(({ pdu }) => (pdu.kind === 'prepared' ? pdu.event.authEvents : []));
@@ -124,25 +161,65 @@ export class RoomTelling {
       for (const one of group) await this.#take(one);
       await nextTurn();
     }
-    await this.#judge(join);
-    await this.#write();
-    await this.#writing;
-    return this.room.has(join.event.eventId) ? undefined : 'Not all auth events of the join event were told';
   }
 
   /** Learns the state that was told, as `learnState` does. Answers why it is none; undefined where it is one. */
-  async learnState(join: EventId): Promise<string | undefined> {
-    const told = await inTurns(gatherState(this.#stateEvents(), this.room.createEvent.eventId));
+  async learnState(join: RoomEvent, isPartial = false): Promise<string | undefined> {
+    if (isPartial) this.#keepAuthorising(join);
+    const told = await this.#gather();
     if (typeof told === 'string') return told;
-    const { state, longest } = told;
+    await this.#learn(join.eventId, told);
+    await this.room.learn(told.state);
+    return undefined;
+  }
+
+  /** Who leaves members out may leave out those by whom the join event is authorised: they are told in its auth chain then. */
+  #keepAuthorising({ authEvents }: RoomEvent): void {
+    const held = new Set(Array.from(this.#stateEvents(), ({ type, stateKey }) => stateKeyOf(type, stateKey ?? '')));
+    for (const eventId of authEvents) {
+      const stored = this.room.index.outliers.get(eventId);
+      if (stored?.type !== 'm.room.member' || stored.stateKey === undefined) continue;
+      if (!held.has(stateKeyOf(stored.type, stored.stateKey))) this.#stateIds.add(eventId);
+    }
+  }
+
+  /**
+   * As `learnState`, of a room that is partial: `before` is what was told first of the state before the join event. Of a key that both have that
+   * counts: what was let in by it was. Nothing is learnt where what was told lets the join event not in, or `check` finds a reason.
+   */
+  async learnRest(
+    join: PreparedPdu,
+    before: StateTrie,
+    check: (state: StateTrie) => string | undefined,
+  ): Promise<string | undefined> {
+    const told = await this.#gather();
+    if (typeof told === 'string') return told;
+    const first = [...before.entries()];
+    const { eventId, type, stateKey = '' } = join.event;
+    // Some tell the state after the event.
+    const isAfter = told.state.get(type, stateKey) === eventId;
+    const state = (isAfter ? told.state.delete(type, stateKey) : told.state).change(first);
+    const longest = first.reduce((most, entry) => Math.max(most, bytesOf(entry)), told.longest);
+    await this.room.learn(state);
+    const refusal = check(state);
+    if (refusal !== undefined) return refusal;
+    const judged = await judgePdu(join, this.room);
+    if (judged.kind !== 'accepted') return `the join event is ${judged.kind} by the whole state`;
+    await this.#learn(join.event.eventId, { state, longest });
+    return undefined;
+  }
+
+  #gather(): Promise<GatheredState | string> {
+    return inTurns(gatherState(this.#stateEvents(), this.room.createEvent.eventId));
+  }
+
+  async #learn(join: EventId, { state, longest }: GatheredState): Promise<void> {
     for (const part of tellStateInParts(join, this.origin, state, longest)) {
       await this.workers.join(this.room.roomId, { actor: this.origin }, async (turn) => {
         checkJoin(turn, this.begun);
         learnPart(turn, part);
       });
     }
-    await this.room.learn(state);
-    return undefined;
   }
 
   /** What did not pass the checks is not among them. */

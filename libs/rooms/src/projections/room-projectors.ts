@@ -4,6 +4,7 @@ import { graphProjector } from './graph.projector.js';
 import { handshakesProjector } from './handshakes.projector.js';
 import { keptMembershipsProjector } from './kept-memberships.projector.js';
 import { membershipProjector } from './membership.projector.js';
+import { partialRoomsProjector } from './partial-rooms.projector.js';
 import { relationsProjector } from './relations.projector.js';
 import { createRoomFactReader } from './room-fact-reader.js';
 import { roomActivityProjector } from './room-activity.projector.js';
@@ -26,5 +27,6 @@ export function roomProjectors(reader = createRoomFactReader()): readonly Projec
     handshakesProjector(reader),
     keptMembershipsProjector(),
     threadSubscriptionsProjector(reader),
+    partialRoomsProjector,
   ];
 }

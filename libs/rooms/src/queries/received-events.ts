@@ -8,6 +8,12 @@ import { RoomWorkers } from '../worker/room-workers.js';
 /** So many events are looked up while the room is held. */
 const AT_ONCE = 1_000;
 
+/** A room of which only a part of the state is here, by the join event, and the server that let that in. */
+export interface RoomInPart {
+  readonly eventId: EventId;
+  readonly via: ServerName;
+}
+
 /** What this server has of a room, as of the log: for who fetches the rest of other servers. Also of a room that is being joined. */
 @Injectable()
 export class ReceivedEvents {
@@ -32,6 +38,11 @@ export class ReceivedEvents {
     return this.workers.look(roomId, async ({ head }) =>
       isHere(head) || head.join !== undefined ? head.version : undefined,
     );
+  }
+
+  /** What is known of a room of which only a part of the state is here, as of the log; undefined for any other. */
+  findPartial(roomId: RoomId): Promise<RoomInPart | undefined> {
+    return this.workers.look(roomId, async ({ head }) => head.partial);
   }
 
   /** Whether the access list of a room lets a server speak there: server-server API, "Server Access Control Lists (ACLs)". */

@@ -36,6 +36,8 @@ export function evolveRoom(
   if (fact.type === 'pdu-accepted') noteAccepted(room, fact, place);
   else if (fact.type === 'state-taken') room.stateRevisions.set(fact.change.event_id, place.revision);
   else if (fact.type === 'pdu-redacted') noteRedacted(room, fact.eventId, place.revision);
+  // The states after its events are others now.
+  else if (fact.type === 'join-filled') room.states.clear();
 }
 
 /** What was told of a room with another create event is not of this one. */

@@ -2,9 +2,19 @@ import { atOnce } from '#kernel/steps';
 import type { EventId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { beginsAnew } from '../decide/room-head.js';
-import { takenStateOf } from '../facts/read-room-fact.js';
-import { type JoinBegun, type JoinCompleted, type JoinGivenUp, type StateLearnt } from '../facts/room-facts.js';
+import type { RoomEvent } from '#protocol/room-event';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
+import { beginsAnew, filledState } from '../decide/room-head.js';
+import { changedBy, changesBetween, stateAfterEvent } from '../decide/room-state.js';
+import { joinEndedOf, takenStateOf } from '../facts/read-room-fact.js';
+import type {
+  JoinBegun,
+  JoinCompleted,
+  JoinFilled,
+  JoinGivenUp,
+  StateAgain,
+  StateLearnt,
+} from '../facts/room-facts.js';
 import { factWithPdu } from '../facts/fact-text.js';
 import type { Accepted, StoredOutlier } from '../receive/outcome.js';
 import { storeOutlier, takePlaced } from './receive-in-turn.js';
@@ -45,13 +55,15 @@ export class RoomIsHere extends MatrixError {
  * is unheard of, or was told to begin with another event: nothing that was told with that counts any more. Throws
  * RoomIsHere and OtherJoinUnderWay.
  */
-export function beginJoin(turn: RoomTurn, create: StoredOutlier, { userId, via }: JoinTold): number {
+export function beginJoin(turn: RoomTurn, create: StoredOutlier, { userId, via, servers }: JoinTold): number {
   const { revision, extremities } = turn.head;
   if (extremities.length > 0) throw new RoomIsHere();
   if (turn.head.join !== undefined) throw new OtherJoinUnderWay();
   if (revision < 0 || beginsAnew(turn.head, create.event)) storeOutlier(turn, create);
-  const begun: JoinBegun = { room_version: create.header.room_version, user_id: userId, via };
-  turn.push('join-begun', JSON.stringify(begun), `join ${userId} ${via}`, { type: 'join-begun', userId, via });
+  const partial = servers === undefined ? {} : { servers };
+  const begun: JoinBegun = { room_version: create.header.room_version, user_id: userId, via, ...partial };
+  const fact = { type: 'join-begun' as const, userId, via, ...partial };
+  turn.push('join-begun', JSON.stringify(begun), `join ${userId} ${via}`, fact);
   return turn.head.revision;
 }
 
@@ -59,16 +71,47 @@ export function beginJoin(turn: RoomTurn, create: StoredOutlier, { userId, via }
 export interface JoinTold {
   readonly userId: UserId;
   readonly via: ServerName;
+  /** It leaves members out: these servers have some in the room. */
+  readonly servers?: readonly ServerName[] | undefined;
 }
 
-/** Throws JoinLost where the join that began at a revision is not the one under way. */
-export function checkJoin({ head }: RoomTurn, begun: number): void {
-  if (head.join?.revision !== begun) throw new JoinLost();
+/** Throws JoinLost where the join that began at a revision is not the one under way, nor the room partial by one that was completed there. */
+export function checkJoin({ head: { join, partial } }: RoomTurn, begun: number): void {
+  if ((join ?? partial)?.revision !== begun) throw new JoinLost();
 }
 
 /** Appends a part of the state before the join event. */
 export function learnPart(turn: RoomTurn, part: StateLearnt): void {
   turn.append('state-learnt', part);
+}
+
+/**
+ * Appends that all of a partial room is here. `whole`: the state before the join event. Every state upon that is told anew, as a change
+ * of the one before. Throws an Error where those do not come to what the room has.
+ */
+export function takeFilled(turn: RoomTurn, join: RoomEvent, whole: StateTrie): void {
+  const { partial } = turn.head;
+  if (partial === undefined) throw new JoinLost();
+  const { eventId } = join;
+  let state = stateAfterEvent(whole, join, turn.head.version);
+  const states: StateAgain[] = [{ event_id: eventId, state: changesBetween(whole, state), root: state.rootHash }];
+  // What was decided and is in no log yet stood on states that are others now.
+  noteAgain(turn, eventId, state);
+  for (const { eventId: id, state: changes } of partial.upon) {
+    const next = changedBy(state, changes);
+    states.push({ event_id: id, state: changesBetween(state, next), root: next.rootHash });
+    state = next;
+    noteAgain(turn, id, state);
+  }
+  if (state.rootHash !== filledState(partial, turn.head.state).rootHash)
+    throw new Error(`${turn.roomId}: what has come of its state is not what it lacked`);
+  const filled: JoinFilled = { event_id: eventId, states };
+  turn.push('join-filled', JSON.stringify(filled), `filled ${eventId}`, { type: 'join-filled', states });
+}
+
+function noteAgain({ undurable }: RoomTurn, eventId: EventId, after: StateTrie): void {
+  const known = undurable.find(eventId);
+  if (known !== undefined) undurable.note({ ...known, after });
 }
 
 /** Lets an event of the state that was told hold its key in the current state. */
@@ -88,9 +131,11 @@ export function takeState(
 /** Appends the join event, by which the room shows. */
 export function takeJoinEvent(turn: RoomTurn, joined: Accepted): void {
   const { eventId, prevEvents } = joined.event;
+  const { via, servers } = turn.head.join!;
   takePlaced(turn, joined, prevEvents, atOnce(turn.appendParts(joined.header)));
-  const completed: JoinCompleted = { event_id: eventId };
-  turn.push('join-completed', JSON.stringify(completed), `joined ${eventId}`, { type: 'join-ended' });
+  const partial = servers === undefined ? {} : { partial: { via, servers } };
+  const completed: JoinCompleted = { event_id: eventId, ...partial };
+  turn.push('join-completed', JSON.stringify(completed), `joined ${eventId}`, joinEndedOf(completed));
 }
 
 /** Gives the join up that is under way. */

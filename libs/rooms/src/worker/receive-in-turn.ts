@@ -7,6 +7,7 @@ import { factWithPdu } from '../facts/fact-text.js';
 import { type AppendedParts, tellPlaced } from '../facts/told-in-parts.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
 import { type Arrival, judgePdu } from '../receive/judge-pdu.js';
+import { RoomIsPartial } from '../partial-room.js';
 import { knownOutlier, knownPlaced } from '../receive/known-room.js';
 import type { LearnedState } from '../receive/learn-state.js';
 import type {
@@ -25,9 +26,10 @@ import { headAfterAccepted } from './states-of-extremities.js';
 
 /**
  * Judges an event of another server by the room as this turn has it, and appends what becomes of it and what follows from it.
- * Nothing is appended for what was dropped, is known already or misses others.
+ * Nothing is appended for what was dropped, is known already or misses others. Throws RoomIsPartial: nothing is judged by a part of a state.
  */
 export async function receiveInTurn(turn: RoomTurn, pdu: PreparedPdu, arrival?: Arrival): Promise<Outcome> {
+  if (turn.head.partial !== undefined) throw new RoomIsPartial();
   const outcome = await judgePdu(pdu, turn.known, arrival);
   if (outcome.kind === 'accepted' || outcome.kind === 'soft-failed' || outcome.kind === 'rejected') {
     const missing = outcome.kind === 'accepted' ? await findMissingParents(turn, outcome) : [];

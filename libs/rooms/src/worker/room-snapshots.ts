@@ -94,7 +94,8 @@ export class RoomSnapshots {
 
   /** Begins a snapshot in the background where enough has happened since the last, in the process that writes the views. */
   consider(room: LiveRoom): void {
-    if (!this.readModels.isWriter || !isHere(room.head)) return;
+    // Of a partial room it would not say what it lacks.
+    if (!this.readModels.isWriter || !isHere(room.head) || room.head.partial !== undefined) return;
     const since = room.head.revision - room.snapshotRevision;
     if (since < Math.max(MIN_FACTS, room.head.state.size) || this.#writing.has(room.roomId)) return;
     const before = room.snapshotRevision;

@@ -66,6 +66,8 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
       const { event_id: eventId } = JSON.parse(fact.data) as PduRedacted;
       return { kind: 'redaction', roomId: roomIdOfStream(stream), eventId };
     }
+    if (type === 'join-filled')
+      return { kind: 'room', roomId: roomIdOfStream(stream), hasMembers: true, members: () => NO_MEMBERS };
     if ((type !== 'pdu-accepted' && type !== 'state-taken') || isOfThePast(fact.data)) return undefined;
     const header = headerTextOf(fact.data);
     const hasMembers = header.includes(MEMBER);

@@ -4,6 +4,7 @@ import { RECEIPTS } from '#ephemeral/projections/receipts.projector';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { wasFilled } from '#rooms/queries/partial-rooms';
 import { listStateChanges } from '#rooms/queries/past-state';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { isAway } from '../notifier/active-user.js';
@@ -107,8 +108,9 @@ export class SlidingRooms {
     const { state, timelineLimit } = selected.config;
     const isNew = over?.isNew === true;
     const after = isNew ? undefined : task.after;
-    const isFull = isNew || wantsMore || over?.cameBack === true;
     const upTo = sync.until.position;
+    const isFilled = after !== undefined && (await wasFilled(this.views, roomId, after, upTo));
+    const isFull = isNew || wantsMore || isFilled || over?.cameBack === true;
     const room: RoomContext = {
       sync: withFilter(sync, timelineLimit, loadsLazily(state, isFull)),
       roomId,

@@ -4,9 +4,11 @@ import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
+import { PARTIAL_ROOMS } from '#rooms/projections/partial-rooms.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { ROOM_STATE } from '#rooms/projections/room-state.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
+import { wasFilled } from '#rooms/queries/partial-rooms';
 import { findStateRowsAt } from '#rooms/queries/past-state';
 import { MEMBER } from '#rooms/queries/state-rows';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
@@ -45,7 +47,7 @@ const NO_ROOMS = '{"join":{},"invite":{},"leave":{}}';
 /** The user's rooms: `rooms`. Which of them have news is decided in memory. */
 @Injectable()
 export class RoomsStream implements SyncStream {
-  static readonly covers = [TIMELINE.name, ROOM_STATE.name, MEMBERSHIP_LOG.name, ROOMS.name];
+  static readonly covers = [TIMELINE.name, ROOM_STATE.name, MEMBERSHIP_LOG.name, ROOMS.name, PARTIAL_ROOMS.name];
   readonly key = 'rooms';
 
   constructor(
@@ -173,6 +175,7 @@ export class RoomsStream implements SyncStream {
     const isNew = change?.over.isNew === true;
     const cameBack = change?.over.cameBack === true;
     const after = isNew ? undefined : sync.since?.position;
+    const isFilled = after !== undefined && (await wasFilled(this.views, roomId, after, upTo));
     const context: RoomContext = {
       sync,
       roomId,
@@ -180,7 +183,7 @@ export class RoomsStream implements SyncStream {
       isNew,
       after,
       upTo,
-      isFull: isNew || cameBack || sync.fullState,
+      isFull: isNew || cameBack || isFilled || sync.fullState,
       recent: this.rows.open(roomId, upTo, sync.filter.timelineLimit + 1, after),
     };
     return this.joined.read(context, (await sync.accountData()).rooms.get(roomId) ?? []);

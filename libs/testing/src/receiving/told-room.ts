@@ -1,6 +1,7 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { FillRoom } from '#rooms/commands/fill-room';
 import { ReceiveRoom } from '#rooms/commands/receive-room';
 import { pduTextOf } from '#rooms/facts/fact-text';
 import type { ForeignPdu, ForeignServer } from './foreign-server.js';
@@ -76,6 +77,22 @@ export function tellRoom(
   const texts = (pdus: readonly ForeignPdu[]): string[] => pdus.map(({ text }) => text);
   const told = { create: create.text, state: texts(state), authChain: texts(authChain), join: join.text };
   return new ReceiveRoom(origin.name, roomId, there.version, told);
+}
+
+/** What this server is told of it by who leaves out its members, but for the one who made it. */
+export function tellPart(told: RoomToTell, origin: ForeignServer): ReceiveRoom {
+  const { roomId, version, told: all } = tellRoom(told, origin);
+  const maker = told.create.event.sender;
+  const textsOf = (pdus: readonly ForeignPdu[]): string[] =>
+    pdus.flatMap(({ event: { type, stateKey }, text }) => (type !== 'm.room.member' || stateKey === maker ? text : []));
+  const part = { state: textsOf(told.state), authChain: textsOf(told.authChain), servers: [origin.name] };
+  return new ReceiveRoom(origin.name, roomId, version, { ...all, ...part });
+}
+
+/** What this server is told later, where that is asked for the rest. */
+export function tellRest({ roomId, state, authChain }: RoomToTell, origin: ForeignServer): FillRoom {
+  const texts = (pdus: readonly ForeignPdu[]): string[] => pdus.map(({ text }) => text);
+  return new FillRoom(origin.name, roomId, { state: texts(state), authChain: texts(authChain) });
 }
 
 function textOf(room: MemoryRoom, eventId: string): string {

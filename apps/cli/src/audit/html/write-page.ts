@@ -68,6 +68,7 @@ const TOLD: ReadonlySet<string> = new Set([
   'state-taken',
   'join-begun',
   'join-completed',
+  'join-filled',
   'join-given-up',
 ]);
 

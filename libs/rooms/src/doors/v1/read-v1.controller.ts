@@ -14,6 +14,7 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '../../projections/timeline-row.js';
 import { getStateRow, listStateFor } from '../../queries/get-state.js';
+import { readWhole, untilWhole } from '../../queries/partial-rooms.js';
 import { listMembers } from '../../queries/list-members.js';
 import { FillGaps } from '../../queries/fill-gaps.js';
 import { listMessagesV1, type MessagesPageV1 } from '../../queries/list-messages-v1.js';
@@ -37,7 +38,8 @@ export class ReadV1Controller {
   @Get('state')
   async state(@CurrentRequester() requester: Requester, @Param('roomId') roomId: string): Promise<RawJson> {
     const reader = await readerOf(this.views, requester);
-    const { room, rows } = await listStateFor(this.views, parseRoomId(roomId), reader);
+    const id = parseRoomId(roomId);
+    const { room, rows } = await readWhole(this.views, id, () => listStateFor(this.views, id, reader));
     return new RawJson(`[${await this.#render(room, rows)}]`);
   }
 
@@ -80,6 +82,7 @@ export class ReadV1Controller {
     const places = placesInLog(history);
     const plan = planPage(readPageParameters(query), places);
     const open = await openRoom(this.views, roomId, await readerOf(this.views, requester));
+    await untilWhole(this.views, roomId);
     const rows = await listMembers(open, {});
     const placeOf = ({ header }: TimelineRow): SettledPlace => ({ place: header.position, isLost: false });
     const inOrder = rows.toSorted((a, b) => places.compare(placeOf(a), placeOf(b)));

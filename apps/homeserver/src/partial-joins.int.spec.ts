@@ -1,0 +1,235 @@
+import 'reflect-metadata';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { JsonObject } from '#kernel/json';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { FakePeer } from '#testing/fake-peer';
+import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
+import { makeOn } from '#testing/receiving/make-on';
+import { makeRoomToTell, type RoomToTell } from '#testing/receiving/told-room';
+import { FederatedServer, type FederatedUser } from '../test/federated-server.js';
+
+const VERSION = findRoomVersion('11')!;
+const inPath = encodeURIComponent;
+const LAZY = inPath(JSON.stringify({ room: { state: { lazy_load_members: true } } }));
+
+/** A room of a peer, which leaves its members out for who joins, and tells the rest when the test lets it. */
+class RoomInPart {
+  /** Answers with the rest; undefined: the peer answers that it does not know. */
+  isTelling = true;
+  asked = 0;
+  /** The join event. */
+  joined = '';
+  /** What was sent to the peers, in order. */
+  readonly sent: JsonObject[] = [];
+
+  private constructor(
+    readonly told: RoomToTell,
+    readonly peer: FakePeer,
+    /** A server that has members in the room, and none that is told at first. */
+    readonly other: FakePeer,
+  ) {}
+
+  static async begin(peer: FakePeer, other: FakePeer): Promise<RoomInPart> {
+    const told = await makeRoomToTell(
+      VERSION,
+      peer.server,
+      new ForeignServer('unused.example', 9),
+      peer.server.user('x'),
+    );
+    const room = new RoomInPart(told, peer, other);
+    const texts = (pdus: readonly ForeignPdu[]): JsonObject[] =>
+      pdus.map(({ text }) => parseJson(text, { lenient: true }) as JsonObject);
+    const authChain = texts(told.authChain);
+    peer.on('GET', '/_matrix/federation/v1/make_join/([^/]+)/([^/]+)', ({ parts: [, userId = ''] }) => {
+      const { prevEvents, authEvents, depth } = told.join.event;
+      const event = {
+        auth_events: [...authEvents],
+        content: { membership: 'join' },
+        depth,
+        origin_server_ts: Date.now(),
+        prev_events: [...prevEvents],
+        room_id: told.roomId,
+        sender: userId,
+        state_key: userId,
+        type: 'm.room.member',
+      };
+      return { body: { room_version: VERSION.id, event } };
+    });
+    peer.on('PUT', '/_matrix/federation/v2/send_join/([^/]+)/([^/]+)', ({ content, path, parts: [, eventId = ''] }) => {
+      room.joined = eventId;
+      expect(path).toMatch(/\?omit_members=true$/);
+      const maker = peer.server.user('alice');
+      const state = told.state.filter(({ event }) => event.type !== 'm.room.member' || event.stateKey === maker);
+      const servers = { members_omitted: true, servers_in_room: [peer.name, other.name] };
+      return { body: { event: content, state: texts(state), auth_chain: [], ...servers } };
+    });
+    peer.on('GET', '/_matrix/federation/v1/state/([^/]+)', () => {
+      room.asked++;
+      if (!room.isTelling) return { status: 404, body: { errcode: 'M_NOT_FOUND', error: 'No' } };
+      return { body: { pdus: texts(told.state), auth_chain: authChain } };
+    });
+    for (const each of [peer, other]) {
+      each.on('PUT', '/_matrix/federation/v1/send/([^/]+)', ({ content }) => {
+        room.sent.push({ to: each.name, pdus: content['pdus']! });
+        return { body: { pdus: {} } };
+      });
+    }
+    return room;
+  }
+
+  /** Says something in the room, upon the join. */
+  async say(server: FederatedServer, body: string): Promise<string> {
+    const { there } = this.told;
+    const draft = {
+      type: 'm.room.message',
+      sender: this.peer.server.user('member1'),
+      content: { body },
+      ts: Date.now(),
+    };
+    const { authEvents: auth, depth } = (await makeOn(there, this.peer.server, draft)).event;
+    const pdu = this.peer.server.make(VERSION, there.roomId, { ...draft, prev: [this.joined], auth, depth: depth + 1 });
+    const content = {
+      origin: this.peer.name,
+      origin_server_ts: 1,
+      pdus: [parseJson(pdu.text, { lenient: true })],
+      edus: [],
+    };
+    const path = `/_matrix/federation/v1/send/${pdu.event.eventId.slice(1)}`;
+    const answer = await this.peer.ask(server.origin, {
+      destination: server.name as never,
+      method: 'PUT',
+      path,
+      content,
+    });
+    expect(answer).toEqual({ status: 200, body: { pdus: { [pdu.event.eventId]: {} } } });
+    return pdu.event.eventId;
+  }
+
+  sentTo({ name }: FakePeer): string {
+    return canonicalJson(this.sent.filter(({ to }) => to === name) as never);
+  }
+}
+
+describe('a user who joins a room of which a part is told', { timeout: 60_000 }, () => {
+  let server: FederatedServer;
+  let peer: FakePeer;
+  let other: FakePeer;
+  let room: RoomInPart;
+  let alice: FederatedUser;
+  let count = 0;
+
+  beforeAll(async () => {
+    server = await FederatedServer.start();
+  }, 60_000);
+  afterAll(() => server.stop());
+
+  beforeEach(async () => {
+    [peer, other] = [await FakePeer.start(7), await FakePeer.start(8)];
+    room = await RoomInPart.begin(peer, other);
+    alice = await server.register(`alice${count++}`);
+  });
+
+  const path = (): string => `/rooms/${inPath(room.told.roomId)}`;
+  const join = (): Promise<unknown> => alice.ok('POST', `/join/${inPath(room.told.roomId)}?via=${peer.name}`, {});
+  const send = (body: string): Promise<{ event_id: string }> =>
+    alice.ok('PUT', `${path()}/send/m.room.message/${body}`, { body });
+  const timelineOf = (answer: Awaited<ReturnType<FederatedUser['ok']>>): string[] =>
+    (answer.rooms?.join?.[room.told.roomId]?.timeline?.events ?? []).map(
+      (event: { event_id: string }) => event.event_id,
+    );
+
+  it('has all of it at once where the rest comes at once', async () => {
+    await join();
+    const { joined } = await alice.ok('GET', `${path()}/joined_members`);
+    expect(Object.keys(joined).length).toBe(7);
+    expect(room.asked).toBe(1);
+  });
+
+  it('speaks there, and sees it, before the rest is here; what others say comes with that', async () => {
+    room.isTelling = false;
+    await join();
+    const mine = (await send('hello')).event_id;
+    const first = await alice.ok('GET', `/sync?filter=${LAZY}`);
+    expect(timelineOf(first)).toContain(mine);
+    const state = first.rooms.join[room.told.roomId].state.events;
+    expect(state.map(({ type }: { type: string }) => type)).toContain('m.room.name');
+    await vi.waitFor(() => {
+      for (const each of [peer, other]) expect(room.sentTo(each)).toContain('"body":"hello"');
+    });
+
+    const theirs = await room.say(server, 'welcome');
+    expect(timelineOf(await alice.ok('GET', `/sync?since=${first.next_batch}&filter=${LAZY}`))).toEqual([]);
+    const bob = await server.register(`bob${count}`);
+    const invited = alice.ok('POST', `${path()}/invite`, { user_id: bob.userId });
+    const asked = { destination: server.name as never };
+    for (const what of ['state', 'state_ids']) {
+      const uri = `/_matrix/federation/v1/${what}/${inPath(room.told.roomId)}?event_id=${inPath(mine)}`;
+      expect((await peer.ask(server.origin, { ...asked, path: uri })).status).toBe(404);
+    }
+    const make = `/_matrix/federation/v1/make_join/${inPath(room.told.roomId)}/${inPath(peer.server.user('new'))}?ver=11`;
+    expect((await peer.ask(server.origin, { ...asked, path: make })).status).toBe(404);
+
+    const members = alice.ok('GET', `${path()}/members`);
+    room.isTelling = true;
+    expect((await members).chunk.length).toBeGreaterThanOrEqual(7);
+    await invited;
+    await bob.ok('POST', `/join/${inPath(room.told.roomId)}`, {});
+    await vi.waitFor(
+      async () =>
+        expect(timelineOf(await alice.ok('GET', `/sync?filter=${LAZY}`))).toEqual(
+          expect.arrayContaining([mine, theirs]),
+        ),
+      20_000,
+    );
+    const told = await alice.ok('GET', `/sync?since=${first.next_batch}&filter=${LAZY}`);
+    expect(told.rooms.join[room.told.roomId].summary['m.joined_member_count']).toBe(8);
+    const uri = `/_matrix/federation/v1/state_ids/${inPath(room.told.roomId)}?event_id=${inPath(mine)}`;
+    const { body } = await peer.ask(server.origin, { ...asked, path: uri });
+    expect((body['pdu_ids'] as unknown[]).length).toBe(room.told.state.length + 1);
+  });
+
+  it('is told all members once they are here, where the client does not load them lazily', async () => {
+    room.isTelling = false;
+    await join();
+    const first = await alice.ok('GET', '/sync');
+    const membersIn = (answer: typeof first): number =>
+      answer.rooms.join[room.told.roomId].state.events.filter(({ type }: { type: string }) => type === 'm.room.member')
+        .length;
+    expect(membersIn(first)).toBeLessThan(3);
+    room.isTelling = true;
+    await alice.ok('GET', `${path()}/members`);
+    const second = await alice.ok('GET', `/sync?since=${first.next_batch}`);
+    expect(membersIn(second)).toBeGreaterThan(5);
+    const third = await alice.call('GET', `/sync?since=${second.next_batch}`);
+    expect(third.body.rooms?.join).toBeUndefined();
+  });
+
+  it('has the rest fetched by a server that was started again meanwhile', async () => {
+    room.isTelling = false;
+    await join();
+    await send('before');
+    await room.say(server, 'waits');
+    await server.whileAway();
+    const mine = (await send('after')).event_id;
+    room.isTelling = true;
+    expect((await alice.ok('GET', `${path()}/members`)).chunk.length).toBe(7);
+    expect(timelineOf(await alice.ok('GET', '/sync'))).toContain(mine);
+  });
+
+  it('may leave before it is here, and come back', async () => {
+    room.isTelling = false;
+    await join();
+    await alice.ok('POST', `${path()}/leave`, {});
+    await vi.waitFor(() => expect(room.sentTo(other)).toContain('"membership":"leave"'));
+    room.isTelling = true;
+    peer.on('PUT', '/_matrix/federation/v2/send_join/([^/]+)/([^/]+)', ({ content }) => {
+      const texts = room.told.state.map(({ text }) => parseJson(text, { lenient: true }));
+      return { body: { event: content, state: texts, auth_chain: [] } };
+    });
+    await join();
+    expect((await alice.ok('GET', `${path()}/joined_members`)).joined).toHaveProperty([alice.userId]);
+    await send('back');
+  });
+});
