@@ -46,6 +46,7 @@ export class HostileServer {
   keys: () => Json | string = () => this.keyDocument();
   readonly #routes: { readonly path: RegExp; readonly route: Route }[] = [];
   #transactions = 0;
+  #name: string | undefined;
 
   private constructor(
     private readonly http: Server,
@@ -65,7 +66,8 @@ export class HostileServer {
   }
 
   get name(): string {
-    return `localhost:${(this.http.address() as AddressInfo).port}`; // it listens on a port
+    // Calls may come while it ends, when it has no port any more.
+    return (this.#name ??= `localhost:${(this.http.address() as AddressInfo).port}`);
   }
 
   /** Answers calls whose path, without its query, matches as a whole; the route that was told last comes first. */
