@@ -6,7 +6,7 @@ import { speaksThrough } from './support/federation/speaks-through.js';
 
 /** So many messages of a room are more than one transaction holds, and more than a server asks for at once. */
 const MESSAGES = 60;
-const ROOMS = 4;
+const ROOMS = 3;
 
 const shared = new Shared({ name: 'Synapse', start: startSynapse, isThere: SYNAPSE !== undefined, versions: [] });
 
