@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Appended, ExpectedRevision, NewFact } from '#event-store/event-store';
+import type { Appended, ExpectedRevision, NewFact, RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { MemoryEventStore } from '#testing/memory-event-store';
@@ -62,9 +62,11 @@ const make = (version = '11'): Promise<RoomToTell> =>
 const joinPart = () => home.execute(tellPart(told, OTHER));
 const fill = () => home.execute(tellRest(told, OTHER));
 
-function problemsOf(roomId: RoomId): string[] {
+/** `as`: each fact as the log is to have it, where that is not how it was written. */
+function problemsOf(roomId: RoomId, as = (fact: RecordedFact): RecordedFact | undefined => fact): string[] {
   const verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as ServerName, keyId)?.key);
-  return home.facts(roomId).flatMap((fact) => verifier.check(fact).map(({ problem }) => problem));
+  const facts = home.facts(roomId).flatMap((fact) => as(fact) ?? []);
+  return facts.flatMap((fact) => verifier.check(fact).map(({ problem }) => problem));
 }
 
 /** All rows of a collection about a room, without where and when they came. */
@@ -191,6 +193,33 @@ describe('a room of which a part was told', () => {
     expect(problemsOf(told.roomId)).toEqual([]);
   });
 
+  it('stays as it is where power levels are told that were not when users here spoke by what there was', async () => {
+    const part = tellPart(told, OTHER);
+    const isLevels = (text: string): boolean => text.includes('"m.room.power_levels"');
+    const state = (part.told.state as string[]).filter((text) => !isLevels(text));
+    const authChain = (part.told.state as string[]).filter(isLevels);
+    await home.execute(new ReceiveRoom(part.origin, part.roomId, part.version, { ...part.told, state, authChain }));
+    expect(await fill()).toMatchObject({ kind: 'refused', reason: expect.stringContaining('power levels') });
+    expect(problemsOf(told.roomId)).toEqual([]);
+  });
+
+  it('is found out by who verifies the log, where what it came to is not so', async () => {
+    await joinPart();
+    await home.send(ALICE, told.roomId);
+    await fill();
+    const ofType = (type: string, change: (fact: RecordedFact) => RecordedFact | undefined): string[] =>
+      problemsOf(told.roomId, (fact) => (fact.type === type ? change(fact) : fact));
+    const rooted = (fact: RecordedFact) => ({ ...fact, data: fact.data.replaceAll(/"root":"[^"]{3}/g, '"root":"___') });
+    expect(ofType('join-filled', rooted).join()).toContain('has the root');
+    let left = 1;
+    const isLast = (fact: RecordedFact): boolean => fact.data.includes('member1') && left-- > 0;
+    expect(ofType('state-taken', (fact) => (isLast(fact) ? undefined : fact))).toEqual([
+      'what is told of the state is not all that it lacked',
+    ]);
+    const whole = (fact: RecordedFact) => ({ ...fact, data: fact.data.replace(/,"partial":.*/, '}') });
+    expect(ofType('join-completed', whole).join()).toContain('is told of a room that has events of its own');
+  });
+
   it('is filled by what says in which order it will', async () => {
     await joinPart();
     const { origin, roomId, told: rest } = tellRest(told, OTHER);
@@ -267,10 +296,4 @@ describe('a process that ends', () => {
     );
     expect(again!.partial).toBeUndefined();
   });
-});
-
-it('a room that is told in part by one and whole by another is one room', async () => {
-  const { origin, roomId, version, told: all } = tellPart(told, OTHER);
-  await home.execute(new ReceiveRoom(origin, roomId, version, { ...all, servers: undefined }));
-  expect(await fill()).toEqual({ kind: 'whole' });
 });
