@@ -55,6 +55,19 @@ describe('events that wait', () => {
     expect(facts()).toHaveLength(1);
   });
 
+  it('go into writes that every log takes, whatever they are written in', async () => {
+    const writes: number[] = [];
+    const append = store.append.bind(store);
+    store.append = (stream, expected, some) => {
+      writes.push(some.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0));
+      return append(stream, expected, some);
+    };
+    // Three bytes each in UTF-8, of which JSON text in memory counts one.
+    await log.add(ORIGIN, many(50, 'e', `{"content":{"body":"${'語'.repeat(20_000)}"}}`));
+    expect(facts()).toHaveLength(50);
+    expect(Math.max(...writes)).toBeLessThan(1024 * 1024);
+  });
+
   it('leave no more than one fact once all are settled', async () => {
     for (const one of (await log.add(ORIGIN, many(20))).waiting) await log.settle(one);
     expect(facts()).toHaveLength(1);

@@ -7,6 +7,7 @@ import { sayAgain } from '#event-store/shorten-stream';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import { METRICS, type Metrics } from '#observability/metrics';
+import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '#rooms/facts/log-limits';
 import { Refusals } from '../refusals/refusals.js';
 import {
   evolveWaiting,
@@ -32,8 +33,6 @@ const FEW = 10;
 const FEW_UNITS = 1024 * 1024;
 /** After so many facts the stream is looked at whether most of it is of the past. */
 const FACTS_PER_LOOK = 512;
-/** About as much as every log takes in one write. */
-const UNITS_AT_ONCE = 400 * 1024;
 
 /** What became of events that were to wait. */
 export interface Added {
@@ -77,7 +76,7 @@ export class InboundLog implements OnModuleInit {
   async add(origin: ServerName, pdus: readonly NewWaitingPdu[]): Promise<Added> {
     const taken: WaitingPdu[] = [];
     let isCrowded = false;
-    for (const some of inWrites(pdus, ({ text }) => text.length)) {
+    for (const some of inWrites(pdus, ({ text }) => text)) {
       let fit: Fit = { fitting: [], isCrowded };
       const decide = (waiting: Waiting): FactDraft[] => (fit = fitInto(waiting, some)).fitting.map(draftOfQueued);
       const { state, facts } = await this.#log.execute(INBOUND_STREAM, decide, { actor: origin });
@@ -124,7 +123,7 @@ export class InboundLog implements OnModuleInit {
     try {
       let { revision } = last;
       let { chain } = last.metadata;
-      for (const some of inWrites(again, ({ data }) => data.length)) {
+      for (const some of inWrites(again, ({ data }) => data)) {
         const facts = sealFacts(chain, some);
         ({ revision } = await this.store.append(INBOUND_STREAM, revision, facts));
         ({ chain } = facts.at(-1)!.metadata);
@@ -193,18 +192,7 @@ function hostOf(server: ServerName): string {
   return server.replace(/:\d+$/, '');
 }
 
-/** Parts of a list that go into one write each. */
-function* inWrites<T>(list: readonly T[], sizeOf: (one: T) => number): Generator<readonly T[]> {
-  let some: T[] = [];
-  let units = 0;
-  for (const one of list) {
-    if (some.length > 0 && units + sizeOf(one) > UNITS_AT_ONCE) {
-      yield some;
-      some = [];
-      units = 0;
-    }
-    some.push(one);
-    units += sizeOf(one);
-  }
-  if (some.length > 0) yield some;
+/** Parts of a list that go into one write each, which every log takes. */
+function inWrites<T>(list: readonly T[], textOf: (one: T) => string): readonly T[][] {
+  return inGroups(list, (one) => bytesInLog(textOf(one)), MOST_IN_A_WRITE);
 }
