@@ -1,5 +1,6 @@
 import type { EventStore } from '#event-store/event-store';
 import { evolveWaiting, INBOUND_STREAM, NOBODY_WAITS, type WaitingPdu } from '#federation/facts/inbound-facts';
+import { namedIds } from '#federation/receive/told-pdu';
 import { findRefusals } from '#federation/refusals/read-refusals';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -10,7 +11,6 @@ import {
   findRoomsOf,
   type NamedEvent,
 } from '#rooms/audit/explain-event';
-import { referencedIds } from '#rooms/facts/pdu-fields';
 import { type Check, fail, ok, warn } from '../doctor/check.js';
 import { moment, visible } from '../terminal/units.js';
 import { refusalCheck } from './refusal-checks.js';
@@ -127,5 +127,5 @@ async function listWaiting(store: EventStore): Promise<WaitingPdu[]> {
 /** The events that one names. What another server sent may be anything. */
 function namesIn({ text }: WaitingPdu): EventId[] {
   const pdu = JSON.parse(text) as JsonObject; // written from an object
-  return [pdu['auth_events'], pdu['prev_events']].flatMap((ids) => (Array.isArray(ids) ? referencedIds(ids) : []));
+  return [...namedIds(pdu['auth_events']), ...namedIds(pdu['prev_events'])];
 }

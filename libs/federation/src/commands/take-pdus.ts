@@ -11,13 +11,13 @@ import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { ReceivePdus } from '#rooms/commands/receive-pdus';
 import type { Receipt, Received } from '#rooms/commands/receiving';
 import { ServerAcls } from '#rooms/queries/server-acls';
-import { idOf } from '../fetching/receive-helped.js';
 import type { PduResult } from '../facts/origin-facts.js';
 import type { Refusal } from '../facts/refusal-facts.js';
 import { EndedInvitations } from '../joining/ended-invitations.js';
 import { isOutage } from '../is-outage.js';
 import { InboundQueue } from '../inbound/inbound-queue.js';
 import { type RoomHere, RoomsHere } from '../inbound/rooms-here.js';
+import { idOf } from '../receive/told-pdu.js';
 
 /** How long a room is waited for, so that one which has much to do holds up no other. */
 const WITHIN_MS = 15_000;

@@ -5,7 +5,7 @@ import { Slots } from '#kernel/slots';
 import { inTurns, Turn } from '#projections/turn';
 import { canonicalJson, canonicalKeys, canonicalString } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
-import { Slices, type SplitAnswer, splitAnswer } from '../joining/split-answer.js';
+import { Slices, type SplitObject, splitObject } from '../receive/split-object.js';
 import { MAX_DEPTH_OF_PARTS, type SignedContent, UnreadPart } from '../receive/unread-part.js';
 
 /** A body, as its signature sees it too. */
@@ -72,9 +72,9 @@ function canonicalOf(bytes: Uint8Array): string {
   return Buffer.from(canonicalJson(parseJson(bytes, { lenient: true, ...bounds }), { lenient: true })).toString();
 }
 
-async function splitBody(body: Buffer): Promise<SplitAnswer> {
+async function splitBody(body: Buffer): Promise<SplitObject> {
   try {
-    const split = await inTurns(splitAnswer(body));
+    const split = await inTurns(splitObject(body));
     for (const value of split.values()) {
       if (value instanceof Slices && value.length > MOST_PARTS) throw new MatrixError('M_TOO_LARGE', 'Too many values');
     }

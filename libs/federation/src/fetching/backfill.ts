@@ -1,21 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
-import type { JsonValue } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import type { Received } from '#rooms/commands/receiving';
 import type { HistoryElsewhere } from '#rooms/history-elsewhere';
 import { findPartial } from '#rooms/queries/partial-rooms';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import { pathOf } from '../peers/path-of.js';
+import { depthOf, idOf, namedIds } from '../receive/told-pdu.js';
 import { AskServers, type LargeQuestion } from './ask-servers.js';
 import { Errand } from './errand.js';
 import { edgesOf, MissingEvents } from './missing-events.js';
 import { readEvents } from './read-events.js';
-import { depthOf, idOf, ReceiveHelped } from './receive-helped.js';
+import { isPlaced, ReceiveHelped } from './receive-helped.js';
 
 /** How many events are fetched at once: other servers give a hundred at most. */
 const MOST = 100;
@@ -117,10 +116,6 @@ export class Backfill implements HistoryElsewhere {
   }
 }
 
-function isPlaced({ kind }: Received): boolean {
-  return kind === 'accepted' || kind === 'soft-failed' || kind === 'rejected';
-}
-
 /**
  * Those of some events that the given ones are, or stand on. Only these are of the past for sure: what a server tells besides may be
  * news, and what was taken for the past changes nothing any more.
@@ -128,18 +123,13 @@ function isPlaced({ kind }: Received): boolean {
 function pastOf(from: readonly EventId[], pdus: readonly Pdu[], version: RoomVersion): Pdu[] {
   const byId = new Map(pdus.map((pdu) => [idOf(pdu, version), pdu]));
   const past = new Set<Pdu>();
-  for (let level: readonly unknown[] = from; level.length > 0;) {
+  for (let level = from; level.length > 0;) {
     const found = level.flatMap((id) => {
-      const pdu = byId.get(id as EventId);
+      const pdu = byId.get(id);
       return pdu === undefined || past.has(pdu) ? [] : [pdu];
     });
     for (const pdu of found) past.add(pdu);
-    level = found.flatMap(({ prev_events: parents }) => (Array.isArray(parents) ? parents.map(idOfReference) : []));
+    level = found.flatMap(({ prev_events: parents }) => namedIds(parents));
   }
   return [...past];
-}
-
-/** In room versions 1 and 2 an event is named together with its hashes. */
-function idOfReference(reference: JsonValue): JsonValue | undefined {
-  return Array.isArray(reference) ? reference[0] : reference;
 }

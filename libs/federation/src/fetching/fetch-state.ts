@@ -1,8 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { type EventId, isEventId, type ServerName } from '#kernel/ids';
-import type { JsonValue } from '#kernel/json';
+import { type EventId, type ServerName } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { Slots } from '#kernel/slots';
 import { LOGGER, type Logger } from '#observability/logger';
@@ -11,10 +10,11 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { ReceiveState } from '#rooms/commands/receive-state';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import { pathOf } from '../peers/path-of.js';
+import { depthOf, idOf, namedIds, parsePdu } from '../receive/told-pdu.js';
 import { AskServers } from './ask-servers.js';
 import type { Errand } from './errand.js';
 import type { Missing } from './event-fetching.js';
-import { depthOf, idOf, parsePdu, ReceiveHelped } from './receive-helped.js';
+import { ReceiveHelped } from './receive-helped.js';
 import { eventsAsked, idsAsked, type StateIds } from './state-questions.js';
 
 type StateByParents = Exclude<ReceiveState['stateEvents'], readonly unknown[]>;
@@ -228,10 +228,8 @@ export class FetchState {
   /** Those that name what did not come with them: it is asked for by itself. */
   async #keepLeft(errand: Errand, server: ServerName, version: RoomVersion, left: readonly ToldEvent[]): Promise<void> {
     const pdus = left.map(({ event }) => pduOf(event)).filter((pdu) => pdu !== undefined);
-    const named = pdus.flatMap(({ auth_events: refs }) => (Array.isArray(refs) ? (refs as readonly JsonValue[]) : []));
-    // In room versions 1 and 2 an event is named together with its hashes.
-    const ids = named.map((ref) => (Array.isArray(ref) ? (ref as readonly JsonValue[])[0] : ref)).filter(isId);
-    const lacking = await this.received.listUnknown(errand.roomId, ids);
+    const named = pdus.flatMap(({ auth_events: references }) => namedIds(references));
+    const lacking = await this.received.listUnknown(errand.roomId, named);
     if (await this.authEvents(errand, lacking, version)) await this.receive.outliers(errand, server, pdus);
   }
 
@@ -261,10 +259,6 @@ export class FetchState {
     await look();
     return found;
   }
-}
-
-function isId(value: JsonValue | undefined): value is EventId {
-  return typeof value === 'string' && isEventId(value);
 }
 
 function pduOf(event: Uint8Array | Pdu): Pdu | undefined {

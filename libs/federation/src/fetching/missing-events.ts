@@ -9,12 +9,13 @@ import { RoomIsPartial } from '#rooms/partial-room';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import type { WaitingPdu } from '../facts/inbound-facts.js';
 import { pathOf } from '../peers/path-of.js';
+import { idOf, readPdu } from '../receive/told-pdu.js';
 import { AskServers, type LargeQuestion } from './ask-servers.js';
 import { Errand } from './errand.js';
 import type { EventFetching, Missing, Settlement } from './event-fetching.js';
 import { FetchState } from './fetch-state.js';
 import { readEvents } from './read-events.js';
-import { idOf, readPdu, ReceiveHelped } from './receive-helped.js';
+import { isPlaced, ReceiveHelped } from './receive-helped.js';
 
 /** How many events are fetched of a gap, some at a time: servers give twenty at most. What is behind stays a gap, over the state. */
 const MOST_WALKED = 200;
@@ -193,10 +194,6 @@ export function edgesOf(waiting: ReadonlyMap<EventId, Missing>): Missing[] {
     ({ parents, authEvents }) =>
       parents.some((id) => !waiting.has(id)) || (parents.length === 0 && authEvents.length > 0),
   );
-}
-
-function isPlaced({ kind }: Received): boolean {
-  return kind === 'accepted' || kind === 'soft-failed' || kind === 'rejected';
 }
 
 /** A key that cannot be had now may be had later. */

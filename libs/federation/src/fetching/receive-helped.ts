@@ -1,10 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { type EventId, isUserId, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
-import { isJsonObject } from '#kernel/json';
 import { LOGGER, type Logger } from '#observability/logger';
-import { parseJson } from '#protocol/canonical-json/parse-json';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { eventIdOf } from '#protocol/signing/reference-hash';
@@ -15,6 +12,7 @@ import type { WantedKey } from '#rooms/server-keys';
 import { KeyRing } from '../keys/key-ring.js';
 import { Refusals } from '../refusals/refusals.js';
 import { pathOf } from '../peers/path-of.js';
+import { idOf } from '../receive/told-pdu.js';
 import { type Answered, AskServers, type Question, readPdus } from './ask-servers.js';
 import type { Errand } from './errand.js';
 
@@ -166,35 +164,9 @@ export class ReceiveHelped {
   }
 }
 
-/** An event as it came, by the text that was kept of it; what nests too deeply is refused by who judges it. */
-export function readPdu(text: string): Pdu {
-  return parseJson(text, { lenient: true, maxDepth: Infinity }) as Pdu; // written from an object
-}
-
-/** As `readPdu`, for bytes of another server; undefined where they are no object. */
-export function parsePdu(bytes: Uint8Array): Pdu | undefined {
-  try {
-    const pdu = parseJson(bytes, { lenient: true });
-    return isJsonObject(pdu) ? pdu : undefined;
-  } catch (error) {
-    if (error instanceof MatrixError) return undefined;
-    throw error;
-  }
-}
-
-/** How deep in the graph an event is, as its server says; 0 where that is no depth. */
-export function depthOf({ depth }: Pdu): number {
-  return typeof depth === 'number' && Number.isSafeInteger(depth) && depth > 0 ? depth : 0;
-}
-
-/** The id of an event that another server told; undefined where it has none. */
-export function idOf(pdu: Pdu, version: RoomVersion): EventId | undefined {
-  try {
-    return eventIdOf(pdu, version);
-  } catch (error) {
-    if (error instanceof MatrixError) return undefined;
-    throw error;
-  }
+/** Whether an event has its place in the room now, and had none before. */
+export function isPlaced({ kind }: Received): boolean {
+  return kind === 'accepted' || kind === 'soft-failed' || kind === 'rejected';
 }
 
 function wantsKeys(received: Received): boolean {

@@ -1,7 +1,7 @@
 import { type EventId, isEventId, type RoomId } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
 import { inTurns } from '#projections/turn';
-import { Slices, splitAnswer } from '../joining/split-answer.js';
+import { Slices, splitObject } from '../receive/split-object.js';
 import { pathOf } from '../peers/path-of.js';
 import type { LargeQuestion, Question } from './ask-servers.js';
 
@@ -49,7 +49,7 @@ export function eventsAsked(
     eventId,
     request: { method: 'GET', path, maxBytes: EVENTS_BYTES, timeoutMs: TIMEOUT_MS },
     readBytes: async (bytes) => {
-      const split = await inTurns(splitAnswer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
+      const split = await inTurns(splitObject(bytes));
       const lists = keys.map((key) => split.get(key));
       return lists.every((list) => list instanceof Slices) ? eachOf(lists) : undefined;
     },

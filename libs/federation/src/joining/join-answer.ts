@@ -1,13 +1,12 @@
 import { isServerName, type ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
-import { MatrixError } from '#kernel/matrix-error';
 import { PeerUnavailable } from '#kernel/peer-errors';
 import type { Steps } from '#kernel/steps';
 import { inTurns } from '#projections/turn';
-import { parseJson } from '#protocol/canonical-json/parse-json';
 import { FIRST_ROOM_VERSION } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { Slices, type SplitAnswer, splitAnswer } from './split-answer.js';
+import { Slices, type SplitObject, splitObject } from '../receive/split-object.js';
+import { parsePdu } from '../receive/told-pdu.js';
 
 /** What a server answers to a join: server-server API, `PUT /send_join/{roomId}/{eventId}`. */
 export interface JoinAnswer {
@@ -29,7 +28,7 @@ const CREATE = 'm.room.create';
 export async function readJoinAnswer(bytes: Uint8Array): Promise<JoinAnswer> {
   const split = await splitBytes(bytes);
   const event = split.get('event');
-  const given = event === undefined || event instanceof Slices ? undefined : parseEvent(event);
+  const given = event === undefined || event instanceof Slices ? undefined : parsePdu(event);
   const servers = isTrue(split.get('members_omitted')) ? serversOf(listOf(split, 'servers_in_room')) : undefined;
   return { state: listOf(split, 'state'), authChain: listOf(split, 'auth_chain'), event: given, servers };
 }
@@ -40,11 +39,11 @@ export async function readStateAnswer(bytes: Uint8Array): Promise<StateAnswer> {
   return { state: listOf(split, 'pdus'), authChain: listOf(split, 'auth_chain') };
 }
 
-function splitBytes(bytes: Uint8Array): Promise<SplitAnswer> {
-  return inTurns(splitAnswer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
+function splitBytes(bytes: Uint8Array): Promise<SplitObject> {
+  return inTurns(splitObject(bytes));
 }
 
-function listOf(split: SplitAnswer, key: string): Slices {
+function listOf(split: SplitObject, key: string): Slices {
   const found = split.get(key) ?? NOTHING;
   if (!(found instanceof Slices)) throw new PeerUnavailable(`${key} is no list`);
   return found;
@@ -85,7 +84,7 @@ export function* findCreateEvent({ state, authChain }: StateAnswer, version: Roo
     for (const bytes of list) {
       yield;
       if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(CREATE) < 0) continue;
-      const event = parseEvent(bytes);
+      const event = parsePdu(bytes);
       if (event?.['type'] !== CREATE || event['state_key'] !== '') continue;
       const content = isJsonObject(event['content']) ? event['content'] : {};
       const { room_version: named = FIRST_ROOM_VERSION } = content;
@@ -94,14 +93,4 @@ export function* findCreateEvent({ state, authChain }: StateAnswer, version: Roo
     }
   }
   throw new PeerUnavailable('The answer lacks the create event');
-}
-
-function parseEvent(bytes: Uint8Array): JsonObject | undefined {
-  try {
-    const event = parseJson(bytes, { lenient: true });
-    return isJsonObject(event) ? event : undefined;
-  } catch (error) {
-    if (error instanceof MatrixError) return undefined;
-    throw error;
-  }
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { PeerUnavailable } from '#kernel/peer-errors';
 import { atOnce } from '#kernel/steps';
-import { Slices, splitAnswer } from './split-answer.js';
+import { Slices, splitObject } from './split-object.js';
 
 const split = (text: string): Record<string, unknown> =>
   Object.fromEntries(
-    [...atOnce(splitAnswer(Buffer.from(text)))].map(([key, value]) => [
+    [...atOnce(splitObject(Buffer.from(text)))].map(([key, value]) => [
       key,
       value instanceof Slices ? Array.from(value, textOf) : textOf(value),
     ]),

@@ -34,14 +34,15 @@ export class Slices implements Iterable<Uint8Array> {
 }
 
 /** The keys of an object: of each value its bytes or, where it is an array, those of its elements. */
-export type SplitAnswer = ReadonlyMap<string, Uint8Array | Slices>;
+export type SplitObject = ReadonlyMap<string, Uint8Array | Slices>;
 
 /**
- * Finds the keys of a JSON object and the elements of the arrays in it, and parses nothing of them: an answer may have hundreds of
- * thousands of events, which are looked at one by one later. The object may be the second of an array `[200, {...}]`, as API v1 has
- * it. In steps. Throws PeerUnavailable for what is neither, and for more or larger values than any room has.
+ * Finds the keys of a JSON object that another server sent, and the elements of the arrays in it, and parses nothing of them: an answer may
+ * have hundreds of thousands of events, which are looked at one by one later. The object may be the second of an array `[200, {...}]`, as
+ * API v1 has it. In steps. Throws PeerUnavailable for what is neither, and for more or larger values than any room has.
  */
-export function* splitAnswer(bytes: Buffer): Steps<SplitAnswer> {
+export function* splitObject(text: Uint8Array): Steps<SplitObject> {
+  const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
   const reader = new Splitting(bytes);
   if (reader.next() === BRACKET) {
     reader.take(BRACKET);
@@ -164,5 +165,5 @@ class Splitting {
 }
 
 function unreadable(): PeerUnavailable {
-  return new PeerUnavailable('The answer is not of the expected form');
+  return new PeerUnavailable('What came is not of the expected form');
 }
