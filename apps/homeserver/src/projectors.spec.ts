@@ -285,6 +285,11 @@ describe('the rows of every projector', () => {
       remote('remote-signing-keys-updated', { self_signing_key: {} }),
       remote('remote-devices-missed', { stream_id: 4 }),
     ];
+    const restored: StreamFact = {
+      stream: 'server',
+      type: 'log-restored',
+      data: { restore_id: 'cafe', agreed: START },
+    };
     const serverKeys = [1, 2].map((fetched): StreamFact => ({
       stream: 'server-keys-b.example',
       type: 'server-keys-told',
@@ -324,6 +329,7 @@ describe('the rows of every projector', () => {
       taken,
       ...asks,
       outlier,
+      restored,
       learnt,
       unseen,
       afterGap,

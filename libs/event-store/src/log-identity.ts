@@ -57,6 +57,13 @@ export interface LogRestored {
   readonly copied?: true;
 }
 
+/** What a fact says of a restoration of this log; undefined where it says of none, or of one of the log that this is a copy of. */
+export function restorationOf({ type, data }: Pick<NewFact, 'type' | 'data'>): LogRestored | undefined {
+  if (type !== LOG_RESTORED) return undefined;
+  const restored = JSON.parse(data) as LogRestored; // written by `noteRestored`
+  return restored.copied === true ? undefined : restored;
+}
+
 /** Whose log it is. */
 export interface LogIdentity {
   readonly logId: string;
@@ -90,12 +97,10 @@ function evolveIdentity(
     const key = JSON.parse(data) as SigningKeyAccepted; // written by `acceptKey`
     return { ...identity, keys: [...identity.keys, { ...key, since }] };
   }
-  if (type === LOG_RESTORED && identity !== undefined) {
-    const { restore_id: id, agreed, copied } = JSON.parse(data) as LogRestored; // written by `noteRestored`
-    if (copied === true) return identity;
-    return { ...identity, restored: [...identity.restored, { name: id.slice(0, 8), agreed }] };
-  }
-  return identity;
+  const restored = restorationOf({ type, data });
+  if (restored === undefined || identity === undefined) return identity;
+  const { restore_id: id, agreed } = restored;
+  return { ...identity, restored: [...identity.restored, { name: id.slice(0, 8), agreed }] };
 }
 
 /** Whose log it is; undefined where it has not been told yet. */

@@ -5,6 +5,7 @@ import type { Effect } from '#projections/effects/effect';
 import { SyncModule } from '#sync/sync.module';
 import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
 import { MissedDevices } from './device-lists/missed-devices.effect.js';
+import { RestoredLists } from './device-lists/restored-lists.effect.js';
 import { Departure } from './departure/departure.effect.js';
 import { AccountErasure } from './erasure/account-erasure.effect.js';
 import { DehydratedDeviceErasure } from './erasure/dehydrated-device-erasure.effect.js';
@@ -41,6 +42,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   DeletedBackups,
   DehydratedDeviceErasure,
   MissedDevices,
+  RestoredLists,
   EndedPresence,
   EndedThreads,
   EndedStays,

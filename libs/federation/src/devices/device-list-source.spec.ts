@@ -178,6 +178,36 @@ describe('a user who joins a room', () => {
   });
 });
 
+describe('a restoration of the log', () => {
+  const restoration = (more: object = {}): StreamFact => ({
+    stream: 'server',
+    type: 'log-restored',
+    data: { restore_id: 'cafe0000', agreed: START, ...more },
+  });
+
+  beforeEach(async () => {
+    await world.member(BOB, 'join');
+    await world.member(ALICE!, 'join');
+    await world.member(CAROL!, 'join', '!here');
+    await world.device(ALICE!, 'ONE');
+    await world.device(CAROL!, 'HERS');
+  });
+
+  it('tells each server that the lists of those it shares rooms with may be others, by a number that names none before it', async () => {
+    expect(await world.told(await world.note(restoration()))).toEqual([[[B], outdated(ALICE!)]]);
+  });
+
+  it('is told so later to a server that was away, and to none that was not', async () => {
+    const { position } = await world.note(restoration());
+    expect(await world.missed(B!, position)).toEqual([outdated(ALICE!)]);
+    expect(await world.missed(B!, (await world.member('@dave:a.example', 'join')).position)).toEqual([]);
+  });
+
+  it('of the log that this one is a copy of is none of this one', async () => {
+    expect(await world.told(await world.note(restoration({ copied: true })))).toEqual([]);
+  });
+});
+
 it('what is no change of keys, nor of members, is none of its business', async () => {
   const room = '!r' as RoomId;
   const pdu = { type: 'm.room.message', sender: ALICE, content: {} };

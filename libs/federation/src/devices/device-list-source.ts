@@ -5,6 +5,7 @@ import { keyChangeOf } from '#devices/facts/key-changes';
 import { KEY_CHANGES, LISTED_MOVES, LISTED_ROOMS } from '#devices/projections/device-lists.projector';
 import { readKeysForServer } from '#devices/queries/keys-for-servers';
 import type { RecordedFact } from '#event-store/event-store';
+import { LOG_RESTORED, restorationOf } from '#event-store/log-identity';
 import { type DeviceId, isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
@@ -14,6 +15,8 @@ import { type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
 import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
 import { listJoinedRooms } from '#rooms/queries/list-user-rooms';
 import {
+  DEVICE_LIST_PLACES,
+  DEVICE_LISTS_RESTORED,
   DEVICE_UPDATE_TYPES,
   DEVICE_UPDATES,
   type DeviceUpdatesRow,
@@ -27,7 +30,8 @@ import { ServersSharing } from './servers-sharing.js';
 
 /**
  * What changes of the devices and cross-signing keys of our users, for the servers that share a room with them: server-server API, "Device
- * Management", "End-to-End Encryption". What is told is as it is now. Who comes to share a room is told that what it may know is old.
+ * Management", "End-to-End Encryption". What is told is as it is now. Who comes to share a room is told that what it may know is old,
+ * and so is everybody after a restoration of the log, for they may know what is lost.
  */
 @Injectable()
 export class DeviceListSource implements EduSource {
@@ -39,12 +43,13 @@ export class DeviceListSource implements EduSource {
   ) {}
 
   concerns(fact: RecordedFact): boolean {
-    if (DEVICE_UPDATE_TYPES.has(fact.type) || fact.type === 'cross-signing-keys-set') return true;
+    if (DEVICE_UPDATE_TYPES.has(fact.type) || ALSO_TOLD.has(fact.type)) return true;
     return mayMoveMembers(fact) && fact.type === 'pdu-accepted';
   }
 
   async edusOf(fact: RecordedFact): Promise<readonly AddressedEdu[]> {
     if (fact.type === 'pdu-accepted') return this.#edusOfJoin(fact);
+    if (fact.type === LOG_RESTORED) return restorationOf(fact) === undefined ? [] : this.#edusOfRestoration();
     const { userId } = keyChangeOf(fact) ?? {};
     if (userId === undefined || !this.#isOurs(userId)) return [];
     const destinations = await this.sharing.of(userId);
@@ -58,14 +63,31 @@ export class DeviceListSource implements EduSource {
   async *missedBy(destination: ServerName, since: Position): AsyncGenerator<readonly Edu[]> {
     const rooms = new Set(await this.servers.roomsOf(destination));
     if (rooms.size === 0) return;
+    const restored = await DEVICE_LISTS_RESTORED.get(this.views, ['log']);
+    if (restored !== undefined && restored.position >= since) yield* this.#missedOfRestoration(rooms);
     for await (const page of KEY_CHANGES.pages(this.views, { from: [since] })) {
       for (const { value: userId } of page) {
         if (!this.#isOurs(userId)) continue;
-        if (!(await listJoinedRooms(this.views, userId)).some((roomId) => rooms.has(roomId))) continue;
+        if (!(await this.#isInOneOf(rooms, userId))) continue;
         yield await this.#missedOf(userId, since);
       }
     }
     yield* this.#missedOfJoins(rooms, since);
+  }
+
+  /** As `#edusOfRestoration`, for one server. */
+  async *#missedOfRestoration(rooms: ReadonlySet<RoomId>): AsyncGenerator<readonly Edu[]> {
+    for await (const page of DEVICE_LIST_PLACES.pages(this.views, {})) {
+      for (const { key } of page) {
+        if (!(await this.#isInOneOf(rooms, key[0]))) continue;
+        const edu = await this.#outdated(key[0]);
+        if (edu !== undefined) yield [edu];
+      }
+    }
+  }
+
+  async #isInOneOf(rooms: ReadonlySet<RoomId>, userId: UserId): Promise<boolean> {
+    return (await listJoinedRooms(this.views, userId)).some((roomId) => rooms.has(roomId));
   }
 
   /** As `#edusOfJoin`, of those who joined rooms of a server that was away, and are in them still. */
@@ -117,6 +139,19 @@ export class DeviceListSource implements EduSource {
     return edu === undefined ? [] : [{ destinations, edu }];
   }
 
+  /** Others may have been told of devices that the log knows no more. Who has none now is told of with the next one. */
+  async #edusOfRestoration(): Promise<readonly AddressedEdu[]> {
+    const told: AddressedEdu[] = [];
+    for await (const page of DEVICE_LIST_PLACES.pages(this.views, {})) {
+      for (const { key } of page) {
+        const destinations = await this.sharing.of(key[0]);
+        const edu = destinations.size === 0 ? undefined : await this.#outdated(key[0]);
+        if (edu !== undefined) told.push({ destinations, edu });
+      }
+    }
+    return told;
+  }
+
   /** Whether a user was in a room right before a fact: who has another name or picture there joins nobody. */
   async #wasIn(roomId: RoomId, userId: UserId, position: Position): Promise<boolean> {
     const range = { prefix: [roomId, userId], before: [roomId, userId, position], reverse: true, limit: 1 } as const;
@@ -155,6 +190,8 @@ export class DeviceListSource implements EduSource {
   }
 }
 
+/** Facts that are told of and give devices no number. */
+const ALSO_TOLD: ReadonlySet<string> = new Set(['cross-signing-keys-set', LOG_RESTORED]);
 /** Before all users. */
 const NOBODY = '' as UserId;
 /** Where no device is asked for: no list of none, which would be all. */

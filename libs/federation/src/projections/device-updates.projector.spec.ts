@@ -49,6 +49,18 @@ describe('the numbers by which other servers are told of devices', () => {
     expect(await updates(removed('A'), signed('A'), renamed('A'))).toEqual([]);
   });
 
+  it('name none of before a restoration of the log: what is lost may have others behind it', async () => {
+    const restored: StreamFact = {
+      stream: 'server',
+      type: 'log-restored',
+      data: { restore_id: 'cafe0000', agreed: '0' },
+    };
+    const [one, two, three] = await updates(keysSet('A'), restored, keysSet('A'), keysSet('A'));
+    expect(two!.previous).toBeGreaterThan(one!.first);
+    expect(two!.first).toBeGreaterThan(two!.previous);
+    expect(three!.previous).toBe(two!.first);
+  });
+
   it('are remembered of the last changes only', async () => {
     const all = await updates(...Array.from({ length: 40 }, (_, n) => keysSet(`D${n}`)));
     expect(all).toHaveLength(16);

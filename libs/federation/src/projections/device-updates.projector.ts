@@ -2,6 +2,7 @@ import type { DeviceRenamed, DevicesRemoved } from '#accounts/facts/account-fact
 import type { SignaturesAdded } from '#devices/facts/cross-signing-facts';
 import { type DeviceKeysSummedUp, deviceOfDeviceStream } from '#devices/facts/device-key-facts';
 import type { RecordedFact } from '#event-store/event-store';
+import { LOG_RESTORED, restorationOf } from '#event-store/log-identity';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { userIdOfStream } from '#kernel/user-stream';
@@ -38,6 +39,13 @@ export const DEVICE_LIST_PLACES = new Collection<readonly [userId: UserId], Devi
   codec: asJson(),
 });
 
+/** The last restoration of the log: of a part that is lost other servers may have been told numbers that nobody here knows. */
+export const DEVICE_LISTS_RESTORED = new Collection<readonly [of: 'log'], DeviceListPlace>('device-lists-restored', {
+  key: ['log'],
+  says: 'the number that lists of before the last restoration of the log have since, and its position',
+  codec: asJson(),
+});
+
 /** A signature is over a device, or over a master key: so it is known which are devices. */
 export const KEYED_DEVICES = new Collection<readonly [userId: UserId, deviceId: DeviceId], true>('keyed-devices', {
   key: ['user', 'device'],
@@ -61,18 +69,27 @@ export const DEVICE_UPDATE_TYPES: ReadonlySet<string> = new Set([
 /**
  * The numbers by which other servers are told what changes of devices of this server: server-server API, "Device Management". They are times,
  * in milliseconds since the epoch, or one more than the one before where that is later: so a number that a later one takes the place of,
- * because the views were made anew of a log of which the beginnings of streams had gone, is never told again.
+ * because the views were made anew of a log of which the beginnings of streams had gone, is never told again. With a restoration of the log
+ * each list has a new number, which names none before it: what is lost of the log may have numbers behind the last that is known.
  */
 export const deviceUpdatesProjector: Projector = {
   name: 'device-updates',
-  version: 2,
-  ...owning(DEVICE_UPDATES, DEVICE_LIST_PLACES, KEYED_DEVICES),
-  handles: (type) => DEVICE_UPDATE_TYPES.has(type) || type === 'device-keys-summed-up',
+  version: 3,
+  ...owning(DEVICE_UPDATES, DEVICE_LIST_PLACES, KEYED_DEVICES, DEVICE_LISTS_RESTORED),
+  handles: (type) => DEVICE_UPDATE_TYPES.has(type) || HANDLED_BESIDES.has(type),
   project,
 };
 
+const HANDLED_BESIDES: ReadonlySet<string> = new Set(['device-keys-summed-up', LOG_RESTORED]);
+
 async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   switch (fact.type) {
+    case LOG_RESTORED: {
+      const { metadata, position } = fact;
+      if (restorationOf(fact) !== undefined)
+        DEVICE_LISTS_RESTORED.put(rows, ['log'], { stream_id: metadata.at, position });
+      return;
+    }
     case 'device-keys-summed-up': {
       const { device_keys: keys } = JSON.parse(fact.data) as DeviceKeysSummedUp; // written by devices
       if (keys !== undefined) KEYED_DEVICES.put(rows, deviceOfDeviceStream(fact.stream), true);
@@ -121,7 +138,7 @@ async function note(
 ): Promise<void> {
   const before = await DEVICE_LIST_PLACES.get(rows, [userId]);
   if (devices.length === 0 || (before !== undefined && before.position >= position)) return;
-  const previous = before?.stream_id ?? BEGINNING;
+  const { stream_id: previous } = await findDeviceListPlace(rows, userId);
   const first = Math.max(metadata.at, previous + 1);
   DEVICE_UPDATES.put(rows, [userId, position], { devices, first, previous });
   DEVICE_LIST_PLACES.put(rows, [userId], { stream_id: first + devices.length - 1, position });
@@ -138,6 +155,9 @@ export async function findDeviceStreamId(views: Pick<Views, 'get'>, userId: User
 }
 
 /** The last number that a user's devices have, and up to where views must have come that show all updates up to it. */
-export async function findDeviceListPlace(views: Pick<Views, 'get'>, userId: UserId): Promise<DeviceListPlace> {
-  return (await DEVICE_LIST_PLACES.get(views, [userId])) ?? { stream_id: BEGINNING, position: START };
+export async function findDeviceListPlace(views: Pick<OwnRows, 'get'>, userId: UserId): Promise<DeviceListPlace> {
+  const place = (await DEVICE_LIST_PLACES.get(views, [userId])) ?? { stream_id: BEGINNING, position: START };
+  const restored = await DEVICE_LISTS_RESTORED.get(views, ['log']);
+  if (restored === undefined || restored.position < place.position) return place;
+  return { ...restored, stream_id: Math.max(restored.stream_id, place.stream_id + 1) };
 }
