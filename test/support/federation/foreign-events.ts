@@ -76,7 +76,8 @@ const KEPT_OF_CONTENT: Readonly<Record<string, readonly string[]>> = {
 
 function redacted(event: Json): Json {
   const kept = Object.entries(event).filter(([key]) => KEPT.split(' ').includes(key));
-  const ofContent = KEPT_OF_CONTENT[String(event['type'])] ?? [];
+  const type = String(event['type']);
+  const ofContent = Object.hasOwn(KEPT_OF_CONTENT, type) ? KEPT_OF_CONTENT[type]! : [];
   const content = Object.entries(event['content'] ?? {}).filter(([key]) => ofContent.includes(key));
   return { ...Object.fromEntries(kept), content: Object.fromEntries(content) };
 }

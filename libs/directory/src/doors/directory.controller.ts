@@ -126,7 +126,7 @@ export class DirectoryController {
   }
 
   async #listRooms(server: ServerName | undefined, wanted: WantedRooms): Promise<object> {
-    if (server === undefined) return listWanted(this.views, wanted);
+    if (server === undefined) return listWanted(this.views, this.config.serverName, wanted);
     if (this.others === undefined) throw new MatrixError('M_NOT_FOUND', 'This server asks no other servers');
     return new RawJson(canonicalJson(await this.others.listRooms(server, wanted), { lenient: true }));
   }

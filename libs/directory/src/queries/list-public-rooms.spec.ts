@@ -1,12 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { RoomId, UserId } from '#kernel/ids';
+import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { ALICE, BOB } from '#testing/local-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { SetRoomListed } from '#rooms/commands/set-room-listed';
 import type { CreateRoomOptions } from '#rooms/decide/new-room-events';
+import { listRoomsV1 } from './list-rooms-v1.js';
 import { listPublicRooms, type PublicRoomsRequest } from './list-public-rooms.js';
 
 const CAROL = '@carol:a.example' as UserId;
+const OURS = serverNameOf(ALICE);
 
 let rooms: RoomCommands;
 
@@ -19,7 +21,7 @@ function begin(name: string, options: CreateRoomOptions = {}): Promise<RoomId> {
 }
 
 async function names(request: PublicRoomsRequest): Promise<(string | undefined)[]> {
-  return (await listPublicRooms(rooms.views, request)).chunk.map(({ name }) => name);
+  return (await listPublicRooms(rooms.views, OURS, request)).chunk.map(({ name }) => name);
 }
 
 describe('the public directory', () => {
@@ -36,7 +38,7 @@ describe('the public directory', () => {
     });
     await rooms.join(BOB, roomId);
     await begin('hidden', { visibility: 'private' });
-    expect(await listPublicRooms(rooms.views, {})).toEqual({
+    expect(await listPublicRooms(rooms.views, OURS, {})).toEqual({
       chunk: [
         {
           room_id: roomId,
@@ -72,7 +74,7 @@ describe('the public directory', () => {
       let since: string | undefined;
       let last: string | undefined;
       do {
-        const page = await listPublicRooms(rooms.views, { limit, since });
+        const page = await listPublicRooms(rooms.views, OURS, { limit, since });
         expect(page.total_room_count_estimate).toBe(5);
         pages.push(page.chunk.map(({ name }) => name ?? ''));
         last = page.prev_batch;
@@ -97,9 +99,24 @@ describe('the public directory', () => {
     expect(await names({ term: '' })).toHaveLength(4);
   });
 
+  it('has no room that all of this server have left, until one of them is back', async () => {
+    const roomId = await begin('Left');
+    const namesOfV1 = async (): Promise<unknown[]> => {
+      const all = { from: undefined, to: undefined, limit: 10, dir: undefined };
+      return (await listRoomsV1(rooms.views, OURS, all)).chunk.map(({ name }) => name);
+    };
+    await rooms.join(BOB, roomId);
+    await rooms.leave(ALICE, roomId);
+    expect([await names({}), await namesOfV1()]).toEqual([['Left'], ['Left']]);
+    await rooms.leave(BOB, roomId);
+    expect([await names({}), await namesOfV1()]).toEqual([[], []]);
+    await rooms.join(BOB, roomId);
+    expect([await names({}), await namesOfV1()]).toEqual([['Left'], ['Left']]);
+  });
+
   it('refuses a token that is not its own', async () => {
     for (const since of ['', 'x', 'p', 'p1', 'na1', 'na1_', 'na1_eA', 'nc1_IXg', 'na-1_IXg', 'na1_IXg x']) {
-      await expect(listPublicRooms(rooms.views, { since })).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' });
+      await expect(listPublicRooms(rooms.views, OURS, { since })).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' });
     }
   });
 
@@ -107,13 +124,17 @@ describe('the public directory', () => {
     /** Rooms in the order of the list; the last are alike but for their ids. */
     async function beginInOrder(): Promise<RoomId[]> {
       for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await begin(name);
-      const { chunk } = await listPublicRooms(rooms.views, {});
+      const { chunk } = await listPublicRooms(rooms.views, OURS, {});
       return chunk.map(({ room_id }) => room_id);
     }
     const list = (roomId: RoomId, listed: boolean): Promise<void> =>
       rooms.execute(new SetRoomListed(requesterOf(ALICE), roomId, listed));
     async function page(since?: string): Promise<{ ids: RoomId[]; next?: string; prev?: string }> {
-      const { chunk, next_batch: next, prev_batch: prev } = await listPublicRooms(rooms.views, { limit: 2, since });
+      const {
+        chunk,
+        next_batch: next,
+        prev_batch: prev,
+      } = await listPublicRooms(rooms.views, OURS, { limit: 2, since });
       return { ids: chunk.map(({ room_id }) => room_id), next, prev };
     }
 

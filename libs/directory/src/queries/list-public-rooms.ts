@@ -1,8 +1,8 @@
-import type { RoomId } from '#kernel/ids';
+import type { RoomId, ServerName } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { ROOM_COUNTS, type RoomCounts } from '#rooms/projections/membership.projector';
-import { PUBLIC_ROOMS } from '../projections/directory.projector.js';
 import { type RoomSummary, ROOMS } from '#rooms/projections/room-summary.projector';
+import { listedRooms } from './listed-rooms.js';
 import {
   comparePublicRooms,
   countBefore,
@@ -46,10 +46,10 @@ export interface PublicRoomsPage {
 const MAX_LISTED = 100_000;
 
 /** Every listed room, the largest first. */
-async function allPublicRooms(views: Views): Promise<PublicRoom[]> {
+async function allPublicRooms(views: Views, ours: ServerName): Promise<PublicRoom[]> {
   const rooms: PublicRoom[] = [];
-  for await (const page of PUBLIC_ROOMS.pages(views, {})) {
-    const keys = page.map(({ key }) => key);
+  for await (const page of listedRooms(views, ours)) {
+    const keys = page.map((roomId) => [roomId] as const);
     const [summaries, counts] = await Promise.all([ROOMS.getMany(views, keys), ROOM_COUNTS.getMany(views, keys)]);
     keys.forEach(([roomId], i) => {
       const summary = summaries[i];
@@ -66,9 +66,13 @@ async function allPublicRooms(views: Views): Promise<PublicRoom[]> {
  * room that a page ended or began with, by its place in the order: rooms that come and go elsewhere in the list between two
  * pages hide no other and show none twice. Throws M_INVALID_PARAM.
  */
-export async function listPublicRooms(views: Views, request: PublicRoomsRequest): Promise<PublicRoomsPage> {
+export async function listPublicRooms(
+  views: Views,
+  ours: ServerName,
+  request: PublicRoomsRequest,
+): Promise<PublicRoomsPage> {
   const since = request.since === undefined ? undefined : parsePublicRoomsToken(request.since);
-  const rooms = (await allPublicRooms(views)).filter((room) => matches(room, request));
+  const rooms = (await allPublicRooms(views, ours)).filter((room) => matches(room, request));
   // No limit and the limit 0 both mean all that there is.
   const limit = request.limit || rooms.length;
   const [begin, end] = boundsOf(rooms, since, limit);

@@ -1,10 +1,11 @@
 import { type Bound, pageOfList, type PageParameters, type Places, planPage } from '#http/pagination';
-import type { RoomAlias, RoomId } from '#kernel/ids';
+import type { RoomAlias, RoomId, ServerName } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { ROOM_COUNTS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
-import { PUBLIC_ROOMS, ROOM_ALIASES } from '../projections/directory.projector.js';
+import { ROOM_ALIASES } from '../projections/directory.projector.js';
 import { publicRoomOf } from './list-public-rooms.js';
+import { listedRooms } from './listed-rooms.js';
 
 /** A public room as API v1 describes it. */
 export interface PublicRoomV1 {
@@ -51,17 +52,20 @@ const PLACES: Places<Place> = {
  * A page of the public rooms, those made first at the START: client-server API v1, "Pagination", whose example is this list.
  * Throws M_BAD_PAGINATION.
  */
-export async function listRoomsV1(views: Views, parameters: PageParameters): Promise<PublicRoomsPageV1> {
+export async function listRoomsV1(
+  views: Views,
+  ours: ServerName,
+  parameters: PageParameters,
+): Promise<PublicRoomsPageV1> {
   const plan = planPage(parameters, PLACES);
-  const listed = await listPlaces(views);
+  const listed = await listPlaces(views, ours);
   const { items, start, end } = pageOfList(listed, plan, (place) => place, PLACES);
   return { start: format(start), end: format(end), chunk: await Promise.all(items.map((item) => read(views, item))) };
 }
 
-async function listPlaces(views: Views): Promise<Place[]> {
+async function listPlaces(views: Views, ours: ServerName): Promise<Place[]> {
   const places: Place[] = [];
-  for await (const page of PUBLIC_ROOMS.pages(views, {})) {
-    const rooms = page.map(({ key: [roomId] }) => roomId);
+  for await (const rooms of listedRooms(views, ours)) {
     const summaries = await ROOMS.getMany(
       views,
       rooms.map((roomId) => [roomId]),

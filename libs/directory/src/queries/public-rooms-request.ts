@@ -1,5 +1,6 @@
 import { IsArray, IsBoolean, IsInt, IsObject, IsOptional, IsString, Min } from 'class-validator';
 import { checkDto } from '#http/json-body';
+import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
@@ -69,6 +70,10 @@ export function readPublicRoomsRequest(body: JsonObject): WantedRooms {
 }
 
 /** What this server lists of it: it has no network but its own. Throws M_INVALID_PARAM. */
-export async function listWanted(views: Views, { request, network }: WantedRooms): Promise<PublicRoomsPage> {
-  return typeof network === 'object' ? NO_ROOMS : listPublicRooms(views, request);
+export async function listWanted(
+  views: Views,
+  ours: ServerName,
+  { request, network }: WantedRooms,
+): Promise<PublicRoomsPage> {
+  return typeof network === 'object' ? NO_ROOMS : listPublicRooms(views, ours, request);
 }

@@ -61,7 +61,7 @@ export class QueriesController {
   @Post('publicRooms')
   @HttpCode(200)
   searchPublicRooms(@ServerContent() content: JsonObject): Promise<PublicRoomsPage> {
-    return listWanted(this.views, readPublicRoomsRequest(content));
+    return listWanted(this.views, this.config.serverName, readPublicRoomsRequest(content));
   }
 
   @Get('hierarchy/:roomId')

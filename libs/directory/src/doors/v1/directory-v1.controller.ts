@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, Inject, Param, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsString } from 'class-validator';
+import { CONFIG, type Config } from '#config/config';
 import { Authenticated, CurrentRequester, FindRequester, OptionallyAuthenticated } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
@@ -27,6 +28,7 @@ export class DirectoryV1Controller {
   constructor(
     private readonly commands: CommandBus,
     @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     private readonly names: ResolvedAliases,
   ) {}
 
@@ -57,6 +59,6 @@ export class DirectoryV1Controller {
 
   @Get(['publicRooms', 'rooms/list'])
   publicRooms(@Query() query: QueryValues): Promise<object> {
-    return listRoomsV1(this.views, readPageParameters(query));
+    return listRoomsV1(this.views, this.config.serverName, readPageParameters(query));
   }
 }
