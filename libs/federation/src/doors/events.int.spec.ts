@@ -125,6 +125,19 @@ describe('GET /state and /state_ids', () => {
     expect(JSON.stringify(contents)).not.toContain('the first');
   });
 
+  it('redact what was in force before something that is in force still', async () => {
+    const { room, at, others } = await roomWithCarol('in-force');
+    await room.setMembership(CAROL, 'leave', ALICE);
+    await room.setState('m.room.topic', { topic: 'of those who stayed' });
+    const name = await room.setState('m.room.name', { name: 'kept' });
+    await room.setState('m.room.topic', { topic: 'the last' });
+    await others.join(CAROL);
+    const { body } = await app.ask('b.example', `/state/${at}?event_id=${escaped(name)}`);
+    expect(contentsOf(body.pdus)).toContainEqual({ join_rule: 'public' });
+    expect(JSON.stringify(body.pdus)).not.toContain('of those who stayed');
+    expect((await app.ask('b.example', `/event/${escaped(name)}`)).body.pdus[0].content).toEqual({ name: 'kept' });
+  });
+
   it('are refused to servers that are not in the room, and to those that it keeps out', async () => {
     const { room, at, after } = await roomWithCarol('refused');
     for (const path of ['state', 'state_ids']) {
@@ -257,6 +270,24 @@ describe('a server that is not in the room any more', () => {
     const stateAt = async (event: RoomEvent): Promise<number> =>
       (await app.ask('b.example', `/state_ids/${at}?event_id=${escaped(event)}`)).status;
     expect([await stateAt(joined), await stateAt(after), await stateAt(later)]).toEqual([200, 200, 404]);
+  });
+
+  it('is told nothing of the room by what becomes of its users afterwards, or what they ask for', async () => {
+    const { room, others, at } = await roomWithCarol('outside');
+    await room.setState('m.room.join_rules', { join_rule: 'knock' });
+    await room.setMembership(CAROL, 'leave', ALICE);
+    await room.setState('m.room.topic', { topic: 'behind their back' });
+    const member = { sender: CAROL, type: 'm.room.member', stateKey: CAROL, content: { membership: 'knock' } };
+    const knock = await others.receive({ ...member, prevEvents: await others.extremities() });
+    expect((await app.ask('b.example', `/event/${escaped(knock)}`)).status).toBe(200);
+    for (const own of [knock, await room.setMembership(CAROL, 'ban', ALICE)]) {
+      for (const path of ['state', 'state_ids']) {
+        expect((await app.ask('b.example', `/${path}/${at}?event_id=${escaped(own)}`)).status).toBe(404);
+      }
+      expect((await app.ask('b.example', `/backfill/${at}?v=${escaped(own)}&limit=9`)).body.pdus).toEqual([]);
+      const missing = { earliest_events: [], latest_events: [own.eventId], limit: 9 };
+      expect((await app.ask('b.example', `/get_missing_events/${at}`, missing)).body.events).toEqual([]);
+    }
   });
 });
 

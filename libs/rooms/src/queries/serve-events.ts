@@ -35,8 +35,8 @@ function redactedText({ text, version }: LoggedPdu): string {
 }
 
 /**
- * Those events of a room at which a server may begin to ask: all, for who is in the room; for who was, those that it may see. Ids
- * that nothing is known of are left out, and events of which it is not known where they stand.
+ * Those events of a room at which a server may begin to ask: all, for who is in the room; for who was, those at which it may see the
+ * room. Ids that nothing is known of are left out, and events of which it is not known where they stand.
  */
 export async function findAskable(
   sources: PduSources,
@@ -45,9 +45,7 @@ export async function findAskable(
 ): Promise<LoggedPdu[]> {
   const pdus = [...(await readLoggedPdus(sources, reader.roomId, eventIds)).values()];
   const placed = pdus.filter(({ isPlaceless }) => isPlaceless !== true);
-  if (reader.isIn) return placed;
-  const seen = await reader.seenOf(placed);
-  return placed.filter(({ eventId }) => seen.has(eventId));
+  return reader.isIn ? placed : reader.withinOf(placed);
 }
 
 /** As `findAskable`, of one event. Throws M_NOT_FOUND. */

@@ -16,7 +16,7 @@ export interface ServedState {
 }
 
 /**
- * The state of a room before an event (server-server API, `GET /state/{roomId}`). It is whole for a server that may see the event;
+ * The state of a room before an event (server-server API, `GET /state/{roomId}`). It is whole for a server that may see the room there;
  * else what it may see of it, and what authorises others, and the rest redacted. The auth chain is always whole. Throws M_FORBIDDEN for
  * who is not and was not in the room, M_NOT_FOUND where the event, or the state before it, is not known.
  */
@@ -34,7 +34,7 @@ export async function serveState(
   if (before === undefined) throw new MatrixError('M_NOT_FOUND', `The state before ${eventId} is not known`);
   const telling = new StateTelling(sources, roomId, before);
   const pages = telling.state();
-  const isWhole = await reader.maySee(pdu);
+  const isWhole = (await reader.withinOf([pdu])).length > 0;
   return { state: isWhole ? pages : redacted(sources, reader, pages), authChain: telling.authChain() };
 }
 

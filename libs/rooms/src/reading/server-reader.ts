@@ -79,6 +79,16 @@ export class ServerReader {
     return (await this.seenOf([event])).has(event.eventId);
   }
 
+  /**
+   * Those of some events at which it may see the room too, what it was there and before. That it may see an event for being of its own users,
+   * as the knock or the ban of somebody who has left, or for being in force, says nothing of what was around it.
+   */
+  async withinOf<Event extends ServedEvent>(events: readonly Event[]): Promise<Event[]> {
+    const within: Event[] = [];
+    for (const event of events) if (await this.#mayByRules(event)) within.push(event);
+    return within;
+  }
+
   #isOwn({ sender, type, stateKey }: ServedEvent): boolean {
     return this.#isOf(sender) || (type === 'm.room.member' && this.#isOf(stateKey));
   }
