@@ -3,6 +3,7 @@ import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
 import { PeerUnavailable } from '#kernel/peer-errors';
+import { RunsUnderWay } from '#kernel/runs-under-way';
 import { Slots } from '#kernel/slots';
 import { VIEWS, type Views } from '#projections/views';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
@@ -32,7 +33,7 @@ const AT_ONCE = 16;
  */
 @Injectable()
 export class ResyncRemoteDevices implements OnModuleInit, OnModuleDestroy {
-  readonly #underWay = new Map<UserId, Promise<boolean>>();
+  readonly #underWay = new RunsUnderWay<UserId, boolean>();
   readonly #pauses = new LruCache<ServerName, Pause>(SERVERS);
   readonly #slots = new Slots(AT_ONCE);
   #timer: NodeJS.Timeout | undefined;
@@ -64,12 +65,7 @@ export class ResyncRemoteDevices implements OnModuleInit, OnModuleDestroy {
 
   /** Asks for the list of a user, once at a time, and keeps it. Answers whether it is here now. */
   resync(userId: UserId, timeoutMs = TIMEOUT_MS): Promise<boolean> {
-    let underWay = this.#underWay.get(userId);
-    if (underWay === undefined) {
-      underWay = this.#keep(userId, timeoutMs).finally(() => this.#underWay.delete(userId));
-      this.#underWay.set(userId, underWay);
-    }
-    return underWay;
+    return this.#underWay.run(userId, () => this.#keep(userId, timeoutMs));
   }
 
   /** The list of a user whose changes nobody tells us, as it is now; undefined where their server does not answer. */

@@ -1,4 +1,5 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { Counted } from '#kernel/counted';
 import { isRoomId, type RoomId, type ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
@@ -44,7 +45,7 @@ export class ReceiveTransaction {
 export class ReceiveTransactionHandler implements ICommandHandler<ReceiveTransaction> {
   readonly #underWay = new Map<string, Promise<PduResults>>();
   /** How many of each server are under way. */
-  readonly #counts = new Map<ServerName, number>();
+  readonly #counts = new Counted<ServerName>();
 
   constructor(
     private readonly answered: AnsweredTransactions,
@@ -55,19 +56,15 @@ export class ReceiveTransactionHandler implements ICommandHandler<ReceiveTransac
 
   async execute(command: ReceiveTransaction): Promise<PduResults> {
     const { origin } = command;
-    const count = this.#counts.get(origin) ?? 0;
-    if (count >= MOST_AT_ONCE) {
+    if (!this.#counts.begin(origin, MOST_AT_ONCE)) {
       throw new MatrixError('M_LIMIT_EXCEEDED', 'You send too many transactions at once', {
         fields: { retry_after_ms: RETRY_AFTER_MS },
       });
     }
-    this.#counts.set(origin, count + 1);
     try {
       return await this.#receiveInTurn(command);
     } finally {
-      const left = this.#counts.get(origin)! - 1;
-      if (left === 0) this.#counts.delete(origin);
-      else this.#counts.set(origin, left);
+      this.#counts.end(origin);
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Stopwatch } from '#kernel/clock';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { RunsUnderWay } from '#kernel/runs-under-way';
 
 /** What is kept, since when, and until when it counts: by the stopwatch. */
 export interface Timed<V> {
@@ -11,7 +12,7 @@ export interface Timed<V> {
 /** What counts for a while and is fetched again afterwards; once for all who ask meanwhile. */
 export class TimedCache<V> {
   readonly #kept: LruCache<string, Timed<V>>;
-  readonly #underWay = new Map<string, Promise<V>>();
+  readonly #underWay = new RunsUnderWay<string, V>();
 
   constructor(
     capacity: number,
@@ -29,11 +30,7 @@ export class TimedCache<V> {
   get(key: string): Promise<V> {
     const kept = this.#kept.get(key);
     if (kept !== undefined && this.stopwatch.elapsed() < kept.until) return Promise.resolve(kept.value);
-    const underWay = this.#underWay.get(key);
-    if (underWay !== undefined) return underWay;
-    const loading = this.#load(key, kept).finally(() => this.#underWay.delete(key));
-    this.#underWay.set(key, loading);
-    return loading;
+    return this.#underWay.run(key, () => this.#load(key, kept));
   }
 
   /** What is kept of a key counts no longer than this since it was fetched. */

@@ -3,7 +3,7 @@ import type { NewFact } from '#event-store/event-store';
 import type { ServerName } from '#kernel/ids';
 import type { Mark } from '#projections/effects/effect-facts';
 
-/** What is noted of sending to another server. The last fact says all of it: those before go from the log, with a message at once. */
+/** What is noted of sending to another server. The last fact says all of it: those before it go from the log at once. */
 export const DESTINATION_PREFIX = 'destination-';
 export const destinationStream = (server: ServerName): string => `${DESTINATION_PREFIX}${server}`;
 

@@ -83,7 +83,7 @@ export class AskServers {
     return [...servers];
   }
 
-  /** Never throws for a fault of another server. `except`: those that have answered what was of no use. */
+  /** Asks those of these servers that may have it, in turn. Never throws for a fault of another server. */
   async ask<T>(
     errand: Errand,
     question: Question<T> | LargeQuestion<T>,

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { RunsUnderWay } from '#kernel/runs-under-way';
 import { VIEWS, type Views } from '#projections/views';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
@@ -28,7 +29,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 @Injectable()
 export class Backfill implements HistoryElsewhere {
   /** By room and events: who asks for the same waits for the same. */
-  readonly #underWay = new Map<string, Promise<boolean>>();
+  readonly #underWay = new RunsUnderWay<string, boolean>();
   /** By room and event: a client may ask for one that is news again and again, until it comes. */
   readonly #depths = new LruCache<string, number>(DEPTHS);
 
@@ -43,12 +44,7 @@ export class Backfill implements HistoryElsewhere {
 
   fetch(roomId: RoomId, from: readonly EventId[], limit: number): Promise<boolean> {
     const name = [roomId, ...from].join(' ');
-    let underWay = this.#underWay.get(name);
-    if (underWay === undefined) {
-      underWay = this.#fetch(roomId, from, Math.min(limit, MOST)).finally(() => this.#underWay.delete(name));
-      this.#underWay.set(name, underWay);
-    }
-    return underWay;
+    return this.#underWay.run(name, () => this.#fetch(roomId, from, Math.min(limit, MOST)));
   }
 
   /** For metrics: depths of events that are not here. */

@@ -4,6 +4,7 @@ import type { RoomId, ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { EndElsewhere, type EndTaken } from '#rooms/commands/end-elsewhere';
 import { KeyRing } from '../keys/key-ring.js';
+import { takeWithKeys } from './take-with-keys.js';
 
 /** Invitations and knocks of users here at rooms that are not here, which another server says have ended. */
 @Injectable()
@@ -15,11 +16,8 @@ export class EndedInvitations {
 
   /** Answers whether an event is such an end, and was taken for it. */
   async take(origin: ServerName, roomId: RoomId, pdu: JsonObject): Promise<boolean> {
-    const take = (): Promise<EndTaken> =>
-      this.bus.execute<EndElsewhere, EndTaken>(new EndElsewhere(origin, roomId, pdu));
-    const taken = await take();
-    if (typeof taken === 'boolean') return taken;
-    await this.keys.fetch(taken.wantedKeys);
-    return (await take()) === true;
+    const command = new EndElsewhere(origin, roomId, pdu);
+    const taken = await takeWithKeys<boolean>(this.keys, () => this.bus.execute<EndElsewhere, EndTaken>(command));
+    return taken === true;
   }
 }

@@ -5,6 +5,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { type InviteTaken, TakeInvite } from '#rooms/commands/take-invite';
 import { KeyRing } from '../keys/key-ring.js';
 import { Refusals } from '../refusals/refusals.js';
+import { takeWithKeys } from './take-with-keys.js';
 
 /** Our side of invitations by which users here are asked into rooms of other servers. */
 @Injectable()
@@ -30,12 +31,8 @@ export class InviteHandshakes {
 
   async #take(command: TakeInvite): Promise<JsonObject> {
     const take = (): Promise<InviteTaken> => this.bus.execute<TakeInvite, InviteTaken>(command);
-    let taken = await take();
-    if ('wantedKeys' in taken) {
-      await this.keys.fetch(taken.wantedKeys);
-      taken = await take();
-    }
-    if ('pdu' in taken) return taken.pdu;
-    throw new MatrixError('M_FORBIDDEN', 'The key that signed the event is not known');
+    const taken = await takeWithKeys<{ readonly pdu: JsonObject }>(this.keys, take);
+    if (taken === undefined) throw new MatrixError('M_FORBIDDEN', 'The key that signed the event is not known');
+    return taken.pdu;
   }
 }

@@ -39,6 +39,12 @@ export async function readStateAnswer(bytes: Uint8Array): Promise<StateAnswer> {
   return { state: listOf(split, 'pdus'), authChain: listOf(split, 'auth_chain') };
 }
 
+/** All that was told of the room. */
+export function* eventsOf({ authChain, state }: StateAnswer): Generator<Uint8Array> {
+  yield* authChain;
+  yield* state;
+}
+
 function splitBytes(bytes: Uint8Array): Promise<SplitObject> {
   return inTurns(splitObject(bytes));
 }

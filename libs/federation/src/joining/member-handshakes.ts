@@ -4,6 +4,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { MakeMembership, type MemberTemplate } from '#rooms/commands/make-membership';
 import { type MembershipTaken, TakeMembership, type TakenMembership } from '#rooms/commands/take-membership';
 import { KeyRing } from '../keys/key-ring.js';
+import { takeWithKeys } from './take-with-keys.js';
 
 /** Our side of the handshakes by which users of other servers join, leave and knock. */
 @Injectable()
@@ -21,12 +22,8 @@ export class MemberHandshakes {
   /** What it has signed, as `TakeMembership`; keys that lack are fetched. Throws M_FORBIDDEN too where there are none. */
   async take(command: TakeMembership): Promise<TakenMembership> {
     const take = (): Promise<MembershipTaken> => this.bus.execute<TakeMembership, MembershipTaken>(command);
-    let taken = await take();
-    if ('wantedKeys' in taken) {
-      await this.keys.fetch(taken.wantedKeys);
-      taken = await take();
-    }
-    if ('wantedKeys' in taken) throw new MatrixError('M_FORBIDDEN', 'The key that signed the event is not known');
+    const taken = await takeWithKeys<TakenMembership>(this.keys, take);
+    if (taken === undefined) throw new MatrixError('M_FORBIDDEN', 'The key that signed the event is not known');
     return taken;
   }
 }

@@ -1,3 +1,4 @@
+import { Counted } from '#kernel/counted';
 import { isRoomId, isServerName, type RoomAlias, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import { PeerUnavailable } from '#kernel/peer-errors';
 import { pathOf } from '../peers/path-of.js';
@@ -18,7 +19,7 @@ const STRANGERS_WAIT_MS = 10_000;
 
 /** Asks other servers where their aliases point: server-server API, "Querying for information". */
 export class RemoteAliases {
-  readonly #underWay = new Map<ServerName, number>();
+  readonly #underWay = new Counted<ServerName>();
 
   constructor(private readonly peers: Pick<Peers, 'ask'>) {}
 
@@ -28,9 +29,8 @@ export class RemoteAliases {
   }
 
   async #ask(server: ServerName, alias: RoomAlias, insists: boolean): Promise<FoundAlias> {
-    const underWay = this.#underWay.get(server) ?? 0;
-    if (underWay >= (insists ? MOST : MOST_OF_STRANGERS)) throw new PeerUnavailable('It is asked too much just now');
-    this.#underWay.set(server, underWay + 1);
+    const mayAsk = this.#underWay.begin(server, insists ? MOST : MOST_OF_STRANGERS);
+    if (!mayAsk) throw new PeerUnavailable('It is asked too much just now');
     try {
       const path = pathOf('/_matrix/federation/v1/query/directory', {}, { room_alias: alias });
       const timeoutMs = insists ? undefined : STRANGERS_WAIT_MS;
@@ -39,9 +39,7 @@ export class RemoteAliases {
       const named: unknown[] = Array.isArray(servers) ? servers : [];
       return { roomId, servers: [server, ...named.filter(isNameOfServer)] };
     } finally {
-      const left = this.#underWay.get(server)! - 1;
-      if (left === 0) this.#underWay.delete(server);
-      else this.#underWay.set(server, left);
+      this.#underWay.end(server);
     }
   }
 }

@@ -16,7 +16,7 @@ import type { Received, Receipt } from '#rooms/commands/receiving';
 import { Errand } from '../fetching/errand.js';
 import { MissingEvents } from '../fetching/missing-events.js';
 import { KeyRing } from '../keys/key-ring.js';
-import { findCreateEvent, type JoinAnswer } from './join-answer.js';
+import { eventsOf, findCreateEvent, type JoinAnswer } from './join-answer.js';
 import { RoomFilling } from './room-filling.js';
 import { signingKeysOf } from './signing-keys-of.js';
 
@@ -146,11 +146,6 @@ function landed(received: Received | undefined, position: Position | undefined):
   if (outcome === 'accepted') return position;
   const reason = received !== undefined && 'reason' in received ? received.reason : undefined;
   throw new PeerUnavailable(`The join is ${outcome ?? 'not there'}${reason === undefined ? '' : `: ${reason}`}`);
-}
-
-function* eventsOf({ authChain, state }: JoinAnswer): Generator<Uint8Array> {
-  yield* authChain;
-  yield* state;
 }
 
 /** Of what another server says of our event nothing counts but the signatures that it has added. */

@@ -3,6 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { RoomId, ServerName } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { RunsUnderWay } from '#kernel/runs-under-way';
 import { LOGGER, type Logger } from '#observability/logger';
 import { inTurns } from '#projections/turn';
 import { FillRoom, type RoomFilled } from '#rooms/commands/fill-room';
@@ -10,7 +11,7 @@ import { ReceivedEvents, type RoomInPart } from '#rooms/queries/received-events'
 import { KeyRing } from '../keys/key-ring.js';
 import { pathOf } from '../peers/path-of.js';
 import { Peers } from '../peers/peers.js';
-import { readStateAnswer } from './join-answer.js';
+import { eventsOf, readStateAnswer } from './join-answer.js';
 import { LargeJoins, MOST_BYTES } from './large-joins.js';
 import { ServersToAsk } from './servers-to-ask.js';
 import { signingKeysOf } from './signing-keys-of.js';
@@ -25,7 +26,7 @@ const MOST_SERVERS = 5;
 export class RoomFilling {
   /** Others than those of joins: who joins a room anew holds the whole of it while the rest of what was told before comes. */
   readonly #large = new LargeJoins();
-  readonly #underWay = new Map<RoomId, Promise<Position | 'whole' | undefined>>();
+  readonly #underWay = new RunsUnderWay<RoomId, Position | 'whole' | undefined>();
 
   constructor(
     private readonly bus: CommandBus,
@@ -42,11 +43,7 @@ export class RoomFilling {
    * another server; throws where the log or the views cannot be reached.
    */
   fill(roomId: RoomId, first: readonly ServerName[] = []): Promise<Position | 'whole' | undefined> {
-    const known = this.#underWay.get(roomId);
-    if (known !== undefined) return known;
-    const filling = this.#fill(roomId, first).finally(() => this.#underWay.delete(roomId));
-    this.#underWay.set(roomId, filling);
-    return filling;
+    return this.#underWay.run(roomId, () => this.#fill(roomId, first));
   }
 
   async #fill(roomId: RoomId, first: readonly ServerName[]): Promise<Position | 'whole' | undefined> {
@@ -70,7 +67,7 @@ export class RoomFilling {
         const path = pathOf('/_matrix/federation/v1/state/:roomId', { roomId }, { event_id: eventId });
         const bounds = { timeoutMs: TIMEOUT_MS, maxBytes: MOST_BYTES, beforeMore };
         const told = await readStateAnswer(await this.peers.askBytes(server, { method: 'GET', path, ...bounds }));
-        await this.keys.fetch(await inTurns(signingKeysOf(eachOf(told))));
+        await this.keys.fetch(await inTurns(signingKeysOf(eventsOf(told))));
         return this.bus.execute<FillRoom, RoomFilled>(new FillRoom(server, roomId, told));
       });
       if (filled.kind === 'whole') return 'whole';
@@ -85,15 +82,4 @@ export class RoomFilling {
     }
     return undefined;
   }
-}
-
-function* eachOf({
-  authChain,
-  state,
-}: {
-  readonly authChain: Iterable<Uint8Array>;
-  readonly state: Iterable<Uint8Array>;
-}): Generator<Uint8Array> {
-  yield* authChain;
-  yield* state;
 }

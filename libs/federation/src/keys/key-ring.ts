@@ -4,6 +4,7 @@ import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { RunsUnderWay } from '#kernel/runs-under-way';
 import { Slots } from '#kernel/slots';
 import { VIEWS, type Views } from '#projections/views';
 import { encodeBase64 } from '#protocol/signing/base64';
@@ -37,7 +38,7 @@ const PAUSE = { firstMs: 60_000, mostMs: 15 * 60_000, capacity: SERVERS } as con
 @Injectable()
 export class KeyRing implements ServerKeys {
   readonly #known = new LruCache<ServerName, ReadonlyMap<string, ServerKey>>(SERVERS);
-  readonly #underWay = new Map<ServerName, Promise<void>>();
+  readonly #underWay = new RunsUnderWay<ServerName, void>();
   readonly #slots = new Slots(AT_ONCE);
   readonly #turns = new KeyedQueue<ServerName>();
   readonly #asked: Pauses;
@@ -139,12 +140,7 @@ export class KeyRing implements ServerKeys {
 
   /** Asks a server, once at a time. */
   #askServer(server: ServerName): Promise<void> {
-    let underWay = this.#underWay.get(server);
-    if (underWay === undefined) {
-      underWay = this.#takeFromServer(server).finally(() => this.#underWay.delete(server));
-      this.#underWay.set(server, underWay);
-    }
-    return underWay;
+    return this.#underWay.run(server, () => this.#takeFromServer(server));
   }
 
   async #takeFromServer(server: ServerName): Promise<void> {

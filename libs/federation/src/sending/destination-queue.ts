@@ -1,6 +1,6 @@
 import type { ServerName } from '#kernel/ids';
 import type { FactPlace } from '#projections/effects/effect-progress';
-import type { Outgoing, Transaction } from './handed.js';
+import type { OutgoingItem, Transaction } from './handed.js';
 import { MOST_EDUS, MOST_PDUS, type TransactionWriter } from './write-transaction.js';
 
 /** So much waits for one server; with more it is sent the newest of each room. */
@@ -11,7 +11,7 @@ const MOST_LOSABLE = 200;
 /** What waits for one server that is being sent to. Nobody has one of a server that is left alone, nor of one that has everything. */
 export class DestinationQueue {
   /** In order: those under way first. */
-  #items: Outgoing[] = [];
+  #items: OutgoingItem[] = [];
   readonly #losable = new Map<string, string>();
   /** How many of the items are under way. */
   #sending = 0;
@@ -46,7 +46,7 @@ export class DestinationQueue {
   }
 
   /** Adds what must not be lost. Where it is noted that the server is behind, nobody waits for it. */
-  add(item: Outgoing): void {
+  add(item: OutgoingItem): void {
     if (this.isNoted) release(item);
     else if (item.handed !== undefined) this.#waitingSince ??= this.elapsed();
     this.#items.push(item);
@@ -113,7 +113,7 @@ export class DestinationQueue {
   }
 }
 
-function release(item: Outgoing): void {
+function release(item: OutgoingItem): void {
   item.handed?.settle();
   item.handed = undefined;
 }

@@ -7,7 +7,7 @@ import type { DestinationBehind } from '../facts/destination-facts.js';
 import { Peers } from '../peers/peers.js';
 import { type DeliveryNumbers, TransactionDelivery } from './deliver-transaction.js';
 import { DestinationQueue } from './destination-queue.js';
-import type { Outgoing, Transaction } from './handed.js';
+import type { OutgoingItem, Transaction } from './handed.js';
 import { MissedByDestination } from './missed-by-destination.js';
 import { SleepingDestinations } from './sleeping-destinations.js';
 import { TransactionWriter } from './write-transaction.js';
@@ -114,7 +114,7 @@ export class Destinations implements OnModuleDestroy {
   }
 
   /** Sends something that must not be lost. Where the server is left alone nothing is done: it is noted that it lacks this. */
-  send(server: ServerName, item: Outgoing): void {
+  send(server: ServerName, item: OutgoingItem): void {
     this.#handed = item.handed?.place ?? this.#handed;
     if (this.sleeping.has(server)) {
       item.handed?.settle();

@@ -22,7 +22,7 @@ export class Handed {
 }
 
 /** A PDU or an EDU for a server, as JSON text: the same text for all that get it. */
-export interface Outgoing {
+export interface OutgoingItem {
   readonly kind: 'pdu' | 'edu';
   readonly text: string;
   /** Whose end waits for it; undefined where nobody's does, because it is noted that the server is behind. */

@@ -11,14 +11,14 @@ import { type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
 import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
 import { Destinations } from './destinations.js';
 import { type DurableEdu, EDU_SOURCES, type EduSource } from './edu-source.js';
-import { Handed, type Outgoing } from './handed.js';
+import { Handed, type OutgoingItem } from './handed.js';
 import { HandingOver } from './handing-over.js';
 import { textOfEdu } from './missed-by-destination.js';
 import { isOfPartial, mayMoveMembers } from './known-servers.js';
 import { ServersInRooms } from './servers-in-rooms.js';
 
 /** Something for some servers, as it is sent. */
-interface Addressed extends Pick<Outgoing, 'kind' | 'text'> {
+interface Addressed extends Pick<OutgoingItem, 'kind' | 'text'> {
   readonly servers: Iterable<ServerName>;
   readonly accepted?: DurableEdu['accepted'];
 }

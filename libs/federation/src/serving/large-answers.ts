@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { Injectable, StreamableFile } from '@nestjs/common';
+import { Counted } from '#kernel/counted';
 import type { ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { inChunks } from './json-texts.js';
@@ -13,18 +14,16 @@ const LONGEST_MS = 10 * 60_000;
 /** Answers as large as a room, which are written as they are read: no more of them is in memory than is on its way. */
 @Injectable()
 export class LargeAnswers {
-  readonly #running = new Map<ServerName, number>();
+  readonly #running = new Counted<ServerName>();
 
   /**
    * Sends JSON text as it comes, once its first piece is there: what it throws before that is answered as every refusal; after that the
    * connection ends, as it does where it is not read within ten minutes. Throws M_LIMIT_EXCEEDED where the server gets enough of them already.
    */
   async send(server: ServerName, texts: AsyncIterable<string>, most = MOST_AT_ONCE): Promise<StreamableFile> {
-    const running = this.#running.get(server) ?? 0;
-    if (running >= most) {
+    if (!this.#running.begin(server, most)) {
       throw new MatrixError('M_LIMIT_EXCEEDED', undefined, { fields: { retry_after_ms: PAUSE_MS } });
     }
-    this.#running.set(server, running + 1);
     const pieces = inChunks(texts);
     try {
       const first = await pieces.next();
@@ -32,19 +31,13 @@ export class LargeAnswers {
       const timer = setTimeout(() => stream.destroy(new Error('It was not read in time')), LONGEST_MS).unref();
       stream.once('close', () => {
         clearTimeout(timer);
-        this.#end(server);
+        this.#running.end(server);
       });
       return new StreamableFile(stream, { type: 'application/json' });
     } catch (error) {
-      this.#end(server);
+      this.#running.end(server);
       throw error;
     }
-  }
-
-  #end(server: ServerName): void {
-    const left = (this.#running.get(server) ?? 1) - 1;
-    if (left === 0) this.#running.delete(server);
-    else this.#running.set(server, left);
   }
 }
 
