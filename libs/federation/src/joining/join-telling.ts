@@ -1,13 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseRoomEvent } from '#protocol/parse-room-event';
 import type { StateEntry } from '#protocol/state-trie/state-trie';
 import type { TakenMembership } from '#rooms/commands/take-membership';
 import { StateTelling } from '#rooms/queries/tell-state';
+import { findRowsById } from '#rooms/reading/event-rows';
 import { readSummary } from '#sync/parts/summary-part';
 import { ServersInRooms } from '../sending/servers-in-rooms.js';
 import { inOrder, listText, pduText } from '../serving/json-texts.js';
@@ -36,7 +37,7 @@ export class JoinTelling {
     telling.authorise(joining);
     const event = canonicalJson(pdu, { lenient: !version.strictCanonicalJson });
     const origin = `"origin":${JSON.stringify(this.config.serverName)},"event":${event}`;
-    const servers = JSON.stringify([this.config.serverName, ...(await this.inRooms.of(roomId))]);
+    const servers = JSON.stringify([this.config.serverName, ...(await this.#serversBefore(roomId, eventId))]);
     const head = `${origin},"members_omitted":${omitsMembers},"servers_in_room":${servers}`;
     const heroes = omitsMembers ? new Set<string>(await this.#heroes(roomId, joining.sender)) : undefined;
     // By the state that is told the join is let in: so what it rests on is among that.
@@ -44,6 +45,12 @@ export class JoinTelling {
       heroes === undefined || heroes.has(stateKey) || joining.authEvents.includes(id);
     const answer = textOf(head, telling, isTold);
     return isV1 ? inOrder(['[200,', answer, ']']) : answer;
+  }
+
+  /** The other servers in the room before an event: the one that joins is none of them, unless it was there. */
+  async #serversBefore(roomId: RoomId, eventId: EventId): Promise<ReadonlySet<ServerName>> {
+    const [row] = await findRowsById(this.views, roomId, [eventId]);
+    return row === undefined ? this.inRooms.of(roomId) : this.inRooms.before(roomId, row.header.position);
   }
 
   /** Those by whom a room is called that has no name. */
