@@ -169,4 +169,15 @@ describe('the inbound queue', () => {
     expect(tried).toEqual(['$left', '$of another process']);
     next.onModuleDestroy();
   });
+
+  it('takes up what waits since a time to come, by a clock that was put back', async () => {
+    queue.onModuleDestroy();
+    await queue.add(ORIGIN, [pdu('left')]);
+    vi.setSystemTime(Date.now() - 24 * HOUR_MS);
+    answer = async () => ({ kind: 'settled' });
+    const next = await start();
+    await pass(0);
+    expect(tried).toEqual(['$left']);
+    next.onModuleDestroy();
+  });
 });

@@ -110,11 +110,14 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
     this.#wakeRoom(roomId);
   }
 
-  /** Takes what the log has and this process does not do: after a start all, else what another one has left. */
+  /**
+   * Takes what the log has and this process does not do: after a start all, else what another one has left. What is of a time to come was
+   * noted by a clock that was put back since, and is as old as anything.
+   */
   async #takeUp(minAge: number): Promise<void> {
     try {
-      const before = this.clock.now() - minAge;
-      for (const pdu of (await this.log.load()).values()) if (pdu.at <= before) this.#enqueue(pdu);
+      const now = this.clock.now();
+      for (const pdu of (await this.log.load()).values()) if (Math.abs(now - pdu.at) >= minAge) this.#enqueue(pdu);
     } catch (error) {
       // An outage is told where the log is watched; the next sweep looks again.
       if (!isOutage(error)) this.logger.error({ err: error }, 'what other servers sent could not be taken up');

@@ -208,6 +208,20 @@ describe('a server that cannot be reached', () => {
     await until(() => expect(bodies(B)).toEqual(['1']));
   });
 
+  it('is not left alone for ever where it was noted by a clock that was put back since', async () => {
+    world.ahead = 365 * 24 * 3_600_000;
+    const first = await start();
+    world.peers.dead.add(B);
+    const room = await first.room('r', '@b:b.example');
+    await room.say('1');
+    await until(() => expect(first.destinations.numbers.asleep).toBe(1));
+    await first.stop();
+    world.ahead = 0;
+    world.peers.dead.delete(B);
+    await start();
+    await until(() => expect(bodies(B)).toEqual(['1']));
+  });
+
   it('is left alone for longer each time', async () => {
     const server = await start();
     world.peers.dead.add(B);

@@ -98,9 +98,11 @@ export class SleepingDestinations {
   /** Those that are to be tried again now, some of them. */
   due(most: number): ServerName[] {
     const now = this.clock.now();
+    const latest = now + LONGEST_MS * (1 + SPREAD);
     const due: ServerName[] = [];
     for (const [server, { retryAt }] of this.#asleep) {
-      if (retryAt <= now && due.push(server) === most) break;
+      // No pause is so long: the clock was put back since it was noted.
+      if ((retryAt <= now || retryAt > latest) && due.push(server) === most) break;
     }
     return due;
   }
