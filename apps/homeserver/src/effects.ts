@@ -4,5 +4,8 @@ import { SendEvents } from '#federation/sending/send-events.effect';
 import { EFFECTS } from '#processes/processes.module';
 import type { Effect } from '#projections/effects/effect';
 
-/** The providers that do what follows from facts: those of one domain in another, and what is sent to other servers. */
+/**
+ * The providers that do what follows from facts: those of one domain in another, and those of the federation (what is sent to other servers,
+ * and the rest of rooms of which a part was told).
+ */
 export const ALL_EFFECTS: readonly Type<Effect>[] = [...EFFECTS, SendEvents, FillRooms];
