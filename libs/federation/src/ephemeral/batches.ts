@@ -13,8 +13,11 @@ export class Batches<T> {
   #timer: NodeJS.Timeout | undefined;
   #pauseMs = LEAST_MS;
 
-  /** `tell`: tells them, and answers how many servers had to be. What it throws is lost. */
-  constructor(private readonly tell: (gathered: readonly T[]) => Promise<number>) {}
+  /** `tell`: tells them, and answers how many servers had to be. Where it throws they are lost, and `onFailure` hears why. */
+  constructor(
+    private readonly tell: (gathered: readonly T[]) => Promise<number>,
+    private readonly onFailure: (error: unknown) => void,
+  ) {}
 
   add(key: string, one: T): void {
     this.#waiting.delete(key);
@@ -33,8 +36,8 @@ export class Batches<T> {
     let told = 0;
     try {
       told = await this.tell(gathered);
-    } catch {
-      // The views are away: nobody can be told, and nothing of it must come.
+    } catch (error) {
+      this.onFailure(error);
     }
     this.#pauseMs = Math.min(MOST_MS, Math.max(LEAST_MS, told * PER_SERVER_MS));
     this.#timer = undefined;

@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import { type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { ROOM_MEMBERS } from '#rooms/projections/membership.projector';
 import { SERVER_LOG } from '#rooms/projections/server-log';
 import { MemoryReadModels } from '#testing/memory-read-models';
@@ -16,6 +17,7 @@ let views: MemoryReadModels;
 let told: unknown[];
 let introduction: PresenceIntroduction;
 let at: number;
+let errors: unknown[];
 beforeEach(() => {
   at = 0;
   told = [];
@@ -24,9 +26,11 @@ beforeEach(() => {
     introduce: (userId: UserId) => void told.push(userId),
     introduceTo: (server: ServerName, users: readonly UserId[]) => void told.push([server, users]),
   };
-  introduction = new PresenceIntroduction(sender as unknown as PresenceSender, views as unknown as Views, {
-    serverName: 'a.example' as ServerName,
-  });
+  const config = { serverName: 'a.example' as ServerName };
+  errors = [];
+  const logger = { error: (...told: unknown[]) => void errors.push(told) };
+  const asViews = views as unknown as Views;
+  introduction = new PresenceIntroduction(sender as unknown as PresenceSender, asViews, config, logger);
 });
 
 /** A member event, behind which so many of its server are in the room; undefined where that changed nothing of it. */
@@ -52,4 +56,20 @@ it('tells nobody of another name, nor where somebody leaves', async () => {
   await member(ALICE, 'join', undefined);
   await member(CAROL, 'leave', 1);
   expect(told).toEqual([]);
+});
+
+it('says so where it fails by a mistake of ours, and nothing while the views are away', async () => {
+  const hear = async (data: string): Promise<void> => {
+    introduction.hear([
+      { stream: `room-${ROOM}`, type: 'pdu-accepted', position: positionOf(++at), data } as RecordedFact,
+    ]);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const pdu = { type: 'm.room.member', state_key: BOB, content: { membership: 'join' } };
+  views.get = () => Promise.reject(new ViewsUnavailable('away'));
+  await hear(JSON.stringify({ pdu, state: [1] }));
+  expect(errors).toEqual([]);
+  views.get = () => Promise.reject(new TypeError('a mistake'));
+  await hear(JSON.stringify({ pdu, state: [1] }));
+  expect(errors).toHaveLength(1);
 });

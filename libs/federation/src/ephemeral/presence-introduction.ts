@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
 import { isUserId, type RoomId, serverNameOf, type UserId } from '#kernel/ids';
+import { LOGGER, type Logger } from '#observability/logger';
 import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
 import { contentOf } from '#rooms/facts/pdu-fields';
@@ -9,6 +10,7 @@ import { type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
 import { ROOM_MEMBERS } from '#rooms/projections/membership.projector';
 import { SERVER_LOG } from '#rooms/projections/server-log';
 import { ROOM_SERVERS } from '../projections/remote-servers.projector.js';
+import { tellUnlessOutage } from '../is-outage.js';
 import { mayMoveMembers } from '../sending/known-servers.js';
 import { PresenceSender } from './presence-sender.js';
 
@@ -28,12 +30,16 @@ export class PresenceIntroduction implements Listener {
     private readonly sender: PresenceSender,
     @Inject(VIEWS) private readonly views: Pick<Views, 'get' | 'scan'>,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Inject(LOGGER) private readonly logger: Pick<Logger, 'error'>,
   ) {}
 
   hear(facts: readonly RecordedFact[]): void {
     for (const fact of facts) {
-      // Where the views are away nobody is told: nothing of it must come.
-      if (fact.type === 'pdu-accepted' && mayMoveMembers(fact)) void this.take(fact).catch(() => {});
+      if (fact.type !== 'pdu-accepted' || !mayMoveMembers(fact)) continue;
+      this.take(fact).catch((error: unknown) => {
+        // Where the views are away nobody is told: nothing of it must come.
+        tellUnlessOutage(this.logger, error, 'who came to share a room could not be told who is there');
+      });
     }
   }
 

@@ -4,7 +4,9 @@ import { Presence } from '#ephemeral/presence/presence';
 import { contentOfPresence } from '#ephemeral/presence/shown-presence';
 import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { LOGGER, type Logger } from '#observability/logger';
 import { ServersSharing } from '../devices/servers-sharing.js';
+import { tellUnlessOutage } from '../is-outage.js';
 import { Outbox } from '../sending/outbox.js';
 import { Batches } from './batches.js';
 
@@ -20,7 +22,11 @@ const MOST = 100;
  */
 @Injectable()
 export class PresenceSender implements OnModuleInit, OnModuleDestroy {
-  readonly #batches = new Batches<UserId>((users) => this.#tell(users));
+  readonly #batches = new Batches<UserId>(
+    (users) => this.#tell(users),
+    // Where the views are away nobody is told: nothing of it must come.
+    (error) => tellUnlessOutage(this.logger, error, 'other servers could not be told who is there'),
+  );
   #stop: (() => void) | undefined;
 
   constructor(
@@ -28,6 +34,7 @@ export class PresenceSender implements OnModuleInit, OnModuleDestroy {
     private readonly sharing: ServersSharing,
     private readonly outbox: Outbox,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   onModuleInit(): void {

@@ -2,6 +2,8 @@ import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@ne
 import { CONFIG, type Config } from '#config/config';
 import { Receipts, type SetReceipt } from '#ephemeral/commands/receipts';
 import { type ServerName, serverNameOf } from '#kernel/ids';
+import { LOGGER, type Logger } from '#observability/logger';
+import { tellUnlessOutage } from '../is-outage.js';
 import { Outbox } from '../sending/outbox.js';
 import { ServersInRooms } from '../sending/servers-in-rooms.js';
 import { Batches } from './batches.js';
@@ -12,7 +14,11 @@ export const RECEIPT = 'm.receipt';
 /** Tells the other servers in a room what our users have read there, but for what they read in private: server-server API, "Receipts". */
 @Injectable()
 export class ReceiptSender implements OnModuleInit, OnModuleDestroy {
-  readonly #batches = new Batches<SetReceipt>((receipts) => this.#tell(receipts));
+  readonly #batches = new Batches<SetReceipt>(
+    (receipts) => this.#tell(receipts),
+    // Where the views are away nobody is told: nothing of it must come.
+    (error) => tellUnlessOutage(this.logger, error, 'other servers could not be told what was read'),
+  );
   #stop: (() => void) | undefined;
 
   constructor(
@@ -20,6 +26,7 @@ export class ReceiptSender implements OnModuleInit, OnModuleDestroy {
     private readonly servers: ServersInRooms,
     private readonly outbox: Outbox,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   onModuleInit(): void {

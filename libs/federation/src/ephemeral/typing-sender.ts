@@ -4,6 +4,8 @@ import { Typing } from '#ephemeral/typing/typing';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { LOGGER, type Logger } from '#observability/logger';
+import { tellUnlessOutage } from '../is-outage.js';
 import { Outbox } from '../sending/outbox.js';
 import { ServersInRooms } from '../sending/servers-in-rooms.js';
 
@@ -25,6 +27,7 @@ export class TypingSender implements OnModuleInit, OnModuleDestroy {
     private readonly outbox: Outbox,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /** For metrics. */
@@ -53,7 +56,7 @@ export class TypingSender implements OnModuleInit, OnModuleDestroy {
     this.servers.of(roomId).then(
       (servers) => this.outbox.sendEdu(servers, edu, { replaces: key }),
       // Where the views are away nobody hears who types.
-      () => {},
+      (error: unknown) => tellUnlessOutage(this.logger, error, 'other servers could not be told who types'),
     );
   }
 }

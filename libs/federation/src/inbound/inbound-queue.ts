@@ -7,7 +7,7 @@ import { Slots } from '#kernel/slots';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { NewWaitingPdu, WaitingPdu } from '../facts/inbound-facts.js';
 import { EVENT_FETCHING, type EventFetching, type Settlement } from '../fetching/event-fetching.js';
-import { isOutage } from '../is-outage.js';
+import { isOutage, tellUnlessOutage } from '../is-outage.js';
 import { Peers } from '../peers/peers.js';
 import { type Added, InboundLog } from './inbound-log.js';
 import { RoomsHere } from './rooms-here.js';
@@ -120,7 +120,7 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
       for (const pdu of (await this.log.load()).values()) if (Math.abs(now - pdu.at) >= minAge) this.#enqueue(pdu);
     } catch (error) {
       // An outage is told where the log is watched; the next sweep looks again.
-      if (!isOutage(error)) this.logger.error({ err: error }, 'what other servers sent could not be taken up');
+      tellUnlessOutage(this.logger, error, 'what other servers sent could not be taken up');
     }
   }
 
