@@ -13,7 +13,7 @@ import { TellingServer } from '#testing/receiving/telling-server';
 import { makeRoomToTell, type RoomToTell, tellRoom } from '#testing/receiving/told-room';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
-import { PeersTimes } from '../src/asking/remote-times.js';
+import { PeersTimes } from '../src/asking/peers-times.js';
 import type { ServersToAsk } from '../src/joining/servers-to-ask.js';
 import type { Peers } from '../src/peers/peers.js';
 

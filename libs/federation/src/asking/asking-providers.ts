@@ -1,12 +1,12 @@
 import type { Provider } from '@nestjs/common';
 import { REMOTE_PROFILES } from '#accounts/remote-profiles';
 import { REMOTE_DIRECTORIES } from '#directory/remote-directories';
-import { PeersDirectories } from './remote-directories.js';
+import { PeersDirectories } from './peers-directories.js';
 import { SPACES_ELSEWHERE } from '#rooms/spaces-elsewhere';
 import { TIMES_ELSEWHERE } from '#rooms/times-elsewhere';
-import { PeersProfiles } from './remote-profiles.js';
-import { PeersSpaces } from './remote-spaces.js';
-import { PeersTimes } from './remote-times.js';
+import { PeersProfiles } from './peers-profiles.js';
+import { PeersSpaces } from './peers-spaces.js';
+import { PeersTimes } from './peers-times.js';
 
 /** What clients are told of other servers' users and rooms. */
 export const ASKING_PROVIDERS: readonly Provider[] = [

@@ -11,10 +11,10 @@ import { type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app'
 import { TestPeers } from '#testing/test-peers';
 import { RemoteMemberships } from '../joining/remote-memberships.js';
 import type { ServersInRooms } from '../sending/servers-in-rooms.js';
-import { PeersDirectories } from './remote-directories.js';
+import { PeersDirectories } from './peers-directories.js';
 import { ServersToAsk } from '../joining/servers-to-ask.js';
-import { PeersProfiles } from './remote-profiles.js';
-import { PeersSpaces } from './remote-spaces.js';
+import { PeersProfiles } from './peers-profiles.js';
+import { PeersSpaces } from './peers-spaces.js';
 
 const V1 = '/_matrix/federation/v1';
 
