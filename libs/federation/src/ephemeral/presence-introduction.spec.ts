@@ -28,7 +28,7 @@ beforeEach(() => {
   };
   const config = { serverName: 'a.example' as ServerName };
   errors = [];
-  const logger = { error: (...told: unknown[]) => void errors.push(told) };
+  const logger = { error: (...said: unknown[]) => void errors.push(said) };
   const asViews = views as unknown as Views;
   introduction = new PresenceIntroduction(sender as unknown as PresenceSender, asViews, config, logger);
 });
