@@ -3,10 +3,11 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId, ServerName } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
+import { partialRoomsProjector } from '#rooms/projections/partial-rooms.projector';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { positionOf } from '#testing/position-of';
-import { applyFacts, recordFacts } from '#testing/project';
+import { applyFacts, recordFacts, type StreamFact } from '#testing/project';
 import { LOG_OF_A, memberFact } from '../../test/member-facts.js';
 import { remoteServersProjector } from '../projections/remote-servers.projector.js';
 import { ServersInRooms } from './servers-in-rooms.js';
@@ -19,18 +20,38 @@ class Room {
   readonly store = new MemoryReadModels();
   /** Up to where the views are. */
   position: Position = START;
-  readonly servers = new ServersInRooms(
-    Object.assign(this.store, { position: () => this.position }) as unknown as Views, // all that is asked of them
-    { serverName: 'a.example' as ServerName },
-  );
+  readonly servers = this.#follow();
   readonly #projector = remoteServersProjector(createRoomFactReader());
-  readonly #facts = [LOG_OF_A];
+  readonly #facts: StreamFact[] = [LOG_OF_A];
 
   /** Somebody becomes something; answers the fact. */
-  async note(userId: string, membership: string): Promise<RecordedFact> {
-    this.#facts.push(memberFact(userId, membership, this.#facts.length));
+  note(userId: string, membership: string): Promise<RecordedFact> {
+    return this.#add(memberFact(userId, membership, this.#facts.length));
+  }
+
+  /** It comes without its members, of which servers are named, or the rest of it comes. */
+  comes(servers: readonly ServerName[] | 'whole'): Promise<RecordedFact> {
+    if (servers === 'whole') return this.#add({ stream: `room-${ROOM}`, type: 'join-filled', data: {} });
+    const data = { event_id: '$join', partial: { via: servers[0], servers } };
+    return this.#add({ stream: `room-${ROOM}`, type: 'join-completed', data });
+  }
+
+  /** Another process over the same log, or this one after a restart: it has heard nothing. */
+  restarted(): ServersInRooms {
+    return this.#follow();
+  }
+
+  #follow(): ServersInRooms {
+    // All that is asked of them.
+    const views = Object.assign(this.store, { position: () => this.position }) as unknown as Views;
+    return new ServersInRooms(views, { serverName: 'a.example' as ServerName });
+  }
+
+  async #add(draft: StreamFact): Promise<RecordedFact> {
+    this.#facts.push(draft);
     const fact = recordFacts(this.#facts).at(-1)!;
     await applyFacts(this.#projector, [fact], this.store);
+    await applyFacts(partialRoomsProjector, [fact], this.store);
     this.position = fact.position;
     this.servers.hear([fact]);
     return fact;
@@ -111,5 +132,36 @@ describe('the servers in a room', () => {
     expect(await room.servers.roomsLeftSince(B!, joined.position)).toEqual([{ roomId: ROOM, revision }]);
     expect(await room.servers.roomsLeftSince(B!, position)).toEqual([{ roomId: ROOM, revision }]);
     expect(await room.servers.roomsLeftSince(B!, positionOf(99))).toEqual([]);
+  });
+
+  it('of a room of which a part is here are those that were named too, until all of it is; and of events of that time', async () => {
+    const room = await begin();
+    const own = await room.note('@a:a.example', 'join');
+    expect([...(await room.servers.of(ROOM))]).toEqual([]);
+    expect(room.servers.isNobodyElseIn(ROOM, positionOf(99))).toBe(true);
+    // Who sends hears of it before the views do.
+    const sender = room.restarted();
+    const partial = { via: B, servers: [B] };
+    sender.hear(
+      recordFacts([{ stream: `room-${ROOM}`, type: 'join-completed', data: { event_id: '$join', partial } }]),
+    );
+    expect([...(await sender.of(ROOM))]).toEqual([B]);
+    expect(sender.isNobodyElseIn(ROOM, positionOf(99))).toBe(false);
+    await room.comes([B!, C!, 'a.example' as ServerName]);
+    const said = await room.note('@a:a.example', 'join');
+    for (const servers of [room.servers, room.restarted()]) {
+      expect(new Set(await servers.of(ROOM))).toEqual(new Set([B, C]));
+      expect(new Set(await servers.before(ROOM, said.position))).toEqual(new Set([B, C]));
+      expect(servers.isNobodyElseIn(ROOM, positionOf(99))).toBe(false);
+    }
+    await room.note('@b:b.example', 'join');
+    await room.comes('whole');
+    const later = positionOf(99);
+    for (const servers of [room.servers, room.restarted()]) {
+      expect([...(await servers.of(ROOM))]).toEqual([B]);
+      expect([...(await servers.before(ROOM, later))]).toEqual([B]);
+      expect(new Set(await servers.before(ROOM, said.position))).toEqual(new Set([B, C]));
+      expect([...(await servers.before(ROOM, own.position))]).toEqual([]);
+    }
   });
 });
