@@ -130,6 +130,17 @@ describe('what a host says of where its server is', () => {
     expect(asked).toHaveLength(6);
   });
 
+  it.each([{ 'm.server': `${'x'.repeat(40_000)}/` }, { 'm.server': 'm.example:443' }, { 'm.server': 7 }])(
+    'is remembered in few words, however long it is, and the way to it',
+    async (said) => {
+      say = (url) => (url.includes('?') ? json(said) : redirect(`https://o.example/m?${'y'.repeat(40_000)}`));
+      await where();
+      const { steps } = await discovery.discover(SERVER);
+      expect(asked).toHaveLength(2);
+      expect(Math.max(...steps.map(({ outcome }) => outcome.length))).toBeLessThan(600);
+    },
+  );
+
   it('is nothing where the host can be in no URL', async () => {
     const { found, steps } = await discovery.discover('99999999999999999999' as ServerName);
     expect(steps[0]?.outcome).toContain('is no URL');
