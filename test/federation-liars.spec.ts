@@ -106,6 +106,21 @@ describe('a handshake', () => {
     }
   });
 
+  it('that comes again tells nothing of a room that takes no knocks any more', async () => {
+    const knocker = `@knocker:${hostile.name}`;
+    const rule = (join_rule: string): Json => ({ type: 'm.room.join_rules', state_key: '', content: { join_rule } });
+    const roomId = await alice.create('10', { preset: 'private_chat', initial_state: [rule('knock')], name: 'first' });
+    const { body } = await hostile.ask(server, 'GET', `${at('v1/make_knock', roomId, knocker)}?ver=10`);
+    const { id, pdu } = hostile.seal(body.event);
+    const send = (): Promise<PeerAnswer> => hostile.ask(server, 'PUT', at('v1/send_knock', roomId, id), pdu);
+    for (let i = 0; i < 2; i++) expect(JSON.stringify((await send()).body.knock_room_state)).toContain('"first"');
+    await alice.setState(roomId, 'm.room.join_rules', { join_rule: 'invite' });
+    await alice.setState(roomId, 'm.room.name', { name: 'of those inside' });
+    await alice.ok('POST', `/rooms/${encodeURIComponent(roomId)}/ban`, { user_id: knocker });
+    await expect.poll(async () => (await send()).status).toBe(403);
+    expect(JSON.stringify((await send()).body)).not.toContain('inside');
+  });
+
   it('is signed by the server of the invited as it is, or is none', async () => {
     const roomId = await alice.create('10');
     const signatures = { [hostile.name]: { [hostile.key.id]: 'a'.repeat(86) } };

@@ -1,13 +1,12 @@
-import { Controller, Get, HttpCode, Inject, Param, Put, Query } from '@nestjs/common';
-import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { Controller, Get, HttpCode, Param, Put, Query } from '@nestjs/common';
 import type { Query as QueryOf } from '#http/query';
 import { RawJson } from '#http/raw-json';
 import { parseRoomId, type ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { VIEWS, type Views } from '#projections/views';
 import { MakeMembership } from '#rooms/commands/make-membership';
 import { TakeMembership } from '#rooms/commands/take-membership';
 import { listKnockState } from '#rooms/queries/list-knock-state';
+import { ServingSources } from '#rooms/queries/serving-sources';
 import { MemberHandshakes } from '../joining/member-handshakes.js';
 import { FromServer, Origin, ServerContent } from './from-server.js';
 import { parsePeersUser } from './parse-peers-user.js';
@@ -19,8 +18,7 @@ import { readVersions } from './read-versions.js';
 export class KnocksController {
   constructor(
     private readonly handshakes: MemberHandshakes,
-    @Inject(VIEWS) private readonly views: Views,
-    @Inject(EVENT_STORE) private readonly store: EventStore,
+    private readonly sources: ServingSources,
   ) {}
 
   @Get('make_knock/:roomId/:userId')
@@ -45,8 +43,8 @@ export class KnocksController {
     @ServerContent() pdu: JsonObject,
   ): Promise<RawJson> {
     const roomId = parseRoomId(room);
-    await this.handshakes.take(new TakeMembership(origin, roomId, eventId, 'knock', pdu));
-    const state = await listKnockState({ views: this.views, store: this.store }, roomId);
+    const { position } = await this.handshakes.take(new TakeMembership(origin, roomId, eventId, 'knock', pdu));
+    const state = await listKnockState(this.sources, roomId, origin, position);
     return new RawJson(`{"knock_room_state":[${state.join()}]}`);
   }
 }
