@@ -18,7 +18,11 @@ const LAZY = inPath(JSON.stringify({ room: { state: { lazy_load_members: true } 
 class RoomInPart {
   /** Answers with the rest; undefined: the peer answers that it does not know. */
   isTelling = true;
+  /** Whether a join is let in only by who may be told a part. */
+  refusesJoins = false;
   asked = 0;
+  /** The events that it was given to let in, each as often as it was. */
+  readonly joins: string[] = [];
   /** The join event. */
   joined = '';
   /** What was sent to the peers, in order. */
@@ -58,8 +62,12 @@ class RoomInPart {
       return { body: { room_version: VERSION.id, event } };
     });
     peer.on('PUT', '/_matrix/federation/v2/send_join/([^/]+)/([^/]+)', ({ content, path, parts: [, eventId = ''] }) => {
+      room.joins.push(eventId);
       room.joined = eventId;
-      expect(path).toMatch(/\?omit_members=true$/);
+      if (!path.endsWith('?omit_members=true') && room.refusesJoins)
+        return { status: 403, body: { errcode: 'M_FORBIDDEN', error: 'No' } };
+      if (!path.endsWith('?omit_members=true'))
+        return { body: { event: content, state: texts(told.state), auth_chain: authChain } };
       const maker = peer.server.user('alice');
       const state = told.state.filter(({ event }) => event.type !== 'm.room.member' || event.stateKey === maker);
       const servers = { members_omitted: true, servers_in_room: [peer.name, other.name] };
@@ -149,6 +157,7 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
 
   it('speaks there, and sees it, before the rest is here; what others say comes with that', async () => {
     room.isTelling = false;
+    room.refusesJoins = true;
     await join();
     const mine = (await send('hello')).event_id;
     const first = await alice.ok('GET', `/sync?filter=${LAZY}`);
@@ -192,6 +201,7 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
 
   it('is told all members once they are here, where the client does not load them lazily', async () => {
     room.isTelling = false;
+    room.refusesJoins = true;
     await join();
     const first = await alice.ok('GET', '/sync');
     const membersIn = (answer: typeof first): number =>
@@ -208,6 +218,7 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
 
   it('has the rest fetched by a server that was started again meanwhile', async () => {
     room.isTelling = false;
+    room.refusesJoins = true;
     await join();
     await send('before');
     await room.say(server, 'waits');
@@ -218,8 +229,68 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
     expect(timelineOf(await alice.ok('GET', '/sync'))).toContain(mine);
   });
 
+  it('has the rest of who let it in, with the join once more, where nobody tells the state', async () => {
+    room.isTelling = false;
+    await join();
+    expect((await alice.ok('GET', `${path()}/members`)).chunk.length).toBe(7);
+    expect(room.asked).toBeGreaterThan(0);
+    expect(room.joins).toEqual([room.joined, room.joined]);
+  });
+
+  it('waits for the members wherever all of the state is asked for, and in no other place', async () => {
+    room.isTelling = false;
+    room.refusesJoins = true;
+    await join();
+    const members = inPath(peer.server.user('member1'));
+    const v1 = `/_matrix/client/api/v1${path()}`;
+    const context = `${path()}/context/${inPath(room.joined)}`;
+    const lazily = inPath(JSON.stringify({ lazy_load_members: true }));
+    await alice.ok('GET', `${context}?filter=${lazily}`);
+    await alice.ok('GET', `${path()}/state/m.room.name`);
+    const bob = await server.register(`bob${count}`);
+    const ofMember = `state/m.room.member/${members}`;
+    for (const what of ['state', 'members', 'initialSync', ofMember])
+      expect((await bob.call('GET', `${path()}/${what}`)).status, what).toBe(403);
+    let answered = 0;
+    const whole = ['state', 'members', 'initialSync'].flatMap((what) => [`${path()}/${what}`, `${v1}/${what}`]);
+    const asked = [...whole, context, `${path()}/${ofMember}`, `${v1}/${ofMember}`].map(async (uri) => {
+      const answer = canonicalJson((await alice.ok('GET', uri)) as never);
+      answered++;
+      return [uri, answer];
+    });
+    await alice.ok('GET', `${context}?filter=${lazily}`);
+    expect(answered).toBe(0);
+    room.isTelling = true;
+    for (const [uri, answer] of await Promise.all(asked)) expect(answer, uri).toContain('Member 1');
+  });
+
+  it('reads what was here of a room that was left before all of it was', async () => {
+    room.isTelling = false;
+    room.refusesJoins = true;
+    await join();
+    await alice.ok('POST', `${path()}/leave`, {});
+    const own = (what: string): Promise<string> =>
+      alice.ok('GET', `${path()}/${what}`).then((answer) => canonicalJson(answer as never));
+    for (const what of ['state', 'members', 'initialSync']) expect(await own(what), what).toContain(alice.userId);
+  }, 20_000);
+
+  it('may leave before it is here, and come back where nobody tells the state before the join of old', async () => {
+    room.isTelling = false;
+    room.refusesJoins = true;
+    await join();
+    const first = room.joined;
+    await alice.ok('POST', `${path()}/leave`, {});
+    await vi.waitFor(() => expect(room.sentTo(other)).toContain('"membership":"leave"'));
+    room.refusesJoins = false;
+    await join();
+    expect(room.joins.filter((one) => one === first).length).toBeGreaterThan(1);
+    await send('back');
+    expect((await alice.ok('GET', `${path()}/joined_members`)).joined).toHaveProperty([alice.userId]);
+  });
+
   it('may leave before it is here, and come back', async () => {
     room.isTelling = false;
+    room.refusesJoins = true;
     await join();
     await alice.ok('POST', `${path()}/leave`, {});
     await vi.waitFor(() => expect(room.sentTo(other)).toContain('"membership":"leave"'));

@@ -9,6 +9,7 @@ import { MemberHandshakes } from './member-handshakes.js';
 import { RemoteInvites } from './remote-invites.js';
 import { RemoteJoins } from './remote-joins.js';
 import { RemoteMemberships } from './remote-memberships.js';
+import { RestOfRoom } from './rest-of-room.js';
 import { RoomBringing } from './room-bringing.js';
 import { RoomFilling } from './room-filling.js';
 import { ServersToAsk } from './servers-to-ask.js';
@@ -24,6 +25,7 @@ export const JOINING_PROVIDERS: readonly Provider[] = [
   RemoteInvites,
   RemoteJoins,
   { provide: REMOTE_ROOMS, useClass: RemoteMemberships },
+  RestOfRoom,
   RoomBringing,
   RoomFilling,
   ServersToAsk,

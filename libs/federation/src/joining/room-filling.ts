@@ -9,15 +9,12 @@ import { inTurns } from '#projections/turn';
 import { FillRoom, type RoomFilled } from '#rooms/commands/fill-room';
 import { ReceivedEvents, type RoomInPart } from '#rooms/queries/received-events';
 import { KeyRing } from '../keys/key-ring.js';
-import { pathOf } from '../peers/path-of.js';
-import { Peers } from '../peers/peers.js';
-import { eventsOf, readStateAnswer } from './join-answer.js';
-import { LargeJoins, MOST_BYTES } from './large-joins.js';
+import { eventsOf } from './join-answer.js';
+import { LargeJoins } from './large-joins.js';
+import { RestOfRoom } from './rest-of-room.js';
 import { ServersToAsk } from './servers-to-ask.js';
 import { signingKeysOf } from './signing-keys-of.js';
 
-/** Other servers take minutes to put a large state together. */
-const TIMEOUT_MS = 10 * 60_000;
 /** How many servers are asked in one go. */
 const MOST_SERVERS = 5;
 
@@ -30,7 +27,7 @@ export class RoomFilling {
 
   constructor(
     private readonly bus: CommandBus,
-    private readonly peers: Peers,
+    private readonly rest: RestOfRoom,
     private readonly keys: KeyRing,
     private readonly servers: ServersToAsk,
     private readonly received: ReceivedEvents,
@@ -49,9 +46,10 @@ export class RoomFilling {
   async #fill(roomId: RoomId, first: readonly ServerName[]): Promise<Position | 'whole' | undefined> {
     const partial = await this.received.findPartial(roomId);
     if (partial === undefined) return 'whole';
-    const servers = await this.servers.of({ roomId, servers: [...first, partial.via] });
+    const letIn = [...first, partial.via];
+    const servers = await this.servers.of({ roomId, servers: letIn });
     for (const server of servers.slice(0, MOST_SERVERS)) {
-      const filled = await this.#fillFrom(server, roomId, partial);
+      const filled = await this.#fillFrom(server, roomId, partial, letIn.includes(server));
       if (filled !== undefined) return filled;
     }
     return undefined;
@@ -61,12 +59,11 @@ export class RoomFilling {
     server: ServerName,
     roomId: RoomId,
     { eventId }: RoomInPart,
+    letsIn: boolean,
   ): Promise<Position | 'whole' | undefined> {
     try {
       const filled = await this.#large.run(async (beforeMore) => {
-        const path = pathOf('/_matrix/federation/v1/state/:roomId', { roomId }, { event_id: eventId });
-        const bounds = { timeoutMs: TIMEOUT_MS, maxBytes: MOST_BYTES, beforeMore };
-        const told = await readStateAnswer(await this.peers.askBytes(server, { method: 'GET', path, ...bounds }));
+        const told = await this.rest.askFor(server, { roomId, eventId }, { letsIn, beforeMore });
         await this.keys.fetch(await inTurns(signingKeysOf(eventsOf(told))));
         return this.bus.execute<FillRoom, RoomFilled>(new FillRoom(server, roomId, told));
       });

@@ -5,16 +5,15 @@ import { queryText, type Query as QueryValues, queryEnum } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
-import { parseRoomId, type RoomId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
+import { parseRoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { getStateRow, listStateFor } from '../queries/get-state.js';
 import { joinedMembersText, listMembers } from '../queries/list-members.js';
 import { type EventViewer, renderEvents, renderOne } from '../queries/render-event.js';
-import { readWhole, untilWhole } from '../queries/partial-rooms.js';
+import { openWhole, untilWhole } from '../queries/partial-rooms.js';
 import { parseTimelineBound } from '../queries/timeline-places.js';
-import { checkJoined, openRoom } from '../reading/open-room.js';
+import { checkJoined } from '../reading/open-room.js';
 import { readerOf } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { readStateKey } from './read-state-key.js';
@@ -34,8 +33,7 @@ export class StateController {
   @Get('rooms/:roomId/state')
   async state(@CurrentRequester() requester: Requester, @Param('roomId') roomId: string): Promise<RawJson> {
     const reader = await readerOf(this.views, requester);
-    const id = parseRoomId(roomId);
-    const { room, rows } = await readWhole(this.views, id, () => listStateFor(this.views, id, reader));
+    const { room, rows } = await listStateFor(this.views, parseRoomId(roomId), reader);
     return new RawJson(`[${(await renderEvents(rows, this.#viewer(room))).join()}]`);
   }
 
@@ -59,11 +57,13 @@ export class StateController {
   ): Promise<RawJson> {
     const format = queryEnum(query, 'format', ['content', 'event']);
     const reader = await readerOf(this.views, requester);
-    const id = parseRoomId(roomId);
-    const key = readStateKey(requester, type, stateKey);
-    const isOfPart = type !== 'm.room.member' || key === requester.userId;
-    const read = () => getStateRow(this.views, id, reader, type, key);
-    const { room, row } = await (isOfPart ? read() : this.#ofMember(id, read));
+    const { room, row } = await getStateRow(
+      this.views,
+      parseRoomId(roomId),
+      reader,
+      type,
+      readStateKey(requester, type, stateKey),
+    );
     if (format !== 'event') return new RawJson(row.content);
     return new RawJson(await renderOne(row, this.#viewer(room)));
   }
@@ -78,8 +78,7 @@ export class StateController {
     const token = queryText(query, 'at');
     const membership = queryEnum(query, 'membership', MEMBERSHIPS);
     const notMembership = queryEnum(query, 'not_membership', MEMBERSHIPS);
-    const open = await openRoom(this.views, roomId, await readerOf(this.views, requester));
-    await untilWhole(this.views, roomId);
+    const open = await openWhole(this.views, roomId, await readerOf(this.views, requester));
     const at = await parseTimelineBound(this.views, roomId, token, 'upper');
     const rows = await listMembers(open, { at, membership, notMembership });
     const events = await renderEvents(rows, this.#viewer(open.room));
@@ -93,17 +92,6 @@ export class StateController {
     await checkJoined(this.views, roomId, userId);
     await untilWhole(this.views, roomId);
     return new RawJson(`{"joined":${await joinedMembersText(this.views, roomId)}}`);
-  }
-
-  /** Of a room of which a part is here nobody knows who else is a member. */
-  async #ofMember<T>(roomId: RoomId, read: () => Promise<T>): Promise<T> {
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof MatrixError) || error.errcode !== 'M_NOT_FOUND') throw error;
-    }
-    await untilWhole(this.views, roomId);
-    return read();
   }
 
   #viewer(room: RoomReader): EventViewer {

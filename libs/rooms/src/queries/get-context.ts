@@ -10,6 +10,7 @@ import type { RoomReader } from '../reading/room-reader.js';
 import { filterRows } from './event-filter.js';
 import { getEvent } from './get-event.js';
 import { findGapAt, type Gap } from './find-gap.js';
+import { untilWhole } from './partial-rooms.js';
 import { listMessages, type MessagesPage } from './list-messages.js';
 import { justBefore, justAfter } from './timeline-places.js';
 import { listStateRowsAfter } from './past-state.js';
@@ -34,7 +35,8 @@ const NOTHING: Pick<MessagesPage, 'rows' | 'gaps'> = Object.freeze({ rows: [], g
 
 /**
  * `limit` events around one, half before and half after: client-server API, `GET /rooms/{roomId}/context/{eventId}`. Throws
- * M_FORBIDDEN where the reader may not read the room at all, M_NOT_FOUND as `getEvent`.
+ * M_FORBIDDEN where the reader may not read the room at all, M_NOT_FOUND as `getEvent`, RoomIsPartial where all
+ * of the state is wanted and is not here in time.
  */
 export async function getContext(
   views: Views,
@@ -48,6 +50,8 @@ export async function getContext(
     await openRoom(views, roomId, reader, 'events');
     throw error;
   });
+  // Who loads members lazily is told those of the senders, who are here.
+  if (filter.lazy_load_members !== true && room.isIn) await untilWhole(views, roomId);
   const half = Math.floor(limit / 2);
   const page = (direction: 'b' | 'f', size: number): ReturnType<typeof listMessages> => {
     const from = direction === 'b' ? justBefore(event) : justAfter(event);

@@ -2,11 +2,12 @@ import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
-import { openRoom } from '../reading/open-room.js';
+import { type OpenRoom, openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { asServed } from '../reading/withhold-erased.js';
-import { findStateRow, listStateRows } from './state-rows.js';
+import { openWhole } from './partial-rooms.js';
+import { findStateRow, listStateRows, MEMBER } from './state-rows.js';
 import { findStateRowAtEnd, listStateRowsAtEnd } from './stay-end.js';
 
 /** The state of a room, or a part of it, and the reader before the room. */
@@ -17,15 +18,15 @@ export interface SeenState {
 
 /**
  * The state of a room as the reader may see it: now, or where they left it. Throws M_FORBIDDEN where they may not read the
- * room at all.
+ * room at all, RoomIsPartial where all of it is not here in time.
  */
 export async function listStateFor(views: Views, roomId: RoomId, reader: Reader): Promise<SeenState> {
-  const { room, until } = await openRoom(views, roomId, reader);
+  const { room, until } = await openWhole(views, roomId, reader);
   const rows = until === undefined ? await listStateRows(views, roomId) : await listStateRowsAtEnd(room, until);
   return { room, rows };
 }
 
-/** One key of the state, as `listStateFor` would have it. Throws M_FORBIDDEN, M_NOT_FOUND. */
+/** One key of the state, as `listStateFor` would have it. Throws M_FORBIDDEN, M_NOT_FOUND, RoomIsPartial. */
 export async function getStateRow(
   views: Views,
   roomId: RoomId,
@@ -33,11 +34,20 @@ export async function getStateRow(
   type: string,
   stateKey: string,
 ): Promise<{ readonly room: RoomReader; readonly row: TimelineRow }> {
-  const { room, until } = await openRoom(views, roomId, reader);
-  const row =
-    until === undefined
-      ? await findStateRow(views, roomId, type, stateKey)
-      : await findStateRowAtEnd(room, until, [type, stateKey]);
+  let open = await openRoom(views, roomId, reader);
+  let row = await findRowFor(open, type, stateKey);
+  // Of a room of which a part is here nobody knows who else is a member.
+  if (row === undefined && type === MEMBER && stateKey !== reader.userId) {
+    open = await openWhole(views, roomId, reader);
+    row = await findRowFor(open, type, stateKey);
+  }
+  const { room } = open;
   if (row === undefined) throw new MatrixError('M_NOT_FOUND', 'The room has no such state');
   return { room, row: await asServed(room, row) };
+}
+
+function findRowFor({ room, until }: OpenRoom, type: string, stateKey: string): Promise<TimelineRow | undefined> {
+  return until === undefined
+    ? findStateRow(room.views, room.roomId, type, stateKey)
+    : findStateRowAtEnd(room, until, [type, stateKey]);
 }

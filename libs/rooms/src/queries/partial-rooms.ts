@@ -4,6 +4,8 @@ import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { RoomIsPartial } from '../partial-room.js';
 import { PARTIAL_ROOMS, type PartialRoomRow } from '../projections/partial-rooms.projector.js';
+import { type OpenRoom, openRoom } from '../reading/open-room.js';
+import type { Reader } from '../reading/reader.js';
 
 /** How long a client waits for the members of a room, and how often it is looked whether they are here. */
 const WITHIN_MS = 30_000;
@@ -15,6 +17,11 @@ export async function findPartial(views: Pick<Views, 'get'>, roomId: RoomId): Pr
   return row?.until === undefined ? row : undefined;
 }
 
+/** Since when all of a room is here of which a part came; undefined where it is not, or came whole. As of the views. */
+export async function findFilled(views: Pick<Views, 'get'>, roomId: RoomId): Promise<Position | undefined> {
+  return (await PARTIAL_ROOMS.get(views, [roomId]))?.until;
+}
+
 /** Whether the rest of a room came between two positions (the first left out): who was told of it before was told of a part. */
 export async function wasFilled(
   views: Pick<Views, 'get'>,
@@ -22,7 +29,7 @@ export async function wasFilled(
   after: Position,
   upTo: Position,
 ): Promise<boolean> {
-  const until = (await PARTIAL_ROOMS.get(views, [roomId]))?.until;
+  const until = await findFilled(views, roomId);
   return until !== undefined && until > after && until <= upTo;
 }
 
@@ -37,12 +44,15 @@ export async function whenWhole<T>(views: Pick<Views, 'get'>, roomId: RoomId, ta
   return task();
 }
 
-/** What is read of a room once all of it is here, for who may read it at all: that is found out first. Throws as `untilWhole`. */
-export async function readWhole<T>(views: Pick<Views, 'get'>, roomId: RoomId, read: () => Promise<T>): Promise<T> {
-  const part = await read();
-  if ((await findPartial(views, roomId)) === undefined) return part;
+/**
+ * As `openRoom`, once all of the room is here, for who reads its members or all of its state. Who has left it reads what was here then: more
+ * may never come. Throws as `untilWhole`.
+ */
+export async function openWhole(views: Views, roomId: RoomId, reader: Reader): Promise<OpenRoom> {
+  const open = await openRoom(views, roomId, reader);
+  if (open.until !== undefined || (await findPartial(views, roomId)) === undefined) return open;
   await untilWhole(views, roomId);
-  return read();
+  return openRoom(views, roomId, reader);
 }
 
 /** Settles once all of a room is here, which mostly it is. Throws RoomIsPartial where that takes longer than a client waits. */

@@ -6,6 +6,7 @@ import type { RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import type { EventForm } from '#rooms/queries/render-event';
+import { openWhole } from '#rooms/queries/partial-rooms';
 import { openRoom } from '#rooms/reading/open-room';
 import { type Reader, readerOf } from '#rooms/reading/reader';
 import { ActiveUsers } from '../notifier/active-users.js';
@@ -17,7 +18,7 @@ import { StreamMoments } from '../streams/stream-moments.js';
 
 /**
  * One room as `InitialSync` shows it: for who is or was in it, and for everybody where it is world readable. Answers JSON
- * text. Throws M_FORBIDDEN, M_UNKNOWN_TOKEN (the session ended meanwhile).
+ * text. Throws M_FORBIDDEN, M_UNKNOWN_TOKEN (the session ended meanwhile), RoomIsPartial.
  */
 export class RoomInitialSync extends Query<string> {
   constructor(
@@ -41,8 +42,10 @@ export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
   ) {}
 
   async execute({ requester, session, roomId, options }: RoomInitialSync): Promise<string> {
-    const now = await this.moments.moment(undefined, (one) => one === roomId);
     const reader = await readerOf(this.views, requester);
+    // Before the moment is taken: of what comes while that is waited for this answer shows all.
+    await openWhole(this.views, roomId, reader);
+    const now = await this.moments.moment(undefined, (one) => one === roomId);
     const open = await openRoom(this.views, roomId, reader);
     const data = await listAccountData(this.views, requester.userId, roomId);
     const request = { reader, now, ...options };

@@ -14,12 +14,11 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '../../projections/timeline-row.js';
 import { getStateRow, listStateFor } from '../../queries/get-state.js';
-import { readWhole, untilWhole } from '../../queries/partial-rooms.js';
+import { openWhole } from '../../queries/partial-rooms.js';
 import { listMembers } from '../../queries/list-members.js';
 import { FillGaps } from '../../queries/fill-gaps.js';
 import { listMessagesV1, type MessagesPageV1 } from '../../queries/list-messages-v1.js';
 import { renderEvents } from '../../queries/render-event.js';
-import { openRoom } from '../../reading/open-room.js';
 import { readerOf } from '../../reading/reader.js';
 import type { RoomReader } from '../../reading/room-reader.js';
 import { readStateKey } from '../read-state-key.js';
@@ -38,8 +37,7 @@ export class ReadV1Controller {
   @Get('state')
   async state(@CurrentRequester() requester: Requester, @Param('roomId') roomId: string): Promise<RawJson> {
     const reader = await readerOf(this.views, requester);
-    const id = parseRoomId(roomId);
-    const { room, rows } = await readWhole(this.views, id, () => listStateFor(this.views, id, reader));
+    const { room, rows } = await listStateFor(this.views, parseRoomId(roomId), reader);
     return new RawJson(`[${await this.#render(room, rows)}]`);
   }
 
@@ -81,8 +79,7 @@ export class ReadV1Controller {
     // A list in the order of the members' last changes.
     const places = placesInLog(history);
     const plan = planPage(readPageParameters(query), places);
-    const open = await openRoom(this.views, roomId, await readerOf(this.views, requester));
-    await untilWhole(this.views, roomId);
+    const open = await openWhole(this.views, roomId, await readerOf(this.views, requester));
     const rows = await listMembers(open, {});
     const placeOf = ({ header }: TimelineRow): SettledPlace => ({ place: header.position, isLost: false });
     const inOrder = rows.toSorted((a, b) => places.compare(placeOf(a), placeOf(b)));
