@@ -107,6 +107,16 @@ describe('ActiveUsers', () => {
     expect(active.numbers).toMatchObject({ users: 2, waiting: 2, wakeUps: 1, rooms: 1 });
   });
 
+  it('wakes nobody for each event of a state that is told of a room, but for what comes behind them', async () => {
+    views.rows = [membershipRow(alice, 'join')];
+    const { interest } = await active.watch(alice);
+    active.hear([{ ...member(11, bob, 'join'), type: 'state-taken' }]);
+    expect(interest.isWoken).toBe(false);
+    expect(active.recent.rooms.hasHappenedSince(room, positionOf(10))).toBe(true);
+    active.hear([fact(12, `room-${room}`, 'join-filled', { event_id: '$1', states: [] })]);
+    expect(interest.isWoken).toBe(true);
+  });
+
   it('does not lose what happens between the computation and the waiting', async () => {
     views.rows = [membershipRow(alice, 'join')];
     const { interest } = await active.watch(alice);

@@ -218,7 +218,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
           this.#setMembership(target, roomId, position);
           this.#follower?.moved(target.userId, roomId, target.membership);
         }
-        this.wakeRoom(roomId);
+        if (touch.hears === 'room') this.wakeRoom(roomId);
         return;
       }
       case 'elsewhere': {
