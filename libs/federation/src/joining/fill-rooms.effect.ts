@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
@@ -31,6 +32,8 @@ export class FillRooms implements Effect {
 
   begin(): Promise<void> {
     this.#stopping = new AbortController();
+    // As many rooms as are partial wait for it.
+    setMaxListeners(0, this.#stopping.signal);
     return Promise.resolve();
   }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
@@ -91,6 +92,8 @@ export class Destinations implements OnModuleDestroy {
     // What is under way there may be lost, and ends by itself: what must not be lost is not to go on with it after this process has ended to send.
     this.#active.clear();
     this.#sending = new AbortController();
+    // Each server that something is on its way to listens.
+    setMaxListeners(0, this.#sending.signal);
     this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
     this.#forgetListener = this.peers.onAwake((server) => {
       if (this.sleeping.hear(server)) this.#wake(server);
