@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
@@ -7,12 +7,14 @@ import { MatrixError } from '#kernel/matrix-error';
 import { PeerUnavailable } from '#kernel/peer-errors';
 import type { Position } from '#kernel/position';
 import { inTurns } from '#projections/turn';
+import { VIEWS, type Views } from '#projections/views';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { ReceiveOutliers } from '#rooms/commands/receive-outliers';
 import { ReceivePdus } from '#rooms/commands/receive-pdus';
 import { ReceiveRoom, type RoomReceived } from '#rooms/commands/receive-room';
 import { ReceiveState } from '#rooms/commands/receive-state';
 import type { Received, Receipt } from '#rooms/commands/receiving';
+import { findFilled } from '#rooms/queries/partial-rooms';
 import { Errand } from '../fetching/errand.js';
 import { MissingEvents } from '../fetching/missing-events.js';
 import { KeyRing } from '../keys/key-ring.js';
@@ -37,6 +39,7 @@ const AT_ONCE = 500;
 const FILLED_WITHIN_MS = 10_000;
 /** How long the user waits for the members of a room that can be spoken in already. */
 const FILLED_AT_ONCE_MS = 2_000;
+const LOOKS_EVERY_MS = 50;
 
 /** Brings here what another server tells of a room to who joins it. */
 @Injectable()
@@ -46,6 +49,7 @@ export class RoomBringing {
     private readonly keys: KeyRing,
     private readonly missing: MissingEvents,
     private readonly filling: RoomFilling,
+    @Inject(VIEWS) private readonly views: Views,
   ) {}
 
   /**
@@ -65,7 +69,7 @@ export class RoomBringing {
         new ReceiveRoom(server, roomId, version, told),
       );
       if (received.kind === 'joined')
-        return servers === undefined ? received.position : this.#filled(letIn, received.position);
+        return servers === undefined ? received.position : this.#whenFilled(roomId, received.position);
       throw new PeerUnavailable(`What it told of the room does not do: ${received.reason}`);
     } catch (error) {
       // Somebody here was in the room before, or has just come in.
@@ -74,15 +78,17 @@ export class RoomBringing {
     }
   }
 
-  /** Of most rooms the rest comes in no time: then the user is answered with all of it. */
-  async #filled({ server, roomId }: LetIn, joined: Position): Promise<Position> {
-    const over = new AbortController();
-    const tooLong = delay(FILLED_AT_ONCE_MS, undefined, { signal: over.signal, ref: false }).catch(() => undefined);
-    // What fails here is tried again by the effect (`FillRooms`).
-    const filling = this.filling.fill(roomId, [server]).catch(() => undefined);
-    const filled = await Promise.race([filling, tooLong]);
-    over.abort();
-    return filled === undefined || filled === 'whole' ? joined : filled;
+  /**
+   * Of most rooms the rest comes in no time: then the user is answered with all of it. It is the effect that fetches it (`FillRooms`), and
+   * not this process too, which may be another one: what is told in parts by both is told by none.
+   */
+  async #whenFilled(roomId: RoomId, joined: Position): Promise<Position> {
+    for (let waited = 0; waited < FILLED_AT_ONCE_MS; waited += LOOKS_EVERY_MS) {
+      await delay(LOOKS_EVERY_MS, undefined, { ref: false });
+      const until = await findFilled(this.views, roomId);
+      if (until !== undefined) return until;
+    }
+    return joined;
   }
 
   /**
