@@ -163,8 +163,8 @@ export class RoomTelling {
     }
   }
 
-  /** Learns the state that was told, as `learnState` does. Answers why it is none; undefined where it is one. */
-  async learnState(join: RoomEvent, isPartial = false): Promise<string | undefined> {
+  /** Learns the state that was told, of which members may be left out (`isPartial`). Answers why it is none; undefined where it is one. */
+  async learnState(join: RoomEvent, isPartial: boolean): Promise<string | undefined> {
     if (isPartial) this.#keepAuthorising(join);
     const told = await this.#gather();
     if (typeof told === 'string') return told;
