@@ -83,7 +83,13 @@ describe('users of two servers', { timeout: 60_000 }, () => {
     for (const topic of ['one', 'two', 'three']) {
       await alice.ok('PUT', `/rooms/${inPath(roomId)}/state/m.room.topic`, { topic });
     }
+    const { next_batch: since } = await bob.ok('GET', '/sync?timeout=0');
     await bob.ok('POST', `/join/${inPath(roomId)}`, {});
+    // What happened meanwhile comes before the join, with no gap.
+    const { rooms } = await bob.ok('GET', `/sync?timeout=0&since=${since}`);
+    const { events } = rooms.join[roomId].timeline;
+    const topics = events.map(({ content }: { content: { topic?: string } }) => content.topic).filter(Boolean);
+    expect(topics).toEqual(['one', 'two', 'three']);
     expect(await bob.ok('GET', `/rooms/${inPath(roomId)}/state/m.room.topic`)).toEqual({ topic: 'three' });
     expect(await stateOf(bob, roomId)).toEqual(await stateOf(alice, roomId));
   });
