@@ -41,7 +41,9 @@ export class LeftBehind {
     const [happened, read] = [rooms.keysSince(position, most), receipts.keysSince(position, most)];
     const nobodyTypes = this.typing.isQuietSince(since.typing);
     return ({ roomId, place, known }, { marks }) =>
-      (happened?.has(roomId) !== false && (place > position || known.position > position)) ||
+      (happened?.has(roomId) !== false && place > position) ||
+      // What became of the user where the room is not here is no event of the room.
+      known.position > position ||
       (read?.has(roomId) ?? receipts.hasHappenedSince(roomId, position) !== false) ||
       ((marks & TOLD.accountData) !== 0 && changed.has(roomId)) ||
       (!nobodyTypes && (marks & TOLD.typing) !== 0 && this.typing.hasNews(roomId, since.typing, until.typing));

@@ -3,6 +3,7 @@ import { START } from '#kernel/position';
 import { ELSEWHERE } from '#rooms/projections/elsewhere-rows';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import { findStateRowsAt } from '#rooms/queries/past-state';
 import { findStateRow, MEMBER } from '#rooms/queries/state-rows';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { findStanding, listStandings, type Standing } from '#rooms/reading/standing';
@@ -112,6 +113,18 @@ export async function findElsewhere(
   const bound = before === undefined ? {} : ({ before: [userId, roomId, before] } as const);
   const [last] = await ELSEWHERE.scan(views, { prefix: [userId, roomId], ...bound, reverse: true, limit: 1 });
   return last && parseRow(last.value.member);
+}
+
+/** The member event that said what the reader was in a room just after a position, also where the room was not here. */
+export async function findOwnMemberAt(
+  { views, roomId, reader: { userId } }: RoomReader,
+  at: Position,
+): Promise<TimelineRow | undefined> {
+  const standing = await findStanding(views, roomId, userId, at);
+  if (standing?.isElsewhere !== true) return (await findStateRowsAt(views, roomId, [[MEMBER, userId]], at))[0];
+  const to = [userId, roomId, at] as const;
+  const [told] = await ELSEWHERE.scan(views, { prefix: [userId, roomId], to, reverse: true, limit: 1 });
+  return told && parseRow(told.value.member);
 }
 
 async function standingBefore({ views, roomId, reader }: RoomReader, last: Standing): Promise<Standing | undefined> {

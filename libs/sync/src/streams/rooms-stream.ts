@@ -9,8 +9,6 @@ import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { ROOM_STATE } from '#rooms/projections/room-state.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { wasFilled } from '#rooms/queries/partial-rooms';
-import { findStateRowsAt } from '#rooms/queries/past-state';
-import { MEMBER } from '#rooms/queries/state-rows';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { isAway } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
@@ -22,6 +20,7 @@ import { type Departure, LeftRooms } from '../parts/left-rooms.js';
 import { SharedRows } from '../parts/recent-rows.js';
 import type { RoomAnswer, RoomContext } from '../parts/room-context.js';
 import {
+  findOwnMemberAt,
   hadKnocked,
   isEndUnheard,
   isStayDue,
@@ -192,7 +191,6 @@ export class RoomsStream implements SyncStream {
 
 /** Whether a client was told nothing of the invitation that there was at a place, for its user ignores who made it, and of no knock before it. */
 async function heardNoInvitation(room: RoomReader, at: Position): Promise<boolean> {
-  const { views, roomId, reader } = room;
-  const [row] = await findStateRowsAt(views, roomId, [[MEMBER, reader.userId]], at);
+  const row = await findOwnMemberAt(room, at);
   return row !== undefined && room.ignores(row.header) && !(await hadKnocked(room, at));
 }
