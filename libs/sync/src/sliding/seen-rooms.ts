@@ -3,10 +3,9 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
-import { findStateRowsAt } from '#rooms/queries/past-state';
-import { MEMBER } from '#rooms/queries/state-rows';
 import type { Reader } from '#rooms/reading/reader';
 import { hasForgotten, listStandings } from '#rooms/reading/standing';
+import { findMemberAt } from '../streams/membership-over.js';
 import { type ActiveUser, isAway, type KnownRoom } from '../notifier/active-user.js';
 import { byPlace, KnownRooms, type ListedRoom, merged } from './known-rooms.js';
 import { isSeenEncrypted } from './seen-encryption.js';
@@ -96,7 +95,7 @@ async function findBefore(
   const invitedAt = isInvited ? last.since : position;
   if (before.membership === 'join') return { known: { membership: 'leave', position, forgotten: false }, invitedAt };
   const place = isInvited ? { before: invitedAt } : position;
-  const [row] = await findStateRowsAt(views, roomId, [[MEMBER, userId]], place);
+  const row = await findMemberAt({ views, roomId, reader: { userId } }, before, place);
   const sender = row?.header.sender;
   const at = row?.header.position;
   const known = {

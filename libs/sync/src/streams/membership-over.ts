@@ -1,10 +1,11 @@
-import type { Position } from '#kernel/position';
+import type { Place, Position } from '#kernel/position';
 import { START } from '#kernel/position';
 import { ELSEWHERE } from '#rooms/projections/elsewhere-rows';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findStateRowsAt } from '#rooms/queries/past-state';
 import { findStateRow, MEMBER } from '#rooms/queries/state-rows';
+import type { Reader } from '#rooms/reading/reader';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { findStanding, listStandings, type Standing } from '#rooms/reading/standing';
 import { isAway } from '../notifier/active-user.js';
@@ -115,15 +116,21 @@ export async function findElsewhere(
   return last && parseRow(last.value.member);
 }
 
-/** The member event that said what the reader was in a room just after a position, also where the room was not here. */
-export async function findOwnMemberAt(
-  { views, roomId, reader: { userId } }: RoomReader,
-  at: Position,
+/** The member event that says how a user stands in a room, the last one at a place, also where the room was not here. */
+export async function findMemberAt(
+  {
+    views,
+    roomId,
+    reader: { userId },
+  }: Pick<RoomReader, 'views' | 'roomId'> & { readonly reader: Pick<Reader, 'userId'> },
+  standing: Standing,
+  place: Place,
 ): Promise<TimelineRow | undefined> {
-  const standing = await findStanding(views, roomId, userId, at);
-  if (standing?.isElsewhere !== true) return (await findStateRowsAt(views, roomId, [[MEMBER, userId]], at))[0];
-  const to = [userId, roomId, at] as const;
-  const [told] = await ELSEWHERE.scan(views, { prefix: [userId, roomId], to, reverse: true, limit: 1 });
+  if (standing.isElsewhere !== true) return (await findStateRowsAt(views, roomId, [[MEMBER, userId]], place))[0];
+  const prefix = [userId, roomId] as const;
+  const bound =
+    typeof place === 'string' ? { to: [...prefix, place] as const } : { before: [...prefix, place.before] as const };
+  const [told] = await ELSEWHERE.scan(views, { prefix, ...bound, reverse: true, limit: 1 });
   return told && parseRow(told.value.member);
 }
 

@@ -10,6 +10,7 @@ import { ROOM_STATE } from '#rooms/projections/room-state.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { wasFilled } from '#rooms/queries/partial-rooms';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
+import { findStanding } from '#rooms/reading/standing';
 import { isAway } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral.js';
@@ -20,7 +21,7 @@ import { type Departure, LeftRooms } from '../parts/left-rooms.js';
 import { SharedRows } from '../parts/recent-rows.js';
 import type { RoomAnswer, RoomContext } from '../parts/room-context.js';
 import {
-  findOwnMemberAt,
+  findMemberAt,
   hadKnocked,
   isEndUnheard,
   isStayDue,
@@ -191,6 +192,8 @@ export class RoomsStream implements SyncStream {
 
 /** Whether a client was told nothing of the invitation that there was at a place, for its user ignores who made it, and of no knock before it. */
 async function heardNoInvitation(room: RoomReader, at: Position): Promise<boolean> {
-  const row = await findOwnMemberAt(room, at);
+  const { views, roomId, reader } = room;
+  const standing = await findStanding(views, roomId, reader.userId, at);
+  const row = standing && (await findMemberAt(room, standing, at));
   return row !== undefined && room.ignores(row.header) && !(await hadKnocked(room, at));
 }
