@@ -22,6 +22,7 @@ describe('what /sync tells of', () => {
       'timeline',
       'room-state',
       'rooms',
+      'partial-rooms',
       'receipts',
       'room-activity',
       'thread-subscriptions',
