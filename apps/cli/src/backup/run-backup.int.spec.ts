@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open as openRaw } from 'lmdb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { encodeSigningKey, generateSigningKey } from '#protocol/signing/signing-key';
 import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { DataFolder } from '#testing/data-folder';
 import { bundleScript } from '#testing/start-script';
@@ -53,6 +54,18 @@ test('what a backup left that did not come to its end is removed by the next one
   expect(readdirSync(target).toSorted()).toEqual(['keys', 'log', 'manifest.json']);
   expect(terminal.notes).toEqual([`removed what a backup that was interrupted left in ${target}`]);
 });
+
+test.each([true, false])(
+  'who restores a backup is told where the key has been changed since: %s',
+  async (isChanged) => {
+    expect(await backUp()).toBe(EXIT.ok);
+    const newer = generateSigningKey();
+    if (isChanged) writeFileSync(join(folder.path, 'keys/signing.key'), encodeSigningKey(newer));
+    expect(await runRestore(testInstallation(folder.path), terminal, target, { replace: true })).toBe(EXIT.ok);
+    expect(terminal.notes.join().includes(`the key there was another one, ${newer.keyId}.`)).toBe(isChanged);
+    expect(terminal.notes.join().includes('annals keys accept')).toBe(isChanged);
+  },
+);
 
 test('two backups are not made in one folder at once', async () => {
   mkdirSync(join(target, `partial-${process.ppid}`));

@@ -4,6 +4,7 @@ import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { findLogIdentity, noteRestored } from '#event-store/log-identity';
 import { findWriter, takeWriterLock, type WriterLock } from '#event-store/lmdb/writer-lock';
 import { RESTORING } from '#homeserver/open-own-log';
+import { findSigningKey } from '#homeserver/signing-key-file';
 import { syncDirectory } from '#homeserver/sync-directory';
 import { systemClock } from '#kernel/clock';
 import type { Config } from '#config/config';
@@ -177,5 +178,21 @@ async function tell(terminal: Terminal, manifest: Manifest, dataDir: string, kep
   const { server_name: server, head, made_at: madeAt } = manifest;
   await terminal.line(`${dataDir}: the log of ${server} as of ${moment(madeAt)}, up to position ${head}`);
   terminal.note('the next start rebuilds the views from it');
-  if (kept !== undefined) terminal.note(`what was there before is in ${kept}: delete it when all is well`);
+  if (kept === undefined) return;
+  terminal.note(`what was there before is in ${kept}: delete it when all is well`);
+  const replaced = findKeyId(kept);
+  if (replaced === undefined || replaced === findKeyId(dataDir)) return;
+  terminal.note(
+    `the key there was another one, ${replaced}. Where it is the newer one other servers take nothing that is signed with that of ` +
+      `the backup: put ${join(kept, 'keys')} in the place of ${join(dataDir, 'keys')}, and run annals keys accept`,
+  );
+}
+
+/** Of what cannot be read nothing is to be said. */
+function findKeyId(folder: string): string | undefined {
+  try {
+    return findSigningKey(join(folder, 'keys'))?.keyId;
+  } catch {
+    return undefined;
+  }
 }
