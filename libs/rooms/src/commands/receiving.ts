@@ -120,7 +120,7 @@ export class Receiving {
    */
   async judge(roomId: RoomId, pdu: PreparedPdu | Dropped, arrival: Arrival = {}): Promise<Judged> {
     if (pdu.kind === 'dropped') return { received: pdu };
-    const { result, position } = await this.workers.run(roomId, causeOf(pdu, arrival), (turn) =>
+    const { result, position } = await this.workers.receive(roomId, causeOf(pdu, arrival), (turn) =>
       this.judgeInTurn(turn, { pdu, arrival }),
     );
     return { ...result, position };
@@ -149,7 +149,7 @@ export class Receiving {
   /** As `judge`, for a part of an auth chain or of a state. What it misses the caller gives again together with it. */
   async judgeOutlier(roomId: RoomId, pdu: PreparedPdu | Dropped, ofOtherRooms: readonly Pdu[] = []): Promise<Judged> {
     if (pdu.kind === 'dropped') return { received: pdu };
-    const { result, position } = await this.workers.run(roomId, { actor: pdu.origin }, (turn) =>
+    const { result, position } = await this.workers.receive(roomId, { actor: pdu.origin }, (turn) =>
       receiveOutlierInTurn(turn, pdu, ofOtherRooms),
     );
     if (result.kind !== 'outlier') return { received: result };

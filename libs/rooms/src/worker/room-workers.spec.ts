@@ -1,4 +1,4 @@
-import { expect, test, describe, beforeEach } from 'vitest';
+import { expect, test, describe, beforeEach, vi } from 'vitest';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { AppendTooLarge, EventStoreUnavailable } from '#event-store/event-store-errors';
 import { verifyChain } from '#event-store/seal-facts';
@@ -321,5 +321,37 @@ describe('a log that takes little at once', () => {
     expect(large).toMatchObject({ status: 'rejected', reason: expect.any(AppendTooLarge) });
     expect(refused).toMatchObject({ status: 'rejected', reason: { errcode: 'M_FORBIDDEN' } });
     expect(appends).toEqual([1, 1]);
+  });
+});
+
+describe('what users here do', () => {
+  const bodies = async (roomId: RoomId): Promise<string[]> =>
+    (await factsOf(roomId)).slice(2).map((fact) => JSON.parse(fact.data).pdu.content.body);
+  const hear = (roomId: RoomId, body: string): Promise<unknown> =>
+    workers.receive(roomId, context, (turn) => turn.send({ type: 'm.room.message', sender: alice, content: { body } }));
+
+  test('has its turn among what another server has told before', async () => {
+    const roomId = await roomOf('12');
+    await Promise.all([...['1', '2', '3', '4'].map((n) => hear(roomId, n)), say(roomId, 'ours'), say(roomId, 'later')]);
+    expect(await bodies(roomId)).toEqual(['ours', '1', 'later', '2', '3', '4']);
+  });
+
+  test('waits for no more of that than is under way, where it takes long', async () => {
+    const roomId = await roomOf('12');
+    let now = 0;
+    const clockOfBatches = vi.spyOn(performance, 'now').mockImplementation(() => (now += 300));
+    try {
+      let said: Promise<unknown> | undefined;
+      const first = workers.receive(roomId, context, async (turn) => {
+        await turn.send({ type: 'm.room.message', sender: alice, content: { body: '1' } });
+        said ??= say(roomId, 'ours');
+      });
+      const others = ['2', '3'].map((n) => hear(roomId, n));
+      await Promise.all([first, ...others]);
+      await said;
+    } finally {
+      clockOfBatches.mockRestore();
+    }
+    expect(await bodies(roomId)).toEqual(['1', 'ours', '2', '3']);
   });
 });

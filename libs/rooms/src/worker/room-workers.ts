@@ -16,9 +16,10 @@ import { askFirst } from './ask-first.js';
 import { evolveRoom, roomBefore } from './evolve-room.js';
 import { inWrites, wholeOf } from './in-writes.js';
 import type { LiveRoom } from './live-room.js';
+import { RoomQueue } from './room-queue.js';
 import type { RoomSnapshots } from './room-snapshots.js';
 import type { FactContext, RoomTurn, TurnServices } from './room-turn.js';
-import { type Batch, decideBatch, type QueuedTask, settle } from './task-batch.js';
+import { type Batch, decideBatch, mustCatchUp, type QueuedTask, settle } from './task-batch.js';
 import { remember } from './undurable.js';
 import { UnknownRoom, unknownRoom } from './unknown-room.js';
 
@@ -40,18 +41,14 @@ export interface RoomWorkersOptions extends TurnServices {
 }
 
 /** How a task comes into the queue of its room. */
-interface Enqueuing {
-  readonly allowed?: QueuedTask['allowed'];
+interface Enqueuing extends Partial<Pick<QueuedTask, 'allowed' | 'isFresh' | 'isOfJoin' | 'isOthers' | 'seed'>> {
   /** The room, where it begins here. */
   readonly begins?: LiveRoom;
-  readonly isOfJoin?: boolean;
-  readonly isFresh?: boolean;
-  readonly seed?: LiveRoom;
 }
 
 interface Worker {
   readonly roomId: RoomId;
-  readonly queue: QueuedTask[];
+  readonly queue: RoomQueue;
   room: LiveRoom | undefined;
   /** Undefined while the worker is idle. */
   draining: Promise<void> | undefined;
@@ -86,6 +83,11 @@ export class RoomWorkers {
     return this.#askAndEnqueue(roomId, context, task);
   }
 
+  /** As `run`, for what another server tells: what users here do comes in between. */
+  receive<T>(roomId: RoomId, context: FactContext, task: RoomTask<T>): Promise<TurnResult<T>> {
+    return this.#askAndEnqueue(roomId, context, task, { isOthers: true });
+  }
+
   /**
    * Looks at a room as the log has it now, whatever other processes have written: also at one that is being joined. It appends
    * nothing. undefined where the log does not have the room.
@@ -113,7 +115,7 @@ export class RoomWorkers {
     if (worker !== undefined || this.#idle.get(seed.roomId) !== undefined) {
       return Promise.reject(new MatrixError('M_UNKNOWN', 'This room exists already', { status: 409 }));
     }
-    return this.#askAndEnqueue(seed.roomId, context, task, seed);
+    return this.#askAndEnqueue(seed.roomId, context, task, { begins: seed });
   }
 
   /** The version of a room that is here, where the room is in memory: it never changes, so nothing has to be waited for. */
@@ -138,27 +140,32 @@ export class RoomWorkers {
     return this.#idle.numbers;
   }
 
-  #askAndEnqueue<T>(roomId: RoomId, context: FactContext, run: RoomTask<T>, seed?: LiveRoom): Promise<TurnResult<T>> {
+  #askAndEnqueue<T>(
+    roomId: RoomId,
+    context: FactContext,
+    run: RoomTask<T>,
+    how: Enqueuing = {},
+  ): Promise<TurnResult<T>> {
     const { policy = allowAll } = this.options;
     // PERF: there is nobody to ask, mostly.
-    if (policy === allowAll) return this.#enqueue(roomId, context, run, { begins: seed });
-    return askFirst(policy, (allowed) => this.#enqueue(roomId, context, run, { allowed, begins: seed }));
+    if (policy === allowAll) return this.#enqueue(roomId, context, run, how);
+    return askFirst(policy, (allowed) => this.#enqueue(roomId, context, run, { ...how, allowed }));
   }
 
   #enqueue<T>(
     roomId: RoomId,
     context: FactContext,
     run: RoomTask<T>,
-    { allowed, begins, isOfJoin = false, isFresh = false, seed }: Enqueuing,
+    { allowed, begins, isOfJoin = false, isOthers = false, isFresh = false, seed }: Enqueuing,
   ): Promise<TurnResult<T>> {
     return new Promise((resolve, reject) => {
       let worker = this.#busy.get(roomId);
       if (worker === undefined) {
-        worker = { roomId, queue: [], room: begins ?? this.#idle.get(roomId), draining: undefined };
+        worker = { roomId, queue: new RoomQueue(), room: begins ?? this.#idle.get(roomId), draining: undefined };
         this.#busy.set(roomId, worker);
       }
       const settles = { resolve: resolve as QueuedTask['resolve'], reject };
-      worker.queue.push({ run, isOfJoin, isFresh, seed, context, allowed, ...settles });
+      worker.queue.push({ run, isOfJoin, isOthers, isFresh, seed, context, allowed, ...settles });
       worker.draining ??= this.#drain(worker);
     });
   }
@@ -166,8 +173,8 @@ export class RoomWorkers {
   async #drain(worker: Worker): Promise<void> {
     // PERF: what arrives in this turn of the event loop joins the first batch, rather than waiting for the disk behind it.
     await nextTurn();
-    while (worker.queue.length > 0) {
-      const tasks = worker.queue.splice(0, MAX_BATCH);
+    while (worker.queue.size > 0) {
+      const tasks = worker.queue.take(MAX_BATCH);
       try {
         await this.#work(worker, tasks);
       } catch (error) {
@@ -217,9 +224,8 @@ export class RoomWorkers {
       try {
         const position = await this.#append(room, batch);
         batch.ends.forEach((end, i) => settle(left[i] as QueuedTask, end, position));
-        done += batch.ends.length;
-        isNewest = true;
-        races.forget();
+        // Whoever came meanwhile has their turn before the rest.
+        return worker.queue.putBack(tasks.slice(done + batch.ends.length));
       } catch (error) {
         if (error instanceof AppendTooLarge) {
           done += this.#takeRefusal(left, batch, error);
@@ -288,9 +294,4 @@ export class RoomWorkers {
     }
     return room;
   }
-}
-
-/** Of a room that is not here another process may have completed the join, which nobody here hears of. */
-function mustCatchUp({ isFresh, isOfJoin }: QueuedTask, { head }: LiveRoom): boolean {
-  return head.revision >= 0 && (isFresh || (!isOfJoin && !isHere(head)));
 }

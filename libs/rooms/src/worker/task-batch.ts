@@ -14,6 +14,8 @@ export interface QueuedTask {
   readonly run: (turn: RoomTurn) => Promise<unknown>;
   /** It is part of a join, by which the room comes here; others see no such room meanwhile. */
   readonly isOfJoin: boolean;
+  /** It is about what another server tells, and of no user here. */
+  readonly isOthers: boolean;
   /** It must know what other processes have written to the room. */
   readonly isFresh: boolean;
   /** The room before its create event, for the task that may begin it. */
@@ -41,10 +43,13 @@ export interface Batch {
   writers: number;
 }
 
+/** No batch grows for longer: who is in it waits for all of it, and who came meanwhile too. */
+const MAX_BATCH_MS = 200;
+
 /**
- * Decides tasks in turn, each on top of the last, as many as go into one write of `maxBytes`; one alone may be larger. PERF: the other
- * work of the event loop has its turn meanwhile, and the batch goes on behind it rather than being cut, for each append waits for
- * the disk; measured by bench/send.ts.
+ * Decides tasks in turn, each on top of the last, as many as go into one write of `maxBytes`, or as are decided in `MAX_BATCH_MS`; one
+ * alone may be larger, and take longer. PERF: the other work of the event loop has its turn meanwhile, and the batch goes on behind it
+ * rather than being cut, for each append waits for the disk; measured by bench/send.ts.
  */
 export async function decideBatch(
   services: TurnServices,
@@ -55,6 +60,7 @@ export async function decideBatch(
   const undurable = new Undurable();
   const batch: Batch = { facts: [], ends: [], undurable, head: room.head, bytes: 0, writers: 0 };
   const loopTurn = new Turn(1);
+  const begun = performance.now();
   for (const task of tasks) {
     if (!task.isOfJoin && !isHere(batch.head)) {
       batch.ends.push({ error: unknownRoom() });
@@ -76,9 +82,15 @@ export async function decideBatch(
     } catch (error) {
       batch.ends.push({ error: refusalFor(task.context.actor, batch.head, error) });
     }
+    if (performance.now() - begun > MAX_BATCH_MS) break;
     if (loopTurn.isOver()) await loopTurn.pass();
   }
   return batch;
+}
+
+/** Of a room that is not here another process may have completed the join, which nobody here hears of. */
+export function mustCatchUp({ isFresh, isOfJoin }: QueuedTask, { head }: LiveRoom): boolean {
+  return head.revision >= 0 && (isFresh || (!isOfJoin && !isHere(head)));
 }
 
 function bytesOf(facts: readonly PendingFact[]): number {
