@@ -1,0 +1,53 @@
+import { beforeEach, expect, it } from 'vitest';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { positionOf } from '#testing/position-of';
+import { RoomIsPartial } from '../partial-room.js';
+import { PARTIAL_ROOMS } from '../projections/partial-rooms.projector.js';
+import { untilWhole, whenWhole } from './partial-rooms.js';
+
+const ROOM = '!r:a.example' as RoomId;
+
+let views: MemoryReadModels;
+let reads: number;
+beforeEach(() => {
+  [views, reads] = [new MemoryReadModels(), 0];
+});
+
+/** Only a part of the room is here, or by now the rest has come. */
+async function note(isFilled: boolean): Promise<void> {
+  const told = { event_id: '$join' as EventId, via: 'b.example' as ServerName, servers: [], since: positionOf(1) };
+  const value = PARTIAL_ROOMS.codec.encode(isFilled ? { ...told, until: positionOf(2) } : told);
+  await views.write([{ collection: PARTIAL_ROOMS.name, key: [ROOM], value }]);
+}
+
+const read = async (): Promise<number> => ++reads;
+
+it('who needs all of a room waits for the rest of it, and for nothing once that is here', async () => {
+  await untilWhole(views, ROOM);
+  await note(false);
+  let isOver = false;
+  const waiting = untilWhole(views, ROOM).then(() => (isOver = true));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(isOver).toBe(false);
+  await note(true);
+  await waiting;
+});
+
+it('what a part cannot decide is done once the rest has come, and what else fails is not done again', async () => {
+  await note(false);
+  const decide = async (): Promise<number> => {
+    if ((await read()) === 1) throw new RoomIsPartial();
+    return reads;
+  };
+  const deciding = whenWhole(views, ROOM, decide);
+  await note(true);
+  expect(await deciding).toBe(2);
+  const fail = async (): Promise<never> => {
+    await read();
+    throw new MatrixError('M_FORBIDDEN');
+  };
+  await expect(whenWhole(views, ROOM, fail)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+  expect(reads).toBe(3);
+});
