@@ -57,6 +57,13 @@ describe('a stay in a room elsewhere, once an invitation after it is taken back,
     await ignore(pest);
   };
 
+  /** The guest leaves, and the host has heard of it. */
+  const leave = async (): Promise<void> => {
+    await guest.ok('POST', path('leave'), {});
+    const told = async () => (await host.ok('GET', path('state', 'm.room.member', guest.userId))).membership;
+    await expect.poll(told).toBe('leave');
+  };
+
   const slide = async () => {
     const answer = await guest.ok('POST', '/_matrix/client/v4/sync', { ...SLIDING, ...(pos && { pos }) });
     ({ pos } = answer);
@@ -118,7 +125,7 @@ describe('a stay in a room elsewhere, once an invitation after it is taken back,
   it('is listed by sliding sync as what somebody made of it last, who hears nothing of a later invitation', async () => {
     pos = '';
     await begin('third');
-    await guest.ok('POST', path('leave'), {});
+    await leave();
     await put(host, 'invite');
     await until('invite', since);
     await put(host, 'kick');
@@ -130,5 +137,26 @@ describe('a stay in a room elsewhere, once an invitation after it is taken back,
     expect(await listed()).toBe(1);
     await isInvitedByPest();
     expect(await listed()).toBe(1);
+  });
+
+  it('is told by the event stream with the invitations after it, in their order', async () => {
+    pos = '';
+    await begin('fourth');
+    const { end } = await guest.ok('GET', '/_matrix/client/api/v1/initialSync?limit=1');
+    await host.ok('PUT', path('send', 'm.room.message', '2'), { msgtype: 'm.text', body: 'before the end' });
+    await leave();
+    await put(host, 'invite');
+    await until('invite', since);
+    for (const limit of [1, 20]) {
+      const own: string[] = [];
+      for (let from = end; ;) {
+        const page = await guest.ok('GET', `/_matrix/client/api/v1/events?from=${from}&timeout=0&limit=${limit}`);
+        const about = page.chunk.filter((event: Record<string, unknown>) => event['state_key'] === guest.userId);
+        own.push(...about.map(({ content }: { content: Record<string, string> }) => content['membership']));
+        if (page.chunk.length === 0) break;
+        from = page.end;
+      }
+      expect(own).toEqual(['leave', 'invite']);
+    }
   });
 });

@@ -21,7 +21,8 @@ export class RoomCursor {
   #rows: TimelineRow[] = [];
   #index = 0;
   #isAtEnd = false;
-  #hasRead = false;
+  /** What is not told yet of what the reader became while the room was not here; undefined: not read. */
+  #elsewhere: readonly TimelineRow[] | undefined;
   #lower: Pick<Range<TimelineKey>, 'after' | 'from'>;
   #upper: Pick<Range<TimelineKey>, 'before' | 'to'>;
 
@@ -69,15 +70,26 @@ export class RoomCursor {
       reverse: this.reverse,
       limit: PAGE,
     });
-    const isElsewhere = page.length === 0 && !this.#hasRead && !this.room.isIn;
-    this.#rows = isElsewhere ? await this.#readElsewhere() : page.map(({ value }) => parseRow(value));
-    this.#hasRead = true;
-    this.#index = 0;
     this.#isAtEnd = page.length < PAGE;
+    this.#rows = await this.#withElsewhere(page.map(({ value }) => parseRow(value)));
+    this.#index = 0;
     const last: TimelineKey | undefined = page.at(-1)?.key;
     if (last === undefined) return;
     if (this.reverse) this.#upper = { before: last };
     else this.#lower = { after: last };
+  }
+
+  /** A page of the timeline with what stands among it, or behind the last one, of what the reader became while the room was not here. */
+  async #withElsewhere(page: readonly TimelineRow[]): Promise<TimelineRow[]> {
+    this.#elsewhere ??= this.room.isIn ? [] : await this.#readElsewhere();
+    if (this.#elsewhere.length === 0) return [...page];
+    const isBefore = (a: TimelineRow, b: TimelineRow): boolean =>
+      this.reverse ? a.header.position > b.header.position : a.header.position < b.header.position;
+    const last = page.at(-1);
+    const isDue = (row: TimelineRow): boolean => this.#isAtEnd || (last !== undefined && isBefore(row, last));
+    const due = this.#elsewhere.filter(isDue);
+    this.#elsewhere = this.#elsewhere.filter((row) => !isDue(row));
+    return [...page, ...due].sort((a, b) => (isBefore(a, b) ? -1 : 1));
   }
 
   /** What the reader became in a room that is not here: a few events at most. */
