@@ -100,6 +100,22 @@ describe('a join of a room that another process is joining', () => {
     await another.send(ALICE, told.roomId);
   });
 
+  it('gives way too where the other one has begun while it was about to write the first of a room unheard of', async () => {
+    const append = log.append.bind(log);
+    let first: HeldJoin | undefined;
+    vi.spyOn(log, 'append').mockImplementationOnce(async (...write) => {
+      first = new HeldJoin(one);
+      await first.begun;
+      return append(...write);
+    });
+    const second = new HeldJoin(another, await toldTo(BOB));
+    await secondsPass(1);
+    first!.go();
+    expect(await endOf(first!)).toMatchObject({ kind: 'joined' });
+    expect(await endOf(second)).toMatchObject({ errcode: 'M_UNKNOWN', status: 409 });
+    expect(one.facts(told.roomId, 'join-begun')).toHaveLength(1);
+  });
+
   it('is told that the room is here where it is of another user', async () => {
     const first = new HeldJoin(one);
     await first.begun;

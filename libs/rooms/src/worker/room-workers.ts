@@ -231,10 +231,12 @@ export class RoomWorkers {
           done += this.#takeRefusal(left, batch, error);
           continue;
         }
-        // A room that was to begin here exists already: no task of its beginning can be decided again.
-        if (!(error instanceof RevisionConflict) || room.head.revision < 0) throw error;
+        if (!(error instanceof RevisionConflict)) throw error;
+        const isUnbegun = room.head.revision < 0;
+        // A room that was to be made here exists already: its making cannot be decided again, as a join of it can.
+        if (isUnbegun && room !== left[0]!.seed) throw error;
         await races.endure(error);
-        worker.room = await this.#catchUp(room, worker.roomId);
+        worker.room = isUnbegun ? undefined : await this.#catchUp(room, worker.roomId);
       }
     }
   }
