@@ -121,10 +121,10 @@ function visibilityProblems(body: PduWithState, before: StateTrie, events: Event
   return [`${body.event_id}: the history visibility at it is ${visibility}, not ${body.visibility}`];
 }
 
-/** Whether an event brought the room anew, as its fact says: a join behind a gap, of a server nobody of whom was in the room. */
-export function isAnew(event: RoomEvent, { anew, base }: PduAccepted, current: StateTrie, events: EventsById): boolean {
+/** Whether an event brought the room anew, as its fact says: a join of a server nobody of whom was in the room. */
+export function isAnew(event: RoomEvent, { anew }: PduAccepted, current: StateTrie, events: EventsById): boolean {
   const server = serverNameOf(event.sender);
-  if (anew !== true || typeof base !== 'object' || !isJoinOf(event, server)) return false;
+  if (anew !== true || !isJoinOf(event, server)) return false;
   for (const { type, stateKey, eventId } of current.entries()) {
     const isOfServer = type === 'm.room.member' && stateKey.endsWith(`:${server}`);
     if (isOfServer && events.get(eventId)?.content['membership'] === 'join') return false;

@@ -23,7 +23,6 @@ const OTHER = new ForeignServer('b.example', 2);
 const BOB = OTHER.user('bob');
 /** This server, as it signs a join that another one has made. */
 const OURS = new ForeignServer(TEST_AUTHOR.serverName, 7);
-const VERSION = findRoomVersion('11')!;
 const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER, OURS);
 
 let home: RoomCommands;
@@ -31,14 +30,16 @@ let roomId: RoomId;
 /** The room as the other server has it. */
 let there: RoomElsewhere;
 
-beforeEach(async () => {
+beforeEach(() => open('11'));
+
+async function open(version: string): Promise<void> {
   home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, KEYS);
-  roomId = await home.open();
+  roomId = await home.open({ room_version: version });
   await home.setState(ALICE, roomId, 'm.room.power_levels', { users: { [ALICE]: 100, [BOB]: 100 } });
-  there = new RoomElsewhere(roomId, VERSION, KEYS, OTHER);
+  there = new RoomElsewhere(roomId, findRoomVersion(version)!, KEYS, OTHER);
   await there.hear(home);
   await receive(await there.joins());
-});
+}
 
 function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {
   const texts = pdus.map(({ text }) => text);
@@ -132,6 +133,34 @@ describe('a room that nobody here was in when somebody joins it again behind a g
     const isLeave = (data: string): boolean => data.includes('"membership":"leave"');
     const found = facts.filter(({ data }) => !isLeave(data)).flatMap((fact) => verifier.check(fact));
     expect(found.map(({ problem }) => problem)).toContain(`${join.event.eventId}: does not bring the room anew`);
+  });
+});
+
+describe('a room that nobody here was in when somebody joins it again by events that do not stand on how it ended here', () => {
+  it.each(['1', '11'])('goes on from the join alone in version %s', async (id) => {
+    await open(id);
+    await home.join(CAROL, roomId);
+    await home.leave(ALICE, roomId);
+    await there.hear(home);
+    await home.leave(CAROL, roomId);
+    const member = (membership: string): Promise<ForeignPdu> =>
+      there.makes({ type: 'm.room.member', stateKey: CAROL, content: { membership } });
+    // The other server has not heard of the leave as it kicks her, and lets it have no part in its room then.
+    const missed = [await member('leave'), await member('invite')];
+    const join = await joinOf(CAROL);
+    expect(await receive(...missed, join)).toMatchObject({ received: Array(3).fill({ kind: 'accepted' }) });
+    expect(last()).toMatchObject({ anew: true, extremities: [join.event.eventId] });
+    expect(await home.state(roomId, 'm.room.member', CAROL)).toEqual({ membership: 'join' });
+    expect(problems()).toEqual([]);
+  });
+
+  it('needs not come anew where the join stands on all of that', async () => {
+    await home.leave(ALICE, roomId);
+    await there.hear(home);
+    const join = await joinOf(ALICE);
+    expect(await receive(join)).toMatchObject({ received: [{ kind: 'accepted' }] });
+    expect(last().anew).toBeUndefined();
+    expect(problems()).toEqual([]);
   });
 });
 

@@ -9,14 +9,16 @@ import { getKnown, type KnownRoom } from './known-room.js';
 const BATCH = 200;
 
 /**
- * Whether an event brings anew a room that this server had left: somebody here joins it behind a gap, for which another server told the
- * state, and nobody here was in the room meanwhile. What the room ended with here is then no part of it any more that anything
- * hangs on: nobody of ours has written to it since, and whoever wrote to it did so before what was told. Where somebody here is in the
+ * Whether an event brings anew a room that this server had left: somebody here joins it, nobody here was in the room meanwhile, and the
+ * room ended here with something that the join does not stand on: another server told the state behind a gap, or does not count
+ * that among its ends, as a leave that came to it after a kick. What the room ended with here is then no part of it any more that anything
+ * hangs on: nobody of ours has written to it since, and others go on from the join. Where somebody here is in the
  * room, what they wrote may be told nowhere else, and both are resolved as after any gap.
  */
 export async function bringsAnew(event: RoomEvent, { isLearnt }: StateBefore, room: KnownRoom): Promise<boolean> {
   const { ours, extremities } = room;
-  if (!isLearnt || ours === undefined || extremities.length === 0) return false;
+  const standsOnAll = !isLearnt && extremities.every(({ eventId }) => event.prevEvents.includes(eventId));
+  if (ours === undefined || extremities.length === 0 || standsOnAll) return false;
   return isJoinOf(event, ours) && !(await isAnybodyIn(ours, room));
 }
 
