@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { numbersFrom } from '#testing/numbers-from';
 import { TestAuthority } from '#testing/test-authority';
 import { annals } from './support/annals.js';
 import { Divided } from './support/federation/divided.js';
 import { FederatingAnnals } from './support/federation/federating-annals.js';
-import { Member } from './support/federation/member.js';
 import type { Federating } from './support/federation/other-server.js';
 import { startSynapse, SYNAPSE } from './support/federation/synapse.js';
 import { WITHOUT_PRESENCE } from './support/homeserver.js';
@@ -31,17 +29,11 @@ describe.skipIf(SYNAPSE === undefined)('rooms of two servers of ours and a Synap
   it.each(SEEDS)(
     'have the same state at all three after they were cut off from each other in many ways (seed %i)',
     async (seed) => {
-      const version = VERSIONS[seed % VERSIONS.length]!;
-      const at = (name: string) => Promise.all(servers.map((server, i) => Member.at(server, `${name}${i}-${seed}`)));
-      const room = await Divided.begin(version, await at('keeper'), await at('guest'), numbersFrom(seed));
-      for (let round = 0; round < ROUNDS; round++) {
-        room.cutSome(round === 0);
-        await room.goOn();
-        room.mendSome();
-        await room.goOn();
-      }
-      room.mendAll();
-      await room.meet();
+      const room = await Divided.goThrough(servers, {
+        seed,
+        version: VERSIONS[seed % VERSIONS.length]!,
+        rounds: ROUNDS,
+      });
       await room.expectSameState();
     },
     300_000,

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { numbersFrom } from '#testing/numbers-from';
 import { TestAuthority } from '#testing/test-authority';
 import { annals } from './support/annals.js';
 import { FederatingAnnals } from './support/federation/federating-annals.js';
 import { Divided } from './support/federation/divided.js';
-import { Member } from './support/federation/member.js';
 import { WITHOUT_PRESENCE } from './support/homeserver.js';
 
 /** More of them by hand: PARTITION_SEEDS=1,2,3. */
@@ -26,18 +24,7 @@ afterAll(async () => {
 it.each(SEEDS)(
   'three servers that were cut off from each other in many ways agree in the end (seed %i)',
   async (seed) => {
-    const version = VERSIONS[seed % VERSIONS.length]!;
-    const at = (name: string) => Promise.all(servers.map((server, i) => Member.at(server, `${name}${i}-${seed}`)));
-    const room = await Divided.begin(version, await at('keeper'), await at('guest'), numbersFrom(seed));
-    for (let round = 0; round < ROUNDS; round++) {
-      // First nobody reaches anybody; later some do, and some are reached and reach nobody.
-      room.cutSome(round === 0);
-      await room.goOn();
-      room.mendSome();
-      await room.goOn();
-    }
-    room.mendAll();
-    await room.meet();
+    const room = await Divided.goThrough(servers, { seed, version: VERSIONS[seed % VERSIONS.length]!, rounds: ROUNDS });
     await room.expectSameEverywhere();
   },
   300_000,

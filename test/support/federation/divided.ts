@@ -1,6 +1,8 @@
 import { expect } from 'vitest';
+import { numbersFrom } from '#testing/numbers-from';
 import { path as pathIn } from '../three-users.js';
-import { awaitSameState, type Member, type StateDictionary } from './member.js';
+import { awaitSameState, Member, type StateDictionary } from './member.js';
+import type { Federating } from './other-server.js';
 
 const ACTIONS_OF_ROUND = 4;
 const KEYS = ['red', 'green', 'blue'];
@@ -20,7 +22,7 @@ export class Divided {
     private readonly numbers: (below: number) => number,
   ) {}
 
-  static async begin(
+  private static async begin(
     version: string,
     keepers: readonly Member[],
     guests: readonly Member[],
@@ -36,21 +38,36 @@ export class Divided {
     return new Divided(room, keepers, guests, numbers);
   }
 
+  /** A room of some servers, each with a keeper and a guest, whose lines are cut and mended so many times over; they have met again then. */
+  static async goThrough(
+    servers: readonly Federating[],
+    { seed, version, rounds }: { readonly seed: number; readonly version: string; readonly rounds: number },
+  ): Promise<Divided> {
+    const at = (name: string) => Promise.all(servers.map((server, i) => Member.at(server, `${name}${i}-${seed}`)));
+    const room = await Divided.begin(version, await at('keeper'), await at('guest'), numbersFrom(seed));
+    for (let round = 0; round < rounds; round++) {
+      // First nobody reaches anybody; later some do, and some are reached and reach nobody.
+      room.#cutSome(round === 0);
+      await room.#goOn();
+      room.#mendSome();
+      await room.#goOn();
+    }
+    for (const { server } of room.keepers) server.line.mend();
+    await room.#meet();
+    return room;
+  }
+
   /** Cuts the lines to some servers; they reach those whose lines are whole. */
-  cutSome(isAll: boolean): void {
+  #cutSome(isAll: boolean): void {
     for (const { server } of this.keepers) if (isAll || this.numbers(3) < 2) server.line.cut();
   }
 
-  mendSome(): void {
+  #mendSome(): void {
     for (const { server } of this.keepers) if (this.numbers(2) === 0) server.line.mend();
   }
 
-  mendAll(): void {
-    for (const { server } of this.keepers) server.line.mend();
-  }
-
   /** Users of all servers do something, side by side. */
-  async goOn(): Promise<void> {
+  async #goOn(): Promise<void> {
     const servers = this.keepers.map(async (keeper, i) => {
       for (let action = 0; action < ACTIONS_OF_ROUND; action++) {
         if (this.numbers(3) === 0) await this.#guestActs(this.guests[i]!);
@@ -61,7 +78,7 @@ export class Divided {
   }
 
   /** Waits until every server has what was done, and what is said then has merged all ends. */
-  async meet(): Promise<void> {
+  async #meet(): Promise<void> {
     for (const keeper of this.keepers) this.#accepted.push(await keeper.say(this.room, 'we meet again'));
     await this.#awaitAll();
     for (const keeper of this.keepers) {
