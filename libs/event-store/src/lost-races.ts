@@ -23,9 +23,4 @@ export class LostRaces {
     const longest = doublingPause(this.#count, 1, LONGEST_PAUSE_MS);
     if (this.#count > 1) await delay(Math.random() * longest);
   }
-
-  /** Tells that one was won: the next one lost is the first again. */
-  forget(): void {
-    this.#count = 0;
-  }
 }
