@@ -21,6 +21,7 @@ const LAYERS = [
     'sync',
     'identity',
     'federation',
+    'calls',
     'appservices',
     'admin',
   ],
