@@ -11,6 +11,7 @@ import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { stateAt } from '../audit/state-at.js';
 import { RoomVerifier } from '../audit/verify-room.js';
+import type { PduAccepted } from '../facts/room-facts.js';
 import { RoomGraph } from '../graph/room-graph.js';
 import { FillRoom } from './fill-room.js';
 import { ReceivePdus } from './receive-pdus.js';
@@ -154,6 +155,24 @@ describe('a room of which a part was told', () => {
     expect(problemsOf(told.roomId)).toEqual([]);
     const at = await stateAt(views.today, told.roomId, { eventId: told.join.event.eventId });
     expect(at.state.find(({ type }) => type === 'm.room.topic')?.event_id).not.toBe(mine);
+  });
+
+  it('hides what is said from then on from whom the history visibility keeps out that was not told with the join', async () => {
+    const maker = OTHER.user('alice');
+    const content = { history_visibility: 'joined' };
+    told = await makeRoomToTell(findRoomVersion('11')!, OTHER, HERE, ALICE, [
+      { type: 'm.room.history_visibility', sender: maker, stateKey: '', content },
+    ]);
+    const state = told.state.filter(({ event }) => event.type !== 'm.room.history_visibility');
+    await home.execute(tellPart({ ...told, state }, OTHER));
+    await home.send(ALICE, told.roomId);
+    expect(await fill()).toMatchObject({ kind: 'filled' });
+    await home.send(ALICE, told.roomId);
+    const visibilities = home
+      .facts(told.roomId, 'pdu-accepted')
+      .map(({ data }) => (JSON.parse(data) as PduAccepted).visibility);
+    expect(visibilities).toEqual(['shared', 'shared', 'joined']);
+    expect(problemsOf(told.roomId)).toEqual([]);
   });
 
   it('takes nothing of another server before it is whole, and all of it then', async () => {

@@ -56,6 +56,8 @@ export interface PartialRoom extends PartialTold {
   readonly upon: readonly EventUpon[];
   /** What has come of the state that was lacking. */
   readonly taken: StateTrie;
+  /** The history visibility that this sets, where it sets one. */
+  readonly visibility?: HistoryVisibility | undefined;
 }
 
 interface EventUpon {
@@ -179,18 +181,20 @@ function headWithFilled(head: RoomHead, { states }: JoinFilledFact, revision: nu
   const { partial } = head;
   if (partial === undefined) throw new Error('what is filled is whole');
   const state = filledState(partial, head.state);
+  const isLacking = head.state.get('m.room.history_visibility', '') === undefined;
+  const visibility = (isLacking ? partial.visibility : undefined) ?? head.visibility;
   const last = states.at(-1)!;
   const extremities = head.extremities.map((one) =>
     one.eventId === last.event_id ? { ...one, root: last.root, state } : one,
   );
-  return { ...head, revision, state, extremities, partial: undefined };
+  return { ...head, revision, state, extremities, visibility, partial: undefined };
 }
 
 function headWithTaken(head: RoomHead, { change, visibility }: TakenState, revision: number): RoomHead {
   const { partial } = head;
   if (partial !== undefined) {
     const taken = partial.taken.set(change.type, change.state_key, change.event_id);
-    return { ...head, revision, partial: { ...partial, taken } };
+    return { ...head, revision, partial: { ...partial, taken, visibility: visibility ?? partial.visibility } };
   }
   const state = head.state.set(change.type, change.state_key, change.event_id);
   return { ...head, revision, state, visibility: visibility ?? head.visibility };
