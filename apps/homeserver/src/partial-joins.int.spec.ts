@@ -6,7 +6,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { FakePeer } from '#testing/fake-peer';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
-import { makeOn } from '#testing/receiving/make-on';
+import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { makeRoomToTell, type RoomToTell } from '#testing/receiving/told-room';
 import { FederatedServer, type FederatedUser } from '../test/federated-server.js';
 
@@ -35,12 +35,13 @@ class RoomInPart {
     readonly other: FakePeer,
   ) {}
 
-  static async begin(peer: FakePeer, other: FakePeer): Promise<RoomInPart> {
+  static async begin(peer: FakePeer, other: FakePeer, more: readonly DraftOn[] = []): Promise<RoomInPart> {
     const told = await makeRoomToTell(
       VERSION,
       peer.server,
       new ForeignServer('unused.example', 9),
       peer.server.user('x'),
+      more,
     );
     const room = new RoomInPart(told, peer, other);
     const texts = (pdus: readonly ForeignPdu[]): JsonObject[] =>
@@ -71,7 +72,7 @@ class RoomInPart {
       const maker = peer.server.user('alice');
       const state = told.state.filter(({ event }) => event.type !== 'm.room.member' || event.stateKey === maker);
       const servers = { members_omitted: true, servers_in_room: [peer.name, other.name] };
-      return { body: { event: content, state: texts(state), auth_chain: [], ...servers } };
+      return { body: { event: content, state: texts(state), auth_chain: authChain, ...servers } };
     });
     peer.on('GET', '/_matrix/federation/v1/state/([^/]+)', () => {
       room.asked++;
@@ -87,17 +88,17 @@ class RoomInPart {
     return room;
   }
 
-  /** Says something in the room, upon the join. */
-  async say(server: FederatedServer, body: string): Promise<string> {
+  /** Makes an event of the room, upon the join. */
+  async make(type: string, sender: string, content: JsonObject, stateKey?: string): Promise<ForeignPdu> {
     const { there } = this.told;
-    const draft = {
-      type: 'm.room.message',
-      sender: this.peer.server.user('member1'),
-      content: { body },
-      ts: Date.now(),
-    };
+    const draft = { type, sender, content, ts: Date.now(), ...(stateKey === undefined ? {} : { stateKey }) };
     const { authEvents: auth, depth } = (await makeOn(there, this.peer.server, draft)).event;
-    const pdu = this.peer.server.make(VERSION, there.roomId, { ...draft, prev: [this.joined], auth, depth: depth + 1 });
+    return this.peer.server.make(VERSION, there.roomId, { ...draft, prev: [this.joined], auth, depth: depth + 1 });
+  }
+
+  /** Says something in the room. */
+  async say(server: FederatedServer, body: string): Promise<string> {
+    const pdu = await this.make('m.room.message', this.peer.server.user('member1'), { body });
     const content = {
       origin: this.peer.name,
       origin_server_ts: 1,
@@ -262,6 +263,63 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
     expect(answered).toBe(0);
     room.isTelling = true;
     for (const [uri, answer] of await Promise.all(asked)) expect(answer, uri).toContain('Member 1');
+  });
+
+  it('replaces the room once it is here, with all of its bans', async () => {
+    const [maker, banned] = [peer.server.user('alice'), peer.server.user('spammer')];
+    const users = { [maker]: 100, [alice.userId]: 100 };
+    room = await RoomInPart.begin(peer, other, [
+      { type: 'm.room.member', sender: maker, stateKey: banned, content: { membership: 'ban' } },
+      { type: 'm.room.power_levels', sender: maker, stateKey: '', content: { users } },
+    ]);
+    room.isTelling = false;
+    room.refusesJoins = true;
+    await join();
+    const upgraded = alice.ok('POST', `${path()}/upgrade`, { new_version: '11' });
+    await alice.ok('GET', `${path()}/state/m.room.name`);
+    room.isTelling = true;
+    const { replacement_room: roomId } = await upgraded;
+    const ban = await alice.ok('GET', `/rooms/${inPath(roomId)}/state/m.room.member/${inPath(banned)}`);
+    expect(ban).toEqual({ membership: 'ban' });
+  });
+
+  it('lets others invite there who is here, before it is', async () => {
+    room.isTelling = false;
+    room.refusesJoins = true;
+    await join();
+    const bob = await server.register(`bob${count}`);
+    const invitation = await room.make(
+      'm.room.member',
+      peer.server.user('alice'),
+      { membership: 'invite' },
+      bob.userId,
+    );
+    const pdu = parseJson(invitation.text, { lenient: true });
+    const answer = await peer.ask(server.origin, {
+      destination: server.name as never,
+      method: 'PUT',
+      path: `/_matrix/federation/v2/invite/${inPath(room.told.roomId)}/${inPath(invitation.event.eventId)}`,
+      content: { room_version: VERSION.id, event: pdu, invite_room_state: [] },
+    });
+    expect(answer.status).toBe(200);
+    const event = answer.body['event'] as { signatures: JsonObject };
+    expect(Object.keys(event.signatures).sort()).toEqual([peer.name, server.name].sort());
+  });
+
+  it('leaves it to others to say who is in it, where that lets into another room', async () => {
+    room.isTelling = false;
+    room.refusesJoins = true;
+    await join();
+    const allow = [{ type: 'm.room_membership', room_id: room.told.roomId }];
+    const rules = { type: 'm.room.join_rules', state_key: '', content: { join_rule: 'restricted', allow } };
+    const { room_id: roomId } = await alice.ok('POST', '/createRoom', { room_version: '11', initial_state: [rules] });
+    const member = inPath(peer.server.user('member1'));
+    const make = `/_matrix/federation/v1/make_join/${inPath(roomId)}/${member}?ver=11`;
+    const ask = () => peer.ask(server.origin, { destination: server.name as never, path: make });
+    expect(await ask()).toMatchObject({ status: 400, body: { errcode: 'M_UNABLE_TO_AUTHORISE_JOIN' } });
+    room.isTelling = true;
+    await alice.ok('GET', `${path()}/members`);
+    expect((await ask()).status).toBe(200);
   });
 
   it('reads what was here of a room that was left before all of it was', async () => {

@@ -43,17 +43,19 @@ function notInRoom(): MatrixError {
 
 /**
  * Looks at a room for another server. What refuses it is told as it is, where a user who is a stranger to the room would not hear whether
- * there is one: whom a server may not let in, it says. Throws M_NOT_FOUND for a room that is not here, or of which only a part is.
+ * there is one: whom a server may not let in, it says. Throws M_NOT_FOUND for a room that is not here, or of which only a part is and that
+ * is not enough.
  */
 export async function lookFor<T>(
   workers: RoomWorkers,
   roomId: RoomId,
   origin: ServerName,
   look: (turn: RoomTurn) => Promise<T>,
+  { isPartEnough = false } = {},
 ): Promise<T> {
   const looking = workers.run(roomId, { actor: origin }, async (turn) => {
     // Another server goes on to the next where this one does not have what it asks for.
-    if (turn.head.partial !== undefined)
+    if (turn.head.partial !== undefined && !isPartEnough)
       return { refusal: new MatrixError('M_NOT_FOUND', 'Not all of this room is here') };
     try {
       return { seen: await look(turn) };

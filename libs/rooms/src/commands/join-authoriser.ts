@@ -4,6 +4,7 @@ import type { Views } from '#projections/views';
 import type { AuthState } from '#protocol/event-auth/auth-state';
 import { creatorOf, levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { findPartial } from '../queries/partial-rooms.js';
 import { isServerIn } from '../reading/server-standing.js';
 import { findMembership } from '../reading/find-membership.js';
 import type { RoomTurn } from '../worker/room-turn.js';
@@ -68,7 +69,10 @@ function isRestricted({ join_rule: rule }: JsonObject, version: RoomVersion): bo
   );
 }
 
-/** Whether a user is in one of the rooms that the rules name. Of those that this server is not in another server may know it. */
+/**
+ * Whether a user is in one of the rooms that the rules name. Of those that this server is not in, or has a part of, another server may know
+ * it.
+ */
 async function fulfilsOne(
   views: Views,
   { allow }: JsonObject,
@@ -80,8 +84,13 @@ async function fulfilsOne(
     if (!isJsonObject(condition) || condition['type'] !== 'm.room_membership') continue;
     // What is no room id is a room that nobody is in.
     const roomId = String(condition['room_id']) as RoomId;
-    if (!(await isServerIn(views, roomId, ours))) areKnown = false;
-    else if ((await findMembership(views, roomId, joining)) === 'join') return 'fulfilled';
+    if (!(await isServerIn(views, roomId, ours))) {
+      areKnown = false;
+      continue;
+    }
+    const isPartial = (await findPartial(views, roomId)) !== undefined;
+    if ((await findMembership(views, roomId, joining)) === 'join') return 'fulfilled';
+    if (isPartial) areKnown = false;
   }
   return areKnown ? 'unfulfilled' : 'unknown-rooms';
 }

@@ -69,7 +69,8 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     await this.#checkMayBeInvited(invited, roomId, isHere);
     const signed = signEvent(pdu, version, serverName, signingKey);
     if (isHere) {
-      await lookFor(this.workers, roomId, origin, (turn) => checkAcl(turn, origin));
+      // The room decides once it has the event, and all else of it.
+      await lookFor(this.workers, roomId, origin, (turn) => checkAcl(turn, origin), { isPartEnough: true });
       return { pdu: signed };
     }
     const state = readStrippedState(command.roomState, { roomId, version }, invited);

@@ -12,7 +12,9 @@ import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { type DecidedEvent, EVENT_AUTHOR, type EventAuthor, type EventDraft } from '../decide/decide-event.js';
 import type { RoomUpgraded } from '../facts/room-facts.js';
+import { refusePart } from '../decide/refuse-while-partial.js';
 import { newRoomOptions, type OldRoom, TRANSFERABLE } from '../decide/upgraded-room.js';
+import { whenWhole } from '../queries/partial-rooms.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
@@ -26,7 +28,8 @@ const SPACE_CHILD = 'm.space.child';
 /**
  * Replaces a room by one of another version: client-server API, "Room Upgrades". What moves after the tombstone follows from the
  * fact `room-upgraded` (`CompleteUpgrade`). Who asks again is answered with the room that there is. Throws M_UNSUPPORTED_ROOM_VERSION,
- * M_INVALID_PARAM (a creator is no user), M_FORBIDDEN (the user may not send m.room.tombstone), and M_NOT_FOUND both for a room that is
+ * M_INVALID_PARAM (a creator is no user), M_FORBIDDEN (the user may not send m.room.tombstone), RoomIsPartial where the rest of the room (its
+ * bans) does not come in time, and M_NOT_FOUND both for a room that is
  * not here and for one that the user was never in: clients expect that of a room that is gone, and the two must not differ.
  */
 export class UpgradeRoom {
@@ -62,7 +65,8 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', `No room version ${newVersion} here`);
     const named = version.privilegedCreators ? additionalCreators : [];
     const creators = named.map((user) => parseUserId(user, this.author.serverName));
-    const old = await this.#read(requester, roomId).catch((error: unknown) => {
+    const reading = whenWhole(this.views, roomId, () => this.#read(requester, roomId));
+    const old = await reading.catch((error: unknown) => {
       throw error instanceof UnknownRoom ? new MatrixError('M_NOT_FOUND', error.message) : error;
     });
 
@@ -116,6 +120,7 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
   async #read(requester: Requester, roomId: RoomId): Promise<OldRoom> {
     const { result } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       await checkMayUpgrade(turn, requester.userId);
+      refusePart(turn.head);
       const state = await turn.findStates(TRANSFERABLE.map((type) => ({ type, stateKey: '' })));
       return { roomId, createEvent: turn.head.createEvent, version: turn.head.version, state };
     });
