@@ -152,6 +152,20 @@ describe('a handshake', () => {
     expect(await invite(`@nobody:${server.name}`)).toBe(403);
   });
 
+  it('says of nobody whether they are in a room that the server is not in', async () => {
+    const bob = await Member.at(server, 'bob');
+    const roomId = await alice.create('10', { preset: 'private_chat' });
+    const answers: number[] = [];
+    for (const invited of [alice.id, bob.id, `@nobody:${server.name}`]) {
+      const event = { type: 'm.room.member', room_id: roomId, state_key: invited, content: { membership: 'invite' } };
+      const { id, pdu } = hostile.message(room, event);
+      const told = { event: pdu, room_version: '10', invite_room_state: [] };
+      answers.push((await hostile.ask(server, 'PUT', at('v2/invite', roomId, id), told)).status);
+    }
+    expect(answers).toEqual([200, 200, 200]);
+    expect(await alice.stateOf(roomId, 'm.room.member', alice.id)).toMatchObject({ membership: 'join' });
+  });
+
   it('invites nobody who is not here, and by nobody of another server', async () => {
     const invite = (invited: string, more: Json = {}): ForeignEvent =>
       hostile.seal({

@@ -66,7 +66,7 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     if (wantedKeys !== undefined) return { wantedKeys };
     const { serverName, signingKey } = this.author;
     const isHere = await isServerIn(this.views, roomId, serverName);
-    await this.#checkMayBeInvited(invited, roomId, isHere);
+    await this.#checkMayBeInvited(invited, command, isHere);
     const signed = signEvent(pdu, version, serverName, signingKey);
     if (isHere) {
       // The room decides once it has the event, and all else of it.
@@ -102,14 +102,19 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     return undefined;
   }
 
-  /** `isHere`: the room decides, and would have the event without this server's signature: whoever it names is in it. Nobody else is told. */
-  async #checkMayBeInvited(userId: UserId, roomId: RoomId, isHere: boolean): Promise<void> {
+  /**
+   * `isHere`: the room decides, and would have the event without this server's signature: whoever it names is in it. Nobody else is told,
+   * and who is in it only a server that is there too.
+   */
+  async #checkMayBeInvited(userId: UserId, { origin, roomId }: TakeInvite, isHere: boolean): Promise<void> {
     const account = await findAccount(this.views, userId);
     if ((account === undefined && !isHere) || account?.deactivated === true) {
       throw new MatrixError('M_FORBIDDEN', `Nobody is called ${userId} here`);
     }
     const isIn = (await findMembership(this.views, roomId, userId)) === 'join';
-    if (isIn) throw new MatrixError('M_FORBIDDEN', 'The user is already in the room');
+    if (isIn && (await isServerIn(this.views, roomId, origin))) {
+      throw new MatrixError('M_FORBIDDEN', 'The user is already in the room');
+    }
   }
 
   async #tell(
