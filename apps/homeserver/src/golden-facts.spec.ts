@@ -23,6 +23,9 @@ import { readTold, SERVER_KEYS_PREFIX } from '#federation/facts/server-key-facts
 import { evolveKnownKeys, NO_KEYS as NO_SERVER_KEYS } from '#federation/receive/known-keys';
 import type { RecordedFact } from '#event-store/event-store';
 import type { ServerName } from '#kernel/ids';
+import { evolveContent, NOTHING_DECIDED } from '#media/decide/content';
+import { evolveMedia, NO_MEDIA } from '#media/decide/media';
+import { MEDIA_STREAM_PREFIX } from '#media/facts/media-facts';
 import { newestSchema } from '#event-store/fact-shapes';
 import { findLogIdentity, SERVER_STREAM } from '#event-store/log-identity';
 import { sealFacts, type UnsealedFact } from '#event-store/seal-facts';
@@ -132,6 +135,8 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(SERVER_KEYS_PREFIX)) {
     return facts.reduce((known, fact) => evolveKnownKeys(known, readTold(fact)), NO_SERVER_KEYS);
   }
+  if (stream.startsWith(MEDIA_STREAM_PREFIX)) return facts.reduce(evolveMedia, NO_MEDIA);
+  if (stream.startsWith('content-')) return facts.reduce(evolveContent, NOTHING_DECIDED);
   if (stream === INBOUND_STREAM) return [...facts.reduce(evolveWaiting, NOBODY_WAITS).values()];
   if (stream.startsWith(ORIGIN_STREAM_PREFIX)) return readTransaction(facts.at(-1)!);
   if (stream.startsWith(REFUSALS_STREAM_PREFIX)) return readRefused(facts.at(-1)!);

@@ -321,7 +321,29 @@ describe('the rows of every projector', () => {
       toThread(BOB, 'thread-subscriptions-ended'),
       toThread(CAROL, 'thread-subscribed'),
     ];
+    const sha256 = 'a'.repeat(64);
+    const content = { sha256, bytes: 4, about: { type: 'image/png' } };
+    const medium = (name: string, type: string, data: object): StreamFact => ({ stream: `media-${name}`, type, data });
+    const media = [
+      medium('a.example/one', 'media-reserved', { by: ALICE, expires_at: 9 }),
+      medium('a.example/one', 'media-uploaded', { by: ALICE, ...content }),
+      medium('a.example/two', 'media-reserved', { by: ALICE, expires_at: 9 }),
+      medium('a.example/three', 'media-reserved', { by: BOB, expires_at: 9 }),
+      medium('a.example/three', 'media-expired', {}),
+      medium('a.example/four', 'media-uploaded', { by: BOB, ...content }),
+      medium('a.example/four', 'media-deleted', { sha256 }),
+      medium('b.example/five', 'media-fetched', content),
+      medium('b.example/five', 'media-seen', { day: 1 }),
+      medium('b.example/six', 'media-fetched', content),
+      medium('b.example/six', 'media-seen', { day: 2 }),
+      medium('b.example/six', 'media-dropped', { sha256 }),
+      medium('b.example/six', 'media-fetched', content),
+      { stream: `content-${sha256}`, type: 'content-quarantined', data: { reason: 'r' } },
+      { stream: `content-${'b'.repeat(64)}`, type: 'content-quarantined', data: {} },
+      { stream: `content-${'b'.repeat(64)}`, type: 'content-released', data: {} },
+    ];
     life = [
+      ...media,
       ...threads,
       ...inRoom,
       past,

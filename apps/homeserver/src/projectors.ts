@@ -4,6 +4,7 @@ import { directoryProjectors } from '#directory/projections/directory-projectors
 import { presenceProjector } from '#ephemeral/projections/presence.projector';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import { federationProjectors } from '#federation/projections/federation-projectors';
+import { mediaProjectors } from '#media/projections/media-projectors';
 import type { Projector } from '#projections/projector';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
@@ -14,5 +15,6 @@ export function listProjectors(): readonly Projector[] {
   const reader = createRoomFactReader();
   const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, pushRulesProjector];
   const devices = deviceProjectors(reader);
-  return [...roomProjectors(reader), ...accountProjectors, ...devices, ...own, ...federationProjectors(reader)];
+  const others = [...mediaProjectors, ...federationProjectors(reader)];
+  return [...roomProjectors(reader), ...accountProjectors, ...devices, ...own, ...others];
 }

@@ -29,6 +29,8 @@ export const ERRORS = {
   M_UNKNOWN_POS: [400, 'The position is not known: begin anew'],
   M_BAD_PAGINATION: [400, 'The pagination parameters are invalid'],
   M_TOO_LARGE: [413, 'Too large'],
+  M_NOT_YET_UPLOADED: [504, 'The content has not been uploaded yet'],
+  M_CANNOT_OVERWRITE_MEDIA: [409, 'The content has been uploaded already'],
   M_KEY_TOO_LARGE: [400, 'The key is too long'],
   M_PROFILE_TOO_LARGE: [400, 'The profile is too large'],
   M_WEAK_PASSWORD: [400, 'The password is too weak'],

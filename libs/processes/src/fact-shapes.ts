@@ -15,6 +15,8 @@ import { REFUSAL_SHAPES } from '#federation/facts/refusal-facts';
 import { DESTINATION_SHAPES } from '#federation/facts/destination-facts';
 import { SERVER_KEY_SHAPES } from '#federation/facts/server-key-facts';
 import { LOG_SHAPES } from '#event-store/log-identity';
+import { CONTENT_SHAPES } from '#media/facts/content-facts';
+import { MEDIA_SHAPES } from '#media/facts/media-facts';
 import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
 import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
 import { ELSEWHERE_SHAPES } from '#rooms/facts/elsewhere-facts';
@@ -46,4 +48,6 @@ export const FACT_SHAPES: FactShapes = {
   ...REFUSAL_SHAPES,
   ...EFFECTS_SHAPES,
   ...SLIDING_SHAPES,
+  ...MEDIA_SHAPES,
+  ...CONTENT_SHAPES,
 };

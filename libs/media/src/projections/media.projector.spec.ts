@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { project, type StreamFact } from '#testing/project';
+import { mediaProjector } from './media.projector.js';
+
+const ALICE = '@alice:a.example';
+const HASH = 'a'.repeat(64);
+const CONTENT = { sha256: HASH, bytes: 4, about: { type: 'image/png', name: 'rock.png', salt: 's' } };
+const MS_PER_DAY = 86_400_000;
+
+const ours = (type: string, data: object = {}, at?: number): StreamFact => ({
+  stream: 'media-a.example/abc',
+  type,
+  data,
+  at,
+});
+const theirs = (type: string, data: object = {}, at?: number): StreamFact => ({
+  stream: 'media-b.example:8448/xyz',
+  type,
+  data,
+  at,
+});
+const uploaded = ours('media-uploaded', { by: ALICE, ...CONTENT }, 5);
+
+describe('the rows of media', () => {
+  it('say what somebody here uploaded, what its content is, and what counts for them', async () => {
+    expect(await project(mediaProjector, [uploaded])).toEqual({
+      'media a.example abc': {
+        at: 5,
+        by: ALICE,
+        sha256: HASH,
+        bytes: 4,
+        type: 'image/png',
+        name: 'rock.png',
+        day: 0,
+      },
+      [`media-content ${HASH} a.example abc`]: '',
+      [`user-media ${ALICE} abc`]: '4',
+    });
+  });
+
+  it('say what somebody is to upload, until they have', async () => {
+    const reserved = ours('media-reserved', { by: ALICE, expires_at: 9 }, 1);
+    expect(await project(mediaProjector, [reserved])).toEqual({
+      'media a.example abc': { at: 1, by: ALICE, expires_at: 9 },
+      [`reserved-media ${ALICE} abc`]: '9',
+    });
+    const both = await project(mediaProjector, [reserved, uploaded]);
+    expect(Object.keys(both)).toEqual(Object.keys(await project(mediaProjector, [uploaded])));
+    expect(await project(mediaProjector, [reserved, ours('media-expired')])).toEqual({});
+  });
+
+  it('say of what is deleted that it is, and nothing of what it was', async () => {
+    expect(await project(mediaProjector, [uploaded, ours('media-deleted', { sha256: HASH }, 7)])).toEqual({
+      'media a.example abc': { at: 7, by: ALICE, deleted: true },
+    });
+    const left = { ...uploaded, data: { by: ALICE, sha256: HASH, bytes: 4, about: {} } };
+    const erased = [left, ours('media-deleted', { sha256: HASH }, 7), left];
+    expect(await project(mediaProjector, erased)).toEqual({
+      'media a.example abc': { at: 7, by: ALICE, deleted: true },
+    });
+  });
+
+  it('stand in the order in which media of other servers were asked for last', async () => {
+    const fetched = theirs('media-fetched', CONTENT, 3 * MS_PER_DAY);
+    expect(Object.keys(await project(mediaProjector, [fetched])).toSorted()).toEqual([
+      'cached-media 000003 b.example:8448 xyz',
+      'media b.example:8448 xyz',
+      `media-content ${HASH} b.example:8448 xyz`,
+    ]);
+    const seen = await project(mediaProjector, [fetched, theirs('media-seen', { day: 12 })]);
+    expect(Object.keys(seen).filter((key) => key.startsWith('cached-media'))).toEqual([
+      'cached-media 000012 b.example:8448 xyz',
+    ]);
+  });
+
+  it('are gone with what gives way to others, and there again once it is fetched again', async () => {
+    const life = [theirs('media-fetched', CONTENT, 5), theirs('media-dropped', { sha256: HASH })];
+    expect(await project(mediaProjector, life)).toEqual({});
+    const again = await project(mediaProjector, [...life, theirs('media-fetched', CONTENT, 8)]);
+    expect(again['media b.example:8448 xyz']).toMatchObject({ at: 8, sha256: HASH });
+  });
+});

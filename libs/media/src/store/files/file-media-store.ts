@@ -1,0 +1,196 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import {
+  type ByteRange,
+  type ContentHash,
+  ContentTooLarge,
+  isContentHash,
+  type MediaStore,
+  type OpenContent,
+  type ReceivedContent,
+} from '../media-store.js';
+
+const DERIVED_NAME = /^[\w-][\w.-]{0,100}$/;
+/** For nobody else to read. */
+const FOLDER = { recursive: true, mode: 0o700 } as const;
+const FILE_MODE = 0o600;
+
+/**
+ * Content in a folder of this process alone:
+ *
+ *     incoming/{uuid}               what is being received
+ *     content/{2}/{2}/{hash}        what was kept
+ *     derived/{2}/{2}/{hash}/{name} what was made of it
+ *
+ * A file gets its place by a rename once all of it is on the disk.
+ */
+export class FileMediaStore implements MediaStore {
+  constructor(private readonly folder: string) {}
+
+  async receive(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, maxBytes: number): Promise<ReceivedContent> {
+    const path = await this.#incoming();
+    try {
+      const { hash, bytes } = await writeWhole(path, source, maxBytes);
+      return { hash, bytes, keep: () => this.#keep(path, hash), discard: () => rm(path, { force: true }) };
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    }
+  }
+
+  open(hash: ContentHash, range?: ByteRange): Promise<OpenContent | undefined> {
+    return openFile(this.#contentPath(hash), range);
+  }
+
+  async sizeOf(hash: ContentHash): Promise<number | undefined> {
+    return (await unlessAbsent(stat(this.#contentPath(hash))))?.size;
+  }
+
+  async delete(hash: ContentHash): Promise<boolean> {
+    // First what was made of it: nobody would find that without it.
+    const derived = this.#derivedFolder(hash);
+    const hadDerived = (await unlessAbsent(stat(derived))) !== undefined;
+    if (hadDerived) await this.#remove(derived);
+    const path = this.#contentPath(hash);
+    if ((await unlessAbsent(stat(path))) === undefined) return hadDerived;
+    await this.#remove(path);
+    return true;
+  }
+
+  async *list(): AsyncGenerator<ContentHash, void> {
+    yield* this.#hashesIn('content');
+    for await (const hash of this.#hashesIn('derived')) {
+      // What was made of content that is gone is all there is of it.
+      if ((await this.sizeOf(hash)) === undefined) yield hash;
+    }
+  }
+
+  async keepDerived(hash: ContentHash, name: string, content: Uint8Array): Promise<void> {
+    const to = this.#derivedPath(hash, name);
+    const from = await this.#incoming();
+    await writeWhole(from, [content], content.length);
+    await this.#move(from, to);
+  }
+
+  openDerived(hash: ContentHash, name: string): Promise<OpenContent | undefined> {
+    return openFile(this.#derivedPath(hash, name));
+  }
+
+  async discardLeftovers(): Promise<void> {
+    await rm(join(this.folder, 'incoming'), { recursive: true, force: true });
+  }
+
+  async *#hashesIn(top: string): AsyncGenerator<ContentHash, void> {
+    const folder = join(this.folder, top);
+    for (const first of await namesIn(folder)) {
+      for (const second of await namesIn(join(folder, first))) {
+        yield* (await namesIn(join(folder, first, second))).filter(isContentHash);
+      }
+    }
+  }
+
+  async #incoming(): Promise<string> {
+    const folder = join(this.folder, 'incoming');
+    await mkdir(folder, FOLDER);
+    return join(folder, randomUUID());
+  }
+
+  async #keep(from: string, hash: ContentHash): Promise<void> {
+    if ((await this.sizeOf(hash)) !== undefined) return rm(from, { force: true });
+    await this.#move(from, this.#contentPath(hash));
+  }
+
+  async #move(from: string, to: string): Promise<void> {
+    await mkdir(dirname(to), FOLDER);
+    await rename(from, to);
+    // The name is in the folder, and the folder in those above it: of each of them the disk has to know.
+    for (let folder = dirname(to); folder.length >= this.folder.length; folder = dirname(folder)) await sync(folder);
+  }
+
+  async #remove(path: string): Promise<void> {
+    await rm(path, { recursive: true, force: true });
+    await sync(dirname(path));
+  }
+
+  #contentPath(hash: ContentHash): string {
+    return join(this.folder, 'content', ...placeOf(hash));
+  }
+
+  #derivedFolder(hash: ContentHash): string {
+    return join(this.folder, 'derived', ...placeOf(hash));
+  }
+
+  #derivedPath(hash: ContentHash, name: string): string {
+    if (!DERIVED_NAME.test(name)) throw new RangeError(`Not a name for what is made of content: ${name}`);
+    return join(this.#derivedFolder(hash), name);
+  }
+}
+
+/** No folder has more than a few thousand names, with some hundred million files. */
+function placeOf(hash: ContentHash): string[] {
+  if (!isContentHash(hash)) throw new RangeError('Not a sha256');
+  return [hash.slice(0, 2), hash.slice(2, 4), hash];
+}
+
+async function writeWhole(
+  path: string,
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  maxBytes: number,
+): Promise<{ hash: ContentHash; bytes: number }> {
+  const file = await open(path, 'wx', FILE_MODE);
+  try {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    for await (const piece of source) {
+      bytes += piece.length;
+      if (bytes > maxBytes) throw new ContentTooLarge(maxBytes);
+      hash.update(piece);
+      await writePiece(file, piece);
+    }
+    await file.datasync();
+    return { hash: hash.digest('hex') as ContentHash, bytes };
+  } finally {
+    await file.close();
+  }
+}
+
+/** A full disk may take a part of it before it says so. */
+async function writePiece(file: FileHandle, piece: Uint8Array): Promise<void> {
+  for (let from = 0; from < piece.length;) from += (await file.write(piece, from)).bytesWritten;
+}
+
+async function openFile(path: string, range?: ByteRange): Promise<OpenContent | undefined> {
+  const file = await unlessAbsent(open(path, 'r'));
+  if (file === undefined) return undefined;
+  try {
+    const { size: bytes } = await file.stat();
+    const part = range === undefined ? {} : { start: range.first, end: range.last };
+    return { bytes, stream: file.createReadStream(part) };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return (await unlessAbsent(readdir(folder))) ?? [];
+}
+
+async function sync(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function unlessAbsent<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
