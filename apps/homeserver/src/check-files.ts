@@ -1,17 +1,19 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { readRegistrations } from '#config/appservices/read-registrations';
 import { type Config, ConfigError } from '#config/config';
 
 /**
  * Looks at the files and the folder that settings name, before anything is opened or made. Throws ConfigError where one cannot
- * be read, or the certificate and its key do not go together. A data folder that is not there yet is made later.
+ * be read, a registration of an application service is wrong, or the certificate and its key do not go together. A data folder that is not there yet is made later.
  */
-export function checkFiles({ dataDir, tlsCert, tlsKey, tlsCa, appservices }: Config): void {
+export function checkFiles(config: Config): void {
+  const { dataDir, tlsCert, tlsKey, tlsCa } = config;
   checkFolder('ANNALS_DATA_DIR', dataDir);
   const cert = tlsCert && read('ANNALS_TLS_CERT', tlsCert);
   const key = tlsKey && read('ANNALS_TLS_KEY', tlsKey);
   if (tlsCa !== undefined) read('ANNALS_TLS_CA', tlsCa);
-  for (const path of appservices) read('ANNALS_APPSERVICES', path);
+  readRegistrations(config);
   if (cert === undefined || key === undefined) return;
   try {
     createSecureContext({ cert, key });

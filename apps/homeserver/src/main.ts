@@ -12,5 +12,5 @@ try {
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   // Whatever has been opened by then must not hold it up.
-  process.stderr.write(`annals: ${error.message}\n`, () => process.exit(EXIT_CONFIG));
+  process.stderr.write(`${error.message.replaceAll(/^/gm, 'annals: ')}\n`, () => process.exit(EXIT_CONFIG));
 }

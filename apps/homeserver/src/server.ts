@@ -9,6 +9,8 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { FirstRegistrationToken } from '#accounts/first-registration-token';
 import { UserAdministration } from '#accounts/administration/user-administration';
+import type { AppService } from '#config/appservices/app-service';
+import { AppServices } from '#config/appservices/app-services';
 import { type Config, ConfigError } from '#config/config';
 import { Peers } from '#federation/peers/peers';
 import { DestinationNotes } from '#federation/sending/destination-notes';
@@ -56,6 +58,8 @@ export interface RunningServer {
   readonly address: string;
   /** Rereads the certificate of the listener with TLS, where there is one. Throws, and keeps the old one, where it is wrong. */
   renewCertificate(): void;
+  /** Application services that were read anew take the place of those before. */
+  replaceAppServices(all: readonly AppService[]): void;
   /** Stops accepting, ends long polls, finishes requests, flushes and closes. Answers whether all went well. */
   drain(): Promise<boolean>;
 }
@@ -100,7 +104,8 @@ export async function startServer(
     const started = await open({ config, logger, sink, shutdown: shutdown.signal, onStoreGone }, closing);
     started.metrics.addGauge('annals_log_lines_dropped', 'Lines of the log that nobody took', () => sink.dropped);
     const renewCertificate = (): void => started.tls?.renewCertificate();
-    return { address: started.address, renewCertificate, drain: end };
+    const replaceAppServices = (all: readonly AppService[]): void => started.services.replace(all);
+    return { address: started.address, renewCertificate, replaceAppServices, drain: end };
   } catch (error) {
     await end();
     throw describeDamage(error, config);
@@ -126,6 +131,7 @@ interface Started {
   readonly address: string;
   readonly metrics: Metrics;
   readonly tls: TlsListener | undefined;
+  readonly services: AppServices;
 }
 
 /** Opens one thing after another, and notes how to close it. */
@@ -170,7 +176,8 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   if (tls !== undefined) servers.push(tls.server);
   // Last: a start that fails must not have shown what is shown once.
   await showFirstToken(app.get(FirstRegistrationToken, { strict: false }), { logger, sink });
-  return { address: await app.getUrl(), metrics: ports.metrics, tls };
+  const services = app.get(AppServices, { strict: false });
+  return { address: await app.getUrl(), metrics: ports.metrics, tls, services };
 }
 
 async function openPorts(given: Given, followers: Followers, closing: DrainStep[]): Promise<Ports> {

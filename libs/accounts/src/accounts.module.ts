@@ -1,14 +1,17 @@
 import { Global, Module, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ACCESS_TOKENS } from '#http/access-tokens';
+import { SERVICE_USERS } from '#http/service-users';
 import { Accounts } from './accounts.js';
 import { ChangePasswordHandler } from './commands/change-password.js';
 import { ChangeProfileHandler } from './commands/change-profile.js';
+import { CreateDeviceHandler } from './commands/create-device.js';
 import { CreateFilterHandler } from './commands/create-filter.js';
 import { CreateRegistrationTokenHandler } from './commands/create-registration-token.js';
 import { DeactivateAccountHandler } from './commands/deactivate-account.js';
 import { DehydrateDeviceHandler } from './commands/dehydrate-device.js';
 import { DeleteDevicesHandler } from './commands/delete-devices.js';
+import { LogInForServiceHandler } from './commands/log-in-for-service.js';
 import { LogInHandler } from './commands/log-in.js';
 import { LogOutHandler } from './commands/log-out.js';
 import { RefreshSessionHandler } from './commands/refresh-session.js';
@@ -41,6 +44,7 @@ import { OpenIdTokens } from './openid/openid-tokens.js';
 import { Devices } from './queries/devices.js';
 import { RegistrationRules } from './registration-rules.js';
 import { RegistrationTokens } from './registration-tokens.js';
+import { ActingServices } from './sessions/acting-services.js';
 import { KnownTokens } from './sessions/known-tokens.js';
 import { PasswordCheck } from './sessions/password-check.js';
 import { TokenConfirmation } from './sessions/token-confirmation.js';
@@ -65,6 +69,8 @@ const controllers = [
 const commandHandlers: Provider[] = [
   RegisterAccountHandler,
   LogInHandler,
+  LogInForServiceHandler,
+  CreateDeviceHandler,
   RefreshSessionHandler,
   LogOutHandler,
   RenameDeviceHandler,
@@ -93,20 +99,26 @@ const services: Provider[] = [
   InteractiveAuth,
   TokenConfirmation,
   KnownTokens,
+  ActingServices,
   Devices,
   OpenIdTokens,
 ];
 
 /**
  * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, SIGNING_KEY and TAKEN_DEVICE_IDS
- * from global modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens` is a
+ * from global modules. Global itself, for the guard of all doors asks ACCESS_TOKENS and SERVICE_USERS. `KnownTokens` is a
  * listener to be run.
  */
 @Global()
 @Module({
   imports: [CqrsModule],
   controllers,
-  providers: [...services, ...commandHandlers, { provide: ACCESS_TOKENS, useExisting: KnownTokens }],
-  exports: [ACCESS_TOKENS, Accounts, InteractiveAuth, KnownTokens, FirstRegistrationToken],
+  providers: [
+    ...services,
+    ...commandHandlers,
+    { provide: ACCESS_TOKENS, useExisting: KnownTokens },
+    { provide: SERVICE_USERS, useExisting: ActingServices },
+  ],
+  exports: [ACCESS_TOKENS, SERVICE_USERS, Accounts, InteractiveAuth, KnownTokens, FirstRegistrationToken],
 })
 export class AccountsModule {}

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { AppServices } from '#config/appservices/app-services';
 import { CONFIG, type Config } from '#config/config';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from './accounts.js';
@@ -17,6 +18,7 @@ export class RegistrationRules {
   constructor(
     @Inject(CONFIG) private readonly config: Pick<Config, 'registration' | 'serverName'>,
     private readonly accounts: Accounts,
+    private readonly services: AppServices,
   ) {}
 
   /** The flows of interactive authentication. Throws M_FORBIDDEN where registration is closed. */
@@ -40,9 +42,10 @@ export class RegistrationRules {
     return this.config.registration === 'open' ? 'open' : 'registration-token';
   }
 
-  /** Throws M_INVALID_USERNAME or M_USER_IN_USE where no account could be made under the user name. */
+  /** Throws M_INVALID_USERNAME, M_EXCLUSIVE or M_USER_IN_USE where no account could be made under the user name. */
   async checkFree(username: string): Promise<void> {
     const userId = newUserId(username, this.config.serverName);
+    if (this.services.isUserReserved(userId)) throw new MatrixError('M_EXCLUSIVE');
     if ((await this.accounts.load(userId)).exists) throw new MatrixError('M_USER_IN_USE');
   }
 }

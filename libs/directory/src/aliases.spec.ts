@@ -1,3 +1,4 @@
+import { AppServices } from '#config/appservices/app-services';
 import { describe, expect, it } from 'vitest';
 import type { DeviceId, RoomAlias, RoomId, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
@@ -19,7 +20,7 @@ const requester: Requester = { userId: ALICE, deviceId: 'PHONE' as DeviceId, isA
 /** Of a process by whose clock it is so late, in milliseconds since the epoch; where it has an address others write to the log, too. */
 function aliasesOver(log: MemoryEventStore, now = () => 1, eventStoreUrl?: string): Aliases {
   const config = eventStoreUrl === undefined ? TEST_AUTHOR : { ...TEST_AUTHOR, eventStoreUrl };
-  return new Aliases(log, { now, elapsed: now }, new RoomViews(log), config);
+  return new Aliases(log, { now, elapsed: now }, new RoomViews(log), config, new AppServices());
 }
 
 const created = (roomId: RoomId = ROOM) => ({
@@ -206,7 +207,9 @@ describe('an alias', () => {
     const all = Array.from({ length: 5_000 }, (_, i) => `#a${String(i).padStart(4, '0')}:a.example`);
     const key = (alias: string) => [ROOM, alias];
     await views.store.write(all.map((alias) => ({ collection: 'room-aliases', key: key(alias), value: alias })));
-    expect(await new Aliases(log, { now: () => 1, elapsed: () => 1 }, views, TEST_AUTHOR).listOf(ROOM)).toEqual(all);
+    expect(
+      await new Aliases(log, { now: () => 1, elapsed: () => 1 }, views, TEST_AUTHOR, new AppServices()).listOf(ROOM),
+    ).toEqual(all);
   });
 
   it('must be of this server and have a local part', () => {

@@ -9,6 +9,7 @@ import { foldRoomAlias, localpartOf, type RoomAlias, type RoomId, serverNameOf, 
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
+import { AppServices } from '#config/appservices/app-services';
 import { CONFIG, type Config } from '#config/config';
 import { VIEWS, type Views } from '#projections/views';
 import type { AliasBook } from '#rooms/alias-book';
@@ -69,6 +70,7 @@ export class Aliases implements AliasBook {
     @Inject(CLOCK) clock: Clock & Stopwatch,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'eventStoreUrl'>,
+    private readonly services: AppServices,
   ) {
     this.#givenUp = new GivenUpClaims(clock, config.eventStoreUrl !== undefined);
     this.#streams = new Aggregates({ store, clock, initialState: NO_ALIAS, evolve: evolveAlias, capacity: CAPACITY });
@@ -81,6 +83,7 @@ export class Aliases implements AliasBook {
 
   async claim(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void> {
     this.checkOurs(alias);
+    this.checkNamespaces(alias, requester);
     const created = { alias, room_id: roomId, creator: requester.userId };
     try {
       await this.#execute(alias, requester, (state) => decideClaim(state, created));
@@ -126,6 +129,21 @@ export class Aliases implements AliasBook {
     if (serverNameOf(alias) !== this.config.serverName || localpartOf(alias) === '') {
       throw new MatrixError('M_INVALID_PARAM', `${alias} is not an alias of this server`);
     }
+  }
+
+  /**
+   * Answers whether it is for an application service to make and delete this alias, in whatever room it is. Throws M_EXCLUSIVE where the
+   * alias is kept for another service, or lies outside of the namespaces of the one that asks (application service API, "Server admin
+   * style permissions").
+   */
+  checkNamespaces(alias: RoomAlias, { appServiceId }: Requester): boolean {
+    if (this.services.isAliasReserved(alias, appServiceId)) throw new MatrixError('M_EXCLUSIVE');
+    const service = appServiceId === undefined ? undefined : this.services.find(appServiceId);
+    if (service === undefined) return false;
+    if (!service.hasAlias(alias)) {
+      throw new MatrixError('M_EXCLUSIVE', 'The alias is outside of the namespaces of the application service');
+    }
+    return true;
   }
 
   /** The room an alias was claimed for that never began: the server ended between the two. Asked of the log, not of views. */

@@ -1,11 +1,16 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import type { AppService } from '#config/appservices/app-service';
+import { AppServices } from '#config/appservices/app-services';
+import { parseDeviceId, parseUserId, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { ACCESS_TOKENS, type AccessTokens } from './access-tokens.js';
 import { findAccessToken } from './find-access-token.js';
 import { OpenSession } from './open-session.js';
+import { type Query, queryText } from './query.js';
 import { type BucketName, RateLimits } from './rate-limits.js';
+import { SERVICE_USERS, type ServiceUsers } from './service-users.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -13,6 +18,8 @@ declare module 'fastify' {
     requester?: Requester;
     /** The session they ask in. */
     openSession?: OpenSession;
+    /** The application service whose token the request has. */
+    appService?: AppService;
     /** Whether the guard has run: it hangs on a route once for each of its decorators. */
     guarded?: boolean;
   }
@@ -39,9 +46,11 @@ export class DoorGuard implements CanActivate {
   constructor(
     @Inject(ACCESS_TOKENS) private readonly tokens: AccessTokens,
     private readonly limits: RateLimits,
+    private readonly services: AppServices,
+    @Inject(SERVICE_USERS) private readonly serviceUsers: ServiceUsers,
   ) {}
 
-  /** Throws M_MISSING_TOKEN, M_UNKNOWN_TOKEN, M_GUEST_ACCESS_FORBIDDEN or M_LIMIT_EXCEEDED. */
+  /** Throws M_MISSING_TOKEN, M_UNKNOWN_TOKEN, M_GUEST_ACCESS_FORBIDDEN or M_LIMIT_EXCEEDED, and as `ServiceUsers`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
@@ -49,7 +58,8 @@ export class DoorGuard implements CanActivate {
     request.guarded = true;
     const rules = this.#rulesOf(context);
     if (rules.authentication !== undefined) await this.#authenticate(request, rules);
-    if (rules.bucket !== undefined) {
+    else if (rules.bucket !== undefined) this.#noteAppService(request);
+    if (rules.bucket !== undefined && !isFreeOfLimits(request)) {
       const wait = this.limits.take(rules.bucket, request.requester?.userId ?? request.ip);
       if (wait > 0) refuse(wait);
     }
@@ -62,11 +72,38 @@ export class DoorGuard implements CanActivate {
       if (rules.authentication === 'optional') return;
       throw new MatrixError('M_MISSING_TOKEN');
     }
+    const service = this.services.findByToken(token);
+    if (service !== undefined) return this.#actFor(service, request, token);
     const requester = await this.tokens.requesterOf(token);
     if (requester.isGuest === true && rules.guests !== true) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
     // PERF: an object that is spread and then gets another key takes V8 ten times as long.
     request.requester = Object.assign({}, requester, { requestId: request.id });
     request.openSession = new OpenSession(this.tokens, token);
+  }
+
+  /** Application service API, "Identity assertion". */
+  async #actFor(service: AppService, request: FastifyRequest, token: string): Promise<void> {
+    request.appService = service;
+    const query = request.query as Query; // The router's parser makes no other form.
+    const user = queryText(query, 'user_id');
+    const device = queryText(query, 'device_id') ?? queryText(query, 'org.matrix.msc3202.device_id');
+    const userId = user === undefined ? service.sender : parseUserId(user, serverNameOf(service.sender));
+    const deviceId = device === undefined ? undefined : parseDeviceId(device);
+    const requester = await this.serviceUsers.requesterFor(service, userId, deviceId);
+    request.requester = Object.assign({}, requester, { requestId: request.id });
+    request.openSession = new OpenSession({ validUntil: async () => this.#untilReplaced(token) }, token);
+  }
+
+  /** A service's session goes on until its registration is taken away. */
+  #untilReplaced(token: string): number {
+    if (this.services.findByToken(token) === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
+    return Infinity;
+  }
+
+  #noteAppService(request: FastifyRequest): void {
+    if (this.services.all.length === 0) return;
+    const token = findAccessToken(request);
+    if (token !== undefined) request.appService = this.services.findByToken(token);
   }
 
   #rulesOf(context: ExecutionContext): DoorRules {
@@ -82,6 +119,12 @@ export class DoorGuard implements CanActivate {
 
 function ownRules(target: object): DoorRules {
   return (Reflect.getMetadata(DOOR_RULES, target) as DoorRules | undefined) ?? NO_RULES;
+}
+
+/** Application service API, "Registration", `rate_limited`: "The sender is excluded." So is what a service does as nobody: it registers users. */
+function isFreeOfLimits({ appService, requester }: FastifyRequest): boolean {
+  if (appService === undefined) return false;
+  return !appService.isRateLimited || requester === undefined || requester.userId === appService.sender;
 }
 
 function refuse(waitMs: number): never {

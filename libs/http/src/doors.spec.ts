@@ -20,6 +20,7 @@ import { MatrixAdapter } from './matrix-adapter.js';
 import { type Query as QueryRecord, queryInteger } from './query.js';
 import { RateLimited } from './rate-limited.js';
 import { RawJson } from './raw-json.js';
+import { SERVICE_USERS } from './service-users.js';
 
 class Invite {
   @IsString()
@@ -172,8 +173,9 @@ class Doors {
     { provide: CONFIG, useValue: loadConfig({}) },
     { provide: CLOCK, useValue: { elapsed: () => now } },
     { provide: ACCESS_TOKENS, useValue: tokens },
+    { provide: SERVICE_USERS, useValue: {} },
   ],
-  exports: [CONFIG, CLOCK, ACCESS_TOKENS],
+  exports: [CONFIG, CLOCK, ACCESS_TOKENS, SERVICE_USERS],
 })
 class PortsModule {}
 

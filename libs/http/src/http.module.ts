@@ -1,5 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
+import { AppServices } from '#config/appservices/app-services';
+import { readRegistrations } from '#config/appservices/read-registrations';
 import { CONFIG, type Config } from '#config/config';
 import { ErrorFilter } from './error-filter.js';
 import { connectorOptionsOf } from './outgoing/connector-options.js';
@@ -12,10 +14,16 @@ const outgoing = {
   useFactory: (config: Config) => new Outgoing(connectorOptionsOf(config)),
 };
 
-/** What all doors share, and what speaks to others. Needs CONFIG and CLOCK, and ACCESS_TOKENS for the guard, from global modules. */
+const appServices = {
+  provide: AppServices,
+  inject: [CONFIG],
+  useFactory: (config: Config) => new AppServices(readRegistrations(config)),
+};
+
+/** What all doors share, and what speaks to others. Needs CONFIG and CLOCK, ACCESS_TOKENS and SERVICE_USERS for the guard, from global modules. */
 @Global()
 @Module({
-  providers: [RateLimits, outgoing, { provide: APP_FILTER, useClass: ErrorFilter }],
-  exports: [RateLimits, Outgoing],
+  providers: [RateLimits, outgoing, appServices, { provide: APP_FILTER, useClass: ErrorFilter }],
+  exports: [RateLimits, Outgoing, AppServices],
 })
 export class HttpModule {}

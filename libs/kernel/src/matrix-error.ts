@@ -26,6 +26,7 @@ export const ERRORS = {
   M_GUEST_ACCESS_FORBIDDEN: [403, 'Guests may not do this'],
   M_MISSING_PARAM: [400, 'A required parameter is missing'],
   M_INVALID_PARAM: [400, 'A parameter is invalid'],
+  M_UNKNOWN_DEVICE: [400, 'The user has no such device'],
   M_UNKNOWN_POS: [400, 'The position is not known: begin anew'],
   M_BAD_PAGINATION: [400, 'The pagination parameters are invalid'],
   M_TOO_LARGE: [413, 'Too large'],

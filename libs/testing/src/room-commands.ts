@@ -1,3 +1,4 @@
+import { AppServices } from '#config/appservices/app-services';
 import type { CommandBus, ICommandHandler } from '@nestjs/cqrs';
 import type { Config } from '#config/config';
 import { Aliases } from '#directory/aliases';
@@ -99,7 +100,7 @@ export class RoomCommands {
     const elsewhere = new MembershipsElsewhere(store, clock, views);
     const invitations = new InvitationsElsewhere(workers, elsewhere, views, author);
     const members = new MembershipChanges(workers, views, invitations);
-    const aliases = new Aliases(store, clock, views, config);
+    const aliases = new Aliases(store, clock, views, config, new AppServices());
     const threads = new ThreadSubscriptions(store, clock, views);
     const stays = new StaysElsewhere(elsewhere, clock);
     const bus = { execute: (command: object) => this.execute(command) } as CommandBus; // its other methods are Nest's

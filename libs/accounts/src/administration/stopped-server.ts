@@ -1,3 +1,4 @@
+import { AppServices } from '#config/appservices/app-services';
 import type { CommandBus, ICommand, ICommandHandler } from '@nestjs/cqrs';
 import type { EventStore } from '#event-store/event-store';
 import { systemClock } from '#kernel/clock';
@@ -17,8 +18,10 @@ export function administrateStopped(store: EventStore, serverName: ServerName): 
   const accounts = new Accounts(store, systemClock, views);
   const tokens = new RegistrationTokens(store, systemClock, views, {});
   const hasher = new PasswordHasher();
+  // What the operator does is done.
+  const services = new AppServices();
   const handlers = new Map<unknown, ICommandHandler>([
-    [RegisterAccount, new RegisterAccountHandler(accounts, tokens, hasher, systemClock, { serverName })],
+    [RegisterAccount, new RegisterAccountHandler(accounts, tokens, hasher, systemClock, { serverName }, services)],
     [ChangePassword, new ChangePasswordHandler(accounts, hasher)],
     [DeactivateAccount, new DeactivateAccountHandler(accounts)],
     [SetAdmin, new SetAdminHandler(accounts)],

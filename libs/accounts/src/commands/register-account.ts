@@ -1,5 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { AppService } from '#config/appservices/app-service';
+import { AppServices } from '#config/appservices/app-services';
 import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
@@ -27,6 +29,8 @@ export interface NewAccount {
   readonly displayname?: string;
   /** The registration token that pays for it, where one must. */
   readonly registrationToken?: string;
+  /** The application service that registers one of its users. */
+  readonly service?: AppService;
   /** Absent: no session is opened. */
   readonly session?: SessionOptions;
   readonly requestId?: string;
@@ -39,7 +43,8 @@ export interface RegisteredAccount {
 
 /**
  * Makes an account, and opens its first session where one is asked for, in one write. Throws M_INVALID_USERNAME,
- * M_USER_IN_USE, M_WEAK_PASSWORD, M_INVALID_PARAM, and M_FORBIDDEN for a registration token that is used up.
+ * M_USER_IN_USE, M_WEAK_PASSWORD, M_INVALID_PARAM, M_EXCLUSIVE where the user id is kept for an application service, or the one that asks
+ * may not have it, and M_FORBIDDEN for a registration token that is used up.
  */
 export class RegisterAccount extends Command<RegisteredAccount> {
   constructor(readonly account: NewAccount) {
@@ -55,11 +60,13 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
     private readonly hasher: PasswordHasher,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    private readonly services: AppServices,
   ) {}
 
   async execute({ account }: RegisterAccount): Promise<RegisteredAccount> {
     const { registrationToken, username = randomUsername() } = account;
     const userId = newUserId(username, this.config.serverName);
+    this.#checkNamespaces(userId, account);
     // Before the costly hash: most refusals are this one.
     if (account.upgradesGuest !== true && (await this.accounts.load(userId)).exists) {
       throw new MatrixError('M_USER_IN_USE');
@@ -74,6 +81,14 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
       if (error instanceof MatrixError) await this.tokens.giveBack(registrationToken, userId);
       throw error;
     }
+  }
+
+  /** What the operator does is done. */
+  #checkNamespaces(userId: UserId, { service, via }: NewAccount): void {
+    if (service !== undefined && !service.hasUser(userId)) {
+      throw new MatrixError('M_EXCLUSIVE', 'The user ID is outside of the namespaces of the application service');
+    }
+    if (via !== 'operator' && this.services.isUserReserved(userId, service?.id)) throw new MatrixError('M_EXCLUSIVE');
   }
 
   async #register(userId: UserId, account: NewAccount, passwordHash: string | undefined): Promise<RegisteredAccount> {

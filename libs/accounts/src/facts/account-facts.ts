@@ -10,7 +10,7 @@ import type { JsonObject, JsonValue } from '#kernel/json';
  */
 
 /** How an account came to be. */
-export type RegisteredVia = 'open' | 'registration-token' | 'shared-secret' | 'operator';
+export type RegisteredVia = 'open' | 'registration-token' | 'shared-secret' | 'operator' | 'application-service';
 
 /** `account-registered`: the first fact of a user. Without a `password_hash` nobody can log in by password. */
 export interface AccountRegistered {

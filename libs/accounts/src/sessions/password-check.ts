@@ -31,8 +31,13 @@ export class PasswordCheck {
     const password = body['password'];
     if (password === undefined) throw new MatrixError('M_MISSING_PARAM', 'password: required');
     if (typeof password !== 'string') throw new MatrixError('M_BAD_JSON', 'password: must be a string');
+    return { userId: this.parseUser(body), password };
+  }
+
+  /** The account alone that a login names, as `parseClaim`. */
+  parseUser(body: JsonObject): UserId | undefined {
     const user = this.#userOf(body);
-    return { userId: user === undefined ? undefined : findLocalUserId(user, this.config.serverName), password };
+    return user === undefined ? undefined : findLocalUserId(user, this.config.serverName);
   }
 
   /** The hash that the password was checked against; undefined where it is wrong or nobody can log in so. */

@@ -32,6 +32,8 @@ export class UploadKeysHandler implements ICommandHandler<UploadKeys> {
 
   async execute({ requester, upload }: UploadKeys): Promise<KeyCounts> {
     const { userId, deviceId } = requester;
+    // An application service may act on no device.
+    if (deviceId === '') throw new MatrixError('M_UNKNOWN_DEVICE', 'Keys are those of a device: device_id is needed');
     const changed = await this.deviceKeys.change(
       [userId, deviceId],
       (keys, time) => decideUpload(keys, upload, time),

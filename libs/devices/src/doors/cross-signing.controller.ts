@@ -32,6 +32,11 @@ export class CrossSigningController {
   async upload(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
     const { userId } = requester;
     const keys = parseCrossSigningKeys(body, userId);
+    if (requester.appServiceId !== undefined) {
+      // Application service API, "Cross-signing".
+      await this.commands.execute(new SetCrossSigningKeys(requester, keys, true));
+      return {};
+    }
     // Where a session is gone on with, the keys may be those that it was begun with.
     const goesOn = Object.keys(keys).length === 0 && body['auth'] !== undefined;
     if (!goesOn && (await this.commands.execute(new SetCrossSigningKeys(requester, keys, false)))) return {};

@@ -9,8 +9,9 @@ import { Aliases } from '../aliases.js';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 
 /**
- * Lets an alias of this server point to a room: client-server API, "Room aliases". Only for members of the room. Throws
- * M_UNKNOWN with status 409 where the alias is taken, M_INVALID_PARAM, M_FORBIDDEN; M_NOT_FOUND to an administrator.
+ * Lets an alias of this server point to a room: client-server API, "Room aliases". Only for members of the room, administrators, and
+ * application services in their namespaces. Throws M_UNKNOWN with status 409 where the alias is taken, M_INVALID_PARAM, M_FORBIDDEN,
+ * M_EXCLUSIVE; M_NOT_FOUND to those who need not be members.
  */
 export class CreateAlias {
   constructor(
@@ -29,7 +30,8 @@ export class CreateAliasHandler implements ICommandHandler<CreateAlias> {
 
   async execute({ requester, alias, roomId }: CreateAlias): Promise<void> {
     this.aliases.checkOurs(alias);
-    if (!requester.isAdmin) await checkJoined(this.views, roomId, requester.userId);
+    const isOfService = this.aliases.checkNamespaces(alias, requester);
+    if (!requester.isAdmin && !isOfService) await checkJoined(this.views, roomId, requester.userId);
     else if (!(await ROOMS.has(this.views, [roomId]))) {
       throw new MatrixError('M_NOT_FOUND', 'Unknown room');
     }

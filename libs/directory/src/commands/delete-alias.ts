@@ -15,9 +15,9 @@ import { findAlias } from '../queries/find-alias.js';
 
 /**
  * Takes an alias away: client-server API, "Room aliases". Who made it may, whoever has the level for m.room.canonical_alias
- * in the room, and a server administrator. That the room's canonical alias names it
+ * in the room, a server administrator, and an application service in its namespaces. That the room's canonical alias names it
  * no more follows from the fact. Throws
- * M_NOT_FOUND, M_FORBIDDEN.
+ * M_NOT_FOUND, M_FORBIDDEN, M_EXCLUSIVE.
  */
 export class DeleteAlias {
   constructor(
@@ -36,8 +36,9 @@ export class DeleteAliasHandler implements ICommandHandler<DeleteAlias> {
   async execute({ requester, alias }: DeleteAlias): Promise<void> {
     const row = await findAlias(this.views, alias);
     if (row === undefined) throw new MatrixError('M_NOT_FOUND', `Unknown room alias: ${alias}`);
+    const isOfService = this.aliases.checkNamespaces(alias, requester);
     const { userId, isAdmin } = requester;
-    if (row.creator !== userId && !isAdmin && !(await this.#hasLevel(row.room_id, userId))) {
+    if (row.creator !== userId && !isAdmin && !isOfService && !(await this.#hasLevel(row.room_id, userId))) {
       throw new MatrixError('M_FORBIDDEN', 'You may not delete this alias');
     }
     await this.aliases.release(alias, row.room_id, requester);

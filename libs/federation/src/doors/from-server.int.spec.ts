@@ -7,6 +7,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CONFIG } from '#config/config';
 import { ACCESS_TOKENS } from '#http/access-tokens';
+import { SERVICE_USERS } from '#http/service-users';
 import { BodyLimit } from '#http/body-limit';
 import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
@@ -90,6 +91,7 @@ async function start(settings: Readonly<Record<string, string>> = {}): Promise<v
     { provide: CONFIG, useValue: ours.config },
     { provide: CLOCK, useValue: keys.clock },
     { provide: ACCESS_TOKENS, useValue: {} },
+    { provide: SERVICE_USERS, useValue: {} },
     { provide: OwnKeys, useValue: keys.own },
     { provide: KeyRing, useValue: keys.ring },
     { provide: ServerKeyLog, useValue: keys.keyLog },

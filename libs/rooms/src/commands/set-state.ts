@@ -33,6 +33,8 @@ export class SetState {
     readonly type: string,
     readonly stateKey: string,
     readonly content: JsonObject,
+    /** As of `SendEvent`. */
+    readonly sentAt?: number,
   ) {}
 }
 
@@ -46,7 +48,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
   ) {}
 
-  async execute({ requester, roomId, type, stateKey, content }: SetState): Promise<EventSent> {
+  async execute({ requester, roomId, type, stateKey, content, sentAt }: SetState): Promise<EventSent> {
     checkStateKey(type, stateKey);
     const { userId: sender } = requester;
     const { serverName: ours } = this.author;
@@ -65,6 +67,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
         type,
         stateKey,
         sender,
+        sentAt,
         content: isJoin ? (await authorisedJoin(turn, this.views, sender, content, ours)).content : content,
       };
       await checkState(turn, draft);

@@ -1,3 +1,4 @@
+import { AppServices } from '#config/appservices/app-services';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RoomAlias, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -395,7 +396,13 @@ it('lets aliases and the place in the directory follow where another server upgr
   const { replacementRoom: next } = await rooms.execute(new UpgradeRoom(requesterOf(ALICE), old, '12', []));
   const events = [old, next].map((roomId) => rooms.facts(roomId, 'pdu-accepted').length);
   const clock = { now: () => 1, elapsed: () => 1 };
-  const aliases = new Aliases(rooms.views.today, clock, rooms.views, { serverName: TEST_AUTHOR.serverName });
+  const aliases = new Aliases(
+    rooms.views.today,
+    clock,
+    rooms.views,
+    { serverName: TEST_AUTHOR.serverName },
+    new AppServices(),
+  );
   const elsewhere = { serverName: 'b.example' as ServerName };
   const handler = new CompleteUpgradeHandler(rooms.workers, rooms.views, aliases, elsewhere);
   await handler.execute(new CompleteUpgrade(requesterOf(ALICE), old, next));

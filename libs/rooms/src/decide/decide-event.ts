@@ -26,6 +26,8 @@ export interface EventDraft {
   readonly redacts?: EventId;
   /** The device and the transaction id it is sent with. */
   readonly txn?: PduAccepted['txn'];
+  /** Its `origin_server_ts`, where that is not to be the time at which it is made. */
+  readonly sentAt?: number;
 }
 
 /** This server as the author of events. */
@@ -144,7 +146,7 @@ export function buildEvent(
     content: draft.content,
     depth,
     origin: author.serverName,
-    origin_server_ts: now,
+    origin_server_ts: draft.sentAt ?? now,
     prev_events: references.write(parents),
     room_id: roomId,
     sender: draft.sender,

@@ -1,8 +1,9 @@
-import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
+import { Controller, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { EventContent } from '#http/json-body';
+import type { Query as QueryValues } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { parseEventId, parseRoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -11,6 +12,7 @@ import { RedactEvent } from '../commands/redact-event.js';
 import { SendEvent } from '../commands/send-event.js';
 import { SetState } from '../commands/set-state.js';
 import type { EventSent } from '../commands/transaction.js';
+import { readMassagedTime } from './massaged-time.js';
 import { readStateKey } from './read-state-key.js';
 
 /** Sending events: client-server API, "Sending events to a room" and "Redactions". */
@@ -41,10 +43,12 @@ export class SendController {
     @Param('roomId') roomId: string,
     @Param('type') type: string,
     @Param('txnId') txnId: string,
+    @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {
+    const sentAt = readMassagedTime(requester, query);
     const sent: EventSent = await this.commands.execute(
-      new SendEvent(requester, parseRoomId(roomId), type, content, txnId),
+      new SendEvent(requester, parseRoomId(roomId), type, content, txnId, sentAt),
     );
     return { event_id: sent.eventId };
   }
@@ -55,9 +59,11 @@ export class SendController {
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Param('type') type: string,
+    @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {
-    return this.#setState(requester, roomId, type, '', content);
+    const sentAt = readMassagedTime(requester, query);
+    return this.#setState(new SetState(requester, parseRoomId(roomId), type, '', content, sentAt));
   }
 
   @Authenticated({ guests: true })
@@ -67,9 +73,12 @@ export class SendController {
     @Param('roomId') roomId: string,
     @Param('type') type: string,
     @Param('stateKey') stateKey: string,
+    @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {
-    return this.#setState(requester, roomId, type, readStateKey(requester, type, stateKey), content);
+    const key = readStateKey(requester, type, stateKey);
+    const sentAt = readMassagedTime(requester, query);
+    return this.#setState(new SetState(requester, parseRoomId(roomId), type, key, content, sentAt));
   }
 
   @Put('rooms/:roomId/redact/:eventId/:txnId')
@@ -101,16 +110,8 @@ export class SendController {
     return { event_id: sent.eventId };
   }
 
-  async #setState(
-    requester: Requester,
-    roomId: string,
-    type: string,
-    stateKey: string,
-    content: JsonObject,
-  ): Promise<object> {
-    const sent: EventSent = await this.commands.execute(
-      new SetState(requester, parseRoomId(roomId), type, stateKey, content),
-    );
+  async #setState(command: SetState): Promise<object> {
+    const sent: EventSent = await this.commands.execute(command);
     return { event_id: sent.eventId };
   }
 }

@@ -55,12 +55,18 @@ export class AccountController {
     @CurrentRequester() requester: Requester,
     @JsonBody(undefined, { allowEmpty: true }) body: JsonObject,
   ): Promise<{ id_server_unbind_result: 'success' }> {
-    const operation = { name: 'POST /account/deactivate', userId: requester.userId, flows: FLOWS };
-    const session = await this.auth.authorise(operation, body);
-    const erase = checkDto(DeactivateBody, session.body).erase ?? false;
-    await this.auth.doAndClose(session, () =>
-      this.commands.execute(new DeactivateAccount(requester.userId, erase, causeOf(requester))),
-    );
+    const { userId } = requester;
+    const deactivate = (request: JsonObject): Promise<unknown> => {
+      const erase = checkDto(DeactivateBody, request).erase ?? false;
+      return this.commands.execute(new DeactivateAccount(userId, erase, causeOf(requester)));
+    };
+    // Users of an application service have no password, and it has full control over them.
+    if (requester.appServiceId !== undefined) await deactivate(body);
+    else {
+      const operation = { name: 'POST /account/deactivate', userId, flows: FLOWS };
+      const session = await this.auth.authorise(operation, body);
+      await this.auth.doAndClose(session, () => deactivate(session.body));
+    }
     // Nothing is ever bound here, so all of it is unbound.
     return { id_server_unbind_result: 'success' };
   }

@@ -1,5 +1,6 @@
-import { Controller, Delete, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Post, Put, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import type { FastifyReply } from 'fastify';
 import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
 import { TODAY, under } from '#http/client-paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
@@ -8,6 +9,7 @@ import { RateLimited } from '#http/rate-limited';
 import { type DeviceId, parseDeviceId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
+import { CreateDevice } from '../../commands/create-device.js';
 import { DeleteDevices } from '../../commands/delete-devices.js';
 import { RenameDevice } from '../../commands/rename-device.js';
 import type { Stage } from '../../interactive-auth/auth-sessions.js';
@@ -53,8 +55,16 @@ export class DevicesController {
     @CurrentRequester() requester: Requester,
     @Param('deviceId') deviceIdText: string,
     @JsonBody(DeviceBody) { display_name: displayName }: DeviceBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
     const deviceId = parseDeviceId(deviceIdText);
+    if (requester.appServiceId !== undefined) {
+      const isNew = await this.commands.execute(new CreateDevice(requester, deviceId, displayName));
+      if (isNew) {
+        reply.status(201);
+        return {};
+      }
+    }
     if (typeof displayName === 'string')
       await this.commands.execute(new RenameDevice(requester, deviceId, displayName));
     else await this.devices.get(requester.userId, deviceId);
@@ -87,6 +97,11 @@ export class DevicesController {
     body: JsonObject,
     devicesOf: (request: JsonObject) => DeviceId[],
   ): Promise<object> {
+    // Application service API, "Deleting devices".
+    if (requester.appServiceId !== undefined) {
+      await this.commands.execute(new DeleteDevices(requester, devicesOf(body)));
+      return {};
+    }
     const session = await this.auth.authorise({ name, userId: requester.userId, flows: FLOWS }, body);
     const deviceIds = devicesOf(session.body);
     await this.auth.doAndClose(session, () => this.commands.execute(new DeleteDevices(requester, deviceIds)));

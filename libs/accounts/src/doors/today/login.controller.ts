@@ -2,12 +2,15 @@ import { Controller, Get, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
+import { AppServices } from '#config/appservices/app-services';
 import { CONFIG, type Config } from '#config/config';
 import { TODAY, under } from '#http/client-paths';
+import { getAppService } from '#http/find-app-service';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { LogInForService } from '../../commands/log-in-for-service.js';
 import { LogIn } from '../../commands/log-in.js';
 import { RefreshSession } from '../../commands/refresh-session.js';
 import type { IssuedTokens } from '../../sessions/issue-tokens.js';
@@ -25,6 +28,8 @@ class RefreshBody {
   @IsString() refresh_token!: string;
 }
 
+const BY_SERVICE = 'm.login.application_service';
+
 /** POST /login and /refresh (client-server API, "Login", "Refreshing access tokens"). */
 @Controller()
 export class LoginController {
@@ -32,11 +37,13 @@ export class LoginController {
     private readonly commands: CommandBus,
     private readonly passwords: PasswordCheck,
     @Inject(CONFIG) private readonly config: Config,
+    private readonly services: AppServices,
   ) {}
 
   @Get(under(TODAY, 'login'))
   flows(): { flows: readonly { type: string }[] } {
-    return { flows: [{ type: 'm.login.password' }] };
+    const ofServices = this.services.all.length === 0 ? [] : [{ type: BY_SERVICE }];
+    return { flows: [{ type: 'm.login.password' }, ...ofServices] };
   }
 
   @RateLimited('login')
@@ -44,7 +51,8 @@ export class LoginController {
   @Post(under(TODAY, 'login'))
   async login(@JsonBody() body: JsonObject, @Req() request: FastifyRequest): Promise<SessionBody> {
     const parameters = checkDto(LoginBody, body);
-    if (parameters.type !== 'm.login.password') {
+    const isByService = parameters.type === BY_SERVICE;
+    if (parameters.type !== 'm.login.password' && !isByService) {
       throw new MatrixError('M_UNKNOWN', 'Unknown login type', { status: 400 });
     }
     const session = {
@@ -52,8 +60,10 @@ export class LoginController {
       initialDeviceDisplayName: parameters.initial_device_display_name,
       refreshToken: parameters.refresh_token,
     };
-    const claim = this.passwords.parseClaim(body);
-    const loggedIn = await this.commands.execute(new LogIn(claim, session, request.id));
+    const login = isByService
+      ? new LogInForService(getAppService(request), this.passwords.parseUser(body), session, request.id)
+      : new LogIn(this.passwords.parseClaim(body), session, request.id);
+    const loggedIn = await this.commands.execute(login);
     return sessionBody(loggedIn.userId, this.config.serverName, loggedIn);
   }
 

@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
 import { ACCESS_TOKENS, type AccessTokens } from '#http/access-tokens';
 import { TODAY, TODAY_AND_ALPHA, under } from '#http/client-paths';
+import { getAppService } from '#http/find-app-service';
 import { checkDto, JsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, queryText, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
@@ -16,6 +17,7 @@ import type { AuthSession } from '../../interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
 import { RegistrationRules } from '../../registration-rules.js';
 import { RegistrationTokens } from '../../registration-tokens.js';
+import type { SessionOptions } from '../../sessions/issue-tokens.js';
 import { type SessionBody, sessionBody } from '../../sessions/session-body.js';
 
 class RegisterBody {
@@ -48,6 +50,7 @@ export class RegisterController {
     @Query() query: QueryOfUrl,
     @Req() request: FastifyRequest,
   ): Promise<SessionBody> {
+    if (body['type'] === 'm.login.application_service') return this.#registerForService(body, request);
     const kind = queryText(query, 'kind') ?? 'user';
     if (kind === 'guest') return this.#registerGuest(body, request.id);
     if (kind !== 'user') throw new MatrixError('M_INVALID_PARAM', 'kind: neither user nor guest');
@@ -77,6 +80,24 @@ export class RegisterController {
     return { valid: await this.tokens.isUsable(requiredText(query, 'token')) };
   }
 
+  /** Application service API, "Server admin style permissions". */
+  async #registerForService(body: JsonObject, request: FastifyRequest): Promise<SessionBody> {
+    const service = getAppService(request);
+    const wanted = checkDto(RegisterBody, body);
+    if (wanted.username === undefined) throw new MatrixError('M_MISSING_PARAM', 'username: required');
+    const session = wanted.inhibit_login === true ? undefined : sessionOf(wanted);
+    const account = await this.commands.execute(
+      new RegisterAccount({
+        username: wanted.username,
+        via: 'application-service',
+        service,
+        session,
+        requestId: request.id,
+      }),
+    );
+    return sessionBody(account.userId, this.config.serverName, account.session);
+  }
+
   /** Guests need no authentication, and choose nothing but the name of their device. */
   async #registerGuest(body: JsonObject, requestId: string): Promise<SessionBody> {
     this.rules.checkGuestsWelcome();
@@ -101,11 +122,6 @@ export class RegisterController {
   async #register({ body, registrationToken }: AuthSession, requestId: string): Promise<SessionBody> {
     const wanted = checkDto(RegisterBody, body);
     if (typeof wanted.password !== 'string') throw new MatrixError('M_MISSING_PARAM', 'password: required');
-    const session = {
-      deviceId: wanted.device_id,
-      initialDeviceDisplayName: wanted.initial_device_display_name,
-      refreshToken: wanted.refresh_token,
-    };
     const account = await this.commands.execute(
       new RegisterAccount({
         username: wanted.username,
@@ -113,10 +129,18 @@ export class RegisterController {
         password: wanted.password,
         upgradesGuest: await this.#upgradesGuest(wanted),
         registrationToken,
-        session: wanted.inhibit_login === true ? undefined : session,
+        session: wanted.inhibit_login === true ? undefined : sessionOf(wanted),
         requestId,
       }),
     );
     return sessionBody(account.userId, this.config.serverName, account.session);
   }
+}
+
+function sessionOf(wanted: RegisterBody): SessionOptions {
+  return {
+    deviceId: wanted.device_id,
+    initialDeviceDisplayName: wanted.initial_device_display_name,
+    refreshToken: wanted.refresh_token,
+  };
 }

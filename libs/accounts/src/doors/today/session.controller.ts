@@ -7,6 +7,12 @@ import type { DeviceId, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { LogOut } from '../../commands/log-out.js';
 
+interface WhoAmI {
+  readonly user_id: UserId;
+  readonly device_id?: DeviceId;
+  readonly is_guest: boolean;
+}
+
 /** Whose session this is, and its end (client-server API, "Current account information", POST /logout). */
 @Controller()
 export class SessionController {
@@ -14,8 +20,9 @@ export class SessionController {
 
   @Authenticated({ guests: true })
   @Get(under(TODAY, 'account/whoami'))
-  whoami(@CurrentRequester() requester: Requester): { user_id: UserId; device_id: DeviceId; is_guest: boolean } {
-    return { user_id: requester.userId, device_id: requester.deviceId, is_guest: requester.isGuest ?? false };
+  whoami(@CurrentRequester() { userId, deviceId, isGuest = false }: Requester): WhoAmI {
+    // An application service may act on no device.
+    return { user_id: userId, ...(deviceId === '' ? {} : { device_id: deviceId }), is_guest: isGuest };
   }
 
   @Authenticated({ guests: true })

@@ -4,11 +4,12 @@ import { IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
 import { V1 } from '#http/client-paths';
+import { getAppService } from '#http/find-app-service';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { localpartOf, parseUserId, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { RegisterAccount } from '../../commands/register-account.js';
+import { type NewAccount, RegisterAccount } from '../../commands/register-account.js';
 
 import { type AuthSession, AuthSessions, type Stage } from '../../interactive-auth/auth-sessions.js';
 import { RegistrationRules } from '../../registration-rules.js';
@@ -60,6 +61,7 @@ export class RegisterV1Controller {
     @JsonBody(RegisterV1Body) body: RegisterV1Body,
     @Req() request: FastifyRequest,
   ): Promise<CredentialsV1 | NextStageV1> {
+    if (body.type === 'm.login.application_service') return this.#registerForService(body, request);
     const mode = this.rules.getMode();
     if (mode === 'token' && body.type === TOKEN) return this.#showToken(body);
     if (body.type !== PASSWORD) throw new MatrixError('M_UNKNOWN', 'Bad login type', { status: 400 });
@@ -73,6 +75,14 @@ export class RegisterV1Controller {
     return credentials;
   }
 
+  /** Application service API of 2015, "Server admin style permissions": without a password, by the token of the service. */
+  async #registerForService({ user }: RegisterV1Body, request: FastifyRequest): Promise<CredentialsV1> {
+    const service = getAppService(request);
+    if (user === undefined) throw new MatrixError('M_MISSING_PARAM', 'user: required');
+    const account = { username: this.#usernameOf(user), via: 'application-service', service } as const;
+    return this.#make({ ...account, session: {}, requestId: request.id });
+  }
+
   async #showToken({ token }: RegisterV1Body): Promise<NextStageV1> {
     if (token === undefined) throw new MatrixError('M_MISSING_PARAM', 'token: required');
     if (!(await this.tokens.isUsable(token))) throw new MatrixError('M_FORBIDDEN', 'Invalid registration token');
@@ -84,16 +94,18 @@ export class RegisterV1Controller {
 
   async #register(body: RegisterV1Body, session: AuthSession | undefined, requestId: string): Promise<CredentialsV1> {
     if (body.password === undefined) throw new MatrixError('M_MISSING_PARAM', 'password: required');
-    const account = await this.commands.execute(
-      new RegisterAccount({
-        username: this.#usernameOf(body.user),
-        via: this.rules.via,
-        password: body.password,
-        registrationToken: session?.registrationToken,
-        session: {},
-        requestId,
-      }),
-    );
+    return this.#make({
+      username: this.#usernameOf(body.user),
+      via: this.rules.via,
+      password: body.password,
+      registrationToken: session?.registrationToken,
+      session: {},
+      requestId,
+    });
+  }
+
+  async #make(wanted: NewAccount): Promise<CredentialsV1> {
+    const account = await this.commands.execute(new RegisterAccount(wanted));
     return {
       user_id: account.userId,
       access_token: account.session!.tokens.access_token, // A session was asked for.

@@ -1,0 +1,51 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { RoomAlias, UserId } from '#kernel/ids';
+import { type AppService, hashToken } from './app-service.js';
+
+/** The application services of this server. Those of the registration files, which may be read anew while it runs. */
+export class AppServices {
+  #all: readonly AppService[];
+  readonly #listeners: (() => void)[] = [];
+
+  constructor(all: readonly AppService[] = []) {
+    this.#all = all;
+  }
+
+  get all(): readonly AppService[] {
+    return this.#all;
+  }
+
+  /** Those that were read anew take the place of all before. */
+  replace(all: readonly AppService[]): void {
+    this.#all = all;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** `listener` is called whenever they were replaced. */
+  onReplaced(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  find(id: string): AppService | undefined {
+    return this.#all.find((service) => service.id === id);
+  }
+
+  /** Whose token it is. How long that takes says nothing of any token. PERF: costs nothing where there are no services. */
+  findByToken(token: string): AppService | undefined {
+    if (this.#all.length === 0) return undefined;
+    const given = Buffer.from(hashToken(token));
+    let found: AppService | undefined;
+    for (const service of this.#all) if (timingSafeEqual(given, Buffer.from(service.tokenHash))) found = service;
+    return found;
+  }
+
+  /** Whether a user id is kept for a service, other than the one that asks. */
+  isUserReserved(userId: UserId, askingId?: string): boolean {
+    return this.#all.some((service) => service.id !== askingId && service.ownsUser(userId));
+  }
+
+  /** Whether an alias is kept for a service, other than the one that asks. */
+  isAliasReserved(alias: RoomAlias, askingId?: string): boolean {
+    return this.#all.some((service) => service.id !== askingId && service.ownsAlias(alias));
+  }
+}
