@@ -21,6 +21,8 @@ class RoomInPart {
   /** Whether a join is let in only by who may be told a part. */
   refusesJoins = false;
   asked = 0;
+  /** Whether who made it is told as a member at first, and no other. */
+  tellsMaker = true;
   /** The events that it was given to let in, each as often as it was. */
   readonly joins: string[] = [];
   /** The join event. */
@@ -70,9 +72,19 @@ class RoomInPart {
       if (!path.endsWith('?omit_members=true'))
         return { body: { event: content, state: texts(told.state), auth_chain: authChain } };
       const maker = peer.server.user('alice');
-      const state = told.state.filter(({ event }) => event.type !== 'm.room.member' || event.stateKey === maker);
+      const isMaker = ({ event }: ForeignPdu): boolean => event.stateKey === maker;
+      const isLeftOut = (one: ForeignPdu): boolean =>
+        one.event.type === 'm.room.member' && !(room.tellsMaker && isMaker(one));
+      const state = told.state.filter((one) => !isLeftOut(one));
       const servers = { members_omitted: true, servers_in_room: [peer.name, other.name] };
-      return { body: { event: content, state: texts(state), auth_chain: authChain, ...servers } };
+      return {
+        body: {
+          event: content,
+          state: texts(state),
+          auth_chain: [...texts(told.state.filter(isMaker)), ...authChain],
+          ...servers,
+        },
+      };
     });
     peer.on('GET', '/_matrix/federation/v1/state/([^/]+)', () => {
       room.asked++;
@@ -321,6 +333,35 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
     await alice.ok('GET', `${path()}/members`);
     expect((await ask()).status).toBe(200);
   });
+
+  it.each(['shared', 'joined'])(
+    'has what they say told to the servers that are there, before it is here and then: history is visible to %s',
+    async (visibility) => {
+      const content = { history_visibility: visibility };
+      const maker = peer.server.user('alice');
+      room = await RoomInPart.begin(peer, other, [
+        { type: 'm.room.history_visibility', sender: maker, stateKey: '', content },
+      ]);
+      room.isTelling = room.tellsMaker = false;
+      room.refusesJoins = true;
+      await join();
+      const mine = (await send('hello')).event_id;
+      const ask = async (asking: FakePeer, uri: string): Promise<string> => {
+        const asked = { destination: server.name as never, path: `/_matrix/federation/v1/${uri}` };
+        const { status, body } = await asking.ask(server.origin, asked);
+        return `${status} ${canonicalJson(body)}`;
+      };
+      const backfill = `backfill/${inPath(room.told.roomId)}?v=${inPath(mine)}&limit=2`;
+      const uris = [`event/${inPath(mine)}`, backfill];
+      for (const uri of uris)
+        for (const each of [peer, other]) expect(await ask(each, uri), uri).toContain('"body":"hello"');
+      expect(await ask(await FakePeer.start(9), backfill)).toContain('403');
+      room.isTelling = true;
+      await alice.ok('GET', `${path()}/members`);
+      for (const uri of uris) expect(await ask(peer, uri), uri).toContain('"body":"hello"');
+      expect(await ask(other, backfill)).toContain('403');
+    },
+  );
 
   it('reads what was here of a room that was left before all of it was', async () => {
     room.isTelling = false;

@@ -1,8 +1,9 @@
 import { findErasedUsers } from '#accounts/queries/erased-users';
 import { type EventId, isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { START } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
+import { PARTIAL_ROOMS, type PartialRoomRow } from '../projections/partial-rooms.projector.js';
 import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { rowHeaderOf } from '../projections/timeline-row.js';
 import { maySee, type SeenHeader, type SeeingReader } from './may-see.js';
@@ -46,6 +47,8 @@ export class ServerReader {
     readonly server: ServerName,
     /** What it is now; undefined where the room never heard of it. */
     readonly now: Standing | undefined,
+    /** Where the room came here in part. */
+    private readonly part?: PartialRoomRow,
   ) {
     this.#past = new PastServerStandings(views, roomId, server);
   }
@@ -109,7 +112,10 @@ export class ServerReader {
   async #standingAt(event: ServedEvent): Promise<SeeingReader> {
     const isAbout = (userId: string | undefined): boolean => this.#isOf(userId);
     const isOwn = event.type === 'm.room.member' && isAbout(event.stateKey);
-    const find = event.isHistory === true || event.isAside === true ? this.#inGraph(event) : this.#inLog(event);
+    const find =
+      event.isHistory === true || event.isAside === true
+        ? this.#inGraph(event, event.position)
+        : (this.#inPart(event) ?? this.#inLog(event));
     const after = await find('after');
     const before = isOwn ? await find('before') : after;
     // When an event of the past was sent is not known from the place at which it was fetched.
@@ -123,8 +129,20 @@ export class ServerReader {
     };
   }
 
-  #inGraph({ eventId, position }: ServedEvent): (when: 'before' | 'after') => Promise<PastServerStanding> {
-    return (when) => this.#past[when](eventId, position);
+  /** `upTo`: how far the graph must have come. */
+  #inGraph({ eventId }: ServedEvent, upTo: Position): (when: 'before' | 'after') => Promise<PastServerStanding> {
+    return (when) => this.#past[when](eventId, upTo);
+  }
+
+  /**
+   * Of what came while a part of the room was here the log tells the members behind it, and the graph once more by all of them. undefined
+   * for what came later, and as long as nothing is known but which servers are there.
+   */
+  #inPart(event: ServedEvent): ((when: 'before' | 'after') => Promise<PastServerStanding>) | undefined {
+    if (this.part === undefined) return undefined;
+    const { until, since } = this.part;
+    if (until !== undefined) return event.position < until ? this.#inGraph(event, until) : undefined;
+    return isNamed(this.part, this.server) ? () => Promise.resolve({ membership: 'join', since }) : undefined;
   }
 
   #inLog({ position }: ServedEvent): (when: 'before' | 'after') => Promise<PastServerStanding> {
@@ -170,9 +188,22 @@ export class ServerReader {
   }
 }
 
-/** Puts a server before a room, whether or not it may read anything of it. One read. */
+/**
+ * Puts a server before a room, whether or not it may read anything of it. Of a room of which a part is here those servers are in it that
+ * were named: their members are yet to be told. One read of either.
+ */
 export async function findServerReader(views: Views, roomId: RoomId, server: ServerName): Promise<ServerReader> {
-  return new ServerReader(views, roomId, server, await findServerStanding(views, roomId, server));
+  const [standing, part] = await Promise.all([
+    findServerStanding(views, roomId, server),
+    PARTIAL_ROOMS.get(views, [roomId]),
+  ]);
+  const isInByName = part?.until === undefined && isNamed(part, server) && standing?.membership !== 'join';
+  const now = isInByName ? { membership: 'join', since: part!.since, left: standing?.left ?? START } : standing;
+  return new ServerReader(views, roomId, server, now, part);
+}
+
+function isNamed(part: PartialRoomRow | undefined, server: ServerName): boolean {
+  return part?.servers.includes(server) === true;
 }
 
 /** Which servers the access lists of rooms let take part, as of the views (`ServerAcls`). */
