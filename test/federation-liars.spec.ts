@@ -166,6 +166,31 @@ describe('a handshake', () => {
     expect(await alice.stateOf(roomId, 'm.room.member', alice.id)).toMatchObject({ membership: 'join' });
   });
 
+  it('invites for a third-party identifier users of the server that asks alone, and nobody who is in the room', async () => {
+    const signatures = { [hostile.name]: { [hostile.key.id]: 'a'.repeat(86) } };
+    hostile.on('/_matrix/federation/v2/invite/.*', ({ body }) => ({ event: { ...body.event, signatures } }));
+    const identity = new ForeignKey('ed25519:0');
+    const offer = { display_name: 'g...', key_validity_url: 'https://id.example/', public_key: identity.publicKey };
+    await alice.setState(room.roomId, 'm.room.third_party_invite', offer, 'token');
+    const exchange = async (mxid: string): Promise<number> => {
+      const signed = identity.sign({ mxid, token: 'token' }, 'id.example');
+      const content = { membership: 'invite', third_party_invite: { display_name: 'g...', signed } };
+      const event = { type: 'm.room.member', room_id: room.roomId, sender: alice.id, state_key: mxid, content };
+      const path = at('v1/exchange_third_party_invite', room.roomId);
+      return (await hostile.ask(server, 'PUT', path, event)).status;
+    };
+    const membership = async (mxid: string): Promise<string | undefined> => {
+      const path = `/rooms/${encodeURIComponent(room.roomId)}/state/m.room.member/${encodeURIComponent(mxid)}`;
+      return (await alice.request('GET', path)).body.membership;
+    };
+    const guest = `@guest:${hostile.name}`;
+    expect([await exchange(guest), await membership(guest)]).toEqual([200, 'invite']);
+    expect([await exchange(room.user), await membership(room.user)]).toEqual([403, 'join']);
+    expect([await exchange(alice.id), await membership(alice.id)]).toEqual([403, 'join']);
+    const nobody = `@nobody:${server.name}`;
+    expect([await exchange(nobody), await membership(nobody)]).toEqual([403, undefined]);
+  });
+
   it('invites nobody who is not here, and by nobody of another server', async () => {
     const invite = (invited: string, more: Json = {}): ForeignEvent =>
       hostile.seal({

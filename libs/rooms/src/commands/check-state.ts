@@ -33,6 +33,17 @@ export async function checkState(turn: RoomTurn, draft: StateDraft): Promise<voi
   if (isInside) check();
   await turn.authorise(draft);
   if (!isInside) check();
+  if (draft.type === 'm.room.member' && draft.content['membership'] === 'invite') await checkInvitation(turn, draft);
+}
+
+/**
+ * Of a third-party invite the rules of authorisation ask neither whether its sender is in the room nor whether the invited is: by one whoever
+ * may invite could put out anybody. From other servers it is taken, for all go by these rules; users of this one send none. Throws M_FORBIDDEN.
+ */
+async function checkInvitation(turn: RoomTurn, { sender, stateKey }: StateDraft): Promise<void> {
+  await checkIsIn(turn, sender);
+  const isIn = (await turn.findMembership(stateKey as UserId)) === 'join';
+  if (isIn) throw new MatrixError('M_FORBIDDEN', 'The user is already in the room');
 }
 
 /**

@@ -1,11 +1,12 @@
-import { beforeEach, expect, it } from 'vitest';
-import type { RoomId, UserId } from '#kernel/ids';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { encodeBase64 } from '#protocol/signing/base64';
 import { signJson } from '#protocol/signing/sign-json';
 import { createSigningKey } from '#protocol/signing/signing-key';
 import { ALICE, BOB } from '#testing/local-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
+import { ExchangeInvite } from './exchange-invite.js';
 import { JoinRoom } from './join-room.js';
 
 const CAROL = '@carol:a.example' as UserId;
@@ -59,4 +60,44 @@ it('lets nobody in by an invite that was taken back', async () => {
   await expect(join(BOB, signedFor(BOB))).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
   await rooms.setState(ALICE, roomId, 'm.room.member', { membership: 'invite' }, BOB);
   await join(BOB, null);
+});
+
+describe('somebody who is in the room', () => {
+  const invitation = (user: UserId): JsonObject => ({
+    membership: 'invite',
+    third_party_invite: { display_name: 'B...', signed: signedFor(user) },
+  });
+
+  beforeEach(() => join(BOB, signedFor(BOB)));
+
+  it('is not put out by being invited so, though the rules would have it', async () => {
+    const { length } = rooms.events(roomId);
+    await expect(rooms.setState(ALICE, roomId, 'm.room.member', invitation(BOB), BOB)).rejects.toMatchObject({
+      errcode: 'M_FORBIDDEN',
+    });
+    await expect(rooms.setState(ALICE, roomId, 'm.room.member', invitation(ALICE), ALICE)).rejects.toMatchObject({
+      errcode: 'M_FORBIDDEN',
+    });
+    expect(rooms.events(roomId)).toHaveLength(length);
+    await rooms.setState(ALICE, roomId, 'm.room.member', invitation(CAROL), CAROL);
+    expect(await rooms.membership(roomId, CAROL)).toBe('invite');
+  });
+
+  it('invites nobody so once they have left', async () => {
+    await rooms.leave(ALICE, roomId);
+    await expect(rooms.setState(ALICE, roomId, 'm.room.member', invitation(CAROL), CAROL)).rejects.toMatchObject({
+      errcode: 'M_FORBIDDEN',
+    });
+    expect(await rooms.membership(roomId, CAROL)).toBeUndefined();
+  });
+});
+
+it('is not asked for by another server than that of the user', async () => {
+  const exchange = (origin: string, user: UserId): Promise<unknown> =>
+    rooms.execute(new ExchangeInvite(origin as ServerName, roomId, user, { token: 'abc', signed: signedFor(user) }));
+  const { length } = rooms.events(roomId);
+  for (const user of [BOB, '@dave:c.example' as UserId]) {
+    await expect(exchange('b.example', user)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+  }
+  expect(rooms.events(roomId)).toHaveLength(length);
 });
