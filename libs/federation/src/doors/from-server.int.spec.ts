@@ -308,6 +308,16 @@ describe('a door for other servers', () => {
     }
   });
 
+  it('lets others have their turn between the parts of a body, and has no part that takes long', async () => {
+    const path = '/_matrix/federation/v1/echo/parts/x';
+    const put = (pdus: JsonObject[]) => peer.ask(at, { destination: OURS, method: 'PUT', path, content: { pdus } });
+    const part = (values: number): JsonObject => ({ text: 'x'.repeat(100_000), a: Array<number>(values).fill(1) });
+    const { status, body } = await put(Array<JsonObject>(12).fill(part(3_000)));
+    expect([status, (body as { lengths: number[] }).lengths.length]).toEqual([200, 2]);
+    expect(await put([part(60_000)])).toMatchObject({ status: 200 });
+    expect(await put([part(70_000)])).toMatchObject({ status: 413, body: { errcode: 'M_TOO_LARGE' } });
+  });
+
   it('takes as much as its door says, and elsewhere no more than of clients', async () => {
     const large = (bytes: number) => ({ pdus: Array.from({ length: bytes / 65_536 }, () => 'x'.repeat(65_530)) });
     const put = (content: JsonObject, path = PATH) => peer.ask(at, { destination: OURS, method: 'PUT', path, content });

@@ -15,8 +15,8 @@ export interface ReadContent {
   readonly text: string;
 }
 
-/** No event has as many values, nor has an EDU that any server makes. */
-const MOST_VALUES_OF_PART = 300_000;
+/** No event has more (`checkFormat`), nor has an EDU that any server makes. A part is read at once: nobody else has their turn meanwhile. */
+const MOST_VALUES_OF_PART = 65_536;
 /** Of a list: no request has longer ones. */
 const MOST_PARTS = 1_000;
 /** So many are read side by side, one of those from one address; and so many wait. */
