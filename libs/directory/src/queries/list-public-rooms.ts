@@ -33,6 +33,8 @@ export interface PublicRoomsRequest {
   readonly term?: string;
   /** Only rooms of these types; null stands for rooms without a type. */
   readonly types?: readonly (string | null)[];
+  /** For another server: without the rooms that only users of this one can be in. */
+  readonly isForServer?: boolean;
 }
 
 export interface PublicRoomsPage {
@@ -46,14 +48,14 @@ export interface PublicRoomsPage {
 const MAX_LISTED = 100_000;
 
 /** Every listed room, the largest first. */
-async function allPublicRooms(views: Views, ours: ServerName): Promise<PublicRoom[]> {
+async function allPublicRooms(views: Views, ours: ServerName, isForServer: boolean): Promise<PublicRoom[]> {
   const rooms: PublicRoom[] = [];
   for await (const page of listedRooms(views, ours)) {
     const keys = page.map((roomId) => [roomId] as const);
     const [summaries, counts] = await Promise.all([ROOMS.getMany(views, keys), ROOM_COUNTS.getMany(views, keys)]);
     keys.forEach(([roomId], i) => {
       const summary = summaries[i];
-      if (summary === undefined) return;
+      if (summary === undefined || (isForServer && !summary.federate)) return;
       rooms.push(publicRoomOf(roomId, summary, counts[i]));
     });
     if (rooms.length >= MAX_LISTED) break;
@@ -72,7 +74,8 @@ export async function listPublicRooms(
   request: PublicRoomsRequest,
 ): Promise<PublicRoomsPage> {
   const since = request.since === undefined ? undefined : parsePublicRoomsToken(request.since);
-  const rooms = (await allPublicRooms(views, ours)).filter((room) => matches(room, request));
+  const { isForServer = false } = request;
+  const rooms = (await allPublicRooms(views, ours, isForServer)).filter((room) => matches(room, request));
   // No limit and the limit 0 both mean all that there is.
   const limit = request.limit || rooms.length;
   const [begin, end] = boundsOf(rooms, since, limit);

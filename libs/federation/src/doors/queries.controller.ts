@@ -61,7 +61,8 @@ export class QueriesController {
   @Post('publicRooms')
   @HttpCode(200)
   searchPublicRooms(@ServerContent() content: JsonObject): Promise<PublicRoomsPage> {
-    return listWanted(this.views, this.config.serverName, readPublicRoomsRequest(content));
+    const { request, network } = readPublicRoomsRequest(content);
+    return listWanted(this.views, this.config.serverName, { request: { ...request, isForServer: true }, network });
   }
 
   @Get('hierarchy/:roomId')

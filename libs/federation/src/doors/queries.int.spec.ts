@@ -25,6 +25,14 @@ async function roomNamed(name: string, rules: JsonObject = { join_rule: 'public'
   return room;
 }
 
+/** Changes what the views say of a room. */
+async function describeAs(room: LocalRoom, more: JsonObject): Promise<void> {
+  await app.views.follow();
+  const row = { collection: 'rooms', key: [room.roomId] } as const;
+  const summary = JSON.parse((await app.views.get(row.collection, row.key)) ?? '{}') as object;
+  await app.views.store.write([{ ...row, value: JSON.stringify({ ...summary, ...more }) }]);
+}
+
 describe('GET /query/profile', () => {
   const profile = { displayname: 'Alice', 'm.tz': 'Europe/Rome' };
   beforeAll(() => app.views.store.write([{ collection: 'profiles', key: [ALICE], value: JSON.stringify(profile) }]));
@@ -70,6 +78,19 @@ describe('/publicRooms', () => {
     expect((await app.ask('c.example', '/publicRooms', { limit: 'x' })).status).toBe(400);
     expect((await app.ask('c.example', '/publicRooms?third_party_instance_id=irc')).body.chunk).toEqual([]);
   });
+
+  it('lists none that only users of this server can be in', async () => {
+    const room = await roomNamed('among ourselves');
+    await room.list();
+    const filter = { generic_search_term: 'among' };
+    const count = async (): Promise<unknown> => {
+      const { body } = await app.ask('c.example', '/publicRooms', { filter });
+      return [body.chunk.length, body.total_room_count_estimate];
+    };
+    expect(await count()).toEqual([1, 1]);
+    await describeAs(room, { federate: false });
+    expect(await count()).toEqual([0, 0]);
+  });
 });
 
 describe('GET /hierarchy', () => {
@@ -86,11 +107,7 @@ describe('GET /hierarchy', () => {
 
   it('tells of the rooms of a space that the server may know of, and names the others that are here', async () => {
     const { room, open, closed } = await space();
-    await app.views.follow();
-    const summary = JSON.parse((await app.views.get('rooms', [room.roomId])) ?? '{}') as object;
-    await app.views.store.write([
-      { collection: 'rooms', key: [room.roomId], value: JSON.stringify({ ...summary, type: 'm.space' }) },
-    ]);
+    await describeAs(room, { type: 'm.space' });
     const at = encodeURIComponent(room.roomId);
     const { status, body } = await app.ask('b.example', `/hierarchy/${at}`);
     expect(status).toBe(200);
@@ -101,6 +118,16 @@ describe('GET /hierarchy', () => {
     expect(body.inaccessible_children).toEqual([closed.roomId]);
     const suggested = (await app.ask('b.example', `/hierarchy/${at}?suggested_only=true`)).body;
     expect([suggested.room.children_state.length, suggested.inaccessible_children]).toEqual([1, []]);
+  });
+
+  it('tells of no room that only users of this server can be in', async () => {
+    const room = await roomNamed('ours', { join_rule: 'public' });
+    await room.setState('m.room.history_visibility', { history_visibility: 'world_readable' });
+    const ask = async (): Promise<number> =>
+      (await app.ask('c.example', `/hierarchy/${encodeURIComponent(room.roomId)}`)).status;
+    expect(await ask()).toBe(200);
+    await describeAs(room, { federate: false });
+    expect(await ask()).toBe(404);
   });
 
   it('tells a server of a restricted room only where it is in one of those that let in', async () => {

@@ -28,14 +28,17 @@ export async function mayKnowOf(
   });
 }
 
-/** As `mayKnowOf`, of another server: whether one of its users may. Server-server API, `GET /hierarchy/{roomId}`. */
+/**
+ * As `mayKnowOf`, of another server: whether one of its users may, and so not where the room is for users of one server alone. Server-server
+ * API, `GET /hierarchy/{roomId}`.
+ */
 export async function mayServerKnowOf(
   { views, acls }: OpenBy,
   roomId: RoomId,
   summary: RoomSummary,
   server: ServerName,
 ): Promise<boolean> {
-  if (!(await acls.isLetIn(roomId, server))) return false;
+  if (!summary.federate || !(await acls.isLetIn(roomId, server))) return false;
   const standing = await findServerStanding(views, roomId, server);
   return INSIDE.has(standing?.membership) || isOpenTo(summary, (other) => isServerIn(views, other, server));
 }
