@@ -134,7 +134,9 @@ export class SendEvents implements Effect {
     const sender = serverNameOf(pdu['sender'] as UserId);
     const target = pdu['state_key'];
     if (pdu['type'] !== 'm.room.member' || typeof target !== 'string' || !isUserId(target)) return { sender };
-    const isEnd = contentOf(pdu)['membership'] !== 'join';
+    const { membership } = contentOf(pdu);
+    // Whoever is invited anew, or knocked and is invited, has that from the handshake.
+    const isEnd = membership !== 'join' && membership !== 'invite' && membership !== 'knock';
     return isEnd && (await this.#wasAsked(roomId, target, fact)) ? { sender, ended: serverNameOf(target) } : { sender };
   }
 

@@ -100,6 +100,21 @@ describe('an event of this server', () => {
     await idle(server);
     expect(bodies(D)).toEqual(['m.room.member']);
   });
+
+  it('that invites somebody who knocked, or was invited, is not sent to their server: it has that from the handshake', async () => {
+    const server = await start();
+    const room = await server.room('r');
+    await room.setState('m.room.join_rules', { join_rule: 'knock' });
+    await room.setMembership('@d:d.example' as never, 'knock');
+    for (let i = 0; i < 2; i++) {
+      await room.setState('m.room.topic', { topic: `${i}` });
+      await room.setMembership('@d:d.example' as never, 'invite', '@alice:a.example' as never);
+    }
+    await idle(server);
+    expect(bodies(D)).toEqual([]);
+    await room.setMembership('@d:d.example' as never, 'leave', '@alice:a.example' as never);
+    await until(() => expect(bodies(D)).toEqual(['m.room.member']));
+  });
 });
 
 describe('a server that cannot be reached', () => {
