@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { readBounded } from './read-bounded.js';
 
 it('a body is read on once its reader lets it', async () => {
@@ -21,4 +21,24 @@ it('a body is read on once its reader lets it', async () => {
   goOn();
   expect((await reading).length).toBe(100_000);
   expect(asked.at(-1)).toBe(100_000);
+});
+
+it('everything else has its turn while a large body is put together', async () => {
+  let now = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 5)); // as if each piece took that long
+  const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 251));
+  const pieces = Array.from({ length: 100 }, (_, i) => bytes.subarray(i * 1000, (i + 1) * 1000));
+  let turns = 0;
+  const count = (): void => void (counting = setImmediate(() => (turns++, count())));
+  let counting: NodeJS.Immediate | undefined;
+  try {
+    const read = await readBounded(Readable.from(pieces), undefined, 1_000_000, async (soFar) => {
+      if (soFar === bytes.length) count();
+    });
+    expect(read.equals(bytes)).toBe(true);
+    expect(turns).toBeGreaterThan(50);
+  } finally {
+    clearImmediate(counting);
+    clock.mockRestore();
+  }
 });
