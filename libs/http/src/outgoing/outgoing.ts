@@ -1,6 +1,7 @@
 import type { Agent, Dispatcher } from 'undici';
 import { messageOf } from '#kernel/message-of';
 import { type ConnectorOptions, guardedConnector, type ServerPlace } from './guarded-connector.js';
+import { loadUndici, type Undici } from './load-undici.js';
 import { readBounded } from './read-bounded.js';
 
 export interface OutgoingRequest {
@@ -41,6 +42,11 @@ export class OutgoingFailure extends Error {
 
 class TimeIsUp extends Error {}
 
+interface Client {
+  readonly agent: Agent;
+  readonly request: Undici['request'];
+}
+
 /** Of one place: more requests wait for their turn. */
 const CONNECTIONS = 8;
 /** Longer than the pause between two messages of a lively room, shorter than other servers keep idle connections. */
@@ -49,7 +55,7 @@ const MOST_REASON = 300;
 
 /** The requests that this server makes of others, over connections that are made as `guardedConnector` says and used again. */
 export class Outgoing {
-  #agent: Promise<Agent> | undefined;
+  #client: Promise<Client> | undefined;
 
   constructor(private readonly options: ConnectorOptions) {}
 
@@ -83,16 +89,24 @@ export class Outgoing {
 
   /** Ends all connections, and with them what is under way. */
   async onModuleDestroy(): Promise<void> {
-    await (await this.#agent)?.destroy();
+    await (await this.#client)?.agent.destroy();
   }
 
   async #dispatch(place: ServerPlace, request: OutgoingRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    this.#agent ??= this.#open();
-    const agent = await this.#agent;
+    this.#client ??= this.#open();
+    const client = await this.#client;
     const { method, path, headers, body, withinMs } = request;
     const limits = { headersTimeout: withinMs, bodyTimeout: withinMs };
     const send = (): Promise<Dispatcher.ResponseData> =>
-      agent.request({ ...limits, origin: JSON.stringify(place), method, path, headers, body, signal });
+      client.request.call(client.agent, {
+        ...limits,
+        origin: JSON.stringify(place),
+        method,
+        path,
+        headers,
+        body,
+        signal,
+      });
     try {
       return await send();
     } catch (error) {
@@ -102,11 +116,10 @@ export class Outgoing {
     }
   }
 
-  /** PERF: undici takes an eighth of a second to load, which no start should wait for. */
-  async #open(): Promise<Agent> {
-    const { Agent, buildConnector, Pool } = await import('undici');
+  async #open(): Promise<Client> {
+    const { Agent, buildConnector, Pool, request } = await loadUndici();
     const connectorOf = guardedConnector(buildConnector, this.options);
-    return new Agent({
+    const agent = new Agent({
       // Connections are of one place each: what is at the same address by another name has its own.
       factory: (key) => {
         const place = JSON.parse(String(key)) as ServerPlace; // as #dispatch wrote it
@@ -118,6 +131,7 @@ export class Outgoing {
         });
       },
     });
+    return { agent, request };
   }
 }
 
