@@ -6,6 +6,7 @@ import { DirectoryModule } from '#directory/directory.module';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { FederationModule } from '#federation/federation.module';
 import { HttpModule } from '#http/http.module';
+import { MediaModule } from '#media/media.module';
 import { ProcessesModule } from '#processes/processes.module';
 import { PushModule } from '#push/push.module';
 import { RoomsModule } from '#rooms/rooms.module';
@@ -27,6 +28,7 @@ export class AppModule {
         AccountsModule,
         RoomsModule,
         DevicesModule,
+        MediaModule,
         DirectoryModule,
         EphemeralModule,
         SyncModule,

@@ -43,7 +43,14 @@ const ODD = [
 const NO_NUMBERS = ['NaN', '-1', '1.5', '1e3', '0x10', '%201', '99999999999999999999'];
 /** What may be given more than once. */
 const LISTS: ReadonlySet<string> = new Set(['via', 'server_name']);
-const NUMBERS: ReadonlySet<string> = new Set(['limit', 'timeout', 'ts', 'max_depth', 'minimum_valid_until_ts']);
+const NUMBERS: ReadonlySet<string> = new Set([
+  'limit',
+  'timeout',
+  'ts',
+  'max_depth',
+  'minimum_valid_until_ts',
+  'timeout_ms',
+]);
 
 // Some ten thousand requests: minutes on a machine that does much else.
 describe('every route of the server', { timeout: 600_000 }, () => {

@@ -48,6 +48,8 @@ const BESIDES = [
   'GET /user/:userId/filter/:filterId',
   'POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync',
   'POST /_matrix/client/v4/sync',
+  'GET /media/download/:serverName/:mediaId',
+  'GET /media/download/:serverName/:mediaId/:fileName',
   'POST /logout',
   'POST /logout/all',
 ];

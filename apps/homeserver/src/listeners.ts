@@ -5,6 +5,7 @@ import type { Type } from '@nestjs/common';
 import { PresenceIntroduction } from '#federation/ephemeral/presence-introduction';
 import { RoomsHere } from '#federation/inbound/rooms-here';
 import { ServersInRooms } from '#federation/sending/servers-in-rooms';
+import { MediaArrivals } from '#media/uploads/media-arrivals';
 import type { Listener } from '#projections/listener';
 import { ActiveUsers } from '#sync/notifier/active-users';
 
@@ -17,4 +18,5 @@ export const LISTENERS: readonly Type<Listener>[] = [
   NoteActivity,
   PresenceIntroduction,
   ActiveUsers,
+  MediaArrivals,
 ];

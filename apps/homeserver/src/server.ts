@@ -20,6 +20,7 @@ import { drain, type DrainStep } from '#http/drain';
 import { answerAfterEffects } from '#http/answer-after-effects';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { systemClock } from '#kernel/clock';
+import { KeptContent } from '#media/kept-content';
 import type { LogSink } from '#observability/log-sink';
 import type { Logger, ProcessLog } from '#observability/logger';
 import { MeteredEventStore } from '#observability/metered-event-store';
@@ -160,6 +161,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   await ports.projections.start().catch((error: unknown) => {
     throw error instanceof ViewsMisconfigured ? new ConfigError(error.message) : error;
   });
+  freeStrayContent(app.get(KeptContent, { strict: false }), logger);
   // Before the modules, whose commands they give.
   closing.push({ name: 'effects', milliseconds: DRAIN_MS.effects, run: () => ports.projections.effects.stop() });
   const control = await openControl(ports, app);
@@ -214,6 +216,14 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
   watchEffects(metrics, projections.effects, clock);
   const health = { store, projections, readModels, stopwatch: clock };
   return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };
+}
+
+/** What an upload or a deletion has left halfway. Nobody waits for it: it has no name. */
+function freeStrayContent(kept: KeptContent, logger: Logger): void {
+  kept.freeStrays().then(
+    (freed) => freed > 0 && logger.info({ freed }, 'freed content that belongs to no medium'),
+    (error: unknown) => logger.warn({ err: error }, 'content that belongs to no medium was not looked for'),
+  );
 }
 
 /** The data folder on this machine: no two servers run in it at once. */

@@ -31,6 +31,9 @@ import { DestinationNotes } from '#federation/sending/destination-notes';
 import { Destinations } from '#federation/sending/destinations';
 import { ServersInRooms } from '#federation/sending/servers-in-rooms';
 import { RateLimits } from '#http/rate-limits';
+import { ContentLog } from '#media/commands/quarantine-content';
+import { MediaLog } from '#media/media-log';
+import { RemoteCache } from '#media/remote/remote-cache';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
 import { PushRules } from '#push/push-rules';
@@ -75,6 +78,9 @@ export function watchCaches(
     'kept-presence': of(KeptPresence),
     'known-tokens': of(KnownTokens),
     'lazy-members': of(LazyMembers),
+    'media-absent': of(RemoteCache),
+    'media-content': of(ContentLog),
+    'media-streams': of(MediaLog),
     'open-rendezvous-sessions': of(OpenRendezvousSessions),
     'presence-texts': of(PresenceNews),
     'push-rules': of(PushRules),

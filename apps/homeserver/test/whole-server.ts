@@ -46,6 +46,8 @@ export class WholeServer {
 
   private constructor(
     private readonly port: number,
+    /** Its data folder. */
+    readonly folder: string,
     readonly close: () => Promise<void>,
   ) {}
 
@@ -99,7 +101,7 @@ export class WholeServer {
     await projections.start();
     await app.listen(0, '127.0.0.1');
     const address = app.getHttpServer().address();
-    const whole = new WholeServer(typeof address === 'object' && address !== null ? address.port : 0, close);
+    const whole = new WholeServer(typeof address === 'object' && address !== null ? address.port : 0, directory, close);
     note = (request) => whole.#noteQuery(request);
     return whole;
   }

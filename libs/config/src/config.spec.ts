@@ -28,6 +28,7 @@ describe('the configuration', () => {
       federationAllowPrivate: false,
       federationAddress: undefined,
       appservices: [],
+      media: { maxBytes: 104_857_600, quotaBytes: undefined, cacheBytes: 10_737_418_240, isFrozen: true },
       rateLimits: true,
       presence: true,
       log: 'info',

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { validateSync } from 'class-validator';
 import type { ServerName } from '#kernel/ids';
 import { messageOf } from '#kernel/message-of';
+import { parseByteCount } from './byte-count.js';
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { LOG_LEVELS, REGISTRATION_MODES, SECRET_SETTINGS, Settings } from './settings.js';
 
@@ -21,6 +22,18 @@ export interface SupportConfig {
   readonly matrixId?: string;
   readonly email?: string;
   readonly page?: string;
+}
+
+/** What is kept of media, in bytes. */
+export interface MediaConfig {
+  /** The largest file that is taken: of users here, and of other servers. */
+  readonly maxBytes: number;
+  /** What one user may have uploaded in all; undefined: as much as they like. */
+  readonly quotaBytes?: number;
+  /** What is kept of other servers' media before those give way that nobody has asked for the longest. */
+  readonly cacheBytes: number;
+  /** Whether media are given to those alone who say who they are. */
+  readonly isFrozen: boolean;
 }
 
 /** The configuration in parsed form: frozen, complete, valid. What is absent is off. */
@@ -59,6 +72,7 @@ export interface Config {
   readonly recaptcha?: RecaptchaConfig;
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
+  readonly media: MediaConfig;
   readonly rateLimits: boolean;
   /** Whether people are told who is there. */
   readonly presence: boolean;
@@ -191,6 +205,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     smtpUrl: settings.smtp_url,
     recaptcha: recaptchaOf(settings),
     appservices: Object.freeze(list(settings.appservices).map((path) => resolve(path))),
+    media: mediaOf(settings),
     rateLimits: settings.rate_limits === 'on',
     presence: settings.presence === 'on',
     log: settings.log as LogLevel, // Checked by the validator.
@@ -215,6 +230,16 @@ function addressOf(publicUrl: string | undefined): string | undefined {
 
 function supportOf({ support_matrix_id: matrixId, support_email: email, support_page: page }: Settings): SupportConfig {
   return Object.freeze({ matrixId, email, page });
+}
+
+/** All of it checked by the validator. */
+function mediaOf({ media_max_upload, media_quota, media_cache, media_freeze }: Settings): MediaConfig {
+  return Object.freeze({
+    maxBytes: parseByteCount(media_max_upload) ?? 0,
+    quotaBytes: media_quota === undefined ? undefined : parseByteCount(media_quota),
+    cacheBytes: parseByteCount(media_cache) ?? 0,
+    isFrozen: media_freeze === 'on',
+  });
 }
 
 function notariesOf(settings: Settings): ServerName[] {

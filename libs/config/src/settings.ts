@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { IsIn, IsOptional, ValidateBy } from 'class-validator';
 import { isServerName, isUserId } from '#kernel/ids';
+import { parseByteCount } from './byte-count.js';
 import { parseListen } from './listen-address.js';
 
 /** What may be said of one setting: its form in words (for the error line), and whether its value is a secret. */
@@ -32,6 +33,7 @@ function isAddressOrNetwork(text: string): boolean {
   return version !== 0 && isPrefix && rest.length === 0;
 }
 
+const isByteCount = (text: string): boolean => parseByteCount(text) !== undefined;
 const areGlobs = (text: string): boolean => text.split(',').every((item) => /^[\w.:[\]*?-]+$/.test(item.trim()));
 const isNamespace = (text: string): boolean => /^[a-z][a-z0-9-]{0,62}$/.test(text);
 const isFilled = (text: string): boolean => text.trim() !== '';
@@ -146,6 +148,19 @@ export class Settings {
   @IsOptional()
   @Form('comma-separated paths', isFilled)
   appservices?: string;
+
+  @Form('a number of bytes such as 100M (K, M, G or T)', isByteCount)
+  media_max_upload = '100M';
+
+  @IsOptional()
+  @Form('a number of bytes such as 5G (K, M, G or T)', isByteCount)
+  media_quota?: string;
+
+  @Form('a number of bytes such as 10G (K, M, G or T)', isByteCount)
+  media_cache = '10G';
+
+  @OneOf(SWITCH)
+  media_freeze = 'on';
 
   @OneOf(SWITCH)
   rate_limits = 'on';

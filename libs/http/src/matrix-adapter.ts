@@ -7,6 +7,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { fastifyOptions } from './fastify-options.js';
 import { RawJson } from './raw-json.js';
 import { RouteMethods } from './route-methods.js';
+import { letBodiesStream } from './streamed-body.js';
 
 const JSON_TYPE = 'application/json';
 const FASTIFY_JSON_TYPE = 'application/json; charset=utf-8';
@@ -39,6 +40,7 @@ export class MatrixAdapter extends FastifyAdapter {
       if (isReadable(request.url)) return done();
       void reply.code(400).send(UNREADABLE);
     });
+    letBodiesStream(fastify);
     // JSON has no charset parameter (RFC 8259, section 11), and some clients compare the whole header.
     fastify.addHook('onSend', (_request, reply, payload, done) => {
       if (reply.getHeader('content-type') === FASTIFY_JSON_TYPE) void reply.header('content-type', JSON_TYPE);

@@ -1,0 +1,85 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { KeyedQueue } from '#kernel/keyed-queue';
+import { MatrixError } from '#kernel/matrix-error';
+import { awaitShown } from '#projections/await-shown';
+import { VIEWS, type Views } from '#projections/views';
+import { MEDIA_CONTENT } from './projections/media.projector.js';
+import { QUARANTINED } from './projections/quarantine.projector.js';
+import { type ContentHash, MEDIA_STORE, type MediaStore, type ReceivedContent } from './store/media-store.js';
+
+/**
+ * Which content stays: what a medium refers to. Content is in the store before the log says that a medium has it, and it is freed only
+ * after the log says that none has. So wherever a process ends between the two, there may be content too much, for which the next start
+ * looks (`freeStrays`), and never too little.
+ */
+@Injectable()
+export class KeptContent {
+  /** What is brought under a hash and what is freed there do not overlap. */
+  readonly #turns = new KeyedQueue<ContentHash>();
+
+  constructor(
+    @Inject(MEDIA_STORE) private readonly store: MediaStore,
+    @Inject(EVENT_STORE) private readonly log: EventStore,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  /**
+   * Keeps content, then has `refer` say in the log which medium has it; where that is refused the content goes, unless another medium has
+   * it. Throws what `refer` throws, and M_FORBIDDEN for content that is in quarantine.
+   */
+  async keepFor<T>(received: ReceivedContent, refer: () => Promise<T>): Promise<T> {
+    const { hash } = received;
+    try {
+      return await this.#turns.run(hash, async () => {
+        if (await this.isQuarantined(hash)) throw new MatrixError('M_FORBIDDEN', 'This content is not taken here');
+        await received.keep();
+        try {
+          return await refer();
+        } catch (error) {
+          // Of whatever else is thrown nobody knows whether the log has it.
+          if (error instanceof MatrixError) await this.#freeUnlessReferred(hash);
+          throw error;
+        }
+      });
+    } finally {
+      await received.discard();
+    }
+  }
+
+  isQuarantined(hash: ContentHash): Promise<boolean> {
+    return QUARANTINED.has(this.views, [hash]);
+  }
+
+  /** Frees content, with what was made of it, unless a medium has it. Answers whether there was any to free. */
+  free(hash: ContentHash): Promise<boolean> {
+    return this.#turns.run(hash, () => this.#freeUnlessReferred(hash));
+  }
+
+  /**
+   * Frees what no medium has: of uploads and deletions that a process has left halfway. Waits for the views to show all that the log has now,
+   * however long that takes. Answers how many there were.
+   */
+  async freeStrays(): Promise<number> {
+    const collections = [MEDIA_CONTENT.name];
+    const end = await this.log.head();
+    let shown = this.views.position(collections);
+    while (shown < end) shown = await this.views.whenMoved(shown, collections);
+    let freed = 0;
+    for await (const hash of this.store.list()) {
+      if (!(await this.#isReferred(hash)) && (await this.free(hash))) freed++;
+    }
+    return freed;
+  }
+
+  async #freeUnlessReferred(hash: ContentHash): Promise<boolean> {
+    await awaitShown(this.views, MEDIA_CONTENT.name, await this.log.head(), 'who has the content');
+    const isReferred = await this.#isReferred(hash);
+    await this.views.confirm();
+    return !isReferred && this.store.delete(hash);
+  }
+
+  async #isReferred(hash: ContentHash): Promise<boolean> {
+    return (await MEDIA_CONTENT.scan(this.views, { prefix: [hash], limit: 1 })).length > 0;
+  }
+}

@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import { Global, Module } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { CONFIG, type Config } from '#config/config';
+import { CreateMediaHandler } from './commands/create-media.js';
+import { DeleteMediaHandler } from './commands/delete-media.js';
+import { ContentLog, QuarantineContentHandler, ReleaseContentHandler } from './commands/quarantine-content.js';
+import { UploadMediaHandler } from './commands/upload-media.js';
+import { DownloadController, OpenDownloadController } from './doors/download.controller.js';
+import { GiveContent } from './doors/give-content.js';
+import { UploadController } from './doors/upload.controller.js';
+import { FreedContent } from './freed-content.effect.js';
+import { KeptContent } from './kept-content.js';
+import { MediaFinder } from './media-finder.js';
+import { MediaLog } from './media-log.js';
+import { CacheRoom } from './remote/cache-room.js';
+import { MediaFetcher } from './remote/media-fetcher.js';
+import { RemoteCache } from './remote/remote-cache.js';
+import { SeenMedia } from './seen-media.js';
+import { FileMediaStore } from './store/files/file-media-store.js';
+import { MEDIA_STORE } from './store/media-store.js';
+import { MediaArrivals } from './uploads/media-arrivals.js';
+import { UploadLimits } from './uploads/upload-limits.js';
+
+/** Where content is, within the data folder. */
+export const MEDIA_FOLDER = 'media';
+
+const store = {
+  provide: MEDIA_STORE,
+  inject: [CONFIG],
+  useFactory: async ({ dataDir }: Config): Promise<FileMediaStore> => {
+    const files = new FileMediaStore(join(dataDir, MEDIA_FOLDER));
+    await files.discardLeftovers();
+    return files;
+  },
+};
+
+/** Media: uploads, downloads, and those of other servers. Global: other domains find media, and federation gives them to other servers. */
+@Global()
+@Module({
+  imports: [CqrsModule],
+  controllers: [UploadController, DownloadController, OpenDownloadController],
+  providers: [
+    store,
+    MediaLog,
+    ContentLog,
+    KeptContent,
+    SeenMedia,
+    UploadLimits,
+    MediaArrivals,
+    MediaFetcher,
+    CacheRoom,
+    RemoteCache,
+    MediaFinder,
+    GiveContent,
+    FreedContent,
+    UploadMediaHandler,
+    CreateMediaHandler,
+    DeleteMediaHandler,
+    QuarantineContentHandler,
+    ReleaseContentHandler,
+  ],
+  exports: [MEDIA_STORE, MediaFinder, KeptContent, CacheRoom, MediaArrivals, FreedContent],
+})
+export class MediaModule {}
