@@ -87,8 +87,8 @@ describe('the profile of a user of another server', () => {
 });
 
 describe('an alias of another server', () => {
-  it('leads where that server says, through both doors', async () => {
-    const answer = { room_id: '!room:z.example', servers: ['z.example', 'not a server', 1] };
+  it('leads where that server says, through both doors, and names each server once', async () => {
+    const answer = { room_id: '!room:z.example', servers: ['z.example', 'not a server', 1, peer.name, 'z.example'] };
     peer.on('GET', `${V1}/query/directory`, () => ({ body: answer }));
     const alias = encodeURIComponent(`#room:${peer.name}`);
     const told = { room_id: '!room:z.example', servers: [peer.name, 'z.example'] };

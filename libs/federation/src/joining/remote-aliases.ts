@@ -8,6 +8,7 @@ import { askInTurn } from './ask-in-turn.js';
 /** Where an alias points, as its server says. */
 interface FoundAlias {
   readonly roomId: RoomId;
+  /** That server first, and each once. */
   readonly servers: readonly ServerName[];
 }
 
@@ -37,7 +38,7 @@ export class RemoteAliases {
       const { room_id: roomId, servers } = await this.peers.ask(server, { method: 'GET', path, insists, timeoutMs });
       if (typeof roomId !== 'string' || !isRoomId(roomId)) throw new PeerUnavailable('It names no room');
       const named: unknown[] = Array.isArray(servers) ? servers : [];
-      return { roomId, servers: [server, ...named.filter(isNameOfServer)] };
+      return { roomId, servers: [...new Set([server, ...named.filter(isNameOfServer)])] };
     } finally {
       this.#underWay.end(server);
     }
