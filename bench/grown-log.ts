@@ -50,6 +50,11 @@ export class GrownLog {
     for (const roomId of rooms) await this.#many(roomId, perRoom, sayOne);
   }
 
+  /** Sends so many messages to a room, as its creator, each with a text of its own. */
+  async says(roomId: RoomId, count: number, textOf: (i: number) => string): Promise<void> {
+    await this.#many(roomId, count, (turn, i) => sayOne(turn, i, textOf(i)));
+  }
+
   /** Lets somebody new join each room and its creator send nine messages, over and over and room after room, until there are so many facts. */
   async talks(rooms: readonly RoomId[], count: number): Promise<void> {
     for (let from = 0; from * rooms.length * 10 < count; from += 2) {
@@ -84,7 +89,11 @@ function joinOne(turn: RoomTurn, i: number): Promise<unknown> {
   return turn.send({ type: 'm.room.member', stateKey: sender, sender, content });
 }
 
-function sayOne(turn: RoomTurn, i: number): Promise<unknown> {
-  const content = { msgtype: 'm.text', body: `Message ${i}: let us meet at half past seven, the usual place` };
+function sayOne(
+  turn: RoomTurn,
+  i: number,
+  body = `Message ${i}: let us meet at half past seven, the usual place`,
+): Promise<unknown> {
+  const content = { msgtype: 'm.text', body };
   return turn.send({ type: 'm.room.message', sender: turn.head.createEvent.sender, content });
 }

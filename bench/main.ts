@@ -12,12 +12,14 @@ import { benchReceive } from './receive.js';
 import { benchRemoteJoin } from './remote-join.js';
 import { benchReplayRooms } from './replay-rooms.js';
 import { benchResolve } from './resolve.js';
+import { benchSearch } from './search.js';
 import { benchSend } from './send.js';
 import { benchSending } from './sending.js';
 import { benchSliding } from './sliding.js';
 import { benchStateAt } from './state-at.js';
 
 const FACTS = Number(process.env['BENCH_FACTS'] ?? 1_000_000);
+const MESSAGES = Number(process.env['BENCH_MESSAGES'] ?? 1_000_000);
 
 /** `npm run bench [-- NAME…]`: what each part of the benchmark is called on the command line. */
 const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
@@ -33,6 +35,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   presence: benchPresence,
   replay: benchReplayRooms,
   large: () => benchLarge(FACTS),
+  search: () => benchSearch(MESSAGES),
   resolve: benchResolve,
   state: benchStateAt,
   server: benchEventStoreServer,

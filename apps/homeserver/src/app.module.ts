@@ -10,6 +10,7 @@ import { MediaModule } from '#media/media.module';
 import { ProcessesModule } from '#processes/processes.module';
 import { PushModule } from '#push/push.module';
 import { RoomsModule } from '#rooms/rooms.module';
+import { SearchModule } from '#search/search.module';
 import { SyncModule } from '#sync/sync.module';
 import { HandlerCheck } from './check-handlers.js';
 import { OperatorController } from './operator.controller.js';
@@ -31,6 +32,7 @@ export class AppModule {
         MediaModule,
         DirectoryModule,
         EphemeralModule,
+        SearchModule,
         SyncModule,
         FederationModule,
         PushModule,

@@ -75,6 +75,14 @@ describe('the rows of every projector', () => {
     await relate({ rel_type: 'm.thread' });
     await relate({ rel_type: 'm.reference' });
     await relate({ rel_type: 'm.replace', 'm.new_content': { body: 'bye' } }, 'm.room.message', ALICE);
+    const made = {
+      'm.new_content': { body: 'hey' },
+      'm.relates_to': { rel_type: 'm.replace', event_id: said.eventId },
+    };
+    await room.send({ type: 'm.room.message', content: { body: '* hey', ...made } });
+    // So many words are filed at once by the search.
+    const words = Array.from({ length: 260 }, (_, n) => `word${n}`).join(' ');
+    for (let n = 0; n < 32; n++) await room.say(words);
     await room.redact(await room.say('oops'));
     await room.redact(await room.setState('m.room.name', { name: 'The oops' }));
     await room.setMembership(CAROL, 'join');

@@ -33,10 +33,13 @@ import { SIGNING_KEY } from '#protocol/signing/signing-key';
 import { READ_MODEL_STORE } from '#read-models/read-model-store';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { ownKey } from '#rooms/commands/own-key';
+import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { roomProjectors } from '#rooms/projections/room-projectors';
 import { RoomsModule } from '#rooms/rooms.module';
 import { HISTORY_ELSEWHERE, NO_HISTORY_ELSEWHERE } from '#rooms/history-elsewhere';
 import { SERVER_KEYS } from '#rooms/server-keys';
+import { searchProjector } from '#search/projections/search.projector';
+import { SearchModule } from '#search/search.module';
 import { TEST_AUTHOR } from './local-room.js';
 
 /** What a request was answered. */
@@ -85,7 +88,8 @@ export async function startRoomsApp(others: readonly Exclude<Provider, Type>[] =
   const readModels = await openLmdbReadModels(join(directory, 'views'));
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
-  const projectors = [...roomProjectors(), ...directoryProjectors(), ...accountProjectors, pushRulesProjector];
+  const search = searchProjector(createRoomFactReader());
+  const projectors = [...roomProjectors(), ...directoryProjectors(), ...accountProjectors, pushRulesProjector, search];
   const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const ports: Exclude<Provider, Type>[] = [
     { provide: CONFIG, useValue: config },
@@ -107,7 +111,7 @@ export async function startRoomsApp(others: readonly Exclude<Provider, Type>[] =
   @Module({ providers: ports, exports: ports.map(({ provide }) => provide) })
   class TestPorts {}
 
-  const domains = [AccountsModule, RoomsModule, DirectoryModule, PushModule];
+  const domains = [AccountsModule, RoomsModule, DirectoryModule, PushModule, SearchModule];
 
   @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains, ProcessesModule] })
   class TestApp {}

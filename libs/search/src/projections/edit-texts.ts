@@ -1,0 +1,117 @@
+import type { OwnRows } from '#projections/projector';
+import type { EventKeyPart } from '#rooms/projections/event-place';
+import { fileAnew } from './file-words.js';
+import {
+  type Edit,
+  EDITS,
+  type Edits,
+  numberKey,
+  PAGE_TEXTS,
+  PAGES,
+  type RoomMark,
+  SHELVES,
+  shelfOf,
+  TEXTS,
+} from './search-collections.js';
+import { linesOf, parseText, withWords } from './shelf-row.js';
+import { formatEditOf, type KnownText, parseKnownText, REDACTED_TEXT, type TextPlace } from './text-place.js';
+
+/** Who sends thousands of edits of one message has the last of them found. */
+const MAX_EDITS = 20;
+
+/**
+ * Notes what an event was changed to: "the content of the original event is replaced by m.new_content" (client-server API, "Event
+ * replacements"). Where the event has not come yet, it waits for that.
+ */
+export async function applyEdit(room: RoomMark, target: EventKeyPart, edit: Edit, rows: OwnRows): Promise<void> {
+  const known = await findKnown(room, target, rows);
+  if (known === undefined ? await isEncrypted(room, rows) : known.is !== 'text') return;
+  const before = await EDITS.get(rows, [room, target]);
+  const others = (before?.edits ?? []).filter(({ id }) => id !== edit.id);
+  const edits = [...others, edit].toSorted(compareEdits);
+  TEXTS.put(rows, [room, edit.id], formatEditOf(target));
+  await settle(room, target, { original: before?.original, edits }, rows);
+}
+
+/** The edits of an event that had come before it take their place. */
+export async function applyWaitingEdits(room: RoomMark, id: EventKeyPart, rows: OwnRows): Promise<void> {
+  const waiting = await EDITS.get(rows, [room, id]);
+  if (waiting !== undefined) await settle(room, id, waiting, rows);
+}
+
+/** Takes away what a redaction took away: the text and its edits, or of a text the one edit. */
+export async function forgetText(room: RoomMark, id: EventKeyPart, rows: OwnRows): Promise<void> {
+  const known = await findKnown(room, id, rows);
+  if (known === undefined) return;
+  if (known.is === 'text') {
+    await setWords(room, known, [], rows);
+    EDITS.delete(rows, [room, id]);
+    TEXTS.put(rows, [room, id], REDACTED_TEXT);
+  } else if (known.is === 'edit') {
+    const before = await EDITS.get(rows, [room, known.of]);
+    TEXTS.delete(rows, [room, id]);
+    if (before === undefined) return;
+    const edits = before.edits.filter((edit) => edit.id !== id);
+    await settle(room, known.of, { original: before.original, edits }, rows);
+  }
+}
+
+/** Gives a text the words of its newest valid edit, or its own: "the original event and replacement event must have the same sender". */
+async function settle(room: RoomMark, target: EventKeyPart, { original, edits }: Edits, rows: OwnRows): Promise<void> {
+  const known = await findKnown(room, target, rows);
+  const text = known?.is === 'text' ? await readText(room, known, rows) : undefined;
+  const own = original ?? text?.words;
+  const valid = text === undefined ? edits : edits.filter(({ sender }) => sender === text.sender);
+  const kept = valid.slice(-MAX_EDITS);
+  if (kept.length === 0) EDITS.delete(rows, [room, target]);
+  else EDITS.put(rows, [room, target], { original: own, edits: kept });
+  if (known?.is === 'text' && own !== undefined) await setWords(room, known, kept.at(-1)?.words ?? own, rows);
+}
+
+/** The one that counts comes last: client-server API, "Server-side aggregation of m.replace". */
+function compareEdits(a: Edit, b: Edit): number {
+  return a.sent_at - b.sent_at || (a.id < b.id ? -1 : 1);
+}
+
+async function isEncrypted(room: RoomMark, rows: OwnRows): Promise<boolean> {
+  return (await SHELVES.get(rows, [shelfOf(room, false)]))?.isEncrypted === true;
+}
+
+async function findKnown(room: RoomMark, id: EventKeyPart, rows: OwnRows): Promise<KnownText | undefined> {
+  const text = await TEXTS.get(rows, [room, id]);
+  return text === undefined ? undefined : parseKnownText(text);
+}
+
+/** A text as it stands on its page. */
+async function readText(
+  room: RoomMark,
+  { isHistory, number }: TextPlace,
+  rows: OwnRows,
+): Promise<ReturnType<typeof parseText> | undefined> {
+  const shelf = shelfOf(room, isHistory);
+  const first = number - (number % PAGE_TEXTS);
+  const stored = await PAGES.get(rows, [shelf, numberKey(first)]);
+  const page = stored ?? (await SHELVES.get(rows, [shelf]))?.page;
+  const line = page === undefined ? undefined : linesOf(page)[number - first];
+  return line === undefined ? undefined : parseText(line);
+}
+
+/** Gives a text other words, on its page and where it is filed. */
+async function setWords(
+  room: RoomMark,
+  { isHistory, number }: TextPlace,
+  words: readonly string[],
+  rows: OwnRows,
+): Promise<void> {
+  const shelf = shelfOf(room, isHistory);
+  const row = await SHELVES.get(rows, [shelf]);
+  const first = number - (number % PAGE_TEXTS);
+  const stored = await PAGES.get(rows, [shelf, numberKey(first)]);
+  const page = stored ?? row?.page;
+  if (row === undefined || page === undefined) return;
+  const before = parseText(linesOf(page)[number - first]!).words;
+  const changed = withWords(page, number - first, words);
+  if (stored === undefined) SHELVES.put(rows, [shelf], { ...row, page: changed });
+  else PAGES.put(rows, [shelf, numberKey(first)], changed);
+  if (number < row.filed) await fileAnew(shelf, number, before, words, rows);
+}

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
+import { ALICE, BOB, LocalRoom } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { project, type StreamFact } from '#testing/project';
+import { searchProjector } from './search.projector.js';
+
+const rowsMadeOf = (log: MemoryEventStore): Promise<Record<string, unknown>> =>
+  project(
+    searchProjector(createRoomFactReader()),
+    log.facts.map(({ stream, type, data }): StreamFact => ({ stream, type, data: JSON.parse(data) })),
+  );
+
+const edit = (target: string, body: string): object => ({
+  type: 'm.room.message',
+  content: {
+    msgtype: 'm.text',
+    body: `* ${body}`,
+    'm.new_content': { msgtype: 'm.text', body },
+    'm.relates_to': { rel_type: 'm.replace', event_id: target },
+  },
+});
+
+/** All that is written down, as one text. */
+const writtenIn = (rows: Record<string, unknown>): string => JSON.stringify(rows);
+
+describe('what is written down of rooms to be found', () => {
+  it('are the bodies of messages, names and topics, and nothing of other events', async () => {
+    const log = new MemoryEventStore();
+    const room = await LocalRoom.begin(log);
+    await room.setState('m.room.name', { name: 'Gardeners' });
+    await room.setState('m.room.topic', { topic: 'roses', 'm.topic': { 'm.text': [{ body: 'tulips' }] } });
+    await room.say('Peonies!');
+    await room.send({ type: 'm.sticker', content: { body: 'lilies' } });
+    await room.setState('m.room.canonical_alias', { alias: '#daisies:a.example' });
+    const written = writtenIn(await rowsMadeOf(log));
+    for (const word of ['gardeners', 'roses', 'tulips', 'peonies']) expect(written).toContain(word);
+    for (const word of ['lilies', 'daisies']) expect(written).not.toContain(word);
+  });
+
+  it('is nothing of a redacted message, nor of its edits', async () => {
+    const log = new MemoryEventStore();
+    const room = await LocalRoom.begin(log);
+    const said = await room.say('secret');
+    await room.send(edit(said.eventId, 'clandestine') as never);
+    await room.redact(said);
+    expect(writtenIn(await rowsMadeOf(log))).not.toMatch(/secret|clandestine/);
+  });
+
+  it('is the newest edit by the sender, and what was before it once that is redacted', async () => {
+    const log = new MemoryEventStore();
+    const room = await LocalRoom.begin(log);
+    await room.setState('m.room.join_rules', { join_rule: 'public' });
+    await room.setMembership(BOB, 'join');
+    const said = await room.say('roses');
+    await room.send(edit(said.eventId, 'tulips') as never);
+    const last = await room.send(edit(said.eventId, 'peonies') as never);
+    await room.send({ ...edit(said.eventId, 'nettles'), sender: BOB } as never);
+    const pageOf = async (): Promise<unknown> =>
+      Object.entries(await rowsMadeOf(log)).find(([key]) => key.startsWith('search-shelves'))?.[1];
+    expect(await pageOf()).toContain('peonies');
+    expect(await pageOf()).not.toMatch(/roses|tulips|nettles/);
+    await room.redact(last);
+    expect(await pageOf()).toContain('tulips');
+  });
+
+  it('is nothing of a room from where it is encrypted on', async () => {
+    const log = new MemoryEventStore();
+    const room = await LocalRoom.begin(log);
+    await room.setState('m.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' });
+    const said = await room.say('roses');
+    await room.send(edit(said.eventId, 'tulips') as never);
+    expect(writtenIn(await rowsMadeOf(log))).not.toMatch(/roses|tulips/);
+  });
+
+  it('is filed under its words once there are many texts, whatever becomes of them then', async () => {
+    const log = new MemoryEventStore();
+    const room = await LocalRoom.begin(log);
+    const said = [];
+    for (let i = 0; i < 260; i++) said.push(await room.say(`Number${i} of all`, ALICE));
+    await room.redact(said[3]!);
+    await room.send(edit(said[5]!.eventId, 'something else') as never);
+    const rows = Object.entries(await rowsMadeOf(log));
+    const filed = new Map(
+      rows.filter(([key]) => key.startsWith('search-words')).map(([key, v]) => [key.split(' ')[2], v]),
+    );
+    expect(filed.get('number4')).toBe(String.fromCharCode(0xa1 + 4));
+    expect(filed.has('number3')).toBe(false);
+    expect(filed.has('number5')).toBe(false);
+    expect(filed.get('something')).toBe(String.fromCharCode(0xa1 + 5));
+    expect(filed.has('number258')).toBe(false);
+    expect([...String(filed.get('all'))]).toHaveLength(254);
+  }, 60_000);
+
+  it('is filed early where texts are long', async () => {
+    const log = new MemoryEventStore();
+    const room = await LocalRoom.begin(log);
+    for (let i = 0; i < 48; i++) await room.say(Array.from({ length: 200 }, (_, n) => `w${n} `).join('') + `t${i}`);
+    const rows = await rowsMadeOf(log);
+    const filed = Object.keys(rows).filter((key) => key.startsWith('search-words'));
+    expect(filed.filter((key) => key.includes(' w7 '))).toHaveLength(1);
+    expect(filed.filter((key) => / t(0|31) /.test(key))).toHaveLength(2);
+  }, 60_000);
+});

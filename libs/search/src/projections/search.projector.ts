@@ -1,0 +1,134 @@
+import type { RecordedFact } from '#event-store/event-store';
+import { type Answer, whenThere } from '#kernel/answer';
+import type { UserId } from '#kernel/ids';
+import { owning } from '#projections/collection';
+import type { OwnRows, Projector } from '#projections/projector';
+import { eventKeyPart } from '#rooms/projections/event-place';
+import type { AcceptedFact, RoomFactReader } from '#rooms/projections/room-fact-reader';
+import { wordsOf } from '../words/words-of.js';
+import { applyEdit, applyWaitingEdits, forgetText } from './edit-texts.js';
+import { fileWords } from './file-words.js';
+import {
+  BLOCK_TEXTS,
+  EDITS,
+  numberKey,
+  PAGE_TEXTS,
+  PAGES,
+  roomMark,
+  type RoomMark,
+  senderMark,
+  type Shelf,
+  SHELVES,
+  shelfOf,
+  TEXTS,
+  WORDS,
+} from './search-collections.js';
+import { EMPTY_SHELF, formatText, type ShelvedText, type ShelfRow } from './shelf-row.js';
+import { type EventText, textOfEvent } from './text-of-event.js';
+import { formatTextPlace } from './text-place.js';
+
+/** So many words are filed at once at most, and with them the texts that they are of: what is filed holds up whoever comes then. */
+const MOST_UNFILED_WORDS = 4_000;
+
+/**
+ * By which words messages, names and topics of rooms are found. What is redacted leaves it, edits take the place of what they edit, and
+ * nothing is written down of rooms that are encrypted. PERF: a message writes two rows; words are filed once a block of texts is full
+ * (`fileWords`), and those that are not filed yet are looked through by who searches. Measured by bench/search.ts.
+ */
+export function searchProjector(reader: RoomFactReader): Projector {
+  return {
+    name: 'search',
+    version: 1,
+    ...owning(SHELVES, PAGES, WORDS, TEXTS, EDITS),
+    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
+    project(fact, rows) {
+      if (fact.type === 'pdu-redacted') {
+        const { roomId, data } = reader.redacted(fact);
+        return forgetText(roomMark(roomId), eventKeyPart(data.event_id), rows);
+      }
+      const accepted = reader.accepted(fact);
+      const { type, state_key: stateKey } = accepted.data.pdu;
+      if (type === 'm.room.encryption' && stateKey === '') return noteEncryption(accepted, rows);
+      const found = textOfEvent(type as string, stateKey as string | undefined, accepted.content);
+      // What is redacted as it comes is never found.
+      if (found === undefined || accepted.data.redacted_by !== undefined) return undefined;
+      return takeText(accepted, fact, found, rows);
+    },
+  };
+}
+
+/** Where a room is encrypted, that is told with the texts that were news. */
+function noteEncryption({ roomId, data, current }: AcceptedFact, rows: OwnRows): void | Promise<void> {
+  if (!current.some(({ change }) => change.event_id === data.event_id)) return undefined;
+  const shelf = shelfOf(roomMark(roomId), false);
+  return whenThere(SHELVES.get(rows, [shelf]), (row = EMPTY_SHELF) => {
+    SHELVES.put(rows, [shelf], { ...row, isEncrypted: true });
+  });
+}
+
+function takeText(
+  { roomId, data }: AcceptedFact,
+  fact: RecordedFact,
+  { kind, text, edits }: EventText,
+  rows: OwnRows,
+): void | Promise<void> {
+  const { pdu, event_id: eventId, origin } = data;
+  const room = roomMark(roomId);
+  const [id, sender, sentAt] = [eventKeyPart(eventId), senderMark(pdu['sender'] as UserId), sentAtOf(pdu)];
+  const words = wordsOf(text);
+  if (edits !== undefined) return applyEdit(room, eventKeyPart(edits), { id, sent_at: sentAt, sender, words }, rows);
+  const isHistory = fact.type === 'state-taken' || (data as { history?: true }).history === true;
+  const shelved: ShelvedText = { position: fact.position, sentAt, kind, sender, words };
+  const taken = whenThere(isOpen(room, isHistory, rows), (open) =>
+    open ? shelve(shelfOf(room, isHistory), shelved, rows) : undefined,
+  );
+  return whenThere(taken, (number) => {
+    if (number === undefined) return undefined;
+    TEXTS.put(rows, [room, id], formatTextPlace({ isHistory, number }));
+    // What other servers tell may have been edited before it came.
+    return origin === undefined ? undefined : applyWaitingEdits(room, id, rows);
+  });
+}
+
+/** A number of milliseconds that can be written down, whatever the event says. */
+function sentAtOf(pdu: AcceptedFact['data']['pdu']): number {
+  const value = Number(pdu['origin_server_ts']);
+  return Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
+
+/** Whether what was fetched from the past may be written down. PERF: of what is news the shelf itself says it. */
+function isOpen(room: RoomMark, isHistory: boolean, rows: OwnRows): Answer<boolean> {
+  if (!isHistory) return true;
+  return whenThere(SHELVES.get(rows, [shelfOf(room, false)]), (row) => row?.isEncrypted !== true);
+}
+
+/** Puts a text behind those of its shelf, and answers its number; undefined where it is there already, or nothing is taken. */
+function shelve(shelf: Shelf, text: ShelvedText, rows: OwnRows): Answer<number | undefined> {
+  return whenThere(SHELVES.get(rows, [shelf]), (row = EMPTY_SHELF) => {
+    if (row.isEncrypted || row.last >= text.position) return undefined;
+    const next = row.next + 1;
+    const added: ShelfRow = {
+      ...row,
+      next,
+      unfiledWords: row.unfiledWords + text.words.length,
+      last: text.position,
+      page: row.page + formatText(text),
+    };
+    if (next % PAGE_TEXTS !== 0) SHELVES.put(rows, [shelf], added);
+    else return whenThere(turnPage(shelf, added, rows), () => row.next);
+    return row.next;
+  });
+}
+
+/** A page is full: it is put away, and where enough are, their words are filed. */
+function turnPage(shelf: Shelf, row: ShelfRow, rows: OwnRows): Answer<void> {
+  const { next, filed, unfiledWords } = row;
+  PAGES.put(rows, [shelf, numberKey(next - PAGE_TEXTS)], row.page);
+  const isBlockFull = next % BLOCK_TEXTS === 0;
+  if (!isBlockFull && unfiledWords < MOST_UNFILED_WORDS) {
+    SHELVES.put(rows, [shelf], { ...row, page: '' });
+    return undefined;
+  }
+  SHELVES.put(rows, [shelf], { ...row, filed: next, unfiledWords: 0, page: '' });
+  return fileWords(shelf, filed, next, rows);
+}

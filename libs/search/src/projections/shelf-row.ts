@@ -1,0 +1,93 @@
+import { longPosition, type Position, shortPosition, START } from '#kernel/position';
+import type { RowCodec } from '#projections/collection';
+
+/** What of an event was written down: the body of a message, the name of a room, its topic. */
+export type TextKind = 'body' | 'name' | 'topic';
+
+/** A text that can be found. */
+export interface ShelvedText {
+  /** Where its event stands. */
+  readonly position: Position;
+  /** origin_server_ts. */
+  readonly sentAt: number;
+  readonly kind: TextKind;
+  /** Stands for who sent it (`senderMark`). */
+  readonly sender: string;
+  /** In their order. None of what was redacted. */
+  readonly words: readonly string[];
+}
+
+/** The texts of one room that were news, or those of it that were fetched from the past, numbered from 0 as they came. */
+export interface ShelfRow {
+  /** The number of the next text. */
+  readonly next: number;
+  /** Those before it can be found by their words. Those from it on are looked through. */
+  readonly filed: number;
+  /** How many words those have. */
+  readonly unfiledWords: number;
+  /** Of the last text. */
+  readonly last: Position;
+  /** The room is encrypted: nothing more is written down of it, and nothing of it is found. */
+  readonly isEncrypted: boolean;
+  /** The newest texts, of which there are not enough for a page yet. */
+  readonly page: string;
+}
+
+export const EMPTY_SHELF: ShelfRow = Object.freeze({
+  next: 0,
+  filed: 0,
+  unfiledWords: 0,
+  last: START,
+  isEncrypted: false,
+  page: '',
+});
+
+const RADIX = 36;
+const ENCRYPTED = 'e';
+
+/** PERF: of each message one such row is read and written: no JSON. */
+export const shelfCodec: RowCodec<ShelfRow> = Object.freeze({
+  encode: ({ next, filed, unfiledWords, last, isEncrypted, page }: ShelfRow) =>
+    `${next} ${filed} ${unfiledWords} ${shortPosition(last)}${isEncrypted ? ` ${ENCRYPTED}` : ''}\n${page}`,
+  decode: (text: string): ShelfRow => {
+    const end = text.indexOf('\n');
+    const [next, filed, unfiledWords, last = '', mark] = text.slice(0, end).split(' ');
+    return {
+      next: Number(next),
+      filed: Number(filed),
+      unfiledWords: Number(unfiledWords),
+      last: longPosition(last),
+      isEncrypted: mark === ENCRYPTED,
+      page: text.slice(end + 1),
+    };
+  },
+});
+
+const KIND_LETTERS: Readonly<Record<TextKind, string>> = { body: 'b', name: 'n', topic: 't' };
+const KINDS: Readonly<Record<string, TextKind>> = { b: 'body', n: 'name', t: 'topic' };
+
+/** A text as it stands on a page: one line. No word holds a space. */
+export function formatText({ position, sentAt, kind, sender, words }: ShelvedText): string {
+  const place = `${shortPosition(position)} ${sentAt.toString(RADIX)} ${KIND_LETTERS[kind]}${sender}`;
+  return words.length === 0 ? `${place}\n` : `${place} ${words.join(' ')}\n`;
+}
+
+/** Reads a line that `formatText` wrote. */
+export function parseText(line: string): ShelvedText {
+  const [position = '', sentAt = '', who = '', ...words] = line.split(' ');
+  const kind = KINDS[who.charAt(0)];
+  if (kind === undefined) throw new Error(`not a text of the search: ${line}`);
+  return { position: longPosition(position), sentAt: parseInt(sentAt, RADIX), kind, sender: who.slice(1), words };
+}
+
+/** The lines of a page. */
+export function linesOf(page: string): string[] {
+  return page.split('\n').slice(0, -1);
+}
+
+/** The page with other words in one of its lines. */
+export function withWords(page: string, line: number, words: readonly string[]): string {
+  const lines = linesOf(page);
+  lines[line] = formatText({ ...parseText(lines[line]!), words }).slice(0, -1);
+  return lines.map((one) => `${one}\n`).join('');
+}

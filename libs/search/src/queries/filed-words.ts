@@ -1,0 +1,138 @@
+import type { Views } from '#projections/views';
+import { numbersOf } from '../projections/file-words.js';
+import { type NumberKey, numberKey, numberOfKey, type Shelf, WORDS } from '../projections/search-collections.js';
+import type { SoughtWord } from '../words/words-of.js';
+
+/** So many blocks of a word are read at once. */
+const WINDOW = 256;
+/** The most words that one beginning stands for on a shelf, in the order of the alphabet. */
+const MOST_ENDINGS = 12;
+/** Behind all numbers. */
+const LAST = '~' as NumberKey;
+
+/** The blocks in which one word stands, read as far as somebody asks, from the last one back or from the first one on. */
+class WordBlocks {
+  readonly texts = new Map<number, string>();
+  isRead = false;
+  /** The block up to which it is read. */
+  reached: number | undefined;
+
+  constructor(
+    private readonly views: Views,
+    private readonly shelf: Shelf,
+    private readonly word: string,
+    private readonly reverse: boolean,
+  ) {}
+
+  async readOn(): Promise<void> {
+    const { shelf, word, reverse, reached } = this;
+    const at = reached === undefined ? undefined : ([shelf, word, numberKey(reached)] as const);
+    const behind = at === undefined ? {} : reverse ? { before: at } : { after: at };
+    const rows = await WORDS.scan(this.views, { prefix: [shelf, word], ...behind, reverse, limit: WINDOW });
+    for (const { key, value } of rows) this.texts.set((this.reached = numberOfKey(key[2])), value);
+    this.isRead = rows.length < WINDOW;
+  }
+
+  /** Reads some blocks alone. */
+  async readAt(blocks: readonly number[]): Promise<void> {
+    const unknown = this.isRead ? [] : blocks.filter((block) => !this.texts.has(block));
+    if (unknown.length === 0) return;
+    const keys = unknown.map((block) => [this.shelf, this.word, numberKey(block)] as const);
+    const rows = await WORDS.getMany(this.views, keys);
+    for (const [i, value] of rows.entries()) if (value !== undefined) this.texts.set(unknown[i]!, value);
+  }
+}
+
+/** What stands on a shelf of a word that is looked for: itself, or all that begins with it. */
+class SoughtBlocks {
+  constructor(readonly words: readonly WordBlocks[]) {}
+
+  get isRead(): boolean {
+    return this.words.every(({ isRead }) => isRead);
+  }
+
+  get blocks(): readonly number[] {
+    return [...new Set(this.words.flatMap(({ texts }) => [...texts.keys()]))];
+  }
+
+  /** The signs of the texts of a block that have it. */
+  textsOf(block: number): ReadonlySet<string> {
+    return new Set(this.words.flatMap(({ texts }) => [...(texts.get(block) ?? '')]));
+  }
+
+  async readAt(blocks: readonly number[]): Promise<void> {
+    await Promise.all(this.words.map((word) => word.readAt(blocks)));
+  }
+}
+
+/**
+ * The numbers of the texts of a shelf that are filed under all words that are looked for, a batch after another, the last first or the
+ * first. PERF: of a word that stands in few blocks these alone are looked at of the others; words that are frequent are read in step.
+ */
+export async function* filedTexts(
+  views: Views,
+  shelf: Shelf,
+  sought: readonly SoughtWord[],
+  reverse: boolean,
+): AsyncGenerator<readonly number[], void> {
+  const found: SoughtBlocks[] = [];
+  // The longest is likely to be the rarest, and where one is not there the others need no look.
+  for (const one of sought.toSorted((a, b) => b.word.length - a.word.length)) {
+    const words = await findWords(views, shelf, one);
+    if (words.length === 0) return;
+    const blocks = words.map((word) => new WordBlocks(views, shelf, word, reverse));
+    await Promise.all(blocks.map((each) => each.readOn()));
+    if (blocks.every(({ texts }) => texts.size === 0)) return;
+    found.push(new SoughtBlocks(blocks));
+  }
+  yield* meet(found, reverse);
+}
+
+async function* meet(found: readonly SoughtBlocks[], reverse: boolean): AsyncGenerator<readonly number[], void> {
+  const isBefore = (a: number, b: number): boolean => (reverse ? a > b : a < b);
+  const inOrder = (blocks: readonly number[]): number[] => blocks.toSorted((a, b) => (reverse ? b - a : a - b));
+  let edge: number | undefined;
+  const isNext = (block: number): boolean => edge === undefined || isBefore(edge, block);
+  for (;;) {
+    const [rarest] = found.filter(({ isRead }) => isRead).toSorted((a, b) => a.blocks.length - b.blocks.length);
+    if (rarest !== undefined) {
+      const blocks = inOrder(rarest.blocks.filter(isNext));
+      for (let i = 0; i < blocks.length; i += WINDOW) {
+        const some = blocks.slice(i, i + WINDOW);
+        await Promise.all(found.map((one) => one.readAt(some)));
+        for (const block of some) yield textsOfAll(found, block, reverse);
+      }
+      return;
+    }
+    const reading = found.flatMap(({ words }) => words).filter(({ isRead }) => !isRead);
+    const known = reading.map(({ reached }) => reached!).reduce((a, b) => (isBefore(a, b) ? a : b));
+    const blocks = found[0]!.blocks.filter((block) => isNext(block) && !isBefore(known, block));
+    for (const block of inOrder(blocks)) yield textsOfAll(found, block, reverse);
+    edge = known;
+    await Promise.all(reading.filter(({ reached }) => reached === known).map((word) => word.readOn()));
+  }
+}
+
+function textsOfAll([first, ...others]: readonly SoughtBlocks[], block: number, reverse: boolean): number[] {
+  let texts = [...first!.textsOf(block)];
+  for (const other of others) {
+    if (texts.length === 0) return [];
+    const has = other.textsOf(block);
+    texts = texts.filter((sign) => has.has(sign));
+  }
+  return texts.flatMap((sign) => numbersOf(sign, block)).toSorted((a, b) => (reverse ? b - a : a - b));
+}
+
+/** The words of a shelf that are meant. */
+async function findWords(views: Views, shelf: Shelf, { word, isBeginning }: SoughtWord): Promise<readonly string[]> {
+  if (!isBeginning) return [word];
+  const words: string[] = [];
+  for (let after: string | undefined; words.length < MOST_ENDINGS;) {
+    const place = after === undefined ? { from: [shelf, word, ''] } : { after: [shelf, after, LAST] };
+    const [row] = await WORDS.scan(views, { prefix: [shelf], ...(place as object), limit: 1 });
+    after = row?.key[1];
+    if (after?.startsWith(word) !== true) break;
+    words.push(after);
+  }
+  return words;
+}

@@ -1,0 +1,67 @@
+import type { RoomEventFilter } from '#accounts/filters/filter';
+import { roomTest } from '#accounts/filters/event-matcher';
+import type { RoomId, UserId } from '#kernel/ids';
+import { isJsonObject } from '#kernel/json';
+import type { Views } from '#projections/views';
+import { contentOfRow } from '#rooms/projections/timeline-row';
+import { listUserRooms } from '#rooms/queries/list-user-rooms';
+import { findStateRow } from '#rooms/queries/state-rows';
+import { roomMark, SHELVES, shelfOf } from '../projections/search-collections.js';
+import type { RoomShelf } from './match-texts.js';
+
+/** Of a room that was upgraded again and again, so many before it are searched too. */
+const MOST_PREDECESSORS = 20;
+
+/**
+ * The shelves that somebody searches: those of the rooms that the filter names, and of the rooms that these took the place of, or else of
+ * all rooms that the user is or was in and has not forgotten. None of a room that is encrypted: "The search will not include rooms that
+ * are end to end encrypted". What of a room the reader may see is not decided here.
+ */
+export async function searchedShelves(
+  views: Views,
+  userId: UserId,
+  { rooms, not_rooms: notRooms }: RoomEventFilter,
+): Promise<readonly RoomShelf[]> {
+  const named = rooms === undefined ? await ownRooms(views, userId) : await withPredecessors(views, rooms as RoomId[]);
+  const isWanted = roomTest(undefined, notRooms);
+  const ids = named.filter(isWanted);
+  const [news, past] = await Promise.all([readShelves(views, ids, false), readShelves(views, ids, true)]);
+  const encrypted = new Set(news.filter(({ row }) => row.isEncrypted).map(({ roomId }) => roomId));
+  return [...news, ...past].filter(({ roomId, row }) => row.next > 0 && !encrypted.has(roomId));
+}
+
+async function ownRooms(views: Views, userId: UserId): Promise<RoomId[]> {
+  const rooms = await listUserRooms(views, userId);
+  return [...rooms].flatMap(([roomId, { closed }]) => (closed === true ? [] : [roomId]));
+}
+
+async function withPredecessors(views: Views, named: readonly RoomId[]): Promise<RoomId[]> {
+  const rooms = new Set<RoomId>(named);
+  let last: readonly RoomId[] = [...rooms];
+  for (let n = 0; n < MOST_PREDECESSORS && last.length > 0; n++) {
+    const before = await Promise.all(last.map((roomId) => findPredecessor(views, roomId)));
+    last = before.filter((roomId) => roomId !== undefined).filter((roomId) => !rooms.has(roomId));
+    for (const roomId of last) rooms.add(roomId);
+  }
+  return [...rooms];
+}
+
+/** The room that a room took the place of, as its create event says it. */
+async function findPredecessor(views: Views, roomId: RoomId): Promise<RoomId | undefined> {
+  const row = await findStateRow(views, roomId, 'm.room.create', '');
+  const predecessor = row === undefined ? undefined : contentOfRow(row)['predecessor'];
+  const before = isJsonObject(predecessor) ? predecessor['room_id'] : undefined;
+  return typeof before === 'string' && before.startsWith('!') ? (before as RoomId) : undefined;
+}
+
+async function readShelves(views: Views, rooms: readonly RoomId[], isHistory: boolean): Promise<RoomShelf[]> {
+  const shelves = rooms.map((roomId) => shelfOf(roomMark(roomId), isHistory));
+  const rows = await SHELVES.getMany(
+    views,
+    shelves.map((shelf) => [shelf] as const),
+  );
+  return rooms.flatMap((roomId, i) => {
+    const row = rows[i];
+    return row === undefined ? [] : [{ roomId, isHistory, shelf: shelves[i]!, row }];
+  });
+}
