@@ -8,12 +8,10 @@ import { TakeEdus } from '../edus/take-edus.js';
 import type { PduResult, PduResults } from '../facts/origin-facts.js';
 import { Refusals } from '../refusals/refusals.js';
 import { type Part, readInParts, type SignedContent } from '../receive/unread-part.js';
+import { MOST_EDUS, MOST_PDUS } from '../transaction-limits.js';
 import { AnsweredTransactions } from './answered-transactions.js';
 import { TakePdus } from './take-pdus.js';
 
-/** "The list of persistent updates to rooms. Must not be more than 50 items", and 100 of the others. */
-const MOST_PDUS = 50;
-const MOST_EDUS = 100;
 /**
  * A server sends one after another, and some from several processes; where a room is slow it comes again before it was answered. Each may be
  * 10 MB, which is held until then.

@@ -1,7 +1,8 @@
 import type { ServerName } from '#kernel/ids';
 import type { FactPlace } from '#projections/effects/effect-progress';
 import type { OutgoingItem, Transaction } from './handed.js';
-import { MOST_EDUS, MOST_PDUS, type TransactionWriter } from './write-transaction.js';
+import { MOST_EDUS, MOST_PDUS } from '../transaction-limits.js';
+import type { TransactionWriter } from './write-transaction.js';
 
 /** So much waits for one server; with more it is sent the newest of each room. */
 const MOST_WAITING = 1_000;

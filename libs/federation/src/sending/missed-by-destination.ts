@@ -10,7 +10,7 @@ import { listNewestPdus } from '#rooms/queries/list-newest-pdus';
 import { type DurableEdu, type Edu, EDU_SOURCES, type EduSource } from './edu-source.js';
 import { roomsActiveSince } from './rooms-active-since.js';
 import { type LeftRoom, ServersInRooms } from './servers-in-rooms.js';
-import { MOST_EDUS, MOST_PDUS } from './write-transaction.js';
+import { MOST_EDUS, MOST_PDUS } from '../transaction-limits.js';
 
 /** What fits into one transaction. Each is canonical JSON. */
 export interface Missed {

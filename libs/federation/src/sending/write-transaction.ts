@@ -3,10 +3,6 @@ import type { ServerName } from '#kernel/ids';
 import { canonicalString } from '#protocol/canonical-json/canonical-json';
 import type { Transaction } from './handed.js';
 
-/** "they can have at most 50 PDUs and 100 EDUs": server-server API, "Transactions". */
-export const MOST_PDUS = 50;
-export const MOST_EDUS = 100;
-
 /**
  * Writes transactions. PERF: many servers get the same at about the same time: it is written once, and its text shared
  * (`npm run bench -- federation`).
