@@ -11,6 +11,7 @@ import { RemoteDeviceLists } from '#devices/remote-device-lists';
 import { DeviceKeys } from '#devices/device-keys';
 import { Inboxes } from '#devices/inboxes';
 import { KeyBackups } from '#devices/key-backups';
+import { ResyncRemoteDevices } from '#devices/resync-remote-devices';
 import { OpenRendezvousSessions, RendezvousSessions } from '#devices/rendezvous/rendezvous-sessions';
 import { Aliases } from '#directory/aliases';
 import { KeptPresence } from '#ephemeral/presence/kept-presence';
@@ -75,6 +76,7 @@ export function watchCaches(
     'auth-sessions': of(AuthSessions),
     'cross-signing': of(CrossSigning),
     'device-keys': of(DeviceKeys),
+    'devices-asked-in-vain': of(ResyncRemoteDevices),
     'kept-presence': of(KeptPresence),
     'known-tokens': of(KnownTokens),
     'lazy-members': of(LazyMembers),

@@ -1,7 +1,8 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
-import { LruCache } from '#kernel/lru-cache';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import { Pauses } from '#kernel/pauses';
 import { PeerUnavailable } from '#kernel/peer-errors';
 import { RunsUnderWay } from '#kernel/runs-under-way';
 import { Slots } from '#kernel/slots';
@@ -14,15 +15,8 @@ import { MISSED_LISTS } from './projections/remote-devices.projector.js';
 import { parseRemoteDevices } from './receive/parse-remote-devices.js';
 import { RemoteDeviceLists } from './remote-device-lists.js';
 
-/** How long a server that does not answer is left alone. */
-interface Pause {
-  readonly until: number;
-  readonly ms: number;
-}
-
-const FIRST_PAUSE_MS = 30_000;
-const LONGEST_PAUSE_MS = 60 * 60_000;
-const SERVERS = 10_000;
+/** A server that does not answer is left alone. */
+const PAUSE = { firstMs: 30_000, mostMs: 60 * 60_000, capacity: 10_000 } as const;
 const SWEEP_MS = 30_000;
 const TIMEOUT_MS = 10_000;
 const AT_ONCE = 16;
@@ -34,7 +28,7 @@ const AT_ONCE = 16;
 @Injectable()
 export class ResyncRemoteDevices implements OnModuleInit, OnModuleDestroy {
   readonly #underWay = new RunsUnderWay<UserId, boolean>();
-  readonly #pauses = new LruCache<ServerName, Pause>(SERVERS);
+  readonly #pauses: Pauses<ServerName>;
   readonly #slots = new Slots(AT_ONCE);
   #timer: NodeJS.Timeout | undefined;
 
@@ -43,8 +37,15 @@ export class ResyncRemoteDevices implements OnModuleInit, OnModuleDestroy {
     @Inject(DEVICE_PEERS) private readonly peers: Pick<DevicePeers, 'list'>,
     @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
     @Inject(READ_MODEL_STORE) private readonly readModels: Pick<ReadModelStore, 'isWriter'>,
-    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
-  ) {}
+    @Inject(CLOCK) stopwatch: Stopwatch,
+  ) {
+    this.#pauses = new Pauses(stopwatch, PAUSE);
+  }
+
+  /** For metrics: which servers are left alone. */
+  get numbers(): CacheNumbers {
+    return this.#pauses.numbers;
+  }
 
   onModuleInit(): void {
     const sweep = (): void => void this.sweep().catch(() => {}); // an outage is told where the log and the views are watched
@@ -71,26 +72,23 @@ export class ResyncRemoteDevices implements OnModuleInit, OnModuleDestroy {
   /** The list of a user whose changes nobody tells us, as it is now; undefined where their server does not answer. */
   async ask(userId: UserId, timeoutMs = TIMEOUT_MS): Promise<RemoteDevicesListed | undefined> {
     const server = serverNameOf(userId);
-    const now = this.stopwatch.elapsed();
-    const pause = this.#pauses.get(server);
-    if (pause !== undefined && pause.until > now) return undefined;
+    if (!this.#pauses.isOver(server)) return undefined;
     try {
       const answer = await this.#slots.run(() => this.peers.list(userId, timeoutMs));
       const listed = parseRemoteDevices(userId, answer);
       if (listed === undefined) throw new PeerUnavailable('It answers what cannot be read');
-      this.#pauses.delete(server);
+      this.#pauses.end(server);
       return listed;
     } catch (error) {
       if (!(error instanceof PeerUnavailable)) throw error;
-      const ms = Math.min((pause?.ms ?? FIRST_PAUSE_MS / 2) * 2, LONGEST_PAUSE_MS);
-      this.#pauses.set(server, { ms, until: this.stopwatch.elapsed() + ms });
+      this.#pauses.lengthen(server);
       return undefined;
     }
   }
 
   /** A server was heard from: it is asked again at once where something is needed. */
   hearFrom(server: ServerName): void {
-    this.#pauses.delete(server);
+    this.#pauses.end(server);
   }
 
   async #keep(userId: UserId, timeoutMs: number): Promise<boolean> {

@@ -10,6 +10,15 @@ const IN_ROOM = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm'
   (name) => `${name}.example` as ServerName,
 );
 
+const QUESTION = {
+  name: 'backfill',
+  eventId: '$e' as EventId,
+  request: { method: 'GET', path: '/_matrix/x' },
+  read: ({ pdus }: { readonly pdus?: unknown }) => (pdus as unknown[]).length,
+} as const;
+
+let now = 0;
+
 function start(alone: readonly string[] = [], answer = '{}') {
   const peers = {
     ask: async (_: ServerName, { maxDepth }: PeerRequest) => parseJson(answer, { lenient: true, maxDepth }) as never,
@@ -17,7 +26,7 @@ function start(alone: readonly string[] = [], answer = '{}') {
     isLeftAlone: (server: ServerName) => alone.includes(server),
   };
   const rooms = { of: async () => new Set(IN_ROOM) };
-  return new AskServers(peers, rooms, { serverName: 'a.example' as ServerName }, { elapsed: () => 0 });
+  return new AskServers(peers, rooms, { serverName: 'a.example' as ServerName }, { elapsed: () => now });
 }
 
 describe('the servers that are asked about a room', () => {
@@ -45,13 +54,19 @@ describe('the servers that are asked about a room', () => {
 
   it('may tell an event that nests too deeply among others', async () => {
     const answer = `{"pdus":[${'['.repeat(500)}${']'.repeat(500)},{}]}`;
-    const question = {
-      name: 'backfill',
-      eventId: '$e' as EventId,
-      request: { method: 'GET', path: '/_matrix/x' },
-      read: ({ pdus }: { readonly pdus?: unknown }) => (pdus as unknown[]).length,
-    } as const;
-    const asked = await start([], answer).ask(new Errand(ROOM, []), question, [IN_ROOM[1]!]);
+    const asked = await start([], answer).ask(new Errand(ROOM, []), QUESTION, [IN_ROOM[1]!]);
     expect(asked).toMatchObject({ kind: 'answered', value: 2 });
+  });
+
+  it('are asked ever more rarely for what they told that was of no use', async () => {
+    const servers = start([], '{"pdus":[]}');
+    const ask = async (): Promise<string> => (await servers.ask(new Errand(ROOM, []), QUESTION, [IN_ROOM[1]!])).kind;
+    const waited: number[] = [];
+    for (const from = now; waited.length < 4; now += 60_000) {
+      if ((await ask()) !== 'answered') continue;
+      waited.push((now - from) / 60_000);
+      servers.blame(QUESTION, IN_ROOM[1]!);
+    }
+    expect(waited).toEqual([0, 1, 5, 21]);
   });
 });

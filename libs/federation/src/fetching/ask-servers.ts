@@ -4,12 +4,12 @@ import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { type EventId, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import type { CacheNumbers } from '#kernel/lru-cache';
+import { Pauses } from '#kernel/pauses';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import type { Pdu } from '#protocol/room-event';
 import { type PeerRequest, Peers } from '../peers/peers.js';
 import { ServersInRooms } from '../sending/servers-in-rooms.js';
 import type { Errand } from './errand.js';
-import { FailedAsks } from './failed-asks.js';
 
 /** What is asked, and about which event: a server that did not have it is not asked for it again soon. */
 interface Subject {
@@ -40,11 +40,13 @@ export type Answered<T> =
 const MOST_SERVERS = 6;
 /** An answer has many events, of which one that nests too deeply is dropped by itself. */
 const MAX_DEPTH = 1_000;
+/** Who did not have something, or told what was of no use, is asked for the same again ever more rarely. */
+const PAUSE = { firstMs: 60_000, mostMs: 24 * 60 * 60_000, growth: 4, capacity: 50_000 } as const;
 
 /** Asks the servers in a room, one after another, until one has it. */
 @Injectable()
 export class AskServers {
-  readonly #failed: FailedAsks;
+  readonly #pauses: Pauses;
   /** With which of the servers of a large room it is begun. */
   #next = 0;
 
@@ -54,12 +56,12 @@ export class AskServers {
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     @Inject(CLOCK) stopwatch: Stopwatch,
   ) {
-    this.#failed = new FailedAsks(stopwatch);
+    this.#pauses = new Pauses(stopwatch, PAUSE);
   }
 
   /** For metrics: what servers did not have. */
   get numbers(): CacheNumbers {
-    return this.#failed.numbers;
+    return this.#pauses.numbers;
   }
 
   /**
@@ -92,22 +94,19 @@ export class AskServers {
     let kind: 'nobody' | 'unavailable' = 'nobody';
     for (const server of servers) {
       const name = nameOf(question, server);
-      if (!this.#failed.mayAsk(name)) continue;
+      if (!this.#pauses.isOver(name)) continue;
       if (!errand.mayAsk()) return { kind: 'unavailable' };
       const value = await this.#askOne(errand, question, server);
       if (value === 'unavailable') kind = 'unavailable';
-      else if (value === undefined) this.#failed.note(name);
-      else {
-        this.#failed.forget(name);
-        return { kind: 'answered', server, value: value.found };
-      }
+      else if (value === undefined) this.#pauses.lengthen(name);
+      else return { kind: 'answered', server, value: value.found };
     }
     return { kind };
   }
 
   /** What a server has answered turned out to be of no use: it is not asked for it again soon. */
   blame(question: Subject, server: ServerName): void {
-    this.#failed.note(nameOf(question, server));
+    this.#pauses.lengthen(nameOf(question, server));
   }
 
   async #askOne<T>(

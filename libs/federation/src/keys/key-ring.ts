@@ -4,6 +4,7 @@ import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { Pauses } from '#kernel/pauses';
 import { RunsUnderWay } from '#kernel/runs-under-way';
 import { Slots } from '#kernel/slots';
 import { VIEWS, type Views } from '#projections/views';
@@ -17,7 +18,6 @@ import { type KnownKeys, NO_KEYS, validityOf } from '../receive/known-keys.js';
 import { AskForKeys } from './ask-for-keys.js';
 import { inTime } from '../peers/in-time.js';
 import { OwnKeys } from './own-keys.js';
-import { Pauses } from './pauses.js';
 import { ServerKeyLog } from './server-key-log.js';
 
 /** So many servers are in memory; the views have the others. */
@@ -41,7 +41,7 @@ export class KeyRing implements ServerKeys {
   readonly #underWay = new RunsUnderWay<ServerName, void>();
   readonly #slots = new Slots(AT_ONCE);
   readonly #turns = new KeyedQueue<ServerName>();
-  readonly #asked: Pauses;
+  readonly #asked: Pauses<ServerName>;
   readonly #notariesAsked: Pauses;
 
   constructor(
@@ -147,8 +147,9 @@ export class KeyRing implements ServerKeys {
     if (!this.#asked.isOver(server)) return;
     const answer = await this.asker.ofServer(server);
     if (answer === 'unavailable') return;
-    this.#asked.begin(server, answer === 'refused');
-    if (answer !== 'refused') await this.#keep(server, answer);
+    if (answer === 'refused') return this.#asked.lengthen(server);
+    this.#asked.begin(server);
+    await this.#keep(server, answer);
   }
 
   async #askNotaries(wanted: readonly WantedKey[]): Promise<void> {
@@ -176,7 +177,10 @@ export class KeyRing implements ServerKeys {
     if (told === undefined) return;
     await Promise.all(told.map((one) => this.#keep(one.server, one.told)));
     const inVain = new Set(serversOf(this.#lacking(asked)));
-    for (const server of serversOf(asked)) this.#notariesAsked.begin(pauseOf(server), inVain.has(server));
+    for (const server of serversOf(asked)) {
+      if (inVain.has(server)) this.#notariesAsked.lengthen(pauseOf(server));
+      else this.#notariesAsked.begin(pauseOf(server));
+    }
   }
 
   async #keep(server: ServerName, told: ServerKeysTold): Promise<void> {
