@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AccountsModule } from '#accounts/accounts.module';
 import { AdminModule } from '#admin/admin.module';
+import { AppservicesModule } from '#appservices/appservices.module';
 import { DevicesModule } from '#devices/devices.module';
 import { DirectoryModule } from '#directory/directory.module';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
@@ -36,6 +37,7 @@ export class AppModule {
         SyncModule,
         FederationModule,
         PushModule,
+        AppservicesModule,
         AdminModule,
         ProcessesModule,
       ],

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { SERVICE_PREFIX, serviceAfter } from '#appservices/facts/service-facts';
 import { NO_ACCOUNT } from '#accounts/decide/account';
 import { foldAccountFact, foldRegistrationTokenFact } from '#accounts/decide/fold-facts';
 import { NO_REGISTRATION_TOKEN } from '#accounts/decide/registration-token';
@@ -141,6 +142,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(ORIGIN_STREAM_PREFIX)) return readTransaction(facts.at(-1)!);
   if (stream.startsWith(REFUSALS_STREAM_PREFIX)) return readRefused(facts.at(-1)!);
   if (stream.startsWith(DESTINATION_PREFIX)) return behindAfter(facts.at(-1)!) ?? 'nothing is owed';
+  if (stream.startsWith(SERVICE_PREFIX)) return serviceAfter(facts.at(-1)!);
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === SERVER_STREAM) return findLogIdentity(store);
   if (facts.at(-1)!.type.startsWith('backup-version-')) return facts.reduce(foldBackupVersions, NO_VERSIONS);

@@ -12,6 +12,7 @@ import { UserAdministration } from '#accounts/administration/user-administration
 import type { AppService } from '#config/appservices/app-service';
 import { AppServices } from '#config/appservices/app-services';
 import { type Config, ConfigError } from '#config/config';
+import { SendToServices } from '#appservices/sending/send-to-services.effect';
 import { Peers } from '#federation/peers/peers';
 import { DestinationNotes } from '#federation/sending/destination-notes';
 import { Destinations } from '#federation/sending/destinations';
@@ -51,6 +52,7 @@ import { watchCaches } from './watch-caches.js';
 import { watchEffects } from './watch-effects.js';
 import { watchDestinations } from './watch-destinations.js';
 import { watchPeers } from './watch-peers.js';
+import { watchServices } from './watch-services.js';
 import { watchProjections } from './watch-projections.js';
 
 /** A server that answers. */
@@ -155,6 +157,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   watchCaches(ports.metrics, app, ports.store);
   watchPeers(ports.metrics, app.get(Peers, { strict: false }));
   watchDestinations(ports.metrics, app.get(Destinations, { strict: false }));
+  watchServices(ports.metrics, app.get(SendToServices, { strict: false }));
 
   // First: an effect that a crash left to be done begins at once, and gives commands.
   await app.init();

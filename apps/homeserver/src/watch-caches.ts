@@ -1,6 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
 import { AuthSessions } from '#accounts/interactive-auth/auth-sessions';
+import { ServiceNotes } from '#appservices/sending/service-notes';
 import { RegistrationTokens } from '#accounts/registration-tokens';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
@@ -71,6 +72,7 @@ export function watchCaches(
   const owners: Readonly<Record<string, { readonly numbers: CacheNumbers }>> = {
     ...federationCaches(of),
     ...roomCaches(of),
+    'application-services': of(ServiceNotes),
     accounts: of(Accounts),
     aliases: of(Aliases),
     'auth-sessions': of(AuthSessions),

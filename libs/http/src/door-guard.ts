@@ -84,6 +84,7 @@ export class DoorGuard implements CanActivate {
   /** Application service API, "Identity assertion". */
   async #actFor(service: AppService, request: FastifyRequest, token: string): Promise<void> {
     request.appService = service;
+    this.services.hear(service);
     const query = request.query as Query; // The router's parser makes no other form.
     const user = queryText(query, 'user_id');
     const device = queryText(query, 'device_id') ?? queryText(query, 'org.matrix.msc3202.device_id');

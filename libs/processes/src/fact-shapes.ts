@@ -5,6 +5,7 @@ import { BACKUP_SHAPES } from '#devices/facts/backup-facts';
 import { DEVICE_KEY_SHAPES } from '#devices/facts/device-key-facts';
 import { TO_DEVICE_SHAPES } from '#devices/facts/to-device-facts';
 import { REMOTE_DEVICE_SHAPES } from '#devices/facts/remote-device-facts';
+import { SERVICE_SHAPES } from '#appservices/facts/service-facts';
 import { ALIAS_SHAPES } from '#directory/facts/alias-facts';
 import { PRESENCE_SHAPES } from '#ephemeral/facts/presence-facts';
 import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
@@ -46,6 +47,7 @@ export const FACT_SHAPES: FactShapes = {
   ...INBOUND_SHAPES,
   ...DESTINATION_SHAPES,
   ...REFUSAL_SHAPES,
+  ...SERVICE_SHAPES,
   ...EFFECTS_SHAPES,
   ...SLIDING_SHAPES,
   ...MEDIA_SHAPES,

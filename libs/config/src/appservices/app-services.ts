@@ -5,7 +5,8 @@ import { type AppService, hashToken } from './app-service.js';
 /** The application services of this server. Those of the registration files, which may be read anew while it runs. */
 export class AppServices {
   #all: readonly AppService[];
-  readonly #listeners: (() => void)[] = [];
+  readonly #onReplaced: (() => void)[] = [];
+  readonly #onHeard: ((service: AppService) => void)[] = [];
 
   constructor(all: readonly AppService[] = []) {
     this.#all = all;
@@ -18,12 +19,22 @@ export class AppServices {
   /** Those that were read anew take the place of all before. */
   replace(all: readonly AppService[]): void {
     this.#all = all;
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#onReplaced) listener();
   }
 
   /** `listener` is called whenever they were replaced. */
   onReplaced(listener: () => void): void {
-    this.#listeners.push(listener);
+    this.#onReplaced.push(listener);
+  }
+
+  /** A service has asked this server something: it is there. */
+  hear(service: AppService): void {
+    for (const listener of this.#onHeard) listener(service);
+  }
+
+  /** `listener` is called whenever a service was heard from. */
+  onHeard(listener: (service: AppService) => void): void {
+    this.#onHeard.push(listener);
   }
 
   find(id: string): AppService | undefined {

@@ -2,7 +2,6 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import { owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
-import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { depthOf, redactionTargetOf, referencedIds } from '../facts/pdu-fields.js';
 import { DeepestBefore } from './deepest-before.js';
 import { depthKey, eventKeyPart } from './event-place.js';
@@ -23,6 +22,7 @@ import {
   TRANSACTIONS,
 } from './timeline-collections.js';
 import { redactedRowOf, timelineRowOf, waitingRowOf } from './make-row.js';
+import { hasToWait } from './waiting-redactions.js';
 import { rowHeaderOf } from './timeline-row.js';
 
 /**
@@ -141,16 +141,6 @@ async function applyCarried(accepted: AcceptedFact, fact: RecordedFact, rows: Ow
 async function forgetPlaceless({ roomId, data }: AcceptedFact, rows: OwnRows): Promise<void> {
   const place = await EVENTS.get(rows, [eventKeyPart(data.event_id), roomId]);
   if (place?.isPlaceless === true) HISTORY.delete(rows, rowKeyOf(roomId, place));
-}
-
-/**
- * Whether an event is a redaction that was accepted without taking effect, by the rules since version 3. One of ours that names nothing,
- * which is an event like others, waits for nothing.
- */
-function hasToWait({ origin, takes_effect: takesEffect, pdu, room_version: version }: AcceptedFact['data']): boolean {
-  if (pdu['type'] !== 'm.room.redaction' || pdu['state_key'] !== undefined || takesEffect === true) return false;
-  if (findRoomVersion(version)?.redactionAuthRule !== false) return false;
-  return origin !== undefined || redactionTargetOf(pdu, version) !== undefined;
 }
 
 /**

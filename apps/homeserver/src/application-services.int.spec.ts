@@ -1,0 +1,161 @@
+import 'reflect-metadata';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { JsonObject } from '#kernel/json';
+import { FakeService } from '#testing/fake-service';
+import { writeRegistration } from '#testing/registration-file';
+import { WholeServer } from '../test/whole-server.js';
+
+const V3 = '/_matrix/client/v3';
+const TOKEN = 'token-of-the-service';
+
+let server: WholeServer;
+let service: FakeService;
+let alice: { userId: string; token: string };
+let host: string;
+
+beforeAll(async () => {
+  service = await FakeService.start();
+  server = await WholeServer.start({ ANNALS_APPSERVICES: writeRegistration({ url: service.url }) });
+  alice = await server.register('alice');
+  host = alice.userId.slice(alice.userId.indexOf(':') + 1);
+});
+afterAll(async () => {
+  await server.close();
+  await service.close();
+});
+beforeEach(() => {
+  service.answer = () => [200, {}];
+});
+
+async function ask(method: string, path: string, body?: object, token = TOKEN): Promise<JsonObject> {
+  const { status, text } = await server.request(method, path, { token, body: body && JSON.stringify(body) });
+  return { status, ...(JSON.parse(text) as JsonObject) };
+}
+const idOf = (name: string): string => `@_bridge_${name}:${host}`;
+const as = (name: string, path: string): string => `${path}${path.includes('?') ? '&' : '?'}user_id=${idOf(name)}`;
+const ghost = (name: string): Promise<JsonObject> =>
+  ask('POST', `${V3}/register`, { type: 'm.login.application_service', username: `_bridge_${name}` });
+async function makeRoom(body: object = {}): Promise<string> {
+  return (await ask('POST', `${V3}/createRoom`, { preset: 'public_chat', ...body }, alice.token))['room_id'] as string;
+}
+async function say(roomId: string, text: string): Promise<string> {
+  const content = { msgtype: 'm.text', body: text };
+  return (await ask('POST', `${V3}/rooms/${roomId}/send/m.room.message`, content, alice.token))['event_id'] as string;
+}
+const got = (eventId: string): Promise<JsonObject> =>
+  service.until(() => service.events.find((event) => event['event_id'] === eventId));
+
+describe('an application service', () => {
+  it('hears of rooms in which its users are, from when they join up to when they leave', async () => {
+    const roomId = await makeRoom();
+    const before = await say(roomId, 'before');
+    await ghost('joiner');
+    await ask('POST', as('joiner', `${V3}/join/${roomId}`), {});
+    const during = await say(roomId, 'during');
+    expect(await got(during)).toMatchObject({
+      type: 'm.room.message',
+      room_id: roomId,
+      sender: alice.userId,
+      content: { body: 'during' },
+      unsigned: { age: expect.any(Number) },
+    });
+    await ask('POST', as('joiner', `${V3}/rooms/${roomId}/leave`), {});
+    const after = await say(roomId, 'after');
+    // Something that it does hear of comes behind it.
+    await ask('POST', as('joiner', `${V3}/join/${roomId}`), {});
+    await got(await say(roomId, 'again'));
+    const heard = service.events.filter((event) => event['room_id'] === roomId);
+    expect(heard.map(({ event_id: id }) => id)).not.toContain(before);
+    expect(heard.map(({ event_id: id }) => id)).not.toContain(after);
+    const memberships = heard.filter(({ state_key: key }) => key === idOf('joiner'));
+    expect(memberships.map(({ content }) => (content as JsonObject)['membership'])).toEqual(['join', 'leave', 'join']);
+    expect(memberships[1]).toMatchObject({ unsigned: { prev_content: { membership: 'join' } } });
+  });
+
+  it('hears of an invitation of its users, with what they may know of the room', async () => {
+    const roomId = await makeRoom({ name: 'A room' });
+    await ghost('guest');
+    await ask('POST', `${V3}/rooms/${roomId}/invite`, { user_id: idOf('guest') }, alice.token);
+    const invite = await service.until(() =>
+      service.events.find(({ room_id: room, state_key: key }) => room === roomId && key === idOf('guest')),
+    );
+    expect(invite).toMatchObject({
+      content: { membership: 'invite' },
+      unsigned: { invite_room_state: expect.arrayContaining([expect.objectContaining({ type: 'm.room.name' })]) },
+    });
+  });
+
+  it('hears of rooms that one of its aliases points to', async () => {
+    const roomId = await makeRoom();
+    const alias = encodeURIComponent(`#_bridge_room:${host}`);
+    expect(await ask('PUT', `${V3}/directory/room/${alias}`, { room_id: roomId })).toMatchObject({ status: 200 });
+    expect(await got(await say(roomId, 'by its alias'))).toMatchObject({ content: { body: 'by its alias' } });
+  });
+
+  it('makes and deletes aliases in its namespaces alone, and nobody else does', async () => {
+    const roomId = await makeRoom();
+    const mine = `${V3}/directory/room/${encodeURIComponent(`#_bridge_mine:${host}`)}`;
+    const other = `${V3}/directory/room/${encodeURIComponent(`#other:${host}`)}`;
+    const exclusive = { status: 400, errcode: 'M_EXCLUSIVE' };
+    expect(await ask('PUT', mine, { room_id: roomId }, alice.token)).toMatchObject(exclusive);
+    expect(await ask('PUT', other, { room_id: roomId })).toMatchObject(exclusive);
+    expect(await ask('PUT', mine, { room_id: roomId })).toMatchObject({ status: 200 });
+    expect(await ask('DELETE', mine, undefined, alice.token)).toMatchObject(exclusive);
+    expect(await ask('DELETE', mine)).toMatchObject({ status: 200 });
+    const created = await ask('POST', `${V3}/createRoom`, { room_alias_name: '_bridge_new' }, alice.token);
+    expect(created).toMatchObject(exclusive);
+  });
+
+  it('says of its events when they were sent, and nobody else does', async () => {
+    const roomId = await makeRoom();
+    await ghost('timely');
+    await ask('POST', as('timely', `${V3}/join/${roomId}`), {});
+    const message = { msgtype: 'm.text', body: 'of then' };
+    const path = (rest: string): string => `${V3}/rooms/${roomId}/${rest}`;
+    const sent = await ask('PUT', as('timely', path('send/m.room.message/one?ts=12345')), message);
+    const read = (id: unknown): Promise<JsonObject> => ask('GET', path(`event/${String(id)}`), undefined, alice.token);
+    expect(await read(sent['event_id'])).toMatchObject({ origin_server_ts: 12_345 });
+    const state = await ask('PUT', as('timely', path(`state/m.room.member/${idOf('timely')}?ts=23456`)), {
+      membership: 'join',
+      displayname: 'Timely',
+    });
+    expect(await read(state['event_id'])).toMatchObject({ origin_server_ts: 23_456 });
+    const others = await ask('PUT', path('send/m.room.message/two?ts=12345'), message, alice.token);
+    expect(await read(others['event_id'])).not.toMatchObject({ origin_server_ts: 12_345 });
+    expect(await ask('PUT', as('timely', path('send/m.room.message/three?ts=-1')), message)).toMatchObject({
+      status: 400,
+      errcode: 'M_INVALID_PARAM',
+    });
+  });
+
+  it('is sent the same transaction until it takes it, and then the next, with nothing left out', async () => {
+    const roomId = await makeRoom();
+    await ghost('steady');
+    await ask('POST', as('steady', `${V3}/join/${roomId}`), {});
+    await got(await say(roomId, 'first'));
+    service.answer = () => [500, {}];
+    const refused = await say(roomId, 'refused');
+    await got(refused);
+    const later: string[] = [];
+    for (let i = 0; i < 5; i++) later.push(await say(roomId, `later ${i}`));
+    service.answer = () => [200, {}];
+    for (const id of later) await got(id);
+    const ids = service.transactions.map(({ id }) => Number(id));
+    expect(ids).toEqual(ids.toSorted((a, b) => a - b));
+    expect(new Set(service.transactions.map(({ id, text }) => `${id} ${text}`)).size).toBe(new Set(ids).size);
+    const once = new Map(service.transactions.map(({ id, body }) => [id, body['events'] as JsonObject[]]));
+    const told = [...once.values()].flat().map(({ event_id: id }) => id);
+    expect(told.filter((id) => id === refused || later.includes(String(id)))).toEqual([refused, ...later]);
+  });
+
+  it('is shown the token in the header alone, and on paths of drafts in the query too', async () => {
+    expect(service.calls.every(({ authorization }) => authorization === 'Bearer token-of-the-server')).toBe(true);
+    expect(service.calls.some(({ path }) => path.includes('access_token'))).toBe(false);
+    const roomId = await makeRoom();
+    await ghost('old');
+    service.answer = ({ path }) => (path.startsWith('/_matrix/') ? [404, { errcode: 'M_UNRECOGNIZED' }] : [200, {}]);
+    await ask('POST', as('old', `${V3}/join/${roomId}`), {});
+    const call = await service.until(() => service.calls.find(({ path }) => path.startsWith('/transactions/')));
+    expect(call.path).toMatch(/^\/transactions\/\d+\?access_token=token-of-the-server$/);
+  });
+});

@@ -1,0 +1,76 @@
+import type { EventStore, RecordedFact } from '#event-store/event-store';
+import { type Position, START } from '#kernel/position';
+import type { ServiceInterest } from '../interest/service-interest.js';
+
+/** What of the log a transaction is made of. */
+export interface Collected {
+  readonly facts: readonly RecordedFact[];
+  /** All up to here was looked at. */
+  readonly last: RecordedFact;
+  readonly looked: number;
+}
+
+/** So many events are in one transaction at most. */
+const MOST_EVENTS = 100;
+/** As far as their facts tell, in UTF-16 units: what others take at once has a limit. */
+const MOST_TEXT = 1_000_000;
+/** So many facts are read of the log at once, and remembered until they are looked at. */
+const READ_AT_ONCE = 256;
+
+/** What an application service is to be sent, in the order of the log: read on behind a place, and no further than the views are. */
+export class ServiceLog {
+  #read: RecordedFact[] = [];
+  /** What was found and not handed on yet. */
+  #found: RecordedFact[] = [];
+  /** The last that was looked at since something was handed on. */
+  #looked: RecordedFact | undefined;
+  #lookedAt = 0;
+  #foundText = 0;
+  /** What was read of the log. */
+  #position: Position;
+
+  constructor(
+    private readonly store: Pick<EventStore, 'readAll'>,
+    private readonly interest: ServiceInterest,
+    after: Position = START,
+  ) {
+    this.#position = after;
+  }
+
+  /**
+   * The next facts that the service is to be sent, `MOST_EVENTS` at most, and no more than there are up to a position; undefined where
+   * nothing was looked at. Where it throws, as the log and the views do, nothing is lost: it goes on with the same fact.
+   */
+  async next(upTo: Position): Promise<Collected | undefined> {
+    while (this.#found.length < MOST_EVENTS && this.#foundText < MOST_TEXT) {
+      const fact = this.#read[0] ?? (await this.#readOn(upTo));
+      if (fact === undefined || fact.position > upTo) break;
+      if (await this.interest.isFor(fact)) this.#take(fact);
+      this.#read.shift();
+      this.#looked = fact;
+      this.#lookedAt++;
+    }
+    if (this.#looked === undefined) return undefined;
+    const next = { facts: this.#found, last: this.#looked, looked: this.#lookedAt };
+    this.#found = [];
+    this.#foundText = 0;
+    this.#looked = undefined;
+    this.#lookedAt = 0;
+    return next;
+  }
+
+  #take(fact: RecordedFact): void {
+    this.#found.push(fact);
+    this.#foundText += fact.data.length;
+  }
+
+  async #readOn(upTo: Position): Promise<RecordedFact | undefined> {
+    if (this.#position >= upTo) return undefined;
+    for await (const facts of this.store.readAll({ after: this.#position, batchSize: READ_AT_ONCE })) {
+      this.#read = [...facts];
+      this.#position = facts.at(-1)?.position ?? this.#position;
+      return this.#read[0];
+    }
+    return undefined;
+  }
+}
