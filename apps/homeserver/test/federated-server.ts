@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ type Body = any;
 /** Somebody with an account there. */
 export interface FederatedUser {
   readonly userId: string;
+  readonly token: string;
   /** Paths are behind `/_matrix/client/v3` unless they are whole. */
   call(method: Method, path: string, body?: object): Promise<{ readonly status: number; readonly body: Body }>;
   /** As `call`, for what must succeed. */
@@ -69,10 +70,11 @@ export class FederatedServer {
     const body = { username, password: 'a password', auth: { type: 'm.login.dummy' } };
     const answer = await this.#request('POST', '/register', undefined, body);
     const { user_id: userId, access_token: token } = answer.body as Record<string, string>;
-    if (userId === undefined) throw new Error(`no account: ${JSON.stringify(answer)}`);
+    if (userId === undefined || token === undefined) throw new Error(`no account: ${JSON.stringify(answer)}`);
     const call: FederatedUser['call'] = (method, path, content) => this.#request(method, path, token, content);
     return {
       userId,
+      token,
       call,
       async ok(method, path, content) {
         const { status, body: answered } = await call(method, path, content);
@@ -92,6 +94,15 @@ export class FederatedServer {
   /** Where its clients find it, and who asks for metrics. */
   get address(): string {
     return this.server.address;
+  }
+
+  /** The names of all files in a folder of its data, whatever folders they are in there. */
+  filesIn(folder: string): string[] {
+    const path = join(this.config.dataDir, folder);
+    if (!existsSync(path)) return [];
+    return readdirSync(path, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => name);
   }
 
   /** Ends it. */

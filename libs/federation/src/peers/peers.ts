@@ -1,6 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
-import { Outgoing, type OutgoingAnswer, OutgoingFailure } from '#http/outgoing/outgoing';
+import type { ServerPlace } from '#http/outgoing/guarded-connector';
+import {
+  Outgoing,
+  type OutgoingAnswer,
+  OutgoingFailure,
+  type OutgoingRequest,
+  type StreamedAnswer,
+} from '#http/outgoing/outgoing';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
@@ -38,6 +45,10 @@ export interface PeerRequest {
   readonly signal?: AbortSignal;
   /** Whether the server is asked also where it is left alone for now: because a person waits for it. */
   readonly insists?: boolean;
+  /** Whether the answer is to come as it is, for it is large and not worth packing. */
+  readonly isLarge?: boolean;
+  /** Whether the other server is not told who asks: for paths that know nothing of it. */
+  readonly isUnsigned?: boolean;
 }
 
 /** That a server did not answer, so many times in a row, and for how long it is left alone. */
@@ -46,6 +57,8 @@ export interface PeerSilence {
   readonly reason: string;
   readonly remainingMs: number;
 }
+
+type Send<T> = (place: ServerPlace, sent: OutgoingRequest, askedAt: number) => Promise<T>;
 
 /** Told of each server that answered, or that we heard from. */
 export type AwakeListener = (server: ServerName) => void;
@@ -57,6 +70,7 @@ const MAX_DEPTH = 110;
 const PATIENCE_MS = 10_000;
 const MAX_BYTES = 1024 * 1024;
 const MAX_VALUES = 600_000;
+const MOST_OF_REFUSAL = 64 * 1024;
 const USER_AGENT = `${SOFTWARE.name}/${SOFTWARE.version}`;
 /** For how long a server is left alone that asks for it and does not say how long. */
 const BUSY_MS = 5000;
@@ -106,11 +120,43 @@ export class Peers {
   }
 
   /** As `ask`, and the answer as it came. */
-  async askBytes(destination: ServerName, request: PeerRequest): Promise<Uint8Array> {
+  askBytes(destination: ServerName, request: PeerRequest): Promise<Uint8Array> {
+    return this.#exchange(destination, request, async (place, sent, askedAt) =>
+      this.#settle(destination, await this.outgoing.send(place, sent), askedAt),
+    );
+  }
+
+  /**
+   * Asks for what is large: gives an answer that says yes to `take`, as it comes, and answers what that answers. Throws as `ask` does,
+   * PeerUnavailable also where the body ends too early; and what `take` throws.
+   */
+  download<T>(destination: ServerName, request: PeerRequest, take: (answer: StreamedAnswer) => Promise<T>): Promise<T> {
+    return this.#exchange(destination, request, (place, sent, askedAt) =>
+      this.outgoing.stream(place, sent, async (answer) => {
+        if (answer.status >= 300) {
+          const body = await readRefusal(answer.body);
+          this.#settle(destination, { ...answer, body }, askedAt);
+        }
+        this.heardFrom(destination);
+        return take(answer);
+      }),
+    );
+  }
+
+  /** Finds a server where it may be asked, has it sent a signed request, and counts what came of it. */
+  async #exchange<T>(destination: ServerName, request: PeerRequest, send: Send<T>): Promise<T> {
     this.#checkMayAsk(destination, request.insists === true);
     request.signal?.throwIfAborted();
+    const askedAt = this.stopwatch.elapsed();
+    const { timeoutMs = TIMEOUT_MS, signal } = request;
     try {
-      const answer = await this.#ask(destination, request);
+      const found = await inTime(this.#find(destination, askedAt), timeoutMs, signal);
+      if (found === undefined) throw new PeerUnavailable(`${destination}: not found within ${timeoutMs} ms`);
+      const leftMs = Math.max(1, Math.ceil(timeoutMs - (this.stopwatch.elapsed() - askedAt)));
+      const sent = this.#write(destination, found.host, request, leftMs);
+      const answer = await send(found.place, sent, askedAt).catch((error: unknown) => {
+        throw error instanceof OutgoingFailure ? this.#judge(destination, sent, error, askedAt) : error;
+      });
       this.#outcomes.answered++;
       return answer;
     } catch (error) {
@@ -120,14 +166,13 @@ export class Peers {
     }
   }
 
-  async #ask(destination: ServerName, request: PeerRequest): Promise<Uint8Array> {
-    const askedAt = this.stopwatch.elapsed();
-    const { timeoutMs = TIMEOUT_MS, signal } = request;
-    const found = await inTime(this.#find(destination, askedAt), timeoutMs, signal);
-    if (found === undefined) throw new PeerUnavailable(`${destination}: not found within ${timeoutMs} ms`);
-    const leftMs = Math.max(1, Math.ceil(timeoutMs - (this.stopwatch.elapsed() - askedAt)));
-    const answer = await this.#send(destination, found, { ...request, timeoutMs: leftMs }, askedAt);
-    return this.#settle(destination, answer, askedAt);
+  /** Who began to answer is there: it is this answer that cannot be had. And whoever waits for less proves nothing. */
+  #judge(server: ServerName, { path, withinMs }: OutgoingRequest, error: OutgoingFailure, at: number): PeerUnavailable {
+    if (error.hasBegun || (error.isLate && withinMs < PATIENCE_MS)) {
+      return new PeerUnavailable(`${server}: ${path}: ${error.message}`, { cause: error });
+    }
+    this.discovery.doubt(server);
+    return this.#unavailable(server, at, error.message, error);
   }
 
   /** Whether a server is not asked anything for now, because it did not answer. */
@@ -172,38 +217,20 @@ export class Peers {
     throw this.#unavailable(destination, askedAt, steps.at(-1)?.outcome ?? 'cannot be found');
   }
 
-  async #send(
-    destination: ServerName,
-    { place, host }: FoundServer,
-    request: PeerRequest & { readonly timeoutMs: number },
-    askedAt: number,
-  ): Promise<OutgoingAnswer> {
-    const { method, path, content, contentText, timeoutMs, maxBytes = MAX_BYTES, beforeMore, signal } = request;
+  #write(destination: ServerName, host: string, request: PeerRequest, withinMs: number): OutgoingRequest {
+    const { method, path, content, contentText, isLarge = false, isUnsigned = false } = request;
+    const { maxBytes = MAX_BYTES, beforeMore, signal } = request;
     const origin = this.config.serverName;
-    const { authorization, body } = signRequest(
-      { method, uri: path, origin, destination, content },
-      this.key,
-      contentText,
-    );
+    const asked = { method, uri: path, origin, destination, content };
+    const { authorization, body } = signRequest(asked, this.key, contentText);
     const headers = {
       host,
-      authorization,
+      ...(isUnsigned ? {} : { authorization }),
       'user-agent': USER_AGENT,
-      'accept-encoding': 'gzip',
+      'accept-encoding': isLarge ? 'identity' : 'gzip',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };
-    try {
-      const bounds = { withinMs: timeoutMs, maxBytes, beforeMore, signal };
-      return await this.outgoing.send(place, { method, path, headers, body, ...bounds });
-    } catch (error) {
-      if (!(error instanceof OutgoingFailure)) throw error;
-      // Who began to answer is there: it is this answer that cannot be had. And whoever waits for less proves nothing.
-      if (error.hasBegun || (error.isLate && timeoutMs < PATIENCE_MS)) {
-        throw new PeerUnavailable(`${destination}: ${path}: ${error.message}`, { cause: error });
-      }
-      this.discovery.doubt(destination);
-      throw this.#unavailable(destination, askedAt, error.message, error);
-    }
+    return { method, path, headers, body, withinMs, maxBytes, beforeMore, signal };
   }
 
   #unavailable(destination: ServerName, askedAt: number, reason: string, cause?: unknown): PeerUnavailable {
@@ -239,6 +266,17 @@ function readObject(
   } catch {
     return undefined;
   }
+}
+
+/** As much of a refusal as anybody reads. */
+async function readRefusal(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of body) {
+    pieces.push(piece);
+    if ((bytes += piece.length) > MOST_OF_REFUSAL) break;
+  }
+  return Buffer.concat(pieces);
 }
 
 /** How long a server wants to be left alone, in milliseconds: by its header, or by what it was before there was that; undefined where it does not say. */

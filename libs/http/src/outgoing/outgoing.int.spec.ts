@@ -7,7 +7,13 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TestAuthority } from '#testing/test-authority';
 import type { ConnectorOptions, ServerPlace } from './guarded-connector.js';
-import { Outgoing, type OutgoingAnswer, OutgoingFailure, type OutgoingRequest } from './outgoing.js';
+import {
+  Outgoing,
+  type OutgoingAnswer,
+  OutgoingFailure,
+  type OutgoingRequest,
+  type StreamedAnswer,
+} from './outgoing.js';
 
 const AUTHORITY = new TestAuthority();
 const DAY = 86_400_000;
@@ -276,3 +282,45 @@ async function connections(): Promise<number> {
     server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
   });
 }
+
+describe('an answer that is read as it comes', () => {
+  const request = { method: 'GET', path: '/', headers: { host: 'a.example' }, withinMs: 5000, maxBytes: 1000 } as const;
+  const lengthOf = async ({ body }: StreamedAnswer): Promise<number> => {
+    let bytes = 0;
+    for await (const piece of body) bytes += piece.length;
+    return bytes;
+  };
+
+  it('is given to who takes it, of whatever status, and no more of it than may come', async () => {
+    answer = (_, response) => void response.writeHead(404).end(Buffer.alloc(1000));
+    expect(await outgoing.stream(place(), request, async (one) => [one.status, await lengthOf(one)])).toEqual([
+      404, 1000,
+    ]);
+    answer = (_, response) => void response.end(Buffer.alloc(1001));
+    expect((await failureOf(outgoing.stream(place(), request, lengthOf))).message).toMatch(/more than 1000 bytes/);
+  });
+
+  it('is none where it ends too early, takes too long, or is packed', async () => {
+    answer = (_, response) =>
+      void response.writeHead(200, { 'content-length': 10 }).write('x', () => response.destroy());
+    expect((await failureOf(outgoing.stream(place(), request, lengthOf))).hasBegun).toBe(true);
+    answer = (_, response) => void response.write('x');
+    const late = await failureOf(outgoing.stream(place(), { ...request, withinMs: 300 }, lengthOf));
+    expect(late.hasBegun).toBe(true);
+    answer = (_, response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('x'));
+    expect((await failureOf(outgoing.stream(place(), request, lengthOf))).message).toMatch(/packed as gzip/);
+  });
+
+  it('throws what who takes it throws, and is read no further then', async () => {
+    let isClosed = false;
+    answer = (_, response) => {
+      response.on('close', () => (isClosed = true));
+      response.write('x');
+    };
+    const refused = outgoing.stream(place(), request, async ({ body }) => {
+      for await (const _ of body) throw new Error('the disk is full');
+    });
+    await expect(refused).rejects.toThrow('the disk is full');
+    await expect.poll(() => isClosed).toBe(true);
+  });
+});

@@ -1,8 +1,9 @@
+import type { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
 import { messageOf } from '#kernel/message-of';
 import { type ConnectorOptions, guardedConnector, type ServerPlace } from './guarded-connector.js';
 import { loadUndici, type Undici } from './load-undici.js';
-import { readBounded } from './read-bounded.js';
+import { readBounded, UnreadableAnswer } from './read-bounded.js';
 
 export interface OutgoingRequest {
   readonly method: 'GET' | 'POST' | 'PUT';
@@ -23,6 +24,15 @@ export interface OutgoingAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
+}
+
+/** An answer whose body is read as it comes. */
+export interface StreamedAnswer extends Omit<OutgoingAnswer, 'body'> {
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+interface ReadableAnswer extends Omit<OutgoingAnswer, 'body'> {
+  readonly stream: Readable;
 }
 
 /** No answer, or none that can be read. The message is one line, and holds no secret. */
@@ -64,6 +74,44 @@ export class Outgoing {
    * its reason.
    */
   async send(place: ServerPlace, request: OutgoingRequest): Promise<OutgoingAnswer> {
+    return this.#exchange(place, request, async ({ status, headers, stream }) => {
+      const body = await readBounded(stream, textOf(headers['content-encoding']), request.maxBytes, request.beforeMore);
+      return { status, headers, body };
+    });
+  }
+
+  /**
+   * As `send`, for what is large: gives the answer to `take` as it comes, and answers what that answers. What ends the body before its end,
+   * or is more than may come, is thrown from it as OutgoingFailure; what `take` throws besides is thrown as it is.
+   */
+  async stream<T>(
+    place: ServerPlace,
+    request: OutgoingRequest,
+    take: (answer: StreamedAnswer) => Promise<T>,
+  ): Promise<T> {
+    let thrown: { readonly error: unknown } | undefined;
+    const taken = this.#exchange(place, request, async ({ status, headers, stream }) => {
+      const body = piecesOf(stream, textOf(headers['content-encoding']), request.maxBytes);
+      try {
+        return await take({ status, headers, body });
+      } catch (error) {
+        if (!(error instanceof OutgoingFailure)) thrown = { error };
+        throw error;
+      } finally {
+        stream.on('error', () => {}).destroy();
+      }
+    });
+    return taken.catch((error: unknown) => {
+      throw thrown === undefined ? error : thrown.error;
+    });
+  }
+
+  /** Has an answer read within its time. Throws OutgoingFailure; and where the caller's signal says so, its reason. */
+  async #exchange<T>(
+    place: ServerPlace,
+    request: OutgoingRequest,
+    read: (answer: ReadableAnswer) => Promise<T>,
+  ): Promise<T> {
     const { signal, withinMs } = request;
     signal?.throwIfAborted();
     const ending = new AbortController();
@@ -74,9 +122,7 @@ export class Outgoing {
     try {
       const answer = await this.#dispatch(place, request, ending.signal);
       hasBegun = true;
-      const encoding = textOf(answer.headers['content-encoding']);
-      const body = await readBounded(answer.body, encoding, request.maxBytes, request.beforeMore);
-      return { status: answer.statusCode, headers: answer.headers, body };
+      return await read({ status: answer.statusCode, headers: answer.headers, stream: answer.body });
     } catch (error) {
       signal?.throwIfAborted();
       const cause: unknown = ending.signal.aborted ? ending.signal.reason : error;
@@ -151,4 +197,24 @@ function reasonOf(error: unknown): string {
 
 function textOf(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header.join(', ') : header;
+}
+
+/** The pieces of a body that comes as it is. Throws OutgoingFailure where it ends too early, is packed, or has more bytes than may come. */
+async function* piecesOf(
+  stream: Readable,
+  encoding: string | undefined,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    if (encoding !== undefined && encoding !== 'identity')
+      throw new UnreadableAnswer(`packed as ${encoding.slice(0, 40)}`);
+    let bytes = 0;
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      bytes += piece.length;
+      if (bytes > maxBytes) throw new UnreadableAnswer(`more than ${maxBytes} bytes`);
+      yield piece;
+    }
+  } catch (error) {
+    throw new OutgoingFailure(error, true);
+  }
 }

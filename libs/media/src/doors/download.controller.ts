@@ -7,7 +7,8 @@ import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { parseMediaRef } from '../media-id.js';
-import { GiveContent, readTimeout } from './give-content.js';
+import { readTimeout } from '../read-timeout.js';
+import { GiveContent } from './give-content.js';
 
 interface DownloadPath {
   readonly serverName: string;

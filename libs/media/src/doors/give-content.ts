@@ -1,23 +1,14 @@
 import { Readable } from 'node:stream';
 import { Inject, Injectable, StreamableFile } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { queryInteger, type Query } from '#http/query';
 import { MatrixError } from '#kernel/matrix-error';
 import { type FindOptions, MediaFinder } from '../media-finder.js';
 import type { MediaRef } from '../media-id.js';
 import type { MediaHere } from '../projections/media.projector.js';
 import { type ByteRange, MEDIA_STORE, type MediaStore, type OpenContent } from '../store/media-store.js';
 import { readName } from '../uploads/parse-about.js';
-import { describeContent, SAFE_HEADERS } from './content-headers.js';
+import { describeContent, SAFE_HEADERS } from '../content-headers.js';
 import { readRange, UNSATISFIABLE } from './read-range.js';
-
-const TIMEOUT_MS = 20_000;
-const LONGEST_MS = 60_000;
-
-/** For how long who asks is ready to wait for content that was not uploaded yet. Throws M_INVALID_PARAM. */
-export function readTimeout(query: Query): number {
-  return queryInteger(query, 'timeout_ms', { cap: LONGEST_MS }) ?? TIMEOUT_MS;
-}
 
 /** What is asked for, and how. */
 export interface Wanted extends FindOptions {

@@ -1,4 +1,4 @@
-import { UNKNOWN_TYPE } from '../uploads/parse-about.js';
+import { UNKNOWN_TYPE } from './uploads/parse-about.js';
 
 /** What browsers show without running anything of it: client-server API, "Serving inline content". */
 const INLINE: ReadonlySet<string> = new Set([

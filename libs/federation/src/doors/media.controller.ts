@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { Controller, Get, Inject, Param, Query, StreamableFile } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import type { Query as QueryOf } from '#http/query';
+import { MatrixError } from '#kernel/matrix-error';
+import { describeContent } from '#media/content-headers';
+import { MediaFinder } from '#media/media-finder';
+import { parseMediaId } from '#media/media-id';
+import { readTimeout } from '#media/read-timeout';
+import { MEDIA_STORE, type MediaStore } from '#media/store/media-store';
+import { FromServer } from './from-server.js';
+
+/** Media of this server, for others: server-server API, "Content Repository". */
+@Controller('_matrix/federation/v1/media')
+@FromServer()
+export class MediaController {
+  constructor(
+    private readonly finder: MediaFinder,
+    @Inject(MEDIA_STORE) private readonly store: MediaStore,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  @Get('download/:mediaId')
+  async download(@Param('mediaId') mediaId: string, @Query() query: QueryOf): Promise<StreamableFile> {
+    const media = { server: this.config.serverName, mediaId: parseMediaId(mediaId) };
+    const found = await this.finder.find(media, { timeoutMs: readTimeout(query), allowRemote: false });
+    const opened = await this.store.open(found.sha256);
+    if (opened === undefined) throw new MatrixError('M_NOT_FOUND');
+    const { type, disposition } = describeContent(found.type, found.name);
+    return inTwoParts(`Content-Type: ${type}\r\nContent-Disposition: ${disposition}`, opened.stream, opened.bytes);
+  }
+}
+
+/** RFC 2046, section 5.1: what is said of the content, which is nothing yet, and the content. */
+function inTwoParts(headers: string, stream: Readable, bytes: number): StreamableFile {
+  const boundary = randomUUID();
+  const start = `--${boundary}\r\nContent-Type: application/json\r\n\r\n{}\r\n--${boundary}\r\n${headers}\r\n\r\n`;
+  const end = `\r\n--${boundary}--\r\n`;
+  const length = Buffer.byteLength(start) + bytes + Buffer.byteLength(end);
+  async function* parts(): AsyncGenerator<Uint8Array, void> {
+    try {
+      yield Buffer.from(start);
+      yield* stream as AsyncIterable<Uint8Array>;
+      yield Buffer.from(end);
+    } finally {
+      stream.destroy();
+    }
+  }
+  return new StreamableFile(Readable.from(parts(), { objectMode: false }), {
+    type: `multipart/mixed; boundary=${boundary}`,
+    length,
+  });
+}
