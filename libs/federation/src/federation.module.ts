@@ -27,6 +27,7 @@ import { SERVING_DOORS, SERVING_PROVIDERS } from './serving/serving-providers.js
 import { Discovery } from './discovery/discovery.js';
 import { DevicesController } from './doors/devices.controller.js';
 import { DiscoveryController } from './doors/discovery.controller.js';
+import { MediaController } from './doors/media.controller.js';
 import { FederatedServers } from './peers/federated-servers.js';
 import { PEER_PROVIDERS } from './peers/peer-providers.js';
 import { Peers } from './peers/peers.js';
@@ -39,6 +40,7 @@ import { Peers } from './peers/peers.js';
     DevicesController,
     DiscoveryController,
     ...JOINING_CONTROLLERS,
+    MediaController,
     SendTransactionController,
     SigningKeysController,
     ...SERVING_DOORS,
