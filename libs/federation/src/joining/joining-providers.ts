@@ -2,6 +2,7 @@ import type { Provider } from '@nestjs/common';
 import { REMOTE_ROOMS } from '#rooms/remote-rooms';
 import { EndedInvitations } from './ended-invitations.js';
 import { FillRooms } from './fill-rooms.effect.js';
+import { HeardThere } from './heard-there.js';
 import { InviteHandshakes } from './invite-handshakes.js';
 import { JoinTelling } from './join-telling.js';
 import { MemberEvents } from './member-events.js';
@@ -18,6 +19,7 @@ import { ServersToAsk } from './servers-to-ask.js';
 export const JOINING_PROVIDERS: readonly Provider[] = [
   EndedInvitations,
   FillRooms,
+  HeardThere,
   InviteHandshakes,
   JoinTelling,
   MemberEvents,

@@ -14,6 +14,7 @@ import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import type { GivenMember } from '#rooms/remote-rooms';
 import { pathOf } from '../peers/path-of.js';
 import { Peers } from '../peers/peers.js';
+import { HeardThere } from './heard-there.js';
 
 /** A member event of a user here that another server is to let into a room. */
 export interface WantedMember {
@@ -38,6 +39,7 @@ const TIMEOUT_MS = 30_000;
 export class MemberEvents {
   constructor(
     private readonly peers: Peers,
+    private readonly heard: HeardThere,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     @Inject(SIGNING_KEY) private readonly key: SigningKey,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -57,6 +59,7 @@ export class MemberEvents {
 
   async #make(server: ServerName, step: 'join' | 'knock' | 'leave', wanted: WantedMember): Promise<MadeMember> {
     const { roomId, userId } = wanted;
+    if (step !== 'leave') await this.heard.until(server, roomId);
     const ver = step === 'leave' ? undefined : ROOM_VERSIONS.map(({ id }) => id);
     const path = pathOf(`/_matrix/federation/v1/make_${step}/:roomId/:userId`, { roomId, userId }, { ver });
     const made = await this.peers.ask(server, { method: 'GET', path, timeoutMs: TIMEOUT_MS, insists: true });

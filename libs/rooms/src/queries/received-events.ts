@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { type EventId, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { isHere } from '../decide/room-head.js';
 import { isLetInByTurn } from '../worker/is-let-in-by-turn.js';
+import { getKnown } from '../receive/known-room.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 
 /** So many events are looked up while the room is held. */
@@ -53,5 +54,15 @@ export class ReceivedEvents {
   /** The forward extremities of a room; undefined where the log does not have the room. */
   listExtremities(roomId: RoomId): Promise<EventId[] | undefined> {
     return this.workers.look(roomId, async ({ head }) => head.extremities.map(({ eventId }) => eventId));
+  }
+
+  /** Those of the forward extremities of a room that users here made. */
+  async listOwnEnds(roomId: RoomId): Promise<EventId[]> {
+    const ends = await this.workers.look(roomId, async ({ head, known }) => {
+      const ids = head.extremities.map(({ eventId }) => eventId);
+      const events = await known.find(ids);
+      return ids.filter((id) => serverNameOf(getKnown(events, id).event.sender) === known.ours);
+    });
+    return ends ?? [];
   }
 }
