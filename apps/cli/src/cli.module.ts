@@ -9,6 +9,7 @@ import { KeysCommand } from './commands/keys.command.js';
 import { LogCommand } from './commands/log.command.js';
 import { ProjectionsCommand } from './commands/projections.command.js';
 import { ReplayCommand } from './commands/replay.command.js';
+import { ReportsCommand } from './commands/reports.command.js';
 import { UsersCommand } from './commands/users.command.js';
 import { VerifyCommand } from './commands/verify.command.js';
 
@@ -23,6 +24,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     VerifyCommand,
     AuditCommand,
     ...UsersCommand.registerWithSubCommands(),
+    ...ReportsCommand.registerWithSubCommands(),
     BackupCommand,
     RestoreCommand,
     ...KeysCommand.registerWithSubCommands(),

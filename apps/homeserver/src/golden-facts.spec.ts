@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { REPORTS_STREAM } from '#admin/facts/report-facts';
+import { listReports } from '#admin/reports/reports';
 import { SERVICE_PREFIX, serviceAfter } from '#appservices/facts/service-facts';
 import { NO_ACCOUNT } from '#accounts/decide/account';
 import { foldAccountFact, foldRegistrationTokenFact } from '#accounts/decide/fold-facts';
@@ -87,6 +89,7 @@ const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = 
   [SERVER_KEYS_PREFIX, []],
   [INBOUND_STREAM, ['pdu-queued.1']],
   [SERVER_STREAM, ['log-begun.1']],
+  [REPORTS_STREAM, ['content-reported.1']],
 ];
 
 /** A log with a stream that ends with the fact, read as all of today's code reads it. */
@@ -144,6 +147,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(DESTINATION_PREFIX)) return behindAfter(facts.at(-1)!) ?? 'nothing is owed';
   if (stream.startsWith(SERVICE_PREFIX)) return serviceAfter(facts.at(-1)!);
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
+  if (stream === REPORTS_STREAM) return listReports(store);
   if (stream === SERVER_STREAM) return findLogIdentity(store);
   if (facts.at(-1)!.type.startsWith('backup-version-')) return facts.reduce(foldBackupVersions, NO_VERSIONS);
   return { account: facts.reduce(foldAccountFact, NO_ACCOUNT), pushRules: facts.reduce(foldPushRuleFact, NO_CHANGES) };

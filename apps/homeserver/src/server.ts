@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { Reports } from '#admin/reports/reports';
 import { NestFactory } from '@nestjs/core';
 import { CommandBus } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -47,6 +48,7 @@ import { listProjectors } from './projectors.js';
 import { LISTENERS } from './listeners.js';
 import { showFirstToken } from './show-first-token.js';
 import { openTlsListener, type TlsListener } from './tls-listener.js';
+import { reportMethods } from './report-methods.js';
 import { userMethods } from './user-methods.js';
 import { watchCaches } from './watch-caches.js';
 import { watchEffects } from './watch-effects.js';
@@ -243,6 +245,7 @@ function openControl({ config, projections }: Ports, app: NestFastifyApplication
     ...effectMethods(projections.effects),
     ...federationMethods({ peers: of(Peers), destinations: of(Destinations), notes: of(DestinationNotes) }),
     ...userMethods(users, projections),
+    ...reportMethods(of(Reports)),
   };
   return startControlServer(join(config.dataDir, CONTROL_SOCKET), methods);
 }

@@ -1,12 +1,18 @@
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { ReportContentHandler } from './commands/report-content.js';
+import { ReportsController } from './doors/reports.controller.js';
 import { SharedSecretRegistrationController } from './doors/shared-secret-registration.controller.js';
+import { Reports } from './reports/reports.js';
 import { RegistrationNonces } from './shared-secret/registration-nonces.js';
 
-/** What tools of operators call. Needs CONFIG and CLOCK from global modules, and the command handlers of accounts. */
+/**
+ * What tools of operators call, and what users tell operators. Needs CONFIG, CLOCK, EVENT_STORE and VIEWS from global modules, and the command
+ * handlers of accounts.
+ */
 @Module({
   imports: [CqrsModule],
-  controllers: [SharedSecretRegistrationController],
-  providers: [RegistrationNonces],
+  controllers: [SharedSecretRegistrationController, ReportsController],
+  providers: [RegistrationNonces, Reports, ReportContentHandler],
 })
 export class AdminModule {}

@@ -8,11 +8,12 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsModule } from '#accounts/accounts.module';
 import { accountProjectors } from '#accounts/projections/account-projectors';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
+import { AdminModule } from '#admin/admin.module';
 import { CONFIG, loadConfig } from '#config/config';
 import { DEVICE_PEERS, NO_PEERS } from '#devices/device-peers';
 import { DirectoryModule } from '#directory/directory.module';
 import { directoryProjectors } from '#directory/projections/directory-projectors';
-import { EVENT_STORE } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { answerAfterEffects } from '#http/answer-after-effects';
 import { HttpModule } from '#http/http.module';
@@ -72,6 +73,8 @@ export interface RoomsApp {
   call(method: Method, path: string, request?: RoomsRequest): Promise<RoomsAnswer>;
   register(username: string): Promise<TestUser>;
   registerGuest(): Promise<TestUser>;
+  /** The log. */
+  readonly store: EventStore;
   close(): Promise<void>;
 }
 
@@ -111,7 +114,7 @@ export async function startRoomsApp(others: readonly Exclude<Provider, Type>[] =
   @Module({ providers: ports, exports: ports.map(({ provide }) => provide) })
   class TestPorts {}
 
-  const domains = [AccountsModule, RoomsModule, DirectoryModule, PushModule, SearchModule];
+  const domains = [AccountsModule, RoomsModule, DirectoryModule, PushModule, SearchModule, AdminModule];
 
   @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains, ProcessesModule] })
   class TestApp {}
@@ -138,6 +141,7 @@ export async function startRoomsApp(others: readonly Exclude<Provider, Type>[] =
   };
   return {
     call,
+    store,
     async register(username) {
       const body = { username, password: `of ${username}`, auth: { type: 'm.login.dummy' } };
       const { body: session } = await call('POST', '/_matrix/client/v3/register', { body });

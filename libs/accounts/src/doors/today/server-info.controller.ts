@@ -7,10 +7,10 @@ import { DEFAULT_ROOM_VERSION, ROOM_VERSIONS } from '#protocol/room-versions/roo
 
 /**
  * The versions of the specification whose clients find here what they call. All of them: some clients look for one by its name. What
- * they miss nevertheless is listed in docs/conformance.md; v1.13 would have clients offer to report rooms.
+ * they miss nevertheless is listed in docs/conformance.md.
  */
 const VERSIONS =
-  'r0.0.1 r0.1.0 r0.2.0 r0.3.0 r0.4.0 r0.5.0 r0.6.0 r0.6.1 v1.1 v1.2 v1.3 v1.4 v1.5 v1.6 v1.7 v1.8 v1.9 v1.10 v1.11 v1.12'.split(
+  'r0.0.1 r0.1.0 r0.2.0 r0.3.0 r0.4.0 r0.5.0 r0.6.0 r0.6.1 v1.1 v1.2 v1.3 v1.4 v1.5 v1.6 v1.7 v1.8 v1.9 v1.10 v1.11 v1.12 v1.13 v1.14'.split(
     ' ',
   );
 
