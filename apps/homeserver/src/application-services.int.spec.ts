@@ -15,7 +15,7 @@ let host: string;
 
 beforeAll(async () => {
   service = await FakeService.start();
-  server = await WholeServer.start({ ANNALS_APPSERVICES: writeRegistration({ url: service.url }) });
+  server = await WholeServer.start({ ANNALS_APPSERVICES: writeRegistration({ url: service.url, protocols: ['net'] }) });
   alice = await server.register('alice');
   host = alice.userId.slice(alice.userId.indexOf(':') + 1);
 });
@@ -157,5 +157,129 @@ describe('an application service', () => {
     await ask('POST', as('old', `${V3}/join/${roomId}`), {});
     const call = await service.until(() => service.calls.find(({ path }) => path.startsWith('/transactions/')));
     expect(call.path).toMatch(/^\/transactions\/\d+\?access_token=token-of-the-server$/);
+  });
+});
+
+describe('users and aliases of a service that are not there', () => {
+  /** Answers what is asked for by making it, as a service does. */
+  const makes = (kind: string, make: (id: string) => Promise<unknown>): void => {
+    service.answer = async ({ path }) => {
+      const id = new RegExp(`^/_matrix/app/v1/${kind}/([^?]+)$`).exec(path)?.[1];
+      if (id === undefined) return [200, {}];
+      await make(decodeURIComponent(id));
+      return [200, {}];
+    };
+  };
+
+  it('are made by the service before somebody is invited, and asked for once', async () => {
+    makes('users', () => ghost('wanted'));
+    const roomId = await makeRoom();
+    const invite = { user_id: idOf('wanted') };
+    expect(await ask('POST', `${V3}/rooms/${roomId}/invite`, invite, alice.token)).toMatchObject({ status: 200 });
+    expect(await ask('GET', `${V3}/profile/${idOf('wanted')}`)).toMatchObject({ status: 200 });
+    const path = `/_matrix/app/v1/users/${encodeURIComponent(idOf('wanted'))}`;
+    expect(service.calls.filter((call) => call.path === path)).toHaveLength(1);
+  });
+
+  it('are made for who looks at a profile', async () => {
+    makes('users', () => ghost('shown'));
+    expect(await ask('GET', `${V3}/profile/${idOf('shown')}`)).toMatchObject({ status: 200 });
+    service.answer = () => [404, { errcode: 'BRIDGE_NOT_FOUND' }];
+    expect(await ask('GET', `${V3}/profile/${idOf('nobody')}`)).toMatchObject({ status: 404 });
+    expect(await ask('GET', `${V3}/profile/@nobody:${host}`)).toMatchObject({ status: 404 });
+    expect(service.calls.some(({ path }) => path.includes('%40nobody'))).toBe(false);
+  });
+
+  it('are made for who joins by an alias', async () => {
+    const roomId = await makeRoom();
+    makes('rooms', (alias) => ask('PUT', `${V3}/directory/room/${encodeURIComponent(alias)}`, { room_id: roomId }));
+    const alias = encodeURIComponent(`#_bridge_new:${host}`);
+    expect(await ask('POST', `${V3}/join/${alias}`, {}, alice.token)).toMatchObject({ status: 200, room_id: roomId });
+    service.answer = () => [404, {}];
+    const other = encodeURIComponent(`#_bridge_other:${host}`);
+    expect(await ask('GET', `${V3}/directory/room/${other}`, undefined, alice.token)).toMatchObject({
+      status: 404,
+      errcode: 'M_NOT_FOUND',
+    });
+  });
+});
+
+describe('a ping', () => {
+  const ping = (id: string, token = TOKEN): Promise<JsonObject> =>
+    ask('POST', `/_matrix/client/v1/appservice/${id}/ping`, { transaction_id: 'meow' }, token);
+
+  it('reaches the service with the token of the server', async () => {
+    expect(await ping('bridge')).toMatchObject({ status: 200, duration_ms: expect.any(Number) });
+    expect(service.calls.findLast(({ path }) => path === '/_matrix/app/v1/ping')).toEqual({
+      method: 'POST',
+      path: '/_matrix/app/v1/ping',
+      authorization: 'Bearer token-of-the-server',
+      text: '{"transaction_id":"meow"}',
+    });
+  });
+
+  it('tells what the service answers', async () => {
+    service.answer = ({ path }) => (path.endsWith('/ping') ? [403, { errcode: 'M_FORBIDDEN' }] : [200, {}]);
+    expect(await ask('POST', '/_matrix/client/v1/appservice/bridge/ping', {})).toEqual({
+      errcode: 'M_BAD_STATUS',
+      error: 'The application service answered 403',
+      status: 403,
+      body: '{"errcode":"M_FORBIDDEN"}',
+    });
+  });
+
+  it('is for the service itself alone', async () => {
+    expect(await ping('other')).toMatchObject({ status: 403, errcode: 'M_FORBIDDEN' });
+    expect(await ping('bridge', alice.token)).toMatchObject({ status: 403, errcode: 'M_FORBIDDEN' });
+  });
+});
+
+describe('third-party networks', () => {
+  const found = { protocol: 'net', userid: '@_bridge_x:example.org', fields: { name: 'x' } };
+
+  it('are what the services say of them, with ids for their instances', async () => {
+    service.answer = ({ path }) =>
+      path.includes('/thirdparty/protocol/net')
+        ? [200, { user_fields: ['name'], instances: [{ desc: 'One', network_id: 'one' }, { desc: 'Two' }] }]
+        : [200, {}];
+    const net = {
+      user_fields: ['name'],
+      instances: [{ desc: 'One', network_id: 'one', instance_id: 'bridge|one' }, { desc: 'Two' }],
+    };
+    expect(await ask('GET', `${V3}/thirdparty/protocols`, undefined, alice.token)).toEqual({ status: 200, net });
+    expect(await ask('GET', `${V3}/thirdparty/protocol/net`, undefined, alice.token)).toEqual({ status: 200, ...net });
+    expect(await ask('GET', `${V3}/thirdparty/protocol/other`, undefined, alice.token)).toMatchObject({ status: 404 });
+  });
+
+  it('are looked into by fields of theirs and ids of ours, without the token of who looks', async () => {
+    service.answer = ({ path }) => (path.includes('/thirdparty/user') ? [200, [found, { odd: true }]] : [404, {}]);
+    const look = (path: string) => server.request('GET', `${V3}/thirdparty/${path}`, { token: alice.token });
+    expect(JSON.parse((await look('user/net?name=x%26y&access_token=secret')).text)).toEqual([found]);
+    expect(service.calls.at(-1)?.path).toBe('/_matrix/app/v1/thirdparty/user/net?name=x%26y');
+    expect(JSON.parse((await look('user?userid=@_bridge_x:example.org')).text)).toEqual([found]);
+    expect((await look('location/net?name=x')).status).toBe(404);
+    expect((await look('user/other?name=x')).status).toBe(404);
+    expect((await look('location')).status).toBe(400);
+  });
+
+  it('have directories of their own', async () => {
+    const roomId = await makeRoom({ name: 'Bridged' });
+    const path = `${V3}/directory/list/appservice/one/${roomId}`;
+    const listed = async (body: object): Promise<unknown[]> => {
+      const { chunk } = await ask('POST', `${V3}/publicRooms`, body, alice.token);
+      return (chunk as JsonObject[]).map(({ room_id: id }) => id);
+    };
+    expect(await ask('PUT', path, { visibility: 'public' }, alice.token)).toMatchObject({ status: 403 });
+    expect(await ask('PUT', path, { visibility: 'open' })).toMatchObject({ status: 400, errcode: 'M_BAD_JSON' });
+    expect(await ask('PUT', path, { visibility: 'public' })).toMatchObject({ status: 200 });
+    expect(await listed({})).not.toContain(roomId);
+    expect(await listed({ third_party_instance_id: 'bridge|one' })).toEqual([roomId]);
+    expect(await listed({ third_party_instance_id: 'bridge|two' })).toEqual([]);
+    expect(await listed({ include_all_networks: true })).toContain(roomId);
+    await ask('PUT', path, { visibility: 'private' });
+    expect(await listed({ third_party_instance_id: 'bridge|one' })).toEqual([]);
+    await ask('PUT', path, { visibility: 'public' });
+    expect(await ask('DELETE', path)).toMatchObject({ status: 200 });
+    expect(await listed({ third_party_instance_id: 'bridge|one' })).toEqual([]);
   });
 });

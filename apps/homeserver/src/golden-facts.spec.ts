@@ -18,6 +18,8 @@ import { DEVICE_STREAM_PREFIX } from '#devices/facts/device-key-facts';
 import { INBOX_STREAM_PREFIX, SENT_STREAM_PREFIX } from '#devices/facts/to-device-facts';
 import { keptIn, PRESENCE_STREAM_PREFIX } from '#ephemeral/facts/presence-facts';
 import { evolveAlias, NO_ALIAS } from '#directory/aliases';
+import { evolveNetwork } from '#directory/commands/list-in-network';
+import { NETWORK_PREFIX } from '#directory/facts/network-facts';
 import { evolveWaiting, INBOUND_STREAM, NOBODY_WAITS } from '#federation/facts/inbound-facts';
 import { ORIGIN_STREAM_PREFIX, readTransaction } from '#federation/facts/origin-facts';
 import { readRefused, REFUSALS_STREAM_PREFIX } from '#federation/facts/refusal-facts';
@@ -25,7 +27,7 @@ import { behindAfter, DESTINATION_PREFIX } from '#federation/facts/destination-f
 import { readTold, SERVER_KEYS_PREFIX } from '#federation/facts/server-key-facts';
 import { evolveKnownKeys, NO_KEYS as NO_SERVER_KEYS } from '#federation/receive/known-keys';
 import type { RecordedFact } from '#event-store/event-store';
-import type { ServerName } from '#kernel/ids';
+import type { RoomId, ServerName } from '#kernel/ids';
 import { evolveContent, NOTHING_DECIDED } from '#media/decide/content';
 import { evolveMedia, NO_MEDIA } from '#media/decide/media';
 import { MEDIA_STREAM_PREFIX } from '#media/facts/media-facts';
@@ -145,6 +147,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(ORIGIN_STREAM_PREFIX)) return readTransaction(facts.at(-1)!);
   if (stream.startsWith(REFUSALS_STREAM_PREFIX)) return readRefused(facts.at(-1)!);
   if (stream.startsWith(DESTINATION_PREFIX)) return behindAfter(facts.at(-1)!) ?? 'nothing is owed';
+  if (stream.startsWith(NETWORK_PREFIX)) return [...facts.reduce(evolveNetwork, new Set<RoomId>())];
   if (stream.startsWith(SERVICE_PREFIX)) return serviceAfter(facts.at(-1)!);
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === REPORTS_STREAM) return listReports(store);

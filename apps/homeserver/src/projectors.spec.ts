@@ -206,6 +206,11 @@ describe('the rows of every projector', () => {
         type: 'alias-deleted',
         data: { alias: '#x:a.example', room_id: roomId, by: ALICE },
       },
+      ...[true, false, true].map((listed) => ({
+        stream: 'network-bridge|net',
+        type: 'network-room-listed',
+        data: { room_id: roomId, listed, by: ALICE },
+      })),
       carol('device-added', { device_id: 'C', token_hash: 'c0' }),
       carol('account-data-set', { type: 'a', content: {} }),
       carol('room-forgotten', { room_id: roomId }),

@@ -2,6 +2,8 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
 import { AuthSessions } from '#accounts/interactive-auth/auth-sessions';
 import { ServiceNotes } from '#appservices/sending/service-notes';
+import { AskNetworks } from '#appservices/networks/ask-networks';
+import { ListInNetworkHandler } from '#directory/commands/list-in-network';
 import { RegistrationTokens } from '#accounts/registration-tokens';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
@@ -73,6 +75,8 @@ export function watchCaches(
     ...federationCaches(of),
     ...roomCaches(of),
     'application-services': of(ServiceNotes),
+    networks: of(AskNetworks),
+    'network-directories': of(ListInNetworkHandler),
     accounts: of(Accounts),
     aliases: of(Aliases),
     'auth-sessions': of(AuthSessions),

@@ -1,15 +1,47 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { USERS_ON_DEMAND } from '#accounts/users-on-demand';
+import { ALIASES_ON_DEMAND } from '#directory/aliases-on-demand';
+import { EntitiesOnDemand } from './asking/entities-on-demand.js';
 import { ServiceClient } from './asking/service-client.js';
+import { NetworksController } from './doors/networks.controller.js';
+import { PingController } from './doors/ping.controller.js';
+import { AskNetworks } from './networks/ask-networks.js';
 import { SendToServices } from './sending/send-to-services.effect.js';
 import { ServiceNotes } from './sending/service-notes.js';
 import { ServiceSending } from './sending/service-sending.js';
 import { TransactionTexts } from './sending/transaction-texts.js';
 
-/** What application services are told and asked. Needs AppServices, EVENT_STORE, VIEWS, CLOCK, LOGGER and CONFIG from global modules. */
+const usersOnDemand = {
+  provide: USERS_ON_DEMAND,
+  inject: [EntitiesOnDemand],
+  useFactory: ({ users }: EntitiesOnDemand) => users,
+};
+const aliasesOnDemand = {
+  provide: ALIASES_ON_DEMAND,
+  inject: [EntitiesOnDemand],
+  useFactory: ({ aliases }: EntitiesOnDemand) => aliases,
+};
+
+/**
+ * What application services are told and asked. Needs AppServices, EVENT_STORE, VIEWS, CLOCK, LOGGER and CONFIG from global modules. Global
+ * itself: those below ask for users and aliases on demand.
+ */
+@Global()
 @Module({
   imports: [CqrsModule],
-  providers: [ServiceClient, ServiceNotes, TransactionTexts, ServiceSending, SendToServices],
-  exports: [SendToServices],
+  controllers: [PingController, NetworksController],
+  providers: [
+    ServiceClient,
+    ServiceNotes,
+    TransactionTexts,
+    ServiceSending,
+    SendToServices,
+    EntitiesOnDemand,
+    AskNetworks,
+    usersOnDemand,
+    aliasesOnDemand,
+  ],
+  exports: [SendToServices, USERS_ON_DEMAND, ALIASES_ON_DEMAND],
 })
 export class AppservicesModule {}

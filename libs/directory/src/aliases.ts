@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
 import { factId } from '#event-store/fact-id';
@@ -14,6 +14,7 @@ import { CONFIG, type Config } from '#config/config';
 import { VIEWS, type Views } from '#projections/views';
 import type { AliasBook } from '#rooms/alias-book';
 import { roomStream } from '#rooms/facts/room-facts';
+import { ALIASES_ON_DEMAND, type AliasesOnDemand } from './aliases-on-demand.js';
 import { type AliasCreated, type AliasDeleted, aliasStream } from './facts/alias-facts.js';
 import { ROOM_ALIASES } from './projections/directory.projector.js';
 import { findAlias } from './queries/find-alias.js';
@@ -71,6 +72,7 @@ export class Aliases implements AliasBook {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'eventStoreUrl'>,
     private readonly services: AppServices,
+    @Optional() @Inject(ALIASES_ON_DEMAND) private readonly demand?: AliasesOnDemand,
   ) {
     this.#givenUp = new GivenUpClaims(clock, config.eventStoreUrl !== undefined);
     this.#streams = new Aggregates({ store, clock, initialState: NO_ALIAS, evolve: evolveAlias, capacity: CAPACITY });
@@ -114,6 +116,13 @@ export class Aliases implements AliasBook {
 
   async resolve(alias: RoomAlias): Promise<RoomId | undefined> {
     return (await findAlias(this.views, alias))?.room_id;
+  }
+
+  async find(alias: RoomAlias): Promise<RoomId | undefined> {
+    const roomId = await this.resolve(alias);
+    if (roomId !== undefined || this.demand === undefined) return roomId;
+    await this.demand.make(alias);
+    return this.resolve(alias);
   }
 
   async listOf(roomId: RoomId): Promise<RoomAlias[]> {

@@ -4,6 +4,7 @@ import { ALIAS_BOOK } from '#rooms/alias-book';
 import { Aliases } from './aliases.js';
 import { CreateAliasHandler } from './commands/create-alias.js';
 import { DeleteAliasHandler } from './commands/delete-alias.js';
+import { ListInNetworkHandler } from './commands/list-in-network.js';
 import { DirectoryController } from './doors/directory.controller.js';
 import { ResolvedAliases } from './resolved-aliases.js';
 import { RoomSummaryController } from './doors/room-summary.controller.js';
@@ -21,6 +22,7 @@ import { UserDirectoryController } from './doors/user-directory.controller.js';
     { provide: ALIAS_BOOK, useExisting: Aliases },
     CreateAliasHandler,
     DeleteAliasHandler,
+    ListInNetworkHandler,
   ],
   exports: [Aliases, ALIAS_BOOK, ResolvedAliases],
 })

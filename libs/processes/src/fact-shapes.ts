@@ -8,6 +8,7 @@ import { TO_DEVICE_SHAPES } from '#devices/facts/to-device-facts';
 import { REMOTE_DEVICE_SHAPES } from '#devices/facts/remote-device-facts';
 import { SERVICE_SHAPES } from '#appservices/facts/service-facts';
 import { ALIAS_SHAPES } from '#directory/facts/alias-facts';
+import { NETWORK_SHAPES } from '#directory/facts/network-facts';
 import { PRESENCE_SHAPES } from '#ephemeral/facts/presence-facts';
 import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
 import type { FactShapes } from '#event-store/fact-shapes';
@@ -43,6 +44,7 @@ export const FACT_SHAPES: FactShapes = {
   ...TO_DEVICE_SHAPES,
   ...BACKUP_SHAPES,
   ...ALIAS_SHAPES,
+  ...NETWORK_SHAPES,
   ...SERVER_KEY_SHAPES,
   ...ORIGIN_SHAPES,
   ...INBOUND_SHAPES,

@@ -17,6 +17,11 @@ export interface AliasBook {
   move(alias: RoomAlias, from: RoomId, to: RoomId, requester: Requester): Promise<void>;
   /** The room an alias points to; undefined where it is unknown here. */
   resolve(alias: RoomAlias): Promise<RoomId | undefined>;
+  /**
+   * As `resolve`, for whoever wants to go there: one that is not there may be made for that. Throws M_UNKNOWN with status 408 where who
+   * makes it does not answer.
+   */
+  find(alias: RoomAlias): Promise<RoomId | undefined>;
   /** All aliases of this server that point to a room. */
   listOf(roomId: RoomId): Promise<RoomAlias[]>;
 }

@@ -2,7 +2,7 @@ import type { RoomId, ServerName } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { ROOM_COUNTS, type RoomCounts } from '#rooms/projections/membership.projector';
 import { type RoomSummary, ROOMS } from '#rooms/projections/room-summary.projector';
-import { listedRooms } from './listed-rooms.js';
+import { listedRooms, type Network } from './listed-rooms.js';
 import {
   comparePublicRooms,
   countBefore,
@@ -35,6 +35,8 @@ export interface PublicRoomsRequest {
   readonly types?: readonly (string | null)[];
   /** For another server: without the rooms that only users of this one can be in. */
   readonly isForServer?: boolean;
+  /** Rooms of a network that is bridged to the server, or of all with the server's own; left out: the server's own. */
+  readonly network?: Network;
 }
 
 export interface PublicRoomsPage {
@@ -48,9 +50,13 @@ export interface PublicRoomsPage {
 const MAX_LISTED = 100_000;
 
 /** Every listed room, the largest first. */
-async function allPublicRooms(views: Views, ours: ServerName, isForServer: boolean): Promise<PublicRoom[]> {
+async function allPublicRooms(
+  views: Views,
+  ours: ServerName,
+  { isForServer = false, network }: PublicRoomsRequest,
+): Promise<PublicRoom[]> {
   const rooms: PublicRoom[] = [];
-  for await (const page of listedRooms(views, ours)) {
+  for await (const page of listedRooms(views, ours, network)) {
     const keys = page.map((roomId) => [roomId] as const);
     const [summaries, counts] = await Promise.all([ROOMS.getMany(views, keys), ROOM_COUNTS.getMany(views, keys)]);
     keys.forEach(([roomId], i) => {
@@ -74,8 +80,7 @@ export async function listPublicRooms(
   request: PublicRoomsRequest,
 ): Promise<PublicRoomsPage> {
   const since = request.since === undefined ? undefined : parsePublicRoomsToken(request.since);
-  const { isForServer = false } = request;
-  const rooms = (await allPublicRooms(views, ours, isForServer)).filter((room) => matches(room, request));
+  const rooms = (await allPublicRooms(views, ours, request)).filter((room) => matches(room, request));
   // No limit and the limit 0 both mean all that there is.
   const limit = request.limit || rooms.length;
   const [begin, end] = boundsOf(rooms, since, limit);

@@ -4,6 +4,7 @@ import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
+import type { Network } from './listed-rooms.js';
 import { listPublicRooms, type PublicRoomsPage, type PublicRoomsRequest } from './list-public-rooms.js';
 
 class PublicRoomsDto {
@@ -46,12 +47,6 @@ export interface WantedRooms {
   readonly network: Network | undefined;
 }
 
-/** One by its name, or all. */
-export type Network = { readonly id: string } | 'all';
-
-/** What is listed of a network that is not bridged to this server. */
-const NO_ROOMS: PublicRoomsPage = Object.freeze({ chunk: [], total_room_count_estimate: 0 });
-
 /**
  * What is wanted of a directory by the body of `POST /publicRooms`, the same for clients and servers. Throws M_BAD_JSON, M_INVALID_PARAM.
  */
@@ -69,11 +64,11 @@ export function readPublicRoomsRequest(body: JsonObject): WantedRooms {
   return { request, network: id === undefined ? (all ? 'all' : undefined) : { id } };
 }
 
-/** What this server lists of it: it has no network but its own. Throws M_INVALID_PARAM. */
-export async function listWanted(
+/** What this server lists of it. Throws M_INVALID_PARAM. */
+export function listWanted(
   views: Views,
   ours: ServerName,
   { request, network }: WantedRooms,
 ): Promise<PublicRoomsPage> {
-  return typeof network === 'object' ? NO_ROOMS : listPublicRooms(views, ours, request);
+  return listPublicRooms(views, ours, { ...request, network });
 }

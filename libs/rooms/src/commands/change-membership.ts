@@ -1,4 +1,5 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { USERS_ON_DEMAND, type UsersOnDemand } from '#accounts/users-on-demand';
 import { PROFILES } from '#accounts/projections/profiles.projector';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -47,6 +48,7 @@ export class MembershipChanges {
     @Inject(VIEWS) private readonly views: Views,
     /** Of those whose server is asked first. */
     readonly invitations: InvitationsElsewhere,
+    @Optional() @Inject(USERS_ON_DEMAND) private readonly demand?: UsersOnDemand,
   ) {}
 
   /** Where all of the room is needed and is not here, that is waited for. Throws RoomIsPartial where it takes long. */
@@ -113,7 +115,7 @@ export class MembershipChanges {
   /** The content of a member event: with the profile where the target is or is asked to be in the room. */
   async contentOf({ target, membership, reason }: MembershipChange): Promise<JsonObject> {
     const shown = membership === 'join' || membership === 'invite' || membership === 'knock';
-    const profile = shown ? await PROFILES.get(this.views, [target]) : undefined;
+    const profile = shown ? await this.#findProfile(target, membership) : undefined;
     const { displayname, avatar_url } = (profile === undefined ? {} : JSON.parse(profile)) as JsonObject;
     return {
       membership,
@@ -121,6 +123,15 @@ export class MembershipChanges {
       ...(typeof avatar_url === 'string' ? { avatar_url } : {}),
       ...(reason === undefined ? {} : { reason }),
     };
+  }
+
+  /** Who is invited and has no account may get one for that. */
+  async #findProfile(target: UserId, membership: Membership): Promise<string | undefined> {
+    const profile = await PROFILES.get(this.views, [target]);
+    const isUnknown = profile === undefined && membership === 'invite' && !this.invitations.isElsewhere(target);
+    if (!isUnknown || this.demand === undefined) return profile;
+    await this.demand.make(target);
+    return PROFILES.get(this.views, [target]);
   }
 }
 

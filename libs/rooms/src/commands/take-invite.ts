@@ -1,5 +1,6 @@
-import { Inject } from '@nestjs/common';
+import { Inject, Optional } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { USERS_ON_DEMAND, type UsersOnDemand } from '#accounts/users-on-demand';
 import { findAccount } from '#accounts/queries/find-account';
 import { type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
@@ -51,6 +52,7 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     private readonly elsewhere: MembershipsElsewhere,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
+    @Optional() @Inject(USERS_ON_DEMAND) private readonly demand?: UsersOnDemand,
   ) {}
 
   async execute(command: TakeInvite): Promise<InviteTaken> {
@@ -64,6 +66,7 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     const invited = this.#checkIsInvite(event, command);
     const wantedKeys = await this.#prepare(command, version);
     if (wantedKeys !== undefined) return { wantedKeys };
+    if ((await findAccount(this.views, invited)) === undefined) await this.demand?.make(invited);
     const { serverName, signingKey } = this.author;
     const isHere = await isServerIn(this.views, roomId, serverName);
     await this.#checkMayBeInvited(invited, command, isHere);

@@ -33,7 +33,7 @@ export class NamedRooms {
       const { roomId, servers } = await this.others.findAlias(idOrAlias, true);
       return { roomId, via: [...via, ...servers] };
     }
-    const roomId = await this.aliases.resolve(idOrAlias);
+    const roomId = await this.aliases.find(idOrAlias);
     if (roomId === undefined) throw new MatrixError('M_NOT_FOUND', `Unknown room alias: ${idOrAlias}`);
     return { roomId, via };
   }

@@ -13,7 +13,9 @@ import type { Requester } from '#kernel/requester';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { VIEWS, type Views } from '#projections/views';
 import { ChangeProfile } from '../../commands/change-profile.js';
+import { PROFILES } from '../../projections/profiles.projector.js';
 import { fieldOfProfile, getProfileField, getProfileText } from '../../queries/profile.js';
+import { USERS_ON_DEMAND, type UsersOnDemand } from '../../users-on-demand.js';
 import { REMOTE_PROFILES, type RemoteProfiles } from '../../remote-profiles.js';
 import { checkOwn } from '#http/check-own';
 
@@ -25,6 +27,7 @@ export class ProfileController {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     @Optional() @Inject(REMOTE_PROFILES) private readonly others?: RemoteProfiles,
+    @Optional() @Inject(USERS_ON_DEMAND) private readonly demand?: UsersOnDemand,
   ) {}
 
   @RateLimited('default')
@@ -80,7 +83,10 @@ export class ProfileController {
 
   /** The profile of a user of another server; undefined for one of this server. */
   async #findElsewhere(userId: UserId): Promise<JsonObject | undefined> {
-    return serverNameOf(userId) === this.config.serverName ? undefined : this.others?.find(userId);
+    if (serverNameOf(userId) !== this.config.serverName) return this.others?.find(userId);
+    // Who is looked for may get an account for that.
+    if (this.demand !== undefined && !(await PROFILES.has(this.views, [userId]))) await this.demand.make(userId);
+    return undefined;
   }
 
   #parseUser(text: string): UserId {

@@ -1,0 +1,13 @@
+import type { UserId } from '#kernel/ids';
+
+/** What accounts and rooms need of who makes accounts once somebody asks for them; `libs/appservices` implements it. */
+export interface UsersOnDemand {
+  /**
+   * Has an account made of a user id of this server that nobody has registered, where somebody does so; settles once that is done, or not.
+   * Never throws: whoever asked finds the account or does not.
+   */
+  make(userId: UserId): Promise<void>;
+}
+
+/** Injection token of the UsersOnDemand; where there are none, nobody does. */
+export const USERS_ON_DEMAND = Symbol.for('annals.UsersOnDemand');
