@@ -14,7 +14,7 @@ const DOUBLES: ParseJsonOptions = Object.freeze({
 /** Content is one level of its event, which must be readable again by the same limit. */
 const EXACT: ParseJsonOptions = Object.freeze({
   lenient: true,
-  plainIntegers: true,
+  respell: true,
   keepPrototypes: true,
   maxDepth: MAX_DEPTH - 1,
 });
@@ -25,8 +25,8 @@ const EXACT: ParseJsonOptions = Object.freeze({
  * here (a name, a topic, account data) is a text that an event could not hold. A key `__proto__` is a key like any other.
  *
  * Numbers are doubles, and one that a double would change is refused with M_BAD_JSON: what a client stores (account data, a
- * profile, a filter, a push rule) comes back as it was. With `exactNumbers` such a number is a JsonNumber instead: for
- * content of events, where the room's version says which numbers it may have.
+ * profile, a filter, a push rule) comes back as it was. With `exactNumbers` such a number is a JsonNumber instead, spelled as other servers
+ * do: for content of events, where the room's version says which numbers it may have.
  */
 export function parseJsonObject(body: Buffer, exactNumbers = false): JsonObject {
   const value = parseJson(body, exactNumbers ? EXACT : DOUBLES);

@@ -112,6 +112,20 @@ describe('a transaction', () => {
     expect(warned.length).toBeLessThan(10);
   });
 
+  it('is taken but for numbers that its server spells otherwise, so that the signature does not hold', async () => {
+    const odd = Array.from(
+      { length: 20 },
+      (_, n) => `{"content":{"odd":${n % 2 === 0 ? `${n}E1` : '1e-05'},"text":"1E1"},"room_id":"!r","type":"t"}`,
+    );
+    refusal = new PeerRefused(401, { errcode: 'M_UNAUTHORIZED' });
+    isRefused = (text) => /\dE1,|e-05/.test(text);
+    await send(writer.write([...odd, ...pdus.slice(20)], []));
+    expect(taken).toEqual(pdus.slice(20).map((_, i) => `{"n":${i + 20}}`));
+    expect(warned).toHaveLength(odd.length);
+    isRefused = () => true;
+    await expect(send(writer.write(['{"content":{"n":[1.5,1e-10],"text":"1E1"}}'], []))).rejects.toBe(refusal);
+  });
+
   it('is given back where its server asks for a pause that nobody waits for here', async () => {
     let count = 0;
     isRefused = () => ++count > 0;

@@ -9,6 +9,7 @@ import type { Logger } from '#observability/logger';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import type { Pdu } from '#protocol/room-event';
 import { DEFAULT_ROOM_VERSION, findRoomVersion } from '#protocol/room-versions/room-versions';
+import { hasOwnSpelling } from '#protocol/canonical-json/has-own-spelling';
 import { eventIdOf } from '#protocol/signing/reference-hash';
 import type { Peers } from '../peers/peers.js';
 import type { Transaction } from './handed.js';
@@ -106,6 +107,7 @@ export class TransactionDelivery {
     const halves = this.writer.halve(transaction);
     if (halves === undefined) {
       // It is not one thing that it does not take.
+      if (!isForGood(refusal)) return this.#tellLost(server, transaction, refusal);
       if (++course.refusedAlone > MOST_REFUSED_ALONE || !isOfContent(refusal)) throw refusal;
       return this.#tellLost(server, transaction, refusal);
     }
@@ -127,7 +129,7 @@ export class TransactionDelivery {
         return undefined;
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof PeerRefused && isForGood(error)) return error;
+        if (error instanceof PeerRefused && (isForGood(error) || isMisread(error, transaction))) return error;
         this.numbers.failed++;
         onFailure();
         const asked = error instanceof PeerRefused ? error.retryAfterMs : undefined;
@@ -192,6 +194,14 @@ export class TransactionDelivery {
 /** Whether a server will not accept a transaction whenever it is sent: not because of us, of its own state, or of how much it is sent. */
 function isForGood({ status }: PeerRefused): boolean {
   return [400, 413, 422].includes(status);
+}
+
+/**
+ * Whether the signature may not hold because the server spells a number otherwise, as it writes all anew before it looks at that. It would
+ * be so for ever: what users here send to devices may have such numbers, and events in rooms of versions 1 to 5.
+ */
+function isMisread({ status }: PeerRefused, { content }: Transaction): boolean {
+  return status === 401 && hasOwnSpelling(content);
 }
 
 /** Whether a refusal is of what was sent: what stands before a server says so too of requests that are not as it likes, but for their size. */

@@ -1,5 +1,6 @@
 import { JsonNumber, type JsonArray, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { spellDouble } from './spell-double.js';
 
 /** Printable ASCII without quote and backslash: nothing to escape, and one UTF-16 unit is one code point. */
 const PLAIN = /^[ !#-[\]-~]*$/;
@@ -8,7 +9,7 @@ const SURROGATE = /[\ud800-\udfff]/;
 const SHORT = 100;
 
 export interface CanonicalJsonOptions {
-  /** Allow floats and integers of any size, in their own spelling: events of room versions 1 to 5. */
+  /** Allow floats and integers of any size, in their own spelling, or that of `spellDouble`: events of room versions 1 to 5. */
   readonly lenient?: boolean;
 }
 
@@ -77,7 +78,8 @@ function writeArray(array: JsonArray, lenient: boolean): string {
 }
 
 function writeNumber(value: number, lenient: boolean): string {
-  if (Number.isSafeInteger(value) || (lenient && Number.isFinite(value))) return String(value);
+  if (Number.isSafeInteger(value)) return String(value);
+  if (lenient && Number.isFinite(value)) return Number.isInteger(value) ? String(value) : spellDouble(value);
   throw new MatrixError('M_BAD_JSON', `Not an integer within +-(2^53-1): ${value}`);
 }
 

@@ -137,6 +137,13 @@ describe('parseJson', () => {
     expect(value).toEqual(kept.map((text) => new JsonNumber(text)));
   });
 
+  it('spells what is no integer as others do, where that is asked for', () => {
+    const text = '[1.0,0.00001,1e-05,1E-7,1e21,1e3,0.50,-0.0,9007199254740993,1e999999999]';
+    const read = (some: string) => canonicalJson(parseJson(some, { lenient: true, respell: true }), { lenient: true });
+    expect(read(text.replace(',1e999999999', ''))).toBe('[1.0,1e-05,1e-05,1e-07,1e+21,1000,0.5,0.0,9007199254740993]');
+    expect(refusal(text, { lenient: true, respell: true })).toBe('M_BAD_JSON');
+  });
+
   it('reads doubles where they are asked for, and refuses what they would change', () => {
     const text = '{"a":[1.0,9007199254740991,-0,1e15,0.50]}';
     expect(parseJson(text, { lenient: true, doubles: true })).toEqual(JSON.parse(text));
@@ -156,8 +163,8 @@ describe('parseJson', () => {
   );
 
   it('keeps a spelling that a double would lose, in the lenient form', () => {
-    const kept = ['1.0', '1e3', '-0', '9007199254740993', '1.50', '1e400'];
-    const plain = ['1.5', '-2.25', '1e+21', '7'];
+    const kept = ['1.0', '1e3', '-0', '9007199254740993', '1.50', '1e400', '0.00001'];
+    const plain = ['1.5', '-2.25', '1e+21', '7', '1e-05'];
     const value = parseJson(`{"kept": [${kept.join(' , ')}], "plain":[${plain.join()}], "s":"1.0"}`, { lenient: true });
     expect(value).toEqual({ kept: kept.map((text) => new JsonNumber(text)), plain: plain.map(Number), s: '1.0' });
   });

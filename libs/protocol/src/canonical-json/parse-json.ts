@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { JsonNumber, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { fitsDouble } from './fits-double.js';
+import { spellDouble } from './spell-double.js';
 
 export interface ParseJsonOptions {
   /** Keep floats and big integers (as JsonNumber where a double would lose their spelling) instead of refusing them. */
@@ -11,6 +12,8 @@ export interface ParseJsonOptions {
    * it: for what is not signed yet. Other servers would spell `1e10` otherwise, and so hash another text.
    */
   readonly plainIntegers?: boolean;
+  /** As `plainIntegers`, and what is no integer is spelled as `spellDouble` does. What is beyond all doubles is refused. */
+  readonly respell?: boolean;
   /**
    * In the lenient form, read every number as a double: for what is never signed. One that a double cannot stand for (see
    * `fitsDouble`) is refused, for it would be kept as another number.
@@ -32,6 +35,7 @@ export interface ParseJsonOptions {
 
 /** How deep arrays and objects may be nested unless told. */
 export const MAX_DEPTH = 100;
+const INTEGER = /^-?\d+$/;
 /** An integer that canonical JSON spells otherwise. */
 const OTHER_INTEGER = /^-?(?:0|[1-9]\d*)[eE]\+?\d+$|^-0$/;
 /** An escaped surrogate, paired or not. May also match an escaped backslash before "ud8": it only starts a closer look. */
@@ -50,7 +54,8 @@ const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 export function parseJson(input: string | Uint8Array, options: ParseJsonOptions = {}): JsonValue {
   const numbers: NumberRules = {
     lenient: options.lenient === true,
-    plainIntegers: options.plainIntegers === true,
+    plainIntegers: options.plainIntegers === true || options.respell === true,
+    respell: options.respell === true,
     doubles: options.doubles === true,
   };
   const text = typeof input === 'string' ? input : decode(input);
@@ -73,7 +78,7 @@ export function parseJson(input: string | Uint8Array, options: ParseJsonOptions 
   return seen.oddNumber === undefined ? value : new NumberKeeper(text, numbers, keepPrototypes).read();
 }
 
-type NumberRules = Readonly<Required<Pick<ParseJsonOptions, 'lenient' | 'plainIntegers' | 'doubles'>>>;
+type NumberRules = Readonly<Required<Pick<ParseJsonOptions, 'lenient' | 'plainIntegers' | 'respell' | 'doubles'>>>;
 
 function decode(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) throw new MatrixError('M_NOT_JSON', 'Not UTF-8');
@@ -178,7 +183,7 @@ function isOddNumber(text: string, start: number, end: number, numbers: NumberRu
 /** Whether a number must be kept as text in the lenient form. */
 function losesSpelling(spelling: string, { plainIntegers }: NumberRules): boolean {
   const number = Number(spelling);
-  if (String(number) === spelling) return false;
+  if (spelling === (Number.isInteger(number) ? String(number) : spellDouble(number))) return false;
   return !(plainIntegers && OTHER_INTEGER.test(spelling) && Number.isSafeInteger(number));
 }
 
@@ -225,9 +230,16 @@ class NumberKeeper {
     const spelling = this.text.slice(this.#at, end);
     this.#at = end;
     if (first === '-' || (first >= '0' && first <= '9')) {
-      return losesSpelling(spelling, this.numbers) ? new JsonNumber(spelling) : Number(spelling);
+      return losesSpelling(spelling, this.numbers) ? new JsonNumber(this.#spell(spelling)) : Number(spelling);
     }
     return parseNative(spelling);
+  }
+
+  #spell(number: string): string {
+    if (!this.numbers.respell || INTEGER.test(number)) return number;
+    const double = Number(number);
+    if (!Number.isFinite(double)) throw new MatrixError('M_BAD_JSON', `Too large a number: ${number.slice(0, 40)}`);
+    return spellDouble(double);
   }
 
   #readObject(): JsonValue {
