@@ -55,7 +55,8 @@ function begin(): void {
   home = start();
 }
 
-const start = (): RoomCommands => new RoomCommands(views, AUTHOR, KEYS);
+/** `url`: where other processes write to the log too. */
+const start = (url?: string): RoomCommands => new RoomCommands(views, AUTHOR, KEYS, undefined, url);
 const make = (version = '11'): Promise<RoomToTell> =>
   makeRoomToTell(findRoomVersion(version)!, OTHER, HERE, ALICE, [
     { type: 'm.room.topic', sender: OTHER.user('alice'), stateKey: '', content: { topic: 'Much' } },
@@ -302,6 +303,26 @@ describe('a process that ends', () => {
     }
   });
 
+  it('in the midst of it is followed by one that another server tells less', async () => {
+    const less = { ...told, state: told.state.filter(({ event }) => event.stateKey !== MEMBER) };
+    await joinPart();
+    const before = log.appends;
+    await fill();
+    const appends = log.appends - before;
+    for (let left = 0; left < appends; left++) {
+      begin();
+      await joinPart();
+      log.left = left;
+      await expect(fill()).rejects.toThrow('the process has ended');
+      log.left = Infinity;
+      home = start();
+      expect(await home.execute(tellRest(less, OTHER))).toMatchObject({ kind: 'filled' });
+      await home.send(ALICE, told.roomId);
+      expect([left, problemsOf(told.roomId)]).toEqual([left, []]);
+      await views.follow();
+    }
+  });
+
   it('is no other room for a process that reads it from the log', async () => {
     await joinPart();
     await home.send(ALICE, told.roomId);
@@ -315,4 +336,19 @@ describe('a process that ends', () => {
     );
     expect(again!.partial).toBeUndefined();
   });
+});
+
+describe('two processes that fill a room at once', () => {
+  it('tell one state of it, and mix nothing', async () => {
+    told = await makeRoomToTell(findRoomVersion('11')!, OTHER, HERE, ALICE, [], 1_100);
+    await joinPart();
+    const [one, others] = [start('kurrentdb://there'), start('kurrentdb://there')];
+    others.now++;
+    const less = { ...told, state: told.state.filter(({ event }) => event.stateKey !== MEMBER) };
+    const filled = await Promise.all([one.execute(tellRest(told, OTHER)), others.execute(tellRest(less, OTHER))]);
+    expect(filled.map(({ kind }) => kind).sort()).toEqual(['filled', 'whole']);
+    await one.send(ALICE, told.roomId);
+    await views.follow();
+    expect(problemsOf(told.roomId)).toEqual([]);
+  }, 60_000);
 });

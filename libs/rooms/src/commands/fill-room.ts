@@ -10,6 +10,7 @@ import { JoinIndex } from '../joining/join-index.js';
 import { Joining } from '../joining/joining.js';
 import { JoiningRoom } from '../joining/joining-room.js';
 import { type LeftOut, type Pdus, RoomTelling } from '../joining/room-telling.js';
+import { JoinLost } from '../worker/join-in-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { Receiving } from './receiving.js';
 
@@ -44,8 +45,17 @@ export class FillRoomHandler implements ICommandHandler<FillRoom> {
 
   execute(command: FillRoom): Promise<RoomFilled> {
     return this.joining.fill(command.roomId, async () => {
-      const head = await this.workers.look(command.roomId, async (turn) => turn.head);
-      return head?.partial === undefined ? { kind: 'whole' } : this.#fill(command, head, head.partial);
+      for (;;) {
+        const head = await this.workers.look(command.roomId, async (turn) => turn.head);
+        if (head?.partial === undefined) return { kind: 'whole' };
+        try {
+          return await this.#fill(command, head, head.partial);
+        } catch (error) {
+          // Another process was faster to begin, or took over what it believed to be left.
+          if (!(error instanceof JoinLost)) throw error;
+        }
+        await this.joining.untilFillingIsLeft(command.roomId);
+      }
     });
   }
 
@@ -56,7 +66,7 @@ export class FillRoomHandler implements ICommandHandler<FillRoom> {
     const before = index.lastWhole;
     if (before?.eventId !== partial.eventId) throw new Error(`${roomId}: the state before its join is not there`);
     const room = new JoiningRoom(roomId, head.version, head.createEvent, index, store);
-    const telling = RoomTelling.resume(room, partial.revision, origin, workers, receiving);
+    const telling = RoomTelling.resume(room, partial, origin, workers, receiving);
     await telling.storeRest(told);
     const join = await joining.readJoin(room, partial.eventId, origin);
     const refusal = await telling.learnRest(join, before.state, (state) => contradiction(before.state, state));
@@ -65,6 +75,7 @@ export class FillRoomHandler implements ICommandHandler<FillRoom> {
     const position = await fillJoin({
       room,
       begun: partial.revision,
+      filledAt: telling.filledAt,
       join: join.event,
       origin,
       serverName: this.author.serverName,

@@ -58,6 +58,8 @@ export interface PartialRoom extends PartialTold {
   readonly taken: StateTrie;
   /** The history visibility that this sets, where it sets one. */
   readonly visibility?: HistoryVisibility | undefined;
+  /** The revision of the last fact by which somebody fills it; undefined where nobody has begun. */
+  readonly filledAt?: number;
 }
 
 interface EventUpon {
@@ -116,6 +118,8 @@ export function headAfter(head: RoomHead, fact: RoomFact, known?: StateTrie): Ro
   }
   if (fact.type === 'join-ended') return headWithJoinEnded(head, fact.partial, revision);
   if (fact.type === 'join-filled') return headWithFilled(head, fact, revision);
+  if (fact.type === 'state-learnt')
+    return { ...head, revision, partial: head.partial && { ...head.partial, filledAt: revision } };
   if (fact.type !== 'pdu-accepted') return { ...head, revision };
   const { event, header } = fact;
   const current = currentChangeOf(header);
@@ -194,7 +198,11 @@ function headWithTaken(head: RoomHead, { change, visibility }: TakenState, revis
   const { partial } = head;
   if (partial !== undefined) {
     const taken = partial.taken.set(change.type, change.state_key, change.event_id);
-    return { ...head, revision, partial: { ...partial, taken, visibility: visibility ?? partial.visibility } };
+    return {
+      ...head,
+      revision,
+      partial: { ...partial, taken, visibility: visibility ?? partial.visibility, filledAt: revision },
+    };
   }
   const state = head.state.set(change.type, change.state_key, change.event_id);
   return { ...head, revision, state, visibility: visibility ?? head.visibility };

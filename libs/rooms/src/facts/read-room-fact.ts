@@ -82,6 +82,8 @@ export type RoomFact =
   /** It was completed or given up. `partial`: only a part of the state was told. */
   | { readonly type: 'join-ended'; readonly partial?: PartialTold }
   | JoinFilledFact
+  /** A part of a state that another server told. */
+  | { readonly type: 'state-learnt' }
   /** Of a kind that does not concern the event graph. */
   | { readonly type: 'other' };
 
@@ -96,6 +98,7 @@ export function readRoomFact(roomId: RoomId, fact: RecordedFact): RoomFact {
     return { type: 'join-begun', userId, via, ...(servers === undefined ? {} : { servers }) };
   }
   if (fact.type === 'outlier-stored') return readOutlier(roomId, fact);
+  if (fact.type === 'state-learnt') return { type: 'state-learnt' };
   if (fact.type === 'join-given-up') return { type: 'join-ended' };
   if (fact.type === 'join-completed') return joinEndedOf(JSON.parse(fact.data) as JoinCompleted);
   if (fact.type === 'join-filled') return { type: 'join-filled', states: (JSON.parse(fact.data) as JoinFilled).states };

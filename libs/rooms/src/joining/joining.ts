@@ -64,9 +64,20 @@ export class Joining {
     return this.#joins.run(roomId, async () => (await this.#settle(roomId)) !== undefined);
   }
 
-  /** Runs what brings the rest of a room here, while nothing else does so. */
+  /** Runs what brings the rest of a room here, while nothing else of this process does so, nor another process that has begun. */
   fill<T>(roomId: RoomId, fill: () => Promise<T>): Promise<T> {
-    return this.#joins.run(roomId, fill);
+    return this.#joins.run(roomId, async () => {
+      await this.untilFillingIsLeft(roomId);
+      return fill();
+    });
+  }
+
+  /** Settles once no other process fills a room: it is whole then, or was left. */
+  async untilFillingIsLeft(roomId: RoomId): Promise<void> {
+    await this.others.isLeft(async () => {
+      const revision = (await this.#find(roomId))?.partial?.filledAt;
+      return revision === undefined ? undefined : { revision };
+    });
   }
 
   /** Ends a join of this process that failed. What cannot be written now is left to whoever settles it. */

@@ -7,7 +7,7 @@ import type { Pdu } from '#protocol/room-event';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
-import { headBeforeCreate } from '../decide/room-head.js';
+import { headBeforeCreate, type PartialRoom } from '../decide/room-head.js';
 import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '../facts/log-limits.js';
 import { AuthOrder } from '../receive/auth-order.js';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
@@ -17,7 +17,7 @@ import { judgePdu } from '../receive/judge-pdu.js';
 import { tellStateInParts } from '../receive/learn-state.js';
 import type { Dropped, PreparedPdu, StoredOutlier } from '../receive/outcome.js';
 import type { WantedKey } from '../server-keys.js';
-import { beginJoin, checkJoin, learnPart } from '../worker/join-in-turn.js';
+import { beginJoin, checkFilling, checkJoin, learnPart } from '../worker/join-in-turn.js';
 import { storeOutlier } from '../worker/receive-in-turn.js';
 import { liveRoom } from '../worker/live-room.js';
 import type { RoomWorkers } from '../worker/room-workers.js';
@@ -84,6 +84,8 @@ export class RoomTelling {
   /** Judged, and to be written next. */
   #judged: StoredOutlier[] = [];
   #writing: Promise<void> = Promise.resolve();
+  /** Of a partial room: the last fact that fills it, as far as this process knows. */
+  filledAt: number | undefined;
 
   private constructor(
     readonly room: JoiningRoom,
@@ -122,15 +124,17 @@ export class RoomTelling {
     return new RoomTelling(room, begun, origin, workers, preparing);
   }
 
-  /** Goes on with a room that is partial since the fact at a revision: `origin` tells the rest. */
+  /** Goes on with a partial room: `origin` tells the rest. */
   static resume(
     room: JoiningRoom,
-    begun: number,
+    { revision, filledAt }: Pick<PartialRoom, 'revision' | 'filledAt'>,
     origin: ServerName,
     workers: RoomWorkers,
     preparing: Preparing,
   ): RoomTelling {
-    return new RoomTelling(room, begun, origin, workers, preparing);
+    const telling = new RoomTelling(room, revision, origin, workers, preparing);
+    telling.filledAt = filledAt;
+    return telling;
   }
 
   get leftOut(): LeftOut {
@@ -215,10 +219,12 @@ export class RoomTelling {
 
   async #learn(join: EventId, { state, longest }: GatheredState): Promise<void> {
     for (const part of tellStateInParts(join, this.origin, state, longest)) {
-      await this.workers.join(this.room.roomId, { actor: this.origin }, async (turn) => {
-        checkJoin(turn, this.begun);
+      const { result } = await this.workers.join(this.room.roomId, { actor: this.origin }, async (turn) => {
+        checkFilling(turn, this.begun, this.filledAt);
         learnPart(turn, part);
+        return turn.head.partial?.filledAt;
       });
+      this.filledAt = result;
     }
   }
 

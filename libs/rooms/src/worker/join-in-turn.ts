@@ -80,9 +80,20 @@ export function checkJoin({ head: { join, partial } }: RoomTurn, begun: number):
   if ((join ?? partial)?.revision !== begun) throw new JoinLost();
 }
 
+/**
+ * As `checkJoin`, for who fills a partial room and saw it filled up to a fact last: throws JoinLost too where somebody else does so since. What two
+ * tell in parts goes together to no state.
+ */
+export function checkFilling(turn: RoomTurn, begun: number, filledAt: number | undefined): void {
+  checkJoin(turn, begun);
+  if (turn.head.partial?.filledAt !== filledAt) throw new JoinLost();
+}
+
 /** Appends a part of the state before the join event. */
 export function learnPart(turn: RoomTurn, part: StateLearnt): void {
-  turn.append('state-learnt', part);
+  const { event_id: eventId, root } = part;
+  const name = `learnt ${eventId} ${root} ${part.part} ${turn.head.revision + 1}`;
+  turn.push('state-learnt', JSON.stringify(part), name, { type: 'state-learnt' });
 }
 
 /**
