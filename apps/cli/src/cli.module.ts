@@ -7,6 +7,7 @@ import { EffectsCommand } from './commands/effects.command.js';
 import { FederationCommand } from './commands/federation.command.js';
 import { KeysCommand } from './commands/keys.command.js';
 import { LogCommand } from './commands/log.command.js';
+import { MediaCommand } from './commands/media.command.js';
 import { ProjectionsCommand } from './commands/projections.command.js';
 import { ReplayCommand } from './commands/replay.command.js';
 import { ReportsCommand } from './commands/reports.command.js';
@@ -25,6 +26,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     AuditCommand,
     ...UsersCommand.registerWithSubCommands(),
     ...ReportsCommand.registerWithSubCommands(),
+    ...MediaCommand.registerWithSubCommands(),
     BackupCommand,
     RestoreCommand,
     ...KeysCommand.registerWithSubCommands(),

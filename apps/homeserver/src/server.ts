@@ -23,6 +23,8 @@ import { answerAfterEffects } from '#http/answer-after-effects';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { systemClock } from '#kernel/clock';
 import { KeptContent } from '#media/kept-content';
+import { MediaAdministration } from '#media/media-administration';
+import { CacheRoom } from '#media/remote/cache-room';
 import type { LogSink } from '#observability/log-sink';
 import type { Logger, ProcessLog } from '#observability/logger';
 import { MeteredEventStore } from '#observability/metered-event-store';
@@ -40,6 +42,7 @@ import { effectMethods } from './effect-methods.js';
 import { ALL_EFFECTS } from './effects.js';
 import { federationMethods } from './federation-methods.js';
 import { makeDirectory, openReadModels } from './infrastructure.js';
+import { mediaMethods } from './media-methods.js';
 import { notePutBack } from './note-put-back.js';
 import { describeDamage, openOwnLog } from './open-own-log.js';
 import { watchLog, watchViews } from './watch-stores.js';
@@ -236,9 +239,10 @@ function placeOf({ dataDir }: Config): string {
   return hash('sha256', JSON.stringify([hostname(), dataDir]), 'hex').slice(0, 16);
 }
 
-function openControl({ config, projections }: Ports, app: NestFastifyApplication): Promise<ControlServer> {
+function openControl({ config, projections, clock }: Ports, app: NestFastifyApplication): Promise<ControlServer> {
   const users = new UserAdministration(app.get(CommandBus), config.serverName);
   const of = <T>(owner: abstract new (...parameters: never[]) => T): T => app.get<T>(owner, { strict: false });
+  const media = new MediaAdministration(app.get(CommandBus), projections, of(CacheRoom), clock);
   const methods = {
     'server.address': () => app.getUrl(),
     ...controlMethods(projections),
@@ -246,6 +250,7 @@ function openControl({ config, projections }: Ports, app: NestFastifyApplication
     ...federationMethods({ peers: of(Peers), destinations: of(Destinations), notes: of(DestinationNotes) }),
     ...userMethods(users, projections),
     ...reportMethods(of(Reports)),
+    ...mediaMethods(media),
   };
   return startControlServer(join(config.dataDir, CONTROL_SOCKET), methods);
 }

@@ -12,6 +12,7 @@ import { UploadController } from './doors/upload.controller.js';
 import { FreedContent } from './freed-content.effect.js';
 import { KeptContent } from './kept-content.js';
 import { MediaFinder } from './media-finder.js';
+import { MEDIA_FOLDER } from './media-folder.js';
 import { MediaLog } from './media-log.js';
 import { CacheRoom } from './remote/cache-room.js';
 import { MediaFetcher } from './remote/media-fetcher.js';
@@ -21,9 +22,6 @@ import { FileMediaStore } from './store/files/file-media-store.js';
 import { MEDIA_STORE } from './store/media-store.js';
 import { MediaArrivals } from './uploads/media-arrivals.js';
 import { UploadLimits } from './uploads/upload-limits.js';
-
-/** Where content is, within the data folder. */
-export const MEDIA_FOLDER = 'media';
 
 const store = {
   provide: MEDIA_STORE,

@@ -29,6 +29,8 @@ export interface Manifest {
   /** What was found damaged in the log when it was copied. */
   readonly damage?: string;
   readonly files: readonly BackedUpFile[];
+  /** How much content of media is beside them, each under its own sha256; undefined where it was left out. */
+  readonly media?: { readonly files: number; readonly bytes: number };
 }
 
 /** Writes the manifest of a backup whose files are all there. */

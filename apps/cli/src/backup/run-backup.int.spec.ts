@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -12,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open as openRaw } from 'lmdb';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeSigningKey, generateSigningKey } from '#protocol/signing/signing-key';
 import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { DataFolder } from '#testing/data-folder';
@@ -108,7 +109,9 @@ test.each([
     await root.close();
     const program = await bundleScript('libs/event-store/src/lmdb/find-damage-process.ts');
     const lock = isWritten ? await takeWriterLock(join(folder.path, 'log')) : undefined;
-    expect(await runBackup(testInstallation(folder.path), terminal, target, program.path)).toBe(EXIT.found);
+    expect(await runBackup(testInstallation(folder.path), terminal, target, { damageProgram: program.path })).toBe(
+      EXIT.found,
+    );
     await lock?.release();
     await program.remove();
     expect(terminal.notes).toEqual([
@@ -126,3 +129,41 @@ test.each([
     });
   },
 );
+
+describe('the content of media', () => {
+  const put = (content: string, named = hash('sha256', content, 'hex'), root = folder.path): string => {
+    const place = join(root, 'media/content', named.slice(0, 2), named.slice(2, 4));
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, named), content);
+    return join(place, named).slice(root.length);
+  };
+  const read = (root: string, path: string): string | undefined =>
+    existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : undefined;
+
+  test('is in a backup, where it takes no place on the same disk, and left out where it is not wanted', async () => {
+    const path = put('a picture');
+    expect(await backUp()).toBe(EXIT.ok);
+    expect(read(target, path)).toBe('a picture');
+    expect(statSync(join(target, path)).ino).toBe(statSync(join(folder.path, path)).ino);
+    expect(terminal.lines.join()).toMatch(/; 1 file of media, 9 bytes$/);
+    rmSync(target, { recursive: true });
+    await runBackup(testInstallation(folder.path), terminal, target, { withoutMedia: true });
+    expect(readdirSync(target).toSorted()).toEqual(['keys', 'log', 'manifest.json']);
+  });
+
+  test('is there after a restoration: what is in the backup, and what is here', async () => {
+    const kept = put('in the backup');
+    const rotten = put('rotten in the backup');
+    expect(await backUp()).toBe(EXIT.ok);
+    rmSync(join(target, rotten));
+    put('something else', rotten.slice(-64), target);
+    const later = put('came later');
+    rmSync(join(folder.path, kept));
+    expect(await runRestore(testInstallation(folder.path), terminal, target, { replace: true })).toBe(EXIT.ok);
+    expect([read(folder.path, kept), read(folder.path, later)]).toEqual(['in the backup', 'came later']);
+    expect(read(folder.path, rotten)).toBe('rotten in the backup');
+    expect(terminal.notes).toContain('1 file of media in the backup are not what was written');
+    const replaced = readdirSync(folder.path).find((name) => name.startsWith('replaced-'))!;
+    expect(read(join(folder.path, replaced), later)).toBe('came later');
+  });
+});

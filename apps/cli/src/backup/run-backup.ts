@@ -15,19 +15,28 @@ import { type Installation, LOG_FILE, logDirectory } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { counted, size } from '../terminal/units.js';
 import { type Manifest, MANIFEST_FILE, writeManifest } from './manifest.js';
+import { MEDIA_FOLDER } from '#media/media-folder';
 import { claimFolder } from './claim-folder.js';
 import { copyKeys } from './copy-keys.js';
+import { takeContent } from './media-files.js';
+
+export interface BackupOptions {
+  /** Looks through the log; tests give their own. */
+  readonly damageProgram?: string;
+  /** The content of media is backed up by other means. */
+  readonly withoutMedia?: boolean;
+}
 
 /**
- * Backs up the log and the keys into a folder, also beside a running server: all that was acknowledged before is in it. It is a
+ * Backs up the log, the keys and the content of media into a folder, also beside a running server: all that was acknowledged before is in it. It is a
  * backup once its manifest is there, which comes last. Of a log that is damaged it copies what there is, says so, and ends with
- * `EXIT.found`. `damageProgram`: looks through the log; tests give their own.
+ * `EXIT.found`.
  */
 export async function runBackup(
   installation: Installation,
   terminal: Terminal,
   target: string,
-  damageProgram?: string,
+  { damageProgram, withoutMedia = false }: BackupOptions = {},
 ): Promise<ExitCode> {
   const { config } = installation;
   if (config.eventStoreUrl !== undefined) {
@@ -53,8 +62,11 @@ export async function runBackup(
   try {
     await copyLog(log, join(partial, 'log'));
     const damage = isWritten ? look(join(partial, 'log')) : before;
-    const manifest = await describe(config.dataDir, partial, { made_at: madeAt, damage });
-    for (const name of ['log', 'keys', MANIFEST_FILE]) renameSync(join(partial, name), join(directory, name));
+    // After the log: what it says is there by then, or was deleted since.
+    const media = withoutMedia ? undefined : backUpMedia(config.dataDir, partial, terminal);
+    const manifest = await describe(config.dataDir, partial, { made_at: madeAt, damage, media });
+    const names = ['log', 'keys', ...(existsSync(join(partial, MEDIA_FOLDER)) ? [MEDIA_FOLDER] : []), MANIFEST_FILE];
+    for (const name of names) renameSync(join(partial, name), join(directory, name));
     rmdirSync(partial);
     for (const path of [directory, dirname(directory)]) syncDirectory(path);
     await terminal.line(summaryOf(manifest, directory));
@@ -71,7 +83,7 @@ export async function runBackup(
 /** A backup within what it is of would go with it: views are thrown away, a log is moved aside by `annals restore`. */
 function checkIsOutside(dataDir: string, directory: string): void {
   const target = realPath(directory) + sep;
-  const part = ['log', 'keys', 'views']
+  const part = ['log', 'keys', 'views', MEDIA_FOLDER]
     .map((name) => realPath(join(dataDir, name)))
     .find((path) => target.startsWith(path + sep));
   if (part !== undefined)
@@ -91,11 +103,19 @@ function adviceOn(damage: string): string {
   );
 }
 
+function backUpMedia(dataDir: string, partial: string, terminal: Terminal): Manifest['media'] {
+  const folder = join(dataDir, MEDIA_FOLDER);
+  if (!existsSync(folder)) return undefined;
+  const { files, bytes, damaged } = takeContent(folder, join(partial, MEDIA_FOLDER), { link: true });
+  if (damaged > 0) terminal.note(`${counted(damaged, 'file')} of media are not what was written: they were left out`);
+  return { files, bytes };
+}
+
 /** Puts the keys and the manifest beside the log that was copied. */
 async function describe(
   dataDir: string,
   partial: string,
-  about: Pick<Manifest, 'made_at' | 'damage'>,
+  about: Pick<Manifest, 'made_at' | 'damage' | 'media'>,
 ): Promise<Manifest> {
   const { identity, head } = await lookInto(join(partial, 'log'));
   // After the log: every key that it names is there by then.
@@ -119,8 +139,9 @@ async function lookInto(copy: string): Promise<{ identity: LogIdentity; head: Po
   }
 }
 
-function summaryOf({ server_name: server, head, files }: Manifest, directory: string): string {
+function summaryOf({ server_name: server, head, files, media }: Manifest, directory: string): string {
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const keys = counted(files.length - 1, 'key');
-  return `${directory}: the log of ${server} up to position ${head} and ${keys}, ${size(bytes)}`;
+  const log = `${directory}: the log of ${server} up to position ${head} and ${keys}, ${size(bytes)}`;
+  return media === undefined ? log : `${log}; ${counted(media.files, 'file')} of media, ${size(media.bytes)}`;
 }

@@ -12,7 +12,9 @@ import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import { messageOf } from '#kernel/message-of';
 import type { Installation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
-import { moment } from '../terminal/units.js';
+import { counted, moment } from '../terminal/units.js';
+import { MEDIA_FOLDER } from '#media/media-folder';
+import { takeContent } from './media-files.js';
 import { checkFiles, type Manifest, readManifest } from './manifest.js';
 
 /** What a data folder has that a restoration takes the place of. */
@@ -47,9 +49,11 @@ export async function runRestore(
   try {
     const partial = makePartial(dataDir);
     await prepare(from, partial, manifest);
+    const isWithMedia = gatherMedia(from, dataDir, partial, terminal);
     giveToOwner(partial, dataDir);
     const kept = setAside(dataDir);
-    for (const name of ['keys', 'log']) renameSync(join(partial, name), join(dataDir, name));
+    for (const name of ['keys', ...(isWithMedia ? [MEDIA_FOLDER] : []), 'log'])
+      renameSync(join(partial, name), join(dataDir, name));
     syncDirectory(dataDir);
     await tell(terminal, manifest, dataDir, kept);
     return EXIT.ok;
@@ -147,6 +151,18 @@ async function prepare(from: string, partial: string, manifest: Manifest): Promi
   for (const folder of ['log', 'keys', '']) syncDirectory(join(partial, folder));
 }
 
+/**
+ * Puts together the content of the backup, and what is here besides: of that the next start removes what the log does not know. Answers
+ * whether there is any.
+ */
+function gatherMedia(from: string, dataDir: string, partial: string, terminal: Terminal): boolean {
+  const target = join(partial, MEDIA_FOLDER);
+  const { damaged } = takeContent(join(from, MEDIA_FOLDER), target, { link: false });
+  if (damaged > 0) terminal.note(`${counted(damaged, 'file')} of media in the backup are not what was written`);
+  takeContent(join(dataDir, MEDIA_FOLDER), target, { link: true });
+  return existsSync(target);
+}
+
 /** Root restores for the user whose folder it is: a server of that user has to read it. */
 function giveToOwner(partial: string, dataDir: string): void {
   const { uid, gid } = statSync(dataDir);
@@ -160,7 +176,7 @@ function setAside(dataDir: string): string | undefined {
   rmSync(join(dataDir, 'views'), { recursive: true, force: true });
   const kept = join(dataDir, `replaced-${moment(systemClock.now()).replaceAll(':', '')}`);
   let isNeeded = false;
-  for (const name of ['log', 'keys']) {
+  for (const name of ['log', 'keys', MEDIA_FOLDER]) {
     const path = join(dataDir, name);
     if (isFilled(path)) {
       mkdirSync(kept, { recursive: true, mode: 0o700 });

@@ -4,16 +4,26 @@ import { findInstallation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { AnnalsCommand, type CommonOptions } from './annals-command.js';
 
+interface BackupOptions extends CommonOptions {
+  readonly withoutMedia?: boolean;
+}
+
 @Command({
   name: 'backup',
   arguments: '<folder>',
   argsDescription: { folder: 'where to: an empty folder, or one that is not there yet' },
-  description: 'copy the log and the keys into a folder, also while the server runs',
+  description: 'copy the log, the keys and the content of media into a folder, also while the server runs',
 })
-export class BackupCommand extends AnnalsCommand {
-  protected async execute([folder = '']: string[], { data }: CommonOptions, terminal: Terminal): Promise<ExitCode> {
+export class BackupCommand extends AnnalsCommand<BackupOptions> {
+  protected async execute([folder = '']: string[], options: BackupOptions, terminal: Terminal): Promise<ExitCode> {
     const { runBackup } = await import('../backup/run-backup.js');
-    return runBackup(findInstallation(data), terminal, folder);
+    const withoutMedia = options.withoutMedia === true;
+    return runBackup(findInstallation(options.data), terminal, folder, { withoutMedia });
+  }
+
+  @Option({ flags: '--without-media', description: 'leave the content of media to other means' })
+  parseWithoutMedia(): boolean {
+    return true;
   }
 }
 

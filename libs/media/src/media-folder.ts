@@ -1,0 +1,2 @@
+/** Where content is, within the data folder. */
+export const MEDIA_FOLDER = 'media';
