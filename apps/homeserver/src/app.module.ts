@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AccountsModule } from '#accounts/accounts.module';
 import { AdminModule } from '#admin/admin.module';
 import { AppservicesModule } from '#appservices/appservices.module';
+import { CallsModule } from '#calls/calls.module';
 import { DevicesModule } from '#devices/devices.module';
 import { DirectoryModule } from '#directory/directory.module';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
@@ -38,6 +39,7 @@ export class AppModule {
         FederationModule,
         PushModule,
         AppservicesModule,
+        CallsModule,
         AdminModule,
         ProcessesModule,
       ],

@@ -33,7 +33,6 @@ import { ProfileController } from './doors/today/profile.controller.js';
 import { RegisterController } from './doors/today/register.controller.js';
 import { ServerInfoController } from './doors/today/server-info.controller.js';
 import { SessionController } from './doors/today/session.controller.js';
-import { VoipController } from './doors/today/voip.controller.js';
 import { LoginV1Controller } from './doors/v1/login-v1.controller.js';
 import { RegisterV1Controller } from './doors/v1/register-v1.controller.js';
 import { FirstRegistrationToken } from './first-registration-token.js';
@@ -59,7 +58,6 @@ const controllers = [
   ProfileController,
   AccountDataController,
   FiltersController,
-  VoipController,
   FallbackPagesController,
   OpenIdController,
   LoginV1Controller,

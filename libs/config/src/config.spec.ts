@@ -119,6 +119,9 @@ describe('the configuration', () => {
     ['ANNALS_SUPPORT_MATRIX_ID', 'alice'],
     ['ANNALS_SUPPORT_EMAIL', 'nobody'],
     ['ANNALS_SUPPORT_PAGE', 'example.org'],
+    ['ANNALS_TURN_URIS', 'turn.example.org'],
+    ['ANNALS_TURN_LIFETIME', '10'],
+    ['ANNALS_LIVEKIT_SERVICE_URL', 'livekit.example.org'],
     ['ANNALS_TRUST_PROXY', 'everyone!'],
     ['ANNALS_TRUST_PROXY', '10.0.0.1, 10.0.0.0/99'],
     ['ANNALS_TRUST_PROXY', '::::'],
@@ -138,6 +141,12 @@ describe('the configuration', () => {
   it('wants both halves of a pair', () => {
     expect(refusal({ ANNALS_TLS_CERT: 'c.pem' })).toBe('ANNALS_TLS_CERT: needs ANNALS_TLS_KEY too');
     expect(refusal({ ANNALS_FEDERATION_LISTEN: ':8448' })).toBe('ANNALS_FEDERATION_LISTEN: needs ANNALS_TLS_CERT too');
+    expect(refusal({ ANNALS_TURN_SECRET: 'hunter2' })).toBe('ANNALS_TURN_SECRET: needs ANNALS_TURN_URIS too');
+    expect(loadConfig({ ANNALS_TURN_SECRET: 's', ANNALS_TURN_URIS: 'turn:a, turns:b:5349' }).turn).toEqual({
+      uris: ['turn:a', 'turns:b:5349'],
+      secret: 's',
+      lifetimeSeconds: 86_400,
+    });
     expect(refusal({ ANNALS_RECAPTCHA_SECRET: 's' })).not.toContain(' s ');
     expect(loadConfig({ ANNALS_RECAPTCHA_SECRET: 's', ANNALS_RECAPTCHA_SITE_KEY: 'k' }).recaptcha).toEqual({
       siteKey: 'k',

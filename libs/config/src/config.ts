@@ -36,6 +36,20 @@ export interface MediaConfig {
   readonly isFrozen: boolean;
 }
 
+/** A TURN server that takes credentials by a secret which it shares with this one. */
+export interface TurnConfig {
+  readonly uris: readonly string[];
+  readonly secret: string;
+  /** For how long credentials hold. */
+  readonly lifetimeSeconds: number;
+}
+
+/** By what calls of many are carried: MSC4143, with MSC4195. In the words of both. */
+export interface RtcTransport {
+  readonly type: 'livekit';
+  readonly livekit_service_url: string;
+}
+
 /** The configuration in parsed form: frozen, complete, valid. What is absent is off. */
 export interface Config {
   readonly serverName: ServerName;
@@ -73,6 +87,8 @@ export interface Config {
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
   readonly media: MediaConfig;
+  readonly turn?: TurnConfig;
+  readonly rtcTransports: readonly RtcTransport[];
   readonly rateLimits: boolean;
   /** Whether people are told who is there. */
   readonly presence: boolean;
@@ -175,6 +191,8 @@ function checkSettings(settings: Settings, origin: ReadonlyMap<string, string>):
   together('tls_key', 'tls_cert');
   together('recaptcha_site_key', 'recaptcha_secret');
   together('recaptcha_secret', 'recaptcha_site_key');
+  together('turn_uris', 'turn_secret');
+  together('turn_secret', 'turn_uris');
 }
 
 function parseSettings(settings: Settings, isServerNameDefault: boolean): Config {
@@ -206,6 +224,8 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     recaptcha: recaptchaOf(settings),
     appservices: Object.freeze(list(settings.appservices).map((path) => resolve(path))),
     media: mediaOf(settings),
+    turn: turnOf(settings),
+    rtcTransports: Object.freeze(transportsOf(settings)),
     rateLimits: settings.rate_limits === 'on',
     presence: settings.presence === 'on',
     log: settings.log as LogLevel, // Checked by the validator.
@@ -240,6 +260,16 @@ function mediaOf({ media_max_upload, media_quota, media_cache, media_freeze }: S
     cacheBytes: parseByteCount(media_cache) ?? 0,
     isFrozen: media_freeze === 'on',
   });
+}
+
+/** All of it checked by the validator. */
+function turnOf({ turn_uris: uris, turn_secret: secret, turn_lifetime: lifetime }: Settings): TurnConfig | undefined {
+  if (uris === undefined || secret === undefined) return undefined;
+  return Object.freeze({ uris: Object.freeze(list(uris)), secret, lifetimeSeconds: Number(lifetime) });
+}
+
+function transportsOf({ livekit_service_url: url }: Settings): RtcTransport[] {
+  return url === undefined ? [] : [Object.freeze({ type: 'livekit', livekit_service_url: url })];
 }
 
 function notariesOf(settings: Settings): ServerName[] {

@@ -36,6 +36,9 @@ function isAddressOrNetwork(text: string): boolean {
 const isByteCount = (text: string): boolean => parseByteCount(text) !== undefined;
 const areGlobs = (text: string): boolean => text.split(',').every((item) => /^[\w.:[\]*?-]+$/.test(item.trim()));
 const isNamespace = (text: string): boolean => /^[a-z][a-z0-9-]{0,62}$/.test(text);
+const areTurnUris = (text: string): boolean => text.split(',').every((uri) => /^turns?:[^\s,]+$/.test(uri.trim()));
+const isTurnLifetime = (text: string): boolean =>
+  /^\d{2,6}$/.test(text) && Number(text) >= 60 && Number(text) <= 604_800;
 const isFilled = (text: string): boolean => text.trim() !== '';
 
 export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
@@ -162,6 +165,21 @@ export class Settings {
   @OneOf(SWITCH)
   media_freeze = 'on';
 
+  @IsOptional()
+  @Form('comma-separated URIs such as turn:turn.example.org:3478?transport=udp', areTurnUris)
+  turn_uris?: string;
+
+  @IsOptional()
+  @Form('a secret', isFilled)
+  turn_secret?: string;
+
+  @Form('a number of seconds from 60 to 604800', isTurnLifetime)
+  turn_lifetime = '86400';
+
+  @IsOptional()
+  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  livekit_service_url?: string;
+
   @OneOf(SWITCH)
   rate_limits = 'on';
 
@@ -188,4 +206,5 @@ export const SECRET_SETTINGS: ReadonlySet<string> = new Set([
   'registration_shared_secret',
   'smtp_url',
   'recaptcha_secret',
+  'turn_secret',
 ]);

@@ -158,8 +158,6 @@ describe('a feature that the server says it has', () => {
 
 describe('what a client asks for at its start and the server does not have', () => {
   const asked = [
-    ['GET', `${UNSTABLE}/org.matrix.msc4143/rtc/transports`],
-    ['GET', `${V1}/rtc/transports`],
     ['GET', `${V1}/auth_metadata`],
     ['GET', `${UNSTABLE}/org.matrix.msc2965/auth_metadata`],
     ['GET', `${V1}/media/config`],
@@ -177,7 +175,6 @@ describe('what a client asks for at its start and the server does not have', () 
   });
 
   it('is not what it does have', async () => {
-    expect((await alice.call('GET', '/voip/turnServer')).body).toEqual({});
     expect((await alice.call('GET', '/pushrules/')).status).toBe(200);
     expect((await alice.call('GET', '/capabilities')).body.capabilities).toMatchObject({
       'm.profile_fields': { enabled: true },

@@ -9,6 +9,7 @@ import { AccountsModule } from '#accounts/accounts.module';
 import { accountProjectors } from '#accounts/projections/account-projectors';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { AdminModule } from '#admin/admin.module';
+import { CallsModule } from '#calls/calls.module';
 import { CONFIG, loadConfig } from '#config/config';
 import { DEVICE_PEERS, NO_PEERS } from '#devices/device-peers';
 import { DirectoryModule } from '#directory/directory.module';
@@ -78,14 +79,18 @@ export interface RoomsApp {
   close(): Promise<void>;
 }
 
-/** Starts it in a directory of its own. `others`: what it is given besides, such as what asks other servers. */
-export async function startRoomsApp(others: readonly Exclude<Provider, Type>[] = []): Promise<RoomsApp> {
+/** Starts it in a directory of its own. `others`: what it is given besides, such as what asks other servers; `settings`: of its configuration. */
+export async function startRoomsApp(
+  others: readonly Exclude<Provider, Type>[] = [],
+  settings: Readonly<Record<string, string>> = {},
+): Promise<RoomsApp> {
   const directory = mkdtempSync(join(tmpdir(), 'annals-rooms-'));
   const config = loadConfig({
     ANNALS_SERVER_NAME: TEST_AUTHOR.serverName,
     ANNALS_REGISTRATION: 'open',
     ANNALS_RATE_LIMITS: 'off',
     ANNALS_DATA_DIR: directory,
+    ...settings,
   });
   const store = await openLmdbEventStore(join(directory, 'log'));
   const readModels = await openLmdbReadModels(join(directory, 'views'));
@@ -114,7 +119,7 @@ export async function startRoomsApp(others: readonly Exclude<Provider, Type>[] =
   @Module({ providers: ports, exports: ports.map(({ provide }) => provide) })
   class TestPorts {}
 
-  const domains = [AccountsModule, RoomsModule, DirectoryModule, PushModule, SearchModule, AdminModule];
+  const domains = [AccountsModule, RoomsModule, DirectoryModule, PushModule, SearchModule, CallsModule, AdminModule];
 
   @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains, ProcessesModule] })
   class TestApp {}

@@ -58,7 +58,6 @@ describe('the API of 2015', () => {
     expect(set.status).toBe(200);
     expect((await app.call('GET', url)).body).toEqual({ displayname: 'Carol' });
     expect((await app.call('GET', url.replace('api/v1', 'v3'))).status).toBe(200);
-    expect((await app.call('GET', `${V1}/voip/turnServer?access_token=${token}`)).body).toEqual({});
     expect((await app.call('GET', `${V1}/pushrules/?access_token=${token}`)).body).toHaveProperty('global.override');
   });
 

@@ -213,7 +213,6 @@ describe('what an account keeps', () => {
   it('has nothing that this server cannot keep', async () => {
     expect((await get('account/3pid')).body).toEqual({ threepids: [] });
     expect((await get('pushers')).body).toEqual({ pushers: [] });
-    expect((await get('voip/turnServer')).body).toEqual({});
   });
 
   it('can be shown to other services to be theirs, for an hour', async () => {

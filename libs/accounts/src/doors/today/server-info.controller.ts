@@ -77,10 +77,12 @@ const CAPABILITIES_BODY = new RawJson(
 export class ServerInfoController {
   readonly #wellKnown: RawJson;
 
-  constructor(@Inject(CONFIG) config: Pick<Config, 'publicUrl'>) {
+  constructor(@Inject(CONFIG) { publicUrl, rtcTransports }: Pick<Config, 'publicUrl' | 'rtcTransports'>) {
     // Element Web looks here whether it may dehydrate devices.
-    const known = { 'm.homeserver': { base_url: config.publicUrl }, 'org.matrix.msc3814': true };
-    this.#wellKnown = new RawJson(JSON.stringify(known));
+    const known = { 'm.homeserver': { base_url: publicUrl }, 'org.matrix.msc3814': true };
+    // Where some clients look, and nowhere else, by what calls of many are carried.
+    const foci = rtcTransports.length === 0 ? {} : { 'org.matrix.msc4143.rtc_foci': rtcTransports };
+    this.#wellKnown = new RawJson(JSON.stringify({ ...known, ...foci }));
   }
 
   @Get('_matrix/client/versions')
