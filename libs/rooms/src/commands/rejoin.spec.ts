@@ -156,6 +156,18 @@ describe('a room that nobody here was in when somebody joins it again by events 
     expect(problems()).toEqual([]);
   });
 
+  it('is not come back to by who was banned since the join was made', async () => {
+    await home.join(CAROL, roomId);
+    await home.leave(ALICE, roomId);
+    await home.leave(CAROL, roomId);
+    await there.hear(home);
+    const join = await joinOf(CAROL);
+    const ban = await there.makes({ type: 'm.room.member', stateKey: CAROL, content: { membership: 'ban' } });
+    expect(await receive(ban, join)).toMatchObject({ received: [{ kind: 'accepted' }, { kind: 'soft-failed' }] });
+    expect(await home.state(roomId, 'm.room.member', CAROL)).toMatchObject({ membership: 'ban' });
+    expect(problems()).toEqual([]);
+  });
+
   it('needs not come anew where the join stands on all of that', async () => {
     await home.leave(ALICE, roomId);
     await there.hear(home);

@@ -11,21 +11,33 @@ const BATCH = 200;
 /**
  * Whether an event brings anew a room that this server had left: somebody here joins it, nobody here was in the room meanwhile, and the
  * room ended here with something that the join does not stand on: another server told the state behind a gap, or does not count
- * that among its ends, as a leave that came to it after a kick. What the room ended with here is then no part of it any more that anything
- * hangs on: nobody of ours has written to it since, and others go on from the join. Where somebody here is in the
- * room, what they wrote may be told nowhere else, and both are resolved as after any gap.
+ * among its ends that users here left, as where that came to it after a kick. What the room ended with here is then no part of it any more
+ * that anything hangs on: nobody of ours has written to it since, and others go on from the join. Where somebody here is in the
+ * room, what they wrote may be told nowhere else, and both are resolved as after any gap; so is what others have done that the join does not
+ * stand on, or a ban would be gone by a join that was made before it.
  */
 export async function bringsAnew(event: RoomEvent, { isLearnt }: StateBefore, room: KnownRoom): Promise<boolean> {
   const { ours, extremities } = room;
-  const standsOnAll = !isLearnt && extremities.every(({ eventId }) => event.prevEvents.includes(eventId));
-  if (ours === undefined || extremities.length === 0 || standsOnAll) return false;
-  return isJoinOf(event, ours) && !(await isAnybodyIn(ours, room));
+  if (ours === undefined || extremities.length === 0 || !isJoinOf(event, ours)) return false;
+  return (isLearnt || (await standsBesideLeaves(event, ours, room))) && !(await isAnybodyIn(ours, room));
+}
+
+/** Whether a room has other ends than what an event stands on, and all of these are that users of a server left. */
+async function standsBesideLeaves(event: RoomEvent, server: ServerName, room: KnownRoom): Promise<boolean> {
+  const beside = room.extremities.map(({ eventId }) => eventId).filter((id) => !event.prevEvents.includes(id));
+  if (beside.length === 0) return false;
+  const known = await room.find(beside);
+  return beside.every((id) => isOwnOf(getKnown(known, id).event, server, 'leave'));
 }
 
 /** Whether an event is the join of a user of a server. */
-export function isJoinOf({ type, sender, stateKey, content }: RoomEvent, server: ServerName): boolean {
+export function isJoinOf(event: RoomEvent, server: ServerName): boolean {
+  return isOwnOf(event, server, 'join');
+}
+
+function isOwnOf({ type, sender, stateKey, content }: RoomEvent, server: ServerName, membership: string): boolean {
   const isOwn = type === 'm.room.member' && stateKey === sender && serverNameOf(sender) === server;
-  return isOwn && content['membership'] === 'join';
+  return isOwn && content['membership'] === membership;
 }
 
 async function isAnybodyIn(server: ServerName, room: KnownRoom): Promise<boolean> {
