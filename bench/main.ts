@@ -1,4 +1,5 @@
 import { cpus, totalmem } from 'node:os';
+import { benchAppservice } from './appservice.js';
 import { benchDevices } from './devices.js';
 import { benchEventStoreServer } from './event-store-server.js';
 import { benchFederation } from './federation.js';
@@ -33,6 +34,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   devices: benchDevices,
   sliding: benchSliding,
   presence: benchPresence,
+  appservice: benchAppservice,
   replay: benchReplayRooms,
   large: () => benchLarge(FACTS),
   search: () => benchSearch(MESSAGES),

@@ -32,6 +32,12 @@ export interface DriverNumbers {
   events: number;
 }
 
+/** What comes next, written. */
+interface Found extends Collected {
+  readonly madeAt: number;
+  readonly body: string;
+}
+
 /** A transaction that is settled and written. */
 interface Written {
   readonly fact: Extract<ServiceFact, { type: 'service-transaction' }>;
@@ -125,12 +131,21 @@ export class ServiceDriver {
     }
   }
 
-  #read(log: ServiceLog): Promise<{ readonly found: Collected | undefined; readonly upTo: Position }> {
+  #read(log: ServiceLog): Promise<{ readonly found: Found | undefined; readonly upTo: Position }> {
     const upTo = this.#upTo;
-    const reading = log.next(upTo).then((found) => ({ found, upTo }));
+    const reading = log.next(upTo).then(async (next) => ({ found: next && (await this.#write(next)), upTo }));
     // Told to whoever waits for it, later.
     reading.catch(() => {});
     return reading;
+  }
+
+  async #write(next: Collected): Promise<Found> {
+    const { texts, clock, views } = this.parts;
+    const madeAt = clock.now();
+    const body = await texts.write(this.service, next.facts, { made_at: madeAt }, this.#reader);
+    // By rows that somebody threw away meanwhile nobody may have been in a room.
+    await views.confirm();
+    return { ...next, madeAt, body };
   }
 
   async #untilBeyond(position: Position): Promise<void> {
@@ -138,21 +153,18 @@ export class ServiceDriver {
   }
 
   /** Settles a transaction in the log; undefined where there is nothing to send. */
-  async #settle(noted: ServiceFact, { facts, last }: Collected): Promise<Written | undefined> {
+  async #settle(noted: ServiceFact, { facts, last, madeAt, body }: Found): Promise<Written | undefined> {
     if (facts.length === 0) return undefined;
-    const { notes, texts, clock, views } = this.parts;
+    const { notes } = this.parts;
     const streams = [...new Set(facts.map(({ stream }) => stream))];
     const at = new Map(streams.map((stream, i) => [stream, i]));
     const data: ServiceTransaction = {
       number: noted.data.number + 1,
-      made_at: clock.now(),
+      made_at: madeAt,
       up_to: await notes.mark({ ...last, at: last.metadata.at }),
       streams,
       events: facts.map(({ stream, revision }) => [at.get(stream)!, revision] as const),
     };
-    const body = await texts.write(this.service, facts, data, this.#reader);
-    // By rows that somebody threw away meanwhile nobody may have been in a room.
-    await views.confirm();
     return { fact: await notes.write(this.service.id, noted, { type: 'service-transaction', data }), body };
   }
 
