@@ -14,7 +14,7 @@ import { type DecidedEvent, EVENT_AUTHOR, type EventAuthor, type EventDraft } fr
 import type { RoomUpgraded } from '../facts/room-facts.js';
 import { refusePart } from '../decide/refuse-while-partial.js';
 import { newRoomOptions, type OldRoom, TRANSFERABLE } from '../decide/upgraded-room.js';
-import { whenWhole } from '../queries/partial-rooms.js';
+import { untilWhole, whenWhole } from '../queries/partial-rooms.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
@@ -125,6 +125,8 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       return { roomId, createEvent: turn.head.createEvent, version: turn.head.version, state };
     });
     const state: StateContent[] = result.state.map(({ type, content }) => ({ type, stateKey: '', content }));
+    // The room is whole; the views may have to come so far.
+    await untilWhole(this.views, roomId);
     for await (const page of ROOM_MEMBERS.pages(this.views, { prefix: [roomId, 'ban'] })) {
       const users = page.map(({ key }) => key[2]);
       const members = await this.#statesOf(requester, roomId, 'm.room.member', users);

@@ -3,7 +3,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { askGraph } from '../graph/ask-graph.js';
 import { openToServer, type ServerReader } from '../reading/server-reader.js';
 import { AuthChain, type PduEntry } from './auth-chain.js';
-import { findPartial } from './partial-rooms.js';
+import { isWholeInGraph } from './partial-rooms.js';
 import { type LoggedPdu, readLoggedPdus } from './read-pdus.js';
 import { getAskable, textsFor } from './serve-events.js';
 import type { ServingSources } from './serving-sources.js';
@@ -27,7 +27,7 @@ export async function serveState(
   eventId: EventId,
 ): Promise<ServedState> {
   const reader = await openToServer(sources, roomId, server);
-  if ((await findPartial(sources.views, roomId)) !== undefined)
+  if (!(await isWholeInGraph(sources.views, roomId)))
     throw new MatrixError('M_NOT_FOUND', 'Not all of the state of this room is here yet');
   const pdu = await getAskable(sources, reader, eventId);
   const before = await askGraph(sources.views, roomId, pdu.position, (graph) => graph.findStateBefore(eventId));
