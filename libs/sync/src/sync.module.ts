@@ -6,6 +6,7 @@ import { Presence } from '#ephemeral/presence/presence';
 import { METRICS, type Metrics } from '#observability/metrics';
 import { DeviceListChanges } from './device-lists/device-list-changes.js';
 import { EventsController } from './doors/today/events.controller.js';
+import { NotificationsController } from './doors/today/notifications.controller.js';
 import { KeyChangesController } from './doors/today/key-changes.controller.js';
 import { SyncController } from './doors/today/sync.controller.js';
 import { UnstableSlidingSyncController } from './doors/unstable/sliding-sync.controller.js';
@@ -27,6 +28,7 @@ import { PresenceNews } from './presence/presence-news.js';
 import { EventsHandler } from './queries/events.js';
 import { InitialSyncHandler } from './queries/initial-sync.js';
 import { KeyChangesHandler } from './queries/key-changes.js';
+import { ListNotificationsHandler } from './queries/list-notifications.js';
 import { RoomInitialSyncHandler } from './queries/room-initial-sync.js';
 import { SlidingSyncHandler } from './queries/sliding-sync.js';
 import { SyncHandler } from './queries/sync.js';
@@ -63,6 +65,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     EventsController,
     EventsV1Controller,
     KeyChangesController,
+    NotificationsController,
     SlidingSyncController,
     SyncController,
     ThreadSubscriptionsController,
@@ -82,6 +85,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     LazyMembers,
     LeftBehind,
     LeftRooms,
+    ListNotificationsHandler,
     ListSubjects,
     LongPolls,
     PresenceChanges,

@@ -163,7 +163,6 @@ describe('what a client asks for at its start and the server does not have', () 
     ['GET', `${V1}/media/config`],
     ['GET', '/_matrix/media/v3/config'],
     ['GET', '/_matrix/client/v3/thirdparty/protocols'],
-    ['GET', '/_matrix/client/v3/notifications'],
     ['POST', '/_matrix/client/v3/pushers/set'],
     ['POST', `${V1}/login/get_token`],
     ['GET', `${UNSTABLE}/org.matrix.msc4140/delayed_events`],

@@ -55,9 +55,9 @@ class SoughtBlocks {
     return [...new Set(this.words.flatMap(({ texts }) => [...texts.keys()]))];
   }
 
-  /** The signs of the texts of a block that have it. */
-  textsOf(block: number): ReadonlySet<string> {
-    return new Set(this.words.flatMap(({ texts }) => [...(texts.get(block) ?? '')]));
+  /** The signs of the texts of a block that have it, of each word by itself. */
+  textsOf(block: number): readonly string[] {
+    return this.words.flatMap(({ texts }) => texts.get(block) ?? []);
   }
 
   async readAt(blocks: readonly number[]): Promise<void> {
@@ -113,14 +113,14 @@ async function* meet(found: readonly SoughtBlocks[], reverse: boolean): AsyncGen
   }
 }
 
-function textsOfAll([first, ...others]: readonly SoughtBlocks[], block: number, reverse: boolean): number[] {
-  let texts = [...first!.textsOf(block)];
-  for (const other of others) {
-    if (texts.length === 0) return [];
-    const has = other.textsOf(block);
-    texts = texts.filter((sign) => has.has(sign));
-  }
-  return texts.flatMap((sign) => numbersOf(sign, block)).toSorted((a, b) => (reverse ? b - a : a - b));
+/** PERF: of what is looked for the rarest in the block is gone through; signs are short texts, in which to look takes less than to take them apart. */
+function textsOfAll(found: readonly SoughtBlocks[], block: number, reverse: boolean): number[] {
+  const texts = found.map((one) => one.textsOf(block));
+  const lengthOf = (signs: readonly string[]): number => signs.reduce((sum, each) => sum + each.length, 0);
+  const [rarest = [], ...others] = texts.toSorted((a, b) => lengthOf(a) - lengthOf(b));
+  const isInAll = (sign: string): boolean => others.every((signs) => signs.some((each) => each.includes(sign)));
+  const signs = new Set(rarest.flatMap((each) => [...each].filter(isInAll)));
+  return [...signs].flatMap((sign) => numbersOf(sign, block)).toSorted((a, b) => (reverse ? b - a : a - b));
 }
 
 /** The words of a shelf that are meant. */
