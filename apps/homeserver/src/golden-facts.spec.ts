@@ -38,6 +38,8 @@ import { TodaysEventStore } from '#event-store/todays-event-store';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { EFFECTS_STREAM, evolveEffects, NO_EFFECTS } from '#projections/effects/effect-facts';
+import { PUSHERS_STREAM_PREFIX } from '#push/facts/pusher-facts';
+import { foldPusherFact, NO_PUSHERS } from '#push/pushers/known-pushers';
 import { NO_CHANGES } from '#push/rules/push-rule-changes';
 import { foldPushRuleFact } from '#push/rules/fold-push-rules';
 import { type AuditEntry, auditRoom } from '#rooms/audit/audit-room';
@@ -82,6 +84,7 @@ function golden(name: string): GoldenFact {
 /** What has to be in a stream before most other facts mean something. */
 const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = [
   [THREADS_STREAM_PREFIX, ['thread-subscribed.1']],
+  [PUSHERS_STREAM_PREFIX, ['pusher-set.1']],
   [ELSEWHERE_STREAM_PREFIX, []],
   ['user-', ['account-registered.1', 'device-added.1', 'push-rule-set.1']],
   ['registration-token-', ['registration-token-created.1']],
@@ -130,6 +133,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
       facts.map((fact) => ({ ...fact, data: JSON.parse(fact.data) as unknown })),
     );
   }
+  if (stream.startsWith(PUSHERS_STREAM_PREFIX)) return facts.reduce(foldPusherFact, NO_PUSHERS);
   if (stream.startsWith(SENT_STREAM_PREFIX)) return facts.reduce(foldSent, NOTHING_SENT);
   if (stream.startsWith(INBOX_STREAM_PREFIX)) return facts.reduce(foldTaken, NOTHING_TAKEN);
   if (stream.startsWith(SLIDING_STREAM_PREFIX)) {

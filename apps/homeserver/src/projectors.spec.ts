@@ -355,8 +355,22 @@ describe('the rows of every projector', () => {
       { stream: `content-${'b'.repeat(64)}`, type: 'content-quarantined', data: {} },
       { stream: `content-${'b'.repeat(64)}`, type: 'content-released', data: {} },
     ];
+    const toPusher = (userId: UserId, type: string, data: object = {}): StreamFact => ({
+      stream: `pushers-${userId}`,
+      type,
+      data: { app_id: 'app', pushkey: 'key', ...data },
+    });
+    const pushers = [
+      toPusher(ALICE, 'pusher-set'),
+      toPusher(ALICE, 'pusher-set', { pushkey: 'other' }),
+      toPusher(ALICE, 'pusher-removed'),
+      toPusher(BOB, 'pusher-set', { behind: true }),
+      toPusher(BOB, 'pushers-ended'),
+      toPusher(CAROL, 'pusher-set', { enabled: false }),
+    ];
     life = [
       ...media,
+      ...pushers,
       ...threads,
       ...inRoom,
       past,

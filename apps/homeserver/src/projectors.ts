@@ -7,6 +7,7 @@ import { federationProjectors } from '#federation/projections/federation-project
 import { mediaProjectors } from '#media/projections/media-projectors';
 import type { Projector } from '#projections/projector';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
+import { pushersProjector } from '#push/projections/pushers.projector';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { roomProjectors } from '#rooms/projections/room-projectors';
 import { searchProjector } from '#search/projections/search.projector';
@@ -14,7 +15,8 @@ import { searchProjector } from '#search/projections/search.projector';
 /** Every projector of the house: what the server runs, and what the command line can rebuild, replay and verify. */
 export function listProjectors(): readonly Projector[] {
   const reader = createRoomFactReader();
-  const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, pushRulesProjector];
+  const push = [pushRulesProjector, pushersProjector];
+  const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, ...push];
   const devices = deviceProjectors(reader);
   const others = [...mediaProjectors, ...federationProjectors(reader), searchProjector(reader)];
   return [...roomProjectors(reader), ...accountProjectors, ...devices, ...own, ...others];

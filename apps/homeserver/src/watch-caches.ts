@@ -41,12 +41,13 @@ import { RemoteCache } from '#media/remote/remote-cache';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
 import { PushRules } from '#push/push-rules';
+import { Pushers } from '#push/pushers';
 import { ForgetRoomHandler } from '#rooms/commands/forget-room';
 import { MembershipsElsewhere } from '#rooms/commands/memberships-elsewhere';
 import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { Receiving } from '#rooms/commands/receiving';
 import { ThreadSubscriptions } from '#rooms/commands/thread-subscriptions';
-import { TransactionAnswers } from '#rooms/doors/v1/transaction-answers';
+import { TransactionAnswers } from '#http/transaction-answers';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { SyncFilters } from '#sync/filters/sync-filters';
 import { ActiveUsers } from '#sync/notifier/active-users';
@@ -92,6 +93,7 @@ export function watchCaches(
     'open-rendezvous-sessions': of(OpenRendezvousSessions),
     'presence-texts': of(PresenceNews),
     'push-rules': of(PushRules),
+    pushers: of(Pushers),
     receipts: of(Receipts),
     'received-messages': of(ReceiveMessages),
     'registration-nonces': of(RegistrationNonces),

@@ -7,6 +7,7 @@ import { ErrorFilter } from './error-filter.js';
 import { connectorOptionsOf } from './outgoing/connector-options.js';
 import { Outgoing } from './outgoing/outgoing.js';
 import { RateLimits } from './rate-limits.js';
+import { TransactionAnswers } from './transaction-answers.js';
 
 const outgoing = {
   provide: Outgoing,
@@ -23,7 +24,7 @@ const appServices = {
 /** What all doors share, and what speaks to others. Needs CONFIG and CLOCK, ACCESS_TOKENS and SERVICE_USERS for the guard, from global modules. */
 @Global()
 @Module({
-  providers: [RateLimits, outgoing, appServices, { provide: APP_FILTER, useClass: ErrorFilter }],
-  exports: [RateLimits, Outgoing, AppServices],
+  providers: [RateLimits, TransactionAnswers, outgoing, appServices, { provide: APP_FILTER, useClass: ErrorFilter }],
+  exports: [RateLimits, TransactionAnswers, Outgoing, AppServices],
 })
 export class HttpModule {}

@@ -22,6 +22,7 @@ import { CONTENT_SHAPES } from '#media/facts/content-facts';
 import { MEDIA_SHAPES } from '#media/facts/media-facts';
 import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
 import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
+import { PUSHER_SHAPES } from '#push/facts/pusher-facts';
 import { ELSEWHERE_SHAPES } from '#rooms/facts/elsewhere-facts';
 import { ROOM_SHAPES } from '#rooms/facts/room-facts';
 import { THREAD_SUBSCRIPTION_SHAPES } from '#rooms/facts/thread-subscription-facts';
@@ -35,6 +36,7 @@ export const FACT_SHAPES: FactShapes = {
   ...ACCOUNT_SHAPES,
   ...REGISTRATION_TOKEN_SHAPES,
   ...PUSH_RULE_SHAPES,
+  ...PUSHER_SHAPES,
   ...RECEIPT_SHAPES,
   ...THREAD_SUBSCRIPTION_SHAPES,
   ...PRESENCE_SHAPES,

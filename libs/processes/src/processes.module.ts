@@ -20,6 +20,9 @@ import { EndedThreads } from './threads/ended-threads.effect.js';
 import { ThreadRules } from './threads/thread-rules.effect.js';
 import { EndedPresence } from './ended-presence/ended-presence.effect.js';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
+import { PushModule } from '#push/push.module';
+import { EndedPushers } from './push/ended-pushers.effect.js';
+import { TakenOverPushers } from './push/taken-over-pushers.effect.js';
 import { RemovedDevices } from './removed-devices/removed-devices.effect.js';
 import { RoomSuccession } from './succession/room-succession.effect.js';
 import { CollectedMessages } from './to-device/collected-messages.effect.js';
@@ -47,11 +50,13 @@ export const EFFECTS: readonly Type<Effect>[] = [
   EndedThreads,
   EndedStays,
   ThreadRules,
+  EndedPushers,
+  TakenOverPushers,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */
 @Module({
-  imports: [CqrsModule, DevicesModule, EphemeralModule, SyncModule],
+  imports: [CqrsModule, DevicesModule, EphemeralModule, PushModule, SyncModule],
   providers: [...EFFECTS],
   exports: [...EFFECTS],
 })

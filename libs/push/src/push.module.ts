@@ -3,23 +3,31 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { ChangePushRuleHandler } from './commands/change-push-rule.js';
 import { CopyRoomRulesHandler } from './commands/copy-room-rules.js';
 import { RemovePushRuleHandler } from './commands/remove-push-rule.js';
+import { RemovePusherHandler } from './commands/remove-pusher.js';
 import { SwitchOnThreadRulesHandler } from './commands/switch-on-thread-rules.js';
 import { SetPushRuleHandler } from './commands/set-push-rule.js';
+import { SetPusherHandler } from './commands/set-pusher.js';
 import { PushRulesController } from './doors/push-rules.controller.js';
+import { PushersV1Controller } from './doors/pushers-v1.controller.js';
 import { PushersController } from './doors/pushers.controller.js';
 import { PushRules } from './push-rules.js';
+import { Pushers } from './pushers.js';
 
-/** Push rules. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG and ACCESS_TOKENS from global modules. */
+/** Push rules and pushers. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG and ACCESS_TOKENS from global modules. */
 @Module({
   imports: [CqrsModule],
-  controllers: [PushRulesController, PushersController],
+  controllers: [PushRulesController, PushersController, PushersV1Controller],
   providers: [
     PushRules,
+    Pushers,
+    SetPusherHandler,
+    RemovePusherHandler,
     SetPushRuleHandler,
     RemovePushRuleHandler,
     ChangePushRuleHandler,
     CopyRoomRulesHandler,
     SwitchOnThreadRulesHandler,
   ],
+  exports: [Pushers],
 })
 export class PushModule {}

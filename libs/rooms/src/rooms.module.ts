@@ -16,7 +16,6 @@ import { MembershipV1Controller } from './doors/v1/membership-v1.controller.js';
 import { MemberStateV1Controller } from './doors/v1/member-state-v1.controller.js';
 import { ReadV1Controller } from './doors/v1/read-v1.controller.js';
 import { SendV1Controller } from './doors/v1/send-v1.controller.js';
-import { TransactionAnswers } from './doors/v1/transaction-answers.js';
 import { ROOM_WRITING } from './room-writing.js';
 import { ClosestEvents } from './queries/closest-events.js';
 import { FillGaps } from './queries/fill-gaps.js';
@@ -48,7 +47,7 @@ import { RoomWorkers } from './worker/room-workers.js';
     ReadV1Controller,
     SendV1Controller,
   ],
-  providers: [...ROOM_WRITING, ClosestEvents, FillGaps, NamedRooms, TransactionAnswers],
+  providers: [...ROOM_WRITING, ClosestEvents, FillGaps, NamedRooms],
   exports: [MembershipsElsewhere, ReceivedEvents, RoomWorkers, ServerAcls, ServingSources, ThreadSubscriptions],
 })
 export class RoomsModule {}

@@ -136,6 +136,13 @@ const SHOWN: Readonly<Record<string, () => Promise<void>>> = {
     expect(extensions[name]).toMatchObject(threads);
     expect(await carol.ok('GET', `${UNSTABLE}/io.element.msc4308/thread_subscriptions?dir=b`)).toMatchObject(threads);
   },
+  'org.matrix.msc3881': async () => {
+    const names = { app_display_name: 'a', device_display_name: 'b', lang: 'en' };
+    const data = { url: 'https://push.example.org/_matrix/push/v1/notify' };
+    const enabled = { 'org.matrix.msc3881.enabled': false };
+    await bob.ok('POST', '/pushers/set', { app_id: 'app', pushkey: 'key', kind: 'http', ...names, data, ...enabled });
+    expect((await bob.ok('GET', '/pushers')).pushers).toMatchObject([enabled]);
+  },
   'uk.half-shot.msc2666.query_mutual_rooms': () => mutualRoomsAre(`${UNSTABLE}/uk.half-shot.msc2666/user/mutual_rooms`),
   'uk.half-shot.msc2666.query_mutual_rooms.stable': () => mutualRoomsAre(`${V1}/mutual_rooms`),
 };
@@ -163,7 +170,6 @@ describe('what a client asks for at its start and the server does not have', () 
     ['GET', `${V1}/media/config`],
     ['GET', '/_matrix/media/v3/config'],
     ['GET', '/_matrix/client/v3/thirdparty/protocols'],
-    ['POST', '/_matrix/client/v3/pushers/set'],
     ['POST', `${V1}/login/get_token`],
     ['GET', `${UNSTABLE}/org.matrix.msc4140/delayed_events`],
   ] as const;

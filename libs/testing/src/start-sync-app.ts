@@ -37,6 +37,7 @@ import { VIEWS } from '#projections/views';
 import { SIGNING_KEY } from '#protocol/signing/signing-key';
 import { PushModule } from '#push/push.module';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
+import { pushersProjector } from '#push/projections/pushers.projector';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
@@ -90,7 +91,8 @@ export async function startSyncApp(
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
   const reader = createRoomFactReader();
-  const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, pushRulesProjector];
+  const push = [pushRulesProjector, pushersProjector];
+  const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, ...push];
   const projectors = [...roomProjectors(reader), ...accountProjectors, ...deviceProjectors(reader), ...own];
   const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const shutdown = new AbortController();

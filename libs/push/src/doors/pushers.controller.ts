@@ -1,12 +1,40 @@
-import { Controller, Get } from '@nestjs/common';
-import { Authenticated } from '#http/authenticated';
+import { Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { TODAY, under } from '#http/client-paths';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import type { JsonObject } from '#kernel/json';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import type { PusherSet } from '../facts/pusher-facts.js';
+import { listPushers } from '../queries/list-pushers.js';
+import { DEVICE_ID, ENABLED } from './parse-pusher.js';
+import { setPusher } from './set-pusher-of.js';
 
-/** GET /pushers: nothing can be registered here to push to, so there is never one (POST /pushers/set is unrecognised). */
+/** Where notifications are pushed to: client-server API, "Push Notifications", and MSC3881. */
 @Authenticated()
-@Controller(['_matrix/client/v3/pushers', '_matrix/client/r0/pushers'])
+@Controller(under(TODAY, 'pushers'))
 export class PushersController {
+  constructor(
+    private readonly commands: CommandBus,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
   @Get()
-  list(): { pushers: readonly never[] } {
-    return { pushers: [] };
+  async list(@CurrentRequester() requester: Requester): Promise<object> {
+    return { pushers: (await listPushers(this.views, requester.userId)).map(pusherForClients) };
   }
+
+  @RateLimited('default')
+  @Post('set')
+  @HttpCode(200)
+  set(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
+    return setPusher(this.commands, requester, body);
+  }
+}
+
+function pusherForClients(pusher: PusherSet): object {
+  const { enabled, device_id, set_at: _, alone: _alone, behind: _behind, ...said } = pusher;
+  return { ...said, [ENABLED]: enabled, [DEVICE_ID]: device_id };
 }

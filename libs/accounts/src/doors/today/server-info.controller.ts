@@ -51,6 +51,8 @@ const UNSTABLE_FEATURES = {
   // Which threads a user wants to hear of, and sliding sync of that: the second proposal names no flag, but libraries (ruma) do.
   'org.matrix.msc4306': true,
   'org.matrix.msc4308': true,
+  // Pushers that another device switches on and off.
+  'org.matrix.msc3881': true,
 };
 
 const VERSIONS_BODY = new RawJson(JSON.stringify({ versions: VERSIONS, unstable_features: UNSTABLE_FEATURES }));

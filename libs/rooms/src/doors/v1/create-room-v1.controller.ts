@@ -10,7 +10,7 @@ import { CreateRoom, type RoomCreated } from '../../commands/create-room.js';
 import { optionsOf } from '../create-room.controller.js';
 import { CreateRoomDto } from '../create-room.dto.js';
 import { checkContentV1 } from './check-content-v1.js';
-import { TransactionAnswers } from './transaction-answers.js';
+import { TransactionAnswers } from '#http/transaction-answers';
 
 /**
  * Rooms made by clients of 2014/15 are as these know them: the create event names its `creator` and the room id ends in the

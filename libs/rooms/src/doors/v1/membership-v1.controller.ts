@@ -19,7 +19,7 @@ import { KickUser } from '../../commands/kick-user.js';
 import { LeaveRoom } from '../../commands/leave-room.js';
 import { UnbanUser } from '../../commands/unban-user.js';
 import { NamedRooms } from '../named-rooms.js';
-import { TransactionAnswers } from './transaction-answers.js';
+import { TransactionAnswers } from '#http/transaction-answers';
 
 class Target {
   @IsString()

@@ -1,0 +1,39 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { decidePusher, type WantedPusher } from '../pushers/decide-pushers.js';
+import { Pushers } from '../pushers.js';
+import { listUsersOfPusher } from '../queries/list-pushers.js';
+
+/**
+ * Sets a pusher of the requester's. Those that other users have by the same name are taken from them by what follows from the fact, unless
+ * `append` says that they stay. Throws M_RESOURCE_LIMIT_EXCEEDED.
+ */
+export class SetPusher extends Command<void> {
+  constructor(
+    readonly requester: Requester,
+    readonly pusher: Omit<WantedPusher, 'device_id'>,
+    readonly append: boolean,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(SetPusher)
+export class SetPusherHandler implements ICommandHandler<SetPusher> {
+  constructor(
+    private readonly pushers: Pushers,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  async execute({ requester, pusher, append }: SetPusher): Promise<void> {
+    const { userId, deviceId, requestId } = requester;
+    const users = append ? [] : await listUsersOfPusher(this.views, pusher);
+    const isShared = users.some((user) => user !== userId);
+    const wanted = { ...pusher, device_id: deviceId };
+    await this.pushers.change(userId, { actor: userId, device: deviceId, correlation: requestId }, (known, now) =>
+      decidePusher(known, wanted, { now, alone: !append, isShared }),
+    );
+  }
+}

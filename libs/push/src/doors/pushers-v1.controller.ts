@@ -1,0 +1,36 @@
+import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { under, V1 } from '#http/client-paths';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import { TransactionAnswers } from '#http/transaction-answers';
+import type { JsonObject } from '#kernel/json';
+import type { Requester } from '#kernel/requester';
+import { setPusher } from './set-pusher-of.js';
+
+/** Pushers as clients of 2015 set them: "Push Notifications HTTP API", "Pushers". */
+@Authenticated()
+@RateLimited('default')
+@Controller(under([V1], 'pushers'))
+export class PushersV1Controller {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly answers: TransactionAnswers,
+  ) {}
+
+  @Post('set')
+  @HttpCode(200)
+  set(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
+    return setPusher(this.commands, requester, body);
+  }
+
+  @Put('set/:txnId')
+  setOnce(
+    @CurrentRequester() requester: Requester,
+    @Param('txnId') txnId: string,
+    @JsonBody() body: JsonObject,
+  ): Promise<object> {
+    return this.answers.once(requester, 'pushers/set', txnId, () => setPusher(this.commands, requester, body));
+  }
+}

@@ -1,0 +1,14 @@
+import type { CommandBus } from '@nestjs/cqrs';
+import type { JsonObject } from '#kernel/json';
+import type { Requester } from '#kernel/requester';
+import { RemovePusher } from '../commands/remove-pusher.js';
+import { SetPusher } from '../commands/set-pusher.js';
+import { parsePusher } from './parse-pusher.js';
+
+/** Does what a client asks to become of a pusher, in either API. Throws as `parsePusher` and the commands. */
+export async function setPusher(commands: CommandBus, requester: Requester, body: JsonObject): Promise<object> {
+  const { name, pusher, append } = parsePusher(body);
+  if (pusher === undefined) await commands.execute(new RemovePusher(requester, name));
+  else await commands.execute(new SetPusher(requester, pusher, append));
+  return {};
+}

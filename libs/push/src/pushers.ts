@@ -1,0 +1,73 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Aggregates, type Cause } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import { draftOf } from '#event-store/seal-facts';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import { VIEWS, type Views } from '#projections/views';
+import { type PusherFact, type PusherName, pushersStream } from './facts/pusher-facts.js';
+import { foldPusherFact, type KnownPushers, NO_PUSHERS, pusherKey } from './pushers/known-pushers.js';
+import { PUSHERS } from './projections/pushers.projector.js';
+
+const CAPACITY = 2_000;
+const ENDED = 'pushers-ended';
+
+/** The write side of pushers: a stream for each user, which is kept short. */
+@Injectable()
+export class Pushers {
+  readonly #streams: Aggregates<KnownPushers>;
+
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
+  ) {
+    const fold = { initialState: NO_PUSHERS, evolve: foldPusherFact };
+    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold, lastOfEach: nameOfFact });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#streams.numbers;
+  }
+
+  /** Appends what `decide` answers, settles once the views show it, and answers whether it was anything. Throws what it throws. */
+  async change(
+    userId: UserId,
+    cause: Cause,
+    decide: (pushers: KnownPushers, now: number) => readonly PusherFact[],
+  ): Promise<boolean> {
+    const { position, facts } = await this.#streams.execute(
+      pushersStream(userId),
+      (pushers) => decide(pushers, this.clock.now()).map(draftOf),
+      cause,
+    );
+    if (facts.length > 0) await this.views.whenProcessed(position, [PUSHERS.name]);
+    return facts.length > 0;
+  }
+
+  /** Lets go of all pushers of a user, whose account is closed. Answers whether there was anything of them. */
+  async end(userId: UserId, cause: Cause): Promise<boolean> {
+    const stream = pushersStream(userId);
+    const isEnded = await this.#isEnded(stream);
+    const { facts, revision, position } = await this.#streams.execute(
+      stream,
+      () => (isEnded ? [] : [draftOf({ type: ENDED, data: {} })]),
+      cause,
+    );
+    if (typeof revision === 'number') await this.store.truncate(stream, revision);
+    if (facts.length > 0) await this.views.whenProcessed(position, [PUSHERS.name]);
+    return facts.length > 0;
+  }
+
+  /** Whether nothing was ever said, or the last that was said is that all has ended. */
+  async #isEnded(stream: string): Promise<boolean> {
+    for await (const { type } of this.store.readStream(stream, { backwards: true, limit: 1 })) return type === ENDED;
+    return true;
+  }
+}
+
+function nameOfFact({ type, data }: Pick<RecordedFact, 'type' | 'data'>): string {
+  return type === ENDED ? '' : pusherKey(JSON.parse(data) as PusherName);
+}
