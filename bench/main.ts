@@ -9,6 +9,7 @@ import { benchJoining } from './joining.js';
 import { benchJoins } from './joins.js';
 import { benchLarge } from './large.js';
 import { benchPresence } from './presence.js';
+import { benchPush } from './push.js';
 import { benchReceive } from './receive.js';
 import { benchRemoteJoin } from './remote-join.js';
 import { benchReplayRooms } from './replay-rooms.js';
@@ -35,6 +36,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   sliding: benchSliding,
   presence: benchPresence,
   appservice: benchAppservice,
+  push: benchPush,
   replay: benchReplayRooms,
   large: () => benchLarge(FACTS),
   search: () => benchSearch(MESSAGES),

@@ -40,6 +40,9 @@ import { MediaLog } from '#media/media-log';
 import { RemoteCache } from '#media/remote/remote-cache';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
+import { PushedUsers } from '#processes/push/pushed-users';
+import { PushLanes } from '#processes/push/push-lanes';
+import { CompiledRules } from '#push/compiled-rules';
 import { PushRules } from '#push/push-rules';
 import { Pushers } from '#push/pushers';
 import { ForgetRoomHandler } from '#rooms/commands/forget-room';
@@ -59,6 +62,7 @@ import { ListSubjects } from '#sync/sliding/list-subjects';
 import { SeenRooms } from '#sync/sliding/seen-rooms';
 import { SlidingConnections } from '#sync/sliding/sliding-connections';
 import { WantedStates } from '#sync/sliding/wanted-states';
+import { Badges } from '#sync/unread/badges';
 import { UnreadCounts } from '#sync/unread/unread-counts';
 
 /**
@@ -71,10 +75,11 @@ export function watchCaches(
   store: Pick<EventStore, 'caches'>,
 ): void {
   const of = <T>(owner: abstract new (...parameters: never[]) => T): T => app.get<T>(owner, { strict: false });
-  const [active, unread, limits] = [of(ActiveUsers), of(UnreadCounts), of(RateLimits)];
+  const [active, limits] = [of(ActiveUsers), of(RateLimits)];
   const owners: Readonly<Record<string, { readonly numbers: CacheNumbers }>> = {
     ...federationCaches(of),
     ...roomCaches(of),
+    ...pushCaches(of),
     'application-services': of(ServiceNotes),
     networks: of(AskNetworks),
     'network-directories': of(ListInNetworkHandler),
@@ -92,9 +97,6 @@ export function watchCaches(
     'media-streams': of(MediaLog),
     'open-rendezvous-sessions': of(OpenRendezvousSessions),
     'presence-texts': of(PresenceNews),
-    'push-rules': of(PushRules),
-    pushers: of(Pushers),
-    receipts: of(Receipts),
     'received-messages': of(ReceiveMessages),
     'registration-nonces': of(RegistrationNonces),
     'registration-tokens': of(RegistrationTokens),
@@ -119,7 +121,8 @@ export function watchCaches(
       ...of(Inboxes).caches,
       ...of(KeyBackups).caches,
       ...of(ListSubjects).caches,
-      ...unread.caches,
+      ...of(UnreadCounts).caches,
+      ...of(CompiledRules).caches,
       ...limits.caches,
       ...store.caches,
     }),
@@ -164,6 +167,18 @@ function federationCaches(
   };
 }
 
+function pushCaches(
+  of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
+): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
+  return {
+    badges: of(Badges),
+    'push-rules': of(PushRules),
+    'pushed-numbers': of(PushLanes),
+    'pushed-rooms': of(PushedUsers),
+    pushers: of(Pushers),
+  };
+}
+
 function roomCaches(
   of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
 ): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
@@ -171,6 +186,7 @@ function roomCaches(
     'forgotten-rooms': of(ForgetRoomHandler),
     'memberships-elsewhere': of(MembershipsElsewhere),
     'merges-in-vain': of(ExtremityMerging),
+    receipts: of(Receipts),
     rooms: of(RoomWorkers),
     'staged-events': of(Receiving),
     'thread-subscriptions': of(ThreadSubscriptions),

@@ -22,6 +22,12 @@ import { EndedPresence } from './ended-presence/ended-presence.effect.js';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { PushModule } from '#push/push.module';
 import { EndedPushers } from './push/ended-pushers.effect.js';
+import { EvaluateEvent } from './push/evaluate-event.js';
+import { FindPushes } from './push/find-pushes.js';
+import { HoldBack } from './push/hold-back.js';
+import { PushLanes } from './push/push-lanes.js';
+import { PushedUsers } from './push/pushed-users.js';
+import { SendPushes } from './push/send-pushes.effect.js';
 import { TakenOverPushers } from './push/taken-over-pushers.effect.js';
 import { RemovedDevices } from './removed-devices/removed-devices.effect.js';
 import { RoomSuccession } from './succession/room-succession.effect.js';
@@ -52,12 +58,13 @@ export const EFFECTS: readonly Type<Effect>[] = [
   ThreadRules,
   EndedPushers,
   TakenOverPushers,
+  SendPushes,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */
 @Module({
   imports: [CqrsModule, DevicesModule, EphemeralModule, PushModule, SyncModule],
-  providers: [...EFFECTS],
+  providers: [...EFFECTS, EvaluateEvent, FindPushes, HoldBack, PushLanes, PushedUsers],
   exports: [...EFFECTS],
 })
 export class ProcessesModule {}

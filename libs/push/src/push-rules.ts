@@ -1,20 +1,23 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { userStream } from '#kernel/user-stream';
 import { Aggregates } from '#event-store/aggregates';
+import { draftOf } from '#event-store/seal-facts';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { VIEWS, type Views } from '#projections/views';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { streamSnapshots } from '#read-models/stream-snapshots';
 import type { PushRuleFact } from './facts/push-rule-facts.js';
 import { foldPushRuleFact, pushRuleSnapshots } from './rules/fold-push-rules.js';
-import { NO_CHANGES, type PushRuleChanges } from './rules/push-rule-changes.js';
+import { changesFor, NO_CHANGES, type PushRuleChanges } from './rules/push-rule-changes.js';
 
 const CAPACITY = 2_000;
+/** Rules of more devices than anybody has. */
+const MOST_TAGS = 20;
 
 /** The write side of push rules. They live in the user's stream, folded apart from the account. */
 @Injectable()
@@ -37,22 +40,32 @@ export class PushRules {
     return this.#aggregates.numbers;
   }
 
-  /** Appends what `decide` answers to the requester's stream, settles once the views show it, and answers whether it was anything. */
+  /**
+   * Appends what `decide` answers to the requester's stream, settles once the views show it, and answers whether it was anything.
+   * `profileTag`: of the rules for pushers with that tag. Throws M_RESOURCE_LIMIT_EXCEEDED.
+   */
   async change(
     requester: Requester,
     decide: (changes: PushRuleChanges, userId: UserId) => readonly PushRuleFact[],
+    profileTag?: string,
   ): Promise<boolean> {
     const { position, facts } = await this.#aggregates.execute(
       userStream(requester.userId),
-      (changes) =>
-        decide(changes, requester.userId).map(({ type, data }) => ({
-          id: randomUUID(),
-          type,
-          data: JSON.stringify(data),
-        })),
+      (changes) => {
+        checkTag(changes, profileTag);
+        return decide(changesFor(changes, profileTag), requester.userId).map(({ type, data }) =>
+          draftOf({ type, data: profileTag === undefined ? data : { ...data, profile_tag: profileTag } }),
+        );
+      },
       { actor: requester.userId, device: requester.deviceId, correlation: requester.requestId },
     );
     if (facts.length > 0) await this.views.whenProcessed(position);
     return facts.length > 0;
   }
+}
+
+function checkTag({ devices = {} }: PushRuleChanges, profileTag: string | undefined): void {
+  if (profileTag === undefined || Object.hasOwn(devices, profileTag)) return;
+  if (Object.keys(devices).length < MOST_TAGS) return;
+  throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', `Push rules for no more than ${MOST_TAGS} profile tags`);
 }

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { CompiledRules } from './compiled-rules.js';
 import { ChangePushRuleHandler } from './commands/change-push-rule.js';
 import { CopyRoomRulesHandler } from './commands/copy-room-rules.js';
 import { RemovePushRuleHandler } from './commands/remove-push-rule.js';
@@ -7,17 +8,21 @@ import { RemovePusherHandler } from './commands/remove-pusher.js';
 import { SwitchOnThreadRulesHandler } from './commands/switch-on-thread-rules.js';
 import { SetPushRuleHandler } from './commands/set-push-rule.js';
 import { SetPusherHandler } from './commands/set-pusher.js';
+import { DevicePushRulesController } from './doors/device-push-rules.controller.js';
 import { PushRulesController } from './doors/push-rules.controller.js';
 import { PushersV1Controller } from './doors/pushers-v1.controller.js';
 import { PushersController } from './doors/pushers.controller.js';
+import { PushGateways } from './gateway/push-gateways.js';
 import { PushRules } from './push-rules.js';
 import { Pushers } from './pushers.js';
 
-/** Push rules and pushers. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG and ACCESS_TOKENS from global modules. */
+/** Push rules and pushers. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, ACCESS_TOKENS, Outgoing and TransactionAnswers from global modules. */
 @Module({
   imports: [CqrsModule],
-  controllers: [PushRulesController, PushersController, PushersV1Controller],
+  controllers: [DevicePushRulesController, PushRulesController, PushersController, PushersV1Controller],
   providers: [
+    CompiledRules,
+    PushGateways,
     PushRules,
     Pushers,
     SetPusherHandler,
@@ -28,6 +33,6 @@ import { Pushers } from './pushers.js';
     CopyRoomRulesHandler,
     SwitchOnThreadRulesHandler,
   ],
-  exports: [Pushers],
+  exports: [CompiledRules, PushGateways, Pushers],
 })
 export class PushModule {}

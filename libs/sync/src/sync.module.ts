@@ -2,6 +2,7 @@ import { Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { DevicesModule } from '#devices/devices.module';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
+import { PushModule } from '#push/push.module';
 import { Presence } from '#ephemeral/presence/presence';
 import { METRICS, type Metrics } from '#observability/metrics';
 import { DeviceListChanges } from './device-lists/device-list-changes.js';
@@ -54,13 +55,14 @@ import { SYNC_STREAMS } from './streams/sync-context.js';
 import { StreamMoments } from './streams/stream-moments.js';
 import { SyncContexts } from './streams/sync-contexts.js';
 import { SyncStreams } from './streams/sync-streams.js';
+import { Badges } from './unread/badges.js';
 import { UnreadCounts } from './unread/unread-counts.js';
 
 const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
 
 /** What is new, for clients that ask: /sync, and the event streams of 2015. */
 @Module({
-  imports: [CqrsModule, DevicesModule, EphemeralModule],
+  imports: [CqrsModule, DevicesModule, EphemeralModule, PushModule],
   controllers: [
     EventsController,
     EventsV1Controller,
@@ -109,6 +111,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     ThreadSubscriptionsExtension,
     ToDeviceExtension,
     TypingExtension,
+    Badges,
     UnreadCounts,
     WantedStates,
     ...ALL_STREAMS,
@@ -117,7 +120,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     { provide: SYNC_STREAMS, inject: [...ALL_STREAMS], useFactory: listOf },
     { provide: ROOM_EPHEMERALS, inject: [...ALL_EPHEMERALS], useFactory: listOf },
   ],
-  exports: [ActiveUsers, SlidingConnections],
+  exports: [ActiveUsers, Badges, SlidingConnections, UnreadCounts],
 })
 export class SyncModule implements OnModuleInit {
   constructor(

@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { compileGlob, compileWordGlob, hasWords } from '../glob.js';
 import type { RoomEvent } from '../room-event.js';
 import {
@@ -20,8 +21,10 @@ export interface PushContext {
   readonly senderPowerLevel: number;
   /** `notifications` of the room's power levels, as numbers. A level not in it is 50. */
   readonly notificationLevels: Readonly<Record<string, number>>;
-  /** Whether the user is subscribed to the thread that the event is in; undefined: it is in none, or no rule asks (`asksForThreads`). */
+  /** Whether the user is subscribed to the thread that the event is in; undefined: it is in none, or no rule asks (`asksFor`). */
   readonly isSubscribed?: boolean;
+  /** Of the pusher that it is asked for; undefined: for none, as where unread events are counted. */
+  readonly profileTag?: string | undefined;
 }
 
 /** What one user's rules say of an event. */
@@ -36,7 +39,11 @@ export interface PushVerdict {
 }
 
 export type RuleEvaluator = (event: RoomEvent, context: PushContext) => PushVerdict;
+/** As RuleEvaluator; undefined where no rule matches. */
+export type RuleMatcher = (event: RoomEvent, context: PushContext) => PushVerdict | undefined;
 type Condition = (event: RoomEvent, context: PushContext) => boolean;
+/** What a condition is compiled by: each by itself, or as one for all users who have the same (`SharedConditions`). */
+type Compile = (condition: JsonObject) => Condition;
 
 const SILENCE: PushVerdict = Object.freeze({ notify: false, highlight: false, actions: [], tweaks: {} });
 const DEFAULT_NOTIFICATION_LEVEL = 50;
@@ -51,36 +58,82 @@ export function evaluateRules(ruleset: PushRuleset, event: RoomEvent, context: P
 }
 
 /** The same, prepared once for many events. */
-export function compileRules(ruleset: PushRuleset): RuleEvaluator {
+export function compileRules(ruleset: PushRuleset, compile: Compile = compileCondition): RuleEvaluator {
+  const match = compileMatcher(ruleset, compile);
+  return (event, context) => match(event, context) ?? SILENCE;
+}
+
+/** What the first enabled rule says that matches, prepared once for many events. */
+export function compileMatcher(ruleset: Partial<PushRuleset>, compile: Compile = compileCondition): RuleMatcher {
   const compiled: { readonly conditions: readonly Condition[]; readonly verdict: PushVerdict }[] = [];
   for (const kind of PUSH_RULE_KINDS) {
-    for (const rule of ruleset[kind]) {
-      if (rule.enabled) compiled.push({ conditions: conditionsOf(kind, rule), verdict: verdictOf(rule.actions) });
+    for (const rule of ruleset[kind] ?? []) {
+      if (!rule.enabled) continue;
+      compiled.push({ conditions: conditionsOf(kind, rule, compile), verdict: verdictOf(rule.actions) });
     }
   }
   return (event, context) => {
-    const match = compiled.find(({ conditions }) => conditions.every((holds) => holds(event, context)));
-    return match === undefined ? SILENCE : match.verdict;
+    for (const { conditions, verdict } of compiled) {
+      if (conditions.every((holds) => holds(event, context))) return verdict;
+    }
+    return undefined;
   };
 }
 
-/** Whether an enabled rule looks at what threads the user is subscribed to: else nobody need look it up. */
-export function asksForThreads(ruleset: PushRuleset): boolean {
-  const asks = ({ enabled, conditions = [] }: PushRule): boolean =>
-    enabled && conditions.some(({ kind }) => kind === THREAD_SUBSCRIPTION);
-  return PUSH_RULE_KINDS.some((kind) => ruleset[kind].some(asks));
+/**
+ * The conditions of many users, of which most are the same: compiled once, and where they look at the event alone tried once for each
+ * event. PERF: a message to a thousand members is evaluated a thousand times, by default rules nearly all of it (`npm run bench -- push`).
+ */
+export class SharedConditions {
+  readonly #known = new LruCache<string, Condition>(MOST_SHARED);
+
+  /** As compiled by itself. */
+  readonly compile: Compile = (condition) => {
+    const key = JSON.stringify(condition);
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      const compiled = compileCondition(condition);
+      this.#known.set(key, (known = OF_EVENT.has(condition['kind']) ? onceAnEvent(compiled) : compiled));
+    }
+    return known;
+  };
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#known.numbers;
+  }
 }
 
-function conditionsOf(kind: PushRuleKind, rule: PushRule): readonly Condition[] {
+const MOST_SHARED = 2_000;
+/** The conditions that say the same to whomever they are of. */
+const OF_EVENT: ReadonlySet<unknown> = new Set(['event_match', 'event_property_is', 'event_property_contains']);
+
+function onceAnEvent(condition: Condition): Condition {
+  let last: RoomEvent | undefined;
+  let holds = false;
+  return (event, context) => {
+    if (event !== last) [last, holds] = [event, condition(event, context)];
+    return holds;
+  };
+}
+
+/** Whether an enabled rule has a condition of a kind: what no rule asks for nobody need look up. */
+export function asksFor(ruleset: Partial<PushRuleset>, kind: string): boolean {
+  const asks = ({ enabled, conditions = [] }: PushRule): boolean =>
+    enabled && conditions.some((condition) => condition['kind'] === kind);
+  return PUSH_RULE_KINDS.some((each) => ruleset[each]?.some(asks) === true);
+}
+
+function conditionsOf(kind: PushRuleKind, rule: PushRule, compile: Compile): readonly Condition[] {
   switch (kind) {
     case 'room':
       return [(event) => event.roomId === rule.rule_id];
     case 'sender':
       return [(event) => event.sender === rule.rule_id];
     case 'content':
-      return [compileCondition({ kind: 'event_match', key: 'content.body', pattern: rule.pattern })];
+      return [compile({ kind: 'event_match', key: 'content.body', pattern: rule.pattern })];
     default:
-      return (rule.conditions ?? []).map(compileCondition);
+      return (rule.conditions ?? []).map(compile);
   }
 }
 
@@ -116,6 +169,8 @@ function compileCondition(condition: JsonObject): Condition {
       return senderNotificationPermission(condition);
     case THREAD_SUBSCRIPTION:
       return threadSubscription(condition);
+    case 'profile_tag':
+      return profileTag(condition);
     default:
       return never; // "Unrecognised conditions MUST NOT match any events"
   }
@@ -180,6 +235,11 @@ function senderNotificationPermission({ key }: JsonObject): Condition {
 function threadSubscription({ subscribed }: JsonObject): Condition {
   if (typeof subscribed !== 'boolean') return never;
   return (_, { isSubscribed }) => isSubscribed === subscribed;
+}
+
+/** Of 2015: "Matches the profile_tag of the device that the notification would be delivered to". */
+function profileTag({ profile_tag: tag }: JsonObject): Condition {
+  return typeof tag === 'string' ? (_, context) => context.profileTag === tag : never;
 }
 
 /** Looks up a property by its path: specification, appendices, "Dot-separated property paths". */

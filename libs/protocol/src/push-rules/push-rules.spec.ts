@@ -6,7 +6,8 @@ import { parseRoomEvent } from '../parse-room-event.js';
 import type { RoomEvent } from '../room-event.js';
 import { findRoomVersion } from '../room-versions/room-versions.js';
 import { defaultPushRules } from './default-rules.js';
-import { asksForThreads, compileRules, evaluateRules, type PushContext, type PushVerdict } from './evaluate-rules.js';
+import { THREAD_SUBSCRIPTION } from './push-rule.js';
+import { asksFor, compileRules, evaluateRules, type PushContext, type PushVerdict } from './evaluate-rules.js';
 import type { PushRule, PushRuleset } from './push-rule.js';
 
 const ME = '@me:domain' as UserId;
@@ -132,10 +133,10 @@ describe('the default push rules', () => {
       ['.io.element.msc4306.rule.unsubscribed_thread', false],
       ['.io.element.msc4306.rule.subscribed_thread', false],
     ]);
-    expect(asksForThreads(rules)).toBe(false);
+    expect(asksFor(rules, THREAD_SUBSCRIPTION)).toBe(false);
     expect(verdict(message('hello'), isFollowed(false))).toBe('notify');
     const switchedOn = { ...rules, postcontent: rules.postcontent.map((one) => ({ ...one, enabled: true })) };
-    expect(asksForThreads(switchedOn)).toBe(true);
+    expect(asksFor(switchedOn, THREAD_SUBSCRIPTION)).toBe(true);
     const muted = { ...switchedOn, room: [{ rule_id: '!r:domain', default: false, enabled: true, actions: [] }] };
     const notifies = (on: RoomEvent, context: Partial<PushContext>, by: PushRuleset): boolean =>
       evaluateRules(by, on, { ...CONTEXT, ...context }).notify;

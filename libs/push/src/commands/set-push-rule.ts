@@ -4,11 +4,12 @@ import type { PushRuleSet } from '../facts/push-rule-facts.js';
 import { PushRules } from '../push-rules.js';
 import { decideRule } from '../rules/decide-push-rules.js';
 
-/** Makes or changes a push rule of the requester's own. Throws as `decideRule`. */
+/** Makes or changes a push rule of the requester's own; `profileTag`: among those for pushers with that tag. Throws as `decideRule`. */
 export class SetPushRule extends Command<void> {
   constructor(
     readonly requester: Requester,
     readonly rule: PushRuleSet,
+    readonly profileTag?: string,
   ) {
     super();
   }
@@ -18,7 +19,7 @@ export class SetPushRule extends Command<void> {
 export class SetPushRuleHandler implements ICommandHandler<SetPushRule> {
   constructor(private readonly rules: PushRules) {}
 
-  async execute({ requester, rule }: SetPushRule): Promise<void> {
-    await this.rules.change(requester, (changes) => decideRule(changes, rule));
+  async execute({ requester, rule, profileTag }: SetPushRule): Promise<void> {
+    await this.rules.change(requester, (changes) => decideRule(changes, rule), profileTag);
   }
 }

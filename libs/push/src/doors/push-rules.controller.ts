@@ -1,77 +1,21 @@
-import {
-  Controller,
-  createParamDecorator,
-  Delete,
-  type ExecutionContext,
-  Get,
-  Inject,
-  Param,
-  Put,
-  Query,
-  Req,
-} from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Param, Put, Query, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
-import { IsArray, IsBoolean, IsOptional, IsString } from 'class-validator';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
-import { V1 } from '#http/client-paths';
-import { checkDto, JsonBody, readBareBoolean, readJsonBody } from '#http/json-body';
-import { type Query as QueryOfUrl, queryText } from '#http/query';
+import { isOldDoor } from '#http/client-paths';
+import { JsonBody } from '#http/json-body';
+import type { Query as QueryOfUrl } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
-import { readUserId } from '#http/read-user-id';
-import { isUserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import {
-  PUSH_RULE_KINDS,
-  type PushAction,
-  type PushRule,
-  type PushRuleKind,
-  type PushRuleset,
-} from '#protocol/push-rules/push-rule';
+import type { PushAction, PushRule, PushRuleset } from '#protocol/push-rules/push-rule';
 import { ChangePushRule } from '../commands/change-push-rule.js';
 import { RemovePushRule } from '../commands/remove-push-rule.js';
 import { SetPushRule } from '../commands/set-push-rule.js';
-import { readPushRules } from '../queries/read-push-rules.js';
+import { readDevicePushRules, readPushRules } from '../queries/read-push-rules.js';
 import { noSuchRule } from '../rules/decide-push-rules.js';
-import { parseConditions } from './parse-conditions.js';
-
-class RuleBody {
-  @IsArray() actions!: PushAction[];
-  @IsOptional() @IsArray() conditions?: unknown[];
-  @IsOptional() @IsString() pattern?: string;
-}
-
-/** In 2015 the body was `true` or `false` alone: "Push Rules: API", "Enabling/Disabling rules". */
-const EnabledFlag = createParamDecorator((_: unknown, context: ExecutionContext): boolean => {
-  const request = context.switchToHttp().getRequest<FastifyRequest>();
-  const bare = request.url.startsWith(`/${V1}/`) ? readBareBoolean(request) : undefined;
-  return bare ?? checkDto(EnabledBody, readJsonBody(request)).enabled;
-});
-
-class EnabledBody {
-  @IsBoolean() enabled!: boolean;
-}
-
-class ActionsBody {
-  @IsArray() actions!: PushAction[];
-}
-
-/** What libraries (ruma) call it in paths while MSC4306 is not accepted. */
-const UNSTABLE_POSTCONTENT = 'io.element.msc4306.postcontent';
-
-function parseKind(text: string): PushRuleKind {
-  if (text === UNSTABLE_POSTCONTENT) return 'postcontent';
-  const kind = PUSH_RULE_KINDS.find((one) => one === text);
-  if (kind === undefined) throw new MatrixError('M_INVALID_PARAM', 'No such kind of push rule');
-  return kind;
-}
-
-/** A rule for a sender is called by a user id. */
-function readRuleId(requester: Requester, kind: PushRuleKind, ruleId: string): string {
-  return kind === 'sender' && isUserId(ruleId) ? readUserId(requester, ruleId) : ruleId;
-}
+import { ActionsBody, EnabledFlag, parseKind, readRule, readRuleId, RuleBody } from './read-rule.js';
 
 const noSuchPath = (): MatrixError => new MatrixError('M_UNRECOGNIZED', 'No such push rules', { status: 400 });
 
@@ -98,9 +42,13 @@ export class PushRulesController {
   async all(
     @CurrentRequester() requester: Requester,
     @Req() request: FastifyRequest,
-  ): Promise<{ global: PushRuleset }> {
+  ): Promise<{ global: PushRuleset; device?: Readonly<Record<string, PushRuleset>> }> {
     if (!endsInSlash(request)) throw new MatrixError('M_UNRECOGNIZED');
-    return { global: await readPushRules(this.views, requester.userId) };
+    const global = await readPushRules(this.views, requester.userId);
+    // Today's API knows of no rules for single devices.
+    return isOldDoor(request)
+      ? { global, device: await readDevicePushRules(this.views, requester.userId) }
+      : { global };
   }
 
   @Get('global')
@@ -150,24 +98,12 @@ export class PushRulesController {
   @Put('global/:kind/:ruleId')
   async set(
     @CurrentRequester() requester: Requester,
-    @Param('kind') kindText: string,
+    @Param('kind') kind: string,
     @Param('ruleId') ruleId: string,
     @Query() query: QueryOfUrl,
-    @JsonBody(RuleBody) { actions, conditions, pattern }: RuleBody,
+    @JsonBody(RuleBody) body: RuleBody,
   ): Promise<object> {
-    const kind = parseKind(kindText);
-    const [before, after] = [queryText(query, 'before'), queryText(query, 'after')];
-    const conditional = kind === 'override' || kind === 'underride';
-    const named = (text: string): string => readRuleId(requester, kind, text);
-    const rule = {
-      kind,
-      rule_id: named(ruleId),
-      actions,
-      ...(conditional ? { conditions: parseConditions(conditions ?? []) } : {}),
-      ...(kind === 'content' && pattern !== undefined ? { pattern } : {}),
-      // Where both are given, `before` decides.
-      ...(before !== undefined ? { before: named(before) } : after !== undefined ? { after: named(after) } : {}),
-    };
+    const rule = readRule(requester, { kind, ruleId }, query, body);
     await this.commands.execute(new SetPushRule(requester, rule));
     return {};
   }

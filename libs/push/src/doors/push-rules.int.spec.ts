@@ -136,7 +136,7 @@ describe('push rules', () => {
     'have six kinds: %s of another is refused, in any scope',
     async (method) => {
       const body = method === 'PUT' ? { actions: [], enabled: true } : undefined;
-      for (const path of ['/global/not_a_kind/x', '/not_a_scope/room/x', '/device/phone/room/x']) {
+      for (const path of ['/global/not_a_kind/x', '/not_a_scope/room/x', '/device/phone/not_a_kind/x']) {
         for (const root of [RULES, V1_RULES]) {
           const { status, body: answer } = await app.call(method, `${root}${path}`, { token, body });
           expect([path, status]).toEqual([path, 400]);
@@ -198,5 +198,31 @@ describe('push rules', () => {
     }
     expect((await get('/global/override/.m.rule.master/colour')).status).toBe(400);
     expect((await get('/global/override/unknown')).status).toBe(404);
+  });
+
+  it('of API v1 may be for one profile tag alone, above all others', async () => {
+    const v1 = (method: 'GET' | 'PUT' | 'DELETE', path: string, body?: unknown) =>
+      app.call(method, `${V1_RULES}${path}`, { token, body });
+    expect((await v1('GET', '/')).body).toMatchObject({ device: {}, global: {} });
+    expect((await v1('PUT', '/device/work/room/!a:b', { actions: ['dont_notify'] })).body).toEqual({});
+    expect((await v1('PUT', '/device/work/room/!b:b?before=!a:b', { actions: [] })).body).toEqual({});
+    expect((await v1('PUT', '/device/__proto__/room/!c:b', { actions: [] })).body).toEqual({});
+    const room = { rule_id: '!a:b', actions: ['dont_notify'], enabled: true, default: false };
+    expect((await v1('GET', '/device/work/room/!a:b')).body).toEqual(room);
+    expect(JSON.parse((await v1('GET', '/device/work/room/')).text)).toMatchObject([{ rule_id: '!b:b' }, room]);
+    expect((await v1('GET', '/device/work/')).body).toMatchObject({ override: [], room: [{}, room], underride: [] });
+    expect((await v1('GET', '/device/home/')).body).toMatchObject({ override: [], room: [] });
+    const { device } = (await v1('GET', '/')).body as { device: Record<string, object> };
+    expect(Object.keys(device).toSorted()).toEqual(['__proto__', 'work']);
+    expect((await v1('PUT', '/device/work/room/!a:b/enabled', false)).body).toEqual({});
+    expect((await v1('GET', '/device/work/room/!a:b/enabled')).body).toEqual({ enabled: false });
+    expect((await v1('PUT', '/device/work/override/.m.rule.master/enabled', true)).status).toBe(404);
+    expect((await v1('PUT', `/device/${'x'.repeat(33)}/room/!a:b`, { actions: [] })).status).toBe(400);
+    // Today's API has none of it.
+    expect((await get('/')).body).not.toHaveProperty('device');
+    expect((await put('/device/work/room/!a:b', { actions: [] })).status).toBe(400);
+    expect(await idsOf('room')).toEqual([]);
+    for (const id of ['!a:b', '!b:b']) expect((await v1('DELETE', `/device/work/room/${id}`)).status).toBe(200);
+    expect(Object.keys(((await v1('GET', '/')).body as { device: object }).device)).toEqual(['__proto__']);
   });
 });

@@ -2,13 +2,20 @@ import type { Upcast } from '#event-store/fact-shapes';
 import type { JsonObject } from '#kernel/json';
 import type { PushAction, PushRuleKind } from '#protocol/push-rules/push-rule';
 
-/** In `user-{user_id}`, beside the facts of the account: what a user changed of their push rules. */
+/**
+ * In `user-{user_id}`, beside the facts of the account: what a user changed of their push rules. `profile_tag`: of those for pushers with
+ * that tag (API v1's rules of a device); without it of those for all.
+ */
+
+interface OfDevice {
+  readonly profile_tag?: string;
+}
 
 /**
  * `push-rule-set`: a rule of the user's own was made or changed. `before` and `after` name the rule beside which it goes;
  * with neither, a new rule goes on top and a known one stays where it is.
  */
-export interface PushRuleSet {
+export interface PushRuleSet extends OfDevice {
   readonly kind: PushRuleKind;
   readonly rule_id: string;
   readonly actions: readonly PushAction[];
@@ -19,20 +26,20 @@ export interface PushRuleSet {
 }
 
 /** `push-rule-removed`: a rule of the user's own is gone. */
-export interface PushRuleRemoved {
+export interface PushRuleRemoved extends OfDevice {
   readonly kind: PushRuleKind;
   readonly rule_id: string;
 }
 
 /** `push-rule-enabled-set`: a rule, the user's own or a default one, was switched on or off. */
-export interface PushRuleEnabledSet {
+export interface PushRuleEnabledSet extends OfDevice {
   readonly kind: PushRuleKind;
   readonly rule_id: string;
   readonly enabled: boolean;
 }
 
 /** `push-rule-actions-set`: a rule, the user's own or a default one, does something else. */
-export interface PushRuleActionsSet {
+export interface PushRuleActionsSet extends OfDevice {
   readonly kind: PushRuleKind;
   readonly rule_id: string;
   readonly actions: readonly PushAction[];

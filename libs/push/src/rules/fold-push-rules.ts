@@ -12,7 +12,7 @@ export function foldPushRuleFact(changes: PushRuleChanges, fact: NewFact): PushR
 
 /** How the fold is kept outside of the log. To be numbered anew when PushRuleChanges or a fold of it changes. */
 export const pushRuleSnapshots: SnapshotCodec<PushRuleChanges> = {
-  version: 1,
+  version: 2,
   format: (changes) => changes,
   restore: (kept) => kept as PushRuleChanges, // as `format` had it, which is plain JSON
 };

@@ -12,6 +12,10 @@ export interface PushRuleChanges {
   readonly own: Readonly<Partial<Record<PushRuleKind, readonly PushRule[]>>>;
   /** kind + '/' + rule id -> what was changed. */
   readonly defaults: Readonly<Record<string, DefaultRuleChange>>;
+  /** The rules for pushers with a profile tag, by that. There are no defaults among them. */
+  readonly devices?: Readonly<Record<string, PushRuleChanges['own']>>;
+  /** These are of the rules for one profile tag. */
+  readonly isOfDevice?: true;
 }
 
 export const NO_CHANGES: PushRuleChanges = Object.freeze({ own: Object.freeze({}), defaults: Object.freeze({}) });
@@ -29,8 +33,25 @@ export function countOwnRules(changes: PushRuleChanges): number {
   return PUSH_RULE_KINDS.reduce((count, kind) => count + ownRules(changes, kind).length, 0);
 }
 
+/** The part of the changes that is of pushers with a profile tag; all of them where there is none. */
+export function changesFor(changes: PushRuleChanges, profileTag: string | undefined): PushRuleChanges {
+  if (profileTag === undefined) return changes;
+  const { devices = {} } = changes;
+  const own = Object.hasOwn(devices, profileTag) ? devices[profileTag]! : {};
+  return { own, defaults: NO_CHANGES.defaults, isOfDevice: true };
+}
+
 /** The changes after one more. */
 export function evolvePushRules(changes: PushRuleChanges, fact: PushRuleFact): PushRuleChanges {
+  const { profile_tag: tag } = fact.data;
+  if (tag === undefined) return evolveRules(changes, fact);
+  const { own } = evolveRules(changesFor(changes, tag), fact);
+  const others = Object.entries(changes.devices ?? {}).filter(([other]) => other !== tag);
+  const isEmpty = PUSH_RULE_KINDS.every((kind) => (own[kind] ?? []).length === 0);
+  return { ...changes, devices: Object.fromEntries(isEmpty ? others : [...others, [tag, own]]) };
+}
+
+function evolveRules(changes: PushRuleChanges, fact: PushRuleFact): PushRuleChanges {
   switch (fact.type) {
     case 'push-rule-set':
       return withOwn(changes, fact.data.kind, placed(ownRules(changes, fact.data.kind), fact.data));

@@ -6,12 +6,22 @@ import { type PushRuleChanges, defaultRuleKey, ownRules } from './push-rule-chan
 /** The one default rule that stands above a user's own: it silences everything. */
 const MASTER = '.m.rule.master';
 
+/** "All device-specific rules are higher priority than all global rules" (2015), and the server made none of them. */
+const NO_DEFAULTS: PushRuleset = {
+  override: [],
+  content: [],
+  postcontent: [],
+  room: [],
+  sender: [],
+  underride: [],
+};
+
 /**
  * The rules in force for a user, most important first within each kind: the master rule, the user's own, the other defaults
  * (client-server API, "Server-default Rules").
  */
 export function rulesOfUser(userId: UserId, changes: PushRuleChanges): PushRuleset {
-  const defaults = defaultPushRules(userId);
+  const defaults = changes.isOfDevice === true ? NO_DEFAULTS : defaultPushRules(userId);
   const inForce = (kind: PushRuleKind): readonly PushRule[] => {
     const changed = defaults[kind].map((rule) => withChange(kind, rule, changes));
     const above = changed.filter((rule) => rule.rule_id === MASTER);

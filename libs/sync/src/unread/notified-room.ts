@@ -52,7 +52,7 @@ export class NotifiedRoom {
     const { reader, evaluate } = by;
     if (header.sender === reader.userId || header.redactedBy !== undefined || reader.ignored.has(header.sender))
       return undefined;
-    const contextOf = await (this.#contextOf ??= by.contexts.read(roomId, reader.userId, by.moment));
+    const contextOf = await (this.#contextOf ??= by.contexts.read(roomId, reader.userId, by.moment, true));
     const room = await (await (this.#room ??= findRoomReader(by.views, roomId, reader))).over([row]);
     const thread = (await findThread(room, row)) ?? MAIN;
     const context = contextOf(header.sender);

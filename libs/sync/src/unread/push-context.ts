@@ -27,10 +27,16 @@ export function eventOfRow(roomId: RoomId, row: TimelineRow): RoomEvent {
 }
 
 /** What push rules need of a room, whoever reads it. */
-interface RoomPart {
+export interface RoomPart {
   readonly memberCount: number;
   readonly notificationLevels: PushContext['notificationLevels'];
   powerLevelOf(sender: UserId): number;
+}
+
+/** What the rules need of an event of a room for one reader. `displayName`: theirs there, where a rule asks for it. */
+export function contextIn(part: RoomPart, sender: UserId, displayName: string | undefined): PushContext {
+  const { memberCount, notificationLevels } = part;
+  return { displayName, memberCount, notificationLevels, senderPowerLevel: part.powerLevelOf(sender) };
 }
 
 const SHARED = 64;
@@ -47,7 +53,14 @@ export class PushContexts {
   }
 
   /** What the rules need of a room as it is now, for one reader. `moment` is the position the reader reads up to. */
-  async read(roomId: RoomId, reader: UserId, moment: Position): Promise<ContextOfSender> {
+  async read(roomId: RoomId, reader: UserId, moment: Position, asksForNames: boolean): Promise<ContextOfSender> {
+    const member = asksForNames ? MEMBERS.get(this.views, [roomId, reader]) : undefined;
+    const [part, { displayname } = {}] = await Promise.all([this.room(roomId, moment), member]);
+    return (sender) => contextIn(part, sender, displayname);
+  }
+
+  /** What is the same for all readers of a room. */
+  room(roomId: RoomId, moment: Position): Promise<RoomPart> {
     const key = `${roomId} ${moment}`;
     let room = this.#rooms.get(key);
     if (room === undefined) {
@@ -55,15 +68,7 @@ export class PushContexts {
       this.#rooms.set(key, room);
       room.catch(() => this.#rooms.delete(key));
     }
-    const [part, member] = await Promise.all([room, MEMBERS.get(this.views, [roomId, reader])]);
-    const displayName = member?.displayname;
-    const { memberCount, notificationLevels } = part;
-    return (sender) => ({
-      displayName,
-      memberCount,
-      notificationLevels,
-      senderPowerLevel: part.powerLevelOf(sender),
-    });
+    return room;
   }
 }
 

@@ -3,17 +3,19 @@ import type { EventId, UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
-import { asksForThreads, compileRules, type RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
-import { NO_CHANGES } from '#push/rules/push-rule-changes';
-import { rulesOfUser } from '#push/rules/rules-of-user';
-import { PUSH_RULES } from '#push/projections/push-rules.projector';
+import { CompiledRules, type UserRules } from '#push/compiled-rules';
 import { listFollowedThreads } from '#rooms/queries/list-thread-subscriptions';
 import { ActiveUsers } from '../notifier/active-users.js';
-import type { RoomContext } from '../parts/room-context.js';
-import type { SyncContext } from '../streams/sync-context.js';
 import { PushContexts } from './push-context.js';
 import { type ReadUpTo, readReadUpTo } from './read-up-to.js';
-import { type Budget, type FoundUnread, type UnreadEvent, type UnreadRules, UnreadSearch } from './unread-search.js';
+import {
+  type Budget,
+  type FoundUnread,
+  type UnreadEvent,
+  type UnreadRoom,
+  type UnreadRules,
+  UnreadSearch,
+} from './unread-search.js';
 
 /** How many events of a room, or of one thread in it, notify a user who has not read them. */
 export interface UnreadCount {
@@ -37,14 +39,13 @@ interface Known {
   readonly readUpTo: ReadUpTo | undefined;
 }
 
-/** A user's push rules, prepared. `text` is the row they were made from. */
-interface UserRules {
-  readonly text: string | undefined;
-  readonly evaluate: RuleEvaluator;
-  readonly asksForThreads: boolean;
+/** What of a room is unread for a user. */
+export interface UnreadOfRoom {
+  readonly counts: UnreadByThread;
+  /** In their order, as far as they are counted. */
+  readonly events: readonly UnreadEvent[];
 }
 
-const CACHED_RULES = 1_000;
 /** Rooms with few unread events, and with many. */
 const CACHED_ROOMS = 5_000;
 const CACHED_LARGE_ROOMS = 100;
@@ -65,15 +66,16 @@ const BUDGET = 20_000;
 export class UnreadCounts {
   readonly #known = new LruCache<string, Known>(CACHED_ROOMS);
   readonly #large = new LruCache<string, Known>(CACHED_LARGE_ROOMS);
-  readonly #rules = new LruCache<UserId, UserRules>(CACHED_RULES);
-  readonly #budgets = new WeakMap<SyncContext, Budget>();
-  readonly #contexts: PushContexts;
+  readonly #budgets = new WeakMap<UnreadRoom['sync'], Budget>();
+  /** What push rules need of rooms. */
+  readonly contexts: PushContexts;
 
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     private readonly active: ActiveUsers,
+    private readonly rules: CompiledRules,
   ) {
-    this.#contexts = new PushContexts(views);
+    this.contexts = new PushContexts(views);
   }
 
   /** For metrics, by name. */
@@ -81,39 +83,44 @@ export class UnreadCounts {
     return {
       'unread-counts': this.#known.numbers,
       'unread-counts-large': this.#large.numbers,
-      'push-rules-compiled': this.#rules.numbers,
-      'push-contexts': this.#contexts.numbers,
+      'push-contexts': this.contexts.numbers,
     };
   }
 
   /** The counts for the user of a context; without those threads that have nothing unread. */
-  async read(room: RoomContext): Promise<UnreadByThread> {
+  async read(room: UnreadRoom): Promise<UnreadByThread> {
+    return (await this.find(room)).counts;
+  }
+
+  /** As `read`, with the events. */
+  async find(room: UnreadRoom): Promise<UnreadOfRoom> {
     const { userId } = room.sync.requester;
     const key = `${userId} ${room.roomId}`;
-    const rules = await this.#rulesOf(userId);
+    const rules = await this.rules.of(userId);
     const followed = rules.asksForThreads ? await listFollowedThreads(this.views, userId, room.roomId) : undefined;
     const known = this.#stillTrue(this.#known.get(key) ?? this.#large.get(key), { rules, followed }, room);
     let read: Promise<ReadUpTo> | undefined;
     const readUpTo = (): Promise<ReadUpTo> => (read ??= readReadUpTo(this.views, room.roomId, userId));
     if (known !== undefined && known.upTo > room.upTo) {
       const last = await readUpTo();
-      return countByThread(known.events.filter((event) => event.position <= room.upTo && isUnread(event, last)));
+      const events = known.events.filter((event) => event.position <= room.upTo && isUnread(event, last));
+      return { events, counts: countByThread(events) };
     }
-    const by = { evaluate: rules.evaluate, followed };
-    const search = new UnreadSearch(this.views, this.#contexts, room, by, readUpTo);
+    const by = { ...rules, followed };
+    const search = new UnreadSearch(this.views, this.contexts, room, by, readUpTo);
     const found = await search.find(known?.upTo, this.#budgetOf(room.sync));
     const { events, counts, last } = await taken(known, found, readUpTo);
     const { ignored } = room.reader.reader;
     if (found.isComplete)
       this.#keep(key, { rules, followed, ignored, upTo: room.upTo, events, counts, readUpTo: last });
-    return counts;
+    return { counts, events };
   }
 
   /** What is known, as far as nothing that it depends on has changed. */
   #stillTrue(
     known: Known | undefined,
     { rules, followed }: Pick<Known, 'rules' | 'followed'>,
-    { roomId, reader }: RoomContext,
+    { roomId, reader }: UnreadRoom,
   ): Known | undefined {
     if (known === undefined || known.rules !== rules || !areSame(known.ignored, reader.reader.ignored))
       return undefined;
@@ -132,21 +139,10 @@ export class UnreadCounts {
     (isLarge ? this.#known : this.#large).delete(key);
   }
 
-  #budgetOf(sync: SyncContext): Budget {
+  #budgetOf(sync: UnreadRoom['sync']): Budget {
     let budget = this.#budgets.get(sync);
     if (budget === undefined) this.#budgets.set(sync, (budget = { left: BUDGET }));
     return budget;
-  }
-
-  async #rulesOf(userId: UserId): Promise<UserRules> {
-    const text = await this.views.get(PUSH_RULES.name, [userId]);
-    const known = this.#rules.get(userId);
-    if (known !== undefined && known.text === text) return known;
-    const changes = text === undefined ? NO_CHANGES : PUSH_RULES.codec.decode(text).changes;
-    const ruleset = rulesOfUser(userId, changes);
-    const rules = { text, evaluate: compileRules(ruleset), asksForThreads: asksForThreads(ruleset) };
-    this.#rules.set(userId, rules);
-    return rules;
   }
 }
 

@@ -1,5 +1,7 @@
 import type { EventId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
+import type { Requester } from '#kernel/requester';
+import type { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
 import type { PushContext, RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
 import { THREAD_EVENTS, THREAD_SENDERS, THREADS_LOG } from '#rooms/projections/relations.projector';
@@ -23,8 +25,16 @@ export interface UnreadEvent {
 /** By what events notify a user. */
 export interface UnreadRules {
   readonly evaluate: RuleEvaluator;
+  /** Whether a rule looks at what the user is called in the room. */
+  readonly asksForNames: boolean;
   /** The threads that the user is subscribed to; undefined: no rule asks for them. */
   readonly followed: ReadonlySet<EventId> | undefined;
+}
+
+/** A user before a room of theirs, and up to where it is looked at. `RoomContext` has all of it. */
+export interface UnreadRoom extends Pick<RoomContext, 'roomId' | 'reader' | 'upTo' | 'recent'> {
+  /** What is looked at of several rooms for one answer shares it. */
+  readonly sync: { readonly requester: Pick<Requester, 'userId'>; readonly turn: Turn };
 }
 
 /** What was found of a stretch of a room. */
@@ -65,7 +75,7 @@ export class UnreadSearch {
   constructor(
     private readonly views: Views,
     private readonly contexts: PushContexts,
-    private readonly room: RoomContext,
+    private readonly room: UnreadRoom,
     private readonly rules: UnreadRules,
     private readonly readUpTo: () => Promise<ReadUpTo>,
   ) {}
@@ -151,7 +161,7 @@ export class UnreadSearch {
     const { header } = row;
     const { roomId, upTo, sync } = this.room;
     if (header.redactedBy !== undefined || this.#ignores(header.sender)) return;
-    this.#contextOf ??= await this.contexts.read(roomId, sync.requester.userId, upTo);
+    this.#contextOf ??= await this.contexts.read(roomId, sync.requester.userId, upTo, this.rules.asksForNames);
     const context = await this.#withThread(this.#contextOf(header.sender), row, thread);
     const { notify, highlight } = this.rules.evaluate(eventOfRow(roomId, row), context);
     if (!notify) return;

@@ -1,0 +1,71 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import { Turn } from '#projections/turn';
+import { VIEWS, type Views } from '#projections/views';
+import type { PushVerdict } from '#protocol/push-rules/evaluate-rules';
+import { CompiledRules, type UserRules } from '#push/compiled-rules';
+import { MEMBERS } from '#rooms/projections/membership.projector';
+import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { findThread } from '#rooms/queries/find-thread';
+import { listFollowedThreads } from '#rooms/queries/list-thread-subscriptions';
+import { findRoomReader } from '#rooms/reading/room-reader';
+import { contextIn, eventOfRow } from '#sync/unread/push-context';
+import { UnreadCounts } from '#sync/unread/unread-counts';
+
+/** What the rules of a user say of an event, for a pusher with a profile tag or without one. */
+export type VerdictFor = (profileTag: string | undefined) => PushVerdict;
+
+const USERS_PER_LOOK = 32;
+
+/** Asks the push rules of users about an event: those, and in that context, by which it is counted as unread too. */
+@Injectable()
+export class EvaluateEvent {
+  constructor(
+    private readonly rules: CompiledRules,
+    private readonly unread: UnreadCounts,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  /**
+   * What the rules of those users say whom they let be told. PERF: of most users nothing is looked up (`npm run bench -- push`); after some
+   * milliseconds everything else has its turn.
+   */
+  async evaluate(
+    roomId: RoomId,
+    row: TimelineRow,
+    users: readonly UserId[],
+    moment: Position,
+  ): Promise<Map<UserId, VerdictFor>> {
+    const event = eventOfRow(roomId, row);
+    const part = await this.unread.contexts.room(roomId, moment);
+    const shared = contextIn(part, event.sender, undefined);
+    const found = new Map<UserId, VerdictFor>();
+    const turn = new Turn(USERS_PER_LOOK);
+    for (const userId of users) {
+      const known = this.rules.recall(userId);
+      const rules = known instanceof Promise ? await known : known;
+      const own = rules.asksForNames || rules.asksForThreads ? await this.#own(roomId, row, userId, rules) : {};
+      const context = { ...shared, ...own };
+      const verdictFor: VerdictFor = (profileTag) => rules.evaluateFor(profileTag)(event, { ...context, profileTag });
+      if (rules.mayNotifyByTag || rules.evaluate(event, context).notify) found.set(userId, verdictFor);
+      if (turn.isOver()) await turn.pass();
+    }
+    return found;
+  }
+
+  /** What of the context is the user's own. */
+  async #own(
+    roomId: RoomId,
+    row: TimelineRow,
+    userId: UserId,
+    rules: UserRules,
+  ): Promise<{ readonly displayName?: string; readonly isSubscribed?: boolean }> {
+    const displayName = rules.asksForNames ? (await MEMBERS.get(this.views, [roomId, userId]))?.displayname : undefined;
+    if (!rules.asksForThreads) return { displayName };
+    const reader = await findRoomReader(this.views, roomId, { userId, ignored: new Set() });
+    const root: EventId | undefined = await findThread(reader, row);
+    if (root === undefined) return { displayName };
+    return { displayName, isSubscribed: (await listFollowedThreads(this.views, userId, roomId)).has(root) };
+  }
+}

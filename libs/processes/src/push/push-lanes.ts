@@ -1,0 +1,140 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { messageOf } from '#kernel/message-of';
+import { VIEWS, type Views } from '#projections/views';
+import type { PusherSet } from '#push/facts/pusher-facts';
+import { PushGateways } from '#push/gateway/push-gateways';
+import { pusherKey } from '#push/pushers/known-pushers';
+import { decideBehind, decidePusherRemoval } from '#push/pushers/decide-pushers';
+import { Pushers } from '#push/pushers';
+import { listPushers } from '#push/queries/list-pushers';
+import { Badges } from '#sync/unread/badges';
+import { HoldBack } from './hold-back.js';
+import type { PushItem } from './push-item.js';
+import { type LaneMemory, type LaneParts, PushLane } from './push-lane.js';
+
+const REMEMBERED = 20_000;
+const LOOK_MS = 2_000;
+
+/** All that is being told to gateways: a lane for each user and each gateway of theirs. None waits for another but for its gateway's turn. */
+@Injectable()
+export class PushLanes {
+  readonly #lanes = new Map<string, PushLane>();
+  readonly #memories = new LruCache<string, LaneMemory>(REMEMBERED);
+  readonly #log = new Logger('push');
+  #ending = new AbortController();
+  #looks: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly gateways: PushGateways,
+    private readonly pushers: Pushers,
+    private readonly badges: Badges,
+    private readonly hold: HoldBack,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
+  ) {}
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#memories.numbers;
+  }
+
+  /** How many have something to tell. */
+  get size(): number {
+    return this.#lanes.size;
+  }
+
+  begin(): void {
+    this.#ending = new AbortController();
+    this.#looks = setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  /** Begins nothing more; what waited is for the next process. */
+  end(): void {
+    clearInterval(this.#looks);
+    this.#ending.abort();
+    this.gateways.end();
+    for (const lane of this.#lanes.values()) lane.end();
+    this.#lanes.clear();
+    this.#memories.clear();
+  }
+
+  /** Tells a gateway something of a user. `isBehind`: by the log it is owed something. */
+  add(userId: UserId, url: string, item: PushItem, isBehind = false): void {
+    const key = keyOf(userId, url);
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) this.#lanes.set(key, (lane = this.#open(userId, url, isBehind)));
+    lane.add(item);
+  }
+
+  /**
+   * Whether a gateway may have to be told how much is unread: once nothing is, it knows until there is an event to tell of. `ifTold`: only
+   * where it was told anything since this process began.
+   */
+  needsNumber(userId: UserId, url: string, ifTold: boolean): boolean {
+    const key = keyOf(userId, url);
+    if (this.#lanes.has(key)) return true;
+    const sent = this.#memories.get(key)?.sent;
+    return sent === undefined ? !ifTold : sent > 0;
+  }
+
+  /** A pusher was set: whether its gateway told that device anything is not known. */
+  forget(userId: UserId, url: string): void {
+    const memory = this.#memories.get(keyOf(userId, url));
+    if (memory !== undefined) memory.sent = undefined;
+  }
+
+  #open(userId: UserId, url: string, isBehind: boolean): PushLane {
+    const key = keyOf(userId, url);
+    let memory = this.#memories.get(key);
+    if (memory === undefined) this.#memories.set(key, (memory = { sent: undefined }));
+    const lane: PushLane = new PushLane(userId, url, this.#parts(), memory, {
+      isBehind,
+      onIdle: () => {
+        if (this.#lanes.get(key) === lane) this.#lanes.delete(key);
+      },
+    });
+    return lane;
+  }
+
+  #parts(): LaneParts {
+    const { signal } = this.#ending;
+    return {
+      notify: (url, make, failures) => this.gateways.notify(url, make, failures),
+      pause: (url, failures) => this.gateways.pause(url, failures),
+      pushersOf: (userId) => listPushers(this.views, userId),
+      badgeOf: (userId) => this.badges.read(userId),
+      holdBack: (userId, since) => this.hold.whileInUse(userId, since, signal),
+      removeRejected: (userId, rejected) => this.#removeRejected(userId, rejected),
+      noteBehind: async (userId, pushers, isBehind) => {
+        await this.pushers.change(userId, { actor: userId }, (known) =>
+          pushers.flatMap((pusher) => decideBehind(known, pusher, isBehind)),
+        );
+      },
+      failed: (error) => this.#log.error(`A notification is not told: ${messageOf(error)}`),
+      elapsed: () => this.stopwatch.elapsed(),
+      ending: signal,
+    };
+  }
+
+  /** One that was set anew meanwhile is another one. */
+  async #removeRejected(userId: UserId, rejected: readonly PusherSet[]): Promise<void> {
+    await this.pushers.change(userId, { actor: userId }, (known) =>
+      rejected
+        .filter((pusher) => known.get(pusherKey(pusher))?.set_at === pusher.set_at)
+        .flatMap((pusher) => decidePusherRemoval(known, pusher, 'rejected')),
+    );
+  }
+
+  #look(): void {
+    const failed = (error: unknown): void =>
+      this.#log.warn(`What is owed to a gateway is not noted: ${messageOf(error)}`);
+    for (const lane of this.#lanes.values()) lane.look().catch(failed);
+  }
+}
+
+function keyOf(userId: UserId, url: string): string {
+  return `${userId} ${url}`;
+}

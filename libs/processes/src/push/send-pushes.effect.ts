@@ -1,0 +1,96 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { isSaidAgain } from '#event-store/shorten-stream';
+import type { RecordedFact } from '#event-store/event-store';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
+import { KeyedQueue } from '#kernel/keyed-queue';
+import type { Effect } from '#projections/effects/effect';
+import { CompiledRules } from '#push/compiled-rules';
+import { isPushRuleFactType } from '#push/facts/push-rule-facts';
+import { PUSHERS_STREAM_PREFIX, type PusherSet, userIdOfPushers } from '#push/facts/pusher-facts';
+import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
+import { ELSEWHERE_STREAM_PREFIX, userIdOfElsewhere } from '#rooms/facts/elsewhere-facts';
+import { isOfThePast } from '#rooms/facts/fact-text';
+import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
+import { PushLanes } from './push-lanes.js';
+import { PushedUsers } from './pushed-users.js';
+import { FindPushes, type PushDue } from './find-pushes.js';
+
+const READING = 'all';
+
+/**
+ * Pushes what happens to the gateways of users (client-server API, "Push Notifications"; push gateway API): events that their rules let
+ * notify them, as they are accepted, and the number of what is unread once they have read something. A fact has ended when each
+ * gateway has it, or when the log says that it is owed something. After a crash some of it is told again, unless it was read
+ * meanwhile, and nothing is missed.
+ */
+@Injectable()
+export class SendPushes implements Effect {
+  readonly name = 'push';
+  readonly handsOver = true;
+  readonly #reading = new KeyedQueue<string>();
+
+  constructor(
+    private readonly users: PushedUsers,
+    private readonly rules: CompiledRules,
+    private readonly find: FindPushes,
+    private readonly lanes: PushLanes,
+    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
+  ) {}
+
+  async begin(): Promise<void> {
+    this.lanes.begin();
+    await this.users.begin();
+    for (const due of await this.find.owed()) void this.#give(due, true);
+  }
+
+  end(): void {
+    this.lanes.end();
+  }
+
+  /** PERF: where nobody has a pusher it looks at the type alone, and of a room in which nobody has one into a map. */
+  keyOf(fact: RecordedFact): string | undefined {
+    const { type, stream } = fact;
+    if (isPushRuleFactType(type)) this.rules.forget(userIdOfStream(stream));
+    this.users.hear(fact);
+    if (type === 'pusher-set' && !isSaidAgain(fact)) this.#forget(fact);
+    if (this.users.size === 0) return undefined;
+    return this.#concerns(fact) ? stream : undefined;
+  }
+
+  async run(fact: RecordedFact): Promise<boolean> {
+    // In the order of the log. All is known before anything is given: what fails is tried again as a whole.
+    const due = await this.#reading.run(READING, () => this.find.of(fact));
+    await Promise.all(due.map((one) => this.#give(one)));
+    return due.length > 0;
+  }
+
+  #concerns(fact: RecordedFact): boolean {
+    const { type, stream, data } = fact;
+    if (stream.startsWith(ROOM_STREAM_PREFIX)) {
+      if (type === 'pdu-redacted') return !this.users.isNobodyIn(roomIdOfStream(stream));
+      if (type !== 'pdu-accepted' || isOfThePast(data)) return false;
+      // Whoever is invited, or put out, is not in the room.
+      return !this.users.isNobodyIn(roomIdOfStream(stream)) || data.includes('"m.room.member"');
+    }
+    if (stream.startsWith(MARKS_STREAM_PREFIX))
+      return type === 'receipt-set' && !isSaidAgain(fact) && this.users.has(userIdOfStream(stream));
+    if (stream.startsWith(ELSEWHERE_STREAM_PREFIX))
+      return type === 'membership-told' && this.users.has(userIdOfElsewhere(stream));
+    if (!stream.startsWith(USER_STREAM_PREFIX) || !this.users.has(userIdOfStream(stream))) return false;
+    return isPushRuleFactType(type) || (type === 'account-data-set' && data.includes('"m.ignored_user_list"'));
+  }
+
+  #forget({ stream, data }: RecordedFact): void {
+    if (!stream.startsWith(PUSHERS_STREAM_PREFIX)) return;
+    const { data: of, behind } = JSON.parse(data) as PusherSet; // written by the domain of push
+    if (behind === undefined) this.lanes.forget(userIdOfPushers(stream), String(of['url']));
+  }
+
+  #give({ userId, url, event, ifTold }: PushDue, isBehind = false): Promise<void> {
+    const isNumber = event === undefined && !isBehind;
+    if (isNumber && !this.lanes.needsNumber(userId, url, ifTold === true)) return Promise.resolve();
+    return new Promise((ended) => {
+      this.lanes.add(userId, url, { event, since: this.stopwatch.elapsed(), ended }, isBehind);
+    });
+  }
+}

@@ -1,0 +1,262 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { GATEWAY_AUTHORITY, type Notification, PushGateway, pusherAt } from '#testing/push-gateway';
+import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+
+let directory: string;
+let app: SyncApp;
+let gateway: PushGateway;
+let alice: SyncUser;
+let bob: SyncUser;
+let roomId: string;
+let counter = 0;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'annals-push-'));
+  const authority = join(directory, 'authority.pem');
+  writeFileSync(authority, GATEWAY_AUTHORITY.certificate);
+  const outgoing = { ANNALS_TLS_CA: authority, ANNALS_FEDERATION_ALLOW_PRIVATE: 'true' };
+  app = await SyncApp.start(undefined, { ...outgoing, ANNALS_PRESENCE: 'on' });
+});
+afterAll(async () => {
+  await app.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  gateway = await PushGateway.start();
+  counter++;
+  [alice, bob] = [await app.register(`alice${counter}`), await app.register(`bob${counter}`)];
+  roomId = await bob.createRoom({ preset: 'public_chat', name: 'The pub' });
+  await alice.join(roomId);
+  return () => gateway.close();
+});
+
+const set = (user: SyncUser, more: object = {}): Promise<unknown> =>
+  user.ok('POST', '/pushers/set', pusherAt(gateway.url, { pushkey: `key of ${user.userId}`, ...more }));
+const read = (user: SyncUser, eventId: string): Promise<unknown> =>
+  user.ok('POST', `${roomPath(roomId)}/receipt/m.read/${eventId}`, {});
+const toldOf = (eventId: string): Notification | undefined => gateway.told.find((one) => one.event_id === eventId);
+/** All that comes before a later event has come. */
+async function said(user: SyncUser, body: string, content: object = {}): Promise<string> {
+  const eventId = await user.send(roomId, body, content);
+  await expect.poll(() => gateway.events).toContain(eventId);
+  return eventId;
+}
+
+describe('a gateway', () => {
+  it('is told of an event all that it may know, and of nothing that the user wrote', async () => {
+    await bob.ok('PUT', `/profile/${bob.userId}/displayname`, { displayname: 'Bob' });
+    await set(alice, { data: { url: gateway.url, own: { payload: 1 } } });
+    await alice.send(roomId, 'of my own');
+    const eventId = await said(bob, 'hello');
+    expect(gateway.events).toEqual([eventId]);
+    expect(toldOf(eventId)).toEqual({
+      id: eventId,
+      event_id: eventId,
+      room_id: roomId,
+      type: 'm.room.message',
+      sender: bob.userId,
+      sender_display_name: 'Bob',
+      room_name: 'The pub',
+      prio: 'high',
+      content: { msgtype: 'm.text', body: 'hello' },
+      counts: { unread: 1 },
+      devices: [
+        {
+          app_id: 'org.example.app',
+          pushkey: `key of ${alice.userId}`,
+          pushkey_ts: expect.any(Number),
+          data: { own: { payload: 1 } },
+          tweaks: { sound: 'default' },
+        },
+      ],
+    });
+  });
+
+  it('is told no more than the id and the number where that is wanted, in one request with those who want the same', async () => {
+    const data = { url: gateway.url, format: 'event_id_only' };
+    await set(alice, { data });
+    await set(alice, { data, app_id: 'other' });
+    await set(alice, { pushkey: 'whole' });
+    const eventId = await bob.send(roomId, 'hello');
+    await expect.poll(() => gateway.events).toEqual([eventId, eventId]);
+    const short = gateway.told.find(({ type }) => type === undefined)!;
+    expect(short).toEqual({
+      event_id: eventId,
+      room_id: roomId,
+      prio: 'high',
+      counts: { unread: 1 },
+      devices: [expect.anything(), expect.anything()],
+    });
+    for (const device of short.devices)
+      expect(Object.keys(device)).toEqual(['app_id', 'pushkey', 'pushkey_ts', 'data']);
+  });
+
+  it('is told that nothing is unread once all is read elsewhere, and how much is left until then', async () => {
+    await set(alice);
+    const first = await said(bob, 'one');
+    const second = await said(bob, 'two');
+    expect(gateway.unread).toBe(2);
+    await read(alice, first);
+    await expect.poll(() => gateway.unread).toBe(1);
+    await read(alice, second);
+    await expect.poll(() => gateway.unread).toBe(0);
+    expect(gateway.told.at(-1)).toEqual({ prio: 'low', counts: { unread: 0 }, devices: [expect.anything()] });
+    await said(bob, 'three');
+    await alice.send(roomId, 'who answers has read');
+    await expect.poll(() => gateway.unread).toBe(0);
+  });
+
+  it('is told the number that /sync tells, of all rooms, with invitations', async () => {
+    await set(alice);
+    const other = await bob.createRoom({ preset: 'public_chat' });
+    await alice.join(other);
+    await bob.send(other, 'in another room');
+    await bob.createRoom({ invite: [alice.userId] });
+    await said(bob, 'the third');
+    await expect.poll(() => gateway.unread).toBe(3);
+    const { rooms } = await alice.sync();
+    const counts = Object.values<{ unread_notifications: { notification_count: number } }>(rooms.join);
+    expect(counts.map(({ unread_notifications: { notification_count: count } }) => count)).toEqual([1, 1]);
+  });
+
+  it('is told of invitations, and who they are for', async () => {
+    await set(alice);
+    const invited = await bob.createRoom({ name: 'A party', invite: [alice.userId] });
+    await expect.poll(() => gateway.told).toHaveLength(1);
+    const names = { room_name: 'A party', sender: bob.userId, type: 'm.room.member' };
+    expect(gateway.told[0]).toMatchObject({ ...names, room_id: invited, membership: 'invite', user_is_target: true });
+    expect(gateway.told[0]).toMatchObject({ prio: 'high', counts: { unread: 1 } });
+    await alice.leave(invited);
+    await expect.poll(() => gateway.unread).toBe(0);
+  });
+
+  it('is told nothing of what is muted, of whom the user ignores, and of what was redacted', async () => {
+    await set(alice);
+    await said(bob, 'before');
+    await alice.ok('PUT', `/pushrules/global/room/${roomId}`, { actions: [] });
+    await bob.send(roomId, 'muted');
+    await alice.ok('DELETE', `/pushrules/global/room/${roomId}`);
+    await said(bob, 'heard');
+    const carol = await app.register(`carol${counter}`);
+    await carol.join(roomId);
+    const ignored = { ignored_users: { [carol.userId]: {} } };
+    await alice.ok('PUT', `/user/${alice.userId}/account_data/m.ignored_user_list`, ignored);
+    await carol.send(roomId, 'ignored');
+    await carol.createRoom({ invite: [alice.userId] });
+    const last = await said(bob, 'last');
+    const bodies = gateway.told.flatMap(({ content }) => (content as { body?: string } | undefined)?.body ?? []);
+    expect(bodies).toEqual(['before', 'heard', 'last']);
+    const count = gateway.unread!;
+    await bob.ok('PUT', `${roomPath(roomId)}/redact/${last}/t${counter}`, {});
+    await expect.poll(() => gateway.unread).toBe(count - 1);
+  });
+
+  it('is told how much an event matters', async () => {
+    const carol = await app.register(`carol${counter}`);
+    await carol.join(roomId);
+    await set(alice);
+    expect(toldOf(await said(bob, 'by the way'))).toMatchObject({ prio: 'low', devices: [{ tweaks: {} }] });
+    const mention = await said(bob, 'you', { 'm.mentions': { user_ids: [alice.userId] } });
+    const tweaks = { sound: 'default', highlight: true };
+    expect(toldOf(mention)).toMatchObject({ prio: 'high', devices: [{ tweaks }] });
+  });
+
+  it('is told nothing for a pusher that is switched off, and no number for one that counts by itself', async () => {
+    await set(alice, { 'org.matrix.msc3881.enabled': false });
+    await bob.send(roomId, 'nobody hears');
+    await set(alice, {
+      'org.matrix.msc3881.enabled': true,
+      data: { url: gateway.url, 'org.matrix.msc4076.disable_badge_count': true },
+    });
+    const heard = await said(bob, 'heard');
+    expect(gateway.events).toEqual([heard]);
+    expect(toldOf(heard)).not.toHaveProperty('counts');
+    await read(alice, heard);
+    const after = await said(bob, 'after');
+    expect(gateway.told.map(({ event_id: id }) => id)).toEqual([heard, after]);
+  });
+
+  it('that rejects a pushkey hears of it no more', async () => {
+    await set(alice);
+    await set(bob);
+    gateway.answer = () => ({ body: { rejected: [`key of ${alice.userId}`] } });
+    await said(bob, 'hello');
+    await expect.poll(async () => (await alice.ok('GET', '/pushers')).pushers).toEqual([]);
+    const answer = await said(alice, 'hello yourself');
+    expect(gateway.events).toHaveLength(2);
+    expect(toldOf(answer)!.devices).toMatchObject([{ pushkey: `key of ${bob.userId}` }]);
+    expect((await bob.ok('GET', '/pushers')).pushers).toHaveLength(1);
+  });
+
+  it('that fails is told again, in order, and holds up nobody else', async () => {
+    const other = await PushGateway.start();
+    try {
+      await set(alice);
+      await bob.ok('POST', '/pushers/set', pusherAt(other.url, { pushkey: 'of bob' }));
+      gateway.answer = () => ({ status: 502 });
+      const carol = await app.register(`carol${counter}`);
+      await carol.join(roomId);
+      const first = await carol.send(roomId, 'one');
+      const second = await carol.send(roomId, 'two');
+      await expect.poll(() => other.events).toEqual([first, second]);
+      gateway.answer = () => ({});
+      await expect.poll(() => gateway.events, { timeout: 10_000 }).toEqual([first, second]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('is told of threads that the user follows, and of no others', async () => {
+    await set(alice);
+    const [followed, other] = [await said(bob, 'a root'), await said(bob, 'another root')];
+    const pathOf = (root: string): string =>
+      `/_matrix/client/unstable/io.element.msc4306${roomPath(roomId)}/thread/${encodeURIComponent(root)}/subscription`;
+    await alice.ok('PUT', pathOf(followed), {});
+    const isOn = async (): Promise<unknown> => alice.ok('GET', '/pushrules/global/postcontent/');
+    await expect.poll(isOn).toMatchObject([{ enabled: true }, { enabled: true }]);
+    const inThread = (root: string): object => ({ 'm.relates_to': { rel_type: 'm.thread', event_id: root } });
+    await bob.send(roomId, 'unheard', inThread(other));
+    const heard = await said(bob, 'heard', inThread(followed));
+    expect(gateway.events).toEqual([followed, other, heard]);
+  });
+
+  it('is told of nothing that came before the user was in the room', async () => {
+    const late = await app.register(`late${counter}`);
+    await set(late);
+    await bob.send(roomId, 'before');
+    await late.join(roomId);
+    const after = await said(bob, 'after');
+    expect(gateway.events).toEqual([after]);
+    expect(gateway.unread).toBe(1);
+  });
+
+  it('is not told of what is read meanwhile on a device in use, where the user wants it so', async () => {
+    const settings = { hold_back_while_active: true };
+    await alice.ok('PUT', `/user/${alice.userId}/account_data/dev.annals.push`, settings);
+    await set(alice);
+    await alice.ok('PUT', `/presence/${alice.userId}/status`, { presence: 'online' });
+    const first = await bob.send(roomId, 'one');
+    await read(alice, first);
+    await alice.ok('PUT', `/user/${alice.userId}/account_data/dev.annals.push`, {});
+    const second = await said(bob, 'two');
+    expect(gateway.events).toEqual([second]);
+  });
+
+  it('is told what the rules for the profile tag of a pusher say, above all others', async () => {
+    await set(alice, { profile_tag: 'work' });
+    await set(alice, { profile_tag: 'home', app_id: 'home' });
+    await alice.v1('PUT', `/pushrules/device/work/room/${roomId}`, { actions: ['dont_notify'] });
+    const first = await said(bob, 'one');
+    expect(toldOf(first)!.devices).toMatchObject([{ app_id: 'home' }]);
+    await alice.ok('PUT', `/pushrules/global/room/${roomId}`, { actions: [] });
+    const loud = { actions: ['notify', { set_tweak: 'sound', value: 'bell' }] };
+    await alice.v1('PUT', `/pushrules/device/work/room/${roomId}`, loud);
+    const second = await said(bob, 'two');
+    expect(toldOf(second)!.devices).toMatchObject([{ app_id: 'org.example.app', tweaks: { sound: 'bell' } }]);
+    // It is counted by the rules for all.
+    expect(toldOf(second)!.counts).toEqual({ unread: 0 });
+  });
+});
