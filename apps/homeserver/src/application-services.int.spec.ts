@@ -15,7 +15,9 @@ let host: string;
 
 beforeAll(async () => {
   service = await FakeService.start();
-  server = await WholeServer.start({ ANNALS_APPSERVICES: writeRegistration({ url: service.url, protocols: ['net'] }) });
+  server = await WholeServer.start({
+    ANNALS_APPSERVICES: writeRegistration({ url: service.url, protocols: ['net'], receive_ephemeral: true }),
+  });
   alice = await server.register('alice');
   host = alice.userId.slice(alice.userId.indexOf(':') + 1);
 });
@@ -157,6 +159,76 @@ describe('an application service', () => {
     await ask('POST', as('old', `${V3}/join/${roomId}`), {});
     const call = await service.until(() => service.calls.find(({ path }) => path.startsWith('/transactions/')));
     expect(call.path).toMatch(/^\/transactions\/\d+\?access_token=token-of-the-server$/);
+  });
+});
+
+describe('what passes', () => {
+  const passed = (key: string, look: (event: JsonObject) => boolean): JsonObject | undefined =>
+    service.transactions.flatMap(({ body }) => (body[key] ?? []) as JsonObject[]).find(look);
+  const inRoom = (name: string): Promise<string> =>
+    makeRoom().then(async (roomId) => {
+      await ghost(name);
+      await ask('POST', as(name, `${V3}/join/${roomId}`), {});
+      return roomId;
+    });
+
+  it('is told of rooms that the service hears of: who types there, and up to where it was read', async () => {
+    const roomId = await inRoom('reader');
+    const other = await makeRoom();
+    for (const each of [other, roomId]) {
+      await ask('PUT', `${V3}/rooms/${each}/typing/${alice.userId}`, { typing: true, timeout: 9_000 }, alice.token);
+      const eventId = await say(each, 'read this');
+      await ask('POST', `${V3}/rooms/${each}/receipt/m.read/${eventId}`, {}, alice.token);
+      await ask('POST', `${V3}/rooms/${each}/receipt/m.read.private/${eventId}`, {}, alice.token);
+    }
+    for (const key of ['ephemeral', 'de.sorunome.msc2409.ephemeral']) {
+      const of = (type: string) => (event: JsonObject) => event['type'] === type && event['room_id'] === roomId;
+      const typing = await service.until(() => passed(key, of('m.typing')));
+      expect(typing).toEqual({ type: 'm.typing', room_id: roomId, content: { user_ids: [alice.userId] } });
+      const receipt = await service.until(() => passed(key, of('m.receipt')));
+      const [read] = Object.values(receipt['content'] as JsonObject);
+      expect(read).toEqual({ 'm.read': { [alice.userId]: { ts: expect.any(Number) } } });
+      expect(passed(key, ({ room_id: room }) => room === other)).toBeUndefined();
+      expect(passed(key, ({ content }) => JSON.stringify(content).includes('m.read.private'))).toBeUndefined();
+    }
+  });
+
+  it('is told of what its own users read for themselves', async () => {
+    const roomId = await inRoom('private');
+    const eventId = await say(roomId, 'read this');
+    await ask('POST', as('private', `${V3}/rooms/${roomId}/receipt/m.read.private/${eventId}`), {});
+    await service.until(() =>
+      passed('ephemeral', ({ content }) => JSON.stringify(content).includes(`"m.read.private":{"${idOf('private')}"`)),
+    );
+  });
+
+  it('is told of who is there, where they share a room with it', async () => {
+    await inRoom('watcher');
+    const status = { presence: 'unavailable', status_msg: 'away for the service' };
+    await ask('PUT', `${V3}/presence/${alice.userId}/status`, status, alice.token);
+    const presence = await service.until(() =>
+      passed('ephemeral', ({ content }) => (content as JsonObject)['status_msg'] === 'away for the service'),
+    );
+    expect(presence).toMatchObject({ type: 'm.presence', sender: alice.userId, content: { presence: 'unavailable' } });
+  });
+
+  it('is sent what is for devices of its users', async () => {
+    await ghost('device');
+    const made = await ask('PUT', as('device', `${V3}/devices/HERE`), {});
+    expect(made).toMatchObject({ status: 201 });
+    const messages = { [idOf('device')]: { '*': { secret: 1 } }, [alice.userId]: { '*': { secret: 2 } } };
+    await ask('PUT', `${V3}/sendToDevice/m.test/one`, { messages }, alice.token);
+    for (const key of ['to_device', 'de.sorunome.msc2409.to_device']) {
+      const message = await service.until(() => passed(key, ({ to_device_id: device }) => device === 'HERE'));
+      expect(message).toEqual({
+        type: 'm.test',
+        sender: alice.userId,
+        content: { secret: 1 },
+        to_user_id: idOf('device'),
+        to_device_id: 'HERE',
+      });
+      expect(passed(key, ({ to_user_id: to }) => to === alice.userId)).toBeUndefined();
+    }
   });
 });
 

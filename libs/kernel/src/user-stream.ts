@@ -11,6 +11,8 @@ export const userStream = (userId: UserId): string => `${USER_STREAM_PREFIX}${us
 /** Where a user has read to: of each mark only the last fact counts, and the others go from the log. */
 export const MARKS_STREAM_PREFIX = 'marks-';
 export const marksStream = (userId: UserId): string => `${MARKS_STREAM_PREFIX}${userId}`;
+/** Whose marks a stream has. */
+export const userIdOfMarks = (stream: string): UserId => stream.slice(MARKS_STREAM_PREFIX.length) as UserId;
 
 /** Whose a stream is that is a user's own. */
 export const userIdOfStream = (stream: string): UserId =>

@@ -13,7 +13,7 @@ export interface ServiceTransaction {
   /** As of when it is written, in milliseconds since the epoch. */
   readonly made_at: number;
   /** Once it is accepted nothing is left to send of what is up to here. */
-  readonly up_to: Mark;
+  readonly up_to: Mark | null;
   /** The streams of its events, and these in their order: which stream, and the revision in it. */
   readonly streams: readonly string[];
   readonly events: readonly (readonly [stream: number, revision: number])[];

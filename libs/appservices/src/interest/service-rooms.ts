@@ -2,8 +2,9 @@ import type { AppService } from '#config/appservices/app-service';
 import { ROOM_ALIASES } from '#directory/projections/directory.projector';
 import type { RoomId, UserId } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
-import type { Position } from '#kernel/position';
+import type { Place } from '#kernel/position';
 import type { Views } from '#projections/views';
+import { boundUpTo } from '#read-models/place-bounds';
 import { MEMBERSHIP_LOG, ROOM_MEMBERS } from '#rooms/projections/membership.projector';
 import type { CurrentStateEvent } from '#rooms/projections/room-fact-reader';
 
@@ -25,10 +26,10 @@ export class ServiceRooms {
     private readonly views: Pick<Views, 'scan'>,
   ) {}
 
-  /** Whether it hears of what is in a room right before a position. Throws ViewsUnavailable. */
-  async hears(roomId: RoomId, position: Position): Promise<boolean> {
+  /** Whether it hears of what is in a room at a place of the log, which is that up to which it is followed. Throws ViewsUnavailable. */
+  async hears(roomId: RoomId, place: Place): Promise<boolean> {
     if (this.service.hasRoom(roomId)) return true;
-    const users = this.#joined.get(roomId) ?? (await this.#read(roomId, position));
+    const users = this.#joined.get(roomId) ?? (await this.#read(roomId, place));
     return users.size > 0 || this.#isAliased(roomId);
   }
 
@@ -49,13 +50,13 @@ export class ServiceRooms {
   }
 
   /** PERF: once for each room; after that who is in it is followed. */
-  async #read(roomId: RoomId, position: Position): Promise<Set<UserId>> {
+  async #read(roomId: RoomId, place: Place): Promise<Set<UserId>> {
     const users = new Set<UserId>();
     for await (const page of ROOM_MEMBERS.pages(this.views, { prefix: [roomId] })) {
       const ours = page.map(({ key }) => key[2]).filter((userId) => this.service.hasUser(userId));
       for (let at = 0; at < ours.length; at += AT_ONCE) {
         const some = ours.slice(at, at + AT_ONCE);
-        const were = await Promise.all(some.map((userId) => this.#wasJoined(roomId, userId, position)));
+        const were = await Promise.all(some.map((userId) => this.#wasJoined(roomId, userId, place)));
         some.forEach((userId, i) => were[i] === true && users.add(userId));
       }
     }
@@ -63,9 +64,9 @@ export class ServiceRooms {
     return users;
   }
 
-  async #wasJoined(roomId: RoomId, userId: UserId, position: Position): Promise<boolean> {
-    const before = [roomId, userId, position] as const;
-    const range = { prefix: [roomId, userId], before, reverse: true, limit: 1 } as const;
+  async #wasJoined(roomId: RoomId, userId: UserId, place: Place): Promise<boolean> {
+    const prefix = [roomId, userId] as const;
+    const range = { prefix, ...boundUpTo(prefix, place), reverse: true, limit: 1 } as const;
     const [last] = await MEMBERSHIP_LOG.scan(this.views, range);
     return last?.value.membership === 'join';
   }

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AppService } from '#config/appservices/app-service';
 import type { EventStore } from '#event-store/event-store';
+import type { Presence } from '#ephemeral/presence/presence';
+import type { Typing } from '#ephemeral/typing/typing';
 import type { Clock } from '#kernel/clock';
 import { doublingPause } from '#kernel/doubling-pause';
 import { messageOf } from '#kernel/message-of';
@@ -12,6 +14,7 @@ import type { ServiceClient } from '../asking/service-client.js';
 import type { ServiceFact, ServiceTransaction } from '../facts/service-facts.js';
 import { ServiceInterest } from '../interest/service-interest.js';
 import { type Collected, ServiceLog } from './service-log.js';
+import { ServiceMoments } from './service-moments.js';
 import { Overtaken, type ServiceNotes } from './service-notes.js';
 import type { TransactionTexts } from './transaction-texts.js';
 
@@ -23,6 +26,8 @@ export interface DriverParts {
   readonly client: ServiceClient;
   readonly notes: ServiceNotes;
   readonly texts: TransactionTexts;
+  readonly typing: Typing;
+  readonly presence: Presence;
 }
 
 /** What became of transactions, for metrics. */
@@ -32,8 +37,9 @@ export interface DriverNumbers {
   events: number;
 }
 
-/** What comes next, written. */
-interface Found extends Collected {
+/** What comes next, written. `last` is left out where nothing new was looked at in the log. */
+interface Found extends Omit<Collected, 'last'> {
+  readonly last: Collected['last'] | undefined;
   readonly madeAt: number;
   readonly body: string;
 }
@@ -63,11 +69,15 @@ export class ServiceDriver {
   #wake: () => void = () => {};
   #cutPause: () => void = () => {};
   #idleFacts = 0;
+  readonly #moments: ServiceMoments;
 
   constructor(
     readonly service: AppService,
     private readonly parts: DriverParts,
-  ) {}
+  ) {
+    const { typing, presence, views } = parts;
+    this.#moments = new ServiceMoments(service, typing, presence, views, () => this.#wake());
+  }
 
   /** Runs until it is ended. Never throws: what goes wrong here is told, and tried again. */
   async run(): Promise<void> {
@@ -84,6 +94,7 @@ export class ServiceDriver {
   }
 
   end(): void {
+    this.#moments.stop();
     this.#ending.abort();
     this.#wake();
   }
@@ -114,64 +125,77 @@ export class ServiceDriver {
     }
     const interest = new ServiceInterest(service, this.#reader, views);
     const log = new ServiceLog(store, interest, await notes.placeOf(noted.data.up_to));
-    let reading = this.#read(log);
+    let reading = this.#read(log, interest);
     while (!this.#isEnded) {
       const { found, upTo } = await reading;
       const written = found && (await this.#settle(noted, found));
       if (written !== undefined) {
         noted = written.fact;
         // The next is made while this one is under way. That it follows will say that this one was accepted.
-        reading = this.#read(log);
+        reading = this.#read(log, interest);
         await this.#deliver(written);
         continue;
       }
       noted = await (found === undefined ? this.#noteAccepted(noted) : this.#noteIdle(noted, found));
       if (found === undefined) await this.#untilBeyond(upTo);
-      reading = this.#read(log);
+      reading = this.#read(log, interest);
     }
   }
 
-  #read(log: ServiceLog): Promise<{ readonly found: Found | undefined; readonly upTo: Position }> {
+  #read(
+    log: ServiceLog,
+    interest: ServiceInterest,
+  ): Promise<{ readonly found: Found | undefined; readonly upTo: Position }> {
     const upTo = this.#upTo;
-    const reading = log.next(upTo).then(async (next) => ({ found: next && (await this.#write(next)), upTo }));
+    const reading = log.next(upTo).then(async (next) => {
+      const moments = this.#moments.isEmpty ? [] : await this.#moments.take(interest, log.place);
+      if (next === undefined && moments.length === 0) return { found: undefined, upTo };
+      return { found: await this.#write(next, moments), upTo };
+    });
     // Told to whoever waits for it, later.
     reading.catch(() => {});
     return reading;
   }
 
-  async #write(next: Collected): Promise<Found> {
+  async #write(next: Collected | undefined, moments: readonly string[]): Promise<Found> {
     const { texts, clock, views } = this.parts;
+    const { facts = [], last, looked = 0 } = next ?? {};
+    const ephemeral = [...(next?.ephemeral ?? []), ...moments];
     const madeAt = clock.now();
-    const body = await texts.write(this.service, next.facts, { made_at: madeAt }, this.#reader);
+    const told = { made_at: madeAt, passing: passingOf(ephemeral) };
+    const body = await texts.write(this.service, facts, told, this.#reader);
     // By rows that somebody threw away meanwhile nobody may have been in a room.
     await views.confirm();
-    return { ...next, madeAt, body };
+    return { facts, ephemeral, last, looked, madeAt, body };
   }
 
   async #untilBeyond(position: Position): Promise<void> {
-    while (this.#upTo <= position && !this.#isEnded) await new Promise<void>((wake) => (this.#wake = wake));
+    while (this.#upTo <= position && this.#moments.isEmpty && !this.#isEnded)
+      await new Promise<void>((wake) => (this.#wake = wake));
   }
 
   /** Settles a transaction in the log; undefined where there is nothing to send. */
-  async #settle(noted: ServiceFact, { facts, last, madeAt, body }: Found): Promise<Written | undefined> {
-    if (facts.length === 0) return undefined;
+  async #settle(noted: ServiceFact, { facts, ephemeral, last, madeAt, body }: Found): Promise<Written | undefined> {
+    if (facts.length === 0 && ephemeral.length === 0) return undefined;
     const { notes } = this.parts;
     const streams = [...new Set(facts.map(({ stream }) => stream))];
     const at = new Map(streams.map((stream, i) => [stream, i]));
+    const passing = passingOf(ephemeral);
     const data: ServiceTransaction = {
       number: noted.data.number + 1,
       made_at: madeAt,
-      up_to: await notes.mark({ ...last, at: last.metadata.at }),
+      up_to: last === undefined ? noted.data.up_to : await notes.mark({ ...last, at: last.metadata.at }),
       streams,
       events: facts.map(({ stream, revision }) => [at.get(stream)!, revision] as const),
+      ...(passing === undefined ? {} : { passing }),
     };
     return { fact: await notes.write(this.service.id, noted, { type: 'service-transaction', data }), body };
   }
 
   /** Where much has passed that is nothing to the service, a restart need not look at it again. */
-  async #noteIdle(noted: ServiceFact, { last, looked }: Collected): Promise<ServiceFact> {
+  async #noteIdle(noted: ServiceFact, { last, looked }: Found): Promise<ServiceFact> {
     this.#idleFacts += looked;
-    if (this.#idleFacts < FACTS_PER_NOTE) return noted;
+    if (last === undefined || this.#idleFacts < FACTS_PER_NOTE) return noted;
     this.#idleFacts = 0;
     return this.#noteFollowed(noted, await this.parts.notes.mark({ ...last, at: last.metadata.at }));
   }
@@ -228,4 +252,8 @@ export class ServiceDriver {
     await Promise.race([pause, heard]);
     await shortest;
   }
+}
+
+function passingOf(ephemeral: readonly string[]): ServiceTransaction['passing'] {
+  return ephemeral.length === 0 ? undefined : { ephemeral: `[${ephemeral.join()}]` };
 }

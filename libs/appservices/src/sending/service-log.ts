@@ -1,10 +1,12 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { type Position, START } from '#kernel/position';
-import type { ServiceInterest } from '../interest/service-interest.js';
+import type { Heard, ServiceInterest } from '../interest/service-interest.js';
 
 /** What of the log a transaction is made of. */
 export interface Collected {
   readonly facts: readonly RecordedFact[];
+  /** Ephemeral events, each a JSON text. */
+  readonly ephemeral: readonly string[];
   /** All up to here was looked at. */
   readonly last: RecordedFact;
   readonly looked: number;
@@ -22,12 +24,14 @@ export class ServiceLog {
   #read: RecordedFact[] = [];
   /** What was found and not handed on yet. */
   #found: RecordedFact[] = [];
+  #ephemeral: string[] = [];
   /** The last that was looked at since something was handed on. */
   #looked: RecordedFact | undefined;
   #lookedAt = 0;
   #foundText = 0;
   /** What was read of the log. */
   #position: Position;
+  #place: Position;
 
   constructor(
     private readonly store: Pick<EventStore, 'readAll'>,
@@ -35,6 +39,12 @@ export class ServiceLog {
     after: Position = START,
   ) {
     this.#position = after;
+    this.#place = after;
+  }
+
+  /** Up to where the log was looked at. */
+  get place(): Position {
+    return this.#place;
   }
 
   /**
@@ -42,24 +52,31 @@ export class ServiceLog {
    * nothing was looked at. Where it throws, as the log and the views do, nothing is lost: it goes on with the same fact.
    */
   async next(upTo: Position): Promise<Collected | undefined> {
-    while (this.#found.length < MOST_EVENTS && this.#foundText < MOST_TEXT) {
+    while (this.#found.length + this.#ephemeral.length < MOST_EVENTS && this.#foundText < MOST_TEXT) {
       const fact = this.#read[0] ?? (await this.#readOn(upTo));
       if (fact === undefined || fact.position > upTo) break;
-      if (await this.interest.isFor(fact)) this.#take(fact);
+      this.#take(fact, await this.interest.look(fact));
       this.#read.shift();
       this.#looked = fact;
+      this.#place = fact.position;
       this.#lookedAt++;
     }
     if (this.#looked === undefined) return undefined;
-    const next = { facts: this.#found, last: this.#looked, looked: this.#lookedAt };
+    const next = { facts: this.#found, ephemeral: this.#ephemeral, last: this.#looked, looked: this.#lookedAt };
     this.#found = [];
+    this.#ephemeral = [];
     this.#foundText = 0;
     this.#looked = undefined;
     this.#lookedAt = 0;
     return next;
   }
 
-  #take(fact: RecordedFact): void {
+  #take(fact: RecordedFact, heard: Heard | undefined): void {
+    if (heard === undefined) return;
+    if (heard !== 'fact') {
+      this.#ephemeral.push(heard.ephemeral);
+      return;
+    }
     this.#found.push(fact);
     this.#foundText += fact.data.length;
   }

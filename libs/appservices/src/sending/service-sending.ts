@@ -1,4 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { Presence } from '#ephemeral/presence/presence';
+import { Typing } from '#ephemeral/typing/typing';
 import { ServiceClient } from '../asking/service-client.js';
 import type { DriverParts } from './service-driver.js';
 import { ServiceNotes } from './service-notes.js';
@@ -7,9 +9,9 @@ import { TransactionTexts } from './transaction-texts.js';
 /** What services are sent to with. */
 @Injectable()
 export class ServiceSending {
-  readonly parts: Pick<DriverParts, 'client' | 'notes' | 'texts'>;
+  readonly parts: Pick<DriverParts, 'client' | 'notes' | 'texts' | 'typing' | 'presence'>;
 
-  constructor(client: ServiceClient, notes: ServiceNotes, texts: TransactionTexts) {
-    this.parts = { client, notes, texts };
+  constructor(client: ServiceClient, notes: ServiceNotes, texts: TransactionTexts, typing: Typing, presence: Presence) {
+    this.parts = { client, notes, texts, typing, presence };
   }
 }

@@ -5,7 +5,14 @@ import type { UserId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { createRoomFactReader, type RoomFactReader } from '#rooms/projections/room-fact-reader';
 import type { ServiceTransaction } from '../facts/service-facts.js';
+import { renderMessages } from './render-messages.js';
 import { renderServiceEvent } from './render-service-events.js';
+
+/** What else may be in the body of a transaction, by its key: the keys that it had while it was proposed, and has where it still is. */
+const PROPOSED_KEYS: Readonly<Record<string, readonly string[]>> = {
+  ephemeral: ['de.sorunome.msc2409.ephemeral'],
+  to_device: ['de.sorunome.msc2409.to_device'],
+};
 
 /** Writes the bodies of transactions. */
 @Injectable()
@@ -24,9 +31,13 @@ export class TransactionTexts {
   ): Promise<string> {
     const isItsUser = (userId: string): boolean => service.hasUser(userId as UserId); // no other text is one of its users
     const events: string[] = [];
-    for (const fact of facts) events.push(await renderServiceEvent(fact, reader, this.views, isItsUser, madeAt));
-    const others = Object.entries(passing).map(([key, text]) => `,${JSON.stringify(key)}:${text}`);
-    return `{"events":[${events.join()}]${others.join('')}}`;
+    const messages: string[] = [];
+    for (const fact of facts) {
+      if (fact.type === 'to-device-sent') messages.push(...renderMessages(service, fact));
+      else events.push(await renderServiceEvent(fact, reader, this.views, isItsUser, madeAt));
+    }
+    const others = { ...passing, ...(messages.length === 0 ? {} : { to_device: `[${messages.join()}]` }) };
+    return `{"events":[${events.join()}]${Object.entries(others).map(underAllKeys).join('')}}`;
   }
 
   /** The body of a transaction as it was first written, but for what has gone from the log since. Throws as `write`, and as the log does. */
@@ -39,4 +50,8 @@ export class TransactionTexts {
     }
     return this.write(service, facts, transaction, createRoomFactReader());
   }
+}
+
+function underAllKeys([key, text]: [key: string, text: string]): string {
+  return [key, ...(PROPOSED_KEYS[key] ?? [])].map((each) => `,${JSON.stringify(each)}:${text}`).join('');
 }

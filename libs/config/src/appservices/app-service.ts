@@ -26,6 +26,8 @@ export interface AppServiceParts {
   /** Whether requests are counted that it makes as users other than its sender. */
   readonly isRateLimited: boolean;
   readonly protocols: readonly string[];
+  /** Whether it is sent what is in no room's history: receipts, typing, presence, and messages to its users' devices. */
+  readonly receivesEphemeral: boolean;
 }
 
 /**
@@ -39,6 +41,7 @@ export class AppService implements AppServiceParts {
   readonly namespaces: Namespaces;
   readonly isRateLimited: boolean;
   readonly protocols: readonly string[];
+  readonly receivesEphemeral: boolean;
   /** The sha256 of the token by which it shows who it is. */
   readonly tokenHash: string;
   readonly #hsToken: string;
@@ -51,6 +54,7 @@ export class AppService implements AppServiceParts {
     this.namespaces = parts.namespaces;
     this.isRateLimited = parts.isRateLimited;
     this.protocols = parts.protocols;
+    this.receivesEphemeral = parts.receivesEphemeral;
     this.tokenHash = hashToken(tokens.asToken);
     this.#hsToken = tokens.hsToken;
     this.#serverName = serverNameOf(parts.sender);

@@ -29,6 +29,7 @@ sender_localpart: _irc_bot
 rate_limited: false
 protocols: [irc]
 io.element.msc4190: true
+de.sorunome.msc2409.push_ephemeral: true
 namespaces:
   users:
     - exclusive: true
@@ -47,6 +48,7 @@ namespaces:
       sender: '@_irc_bot:example.org',
       isRateLimited: false,
       protocols: ['irc'],
+      receivesEphemeral: true,
       hsToken: '312df52',
     });
     expect(service.hasAlias('#_irc_bridge_a:example.org' as RoomAlias)).toBe(true);
@@ -84,7 +86,7 @@ namespaces:
   });
 
   it.each([
-    ['as_token: {secret', 'not YAML (FLOW_MAP'],
+    ['as_token: {secret', 'not YAML (BAD_INDENT'],
     ['- as_token: secret', 'not a mapping'],
     ['', 'not a mapping'],
   ])('is refused as a whole where it is %j', (text, fault) => {

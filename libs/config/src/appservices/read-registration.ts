@@ -13,6 +13,8 @@ export class RegistrationFaults extends Error {
 
 type Mapping = Readonly<Record<string, unknown>>;
 
+/** `receive_ephemeral`, and as it was called before. */
+const EPHEMERAL_KEYS = ['receive_ephemeral', 'push_ephemeral', 'de.sorunome.msc2409.push_ephemeral'] as const;
 /** A token goes into a header as it is. */
 const TOKEN = /^[\x21-\x7e]+$/;
 const LOCALPART = /^[a-z0-9._=/+-]+$/;
@@ -38,6 +40,7 @@ export function readRegistration(text: string, serverName: ServerName): AppServi
   const localpart = take('sender_localpart', 'a localpart of a-z, 0-9 and ._=/+-', isLocalpart);
   const url = take('url', 'an http or https URL, or null', isUrl);
   const isRateLimited = take('rate_limited', 'true or false', isBoolean, true);
+  const ephemeral = EPHEMERAL_KEYS.map((key) => take(key, 'true or false', isBoolean, false));
   const protocols = take('protocols', 'a list of texts', areTexts, []);
   const namespaces = take('namespaces', 'a mapping', isMapping) ?? {};
   const within = (key: string): Namespace[] => readNamespaces(namespaces[key], `namespaces.${key}`, fault);
@@ -47,7 +50,12 @@ export function readRegistration(text: string, serverName: ServerName): AppServi
   if (faults.length > 0) throw new RegistrationFaults(faults);
   const parts = { id: id!, url: url?.replace(/\/+$/, '') || undefined, namespaces: read, protocols: protocols! };
   return new AppService(
-    { ...parts, sender: sender as AppService['sender'], isRateLimited: isRateLimited! },
+    {
+      ...parts,
+      sender: sender as AppService['sender'],
+      isRateLimited: isRateLimited!,
+      receivesEphemeral: ephemeral.includes(true),
+    },
     { asToken: asToken!, hsToken: hsToken! },
   );
 }

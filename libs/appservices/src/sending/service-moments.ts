@@ -1,0 +1,78 @@
+import type { AppService } from '#config/appservices/app-service';
+import type { Presence } from '#ephemeral/presence/presence';
+import type { Typing } from '#ephemeral/typing/typing';
+import type { RoomId, UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import type { Views } from '#projections/views';
+import { USER_ROOMS } from '#rooms/projections/membership.projector';
+import type { ServiceInterest } from '../interest/service-interest.js';
+import { renderPresence, renderTyping } from './render-ephemeral.js';
+
+/** So many rooms, and users, are remembered of which something is to be told: of others it is not. */
+const MOST = 1_000;
+
+/**
+ * What of the moment an application service is to be told: who types where, and who is there. It is in the memory of this process alone and may
+ * be lost; of each room and user only the last counts.
+ */
+export class ServiceMoments {
+  readonly #rooms = new Set<RoomId>();
+  readonly #users = new Set<UserId>();
+  readonly #stops: readonly (() => void)[];
+
+  constructor(
+    private readonly service: AppService,
+    private readonly typing: Pick<Typing, 'onChange' | 'listTyping'>,
+    private readonly presence: Pick<Presence, 'onChange' | 'find'>,
+    private readonly views: Pick<Views, 'scan'>,
+    onNew: () => void,
+  ) {
+    const note = <T>(all: Set<T>, one: T): void => {
+      if (all.size >= MOST) return;
+      all.add(one);
+      onNew();
+    };
+    this.#stops = service.receivesEphemeral
+      ? [
+          typing.onChange((roomId) => note(this.#rooms, roomId)),
+          presence.onChange((userId, change) => {
+            if (change !== 'forgotten' && change.ofOthers) note(this.#users, userId);
+          }),
+        ]
+      : [];
+  }
+
+  get isEmpty(): boolean {
+    return this.#rooms.size === 0 && this.#users.size === 0;
+  }
+
+  /** What is to be told now, each an event as JSON text: it is told once. `place`: up to where the service has been shown the log. */
+  async take(interest: ServiceInterest, place: Position): Promise<string[]> {
+    const [rooms, users] = [[...this.#rooms], [...this.#users]];
+    this.#rooms.clear();
+    this.#users.clear();
+    const told: string[] = [];
+    for (const roomId of rooms) {
+      if (await interest.hears(roomId, place)) told.push(renderTyping(roomId, this.typing.listTyping(roomId)));
+    }
+    for (const userId of users) {
+      if (await this.#knows(userId, interest, place)) told.push(renderPresence(userId, this.presence.find(userId)));
+    }
+    return told;
+  }
+
+  stop(): void {
+    for (const stop of this.#stops) stop();
+  }
+
+  /** "a presence update for a user an application service shares a room with, or matching one of the application service's namespaces." */
+  async #knows(userId: UserId, interest: ServiceInterest, place: Position): Promise<boolean> {
+    if (this.service.hasUser(userId)) return true;
+    for await (const page of USER_ROOMS.pages(this.views, { prefix: [userId] })) {
+      for (const { key, value } of page) {
+        if (value.membership === 'join' && (await interest.hears(key[1], place))) return true;
+      }
+    }
+    return false;
+  }
+}
