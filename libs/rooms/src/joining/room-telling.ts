@@ -2,9 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#event-store/event-store';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { inTurns } from '#projections/turn';
-import type { Pdu } from '#protocol/room-event';
-import type { RoomEvent } from '#protocol/room-event';
+import { inTurns, Turn } from '#projections/turn';
+import type { Pdu, RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { headBeforeCreate, type PartialRoom } from '../decide/room-head.js';
@@ -238,9 +237,8 @@ export class RoomTelling {
 
   async #prepare(some: readonly OneOf[]): Promise<PreparedOne[]> {
     const { roomId, version } = this.room;
-    const { origin } = this;
     const inputs = some.map(({ input }) => input);
-    const prepared = await this.preparing.prepare(inputs, { roomId, version, origin });
+    const prepared = await this.preparing.prepare(inputs, { roomId, version, origin: this.origin });
     return prepared.map((pdu, i) => ({ pdu, isState: some[i]!.isState }));
   }
 
@@ -258,7 +256,10 @@ export class RoomTelling {
   }
 
   async #judge(pdu: PreparedPdu): Promise<void> {
+    const turn = new Turn(1);
     for (const due of this.#order.add(pdu)) {
+      if (turn.isOver()) await turn.pass();
+      if (due === undefined) continue;
       const judged = await judgeOutlier(due, this.room);
       if (judged.kind !== 'outlier') {
         this.#dropped++;

@@ -6,6 +6,9 @@ interface Waiting<T> {
   missing: number;
 }
 
+/** So many that still wait for others are counted in one step. */
+const LOOKS_A_STEP = 64;
+
 /**
  * Puts events that come one after another in an order in which each comes after its auth events: those that come too early wait. What
  * names an event that never comes waits for ever.
@@ -22,8 +25,11 @@ export class AuthOrder<T extends { readonly event: RoomEvent }> {
     return this.#waiting.size;
   }
 
-  /** Those that can be judged now that this one has come. Each must be judged before the next is asked for. */
-  *add(one: T): Generator<T> {
+  /**
+   * Those that can be judged now that this one has come. Each must be judged before the next is asked for. Undefined is a step between them,
+   * for all of a large room may wait for one event.
+   */
+  *add(one: T): Generator<T | undefined> {
     const { eventId, authEvents } = one.event;
     if (this.isHere(eventId) || this.#waiting.has(eventId)) return;
     const missing = new Set(authEvents.filter((each) => !this.isHere(each)));
@@ -37,15 +43,19 @@ export class AuthOrder<T extends { readonly event: RoomEvent }> {
       }
       return;
     }
-    const due = [one];
-    for (const next of due) {
-      yield next;
-      const successors = this.#successors.get(next.event.eventId) ?? [];
-      this.#successors.delete(next.event.eventId);
+    yield one;
+    const judged = [eventId];
+    let looks = 0;
+    for (const each of judged) {
+      const successors = this.#successors.get(each) ?? [];
+      this.#successors.delete(each);
       for (const waiting of successors) {
+        if (++looks % LOOKS_A_STEP === 0) yield undefined;
         if (--waiting.missing > 0) continue;
-        this.#waiting.delete(waiting.one.event.eventId);
-        due.push(waiting.one);
+        const next = waiting.one.event.eventId;
+        this.#waiting.delete(next);
+        yield waiting.one;
+        judged.push(next);
       }
     }
   }
@@ -59,6 +69,8 @@ export function sortByAuth<T extends { readonly event: RoomEvent }>(list: readon
   const among = new Set(list.map(({ event }) => event.eventId));
   const sorted = new Map<EventId, T>();
   const order = new AuthOrder<T>((eventId) => sorted.has(eventId) || !among.has(eventId));
-  for (const one of list) for (const due of order.add(one)) sorted.set(due.event.eventId, due);
+  for (const one of list) {
+    for (const due of order.add(one)) if (due !== undefined) sorted.set(due.event.eventId, due);
+  }
   return [...sorted.values()];
 }
