@@ -8,6 +8,7 @@ import { benchInitialSync } from './initial-sync.js';
 import { benchJoining } from './joining.js';
 import { benchJoins } from './joins.js';
 import { benchLarge } from './large.js';
+import { benchMedia } from './media.js';
 import { benchPresence } from './presence.js';
 import { benchPush } from './push.js';
 import { benchReceive } from './receive.js';
@@ -37,6 +38,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   presence: benchPresence,
   appservice: benchAppservice,
   push: benchPush,
+  media: benchMedia,
   replay: benchReplayRooms,
   large: () => benchLarge(FACTS),
   search: () => benchSearch(MESSAGES),

@@ -99,6 +99,15 @@ describe('an empty log', () => {
     expect(existsSync(join(directory, 'keys'))).toBe(false);
   });
 
+  it('beside content of media is a lost one, for a new one would have all of it removed', async () => {
+    const content = join(directory, 'media/content');
+    mkdirSync(join(content, 'ab'), { recursive: true });
+    expect(await refusal()).toMatch(/is empty, but there is content of media in .*media.content/);
+    await expect(acceptSigningKey(configOf(), systemClock)).rejects.toThrow('there is content of media');
+    rmSync(join(content, 'ab'), { recursive: true });
+    await open();
+  });
+
   it('begins anew with a key that is accepted, but not beside views', async () => {
     const before = await open();
     rmSync(join(directory, 'log'), { recursive: true });

@@ -15,6 +15,7 @@ import {
 import { TodaysEventStore } from '#event-store/todays-event-store';
 import type { Clock } from '#kernel/clock';
 import { START } from '#kernel/position';
+import { MEDIA_FOLDER } from '#media/media-folder';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { encodeBase64 } from '#protocol/signing/base64';
@@ -91,6 +92,7 @@ export async function acceptSigningKey(config: Config, clock: Clock): Promise<{ 
     if (known === undefined) {
       checkIsNotHalfRestored(config);
       checkHasNoViews(config);
+      checkHasNoMedia(config);
     } else checkServerName(known, config);
     const isNew = known === undefined || !isKnownKey(known, key);
     if (known === undefined) await nameLog(store, clock, config.serverName, key);
@@ -177,6 +179,7 @@ function hasLog({ eventStoreUrl, dataDir }: OwnConfig): boolean {
 function checkIsNew(config: OwnConfig): void {
   checkIsNotHalfRestored(config);
   checkHasNoViews(config);
+  checkHasNoMedia(config);
   const keys = join(config.dataDir, 'keys');
   if (existsSync(keys) && readdirSync(keys).some((name) => name.endsWith('.key'))) {
     throw new ConfigError(
@@ -202,6 +205,16 @@ function checkHasNoViews(config: OwnConfig): void {
   throw new ConfigError(
     `${lostLog(config)}, but there are views in ${views}: restore the log from a backup ("annals restore"), ` +
       'or move the whole data folder away to begin a new server',
+  );
+}
+
+/** A log that knows of no media would have all of them removed. */
+function checkHasNoMedia(config: OwnConfig): void {
+  const content = join(config.dataDir, MEDIA_FOLDER, 'content');
+  if (!existsSync(content) || readdirSync(content).length === 0) return;
+  throw new ConfigError(
+    `${lostLog(config)}, but there is content of media in ${content}: restore the log from a backup ("annals restore"), ` +
+      'or move that folder away to begin without them',
   );
 }
 
