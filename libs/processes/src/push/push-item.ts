@@ -9,7 +9,7 @@ export interface PushItem {
   readonly event?: EventToPush;
   /** When it was to be told first, by the stopwatch. */
   readonly since: number;
-  /** Called once the gateway has it, or it needs not have it, or it is noted in the log that it is owed something. */
+  /** Called when the gateway has it, or needs not have it, or the log says that it is owed something; more than once, where several come true. */
   readonly ended: () => void;
 }
 

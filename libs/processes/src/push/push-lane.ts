@@ -90,6 +90,8 @@ export class PushLane {
       await this.parts.noteBehind(this.userId, await this.#pushers(), true);
       this.#isNoted = true;
       for (const { ended } of this.#items) ended();
+      // It may have been told meanwhile.
+      if (this.#items.length === 0) await this.#catchUp();
     } finally {
       this.#isNoting = false;
     }

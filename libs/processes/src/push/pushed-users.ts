@@ -77,12 +77,13 @@ export class PushedUsers {
     if (room === undefined) this.#rooms.set(roomId, (room = this.#open(roomId)));
     await room.read;
     const fresh = this.#newcomers.slice(room.seen);
-    room.seen += fresh.length;
     const rows = await MEMBERS.getMany(
       this.views,
       fresh.map((userId) => [roomId, userId]),
     );
     for (const [i, userId] of fresh.entries()) if (rows[i]?.membership === 'join') room.members.add(userId);
+    // Not before: until then it is not known that nobody is in it.
+    room.seen += fresh.length;
     return [...room.members].filter((userId) => this.#users.has(userId));
   }
 

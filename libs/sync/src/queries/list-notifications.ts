@@ -5,8 +5,8 @@ import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
-import { compileRules, type PushVerdict, type RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
-import { readPushRules } from '#push/queries/read-push-rules';
+import type { PushVerdict } from '#protocol/push-rules/evaluate-rules';
+import { CompiledRules } from '#push/compiled-rules';
 import { ROOM_ACTIVITY } from '#rooms/projections/room-activity.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
@@ -67,15 +67,18 @@ interface Way {
 
 @QueryHandler(ListNotifications)
 export class ListNotificationsHandler implements IQueryHandler<ListNotifications> {
-  constructor(@Inject(VIEWS) private readonly views: Views) {}
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly rules: CompiledRules,
+  ) {}
 
   async execute({ requester, wish }: ListNotifications): Promise<NotificationsPage> {
     const { views } = this;
     const { userId } = requester;
     const reader = await readerOf(views, requester);
-    const evaluate: RuleEvaluator = compileRules(await readPushRules(views, userId));
+    const rules = await this.rules.of(userId);
     const moment = views.position();
-    const by = { views, reader, evaluate, contexts: new PushContexts(views), moment };
+    const by = { views, reader, rules, contexts: new PushContexts(views), moment };
     const rooms = new Map<RoomId, NotifiedRoom>();
     const notifications: Notification[] = [];
     const turn = new Turn(1);

@@ -1,7 +1,8 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
-import type { PushVerdict, RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
+import type { PushVerdict } from '#protocol/push-rules/evaluate-rules';
+import type { UserRules } from '#push/compiled-rules';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findThread } from '#rooms/queries/find-thread';
@@ -15,7 +16,7 @@ import { advance, MAIN, type ReadUpTo, readReadUpTo } from './read-up-to.js';
 export interface NotifiedBy {
   readonly views: Views;
   readonly reader: Reader;
-  readonly evaluate: RuleEvaluator;
+  readonly rules: UserRules;
   readonly contexts: PushContexts;
   /** The position that is read up to. */
   readonly moment: Position;
@@ -49,15 +50,20 @@ export class NotifiedRoom {
   async find(row: TimelineRow): Promise<Notified | undefined> {
     const { by, roomId } = this;
     const { header } = row;
-    const { reader, evaluate } = by;
+    const { reader, rules } = by;
     if (header.sender === reader.userId || header.redactedBy !== undefined || reader.ignored.has(header.sender))
       return undefined;
-    const contextOf = await (this.#contextOf ??= by.contexts.read(roomId, reader.userId, by.moment, true));
+    const contextOf = await (this.#contextOf ??= by.contexts.read(
+      roomId,
+      reader.userId,
+      by.moment,
+      rules.asksForNames,
+    ));
     const room = await (await (this.#room ??= findRoomReader(by.views, roomId, reader))).over([row]);
     const thread = (await findThread(room, row)) ?? MAIN;
     const context = contextOf(header.sender);
     const isSubscribed = thread === MAIN ? undefined : (await this.#follows()).has(thread as EventId);
-    const verdict = evaluate(eventOfRow(roomId, row), { ...context, isSubscribed });
+    const verdict = rules.evaluate(eventOfRow(roomId, row), { ...context, isSubscribed });
     // What was there before they came, or while they were out, was never for them.
     if (!verdict.notify || !room.isShown(header) || room.membershipAt(header) !== 'join') return undefined;
     return { room, row, verdict, isRead: await this.#isRead(header.position, thread) };
