@@ -149,8 +149,14 @@ describe('an event of another server', () => {
       { type: undefined },
     ];
     for (const more of fields) await hostile.tell(server, hostile.message(room, more)).then(expectError);
-    const { status } = await hostile.send(server, [hostile.message(room, { content: { body: deep(100_000) } }).pdu]);
-    expect(status).toBe(400);
+    for (const [levels, refused] of [
+      [20_000, 400],
+      [60_000, 400],
+      [100_000, 413],
+    ] as const) {
+      const { pdu } = hostile.message(room, { content: { body: deep(levels) } });
+      expect(await hostile.send(server, [pdu])).toMatchObject({ status: refused });
+    }
   });
 
   it('may be as deep as can be, and the room goes on behind it', async () => {
