@@ -16,7 +16,12 @@ let host: string;
 beforeAll(async () => {
   service = await FakeService.start();
   server = await WholeServer.start({
-    ANNALS_APPSERVICES: writeRegistration({ url: service.url, protocols: ['net'], receive_ephemeral: true }),
+    ANNALS_APPSERVICES: writeRegistration({
+      url: service.url,
+      protocols: ['net'],
+      receive_ephemeral: true,
+      'org.matrix.msc3202': true,
+    }),
   });
   alice = await server.register('alice');
   host = alice.userId.slice(alice.userId.indexOf(':') + 1);
@@ -229,6 +234,78 @@ describe('what passes', () => {
       });
       expect(passed(key, ({ to_user_id: to }) => to === alice.userId)).toBeUndefined();
     }
+  });
+});
+
+describe('what a service has to know to encrypt', () => {
+  const LISTS = ['device_lists', 'org.matrix.msc3202.device_lists'];
+  const COUNTS = [
+    'device_one_time_keys_count',
+    'org.matrix.msc3202.device_one_time_keys_count',
+    'org.matrix.msc3202.device_one_time_key_counts',
+  ];
+  const FALLBACK = ['device_unused_fallback_key_types', 'org.matrix.msc3202.device_unused_fallback_key_types'];
+  type Lists = { readonly changed: string[]; readonly left: string[] };
+  const untilListed = (kind: keyof Lists, userId: string, after: number): Promise<unknown> =>
+    service.until(() =>
+      service.transactions
+        .slice(after)
+        .some(({ body }) => LISTS.every((key) => (body[key] as unknown as Lists | undefined)?.[kind].includes(userId))),
+    );
+  const now = (): number => service.transactions.length;
+
+  it('is whose devices changed, and whose are no business of it any more', async () => {
+    const carol = await server.register('carol');
+    const roomId = (await ask('POST', `${V3}/createRoom`, { preset: 'public_chat' }, carol.token))['room_id'] as string;
+    await ghost('crypto');
+    let before = now();
+    await ask('POST', as('crypto', `${V3}/join/${roomId}`), {});
+    await untilListed('changed', carol.userId, before);
+    before = now();
+    const { device_id: device } = await ask('GET', `${V3}/account/whoami`, undefined, carol.token);
+    const keys = {
+      user_id: carol.userId,
+      device_id: device,
+      algorithms: ['m.megolm.v1.aes-sha2'],
+      keys: { [`ed25519:${String(device)}`]: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' },
+      signatures: {},
+    };
+    expect(await ask('POST', `${V3}/keys/upload`, { device_keys: keys }, carol.token)).toMatchObject({ status: 200 });
+    await untilListed('changed', carol.userId, before);
+    before = now();
+    await ask('POST', `${V3}/rooms/${roomId}/leave`, {}, carol.token);
+    await untilListed('left', carol.userId, before);
+  });
+
+  it('is how many keys its own devices have', async () => {
+    await ghost('keys');
+    await ask('PUT', as('keys', `${V3}/devices/KEYS`), {});
+    const signatures = { [idOf('keys')]: { 'ed25519:KEYS': 'A'.repeat(86) } };
+    const one = { key: 'A'.repeat(43), signatures };
+    const upload = {
+      one_time_keys: { 'signed_curve25519:A': one, 'signed_curve25519:B': one },
+      fallback_keys: { 'signed_curve25519:F': { ...one, fallback: true } },
+    };
+    expect(await ask('POST', as('keys', `${V3}/keys/upload`), upload)).toMatchObject({
+      status: 400,
+      errcode: 'M_UNKNOWN_DEVICE',
+    });
+    const answer = await ask('POST', as('keys', `${V3}/keys/upload?device_id=KEYS`), upload);
+    expect(answer).toMatchObject({ status: 200, one_time_key_counts: { signed_curve25519: 2 } });
+    const all = (keys: readonly string[], value: unknown): Promise<unknown> =>
+      service.until(() =>
+        service.transactions.some(({ body }) =>
+          keys.every((key) => {
+            const told = (body[key] as JsonObject | undefined)?.[idOf('keys')] as JsonObject | undefined;
+            return JSON.stringify(told?.['KEYS']) === JSON.stringify(value);
+          }),
+        ),
+      );
+    await all(COUNTS, { signed_curve25519: 2 });
+    await all(FALLBACK, ['signed_curve25519']);
+    const claim = { one_time_keys: { [idOf('keys')]: { KEYS: 'signed_curve25519' } } };
+    await ask('POST', `${V3}/keys/claim`, claim, alice.token);
+    await all(COUNTS, { signed_curve25519: 1 });
   });
 });
 

@@ -13,6 +13,7 @@ import { createRoomFactReader, type RoomFactReader } from '#rooms/projections/ro
 import type { ServiceClient } from '../asking/service-client.js';
 import type { ServiceFact, ServiceTransaction } from '../facts/service-facts.js';
 import { ServiceInterest } from '../interest/service-interest.js';
+import { Passing } from './passing.js';
 import { type Collected, ServiceLog } from './service-log.js';
 import { ServiceMoments } from './service-moments.js';
 import { Overtaken, type ServiceNotes } from './service-notes.js';
@@ -38,7 +39,8 @@ export interface DriverNumbers {
 }
 
 /** What comes next, written. `last` is left out where nothing new was looked at in the log. */
-interface Found extends Omit<Collected, 'last'> {
+interface Found extends Omit<Collected, 'last' | 'passing'> {
+  readonly passing: ServiceTransaction['passing'];
   readonly last: Collected['last'] | undefined;
   readonly madeAt: number;
   readonly body: string;
@@ -75,8 +77,8 @@ export class ServiceDriver {
     readonly service: AppService,
     private readonly parts: DriverParts,
   ) {
-    const { typing, presence, views } = parts;
-    this.#moments = new ServiceMoments(service, typing, presence, views, () => this.#wake());
+    const { typing, presence } = parts;
+    this.#moments = new ServiceMoments(service, typing, presence, () => this.#wake());
   }
 
   /** Runs until it is ended. Never throws: what goes wrong here is told, and tried again. */
@@ -159,14 +161,14 @@ export class ServiceDriver {
 
   async #write(next: Collected | undefined, moments: readonly string[]): Promise<Found> {
     const { texts, clock, views } = this.parts;
-    const { facts = [], last, looked = 0 } = next ?? {};
-    const ephemeral = [...(next?.ephemeral ?? []), ...moments];
+    const { facts = [], last, looked = 0, passing: all = new Passing() } = next ?? {};
+    all.addEphemeral(...moments);
     const madeAt = clock.now();
-    const told = { made_at: madeAt, passing: passingOf(ephemeral) };
-    const body = await texts.write(this.service, facts, told, this.#reader);
+    const passing = all.told;
+    const body = await texts.write(this.service, facts, { made_at: madeAt, passing }, this.#reader);
     // By rows that somebody threw away meanwhile nobody may have been in a room.
     await views.confirm();
-    return { facts, ephemeral, last, looked, madeAt, body };
+    return { facts, passing, last, looked, madeAt, body };
   }
 
   async #untilBeyond(position: Position): Promise<void> {
@@ -175,12 +177,11 @@ export class ServiceDriver {
   }
 
   /** Settles a transaction in the log; undefined where there is nothing to send. */
-  async #settle(noted: ServiceFact, { facts, ephemeral, last, madeAt, body }: Found): Promise<Written | undefined> {
-    if (facts.length === 0 && ephemeral.length === 0) return undefined;
+  async #settle(noted: ServiceFact, { facts, passing, last, madeAt, body }: Found): Promise<Written | undefined> {
+    if (facts.length === 0 && passing === undefined) return undefined;
     const { notes } = this.parts;
     const streams = [...new Set(facts.map(({ stream }) => stream))];
     const at = new Map(streams.map((stream, i) => [stream, i]));
-    const passing = passingOf(ephemeral);
     const data: ServiceTransaction = {
       number: noted.data.number + 1,
       made_at: madeAt,
@@ -252,8 +253,4 @@ export class ServiceDriver {
     await Promise.race([pause, heard]);
     await shortest;
   }
-}
-
-function passingOf(ephemeral: readonly string[]): ServiceTransaction['passing'] {
-  return ephemeral.length === 0 ? undefined : { ephemeral: `[${ephemeral.join()}]` };
 }

@@ -1,12 +1,12 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { type Position, START } from '#kernel/position';
-import type { Heard, ServiceInterest } from '../interest/service-interest.js';
+import type { ServiceInterest } from '../interest/service-interest.js';
+import { Passing } from './passing.js';
 
 /** What of the log a transaction is made of. */
 export interface Collected {
   readonly facts: readonly RecordedFact[];
-  /** Ephemeral events, each a JSON text. */
-  readonly ephemeral: readonly string[];
+  readonly passing: Passing;
   /** All up to here was looked at. */
   readonly last: RecordedFact;
   readonly looked: number;
@@ -24,7 +24,7 @@ export class ServiceLog {
   #read: RecordedFact[] = [];
   /** What was found and not handed on yet. */
   #found: RecordedFact[] = [];
-  #ephemeral: string[] = [];
+  #passing = new Passing();
   /** The last that was looked at since something was handed on. */
   #looked: RecordedFact | undefined;
   #lookedAt = 0;
@@ -52,31 +52,26 @@ export class ServiceLog {
    * nothing was looked at. Where it throws, as the log and the views do, nothing is lost: it goes on with the same fact.
    */
   async next(upTo: Position): Promise<Collected | undefined> {
-    while (this.#found.length + this.#ephemeral.length < MOST_EVENTS && this.#foundText < MOST_TEXT) {
+    while (this.#found.length + this.#passing.size < MOST_EVENTS && this.#foundText < MOST_TEXT) {
       const fact = this.#read[0] ?? (await this.#readOn(upTo));
       if (fact === undefined || fact.position > upTo) break;
-      this.#take(fact, await this.interest.look(fact));
+      if (await this.interest.look(fact, this.#passing)) this.#take(fact);
       this.#read.shift();
       this.#looked = fact;
       this.#place = fact.position;
       this.#lookedAt++;
     }
     if (this.#looked === undefined) return undefined;
-    const next = { facts: this.#found, ephemeral: this.#ephemeral, last: this.#looked, looked: this.#lookedAt };
+    const next = { facts: this.#found, passing: this.#passing, last: this.#looked, looked: this.#lookedAt };
     this.#found = [];
-    this.#ephemeral = [];
+    this.#passing = new Passing();
     this.#foundText = 0;
     this.#looked = undefined;
     this.#lookedAt = 0;
     return next;
   }
 
-  #take(fact: RecordedFact, heard: Heard | undefined): void {
-    if (heard === undefined) return;
-    if (heard !== 'fact') {
-      this.#ephemeral.push(heard.ephemeral);
-      return;
-    }
+  #take(fact: RecordedFact): void {
     this.#found.push(fact);
     this.#foundText += fact.data.length;
   }

@@ -3,8 +3,6 @@ import type { Presence } from '#ephemeral/presence/presence';
 import type { Typing } from '#ephemeral/typing/typing';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
-import type { Views } from '#projections/views';
-import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import type { ServiceInterest } from '../interest/service-interest.js';
 import { renderPresence, renderTyping } from './render-ephemeral.js';
 
@@ -21,10 +19,9 @@ export class ServiceMoments {
   readonly #stops: readonly (() => void)[];
 
   constructor(
-    private readonly service: AppService,
+    service: AppService,
     private readonly typing: Pick<Typing, 'onChange' | 'listTyping'>,
     private readonly presence: Pick<Presence, 'onChange' | 'find'>,
-    private readonly views: Pick<Views, 'scan'>,
     onNew: () => void,
   ) {
     const note = <T>(all: Set<T>, one: T): void => {
@@ -56,23 +53,13 @@ export class ServiceMoments {
       if (await interest.hears(roomId, place)) told.push(renderTyping(roomId, this.typing.listTyping(roomId)));
     }
     for (const userId of users) {
-      if (await this.#knows(userId, interest, place)) told.push(renderPresence(userId, this.presence.find(userId)));
+      // "a presence update for a user an application service shares a room with, or matching one of the application service's namespaces."
+      if (await interest.knows(userId, place)) told.push(renderPresence(userId, this.presence.find(userId)));
     }
     return told;
   }
 
   stop(): void {
     for (const stop of this.#stops) stop();
-  }
-
-  /** "a presence update for a user an application service shares a room with, or matching one of the application service's namespaces." */
-  async #knows(userId: UserId, interest: ServiceInterest, place: Position): Promise<boolean> {
-    if (this.service.hasUser(userId)) return true;
-    for await (const page of USER_ROOMS.pages(this.views, { prefix: [userId] })) {
-      for (const { key, value } of page) {
-        if (value.membership === 'join' && (await interest.hears(key[1], place))) return true;
-      }
-    }
-    return false;
   }
 }

@@ -12,6 +12,13 @@ import { renderServiceEvent } from './render-service-events.js';
 const PROPOSED_KEYS: Readonly<Record<string, readonly string[]>> = {
   ephemeral: ['de.sorunome.msc2409.ephemeral'],
   to_device: ['de.sorunome.msc2409.to_device'],
+  device_lists: ['org.matrix.msc3202.device_lists'],
+  // Two spellings of it are in use.
+  device_one_time_keys_count: [
+    'org.matrix.msc3202.device_one_time_keys_count',
+    'org.matrix.msc3202.device_one_time_key_counts',
+  ],
+  device_unused_fallback_key_types: ['org.matrix.msc3202.device_unused_fallback_key_types'],
 };
 
 /** Writes the bodies of transactions. */

@@ -28,6 +28,8 @@ export interface AppServiceParts {
   readonly protocols: readonly string[];
   /** Whether it is sent what is in no room's history: receipts, typing, presence, and messages to its users' devices. */
   readonly receivesEphemeral: boolean;
+  /** Whether it is told of devices and keys, to encrypt for its users. */
+  readonly receivesDevices: boolean;
 }
 
 /**
@@ -42,6 +44,7 @@ export class AppService implements AppServiceParts {
   readonly isRateLimited: boolean;
   readonly protocols: readonly string[];
   readonly receivesEphemeral: boolean;
+  readonly receivesDevices: boolean;
   /** The sha256 of the token by which it shows who it is. */
   readonly tokenHash: string;
   readonly #hsToken: string;
@@ -55,6 +58,7 @@ export class AppService implements AppServiceParts {
     this.isRateLimited = parts.isRateLimited;
     this.protocols = parts.protocols;
     this.receivesEphemeral = parts.receivesEphemeral;
+    this.receivesDevices = parts.receivesDevices;
     this.tokenHash = hashToken(tokens.asToken);
     this.#hsToken = tokens.hsToken;
     this.#serverName = serverNameOf(parts.sender);

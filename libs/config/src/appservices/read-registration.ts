@@ -41,6 +41,7 @@ export function readRegistration(text: string, serverName: ServerName): AppServi
   const url = take('url', 'an http or https URL, or null', isUrl);
   const isRateLimited = take('rate_limited', 'true or false', isBoolean, true);
   const ephemeral = EPHEMERAL_KEYS.map((key) => take(key, 'true or false', isBoolean, false));
+  const receivesDevices = take('org.matrix.msc3202', 'true or false', isBoolean, false);
   const protocols = take('protocols', 'a list of texts', areTexts, []);
   const namespaces = take('namespaces', 'a mapping', isMapping) ?? {};
   const within = (key: string): Namespace[] => readNamespaces(namespaces[key], `namespaces.${key}`, fault);
@@ -55,6 +56,7 @@ export function readRegistration(text: string, serverName: ServerName): AppServi
       sender: sender as AppService['sender'],
       isRateLimited: isRateLimited!,
       receivesEphemeral: ephemeral.includes(true),
+      receivesDevices: receivesDevices!,
     },
     { asToken: asToken!, hsToken: hsToken! },
   );
