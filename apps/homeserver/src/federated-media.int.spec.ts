@@ -93,6 +93,30 @@ describe('media of other servers', () => {
     expect(callsFor('busy')).toBe(1);
   });
 
+  it('of a server that is slow hold up no other, and leave it connections for all else', async () => {
+    const slow = await FakePeer.start(11);
+    const held: ServerResponse[] = [];
+    slow.on('GET', SIGNED, (_, response) => {
+      held.push(response);
+      return undefined;
+    });
+    const waiting = Array.from({ length: 40 }, (_, i) => get(`${slow.name}/slow${i}`));
+    await expect.poll(() => held.length).toBe(4);
+    const id = serve('quick', (_, response) => {
+      inParts(response, 'quick');
+      return undefined;
+    });
+    expect((await get(id)).text).toBe('quick');
+    expect(held).toHaveLength(4);
+    slow.on('GET', SIGNED, (_, response) => {
+      inParts(response, 'at last');
+      return undefined;
+    });
+    for (const response of held) inParts(response, 'at last');
+    expect((await Promise.all(waiting)).every(({ text }) => text === 'at last')).toBe(true);
+    await slow.stop();
+  });
+
   it('are waited for by their server, and said not to be there yet', async () => {
     const created = await fetch(`${theirs.address}/_matrix/media/v1/create`, {
       method: 'POST',
@@ -192,7 +216,7 @@ describe('media of other servers', () => {
     const other = serve('other', () => ({ body: {} }));
     expect(errcodeOf(await get(other))).toEqual([502, 'M_UNKNOWN']);
     expect(errcodeOf(await get('gone.invalid/abc'))).toEqual([502, 'M_UNKNOWN']);
-    expect(ours.filesIn('media/incoming')).toEqual([]);
+    expect(ours.sizesIn('media/incoming')).toEqual([]);
   });
 
   it('say of themselves nothing that a browser would run, or that ends a header', async () => {
@@ -219,8 +243,8 @@ describe('media of other servers', () => {
       }),
     );
     for (const id of ids) expect((await get(id)).status).toBe(200);
-    const size = () => ours.filesIn('media/content').length;
-    await expect.poll(size).toBeLessThanOrEqual(3);
+    const bytes = () => ours.sizesIn('media/content').reduce((sum, size) => sum + size, 0);
+    await expect.poll(bytes).toBeLessThanOrEqual(150 * 1024);
     // What gave way is fetched again.
     for (const id of ids) expect((await get(id)).status).toBe(200);
     expect(['one', 'two', 'three', 'four'].reduce((sum, name) => sum + callsFor(name), 0)).toBeGreaterThan(4);

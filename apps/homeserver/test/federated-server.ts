@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,13 +96,13 @@ export class FederatedServer {
     return this.server.address;
   }
 
-  /** The names of all files in a folder of its data, whatever folders they are in there. */
-  filesIn(folder: string): string[] {
+  /** The sizes of all files in a folder of its data, whatever folders they are in there. */
+  sizesIn(folder: string): number[] {
     const path = join(this.config.dataDir, folder);
     if (!existsSync(path)) return [];
     return readdirSync(path, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
-      .map(({ name }) => name);
+      .map((entry) => statSync(join(entry.parentPath, entry.name)).size);
   }
 
   /** Ends it. */
