@@ -47,6 +47,8 @@ import { RoomsModule } from '#rooms/rooms.module';
 import { HISTORY_ELSEWHERE, NO_HISTORY_ELSEWHERE } from '#rooms/history-elsewhere';
 import { SERVER_KEYS } from '#rooms/server-keys';
 import { ActiveUsers } from '#sync/notifier/active-users';
+import { searchProjector } from '#search/projections/search.projector';
+import { SearchModule } from '#search/search.module';
 import { SyncModule } from '#sync/sync.module';
 import { TEST_AUTHOR } from './local-room.js';
 /** What an app is over. */
@@ -93,7 +95,13 @@ export async function startSyncApp(
   const reader = createRoomFactReader();
   const push = [pushRulesProjector, pushersProjector];
   const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, ...push];
-  const projectors = [...roomProjectors(reader), ...accountProjectors, ...deviceProjectors(reader), ...own];
+  const projectors = [
+    ...roomProjectors(reader),
+    ...accountProjectors,
+    ...deviceProjectors(reader),
+    ...own,
+    searchProjector(reader),
+  ];
   const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const shutdown = new AbortController();
   const ports = [
@@ -121,6 +129,7 @@ export async function startSyncApp(
     DevicesModule,
     DirectoryModule,
     EphemeralModule,
+    SearchModule,
     SyncModule,
     PushModule,
   ];

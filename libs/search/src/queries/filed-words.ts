@@ -5,6 +5,8 @@ import type { SoughtWord } from '../words/words-of.js';
 
 /** So many blocks of a word are read at once. */
 const WINDOW = 256;
+/** A word that stands in so few blocks leads the way: of the others those blocks alone are read. */
+const RARE = 64;
 /** The most words that one beginning stands for on a shelf, in the order of the alphabet. */
 const MOST_ENDINGS = 12;
 /** Behind all numbers. */
@@ -81,8 +83,11 @@ export async function* filedTexts(
     const words = await findWords(views, shelf, one);
     if (words.length === 0) return;
     const blocks = words.map((word) => new WordBlocks(views, shelf, word, reverse));
-    await Promise.all(blocks.map((each) => each.readOn()));
-    if (blocks.every(({ texts }) => texts.size === 0)) return;
+    const isRareKnown = found.some(({ isRead, blocks: { length } }) => isRead && length <= RARE);
+    if (!isRareKnown) {
+      await Promise.all(blocks.map((each) => each.readOn()));
+      if (blocks.every(({ texts }) => texts.size === 0)) return;
+    }
     found.push(new SoughtBlocks(blocks));
   }
   yield* meet(found, reverse);

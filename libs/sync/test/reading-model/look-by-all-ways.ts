@@ -3,6 +3,7 @@ import { lookAround, lookAtEvents } from './look-at-events.js';
 import { lookAtOverviews } from './look-at-overviews.js';
 import { lookAtPages, lookForTime } from './look-at-pages.js';
 import { lookAtRelations } from './look-at-relations.js';
+import { lookAtSearch } from './look-at-search.js';
 import { lookAtSliding } from './look-at-sliding.js';
 import { lookAtState } from './look-at-state.js';
 import { lookAtStream } from './look-at-stream.js';
@@ -20,6 +21,7 @@ const WAYS: readonly ((look: Look) => Promise<void>)[] = [
   lookAtSliding,
   lookAtStream,
   lookAtOverviews,
+  lookAtSearch,
 ];
 
 /** Looks by every way, or (in the middle of a life) by about half of them. */
