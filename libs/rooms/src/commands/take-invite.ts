@@ -12,6 +12,7 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { signEvent } from '#protocol/signing/sign-event';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import { findPartial } from '../queries/partial-rooms.js';
 import { findMembership } from '../reading/find-membership.js';
 import { isServerIn } from '../reading/server-standing.js';
 import type { WantedKey } from '../server-keys.js';
@@ -115,7 +116,9 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
       throw new MatrixError('M_FORBIDDEN', `Nobody is called ${userId} here`);
     }
     const isIn = (await findMembership(this.views, roomId, userId)) === 'join';
-    if (isIn && (await isServerIn(this.views, roomId, origin))) {
+    // Of a room of which a part is here, that they were put out of it waits for the rest.
+    const isPartial = (await findPartial(this.views, roomId)) !== undefined;
+    if (isIn && !isPartial && (await isServerIn(this.views, roomId, origin))) {
       throw new MatrixError('M_FORBIDDEN', 'The user is already in the room');
     }
   }
