@@ -315,6 +315,10 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
       const event = answer.body['event'] as { signatures: JsonObject };
       expect(Object.keys(event.signatures).sort()).toEqual([peer.name, server.name].sort());
     }
+    // It is sent to nobody who is not in the room.
+    room.isTelling = true;
+    const invited = async () => Object.keys((await bob.ok('GET', '/sync')).rooms?.invite ?? {});
+    await vi.waitFor(async () => expect(await invited()).toEqual([room.told.roomId]), 20_000);
   });
 
   it('leaves it to others to say who is in it, where that lets into another room', async () => {
