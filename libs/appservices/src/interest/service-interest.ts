@@ -53,8 +53,8 @@ export class ServiceInterest {
   }
 
   /**
-   * Whether the service is to be sent what a fact holds. What of it passes is added to `passing`. Throws ViewsUnavailable; then the same fact
-   * can be shown again.
+   * Whether the service is to be sent what a fact holds. What of it passes is added to `passing`. Throws ViewsUnavailable; then what was
+   * followed so far is not to be gone on with.
    */
   async look(fact: RecordedFact, passing: Passing): Promise<boolean> {
     switch (fact.type) {

@@ -71,6 +71,8 @@ export class ServiceDriver {
   #wake: () => void = () => {};
   #cutPause: () => void = () => {};
   #idleFacts = 0;
+  /** How often something went wrong here since a transaction was accepted. */
+  #failures = 0;
   readonly #moments: ServiceMoments;
 
   constructor(
@@ -83,14 +85,14 @@ export class ServiceDriver {
 
   /** Runs until it is ended. Never throws: what goes wrong here is told, and tried again. */
   async run(): Promise<void> {
-    for (let failures = 1; !this.#isEnded; failures++) {
+    while (!this.#isEnded) {
       try {
         await this.#follow();
       } catch (error) {
         if (this.#isEnded) return;
         if (error instanceof Overtaken) return this.end();
         this.parts.logger.error({ err: error, service: this.service.id }, 'sending to an application service failed');
-        await this.#pause(failures);
+        await this.#pause(++this.#failures);
       }
     }
   }
@@ -231,6 +233,7 @@ export class ServiceDriver {
       if (failure === undefined) {
         if (failures > 1) logger.info({ service: this.service.id }, 'an application service is there again');
         this.numbers.accepted++;
+        this.#failures = 0;
         this.numbers.events += data.events.length;
         return;
       }

@@ -49,7 +49,7 @@ export class ServiceLog {
 
   /**
    * The next facts that the service is to be sent, `MOST_EVENTS` at most, and no more than there are up to a position; undefined where
-   * nothing was looked at. Where it throws, as the log and the views do, nothing is lost: it goes on with the same fact.
+   * nothing was looked at. Throws as the log and the views do; then another one has to begin where something was noted last.
    */
   async next(upTo: Position): Promise<Collected | undefined> {
     while (this.#found.length + this.#passing.size < MOST_EVENTS && this.#foundText < MOST_TEXT) {
