@@ -58,11 +58,6 @@ export class Reports {
     await this.#streams.execute(REPORTS_STREAM, () => [reportDraft(by, thing, told)], cause);
   }
 
-  /** All of them, the first one first. */
-  async list(): Promise<Report[]> {
-    return listReports(this.store);
-  }
-
   /**
    * An operator is done with a report: what was told with it goes from the log. Throws NoSuchReport. Where the process ended in its midst,
    * closing it again ends that.
@@ -79,7 +74,7 @@ export class Reports {
   }
 }
 
-/** All reports in a log. */
+/** All reports in a log, the first one first. */
 export async function listReports(store: Pick<EventStore, 'readStream'>): Promise<Report[]> {
   const reports = new Map<number, Report>();
   for await (const fact of store.readStream(REPORTS_STREAM)) foldReport(reports, fact);
@@ -87,7 +82,7 @@ export async function listReports(store: Pick<EventStore, 'readStream'>): Promis
 }
 
 /** Takes a fact of the stream into what is known of the reports. */
-export function foldReport(reports: Map<number, Report>, { type, data, revision, metadata }: RecordedFact): void {
+function foldReport(reports: Map<number, Report>, { type, data, revision, metadata }: RecordedFact): void {
   if (type === 'content-reported') {
     const { by, thing, told } = JSON.parse(data) as ContentReported; // what is appended under this type has this shape
     const { salt: _, ...rest } = told ?? { salt: '', reason: '' };

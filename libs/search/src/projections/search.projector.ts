@@ -77,7 +77,7 @@ function takeText(
   const [id, sender, sentAt] = [eventKeyPart(eventId), senderMark(pdu['sender'] as UserId), sentAtOf(pdu)];
   const words = wordsOf(text);
   if (edits !== undefined) return applyEdit(room, eventKeyPart(edits), { id, sent_at: sentAt, sender, words }, rows);
-  const isHistory = fact.type === 'state-taken' || (data as { history?: true }).history === true;
+  const isHistory = fact.type === 'state-taken' || data.history === true;
   const shelved: ShelvedText = { position: fact.position, sentAt, kind, sender, words };
   const taken = whenThere(isOpen(room, isHistory, rows), (open) =>
     open ? shelve(shelfOf(room, isHistory), shelved, rows) : undefined,
