@@ -95,10 +95,13 @@ async function measureTold(
   room: string,
   gateway: PushGateway,
 ): Promise<Figure[]> {
-  for (const { token } of members)
-    await server.text('PUT', `/_matrix/client/v3/pushrules/global/room/${encodeURIComponent(room)}`, token, {
-      actions: ['notify'],
-    });
+  const last = JSON.parse((await send(server, sender, room, 'read')) as string) as { event_id: string };
+  for (const { token } of members) {
+    const rule = `/_matrix/client/v3/pushrules/global/room/${encodeURIComponent(room)}`;
+    await server.text('PUT', rule, token, { actions: ['notify'] });
+    const receipt = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/receipt/m.read/${encodeURIComponent(last.event_id)}`;
+    await server.text('POST', receipt, token, {});
+  }
   const [answered, told, spent]: [number[], number[], number[]] = [[], [], []];
   for (let i = 0; i < TOLD_SENDS; i++) {
     gateway.told.length = 0;

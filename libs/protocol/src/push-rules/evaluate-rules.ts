@@ -73,8 +73,11 @@ export function compileMatcher(ruleset: Partial<PushRuleset>, compile: Compile =
     }
   }
   return (event, context) => {
-    for (const { conditions, verdict } of compiled) {
-      if (conditions.every((holds) => holds(event, context))) return verdict;
+    // PERF: no call but of the conditions: thousands of users times some twenty rules, of which hardly any matches.
+    next: for (let i = 0; i < compiled.length; i++) {
+      const { conditions, verdict } = compiled[i]!;
+      for (let k = 0; k < conditions.length; k++) if (!conditions[k]!(event, context)) continue next;
+      return verdict;
     }
     return undefined;
   };

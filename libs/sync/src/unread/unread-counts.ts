@@ -48,7 +48,9 @@ export interface UnreadOfRoom {
 
 /** Rooms with few unread events, and with many. */
 const CACHED_ROOMS = 5_000;
-const CACHED_LARGE_ROOMS = 100;
+const CACHED_LARGE_ROOMS = 2_000;
+/** PERF: of a room that nobody reads each who is pushed to has many, and none are to be looked for again with each message. */
+const CACHED_LARGE_EVENTS = { most: 300_000, weigh: ({ events }: Known): number => events.length };
 const LARGE = 200;
 /** The most unread events of a room that are counted. Beyond that only highlights are. */
 const MAX_EVENTS = 10_000;
@@ -65,7 +67,7 @@ const BUDGET = 20_000;
 @Injectable()
 export class UnreadCounts {
   readonly #known = new LruCache<string, Known>(CACHED_ROOMS);
-  readonly #large = new LruCache<string, Known>(CACHED_LARGE_ROOMS);
+  readonly #large = new LruCache<string, Known>(CACHED_LARGE_ROOMS, CACHED_LARGE_EVENTS);
   readonly #budgets = new WeakMap<UnreadRoom['sync'], Budget>();
   /** What push rules need of rooms. */
   readonly contexts: PushContexts;
