@@ -155,6 +155,26 @@ describe('an application service', () => {
     expect(told.filter((id) => id === refused || later.includes(String(id)))).toEqual([refused, ...later]);
   });
 
+  it('hears after it was away what it would have heard, though its user has left since, and nothing else', async () => {
+    const roomId = await makeRoom();
+    await ghost('away');
+    await ask('POST', as('away', `${V3}/join/${roomId}`), {});
+    await got(await say(roomId, 'before'));
+    service.answer = () => [503, {}];
+    await got(await say(roomId, 'refused'));
+    const during: string[] = [];
+    for (let i = 0; i < 3; i++) during.push(await say(roomId, `during ${i}`));
+    await ask('POST', as('away', `${V3}/rooms/${roomId}/leave`), {});
+    const after = await say(roomId, 'after');
+    service.answer = () => [200, {}];
+    const other = await makeRoom();
+    await ask('POST', as('away', `${V3}/join/${other}`), {});
+    await got(await say(other, 'behind'));
+    const told = service.events.map(({ event_id: id }) => id);
+    for (const id of during) expect(told).toContain(id);
+    expect(told).not.toContain(after);
+  });
+
   it('is shown the token in the header alone, and on paths of drafts in the query too', async () => {
     expect(service.calls.every(({ authorization }) => authorization === 'Bearer token-of-the-server')).toBe(true);
     expect(service.calls.some(({ path }) => path.includes('access_token'))).toBe(false);
