@@ -212,7 +212,6 @@ describe('what an account keeps', () => {
 
   it('has nothing that this server cannot keep', async () => {
     expect((await get('account/3pid')).body).toEqual({ threepids: [] });
-    expect((await get('pushers')).body).toEqual({ pushers: [] });
   });
 
   it('can be shown to other services to be theirs, for an hour', async () => {
