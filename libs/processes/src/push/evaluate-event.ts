@@ -45,10 +45,10 @@ export class EvaluateEvent {
     for (const userId of users) {
       const known = this.rules.recall(userId);
       const rules = known instanceof Promise ? await known : known;
-      const own = rules.asksForNames || rules.asksForThreads ? await this.#own(roomId, row, userId, rules) : {};
-      const context = { ...shared, ...own };
-      const verdictFor: VerdictFor = (profileTag) => rules.evaluateFor(profileTag)(event, { ...context, profileTag });
-      if (rules.mayNotifyByTag || rules.evaluate(event, context).notify) found.set(userId, verdictFor);
+      const isOwn = rules.asksForNames || rules.asksForThreads;
+      const context = isOwn ? { ...shared, ...(await this.#own(roomId, row, userId, rules)) } : shared;
+      if (rules.mayNotifyByTag || rules.evaluate(event, context).notify)
+        found.set(userId, (profileTag) => rules.evaluateFor(profileTag)(event, { ...context, profileTag }));
       if (turn.isOver()) await turn.pass();
     }
     return found;
