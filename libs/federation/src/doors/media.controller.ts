@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { Controller, Get, Inject, Param, Query, StreamableFile } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Query, type StreamableFile } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { Query as QueryOf } from '#http/query';
 import { MatrixError } from '#kernel/matrix-error';
@@ -10,6 +8,7 @@ import { parseMediaId } from '#media/media-id';
 import { readTimeout } from '#media/read-timeout';
 import { MEDIA_STORE, type MediaStore } from '#media/store/media-store';
 import { FromServer } from './from-server.js';
+import { inTwoParts } from './in-two-parts.js';
 
 /** Media of this server, for others: server-server API, "Content Repository". */
 @Controller('_matrix/federation/v1/media')
@@ -30,25 +29,4 @@ export class MediaController {
     const { type, disposition } = describeContent(found.type, found.name);
     return inTwoParts(`Content-Type: ${type}\r\nContent-Disposition: ${disposition}`, opened.stream, opened.bytes);
   }
-}
-
-/** RFC 2046, section 5.1: what is said of the content, which is nothing yet, and the content. */
-function inTwoParts(headers: string, stream: Readable, bytes: number): StreamableFile {
-  const boundary = randomUUID();
-  const start = `--${boundary}\r\nContent-Type: application/json\r\n\r\n{}\r\n--${boundary}\r\n${headers}\r\n\r\n`;
-  const end = `\r\n--${boundary}--\r\n`;
-  const length = Buffer.byteLength(start) + bytes + Buffer.byteLength(end);
-  async function* parts(): AsyncGenerator<Uint8Array, void> {
-    try {
-      yield Buffer.from(start);
-      yield* stream as AsyncIterable<Uint8Array>;
-      yield Buffer.from(end);
-    } finally {
-      stream.destroy();
-    }
-  }
-  return new StreamableFile(Readable.from(parts(), { objectMode: false }), {
-    type: `multipart/mixed; boundary=${boundary}`,
-    length,
-  });
 }
