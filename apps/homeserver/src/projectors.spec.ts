@@ -146,6 +146,11 @@ describe('the rows of every projector', () => {
     };
     const lost = { pdu: { ...pdu, prev_events: ['$lost'] } };
     const afterGap: StreamFact = { ...message!, data: pduLast(message!, { ...joined, ...lost }) };
+    const softFailed: StreamFact = {
+      ...afterGap,
+      type: 'pdu-soft-failed',
+      data: pduLast(afterGap, { event_id: '$failed' }),
+    };
     const foreign = { event_id: '$late', origin: 'b.example' };
     const late: StreamFact = { ...message!, data: pduLast(message!, foreign) };
     const receipt = (n: number, more: object = {}): StreamFact => ({
@@ -382,6 +387,7 @@ describe('the rows of every projector', () => {
       learnt,
       unseen,
       afterGap,
+      softFailed,
       late,
       ...partial,
       ...devices,

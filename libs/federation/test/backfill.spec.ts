@@ -3,13 +3,15 @@ import { systemClock } from '#kernel/clock';
 import type { EventId } from '#kernel/ids';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { ReceivePdus } from '#rooms/commands/receive-pdus';
+import { ReceiveState } from '#rooms/commands/receive-state';
 import { openRoom } from '#rooms/reading/open-room';
 import { getEvent } from '#rooms/queries/get-event';
 import { FillGaps } from '#rooms/queries/fill-gaps';
 import { gapsWithin, listMessages, type MessagesPage, type PageRequest } from '#rooms/queries/list-messages';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import { ForeignServer } from '#testing/receiving/foreign-server';
-import { makeOn } from '#testing/receiving/make-on';
+import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
+import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysOf } from '#testing/receiving/memory-room';
 import { ReceivingServer } from '#testing/receiving/receiving-server';
 import { TellingServer } from '#testing/receiving/telling-server';
@@ -136,6 +138,65 @@ describe('the history of before a join', () => {
     }));
     const page = await readPage({ direction: 'b', limit: 2 });
     expect(page.rows.map(({ header }) => header.eventId)).toEqual([told.join.event.eventId, event.eventId]);
+  });
+});
+
+describe('the history behind an event that was soft-failed', () => {
+  const [alice, bob] = [OTHER.user('alice'), OTHER.user('bob')];
+  const says = (sender: string, body: string, prev: readonly EventId[]): DraftOn => ({
+    type: 'm.room.message',
+    sender,
+    content: { body },
+    prev,
+  });
+  const member = (sender: string, membership: string): DraftOn => ({
+    type: 'm.room.member',
+    sender,
+    stateKey: bob,
+    content: { membership },
+  });
+
+  /** Something that happens on the other server. */
+  async function makes(draft: DraftOn): Promise<ForeignPdu> {
+    const pdu = await makeOn(told.there, OTHER, draft);
+    expect(await told.there.receive(pdu.text)).toMatchObject({ kind: 'accepted' });
+    return pdu;
+  }
+
+  async function receive({ text }: ForeignPdu): Promise<unknown> {
+    const { received } = await home.execute(new ReceivePdus(OTHER.name, told.roomId, [text]));
+    await home.views.follow();
+    return received[0].kind;
+  }
+
+  it('is found in pages from what was accepted on it', async () => {
+    await told.there.receive(told.join.text);
+    const joined = await makes(member(bob, 'join'));
+    const fork = [joined.event.eventId];
+    // The other server hears of it later.
+    const kick = await makeOn(told.there, OTHER, { ...member(alice, 'leave'), prev: fork });
+    const missed = [await makes(says(alice, 'missed', fork))];
+    missed.push(await makes(says(alice, 'missed too', [missed[0]!.event.eventId])));
+    const state = [...told.there.state.entries()].map(({ eventId }) => eventId as EventId);
+    const first = await makes(says(bob, 'behind the gap', [missed[1]!.event.eventId]));
+    const second = await makes(says(bob, 'and on', [first.event.eventId]));
+    const last = await makes(says(alice, 'on both', [second.event.eventId]));
+
+    expect([await receive(joined), await receive(kick), await receive(first)]).toEqual([
+      'accepted',
+      'accepted',
+      'missing',
+    ]);
+    const behind = new ReceiveState(OTHER.name, told.roomId, first.event.eventId, state);
+    expect(await home.execute(behind)).toMatchObject({ received: [{ kind: 'soft-failed' }] });
+    expect([await receive(second), await receive(last)]).toEqual(['soft-failed', 'accepted']);
+
+    const shown = [...told.events, told.join, joined, kick, ...missed, last];
+    const expected = shown.map(({ event }) => event.eventId).toReversed();
+    expect(await readAll(20)).toEqual(expected);
+    const asked = peers.asked.length;
+    expect(await readAll(50)).toEqual(expected);
+    expect(peers.asked).toHaveLength(asked);
   });
 });
 

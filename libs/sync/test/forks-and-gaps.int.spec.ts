@@ -128,6 +128,24 @@ describe('a gap in the history', () => {
     expect(topicsOf(first.state.events)).toEqual(['of the gap']);
   });
 
+  it('limits it also before what stands on a soft-failed event behind it', async () => {
+    await alice.ok('POST', `${roomPath(roomId)}/kick`, { user_id: BOB });
+    await made({ ...says('missed'), sender: CAROL });
+    const state = [...there.state.entries()].map(({ eventId }) => eventId as EventId);
+    const first = await made(says('behind the gap'));
+    const last = await made({ ...says('on that'), sender: CAROL });
+    since = (await alice.sync()).next_batch;
+    await alice.send(roomId, 'meanwhile');
+    await receiver.pdus(first.text);
+    const { received } = await receiver.state(first.event.eventId, state);
+    expect(received).toMatchObject([{ kind: 'soft-failed' }]);
+    await receiver.pdus(last.text);
+    for (const room of [(await syncsSince(alice)).join[roomId], (await alice.sync()).rooms.join[roomId]]) {
+      expect(bodiesOf(room.timeline.events)).toEqual(['on that']);
+      expect(room.timeline.limited).toBe(true);
+    }
+  });
+
   it('limits it also where what was missing has come since, which is news to nobody', async () => {
     const missed = await missesMuch();
     await receiver.pdus(...missed.map(({ text }) => text));

@@ -72,6 +72,12 @@ export function redactedRowOf(
   return formatRow(redacted, contentJson(content, header.lenient === true));
 }
 
+/** The row of an event before which events are missing, though its parents are here. */
+export function afterGapRowOf(row: string): string {
+  const { header, content } = parseRow(row);
+  return formatRow({ ...header, isAfterGap: true }, content);
+}
+
 /** The row of a redaction that waits, or does so no more. */
 export function waitingRowOf(row: string, isWaiting: boolean): string {
   const { header, content } = parseRow(row);

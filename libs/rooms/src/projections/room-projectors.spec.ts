@@ -244,6 +244,97 @@ describe('the timeline', () => {
     expect(keysOf(rows, 'gaps').map((key) => rows[`gaps ${key}`])).toEqual([['$p', '$q']]);
   });
 
+  describe('where a gap is behind an event that was refused', () => {
+    type Outcome = 'accepted' | 'soft-failed' | 'rejected';
+
+    /** The fact of what became of an event of another server. `more.base`: where the state before it was learnt. */
+    function judged(outcome: Outcome, eventId: string, parents: readonly string[], more: object = {}): StreamFact {
+      const pdu = { type: 'm', sender: BOB, origin_server_ts: 1, depth: 9, content: {}, prev_events: parents };
+      const header = { room_version: '11', state: [], visibility: 'shared', origin: 'b.example', ...more };
+      const told = { extremities: [eventId, '$other'], event_id: eventId, ...header, pdu };
+      return { stream: 'room-!x:a', type: `pdu-${outcome}`, data: told };
+    }
+
+    const learnt = (eventId: string): object => ({ base: { learnt: eventId } });
+
+    /** By the events that stand behind a gap, what may be missing there. */
+    async function gapsBy(facts: readonly StreamFact[]): Promise<Record<string, unknown>> {
+      const rows = await project(
+        roomProjectors().find(({ name }) => name === 'timeline')!,
+        facts,
+      );
+      const gaps = keysOf(rows, 'gaps').map((key) => {
+        const position = key.split(' ')[2];
+        const row = rows[`timeline !x:a ${position}`] ?? rows[`history !x:a ${position}`];
+        return [parseRow(String(row)).header.eventId, rows[`gaps ${key}`]];
+      });
+      const marked = [...keysOf(rows, 'timeline'), ...keysOf(rows, 'history')]
+        .map((key) => parseRow(String(rows[`timeline ${key}`] ?? rows[`history ${key}`])).header)
+        .flatMap(({ eventId, isAfterGap }) => (isAfterGap === true ? [eventId] : []));
+      expect(marked.toSorted()).toEqual(gaps.map(([eventId]) => eventId).toSorted());
+      return Object.fromEntries(gaps) as Record<string, unknown>;
+    }
+
+    it.each(['soft-failed', 'rejected'] as const)('is it behind what is accepted on a %s one', async (outcome) => {
+      const facts = [
+        judged(outcome, '$refused', ['$p', '$q'], learnt('$refused')),
+        judged('accepted', '$on', ['$refused']),
+        judged('accepted', '$beside', ['$refused', '$on'], { history: true }),
+        judged('accepted', '$after', ['$on']),
+      ];
+      expect(await gapsBy(facts)).toEqual({ $on: ['$p', '$q'], $beside: ['$p', '$q'] });
+    });
+
+    it('is it behind what is accepted on a chain of such events, which met another', async () => {
+      const facts = [
+        judged('soft-failed', '$one', ['$p'], learnt('$one')),
+        judged('rejected', '$two', ['$q', '$p'], learnt('$two')),
+        judged('soft-failed', '$on-one', ['$one']),
+        judged('soft-failed', '$both', ['$on-one', '$two', '$here']),
+        judged('accepted', '$last', ['$here', '$both']),
+        judged('soft-failed', '$elsewhere', ['$here']),
+        judged('accepted', '$on-elsewhere', ['$elsewhere']),
+      ];
+      expect(await gapsBy(facts)).toEqual({ $last: ['$p', '$q'] });
+    });
+
+    it('says no more of it than an event may have parents, however many such chains meet', async () => {
+      const names = Array.from({ length: 60 }, (_, i) => `$${i}`);
+      const facts = [
+        ...names.map((name) => judged('soft-failed', name, [`${name}-lost`], learnt(name))),
+        ...[0, 20, 40].map((from) => judged('soft-failed', `$from-${from}`, names.slice(from, from + 20))),
+        judged('soft-failed', '$all', ['$from-0', '$from-20', '$from-40']),
+        judged('accepted', '$last', ['$all']),
+      ];
+      expect(await gapsBy(facts)).toEqual({ $last: names.slice(0, 20).map((name) => `${name}-lost`) });
+    });
+
+    it('is it whatever comes later of what is missing, also where that is refused', async () => {
+      const facts = [
+        judged('soft-failed', '$refused', ['$p'], learnt('$refused')),
+        judged('accepted', '$on', ['$refused']),
+        judged('rejected', '$p', ['$q'], learnt('$p')),
+        judged('accepted', '$on-p', ['$p'], { history: true }),
+      ];
+      expect(await gapsBy(facts)).toEqual({ $on: ['$p'], '$on-p': ['$q'] });
+    });
+
+    it('holds back a redaction that waits all the same', async () => {
+      const redaction = judged('accepted', '$redaction', ['$refused']);
+      const { pdu } = redaction.data as { pdu: object };
+      const data = {
+        ...(redaction.data as object),
+        pdu: { ...pdu, type: 'm.room.redaction', content: { redacts: '$lost' } },
+      };
+      const rows = await project(
+        roomProjectors().find(({ name }) => name === 'timeline')!,
+        [judged('soft-failed', '$refused', ['$p'], learnt('$refused')), { ...redaction, data }],
+      );
+      const [key] = keysOf(rows, 'timeline');
+      expect(parseRow(String(rows[`timeline ${key}`])).header).toMatchObject({ isAfterGap: true, isWaiting: true });
+    });
+  });
+
   it('keeps the spelling of numbers in the rooms that may hold any', async () => {
     log = new MemoryEventStore();
     room = await LocalRoom.begin(log, '5');

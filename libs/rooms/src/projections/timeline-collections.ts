@@ -50,12 +50,25 @@ export const TOPOLOGY = new Collection<TopologyKey, boolean>('topology', {
   codec: { encode: (isHistory) => (isHistory ? HISTORY_MARK : ''), decode: (text) => text === HISTORY_MARK },
 });
 
-/** Some parents of an event whose state others told may not be here. Mostly all are missing; readers look again. */
+/**
+ * What may be missing before an event: its parents, where others told the state before it, else what is behind refused events that it stands on.
+ * Mostly all are missing; readers look again.
+ */
 export const GAPS = new Collection<TopologyKey, readonly EventId[]>('gaps', {
   key: ['room', 'depth', 'position'],
-  says: 'parents that may be missing',
+  says: 'what may be missing before an event',
   codec: asJson(),
 });
+
+/** As GAPS, of an event that was soft-failed or rejected: no page has it, and it has no place in the order of the graph. */
+export const BEHIND_REFUSED = new Collection<readonly [roomId: RoomId, event: EventKeyPart], readonly EventId[]>(
+  'behind-refused',
+  {
+    key: ['room', 'hash of the event'],
+    says: 'what may be missing behind a soft-failed or rejected event',
+    codec: asJson(),
+  },
+);
 
 /** That an event came after deeper ones. */
 export interface OvertakenRow {

@@ -33,7 +33,10 @@ export interface RowHeader {
   readonly txnId?: string;
   /** It was fetched from the past: its position says when, and nothing of its place in the room. */
   readonly isHistory?: boolean;
-  /** Some of its parents were not here when it came: between it and what came before, events are missing or were news to nobody. */
+  /**
+   * Some of its parents, or of those of refused events that it stands on, were not here when they came: between it and what came before,
+   * events are missing or were news to nobody.
+   */
   readonly isAfterGap?: boolean;
   /** With it the room's current state changed otherwise than by this event taking its own key: where extremities meet or part. */
   readonly isResolved?: boolean;

@@ -7,6 +7,7 @@ import { DeepestBefore } from './deepest-before.js';
 import { depthKey, eventKeyPart } from './event-place.js';
 import { type AcceptedFact, currentStateOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
 import {
+  BEHIND_REFUSED,
   collectionOf,
   EVENTS,
   GAPS,
@@ -21,9 +22,18 @@ import {
   transactionKey,
   TRANSACTIONS,
 } from './timeline-collections.js';
-import { redactedRowOf, timelineRowOf, waitingRowOf } from './make-row.js';
+import { afterGapRowOf, redactedRowOf, timelineRowOf, waitingRowOf } from './make-row.js';
+import { findMissingBefore, noteRefused } from './missing-before.js';
 import { hasToWait } from './waiting-redactions.js';
 import { rowHeaderOf } from './timeline-row.js';
+
+const HANDLED: ReadonlySet<string> = new Set([
+  'pdu-accepted',
+  'pdu-soft-failed',
+  'pdu-rejected',
+  'state-taken',
+  'pdu-redacted',
+]);
 
 /**
  * Every accepted event once, by room and position, and where it is found: in the order of the graph, by its id, and by what a client
@@ -34,16 +44,18 @@ export function timelineProjector(reader: RoomFactReader): Projector {
   const depths = new DeepestBefore();
   return {
     name: 'timeline',
-    version: 15,
+    version: 16,
     readableSince: 13,
-    ...owning(TIMELINE, HISTORY, TOPOLOGY, GAPS, OVERTAKEN, EVENTS, TRANSACTIONS, REDACTED_UNSEEN),
-    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
+    ...owning(TIMELINE, HISTORY, TOPOLOGY, GAPS, BEHIND_REFUSED, OVERTAKEN, EVENTS, TRANSACTIONS, REDACTED_UNSEEN),
+    handles: (type) => HANDLED.has(type),
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
+      if (fact.type === 'pdu-soft-failed' || fact.type === 'pdu-rejected') return noteRefused(fact, rows);
       const accepted = reader.accepted(fact);
       if (fact.type === 'state-taken') return applyTaken(accepted, fact, rows);
       if (
         accepted.data.origin === undefined &&
+        typeof accepted.data.base !== 'object' &&
         accepted.data.state_pdus === undefined &&
         accepted.data.pdu['type'] !== 'm.room.redaction' &&
         !mayBeOvertaken(accepted.data)
@@ -68,8 +80,10 @@ async function applyOther(
   const { position } = fact;
   // PERF: before its own place is there, which would be the first to be found.
   const found = mayBeOvertaken(data) ? { deepest: await depths.find(roomId, position, rows) } : undefined;
-  applyEvent(accepted, fact, rows);
-  if (hasToWait(data)) letWait(accepted, fact, rows);
+  // PERF: what this server made stands on extremities, of which none was refused.
+  const isFromElsewhere = data.origin !== undefined || typeof data.base === 'object';
+  const missing = isFromElsewhere ? await findMissingBefore(roomId, data, rows) : [];
+  applyEvent({ roomId, data, row: rowOf(accepted, missing) }, fact, rows, missing);
   if (data.state_pdus !== undefined) await applyCarried(accepted, fact, rows);
   const depth = depthOf(data.pdu);
   const deepest = found?.deepest ?? -1;
@@ -77,7 +91,13 @@ async function applyOther(
   depths.note(roomId, depth, rows, found);
 }
 
-function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }: RecordedFact, rows: OwnRows): void {
+/** `missing`: what may not be here before it. */
+function applyEvent(
+  { roomId, data, row }: Pick<AcceptedFact, 'roomId' | 'data' | 'row'>,
+  { position, revision }: RecordedFact,
+  rows: OwnRows,
+  missing: readonly EventId[] = [],
+): void {
   const { pdu, event_id: eventId, txn, room_version: version } = data;
   const depth = depthOf(pdu);
   const isHistory = data.history === true;
@@ -85,7 +105,7 @@ function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }:
   collectionOf({ isHistory }).put(rows, [roomId, position], row);
   TOPOLOGY.put(rows, place, isHistory);
   EVENTS.put(rows, [eventKeyPart(eventId), roomId], { position, depth, revision, isHistory });
-  if (typeof data.base === 'object') GAPS.put(rows, place, referencedIds(pdu['prev_events']));
+  if (missing.length > 0) GAPS.put(rows, place, missing);
   if (txn === undefined) return;
   const redacts = redactionTargetOf(pdu, version);
   const { device_id: deviceId, txn_id: txnId } = txn;
@@ -144,12 +164,13 @@ async function forgetPlaceless({ roomId, data }: AcceptedFact, rows: OwnRows): P
 }
 
 /**
- * Lets a redaction wait until `pdu-redacted` says that it took effect: "they should not be sent to clients until both the redaction
- * event and the event the redaction affects have been received, and can be validated" (room version 3, "Handling redactions").
- * Clients take every redaction for one that has effect.
+ * The row of an event before which something may be missing. It lets a redaction wait until `pdu-redacted` says that it took effect: "they
+ * should not be sent to clients until both the redaction event and the event the redaction affects have been received, and can be
+ * validated" (room version 3, "Handling redactions"). Clients take every redaction for one that has effect.
  */
-function letWait({ roomId, data, row }: AcceptedFact, { position }: RecordedFact, rows: OwnRows): void {
-  collectionOf({ isHistory: data.history === true }).put(rows, [roomId, position], waitingRowOf(row, true));
+function rowOf({ data, row }: AcceptedFact, missing: readonly EventId[]): string {
+  const placed = missing.length > 0 ? afterGapRowOf(row) : row;
+  return hasToWait(data) ? waitingRowOf(placed, true) : placed;
 }
 
 async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {
