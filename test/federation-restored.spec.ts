@@ -49,6 +49,8 @@ describeEmbedded('a server that is put back to a backup, while others go on', 'a
     joined = await bob.create('11');
     left = await bob.create('10');
     await dave.join(left, bob);
+    // Who looks for the first time after they were put out is not told of it.
+    await dave.followed.untilIn(left, 'join');
     for (const member of [alice, bob]) await member.uploadKeys();
     await vi.waitUntil(async () => (await devicesOf(alice, bob)).length === 1, SOON);
     await vi.waitUntil(async () => (await devicesOf(bob, alice)).length === 1, SOON);

@@ -68,7 +68,8 @@ describe.skipIf(mongo === undefined)(
         expect(performance.now() - began).toBeLessThan(20_000);
         await alice.send(room, 'd');
         proxy.comeBack();
-        expect((await untilHealth(server, 200, 20_000)).body.errors).toEqual([]);
+        // Mostly within three seconds; on a busy machine twenty were not enough once.
+        expect((await untilHealth(server, 200, 60_000)).body.errors).toEqual([]);
         await alice.send(room, 'after');
         expect((await bodiesIn(alice, room)).toSorted()).toEqual(['a', 'after', 'b', 'before', 'c', 'd']);
         expect(lines().filter((line) => line.includes('the views are lost'))).toHaveLength(1);
