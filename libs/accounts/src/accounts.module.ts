@@ -44,6 +44,7 @@ import { Devices } from './queries/devices.js';
 import { RegistrationRules } from './registration-rules.js';
 import { RegistrationTokens } from './registration-tokens.js';
 import { ActingServices } from './sessions/acting-services.js';
+import { BeginSession } from './sessions/begin-session.js';
 import { KnownTokens } from './sessions/known-tokens.js';
 import { PasswordCheck } from './sessions/password-check.js';
 import { TokenConfirmation } from './sessions/token-confirmation.js';
@@ -92,6 +93,7 @@ const services: Provider[] = [
   FirstRegistrationToken,
   PasswordHasher,
   PasswordCheck,
+  BeginSession,
   AuthSessions,
   Stages,
   InteractiveAuth,

@@ -1,0 +1,53 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { ExpectedRevision } from '#event-store/event-store';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { DeviceId, UserId } from '#kernel/ids';
+import { Accounts } from '../accounts.js';
+import type { Account } from '../decide/account.js';
+import { decideLogin } from '../decide/decide-sessions.js';
+import { TAKEN_DEVICE_IDS, type TakenDeviceIds, withFreeDeviceId } from '../taken-device-ids.js';
+import { type IssuedTokens, type SessionOptions, issueTokens } from './issue-tokens.js';
+
+export interface LoggedIn {
+  readonly userId: UserId;
+  readonly deviceId: DeviceId;
+  readonly tokens: IssuedTokens;
+}
+
+/** How a session begins, whoever asks for it. */
+export interface NewSession {
+  readonly userId: UserId;
+  readonly options: SessionOptions;
+  /** Throws where the account, as it is by then, may not have one. */
+  readonly check?: (account: Account) => void;
+  readonly requestId: string | undefined;
+}
+
+/** Opens sessions, of those who have shown that they may have one. */
+@Injectable()
+export class BeginSession {
+  constructor(
+    private readonly accounts: Accounts,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(TAKEN_DEVICE_IDS) private readonly taken: TakenDeviceIds,
+  ) {}
+
+  /** Throws what `check` and `decideLogin` throw; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs. */
+  async begin({ userId, options, check, requestId }: NewSession): Promise<LoggedIn> {
+    const { fact, deviceId, tokens } = issueTokens(options, this.clock.now());
+    const change = (isAsSeen: (revision: ExpectedRevision) => void): Promise<unknown> =>
+      this.accounts.change(
+        userId,
+        (account, revision) => {
+          check?.(account);
+          isAsSeen(revision);
+          return decideLogin(account, fact);
+        },
+        { actor: userId, device: deviceId, correlation: requestId },
+      );
+    // What is made up here is the name of no key.
+    if (options.deviceId === undefined) await change(() => {});
+    else await withFreeDeviceId(this.taken, userId, deviceId, change);
+    return { userId, deviceId, tokens };
+  }
+}
