@@ -4,7 +4,7 @@ import type { UserId } from '#kernel/ids';
 export interface UsersOnDemand {
   /**
    * Has an account made of a user id of this server that nobody has registered, where somebody does so; settles once that is done, or not.
-   * Never throws: whoever asked finds the account or does not.
+   * Whoever asked finds the account or does not. Throws where the log is away, and nothing else.
    */
   make(userId: UserId): Promise<void>;
 }
