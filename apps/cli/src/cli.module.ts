@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { type CommandRunner, InjectCommander } from 'nest-commander';
+import { AppservicesCommand } from './commands/appservices.command.js';
 import { AuditCommand } from './commands/audit.command.js';
 import { BackupCommand, RestoreCommand } from './commands/backup.command.js';
 import { DoctorCommand } from './commands/doctor.command.js';
@@ -27,6 +28,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     ...UsersCommand.registerWithSubCommands(),
     ...ReportsCommand.registerWithSubCommands(),
     ...MediaCommand.registerWithSubCommands(),
+    ...AppservicesCommand.registerWithSubCommands(),
     BackupCommand,
     RestoreCommand,
     ...KeysCommand.registerWithSubCommands(),

@@ -57,6 +57,7 @@ import { watchCaches } from './watch-caches.js';
 import { watchEffects } from './watch-effects.js';
 import { watchDestinations } from './watch-destinations.js';
 import { watchPeers } from './watch-peers.js';
+import { serviceMethods } from './service-methods.js';
 import { watchServices } from './watch-services.js';
 import { watchProjections } from './watch-projections.js';
 
@@ -162,7 +163,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   watchCaches(ports.metrics, app, ports.store);
   watchPeers(ports.metrics, app.get(Peers, { strict: false }));
   watchDestinations(ports.metrics, app.get(Destinations, { strict: false }));
-  watchServices(ports.metrics, app.get(SendToServices, { strict: false }));
+  watchServices(ports.metrics, app.get(SendToServices, { strict: false }), ports.clock);
 
   // First: an effect that a crash left to be done begins at once, and gives commands.
   await app.init();
@@ -251,6 +252,7 @@ function openControl({ config, projections, clock }: Ports, app: NestFastifyAppl
     ...userMethods(users, projections),
     ...reportMethods(of(Reports)),
     ...mediaMethods(media),
+    ...serviceMethods(of(SendToServices)),
   };
   return startControlServer(join(config.dataDir, CONTROL_SOCKET), methods);
 }

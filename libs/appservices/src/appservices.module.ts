@@ -10,7 +10,7 @@ import { AskNetworks } from './networks/ask-networks.js';
 import { SendToServices } from './sending/send-to-services.effect.js';
 import { ServiceNotes } from './sending/service-notes.js';
 import { ServiceSending } from './sending/service-sending.js';
-import { TransactionTexts } from './sending/transaction-texts.js';
+import { TransactionTexts } from './texts/transaction-texts.js';
 
 const usersOnDemand = {
   provide: USERS_ON_DEMAND,

@@ -8,8 +8,13 @@ export const serviceStream = (id: string): string => `${SERVICE_PREFIX}${id}`;
 
 /** `service-transaction`: a transaction is under way, and its content is settled; whatever was before it has been accepted. */
 export interface ServiceTransaction {
-  /** Its id, counted from 1. */
+  /** Counted from 1. */
   readonly number: number;
+  /**
+   * What the last restoration of the log is called, where there was one before: what is lost had transactions of the same numbers, which the
+   * service may remember.
+   */
+  readonly history?: string;
   /** As of when it is written, in milliseconds since the epoch. */
   readonly made_at: number;
   /** Once it is accepted nothing is left to send of what is up to here. */
@@ -23,9 +28,16 @@ export interface ServiceTransaction {
 
 /** `service-followed`: nothing is left to send of what is up to a fact (null: before all), nor of any transaction. */
 export interface ServiceFollowed {
-  /** The id of the last transaction; 0 where there was none. */
+  /** The number of the last transaction; 0 where there was none. */
   readonly number: number;
   readonly up_to: Mark | null;
+  /** The last transaction was not accepted: an operator passed it over. */
+  readonly skipped?: true;
+}
+
+/** The id under which a service is sent a transaction: no other of what was ever sent has it. */
+export function transactionIdOf({ number, history }: Pick<ServiceTransaction, 'number' | 'history'>): string {
+  return history === undefined ? `${number}` : `${number}-${history}`;
 }
 
 export type ServiceFact =

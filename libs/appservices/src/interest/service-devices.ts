@@ -4,10 +4,11 @@ import { keyChangeOf } from '#devices/facts/key-changes';
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Place } from '#kernel/position';
+import { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
 import { ROOM_MEMBERS, USER_ROOMS } from '#rooms/projections/membership.projector';
 import type { CurrentStateEvent } from '#rooms/projections/room-fact-reader';
-import type { Passing } from '../sending/passing.js';
+import type { Passing } from './passing.js';
 import type { ServiceRooms } from './service-rooms.js';
 
 /** Who may read what is written in a room from now on: for them clients encrypt. */
@@ -18,6 +19,8 @@ const LISTED = ['join', 'invite'] as const;
  * /sync, but for all of its users at once. Who shares a room with them is asked as of now.
  */
 export class ServiceDevices {
+  readonly #turn = new Turn();
+
   constructor(
     private readonly service: AppService,
     private readonly rooms: ServiceRooms,
@@ -73,6 +76,7 @@ export class ServiceDevices {
     if (this.service.hasUser(userId)) return true;
     for await (const page of USER_ROOMS.pages(this.views, { prefix: [userId] })) {
       for (const { key, value } of page) {
+        if (this.#turn.isOver()) await this.#turn.pass();
         if (value.membership === 'join' && (await this.rooms.hears(key[1], place))) return true;
       }
     }
@@ -81,7 +85,10 @@ export class ServiceDevices {
 
   async #strangers(users: readonly UserId[], place: Place): Promise<UserId[]> {
     const strangers: UserId[] = [];
-    for (const userId of users) if (!(await this.knows(userId, place))) strangers.push(userId);
+    for (const userId of users) {
+      if (this.#turn.isOver()) await this.#turn.pass();
+      if (!(await this.knows(userId, place))) strangers.push(userId);
+    }
     return strangers;
   }
 

@@ -14,9 +14,9 @@ import type { RoomFactReader } from '#rooms/projections/room-fact-reader';
 import { hasToWait } from '#rooms/projections/waiting-redactions';
 import { DEVICE_KEY_SHAPES } from '#devices/facts/device-key-facts';
 import { KEY_CHANGE_TYPES } from '#devices/facts/key-changes';
-import type { Passing } from '../sending/passing.js';
-import { hasMessageFor } from '../sending/render-messages.js';
-import { renderReceipt } from '../sending/render-ephemeral.js';
+import type { Passing } from './passing.js';
+import { hasMessageFor } from '../texts/render-messages.js';
+import { renderReceipt } from '../texts/render-ephemeral.js';
 import { ServiceDevices } from './service-devices.js';
 import { ServiceRooms } from './service-rooms.js';
 

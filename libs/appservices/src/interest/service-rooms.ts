@@ -3,6 +3,7 @@ import { ROOM_ALIASES } from '#directory/projections/directory.projector';
 import type { RoomId, UserId } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
 import type { Place } from '#kernel/position';
+import { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
 import { boundUpTo } from '#read-models/place-bounds';
 import { MEMBERSHIP_LOG, ROOM_MEMBERS } from '#rooms/projections/membership.projector';
@@ -52,12 +53,15 @@ export class ServiceRooms {
   /** PERF: once for each room; after that who is in it is followed. */
   async #read(roomId: RoomId, place: Place): Promise<Set<UserId>> {
     const users = new Set<UserId>();
+    const turn = new Turn(1);
     for await (const page of ROOM_MEMBERS.pages(this.views, { prefix: [roomId] })) {
+      if (turn.isOver()) await turn.pass();
       const ours = page.map(({ key }) => key[2]).filter((userId) => this.service.hasUser(userId));
       for (let at = 0; at < ours.length; at += AT_ONCE) {
         const some = ours.slice(at, at + AT_ONCE);
         const were = await Promise.all(some.map((userId) => this.#wasJoined(roomId, userId, place)));
         some.forEach((userId, i) => were[i] === true && users.add(userId));
+        if (turn.isOver()) await turn.pass();
       }
     }
     this.#joined.set(roomId, users);

@@ -8,8 +8,10 @@ import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 import { FOLLOWED } from '../interest/service-interest.js';
-import { type DriverNumbers, type DriverParts, ServiceDriver } from './service-driver.js';
+import type { DeliveryNumbers } from './service-delivery.js';
+import { type DriverParts, ServiceDriver } from './service-driver.js';
 import { ServiceSending } from './service-sending.js';
+import { listServices, type ServiceStatus } from './service-status.js';
 
 /** What a service is sent by: the same service, read anew, goes on where it was. */
 interface Driven {
@@ -28,13 +30,13 @@ export class SendToServices implements Effect, OnModuleDestroy {
   readonly #driven = new Map<string, Driven>();
   readonly #parts: DriverParts;
   /** Numbers of drivers that are gone. */
-  readonly #past: DriverNumbers = { accepted: 0, failed: 0, events: 0 };
+  readonly #past: DeliveryNumbers = { accepted: 0, failed: 0, events: 0 };
   #isSending = false;
   #upTo: Position = START;
 
   constructor(
     private readonly services: AppServices,
-    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(VIEWS) views: Views,
     @Inject(CLOCK) clock: Clock,
     @Inject(LOGGER) logger: Logger,
@@ -46,10 +48,33 @@ export class SendToServices implements Effect, OnModuleDestroy {
   }
 
   /** For metrics. */
-  get numbers(): DriverNumbers {
+  get numbers(): DeliveryNumbers {
     const sum = { ...this.#past };
     for (const { driver } of this.#driven.values()) addTo(sum, driver.numbers);
     return sum;
+  }
+
+  /** For metrics: when the transaction was written that each service does not take, by its id; of others undefined. */
+  get refusedSince(): ReadonlyMap<string, number | undefined> {
+    return new Map([...this.#driven].map(([id, { driver }]) => [id, driver.refused?.since] as const));
+  }
+
+  /** How sending to each service does. Throws as the log does. */
+  async list(): Promise<ServiceStatus[]> {
+    const all = await listServices(this.store, this.#parts.notes);
+    return all.map((status) => {
+      const refused = this.#driven.get(status.id)?.driver.refused;
+      if (refused === undefined || refused.id !== status.underWay?.id) return status;
+      return { ...status, refused: { tries: refused.tries, reason: refused.reason } };
+    });
+  }
+
+  /** A service is not sent the transaction any more that is under way, by its id. Throws NotUnderWay, and as the log does. */
+  async skip(id: string, transactionId: string): Promise<void> {
+    const { events } = await this.#parts.notes.skip(id, transactionId);
+    const told = { service: id, transaction: transactionId, events: events.length };
+    this.#parts.logger.warn(told, 'an operator passed over a transaction to an application service');
+    this.#driven.get(id)?.driver.hear();
   }
 
   async begin(after: Position): Promise<void> {
@@ -107,7 +132,7 @@ export class SendToServices implements Effect, OnModuleDestroy {
   }
 }
 
-function addTo(sum: DriverNumbers, numbers: DriverNumbers): void {
+function addTo(sum: DeliveryNumbers, numbers: DeliveryNumbers): void {
   sum.accepted += numbers.accepted;
   sum.failed += numbers.failed;
   sum.events += numbers.events;

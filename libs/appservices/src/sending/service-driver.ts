@@ -1,41 +1,31 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { AppService } from '#config/appservices/app-service';
 import type { EventStore } from '#event-store/event-store';
 import type { Presence } from '#ephemeral/presence/presence';
 import type { Typing } from '#ephemeral/typing/typing';
-import type { Clock } from '#kernel/clock';
-import { doublingPause } from '#kernel/doubling-pause';
-import { messageOf } from '#kernel/message-of';
 import { type Position, START } from '#kernel/position';
-import type { Logger } from '#observability/logger';
 import type { Views } from '#projections/views';
 import { createRoomFactReader, type RoomFactReader } from '#rooms/projections/room-fact-reader';
-import type { ServiceClient } from '../asking/service-client.js';
 import type { ServiceFact, ServiceTransaction } from '../facts/service-facts.js';
 import { ServiceInterest } from '../interest/service-interest.js';
-import { Passing } from './passing.js';
+import { Passing } from '../interest/passing.js';
+import {
+  type DeliveryNumbers,
+  type DeliveryParts,
+  type RefusedTransaction,
+  ServiceDelivery,
+  type Written,
+} from './service-delivery.js';
 import { type Collected, ServiceLog } from './service-log.js';
 import { ServiceMoments } from './service-moments.js';
-import { Overtaken, type ServiceNotes } from './service-notes.js';
-import type { TransactionTexts } from './transaction-texts.js';
+import { Overtaken } from './service-notes.js';
+import type { TransactionTexts } from '../texts/transaction-texts.js';
 
-export interface DriverParts {
+export interface DriverParts extends DeliveryParts {
   readonly store: Pick<EventStore, 'readAll'>;
   readonly views: Views;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly client: ServiceClient;
-  readonly notes: ServiceNotes;
   readonly texts: TransactionTexts;
   readonly typing: Typing;
   readonly presence: Presence;
-}
-
-/** What became of transactions, for metrics. */
-export interface DriverNumbers {
-  accepted: number;
-  failed: number;
-  events: number;
 }
 
 /** What comes next, written. `last` is left out where nothing new was looked at in the log. */
@@ -46,16 +36,6 @@ interface Found extends Omit<Collected, 'last' | 'passing'> {
   readonly body: string;
 }
 
-/** A transaction that is settled and written. */
-interface Written {
-  readonly fact: Extract<ServiceFact, { type: 'service-transaction' }>;
-  readonly body: string;
-}
-
-const WITHIN_MS = 60_000;
-/** Between tries: twice as long each time, for as many days as it takes; less by chance, up to half. */
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 5 * 60_000;
 /** So many facts may pass that are nothing to the service before it is noted that they did. */
 const FACTS_PER_NOTE = 10_000;
 
@@ -64,35 +44,46 @@ const FACTS_PER_NOTE = 10_000;
  * accepted (application service API, "Pushing events"). While one is under way the next is made.
  */
 export class ServiceDriver {
-  readonly numbers: DriverNumbers = { accepted: 0, failed: 0, events: 0 };
   readonly #ending = new AbortController();
   readonly #reader: RoomFactReader = createRoomFactReader();
   #upTo: Position = START;
   #wake: () => void = () => {};
-  #cutPause: () => void = () => {};
   #idleFacts = 0;
-  /** How often something went wrong here since a transaction was accepted. */
+  /** How often something went wrong here since it last came further. */
   #failures = 0;
   readonly #moments: ServiceMoments;
+  readonly #delivery: ServiceDelivery;
 
   constructor(
     readonly service: AppService,
     private readonly parts: DriverParts,
   ) {
     const { typing, presence } = parts;
+    this.#delivery = new ServiceDelivery(service, parts, this.#ending.signal);
     this.#moments = new ServiceMoments(service, typing, presence, () => this.#wake());
   }
 
-  /** Runs until it is ended. Never throws: what goes wrong here is told, and tried again. */
+  get numbers(): DeliveryNumbers {
+    return this.#delivery.numbers;
+  }
+
+  /** The transaction that the service does not take just now. */
+  get refused(): RefusedTransaction | undefined {
+    return this.#delivery.refused;
+  }
+
+  /**
+   * Runs until it is ended. Never throws: what goes wrong here is told, and tried again. So is what another noted: which process sends is
+   * for the effect to say, and two that do so at once send the same.
+   */
   async run(): Promise<void> {
     while (!this.#isEnded) {
       try {
         await this.#follow();
       } catch (error) {
         if (this.#isEnded) return;
-        if (error instanceof Overtaken) return this.end();
-        this.parts.logger.error({ err: error, service: this.service.id }, 'sending to an application service failed');
-        await this.#pause(++this.#failures);
+        this.#tell(error);
+        await this.#delivery.pause(++this.#failures);
       }
     }
   }
@@ -109,9 +100,17 @@ export class ServiceDriver {
     this.#wake();
   }
 
-  /** The service was heard from: what it did not take is sent again at once. */
+  /** The service was heard from, or what it is to be sent is noted anew: nothing waits for long. */
   hear(): void {
-    this.#cutPause();
+    this.#delivery.goOn();
+  }
+
+  #tell(error: unknown): void {
+    const { logger } = this.parts;
+    const service = this.service.id;
+    if (error instanceof Overtaken)
+      logger.warn({ service }, 'how far an application service is was noted elsewhere: it is gone on with from there');
+    else logger.error({ err: error, service }, 'sending to an application service failed');
   }
 
   get #isEnded(): boolean {
@@ -124,7 +123,8 @@ export class ServiceDriver {
     let noted: ServiceFact = await notes.begin(service.id);
     if (noted.type === 'service-transaction') {
       const body = await texts.writeAgain(service, noted.data);
-      await this.#deliver({ fact: noted, body });
+      await this.#delivery.deliver({ fact: noted, body });
+      this.#failures = 0;
       noted = await this.#noteAccepted(noted);
     }
     const interest = new ServiceInterest(service, this.#reader, views);
@@ -137,7 +137,8 @@ export class ServiceDriver {
         noted = written.fact;
         // The next is made while this one is under way. That it follows will say that this one was accepted.
         reading = this.#read(log, interest);
-        await this.#deliver(written);
+        await this.#delivery.deliver(written);
+        this.#failures = 0;
         continue;
       }
       noted = await (found === undefined ? this.#noteAccepted(noted) : this.#noteIdle(noted, found));
@@ -181,11 +182,13 @@ export class ServiceDriver {
   /** Settles a transaction in the log; undefined where there is nothing to send. */
   async #settle(noted: ServiceFact, { facts, passing, last, madeAt, body }: Found): Promise<Written | undefined> {
     if (facts.length === 0 && passing === undefined) return undefined;
-    const { notes } = this.parts;
+    const { notes, views } = this.parts;
     const streams = [...new Set(facts.map(({ stream }) => stream))];
     const at = new Map(streams.map((stream, i) => [stream, i]));
+    const history = views.history.name;
     const data: ServiceTransaction = {
       number: noted.data.number + 1,
+      ...(history === '' ? {} : { history }),
       made_at: madeAt,
       up_to: last === undefined ? noted.data.up_to : await notes.mark({ ...last, at: last.metadata.at }),
       streams,
@@ -211,49 +214,5 @@ export class ServiceDriver {
     const followed = { number: data.number, up_to: upTo };
     const known = { type, data } as ServiceFact; // as it was given
     return this.parts.notes.write(this.service.id, known, { type: 'service-followed', data: followed });
-  }
-
-  /** Settles once the service has accepted it, however long that takes. Throws where it is ended. */
-  async #deliver({ fact: { data }, body }: Written): Promise<void> {
-    const { client, logger } = this.parts;
-    const { signal } = this.#ending;
-    for (let failures = 1; ; failures++) {
-      signal.throwIfAborted();
-      const failure = await client
-        .ask(this.service, {
-          method: 'PUT',
-          path: `/_matrix/app/v1/transactions/${data.number}`,
-          legacyPath: `/transactions/${data.number}`,
-          body,
-          withinMs: WITHIN_MS,
-          signal,
-        })
-        .then(({ status }) => (status >= 200 && status < 300 ? undefined : `it answered ${status}`), messageOf);
-      signal.throwIfAborted();
-      if (failure === undefined) {
-        if (failures > 1) logger.info({ service: this.service.id }, 'an application service is there again');
-        this.numbers.accepted++;
-        this.#failures = 0;
-        this.numbers.events += data.events.length;
-        return;
-      }
-      this.numbers.failed++;
-      const told = { service: this.service.id, transaction: data.number, failures, reason: failure };
-      if (failures === 1)
-        logger.warn(told, 'an application service did not take a transaction: it is sent again until it does');
-      else logger.debug(told, 'an application service still does not take a transaction');
-      await this.#pause(failures);
-    }
-  }
-
-  async #pause(failures: number): Promise<void> {
-    const { signal } = this.#ending;
-    const longest = doublingPause(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
-    const heard = new Promise<void>((cut) => (this.#cutPause = cut));
-    const pause = delay(longest * (1 - Math.random() / 2), undefined, { signal, ref: false }).catch(() => {});
-    // Who asks all the time and takes nothing is not sent to without a pause.
-    const shortest = delay(Math.min(longest, FIRST_PAUSE_MS), undefined, { signal, ref: false }).catch(() => {});
-    await Promise.race([pause, heard]);
-    await shortest;
   }
 }

@@ -1,7 +1,8 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { type Position, START } from '#kernel/position';
+import { Turn } from '#projections/turn';
 import type { ServiceInterest } from '../interest/service-interest.js';
-import { Passing } from './passing.js';
+import { Passing } from '../interest/passing.js';
 
 /** What of the log a transaction is made of. */
 export interface Collected {
@@ -18,6 +19,8 @@ const MOST_EVENTS = 100;
 const MOST_TEXT = 1_000_000;
 /** So many facts are read of the log at once, and remembered until they are looked at. */
 const READ_AT_ONCE = 256;
+/** After so many it is told that they were looked at, whatever was found: how far a service is can be noted, and who sends can be ended. */
+const MOST_LOOKED_AT = 10_000;
 
 /** What an application service is to be sent, in the order of the log: read on behind a place, and no further than the views are. */
 export class ServiceLog {
@@ -48,11 +51,14 @@ export class ServiceLog {
   }
 
   /**
-   * The next facts that the service is to be sent, `MOST_EVENTS` at most, and no more than there are up to a position; undefined where
-   * nothing was looked at. Throws as the log and the views do; then another one has to begin where something was noted last.
+   * The next facts that the service is to be sent, `MOST_EVENTS` at most, of the next `MOST_LOOKED_AT`, and no more than there are up to a
+   * position; undefined where nothing was looked at. Other work has its turn meanwhile. Throws as the log and the views do; then another
+   * one has to begin where something was noted last.
    */
   async next(upTo: Position): Promise<Collected | undefined> {
-    while (this.#found.length + this.#passing.size < MOST_EVENTS && this.#foundText < MOST_TEXT) {
+    const turn = new Turn();
+    while (this.#hasSpace) {
+      if (turn.isOver()) await turn.pass();
       const fact = this.#read[0] ?? (await this.#readOn(upTo));
       if (fact === undefined || fact.position > upTo) break;
       if (await this.interest.look(fact, this.#passing)) this.#take(fact);
@@ -69,6 +75,11 @@ export class ServiceLog {
     this.#looked = undefined;
     this.#lookedAt = 0;
     return next;
+  }
+
+  get #hasSpace(): boolean {
+    if (this.#lookedAt >= MOST_LOOKED_AT) return false;
+    return this.#found.length + this.#passing.size < MOST_EVENTS && this.#foundText < MOST_TEXT;
   }
 
   #take(fact: RecordedFact): void {

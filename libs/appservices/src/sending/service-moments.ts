@@ -4,7 +4,7 @@ import type { Typing } from '#ephemeral/typing/typing';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { ServiceInterest } from '../interest/service-interest.js';
-import { renderPresence, renderTyping } from './render-ephemeral.js';
+import { renderPresence, renderTyping } from '../texts/render-ephemeral.js';
 
 /** So many rooms, and users, are remembered of which something is to be told: of others it is not. */
 const MOST = 1_000;

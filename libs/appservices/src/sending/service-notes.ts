@@ -10,15 +10,29 @@ import type { Mark } from '#projections/effects/effect-facts';
 import { markOf } from '#projections/effects/effect-marks';
 import type { FactPlace } from '#projections/effects/effect-progress';
 import { placeOfMark } from '#projections/effects/place-of-mark';
-import { type ServiceFact, serviceAfter, serviceStream } from '../facts/service-facts.js';
+import {
+  type ServiceFact,
+  type ServiceTransaction,
+  serviceAfter,
+  serviceStream,
+  transactionIdOf,
+} from '../facts/service-facts.js';
 
 /** How many services' notes are remembered: more than a server has. */
 const CAPACITY = 1_000;
 /** So many facts of a stream are let go of at once. */
 const FACTS_PER_TRUNCATION = 64;
 
-/** Another process sends to the service now. */
+/** Something else is noted of a service than this process knows: another one sends to it, or an operator passed a transaction over. */
 export class Overtaken extends Error {}
+
+/** An operator asked for a transaction to be passed over that is not under way. */
+export class NotUnderWay extends Error {
+  constructor(id: string, transactionId: string) {
+    super(`${id} is not being sent a transaction ${transactionId}`);
+    this.name = 'NotUnderWay';
+  }
+}
 
 /** How far each application service is, in the log: written for each transaction, before it is sent. */
 @Injectable()
@@ -45,9 +59,14 @@ export class ServiceNotes {
     return this.#streams.numbers;
   }
 
+  /** What is noted of a service; undefined where it is new. */
+  async find(id: string): Promise<ServiceFact | undefined> {
+    return (await this.#streams.load(serviceStream(id))).state;
+  }
+
   /** What is noted of a service; of one that is new, which hears of what comes from now on, that is noted first. */
   async begin(id: string): Promise<ServiceFact> {
-    const { state } = await this.#streams.load(serviceStream(id));
+    const state = await this.find(id);
     if (state !== undefined) return state;
     const last = await this.store.findLast();
     const upTo = last && (await this.mark({ ...last, at: last.metadata.at }));
@@ -61,7 +80,7 @@ export class ServiceNotes {
     const { revision } = await this.#streams.execute(
       stream,
       (state) => {
-        if (state?.type !== known?.type || state?.data.number !== known?.data.number) throw new Overtaken();
+        if (!isSame(state, known)) throw new Overtaken();
         return [{ id: randomUUID(), type: fact.type, data }];
       },
       { actor: 'server' },
@@ -70,6 +89,22 @@ export class ServiceNotes {
     if (typeof revision === 'number' && revision % FACTS_PER_TRUNCATION === FACTS_PER_TRUNCATION - 1)
       await this.store.truncate(stream, revision).catch(() => {});
     return fact;
+  }
+
+  /** Throws Overtaken where something else is noted of a service than is known. */
+  async check(id: string, known: ServiceFact): Promise<void> {
+    if (!isSame(await this.find(id), known)) throw new Overtaken();
+  }
+
+  /** Notes that the transaction which is under way, by its id, is not sent any more: what was in it is lost. Throws NotUnderWay. */
+  async skip(id: string, transactionId: string): Promise<ServiceTransaction> {
+    const known = await this.find(id);
+    if (known?.type !== 'service-transaction' || transactionIdOf(known.data) !== transactionId) {
+      throw new NotUnderWay(id, transactionId);
+    }
+    const { number, up_to } = known.data;
+    await this.write(id, known, { type: 'service-followed', data: { number, up_to, skipped: true } });
+    return known.data;
   }
 
   async mark(place: FactPlace): Promise<Mark> {
@@ -86,4 +121,8 @@ export class ServiceNotes {
     found.catch(() => (this.#logId = undefined));
     return found;
   }
+}
+
+function isSame(one: ServiceFact | undefined, other: ServiceFact | undefined): boolean {
+  return one?.type === other?.type && one?.data.number === other?.data.number;
 }

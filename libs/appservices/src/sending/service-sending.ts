@@ -4,7 +4,7 @@ import { Typing } from '#ephemeral/typing/typing';
 import { ServiceClient } from '../asking/service-client.js';
 import type { DriverParts } from './service-driver.js';
 import { ServiceNotes } from './service-notes.js';
-import { TransactionTexts } from './transaction-texts.js';
+import { TransactionTexts } from '../texts/transaction-texts.js';
 
 /** What services are sent to with. */
 @Injectable()

@@ -1,0 +1,43 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { ServiceInterest } from '../interest/service-interest.js';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { START } from '#kernel/position';
+import { ServiceLog } from './service-log.js';
+
+async function logOf(facts: number): Promise<MemoryEventStore> {
+  const store = new MemoryEventStore();
+  const metadata = { at: 0, actor: 'server', schema: 1, chain: '' };
+  const all = Array.from({ length: facts }, (_, i) => ({ id: `${i}`, type: 'said', data: '{}', metadata }));
+  await store.append('any', 'no-stream', all);
+  return store;
+}
+const nothing = { look: async () => false } as unknown as ServiceInterest;
+
+describe('the log as an application service is shown it', () => {
+  it('lets everything else have its turn while nothing of it is for the service', async () => {
+    const store = await logOf(3_200);
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 5)); // as if the facts took that long
+    let turns = 0;
+    const count = (): void => void (counting = setImmediate(() => (turns++, count())));
+    let counting: NodeJS.Immediate | undefined;
+    try {
+      count();
+      const next = await new ServiceLog(store, nothing, START).next(await store.head());
+      expect(next).toMatchObject({ facts: [], looked: 3_200 });
+      expect(turns).toBeGreaterThan(100);
+    } finally {
+      clearImmediate(counting);
+      clock.mockRestore();
+    }
+  });
+
+  it('tells now and then how far it was looked at, however much there is', async () => {
+    const store = await logOf(25_000);
+    const log = new ServiceLog(store, nothing, START);
+    const head = await store.head();
+    const looked: (number | undefined)[] = [];
+    for (let i = 0; i < 4; i++) looked.push((await log.next(head))?.looked);
+    expect(looked).toEqual([10_000, 10_000, 5_000, undefined]);
+  });
+});
