@@ -18,6 +18,14 @@ const send = async (user: TestUser, roomId: string, content: object, type = 'm.r
 const say = (user: TestUser, roomId: string, body: string): Promise<string> =>
   send(user, roomId, { msgtype: 'm.text', body });
 
+const edit = (user: TestUser, roomId: string, target: string, body: string): Promise<string> =>
+  send(user, roomId, {
+    msgtype: 'm.text',
+    body: `* ${body}`,
+    'm.new_content': { msgtype: 'm.text', body },
+    'm.relates_to': { rel_type: 'm.replace', event_id: target },
+  });
+
 type Found = RoomsAnswer['body'];
 const search = async (user: TestUser, term: string, more: object = {}, nextBatch?: string): Promise<Found> => {
   const at = nextBatch === undefined ? '' : `?next_batch=${encodeURIComponent(nextBatch)}`;
@@ -72,13 +80,7 @@ describe('POST /search', () => {
     const room = await alice.createRoom({});
     const said = await say(alice, room, 'A zeppelin');
     const gone = await say(alice, room, 'Another zeppelin');
-    const edit = {
-      msgtype: 'm.text',
-      body: '* A dirigible',
-      'm.new_content': { msgtype: 'm.text', body: 'A dirigible' },
-    };
-    const relation = { 'm.relates_to': { rel_type: 'm.replace', event_id: said } };
-    const edited = await send(alice, room, { ...edit, ...relation });
+    const edited = await edit(alice, room, said, 'A dirigible');
     await alice.ok('PUT', `/rooms/${room}/redact/${gone}/t${++txn}`, {});
     expect((await search(alice, 'zeppelin')).count).toBe(0);
     const found = await search(alice, 'dirigible');
@@ -105,6 +107,26 @@ describe('POST /search', () => {
     expect((await search(bob, 'quokka')).count).toBe(1);
     await bob.ok('POST', `/rooms/${room}/forget`, {});
     expect((await search(bob, 'quokka', { filter: { rooms: [room] } })).count).toBe(0);
+  });
+
+  it('finds what was edited by the version that the reader is shown, and never by what was said after they left', async () => {
+    const history = { type: 'm.room.history_visibility', state_key: '', content: { history_visibility: 'joined' } };
+    const room = await alice.createRoom({ preset: 'public_chat', initial_state: [history] });
+    await bob.ok('POST', `/join/${room}`, {});
+    const said = await say(alice, room, 'a marmot');
+    await edit(bob, room, said, 'a hoopoe');
+    const carol = await app.register('carol');
+    await bob.ok('POST', `/rooms/${room}/leave`, {});
+    await edit(alice, room, said, 'the marmot of Übersee');
+    await edit(alice, room, said, 'a clandestine gopher');
+    for (const term of ['clandestine', 'gopher', 'gop', 'übersee', 'hoopoe'])
+      expect([term, idsOf(await search(bob, term))]).toEqual([term, []]);
+    expect(await search(bob, 'marmot')).toMatchObject({ count: 1, highlights: ['marmot'] });
+    expect(idsOf(await search(alice, 'gopher'))).toEqual([said]);
+    expect((await search(alice, 'gopher')).highlights).toEqual(['gopher']);
+    for (const term of ['marmot', 'übersee', 'hoopoe']) expect(idsOf(await search(alice, term))).toEqual([]);
+    await carol.ok('POST', `/join/${room}`, {});
+    expect(idsOf(await search(carol, 'gopher'))).toEqual([]);
   });
 
   it('finds nothing of rooms that are encrypted, also of what was there before', async () => {

@@ -13,11 +13,16 @@ import {
   shelfOf,
   TEXTS,
 } from './search-collections.js';
-import { linesOf, parseText, withWords } from './shelf-row.js';
+import { linesOf, parseText, type ShelvedText, withWords } from './shelf-row.js';
 import { formatEditOf, type KnownText, parseKnownText, REDACTED_TEXT, type TextPlace } from './text-place.js';
 
 /** Who sends thousands of edits of one message has the last of them found. */
 const MAX_EDITS = 20;
+/** Of an event that has not come nobody knows who may edit it: so many of each sender wait for it, and of so many senders. */
+const MAX_WAITING = 5;
+const MAX_WAITING_SENDERS = 20;
+/** So many words of all versions of a text are found, the newest version first. */
+const MAX_WORDS = 1_000;
 
 /**
  * Notes what an event was changed to: "the content of the original event is replaced by m.new_content" (client-server API, "Event
@@ -44,7 +49,7 @@ export async function forgetText(room: RoomMark, id: EventKeyPart, rows: OwnRows
   const known = await findKnown(room, id, rows);
   if (known === undefined) return;
   if (known.is === 'text') {
-    await setWords(room, known, [], rows);
+    await setWords(room, known, { words: [], isEdited: false }, rows);
     EDITS.delete(rows, [room, id]);
     TEXTS.put(rows, [room, id], REDACTED_TEXT);
   } else if (known.is === 'edit') {
@@ -56,16 +61,35 @@ export async function forgetText(room: RoomMark, id: EventKeyPart, rows: OwnRows
   }
 }
 
-/** Gives a text the words of its newest valid edit, or its own: "the original event and replacement event must have the same sender". */
+/**
+ * Gives a text the words of all its valid edits, and its own: "the original event and replacement event must have the same sender". Which of
+ * these versions it is that a reader is shown is asked as they search: of a room that they left they may know an older one.
+ */
 async function settle(room: RoomMark, target: EventKeyPart, { original, edits }: Edits, rows: OwnRows): Promise<void> {
   const known = await findKnown(room, target, rows);
   const text = known?.is === 'text' ? await readText(room, known, rows) : undefined;
   const own = original ?? text?.words;
-  const valid = text === undefined ? edits : edits.filter(({ sender }) => sender === text.sender);
-  const kept = valid.slice(-MAX_EDITS);
+  const kept = text === undefined ? waitingOf(edits) : editsBy(text.sender, edits).slice(-MAX_EDITS);
   if (kept.length === 0) EDITS.delete(rows, [room, target]);
   else EDITS.put(rows, [room, target], { original: own, edits: kept });
-  if (known?.is === 'text' && own !== undefined) await setWords(room, known, kept.at(-1)?.words ?? own, rows);
+  if (known?.is !== 'text' || own === undefined) return;
+  const isEdited = kept.length > 0;
+  await setWords(room, known, { words: isEdited ? wordsOfAll(kept, own) : own, isEdited }, rows);
+}
+
+function editsBy(sender: string, edits: readonly Edit[]): readonly Edit[] {
+  return edits.filter((edit) => edit.sender === sender);
+}
+
+/** Those that wait for their event: the last ones of each sender, so that nobody can put those of another out. */
+function waitingOf(edits: readonly Edit[]): readonly Edit[] {
+  const senders = [...new Set(edits.map(({ sender }) => sender))].slice(0, MAX_WAITING_SENDERS);
+  return senders.flatMap((sender) => editsBy(sender, edits).slice(-MAX_WAITING)).toSorted(compareEdits);
+}
+
+function wordsOfAll(edits: readonly Edit[], original: readonly string[]): string[] {
+  const versions = [...edits.toReversed().map(({ words }) => words), original];
+  return [...new Set(versions.flat())].slice(0, MAX_WORDS);
 }
 
 /** The one that counts comes last: client-server API, "Server-side aggregation of m.replace". */
@@ -100,7 +124,7 @@ async function readText(
 async function setWords(
   room: RoomMark,
   { isHistory, number }: TextPlace,
-  words: readonly string[],
+  changed: Pick<ShelvedText, 'words' | 'isEdited'>,
   rows: OwnRows,
 ): Promise<void> {
   const shelf = shelfOf(room, isHistory);
@@ -110,8 +134,13 @@ async function setWords(
   const page = stored ?? row?.page;
   if (row === undefined || page === undefined) return;
   const before = parseText(linesOf(page)[number - first]!).words;
-  const changed = withWords(page, number - first, words);
-  if (stored === undefined) SHELVES.put(rows, [shelf], { ...row, page: changed });
-  else PAGES.put(rows, [shelf, numberKey(first)], changed);
-  if (number < row.filed) await fileAnew(shelf, number, before, words, rows);
+  const changedPage = withWords(page, number - first, changed);
+  const isFiled = number < row.filed;
+  const unfiledWords = row.unfiledWords + (isFiled ? 0 : changed.words.length - before.length);
+  if (stored === undefined) SHELVES.put(rows, [shelf], { ...row, unfiledWords, page: changedPage });
+  else {
+    PAGES.put(rows, [shelf, numberKey(first)], changedPage);
+    if (unfiledWords !== row.unfiledWords) SHELVES.put(rows, [shelf], { ...row, unfiledWords });
+  }
+  if (isFiled) await fileAnew(shelf, number, before, changed.words, rows);
 }

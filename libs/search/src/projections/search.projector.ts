@@ -31,14 +31,15 @@ import { formatTextPlace } from './text-place.js';
 const MOST_UNFILED_WORDS = 4_000;
 
 /**
- * By which words messages, names and topics of rooms are found. What is redacted leaves it, edits take the place of what they edit, and
- * nothing is written down of rooms that are encrypted. PERF: a message writes two rows; words are filed once a block of texts is full
- * (`fileWords`), and those that are not filed yet are looked through by who searches. Measured by bench/search.ts.
+ * By which words messages, names and topics of rooms are found. What is redacted leaves it, of what was edited all versions are found (who
+ * searches asks which of them the reader is shown), and nothing is written down of rooms that are encrypted. PERF: a message writes two
+ * rows; words are filed once a block of texts is full (`fileWords`), and those that are not filed yet are looked through by who searches.
+ * Measured by bench/search.ts.
  */
 export function searchProjector(reader: RoomFactReader): Projector {
   return {
     name: 'search',
-    version: 1,
+    version: 2,
     ...owning(SHELVES, PAGES, WORDS, TEXTS, EDITS),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -78,7 +79,7 @@ function takeText(
   const words = wordsOf(text);
   if (edits !== undefined) return applyEdit(room, eventKeyPart(edits), { id, sent_at: sentAt, sender, words }, rows);
   const isHistory = fact.type === 'state-taken' || data.history === true;
-  const shelved: ShelvedText = { position: fact.position, sentAt, kind, sender, words };
+  const shelved: ShelvedText = { position: fact.position, sentAt, kind, sender, words, isEdited: false };
   const taken = whenThere(isOpen(room, isHistory, rows), (open) =>
     open ? shelve(shelfOf(room, isHistory), shelved, rows) : undefined,
   );

@@ -13,8 +13,10 @@ export interface ShelvedText {
   readonly kind: TextKind;
   /** Stands for who sent it (`senderMark`). */
   readonly sender: string;
-  /** In their order. None of what was redacted. */
+  /** In their order; where it was edited, those of all its versions, each once. None of what was redacted. */
   readonly words: readonly string[];
+  /** Which of its versions a reader is shown has to be looked up. */
+  readonly isEdited: boolean;
 }
 
 /** The texts of one room that were news, or those of it that were fetched from the past, numbered from 0 as they came. */
@@ -63,21 +65,31 @@ export const shelfCodec: RowCodec<ShelfRow> = Object.freeze({
   },
 });
 
+/** A letter for each kind; the capital where the text was edited. */
 const KIND_LETTERS: Readonly<Record<TextKind, string>> = { body: 'b', name: 'n', topic: 't' };
 const KINDS: Readonly<Record<string, TextKind>> = { b: 'body', n: 'name', t: 'topic' };
 
 /** A text as it stands on a page: one line. No word holds a space. */
-export function formatText({ position, sentAt, kind, sender, words }: ShelvedText): string {
-  const place = `${shortPosition(position)} ${sentAt.toString(RADIX)} ${KIND_LETTERS[kind]}${sender}`;
+export function formatText({ position, sentAt, kind, sender, words, isEdited }: ShelvedText): string {
+  const letter = isEdited ? KIND_LETTERS[kind].toUpperCase() : KIND_LETTERS[kind];
+  const place = `${shortPosition(position)} ${sentAt.toString(RADIX)} ${letter}${sender}`;
   return words.length === 0 ? `${place}\n` : `${place} ${words.join(' ')}\n`;
 }
 
 /** Reads a line that `formatText` wrote. */
 export function parseText(line: string): ShelvedText {
   const [position = '', sentAt = '', who = '', ...words] = line.split(' ');
-  const kind = KINDS[who.charAt(0)];
+  const letter = who.charAt(0);
+  const kind = KINDS[letter.toLowerCase()];
   if (kind === undefined) throw new Error(`not a text of the search: ${line}`);
-  return { position: longPosition(position), sentAt: parseInt(sentAt, RADIX), kind, sender: who.slice(1), words };
+  return {
+    position: longPosition(position),
+    sentAt: parseInt(sentAt, RADIX),
+    kind,
+    sender: who.slice(1),
+    words,
+    isEdited: letter !== KIND_LETTERS[kind],
+  };
 }
 
 /** The lines of a page. */
@@ -86,8 +98,8 @@ export function linesOf(page: string): string[] {
 }
 
 /** The page with other words in one of its lines. */
-export function withWords(page: string, line: number, words: readonly string[]): string {
+export function withWords(page: string, line: number, changed: Pick<ShelvedText, 'words' | 'isEdited'>): string {
   const lines = linesOf(page);
-  lines[line] = formatText({ ...parseText(lines[line]!), words }).slice(0, -1);
+  lines[line] = formatText({ ...parseText(lines[line]!), ...changed }).slice(0, -1);
   return lines.map((one) => `${one}\n`).join('');
 }

@@ -4,7 +4,7 @@ import { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
 import { numberKey, PAGE_TEXTS, PAGES, type Shelf } from '../projections/search-collections.js';
 import { linesOf, parseText, type ShelfRow, type ShelvedText, type TextKind } from '../projections/shelf-row.js';
-import { isMeant, type SoughtWord } from '../words/words-of.js';
+import { hasAll, type SoughtWord } from '../words/words-of.js';
 import { filedTexts } from './filed-words.js';
 
 /** What is looked for. */
@@ -77,7 +77,7 @@ async function unfiledTexts(
     for (const line of linesOf(lines)) {
       if (!words.every(({ word }) => line.includes(` ${word}`))) continue;
       const text = parseText(line);
-      if (words.every((one) => text.words.some((word) => isMeant(word, one)))) texts.push(text);
+      if (hasAll(text.words, words)) texts.push(text);
     }
   }
   return texts;

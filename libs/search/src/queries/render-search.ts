@@ -8,10 +8,10 @@ import { justAfter, justBefore } from '#rooms/queries/timeline-places';
 import { findGapAt } from '#rooms/queries/find-gap';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { MatrixError } from '#kernel/matrix-error';
-import { textOfEvent } from '../projections/text-of-event.js';
 import { highlightsOf } from '../words/highlights-of.js';
 import type { ContextWish, GroupKey, SearchRequest } from './parse-search.js';
 import type { FoundEvent, SearchPage } from './search-events.js';
+import { textOfRow } from './shown-texts.js';
 import { formatSearchPlace, type Group } from './search-token.js';
 
 /** How results are written. */
@@ -34,7 +34,8 @@ export async function renderSearch(page: SearchPage, request: SearchRequest, wri
     const context = contexts[i] === undefined ? '' : `,"context":${contexts[i]}`;
     return `{"rank":${rank},"result":${events[i]}${context}}`;
   });
-  const highlights = results.length === 0 ? [] : highlightsOf(request.term, results.map(textOf));
+  const shown = results.map(({ row, editedText }) => editedText ?? textOfRow(row));
+  const highlights = results.length === 0 ? [] : highlightsOf(request.term, shown);
   const parts = [
     `"count":${count}`,
     `"highlights":${JSON.stringify(highlights)}`,
@@ -49,11 +50,6 @@ export async function renderSearch(page: SearchPage, request: SearchRequest, wri
 function formatPlace({ results, upTo }: SearchPage, offset: number, group?: Group): string {
   const { history } = results[0]!.room.views;
   return formatSearchPlace(history, { upTo, offset, ...(group === undefined ? {} : { group }) });
-}
-
-function textOf({ row }: FoundEvent): string {
-  const { type, stateKey } = row.header;
-  return textOfEvent(type, stateKey, contentOfRow(row))?.text ?? '';
 }
 
 /** Each result, those of one room together. */

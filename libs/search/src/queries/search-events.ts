@@ -11,17 +11,20 @@ import { findRoomReader, type RoomReader } from '#rooms/reading/room-reader';
 import { servedWhole } from '#rooms/reading/withhold-erased';
 import { EDITS, PAGES, senderMark, SHELVES, TEXTS, WORDS } from '../projections/search-collections.js';
 import type { TextKind } from '../projections/shelf-row.js';
-import { soughtWordsOf } from '../words/words-of.js';
+import { hasAll, soughtWordsOf, wordsOf } from '../words/words-of.js';
 import { type Match, matchesIn, type Sought } from './match-texts.js';
 import type { SearchRequest } from './parse-search.js';
 import { rankMatch } from './rank-match.js';
 import { searchedShelves } from './searched-rooms.js';
+import { shownTexts } from './shown-texts.js';
 import type { Group, SearchPlace } from './search-token.js';
 
 /** An event that was found. */
 export interface FoundEvent {
   readonly room: RoomReader;
   readonly row: TimelineRow;
+  /** Its text as the reader is shown it, where it was edited. */
+  readonly editedText: string | undefined;
   readonly rank: number;
 }
 
@@ -161,9 +164,15 @@ class Search {
           seen.filter((row) => row !== undefined),
         ),
       );
+      const edited = seen.filter((row, i) => row !== undefined && whole.has(row) && some[i]!.isEdited);
+      const texts = await shownTexts(room, edited as TimelineRow[]);
       for (const [i, row] of seen.entries()) {
         if (row === undefined || !whole.has(row) || !(await passesFilter(this.matcher, room, row))) continue;
-        shown.set(some[i]!, { room, row, rank: rankMatch(some[i]!, this.sought.words) });
+        const editedText = texts.get(row);
+        const words = editedText === undefined ? some[i]!.words : wordsOf(editedText);
+        if (editedText !== undefined && !hasAll(words, this.sought.words)) continue;
+        const rank = rankMatch({ ...some[i]!, words }, this.sought.words);
+        shown.set(some[i]!, { room, row, editedText, rank });
       }
     }
     return matches.flatMap((match) => shown.get(match) ?? []);

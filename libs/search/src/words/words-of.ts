@@ -65,6 +65,11 @@ export function isMeant(word: string, { word: sought, isBeginning }: SoughtWord)
   return isBeginning ? word.startsWith(sought) : word === sought;
 }
 
+/** Whether the words of a text have among them all that is looked for. */
+export function hasAll(words: readonly string[], sought: readonly SoughtWord[]): boolean {
+  return sought.every((one) => words.some((word) => isMeant(word, one)));
+}
+
 /** The words of a text in their order; what is written without spaces in runs, or as a dictionary cuts it. */
 function* runsOf(text: string): Generator<string, void> {
   for (const [match] of foldText(text.slice(0, MAX_TEXT)).matchAll(WORD)) {

@@ -104,4 +104,27 @@ export const KNOWN_LIVES: readonly Life[] = [
     ],
     seed: 0,
   },
+  {
+    ...plain,
+    // Messages are edited: before somebody comes, after somebody left, by others, again, and an edit is redacted.
+    visibility: 'joined',
+    steps: [
+      { do: 'join', who: 1 },
+      { do: 'join', who: 2 },
+      { do: 'say', who: 0 },
+      { do: 'say', who: 1 },
+      { do: 'edit', who: 1, event: 0 },
+      { do: 'edit', who: 2, event: 0 },
+      { do: 'leave', who: 2 },
+      { do: 'edit', who: 0, event: 4 },
+      ...looks(0, 1, 2),
+      { do: 'join', who: 3 },
+      { do: 'say', who: 1 },
+      { do: 'edit', who: 1, event: 4 },
+      { do: 'edit', who: 1, event: 1 },
+      ...looks(2, 3),
+      { do: 'redact', who: 1, event: 0 },
+      { do: 'ignore', who: 0, whom: 1 },
+    ],
+  },
 ];

@@ -8,7 +8,7 @@ export type Step =
   | { readonly do: 'join rule'; readonly who: number; readonly value: string }
   | { readonly do: 'say' | 'topic' | 'name' | 'rename'; readonly who: number }
   | {
-      readonly do: 'redact' | 'react' | 'read' | 'read privately' | 'answer in thread';
+      readonly do: 'redact' | 'edit' | 'react' | 'read' | 'read privately' | 'answer in thread';
       readonly who: number;
       readonly event: number;
     }
@@ -76,11 +76,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
-    weight: 4,
+    weight: 5,
     arbitrary: fc.record({
       do: fc.constantFrom(
         'redact' as const,
         'redact' as const,
+        'edit' as const,
+        'edit' as const,
         'react' as const,
         'read' as const,
         'read privately' as const,

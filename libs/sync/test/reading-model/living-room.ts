@@ -119,6 +119,14 @@ export class LivingRoom {
           'm.relates_to': { rel_type: 'm.annotation', event_id: target!.id, key: `key ${txn}` },
         });
         break;
+      case 'edit':
+        await user.call('PUT', `${path}/send/m.room.message/${txn}`, {
+          msgtype: 'm.text',
+          body: `* rephrases ${txn}`,
+          'm.new_content': { msgtype: 'm.text', body: `rephrases ${txn}` },
+          'm.relates_to': { rel_type: 'm.replace', event_id: this.#messageFor(user, step.event).id },
+        });
+        break;
       case 'answer in thread':
         await user.call('PUT', `${path}/send/m.room.message/${txn}`, {
           msgtype: 'm.text',
@@ -143,6 +151,14 @@ export class LivingRoom {
         break;
     }
     await this.follow();
+  }
+
+  /** One of the last messages, or of the user's own; the last event where there is none. */
+  #messageFor({ userId }: SyncUser, number: number): ModelEvent {
+    const messages = this.room.events.filter(({ type, sender }) => {
+      return type === 'm.room.message' && (number % 3 === 0 || sender === userId);
+    });
+    return messages[messages.length - 1 - (number % 4)] ?? messages.at(-1) ?? this.room.events.at(-1)!;
   }
 
   async #setState(user: SyncUser, type: string, content: Content): Promise<void> {
