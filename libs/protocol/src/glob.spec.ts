@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileGlob, compileWordGlob } from './glob.js';
+import { compileGlob, compileWordGlob, hasWords } from './glob.js';
 
 /** The same glob as a regular expression: slow on some patterns, so only for tests. */
 function expression(pattern: string): string {
@@ -9,6 +9,11 @@ function expression(pattern: string): string {
     .replaceAll('*', '[^]*')
     .replaceAll('?', '[^]');
 }
+
+/** As the pattern of more places than one word of bits has. */
+const long = (glob: string): string => `${glob}${'?'.repeat(31)}${glob}*${'a'.repeat(31)}`;
+/** A place is a word boundary unless a word character stands on both sides of it. */
+const BOUNDARY = '(?:(?<!\\w)|(?!\\w))';
 
 const text = fc.string({ unit: fc.constantFrom('a', 'b', '_', '-', ' ', '\u{1f600}', '.'), maxLength: 10 });
 const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?', '-', '\u{1f600}', '.'), maxLength: 6 });
@@ -24,12 +29,36 @@ describe('globs', () => {
   });
 
   it('match between word boundaries as the regular expression of the same meaning does', () => {
-    // A place is a word boundary unless a word character stands on both sides of it.
-    const boundary = '(?:(?<!\\w)|(?!\\w))';
     fc.assert(
       fc.property(pattern, text, (glob, value) => {
-        const expected = new RegExp(`${boundary}${expression(glob)}${boundary}`, 'u').test(value);
+        const expected = new RegExp(`${BOUNDARY}${expression(glob)}${BOUNDARY}`, 'u').test(value);
         expect(compileWordGlob(glob)(value)).toBe(expected);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('match long patterns as the regular expression of the same meaning does', () => {
+    fc.assert(
+      fc.property(pattern, text, text, fc.boolean(), (glob, one, other, isLike) => {
+        const value = isLike
+          ? long(one).replaceAll(/[*?]/g, 'x').replace('b', other)
+          : `${one}${'a'.repeat(70)}${other}`;
+        const expected = expression(long(glob));
+        expect(compileGlob(long(glob))(value)).toBe(new RegExp(`^${expected}$`, 'u').test(value));
+        expect(compileWordGlob(long(glob))(value)).toBe(
+          new RegExp(`${BOUNDARY}${expected}${BOUNDARY}`, 'u').test(value),
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('find words as the regular expression of the same meaning does', () => {
+    const words = fc.string({ unit: fc.constantFrom('a', 'b', '-', ' ', '\u{1f600}'), maxLength: 4 });
+    fc.assert(
+      fc.property(words, text, (some, value) => {
+        expect(hasWords(value, some)).toBe(new RegExp(`${BOUNDARY}${expression(some)}${BOUNDARY}`, 'u').test(value));
       }),
       { numRuns: 2000 },
     );

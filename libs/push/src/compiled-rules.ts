@@ -2,39 +2,54 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
+import { inTurns } from '#projections/turn';
 import {
   asksFor,
   compileMatcher,
-  compileRules,
-  type RuleEvaluator,
+  type PushVerdict,
   type RuleMatcher,
   SharedConditions,
+  SILENCE,
 } from '#protocol/push-rules/evaluate-rules';
+import type { PushContext } from '#protocol/push-rules/push-conditions';
+import type { RoomEvent } from '#protocol/room-event';
 import { THREAD_SUBSCRIPTION } from '#protocol/push-rules/push-rule';
 import { PUSH_RULES } from './projections/push-rules.projector.js';
 import { NO_CHANGES } from './rules/push-rule-changes.js';
 import { rulesOfUser } from './rules/rules-of-user.js';
 
+/**
+ * What the rules of a user say of an event. PERF: a promise only of who has so many patterns that they take a while: everything else has its
+ * turn then.
+ */
+export type UserEvaluator = (event: RoomEvent, context: PushContext) => PushVerdict | Promise<PushVerdict>;
+
 /** A user's push rules, prepared. */
 export interface UserRules {
   /** The row that they were made from. */
   readonly text: string | undefined;
-  readonly evaluate: RuleEvaluator;
+  readonly evaluate: UserEvaluator;
   /** As `evaluate`, for a pusher: the rules for its profile tag go before all others. */
-  evaluateFor(profileTag: string | undefined): RuleEvaluator;
+  evaluateFor(profileTag: string | undefined): UserEvaluator;
   /** Whether rules may let an event be pushed that `evaluate` does not. */
   readonly mayNotifyByTag: boolean;
   readonly asksForThreads: boolean;
   readonly asksForNames: boolean;
 }
 
-const CAPACITY = 5_000;
+/** The users who have pushers, of a large server; the text of most rows is short. */
+const CAPACITY = 20_000;
+const MOST_TEXT = { most: 32_000_000, weigh: ({ text }: UserRules): number => 100 + (text?.length ?? 0) };
+/** What weighs more has turns of its own. As much as takes some milliseconds in the longest message there is. */
+const HEAVY = 100;
 
 /** The push rules of users, compiled once for each: by these alone events are counted, highlighted and pushed. */
 @Injectable()
 export class CompiledRules {
-  readonly #rules = new LruCache<UserId, UserRules>(CAPACITY);
+  readonly #rules = new LruCache<UserId, UserRules>(CAPACITY, MOST_TEXT);
   readonly #conditions = new SharedConditions();
+  /** How often somebody's rules were forgotten. */
+  #forgotten = 0;
 
   constructor(@Inject(VIEWS) private readonly views: Pick<Views, 'get'>) {}
 
@@ -45,11 +60,13 @@ export class CompiledRules {
 
   /** The rules of a user as the views have them now. */
   async of(userId: UserId): Promise<UserRules> {
+    const forgotten = this.#forgotten;
     const text = await this.views.get(PUSH_RULES.name, [userId]);
     const known = this.#rules.get(userId);
     if (known !== undefined && known.text === text) return known;
     const rules = this.#compile(userId, text);
-    this.#rules.set(userId, rules);
+    // What was read before somebody's rules changed may be of before that, and nobody would say it again.
+    if (forgotten === this.#forgotten) this.#rules.set(userId, rules);
     return rules;
   }
 
@@ -63,6 +80,7 @@ export class CompiledRules {
 
   /** The rules of a user have changed. */
   forget(userId: UserId): void {
+    this.#forgotten++;
     this.#rules.delete(userId);
   }
 
@@ -70,20 +88,36 @@ export class CompiledRules {
     const changes = text === undefined ? NO_CHANGES : PUSH_RULES.codec.decode(text).changes;
     const { compile } = this.#conditions;
     const ruleset = rulesOfUser(userId, changes);
-    const evaluate = compileRules(ruleset, compile);
+    const global = compileMatcher(ruleset, compile);
+    const evaluate = evaluatorOf(global);
     const devices = Object.entries(changes.devices ?? {});
-    const matchers = new Map(devices.map(([tag, own]): [string, RuleMatcher] => [tag, compileMatcher(own, compile)]));
+    const matchers = new Map(
+      devices.map(([tag, own]): [string, UserEvaluator] => [tag, evaluatorOf(compileMatcher(own, compile), global)]),
+    );
     const all = [ruleset, ...devices.map(([, own]) => own)];
     return {
       text,
       evaluate,
-      evaluateFor(profileTag) {
-        const match = profileTag === undefined ? undefined : matchers.get(profileTag);
-        return match === undefined ? evaluate : (event, context) => match(event, context) ?? evaluate(event, context);
-      },
+      evaluateFor: (profileTag) => (profileTag === undefined ? evaluate : (matchers.get(profileTag) ?? evaluate)),
       mayNotifyByTag: devices.length > 0 || asksFor(ruleset, 'profile_tag'),
       asksForThreads: all.some((rules) => asksFor(rules, THREAD_SUBSCRIPTION)),
       asksForNames: all.some((rules) => asksFor(rules, 'contains_display_name')),
     };
   }
+}
+
+/** What the first rules say that say anything. */
+function evaluatorOf(...matchers: readonly RuleMatcher[]): UserEvaluator {
+  const isHeavy = matchers.reduce((sum, { weight }) => sum + weight, 0) > HEAVY;
+  if (!isHeavy) {
+    const [first, second] = matchers;
+    return (event, context) => first!.match(event, context) ?? second?.match(event, context) ?? SILENCE;
+  }
+  return async (event, context) => {
+    for (const matcher of matchers) {
+      const verdict = await inTurns(matcher.steps(event, context));
+      if (verdict !== undefined) return verdict;
+    }
+    return SILENCE;
+  };
 }

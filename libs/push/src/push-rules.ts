@@ -7,7 +7,7 @@ import type { CacheNumbers } from '#kernel/lru-cache';
 import { userStream } from '#kernel/user-stream';
 import { Aggregates } from '#event-store/aggregates';
 import { draftOf } from '#event-store/seal-facts';
-import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
 import { VIEWS, type Views } from '#projections/views';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { streamSnapshots } from '#read-models/stream-snapshots';
@@ -16,6 +16,8 @@ import { foldPushRuleFact, pushRuleSnapshots } from './rules/fold-push-rules.js'
 import { changesFor, NO_CHANGES, type PushRuleChanges } from './rules/push-rule-changes.js';
 
 const CAPACITY = 2_000;
+/** Of all rules together: a thousand with words to look for, and room to spare. */
+const MOST_BYTES = 262_144;
 /** Rules of more devices than anybody has. */
 const MOST_TAGS = 20;
 
@@ -53,15 +55,25 @@ export class PushRules {
       userStream(requester.userId),
       (changes) => {
         checkTag(changes, profileTag);
-        return decide(changesFor(changes, profileTag), requester.userId).map(({ type, data }) =>
+        const drafts = decide(changesFor(changes, profileTag), requester.userId).map(({ type, data }) =>
           draftOf({ type, data: profileTag === undefined ? data : { ...data, profile_tag: profileTag } }),
         );
+        checkBytes(changes, drafts);
+        return drafts;
       },
       { actor: requester.userId, device: requester.deviceId, correlation: requester.requestId },
     );
     if (facts.length > 0) await this.views.whenProcessed(position);
     return facts.length > 0;
   }
+}
+
+/** What makes them shorter is always taken. */
+function checkBytes(changes: PushRuleChanges, facts: readonly Pick<NewFact, 'type' | 'data'>[]): void {
+  const after = facts.reduce(foldPushRuleFact, changes);
+  const bytes = Buffer.byteLength(JSON.stringify(after));
+  if (bytes <= MOST_BYTES || bytes <= Buffer.byteLength(JSON.stringify(changes))) return;
+  throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', `Push rules of no more than ${MOST_BYTES} bytes`);
 }
 
 function checkTag({ devices = {} }: PushRuleChanges, profileTag: string | undefined): void {

@@ -136,7 +136,8 @@ export class FindPushes {
   }
 
   async #toGatewaysOf(userId: UserId, event: EventToPush): Promise<PushDue[]> {
-    const told = (pusher: PusherSet): boolean => pusher.enabled && event.tweaksFor(pusher) !== undefined;
+    const told = async (pusher: PusherSet): Promise<boolean> =>
+      pusher.enabled && (await event.tweaksFor(pusher)) !== undefined;
     return [...(await this.#gatewaysOf(userId, told))].map((url) => ({ userId, url, event }));
   }
 
@@ -148,9 +149,11 @@ export class FindPushes {
     return due;
   }
 
-  async #gatewaysOf(userId: UserId, isMeant: (pusher: PusherSet) => boolean): Promise<Set<string>> {
-    const pushers = await listPushers(this.views, userId);
-    return new Set(pushers.filter(isMeant).map(({ data }) => String(data['url'])));
+  async #gatewaysOf(userId: UserId, isMeant: (pusher: PusherSet) => boolean | Promise<boolean>): Promise<Set<string>> {
+    const urls = new Set<string>();
+    for (const pusher of await listPushers(this.views, userId))
+      if (await isMeant(pusher)) urls.add(String(pusher.data['url']));
+    return urls;
   }
 
   /** An event that is there and not redacted. */
@@ -162,8 +165,8 @@ export class FindPushes {
 }
 
 function tweaksBy(verdictFor: VerdictFor): EventToPush['tweaksFor'] {
-  return ({ profile_tag: tag }) => {
-    const { notify, tweaks } = verdictFor(tag);
+  return async ({ profile_tag: tag }) => {
+    const { notify, tweaks } = await verdictFor(tag);
     return notify ? tweaks : undefined;
   };
 }

@@ -16,7 +16,7 @@ export interface PushItem {
 /** An event that the rules of a user let be told of. */
 export interface EventToPush {
   /** What they say of it for a pusher; undefined where they do not let that one be told. */
-  tweaksFor(pusher: PusherSet): JsonObject | undefined;
+  tweaksFor(pusher: PusherSet): Promise<JsonObject | undefined>;
   /** Whether it still is to be told: it may have been read or redacted meanwhile. */
   isDue(badge: Badge): boolean | Promise<boolean>;
   /** What is told of it; undefined where it is gone. */

@@ -88,7 +88,7 @@ function event(name: string, isDue: () => boolean = () => true): PushItem {
     content: {},
   };
   const unnamed = { senderName: undefined, roomName: undefined, roomAlias: undefined };
-  const due = { tweaksFor: () => ({}), isDue, describe: async () => ({ ...known, ...unnamed }) };
+  const due = { tweaksFor: async () => ({}), isDue, describe: async () => ({ ...known, ...unnamed }) };
   return { event: due, since: now, ended: end(name) };
 }
 

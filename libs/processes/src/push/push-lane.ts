@@ -3,7 +3,7 @@ import { isOutage } from '#federation/is-outage';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { PusherSet } from '#push/facts/pusher-facts';
-import { formatNotifications } from '#push/gateway/notification';
+import { type Addressee, formatNotifications } from '#push/gateway/notification';
 import type { GatewayAnswer } from '#push/gateway/push-gateways';
 import type { Badge } from '#sync/unread/badges';
 import type { EventToPush, PushItem } from './push-item.js';
@@ -187,10 +187,11 @@ export class PushLane {
     badge: Badge,
   ): Promise<readonly JsonObject[]> {
     const { unread } = badge;
-    const addressees = pushers.flatMap((pusher) => {
-      const tweaks = event === undefined ? {} : event.tweaksFor(pusher);
-      return tweaks === undefined ? [] : [{ pusher, tweaks }];
-    });
+    const addressees: Addressee[] = [];
+    for (const pusher of pushers) {
+      const tweaks = event === undefined ? {} : await event.tweaksFor(pusher);
+      if (tweaks !== undefined) addressees.push({ pusher, tweaks });
+    }
     const isDue = event !== undefined && addressees.length > 0 && (await event.isDue(badge));
     const described = isDue ? await event.describe(this.userId) : undefined;
     if (described !== undefined) return formatNotifications(described, addressees, unread);

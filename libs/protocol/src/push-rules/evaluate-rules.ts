@@ -1,31 +1,9 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
-import { compileGlob, compileWordGlob, hasWords } from '../glob.js';
+import type { Steps } from '#kernel/steps';
 import type { RoomEvent } from '../room-event.js';
-import {
-  PUSH_RULE_KINDS,
-  type PushAction,
-  type PushRule,
-  type PushRuleKind,
-  type PushRuleset,
-  THREAD_SUBSCRIPTION,
-} from './push-rule.js';
-
-/** What the conditions need beyond the event. */
-export interface PushContext {
-  /** Of the user whose rules these are, in this room. */
-  readonly displayName: string | undefined;
-  /** Joined members of the room. */
-  readonly memberCount: number;
-  /** Of the event's sender; Infinity for creators with unlimited power. */
-  readonly senderPowerLevel: number;
-  /** `notifications` of the room's power levels, as numbers. A level not in it is 50. */
-  readonly notificationLevels: Readonly<Record<string, number>>;
-  /** Whether the user is subscribed to the thread that the event is in; undefined: it is in none, or no rule asks (`asksFor`). */
-  readonly isSubscribed?: boolean;
-  /** Of the pusher that it is asked for; undefined: for none, as where unread events are counted. */
-  readonly profileTag?: string | undefined;
-}
+import { type Condition, compileCondition, type PushContext } from './push-conditions.js';
+import { PUSH_RULE_KINDS, type PushAction, type PushRule, type PushRuleKind, type PushRuleset } from './push-rule.js';
 
 /** What one user's rules say of an event. */
 export interface PushVerdict {
@@ -39,14 +17,19 @@ export interface PushVerdict {
 }
 
 export type RuleEvaluator = (event: RoomEvent, context: PushContext) => PushVerdict;
-/** As RuleEvaluator; undefined where no rule matches. */
-export type RuleMatcher = (event: RoomEvent, context: PushContext) => PushVerdict | undefined;
-type Condition = (event: RoomEvent, context: PushContext) => boolean;
+/** What rules say of events, prepared once for many: the first enabled one that matches; undefined where none does. */
+export interface RuleMatcher {
+  match(event: RoomEvent, context: PushContext): PushVerdict | undefined;
+  /** As `match`, for rules so heavy that others are to have their turn meanwhile. */
+  steps(event: RoomEvent, context: PushContext): Steps<PushVerdict | undefined>;
+  /** How many words may have to be looked for in an event; a glob counts as many, by its length: what it takes at most. */
+  readonly weight: number;
+}
 /** What a condition is compiled by: each by itself, or as one for all users who have the same (`SharedConditions`). */
 type Compile = (condition: JsonObject) => Condition;
 
-const SILENCE: PushVerdict = Object.freeze({ notify: false, highlight: false, actions: [], tweaks: {} });
-const DEFAULT_NOTIFICATION_LEVEL = 50;
+/** Where no rule matches. */
+export const SILENCE: PushVerdict = Object.freeze({ notify: false, highlight: false, actions: [], tweaks: {} });
 
 /**
  * What a user's rules say of an event: the actions of the first enabled rule that matches (client-server specification,
@@ -58,21 +41,29 @@ export function evaluateRules(ruleset: PushRuleset, event: RoomEvent, context: P
 }
 
 /** The same, prepared once for many events. */
-export function compileRules(ruleset: PushRuleset, compile: Compile = compileCondition): RuleEvaluator {
-  const match = compileMatcher(ruleset, compile);
+export function compileRules(ruleset: PushRuleset): RuleEvaluator {
+  const { match } = compileMatcher(ruleset);
   return (event, context) => match(event, context) ?? SILENCE;
+}
+
+/** A rule, prepared. */
+interface CompiledRule {
+  readonly conditions: readonly Condition[];
+  readonly verdict: PushVerdict;
 }
 
 /** What the first enabled rule says that matches, prepared once for many events. */
 export function compileMatcher(ruleset: Partial<PushRuleset>, compile: Compile = compileCondition): RuleMatcher {
-  const compiled: { readonly conditions: readonly Condition[]; readonly verdict: PushVerdict }[] = [];
+  const compiled: CompiledRule[] = [];
+  let weight = 0;
   for (const kind of PUSH_RULE_KINDS) {
     for (const rule of ruleset[kind] ?? []) {
       if (!rule.enabled) continue;
       compiled.push({ conditions: conditionsOf(kind, rule, compile), verdict: verdictOf(rule.actions) });
+      weight += weightOf(kind, rule);
     }
   }
-  return (event, context) => {
+  const match = (event: RoomEvent, context: PushContext): PushVerdict | undefined => {
     // PERF: no call but of the conditions: thousands of users times some twenty rules, of which hardly any matches.
     next: for (let i = 0; i < compiled.length; i++) {
       const { conditions, verdict } = compiled[i]!;
@@ -81,6 +72,40 @@ export function compileMatcher(ruleset: Partial<PushRuleset>, compile: Compile =
     }
     return undefined;
   };
+  return { match, steps: (event, context) => stepsOf(compiled, event, context), weight };
+}
+
+function* stepsOf(
+  compiled: readonly CompiledRule[],
+  event: RoomEvent,
+  context: PushContext,
+): Steps<PushVerdict | undefined> {
+  next: for (const { conditions, verdict } of compiled) {
+    for (const holds of conditions) {
+      yield;
+      if (!holds(event, context)) continue next;
+    }
+    return verdict;
+  }
+  return undefined;
+}
+
+/** So many characters of a glob are looked for at once (`accepts`), and finding words as they are is by so much quicker than that. */
+const AT_ONCE = 32;
+const GLOB = 8;
+
+/** The server's own rules look for hardly anything. */
+function weightOf(kind: PushRuleKind, rule: PushRule): number {
+  if (rule.default) return 0;
+  const patterns = kind === 'content' ? [rule.pattern] : (rule.conditions ?? []).map(({ pattern }) => pattern);
+  return patterns.reduce<number>(
+    (sum, pattern) => sum + (typeof pattern === 'string' ? weightOfPattern(pattern) : 0),
+    0,
+  );
+}
+
+function weightOfPattern(pattern: string): number {
+  return /[*?]/.test(pattern) ? GLOB * (1 + Math.floor(pattern.length / AT_ONCE)) : 1;
 }
 
 /**
@@ -152,121 +177,4 @@ function verdictOf(ruleActions: readonly PushAction[]): PushVerdict {
   });
   const tweaks: JsonObject = Object.fromEntries(entries);
   return Object.freeze({ notify: true, highlight: tweaks['highlight'] === true, actions, tweaks });
-}
-
-const never: Condition = () => false;
-
-function compileCondition(condition: JsonObject): Condition {
-  switch (condition['kind']) {
-    case 'event_match':
-      return eventMatch(condition);
-    case 'event_property_is':
-      return eventProperty(condition, (found, value) => found === value);
-    case 'event_property_contains':
-      return eventProperty(condition, (found, value) => Array.isArray(found) && found.includes(value));
-    case 'contains_display_name':
-      return containsDisplayName;
-    case 'room_member_count':
-      return roomMemberCount(condition);
-    case 'sender_notification_permission':
-      return senderNotificationPermission(condition);
-    case THREAD_SUBSCRIPTION:
-      return threadSubscription(condition);
-    case 'profile_tag':
-      return profileTag(condition);
-    default:
-      return never; // "Unrecognised conditions MUST NOT match any events"
-  }
-}
-
-function eventMatch({ key, pattern }: JsonObject): Condition {
-  if (typeof key !== 'string' || typeof pattern !== 'string') return never;
-  const find = compilePath(key);
-  const lowered = pattern.toLowerCase();
-  const isMatch = key === 'content.body' ? compileWordGlob(lowered) : compileGlob(lowered);
-  return (event) => {
-    const text = find(event);
-    return typeof text === 'string' && isMatch(text.toLowerCase());
-  };
-}
-
-/** For exact comparisons, which know only strings, integers, booleans and null. */
-function eventProperty(condition: JsonObject, isMatch: (found: unknown, value: JsonValue) => boolean): Condition {
-  const { key, value } = condition;
-  if (typeof key !== 'string' || !isComparable(value)) return never;
-  const find = compilePath(key);
-  return (event) => isMatch(find(event), value);
-}
-
-function isComparable(value: JsonValue | undefined): value is string | number | boolean | null {
-  return value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isSafeInteger(value);
-}
-
-function containsDisplayName(event: RoomEvent, { displayName }: PushContext): boolean {
-  const { body } = event.content;
-  if (typeof body !== 'string' || displayName === undefined || displayName === '') return false;
-  return hasWords(body.toLowerCase(), displayName.toLowerCase());
-}
-
-function roomMemberCount({ is }: JsonObject): Condition {
-  const [, operator, digits] = (typeof is === 'string' && /^(==|<=|>=|<|>)?(\d+)$/.exec(is)) || [];
-  if (digits === undefined) return never;
-  const count = Number(digits);
-  switch (operator) {
-    case '<':
-      return (_, { memberCount }) => memberCount < count;
-    case '>':
-      return (_, { memberCount }) => memberCount > count;
-    case '<=':
-      return (_, { memberCount }) => memberCount <= count;
-    case '>=':
-      return (_, { memberCount }) => memberCount >= count;
-    default:
-      return (_, { memberCount }) => memberCount === count;
-  }
-}
-
-function senderNotificationPermission({ key }: JsonObject): Condition {
-  if (typeof key !== 'string') return never;
-  return (_, { senderPowerLevel, notificationLevels }) => {
-    const level = Object.hasOwn(notificationLevels, key) ? notificationLevels[key] : undefined;
-    return senderPowerLevel >= (level ?? DEFAULT_NOTIFICATION_LEVEL);
-  };
-}
-
-/** MSC4306: "the event […] is part of a thread", and the user is subscribed to it or not. */
-function threadSubscription({ subscribed }: JsonObject): Condition {
-  if (typeof subscribed !== 'boolean') return never;
-  return (_, { isSubscribed }) => isSubscribed === subscribed;
-}
-
-/** Of 2015: "Matches the profile_tag of the device that the notification would be delivered to". */
-function profileTag({ profile_tag: tag }: JsonObject): Condition {
-  return typeof tag === 'string' ? (_, context) => context.profileTag === tag : never;
-}
-
-/** Looks up a property by its path: specification, appendices, "Dot-separated property paths". */
-function compilePath(path: string): (event: RoomEvent) => JsonValue | undefined {
-  // Not in every room version's PDU, but in the event that clients see.
-  if (path === 'room_id') return (event) => event.roomId;
-  if (path === 'event_id') return (event) => event.eventId;
-  const names = splitPath(path);
-  return (event) => {
-    let found: JsonValue | undefined = event.pdu;
-    for (const name of names) {
-      if (!isJsonObject(found) || !Object.hasOwn(found, name)) return undefined;
-      found = found[name];
-    }
-    return found;
-  };
-}
-
-/** The names of a path. A backslash before a dot or a backslash makes it part of the name, any other is itself. */
-function splitPath(path: string): string[] {
-  const names = [''];
-  for (const [part] of path.matchAll(/\\[\\.]|[^]/g)) {
-    if (part === '.') names.push('');
-    else names[names.length - 1] += part.at(-1)!;
-  }
-  return names;
 }

@@ -7,7 +7,8 @@ import type { RoomEvent } from '../room-event.js';
 import { findRoomVersion } from '../room-versions/room-versions.js';
 import { defaultPushRules } from './default-rules.js';
 import { THREAD_SUBSCRIPTION } from './push-rule.js';
-import { asksFor, compileRules, evaluateRules, type PushContext, type PushVerdict } from './evaluate-rules.js';
+import { asksFor, compileRules, evaluateRules, type PushVerdict } from './evaluate-rules.js';
+import type { PushContext } from './push-conditions.js';
 import type { PushRule, PushRuleset } from './push-rule.js';
 
 const ME = '@me:domain' as UserId;
@@ -219,6 +220,11 @@ describe('the conditions', () => {
     expect(matchesBody('ex*ple', 'An example event.')).toBe(true);
     expect(matchesBody('ex*ple', 'An exciting triple-whammy')).toBe(true);
     expect(matchesBody('Cake', 'no pancakes')).toBe(false);
+  });
+
+  it('event_match looks for no pattern that is longer than anybody may set', () => {
+    expect(matchesBody(`${'*'.repeat(511)}a`, 'a')).toBe(true);
+    expect(matchesBody(`${'*'.repeat(512)}a`, 'a')).toBe(false);
   });
 
   it('event_property_is compares exactly', () => {

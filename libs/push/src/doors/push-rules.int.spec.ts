@@ -70,6 +70,17 @@ describe('push rules', () => {
     expect([unknown.status, unknown.body['errcode']]).toEqual([400, 'M_UNKNOWN']);
   });
 
+  it('are refused once all of them are too long together, until some are gone', async () => {
+    const long = { actions: [], conditions: [{ kind: 'org.example', any: 'x'.repeat(8_000) }] };
+    let answer = await put('/global/override/0', long);
+    let count = 1;
+    while (answer.status === 200) answer = await put(`/global/override/${count++}`, long);
+    expect([answer.status, answer.body['errcode']]).toEqual([403, 'M_RESOURCE_LIMIT_EXCEEDED']);
+    expect(count).toBeGreaterThan(30);
+    expect((await remove('/global/override/0')).status).toBe(200);
+    expect((await put('/global/override/new', long)).status).toBe(200);
+  });
+
   it('can be changed in place, switched off and on, and removed', async () => {
     await put('/global/content/mine', { actions: ['notify'], pattern: 'a' });
     await put('/global/content/mine/enabled', { enabled: false });

@@ -1,6 +1,7 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { MOST_PATTERN_BYTES } from '#protocol/push-rules/push-conditions';
 import type { PushAction, PushRuleKind } from '#protocol/push-rules/push-rule';
 import type { PushRuleFact, PushRuleSet } from '../facts/push-rule-facts.js';
 import { type PushRuleChanges, countOwnRules, defaultRuleKey, evolvePushRules, ownRules } from './push-rule-changes.js';
@@ -9,15 +10,37 @@ import { findRule, rulesOfUser } from './rules-of-user.js';
 
 const MAX_OWN_RULES = 1000;
 const MAX_ID_BYTES = 255;
+const MAX_KEY_BYTES = 512;
+const MAX_CONDITIONS = 50;
+/** Of what one rule does, and when. */
+const MAX_RULE_BYTES = 8_192;
 /** `dont_notify` and `coalesce` do nothing today; older clients still send them. */
 const ACTIONS: ReadonlySet<PushAction> = new Set(['notify', 'dont_notify', 'coalesce']);
 
-/** Throws M_INVALID_PARAM for a list that holds anything but known actions and tweaks. */
+/** Throws M_INVALID_PARAM for a list that holds anything but known actions and tweaks, or is too long. */
 function checkActions(actions: readonly PushAction[]): void {
+  checkBytes('actions', JSON.stringify(actions), MAX_RULE_BYTES);
   for (const action of actions) {
     const known = isJsonObject(action) ? typeof action['set_tweak'] === 'string' : ACTIONS.has(action);
     if (!known) throw new MatrixError('M_INVALID_PARAM', 'Unknown action');
   }
+}
+
+/** Throws M_INVALID_PARAM for more than is tried on each event of all rooms. */
+function checkSize({ conditions = [], pattern }: PushRuleSet): void {
+  checkBytes('pattern', pattern, MOST_PATTERN_BYTES);
+  checkBytes('conditions', JSON.stringify(conditions), MAX_RULE_BYTES);
+  if (conditions.length > MAX_CONDITIONS)
+    throw new MatrixError('M_INVALID_PARAM', `conditions: no more than ${MAX_CONDITIONS}`);
+  for (const [i, condition] of conditions.entries()) {
+    checkBytes(`conditions.${i}.pattern`, condition['pattern'], MOST_PATTERN_BYTES);
+    checkBytes(`conditions.${i}.key`, condition['key'], MAX_KEY_BYTES);
+  }
+}
+
+function checkBytes(name: string, value: unknown, most: number): void {
+  if (typeof value === 'string' && Buffer.byteLength(value) > most)
+    throw new MatrixError('M_INVALID_PARAM', `${name}: no more than ${most} bytes`);
 }
 
 function checkOwnRuleId(ruleId: string): void {
@@ -29,14 +52,15 @@ function checkOwnRuleId(ruleId: string): void {
 }
 
 /**
- * Makes or changes a rule of the user's own. Throws M_INVALID_PARAM for a bad id, action or kind, M_MISSING_PARAM for a content
- * rule without a pattern, M_UNKNOWN (400) where the rule named by `before` or `after` is none of the user's own.
+ * Makes or changes a rule of the user's own. Throws M_INVALID_PARAM for a bad id, action or kind and for too long a pattern or rule,
+ * M_MISSING_PARAM for a content rule without a pattern, M_UNKNOWN (400) where the rule named by `before` or `after` is none of the user's own.
  */
 export function decideRule(changes: PushRuleChanges, set: PushRuleSet): PushRuleFact[] {
   // MSC4306: "servers MUST ensure that clients MUST NOT be able to create custom rules with this push rule kind".
   if (set.kind === 'postcontent') throw new MatrixError('M_INVALID_PARAM', 'No rules of this kind can be made');
   checkOwnRuleId(set.rule_id);
   checkActions(set.actions);
+  checkSize(set);
   if (set.kind === 'content' && set.pattern === undefined)
     throw new MatrixError('M_MISSING_PARAM', 'pattern: required');
   const rules = ownRules(changes, set.kind);

@@ -4,7 +4,7 @@ import { type PushRuleFact, isPushRuleFactType } from '../facts/push-rule-facts.
 import { type PushRuleChanges, evolvePushRules } from './push-rule-changes.js';
 
 /** The changes as of a fact of the user's stream, as the log holds it. */
-export function foldPushRuleFact(changes: PushRuleChanges, fact: NewFact): PushRuleChanges {
+export function foldPushRuleFact(changes: PushRuleChanges, fact: Pick<NewFact, 'type' | 'data'>): PushRuleChanges {
   if (!isPushRuleFactType(fact.type)) return changes;
   // Only this library writes these types: their data has the shape that PushRuleFacts gives.
   return evolvePushRules(changes, { type: fact.type, data: JSON.parse(fact.data) as unknown } as PushRuleFact);

@@ -42,6 +42,33 @@ const set = (wanted: PushRuleSet): Decision => {
 };
 
 describe('push rules', () => {
+  it('of the user’s own are no longer than what can be tried on each event of all rooms', () => {
+    const word = (pattern: string): Partial<PushRuleSet> => ({ kind: 'content', pattern });
+    const when = (condition: object): Partial<PushRuleSet> => ({ kind: 'override', conditions: [{ ...condition }] });
+    const matches = { kind: 'event_match', key: 'content.body', pattern: 'x' };
+    const ok = rule('a', word('é'.repeat(256)));
+    given()
+      .when(set(ok))
+      .then([isSet(ok)]);
+    const tooLong: Partial<PushRuleSet>[] = [
+      word('é'.repeat(257)),
+      when({ ...matches, pattern: '*a'.repeat(257) }),
+      when({ ...matches, key: 'content.'.repeat(100) }),
+      when({ kind: 'org.example', any: 'x'.repeat(9_000) }),
+      { kind: 'override', conditions: Array.from({ length: 51 }, () => matches) },
+      { actions: ['notify', { set_tweak: 'sound', value: 'x'.repeat(9_000) }] },
+    ];
+    for (const more of tooLong) {
+      given()
+        .when(set(rule('a', more)))
+        .thenRefused('M_INVALID_PARAM');
+    }
+    const shout = { kind: 'room', rule_id: '!room:b', actions: tooLong.at(-1)!.actions! } as const;
+    given(isSet(rule('!room:b')))
+      .when((changes) => decideRuleActions(alice, changes, shout))
+      .thenRefused('M_INVALID_PARAM');
+  });
+
   it('of the user’s own are taken with good ids and known actions', () => {
     given()
       .when(set(rule('!room:b')))

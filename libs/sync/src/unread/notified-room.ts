@@ -63,7 +63,7 @@ export class NotifiedRoom {
     const thread = (await findThread(room, row)) ?? MAIN;
     const context = contextOf(header.sender);
     const isSubscribed = thread === MAIN ? undefined : (await this.#follows()).has(thread as EventId);
-    const verdict = rules.evaluate(eventOfRow(roomId, row), { ...context, isSubscribed });
+    const verdict = await rules.evaluate(eventOfRow(roomId, row), { ...context, isSubscribed });
     // What was there before they came, or while they were out, was never for them.
     if (!verdict.notify || !room.isShown(header) || room.membershipAt(header) !== 'join') return undefined;
     return { room, row, verdict, isRead: await this.#isRead(header.position, thread) };

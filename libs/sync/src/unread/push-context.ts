@@ -4,7 +4,7 @@ import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { authStateOf } from '#protocol/event-auth/auth-state';
 import { levelsToNotify, powerLevelOf } from '#protocol/event-auth/power-levels';
-import type { PushContext } from '#protocol/push-rules/evaluate-rules';
+import type { PushContext } from '#protocol/push-rules/push-conditions';
 import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { MEMBERS, ROOM_COUNTS } from '#rooms/projections/membership.projector';

@@ -3,7 +3,8 @@ import { type Position, START } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
-import type { PushContext, RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
+import type { PushContext } from '#protocol/push-rules/push-conditions';
+import type { UserEvaluator } from '#push/compiled-rules';
 import { THREAD_EVENTS, THREAD_SENDERS, THREADS_LOG } from '#rooms/projections/relations.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
@@ -24,7 +25,7 @@ export interface UnreadEvent {
 
 /** By what events notify a user. */
 export interface UnreadRules {
-  readonly evaluate: RuleEvaluator;
+  readonly evaluate: UserEvaluator;
   /** Whether a rule looks at what the user is called in the room. */
   readonly asksForNames: boolean;
   /** The threads that the user is subscribed to; undefined: no rule asks for them. */
@@ -81,15 +82,16 @@ export class UnreadSearch {
   ) {}
 
   async find(known: Position | undefined, budget: Budget): Promise<FoundUnread> {
-    const { userId } = this.room.sync.requester;
+    const { requester, turn } = this.room.sync;
     let looked = 0;
     for await (const row of this.#backwards()) {
+      if (turn.isOver()) await turn.pass();
       const { position } = row.header;
       if (known !== undefined && position <= known) break;
       if (looked >= MAX_LOOKED_AT) break;
       if (looked >= ALWAYS && budget.left-- <= 0) return this.#found({ isComplete: false });
       looked++;
-      if (row.header.sender === userId) {
+      if (row.header.sender === requester.userId) {
         if (await this.#isJoin(row)) return this.#found({ beginsWithJoin: true });
         advance(this.#own, await this.#threadOf(row), position);
       } else if (!(await this.#isRead(row, known))) await this.#consider(row);
@@ -107,8 +109,7 @@ export class UnreadSearch {
   }
 
   async *#backwards(): AsyncGenerator<TimelineRow, void> {
-    const { recent, roomId, sync } = this.room;
-    const { turn } = sync;
+    const { recent, roomId } = this.room;
     let last: TimelineRow | undefined;
     for (let i = 0; i < ALWAYS; i++) {
       const row = recent.peek(i) ?? (await recent.at(i));
@@ -117,7 +118,6 @@ export class UnreadSearch {
     }
     const before = [roomId, last!.header.position] as const;
     for await (const page of TIMELINE.pages(this.views, { prefix: [roomId], before, reverse: true }, PAGE)) {
-      if (turn.isOver()) await turn.pass();
       for (const { value } of page) yield parseRow(value);
     }
   }
@@ -163,7 +163,8 @@ export class UnreadSearch {
     if (header.redactedBy !== undefined || this.#ignores(header.sender)) return;
     this.#contextOf ??= await this.contexts.read(roomId, sync.requester.userId, upTo, this.rules.asksForNames);
     const context = await this.#withThread(this.#contextOf(header.sender), row, thread);
-    const { notify, highlight } = this.rules.evaluate(eventOfRow(roomId, row), context);
+    const verdict = this.rules.evaluate(eventOfRow(roomId, row), context);
+    const { notify, highlight } = verdict instanceof Promise ? await verdict : verdict;
     if (!notify) return;
     // Not what came while they were out, though extremities that met took them in again, nor what nobody is shown yet.
     if (!(await this.room.reader.over([row])).isShown(header)) return;
@@ -186,6 +187,7 @@ export class UnreadSearch {
   async #findInThreads(before: Position): Promise<void> {
     const { views, room } = this;
     const { roomId } = room;
+    const { turn } = room.sync;
     const ends = await THREADS_LOG.scan(views, { prefix: [roomId], reverse: true, limit: MAX_THREADS });
     if (ends.length === 0) return;
     const { all, threads } = await this.#reads();
@@ -200,6 +202,7 @@ export class UnreadSearch {
       left -= children.length;
       const keys = children.map((child) => [roomId, child.key[2]] as const);
       for (const text of await TIMELINE.getMany(views, keys)) {
+        if (turn.isOver()) await turn.pass();
         const row = text === undefined ? undefined : parseRow(text);
         if (row !== undefined && row.header.sender !== room.sync.requester.userId) await this.#consider(row, root);
       }
