@@ -47,7 +47,11 @@ export function describePassing(shared: Shared): void {
     const before = comer.followed.toDevice.length;
     const numbers = [0.5, 0.0001, -1.25];
     for (const number of numbers) await maker.toDevice(comer, 'org.example.number', { number });
-    const said = await sayNumbers(maker, room, '1E5,1e21,1.0,0.1e1,-0.0,9007199254740993,0.00010');
+    const said = await sayNumbers(
+      maker,
+      room,
+      '1E5,1e21,1.0,0.1e1,-0.0,9223372036854775807,-9223372036854775808,0.00010',
+    );
     await comer.followed.untilTold(room, said);
     await comer.followed.until('numbers', ({ toDevice }) => toDevice.length >= before + numbers.length);
     expect(comer.followed.toDevice.slice(before).map((told) => told.content.number)).toEqual(numbers);

@@ -126,6 +126,17 @@ describe('a transaction', () => {
     await expect(send(writer.write(['{"content":{"n":[1.5,1e-10],"text":"1E1"}}'], []))).rejects.toBe(refusal);
   });
 
+  it('is not given up because of such a number where its server takes nothing that is signed here, as while it lacks the key', async () => {
+    vi.useRealTimers();
+    refusal = new PeerRefused(401, { errcode: 'M_UNAUTHORIZED' });
+    const odd = [`{"content":{"odd":1e-05},"edu_type":"e"}`, `{"content":{"odd":0.00001},"edu_type":"e"}`];
+    isRefused = () => true;
+    await expect(send(writer.write([], odd))).rejects.toBe(refusal);
+    isRefused = (text) => text.includes('e-05');
+    await send(writer.write([], odd));
+    expect([taken, warned.length]).toEqual([['{"odd":0.00001}'], 1]);
+  });
+
   it('is given back where its server asks for a pause that nobody waits for here', async () => {
     let count = 0;
     isRefused = () => ++count > 0;

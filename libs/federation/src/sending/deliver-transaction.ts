@@ -60,6 +60,13 @@ export interface DeliveryTerms {
   readonly onFailure: () => void;
 }
 
+/** How far a delivery has come. */
+interface Course extends DeliveryTerms {
+  refusedAlone: number;
+  /** Something that this server signed was taken. */
+  isBelieved: boolean;
+}
+
 /**
  * Sends transactions: each until it is accepted, or its server counts as one that cannot be reached. Of one that is refused for good the
  * halves are sent, until what the server does not take is alone: that it never gets.
@@ -90,28 +97,36 @@ export class TransactionDelivery {
    * that takes nothing, or the reason of `signal`.
    */
   deliver(server: ServerName, transaction: Transaction, terms: DeliveryTerms, signal: AbortSignal): Promise<void> {
-    return this.#deliverPart(server, transaction, { ...terms, refusedAlone: 0 }, signal);
+    return this.#deliverPart(server, transaction, { ...terms, refusedAlone: 0, isBelieved: false }, signal);
   }
 
-  async #deliverPart(
-    server: ServerName,
-    transaction: Transaction,
-    course: DeliveryTerms & { refusedAlone: number },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #deliverPart(server: ServerName, transaction: Transaction, course: Course, signal: AbortSignal): Promise<void> {
     const refusal = await this.#deliverWhole(server, transaction, course, signal);
     if (refusal === undefined) {
       course.refusedAlone = 0;
+      course.isBelieved = true;
       return;
     }
     const halves = this.writer.halve(transaction);
     if (halves === undefined) {
+      if (!isForGood(refusal)) return this.#loseMisread(server, transaction, refusal, course, signal);
       // It is not one thing that it does not take.
-      if (!isForGood(refusal)) return this.#tellLost(server, transaction, refusal);
       if (++course.refusedAlone > MOST_REFUSED_ALONE || !isOfContent(refusal)) throw refusal;
       return this.#tellLost(server, transaction, refusal);
     }
     for (const half of halves) await this.#deliverPart(server, half, course, signal);
+  }
+
+  /** Whose signatures it takes none of, because it lacks our key, gets it later: then it does not take one without a number either. */
+  async #loseMisread(
+    server: ServerName,
+    transaction: Transaction,
+    refusal: PeerRefused,
+    course: Course,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!course.isBelieved) await this.#deliverPart(server, this.writer.write([], []), course, signal);
+    this.#tellLost(server, transaction, refusal);
   }
 
   /** Answers why the server will not accept it whenever it is sent; undefined where it has. */

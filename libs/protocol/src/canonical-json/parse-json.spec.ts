@@ -144,6 +144,18 @@ describe('parseJson', () => {
     expect(refusal(text, { lenient: true, respell: true })).toBe('M_BAD_JSON');
   });
 
+  it('refuses integers of more than 64 bits there, which some servers take nothing of', () => {
+    const [least, most] = ['-9223372036854775808', '9223372036854775807'];
+    const respell = { lenient: true, respell: true };
+    expect(canonicalJson(parseJson(`[${least},${most}]`, respell), { lenient: true })).toBe(`[${least},${most}]`);
+    for (const number of ['-9223372036854775809', '9223372036854775808', '100000000000000000000', '1'.repeat(400)])
+      expect(refusal(`{"n":[${number}]}`, respell)).toBe('M_BAD_JSON');
+    // As they came they are kept: that is signed already.
+    expect(canonicalJson(parseJson('[100000000000000000000]', { lenient: true }), { lenient: true })).toBe(
+      '[100000000000000000000]',
+    );
+  });
+
   it('reads doubles where they are asked for, and refuses what they would change', () => {
     const text = '{"a":[1.0,9007199254740991,-0,1e15,0.50]}';
     expect(parseJson(text, { lenient: true, doubles: true })).toEqual(JSON.parse(text));

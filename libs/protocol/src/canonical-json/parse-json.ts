@@ -12,7 +12,10 @@ export interface ParseJsonOptions {
    * it: for what is not signed yet. Other servers would spell `1e10` otherwise, and so hash another text.
    */
   readonly plainIntegers?: boolean;
-  /** As `plainIntegers`, and what is no integer is spelled as `spellDouble` does. What is beyond all doubles is refused. */
+  /**
+   * As `plainIntegers`, and what is no integer is spelled as `spellDouble` does. What is beyond all doubles is refused, and integers of more
+   * than 64 bits. NOTSPEC: Synapse takes no event with one (1.163), nor any that stands on it, so that by one message it was in that room no more.
+   */
   readonly respell?: boolean;
   /**
    * In the lenient form, read every number as a double: for what is never signed. One that a double cannot stand for (see
@@ -36,6 +39,8 @@ export interface ParseJsonOptions {
 /** How deep arrays and objects may be nested unless told. */
 export const MAX_DEPTH = 100;
 const INTEGER = /^-?\d+$/;
+/** With its sign. */
+const LONGEST_OF_64_BITS = 20;
 /** An integer that canonical JSON spells otherwise. */
 const OTHER_INTEGER = /^-?(?:0|[1-9]\d*)[eE]\+?\d+$|^-0$/;
 /** An escaped surrogate, paired or not. May also match an escaped backslash before "ud8": it only starts a closer look. */
@@ -181,10 +186,17 @@ function isOddNumber(text: string, start: number, end: number, numbers: NumberRu
 }
 
 /** Whether a number must be kept as text in the lenient form. */
-function losesSpelling(spelling: string, { plainIntegers }: NumberRules): boolean {
+function losesSpelling(spelling: string, { plainIntegers, respell }: NumberRules): boolean {
+  if (respell && isTooLarge(spelling)) return true;
   const number = Number(spelling);
   if (spelling === (Number.isInteger(number) ? String(number) : spellDouble(number))) return false;
   return !(plainIntegers && OTHER_INTEGER.test(spelling) && Number.isSafeInteger(number));
+}
+
+/** Whether a number is beyond what other servers take. */
+function isTooLarge(number: string): boolean {
+  if (!INTEGER.test(number)) return !Number.isFinite(Number(number));
+  return number.length > LONGEST_OF_64_BITS || BigInt.asIntN(64, BigInt(number)) !== BigInt(number);
 }
 
 /**
@@ -236,10 +248,9 @@ class NumberKeeper {
   }
 
   #spell(number: string): string {
-    if (!this.numbers.respell || INTEGER.test(number)) return number;
-    const double = Number(number);
-    if (!Number.isFinite(double)) throw new MatrixError('M_BAD_JSON', `Too large a number: ${number.slice(0, 40)}`);
-    return spellDouble(double);
+    if (!this.numbers.respell) return number;
+    if (isTooLarge(number)) throw new MatrixError('M_BAD_JSON', `Too large a number: ${number.slice(0, 40)}`);
+    return INTEGER.test(number) ? number : spellDouble(Number(number));
   }
 
   #readObject(): JsonValue {
