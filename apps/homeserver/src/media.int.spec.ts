@@ -168,6 +168,16 @@ describe('media over HTTP', () => {
     const head = await server.request('HEAD', path, { token: bob.token });
     expect(head).toMatchObject({ status: 200, text: '' });
     expect(head.headers).toMatchObject({ 'content-length': '10', etag });
+    for (const range of ['bytes=2-5', 'bytes=10-', 'bytes=-0']) {
+      const whole = await server.request('HEAD', path, { token: bob.token, headers: { range } });
+      expect([whole.status, whole.headers['content-length'], whole.headers['content-range']]).toEqual([
+        200,
+        '10',
+        undefined,
+      ]);
+    }
+    expect(beyond.headers).toMatchObject({ 'content-type': 'application/json', 'x-content-type-options': 'nosniff' });
+    expect([beyond.headers['cache-control'], beyond.headers.etag]).toEqual([undefined, undefined]);
   });
 
   it('are no larger than they may be, whatever their length says, and nothing of them is left then', async () => {
@@ -280,6 +290,9 @@ describe('media over HTTP', () => {
     rmSync(join(server.folder, 'media/content'), { recursive: true });
     const answer = await get(`${DOWNLOAD}/${id}`);
     expect([answer.status, json(answer)['errcode']]).toEqual([404, 'M_NOT_FOUND']);
+    expect(answer.headers).not.toMatchObject({ 'cache-control': expect.anything() });
+    expect(answer.headers.etag).toBeUndefined();
+    expect(await server.request('HEAD', `${DOWNLOAD}/${id}`, { token: bob.token })).toMatchObject({ status: 404 });
     // It can be brought again.
     await upload('to be lost');
     expect((await get(`${DOWNLOAD}/${id}`)).text).toBe('to be lost');

@@ -31,17 +31,17 @@ const INLINE: ReadonlySet<string> = new Set([
 ]);
 const POLICY =
   "sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; style-src 'unsafe-inline'; object-src 'self';";
-/** A medium never changes, but may be deleted: so what has it asks once a day whether it is still there. */
 const KEPT_SECONDS = 24 * 60 * 60;
+/** For how long content is kept by who was given it. A medium never changes, but may be deleted: so they ask once a day whether it is there. */
+export const KEPT = `private, max-age=${KEPT_SECONDS}, immutable`;
 
-/** What goes with content that somebody brought, so that no browser takes it for a page of this server. */
+/** What goes with content that somebody brought, so that no browser takes it for a page of this server; and where there is none, with that. */
 export const SAFE_HEADERS: Readonly<Record<string, string>> = Object.freeze({
   'content-security-policy': POLICY,
   'cross-origin-resource-policy': 'cross-origin',
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'x-robots-tag': 'noindex, nofollow, noarchive, noimageindex',
-  'cache-control': `private, max-age=${KEPT_SECONDS}, immutable`,
 });
 
 /** The type and the disposition that content is given out with. `name`: of the file, undefined where it has none. */
