@@ -20,6 +20,24 @@ describe('Slots', () => {
     expect(most).toBe(2);
   });
 
+  it('are waited for until a signal says otherwise, and not given to who has gone', async () => {
+    const slots = new Slots(1);
+    let end = (): void => {};
+    const first = slots.run(() => new Promise<void>((resolve) => (end = resolve)));
+    const patience = new AbortController();
+    let hasRun = false;
+    const second = slots.run(async () => void (hasRun = true), patience.signal);
+    const third = slots.run(async () => 'third', patience.signal);
+    const fourth = slots.run(async () => 'fourth');
+    expect(slots.waiting).toBe(3);
+    patience.abort(new Error('no time'));
+    await expect(second).rejects.toThrow('no time');
+    await expect(third).rejects.toThrow('no time');
+    expect(slots.waiting).toBe(1);
+    end();
+    expect([await first, await fourth, hasRun]).toEqual([undefined, 'fourth', false]);
+  });
+
   it('give the place of a task that failed to the next', async () => {
     const slots = new Slots(1);
     const failing = slots.run(() => Promise.reject(new Error('no')));

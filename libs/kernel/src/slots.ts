@@ -7,9 +7,15 @@ export class Slots {
     this.#free = most;
   }
 
-  async run<T>(task: () => Promise<T>): Promise<T> {
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Answers what the task does. Throws what that throws, and the reason of the signal where that ends the wait for a slot. */
+  async run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else await this.#wait(signal);
     try {
       return await task();
     } finally {
@@ -18,5 +24,20 @@ export class Slots {
       if (next === undefined) this.#free++;
       else next();
     }
+  }
+
+  #wait(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const begin = (): void => {
+        signal?.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(begin), 1);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', giveUp, { once: true });
+      this.#waiting.push(begin);
+    });
   }
 }

@@ -8,6 +8,13 @@ import { MEDIA_CONTENT } from './projections/media.projector.js';
 import { QUARANTINED } from './projections/quarantine.projector.js';
 import { type ContentHash, MEDIA_STORE, type MediaStore, type ReceivedContent } from './store/media-store.js';
 
+/** Some content is in quarantine, and is not taken. */
+export class ContentInQuarantine extends MatrixError {
+  constructor(readonly hash: ContentHash) {
+    super('M_FORBIDDEN', 'This content is not taken here');
+  }
+}
+
 /**
  * Which content stays: what a medium refers to. Content is in the store before the log says that a medium has it, and it is freed only
  * after the log says that none has. So wherever a process ends between the two, there may be content too much, for which the next start
@@ -26,13 +33,13 @@ export class KeptContent {
 
   /**
    * Keeps content, then has `refer` say in the log which medium has it; where that is refused the content goes, unless another medium has
-   * it. Throws what `refer` throws, and M_FORBIDDEN for content that is in quarantine.
+   * it. Throws what `refer` throws, and ContentInQuarantine.
    */
   async keepFor<T>(received: ReceivedContent, refer: () => Promise<T>): Promise<T> {
     const { hash } = received;
     try {
       return await this.#turns.run(hash, async () => {
-        if (await this.isQuarantined(hash)) throw new MatrixError('M_FORBIDDEN', 'This content is not taken here');
+        if (await this.isQuarantined(hash)) throw new ContentInQuarantine(hash);
         await received.keep();
         try {
           return await refer();

@@ -51,12 +51,7 @@ export class MediaFinder {
   }
 
   async #own(media: MediaRef, { timeoutMs }: FindOptions): Promise<MediaHere> {
-    let row = await this.#row(media);
-    if (row?.expires_at !== undefined && !isHere(row)) {
-      await this.arrivals.wait(media, timeoutMs, async () => isHere((row = await this.#row(media))));
-      row = await this.#row(media);
-      if (row !== undefined && row.deleted !== true && !isHere(row)) throw new MatrixError('M_NOT_YET_UPLOADED');
-    }
+    const row = await this.arrivals.find(media, timeoutMs);
     if (!isHere(row)) throw new MatrixError('M_NOT_FOUND');
     return row;
   }

@@ -4,6 +4,8 @@ import type { MediaRef } from './media-id.js';
 /** A medium as another server gives it. */
 export interface FoundMedia extends MediaAbout {
   readonly body: AsyncIterable<Uint8Array>;
+  /** So many bytes it has at the least, as its server says before any of them comes; undefined where it does not. */
+  readonly atLeast?: number;
 }
 
 export interface FetchBounds {

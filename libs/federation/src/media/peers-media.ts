@@ -52,7 +52,9 @@ export class PeersMedia implements RemoteMedia {
     const query = { allow_remote: false, timeout_ms: bounds.timeoutMs };
     const path = pathOf('/_matrix/media/v3/download/:server/:mediaId', { server, mediaId }, query);
     const request = { ...requestOf(path, bounds), isUnsigned: true };
-    return this.peers.download(server, request, ({ headers, body }) => take({ ...aboutOf(mapOf(headers)), body }));
+    return this.peers.download(server, request, ({ headers, body }) =>
+      take({ ...aboutOf(mapOf(headers)), body, atLeast: lengthOf(headers) }),
+    );
   }
 
   async #readParts<T>(answer: StreamedAnswer, bounds: FetchBounds, take: Take<T>): Promise<T> {
@@ -62,7 +64,9 @@ export class PeersMedia implements RemoteMedia {
     await passOver(await reader.next());
     const { headers, body } = await reader.next();
     const location = headers.get('location');
-    if (location === undefined) return take({ ...aboutOf(headers), body });
+    const length = lengthOf(answer.headers);
+    const atLeast = length === undefined ? undefined : length - MOST_AROUND;
+    if (location === undefined) return take({ ...aboutOf(headers), body, atLeast });
     return this.#fetchFrom(location, bounds, take);
   }
 
@@ -79,7 +83,7 @@ export class PeersMedia implements RemoteMedia {
       return await this.outgoing.stream(place, request, async (answer) => {
         if (answer.status !== 200)
           throw new PeerUnavailable(`${url.host} answers ${answer.status} where it should have a medium`);
-        return take({ ...aboutOf(mapOf(answer.headers)), body: answer.body });
+        return take({ ...aboutOf(mapOf(answer.headers)), body: answer.body, atLeast: lengthOf(answer.headers) });
       });
     } catch (error) {
       if (!(error instanceof OutgoingFailure)) throw error;
@@ -96,6 +100,12 @@ function requestOf(path: string, { timeoutMs, maxBytes }: FetchBounds) {
 /** Some say so by a page of their proxy, which is no error of Matrix. */
 function isUnknownPath({ status, errcode }: PeerRefused): boolean {
   return UNKNOWN_PATH.has(status) && (errcode === undefined || errcode === 'M_UNRECOGNIZED');
+}
+
+/** How long an answer says it is; undefined where it does not. */
+function lengthOf(headers: StreamedAnswer['headers']): number | undefined {
+  const length = mapOf(headers).get('content-length');
+  return length === undefined ? undefined : Number(length);
 }
 
 function mapOf(headers: StreamedAnswer['headers']): ReadonlyMap<string, string> {

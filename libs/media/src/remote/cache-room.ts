@@ -4,14 +4,18 @@ import { CONFIG, type Config } from '#config/config';
 import { SharedRuns } from '#kernel/shared-runs';
 import { VIEWS, type Views } from '#projections/views';
 import { decideDrop } from '../decide/media.js';
+import { KeptContent } from '../kept-content.js';
 import type { MediaRef } from '../media-id.js';
 import { MediaLog } from '../media-log.js';
-import { CACHED_MEDIA } from '../projections/media.projector.js';
+import { CACHED_MEDIA, MEDIA } from '../projections/media.projector.js';
 
 /** So much of the bound is left once room was made: else each medium more would make some. */
 const KEPT = 0.9;
 
-/** Keeps other servers' media within their bound: those go first for which nobody has asked the longest. */
+/**
+ * Keeps other servers' media within their bound: those go first for which nobody has asked the longest. What is in quarantine stays, for who
+ * has to look into it, and does not count.
+ */
 @Injectable()
 export class CacheRoom {
   /** What is there, and what came since it was counted, which may count twice; undefined until it is counted. */
@@ -20,6 +24,7 @@ export class CacheRoom {
 
   constructor(
     private readonly log: MediaLog,
+    private readonly kept: KeptContent,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'media'>,
   ) {}
@@ -62,7 +67,10 @@ export class CacheRoom {
     }
   }
 
-  #drop(media: MediaRef): Promise<boolean> {
+  /** Answers whether it went. */
+  async #drop(media: MediaRef): Promise<boolean> {
+    const { sha256 } = (await MEDIA.get(this.views, [media.server, media.mediaId])) ?? {};
+    if (sha256 !== undefined && (await this.kept.isQuarantined(sha256))) return false;
     return this.log.change(media, decideDrop, BY_SERVER);
   }
 }

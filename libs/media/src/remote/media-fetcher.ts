@@ -24,7 +24,7 @@ export class MediaFetcher {
 
   /**
    * Settles once the medium is here, with the number of its bytes. Throws M_NOT_FOUND where it was deleted here or nobody is asked,
-   * M_TOO_LARGE (502) where it is more than is taken, M_NOT_YET_UPLOADED, what its server refuses, PeerUnavailable.
+   * ContentInQuarantine, M_TOO_LARGE (502) where it is more than is taken, M_NOT_YET_UPLOADED, what its server refuses, PeerUnavailable.
    */
   async fetch(media: MediaRef, timeoutMs: number): Promise<number> {
     if (this.remote === undefined) throw new MatrixError('M_NOT_FOUND', 'This server asks no other servers');
@@ -43,8 +43,10 @@ export class MediaFetcher {
     }
   }
 
-  async #take(media: MediaRef, { body, type, name }: FoundMedia): Promise<number> {
-    const received = await this.store.receive(body, this.config.media.maxBytes);
+  async #take(media: MediaRef, { body, type, name, atLeast = 0 }: FoundMedia): Promise<number> {
+    const { maxBytes } = this.config.media;
+    if (atLeast > maxBytes) throw new ContentTooLarge(maxBytes);
+    const received = await this.store.receive(body, maxBytes);
     const { hash: sha256, bytes } = received;
     const content = { sha256, bytes, about: { type: readType(type), name: readName(name) } };
     await this.kept.keepFor(received, () =>
