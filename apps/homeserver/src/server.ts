@@ -76,6 +76,9 @@ export interface RunningServer {
 /** The socket by which the command line steers a running server. */
 const CONTROL_SOCKET = 'control.sock';
 
+/** Longer than content that was brought waits for the log to say who has it. */
+const STRAY_PAUSE_MS = 60_000;
+
 /** The most that each step of a drain may take; all of them stay below the 30 seconds that supervisors allow. */
 const DRAIN_MS = {
   effects: 3000,
@@ -170,7 +173,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   await ports.projections.start().catch((error: unknown) => {
     throw error instanceof ViewsMisconfigured ? new ConfigError(error.message) : error;
   });
-  freeStrayContent(app.get(KeptContent, { strict: false }), logger);
+  freeStrayContent(app.get(KeptContent, { strict: false }), config, logger);
   // Before the modules, whose commands they give.
   closing.push({ name: 'effects', milliseconds: DRAIN_MS.effects, run: () => ports.projections.effects.stop() });
   const control = await openControl(ports, app);
@@ -228,8 +231,8 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
 }
 
 /** What an upload or a deletion has left halfway. Nobody waits for it: it has no name. */
-function freeStrayContent(kept: KeptContent, logger: Logger): void {
-  kept.freeStrays().then(
+function freeStrayContent(kept: KeptContent, { eventStoreUrl }: Config, logger: Logger): void {
+  kept.freeStrays(eventStoreUrl === undefined ? 0 : STRAY_PAUSE_MS).then(
     (freed) => freed > 0 && logger.info({ freed }, 'freed content that belongs to no medium'),
     (error: unknown) => logger.warn({ err: error }, 'content that belongs to no medium was not looked for'),
   );

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { KeyedQueue } from '#kernel/keyed-queue';
@@ -65,17 +66,19 @@ export class KeptContent {
 
   /**
    * Frees what no medium has: of uploads and deletions that a process has left halfway. Waits for the views to show all that the log has now,
-   * however long that takes. Answers how many there were.
+   * however long that takes. `pauseMs`: where other processes bring content to the same store, what no medium has now and none has after that
+   * long. Answers how many there were.
    */
-  async freeStrays(): Promise<number> {
+  async freeStrays(pauseMs = 0): Promise<number> {
     const collections = [MEDIA_CONTENT.name];
     const end = await this.log.head();
     let shown = this.views.position(collections);
     while (shown < end) shown = await this.views.whenMoved(shown, collections);
+    const strays: ContentHash[] = [];
+    for await (const hash of this.store.list()) if (!(await this.#isReferred(hash))) strays.push(hash);
+    if (strays.length > 0 && pauseMs > 0) await delay(pauseMs, undefined, { ref: false });
     let freed = 0;
-    for await (const hash of this.store.list()) {
-      if (!(await this.#isReferred(hash)) && (await this.free(hash))) freed++;
-    }
+    for (const hash of strays) if (await this.free(hash)) freed++;
     return freed;
   }
 

@@ -23,12 +23,16 @@ import { MEDIA_STORE } from './store/media-store.js';
 import { MediaArrivals } from './uploads/media-arrivals.js';
 import { UploadLimits } from './uploads/upload-limits.js';
 
+/** Longer than anybody takes to send the next piece of what they upload. */
+const UNTOUCHED_MS = 60 * 60_000;
+
 const store = {
   provide: MEDIA_STORE,
   inject: [CONFIG],
-  useFactory: async ({ dataDir }: Config): Promise<FileMediaStore> => {
+  useFactory: async ({ dataDir, eventStoreUrl }: Config): Promise<FileMediaStore> => {
     const files = new FileMediaStore(join(dataDir, MEDIA_FOLDER));
-    await files.discardLeftovers();
+    // Who has the log alone has the folder alone.
+    await files.discardLeftovers(eventStoreUrl === undefined ? 0 : UNTOUCHED_MS);
     return files;
   },
 };

@@ -13,6 +13,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { syncDirectory } from '#homeserver/sync-directory';
 import { isContentHash } from '#media/store/media-store';
 
 /** Where content is, within the folder of media. */
@@ -33,6 +34,7 @@ export interface TakenContent {
  */
 export function takeContent(from: string, to: string, { link }: { readonly link: boolean }): TakenContent {
   const taken: TakenContent = { files: 0, bytes: 0, damaged: 0 };
+  const folders = new Set<string>();
   for (const path of contentIn(from)) {
     const target = join(to, path);
     if (existsSync(target)) continue;
@@ -47,7 +49,10 @@ export function takeContent(from: string, to: string, { link }: { readonly link:
     }
     taken.files++;
     taken.bytes += statSync(target).size;
+    for (let folder = dirname(target); folder.length >= to.length; folder = dirname(folder)) folders.add(folder);
   }
+  // The names in them: whatever is in a file, where it stands is in its folder.
+  for (const folder of folders) syncDirectory(folder);
   return taken;
 }
 
@@ -56,13 +61,18 @@ class NotItself extends Error {}
 /** The paths of all content within a folder of media. */
 function* contentIn(folder: string): Generator<string> {
   if (!existsSync(join(folder, CONTENT))) return;
-  for (const first of readdirSync(join(folder, CONTENT))) {
-    for (const second of readdirSync(join(folder, CONTENT, first))) {
+  for (const first of foldersIn(join(folder, CONTENT))) {
+    for (const second of foldersIn(join(folder, CONTENT, first))) {
       for (const name of readdirSync(join(folder, CONTENT, first, second))) {
         if (isContentHash(name)) yield join(CONTENT, first, second, name);
       }
     }
   }
+}
+
+/** What else lies there somebody put there. */
+function foldersIn(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
 }
 
 function isLinked(from: string, to: string): boolean {

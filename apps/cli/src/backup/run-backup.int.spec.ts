@@ -142,6 +142,7 @@ describe('the content of media', () => {
 
   test('is in a backup, where it takes no place on the same disk, and left out where it is not wanted', async () => {
     const path = put('a picture');
+    writeFileSync(join(folder.path, 'media/content/.DS_Store'), 'what somebody put there');
     expect(await backUp()).toBe(EXIT.ok);
     expect(read(target, path)).toBe('a picture');
     expect(statSync(join(target, path)).ino).toBe(statSync(join(folder.path, path)).ino);

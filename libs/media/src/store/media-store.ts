@@ -62,8 +62,11 @@ export interface MediaStore {
   keepDerived(hash: ContentHash, name: string, content: Uint8Array): Promise<void>;
   /** What was made of some content; undefined where it is not there. */
   openDerived(hash: ContentHash, name: string): Promise<OpenContent | undefined>;
-  /** Lets go of what a former process received and did not keep. Called once, before anything is received. */
-  discardLeftovers(): Promise<void>;
+  /**
+   * Lets go of what a former process received and did not keep. Called once, before anything is received. `untouchedMs`: of what nothing came
+   * for so long, for other processes may be receiving into the same store.
+   */
+  discardLeftovers(untouchedMs?: number): Promise<void>;
 }
 
 /** Injection token of the MediaStore. */

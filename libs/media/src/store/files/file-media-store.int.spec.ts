@@ -1,9 +1,10 @@
 import { mkdtempSync } from 'node:fs';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { describeMediaStore } from '../media-store.contract.js';
+import type { ContentHash } from '../media-store.js';
 import { FileMediaStore } from './file-media-store.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'annals-media-'));
@@ -17,6 +18,51 @@ describeMediaStore('content in files', {
 });
 
 describe('files of content', () => {
+  it('are found beside whatever else somebody put there', async () => {
+    const place = join(folder, 'strange');
+    const store = new FileMediaStore(place);
+    const received = await store.receive([Buffer.from('content')], 100);
+    await received.keep();
+    const { hash } = received;
+    await writeFile(join(place, 'content', '.DS_Store'), '');
+    await writeFile(join(place, 'content', hash.slice(0, 2), 'zz'), '');
+    const listed: string[] = [];
+    for await (const one of store.list()) listed.push(one);
+    expect(listed).toEqual([hash]);
+    await writeFile(join(place, 'content', 'ff'), '');
+    const hidden = 'f'.repeat(64) as ContentHash;
+    expect([await store.sizeOf(hidden), await store.open(hidden), await store.delete(hidden)]).toEqual([
+      undefined,
+      undefined,
+      false,
+    ]);
+  });
+
+  it('leave nothing of what was made of content and could not be kept', async () => {
+    const place = join(folder, 'full');
+    const store = new FileMediaStore(place);
+    await mkdir(place, { recursive: true });
+    await writeFile(join(place, 'derived'), 'in the way');
+    await expect(store.keepDerived('a'.repeat(64) as ContentHash, 'small', Buffer.from('x'))).rejects.toThrow();
+    expect(await readdir(join(place, 'incoming'))).toEqual([]);
+  });
+
+  it('that another process is receiving stay, where it shares them, and what nobody touches goes', async () => {
+    const place = join(folder, 'shared');
+    const store = new FileMediaStore(place);
+    const received = await store.receive([Buffer.from('half')], 100);
+    await new FileMediaStore(place).discardLeftovers(60_000);
+    await received.keep();
+    expect(await store.sizeOf(received.hash)).toBe(4);
+    await store.receive([Buffer.from('left')], 100);
+    const [left] = await readdir(join(place, 'incoming'));
+    const path = join(place, 'incoming', left!);
+    const { atimeMs, mtimeMs } = await stat(path);
+    await utimes(path, atimeMs / 1000, mtimeMs / 1000 - 61);
+    await store.discardLeftovers(60_000);
+    expect(await readdir(join(place, 'incoming'))).toEqual([]);
+  });
+
   it('are for nobody else to read', async () => {
     const store = new FileMediaStore(join(folder, 'private'));
     const received = await store.receive([Buffer.from('secret')], 100);

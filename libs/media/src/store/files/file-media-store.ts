@@ -17,7 +17,7 @@ const FOLDER = { recursive: true, mode: 0o700 } as const;
 const FILE_MODE = 0o600;
 
 /**
- * Content in a folder of this process alone:
+ * Content in a folder of this process, or of all that share a log:
  *
  *     incoming/{uuid}               what is being received
  *     content/{2}/{2}/{hash}        what was kept
@@ -69,16 +69,31 @@ export class FileMediaStore implements MediaStore {
   async keepDerived(hash: ContentHash, name: string, content: Uint8Array): Promise<void> {
     const to = this.#derivedPath(hash, name);
     const from = await this.#incoming();
-    await writeWhole(from, [content], content.length);
-    await this.#move(from, to);
+    try {
+      await writeWhole(from, [content], content.length);
+      await this.#move(from, to);
+    } catch (error) {
+      await rm(from, { force: true });
+      throw error;
+    }
   }
 
   openDerived(hash: ContentHash, name: string): Promise<OpenContent | undefined> {
     return openFile(this.#derivedPath(hash, name));
   }
 
-  async discardLeftovers(): Promise<void> {
-    await rm(join(this.folder, 'incoming'), { recursive: true, force: true });
+  async discardLeftovers(untouchedMs = 0): Promise<void> {
+    const folder = join(this.folder, 'incoming');
+    if (untouchedMs === 0) return rm(folder, { recursive: true, force: true });
+    // By the clock of the disk, which several machines may share.
+    const probe = await this.#incoming();
+    await (await open(probe, 'wx', FILE_MODE)).close();
+    const { mtimeMs: now } = await stat(probe);
+    await rm(probe);
+    for (const name of await namesIn(folder)) {
+      const left = await unlessAbsent(stat(join(folder, name)));
+      if (left !== undefined && now - left.mtimeMs > untouchedMs) await rm(join(folder, name), { force: true });
+    }
   }
 
   async *#hashesIn(top: string): AsyncGenerator<ContentHash, void> {
@@ -190,7 +205,9 @@ async function unlessAbsent<T>(found: Promise<T>): Promise<T | undefined> {
   try {
     return await found;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    // Where a folder should be may lie a file that somebody put there: of what it should hold there is nothing.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw error;
   }
 }
