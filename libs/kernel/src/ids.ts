@@ -1,4 +1,5 @@
 import { MatrixError } from './matrix-error.js';
+import { tellValue } from './tell-value.js';
 
 /** Identifiers, parsed once at the door and branded: specification, appendices, "Identifier Grammar". */
 export type UserId = string & { readonly __brand: 'UserId' };
@@ -50,7 +51,7 @@ function isDeviceId(text: string): text is DeviceId {
 function parser<T extends string>(what: string, is: (text: string) => text is T & string) {
   return (text: unknown): T => {
     if (typeof text === 'string' && is(text)) return text;
-    throw new MatrixError('M_INVALID_PARAM', `Not ${what}: ${String(text).slice(0, 80)}`);
+    throw new MatrixError('M_INVALID_PARAM', `Not ${what}: ${tellValue(text).slice(0, 80)}`);
   };
 }
 

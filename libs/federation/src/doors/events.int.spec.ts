@@ -250,6 +250,7 @@ describe('POST /get_missing_events', () => {
       { ...content, limit: 'x' },
       { ...content, latest_events: 1 },
       { ...content, latest_events: [1] },
+      { ...content, latest_events: [{}] },
     ]) {
       expect((await app.ask('b.example', `/get_missing_events/${at}`, wrong)).status).toBe(400);
     }

@@ -82,6 +82,7 @@ describe('the state of a room, in words', () => {
       'turned encryption on (m.megolm.v1.aes-sha2)',
     ],
     ['m.room.pinned_events', { pinned: ['$a', '$b'] }, { pinned: ['$c'] }, 'pinned 2 and unpinned 1 of the events'],
+    ['m.room.encryption', { algorithm: { toString: 1 } }, undefined, 'turned encryption on ({"toString":1})'],
     ['m.room.tombstone', { replacement_room: '!new' }, undefined, 'closed the room, which goes on in !new'],
     ['m.room.canonical_alias', { alias: '#pub:a.example' }, undefined, 'set the main alias to "#pub:a.example"'],
     ['org.example.odd', {}, undefined, 'set org.example.odd'],
@@ -102,6 +103,10 @@ describe('the state of a room, in words', () => {
       'changed kick from 50 to 100; removed events m.room.name; set events m.room.topic to 0',
     );
     expect(levels(before, before)).toBe('set the power levels again, changing nothing');
+    const odd = { toString: 1, valueOf: 1 };
+    expect(levels({ ...before, kick: [odd], users: { [MOD]: 100, [BOB]: odd } }, before)).toBe(
+      `lowered ${EVE} from 50 to 0; changed kick from 50 to [{"toString":1,"valueOf":1}]`,
+    );
   });
 
   test('cuts what somebody made very long', () => {
@@ -114,6 +119,9 @@ describe('what people said, in words', () => {
 
   test('is its kind and size, and the text only where it is asked for', () => {
     expect(told(message)).toBe('sent a message (m.text, 6 bytes)');
+    expect(told({ ...message, content: { msgtype: { toString: 1 } } })).toBe(
+      'sent a message ({"toString":1}, 0 bytes)',
+    );
     expect(told(message, true)).toBe('sent a message (m.text): hällo');
     const edit = {
       body: '* new',

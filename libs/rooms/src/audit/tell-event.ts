@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '#kernel/json';
+import { tellValue } from '#kernel/tell-value';
 import { relationOf, REPLACE } from '#protocol/relation';
 import { type People, quoted, shortened } from './people.js';
 import { tellMembership } from './tell-membership.js';
@@ -50,7 +51,7 @@ const STATES: Readonly<Record<string, Tell>> = {
   'm.room.guest_access': (event) => tellChoice(event, 'guest_access', 'guest access'),
   'm.room.canonical_alias': (event) => tellText(event, 'alias', 'main alias'),
   'm.room.encryption': ({ content }) =>
-    `turned encryption on (${shortened(String(content['algorithm'] ?? 'unknown'))})`,
+    `turned encryption on (${shortened(tellValue(content['algorithm'] ?? 'unknown'))})`,
   'm.room.pinned_events': ({ content, before }) => tellPinned(content, before),
   'm.room.server_acl': () => 'changed which servers may take part',
   'm.room.third_party_invite': ({ content }) =>
@@ -58,7 +59,7 @@ const STATES: Readonly<Record<string, Tell>> = {
       ? 'took back a third-party invitation'
       : `sent a third-party invitation to ${quoted(content['display_name'])}`,
   'm.room.tombstone': ({ content }) =>
-    `closed the room, which goes on in ${shortened(String(content['replacement_room'] ?? 'no other'))}`,
+    `closed the room, which goes on in ${shortened(tellValue(content['replacement_room'] ?? 'no other'))}`,
   'm.space.child': ({ content }, room) =>
     Array.isArray(content['via']) ? `added ${room} to the space` : `took ${room} out of the space`,
   'm.space.parent': ({ content }, room) =>
@@ -88,8 +89,8 @@ function tellState(event: EventTold, stateKey: string, { people }: Telling): str
 function tellCreation(content: JsonObject): string {
   const kind = content['type'] === 'm.space' ? 'the space' : 'the room';
   const { predecessor } = content;
-  const from = isJsonObject(predecessor) ? `, in the place of ${String(predecessor['room_id'])}` : '';
-  return `created ${kind} (version ${shortened(String(content['room_version'] ?? '1'))})${from}`;
+  const from = isJsonObject(predecessor) ? `, in the place of ${tellValue(predecessor['room_id'])}` : '';
+  return `created ${kind} (version ${shortened(tellValue(content['room_version'] ?? '1'))})${from}`;
 }
 
 function tellText({ content, before }: EventTold, key: string, name: string): string {
@@ -102,10 +103,10 @@ function tellText({ content, before }: EventTold, key: string, name: string): st
 }
 
 function tellChoice({ content, before }: EventTold, key: string, name: string): string {
-  const now = shortened(String(content[key] ?? 'nothing'));
+  const now = shortened(tellValue(content[key] ?? 'nothing'));
   return before?.[key] === undefined
     ? `set the ${name} to ${now}`
-    : `changed the ${name} from ${shortened(String(before[key]))} to ${now}`;
+    : `changed the ${name} from ${shortened(tellValue(before[key]))} to ${now}`;
 }
 
 function tellPinned(content: JsonObject, before: JsonObject | undefined): string {
@@ -134,7 +135,7 @@ function tellMessage(event: EventTold, { messages }: Telling): string {
   const isEdit = relationOf(content)?.relType === REPLACE;
   const said = isEdit && isJsonObject(content['m.new_content']) ? content['m.new_content'] : content;
   const body = typeof said['body'] === 'string' ? said['body'] : '';
-  const kind = shortened(String(said['msgtype'] ?? 'no msgtype'), 60);
+  const kind = shortened(tellValue(said['msgtype'] ?? 'no msgtype'), 60);
   const what = isEdit ? 'edited a message' : 'sent a message';
   return messages
     ? `${what} (${kind}): ${shortened(body, 2000)}`

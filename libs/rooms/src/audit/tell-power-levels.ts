@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '#kernel/json';
+import { tellValue } from '#kernel/tell-value';
 import type { People } from './people.js';
 
 const MOST_TOLD = 8;
@@ -6,7 +7,7 @@ const MOST_TOLD = 8;
 /** What changed in the power levels, in words: "raised bob from 0 to 50; state_default from 50 to 100". */
 export function tellPowerLevels(content: JsonObject, before: JsonObject | undefined, people: People): string {
   if (before === undefined) {
-    const users = entriesOf(content['users']).map(([user, level]) => `${people(user)} ${String(level)}`);
+    const users = entriesOf(content['users']).map(([user, level]) => `${people(user)} ${tellValue(level)}`);
     return `set the power levels: ${listed(users.length === 0 ? ['nobody above the default'] : users)}`;
   }
   const changes = [...userChanges(content, before, people), ...levelChanges(content, before)];
@@ -27,9 +28,11 @@ function levelChanges(content: JsonObject, before: JsonObject): string[] {
   const [now, then] = [levelsOf(content), levelsOf(before)];
   return [...new Set([...then.keys(), ...now.keys()])].flatMap((name) => {
     const [level, old] = [now.get(name), then.get(name)];
-    if (String(level) === String(old)) return [];
-    if (old === undefined) return [`set ${name} to ${String(level)}`];
-    return level === undefined ? [`removed ${name}`] : [`changed ${name} from ${String(old)} to ${String(level)}`];
+    if (tellValue(level) === tellValue(old)) return [];
+    if (old === undefined) return [`set ${name} to ${tellValue(level)}`];
+    return level === undefined
+      ? [`removed ${name}`]
+      : [`changed ${name} from ${tellValue(old)} to ${tellValue(level)}`];
   });
 }
 
@@ -50,4 +53,4 @@ function listed(changes: readonly string[]): string {
 const entriesOf = (value: unknown): [string, unknown][] => (isJsonObject(value) ? Object.entries(value) : []);
 const mapOf = (value: unknown): Map<string, unknown> => new Map(entriesOf(value));
 /** Rooms of old versions have levels that are texts. */
-const levelOf = (value: unknown): number => Number(value ?? 0);
+const levelOf = (value: unknown): number => (typeof value === 'object' ? 0 : Number(value ?? 0));

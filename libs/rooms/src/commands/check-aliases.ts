@@ -1,6 +1,7 @@
 import { isRoomAlias, type RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { tellValue } from '#kernel/tell-value';
 import type { AliasBook } from '../alias-book.js';
 
 /**
@@ -17,7 +18,7 @@ export async function checkAliases(
   for (const alias of aliasesIn(after)) {
     if (known.has(alias)) continue;
     if (typeof alias !== 'string' || !isRoomAlias(alias)) {
-      throw new MatrixError('M_INVALID_PARAM', `Not a room alias: ${String(alias)}`);
+      throw new MatrixError('M_INVALID_PARAM', `Not a room alias: ${tellValue(alias)}`);
     }
     if ((await aliases.resolve(alias)) !== roomId) {
       throw new MatrixError('M_BAD_ALIAS', `${alias} does not point to this room`);

@@ -1,4 +1,4 @@
-import { type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import { isRoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import type { AuthState } from '#protocol/event-auth/auth-state';
@@ -82,9 +82,9 @@ async function fulfilsOne(
   let areKnown = true;
   for (const condition of Array.isArray(allow) ? allow : []) {
     if (!isJsonObject(condition) || condition['type'] !== 'm.room_membership') continue;
+    const { room_id: roomId } = condition;
     // What is no room id is a room that nobody is in.
-    const roomId = String(condition['room_id']) as RoomId;
-    if (!(await isServerIn(views, roomId, ours))) {
+    if (typeof roomId !== 'string' || !isRoomId(roomId) || !(await isServerIn(views, roomId, ours))) {
       areKnown = false;
       continue;
     }

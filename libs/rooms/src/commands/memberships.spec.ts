@@ -205,7 +205,8 @@ describe('a restricted room', () => {
   });
 
   async function restricted(options: object = {}, rule = 'restricted'): Promise<RoomId> {
-    const allow = [{ type: 'm.odd' }, 'nonsense', { type: 'm.room_membership', room_id: space }];
+    const odd = { type: 'm.room_membership', room_id: { toString: 1 } };
+    const allow = [{ type: 'm.odd' }, 'nonsense', odd, { type: 'm.room_membership', room_id: space }];
     const initial_state = [{ type: 'm.room.join_rules', content: { join_rule: rule, allow } }];
     return rooms.createRoom(ALICE, { initial_state, ...options });
   }
