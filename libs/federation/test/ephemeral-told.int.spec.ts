@@ -4,7 +4,7 @@ import { Presence } from '#ephemeral/presence/presence';
 import { RemotePresence } from '#ephemeral/presence/remote-presence';
 import { Typing } from '#ephemeral/typing/typing';
 import type { RoomId, ServerName, UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import { JsonNumber, type JsonObject } from '#kernel/json';
 import { createLogger } from '#observability/logger';
 import { VIEWS, type Views } from '#projections/views';
 import { SyncApp, type SyncUser } from '#testing/sync-app';
@@ -103,5 +103,17 @@ describe('many EDUs of one transaction', () => {
     stop();
     expect(app.get(RemotePresence).find(alice.userId as UserId)?.state).toBe('online');
     expect(changes).toEqual([alice.userId]);
+  });
+
+  it('that tell presence in no numbers and texts of a client are shown without: half a character, half a millisecond', async () => {
+    const told = { user_id: alice.userId, presence: 'online' };
+    const show = async (more: JsonObject) => {
+      await take('m.presence', [{ push: [{ ...told, ...more }] }]);
+      return app.get(RemotePresence).find(alice.userId as UserId);
+    };
+    for (const ago of [0.5, 1e300, -1, new JsonNumber('9007199254740993'), '5'])
+      expect((await show({ last_active_ago: ago }))?.lastActiveAgo).toBeUndefined();
+    const shown = await show({ status_msg: `${'a'.repeat(511)}😀` });
+    expect(shown?.statusMsg).toBe(`${'a'.repeat(511)}\ufffd`);
   });
 });

@@ -60,8 +60,8 @@ function readUpdate(update: JsonValue): { readonly userId: UserId; readonly pres
     presence: {
       state,
       currentlyActive: update['currently_active'] === true,
-      statusMsg: typeof status === 'string' && status !== '' ? status.slice(0, MOST_STATUS) : undefined,
-      lastActiveAgo: typeof ago === 'number' && ago >= 0 ? ago : undefined,
+      statusMsg: typeof status === 'string' && status !== '' ? status.slice(0, MOST_STATUS).toWellFormed() : undefined,
+      lastActiveAgo: Number.isSafeInteger(ago) && Number(ago) >= 0 ? Number(ago) : undefined,
     },
   };
 }
