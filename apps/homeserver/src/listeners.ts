@@ -1,5 +1,6 @@
 import { NoteActivity } from '#ephemeral/presence/note-activity';
 import { EndTyping } from '#ephemeral/typing/end-typing';
+import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import type { Type } from '@nestjs/common';
 import { PresenceIntroduction } from '#federation/ephemeral/presence-introduction';
@@ -12,6 +13,7 @@ import { ActiveUsers } from '#sync/notifier/active-users';
 /** The providers that the projections tell of new facts, in this order. */
 export const LISTENERS: readonly Type<Listener>[] = [
   KnownTokens,
+  ActingServices,
   ServersInRooms,
   RoomsHere,
   EndTyping,

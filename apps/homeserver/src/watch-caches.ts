@@ -5,6 +5,7 @@ import { ServiceNotes } from '#appservices/sending/service-notes';
 import { AskNetworks } from '#appservices/networks/ask-networks';
 import { ListInNetworkHandler } from '#directory/commands/list-in-network';
 import { RegistrationTokens } from '#accounts/registration-tokens';
+import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
 import { CrossSigning } from '#devices/cross-signing';
@@ -80,9 +81,7 @@ export function watchCaches(
     ...federationCaches(of),
     ...roomCaches(of),
     ...pushCaches(of),
-    'application-services': of(ServiceNotes),
-    networks: of(AskNetworks),
-    'network-directories': of(ListInNetworkHandler),
+    ...serviceCaches(of),
     accounts: of(Accounts),
     aliases: of(Aliases),
     'auth-sessions': of(AuthSessions),
@@ -148,6 +147,18 @@ const COUNTERS: readonly Told[] = [
   ['annals_cache_misses_total', 'What a cache was asked for and did not have', ({ misses }) => misses],
   ['annals_cache_evictions_total', 'Entries of a cache that gave way to newer ones', ({ evictions }) => evictions],
 ];
+
+/** Those of application services. */
+function serviceCaches(
+  of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
+): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
+  return {
+    'acting-services': of(ActingServices),
+    'application-services': of(ServiceNotes),
+    'network-directories': of(ListInNetworkHandler),
+    networks: of(AskNetworks),
+  };
+}
 
 /** Those of rooms shared with other servers. */
 function federationCaches(

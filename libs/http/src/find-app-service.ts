@@ -2,6 +2,10 @@ import type { FastifyRequest } from 'fastify';
 import type { AppService } from '#config/appservices/app-service';
 import { MatrixError } from '#kernel/matrix-error';
 import { findAccessToken } from './find-access-token.js';
+import { parseJsonObject } from './json-text.js';
+
+/** How an application service says that it registers one of its users, or logs one in. */
+export const BY_SERVICE = 'm.login.application_service';
 
 /**
  * The application service whose token a request has, at doors of which only services have to say who they are (application service API,
@@ -10,4 +14,15 @@ import { findAccessToken } from './find-access-token.js';
 export function getAppService(request: FastifyRequest): AppService {
   if (request.appService !== undefined) return request.appService;
   throw new MatrixError(findAccessToken(request) === undefined ? 'M_MISSING_TOKEN' : 'M_UNKNOWN_TOKEN');
+}
+
+/** Whether a request registers a user of an application service, or logs one in, by the token of the service. */
+export function isByService({ appService, body }: FastifyRequest): boolean {
+  if (appService === undefined || !Buffer.isBuffer(body)) return false;
+  try {
+    return parseJsonObject(body)['type'] === BY_SERVICE;
+  } catch {
+    // The door says what is wrong with it.
+    return false;
+  }
 }

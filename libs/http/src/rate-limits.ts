@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { CONFIG, type Config } from '#config/config';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
 
 /** A token bucket: how many requests at once, and how many a second in the long run. */
 export interface Bucket {
@@ -63,6 +64,12 @@ export class RateLimits {
     return Object.fromEntries(
       Object.entries(this.#levels).map(([name, levels]) => [`rate-limits-${name}`, levels.numbers]),
     );
+  }
+
+  /** As `take`, where there has to be one. Throws M_LIMIT_EXCEEDED. */
+  check(name: BucketName, caller: string): void {
+    const wait = this.take(name, caller);
+    if (wait > 0) throw new MatrixError('M_LIMIT_EXCEEDED', undefined, { fields: { retry_after_ms: Math.ceil(wait) } });
   }
 
   /** Takes one request from the caller's bucket: 0 when there was one, else the milliseconds until there is. */

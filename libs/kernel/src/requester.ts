@@ -9,6 +9,8 @@ export interface Requester {
   readonly isGuest?: boolean;
   /** The application service that acts as this user; its device id is '' where it named none. */
   readonly appServiceId?: string;
+  /** The account is that service's own, which does with it whatever others have to show a password for. Others it only speaks for. */
+  readonly isServicesOwn?: boolean;
   /** The id of the request, for logs and for the facts that it causes. */
   readonly requestId: string;
 }

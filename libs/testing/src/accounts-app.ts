@@ -7,6 +7,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsModule } from '#accounts/accounts.module';
 import { accountProjectors } from '#accounts/projections/account-projectors';
+import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { AdminModule } from '#admin/admin.module';
 import { TAKEN_DEVICE_IDS } from '#accounts/taken-device-ids';
@@ -109,7 +110,7 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
     bodyParser: false,
     logger: ['error', 'warn'],
   });
-  listeners.push(app.get(KnownTokens, { strict: false }));
+  listeners.push(app.get(KnownTokens, { strict: false }), app.get(ActingServices, { strict: false }));
   await views.start();
   await app.init();
   await app.getHttpAdapter().getInstance().ready();

@@ -7,6 +7,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsModule } from '#accounts/accounts.module';
 import { accountProjectors } from '#accounts/projections/account-projectors';
+import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { AdminModule } from '#admin/admin.module';
 import { CallsModule } from '#calls/calls.module';
@@ -131,7 +132,7 @@ export async function startRoomsApp(
     bodyParser: false,
     logger: ['error', 'warn'],
   });
-  listeners.push(app.get(KnownTokens, { strict: false }));
+  listeners.push(app.get(KnownTokens, { strict: false }), app.get(ActingServices, { strict: false }));
   for (const effect of EFFECTS) effects.push(app.get(effect, { strict: false }));
   await views.start();
   await app.init();

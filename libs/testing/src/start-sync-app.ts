@@ -5,6 +5,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsModule } from '#accounts/accounts.module';
 import { accountProjectors } from '#accounts/projections/account-projectors';
+import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { CONFIG, loadConfig } from '#config/config';
 import { DEVICE_PEERS, NO_PEERS } from '#devices/device-peers';
@@ -144,7 +145,7 @@ export async function startSyncApp(
     bodyParser: false,
     logger: ['error', 'warn'],
   });
-  for (const listener of [KnownTokens, EndTyping, NoteActivity, ActiveUsers])
+  for (const listener of [KnownTokens, ActingServices, EndTyping, NoteActivity, ActiveUsers])
     listeners.push(app.get<Listener>(listener, { strict: false }));
   for (const effect of EFFECTS) effects.push(app.get(effect, { strict: false }));
   await views.start();

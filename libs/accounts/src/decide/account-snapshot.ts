@@ -5,7 +5,7 @@ import { type Account, NO_ACCOUNT, type ProfileEntry } from './account.js';
 import type { DeviceRecord } from './device-tokens.js';
 
 /** An account as it is kept: of the password and the profile only the revisions of the facts that say them. */
-interface KeptAccount extends Pick<Account, 'exists' | 'guest' | 'admin' | 'deactivated'> {
+interface KeptAccount extends Pick<Account, 'exists' | 'guest' | 'admin' | 'deactivated' | 'byService'> {
   readonly password_at?: number;
   readonly profile: readonly (readonly [key: string, at: number])[];
   readonly dehydrated?: { readonly device_id?: DeviceId; readonly at: number };
@@ -16,12 +16,13 @@ interface KeptAccount extends Pick<Account, 'exists' | 'guest' | 'admin' | 'deac
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 2,
+  version: 3,
   format({
     exists,
     guest,
     admin,
     deactivated,
+    byService,
     passwordAt,
     devices,
     dehydrated,
@@ -34,6 +35,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       guest,
       admin,
       deactivated,
+      byService,
       password_at: passwordAt,
       dehydrated: dehydrated && { device_id: dehydrated.deviceId, at: dehydrated.at },
       profile: [...profile].map(([key, { at }]) => [key, at]),

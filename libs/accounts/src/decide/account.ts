@@ -15,6 +15,8 @@ export interface Account {
   readonly guest: boolean;
   readonly admin: boolean;
   readonly deactivated: boolean;
+  /** An application service registered it. */
+  readonly byService: boolean;
   readonly passwordHash: string | undefined;
   /** The revision of the fact that says the password's hash. */
   readonly passwordAt: number | undefined;
@@ -33,6 +35,7 @@ export const NO_ACCOUNT: Account = Object.freeze({
   guest: false,
   admin: false,
   deactivated: false,
+  byService: false,
   passwordHash: undefined,
   passwordAt: undefined,
   devices: new Map<DeviceId, DeviceRecord>(),
@@ -77,6 +80,7 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
         exists: true,
         guest: fact.data.kind === 'guest',
         admin: fact.data.admin ?? false,
+        byService: fact.data.via === 'application-service',
       };
     case 'guest-upgraded':
       return { ...withPassword(account, fact.data.password_hash, revision), guest: false };

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AppServices } from '#config/appservices/app-services';
 import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
 import { writeRegistration } from '#testing/registration-file';
@@ -19,7 +19,11 @@ beforeAll(async () => {
     rate_limited: false,
     namespaces: { users: [{ exclusive: false, regex: '@.*' }] },
   });
-  app = await startAccountsApp({ ANNALS_APPSERVICES: `${bridge},${helper}`, ANNALS_RATE_LIMITS: 'on' });
+  app = await startAccountsApp({
+    ANNALS_APPSERVICES: `${bridge},${helper}`,
+    ANNALS_RATE_LIMITS: 'on',
+    ANNALS_REGISTRATION_SHARED_SECRET: 'a shared secret',
+  });
   await registerByService(TOKEN, '_bridge_alice');
 });
 afterAll(() => app.close());
@@ -153,6 +157,14 @@ describe('who asks by the token of a service', () => {
     expect(await whoami('?user_id=@_bridge_gone:example.org')).toMatchObject({
       body: { errcode: 'M_USER_DEACTIVATED' },
     });
+  });
+
+  it('reads of the log once who it is that acts', async () => {
+    await whoami('?user_id=@_bridge_alice:example.org');
+    const read = vi.spyOn(app.store, 'readStream');
+    for (let i = 0; i < 5; i++) await whoami('?user_id=@_bridge_alice:example.org');
+    expect(read.mock.calls.filter(([stream]) => stream.startsWith('user-'))).toEqual([]);
+    read.mockRestore();
   });
 
   it.each([

@@ -30,6 +30,7 @@ describe('the facts of schema 1', () => {
     }).toEqual({
       exists: true,
       guest: false,
+      byService: false,
       admin: true,
       deactivated: false,
       passwordHash: '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$b3RoZXI',

@@ -50,8 +50,9 @@ export class AppServices {
     return found;
   }
 
-  /** Whether a user id is kept for a service, other than the one that asks. */
+  /** Whether a user id is kept for a service, other than the one that asks, whose own sender is always its own. */
   isUserReserved(userId: UserId, askingId?: string): boolean {
+    if (askingId !== undefined && this.find(askingId)?.sender === userId) return false;
     return this.#all.some((service) => service.id !== askingId && service.ownsUser(userId));
   }
 

@@ -32,7 +32,7 @@ export class CrossSigningController {
   async upload(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
     const { userId } = requester;
     const keys = parseCrossSigningKeys(body, userId);
-    if (requester.appServiceId !== undefined) {
+    if (requester.isServicesOwn === true) {
       // Application service API, "Cross-signing".
       await this.commands.execute(new SetCrossSigningKeys(requester, keys, true));
       return {};

@@ -63,7 +63,7 @@ export class AuthenticateRequest {
       this.#renew(origin, known);
     }
     this.peers.heardFrom(origin);
-    this.#limit('federation', origin);
+    this.limits.check('federation', origin);
     return origin;
   }
 
@@ -94,7 +94,7 @@ export class AuthenticateRequest {
       });
     if (find().length === 0) await this.keys.load([origin]);
     if (find().length === 0) {
-      this.#limit('unknown-server', from);
+      this.limits.check('unknown-server', from);
       const validAt = this.clock.now();
       await this.keys.fetch(signatures.map(({ keyId }) => ({ serverName: origin, keyId, validAt })));
     }
@@ -111,11 +111,6 @@ export class AuthenticateRequest {
   #renew(origin: ServerName, { validUntil }: ServerKey): void {
     // An outage of the log is told where the log is watched.
     if (validUntil < this.clock.now() + RENEWED_MS) void this.keys.askServers([origin]).catch(() => {});
-  }
-
-  #limit(bucket: 'federation' | 'unknown-server', caller: string): void {
-    const wait = this.limits.take(bucket, caller);
-    if (wait > 0) throw new MatrixError('M_LIMIT_EXCEEDED', undefined, { fields: { retry_after_ms: Math.ceil(wait) } });
   }
 }
 

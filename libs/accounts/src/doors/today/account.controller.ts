@@ -61,7 +61,7 @@ export class AccountController {
       return this.commands.execute(new DeactivateAccount(userId, erase, causeOf(requester)));
     };
     // Users of an application service have no password, and it has full control over them.
-    if (requester.appServiceId !== undefined) await deactivate(body);
+    if (requester.isServicesOwn === true) await deactivate(body);
     else {
       const operation = { name: 'POST /account/deactivate', userId, flows: FLOWS };
       const session = await this.auth.authorise(operation, body);

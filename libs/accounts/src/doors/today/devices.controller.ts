@@ -58,7 +58,7 @@ export class DevicesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
     const deviceId = parseDeviceId(deviceIdText);
-    if (requester.appServiceId !== undefined) {
+    if (requester.isServicesOwn === true) {
       const isNew = await this.commands.execute(new CreateDevice(requester, deviceId, displayName));
       if (isNew) {
         reply.status(201);
@@ -98,7 +98,7 @@ export class DevicesController {
     devicesOf: (request: JsonObject) => DeviceId[],
   ): Promise<object> {
     // Application service API, "Deleting devices".
-    if (requester.appServiceId !== undefined) {
+    if (requester.isServicesOwn === true) {
       await this.commands.execute(new DeleteDevices(requester, devicesOf(body)));
       return {};
     }

@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { AppServices } from '#config/appservices/app-services';
 import { CONFIG, type Config } from '#config/config';
 import { TODAY, under } from '#http/client-paths';
-import { getAppService } from '#http/find-app-service';
+import { BY_SERVICE, getAppService } from '#http/find-app-service';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
@@ -27,8 +27,6 @@ class LoginBody {
 class RefreshBody {
   @IsString() refresh_token!: string;
 }
-
-const BY_SERVICE = 'm.login.application_service';
 
 /** POST /login and /refresh (client-server API, "Login", "Refreshing access tokens"). */
 @Controller()

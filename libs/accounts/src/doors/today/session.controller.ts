@@ -4,6 +4,7 @@ import { TODAY, TODAY_AND_ALPHA, under, V1 } from '#http/client-paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { RateLimited } from '#http/rate-limited';
 import type { DeviceId, UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { LogOut } from '../../commands/log-out.js';
 
@@ -39,6 +40,9 @@ export class SessionController {
   @HttpCode(200)
   @Post(under([...TODAY_AND_ALPHA, V1], 'logout/all'))
   async logoutAll(@CurrentRequester() requester: Requester): Promise<object> {
+    if (requester.appServiceId !== undefined && requester.isServicesOwn !== true) {
+      throw new MatrixError('M_FORBIDDEN', 'An application service may not end the sessions of a person');
+    }
     await this.commands.execute(new LogOut(requester, true));
     return {};
   }
