@@ -20,10 +20,10 @@ export class SeenMedia {
   ) {}
 
   /** Nobody waits for it: what is not noted now is at the next time. */
-  note(media: MediaRef, { day = 0 }: Pick<MediaHere, 'day'>): void {
+  note(media: MediaRef, { seen = 0 }: Pick<MediaHere, 'seen'>): void {
     const today = dayOf(this.clock.now());
     const stream = mediaStream(media);
-    if (day >= today || this.#underWay.has(stream)) return;
+    if (dayOf(seen) >= today || this.#underWay.has(stream)) return;
     this.#underWay.add(stream);
     void this.log
       .change(media, (state) => decideSeen(state, today), BY_SERVER)

@@ -31,11 +31,30 @@ describe('the rows of media', () => {
         bytes: 4,
         type: 'image/png',
         name: 'rock.png',
-        day: 0,
+        seen: 5,
       },
       [`media-content ${HASH} a.example abc`]: '',
       [`user-media ${ALICE} abc`]: '4',
+      [`media-use ${ALICE}`]: { media: 1, bytes: 4 },
     });
+  });
+
+  it('count what each user has uploaded, less what is deleted', async () => {
+    const ten = { by: ALICE, ...CONTENT, bytes: 10 };
+    const second = { ...uploaded, stream: 'media-a.example/def', data: ten };
+    const third = { ...second, stream: 'media-a.example/ghi', data: { ...ten, by: '@bob:a.example' } };
+    const rows = await project(mediaProjector, [
+      uploaded,
+      second,
+      second,
+      third,
+      ours('media-deleted', { sha256: HASH }),
+      uploaded,
+    ]);
+    expect([rows[`media-use ${ALICE}`], rows['media-use @bob:a.example']]).toEqual([
+      { media: 1, bytes: 10 },
+      { media: 1, bytes: 10 },
+    ]);
   });
 
   it('say what somebody is to upload, until they have', async () => {
@@ -61,15 +80,20 @@ describe('the rows of media', () => {
   });
 
   it('stand in the order in which media of other servers were asked for last', async () => {
-    const fetched = theirs('media-fetched', CONTENT, 3 * MS_PER_DAY);
+    const fetched = theirs('media-fetched', CONTENT, 3 * MS_PER_DAY + 7);
     expect(Object.keys(await project(mediaProjector, [fetched])).toSorted()).toEqual([
-      'cached-media 000003 b.example:8448 xyz',
+      'cached-media 000000259200007 b.example:8448 xyz',
       'media b.example:8448 xyz',
       `media-content ${HASH} b.example:8448 xyz`,
     ]);
-    const seen = await project(mediaProjector, [fetched, theirs('media-seen', { day: 12 })]);
-    expect(Object.keys(seen).filter((key) => key.startsWith('cached-media'))).toEqual([
-      'cached-media 000012 b.example:8448 xyz',
+    const cached = async (...facts: StreamFact[]): Promise<string[]> =>
+      Object.keys(await project(mediaProjector, [fetched, ...facts])).filter((key) => key.startsWith('cached-media'));
+    expect(await cached(theirs('media-seen', { day: 12 }, 12 * MS_PER_DAY + 1))).toEqual([
+      'cached-media 000001036800001 b.example:8448 xyz',
+    ]);
+    // Said again later, it was on that day all the same.
+    expect(await cached(theirs('media-seen', { day: 12 }, 40 * MS_PER_DAY))).toEqual([
+      'cached-media 000001036800000 b.example:8448 xyz',
     ]);
   });
 

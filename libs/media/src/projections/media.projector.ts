@@ -28,8 +28,8 @@ export interface MediaRow {
   /** As whoever brought it says. */
   readonly type?: string;
   readonly name?: string;
-  /** The day on which somebody asked for it last. */
-  readonly day?: number;
+  /** When somebody asked for it first on the last day on which anybody did, in milliseconds since the epoch. */
+  readonly seen?: number;
   readonly deleted?: true;
 }
 
@@ -60,13 +60,26 @@ export const RESERVED_MEDIA = new Collection<readonly [userId: UserId, mediaId: 
   codec: asJson(),
 });
 
-/** Media of other servers by the day on which somebody asked for them last: what is to go first comes first. */
-export const CACHED_MEDIA = new Collection<readonly [day: string, ...MediaKey], number>('cached-media', {
-  key: ['day, with leading zeros', 'server', 'media id'],
+/** What a user has uploaded in all. */
+export interface MediaUse {
+  readonly media: number;
+  readonly bytes: number;
+}
+
+export const MEDIA_USE = new Collection<readonly [userId: UserId], MediaUse>('media-use', {
+  key: ['user'],
+  says: 'how many media the user has uploaded, and how many bytes in all',
+  codec: asJson(),
+});
+
+/** Media of other servers by when somebody asked for them last: what is to go first comes first. */
+export const CACHED_MEDIA = new Collection<readonly [seen: string, ...MediaKey], number>('cached-media', {
+  key: ['moment, with leading zeros', 'server', 'media id'],
   says: 'the size in bytes of a medium of another server',
   codec: asJson(),
 });
 
+const NO_USE: MediaUse = Object.freeze({ media: 0, bytes: 0 });
 const MS_PER_DAY = 24 * 60 * 60_000;
 
 /** Days since the epoch. */
@@ -74,7 +87,13 @@ export function dayOf(at: number): number {
   return Math.floor(at / MS_PER_DAY);
 }
 
-const keyOfDay = (day: number): string => String(day).padStart(6, '0');
+/** As the keys of CACHED_MEDIA begin. */
+const keyOfMoment = (at: number): string => String(at).padStart(15, '0');
+
+/** When on a day something was: what is said again later was on that day all the same. */
+function momentOf(day: number, at: number): number {
+  return dayOf(at) === day ? at : day * MS_PER_DAY;
+}
 
 /** Whether a row is of a medium that can be given out. */
 export function isHere(row: MediaRow | undefined): row is MediaHere {
@@ -83,8 +102,8 @@ export function isHere(row: MediaRow | undefined): row is MediaHere {
 
 export const mediaProjector: Projector = {
   name: 'media',
-  version: 1,
-  ...owning(MEDIA, MEDIA_CONTENT, USER_MEDIA, RESERVED_MEDIA, CACHED_MEDIA),
+  version: 2,
+  ...owning(MEDIA, MEDIA_CONTENT, USER_MEDIA, MEDIA_USE, RESERVED_MEDIA, CACHED_MEDIA),
   handles: (type) => Object.hasOwn(MEDIA_SHAPES, type),
   async project(fact, rows) {
     const media = mediaOfStream(fact.stream);
@@ -92,6 +111,7 @@ export const mediaProjector: Projector = {
     // What still counts of a stream is said again one day, behind its end.
     if (before?.deleted === true) return;
     const after = rowAfter(before, fact);
+    await count(rows, before, after);
     take(rows, media, before);
     if (after === undefined) return MEDIA.delete(rows, keyOf(media));
     put(rows, media, after);
@@ -113,10 +133,12 @@ function rowAfter(before: MediaRow | undefined, { type, data, metadata: { at } }
     case 'media-fetched': {
       const fact = JSON.parse(data) as MediaFetched & Partial<MediaUploaded>;
       const { by, sha256, bytes, about } = fact;
-      return { at, by, sha256, bytes, type: about.type, name: about.name, day: before?.day ?? dayOf(at) };
+      return { at, by, sha256, bytes, type: about.type, name: about.name, seen: before?.seen ?? at };
     }
     case 'media-seen':
-      return before && { ...before, day: Math.max((JSON.parse(data) as MediaSeen).day, before.day ?? 0) };
+      return (
+        before && { ...before, seen: Math.max(momentOf((JSON.parse(data) as MediaSeen).day, at), before.seen ?? 0) }
+      );
     case 'media-deleted':
       return { at, by: before?.by, deleted: true };
     case 'media-expired':
@@ -124,6 +146,21 @@ function rowAfter(before: MediaRow | undefined, { type, data, metadata: { at } }
     default:
       return undefined;
   }
+}
+
+/** What of a medium counts for who uploaded it. */
+function useOf(row: MediaRow | undefined): MediaUse {
+  return isHere(row) && row.by !== undefined ? { media: 1, bytes: row.bytes } : NO_USE;
+}
+
+async function count(rows: OwnRows, before: MediaRow | undefined, after: MediaRow | undefined): Promise<void> {
+  const [less, more] = [useOf(before), useOf(after)];
+  const by = after?.by ?? before?.by;
+  if (by === undefined || (less.media === more.media && less.bytes === more.bytes)) return;
+  const { media, bytes } = (await MEDIA_USE.get(rows, [by])) ?? NO_USE;
+  const use = { media: media - less.media + more.media, bytes: bytes - less.bytes + more.bytes };
+  if (use.media === 0) MEDIA_USE.delete(rows, [by]);
+  else MEDIA_USE.put(rows, [by], use);
 }
 
 /** Takes away what other collections say of a medium. */
@@ -134,14 +171,14 @@ function take(rows: OwnRows, media: MediaRef, row: MediaRow | undefined): void {
   }
   if (!isHere(row)) return;
   MEDIA_CONTENT.delete(rows, [row.sha256, ...keyOf(media)]);
-  if (row.by === undefined) CACHED_MEDIA.delete(rows, [keyOfDay(row.day ?? 0), ...keyOf(media)]);
+  if (row.by === undefined) CACHED_MEDIA.delete(rows, [keyOfMoment(row.seen ?? 0), ...keyOf(media)]);
 }
 
 function put(rows: OwnRows, media: MediaRef, row: MediaRow): void {
   MEDIA.put(rows, keyOf(media), row);
   if (isHere(row)) {
     MEDIA_CONTENT.put(rows, [row.sha256, ...keyOf(media)], true);
-    if (row.by === undefined) CACHED_MEDIA.put(rows, [keyOfDay(row.day ?? 0), ...keyOf(media)], row.bytes);
+    if (row.by === undefined) CACHED_MEDIA.put(rows, [keyOfMoment(row.seen ?? 0), ...keyOf(media)], row.bytes);
     else USER_MEDIA.put(rows, [row.by, media.mediaId], row.bytes);
   } else if (row.by !== undefined && row.deleted !== true) {
     RESERVED_MEDIA.put(rows, [row.by, media.mediaId], row.expires_at ?? 0);

@@ -7,7 +7,7 @@ import { decideDrop } from '../decide/media.js';
 import { KeptContent } from '../kept-content.js';
 import type { MediaRef } from '../media-id.js';
 import { MediaLog } from '../media-log.js';
-import { CACHED_MEDIA, MEDIA } from '../projections/media.projector.js';
+import { CACHED_MEDIA, dayOf, MEDIA } from '../projections/media.projector.js';
 
 /** So much of the bound is left once room was made: else each medium more would make some. */
 const KEPT = 0.9;
@@ -41,7 +41,7 @@ export class CacheRoom {
     for await (const page of CACHED_MEDIA.pages(this.views, {})) {
       for (const { key } of page) {
         const [seen, server, mediaId] = key;
-        if (Number(seen) >= day) return dropped;
+        if (dayOf(Number(seen)) >= day) return dropped;
         if (await this.#drop({ server, mediaId })) dropped++;
       }
     }

@@ -4,7 +4,7 @@ import type { UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
-import { USER_MEDIA } from '../projections/media.projector.js';
+import { MEDIA_USE } from '../projections/media.projector.js';
 
 /** How much users may upload. */
 @Injectable()
@@ -35,11 +35,8 @@ export class UploadLimits {
   async checkQuota(userId: UserId, more: number): Promise<void> {
     const { quotaBytes } = this.config.media;
     if (quotaBytes === undefined) return;
-    let bytes = more;
-    for await (const page of USER_MEDIA.pages(this.views, { prefix: [userId] })) {
-      for (const { value } of page) bytes += value;
-    }
-    if (bytes > quotaBytes) throw new MatrixError('M_FORBIDDEN', `You may upload ${quotaBytes} bytes in all`);
+    const { bytes = 0 } = (await MEDIA_USE.get(this.views, [userId])) ?? {};
+    if (bytes + more > quotaBytes) throw new MatrixError('M_FORBIDDEN', `You may upload ${quotaBytes} bytes in all`);
   }
 
   /** Counts an upload among those of its user, then does what makes it one. Throws M_FORBIDDEN, and what that throws. */
