@@ -6,6 +6,9 @@ import type { ControlRequest } from '#projections/control-socket';
 export function mediaMethods(media: MediaAdministration): Readonly<Record<string, ControlMethod>> {
   return {
     'media.show': (request) => media.show(nameOf(request)),
+    'media.use': (request) => media.listUse(afterOf(request)),
+    'media.list': (request) => media.listOf(nameOf(request), afterOf(request)),
+    'media.quarantined': (request) => media.listQuarantined(afterOf(request)),
     'media.delete': (request) => media.delete(nameOf(request)),
     'media.quarantine': (request) =>
       media.quarantine(nameOf(request), typeof request.reason === 'string' ? request.reason : undefined),
@@ -15,6 +18,10 @@ export function mediaMethods(media: MediaAdministration): Readonly<Record<string
       return media.dropUnseen(days);
     },
   };
+}
+
+function afterOf({ after }: ControlRequest): string | undefined {
+  return typeof after === 'string' ? after : undefined;
 }
 
 function nameOf({ method, name }: ControlRequest): string {

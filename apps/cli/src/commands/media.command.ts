@@ -28,6 +28,25 @@ export class ShowMediaCommand extends AnnalsCommand<ShowOptions> {
 }
 
 @SubCommand({
+  name: 'list',
+  arguments: '[user]',
+  argsDescription: { user: '@alice:example.org: what they have uploaded; without it, who has uploaded how much' },
+  description: 'list what users have uploaded',
+})
+export class ListMediaCommand extends AnnalsCommand {
+  protected async execute([user]: string[], { data }: CommonOptions, terminal: Terminal): Promise<ExitCode> {
+    return (await loadRun()).listMedia(findInstallation(data), terminal, user);
+  }
+}
+
+@SubCommand({ name: 'quarantined', description: 'list the content that is in quarantine' })
+export class QuarantinedMediaCommand extends AnnalsCommand {
+  protected async execute(_: string[], { data }: CommonOptions, terminal: Terminal): Promise<ExitCode> {
+    return (await loadRun()).listQuarantined(findInstallation(data), terminal);
+  }
+}
+
+@SubCommand({
   name: 'delete',
   arguments: '<uri>',
   argsDescription: URI,
@@ -94,6 +113,14 @@ export class DropUnseenCommand extends AnnalsCommand<DropOptions> {
 @Command({
   name: 'media',
   description: 'look after the media of this server',
-  subCommands: [ShowMediaCommand, DeleteMediaCommand, QuarantineMediaCommand, ReleaseMediaCommand, DropUnseenCommand],
+  subCommands: [
+    ShowMediaCommand,
+    ListMediaCommand,
+    DeleteMediaCommand,
+    QuarantineMediaCommand,
+    QuarantinedMediaCommand,
+    ReleaseMediaCommand,
+    DropUnseenCommand,
+  ],
 })
 export class MediaCommand extends GroupCommand {}

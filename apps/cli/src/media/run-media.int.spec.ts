@@ -11,7 +11,15 @@ import { openLog } from '#observability/logger';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
 import { testInstallation } from '../../test/test-installation.js';
 import { CliFailure } from '../failure.js';
-import { deleteMedia, dropUnseenMedia, quarantineMedia, releaseMedia, showMedia } from './run-media.js';
+import {
+  deleteMedia,
+  dropUnseenMedia,
+  listMedia,
+  listQuarantined,
+  quarantineMedia,
+  releaseMedia,
+  showMedia,
+} from './run-media.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'annals-media-cli-'));
 const installation = testInstallation(folder);
@@ -108,6 +116,17 @@ describe('media, looked after by the operator', () => {
     );
   });
 
+  it('are listed, by who uploaded them and how much that is', async () => {
+    const uri = await upload('listed');
+    await listMedia(installation, terminal, undefined);
+    expect(terminal.lines.at(-1)).toMatch(/^@alice:a\.example: \d+ files, \d+ bytes$/);
+    await listMedia(installation, terminal, '@alice:a.example');
+    expect(terminal.lines.filter((line) => line.startsWith(`${uri}: uploaded by @alice:a.example`))).toHaveLength(1);
+    const before = terminal.lines.length;
+    for (const nobody of ['@bob:a.example', 'nonsense', '']) await listMedia(installation, terminal, nobody);
+    expect(terminal.lines).toHaveLength(before);
+  });
+
   it('are deleted, their content with the last of those that have it, and what was said of them from the log', async () => {
     const [first, second] = [await upload('deleted'), await upload('deleted')];
     expect(onDisk().filter((name) => name === sha256('deleted'))).toHaveLength(1);
@@ -131,6 +150,8 @@ describe('media, looked after by the operator', () => {
     expect(onDisk()).toContain(sha256('bad'));
     await showMedia(installation, terminal, second, { json: false });
     expect(terminal.lines.join('\n')).toMatch(/in quarantine since .*: reported/);
+    await listQuarantined(installation, terminal);
+    expect(terminal.lines.at(-1)).toMatch(new RegExp(`^content ${sha256('bad')} in quarantine since .*: reported$`));
     await releaseMedia(installation, terminal, sha256('bad'));
     expect([await download(first), await download(second)]).toEqual([200, 200]);
     expect(await refusal(releaseMedia(installation, terminal, first))).toBe('M_NOT_FOUND');

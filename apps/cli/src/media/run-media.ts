@@ -1,4 +1,5 @@
-import type { ShownMedia } from '#media/media-administration';
+import type { ListedMedia, ListedPage, ListedQuarantine, ListedUse, ShownMedia } from '#media/media-administration';
+import type { QuarantineRow } from '#media/projections/quarantine.projector';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
 import { callServer } from '../projections/remote-projections.js';
@@ -26,10 +27,35 @@ function* linesOf({ media, medium, quarantine, same }: ShownMedia): Generator<st
   yield `${media}: ${by === undefined ? 'fetched' : `uploaded by ${by}`} at ${moment(at)}, ${size(bytes ?? 0)}`;
   yield `content ${sha256}${type === undefined ? '' : `, ${visible(type)}`}${name === undefined ? '' : `, ${visible(name)}`}`;
   if (quarantine !== null) {
-    const why = quarantine.reason === undefined ? '' : `: ${visible(quarantine.reason)}`;
-    yield `in quarantine since ${moment(quarantine.at)}${why}`;
+    yield quarantinedSince(quarantine);
   }
   for (const other of same) yield `${other} has the same content`;
+}
+
+/** `media list`: what a user has uploaded, or who has uploaded how much. */
+export async function listMedia(
+  installation: Installation,
+  terminal: Terminal,
+  user: string | undefined,
+): Promise<ExitCode> {
+  if (user === undefined) {
+    await listAll<ListedUse>(installation, 'use', {}, ({ user: name, media, bytes }) =>
+      terminal.line(`${name}: ${counted(media, 'file')}, ${size(bytes)}`),
+    );
+    return EXIT.ok;
+  }
+  await listAll<ListedMedia>(installation, 'list', { name: user }, async ({ media, medium }) => {
+    for (const line of linesOf({ media, medium, quarantine: null, same: [] })) await terminal.line(line);
+  });
+  return EXIT.ok;
+}
+
+/** `media quarantined`. */
+export async function listQuarantined(installation: Installation, terminal: Terminal): Promise<ExitCode> {
+  await listAll<ListedQuarantine>(installation, 'quarantined', {}, ({ sha256, quarantine }) =>
+    terminal.line(`content ${sha256} ${quarantinedSince(quarantine)}`),
+  );
+  return EXIT.ok;
 }
 
 /** `media delete`. */
@@ -63,6 +89,24 @@ export async function dropUnseenMedia(installation: Installation, terminal: Term
     `${counted(dropped, 'file')} of other servers went; they are fetched again where somebody asks for them`,
   );
   return EXIT.ok;
+}
+
+function quarantinedSince({ at, reason }: QuarantineRow): string {
+  return `in quarantine since ${moment(at)}${reason === undefined ? '' : `: ${visible(reason)}`}`;
+}
+
+async function listAll<T>(
+  installation: Installation,
+  method: string,
+  parameters: object,
+  show: (entry: T) => Promise<void>,
+): Promise<void> {
+  let after: string | undefined;
+  do {
+    const page: ListedPage<T> = await ask(installation, method, { ...parameters, after });
+    for (const entry of page.entries) await show(entry);
+    after = page.next;
+  } while (after !== undefined);
 }
 
 async function ask<T>(installation: Installation, method: string, parameters: object): Promise<T> {
