@@ -5,11 +5,12 @@ const ENTRIES = {
   homeserver: 'dist/apps/homeserver/src/main.js',
   cli: 'dist/apps/cli/src/main.js',
   'find-damage-process': 'dist/libs/event-store/src/lmdb/find-damage-process.js',
+  'picture-process': 'dist/libs/media/src/pictures/picture-process.js',
   'verify-process': 'dist/apps/cli/src/verify/verify-process.js',
 };
 /** What finds files of its own by where it lies, or is loaded only where something asks for it. */
 const APART =
-  /^(lmdb|@node-rs\/argon2|sodium-native|mongodb|@kurrent\/kurrentdb-client|pino|pino-pretty|prettier|yaml)(\/|$)/;
+  /^(lmdb|@node-rs\/argon2|sodium-native|mongodb|@kurrent\/kurrentdb-client|pino|pino-pretty|prettier|sharp|yaml)(\/|$)/;
 
 // Puts what the compiler wrote for the programs, and the libraries that they always load, into a few files in `dist/bundle`: to
 // find and load fifteen hundred modules takes half of a start. Runs in the folder of the installation.

@@ -20,6 +20,7 @@ import { benchSend } from './send.js';
 import { benchSending } from './sending.js';
 import { benchSliding } from './sliding.js';
 import { benchStateAt } from './state-at.js';
+import { benchThumbnails } from './thumbnails.js';
 
 const FACTS = Number(process.env['BENCH_FACTS'] ?? 1_000_000);
 const MESSAGES = Number(process.env['BENCH_MESSAGES'] ?? 1_000_000);
@@ -38,7 +39,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   presence: benchPresence,
   appservice: benchAppservice,
   push: benchPush,
-  media: benchMedia,
+  media: async () => [...(await benchMedia()), ...(await benchThumbnails())],
   replay: benchReplayRooms,
   large: () => benchLarge(FACTS),
   search: () => benchSearch(MESSAGES),

@@ -50,6 +50,8 @@ const NUMBERS: ReadonlySet<string> = new Set([
   'max_depth',
   'minimum_valid_until_ts',
   'timeout_ms',
+  'width',
+  'height',
 ]);
 
 /** What the query says is for others to read. */
@@ -91,7 +93,9 @@ describe('every route of the server', { timeout: 600_000 }, () => {
       .replace('*', 'x');
   /** Nothing is waited for, and what must be there is there. */
   const withQuery = (path: string, query = ''): string => {
-    const missing = ['timeout=0', 'dir=b', 'ts=1'].filter((one) => !query.startsWith(`${one.split('=')[0]}=`));
+    const missing = ['timeout=0', 'dir=b', 'ts=1', 'width=1', 'height=1'].filter(
+      (one) => !query.startsWith(`${one.split('=')[0]}=`),
+    );
     return `${path}?${[query, ...missing].filter(Boolean).join('&')}`;
   };
   const ask = (route: Route, path: string): Promise<Answer> =>

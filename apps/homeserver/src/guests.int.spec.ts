@@ -50,6 +50,7 @@ const BESIDES = [
   'POST /_matrix/client/v4/sync',
   'GET /media/download/:serverName/:mediaId',
   'GET /media/download/:serverName/:mediaId/:fileName',
+  'GET /media/thumbnail/:serverName/:mediaId',
   'POST /logout',
   'POST /logout/all',
 ];

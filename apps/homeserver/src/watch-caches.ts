@@ -39,6 +39,7 @@ import { RateLimits } from '#http/rate-limits';
 import { ContentLog } from '#media/commands/quarantine-content';
 import { MediaLog } from '#media/media-log';
 import { RemoteCache } from '#media/remote/remote-cache';
+import { Thumbnails } from '#media/thumbnails/thumbnails';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
 import { PushedUsers } from '#processes/push/pushed-users';
@@ -82,6 +83,7 @@ export function watchCaches(
     ...roomCaches(of),
     ...pushCaches(of),
     ...serviceCaches(of),
+    ...mediaCaches(of),
     accounts: of(Accounts),
     aliases: of(Aliases),
     'auth-sessions': of(AuthSessions),
@@ -91,9 +93,6 @@ export function watchCaches(
     'kept-presence': of(KeptPresence),
     'known-tokens': of(KnownTokens),
     'lazy-members': of(LazyMembers),
-    'media-absent': of(RemoteCache),
-    'media-content': of(ContentLog),
-    'media-streams': of(MediaLog),
     'open-rendezvous-sessions': of(OpenRendezvousSessions),
     'presence-texts': of(PresenceNews),
     'received-messages': of(ReceiveMessages),
@@ -122,6 +121,7 @@ export function watchCaches(
       ...of(ListSubjects).caches,
       ...of(UnreadCounts).caches,
       ...of(CompiledRules).caches,
+      ...of(Thumbnails).caches,
       ...limits.caches,
       ...store.caches,
     }),
@@ -176,6 +176,12 @@ function federationCaches(
     'server-key-log': of(ServerKeyLog),
     'servers-in-rooms': of(ServersInRooms),
   };
+}
+
+function mediaCaches(
+  of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
+): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
+  return { 'media-absent': of(RemoteCache), 'media-content': of(ContentLog), 'media-streams': of(MediaLog) };
 }
 
 function pushCaches(

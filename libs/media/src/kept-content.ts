@@ -55,6 +55,13 @@ export class KeptContent {
     }
   }
 
+  /** Keeps what was made of content under a name, unless no medium has that any more: then it would stay when the content goes. */
+  keepDerived(hash: ContentHash, name: string, content: Uint8Array): Promise<void> {
+    return this.#turns.run(hash, async () => {
+      if (await this.#isReferred(hash)) await this.store.keepDerived(hash, name, content);
+    });
+  }
+
   isQuarantined(hash: ContentHash): Promise<boolean> {
     return QUARANTINED.has(this.views, [hash]);
   }

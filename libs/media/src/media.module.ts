@@ -8,18 +8,22 @@ import { ContentLog, QuarantineContentHandler, ReleaseContentHandler } from './c
 import { UploadMediaHandler } from './commands/upload-media.js';
 import { DownloadController, OpenDownloadController } from './doors/download.controller.js';
 import { GiveContent } from './doors/give-content.js';
+import { GiveThumbnail } from './doors/give-thumbnail.js';
+import { OpenThumbnailController, ThumbnailController } from './doors/thumbnail.controller.js';
 import { UploadController } from './doors/upload.controller.js';
 import { FreedContent } from './freed-content.effect.js';
 import { KeptContent } from './kept-content.js';
 import { MediaFinder } from './media-finder.js';
 import { MEDIA_FOLDER } from './media-folder.js';
 import { MediaLog } from './media-log.js';
+import { Pictures } from './pictures/pictures.js';
 import { CacheRoom } from './remote/cache-room.js';
 import { MediaFetcher } from './remote/media-fetcher.js';
 import { RemoteCache } from './remote/remote-cache.js';
 import { SeenMedia } from './seen-media.js';
 import { FileMediaStore } from './store/files/file-media-store.js';
 import { MEDIA_STORE } from './store/media-store.js';
+import { Thumbnails } from './thumbnails/thumbnails.js';
 import { MediaArrivals } from './uploads/media-arrivals.js';
 import { UploadLimits } from './uploads/upload-limits.js';
 
@@ -41,7 +45,13 @@ const store = {
 @Global()
 @Module({
   imports: [CqrsModule],
-  controllers: [UploadController, DownloadController, OpenDownloadController],
+  controllers: [
+    UploadController,
+    DownloadController,
+    OpenDownloadController,
+    ThumbnailController,
+    OpenThumbnailController,
+  ],
   providers: [
     store,
     MediaLog,
@@ -55,6 +65,9 @@ const store = {
     RemoteCache,
     MediaFinder,
     GiveContent,
+    Pictures,
+    Thumbnails,
+    GiveThumbnail,
     FreedContent,
     UploadMediaHandler,
     CreateMediaHandler,
@@ -62,6 +75,6 @@ const store = {
     QuarantineContentHandler,
     ReleaseContentHandler,
   ],
-  exports: [MEDIA_STORE, MediaFinder, KeptContent, CacheRoom, MediaArrivals, FreedContent],
+  exports: [MEDIA_STORE, MediaFinder, Thumbnails, KeptContent, CacheRoom, MediaArrivals, FreedContent],
 })
 export class MediaModule {}

@@ -7,6 +7,8 @@ import { MediaFinder } from '#media/media-finder';
 import { parseMediaId } from '#media/media-id';
 import { readTimeout } from '#media/read-timeout';
 import { MEDIA_STORE, type MediaStore } from '#media/store/media-store';
+import { readWanted } from '#media/thumbnails/thumbnail-size';
+import { Thumbnails } from '#media/thumbnails/thumbnails';
 import { FromServer } from './from-server.js';
 import { inTwoParts } from './in-two-parts.js';
 
@@ -16,6 +18,7 @@ import { inTwoParts } from './in-two-parts.js';
 export class MediaController {
   constructor(
     private readonly finder: MediaFinder,
+    private readonly thumbnails: Thumbnails,
     @Inject(MEDIA_STORE) private readonly store: MediaStore,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
@@ -28,5 +31,13 @@ export class MediaController {
     if (opened === undefined) throw new MatrixError('M_NOT_FOUND');
     const { type, disposition } = describeContent(found.type, found.name);
     return inTwoParts(`Content-Type: ${type}\r\nContent-Disposition: ${disposition}`, opened.stream, opened.bytes);
+  }
+  @Get('thumbnail/:mediaId')
+  async thumbnail(@Param('mediaId') mediaId: string, @Query() query: QueryOf): Promise<StreamableFile> {
+    const media = { server: this.config.serverName, mediaId: parseMediaId(mediaId) };
+    const options = { timeoutMs: readTimeout(query), allowRemote: false };
+    const found = await this.thumbnails.find(media, readWanted(query), options);
+    const { type, disposition } = describeContent(found.type, found.fileName);
+    return inTwoParts(`Content-Type: ${type}\r\nContent-Disposition: ${disposition}`, found.stream, found.bytes);
   }
 }

@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import type { OpenContent } from '../store/media-store.js';
+import { type PictureAnswer, type SentJob, TOO_LARGE, UNREADABLE } from './picture-job.js';
+
+const HEAP_MB = 64;
+
+/** The process could not be started, or was ended by somebody else. */
+export class ReaderLost extends Error {
+  constructor(reason: string) {
+    super(`the process that reads pictures: ${reason}`);
+    this.name = 'ReaderLost';
+  }
+}
+
+/** How a process ends of what it reads. */
+const CRASHES: ReadonlySet<string> = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGTRAP']);
+
+/** A process that reads pictures, one at a time. */
+export class PictureReader {
+  readonly #process: ChildProcess;
+  /** Settles with why it has ended. */
+  readonly #ended: Promise<PictureAnswer | ReaderLost>;
+  #hasEnded = false;
+
+  constructor(program: string) {
+    this.#process = spawn(process.execPath, [`--max-old-space-size=${HEAP_MB}`, program], {
+      stdio: ['pipe', 'ignore', 'ignore', 'ipc'],
+      serialization: 'advanced',
+      // Secrets of the server are none of its business.
+      env: {},
+    });
+    this.#ended = new Promise((resolve) => {
+      const end = (reason: PictureAnswer | ReaderLost): void => {
+        this.#hasEnded = true;
+        resolve(reason);
+      };
+      this.#process.once('error', (error) => end(new ReaderLost(error.message)));
+      this.#process.once('exit', (code, signal) => end(endingOf(code, signal)));
+    });
+    this.#process.stdin!.on('error', () => {});
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /**
+   * What it answers to a job. A picture that takes longer than it may, or ends the process, is refused. Throws what reading the content
+   * throws, and ReaderLost. Unless it answered, the process is of no use any more.
+   */
+  async ask(job: SentJob, { stream }: OpenContent, withinMs: number): Promise<PictureAnswer> {
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.end();
+    }, withinMs);
+    try {
+      const answered = new Promise<PictureAnswer>((resolve) => this.#process.once('message', resolve));
+      this.#process.send(job, () => {});
+      const ended = await Promise.race([answered, this.#ended, this.#pour(stream).then(() => this.#ended)]);
+      if (isLate) return TOO_LARGE;
+      if (ended instanceof ReaderLost) throw ended;
+      return ended;
+    } catch (error) {
+      this.end();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      stream.destroy();
+      this.#process.removeAllListeners('message');
+    }
+  }
+
+  /** Throws what reading the content throws; where the process goes away nobody takes the rest of it. */
+  async #pour(content: Readable): Promise<void> {
+    const { stdin } = this.#process;
+    for await (const piece of content) {
+      if (this.#hasEnded) return;
+      if (!stdin!.write(piece)) await Promise.race([once(stdin!, 'drain'), this.#ended]);
+    }
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#process.kill('SIGKILL');
+  }
+}
+
+/** Who kills it for the memory that it takes is the process itself, or the system. */
+function endingOf(code: number | null, signal: string | null): PictureAnswer | ReaderLost {
+  if (signal === 'SIGKILL') return TOO_LARGE;
+  if (signal !== null && CRASHES.has(signal)) return UNREADABLE;
+  return new ReaderLost(`ended with ${signal ?? code}`);
+}

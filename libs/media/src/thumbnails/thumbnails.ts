@@ -1,0 +1,149 @@
+import { text } from 'node:stream/consumers';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
+import { KeptContent } from '../kept-content.js';
+import { type FindOptions, MediaFinder } from '../media-finder.js';
+import type { MediaRef } from '../media-id.js';
+import type { PictureAnswer, Refusal } from '../pictures/picture-job.js';
+import { ReaderLost } from '../pictures/picture-reader.js';
+import { Pictures } from '../pictures/pictures.js';
+import { type ContentHash, MEDIA_STORE, type MediaStore, type OpenContent } from '../store/media-store.js';
+import { nameOf, roundUp, type WantedThumbnail } from './thumbnail-size.js';
+
+/** A thumbnail that is given out. */
+export interface Thumbnail extends OpenContent {
+  readonly type: string;
+  /** What browsers may call it. */
+  readonly fileName: string;
+  readonly etag: string;
+}
+
+/** How what was made is kept: behind its name. Of a picture that is its own thumbnail its type is. */
+const ENDINGS = ['jpeg', 'png', 'webp', 'small'] as const;
+type Ending = (typeof ENDINGS)[number];
+const KNOWN = 20_000;
+/** For so long nothing is tried again with content of which nothing could be made. */
+const REFUSED_MS = 60 * 60_000;
+const REFUSED = 10_000;
+
+/** Thumbnails of media: made when somebody asks for one the first time, by whoever asks first, and kept beside the content. */
+@Injectable()
+export class Thumbnails {
+  readonly #log = new Logger('media');
+  /** By hash and name: where to look first. */
+  readonly #endings = new LruCache<string, Ending>(KNOWN);
+  readonly #refused = new LruCache<ContentHash, { readonly until: number; readonly reason: Refusal }>(REFUSED);
+  readonly #underWay = new Map<string, Promise<boolean>>();
+
+  constructor(
+    private readonly finder: MediaFinder,
+    private readonly pictures: Pictures,
+    private readonly kept: KeptContent,
+    @Inject(MEDIA_STORE) private readonly store: MediaStore,
+    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  /** For metrics, by name. */
+  get caches(): Readonly<Record<string, CacheNumbers>> {
+    return { thumbnails: this.#endings.numbers, 'refused-pictures': this.#refused.numbers };
+  }
+
+  /**
+   * A thumbnail of a medium, to be read or destroyed. Throws as MediaFinder does; M_UNKNOWN (400) where there can be none of it, M_TOO_LARGE
+   * (413, and 502 of another server's) where it is too large for one, M_LIMIT_EXCEEDED, and M_UNKNOWN (503) where none can be made now.
+   */
+  async find(media: MediaRef, wanted: WantedThumbnail, options: FindOptions): Promise<Thumbnail> {
+    const size = roundUp(wanted);
+    const { sha256 } = await this.finder.find(media, options);
+    const found =
+      (await this.#of(media, sha256, size)) ??
+      (await this.#of(media, (await this.finder.findAgain(media, options)).sha256, size));
+    if (found === undefined) throw new MatrixError('M_NOT_FOUND');
+    return found;
+  }
+
+  /** Undefined where the content is not in the store. */
+  async #of(media: MediaRef, hash: ContentHash, size: WantedThumbnail): Promise<Thumbnail | undefined> {
+    const opened = await this.#open(hash, nameOf(size));
+    if (opened !== undefined) return opened;
+    return (await this.#makeOnce(media, hash, size)) ? this.#open(hash, nameOf(size)) : undefined;
+  }
+
+  async #open(hash: ContentHash, name: string): Promise<Thumbnail | undefined> {
+    const key = keyOf(hash, name);
+    const known = this.#endings.get(key);
+    for (const ending of new Set(known === undefined ? ENDINGS : [known, ...ENDINGS])) {
+      const opened = await this.store.openDerived(hash, `${name}.${ending}`);
+      if (opened === undefined) continue;
+      this.#endings.set(key, ending);
+      const etag = `"${key}"`;
+      if (ending !== 'small') return { ...opened, ...described(`image/${ending}`), etag };
+      const type = await text(opened.stream);
+      const whole = await this.store.open(hash);
+      return whole && { ...whole, ...described(type), etag };
+    }
+    return undefined;
+  }
+
+  async #makeOnce(media: MediaRef, hash: ContentHash, size: WantedThumbnail): Promise<boolean> {
+    this.#checkRefused(media, hash);
+    const key = keyOf(hash, nameOf(size));
+    let making = this.#underWay.get(key);
+    if (making === undefined) {
+      making = this.#make(hash, size).finally(() => this.#underWay.delete(key));
+      this.#underWay.set(key, making);
+    }
+    const isMade = await making;
+    this.#checkRefused(media, hash);
+    return isMade;
+  }
+
+  /** Answers whether it was made; else it was refused, or the content is not there. */
+  async #make(hash: ContentHash, size: WantedThumbnail): Promise<boolean> {
+    const answer = await this.#read(hash, size);
+    if (answer?.kind === 'refused') {
+      this.#refused.set(hash, { until: this.stopwatch.elapsed() + REFUSED_MS, reason: answer.reason });
+      return false;
+    }
+    const name = nameOf(size);
+    if (answer?.kind === 'made') {
+      await this.kept.keepDerived(hash, `${name}.${answer.type.slice('image/'.length)}`, answer.content);
+    } else if (answer?.kind === 'small') {
+      await this.kept.keepDerived(hash, `${name}.small`, Buffer.from(answer.type));
+    }
+    return answer !== undefined;
+  }
+
+  async #read(hash: ContentHash, size: WantedThumbnail): Promise<PictureAnswer | undefined> {
+    try {
+      return await this.pictures.read(hash, { kind: 'thumbnail', ...size });
+    } catch (error) {
+      if (!(error instanceof ReaderLost)) throw error;
+      this.#log.warn({ err: error }, 'no thumbnail was made');
+      throw new MatrixError('M_UNKNOWN', 'No thumbnails can be made now', { status: 503, cause: error });
+    }
+  }
+
+  /** Content of which nothing can be made is not read again for each who asks. */
+  #checkRefused({ server }: MediaRef, hash: ContentHash): void {
+    const refused = this.#refused.get(hash);
+    if (refused === undefined || refused.until < this.stopwatch.elapsed()) return;
+    if (refused.reason === 'unreadable') {
+      throw new MatrixError('M_UNKNOWN', 'Cannot generate thumbnails for the requested content', { status: 400 });
+    }
+    const status = server === this.config.serverName ? 413 : 502;
+    throw new MatrixError('M_TOO_LARGE', 'Content is too large to thumbnail', { status });
+  }
+}
+
+function keyOf(hash: ContentHash, name: string): string {
+  return `${hash}-${name}`;
+}
+
+function described(type: string): Pick<Thumbnail, 'type' | 'fileName'> {
+  return { type, fileName: `thumbnail.${type.slice('image/'.length)}` };
+}
