@@ -62,6 +62,7 @@ describe('thumbnails over HTTP', () => {
       'inline; filename="thumbnail.jpeg"',
     ]);
     for (const [name, value] of [
+      ['cache-control', expect.stringContaining('max-age=86400')],
       ['x-content-type-options', 'nosniff'],
       ['cross-origin-resource-policy', 'cross-origin'],
       ['content-security-policy', expect.stringContaining('sandbox')],
@@ -97,7 +98,9 @@ describe('thumbnails over HTTP', () => {
   it('are refused in the standard form where there can be none', async () => {
     const id = await upload(Buffer.from('no picture'), 'image/png');
     const size = 'width=96&height=96';
-    expect(await errorOf(await ask(`${THUMBNAIL}/${id}?${size}`))).toEqual([400, 'M_UNKNOWN']);
+    const none = await ask(`${THUMBNAIL}/${id}?${size}`);
+    expect(none.headers.get('cache-control')).toBeNull();
+    expect(await errorOf(none)).toEqual([400, 'M_UNKNOWN']);
     const large = await sharp({ create: { width: 8200, height: 8000, channels: 3, background: 'red' } })
       .png()
       .toBuffer();

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { Injectable, StreamableFile } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { describeContent, SAFE_HEADERS } from '../content-headers.js';
+import { describeContent, KEPT, SAFE_HEADERS } from '../content-headers.js';
 import type { FindOptions } from '../media-finder.js';
 import type { MediaRef } from '../media-id.js';
 import type { WantedThumbnail } from '../thumbnails/thumbnail-size.js';
@@ -20,10 +20,11 @@ export class GiveThumbnail {
 
   /** Throws as Thumbnails does. */
   async give(request: FastifyRequest, reply: FastifyReply, wanted: Wanted): Promise<StreamableFile | undefined> {
+    void reply.headers(SAFE_HEADERS);
     const found = await this.thumbnails.find(wanted.media, wanted.size, wanted);
     const { bytes: length, stream, etag } = found;
     const { type, disposition } = describeContent(found.type, found.fileName);
-    void reply.headers({ ...SAFE_HEADERS, etag });
+    void reply.headers({ etag, 'cache-control': KEPT });
     if (request.headers['if-none-match'] === etag) {
       stream.destroy();
       return void reply.status(304);
