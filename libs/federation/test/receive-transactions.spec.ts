@@ -418,7 +418,7 @@ describe('an event that misses others', () => {
     const server = await start();
     const [missed, orphan] = [await there.joins(), await there.says('orphan')];
     const add = server.queue.add.bind(server.queue);
-    server.queue.add = async () => ({ waiting: [], isCrowded: true });
+    server.queue.add = async () => ({ waiting: [], gaveWay: [], isCrowded: true });
     await expect(server.receive(OTHER.name, '1', textsOf([orphan]))).rejects.toMatchObject({
       status: 429,
       fields: { retry_after_ms: 60_000 },

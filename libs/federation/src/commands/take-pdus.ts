@@ -17,13 +17,16 @@ import { EndedInvitations } from '../joining/ended-invitations.js';
 import { isOutage } from '../is-outage.js';
 import { InboundQueue } from '../inbound/inbound-queue.js';
 import { type RoomHere, RoomsHere } from '../inbound/rooms-here.js';
-import { idOf } from '../receive/told-pdu.js';
+import { idOf, namedIds } from '../receive/told-pdu.js';
 
 /** How long a room is waited for, so that one which has much to do holds up no other. */
 const WITHIN_MS = 15_000;
 
 /** Of an event with all that others may have added to it: what is longer is none. */
 const MOST_UNITS = 4 * 65_536;
+
+/** What names more of them is no event. */
+const MOST_PARENTS = 20;
 
 const TAKEN: PduResult = Object.freeze({});
 const NOT_KEPT = Object.freeze({
@@ -168,7 +171,7 @@ export class TakePdus {
     return { kind: 'dropped', reason: NOT_JUDGED.error, wantedKeys: [] };
   }
 
-  /** Answers the ids of those that wait. Throws M_LIMIT_EXCEEDED where others leave no room for some: they are to be sent again. */
+  /** Answers the ids of those that wait, or gave way to others that do. Throws M_LIMIT_EXCEEDED where others leave no room for some: they are to be sent again. */
   async #letWait(
     origin: ServerName,
     transaction: string,
@@ -177,13 +180,14 @@ export class TakePdus {
   ): Promise<ReadonlySet<EventId>> {
     const pdus = told.map(({ eventId, pdu }) => {
       const text = canonicalJson(pdu, { lenient: true });
-      return { roomId, eventId, origin, transaction, text };
+      const parents = namedIds(pdu['prev_events']);
+      return { roomId, eventId, origin, transaction, ...(parents.length > MOST_PARENTS ? {} : { parents }), text };
     });
     const fitting = pdus.filter(({ text }) => text.length <= MOST_UNITS);
     if (fitting.length === 0) return NOBODY;
-    const { waiting, isCrowded } = await this.queue.add(origin, fitting);
+    const { waiting, gaveWay, isCrowded } = await this.queue.add(origin, fitting);
     if (isCrowded) throw new MatrixError('M_LIMIT_EXCEEDED', CROWDED, { fields: { retry_after_ms: CROWDED_MS } });
-    return new Set(waiting.map(({ eventId }) => eventId));
+    return new Set([...waiting, ...gaveWay].map(({ eventId }) => eventId));
   }
 }
 

@@ -16,15 +16,23 @@ export interface PduQueued {
   readonly origin: ServerName;
   /** The transaction that it came in; facts of before do not say it. */
   readonly txn_id?: string;
+  /** The events that it names as its parents; facts of before do not say it. */
+  readonly parents?: readonly EventId[];
+  /** How many events of its server that it stands on gave way to it: they are fetched with it. */
+  readonly stands_for?: number;
   /** As it was sent. */
   readonly pdu: JsonObject;
 }
 
-/** `pdu-settled`: an event waits no more, for it is in its room. Or it was given up: `reason` says why. */
+/**
+ * `pdu-settled`: an event waits no more, for it is in its room. Or it was given up: `reason` says why. Or it gave way, where so many of its
+ * server waited, to another one that stands on it: that has it fetched.
+ */
 export interface PduSettled {
   readonly room_id: RoomId;
   readonly event_id: EventId;
   readonly reason?: string;
+  readonly gave_way?: true;
 }
 
 /** An event that waits. */
@@ -34,6 +42,10 @@ export interface WaitingPdu {
   readonly origin: ServerName;
   /** The transaction that it came in, where that is known. */
   readonly transaction?: string;
+  /** The events that it names as its parents, where that is known. */
+  readonly parents?: readonly EventId[];
+  /** How many others of its server gave way to it, which it stands on; none where it is left out. */
+  readonly standsFor?: number;
   /** Its JSON as it was sent. */
   readonly text: string;
   /** When it came, in milliseconds since the epoch. */
@@ -55,8 +67,10 @@ export function waitingKey({ roomId, eventId }: Pick<WaitingPdu, 'roomId' | 'eve
 const PDU = ',"pdu":';
 
 /** The data of `pdu-queued`, the text of the PDU being as it was. */
-export function queuedData({ roomId, eventId, origin, transaction, text }: NewWaitingPdu): string {
-  const told: Omit<PduQueued, 'pdu'> = { room_id: roomId, event_id: eventId, origin, txn_id: transaction };
+export function queuedData({ roomId, eventId, text, ...more }: NewWaitingPdu): string {
+  const { origin, transaction, parents, standsFor } = more;
+  const event = { room_id: roomId, event_id: eventId };
+  const told: Omit<PduQueued, 'pdu'> = { ...event, origin, txn_id: transaction, parents, stands_for: standsFor };
   const header = JSON.stringify(told);
   return `${header.slice(0, -1)}${PDU}${text}}`;
 }
@@ -70,11 +84,16 @@ export function evolveWaiting(waiting: Waiting, fact: NewFact): Waiting {
     return next;
   }
   const { data, metadata } = fact;
-  const { room_id: roomId, event_id: eventId, origin, txn_id: transaction } = headerOf(fact);
+  const { room_id: roomId, event_id: eventId, origin, ...more } = headerOf(fact);
+  const { txn_id: transaction, parents, stands_for: standsFor } = more;
   const key = waitingKey({ roomId, eventId });
   const text = data.slice(data.indexOf(PDU) + PDU.length, -1);
-  const from = transaction === undefined ? { origin } : { origin, transaction };
-  if (!next.has(key)) next.set(key, { roomId, eventId, ...from, text, at: metadata.at });
+  const told = {
+    ...(transaction === undefined ? {} : { transaction }),
+    ...(parents === undefined ? {} : { parents }),
+    ...(standsFor === undefined ? {} : { standsFor }),
+  };
+  if (!next.has(key)) next.set(key, { roomId, eventId, origin, ...told, text, at: metadata.at });
   return next;
 }
 

@@ -9,7 +9,7 @@ import { RoomIsPartial } from '#rooms/partial-room';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import type { WaitingPdu } from '../facts/inbound-facts.js';
 import { pathOf } from '../peers/path-of.js';
-import { idOf, readPdu } from '../receive/told-pdu.js';
+import { idOf, namedIds, readPdu } from '../receive/told-pdu.js';
 import { AskServers, type LargeQuestion } from './ask-servers.js';
 import { Errand } from './errand.js';
 import type { EventFetching, Missing, Settlement } from './event-fetching.js';
@@ -22,8 +22,17 @@ const MOST_WALKED = 200;
 const AT_ONCE = 20;
 /** How many events before which history is missing get the state before them. */
 const MOST_EDGES = 10;
+/** What names more of them is no event. */
+const MOST_PARENTS = 20;
 /** How often an event is received again in one errand. */
 const MOST_ROUNDS = 6;
+
+/** An event as it was sent, or fetched. */
+interface ToldEvent {
+  readonly eventId: EventId;
+  readonly pdu: Pdu;
+  readonly arrival: ReceivePdus['arrival'];
+}
 
 /**
  * Brings events into their room that miss others: server-server API, "Backfilling and retrieving missing events", "Retrieving state".
@@ -51,8 +60,23 @@ export class MissingEvents implements EventFetching {
     }
     const errand = new Errand(roomId, [origin], signal);
     const pdu = readPdu(text);
+    const settlement = await this.#bring(errand, origin, version, { eventId, pdu, arrival: { transaction } });
+    const isRefused = settlement.kind === 'settled' && settlement.reason !== undefined;
+    if (waiting.standsFor === undefined || !isRefused) return settlement;
+    // What gave way to it may be good, and its server was told that it is taken.
+    const areThere = await this.#bringParents(errand, origin, version, pdu);
+    return areThere ? settlement : { kind: 'waits', reason: 'What gave way to it cannot be had for now' };
+  }
+
+  /** Receives an event with what it misses. */
+  async #bring(
+    errand: Errand,
+    origin: ServerName,
+    version: RoomVersion,
+    { eventId, pdu, arrival }: ToldEvent,
+  ): Promise<Settlement> {
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      const one = await this.#receiveOne(errand, origin, version, pdu, { transaction });
+      const one = await this.#receiveOne(errand, origin, version, pdu, arrival);
       if (one === undefined) return { kind: 'waits', reason: 'The whole event, or a key, cannot be had for now' };
       if (one.kind === 'dropped') return droppedFor(one);
       if (one.kind !== 'missing') return { kind: 'settled' };
@@ -65,6 +89,21 @@ export class MissingEvents implements EventFetching {
       }
     }
     return { kind: 'waits', reason: 'It still misses others, after all that was fetched' };
+  }
+
+  /** Brings the parents of an event that is none itself. Answers whether each is there, or is none either. */
+  async #bringParents(errand: Errand, origin: ServerName, version: RoomVersion, pdu: Pdu): Promise<boolean> {
+    const named = namedIds(pdu['prev_events']).slice(0, MOST_PARENTS);
+    let areThere = true;
+    for (const eventId of await this.received.listUnknown(errand.roomId, named)) {
+      const answer = await this.help.fetchEvent(errand, eventId, version, [origin]);
+      if (answer.kind === 'nobody') continue;
+      const isThere =
+        answer.kind === 'answered' &&
+        (await this.#bring(errand, origin, version, { eventId, pdu: answer.value, arrival: {} })).kind === 'settled';
+      areThere &&= isThere;
+    }
+    return areThere;
   }
 
   /** Fetches and receives, as far as a server has them, the events of a gap that is before an event: those that it misses, no state. */

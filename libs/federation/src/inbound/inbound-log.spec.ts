@@ -94,7 +94,7 @@ describe('events that wait', () => {
   it('are 500 of one server at most, and those of others still may wait', async () => {
     const first = await log.add(ORIGIN, many(510));
     expect([first.waiting.length, first.isCrowded]).toEqual([500, false]);
-    expect(await log.add(ORIGIN, many(5, 'more'))).toEqual({ waiting: [], isCrowded: false });
+    expect(await log.add(ORIGIN, many(5, 'more'))).toEqual({ waiting: [], gaveWay: [], isCrowded: false });
     const other = 'c.example' as ServerName;
     expect((await log.add(other, of(other, 3))).waiting).toHaveLength(3);
     expect((await start().load()).size).toBe(503);

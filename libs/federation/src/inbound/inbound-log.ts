@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { Aggregates } from '#event-store/aggregates';
-import { EVENT_STORE, type EventStore, RevisionConflict, type RecordedFact } from '#event-store/event-store';
+import {
+  EVENT_STORE,
+  type EventStore,
+  type ExpectedRevision,
+  type RecordedFact,
+  RevisionConflict,
+} from '#event-store/event-store';
 import { draftOf, type FactDraft, sealFacts } from '#event-store/seal-facts';
 import { sayAgain } from '#event-store/shorten-stream';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -9,6 +15,7 @@ import type { ServerName } from '#kernel/ids';
 import { METRICS, type Metrics } from '#observability/metrics';
 import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '#rooms/facts/log-limits';
 import { Refusals } from '../refusals/refusals.js';
+import { type Fit, fitWaiting } from './fit-waiting.js';
 import {
   evolveWaiting,
   INBOUND_STREAM,
@@ -21,16 +28,6 @@ import {
   type WaitingPdu,
 } from '../facts/inbound-facts.js';
 
-/**
- * How many events wait, and how much text they are. Of one host, whatever ports its servers have, a part of what is left by all: five
- * hundred where no other waits for anything, and less the more others do.
- */
-const MOST = 4_500;
-const MOST_UNITS = 64 * 1024 * 1024;
-const PART = 8;
-/** So few wait of whoever comes, up to twice as many in all: for those that come when others have taken what there was. */
-const FEW = 10;
-const FEW_UNITS = 1024 * 1024;
 /** After so many facts the stream is looked at whether most of it is of the past. */
 const FACTS_PER_LOOK = 512;
 
@@ -38,6 +35,8 @@ const FACTS_PER_LOOK = 512;
 export interface Added {
   /** Those that wait from now on, or did before. */
   readonly waiting: readonly WaitingPdu[];
+  /** Those that gave way to others which stand on them, and are fetched with these: some were to wait, others did before. */
+  readonly gaveWay: readonly NewWaitingPdu[];
   /** Some do not because of how many others wait: not those of their own server. */
   readonly isCrowded: boolean;
 }
@@ -74,17 +73,25 @@ export class InboundLog implements OnModuleInit {
 
   /** Lets events wait, durably, as far as there are not too many. Throws where the log cannot be reached: then some may wait. */
   async add(origin: ServerName, pdus: readonly NewWaitingPdu[]): Promise<Added> {
-    const taken: WaitingPdu[] = [];
+    const taken = new Map<string, WaitingPdu>();
+    const gaveWay: NewWaitingPdu[] = [];
     let isCrowded = false;
     for (const some of inWrites(pdus, ({ text }) => text)) {
-      let fit: Fit = { fitting: [], isCrowded };
-      const decide = (waiting: Waiting): FactDraft[] => (fit = fitInto(waiting, some)).fitting.map(draftOfQueued);
-      const { state, facts } = await this.#log.execute(INBOUND_STREAM, decide, { actor: origin });
+      let fit: Fit = NOTHING_FITS;
+      const decide = (waiting: Waiting): FactDraft[] => {
+        fit = fitWaiting(waiting, origin, some);
+        const waited = fit.givingWay.filter((pdu) => waiting.has(waitingKey(pdu)));
+        return [...fit.fitting.map(draftOfQueued), ...waited.map(draftOfGivingWay)];
+      };
+      const { state, revision, facts } = await this.#log.execute(INBOUND_STREAM, decide, { actor: origin });
       this.#note(state, facts);
-      taken.push(...some.flatMap((pdu) => state.get(waitingKey(pdu)) ?? []));
+      for (const pdu of fit.givingWay) taken.delete(waitingKey(pdu));
+      for (const pdu of some.flatMap((one) => state.get(waitingKey(one)) ?? [])) taken.set(waitingKey(pdu), pdu);
+      gaveWay.push(...fit.givingWay);
       isCrowded ||= fit.isCrowded;
+      if (fit.givingWay.length > 0) await this.#keepShort(state, revision);
     }
-    return { waiting: taken, isCrowded };
+    return { waiting: [...taken.values()], gaveWay, isCrowded };
   }
 
   /** An event waits no more. `reason`: why it was given up. */
@@ -95,8 +102,12 @@ export class InboundLog implements OnModuleInit {
       waiting.has(waitingKey({ roomId, eventId })) ? [draftOf({ type: 'pdu-settled', data })] : [];
     const { state, revision, facts } = await this.#log.execute(INBOUND_STREAM, decide, { actor: origin });
     this.#note(state, facts);
+    await this.#keepShort(state, revision);
+  }
+
+  async #keepShort(waiting: Waiting, revision: ExpectedRevision): Promise<void> {
     if (typeof revision !== 'number') return;
-    if (state.size === 0) await this.store.truncate(INBOUND_STREAM, revision);
+    if (waiting.size === 0) await this.store.truncate(INBOUND_STREAM, revision);
     else if (this.#written >= FACTS_PER_LOOK) await this.#shorten();
   }
 
@@ -135,62 +146,16 @@ export class InboundLog implements OnModuleInit {
   }
 }
 
+const NOTHING_FITS: Fit = Object.freeze({ fitting: [], givingWay: [], isCrowded: false });
+
+const draftOfGivingWay = ({ roomId, eventId }: NewWaitingPdu): FactDraft =>
+  draftOf({ type: 'pdu-settled', data: { room_id: roomId, event_id: eventId, gave_way: true } });
+
 const draftOfQueued = (pdu: NewWaitingPdu): FactDraft => ({
   id: randomUUID(),
   type: 'pdu-queued',
   data: queuedData(pdu),
 });
-
-interface Fit {
-  /** Those that do not wait yet, and for which there is room. */
-  readonly fitting: readonly NewWaitingPdu[];
-  /** There would be room for more if it were not for other hosts. */
-  readonly isCrowded: boolean;
-}
-
-/** How many events wait, and how much text they are. */
-interface Amount {
-  count: number;
-  units: number;
-}
-
-/** Of one server. */
-function fitInto(waiting: Waiting, pdus: readonly NewWaitingPdu[]): Fit {
-  const host = pdus[0] && hostOf(pdus[0].origin);
-  const all = amountOf([...waiting.values()]);
-  const own = amountOf([...waiting.values()].filter(({ origin }) => hostOf(origin) === host));
-  let isCrowded = false;
-  const fitting = pdus.filter((pdu) => {
-    if (waiting.has(waitingKey(pdu))) return false;
-    const fits = hasRoom(own, all, pdu);
-    if (!fits) isCrowded ||= hasRoom(own, own, pdu);
-    for (const amount of fits ? [own, all] : []) add(amount, pdu);
-    return fits;
-  });
-  return { fitting, isCrowded };
-}
-
-/** Whether one more is not too many of one host, with as many in all. */
-function hasRoom(own: Amount, all: Amount, { text: { length } }: NewWaitingPdu): boolean {
-  const isFew = own.count < FEW && own.units + length <= FEW_UNITS;
-  if (isFew) return all.count < 2 * MOST && all.units + length < 2 * MOST_UNITS;
-  return own.count < (MOST - all.count) / PART && own.units + length < (MOST_UNITS - all.units) / PART;
-}
-
-function amountOf(pdus: readonly NewWaitingPdu[]): Amount {
-  const amount = { count: 0, units: 0 };
-  for (const pdu of pdus) add(amount, pdu);
-  return amount;
-}
-
-function add(amount: Amount, { text }: NewWaitingPdu): void {
-  amount.count++;
-  amount.units += text.length;
-}
-
-function hostOf(server: ServerName): string {
-  return server.replace(/:\d+$/, '');
-}
 
 /** Parts of a list that go into one write each, which every log takes. */
 function inWrites<T>(list: readonly T[], textOf: (one: T) => string): readonly T[][] {

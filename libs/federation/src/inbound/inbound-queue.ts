@@ -88,6 +88,7 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
   /** Lets events of one server wait, durably, as far as there are not too many. */
   async add(origin: ServerName, pdus: readonly NewWaitingPdu[]): Promise<Added> {
     const added = await this.log.add(origin, pdus);
+    for (const { roomId, eventId } of added.gaveWay) this.#rooms.get(roomId)?.entries.delete(eventId);
     for (const pdu of added.waiting) this.#enqueue(pdu);
     return added;
   }
