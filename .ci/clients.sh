@@ -5,6 +5,7 @@
 #   clients.sh node      a Node that matrix-js-sdk can run on, from npm; `node` itself where it is new enough
 #   clients.sh nio       a Python with matrix-nio and its encryption (CLIENT_NIO); needs Python 3.10 or later
 #   clients.sh bot-sdk   a folder with matrix-bot-sdk, without encryption (CLIENT_BOT_SDK)
+#   clients.sh bridge    a folder with matrix-appservice-bridge, without encryption (CLIENT_BRIDGE)
 #   clients.sh hydrogen  a folder with Hydrogen, what drives a browser, and Chromium, which is Debian's (CLIENT_HYDROGEN)
 #   clients.sh rust      the program of test/clients/rust, built (CLIENT_RUST); needs Cargo with Rust 1.95, and minutes the first time
 set -euo pipefail
@@ -13,6 +14,7 @@ shopt -s inherit_errexit
 readonly node_version=24.22.3
 readonly nio_version=0.26.0
 readonly bot_sdk_version=0.8.0
+readonly bridge_version=11.2.0
 readonly hydrogen_version=0.3.1
 readonly playwright_version=1.65.1
 readonly root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -49,6 +51,10 @@ install_bot_sdk() {
   npm install --prefix "$1" --no-save --no-audit --no-fund --ignore-scripts "matrix-bot-sdk@$bot_sdk_version"
 }
 
+install_bridge() {
+  npm install --prefix "$1" --no-save --no-audit --no-fund --ignore-scripts "matrix-appservice-bridge@$bridge_version"
+}
+
 install_hydrogen() {
   npm install --prefix "$1" --no-save --no-audit --no-fund --ignore-scripts \
     "hydrogen-view-sdk@$hydrogen_version" "playwright-core@$playwright_version"
@@ -82,6 +88,7 @@ case $1 in
   node) node_22 ;;
   nio) nio ;;
   bot-sdk) filled "bot-sdk-$bot_sdk_version" install_bot_sdk ;;
+  bridge) filled "bridge-$bridge_version" install_bridge ;;
   hydrogen) hydrogen ;;
   rust) rust ;;
   *) usage ;;
