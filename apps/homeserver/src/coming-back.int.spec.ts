@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { parseRoomEvent } from '#protocol/parse-room-event';
@@ -93,8 +93,10 @@ let room: SlowlyHeard;
 
 beforeAll(async () => {
   server = await FederatedServer.start();
-  room = await SlowlyHeard.begin();
 }, 60_000);
+beforeEach(async () => {
+  room = await SlowlyHeard.begin();
+});
 afterAll(() => server.stop());
 
 it('who comes back to a room that all here have left comes behind their leaving, which another server has yet to hear of', async () => {
@@ -111,4 +113,34 @@ it('who comes back to a room that all here have left comes behind their leaving,
   expect(await of(alice)).toMatchObject({ membership: 'leave' });
   expect(await of(carol)).toMatchObject({ membership: 'join' });
   expect((await alice.ok('GET', '/sync')).rooms?.join ?? {}).toEqual({});
+}, 30_000);
+
+it.each(['join', 'knock'])(
+  'who says of themself that they %s a room that all here have left asks another server, for here it is as it was then',
+  async (membership) => {
+    const dave = await server.register(`dave-${membership}`);
+    const path = `/rooms/${encodeURIComponent(room.told.roomId)}`;
+    await dave.ok('POST', `/join/${encodeURIComponent(room.told.roomId)}?via=${room.peer.name}`, {});
+    await dave.ok('POST', `${path}/leave`, {});
+    const make = `/_matrix/federation/v1/make_${membership}/([^/]+)/([^/]+)`;
+    room.peer.on('GET', make, () => ({ status: 403, body: { errcode: 'M_FORBIDDEN', error: 'Not any more' } }));
+    const own = `${path}/state/${MEMBER}/${encodeURIComponent(dave.userId)}`;
+    expect(await dave.call('PUT', own, { membership })).toMatchObject({
+      status: 403,
+      body: { errcode: 'M_FORBIDDEN' },
+    });
+    expect((await dave.ok('GET', '/joined_rooms')).joined_rooms).toEqual([]);
+  },
+  30_000,
+);
+
+it('who says of themself that they are in such a room is told by which event, once another server has let them in', async () => {
+  const erin = await server.register('erin');
+  const path = `/rooms/${encodeURIComponent(room.told.roomId)}`;
+  await erin.ok('POST', `/join/${encodeURIComponent(room.told.roomId)}?via=${room.peer.name}`, {});
+  await erin.ok('POST', `${path}/leave`, {});
+  const own = `${path}/state/${MEMBER}/${encodeURIComponent(erin.userId)}`;
+  const { event_id: eventId } = await erin.ok('PUT', own, { membership: 'join', 'org.example.why': 'again' });
+  expect(room.taken.at(-1)).toMatchObject({ eventId, content: { membership: 'join', 'org.example.why': 'again' } });
+  expect(await erin.ok('GET', own)).toMatchObject({ membership: 'join' });
 }, 30_000);

@@ -130,7 +130,7 @@ export class RoomCommands {
       [RedactEvent, new RedactEventHandler(workers, views)],
       [SendEvent, new SendEventHandler(workers, views)],
       [SetRoomListed, new SetRoomListedHandler(workers, views)],
-      [SetState, new SetStateHandler(workers, invitations, views, aliases, author)],
+      [SetState, new SetStateHandler(workers, invitations, views, aliases, author, bus)],
       [SubscribeToThread, new SubscribeToThreadHandler(threads, views)],
       [TakeInRoom, new TakeInRoomHandler(workers, receiving)],
       [UnbanUser, new UnbanUserHandler(members)],

@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
@@ -7,8 +7,10 @@ import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import { USER_ROOMS } from '../projections/membership.projector.js';
 import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
+import { isServerIn } from '../reading/server-standing.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
@@ -18,11 +20,15 @@ import { checkDeletesSomething, checkIsThere, checkState, checkStateKey, type St
 import { checkGuestMayJoin } from './guest-access.js';
 import { InvitationsElsewhere } from './invite-elsewhere.js';
 import { authorisedJoin } from './join-authoriser.js';
+import { JoinRoom } from './join-room.js';
+import { KnockRoom } from './knock-room.js';
+import { LeaveRoom } from './leave-room.js';
 import type { EventSent } from './transaction.js';
 
 /**
  * Sets a key of the state dictionary: client-server API, "Sending events to a room". Setting what its sender has set
- * already, and may still set, answers the event of then. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
+ * already, and may still set, answers the event of then. Who says something of themself in a room that nobody of this server is in
+ * does as `JoinRoom`, `KnockRoom` and `LeaveRoom` would, and it is thrown as there. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
  * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create), M_UNKNOWN (a thread cannot begin where it says), M_NOT_FOUND (it deletes
  * what is not there, see `DeleteState`).
  */
@@ -46,6 +52,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
+    private readonly commands: CommandBus,
   ) {}
 
   async execute({ requester, roomId, type, stateKey, content, sentAt }: SetState): Promise<EventSent> {
@@ -58,6 +65,9 @@ export class SetStateHandler implements ICommandHandler<SetState> {
         eventId: await this.invitations.invite(roomId, sender, stateKey as UserId, content, contextOf(requester)),
       };
     }
+    const own = isMember && stateKey === sender ? ownMembershipOf(requester, roomId, content) : undefined;
+    // What is known here of a room that all of ours have left is of the past.
+    if (own !== undefined && !(await isServerIn(this.views, roomId, ours))) return this.#setOwn(own);
     // An annotation that is state takes the place of the one before it: of these there are no duplicates.
     const refusal = await findRelationRefusal(this.views, roomId, sender, content, undefined);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
@@ -83,6 +93,23 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     if (position !== undefined) await this.views.whenProcessed(position, [ROOM_STATE.name, TIMELINE.name]);
     return { eventId: result };
   }
+
+  async #setOwn(command: OwnMembership): Promise<EventSent> {
+    await this.commands.execute(command);
+    const row = await USER_ROOMS.get(this.views, [command.requester.userId, command.roomId]);
+    return { eventId: row!.event_id };
+  }
+}
+
+type OwnMembership = JoinRoom | KnockRoom | LeaveRoom;
+
+/** What makes of a user what they say of themself; undefined where nobody may say that of themself. */
+function ownMembershipOf(requester: Requester, roomId: RoomId, content: JsonObject): OwnMembership | undefined {
+  const { membership, reason: said } = content;
+  const reason = typeof said === 'string' ? said : undefined;
+  if (membership === 'join') return new JoinRoom(requester, roomId, content);
+  if (membership === 'knock') return new KnockRoom(requester, roomId, reason);
+  return membership === 'leave' ? new LeaveRoom(requester, roomId, reason) : undefined;
 }
 
 /** Memberships set here are what the doors for them would make of them. */
