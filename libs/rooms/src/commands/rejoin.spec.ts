@@ -48,7 +48,7 @@ function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {
 
 async function joinOf(userId: string): Promise<ForeignPdu> {
   const content = { membership: 'join' };
-  return makeOn(there, OURS, { type: 'm.room.member', sender: userId, stateKey: userId, content });
+  return makeOn(there, OURS, { type: 'm.room.member', sender: userId, stateKey: userId, content, ts: home.now + 1 });
 }
 
 /** Takes a join that the other server let in, with the state that it tells before it. */
@@ -153,6 +153,42 @@ describe('a room that nobody here was in when somebody joins it again by events 
     });
     expect(last()).toMatchObject({ anew: true, extremities: [join.event.eventId] });
     expect(await home.state(roomId, 'm.room.member', CAROL)).toEqual({ membership: 'join' });
+    expect(problems()).toEqual([]);
+  });
+
+  it.each(['1', '11'])(
+    'keeps that others here have left, of which the server had yet to hear that let somebody in, in version %s',
+    async (id) => {
+      await open(id);
+      await home.leave(ALICE, roomId);
+      await there.hear(home);
+      const join = await joinOf(ALICE);
+      await home.join(CAROL, roomId);
+      home.now++;
+      await home.leave(CAROL, roomId);
+      const left = last().event_id;
+      expect(await receive(join)).toMatchObject({ received: [{ kind: 'accepted' }] });
+      expect(last().anew).toBeUndefined();
+      expect(last().extremities).toEqual([left, join.event.eventId]);
+      expect(await home.state(roomId, 'm.room.member', CAROL)).toEqual({ membership: 'leave' });
+      await home.join(CAROL, roomId);
+      const parents = JSON.stringify(last().pdu['prev_events']);
+      for (const parent of [left, join.event.eventId]) expect(parents).toContain(parent);
+      expect(problems()).toEqual([]);
+    },
+  );
+
+  it('keeps a leave of which that server had yet to hear, and not what it knew of that user before', async () => {
+    await home.join(CAROL, roomId);
+    await home.leave(ALICE, roomId);
+    await there.hear(home);
+    const join = await joinOf(ALICE);
+    home.now++;
+    await home.leave(CAROL, roomId);
+    expect(await receive(join)).toMatchObject({ received: [{ kind: 'accepted' }] });
+    expect(last().anew).toBeUndefined();
+    expect(await home.state(roomId, 'm.room.member', CAROL)).toEqual({ membership: 'leave' });
+    expect(await home.state(roomId, 'm.room.member', ALICE)).toEqual({ membership: 'join' });
     expect(problems()).toEqual([]);
   });
 

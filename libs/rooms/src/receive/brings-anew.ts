@@ -2,9 +2,11 @@ import { type EventId, type ServerName, serverNameOf } from '#kernel/ids';
 import { each } from '#kernel/steps';
 import { inTurns } from '#projections/turn';
 import type { RoomEvent } from '#protocol/room-event';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { StateBefore } from './5-check-state-before.js';
 import { getKnown, type KnownRoom } from './known-room.js';
 
+const MEMBER = 'm.room.member';
 /** How many member events are asked for at once. */
 const BATCH = 200;
 
@@ -14,20 +16,59 @@ const BATCH = 200;
  * among its ends that users here left, as where that came to it after a kick. What the room ended with here is then no part of it any more
  * that anything hangs on: nobody of ours has written to it since, and others go on from the join. Where somebody here is in the
  * room, what they wrote may be told nowhere else, and both are resolved as after any gap; so is what others have done that the join does not
- * stand on, or a ban would be gone by a join that was made before it.
+ * stand on, or a ban would be gone by a join that was made before it, and so are leaves of which the other server had yet to hear.
  */
-export async function bringsAnew(event: RoomEvent, { isLearnt }: StateBefore, room: KnownRoom): Promise<boolean> {
+export async function bringsAnew(event: RoomEvent, before: StateBefore, room: KnownRoom): Promise<boolean> {
   const { ours, extremities } = room;
   if (ours === undefined || extremities.length === 0 || !isJoinOf(event, ours)) return false;
-  return (isLearnt || (await standsBesideLeaves(event, ours, room))) && !(await isAnybodyIn(ours, room));
+  if (!before.isLearnt && !(await standsBesideLeaves(event, before, { server: ours, room }))) return false;
+  return !(await isAnybodyIn(ours, room));
 }
 
-/** Whether a room has other ends than what an event stands on, and all of these are that users of a server left. */
-async function standsBesideLeaves(event: RoomEvent, server: ServerName, room: KnownRoom): Promise<boolean> {
-  const beside = room.extremities.map(({ eventId }) => eventId).filter((id) => !event.prevEvents.includes(id));
+/** Whether a room has other ends than what an event stands on, and all of these are leaves of users of a server that count for nothing there. */
+async function standsBesideLeaves(
+  { prevEvents }: RoomEvent,
+  { state }: StateBefore,
+  { server, room }: { readonly server: ServerName; readonly room: KnownRoom },
+): Promise<boolean> {
+  const beside = room.extremities.map(({ eventId }) => eventId).filter((id) => !prevEvents.includes(id));
   if (beside.length === 0) return false;
   const known = await room.find(beside);
-  return beside.every((id) => isOwnOf(getKnown(known, id).event, server, 'leave'));
+  for (const id of beside) {
+    const { event } = getKnown(known, id);
+    if (!isOwnOf(event, server, 'leave') || !(await isOvertaken(event, state, room))) return false;
+  }
+  return true;
+}
+
+/**
+ * Whether a state has of a user something else that came of the membership which they ended by leaving, as that they were kicked. Where
+ * it has that membership, or one before it, what it is the state of was made before anybody there had heard of the leave.
+ */
+async function isOvertaken(
+  { authEvents, stateKey = '' }: RoomEvent,
+  state: StateTrie,
+  room: KnownRoom,
+): Promise<boolean> {
+  const ended = await findMemberEvent(authEvents, stateKey, room);
+  if (ended === undefined) return false;
+  for (let at = state.get(MEMBER, stateKey); at !== undefined && at !== ended.eventId;) {
+    const { event } = getKnown(await room.find([at]), at);
+    if (event.depth <= ended.depth) return false;
+    if (event.authEvents.includes(ended.eventId)) return true;
+    at = (await findMemberEvent(event.authEvents, stateKey, room))?.eventId;
+  }
+  return false;
+}
+
+/** That of some events which is about the membership of a user. */
+async function findMemberEvent(
+  eventIds: readonly EventId[],
+  userId: string,
+  room: KnownRoom,
+): Promise<RoomEvent | undefined> {
+  const known = await room.find(eventIds);
+  return [...known.values()].map(({ event }) => event).find((one) => one.type === MEMBER && one.stateKey === userId);
 }
 
 /** Whether an event is the join of a user of a server. */
@@ -36,14 +77,14 @@ export function isJoinOf(event: RoomEvent, server: ServerName): boolean {
 }
 
 function isOwnOf({ type, sender, stateKey, content }: RoomEvent, server: ServerName, membership: string): boolean {
-  const isOwn = type === 'm.room.member' && stateKey === sender && serverNameOf(sender) === server;
+  const isOwn = type === MEMBER && stateKey === sender && serverNameOf(sender) === server;
   return isOwn && content['membership'] === membership;
 }
 
 async function isAnybodyIn(server: ServerName, room: KnownRoom): Promise<boolean> {
   const members: EventId[] = [];
   const note = ({ type, stateKey, eventId }: { type: string; stateKey: string; eventId: EventId }): void => {
-    if (type === 'm.room.member' && stateKey.endsWith(`:${server}`)) members.push(eventId);
+    if (type === MEMBER && stateKey.endsWith(`:${server}`)) members.push(eventId);
   };
   await inTurns(each(room.state.entries(), note));
   for (let at = 0; at < members.length; at += BATCH) {
