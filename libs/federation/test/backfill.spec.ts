@@ -141,7 +141,7 @@ describe('the history of before a join', () => {
   });
 });
 
-describe('the history behind an event that was soft-failed', () => {
+describe('the history behind what was refused', () => {
   const [alice, bob] = [OTHER.user('alice'), OTHER.user('bob')];
   const says = (sender: string, body: string, prev: readonly EventId[]): DraftOn => ({
     type: 'm.room.message',
@@ -169,7 +169,7 @@ describe('the history behind an event that was soft-failed', () => {
     return received[0].kind;
   }
 
-  it('is found in pages from what was accepted on it', async () => {
+  it('is found in pages from what was accepted on a soft-failed event', async () => {
     await told.there.receive(told.join.text);
     const joined = await makes(member(bob, 'join'));
     const fork = [joined.event.eventId];
@@ -197,6 +197,50 @@ describe('the history behind an event that was soft-failed', () => {
     const asked = peers.asked.length;
     expect(await readAll(50)).toEqual(expected);
     expect(peers.asked).toHaveLength(asked);
+  });
+
+  const mallory = OTHER.user('mallory');
+
+  /** Has an event come that stands on one which is not here, and the state before it. */
+  async function comesAfterGap(last: ForeignPdu): Promise<void> {
+    expect(await receive(last)).toBe('missing');
+    const state = [...told.there.state.entries()].map(({ eventId }) => eventId as EventId);
+    const behind = new ReceiveState(OTHER.name, told.roomId, last.event.eventId, state);
+    expect(await home.execute(behind)).toMatchObject({ received: [{ kind: 'accepted' }] });
+    await home.views.follow();
+  }
+
+  it('is asked for no more once all of it is here, and what lay before it was rejected', async () => {
+    await told.there.receive(told.join.text);
+    const missed = await makes(says(alice, 'missed', [told.join.event.eventId]));
+    let prev = missed.event.eventId;
+    for (let i = 0; i < 3; i++) {
+      const refused = await makeOn(told.there, OTHER, says(mallory, 'not in the room', [prev]));
+      expect(await told.there.receive(refused.text)).toMatchObject({ kind: 'rejected' });
+      prev = refused.event.eventId;
+    }
+    const last = await makes(says(alice, 'last', [prev]));
+    await comesAfterGap(last);
+
+    const shown = [...told.events, told.join, missed, last];
+    const expected = shown.map(({ event }) => event.eventId).toReversed();
+    expect(await readAll(20)).toEqual(expected);
+    const asked = peers.asked.length;
+    expect((await readPage({ direction: 'b', limit: 200 })).rows).toHaveLength(expected.length);
+    expect(peers.asked).toHaveLength(asked);
+  });
+
+  it('is asked of each server once in a while where one tells what is no event', async () => {
+    await told.there.receive(told.join.text);
+    const { eventId } = (await makes(says(alice, 'forged', [told.join.event.eventId]))).event;
+    peers.altered.set(eventId, { ...peers.pdu(eventId), signatures: {} });
+    await comesAfterGap(await makes(says(alice, 'last', [eventId])));
+    await readAll(20);
+    const read = async (): Promise<number> => {
+      await readAll(200);
+      return peers.asked.length;
+    };
+    expect(await read()).toBe(await read());
   });
 });
 

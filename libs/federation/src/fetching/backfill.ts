@@ -93,7 +93,10 @@ export class Backfill implements HistoryElsewhere {
     const answer = await this.servers.ask(errand, question, await this.servers.listServers(roomId, []));
     if (answer.kind !== 'answered') return false;
     const past = pastOf(from, answer.value, version);
-    return this.#take(new Errand(roomId, [answer.server], undefined, LONGEST_MS), version, past);
+    const hasCome = await this.#take(new Errand(roomId, [answer.server], undefined, LONGEST_MS), version, past);
+    // What it told is no event, or all here: it is not asked again whenever somebody reads on.
+    if (!hasCome) this.servers.blame(question, answer.server);
+    return hasCome;
   }
 
   /** Answers whether any of them has its place in the room now, and had none before. */

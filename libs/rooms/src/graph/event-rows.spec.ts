@@ -77,6 +77,12 @@ describe('what the graph knows of single events', () => {
     expect(await Promise.all([LOST, CREATE, JOIN].map((id) => graph.isHole(id!)))).toEqual([true, false, false]);
   });
 
+  it('is no event of the past because one that was refused stood on it', async () => {
+    const afterGap = event(JOIN, [LOST, CREATE], { base: { learnt: JOIN } });
+    for (const type of ['pdu-rejected', 'pdu-soft-failed'])
+      expect(await (await graphOf([create, learnt, { ...afterGap, type }])).isHole(LOST!)).toBe(false);
+  });
+
   it('is the state before one as it was told, once all of it is there', async () => {
     const half: StreamFact = { ...learnt, data: { ...(learnt.data as object), event_id: LOST, parts: 2 } };
     const graph = await graphOf([create, learnt, half]);

@@ -29,10 +29,13 @@ export async function findMissingBefore(
   return [...missing].slice(0, MOST);
 }
 
-/** Notes of an event that was soft-failed or rejected what may be missing behind it: what is accepted may stand on it. */
+/**
+ * Notes of an event that was soft-failed or rejected that it is no more missing, and what may be missing behind it: what is accepted may
+ * stand on it.
+ */
 export async function noteRefused(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const data = JSON.parse(fact.data) as PduWithState; // what the worker appended under these types has this shape
   const roomId = roomIdOfStream(fact.stream);
   const missing = await findMissingBefore(roomId, data, rows);
-  if (missing.length > 0) BEHIND_REFUSED.put(rows, [roomId, eventKeyPart(data.event_id)], missing);
+  BEHIND_REFUSED.put(rows, [roomId, eventKeyPart(data.event_id)], missing);
 }

@@ -319,6 +319,17 @@ describe('the timeline', () => {
       expect(await gapsBy(facts)).toEqual({ $on: ['$p'], '$on-p': ['$q'] });
     });
 
+    it('is told of each of them, also where nothing is missing: it is no more missing itself', async () => {
+      const facts = [judged('rejected', '$one', ['$here']), judged('soft-failed', '$two', ['$p'], learnt('$two'))];
+      const rows = await project(
+        roomProjectors().find(({ name }) => name === 'timeline')!,
+        facts,
+      );
+      expect(keysOf(rows, 'behind-refused').map((key) => rows[`behind-refused ${key}`])).toEqual(
+        expect.arrayContaining([[], ['$p']]),
+      );
+    });
+
     it('holds back a redaction that waits all the same', async () => {
       const redaction = judged('accepted', '$redaction', ['$refused']);
       const { pdu } = redaction.data as { pdu: object };

@@ -60,7 +60,10 @@ export const GAPS = new Collection<TopologyKey, readonly EventId[]>('gaps', {
   codec: asJson(),
 });
 
-/** As GAPS, of an event that was soft-failed or rejected: no page has it, and it has no place in the order of the graph. */
+/**
+ * As GAPS, of each event that was soft-failed or rejected, also where nothing is missing: no page has it, and it has no place in the order of
+ * the graph. A gap that names it as missing leads to this.
+ */
 export const BEHIND_REFUSED = new Collection<readonly [roomId: RoomId, event: EventKeyPart], readonly EventId[]>(
   'behind-refused',
   {

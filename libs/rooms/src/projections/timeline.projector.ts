@@ -44,7 +44,7 @@ export function timelineProjector(reader: RoomFactReader): Projector {
   const depths = new DeepestBefore();
   return {
     name: 'timeline',
-    version: 16,
+    version: 17,
     readableSince: 13,
     ...owning(TIMELINE, HISTORY, TOPOLOGY, GAPS, BEHIND_REFUSED, OVERTAKEN, EVENTS, TRANSACTIONS, REDACTED_UNSEEN),
     handles: (type) => HANDLED.has(type),

@@ -1,8 +1,8 @@
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
-import { depthKey, depthOfKey } from '../projections/event-place.js';
-import { GAPS } from '../projections/timeline-collections.js';
+import { depthKey, depthOfKey, eventKeyPart } from '../projections/event-place.js';
+import { BEHIND_REFUSED, GAPS } from '../projections/timeline-collections.js';
 import { findPlaces } from '../reading/event-rows.js';
 import { isSamePlace, topologyRange } from './timeline-places.js';
 
@@ -10,12 +10,16 @@ import { isSamePlace, topologyRange } from './timeline-places.js';
 export interface Gap {
   /** Just before the event whose parents are missing. */
   readonly place: TimelinePlace;
-  /** The parents that this server does not have. */
+  /** Those that this server does not have of its parents, and of those of refused events that it stands on. */
   readonly missing: readonly EventId[];
 }
 
 /** How many places are read at once: mostly something is still missing at the first. */
 const PAGE = 50;
+/** By way of so many refused events it is looked for what is missing. */
+const MOST_FOLLOWED = 200;
+/** As many as an event names. */
+const MOST_MISSING = 20;
 
 /** The first gap that a page comes to which is read from a place, and not the one at which it begins. */
 export async function findGap(
@@ -42,15 +46,32 @@ export async function findGapAt(views: Views, roomId: RoomId, at: TimelinePlace)
   return parents && openGap(views, roomId, at, parents);
 }
 
-/** What was missing when the event came may have been fetched since. */
+/** What was missing when the event came may have been fetched since. What of it was refused then leads to what is missing behind that. */
 async function openGap(
   views: Views,
   roomId: RoomId,
   place: TimelinePlace,
   parents: readonly EventId[],
 ): Promise<Gap | undefined> {
-  const places = await findPlaces(views, roomId, parents);
+  const seen = new Set(parents);
+  const missing: EventId[] = [];
+  for (let level = parents; level.length > 0;) {
+    const lacking = await listLacking(views, roomId, level);
+    const behind = await BEHIND_REFUSED.getMany(
+      views,
+      lacking.map((eventId) => [roomId, eventKeyPart(eventId)]),
+    );
+    missing.push(...lacking.filter((_, i) => behind[i] === undefined));
+    const next = behind.flatMap((ids) => ids ?? []).filter((eventId) => !seen.has(eventId));
+    level = [...new Set(next)].slice(0, MOST_FOLLOWED - seen.size);
+    for (const eventId of level) seen.add(eventId);
+  }
+  return missing.length === 0 ? undefined : { place, missing: missing.slice(0, MOST_MISSING) };
+}
+
+/** Those of some events that have no place in the order of the graph. */
+async function listLacking(views: Views, roomId: RoomId, ids: readonly EventId[]): Promise<EventId[]> {
+  const places = await findPlaces(views, roomId, ids);
   // Of the state that a join brought, what lies before is not here either.
-  const missing = parents.filter((_, i) => places[i]?.isPlaceless ?? places[i] === undefined);
-  return missing.length === 0 ? undefined : { place, missing };
+  return ids.filter((_, i) => places[i]?.isPlaceless ?? places[i] === undefined);
 }
