@@ -187,6 +187,20 @@ describe('an application service', () => {
   });
 });
 
+describe('the rooms that a service shares with somebody', () => {
+  it('are those of its sender, for the query names the other', async () => {
+    const roomId = await makeRoom();
+    await ask('POST', `${V3}/join/${roomId}`, {});
+    const answer = await ask('GET', `/_matrix/client/v1/mutual_rooms?user_id=${encodeURIComponent(alice.userId)}`);
+    expect(answer).toMatchObject({ status: 200, joined: expect.arrayContaining([roomId]) });
+    await ghost('mutual');
+    expect(await ask('GET', as('mutual', '/_matrix/client/v1/mutual_rooms'))).toMatchObject({
+      status: 200,
+      joined: [],
+    });
+  });
+});
+
 describe('what passes', () => {
   const passed = (key: string, look: (event: JsonObject) => boolean): JsonObject | undefined =>
     service.transactions.flatMap(({ body }) => (body[key] ?? []) as JsonObject[]).find(look);

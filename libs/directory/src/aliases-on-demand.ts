@@ -4,7 +4,7 @@ import type { RoomAlias } from '#kernel/ids';
 export interface AliasesOnDemand {
   /**
    * Has an alias of this server made that is not there, where somebody does so; settles once that is done, or not. Throws M_UNKNOWN with
-   * status 408 where who makes them does not answer.
+   * status 408 where who makes them does not answer, and where the views are away.
    */
   make(alias: RoomAlias): Promise<void>;
 }

@@ -28,6 +28,11 @@ export function Authenticated(options: { readonly guests?: boolean } = {}): Door
   return DoorRule({ authentication: 'required', guests: options.guests ?? false });
 }
 
+/** Of a door whose query names by `user_id` whom it is asked about, and not as whom an application service asks: that is then its sender. */
+export function AsksAboutUser(): DoorDecorator {
+  return DoorRule({ asksAboutUser: true });
+}
+
 /** A token is looked at where there is one (and must then be good), but not needed. Guests are welcome. */
 export function OptionallyAuthenticated(): DoorDecorator {
   return DoorRule({ authentication: 'optional', guests: true });

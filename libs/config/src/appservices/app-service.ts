@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type RoomAlias, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import { type RoomAlias, type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 
 /** Ids of one kind that a service looks after, or wants to hear of. */
 export interface Namespace {
@@ -32,66 +32,39 @@ export interface AppServiceParts {
   readonly receivesDevices: boolean;
 }
 
-/**
- * An application service, as its registration file has it (application service API, "Registration"). Its tokens are in no key of it, so
- * that it can be logged.
- */
-export class AppService implements AppServiceParts {
-  readonly id: string;
-  readonly url: string | undefined;
-  readonly sender: UserId;
-  readonly namespaces: Namespaces;
-  readonly isRateLimited: boolean;
-  readonly protocols: readonly string[];
-  readonly receivesEphemeral: boolean;
-  readonly receivesDevices: boolean;
+/** An application service, as its registration file has it (application service API, "Registration"). */
+export interface AppService extends AppServiceParts {
   /** The sha256 of the token by which it shows who it is. */
   readonly tokenHash: string;
-  readonly #hsToken: string;
-  readonly #serverName: ServerName;
-
-  constructor(parts: AppServiceParts, tokens: { readonly asToken: string; readonly hsToken: string }) {
-    this.id = parts.id;
-    this.url = parts.url;
-    this.sender = parts.sender;
-    this.namespaces = parts.namespaces;
-    this.isRateLimited = parts.isRateLimited;
-    this.protocols = parts.protocols;
-    this.receivesEphemeral = parts.receivesEphemeral;
-    this.receivesDevices = parts.receivesDevices;
-    this.tokenHash = hashToken(tokens.asToken);
-    this.#hsToken = tokens.hsToken;
-    this.#serverName = serverNameOf(parts.sender);
-  }
-
   /** The token by which this server shows itself to the service. */
-  get hsToken(): string {
-    return this.#hsToken;
-  }
-
+  readonly hsToken: string;
   /** Whether it may act as a user: its sender, and who of this server lies in its namespaces. */
-  hasUser(userId: UserId): boolean {
-    if (userId === this.sender) return true;
-    return serverNameOf(userId) === this.#serverName && lies(this.namespaces.users, userId);
-  }
-
-  hasAlias(alias: RoomAlias): boolean {
-    return lies(this.namespaces.aliases, alias);
-  }
-
-  hasRoom(roomId: RoomId): boolean {
-    return lies(this.namespaces.rooms, roomId);
-  }
-
-  /** Whether nobody else may register a user id, or log in by the token of another service as that user. */
-  ownsUser(userId: UserId): boolean {
-    return userId === this.sender || lies(this.namespaces.users.filter(isExclusive), userId);
-  }
-
+  hasUser(userId: UserId): boolean;
+  hasAlias(alias: RoomAlias): boolean;
+  hasRoom(roomId: RoomId): boolean;
+  /** Whether nobody else may register a user id, or act or log in by the token of another service as that user. */
+  ownsUser(userId: UserId): boolean;
   /** Whether nobody else may make or delete an alias. */
-  ownsAlias(alias: RoomAlias): boolean {
-    return lies(this.namespaces.aliases.filter(isExclusive), alias);
-  }
+  ownsAlias(alias: RoomAlias): boolean;
+}
+
+/** None of its tokens is the value of a key of it, so that it can be logged. */
+export function createAppService(
+  parts: AppServiceParts,
+  { asToken, hsToken }: { readonly asToken: string; readonly hsToken: string },
+): AppService {
+  const { sender, namespaces } = parts;
+  const serverName = serverNameOf(sender);
+  const service: Omit<AppService, 'hsToken'> = {
+    ...parts,
+    tokenHash: hashToken(asToken),
+    hasUser: (userId) => userId === sender || (serverNameOf(userId) === serverName && lies(namespaces.users, userId)),
+    hasAlias: (alias) => lies(namespaces.aliases, alias),
+    hasRoom: (roomId) => lies(namespaces.rooms, roomId),
+    ownsUser: (userId) => userId === sender || lies(namespaces.users.filter(isExclusive), userId),
+    ownsAlias: (alias) => lies(namespaces.aliases.filter(isExclusive), alias),
+  };
+  return Object.freeze(Object.defineProperty(service, 'hsToken', { get: () => hsToken }) as AppService);
 }
 
 /** The form in which tokens of services are compared. */

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { isUserId, type ServerName } from '#kernel/ids';
 import { messageOf } from '#kernel/message-of';
-import { AppService, type Namespace } from './app-service.js';
+import { type AppService, createAppService, type Namespace } from './app-service.js';
 
 /** What is wrong with a registration file, a line for each fault. None of them holds a token. */
 export class RegistrationFaults extends Error {
@@ -50,7 +50,7 @@ export function readRegistration(text: string, serverName: ServerName): AppServi
   if (!isUserId(sender)) fault('sender_localpart', 'must be shorter');
   if (faults.length > 0) throw new RegistrationFaults(faults);
   const parts = { id: id!, url: url?.replace(/\/+$/, '') || undefined, namespaces: read, protocols: protocols! };
-  return new AppService(
+  return createAppService(
     {
       ...parts,
       sender: sender as AppService['sender'],

@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Query } from '@nestjs/common';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { AsksAboutUser, Authenticated, CurrentRequester } from '#http/authenticated';
 import { queryText, type Query as QueryValues, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { readUserId } from '#http/read-user-id';
@@ -15,6 +15,7 @@ const COMPLIANT = /^@[!-9;-~]+:/;
 /** The rooms that one shares with somebody: client-server API, "Mutual Rooms". */
 @Controller('_matrix/client')
 @Authenticated()
+@AsksAboutUser()
 @RateLimited('default')
 export class MutualRoomsController {
   constructor(@Inject(VIEWS) private readonly views: Views) {}

@@ -36,6 +36,7 @@ export class ProfileController {
     const user = this.#parseUser(userId);
     const elsewhere = await this.#findElsewhere(user);
     if (elsewhere !== undefined) return exactJson(elsewhere);
+    await this.#makeWhereWanted(user);
     return new RawJson(await getProfileText(this.views, user));
   }
 
@@ -45,6 +46,7 @@ export class ProfileController {
     const user = this.#parseUser(userId);
     const elsewhere = await this.#findElsewhere(user);
     if (elsewhere !== undefined) return exactJson(fieldOfProfile(elsewhere, key));
+    await this.#makeWhereWanted(user);
     return getProfileField(this.views, user, key);
   }
 
@@ -83,10 +85,17 @@ export class ProfileController {
 
   /** The profile of a user of another server; undefined for one of this server. */
   async #findElsewhere(userId: UserId): Promise<JsonObject | undefined> {
-    if (serverNameOf(userId) !== this.config.serverName) return this.others?.find(userId);
-    // Who is looked for may get an account for that.
-    if (this.demand !== undefined && !(await PROFILES.has(this.views, [userId]))) await this.demand.make(userId);
-    return undefined;
+    return this.#isHere(userId) ? undefined : this.others?.find(userId);
+  }
+
+  /** Who is looked at and has no account here may get one for that. */
+  async #makeWhereWanted(userId: UserId): Promise<void> {
+    if (this.demand === undefined || !this.#isHere(userId)) return;
+    if (!(await PROFILES.has(this.views, [userId]))) await this.demand.make(userId);
+  }
+
+  #isHere(userId: UserId): boolean {
+    return serverNameOf(userId) === this.config.serverName;
   }
 
   #parseUser(text: string): UserId {
