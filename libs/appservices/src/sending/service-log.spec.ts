@@ -1,7 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { ServiceInterest } from '../interest/service-interest.js';
 import { MemoryEventStore } from '#testing/memory-event-store';
+import type { RecordedFact } from '#event-store/event-store';
+import type { UserId } from '#kernel/ids';
 import { START } from '#kernel/position';
+import type { Passing } from '../interest/passing.js';
 import { ServiceLog } from './service-log.js';
 
 async function logOf(facts: number): Promise<MemoryEventStore> {
@@ -39,5 +42,28 @@ describe('the log as an application service is shown it', () => {
     const looked: (number | undefined)[] = [];
     for (let i = 0; i < 4; i++) looked.push((await log.next(head))?.looked);
     expect(looked).toEqual([10_000, 10_000, 5_000, undefined]);
+  });
+
+  it('tells who is in a large room in several transactions, and of the fact with the last of them', async () => {
+    const store = await logOf(1);
+    const users = Array.from({ length: 30_000 }, (_, n) => `@user${n}:example.org` as UserId);
+    const look = async (_: RecordedFact, passing: Passing): Promise<boolean> => {
+      passing.addLists({ changed: users, left: [] });
+      return true;
+    };
+    const log = new ServiceLog(store, { look } as unknown as ServiceInterest, START);
+    const told: UserId[] = [];
+    const facts: number[] = [];
+    for (;;) {
+      const next = await log.next(await store.head());
+      if (next === undefined) break;
+      const lists = next.passing.told?.['device_lists'] ?? '{}';
+      expect(lists.length).toBeLessThan(250_000);
+      told.push(...((JSON.parse(lists) as { changed?: UserId[] }).changed ?? []));
+      facts.push(next.facts.length);
+      expect(next.last === undefined).toBe(next.facts.length === 0);
+    }
+    expect(told).toEqual(users);
+    expect(facts).toEqual([0, 0, 0, 1]);
   });
 });

@@ -8,8 +8,8 @@ import { Passing } from '../interest/passing.js';
 export interface Collected {
   readonly facts: readonly RecordedFact[];
   readonly passing: Passing;
-  /** All up to here was looked at. */
-  readonly last: RecordedFact;
+  /** All up to here was looked at, and handed on with it; undefined where some of what was found comes only next. */
+  readonly last: RecordedFact | undefined;
   readonly looked: number;
 }
 
@@ -17,6 +17,8 @@ export interface Collected {
 const MOST_EVENTS = 100;
 /** As far as their facts tell, in UTF-16 units: what others take at once has a limit. */
 const MOST_TEXT = 1_000_000;
+/** So much of what passes, likewise. It is noted in the log, and sent under several keys. */
+const MOST_PASSING = 200_000;
 /** So many facts are read of the log at once, and remembered until they are looked at. */
 const READ_AT_ONCE = 256;
 /** After so many it is told that they were looked at, whatever was found: how far a service is can be noted, and who sends can be ended. */
@@ -67,6 +69,9 @@ export class ServiceLog {
       this.#place = fact.position;
       this.#lookedAt++;
     }
+    // What is left of it after a crash is told anew, for nothing is noted of these facts before all of it was sent.
+    if (this.#passing.text > MOST_PASSING)
+      return { facts: [], passing: this.#passing.takeSome(MOST_PASSING), last: undefined, looked: 0 };
     if (this.#looked === undefined) return undefined;
     const next = { facts: this.#found, passing: this.#passing, last: this.#looked, looked: this.#lookedAt };
     this.#found = [];
@@ -78,7 +83,7 @@ export class ServiceLog {
   }
 
   get #hasSpace(): boolean {
-    if (this.#lookedAt >= MOST_LOOKED_AT) return false;
+    if (this.#lookedAt >= MOST_LOOKED_AT || this.#passing.text > MOST_PASSING) return false;
     return this.#found.length + this.#passing.size < MOST_EVENTS && this.#foundText < MOST_TEXT;
   }
 

@@ -8,6 +8,8 @@ import { renderPresence, renderTyping } from '../texts/render-ephemeral.js';
 
 /** So many rooms, and users, are remembered of which something is to be told: of others it is not. */
 const MOST = 1_000;
+/** So much is told at once, in UTF-16 units. */
+const MOST_TEXT = 100_000;
 
 /**
  * What of the moment an application service is to be told: who types where, and who is there. It is in the memory of this process alone and may
@@ -43,18 +45,24 @@ export class ServiceMoments {
     return this.#rooms.size === 0 && this.#users.size === 0;
   }
 
-  /** What is to be told now, each an event as JSON text: it is told once. `place`: up to where the service has been shown the log. */
+  /** What is to be told now, or some of it, each an event as JSON text: it is told once. `place`: up to where the service has been shown the log. */
   async take(interest: ServiceInterest, place: Position): Promise<string[]> {
-    const [rooms, users] = [[...this.#rooms], [...this.#users]];
-    this.#rooms.clear();
-    this.#users.clear();
     const told: string[] = [];
-    for (const roomId of rooms) {
-      if (await interest.hears(roomId, place)) told.push(renderTyping(roomId, this.typing.listTyping(roomId)));
+    let text = 0;
+    const tell = (event: string): void => {
+      told.push(event);
+      text += event.length;
+    };
+    for (const roomId of this.#rooms) {
+      if (text > MOST_TEXT) break;
+      this.#rooms.delete(roomId);
+      if (await interest.hears(roomId, place)) tell(renderTyping(roomId, this.typing.listTyping(roomId)));
     }
-    for (const userId of users) {
+    for (const userId of this.#users) {
+      if (text > MOST_TEXT) break;
+      this.#users.delete(userId);
       // "a presence update for a user an application service shares a room with, or matching one of the application service's namespaces."
-      if (await interest.knows(userId, place)) told.push(renderPresence(userId, this.presence.find(userId)));
+      if (await interest.knows(userId, place)) tell(renderPresence(userId, this.presence.find(userId)));
     }
     return told;
   }
