@@ -64,7 +64,6 @@ import { ListSubjects } from '#sync/sliding/list-subjects';
 import { SeenRooms } from '#sync/sliding/seen-rooms';
 import { SlidingConnections } from '#sync/sliding/sliding-connections';
 import { WantedStates } from '#sync/sliding/wanted-states';
-import { Badges } from '#sync/unread/badges';
 import { UnreadCounts } from '#sync/unread/unread-counts';
 
 /**
@@ -188,7 +187,6 @@ function pushCaches(
   of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
 ): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
   return {
-    badges: of(Badges),
     'push-rules': of(PushRules),
     'pushed-numbers': of(PushLanes),
     'pushed-rooms': of(PushedUsers),

@@ -61,18 +61,9 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     @Inject(COVERED) readonly reads: readonly string[],
   ) {
     this.#rows = new RowsOfUsers(views, (user, roomId, isIn) => this.#index(user, roomId, isIn));
-    this.#users = new LoadedUsers(
-      this.#rows,
-      stopwatch,
-      () => this.position,
-      (user) => this.#forget(user),
-    );
-    this.#late = new LateViews(
-      views,
-      reads,
-      () => this.position,
-      () => this.#wakeAll(),
-    );
+    const heard = (): Position => this.position;
+    this.#users = new LoadedUsers(this.#rows, stopwatch, heard, (user) => this.#forget(user));
+    this.#late = new LateViews(views, reads, heard, () => this.#wakeAll());
   }
 
   /** The last fact that was taken note of: what is kept in memory is what the views had when they had passed it. */
@@ -180,6 +171,11 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   roomsOf(userId: UserId): ReadonlyMap<RoomId, KnownRoom> | Promise<ReadonlyMap<RoomId, KnownRoom>> {
     const user = this.#users.get(userId);
     return user instanceof ActiveUser ? user.rooms : user.then(({ rooms }) => rooms);
+  }
+
+  /** Whether a user did something behind a position, as `ActiveUser` has it; undefined where that is not known. */
+  hasOwnFactsSince(userId: UserId, position: Position): boolean | undefined {
+    return this.#users.find(userId)?.hasOwnFactsSince(position);
   }
 
   /** Has somebody told where users come and go. */

@@ -1,15 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
-import type { Position } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
-import { CompiledRules, type UserRules } from '#push/compiled-rules';
+import { CompiledRules } from '#push/compiled-rules';
 import { type Reader, readerOf } from '#rooms/reading/reader';
 import { findRoomReader } from '#rooms/reading/room-reader';
 import { ActiveUsers } from '../notifier/active-users.js';
-import { RecentRows } from '../parts/recent-rows.js';
-import { UnreadCounts } from './unread-counts.js';
+import { SharedRows } from '../parts/recent-rows.js';
+import { UnreadCounts, type UnreadOfRoom } from './unread-counts.js';
 import type { UnreadEvent } from './unread-search.js';
 
 /** What is unread for a user in all of their rooms. */
@@ -24,20 +23,6 @@ export interface Badge {
   readonly newest: { readonly roomId: RoomId; readonly event: UnreadEvent } | undefined;
 }
 
-/** What was unread of a room, and up to where it was looked at. */
-interface KnownRoom {
-  readonly upTo: Position;
-  readonly events: readonly UnreadEvent[];
-}
-
-/** What is known of a user, and what that depends on. */
-interface Known {
-  readonly rules: UserRules;
-  readonly ignored: ReadonlySet<UserId>;
-  readonly rooms: Map<RoomId, KnownRoom>;
-}
-
-const CAPACITY = 2_000;
 /** As many events as mostly came since. */
 const EXPECTED = 20;
 
@@ -47,75 +32,55 @@ const EXPECTED = 20;
  */
 @Injectable()
 export class Badges {
-  readonly #known = new LruCache<UserId, Known>(CAPACITY);
-
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     private readonly active: ActiveUsers,
     private readonly unread: UnreadCounts,
     private readonly rules: CompiledRules,
+    private readonly rows: SharedRows,
   ) {}
-
-  /** For metrics. */
-  get numbers(): CacheNumbers {
-    return this.#known.numbers;
-  }
 
   async read(userId: UserId): Promise<Badge> {
     await this.active.catchUp();
     const rooms = await this.active.roomsOf(userId);
     const upTo = this.active.knownUpTo();
     const [reader, rules] = await Promise.all([readerOf(this.views, { userId }), this.rules.of(userId)]);
-    const before = this.#stillTrue(userId, rules, reader);
-    const known: Known = { rules, ignored: reader.ignored, rooms: new Map() };
+    const ignored = this.unread.sameIgnored(userId, reader.ignored);
     const sync = { requester: { userId }, turn: new Turn(1) };
+    const found = new Map<RoomId, readonly UnreadEvent[]>();
     const invitedTo = new Set<RoomId>();
     let unread = 0;
     let newest: Badge['newest'];
     for (const [roomId, { membership, by }] of Array.from(rooms)) {
-      if (membership === 'invite' && (by === undefined || !reader.ignored.has(by))) invitedTo.add(roomId);
+      if (membership === 'invite' && (by === undefined || !ignored.has(by))) invitedTo.add(roomId);
       if (membership !== 'join') continue;
-      const room = this.#isCurrent(roomId, before?.rooms.get(roomId)) ?? (await this.#look(sync, roomId, reader, upTo));
-      known.rooms.set(roomId, room);
-      unread += room.events.length;
-      const event = room.events.at(-1);
+      const known = this.unread.recall(userId, roomId, { rules, ignored });
+      const { events } = known ?? (await this.#look(sync, roomId, reader, upTo));
+      const event = events.at(-1);
+      if (event !== undefined) found.set(roomId, events);
+      unread += events.length;
       if (event !== undefined && (newest === undefined || event.position > newest.event.position))
         newest = { roomId, event };
       if (sync.turn.isOver()) await sync.turn.pass();
     }
-    this.#known.set(userId, known);
     return {
       unread: unread + invitedTo.size,
       newest,
-      hasUnread: (roomId, eventId) =>
-        known.rooms.get(roomId)?.events.some((event) => event.eventId === eventId) === true,
+      // It is one of the last in most cases.
+      hasUnread: (roomId, eventId) => found.get(roomId)?.findLast((event) => event.eventId === eventId) !== undefined,
       isInvitedTo: (roomId) => invitedTo.has(roomId),
     };
   }
 
-  #stillTrue(userId: UserId, rules: UserRules, { ignored }: Reader): Known | undefined {
-    const known = this.#known.get(userId);
-    if (known === undefined || known.rules !== rules || rules.asksForThreads) return undefined;
-    return known.ignored.size === ignored.size && [...ignored].every((one) => known.ignored.has(one))
-      ? known
-      : undefined;
-  }
-
-  #isCurrent(roomId: RoomId, known: KnownRoom | undefined): KnownRoom | undefined {
-    const { rooms, receipts } = this.active.recent;
-    if (known === undefined || rooms.hasHappenedSince(roomId, known.upTo) !== false) return undefined;
-    return receipts.hasHappenedSince(roomId, known.upTo) === false ? known : undefined;
-  }
-
+  /** PERF: what came since is the same for all members: they share the rows. */
   async #look(
     sync: { readonly requester: { readonly userId: UserId }; readonly turn: Turn },
     roomId: RoomId,
     reader: Reader,
     upTo: Position,
-  ): Promise<KnownRoom> {
+  ): Promise<UnreadOfRoom> {
     const room = await findRoomReader(this.views, roomId, reader);
-    const recent = new RecentRows(this.views, roomId, upTo, EXPECTED);
-    const { events } = await this.unread.find({ sync, roomId, reader: room, upTo, recent });
-    return { upTo, events };
+    const recent = this.rows.open(roomId, upTo, EXPECTED, this.unread.knownUpTo(reader.userId, roomId) ?? START);
+    return this.unread.find({ sync, roomId, reader: room, upTo, recent });
   }
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { EventId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
@@ -27,31 +27,36 @@ export interface UnreadCount {
 export type UnreadByThread = ReadonlyMap<string, UnreadCount>;
 
 /** What is known of a user's unread events of a room, up to a position, and what that depends on. */
-interface Known {
+interface Known extends UnreadOfRoom {
   readonly rules: UserRules;
   readonly ignored: ReadonlySet<UserId>;
   readonly followed: UnreadRules['followed'];
   readonly upTo: Position;
-  readonly events: readonly UnreadEvent[];
-  /** The events, counted. */
-  readonly counts: UnreadByThread;
   /** By what the events were found unread; undefined where there were none. */
   readonly readUpTo: ReadUpTo | undefined;
 }
 
+/** Up to where it was looked at. */
+type UpTo = Pick<Known, 'upTo'>;
+
 /** What of a room is unread for a user. */
 export interface UnreadOfRoom {
   readonly counts: UnreadByThread;
-  /** In their order, as far as they are counted. */
+  /** Those that are counted, in their order. */
   readonly events: readonly UnreadEvent[];
 }
 
-/** Rooms with few unread events, and with many. */
-const CACHED_ROOMS = 5_000;
-const CACHED_LARGE_ROOMS = 2_000;
-/** PERF: of a room that nobody reads each who is pushed to has many, and none are to be looked for again with each message. */
-const CACHED_LARGE_EVENTS = { most: 300_000, weigh: ({ events }: Known): number => events.length };
-const LARGE = 200;
+const MOST_ROOMS = 300_000;
+/** A room of which nothing is unread weighs as much as some events. */
+const WEIGHT_OF_ROOM = 4;
+/**
+ * PERF: a thousand members of a room that nobody reads have a thousand unread events each, none of which are to be looked for again with
+ * each message (`npm run bench -- push`). Of an event that many have unread there is one object for all: else as many take 200 MB.
+ */
+const BOUND = { most: 1_500_000, weigh: ({ events }: Known): number => WEIGHT_OF_ROOM + events.length };
+const SHARED_EVENTS = 50_000;
+/** Who ignores somebody. */
+const MOST_IGNORING = 20_000;
 /** The most unread events of a room that are counted. Beyond that only highlights are. */
 const MAX_EVENTS = 10_000;
 const MAX_OLDER_HIGHLIGHTS = 1_000;
@@ -66,8 +71,9 @@ const BUDGET = 20_000;
  */
 @Injectable()
 export class UnreadCounts {
-  readonly #known = new LruCache<string, Known>(CACHED_ROOMS);
-  readonly #large = new LruCache<string, Known>(CACHED_LARGE_ROOMS, CACHED_LARGE_EVENTS);
+  readonly #known = new LruCache<string, Known>(MOST_ROOMS, BOUND);
+  readonly #events = new LruCache<string, UnreadEvent>(SHARED_EVENTS);
+  readonly #ignored = new LruCache<UserId, ReadonlySet<UserId>>(MOST_IGNORING);
   readonly #budgets = new WeakMap<UnreadRoom['sync'], Budget>();
   /** What push rules need of rooms. */
   readonly contexts: PushContexts;
@@ -84,7 +90,8 @@ export class UnreadCounts {
   get caches(): Readonly<Record<string, CacheNumbers>> {
     return {
       'unread-counts': this.#known.numbers,
-      'unread-counts-large': this.#large.numbers,
+      'unread-events': this.#events.numbers,
+      'ignored-users': this.#ignored.numbers,
       'push-contexts': this.contexts.numbers,
     };
   }
@@ -96,36 +103,79 @@ export class UnreadCounts {
 
   /** As `read`, with the events. */
   async find(room: UnreadRoom): Promise<UnreadOfRoom> {
+    const { roomId, upTo } = room;
     const { userId } = room.sync.requester;
-    const key = `${userId} ${room.roomId}`;
     const rules = await this.rules.of(userId);
-    const followed = rules.asksForThreads ? await listFollowedThreads(this.views, userId, room.roomId) : undefined;
-    const known = this.#stillTrue(this.#known.get(key) ?? this.#large.get(key), { rules, followed }, room);
+    const ignored = this.sameIgnored(userId, room.reader.reader.ignored);
+    const current = this.recall(userId, roomId, { rules, ignored });
+    if (current !== undefined && current.upTo <= upTo) return current;
+    const key = keyOf(userId, roomId);
+    const before = this.#known.get(key);
+    const followed = await this.#followedBy(userId, roomId, rules, before);
+    const known = this.#stillTrue(roomId, before, { rules, ignored, followed });
     let read: Promise<ReadUpTo> | undefined;
-    const readUpTo = (): Promise<ReadUpTo> => (read ??= readReadUpTo(this.views, room.roomId, userId));
-    if (known !== undefined && known.upTo > room.upTo) {
+    const readUpTo = (): Promise<ReadUpTo> => (read ??= readReadUpTo(this.views, roomId, userId));
+    if (known !== undefined && known.upTo > upTo) {
       const last = await readUpTo();
-      const events = known.events.filter((event) => event.position <= room.upTo && isUnread(event, last));
+      const events = known.events.filter((event) => event.position <= upTo && isUnread(event, last));
       return { events, counts: countByThread(events) };
     }
     const by = { ...rules, followed };
     const search = new UnreadSearch(this.views, this.contexts, room, by, readUpTo);
     const found = await search.find(known?.upTo, this.#budgetOf(room.sync));
-    const { events, counts, last } = await taken(known, found, readUpTo);
-    const { ignored } = room.reader.reader;
-    if (found.isComplete)
-      this.#keep(key, { rules, followed, ignored, upTo: room.upTo, events, counts, readUpTo: last });
+    const { events, counts, last } = await taken(known, this.#shared(found), readUpTo);
+    if (found.isComplete) this.#known.set(key, { rules, followed, ignored, upTo, events, counts, readUpTo: last });
     return { counts, events };
+  }
+
+  /**
+   * What of a room is unread, where that is known and nothing has happened since that it depends on, as far as it was heard of (`ActiveUsers`).
+   * PERF: looks nothing up.
+   */
+  recall(userId: UserId, roomId: RoomId, by: Pick<Known, 'rules' | 'ignored'>): (UnreadOfRoom & UpTo) | undefined {
+    const known = this.#known.get(keyOf(userId, roomId));
+    if (known === undefined || known.rules !== by.rules || known.ignored !== by.ignored) return undefined;
+    const { rooms, receipts, redactions } = this.active.recent;
+    const { upTo } = known;
+    if (rooms.hasHappenedSince(roomId, upTo) !== false) return undefined;
+    if (receipts.hasHappenedSince(roomId, upTo) !== false) return undefined;
+    if (by.rules.asksForThreads && this.active.hasOwnFactsSince(userId, upTo) !== false) return undefined;
+    return known.events.length === 0 || redactions.since(roomId, upTo)?.length === 0 ? known : undefined;
+  }
+
+  /** Up to where a room was looked at for a user, if it is known. */
+  knownUpTo(userId: UserId, roomId: RoomId): Position | undefined {
+    return this.#known.get(keyOf(userId, roomId))?.upTo;
+  }
+
+  /** Whom a user ignores: the same set as before, where they are the same. */
+  sameIgnored(userId: UserId, ignored: ReadonlySet<UserId>): ReadonlySet<UserId> {
+    if (ignored.size === 0) return NOBODY;
+    const before = this.#ignored.get(userId);
+    if (before !== undefined && areSame(before, ignored)) return before;
+    this.#ignored.set(userId, ignored);
+    return ignored;
+  }
+
+  /** The threads that a user is subscribed to, where a rule asks for them. PERF: looked up again only where the user did something since. */
+  async #followedBy(
+    userId: UserId,
+    roomId: RoomId,
+    { asksForThreads }: UserRules,
+    before: Known | undefined,
+  ): Promise<UnreadRules['followed']> {
+    if (!asksForThreads) return undefined;
+    const isKnown = before?.followed !== undefined && this.active.hasOwnFactsSince(userId, before.upTo) === false;
+    return isKnown ? before.followed : listFollowedThreads(this.views, userId, roomId);
   }
 
   /** What is known, as far as nothing that it depends on has changed. */
   #stillTrue(
+    roomId: RoomId,
     known: Known | undefined,
-    { rules, followed }: Pick<Known, 'rules' | 'followed'>,
-    { roomId, reader }: UnreadRoom,
+    { rules, ignored, followed }: Pick<Known, 'rules' | 'ignored' | 'followed'>,
   ): Known | undefined {
-    if (known === undefined || known.rules !== rules || !areSame(known.ignored, reader.reader.ignored))
-      return undefined;
+    if (known === undefined || known.rules !== rules || known.ignored !== ignored) return undefined;
     if (followed !== undefined && !areSame(known.followed ?? NO_THREADS, followed)) return undefined;
     if (known.events.length === 0) return known;
     const redacted = this.active.recent.redactions.since(roomId, known.upTo);
@@ -135,10 +185,19 @@ export class UnreadCounts {
     return { ...known, events, counts: countByThread(events) };
   }
 
-  #keep(key: string, known: Known): void {
-    const isLarge = known.events.length > LARGE;
-    (isLarge ? this.#large : this.#known).set(key, known);
-    (isLarge ? this.#known : this.#large).delete(key);
+  /** What was found, each event as the object that others have of it. */
+  #shared(found: FoundUnread): FoundUnread {
+    return found.events.length === 0
+      ? found
+      : { ...found, events: found.events.map((event) => this.#sharedEvent(event)) };
+  }
+
+  #sharedEvent(event: UnreadEvent): UnreadEvent {
+    const key = event.isHighlight ? `${event.eventId}!` : event.eventId;
+    const other = this.#events.get(key);
+    if (other?.thread === event.thread && other.position === event.position) return other;
+    this.#events.set(key, event);
+    return event;
   }
 
   #budgetOf(sync: UnreadRoom['sync']): Budget {
@@ -146,6 +205,10 @@ export class UnreadCounts {
     if (budget === undefined) this.#budgets.set(sync, (budget = { left: BUDGET }));
     return budget;
   }
+}
+
+function keyOf(userId: UserId, roomId: RoomId): string {
+  return `${userId} ${roomId}`;
 }
 
 /** All threads together. */
@@ -166,7 +229,7 @@ async function taken(
   readUpTo: () => Promise<ReadUpTo>,
 ): Promise<Pick<Known, 'events' | 'counts'> & { readonly last: ReadUpTo | undefined }> {
   const earlier = known?.events ?? [];
-  if (earlier.length + found.events.length === 0) return { events: [], counts: new Map(), last: undefined };
+  if (earlier.length + found.events.length === 0) return { events: [], counts: NOTHING, last: undefined };
   const last = await readUpTo();
   // PERF: where nothing was read since, only what is new is looked at: the others may be thousands (bench/send.ts).
   if (known !== undefined && isContinued(known, found, last)) {
@@ -203,6 +266,8 @@ function isUnread({ position, thread }: UnreadEvent, { all, threads }: ReadUpTo)
 }
 
 const NO_THREADS: ReadonlySet<EventId> = new Set();
+const NOBODY: ReadonlySet<UserId> = new Set();
+const NOTHING: UnreadByThread = new Map();
 
 function areSame<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
   return a === b || (a.size === b.size && [...a].every((one) => b.has(one)));
