@@ -31,13 +31,15 @@ export class TakenOverPushers implements Effect {
     const pusher = pusherOf(fact);
     const cause = { actor: fact.metadata.actor, device: fact.metadata.device };
     let isDone = false;
+    const taker = userIdOfPushers(fact.stream);
     for (const userId of await listUsersOfPusher(this.views, pusher)) {
-      if (userId === userIdOfPushers(fact.stream)) continue;
+      if (userId === taker) continue;
       const removed = await this.pushers.change(userId, cause, (known) => {
         const theirs = known.get(pusherKey(pusher));
-        return theirs === undefined || theirs.set_at > pusher.set_at
-          ? []
-          : decidePusherRemoval(known, pusher, 'taken-over');
+        if (theirs === undefined || theirs.set_at > pusher.set_at) return [];
+        // Of two who set it in the same moment one has it, whichever is asked first.
+        if (theirs.set_at === pusher.set_at && theirs.alone === true && userId > taker) return [];
+        return decidePusherRemoval(known, pusher, 'taken-over');
       });
       isDone ||= removed;
     }

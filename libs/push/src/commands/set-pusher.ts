@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { DeviceId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { decidePusher, type WantedPusher } from '../pushers/decide-pushers.js';
@@ -14,7 +15,7 @@ export class SetPusher extends Command<void> {
   constructor(
     readonly requester: Requester,
     readonly pusher: Omit<WantedPusher, 'device_id'>,
-    readonly append: boolean,
+    readonly how: { readonly append: boolean; readonly named?: DeviceId | undefined },
   ) {
     super();
   }
@@ -27,13 +28,13 @@ export class SetPusherHandler implements ICommandHandler<SetPusher> {
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
-  async execute({ requester, pusher, append }: SetPusher): Promise<void> {
+  async execute({ requester, pusher, how: { append, named } }: SetPusher): Promise<void> {
     const { userId, deviceId, requestId } = requester;
     const users = append ? [] : await listUsersOfPusher(this.views, pusher);
     const isShared = users.some((user) => user !== userId);
     const wanted = { ...pusher, device_id: deviceId };
     await this.pushers.change(userId, { actor: userId, device: deviceId, correlation: requestId }, (known, now) =>
-      decidePusher(known, wanted, { now, alone: !append, isShared }),
+      decidePusher(known, wanted, { now, alone: !append, isShared, named }),
     );
   }
 }

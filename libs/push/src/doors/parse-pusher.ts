@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '#kernel/json';
+import type { DeviceId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { PusherName } from '../facts/pusher-facts.js';
 import type { WantedPusher } from '../pushers/decide-pushers.js';
@@ -12,6 +13,8 @@ export interface PusherRequest {
   readonly name: PusherName;
   readonly pusher: Omit<WantedPusher, 'device_id'> | undefined;
   readonly append: boolean;
+  /** Whose it is by what the client says (MSC3881). */
+  readonly named?: DeviceId | undefined;
 }
 
 const NOTIFY_PATH = '/_matrix/push/v1/notify';
@@ -39,6 +42,7 @@ export function parsePusher(body: JsonObject): PusherRequest {
   if (kind !== 'http') throw invalid('kind', 'only http and null are known here');
   const enabled = body[ENABLED];
   if (enabled !== undefined && typeof enabled !== 'boolean') throw badJson(ENABLED);
+  const named = body[DEVICE_ID] == null ? undefined : (readName(body, DEVICE_ID) as DeviceId); // compared, and nothing else
   const profileTag = body['profile_tag'] == null ? undefined : readName(body, 'profile_tag');
   const pusher = {
     ...name,
@@ -50,7 +54,7 @@ export function parsePusher(body: JsonObject): PusherRequest {
     data: readData(body),
     enabled,
   } as const;
-  return { name, pusher, append };
+  return { name, pusher, append, named };
 }
 
 function readText(body: JsonObject, key: string): string {

@@ -7,8 +7,8 @@ import { parsePusher } from './parse-pusher.js';
 
 /** Does what a client asks to become of a pusher, in either API. Throws as `parsePusher` and the commands. */
 export async function setPusher(commands: CommandBus, requester: Requester, body: JsonObject): Promise<object> {
-  const { name, pusher, append } = parsePusher(body);
+  const { name, pusher, append, named } = parsePusher(body);
   if (pusher === undefined) await commands.execute(new RemovePusher(requester, name));
-  else await commands.execute(new SetPusher(requester, pusher, append));
+  else await commands.execute(new SetPusher(requester, pusher, { append, named }));
   return {};
 }

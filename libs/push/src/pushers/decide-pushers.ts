@@ -13,27 +13,40 @@ export type WantedPusher = Omit<PusherSet, 'enabled' | 'set_at' | 'alone' | 'beh
   readonly enabled: boolean | undefined;
 };
 
+/** What a request to set a pusher says besides. */
+export interface PusherSetting {
+  readonly now: number;
+  /** It is to be taken from other users. */
+  readonly alone: boolean;
+  /** Other users have it too. */
+  readonly isShared: boolean;
+  /** Whose pusher it is by what the client says (MSC3881). */
+  readonly named?: DeviceId | undefined;
+}
+
 /**
- * Sets a pusher. One that is there stays that of the device which made it, whoever changes it: another device may switch it on and off
- * (MSC3881). `isShared`: other users have it too, of whom it is to be taken where `alone` says so. Nothing where it is so already.
- * Throws M_RESOURCE_LIMIT_EXCEEDED.
+ * Sets a pusher, which goes with its device: that which set it last for itself. Another device may switch it on and off (MSC3881), which
+ * makes it no pusher of that device, and none that was set anew. Nothing where it is so already. Throws M_RESOURCE_LIMIT_EXCEEDED.
  */
-export function decidePusher(
-  pushers: KnownPushers,
-  wanted: WantedPusher,
-  { now, alone, isShared }: { readonly now: number; readonly alone: boolean; readonly isShared: boolean },
-): PusherFact[] {
+export function decidePusher(pushers: KnownPushers, wanted: WantedPusher, setting: PusherSetting): PusherFact[] {
+  const { now, alone, isShared } = setting;
   const before = pushers.get(pusherKey(wanted));
   if (before === undefined && pushers.size >= MOST_PUSHERS) {
     throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', `No more than ${MOST_PUSHERS} pushers`);
   }
   const { enabled = before?.enabled ?? true } = wanted;
-  const device_id = before?.device_id ?? wanted.device_id;
-  const is = { ...wanted, enabled, device_id };
-  if (before !== undefined && isDeepStrictEqual(said(before), is) && !(alone && isShared)) return [];
+  const isOwn = before === undefined || isForItself(before, wanted, setting);
+  const is = { ...wanted, enabled, device_id: isOwn ? wanted.device_id : before.device_id };
+  if (before !== undefined && isDeepStrictEqual(said(before), is) && !(alone && isShared && isOwn)) return [];
+  const set = { ...is, set_at: isOwn ? now : before.set_at, ...(alone && isOwn ? { alone } : {}) };
   // What was missed while the gateway could not be reached is still owed.
-  const set = { ...is, set_at: now, ...(alone ? { alone } : {}), ...(before?.behind ? { behind: before.behind } : {}) };
-  return [{ type: 'pusher-set', data: set }];
+  return [{ type: 'pusher-set', data: { ...set, ...(before?.behind ? { behind: before.behind } : {}) } }];
+}
+
+/** Whether a device sets a pusher that is there for itself, as who signs in anew with an application does, and does not switch that of another one. */
+function isForItself(before: PusherSet, { device_id, enabled }: WantedPusher, { named }: PusherSetting): boolean {
+  if (device_id === before.device_id || named !== undefined) return named === undefined || named === device_id;
+  return enabled === undefined || enabled === before.enabled;
 }
 
 function said({ set_at: _at, alone: _alone, behind: _behind, ...pusher }: PusherSet): object {
@@ -50,7 +63,7 @@ export function decidePusherRemoval(
   return [{ type: 'pusher-removed', data: { app_id, pushkey, reason } }];
 }
 
-/** Removes what a device made up to a time: another device may have come under the same id since. */
+/** Removes what a device set for itself up to a time: another device may have come under the same id since. */
 export function decideDeviceEnd(pushers: KnownPushers, devices: ReadonlySet<DeviceId>, before: number): PusherFact[] {
   return [...pushers.values()]
     .filter(({ device_id, set_at }) => devices.has(device_id) && set_at <= before)

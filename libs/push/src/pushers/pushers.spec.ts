@@ -52,6 +52,28 @@ describe('a pusher', () => {
     expect(setIn(renamed)).toMatchObject({ enabled: false, lang: 'fr' });
   });
 
+  it('is of the device that sets it for itself, as where somebody signs in anew, from then on', () => {
+    const pushers = after(decidePusher(NO_PUSHERS, WANTED, how));
+    const anew = { ...WANTED, device_id: LAPTOP };
+    for (const set of [
+      decidePusher(pushers, anew, { ...how, now: 5 }),
+      decidePusher(pushers, { ...anew, enabled: false }, { ...how, now: 5, named: LAPTOP }),
+    ]) {
+      expect(set).toMatchObject([{ data: { device_id: LAPTOP, set_at: 5 } }]);
+      expect(decideDeviceEnd(after(set, pushers), new Set([PHONE]), 9)).toEqual([]);
+      expect(decideDeviceEnd(after(set, pushers), new Set([LAPTOP]), 9)).toHaveLength(1);
+    }
+  });
+
+  it('that another device changes goes with its own nevertheless, and is taken from nobody', () => {
+    const pushers = after(decidePusher(NO_PUSHERS, WANTED, how));
+    const told = { ...WANTED, device_id: LAPTOP, lang: 'fr' };
+    const changed = decidePusher(pushers, told, { now: 20, alone: true, isShared: true, named: PHONE });
+    expect(changed).toEqual([{ type: 'pusher-set', data: { ...WANTED, enabled: true, lang: 'fr', set_at: 1 } }]);
+    // The phone was removed before that, and it is heard of afterwards.
+    expect(decideDeviceEnd(after(changed, pushers), new Set([PHONE]), 15)).toHaveLength(1);
+  });
+
   it('goes with its device, but not with one that came before under the same id', () => {
     const pushers = after(decidePusher(NO_PUSHERS, WANTED, { ...how, now: 10 }));
     expect(decideDeviceEnd(pushers, new Set([LAPTOP]), 20)).toEqual([]);
