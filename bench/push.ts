@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GATEWAY_AUTHORITY, PushGateway, pusherAt } from '#testing/push-gateway';
-import { type Figure, percentile, under } from './figures.js';
+import { type Figure, median, percentile, under } from './figures.js';
 import { type BenchUser, RunningServer } from './running-server.js';
 import { send } from './send.js';
 
@@ -27,7 +27,8 @@ export async function benchPush(): Promise<Figure[]> {
   writeFileSync(authority, GATEWAY_AUTHORITY.certificate);
   const gateway = await PushGateway.start();
   const server = await RunningServer.start({
-    env: { ANNALS_TLS_CA: authority, ANNALS_FEDERATION_ALLOW_PRIVATE: 'true', ANNALS_PRESENCE: 'off' },
+    env: { ANNALS_TLS_CA: authority, ANNALS_PUSH_PRIVATE_GATEWAYS: '127.0.0.1', ANNALS_PRESENCE: 'off' },
+    inspected: true,
   });
   try {
     const [sender, ...members] = await gather(server);
@@ -39,11 +40,13 @@ export async function benchPush(): Promise<Figure[]> {
     for (const [i, member] of members.entries()) await prepare(server, member, room, i, gateway.url);
     await measure(server, sender!, room, 'warm again');
     const withRules = await measure(server, sender!, room, 'with');
+    const unread = await measureUnread(server, sender!, members, room, gateway);
     const told = await measureTold(server, sender!, members, room, gateway);
     const of = `${members.length} members with pushers and rules of their own`;
     return [
       under(`${of}: added to a send, median`, 'ms', withRules.ms - without.ms, 3),
       under(`${of}: added to a send, time of the processors`, 'ms', withRules.processorMs - without.processorMs, 3),
+      ...unread,
       ...told,
     ];
   } finally {
@@ -87,6 +90,58 @@ async function measure(server: RunningServer, sender: BenchUser, room: string, n
   return { ms: percentile(times, 50), processorMs: (server.processorMs() - spent) / SENDS };
 }
 
+/** Everybody is notified who has all that was sent until now unread: at first it is looked for, and with the next ones it is known. */
+async function measureUnread(
+  server: RunningServer,
+  sender: BenchUser,
+  members: readonly BenchUser[],
+  room: string,
+  gateway: PushGateway,
+): Promise<Figure[]> {
+  await notify(server, members, room);
+  await server.collectGarbage();
+  const before = server.residentMB();
+  const first = await tell(server, sender, members, room, gateway, 'first');
+  await server.collectGarbage();
+  const memory = server.residentMB() - before;
+  const later: Told[] = [];
+  for (let i = 0; i < TOLD_SENDS; i++) later.push(await tell(server, sender, members, room, gateway, `unread${i}`));
+  const of = `${members.length} members are all pushed to, who have ${gateway.unread} unread each`;
+  return [
+    under(`${of}: until all are told for the first time`, 'ms', first.told, 60_000),
+    under(`${of}: until all are told, median`, 'ms', median(later.map(({ told }) => told)), 5_000),
+    under(`${of}: memory`, 'MB', memory, 300),
+  ];
+}
+
+async function notify(server: RunningServer, members: readonly BenchUser[], room: string): Promise<void> {
+  const rule = `/_matrix/client/v3/pushrules/global/room/${encodeURIComponent(room)}`;
+  for (const { token } of members) await server.text('PUT', rule, token, { actions: ['notify'] });
+}
+
+interface Told {
+  /** After so many milliseconds the send was answered, and everybody was told. */
+  readonly answered: number;
+  readonly told: number;
+  readonly processorMs: number;
+}
+
+async function tell(
+  server: RunningServer,
+  sender: BenchUser,
+  members: readonly BenchUser[],
+  room: string,
+  gateway: PushGateway,
+  name: string,
+): Promise<Told> {
+  gateway.told.length = 0;
+  const [began, processor] = [performance.now(), server.processorMs()];
+  await send(server, sender, room, name);
+  const answered = performance.now() - began;
+  while (gateway.events.length < members.length) await new Promise((resolve) => setTimeout(resolve, 5));
+  return { answered, told: performance.now() - began, processorMs: server.processorMs() - processor };
+}
+
 /** Everybody is notified, one after another of a few sends; each is told before the next one. */
 async function measureTold(
   server: RunningServer,
@@ -97,25 +152,20 @@ async function measureTold(
 ): Promise<Figure[]> {
   const last = JSON.parse((await send(server, sender, room, 'read')) as string) as { event_id: string };
   for (const { token } of members) {
-    const rule = `/_matrix/client/v3/pushrules/global/room/${encodeURIComponent(room)}`;
-    await server.text('PUT', rule, token, { actions: ['notify'] });
     const receipt = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/receipt/m.read/${encodeURIComponent(last.event_id)}`;
     await server.text('POST', receipt, token, {});
   }
-  const [answered, told, spent]: [number[], number[], number[]] = [[], [], []];
-  for (let i = 0; i < TOLD_SENDS; i++) {
-    gateway.told.length = 0;
-    const [began, processor] = [performance.now(), server.processorMs()];
-    await send(server, sender, room, `told${i}`);
-    answered.push(performance.now() - began);
-    while (gateway.events.length < members.length) await new Promise((resolve) => setTimeout(resolve, 5));
-    told.push(performance.now() - began);
-    spent.push(server.processorMs() - processor);
-  }
+  const each: Told[] = [];
+  for (let i = 0; i < TOLD_SENDS; i++) each.push(await tell(server, sender, members, room, gateway, `told${i}`));
   const of = `${members.length} members are all pushed to`;
   return [
-    under(`${of}: the send is answered, median`, 'ms', percentile(answered, 50), 50),
-    under(`${of}: until all are told, median`, 'ms', percentile(told, 50), 5_000),
-    under(`${of}: time of the processors for each`, 'ms', percentile(spent, 50) / members.length, 3),
+    under(`${of}: the send is answered, median`, 'ms', median(each.map(({ answered }) => answered)), 50),
+    under(`${of}: until all are told, median`, 'ms', median(each.map(({ told }) => told)), 5_000),
+    under(
+      `${of}: time of the processors for each`,
+      'ms',
+      median(each.map(({ processorMs }) => processorMs)) / members.length,
+      3,
+    ),
   ];
 }

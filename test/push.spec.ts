@@ -20,7 +20,7 @@ describeWithStores('push', (stores) => {
   beforeAll(async () => {
     server = new Homeserver({
       ...stores,
-      env: { ANNALS_TLS_CA: 'authority.pem', ANNALS_FEDERATION_ALLOW_PRIVATE: 'true' },
+      env: { ANNALS_TLS_CA: 'authority.pem', ANNALS_PUSH_PRIVATE_GATEWAYS: '127.0.0.1' },
     });
     writeFileSync(join(server.directory, 'authority.pem'), GATEWAY_AUTHORITY.certificate);
     await server.start();

@@ -42,6 +42,7 @@ import { RemoteCache } from '#media/remote/remote-cache';
 import { Thumbnails } from '#media/thumbnails/thumbnails';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
+import { FindPushes } from '#processes/push/find-pushes';
 import { PushedUsers } from '#processes/push/pushed-users';
 import { PushLanes } from '#processes/push/push-lanes';
 import { CompiledRules } from '#push/compiled-rules';
@@ -188,6 +189,7 @@ function pushCaches(
 ): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
   return {
     'push-rules': of(PushRules),
+    'pushed-events': of(FindPushes),
     'pushed-numbers': of(PushLanes),
     'pushed-rooms': of(PushedUsers),
     pushers: of(Pushers),

@@ -69,6 +69,8 @@ export interface Config {
   /** Whom to ask for the keys of servers that do not answer. */
   readonly federationNotaries: readonly ServerName[];
   readonly federationAllowPrivate: boolean;
+  /** The push gateways that may be at private addresses, `host` (with any port) or `host:port`: users choose gateways, the operator vouches for these. */
+  readonly pushPrivateGateways: readonly string[];
   /** Where other servers find this one, for well-known: `host` or `host:port`. */
   readonly federationAddress?: string;
   readonly support: SupportConfig;
@@ -211,6 +213,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     federationDeny: Object.freeze(list(settings.federation_deny)),
     federationNotaries: Object.freeze(settings.federation_notaries === 'off' ? [] : notariesOf(settings)),
     federationAllowPrivate: settings.federation_allow_private === 'true',
+    pushPrivateGateways: Object.freeze(list(settings.push_private_gateways)),
     federationAddress: settings.federation_address ?? addressOf(settings.public_url),
     support: supportOf(settings),
     publicUrl: (settings.public_url ?? originOf(listen)).replace(/\/+$/, ''),

@@ -34,6 +34,10 @@ function isAddressOrNetwork(text: string): boolean {
 }
 
 const isByteCount = (text: string): boolean => parseByteCount(text) !== undefined;
+function areServerNames(text: string): boolean {
+  return text.split(',').every((name) => isServerName(name.trim()));
+}
+
 const areGlobs = (text: string): boolean => text.split(',').every((item) => /^[\w.:[\]*?-]+$/.test(item.trim()));
 const isNamespace = (text: string): boolean => /^[a-z][a-z0-9-]{0,62}$/.test(text);
 const areTurnUris = (text: string): boolean => text.split(',').every((uri) => /^turns?:[^\s,]+$/.test(uri.trim()));
@@ -85,11 +89,15 @@ export class Settings {
   @Form('server names, comma-separated, in which * and ? may stand for others (example.org, *.example.com)', areGlobs)
   federation_deny?: string;
 
-  @Form('server names, comma-separated, or off', (text) => text.split(',').every((name) => isServerName(name.trim())))
+  @Form('server names, comma-separated, or off', areServerNames)
   federation_notaries: string = 'matrix.org';
 
   @OneOf(BOOLEAN)
   federation_allow_private = 'false';
+
+  @IsOptional()
+  @Form('names or addresses, comma-separated, with a port or for any (push.example.org, 10.0.0.5:8443)', areServerNames)
+  push_private_gateways?: string;
 
   @IsOptional()
   @Form('a server name such as matrix.example.org:443', isServerName)

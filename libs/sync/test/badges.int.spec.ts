@@ -91,7 +91,9 @@ describe('the number of what is unread', () => {
     expect(await badge()).toBe(2);
     // As where the redaction was here before what it redacts, and where the views tell of both one after another.
     const active = app.get(ActiveUsers);
-    const position = String(BigInt(active.position) + 1n).padStart(19, '0');
+    await bob.createRoom();
+    await app.settled();
+    const { position } = active;
     const data = JSON.stringify({ event_id: eventId as EventId });
     const fact = { type: 'pdu-redacted', stream: `room-${roomId as RoomId}`, position, data };
     active.hear([fact as unknown as RecordedFact]);

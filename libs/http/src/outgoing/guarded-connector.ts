@@ -9,6 +9,10 @@ export interface ServerPlace {
   readonly tlsName: string;
   /** What to connect to, in this order, until one answers: names, or IP addresses without brackets. */
   readonly at: readonly HostAndPort[];
+  /** Whether it may be at an address that is none of the Internet; as the options say unless told. */
+  readonly mayBePrivate?: boolean;
+  /** How many connections there are to it at most; a few unless told. */
+  readonly connections?: number;
 }
 
 export interface HostAndPort {
@@ -35,25 +39,25 @@ export function guardedConnector(
   build: typeof buildConnector,
   { ca, allowPrivate, connectMs, lookup }: ConnectorOptions,
 ): (place: ServerPlace) => buildConnector.connector {
-  const connect = build({
-    // PERF: one for all connections: to read some 150 authorities takes longer than all else of a connection.
-    secureContext: createSecureContext({ ca, minVersion: 'TLSv1.2' }),
-    timeout: connectMs,
-    lookup: allowPrivate ? lookup : guardedLookup(lookup),
-  });
-  const connectTo = async ({ host, port }: HostAndPort, tlsName: string): Promise<Socket> => {
-    if (!allowPrivate) checkAddress(host, isIP(host));
+  // PERF: one for all connections: to read some 150 authorities takes longer than all else of a connection.
+  const common = { secureContext: createSecureContext({ ca, minVersion: 'TLSv1.2' }), timeout: connectMs };
+  const open = build({ ...common, lookup });
+  const guarded = build({ ...common, lookup: guardedLookup(lookup) });
+  const connectTo = async ({ host, port }: HostAndPort, { tlsName, mayBePrivate }: ServerPlace): Promise<Socket> => {
+    const isOpen = mayBePrivate ?? allowPrivate;
+    if (!isOpen) checkAddress(host, isIP(host));
+    const connect = isOpen ? open : guarded;
     const servername = isIP(tlsName) === 0 ? tlsName : undefined;
     const to = { protocol: 'https:', hostname: host, host, port: String(port), servername };
     return new Promise((resolve, reject) => {
       connect(to, (...[error, socket]) => (error === null ? resolve(socket) : reject(error)));
     });
   };
-  const connectToFirst = async ({ tlsName, at }: ServerPlace): Promise<Socket> => {
+  const connectToFirst = async (place: ServerPlace): Promise<Socket> => {
     let failure: unknown = new Error('there is nothing to connect to');
-    for (const next of at) {
+    for (const next of place.at) {
       try {
-        return await connectTo(next, tlsName);
+        return await connectTo(next, place);
       } catch (error) {
         failure = error;
       }

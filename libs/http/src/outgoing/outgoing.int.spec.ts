@@ -239,6 +239,15 @@ describe('the guard of addresses', () => {
     },
   );
 
+  it('is what a place says of itself, whatever is allowed elsewhere', async () => {
+    open({ allowPrivate: true });
+    expect((await failureOf(send({ ...place('127.0.0.1'), mayBePrivate: false }))).message).toContain(
+      '127.0.0.1 is no address',
+    );
+    open({ allowPrivate: false });
+    expect(await send({ ...place('127.0.0.1'), mayBePrivate: true })).toMatchObject({ status: 200 });
+  });
+
   it('believes no spelling of an address that only the system takes for one', async () => {
     open({ allowPrivate: false });
     for (const host of ['127.1', '0x7f000001', '2130706433', 'localhost']) {

@@ -171,7 +171,7 @@ export class Outgoing {
         const place = JSON.parse(String(key)) as ServerPlace; // as #dispatch wrote it
         return new Pool('https://a.place', {
           connect: connectorOf(place),
-          connections: CONNECTIONS,
+          connections: place.connections ?? CONNECTIONS,
           keepAliveTimeout: IDLE_MS,
           keepAliveMaxTimeout: IDLE_MS,
         });

@@ -9,7 +9,9 @@ import { MEMBERS } from '#rooms/projections/membership.projector';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { findThread } from '#rooms/queries/find-thread';
 import { listFollowedThreads } from '#rooms/queries/list-thread-subscriptions';
+import { readerOf } from '#rooms/reading/reader';
 import { findRoomReader } from '#rooms/reading/room-reader';
+import { NotifiedRoom } from '#sync/unread/notified-room';
 import { contextIn, eventOfRow } from '#sync/unread/push-context';
 import { UnreadCounts } from '#sync/unread/unread-counts';
 
@@ -57,6 +59,14 @@ export class EvaluateEvent {
       if (turn.isOver()) await turn.pass();
     }
     return found;
+  }
+
+  /** Whether an event of a room is unread for a user, whatever their rules say of it. */
+  async isUnread(roomId: RoomId, row: TimelineRow, userId: UserId): Promise<boolean> {
+    const reader = await readerOf(this.views, { userId });
+    const rules = await this.rules.of(userId);
+    const by = { views: this.views, reader, rules, contexts: this.unread.contexts, moment: row.header.position };
+    return new NotifiedRoom(by, roomId).isUnread(row);
   }
 
   /** What of the context is the user's own. */

@@ -1,10 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
+import type { PushVerdict } from '#protocol/push-rules/evaluate-rules';
 import { CompiledRules } from '#push/compiled-rules';
 import type { PusherSet } from '#push/facts/pusher-facts';
+import type { PushedEvent } from '#push/gateway/notification';
 import { PUSHERS } from '#push/projections/pushers.projector';
 import { listPushers } from '#push/queries/list-pushers';
 import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
@@ -12,9 +16,7 @@ import { ELSEWHERE_STREAM_PREFIX, type MembershipTold, userIdOfElsewhere } from 
 import { roomIdOfStream } from '#rooms/facts/room-facts';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
-import { findRoomReader } from '#rooms/reading/room-reader';
-import { readerOf } from '#rooms/reading/reader';
-import { type Badge, Badges } from '#sync/unread/badges';
+import type { Badge } from '#sync/unread/badges';
 import { eventOfRow } from '#sync/unread/push-context';
 import { describeEvent, describeInvitation, invitationOf } from './describe-event.js';
 import { EvaluateEvent, type VerdictFor } from './evaluate-event.js';
@@ -30,16 +32,26 @@ export interface PushDue {
   readonly ifTold?: true;
 }
 
+type Describe = (userId: UserId) => PushedEvent;
+
+const DESCRIBED = 64;
+
 /** Finds what follows from a fact for the gateways of users. */
 @Injectable()
 export class FindPushes {
+  readonly #described = new LruCache<string, Promise<Describe | undefined>>(DESCRIBED);
+
   constructor(
     private readonly users: PushedUsers,
     private readonly evaluation: EvaluateEvent,
     private readonly rules: CompiledRules,
-    private readonly badges: Badges,
     @Inject(VIEWS) private readonly views: Views,
   ) {}
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#described.numbers;
+  }
 
   async of(fact: RecordedFact): Promise<PushDue[]> {
     const { type, stream, position } = fact;
@@ -51,19 +63,27 @@ export class FindPushes {
     return this.#ofRoom(roomId, position);
   }
 
-  /** What gateways are owed by the log: the newest event that is unread, or the number where there is none. */
-  async owed(): Promise<PushDue[]> {
-    const due: PushDue[] = [];
+  /** The gateways that are owed something by the log: each of a user once, whatever pushers of theirs it serves. */
+  async owed(): Promise<Pick<PushDue, 'userId' | 'url'>[]> {
+    const due = new Map<string, Pick<PushDue, 'userId' | 'url'>>();
     for await (const page of PUSHERS.pages(this.views, {})) {
       for (const { key, value } of page) {
-        if (value.behind !== true) continue;
-        const [userId] = key;
-        const { newest } = await this.badges.read(userId);
-        const event = newest && (await this.#eventAt(newest.roomId, newest.event.position, userId));
-        due.push({ userId, url: String(value.data['url']), ...(event === undefined ? {} : { event }) });
+        const [userId, url] = [key[0], String(value.data['url'])];
+        if (value.behind === true) due.set(`${userId} ${url}`, { userId, url });
       }
     }
-    return due;
+    return [...due.values()];
+  }
+
+  /** The newest event that is unread for a user. */
+  async newestOf(userId: UserId, { newest }: Badge): Promise<EventToPush | undefined> {
+    if (newest === undefined) return undefined;
+    const { roomId } = newest;
+    const { position } = newest.event;
+    const row = await this.#rowAt(roomId, position);
+    const found = row && (await this.evaluation.evaluate(roomId, row, [userId], position));
+    const verdictFor = found?.get(userId);
+    return row && verdictFor && this.#eventFor(userId, roomId, row, verdictFor);
   }
 
   async #ofRoom(roomId: RoomId, position: Position): Promise<PushDue[]> {
@@ -87,23 +107,51 @@ export class FindPushes {
     if (users.length === 0) return [];
     const found = await this.evaluation.evaluate(roomId, row, users, position);
     if (found.size === 0) return [];
-    const describe = await describeEvent(this.views, eventOfRow(roomId, row));
     const due: PushDue[] = [];
     for (const [userId, verdictFor] of found) {
-      const event: EventToPush = {
-        tweaksFor: tweaksBy(verdictFor),
-        isDue: (badge) => this.#isDue(badge, roomId, row, userId),
-        describe: async () => ((await this.#rowAt(roomId, position)) === undefined ? undefined : describe(userId)),
-      };
-      due.push(...(await this.#toGatewaysOf(userId, event)));
+      const pushers = await this.#pushersOf(userId);
+      const event = await this.#eventFor(userId, roomId, row, verdictFor, pushers);
+      due.push(...toGateways(userId, event, pushers));
     }
     return due;
   }
 
-  async #eventAt(roomId: RoomId, position: Position, userId: UserId): Promise<EventToPush | undefined> {
+  /** An event of a room that is here. */
+  async #eventFor(
+    userId: UserId,
+    roomId: RoomId,
+    { header: { position, eventId, membership, stateKey } }: TimelineRow,
+    verdictFor: VerdictFor,
+    pushers?: readonly PusherSet[],
+  ): Promise<EventToPush> {
+    const isInvitation = membership === 'invite' && stateKey === userId;
+    const { isCounted, tweaksFor } = await readVerdicts(verdictFor, pushers ?? (await this.#pushersOf(userId)));
+    const isDue = (badge: Badge): boolean | Promise<boolean> => {
+      if (isInvitation) return badge.isInvitedTo(roomId);
+      // What only the rules of a device let be told is counted nowhere.
+      return isCounted ? badge.hasUnread(roomId, eventId) : this.#isUnread(userId, roomId, position);
+    };
+    return { roomId, tweaksFor, isDue, describe: (one) => this.#describe(roomId, position, one) };
+  }
+
+  async #isUnread(userId: UserId, roomId: RoomId, position: Position): Promise<boolean> {
     const row = await this.#rowAt(roomId, position);
-    const [due] = row === undefined ? [] : await this.#dueOf(roomId, row, [userId], position);
-    return due?.event;
+    return row !== undefined && this.evaluation.isUnread(roomId, row, userId);
+  }
+
+  /** PERF: what is told of an event is the same for all who are told. That it is there still is known by then (`isDue`). */
+  async #describe(roomId: RoomId, position: Position, userId: UserId): Promise<PushedEvent | undefined> {
+    const key = `${roomId} ${position}`;
+    let describing = this.#described.get(key);
+    if (describing === undefined) {
+      const look = async (): Promise<Describe | undefined> => {
+        const row = await this.#rowAt(roomId, position);
+        return row && describeEvent(this.views, eventOfRow(roomId, row));
+      };
+      this.#described.set(key, (describing = look()));
+      describing.catch(() => this.#described.delete(key));
+    }
+    return (await describing)?.(userId);
   }
 
   /** An invitation to a room that is not here, or its end. */
@@ -117,43 +165,24 @@ export class FindPushes {
     const verdictFor: VerdictFor = (profileTag) =>
       rules.evaluateFor(profileTag)(invitation, { ...context, profileTag });
     const describe = describeInvitation(told, invitation);
-    return this.#toGatewaysOf(userId, {
-      tweaksFor: tweaksBy(verdictFor),
-      isDue: (badge) => badge.isInvitedTo(told.room_id),
-      describe: () => Promise.resolve(describe(userId)),
-    });
-  }
-
-  async #isDue(badge: Badge, roomId: RoomId, row: TimelineRow, userId: UserId): Promise<boolean> {
-    const { header } = row;
-    if (header.membership === 'invite' && header.stateKey === userId) return badge.isInvitedTo(roomId);
-    if (badge.hasUnread(roomId, header.eventId)) return true;
-    // What only the rules of a device let be told is not counted.
-    if (!(await this.rules.of(userId)).mayNotifyByTag) return false;
-    const reader = await readerOf(this.views, { userId });
-    const room = await findRoomReader(this.views, roomId, reader);
-    return room.isIn && (await room.over([row])).isShown(header);
-  }
-
-  async #toGatewaysOf(userId: UserId, event: EventToPush): Promise<PushDue[]> {
-    const told = async (pusher: PusherSet): Promise<boolean> =>
-      pusher.enabled && (await event.tweaksFor(pusher)) !== undefined;
-    return [...(await this.#gatewaysOf(userId, told))].map((url) => ({ userId, url, event }));
+    const roomId = told.room_id;
+    const pushers = await this.#pushersOf(userId);
+    const { tweaksFor } = await readVerdicts(verdictFor, pushers);
+    const isDue = (badge: Badge): boolean => badge.isInvitedTo(roomId);
+    return toGateways(userId, { roomId, tweaksFor, isDue, describe: async (one) => describe(one) }, pushers);
   }
 
   async #numbersFor(users: readonly UserId[], how: Pick<PushDue, 'ifTold'> = {}): Promise<PushDue[]> {
     const due: PushDue[] = [];
     for (const userId of users) {
-      for (const url of await this.#gatewaysOf(userId, ({ enabled }) => enabled)) due.push({ userId, url, ...how });
+      const urls = new Set((await this.#pushersOf(userId)).map(({ data }) => String(data['url'])));
+      for (const url of urls) due.push({ userId, url, ...how });
     }
     return due;
   }
 
-  async #gatewaysOf(userId: UserId, isMeant: (pusher: PusherSet) => boolean | Promise<boolean>): Promise<Set<string>> {
-    const urls = new Set<string>();
-    for (const pusher of await listPushers(this.views, userId))
-      if (await isMeant(pusher)) urls.add(String(pusher.data['url']));
-    return urls;
+  async #pushersOf(userId: UserId): Promise<PusherSet[]> {
+    return (await listPushers(this.views, userId)).filter(({ enabled }) => enabled);
   }
 
   /** An event that is there and not redacted. */
@@ -164,9 +193,23 @@ export class FindPushes {
   }
 }
 
-function tweaksBy(verdictFor: VerdictFor): EventToPush['tweaksFor'] {
-  return async ({ profile_tag: tag }) => {
-    const { notify, tweaks } = await verdictFor(tag);
+/** An event goes to each gateway of a user once, that has a pusher whose rules let it be told. */
+function toGateways(userId: UserId, event: EventToPush, pushers: readonly PusherSet[]): PushDue[] {
+  const told = pushers.filter((pusher) => event.tweaksFor(pusher) !== undefined);
+  return [...new Set(told.map(({ data }) => String(data['url'])))].map((url) => ({ userId, url, event }));
+}
+
+/** What a user's rules say of an event for their pushers, and whether it counts as unread. One with a tag that comes later is told as those without. */
+async function readVerdicts(
+  verdictFor: VerdictFor,
+  pushers: readonly PusherSet[],
+): Promise<Pick<EventToPush, 'tweaksFor'> & { readonly isCounted: boolean }> {
+  const verdicts = new Map<string | undefined, PushVerdict>();
+  for (const tag of [undefined, ...pushers.map(({ profile_tag }) => profile_tag)])
+    if (!verdicts.has(tag)) verdicts.set(tag, await verdictFor(tag));
+  const tweaksFor = ({ profile_tag: tag }: PusherSet): JsonObject | undefined => {
+    const { notify, tweaks } = verdicts.get(tag) ?? verdicts.get(undefined)!;
     return notify ? tweaks : undefined;
   };
+  return { tweaksFor, isCounted: verdicts.get(undefined)!.notify };
 }

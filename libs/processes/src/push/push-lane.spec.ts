@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import type { DeviceId, EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { PusherSet } from '#push/facts/pusher-facts';
+import type { GatewayRequest } from '#push/gateway/notification';
 import type { GatewayAnswer } from '#push/gateway/push-gateways';
-import type { PushItem } from './push-item.js';
+import type { EventToPush, PushItem } from './push-item.js';
 import { type LaneMemory, PushLane } from './push-lane.js';
 
 const ALICE = '@alice:a.example' as UserId;
@@ -21,8 +23,7 @@ const PUSHER: PusherSet = {
   device_id: 'PHONE' as DeviceId,
   set_at: 1,
 };
-const TAKEN: GatewayAnswer = { kind: 'taken', rejected: [] };
-const AWAY: GatewayAnswer = { kind: 'away', reason: 'answers 502' };
+type Said = GatewayAnswer['kind'];
 
 let told: (string | number)[];
 let notes: boolean[];
@@ -31,14 +32,18 @@ let isIdle: boolean;
 let now: number;
 let unread: number;
 /** Answers what the gateway says next. */
-let answer: () => GatewayAnswer | Promise<GatewayAnswer>;
+let answer: (request: GatewayRequest) => Said | Promise<Said>;
+let pushers: PusherSet[];
+let isGatewayAway: boolean;
+let noting: () => Promise<void>;
 let endPause: () => void;
 let memory: LaneMemory;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  [told, notes, ended, isIdle, now, unread, answer] = [[], [], [], false, 0, 1, () => TAKEN];
-  memory = { sent: undefined };
+  [told, notes, ended, isIdle, now, unread, answer] = [[], [], [], false, 0, 1, () => 'taken'];
+  [pushers, isGatewayAway, noting] = [[PUSHER], false, async () => {}];
+  memory = { sent: undefined, setAt: 0 };
 });
 afterEach(() => void vi.useRealTimers());
 
@@ -48,18 +53,30 @@ function open(isBehind = false): PushLane {
     URL,
     {
       notify: async (_, make) => {
-        const bodies = await make();
-        if (bodies.length === 0) return { kind: 'nothing' };
-        const said = await answer();
-        if (said.kind === 'taken') told.push(...bodies.map(nameOf));
-        return said;
+        const taken: PusherSet[] = [];
+        let kind: Said = 'nothing';
+        for (const request of await make()) {
+          const said = await answer(request);
+          if (said === 'taken') {
+            told.push(nameOf(request.body));
+            taken.push(...request.pushers);
+          }
+          if (kind !== 'refused' || said === 'away') kind = said;
+          if (said === 'away') break;
+        }
+        return { kind, told: taken, rejected: [] };
       },
+      isAway: () => isGatewayAway,
       pause: () => new Promise((resolve) => (endPause = resolve)),
-      pushersOf: async () => [PUSHER],
+      pushersOf: async () => pushers,
       badgeOf: async () => ({ unread, newest: undefined, hasUnread: () => true, isInvitedTo: () => false }),
+      newestOf: async () => event('the newest').event,
       holdBack: async () => {},
       removeRejected: async () => {},
-      noteBehind: async (_, __, behind) => void notes.push(behind),
+      noteBehind: async (_, __, behind) => {
+        await noting();
+        notes.push(behind);
+      },
       failed: (error) => {
         throw error;
       },
@@ -79,16 +96,20 @@ function nameOf({ notification }: JsonObject): string | number {
 
 const end = (name: string) => (): void => void ended.push(name);
 
-function event(name: string, isDue: () => boolean = () => true): PushItem {
+function event(
+  name: string,
+  isDue: () => boolean = () => true,
+  roomId = '!r',
+): PushItem & { readonly event: EventToPush } {
   const known = {
     eventId: name as EventId,
-    roomId: '!r' as RoomId,
+    roomId: roomId as RoomId,
     type: 'm.room.message',
     sender: ALICE,
     content: {},
   };
   const unnamed = { senderName: undefined, roomName: undefined, roomAlias: undefined };
-  const due = { tweaksFor: async () => ({}), isDue, describe: async () => ({ ...known, ...unnamed }) };
+  const due = { roomId: known.roomId, tweaksFor: () => ({}), isDue, describe: async () => ({ ...known, ...unnamed }) };
   return { event: due, since: now, ended: end(name) };
 }
 
@@ -139,31 +160,108 @@ describe('what a gateway is told of a user', () => {
 
   it('waits while it is away, the newest twenty events of it, and is owed by the log after ten seconds', async () => {
     const lane = open();
-    answer = () => AWAY;
+    answer = () => 'away';
     for (let i = 0; i < 25; i++) lane.add(event(`${i}`));
     await rest();
     // That which is told now, and nineteen of the others.
     expect(ended).toEqual(['1', '2', '3', '4', '5']);
     now = 9_000;
-    await lane.look();
-    expect(notes).toEqual([]);
+    expect([lane.isOverdue(false), lane.isOverdue(true)]).toEqual([false, true]);
     now = 11_000;
-    await lane.look();
+    expect(lane.isOverdue(false)).toBe(true);
+    await lane.note();
+    expect(lane.isOverdue(true)).toBe(false);
     expect(notes).toEqual([true]);
     expect(ended).toHaveLength(25);
     lane.add(event('late'));
     expect(ended).toContain('late');
-    answer = () => TAKEN;
+    answer = () => 'taken';
     endPause();
     await rest();
     expect(told).toEqual(['0', ...Array.from({ length: 18 }, (_, i) => `${i + 7}`), 'late']);
     expect(notes).toEqual([true, false]);
   });
 
+  it('is of many that wait the newest of each room', async () => {
+    const lane = open();
+    answer = () => 'away';
+    lane.add(event('now'));
+    lane.add(event('of a friend', undefined, '!friend'));
+    for (let i = 0; i < 30; i++) lane.add(event(`${i}`));
+    await rest();
+    expect(ended).not.toContain('of a friend');
+    answer = () => 'taken';
+    endPause();
+    await rest();
+    expect(told.slice(0, 3)).toEqual(['now', 'of a friend', '12']);
+    expect(told).toHaveLength(20);
+  });
+
+  it('is owed by the log after a minute where it only waits for its turn, and sooner where facts crowd', async () => {
+    const lane = open();
+    answer = () => new Promise(() => {});
+    lane.add(event('a'));
+    await rest();
+    now = 11_000;
+    expect([lane.isOverdue(false), lane.isOverdue(true)]).toEqual([false, true]);
+    now = 61_000;
+    expect(lane.isOverdue(false)).toBe(true);
+    [now, isGatewayAway] = [11_000, true];
+    expect(lane.isOverdue(false)).toBe(true);
+  });
+
+  it('does not depend on other pushers of the gateway: what is refused is told each alone, and nobody is told twice', async () => {
+    pushers = ['good', 'bad', 'short'].map((pushkey) => ({ ...PUSHER, pushkey }));
+    pushers[2] = { ...pushers[2]!, data: { url: URL, format: 'event_id_only' } };
+    const lane = open();
+    const keys: string[][] = [];
+    answer = (request) => {
+      keys.push(request.pushers.map(({ pushkey }) => pushkey));
+      return request.pushers.some(({ pushkey }) => pushkey === 'bad') ? 'refused' : 'taken';
+    };
+    lane.add(event('a'));
+    for (let i = 0; i < 5; i++) {
+      await rest();
+      endPause();
+    }
+    await rest();
+    expect(keys).toEqual([['good', 'bad'], ['short'], ['good'], ['bad'], ['bad'], ['bad'], ['bad']]);
+    expect([told, ended]).toEqual([['a', 'a'], ['a']]);
+  });
+
+  it('is told those alone who were not told before the gateway went away', async () => {
+    pushers = [PUSHER, { ...PUSHER, pushkey: 'short', data: { url: URL, format: 'event_id_only' } }];
+    const lane = open();
+    const keys: string[] = [];
+    answer = (request) => {
+      keys.push(request.pushers[0]!.pushkey);
+      return keys.length === 2 ? 'away' : 'taken';
+    };
+    lane.add(event('a'));
+    await rest();
+    endPause();
+    await rest();
+    expect(keys).toEqual(['key', 'short', 'short']);
+  });
+
+  it('is the newest event where a former process owed it something, and that is noted as told also after an outage', async () => {
+    const lane = open(true);
+    let outages = 1;
+    noting = async () => {
+      if (outages-- > 0) throw new EventStoreUnavailable('the log is away');
+    };
+    lane.add({ isOwed: true, since: now, ended: end('owed') });
+    await rest();
+    expect([told, notes]).toEqual([['the newest'], []]);
+    vi.useRealTimers();
+    await expect.poll(() => notes, { timeout: 5_000 }).toEqual([false]);
+    expect(isIdle).toBe(true);
+  });
+
   it('is given up where it refuses it again and again, and not what comes after', async () => {
     const lane = open();
     let asked = 0;
-    answer = () => (++asked > 5 ? TAKEN : { kind: 'refused', status: 400 });
+    answer = () => (++asked > 5 ? 'taken' : 'refused');
     for (const name of ['a', 'b']) lane.add(event(name));
     for (let i = 0; i < 5; i++) {
       await rest();
@@ -175,7 +273,7 @@ describe('what a gateway is told of a user', () => {
 
   it('is given up after a day', async () => {
     const lane = open();
-    answer = () => AWAY;
+    answer = () => 'away';
     lane.add(event('a'));
     await rest();
     now = 25 * 3_600_000;

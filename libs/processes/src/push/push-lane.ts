@@ -1,20 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isOutage } from '#federation/is-outage';
 import type { UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import type { PusherSet } from '#push/facts/pusher-facts';
-import { type Addressee, formatNotifications } from '#push/gateway/notification';
+import { type Addressee, formatNotifications, type GatewayRequest } from '#push/gateway/notification';
 import type { GatewayAnswer } from '#push/gateway/push-gateways';
+import { pusherKey } from '#push/pushers/known-pushers';
 import type { Badge } from '#sync/unread/badges';
 import type { EventToPush, PushItem } from './push-item.js';
 
 /** What a lane does its work by. */
 export interface LaneParts {
-  notify(url: string, make: () => Promise<readonly JsonObject[]>, failures: number): Promise<GatewayAnswer>;
+  notify(url: string, make: () => Promise<readonly GatewayRequest[]>, failures: number): Promise<GatewayAnswer>;
+  /** Whether the gateway is known not to be there, whoever found that. */
+  isAway(url: string): boolean;
   /** Waits after so many failures in a row. */
   pause(url: string, failures: number): Promise<void>;
   pushersOf(userId: UserId): Promise<readonly PusherSet[]>;
   badgeOf(userId: UserId): Promise<Badge>;
+  /** The newest event that is unread. */
+  newestOf(userId: UserId, badge: Badge): Promise<EventToPush | undefined>;
   /** Waits as long as an event is to be held back. */
   holdBack(userId: UserId, since: number): Promise<void>;
   /** These pushers were refused by their gateway, as they are. */
@@ -31,9 +35,11 @@ export interface LaneParts {
 export interface LaneMemory {
   /** The number that the gateway was told last; undefined where nothing is known of that. */
   sent: number | undefined;
+  /** When those who were told that were set, the last of them. */
+  setAt: number;
 }
 
-/** Of more that waits the newest is told: it leads to all of it. */
+/** Of more that waits the newest of each room is told: it leads to all of it. */
 const MOST_ITEMS = 20;
 /** What could not be told for a day is none of anybody's business any more. */
 const MOST_AGE_MS = 24 * 3_600_000;
@@ -41,8 +47,10 @@ const MOST_REFUSALS = 5;
 const OUTAGE_PAUSE_MS = 1_000;
 /** A number waits so long for another one, or for an event that is told with it. */
 const NUMBER_WAITS_MS = 1_000;
-/** After so long what waits is noted in the log, so that no fact waits for a gateway. */
+/** After so long what a gateway that is away does not take is noted in the log, so that no fact waits for it. */
 const NOTED_AFTER_MS = 10_000;
+/** After so long so is what waits for its turn, or while its user is there: most of that is told, or read, before. */
+const WAITING_NOTED_AFTER_MS = 60_000;
 
 /** What one gateway is told of one user, one thing after another. */
 export class PushLane {
@@ -52,12 +60,14 @@ export class PushLane {
   /** The number is to be told whether or not another one was told before. */
   #owesNumber = false;
   #failures = 0;
-  #refusals = 0;
-  /** Told about now. */
+  /** What is told now, how often it was refused, and who has it; once it was refused, each is told alone: the others are not at fault. */
   #current: PushItem | undefined;
+  #refusals = 0;
+  readonly #told = new Set<string>();
   /** It is noted in the log that something is owed: no fact has to wait. */
   #isNoted: boolean;
   #isNoting = false;
+  #isRunning = false;
   readonly #onIdle: () => void;
 
   constructor(
@@ -75,26 +85,33 @@ export class PushLane {
   /** To be told in its turn. */
   add(item: PushItem): void {
     if (this.#isNoted) item.ended();
-    if (item.event === undefined) return this.#addNumber(item);
+    if (item.event === undefined && item.isOwed === undefined) return this.#addNumber(item);
     const number = this.#takeNumber();
     this.#push(number === undefined ? item : { ...item, ended: () => [number, item].forEach(({ ended }) => ended()) });
   }
 
-  /** Notes in the log that something is owed where it has waited for long. */
-  async look(): Promise<void> {
+  /** Whether it is to be noted that something is owed. `isCrowded`: so many facts wait that no others are looked at. */
+  isOverdue(isCrowded: boolean): boolean {
     const [first] = this.#items;
-    if (first === undefined || this.#isNoted || this.#isNoting) return;
-    if (this.parts.elapsed() - first.since < NOTED_AFTER_MS) return;
+    if (first === undefined || this.#isNoted || this.#isNoting) return false;
+    const waited = this.parts.elapsed() - first.since;
+    const isAway = this.#failures > 0 || this.parts.isAway(this.url);
+    if (isAway) return isCrowded || waited >= NOTED_AFTER_MS;
+    return waited >= (isCrowded ? NOTED_AFTER_MS : WAITING_NOTED_AFTER_MS);
+  }
+
+  /** Notes in the log that something is owed: no fact has to wait for it. */
+  async note(): Promise<void> {
     this.#isNoting = true;
     try {
       await this.parts.noteBehind(this.userId, await this.#pushers(), true);
       this.#isNoted = true;
       for (const { ended } of this.#items) ended();
-      // It may have been told meanwhile.
-      if (this.#items.length === 0) await this.#catchUp();
     } finally {
       this.#isNoting = false;
     }
+    // It may have been told meanwhile.
+    void this.#run();
   }
 
   /** Begins nothing more. */
@@ -120,91 +137,110 @@ export class PushLane {
 
   #push(item: PushItem): void {
     this.#items.push(item);
-    if (this.#items.length > MOST_ITEMS) this.#drop(this.#items.find((one) => one !== this.#current)!);
-    if (this.#current === undefined) void this.#run();
+    if (this.#items.length > MOST_ITEMS) this.#drop(this.#dispensable());
+    void this.#run();
+  }
+
+  /** What is told by something behind it too, or else the oldest. */
+  #dispensable(): PushItem {
+    const others = this.#items.filter((one) => one !== this.#current);
+    const isLast = (one: PushItem, i: number): boolean =>
+      !others.some(({ event }, k) => k > i && event?.roomId === one.event?.roomId);
+    return others.find((one, i) => !isLast(one, i)) ?? others[0]!;
   }
 
   async #run(): Promise<void> {
-    while ((this.#current = this.#items[0]) !== undefined) {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    while (((this.#current = this.#items[0]) !== undefined || this.#isNoted) && !this.parts.ending.aborted) {
       const item = this.#current;
       try {
-        if (item.event !== undefined) await this.parts.holdBack(this.userId, item.since);
-        if (await this.#tell(item)) this.#drop(item);
-        if (this.#items.length === 0) await this.#catchUp();
+        if (item === undefined) await this.#catchUp();
+        else if (await this.#work(item)) this.#drop(item);
       } catch (error) {
-        if (this.parts.ending.aborted) return;
+        if (this.parts.ending.aborted) break;
         if (isOutage(error)) await this.#pause(OUTAGE_PAUSE_MS);
         else {
           this.parts.failed(error);
+          if (item === undefined) break;
           this.#drop(item);
         }
       }
-      if (this.parts.ending.aborted) return;
     }
-    if (this.#number === undefined) this.#onIdle();
+    this.#isRunning = false;
+    if (this.#number === undefined && !this.parts.ending.aborted) this.#onIdle();
   }
 
   async #catchUp(): Promise<void> {
-    if (!this.#isNoted) return;
     // What comes from here on is not told by that note.
     this.#isNoted = false;
-    await this.parts.noteBehind(this.userId, await this.#pushers(), false);
+    try {
+      await this.parts.noteBehind(this.userId, await this.#pushers(), false);
+    } catch (error) {
+      this.#isNoted = true;
+      throw error;
+    }
+  }
+
+  /** Whether nothing more is to be done of it. */
+  async #work(item: PushItem): Promise<boolean> {
+    if (item.event !== undefined) await this.parts.holdBack(this.userId, item.since);
+    return this.#tell(item);
   }
 
   /** Whether nothing more is to be done of it. */
   async #tell(item: PushItem): Promise<boolean> {
-    let told: { readonly pushers: readonly PusherSet[]; readonly unread: number } | undefined;
-    const make = async (): Promise<readonly JsonObject[]> => {
+    let unread: number | undefined;
+    const make = async (): Promise<readonly GatewayRequest[]> => {
       const pushers = (await this.#pushers()).filter(({ enabled }) => enabled);
       if (pushers.length === 0) return [];
       const badge = await this.parts.badgeOf(this.userId);
-      told = { pushers, unread: badge.unread };
-      return this.#bodies(item.event, pushers, badge);
+      unread = badge.unread;
+      const event = item.isOwed === true ? await this.parts.newestOf(this.userId, badge) : item.event;
+      return this.#requests(event, pushers, badge);
     };
     const answer = await this.parts.notify(this.url, make, this.#failures);
+    if (unread !== undefined && answer.told.length > 0) await this.#noteTold(answer, unread);
     if (answer.kind === 'away') {
       if (this.parts.elapsed() - item.since > MOST_AGE_MS) return true;
       await this.parts.pause(this.url, ++this.#failures);
       return false;
     }
     this.#failures = 0;
-    if (answer.kind === 'refused') {
-      if (++this.#refusals >= MOST_REFUSALS) return true;
-      await this.parts.pause(this.url, this.#refusals);
-      return false;
-    }
-    if (answer.kind === 'nothing' || told === undefined) return true;
-    this.memory.sent = told.unread;
-    this.#owesNumber = false;
-    const rejected = told.pushers.filter(({ pushkey }) => answer.rejected.includes(pushkey));
-    if (rejected.length > 0) await this.parts.removeRejected(this.userId, rejected);
-    return true;
+    if (answer.kind !== 'refused' || ++this.#refusals >= MOST_REFUSALS) return true;
+    await this.parts.pause(this.url, this.#refusals);
+    return false;
   }
 
-  async #bodies(
+  async #noteTold({ told, rejected }: GatewayAnswer, unread: number): Promise<void> {
+    for (const pusher of told) this.#told.add(pusherKey(pusher));
+    this.memory.sent = unread;
+    this.memory.setAt = Math.max(...told.map(({ set_at }) => set_at), this.memory.setAt);
+    this.#owesNumber = false;
+    const refused = told.filter(({ pushkey }) => rejected.includes(pushkey));
+    if (refused.length > 0) await this.parts.removeRejected(this.userId, refused);
+  }
+
+  async #requests(
     event: EventToPush | undefined,
     pushers: readonly PusherSet[],
     badge: Badge,
-  ): Promise<readonly JsonObject[]> {
+  ): Promise<readonly GatewayRequest[]> {
     const { unread } = badge;
-    const addressees: Addressee[] = [];
-    for (const pusher of pushers) {
-      const tweaks = event === undefined ? {} : await event.tweaksFor(pusher);
-      if (tweaks !== undefined) addressees.push({ pusher, tweaks });
-    }
+    const isAlone = this.#refusals > 0;
+    const untold = pushers.filter((pusher) => !this.#told.has(pusherKey(pusher)));
+    const addressees = untold.flatMap((pusher): Addressee[] => {
+      const tweaks = event?.tweaksFor(pusher);
+      return tweaks === undefined ? [] : [{ pusher, tweaks }];
+    });
     const isDue = event !== undefined && addressees.length > 0 && (await event.isDue(badge));
     const described = isDue ? await event.describe(this.userId) : undefined;
-    if (described !== undefined) return formatNotifications(described, addressees, unread);
+    if (described !== undefined) return formatNotifications(described, addressees, unread, isAlone);
     // Where an event is not told any more, the number is what matters, if another one was told or nobody knows.
     const { sent } = this.memory;
     const isNews = sent !== unread && (this.#owesNumber || sent !== undefined);
-    return isNews
-      ? formatNotifications(
-          undefined,
-          pushers.map((pusher) => ({ pusher, tweaks: {} })),
-          unread,
-        )
-      : [];
+    const silently = untold.map((pusher) => ({ pusher, tweaks: {} }));
+    return isNews ? formatNotifications(undefined, silently, unread, isAlone) : [];
   }
 
   async #pushers(): Promise<readonly PusherSet[]> {
@@ -215,7 +251,10 @@ export class PushLane {
     const at = this.#items.indexOf(item);
     if (at < 0) return;
     this.#items.splice(at, 1);
-    this.#refusals = 0;
+    if (item === this.#current) {
+      this.#refusals = 0;
+      this.#told.clear();
+    }
     item.ended();
   }
 

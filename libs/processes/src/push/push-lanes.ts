@@ -3,6 +3,7 @@ import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { messageOf } from '#kernel/message-of';
+import { Slots } from '#kernel/slots';
 import { VIEWS, type Views } from '#projections/views';
 import type { PusherSet } from '#push/facts/pusher-facts';
 import { PushGateways } from '#push/gateway/push-gateways';
@@ -10,13 +11,23 @@ import { pusherKey } from '#push/pushers/known-pushers';
 import { decideBehind, decidePusherRemoval } from '#push/pushers/decide-pushers';
 import { Pushers } from '#push/pushers';
 import { listPushers } from '#push/queries/list-pushers';
-import { Badges } from '#sync/unread/badges';
+import { type Badge, Badges } from '#sync/unread/badges';
 import { HoldBack } from './hold-back.js';
-import type { PushItem } from './push-item.js';
+import type { EventToPush, PushItem } from './push-item.js';
 import { type LaneMemory, type LaneParts, PushLane } from './push-lane.js';
 
 const REMEMBERED = 20_000;
 const LOOK_MS = 2_000;
+/** So many notes are written at once. */
+const NOTES_AT_ONCE = 8;
+
+/** What lanes ask those who look for what is to be told. */
+export interface PushSource {
+  /** The newest event that is unread for a user. */
+  newestOf(userId: UserId, badge: Badge): Promise<EventToPush | undefined>;
+  /** Whether so many facts wait for gateways that hardly any others are looked at. */
+  isCrowded(): boolean;
+}
 
 /** All that is being told to gateways: a lane for each user and each gateway of theirs. None waits for another but for its gateway's turn. */
 @Injectable()
@@ -25,7 +36,9 @@ export class PushLanes {
   readonly #memories = new LruCache<string, LaneMemory>(REMEMBERED);
   readonly #log = new Logger('push');
   #ending = new AbortController();
+  readonly #notes = new Slots(NOTES_AT_ONCE);
   #looks: NodeJS.Timeout | undefined;
+  #source: PushSource | undefined;
 
   constructor(
     private readonly gateways: PushGateways,
@@ -46,9 +59,11 @@ export class PushLanes {
     return this.#lanes.size;
   }
 
-  begin(): void {
+  begin(source: PushSource): void {
+    clearInterval(this.#looks);
+    this.#source = source;
     this.#ending = new AbortController();
-    this.#looks = setInterval(() => this.#look(), LOOK_MS).unref();
+    this.#looks = setInterval(() => this.#look(source.isCrowded()), LOOK_MS).unref();
   }
 
   /** Begins nothing more; what waited is for the next process. */
@@ -80,16 +95,16 @@ export class PushLanes {
     return sent === undefined ? !ifTold : sent > 0;
   }
 
-  /** A pusher was set: whether its gateway told that device anything is not known. */
-  forget(userId: UserId, url: string): void {
+  /** A pusher was set then by its device: whether its gateway told that anything is not known, unless it was told since. */
+  forget(userId: UserId, url: string, setAt: number): void {
     const memory = this.#memories.get(keyOf(userId, url));
-    if (memory !== undefined) memory.sent = undefined;
+    if (memory !== undefined && setAt > memory.setAt) memory.sent = undefined;
   }
 
   #open(userId: UserId, url: string, isBehind: boolean): PushLane {
     const key = keyOf(userId, url);
     let memory = this.#memories.get(key);
-    if (memory === undefined) this.#memories.set(key, (memory = { sent: undefined }));
+    if (memory === undefined) this.#memories.set(key, (memory = { sent: undefined, setAt: 0 }));
     const lane: PushLane = new PushLane(userId, url, this.#parts(), memory, {
       isBehind,
       onIdle: () => {
@@ -103,9 +118,11 @@ export class PushLanes {
     const { signal } = this.#ending;
     return {
       notify: (url, make, failures) => this.gateways.notify(url, make, failures),
+      isAway: (url) => this.gateways.isAway(url),
       pause: (url, failures) => this.gateways.pause(url, failures),
       pushersOf: (userId) => listPushers(this.views, userId),
       badgeOf: (userId) => this.badges.read(userId),
+      newestOf: async (userId, badge) => this.#source?.newestOf(userId, badge),
       holdBack: (userId, since) => this.hold.whileInUse(userId, since, signal),
       removeRejected: (userId, rejected) => this.#removeRejected(userId, rejected),
       noteBehind: async (userId, pushers, isBehind) => {
@@ -128,10 +145,11 @@ export class PushLanes {
     );
   }
 
-  #look(): void {
+  #look(isCrowded: boolean): void {
     const failed = (error: unknown): void =>
       this.#log.warn(`What is owed to a gateway is not noted: ${messageOf(error)}`);
-    for (const lane of this.#lanes.values()) lane.look().catch(failed);
+    for (const lane of this.#lanes.values())
+      if (lane.isOverdue(isCrowded)) this.#notes.run(() => lane.note()).catch(failed);
   }
 }
 

@@ -16,6 +16,8 @@ import { PushedUsers } from './pushed-users.js';
 import { FindPushes, type PushDue } from './find-pushes.js';
 
 const READING = 'all';
+/** Of the facts that may be under way at once (`EffectLane`): with more of them waiting for gateways that are away no others are looked at. */
+const CROWDED = 300;
 
 /**
  * Pushes what happens to the gateways of users (client-server API, "Push Notifications"; push gateway API): events that their rules let
@@ -28,6 +30,7 @@ export class SendPushes implements Effect {
   readonly name = 'push';
   readonly handsOver = true;
   readonly #reading = new KeyedQueue<string>();
+  #underWay = 0;
 
   constructor(
     private readonly users: PushedUsers,
@@ -38,9 +41,14 @@ export class SendPushes implements Effect {
   ) {}
 
   async begin(): Promise<void> {
-    this.lanes.begin();
+    this.lanes.begin({
+      newestOf: (userId, badge) => this.find.newestOf(userId, badge),
+      isCrowded: () => this.#underWay > CROWDED,
+    });
     await this.users.begin();
-    for (const due of await this.find.owed()) void this.#give(due, true);
+    // How much is unread for whom is read once it is their turn: a start waits for none of it.
+    for (const { userId, url } of await this.find.owed())
+      this.lanes.add(userId, url, { isOwed: true, since: this.stopwatch.elapsed(), ended: () => {} }, true);
   }
 
   end(): void {
@@ -60,7 +68,8 @@ export class SendPushes implements Effect {
   async run(fact: RecordedFact): Promise<boolean> {
     // In the order of the log. All is known before anything is given: what fails is tried again as a whole.
     const due = await this.#reading.run(READING, () => this.find.of(fact));
-    await Promise.all(due.map((one) => this.#give(one)));
+    this.#underWay++;
+    await Promise.all(due.map((one) => this.#give(one))).finally(() => this.#underWay--);
     return due.length > 0;
   }
 
@@ -82,15 +91,14 @@ export class SendPushes implements Effect {
 
   #forget({ stream, data }: RecordedFact): void {
     if (!stream.startsWith(PUSHERS_STREAM_PREFIX)) return;
-    const { data: of, behind } = JSON.parse(data) as PusherSet; // written by the domain of push
-    if (behind === undefined) this.lanes.forget(userIdOfPushers(stream), String(of['url']));
+    const { data: of, set_at } = JSON.parse(data) as PusherSet; // written by the domain of push
+    this.lanes.forget(userIdOfPushers(stream), String(of['url']), set_at);
   }
 
-  #give({ userId, url, event, ifTold }: PushDue, isBehind = false): Promise<void> {
-    const isNumber = event === undefined && !isBehind;
-    if (isNumber && !this.lanes.needsNumber(userId, url, ifTold === true)) return Promise.resolve();
+  #give({ userId, url, event, ifTold }: PushDue): Promise<void> {
+    if (event === undefined && !this.lanes.needsNumber(userId, url, ifTold === true)) return Promise.resolve();
     return new Promise((ended) => {
-      this.lanes.add(userId, url, { event, since: this.stopwatch.elapsed(), ended }, isBehind);
+      this.lanes.add(userId, url, { event, since: this.stopwatch.elapsed(), ended });
     });
   }
 }

@@ -2,6 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { UserId } from '#kernel/ids';
+import { Pushers } from '#push/pushers';
+import { decideBehind } from '#push/pushers/decide-pushers';
+import { listPushers } from '#push/queries/list-pushers';
 import { GATEWAY_AUTHORITY, type Notification, PushGateway, pusherAt } from '#testing/push-gateway';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
@@ -17,7 +21,12 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'annals-push-'));
   const authority = join(directory, 'authority.pem');
   writeFileSync(authority, GATEWAY_AUTHORITY.certificate);
-  const outgoing = { ANNALS_TLS_CA: authority, ANNALS_FEDERATION_ALLOW_PRIVATE: 'true' };
+  // What other servers may be users' gateways may not be, but for those that the operator names.
+  const outgoing = {
+    ANNALS_TLS_CA: authority,
+    ANNALS_FEDERATION_ALLOW_PRIVATE: 'true',
+    ANNALS_PUSH_PRIVATE_GATEWAYS: '127.0.0.1',
+  };
   app = await SyncApp.start(undefined, { ...outgoing, ANNALS_PRESENCE: 'on' });
 });
 afterAll(async () => {
@@ -258,5 +267,50 @@ describe('a gateway', () => {
     expect(toldOf(second)!.devices).toMatchObject([{ app_id: 'org.example.app', tweaks: { sound: 'bell' } }]);
     // It is counted by the rules for all.
     expect(toldOf(second)!.counts).toEqual({ unread: 0 });
+  });
+
+  it('is told nothing that was read before it could be, also where only the rules for a profile tag let it', async () => {
+    await set(alice, { profile_tag: 'work' });
+    await alice.ok('PUT', `/pushrules/global/room/${roomId}`, { actions: [] });
+    await alice.v1('PUT', `/pushrules/device/work/room/${roomId}`, { actions: ['notify'] });
+    let asked = 0;
+    gateway.answer = () => ({ status: asked++ < 1 ? 502 : 200 });
+    const first = await bob.send(roomId, 'one');
+    await expect.poll(() => asked).toBe(1);
+    await read(alice, first);
+    const second = await said(bob, 'two');
+    expect(gateway.events).toEqual([second]);
+  });
+
+  it('is told once what it was owed of a user, whatever pushers it serves, and knows that number then', async () => {
+    await set(alice);
+    await set(alice, { app_id: 'other' });
+    const eventId = await said(bob, 'hello');
+    const userId = alice.userId as UserId;
+    await app
+      .get(Pushers)
+      .change(userId, { actor: userId }, (known) =>
+        [...known.values()].flatMap((pusher) => decideBehind(known, pusher, true)),
+      );
+    gateway.told.length = 0;
+    await app.restart();
+    const isBehind = async (): Promise<boolean> =>
+      (await listPushers(app.views, userId)).some(({ behind }) => behind === true);
+    await expect.poll(isBehind).toBe(false);
+    await app.settled();
+    expect(gateway.told).toMatchObject([{ event_id: eventId, devices: [{}, {}] }]);
+    await bob.ok('PUT', `${roomPath(roomId)}/redact/${eventId}/t${counter}`, {});
+    await expect.poll(() => gateway.unread).toBe(0);
+  });
+
+  it('that is on a private network is spoken to only where the operator named it', async () => {
+    const url = gateway.url.replace('127.0.0.1', 'localhost');
+    await bob.ok('POST', '/pushers/set', pusherAt(url, { pushkey: 'of bob' }));
+    await set(alice);
+    const carol = await app.register(`carol${counter}`);
+    await carol.join(roomId);
+    await said(carol, 'hello');
+    await said(carol, 'again');
+    expect(gateway.told.flatMap(({ devices }) => devices.map(({ pushkey }) => pushkey))).not.toContain('of bob');
   });
 });

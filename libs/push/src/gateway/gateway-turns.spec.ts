@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { GatewayTurns } from './gateway-turns.js';
 import type { GatewayAnswer } from './push-gateways.js';
 
-const TAKEN: GatewayAnswer = { kind: 'taken', rejected: [] };
-const AWAY: GatewayAnswer = { kind: 'away', reason: 'answers 502' };
+const TAKEN: GatewayAnswer = { kind: 'taken', told: [], rejected: [] };
+const AWAY: GatewayAnswer = { kind: 'away', told: [], rejected: [] };
 
 /** Tasks that end when they are told how. */
 class Tasks {
@@ -32,9 +32,21 @@ describe('the turns of a gateway', () => {
     void tasks.run(turns, 'fresh');
     await nextTurn();
     expect(tasks.begun).toHaveLength(8);
-    await tasks.end('0', TAKEN);
+    await tasks.end('0', { ...TAKEN, kind: 'nothing' });
+    expect(tasks.begun.slice(8)).toEqual(['fresh']);
     await tasks.end('1', TAKEN);
-    expect(tasks.begun.slice(8)).toEqual(['fresh', '8']);
+    expect(tasks.begun.slice(9)).toEqual(['8']);
+  });
+
+  it('are more at once with each answer, up to thirty-two, and eight again after a failure', async () => {
+    const [turns, tasks] = [new GatewayTurns(), new Tasks()];
+    for (let i = 0; i < 200; i++) void tasks.run(turns, `${i}`);
+    await nextTurn();
+    for (let i = 0; i < 40; i++) await tasks.end(`${i}`, TAKEN);
+    expect(tasks.begun).toHaveLength(40 + 32);
+    await tasks.end('40', AWAY);
+    for (let i = 41; i < 65; i++) await tasks.end(`${i}`, { ...TAKEN, kind: 'nothing' });
+    expect(tasks.begun).toHaveLength(65 + 8);
   });
 
   it('are one at a time while the gateway is away, until it answers', async () => {

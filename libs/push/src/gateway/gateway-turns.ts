@@ -1,6 +1,8 @@
 import type { GatewayAnswer } from './push-gateways.js';
 
+/** At first; with each answer one more, for most gateways are those of many users. */
 const AT_ONCE = 8;
+export const MOST_AT_ONCE = 32;
 /** So many failures in a row, of whomever it was told, and it is away. */
 const AWAY = 8;
 
@@ -11,7 +13,7 @@ interface Waiting {
 }
 
 /**
- * Whose turn it is to speak to one gateway: a few at once, and one while it is away. Who failed before waits for those who did not: what a
+ * Whose turn it is to speak to one gateway: a few at once, more of them while it answers, and one while it is away. Who failed before waits for those who did not: what a
  * gateway does not answer holds up nobody else.
  */
 export class GatewayTurns {
@@ -20,6 +22,7 @@ export class GatewayTurns {
   readonly #sleepers = new Set<() => void>();
   #running = 0;
   #failures = 0;
+  #atOnce = AT_ONCE;
   /** Why it has ended. */
   #end: Error | undefined;
 
@@ -28,8 +31,13 @@ export class GatewayTurns {
     return this.#running + this.#fresh.length + this.#failed.length + this.#sleepers.size === 0;
   }
 
+  /** It failed so often that one at a time tries. */
+  get isAway(): boolean {
+    return this.#failures >= AWAY;
+  }
+
   /** Runs a task in its turn. `hasFailed`: it failed the last time. Throws what `end` was given. */
-  async run(task: () => Promise<GatewayAnswer>, hasFailed: boolean): Promise<GatewayAnswer> {
+  async run<T extends Pick<GatewayAnswer, 'kind'>>(task: () => Promise<T>, hasFailed: boolean): Promise<T> {
     if (this.#end !== undefined) throw this.#end;
     await new Promise<void>((begin, fail) => {
       (hasFailed ? this.#failed : this.#fresh).push({ hasFailed, begin, fail });
@@ -66,15 +74,16 @@ export class GatewayTurns {
   }
 
   /** Where nothing was sent nothing is known. */
-  #note({ kind }: GatewayAnswer): void {
+  #note({ kind }: Pick<GatewayAnswer, 'kind'>): void {
     if (kind === 'nothing') return;
-    const wasAway = this.#failures >= AWAY;
+    const wasAway = this.isAway;
     this.#failures = kind === 'away' ? this.#failures + 1 : 0;
+    this.#atOnce = kind === 'away' ? AT_ONCE : Math.min(MOST_AT_ONCE, this.#atOnce + 1);
     if (wasAway && kind !== 'away') for (const wake of this.#sleepers) wake();
   }
 
   #next(): void {
-    while (this.#running < (this.#failures >= AWAY ? 1 : AT_ONCE)) {
+    while (this.#running < (this.isAway ? 1 : this.#atOnce)) {
       const next = this.#fresh.shift() ?? this.#failed.shift();
       if (next === undefined) return;
       this.#running++;

@@ -1,6 +1,7 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { PusherSet } from '../facts/pusher-facts.js';
+import { pusherKey } from '../pushers/known-pushers.js';
 
 /** An event as a gateway is told of it. */
 export interface PushedEvent {
@@ -23,6 +24,12 @@ export interface Addressee {
   readonly tweaks: JsonObject;
 }
 
+/** What a gateway is sent in one request, and for whom. */
+export interface GatewayRequest {
+  readonly body: JsonObject;
+  readonly pushers: readonly PusherSet[];
+}
+
 /** MSC4076, while it is not accepted: the client counts by itself, and wants no numbers. */
 const WITHOUT_BADGE = 'org.matrix.msc4076.disable_badge_count';
 
@@ -31,22 +38,30 @@ const URGENT: ReadonlySet<string> = new Set(['m.room.encrypted', 'm.call.invite'
 
 /**
  * The bodies of `POST /_matrix/push/v1/notify` that tell one gateway of an event, or without one of the number of unread events alone:
- * one for all pushers that are told the same (push gateway API). What of it was said in 2015 and is not today is there too, but for
+ * one for all pushers that are told the same (push gateway API), or one for each of them (`isAlone`). What of it was said in 2015 and is not today is there too, but for
  * `event_id_only`. Nobody is told a number without an event who wants none.
  */
 export function formatNotifications(
   event: PushedEvent | undefined,
   addressees: readonly Addressee[],
   unread: number,
-): JsonObject[] {
+  isAlone = false,
+): GatewayRequest[] {
   const alike = new Map<string, Addressee[]>();
   for (const one of addressees) {
     const { data } = one.pusher;
     if (event === undefined && !wantsBadge(one.pusher)) continue;
-    const key = JSON.stringify([data['format'] === 'event_id_only', wantsBadge(one.pusher)]);
+    const key = JSON.stringify([
+      data['format'] === 'event_id_only',
+      wantsBadge(one.pusher),
+      isAlone && pusherKey(one.pusher),
+    ]);
     alike.set(key, [...(alike.get(key) ?? []), one]);
   }
-  return [...alike.values()].map((some) => ({ notification: formatOne(event, some, unread) }));
+  return [...alike.values()].map((some) => ({
+    body: { notification: formatOne(event, some, unread) },
+    pushers: some.map(({ pusher }) => pusher),
+  }));
 }
 
 export function wantsBadge({ data }: PusherSet): boolean {

@@ -1,18 +1,25 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
 import { Outgoing, OutgoingFailure } from '#http/outgoing/outgoing';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { doublingPause } from '#kernel/doubling-pause';
-import { GatewayTurns } from './gateway-turns.js';
+import type { PusherSet } from '../facts/pusher-facts.js';
+import { GatewayTurns, MOST_AT_ONCE } from './gateway-turns.js';
+import type { GatewayRequest } from './notification.js';
 
 /**
- * What became of a notification: the gateway has it, and says which pushkeys are none any more; it refuses it, which another one may not be;
- * or it is not there, for now. Or there was nothing to send.
+ * What became of notifications: the gateway has them; it refuses some, which others may not be; or it is not there, for now. Or there was
+ * nothing to send.
  */
-export type GatewayAnswer =
-  | { readonly kind: 'taken'; readonly rejected: readonly string[] }
-  | { readonly kind: 'refused'; readonly status: number }
-  | { readonly kind: 'away'; readonly reason: string }
-  | { readonly kind: 'nothing' };
+export interface GatewayAnswer {
+  readonly kind: 'taken' | 'refused' | 'away' | 'nothing';
+  /** Of whom the gateway has what it was sent, whatever became of the rest. */
+  readonly told: readonly PusherSet[];
+  /** The pushkeys of those that it says are none any more. */
+  readonly rejected: readonly string[];
+}
+
+type Outcome = { readonly kind: 'taken'; readonly rejected: readonly string[] } | { readonly kind: 'refused' | 'away' };
 
 /** Longer than any gateway needs that is well: those who come next wait meanwhile. */
 const WITHIN_MS = 10_000;
@@ -29,7 +36,10 @@ export class PushGateways {
   readonly #turns = new Map<string, GatewayTurns>();
   #ending = new AbortController();
 
-  constructor(private readonly outgoing: Outgoing) {}
+  constructor(
+    private readonly outgoing: Outgoing,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'pushPrivateGateways'>,
+  ) {}
 
   /** How many are being spoken to, or waited for. */
   get size(): number {
@@ -40,7 +50,7 @@ export class PushGateways {
    * Sends what `make` answers when it is the gateway's turn. What is to be said is asked for right before it is said. `failures`: how often
    * in a row it was not taken before. Throws what `make` throws, and where this process ends.
    */
-  async notify(url: string, make: () => Promise<readonly JsonObject[]>, failures: number): Promise<GatewayAnswer> {
+  async notify(url: string, make: () => Promise<readonly GatewayRequest[]>, failures: number): Promise<GatewayAnswer> {
     const { signal } = this.#ending;
     return this.#with(url, (turns) => turns.run(async () => this.#sendAll(url, await make(), signal), failures > 0));
   }
@@ -51,6 +61,11 @@ export class PushGateways {
    */
   async pause(url: string, failures: number): Promise<void> {
     await this.#with(url, (turns) => turns.pause(doublingPause(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)));
+  }
+
+  /** Whether it failed so often, whomever it was to tell of, that hardly anybody speaks to it. */
+  isAway(url: string): boolean {
+    return this.#turns.get(new URL(url).host)?.isAway === true;
   }
 
   /** Ends what is under way and begins nothing more. */
@@ -73,20 +88,34 @@ export class PushGateways {
     }
   }
 
-  async #sendAll(url: string, notifications: readonly JsonObject[], signal: AbortSignal): Promise<GatewayAnswer> {
-    let whole: GatewayAnswer = { kind: 'nothing' };
-    for (const notification of notifications) {
-      const answer = await this.#send(url, notification, signal);
-      if (answer.kind !== 'taken') return answer;
-      whole = { kind: 'taken', rejected: [...(whole.kind === 'taken' ? whole.rejected : []), ...answer.rejected] };
+  /** What one refuses says nothing of the others; where it is not there, nothing more is tried. */
+  async #sendAll(url: string, requests: readonly GatewayRequest[], signal: AbortSignal): Promise<GatewayAnswer> {
+    const [told, rejected]: [PusherSet[], string[]] = [[], []];
+    let kind: GatewayAnswer['kind'] = 'nothing';
+    for (const { body, pushers } of requests) {
+      const outcome = await this.#send(url, body, signal);
+      if (outcome.kind === 'taken') {
+        told.push(...pushers);
+        rejected.push(...outcome.rejected);
+      }
+      if (kind !== 'refused' || outcome.kind === 'away') kind = outcome.kind;
+      if (kind === 'away') break;
     }
-    return whole;
+    return { kind, told, rejected };
   }
 
-  async #send(url: string, notification: JsonObject, signal: AbortSignal): Promise<GatewayAnswer> {
+  /** Users choose gateways: where other servers may be at private addresses, they may not therefore. */
+  #isVouchedFor(url: string): boolean {
+    const { hostname, port } = new URL(url);
+    const named = `${hostname}:${port === '' ? DEFAULT_PORT : port}`;
+    return this.config.pushPrivateGateways.some((gateway) => gateway === hostname || gateway === named);
+  }
+
+  async #send(url: string, notification: JsonObject, signal: AbortSignal): Promise<Outcome> {
     const { hostname, port, host, pathname, search } = new URL(url);
     const name = hostname.replace(/^\[(.*)\]$/, '$1');
-    const place = { tlsName: name, at: [{ host: name, port: port === '' ? DEFAULT_PORT : Number(port) }] };
+    const at = [{ host: name, port: port === '' ? DEFAULT_PORT : Number(port) }];
+    const place = { tlsName: name, at, connections: MOST_AT_ONCE, mayBePrivate: this.#isVouchedFor(url) };
     const headers = { host, 'content-type': 'application/json' };
     const body = JSON.stringify(notification);
     const limits = { withinMs: WITHIN_MS, maxBytes: MOST_BYTES, signal };
@@ -100,15 +129,15 @@ export class PushGateways {
       });
       return readAnswer(answer.status, answer.body);
     } catch (error) {
-      if (error instanceof OutgoingFailure) return { kind: 'away', reason: error.message };
+      if (error instanceof OutgoingFailure) return { kind: 'away' };
       throw error;
     }
   }
 }
 
-function readAnswer(status: number, body: Buffer): GatewayAnswer {
-  if (status === TOO_MANY_REQUESTS || status >= 500) return { kind: 'away', reason: `answers ${status}` };
-  if (status < 200 || status >= 300) return { kind: 'refused', status };
+function readAnswer(status: number, body: Buffer): Outcome {
+  if (status === TOO_MANY_REQUESTS || status >= 500) return { kind: 'away' };
+  if (status < 200 || status >= 300) return { kind: 'refused' };
   return { kind: 'taken', rejected: rejectedIn(body) };
 }
 

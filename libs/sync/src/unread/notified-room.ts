@@ -51,22 +51,38 @@ export class NotifiedRoom {
     const { by, roomId } = this;
     const { header } = row;
     const { reader, rules } = by;
-    if (header.sender === reader.userId || header.redactedBy !== undefined || reader.ignored.has(header.sender))
-      return undefined;
+    if (!this.#mayConcern(row)) return undefined;
     const contextOf = await (this.#contextOf ??= by.contexts.read(
       roomId,
       reader.userId,
       by.moment,
       rules.asksForNames,
     ));
-    const room = await (await (this.#room ??= findRoomReader(by.views, roomId, reader))).over([row]);
+    const room = await this.#over(row);
     const thread = (await findThread(room, row)) ?? MAIN;
     const context = contextOf(header.sender);
     const isSubscribed = thread === MAIN ? undefined : (await this.#follows()).has(thread as EventId);
     const verdict = await rules.evaluate(eventOfRow(roomId, row), { ...context, isSubscribed });
-    // What was there before they came, or while they were out, was never for them.
-    if (!verdict.notify || !room.isShown(header) || room.membershipAt(header) !== 'join') return undefined;
+    if (!verdict.notify || !isFor(room, row)) return undefined;
     return { room, row, verdict, isRead: await this.#isRead(header.position, thread) };
+  }
+
+  /** Whether an event would be unread, if it notified the user. */
+  async isUnread(row: TimelineRow): Promise<boolean> {
+    if (!this.#mayConcern(row)) return false;
+    const room = await this.#over(row);
+    if (!isFor(room, row)) return false;
+    return !(await this.#isRead(row.header.position, (await findThread(room, row)) ?? MAIN));
+  }
+
+  #mayConcern({ header: { sender, redactedBy } }: TimelineRow): boolean {
+    const { userId, ignored } = this.by.reader;
+    return sender !== userId && redactedBy === undefined && !ignored.has(sender);
+  }
+
+  async #over(row: TimelineRow): Promise<RoomReader> {
+    const { views, reader } = this.by;
+    return (await (this.#room ??= findRoomReader(views, this.roomId, reader))).over([row]);
   }
 
   #follows(): Promise<ReadonlySet<EventId>> {
@@ -94,4 +110,9 @@ export class NotifiedRoom {
     }
     return own;
   }
+}
+
+/** What was there before they came, or while they were out, was never for them. */
+function isFor(room: RoomReader, { header }: TimelineRow): boolean {
+  return room.isShown(header) && room.membershipAt(header) === 'join';
 }
