@@ -8,6 +8,7 @@ import { JsonNumber, type JsonObject } from '#kernel/json';
 import { createLogger } from '#observability/logger';
 import { VIEWS, type Views } from '#projections/views';
 import { SyncApp, type SyncUser } from '#testing/sync-app';
+import { turnsOf } from '#testing/turns-of';
 import { TakeEdus } from '../src/edus/take-edus.js';
 import { ServerAcls } from '#rooms/queries/server-acls';
 import { PresenceHandler } from '../src/ephemeral/presence-handler.js';
@@ -103,6 +104,14 @@ describe('many EDUs of one transaction', () => {
     stop();
     expect(app.get(RemotePresence).find(alice.userId as UserId)?.state).toBe('online');
     expect(changes).toEqual([alice.userId]);
+  });
+
+  it('let everything else have its turn, however many users they tell of', async () => {
+    const users = Array.from({ length: 2_000 }, (_, i) => `@u${i}:a.example`);
+    const push = users.map((user) => ({ user_id: user, presence: 'online' }));
+    expect(await turnsOf(() => take('m.presence', [{ push }]))).toBeGreaterThan(200);
+    const read = Object.fromEntries(users.map((user) => [user, { event_ids: ['$x'], data: {} }]));
+    expect(await turnsOf(() => take('m.receipt', [{ [room]: { 'm.read': read } }]))).toBeGreaterThan(100);
   });
 
   it('that tell presence in no numbers and texts of a client are shown without: half a character, half a millisecond', async () => {

@@ -1,14 +1,18 @@
 import { DEVICES } from '#accounts/projections/devices.projector';
 import { type DeviceId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
 import type { Addressed, Messages } from '../decide/check-messages.js';
 import type { DeviceKey } from '../facts/device-streams.js';
 import type { Receiver } from '../facts/to-device-facts.js';
 
 /** So many devices are looked up at once. */
-const AT_ONCE = 1_000;
+const AT_ONCE = 250;
 
-/** The devices of this server (`ours`) that there are, of those that messages are addressed to. */
+/**
+ * The devices of this server (`ours`) that there are, of those that messages are addressed to. Other servers name users by the ten thousand:
+ * everything else has its turn in between.
+ */
 export async function addressHere(
   views: Pick<Views, 'getMany' | 'scan'>,
   ours: ServerName,
@@ -20,7 +24,9 @@ export async function addressHere(
   for await (const [userId, deviceId] of namedIn(views, here)) {
     to.push([userId, deviceId, contents.push(messages.get(userId)!.get(deviceId)!) - 1]);
   }
+  const turn = new Turn(1);
   for (const [userId, byDevice] of here) {
+    if (turn.isOver()) await turn.pass();
     const forAll = byDevice.get('*');
     if (forAll === undefined) continue;
     const content = contents.push(forAll) - 1;
@@ -40,7 +46,9 @@ async function* namedIn(
   for (const [userId, byDevice] of messages) {
     for (const deviceId of byDevice.keys()) if (deviceId !== '*') named.push([userId, deviceId as DeviceId]);
   }
+  const turn = new Turn(1);
   for (let at = 0; at < named.length; at += AT_ONCE) {
+    if (turn.isOver()) await turn.pass();
     const some = named.slice(at, at + AT_ONCE);
     const rows = await DEVICES.getMany(views, some);
     yield* some.filter((_, i) => rows[i] !== undefined);

@@ -1,5 +1,6 @@
 import type { RoomId, ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
+import { Turn } from '#projections/turn';
 import type { ServerAcls } from '#rooms/queries/server-acls';
 
 /** Of one EDU so many rooms are looked at, each of which is a row to be read. */
@@ -26,7 +27,9 @@ export async function filterEdu(
   }
   if (type !== 'm.receipt') return content;
   const left: [string, JsonObject][] = [];
+  const turn = new Turn(1);
   for (const [roomId, receipts] of Object.entries(content).slice(0, MOST_ROOMS)) {
+    if (turn.isOver()) await turn.pass();
     if (isJsonObject(receipts) && (await isLetIn(roomId))) left.push([roomId, receipts]);
   }
   return left.length === 0 ? undefined : Object.fromEntries(left);

@@ -3,6 +3,7 @@ import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Logger } from '#observability/logger';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
+import { turnsOf } from '#testing/turns-of';
 import type { AnyEduHandler } from './edu-handlers.js';
 import { TakeEdus } from './take-edus.js';
 
@@ -54,6 +55,17 @@ it('logs none where all are taken', async () => {
   const { edus, lines } = takingBy({ type: 'm.good', receive: async () => {} });
   await edus.take(B, [edu('m.good'), edu('m.unknown'), 7], '1');
   expect(lines).toEqual([]);
+});
+
+it('lets everything else have its turn while many are taken, and while it is asked of many rooms who may speak there', async () => {
+  const { edus } = takingBy(
+    { type: 'm.good', receive: async () => {} },
+    { type: 'm.receipt', receiveAll: async () => {} },
+  );
+  const many = Array.from({ length: 100 }, () => edu('m.good'));
+  expect(await turnsOf(() => edus.take(B, many, '1'))).toBeGreaterThan(50);
+  const content = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`!r${i}:b.example`, {}]));
+  expect(await turnsOf(() => edus.take(B, [{ edu_type: 'm.receipt', content }], '1'))).toBeGreaterThan(100);
 });
 
 it('gives those of which only the last count to their handler at once, behind the others', async () => {

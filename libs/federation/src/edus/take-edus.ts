@@ -3,6 +3,7 @@ import type { ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { messageOf } from '#kernel/message-of';
 import { LOGGER, type Logger } from '#observability/logger';
+import { Turn } from '#projections/turn';
 import { nestsDeeper } from '#protocol/canonical-json/nests-deeper';
 import { MAX_DEPTH } from '#protocol/canonical-json/parse-json';
 import { ServerAcls } from '#rooms/queries/server-acls';
@@ -57,7 +58,9 @@ export class TakeEdus {
     refuse: (type: string, roomId: string) => void,
   ): Promise<void> {
     const gathered = new Map<GatheringEduHandler, JsonObject[]>();
+    const turn = new Turn(1);
     for (const edu of edus) {
+      if (turn.isOver()) await turn.pass();
       const { edu_type: type, content } = isJsonObject(edu) ? edu : {};
       const handler = typeof type === 'string' ? this.#handlers.get(type) : undefined;
       if (handler === undefined || !isJsonObject(content) || nestsDeeper(content, MAX_DEPTH)) continue;

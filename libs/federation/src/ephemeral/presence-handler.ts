@@ -4,6 +4,7 @@ import { DEVICE_STATES } from '#ephemeral/presence/presence-state';
 import { RemotePresence, type ToldPresence } from '#ephemeral/presence/remote-presence';
 import { isUserId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
+import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import type { GatheringEduHandler } from '../edus/edu-handlers.js';
@@ -31,13 +32,16 @@ export class PresenceHandler implements GatheringEduHandler {
   async receiveAll(origin: ServerName, contents: readonly JsonObject[]): Promise<void> {
     if (!this.presence.isOn) return;
     const told = new Map<UserId, ToldPresence>();
+    const turn = new Turn();
     for (const update of contents.flatMap(({ push }): readonly JsonValue[] => (Array.isArray(push) ? push : []))) {
+      if (turn.isOver()) await turn.pass();
       const read = readUpdate(update);
       if (read === undefined || serverNameOf(read.userId) !== origin) continue;
       told.delete(read.userId); // put behind the others: the last are looked at
       told.set(read.userId, read.presence);
     }
     for (const [userId, presence] of [...told].slice(-MOST)) {
+      if (turn.isOver()) await turn.pass();
       if (await this.#isInSomeRoom(userId)) this.remote.take(userId, presence);
     }
   }

@@ -4,6 +4,7 @@ import { type EventId, isEventId, isRoomId, isUserId, type RoomId, type ServerNa
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { Slots } from '#kernel/slots';
+import { Turn } from '#projections/turn';
 import type { GatheringEduHandler } from '../edus/edu-handlers.js';
 import { RECEIPT } from './receipt-sender.js';
 
@@ -32,7 +33,9 @@ export class ReceiptHandler implements GatheringEduHandler {
    */
   async receiveAll(origin: ServerName, contents: readonly JsonObject[]): Promise<void> {
     const told = new Map<string, ToldReceipt>();
+    const turn = new Turn();
     for (const receipt of contents.flatMap(readReceipts)) {
+      if (turn.isOver()) await turn.pass();
       const { roomId, userId, mark } = receipt;
       if (serverNameOf(userId) !== origin) continue;
       const key = JSON.stringify([roomId, userId, mark.thread]);
@@ -40,7 +43,11 @@ export class ReceiptHandler implements GatheringEduHandler {
       told.set(key, receipt);
     }
     const slots = new Slots(AT_ONCE);
-    await Promise.all([...told.values()].slice(-MOST).map((receipt) => slots.run(() => this.#set(receipt))));
+    const set = async (receipt: ToldReceipt): Promise<void> => {
+      if (turn.isOver()) await turn.pass();
+      await this.#set(receipt);
+    };
+    await Promise.all([...told.values()].slice(-MOST).map((receipt) => slots.run(() => set(receipt))));
   }
 
   async #set({ roomId, userId, mark }: ToldReceipt): Promise<void> {
