@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JsonObject } from '#kernel/json';
 import { FakeService } from '#testing/fake-service';
 import { writeRegistration } from '#testing/registration-file';
@@ -268,6 +268,21 @@ describe('what passes', () => {
       });
       expect(passed(key, ({ to_user_id: to }) => to === alice.userId)).toBeUndefined();
     }
+  });
+});
+
+describe('what a service has taken for devices of its users', () => {
+  it('waits for them no more', async () => {
+    await ghost('collector');
+    await ask('PUT', as('collector', `${V3}/devices/HERE`), {});
+    const messages = { [idOf('collector')]: { HERE: { secret: 1 } } };
+    await ask('PUT', `${V3}/sendToDevice/m.test/collected`, { messages }, alice.token);
+    const waiting = async (): Promise<unknown> => {
+      const { to_device: waits } = await ask('GET', as('collector', `${V3}/sync?device_id=HERE&timeout=0`));
+      return ((waits as JsonObject | undefined)?.['events'] as unknown[] | undefined)?.length ?? 0;
+    };
+    await vi.waitFor(async () => expect(await waiting()).toBe(0), { timeout: 15_000 });
+    expect(JSON.stringify(service.transactions.map(({ body }) => body['to_device']))).toContain(idOf('collector'));
   });
 });
 

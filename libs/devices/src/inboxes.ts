@@ -92,8 +92,9 @@ export class Inboxes implements OnModuleDestroy {
   }
 
   /**
-   * Another server has what waits for it up to a place. Noted in the log behind the caller's back, together with what else it has some
-   * seconds later, and where that fails with the next: each message would be a fact otherwise, for each server.
+   * Another server has what waits for it up to a place, or an application service what waits for a device of its users. Noted in the log behind
+   * the caller's back, together with what else it has some seconds later, and where that fails with the next: each message would be a fact
+   * otherwise, for each of them.
    */
   noteDelivered(mailbox: DeviceKey, upTo: Position): void {
     const stream = inboxStream(mailbox);

@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AppService } from '#config/appservices/app-service';
+import type { Inboxes } from '#devices/inboxes';
+import type { RecordedFact } from '#event-store/event-store';
 import type { Clock } from '#kernel/clock';
 import { doublingPause } from '#kernel/doubling-pause';
 import { messageOf } from '#kernel/message-of';
 import type { Logger } from '#observability/logger';
 import type { ServiceClient } from '../asking/service-client.js';
 import { type ServiceFact, type ServiceTransaction, transactionIdOf } from '../facts/service-facts.js';
+import { collectedBy } from './collected-messages.js';
 import type { ServiceNotes } from './service-notes.js';
 
 export interface DeliveryParts {
@@ -13,6 +16,7 @@ export interface DeliveryParts {
   readonly logger: Logger;
   readonly client: ServiceClient;
   readonly notes: ServiceNotes;
+  readonly inboxes: Pick<Inboxes, 'noteDelivered'>;
 }
 
 /** What became of transactions, for metrics. */
@@ -39,6 +43,8 @@ export interface RefusedTransaction {
 /** A transaction that is settled and written. */
 export interface Written {
   readonly fact: Extract<ServiceFact, { type: 'service-transaction' }>;
+  /** What it is made of. */
+  readonly facts: readonly RecordedFact[];
   readonly body: string;
 }
 
@@ -71,13 +77,13 @@ export class ServiceDelivery {
    * Settles once the service has accepted it, however long that takes. Throws Overtaken where something else is noted meanwhile, as the log
    * does, and where it is ended.
    */
-  async deliver({ fact, body }: Written): Promise<void> {
+  async deliver({ fact, facts, body }: Written): Promise<void> {
     try {
       for (let failures = 1; ; failures++) {
         this.signal.throwIfAborted();
         const failure = await this.#try(fact.data, body);
         this.signal.throwIfAborted();
-        if (failure === undefined) return this.#noteAccepted(fact.data, failures > 1);
+        if (failure === undefined) return this.#noteAccepted(fact.data, facts, failures > 1);
         this.#noteRefused(fact.data, failures, failure);
         await this.pause(failures);
         // Somebody passed it over, or another process goes on from here.
@@ -119,10 +125,11 @@ export class ServiceDelivery {
     return sent.then(({ status }) => (status >= 200 && status < 300 ? undefined : `it answered ${status}`), messageOf);
   }
 
-  #noteAccepted({ events }: ServiceTransaction, wasRefused: boolean): void {
+  #noteAccepted({ events }: ServiceTransaction, facts: readonly RecordedFact[], wasRefused: boolean): void {
     if (wasRefused) this.parts.logger.info({ service: this.service.id }, 'an application service is there again');
     this.numbers.accepted++;
     this.numbers.events += events.length;
+    for (const [device, upTo] of collectedBy(this.service, facts)) this.parts.inboxes.noteDelivered(device, upTo);
   }
 
   #noteRefused(transaction: ServiceTransaction, tries: number, reason: string): void {

@@ -64,10 +64,12 @@ function textsOf(): Pick<DriverParts['texts'], 'write' | 'writeAgain'> {
   const write = (facts: readonly { data: string }[]): string => `{"events":[${facts.map(({ data }) => data).join()}]}`;
   return {
     write: async (_, facts) => write(facts),
-    writeAgain: async (_, { streams, events }) =>
-      write(
-        events.map(([at, revision]) => store.facts.find((f) => f.stream === streams[at] && f.revision === revision)!),
-      ),
+    writeAgain: async (_, { streams, events }) => {
+      const facts = events.map(([at, revision]) =>
+        store.facts.find((fact) => fact.stream === streams[at] && fact.revision === revision)!,
+      );
+      return { facts, body: write(facts) };
+    },
   };
 }
 

@@ -122,8 +122,7 @@ export class ServiceDriver {
     const { service } = this;
     let noted: ServiceFact = await notes.begin(service.id);
     if (noted.type === 'service-transaction') {
-      const body = await texts.writeAgain(service, noted.data);
-      await this.#delivery.deliver({ fact: noted, body });
+      await this.#delivery.deliver({ fact: noted, ...(await texts.writeAgain(service, noted.data)) });
       this.#failures = 0;
       noted = await this.#noteAccepted(noted);
     }
@@ -195,7 +194,8 @@ export class ServiceDriver {
       events: facts.map(({ stream, revision }) => [at.get(stream)!, revision] as const),
       ...(passing === undefined ? {} : { passing }),
     };
-    return { fact: await notes.write(this.service.id, noted, { type: 'service-transaction', data }), body };
+    const fact = await notes.write(this.service.id, noted, { type: 'service-transaction', data });
+    return { fact, facts, body };
   }
 
   /** Where much has passed that is nothing to the service, a restart need not look at it again. */

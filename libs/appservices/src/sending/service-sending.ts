@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Inboxes } from '#devices/inboxes';
 import { Presence } from '#ephemeral/presence/presence';
 import { Typing } from '#ephemeral/typing/typing';
 import { ServiceClient } from '../asking/service-client.js';
@@ -9,9 +10,16 @@ import { TransactionTexts } from '../texts/transaction-texts.js';
 /** What services are sent to with. */
 @Injectable()
 export class ServiceSending {
-  readonly parts: Pick<DriverParts, 'client' | 'notes' | 'texts' | 'typing' | 'presence'>;
+  readonly parts: Pick<DriverParts, 'client' | 'notes' | 'texts' | 'typing' | 'presence' | 'inboxes'>;
 
-  constructor(client: ServiceClient, notes: ServiceNotes, texts: TransactionTexts, typing: Typing, presence: Presence) {
-    this.parts = { client, notes, texts, typing, presence };
+  constructor(
+    client: ServiceClient,
+    notes: ServiceNotes,
+    texts: TransactionTexts,
+    typing: Typing,
+    presence: Presence,
+    inboxes: Inboxes,
+  ) {
+    this.parts = { client, notes, texts, typing, presence, inboxes };
   }
 }

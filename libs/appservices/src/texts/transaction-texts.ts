@@ -47,15 +47,21 @@ export class TransactionTexts {
     return `{"events":[${events.join()}]${Object.entries(others).map(underAllKeys).join('')}}`;
   }
 
-  /** The body of a transaction as it was first written, but for what has gone from the log since. Throws as `write`, and as the log does. */
-  async writeAgain(service: AppService, transaction: ServiceTransaction): Promise<string> {
+  /**
+   * The body of a transaction as it was first written, but for what has gone from the log since, and its facts. Throws as `write`, and as the
+   * log does.
+   */
+  async writeAgain(
+    service: AppService,
+    transaction: ServiceTransaction,
+  ): Promise<{ readonly body: string; readonly facts: readonly RecordedFact[] }> {
     const facts: RecordedFact[] = [];
     for (const [stream, revision] of transaction.events) {
       for await (const fact of this.store.readStream(transaction.streams[stream]!, { from: revision, limit: 1 })) {
         if (fact.revision === revision) facts.push(fact);
       }
     }
-    return this.write(service, facts, transaction, createRoomFactReader());
+    return { body: await this.write(service, facts, transaction, createRoomFactReader()), facts };
   }
 }
 
