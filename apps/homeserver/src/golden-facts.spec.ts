@@ -35,6 +35,8 @@ import { newestSchema } from '#event-store/fact-shapes';
 import { findLogIdentity, SERVER_STREAM } from '#event-store/log-identity';
 import { sealFacts, type UnsealedFact } from '#event-store/seal-facts';
 import { TodaysEventStore } from '#event-store/todays-event-store';
+import { foldDelayFact, NO_DELAYS } from '#calls/decide/known-delays';
+import { DELAYED_STREAM_PREFIX } from '#calls/facts/delayed-event-facts';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { EFFECTS_STREAM, evolveEffects, NO_EFFECTS } from '#projections/effects/effect-facts';
@@ -85,6 +87,7 @@ function golden(name: string): GoldenFact {
 const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = [
   [THREADS_STREAM_PREFIX, ['thread-subscribed.1']],
   [PUSHERS_STREAM_PREFIX, ['pusher-set.1']],
+  [DELAYED_STREAM_PREFIX, ['event-delayed.1']],
   [ELSEWHERE_STREAM_PREFIX, []],
   ['user-', ['account-registered.1', 'device-added.1', 'push-rule-set.1']],
   ['registration-token-', ['registration-token-created.1']],
@@ -134,6 +137,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
     );
   }
   if (stream.startsWith(PUSHERS_STREAM_PREFIX)) return facts.reduce(foldPusherFact, NO_PUSHERS);
+  if (stream.startsWith(DELAYED_STREAM_PREFIX)) return facts.reduce(foldDelayFact, NO_DELAYS);
   if (stream.startsWith(SENT_STREAM_PREFIX)) return facts.reduce(foldSent, NOTHING_SENT);
   if (stream.startsWith(INBOX_STREAM_PREFIX)) return facts.reduce(foldTaken, NOTHING_TAKEN);
   if (stream.startsWith(SLIDING_STREAM_PREFIX)) {

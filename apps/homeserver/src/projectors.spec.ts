@@ -373,8 +373,22 @@ describe('the rows of every projector', () => {
       toPusher(BOB, 'pushers-ended'),
       toPusher(CAROL, 'pusher-set', { enabled: false }),
     ];
+    const toDelay = (userId: UserId, type: string, data: object = {}): StreamFact => ({
+      stream: `delayed-${userId}`,
+      type,
+      data: { delay_id: `of ${userId}`, ...data },
+    });
+    const delays = [
+      toDelay(ALICE, 'event-delayed', { running_since: 1, delay: 10 }),
+      toDelay(ALICE, 'delay-restarted', { running_since: 5 }),
+      toDelay(BOB, 'event-delayed', { running_since: 1, delay: 10 }),
+      toDelay(BOB, 'delay-ended', { ended_at: 11 }),
+      toDelay(CAROL, 'event-delayed', { running_since: 1, delay: 10 }),
+      toDelay(CAROL, 'delayed-events-ended'),
+    ];
     life = [
       ...media,
+      ...delays,
       ...pushers,
       ...threads,
       ...inRoom,

@@ -1,4 +1,5 @@
 import { accountProjectors } from '#accounts/projections/account-projectors';
+import { delayedEventsProjector } from '#calls/projections/delayed-events.projector';
 import { deviceProjectors } from '#devices/projections/device-projectors';
 import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { presenceProjector } from '#ephemeral/projections/presence.projector';
@@ -16,8 +17,9 @@ import { searchProjector } from '#search/projections/search.projector';
 export function listProjectors(): readonly Projector[] {
   const reader = createRoomFactReader();
   const push = [pushRulesProjector, pushersProjector];
+  const calls = [delayedEventsProjector];
   const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, ...push];
   const devices = deviceProjectors(reader);
-  const others = [...mediaProjectors, ...federationProjectors(reader), searchProjector(reader)];
+  const others = [...mediaProjectors, ...federationProjectors(reader), searchProjector(reader), ...calls];
   return [...roomProjectors(reader), ...accountProjectors, ...devices, ...own, ...others];
 }

@@ -47,6 +47,7 @@ import { PushedUsers } from '#processes/push/pushed-users';
 import { PushLanes } from '#processes/push/push-lanes';
 import { CompiledRules } from '#push/compiled-rules';
 import { PushRules } from '#push/push-rules';
+import { DelayedEvents } from '#calls/delayed-events';
 import { Pushers } from '#push/pushers';
 import { ForgetRoomHandler } from '#rooms/commands/forget-room';
 import { MembershipsElsewhere } from '#rooms/commands/memberships-elsewhere';
@@ -188,6 +189,7 @@ function pushCaches(
   of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
 ): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
   return {
+    'delayed-events': of(DelayedEvents),
     'push-rules': of(PushRules),
     'pushed-events': of(FindPushes),
     'pushed-numbers': of(PushLanes),

@@ -49,6 +49,18 @@ test('a stream is never much longer than twice what counts of it, and what count
   expect(store.facts.every((fact, i) => i === 0 || verifyChain(store.facts[i - 1]!.metadata.chain, fact))).toBe(true);
 });
 
+test('what is over goes with what others have overtaken, but for the last fact, upon which the next is linked', async () => {
+  const end = { initialState: null, evolve: () => null, newestOnly: true } as const;
+  const isOver = ({ data }: RecordedFact): boolean => data.includes('"over');
+  const aggregates = new Aggregates({ store, clock: { now: () => ++now }, capacity: 10, ...end, lastOfEach: keyOf, isOver }); // prettier-ignore
+  await set(aggregates, 'kept', 0);
+  for (let n = 1; n <= 512; n++) await set(aggregates, `over ${n}`, n);
+  await aggregates.load('s');
+  expect([...whatCounts().keys()]).toEqual(['kept', 'over 512']);
+  await set(aggregates, 'next', 0);
+  expect(store.facts.every((fact, i) => i === 0 || verifyChain(store.facts[i - 1]!.metadata.chain, fact))).toBe(true);
+});
+
 test('nothing is said again while most of it counts', async () => {
   const aggregates = marks();
   for (let n = 0; n < 1_100; n++) await set(aggregates, `k${n % 800}`, n);

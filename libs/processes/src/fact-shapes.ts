@@ -19,6 +19,7 @@ import { DESTINATION_SHAPES } from '#federation/facts/destination-facts';
 import { SERVER_KEY_SHAPES } from '#federation/facts/server-key-facts';
 import { LOG_SHAPES } from '#event-store/log-identity';
 import { CONTENT_SHAPES } from '#media/facts/content-facts';
+import { DELAYED_EVENT_SHAPES } from '#calls/facts/delayed-event-facts';
 import { MEDIA_SHAPES } from '#media/facts/media-facts';
 import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
 import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
@@ -37,6 +38,7 @@ export const FACT_SHAPES: FactShapes = {
   ...REGISTRATION_TOKEN_SHAPES,
   ...PUSH_RULE_SHAPES,
   ...PUSHER_SHAPES,
+  ...DELAYED_EVENT_SHAPES,
   ...RECEIPT_SHAPES,
   ...THREAD_SUBSCRIPTION_SHAPES,
   ...PRESENCE_SHAPES,

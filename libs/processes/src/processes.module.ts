@@ -1,11 +1,15 @@
 import { Module, type Type } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { CallsModule } from '#calls/calls.module';
 import { DevicesModule } from '#devices/devices.module';
 import type { Effect } from '#projections/effects/effect';
 import { SyncModule } from '#sync/sync.module';
 import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
 import { MissedDevices } from './device-lists/missed-devices.effect.js';
 import { RestoredLists } from './device-lists/restored-lists.effect.js';
+import { DelayedContents } from './delayed-events/delayed-contents.effect.js';
+import { EndedDelayedEvents } from './delayed-events/ended-delayed-events.effect.js';
+import { SendDelayedEvents } from './delayed-events/send-delayed-events.effect.js';
 import { Departure } from './departure/departure.effect.js';
 import { AccountErasure } from './erasure/account-erasure.effect.js';
 import { DehydratedDeviceErasure } from './erasure/dehydrated-device-erasure.effect.js';
@@ -59,11 +63,14 @@ export const EFFECTS: readonly Type<Effect>[] = [
   EndedPushers,
   TakenOverPushers,
   SendPushes,
+  SendDelayedEvents,
+  DelayedContents,
+  EndedDelayedEvents,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */
 @Module({
-  imports: [CqrsModule, DevicesModule, EphemeralModule, PushModule, SyncModule],
+  imports: [CqrsModule, CallsModule, DevicesModule, EphemeralModule, PushModule, SyncModule],
   providers: [...EFFECTS, EvaluateEvent, FindPushes, HoldBack, PushLanes, PushedUsers],
   exports: [...EFFECTS],
 })

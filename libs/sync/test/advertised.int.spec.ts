@@ -143,9 +143,18 @@ const SHOWN: Readonly<Record<string, () => Promise<void>>> = {
     await bob.ok('POST', '/pushers/set', { app_id: 'app', pushkey: 'key', kind: 'http', ...names, data, ...enabled });
     expect((await bob.ok('GET', '/pushers')).pushers).toMatchObject([enabled]);
   },
+  'org.matrix.msc4140': () => delayedEventsAre(`${UNSTABLE}/org.matrix.msc4140`),
+  'org.matrix.msc4140.stable': () => delayedEventsAre(V1),
   'uk.half-shot.msc2666.query_mutual_rooms': () => mutualRoomsAre(`${UNSTABLE}/uk.half-shot.msc2666/user/mutual_rooms`),
   'uk.half-shot.msc2666.query_mutual_rooms.stable': () => mutualRoomsAre(`${V1}/mutual_rooms`),
 };
+
+async function delayedEventsAre(prefix: string): Promise<void> {
+  const path = `/rooms/${encodeURIComponent(await alice.createRoom())}/send/a.type/t?org.matrix.msc4140.delay=100000`;
+  const { delay_id: id } = await alice.ok('PUT', path, {});
+  expect(await alice.ok('GET', `${prefix}/delayed_events`)).toMatchObject({ delayed_events: [{ delay_id: id }] });
+  await alice.ok('POST', `${prefix}/delayed_events/${id}/cancel`, {});
+}
 
 describe('a feature that the server says it has', () => {
   it('is one that is shown here, and is said with a token and without', async () => {
@@ -171,7 +180,6 @@ describe('what a client asks for at its start and the server does not have', () 
     ['GET', '/_matrix/media/v3/config'],
     ['GET', '/_matrix/client/v3/thirdparty/protocols'],
     ['POST', `${V1}/login/get_token`],
-    ['GET', `${UNSTABLE}/org.matrix.msc4140/delayed_events`],
   ] as const;
 
   it.each(asked)('is refused as the specification wants it: %s %s', async (method, path) => {

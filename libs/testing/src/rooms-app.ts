@@ -11,6 +11,7 @@ import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { AdminModule } from '#admin/admin.module';
 import { CallsModule } from '#calls/calls.module';
+import { delayedEventsProjector } from '#calls/projections/delayed-events.projector';
 import { CONFIG, loadConfig } from '#config/config';
 import { DEVICE_PEERS, NO_PEERS } from '#devices/device-peers';
 import { DirectoryModule } from '#directory/directory.module';
@@ -98,7 +99,14 @@ export async function startRoomsApp(
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
   const search = searchProjector(createRoomFactReader());
-  const projectors = [...roomProjectors(), ...directoryProjectors(), ...accountProjectors, pushRulesProjector, search];
+  const projectors = [
+    ...roomProjectors(),
+    ...directoryProjectors(),
+    ...accountProjectors,
+    pushRulesProjector,
+    search,
+    delayedEventsProjector,
+  ];
   const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const ports: Exclude<Provider, Type>[] = [
     { provide: CONFIG, useValue: config },

@@ -7,6 +7,7 @@ import { AccountsModule } from '#accounts/accounts.module';
 import { accountProjectors } from '#accounts/projections/account-projectors';
 import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
+import { delayedEventsProjector } from '#calls/projections/delayed-events.projector';
 import { CONFIG, loadConfig } from '#config/config';
 import { DEVICE_PEERS, NO_PEERS } from '#devices/device-peers';
 import { DevicesModule } from '#devices/devices.module';
@@ -94,7 +95,7 @@ export async function startSyncApp(
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
   const reader = createRoomFactReader();
-  const push = [pushRulesProjector, pushersProjector];
+  const push = [pushRulesProjector, pushersProjector, delayedEventsProjector];
   const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, ...push];
   const projectors = [
     ...roomProjectors(reader),

@@ -23,7 +23,7 @@ import { authorisedJoin } from './join-authoriser.js';
 import { JoinRoom } from './join-room.js';
 import { KnockRoom } from './knock-room.js';
 import { LeaveRoom } from './leave-room.js';
-import type { EventSent } from './transaction.js';
+import { type EventSent, findTransaction, sendOnce } from './transaction.js';
 
 /**
  * Sets a key of the state dictionary: client-server API, "Sending events to a room". Setting what its sender has set
@@ -39,8 +39,8 @@ export class SetState {
     readonly type: string,
     readonly stateKey: string,
     readonly content: JsonObject,
-    /** As of `SendEvent`. */
-    readonly sentAt?: number,
+    /** As of `SendEvent`; clients have no transactions for state, but what was to be sent later has. */
+    readonly options: { readonly sentAt?: number; readonly txnId?: string } = {},
   ) {}
 }
 
@@ -55,8 +55,9 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     private readonly commands: CommandBus,
   ) {}
 
-  async execute({ requester, roomId, type, stateKey, content, sentAt }: SetState): Promise<EventSent> {
+  async execute({ requester, roomId, type, stateKey, content, options }: SetState): Promise<EventSent> {
     checkStateKey(type, stateKey);
+    const { sentAt, txnId } = options;
     const { userId: sender } = requester;
     const { serverName: ours } = this.author;
     const isMember = type === 'm.room.member';
@@ -68,9 +69,11 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     const own = isMember && stateKey === sender ? ownMembershipOf(requester, roomId, content) : undefined;
     // What is known here of a room that all of ours have left is of the past.
     if (own !== undefined && !(await isServerIn(this.views, roomId, ours))) return this.#setOwn(own);
+    const transaction = await findTransaction(this.views, { requester, roomId, type, txnId });
+    if (transaction?.answered !== undefined) return { eventId: transaction.answered };
     // An annotation that is state takes the place of the one before it: of these there are no duplicates.
     const refusal = await findRelationRefusal(this.views, roomId, sender, content, undefined);
-    const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
+    const set = async (turn: RoomTurn): Promise<EventSent> => {
       const current = await turn.findState(type, stateKey);
       const isJoin = isMember && stateKey === sender && content['membership'] === 'join';
       const draft = {
@@ -78,18 +81,22 @@ export class SetStateHandler implements ICommandHandler<SetState> {
         stateKey,
         sender,
         sentAt,
+        txn: transaction?.txn,
         content: isJoin ? (await authorisedJoin(turn, this.views, sender, content, ours)).content : content,
       };
       await checkState(turn, draft);
       checkDeletesSomething(turn, draft);
-      if (current?.sender === sender && sameContent(turn, current.content, draft.content)) return current.eventId;
+      if (current?.sender === sender && sameContent(turn, current.content, draft.content)) return current;
       if (refusal !== undefined) throw refusal;
       if (isMember) await checkMembership(turn, requester, draft, current?.content['membership']);
       if (type === 'm.room.canonical_alias') {
         await checkAliases(this.aliases, turn.roomId, current?.content ?? {}, draft.content);
       }
-      return (await turn.send(draft)).eventId;
-    });
+      return turn.send(draft);
+    };
+    const { result, position } = await this.workers.run(roomId, contextOf(requester), (turn) =>
+      sendOnce(turn, transaction, () => set(turn)),
+    );
     if (position !== undefined) await this.views.whenProcessed(position, [ROOM_STATE.name, TIMELINE.name]);
     return { eventId: result };
   }

@@ -1,4 +1,4 @@
-import { Controller, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import { Controller, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
@@ -12,15 +12,20 @@ import { RedactEvent } from '../commands/redact-event.js';
 import { SendEvent } from '../commands/send-event.js';
 import { SetState } from '../commands/set-state.js';
 import type { EventSent } from '../commands/transaction.js';
-import { readMassagedTime } from './massaged-time.js';
+import { DELAYED_SENDS, type DelayedSend, type DelayedSends } from '../delayed-sends.js';
+import { readDelay } from './read-delay.js';
+import { readMassagedTime } from '#http/massaged-time';
 import { readStateKey } from './read-state-key.js';
 
-/** Sending events: client-server API, "Sending events to a room" and "Redactions". */
+/** Sending events: client-server API, "Sending events to a room" and "Redactions"; later, where the query says so: MSC4140. */
 @Controller([...TODAY])
 @Authenticated()
 @RateLimited('send')
 export class SendController {
-  constructor(private readonly commands: CommandBus) {}
+  constructor(
+    private readonly commands: CommandBus,
+    @Inject(DELAYED_SENDS) private readonly delayed: DelayedSends,
+  ) {}
 
   /** NOTSPEC: without a transaction id, as in API v1; a client that repeats such a request sends twice. */
   @Authenticated({ guests: true })
@@ -47,8 +52,11 @@ export class SendController {
     @EventContent() content: JsonObject,
   ): Promise<object> {
     const sentAt = readMassagedTime(requester, query);
+    const event = { roomId: parseRoomId(roomId), type, content, txnId, sentAt };
+    const delay = readDelay(query);
+    if (delay !== undefined) return this.#delay(requester, { ...event, delay });
     const sent: EventSent = await this.commands.execute(
-      new SendEvent(requester, parseRoomId(roomId), type, content, txnId, sentAt),
+      new SendEvent(requester, event.roomId, type, content, txnId, sentAt),
     );
     return { event_id: sent.eventId };
   }
@@ -62,8 +70,7 @@ export class SendController {
     @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {
-    const sentAt = readMassagedTime(requester, query);
-    return this.#setState(new SetState(requester, parseRoomId(roomId), type, '', content, sentAt));
+    return this.#setState(requester, query, { roomId: parseRoomId(roomId), type, stateKey: '', content });
   }
 
   @Authenticated({ guests: true })
@@ -77,8 +84,7 @@ export class SendController {
     @EventContent() content: JsonObject,
   ): Promise<object> {
     const key = readStateKey(requester, type, stateKey);
-    const sentAt = readMassagedTime(requester, query);
-    return this.#setState(new SetState(requester, parseRoomId(roomId), type, key, content, sentAt));
+    return this.#setState(requester, query, { roomId: parseRoomId(roomId), type, stateKey: key, content });
   }
 
   @Put('rooms/:roomId/redact/:eventId/:txnId')
@@ -110,8 +116,22 @@ export class SendController {
     return { event_id: sent.eventId };
   }
 
-  async #setState(command: SetState): Promise<object> {
-    const sent: EventSent = await this.commands.execute(command);
+  async #setState(
+    requester: Requester,
+    query: QueryValues,
+    event: Omit<DelayedSend, 'delay'> & { readonly stateKey: string },
+  ): Promise<object> {
+    const { roomId, type, stateKey, content } = event;
+    const sentAt = readMassagedTime(requester, query);
+    const delay = readDelay(query);
+    if (delay !== undefined) return this.#delay(requester, { ...event, sentAt, delay });
+    const sent: EventSent = await this.commands.execute(
+      new SetState(requester, roomId, type, stateKey, content, { sentAt }),
+    );
     return { event_id: sent.eventId };
+  }
+
+  async #delay(requester: Requester, event: DelayedSend): Promise<object> {
+    return { delay_id: await this.delayed.schedule(requester, event) };
   }
 }

@@ -1,4 +1,5 @@
 import type { EventId, RoomId } from '#kernel/ids';
+import { DELAYED_BY } from '../delayed-sends.js';
 import { clientEventOf } from '../projections/client-event.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
@@ -90,6 +91,12 @@ async function findReferred(room: RoomReader, rows: readonly TimelineRow[]): Pro
   return (await findRowsById(room.views, room.roomId, [...ids])).filter((row) => row !== undefined);
 }
 
+/** Of an event that was sent later, for its sender alone: MSC4140, "`delay_id` in `unsigned` event data". */
+function delayIdOf(txnId: string): string {
+  const id = JSON.stringify(txnId);
+  return `"delay_id":${id},"org.matrix.msc4140.delay_id":${id}`;
+}
+
 /**
  * An event within another (`depth` > 0) is told without what it leads to itself, but for the latest event of a thread: what else is
  * there depends on which other events are asked for with it.
@@ -100,8 +107,9 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
   const { header } = row;
   const { deviceId, txnId, replaces, redactedBy } = header;
   const parts = [`"age":${ageOf(header, now)}`];
-  if (txnId !== undefined && header.sender === reader.userId && deviceId === reader.deviceId) {
-    parts.push(`"transaction_id":${JSON.stringify(txnId)}`);
+  if (txnId !== undefined && header.sender === reader.userId) {
+    if (deviceId === reader.deviceId) parts.push(`"transaction_id":${JSON.stringify(txnId)}`);
+    if (deviceId === DELAYED_BY) parts.push(delayIdOf(txnId));
   }
   if (replaces !== undefined) {
     // "Unlike prev_content, this field is included regardless of history visibility."

@@ -51,6 +51,9 @@ const UNSTABLE_FEATURES = {
   // Which threads a user wants to hear of, and sliding sync of that: the second proposal names no flag, but libraries (ruma) do.
   'org.matrix.msc4306': true,
   'org.matrix.msc4308': true,
+  // Events that are sent later.
+  'org.matrix.msc4140': true,
+  'org.matrix.msc4140.stable': true,
   // Pushers that another device switches on and off.
   'org.matrix.msc3881': true,
 };

@@ -1,4 +1,4 @@
-import { type Query, queryInteger } from '#http/query';
+import { type Query, queryInteger } from './query.js';
 import type { Requester } from '#kernel/requester';
 
 /**

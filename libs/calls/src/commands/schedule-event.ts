@@ -1,0 +1,42 @@
+import { Injectable } from '@nestjs/common';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import type { DelayedSend, DelayedSends } from '#rooms/delayed-sends';
+import { checkStateKey } from '#rooms/commands/check-state';
+import { MAX_DELAY_MS } from '../decide/decide-delays.js';
+import { DelayedEvents } from '../delayed-events.js';
+
+/** As of an event ("Size limits"), which is somewhat larger than its content. */
+const MAX_CONTENT_BYTES = 65_536;
+
+/**
+ * Schedules an event: MSC4140, "Scheduling a delayed event". Whether its sender may send it is asked when it is sent. The same transaction of
+ * the same device, room and type answers the id of the first time, as long as it is told what became of that.
+ */
+@Injectable()
+export class ScheduleEvent implements DelayedSends {
+  constructor(private readonly delayed: DelayedEvents) {}
+
+  schedule(requester: Requester, event: DelayedSend): Promise<string> {
+    const { roomId, type, stateKey, content, delay, txnId, sentAt } = event;
+    if (delay > MAX_DELAY_MS) {
+      const fields = { max_delay: MAX_DELAY_MS, 'org.matrix.msc4140.max_delay': MAX_DELAY_MS };
+      throw new MatrixError('M_MAX_DELAY_EXCEEDED', undefined, { fields });
+    }
+    checkStateKey(type, stateKey);
+    const text = canonicalJson(content, { lenient: true });
+    if (Buffer.byteLength(text) > MAX_CONTENT_BYTES) throw new MatrixError('M_TOO_LARGE');
+    const txn = txnId === undefined ? undefined : { device_id: requester.deviceId, txn_id: txnId };
+    return this.delayed.schedule(requester, {
+      room_id: roomId,
+      type,
+      state_key: stateKey,
+      delay,
+      txn,
+      sent_at: sentAt,
+      guest: requester.isGuest === true ? true : undefined,
+      content: text,
+    });
+  }
+}

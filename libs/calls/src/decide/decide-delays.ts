@@ -1,0 +1,57 @@
+import { MatrixError } from '#kernel/matrix-error';
+import type { DelayedEventFact, DelayEnd, EventDelayed } from '../facts/delayed-event-facts.js';
+import { dueOf, findByTransaction, isScheduled, type KnownDelays } from './known-delays.js';
+
+/** How much a user may have scheduled at once: how many events, and bytes of their contents. */
+export const MOST_SCHEDULED = 100;
+export const MOST_SCHEDULED_BYTES = 1024 * 1024;
+
+/** No event waits for longer, in milliseconds. */
+export const MAX_DELAY_MS = 30 * 24 * 60 * 60_000;
+
+/**
+ * Schedules an event. Nothing where its transaction has done so. Throws M_LIMIT_EXCEEDED, with the time until the next of the user's is
+ * sent, where they have too many.
+ */
+export function decideDelay(delays: KnownDelays, event: EventDelayed): DelayedEventFact[] {
+  if (findByTransaction(delays, event) !== undefined) return [];
+  const waiting = [...delays.values()].filter(isScheduled);
+  const bytes = waiting.reduce((sum, other) => sum + sizeOf(other.event), sizeOf(event));
+  if (waiting.length >= MOST_SCHEDULED || bytes > MOST_SCHEDULED_BYTES) {
+    const next = waiting.reduce((least, other) => Math.min(least, dueOf(other)), Infinity);
+    const wait = Math.max(1_000, Number.isFinite(next) ? next - event.running_since : 1_000);
+    throw new MatrixError('M_LIMIT_EXCEEDED', 'You have too much scheduled', { fields: { retry_after_ms: wait } });
+  }
+  return [{ type: 'event-delayed', data: event }];
+}
+
+const sizeOf = ({ content }: Pick<EventDelayed, 'content'>): number => Buffer.byteLength(content);
+
+/** Counts the time of an event anew. Throws M_NOT_FOUND where there is none, and M_UNKNOWN with status 409 where it has ended. */
+export function decideRestart(delays: KnownDelays, delayId: string, now: number): DelayedEventFact[] {
+  const delay = delays.get(delayId);
+  if (!isScheduled(delay)) throw refusalOf(delay?.end);
+  return [{ type: 'delay-restarted', data: { delay_id: delayId, running_since: now } }];
+}
+
+/** Lets an event never be sent. Nothing where it is so already. Throws as `decideRestart` where it was sent. */
+export function decideCancel(delays: KnownDelays, delayId: string, now: number): DelayedEventFact[] {
+  const delay = delays.get(delayId);
+  if (delay?.end !== undefined && delay.end.outcome !== 'send') return [];
+  if (!isScheduled(delay)) throw refusalOf(delay?.end);
+  return [{ type: 'delay-ended', data: { delay_id: delayId, event: delay.event, outcome: 'cancel', reason: 'action', ended_at: now } }]; // prettier-ignore
+}
+
+/** Notes what became of an event. Nothing where that is known, whatever it was. */
+export function decideEnd(delays: KnownDelays, delayId: string, end: DelayEnd): DelayedEventFact[] {
+  const delay = delays.get(delayId);
+  if (!isScheduled(delay)) return [];
+  const { content, ...rest } = delay.event;
+  return [{ type: 'delay-ended', data: { delay_id: delayId, ...end, event: end.outcome === 'send' ? rest : { ...rest, content } } }]; // prettier-ignore
+}
+
+/** Why nothing can be done with an event that has ended, or that there is none. */
+export function refusalOf(end: DelayEnd | undefined): MatrixError {
+  if (end === undefined) return new MatrixError('M_NOT_FOUND', 'No such delayed event');
+  return new MatrixError('M_UNKNOWN', end.outcome === 'send' ? 'It was sent' : 'It was cancelled', { status: 409 });
+}

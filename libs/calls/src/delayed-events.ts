@@ -1,0 +1,210 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { Aggregates, type Cause } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import type { FactDraft } from '#event-store/seal-facts';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { DeviceId, EventId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { KeyedQueue } from '#kernel/keyed-queue';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { parseJson, type ParseJsonOptions } from '#protocol/canonical-json/parse-json';
+import { SendEvent } from '#rooms/commands/send-event';
+import { SetState } from '#rooms/commands/set-state';
+import type { EventSent } from '#rooms/commands/transaction';
+import { DELAYED_BY } from '#rooms/delayed-sends';
+import { decideCancel, decideDelay, decideEnd, decideRestart, refusalOf } from './decide/decide-delays.js';
+import { dueOf, ENDED_KEPT_MS, findByTransaction, foldDelayFact, isScheduled, type KnownDelays, NO_DELAYS, type ScheduledDelay } from './decide/known-delays.js'; // prettier-ignore
+import { type DelayedEventFact, type DelayEnded, type DelayEnd, type DelayRestarted, delayedStream, type EventDelayed, textOfDelayed } from './facts/delayed-event-facts.js'; // prettier-ignore
+import { DELAYED_EVENTS } from './projections/delayed-events.projector.js';
+
+const AS_IT_CAME: ParseJsonOptions = Object.freeze({ lenient: true, respell: true, keepPrototypes: true });
+
+/** Of a user they may be a megabyte. */
+const CAPACITY = 200;
+const ENDED: DelayedEventFact['type'] = 'delayed-events-ended';
+
+/**
+ * The write side of delayed events: a stream for each user, which is kept short. What is done with one event in this process takes turns.
+ * Where a second process restarts one in the milliseconds in which its time comes here, it is sent all the same.
+ */
+@Injectable()
+export class DelayedEvents {
+  readonly #streams: Aggregates<KnownDelays>;
+  readonly #turns = new KeyedQueue<string>();
+
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly commands: CommandBus,
+  ) {
+    const fold = { initialState: NO_DELAYS, evolve: foldDelayFact };
+    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold, lastOfEach: nameOfFact, isOver: this.#isOver }); // prettier-ignore
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#streams.numbers;
+  }
+
+  /** What a user has sent later, and what became of it. */
+  async of(userId: UserId): Promise<KnownDelays> {
+    return (await this.#streams.load(delayedStream(userId))).state;
+  }
+
+  /** Whose event it is. Throws M_NOT_FOUND. */
+  async userOf(delayId: string): Promise<UserId> {
+    const row = await DELAYED_EVENTS.get(this.views, [delayId]);
+    if (row !== undefined) return row.userId;
+    await this.views.confirm();
+    throw refusalOf(undefined);
+  }
+
+  /** Schedules an event, and answers its id: that of the first time where the transaction is known. Throws as `decideDelay`. */
+  async schedule(
+    { userId, deviceId, requestId }: Requester,
+    draft: Omit<EventDelayed, 'delay_id' | 'running_since'>,
+  ): Promise<string> {
+    // prettier-ignore
+    const delayId = randomBytes(18).toString('base64url');
+    const event = { ...draft, delay_id: delayId, running_since: this.clock.now() };
+    const cause = { actor: userId, device: deviceId, correlation: requestId };
+    const state = await this.#decide(userId, cause, (delays) => decideDelay(delays, event));
+    return findByTransaction(state, event)?.event.delay_id ?? delayId;
+  }
+
+  /** Throws as `decideRestart`. */
+  restart(userId: UserId, delayId: string): Promise<void> {
+    return this.#turns.run(delayId, async () => {
+      await this.#decide(userId, { actor: userId }, (delays) => decideRestart(delays, delayId, this.clock.now()));
+    });
+  }
+
+  /** Throws as `decideCancel`. */
+  cancel(userId: UserId, delayId: string): Promise<void> {
+    return this.#turns.run(delayId, async () => {
+      await this.#decide(userId, { actor: userId }, (delays) => decideCancel(delays, delayId, this.clock.now()));
+    });
+  }
+
+  /**
+   * Sends an event now, because somebody says so: it stays scheduled where it is refused. Nothing where it was sent. Throws as SendEvent
+   * or SetState, and as `decideRestart` where it was cancelled.
+   */
+  send(userId: UserId, delayId: string): Promise<void> {
+    return this.#turns.run(delayId, async () => {
+      const delay = (await this.of(userId)).get(delayId);
+      if (delay?.end?.outcome === 'send') return;
+      if (!isScheduled(delay)) throw refusalOf(delay?.end);
+      await this.#end(userId, delayId, {
+        outcome: 'send',
+        reason: 'action',
+        event_id: await this.#sendNow(userId, delay),
+      });
+    });
+  }
+
+  /**
+   * Sends an event whose time has come; what refuses it is what became of it. Answers when it is due where that is not yet, in milliseconds
+   * since the epoch, and undefined where nothing is left to do. Throws what is no refusal.
+   */
+  sendWhenDue(userId: UserId, delayId: string): Promise<number | undefined> {
+    return this.#turns.run(delayId, async () => {
+      const delay = (await this.of(userId)).get(delayId);
+      if (!isScheduled(delay)) return undefined;
+      const due = dueOf(delay);
+      if (due > this.clock.now()) return due;
+      try {
+        await this.#end(userId, delayId, {
+          outcome: 'send',
+          reason: 'delay',
+          event_id: await this.#sendNow(userId, delay),
+        });
+      } catch (error) {
+        if (!(error instanceof MatrixError)) throw error;
+        await this.#end(userId, delayId, { outcome: 'error', reason: 'delay', error: error.toBody() });
+      }
+      return undefined;
+    });
+  }
+
+  /** Lets go of all that a user has sent later, whose account is closed. Answers whether there was anything of it. */
+  async end(userId: UserId, cause: Cause): Promise<boolean> {
+    const stream = delayedStream(userId);
+    const isEnded = await this.#isEnded(stream);
+    const { facts, revision, position } = await this.#streams.execute(
+      stream,
+      () => (isEnded ? [] : [toDraft({ type: ENDED, data: {} } as DelayedEventFact)]),
+      cause,
+    );
+    if (typeof revision === 'number') await this.store.truncate(stream, revision);
+    if (facts.length > 0) await this.views.whenProcessed(position, [DELAYED_EVENTS.name]);
+    return facts.length > 0;
+  }
+
+  /** Under a transaction of its own, so that the room has it once whatever crashes in between. */
+  async #sendNow(userId: UserId, { event }: ScheduledDelay): Promise<EventId> {
+    const { delay_id: delayId, room_id: roomId, type, state_key: stateKey, sent_at: sentAt, guest } = event;
+    const content = parseJson(event.content, AS_IT_CAME) as JsonObject; // it was one when it came
+    const requester: Requester = {
+      userId,
+      deviceId: DELAYED_BY as DeviceId,
+      isAdmin: false,
+      ...(guest ? { isGuest: true } : {}),
+      requestId: delayId,
+    };
+    const sent: EventSent = await this.commands.execute(
+      stateKey === undefined
+        ? new SendEvent(requester, roomId, type, content, delayId, sentAt)
+        : new SetState(requester, roomId, type, stateKey, content, { sentAt, txnId: delayId }),
+    );
+    return sent.eventId;
+  }
+
+  async #end(userId: UserId, delayId: string, end: Omit<DelayEnd, 'ended_at'>): Promise<void> {
+    const ended = { ...end, ended_at: this.clock.now() };
+    await this.#decide(userId, { actor: userId }, (delays) => decideEnd(delays, delayId, ended));
+  }
+
+  /** Appends what is decided, settles once the views show it, and answers the state after it. */
+  async #decide(
+    userId: UserId,
+    cause: Cause,
+    decide: (delays: KnownDelays) => readonly DelayedEventFact[],
+  ): Promise<KnownDelays> {
+    const { state, facts, position } = await this.#streams.execute(
+      delayedStream(userId),
+      (delays) => decide(delays).map(toDraft),
+      cause,
+    );
+    if (facts.length > 0) await this.views.whenProcessed(position, [DELAYED_EVENTS.name]);
+    return state;
+  }
+
+  async #isEnded(stream: string): Promise<boolean> {
+    for await (const { type } of this.store.readStream(stream, { backwards: true, limit: 1 })) return type === ENDED;
+    return true;
+  }
+
+  /** What ended so long ago that nobody is told of it, and the restarts of what has ended. */
+  readonly #isOver = (fact: RecordedFact, counting: ReadonlyMap<string, RecordedFact>): boolean => {
+    const { delay_id: delayId, ended_at: endedAt } = JSON.parse(fact.data) as Partial<DelayEnded>;
+    if (fact.type === 'delay-ended') return endedAt! < this.clock.now() - ENDED_KEPT_MS;
+    return fact.type === 'delay-restarted' && counting.get(delayId!)?.type !== 'event-delayed';
+  };
+}
+
+function toDraft(fact: DelayedEventFact): FactDraft {
+  return { id: randomUUID(), type: fact.type, ...textOfDelayed(fact) };
+}
+
+function nameOfFact({ type, data }: Pick<RecordedFact, 'type' | 'data'>): string {
+  if (type === ENDED) return '';
+  const { delay_id: delayId } = JSON.parse(data) as DelayRestarted;
+  return type === 'delay-restarted' ? `${delayId} restarted` : delayId;
+}

@@ -1,0 +1,135 @@
+import { Controller, Get, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { IsIn, IsInt, IsObject, IsOptional, IsString, Min } from 'class-validator';
+import { Authenticated, CurrentRequester, OptionallyAuthenticated } from '#http/authenticated';
+import { TODAY } from '#http/client-paths';
+import { JsonBody } from '#http/json-body';
+import { type Query as QueryValues, queryEnum, queryInteger, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { RawJson } from '#http/raw-json';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { parseRoomId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { readMassagedTime } from '#http/massaged-time';
+import { CancelDelayedEvent } from '../commands/cancel-delayed-event.js';
+import { RestartDelayedEvent } from '../commands/restart-delayed-event.js';
+import { ScheduleEvent } from '../commands/schedule-event.js';
+import { SendDelayedEvent } from '../commands/send-delayed-event.js';
+import { refusalOf } from '../decide/decide-delays.js';
+import type { Delay } from '../decide/known-delays.js';
+import { DelayedEvents } from '../delayed-events.js';
+import { type DelayedEventsRequest, isTold, listDelayedEvents } from '../queries/list-delayed-events.js';
+import { tellDelay } from '../queries/tell-delay.js';
+
+const UNSTABLE = '_matrix/client/unstable/org.matrix.msc4140';
+
+class DelayedEventBody {
+  @IsInt() @Min(1) delay!: number;
+  @IsOptional() @IsString() state_key?: string;
+  @IsObject() content!: JsonObject;
+}
+
+const COMMANDS = { send: SendDelayedEvent, cancel: CancelDelayedEvent, restart: RestartDelayedEvent } as const;
+type Action = keyof typeof COMMANDS;
+
+class ActionBody {
+  @IsIn(Object.keys(COMMANDS)) action!: Action;
+}
+
+/** Events that are sent later: MSC4140. */
+@Controller()
+export class DelayedEventsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly scheduling: ScheduleEvent,
+    private readonly delayed: DelayedEvents,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @Authenticated({ guests: true })
+  @RateLimited('send')
+  @Put([...TODAY, UNSTABLE].map((prefix) => `${prefix}/rooms/:roomId/delayed_event/:type/:txnId`))
+  async schedule(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+    @Param('txnId') txnId: string,
+    @Query() query: QueryValues,
+    @JsonBody(DelayedEventBody, { exactNumbers: true }) { delay, state_key: stateKey, content }: DelayedEventBody,
+  ): Promise<object> {
+    const sentAt = readMassagedTime(requester, query);
+    const event = { roomId: parseRoomId(roomId), type, stateKey, content, delay, txnId, sentAt };
+    return { delay_id: await this.scheduling.schedule(requester, event) };
+  }
+
+  @OptionallyAuthenticated()
+  @RateLimited('default')
+  @Post(['_matrix/client/v1', UNSTABLE].map((prefix) => `${prefix}/delayed_events/:delayId/:action`))
+  @HttpCode(200)
+  manage(@Param('delayId') delayId: string, @Param('action') action: string): Promise<object> {
+    if (!Object.hasOwn(COMMANDS, action)) throw new MatrixError('M_UNRECOGNIZED', undefined, { status: 404 });
+    return this.#do(action as Action, delayId);
+  }
+
+  /** As it was tried out: the action stands in the body. */
+  @OptionallyAuthenticated()
+  @RateLimited('default')
+  @Post(`${UNSTABLE}/delayed_events/:delayId`)
+  @HttpCode(200)
+  manageByBody(@Param('delayId') delayId: string, @JsonBody(ActionBody) { action }: ActionBody): Promise<object> {
+    return this.#do(action, delayId);
+  }
+
+  @Authenticated({ guests: true })
+  @RateLimited('default')
+  @Get(['_matrix/client/v1', UNSTABLE].map((prefix) => `${prefix}/delayed_events`))
+  async list(@CurrentRequester() requester: Requester, @Query() query: QueryValues): Promise<RawJson> {
+    const now = this.clock.now();
+    const request = readRequest(query, now);
+    const { delays, next } = listDelayedEvents(await this.delayed.of(requester.userId), request, now);
+    const told = await Promise.all(delays.map((delay) => this.#tell(requester, delay)));
+    const key = request.direction === 'f' ? 'next_batch' : 'prev_batch';
+    return new RawJson(
+      `{"delayed_events":[${told.join()}]${next === undefined ? '' : `,"${key}":${JSON.stringify(next)}`}}`,
+    );
+  }
+
+  @Authenticated({ guests: true })
+  @RateLimited('default')
+  @Get(['_matrix/client/v1', UNSTABLE].map((prefix) => `${prefix}/delayed_events/:delayId`))
+  async find(@CurrentRequester() requester: Requester, @Param('delayId') delayId: string): Promise<RawJson> {
+    const delay = (await this.delayed.of(requester.userId)).get(delayId);
+    if (delay === undefined || !isTold(delay, this.clock.now())) throw refusalOf(undefined);
+    return new RawJson(await this.#tell(requester, delay));
+  }
+
+  #tell(requester: Requester, delay: Delay): Promise<string> {
+    return tellDelay(this.views, requester, delay);
+  }
+
+  async #do(action: Action, delayId: string): Promise<object> {
+    await this.commands.execute(new COMMANDS[action](delayId));
+    return {};
+  }
+}
+
+/** Throws M_INVALID_PARAM. */
+function readRequest(query: QueryValues, now: number): DelayedEventsRequest {
+  const direction = queryEnum(query, 'dir', ['f', 'b']) ?? 'f';
+  const room = queryText(query, 'room_id');
+  return {
+    orderBy: queryEnum(query, 'order_by', ['send_ts', 'origin_server_ts', 'running_since']) ?? 'send_ts',
+    direction,
+    from: queryText(query, 'from'),
+    since: queryText(query, 'since_ts') === 'end' ? Infinity : (queryInteger(query, 'since_ts') ?? now),
+    status: queryEnum(query, 'status', ['scheduled', 'finalised']),
+    roomId: room === undefined ? undefined : parseRoomId(room),
+    type: queryText(query, 'type'),
+    outcome: queryEnum(query, 'outcome', ['send', 'cancel', 'error']),
+    reason: queryEnum(query, 'reason', ['action', 'delay']),
+  };
+}
