@@ -54,7 +54,8 @@ export class SearchController {
     const from = token === undefined ? undefined : parseSearchPlace(views.history, token, views.position());
     if (request === undefined) return new RawJson('{"search_categories":{}}');
     const page = await searchEvents(views, await readerOf(views, requester), request, from);
-    const rendered = await renderSearch(page, request, { form, now: this.clock.now() });
+    const writing = { form, now: this.clock.now(), history: views.history };
+    const rendered = await renderSearch(page, request, writing);
     return new RawJson(`{"search_categories":{"room_events":${rendered}}}`);
   }
 }

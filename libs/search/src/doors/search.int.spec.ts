@@ -231,16 +231,71 @@ describe('POST /search', () => {
     expect(await found({ limit: 0 })).toEqual([]);
   });
 
-  it('finds what was filed as well as what was not yet', async () => {
+  it('finds what was filed as well as what was not yet, page after page, and of a group all of it once', async () => {
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.ok('POST', `/join/${room}`, {});
+    const ids: string[] = [];
+    for (let i = 0; i < 340; i++) {
+      const body = `${i % 100 === 7 ? 'a lemur ' : ''}${'number '.repeat(1 + (i % 3))}${i}`;
+      ids.push(await say(i % 5 === 0 ? bob : alice, room, body));
+    }
+    const newestFirst = [ids[307], ids[207], ids[107], ids[7]];
+    expect(idsOf(await search(alice, 'lemur', { order_by: 'recent' }))).toEqual(newestFirst);
+    expect(idsOf(await search(alice, 'lem'))).toEqual([]);
+    expect(idsOf(await search(alice, 'numb lemu', { order_by: 'recent' }))).toEqual(newestFirst);
+    const filter = { rooms: [room], limit: 60 };
+    for (const order_by of ['rank', 'recent']) {
+      const wish = { order_by, filter, groupings: { group_by: [{ key: 'sender' }] } };
+      const first = await search(alice, 'number', wish);
+      expect(first.count).toBeGreaterThanOrEqual(300);
+      const all: string[] = [];
+      for (let page = first; ; page = await search(alice, 'number', wish, page.next_batch)) {
+        all.push(...idsOf(page));
+        if (page.next_batch === undefined) break;
+      }
+      expect(all).toHaveLength(340);
+      expect(new Set(all)).toEqual(new Set(ids));
+      const ofBob: string[] = [...first.groups.sender[bob.userId].results];
+      for (let next = first.groups.sender[bob.userId].next_batch; next !== undefined;) {
+        const page = await search(alice, 'number', wish, next);
+        ofBob.push(...idsOf(page));
+        ({ next_batch: next } = page);
+      }
+      expect(ofBob).toHaveLength(68);
+      expect(new Set(ofBob)).toEqual(new Set(ids.filter((_, i) => i % 5 === 0)));
+    }
+  }, 60_000);
+
+  it('answers with no more than somebody can read at once, whatever is asked for with it, and goes on from there', async () => {
     const room = await alice.createRoom({});
     const ids: string[] = [];
-    for (let i = 0; i < 300; i++)
-      ids.push(await say(alice, room, i % 100 === 7 ? `a lemur number ${i}` : `number ${i}`));
-    expect(idsOf(await search(alice, 'lemur', { order_by: 'recent' }))).toEqual([ids[207], ids[107], ids[7]]);
-    expect(idsOf(await search(alice, 'lem'))).toEqual([]);
-    expect(idsOf(await search(alice, 'numb lemu', { order_by: 'recent' }))).toEqual([ids[207], ids[107], ids[7]]);
-    expect((await search(alice, 'number', { filter: { rooms: [room] } })).count).toBe(300);
-  }, 30_000);
+    for (let i = 0; i < 30; i++) ids.push(await say(alice, room, `tapir ${i} ${'x'.repeat(60_000)}`));
+    const event_context = { before_limit: 30, after_limit: 30 };
+    const wish = { order_by: 'recent', filter: { limit: 30 }, event_context, include_state: true };
+    const seen: string[] = [];
+    let pages = 0;
+    let next: string | undefined;
+    do {
+      const page = await search(alice, 'tapir', wish, next);
+      expect(JSON.stringify(page).length).toBeLessThan(6_000_000);
+      expect(page.state[room].length).toBeGreaterThan(3);
+      const [{ context, result }] = page.results;
+      const at = ids.indexOf(result.event_id);
+      const around = context.events_before.map((event: { event_id: string }) => event.event_id);
+      const before = around.filter((id: string) => ids.includes(id));
+      // The nearest ones, and places from which on the others can be had.
+      expect(before).toEqual(ids.slice(Math.max(0, at - before.length), at).toReversed());
+      if (before.length < at) {
+        const older = await alice.ok('GET', `/rooms/${room}/messages?dir=b&from=${context.start}&limit=1`);
+        expect(older.chunk[0].event_id).toBe(ids[at - before.length - 1]);
+      }
+      seen.push(...idsOf(page));
+      pages++;
+      ({ next_batch: next } = page);
+    } while (next !== undefined);
+    expect(pages).toBeGreaterThan(3);
+    expect(seen).toEqual(ids.toReversed());
+  }, 60_000);
 
   it('is served in the API of 2015 too, with its events', async () => {
     const room = await alice.createRoom({});

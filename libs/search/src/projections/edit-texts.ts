@@ -1,3 +1,4 @@
+import type { Position } from '#kernel/position';
 import type { OwnRows } from '#projections/projector';
 import type { EventKeyPart } from '#rooms/projections/event-place';
 import { fileAnew } from './file-words.js';
@@ -42,6 +43,24 @@ export async function applyEdit(room: RoomMark, target: EventKeyPart, edit: Edit
 export async function applyWaitingEdits(room: RoomMark, id: EventKeyPart, rows: OwnRows): Promise<void> {
   const waiting = await EDITS.get(rows, [room, id]);
   if (waiting !== undefined) await settle(room, id, waiting, rows);
+}
+
+/**
+ * Makes place for a text that comes to a shelf: where it came before, as a part of a state, nothing is found there any more. Answers whether
+ * it is to be put there: not where it is redacted, or stands there already.
+ */
+export async function makePlaceFor(
+  room: RoomMark,
+  id: EventKeyPart,
+  { isHistory, position }: { readonly isHistory: boolean; readonly position: Position },
+  rows: OwnRows,
+): Promise<boolean> {
+  const known = await findKnown(room, id, rows);
+  if (known === undefined) return true;
+  const shelf = await SHELVES.get(rows, [shelfOf(room, isHistory)]);
+  if (known.is !== 'text' || (shelf !== undefined && shelf.last >= position)) return false;
+  await setWords(room, known, { words: [], isEdited: false }, rows);
+  return true;
 }
 
 /** Takes away what a redaction took away: the text and its edits, or of a text the one edit. */

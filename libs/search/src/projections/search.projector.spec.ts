@@ -85,6 +85,32 @@ describe('what is written down of rooms to be found', () => {
     expect(writtenIn(rows)).not.toContain('nettles');
   });
 
+  it('is once what came as a part of a state and then as an event, with its edits', async () => {
+    const log = new MemoryEventStore();
+    const room = await LocalRoom.begin(log);
+    await room.setState('m.room.topic', { topic: 'roses' });
+    const said = await room.say('tulips');
+    await room.send(edit(said.eventId, 'peonies') as never);
+    const facts = factsOf(log);
+    const first = facts.findIndex(({ data }) => JSON.stringify(data).includes('roses'));
+    const comes = facts
+      .slice(first)
+      .map((fact) => ({ ...fact, data: { ...(fact.data as object), origin: 'b.example' } }));
+    const taken = comes.slice(0, 2).map((fact) => ({ ...fact, type: 'state-taken' }));
+    for (const history of [undefined, true]) {
+      const again = comes.map((fact) => ({ ...fact, data: { ...fact.data, history } }));
+      const written = writtenIn(await project(searchProjector(createRoomFactReader()), [...taken, ...again] as never));
+      expect(written.match(/ roses/g)).toHaveLength(1);
+      expect(written.match(/ peonies tulips/g)).toHaveLength(1);
+    }
+    const redacted = await project(searchProjector(createRoomFactReader()), [
+      ...taken,
+      { ...taken[0], type: 'pdu-redacted' },
+      comes[0],
+    ] as never);
+    expect(writtenIn(redacted)).not.toContain('roses');
+  });
+
   it('is nothing of a room from where it is encrypted on', async () => {
     const log = new MemoryEventStore();
     const room = await LocalRoom.begin(log);

@@ -6,7 +6,7 @@ import type { OwnRows, Projector } from '#projections/projector';
 import { eventKeyPart } from '#rooms/projections/event-place';
 import type { AcceptedFact, RoomFactReader } from '#rooms/projections/room-fact-reader';
 import { wordsOf } from '../words/words-of.js';
-import { applyEdit, applyWaitingEdits, forgetText } from './edit-texts.js';
+import { applyEdit, applyWaitingEdits, forgetText, makePlaceFor } from './edit-texts.js';
 import { fileWords } from './file-words.js';
 import {
   BLOCK_TEXTS,
@@ -24,6 +24,7 @@ import {
   WORDS,
 } from './search-collections.js';
 import { EMPTY_SHELF, formatText, type ShelvedText, type ShelfRow } from './shelf-row.js';
+import { timeOnShelf } from './text-order.js';
 import { type EventText, textOfEvent } from './text-of-event.js';
 import { formatTextPlace } from './text-place.js';
 
@@ -39,7 +40,7 @@ const MOST_UNFILED_WORDS = 4_000;
 export function searchProjector(reader: RoomFactReader): Projector {
   return {
     name: 'search',
-    version: 2,
+    version: 3,
     ...owning(SHELVES, PAGES, WORDS, TEXTS, EDITS),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -75,26 +76,48 @@ function takeText(
 ): void | Promise<void> {
   const { pdu, event_id: eventId, origin } = data;
   const room = roomMark(roomId);
-  const [id, sender, sentAt] = [eventKeyPart(eventId), senderMark(pdu['sender'] as UserId), sentAtOf(pdu)];
-  const words = wordsOf(text);
-  if (edits !== undefined) return applyEdit(room, eventKeyPart(edits), { id, sent_at: sentAt, sender, words }, rows);
-  const isHistory = fact.type === 'state-taken' || data.history === true;
-  const shelved: ShelvedText = { position: fact.position, sentAt, kind, sender, words, isEdited: false };
-  const taken = whenThere(isOpen(room, isHistory, rows), (open) =>
-    open ? shelve(shelfOf(room, isHistory), shelved, rows) : undefined,
-  );
-  return whenThere(taken, (number) => {
-    if (number === undefined) return undefined;
-    TEXTS.put(rows, [room, id], formatTextPlace({ isHistory, number }));
-    // What other servers tell may have been edited before it came.
-    return origin === undefined ? undefined : applyWaitingEdits(room, id, rows);
-  });
+  const id = eventKeyPart(eventId);
+  const taken: TakenText = { fact, kind, sender: senderMark(pdu['sender'] as UserId), words: wordsOf(text), pdu };
+  if (edits !== undefined) {
+    const { sender, words } = taken;
+    return applyEdit(room, eventKeyPart(edits), { id, sent_at: sentAtOf(pdu) ?? 0, sender, words }, rows);
+  }
+  const isTaken = fact.type === 'state-taken';
+  const isHistory = isTaken || data.history === true;
+  const put = (isNew: boolean): Answer<void> => {
+    const number = isNew ? shelve(room, isHistory, taken, rows) : undefined;
+    return whenThere(number, (at) => {
+      if (at !== undefined) TEXTS.put(rows, [room, id], formatTextPlace({ isHistory, number: at }));
+    });
+  };
+  // PERF: of what this server made nothing can be here already.
+  if (origin === undefined && !isTaken) return put(true);
+  // What other servers tell may have come as a part of a state, and may have been edited before it came.
+  return makePlaceFor(room, id, { isHistory, position: fact.position }, rows)
+    .then(put)
+    .then(() => applyWaitingEdits(room, id, rows));
 }
 
-/** A number of milliseconds that can be written down, whatever the event says. */
-function sentAtOf(pdu: AcceptedFact['data']['pdu']): number {
+/** A text that is to be shelved. */
+interface TakenText extends Pick<ShelvedText, 'kind' | 'sender' | 'words'> {
+  readonly fact: RecordedFact;
+  readonly pdu: AcceptedFact['data']['pdu'];
+}
+
+/** origin_server_ts, where that is a number of milliseconds that can be written down. */
+function sentAtOf(pdu: AcceptedFact['data']['pdu']): number | undefined {
   const value = Number(pdu['origin_server_ts']);
-  return Number.isSafeInteger(value) && value > 0 ? value : 0;
+  return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+}
+
+/** Puts a text behind those of its shelf, and answers its number; undefined where it is there already, or nothing is taken. */
+function shelve(room: RoomMark, isHistory: boolean, text: TakenText, rows: OwnRows): Answer<number | undefined> {
+  return whenThere(isOpen(room, isHistory, rows), (open) => {
+    const shelf = shelfOf(room, isHistory);
+    return open
+      ? whenThere(SHELVES.get(rows, [shelf]), (row) => putBehind(shelf, row, isHistory, text, rows))
+      : undefined;
+  });
 }
 
 /** Whether what was fetched from the past may be written down. PERF: of what is news the shelf itself says it. */
@@ -103,22 +126,30 @@ function isOpen(room: RoomMark, isHistory: boolean, rows: OwnRows): Answer<boole
   return whenThere(SHELVES.get(rows, [shelfOf(room, false)]), (row) => row?.isEncrypted !== true);
 }
 
-/** Puts a text behind those of its shelf, and answers its number; undefined where it is there already, or nothing is taken. */
-function shelve(shelf: Shelf, text: ShelvedText, rows: OwnRows): Answer<number | undefined> {
-  return whenThere(SHELVES.get(rows, [shelf]), (row = EMPTY_SHELF) => {
-    if (row.isEncrypted || row.last >= text.position) return undefined;
-    const next = row.next + 1;
-    const added: ShelfRow = {
-      ...row,
-      next,
-      unfiledWords: row.unfiledWords + text.words.length,
-      last: text.position,
-      page: row.page + formatText(text),
-    };
-    if (next % PAGE_TEXTS !== 0) SHELVES.put(rows, [shelf], added);
-    else return whenThere(turnPage(shelf, added, rows), () => row.next);
-    return row.next;
-  });
+function putBehind(
+  shelf: Shelf,
+  row: ShelfRow = EMPTY_SHELF,
+  isHistory: boolean,
+  { fact, pdu, kind, sender, words }: TakenText,
+  rows: OwnRows,
+): Answer<number | undefined> {
+  const { position, type, metadata } = fact;
+  if (row.isEncrypted || row.last >= position) return undefined;
+  const isPast = type !== 'state-taken';
+  const time = timeOnShelf(row, isHistory, { isPast, takenAt: metadata.at, sentAt: sentAtOf(pdu) });
+  const next = row.next + 1;
+  const added: ShelfRow = {
+    ...row,
+    next,
+    unfiledWords: row.unfiledWords + words.length,
+    last: position,
+    lastTime: time,
+    firstTime: row.next === 0 ? time : row.firstTime,
+    page: row.page + formatText({ position, time, kind, sender, words, isEdited: false }),
+  };
+  if (next % PAGE_TEXTS !== 0) SHELVES.put(rows, [shelf], added);
+  else return whenThere(turnPage(shelf, added, rows), () => row.next);
+  return row.next;
 }
 
 /** A page is full: it is put away, and where enough are, their words are filed. */

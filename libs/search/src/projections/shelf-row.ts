@@ -4,19 +4,26 @@ import type { RowCodec } from '#projections/collection';
 /** What of an event was written down: the body of a message, the name of a room, its topic. */
 export type TextKind = 'body' | 'name' | 'topic';
 
-/** A text that can be found. */
-export interface ShelvedText {
+/** What is known of a text but its words. */
+export interface TextHead {
   /** Where its event stands. */
   readonly position: Position;
-  /** origin_server_ts. */
-  readonly sentAt: number;
+  /**
+   * In milliseconds since the epoch, by which texts of several shelves are put in one order: it only grows among those that were news, and
+   * only falls among those of the past (`timeOnShelf`).
+   */
+  readonly time: number;
   readonly kind: TextKind;
   /** Stands for who sent it (`senderMark`). */
   readonly sender: string;
-  /** In their order; where it was edited, those of all its versions, each once. None of what was redacted. */
-  readonly words: readonly string[];
   /** Which of its versions a reader is shown has to be looked up. */
   readonly isEdited: boolean;
+}
+
+/** A text that can be found. */
+export interface ShelvedText extends TextHead {
+  /** In their order; where it was edited, those of all its versions, each once. None of what was redacted. */
+  readonly words: readonly string[];
 }
 
 /** The texts of one room that were news, or those of it that were fetched from the past, numbered from 0 as they came. */
@@ -29,6 +36,9 @@ export interface ShelfRow {
   readonly unfiledWords: number;
   /** Of the last text. */
   readonly last: Position;
+  readonly lastTime: number;
+  /** Of the text with number 0. */
+  readonly firstTime: number;
   /** The room is encrypted: nothing more is written down of it, and nothing of it is found. */
   readonly isEncrypted: boolean;
   /** The newest texts, of which there are not enough for a page yet. */
@@ -40,6 +50,8 @@ export const EMPTY_SHELF: ShelfRow = Object.freeze({
   filed: 0,
   unfiledWords: 0,
   last: START,
+  lastTime: 0,
+  firstTime: 0,
   isEncrypted: false,
   page: '',
 });
@@ -49,16 +61,20 @@ const ENCRYPTED = 'e';
 
 /** PERF: of each message one such row is read and written: no JSON. */
 export const shelfCodec: RowCodec<ShelfRow> = Object.freeze({
-  encode: ({ next, filed, unfiledWords, last, isEncrypted, page }: ShelfRow) =>
-    `${next} ${filed} ${unfiledWords} ${shortPosition(last)}${isEncrypted ? ` ${ENCRYPTED}` : ''}\n${page}`,
+  encode: ({ next, filed, unfiledWords, last, lastTime, firstTime, isEncrypted, page }: ShelfRow) => {
+    const times = `${lastTime.toString(RADIX)} ${firstTime.toString(RADIX)}`;
+    return `${next} ${filed} ${unfiledWords} ${shortPosition(last)} ${times}${isEncrypted ? ` ${ENCRYPTED}` : ''}\n${page}`;
+  },
   decode: (text: string): ShelfRow => {
     const end = text.indexOf('\n');
-    const [next, filed, unfiledWords, last = '', mark] = text.slice(0, end).split(' ');
+    const [next, filed, unfiledWords, last = '', lastTime = '', firstTime = '', mark] = text.slice(0, end).split(' ');
     return {
       next: Number(next),
       filed: Number(filed),
       unfiledWords: Number(unfiledWords),
       last: longPosition(last),
+      lastTime: parseInt(lastTime, RADIX),
+      firstTime: parseInt(firstTime, RADIX),
       isEncrypted: mark === ENCRYPTED,
       page: text.slice(end + 1),
     };
@@ -70,26 +86,42 @@ const KIND_LETTERS: Readonly<Record<TextKind, string>> = { body: 'b', name: 'n',
 const KINDS: Readonly<Record<string, TextKind>> = { b: 'body', n: 'name', t: 'topic' };
 
 /** A text as it stands on a page: one line. No word holds a space. */
-export function formatText({ position, sentAt, kind, sender, words, isEdited }: ShelvedText): string {
+export function formatText({ position, time, kind, sender, words, isEdited }: ShelvedText): string {
   const letter = isEdited ? KIND_LETTERS[kind].toUpperCase() : KIND_LETTERS[kind];
-  const place = `${shortPosition(position)} ${sentAt.toString(RADIX)} ${letter}${sender}`;
-  return words.length === 0 ? `${place}\n` : `${place} ${words.join(' ')}\n`;
+  const head = `${shortPosition(position)} ${time.toString(RADIX)} ${letter}${sender}`;
+  return words.length === 0 ? `${head}\n` : `${head} ${words.join(' ')}\n`;
+}
+
+/** Reads a line that `formatText` wrote, but for the words. PERF: of most lines that are looked at nothing else is needed. */
+export function parseHead(line: string): TextHead {
+  const firstSpace = line.indexOf(' ');
+  const secondSpace = line.indexOf(' ', firstSpace + 1);
+  const letter = line.charAt(secondSpace + 1);
+  const kind = KINDS[letter.toLowerCase()];
+  if (kind === undefined) throw new Error(`not a text of the search: ${line}`);
+  return {
+    position: longPosition(line.slice(0, firstSpace)),
+    time: parseInt(line.slice(firstSpace + 1, secondSpace), RADIX),
+    kind,
+    sender: line.slice(secondSpace + 2, endOfHead(line, secondSpace)),
+    isEdited: letter !== KIND_LETTERS[kind],
+  };
+}
+
+/** The words of a line that `formatText` wrote. */
+export function wordsOfLine(line: string): string[] {
+  const end = endOfHead(line, line.indexOf(' ', line.indexOf(' ') + 1));
+  return end >= line.length ? [] : line.slice(end + 1).split(' ');
+}
+
+function endOfHead(line: string, secondSpace: number): number {
+  const end = line.indexOf(' ', secondSpace + 1);
+  return end < 0 ? line.length : end;
 }
 
 /** Reads a line that `formatText` wrote. */
 export function parseText(line: string): ShelvedText {
-  const [position = '', sentAt = '', who = '', ...words] = line.split(' ');
-  const letter = who.charAt(0);
-  const kind = KINDS[letter.toLowerCase()];
-  if (kind === undefined) throw new Error(`not a text of the search: ${line}`);
-  return {
-    position: longPosition(position),
-    sentAt: parseInt(sentAt, RADIX),
-    kind,
-    sender: who.slice(1),
-    words,
-    isEdited: letter !== KIND_LETTERS[kind],
-  };
+  return { ...parseHead(line), words: wordsOfLine(line) };
 }
 
 /** The lines of a page. */

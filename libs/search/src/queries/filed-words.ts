@@ -2,8 +2,10 @@ import type { Views } from '#projections/views';
 import { numbersOf } from '../projections/file-words.js';
 import { type NumberKey, numberKey, numberOfKey, type Shelf, WORDS } from '../projections/search-collections.js';
 import type { SoughtWord } from '../words/words-of.js';
+import type { SearchEffort } from './search-effort.js';
 
-/** So many blocks of a word are read at once. */
+/** How many blocks of a word are read at once: few at first, for mostly no more are asked for. */
+const FIRST_WINDOW = 64;
 const WINDOW = 256;
 /** A word that stands in so few blocks leads the way: of the others those blocks alone are read. */
 const RARE = 64;
@@ -12,36 +14,66 @@ const MOST_ENDINGS = 12;
 /** Behind all numbers. */
 const LAST = '~' as NumberKey;
 
-/** The blocks in which one word stands, read as far as somebody asks, from the last one back or from the first one on. */
+/** What is looked for on which shelf. */
+export interface FiledSearch {
+  readonly views: Views;
+  readonly shelf: Shelf;
+  readonly sought: readonly SoughtWord[];
+  /** From the last text back, or from the first one on. */
+  readonly reverse: boolean;
+  /** The block to begin with. */
+  readonly from: number;
+  readonly effort: SearchEffort;
+}
+
+/** What was found of a shelf up to a block, this one included. */
+export interface FiledNumbers {
+  readonly block: number;
+  /** In their order. */
+  readonly numbers: readonly number[];
+}
+
+/** The blocks in which one word stands, read as far as somebody asks, from one back or on. */
 class WordBlocks {
   readonly texts = new Map<number, string>();
   isRead = false;
   /** The block up to which it is read. */
   reached: number | undefined;
+  #window = FIRST_WINDOW;
 
   constructor(
-    private readonly views: Views,
-    private readonly shelf: Shelf,
+    private readonly search: FiledSearch,
     private readonly word: string,
-    private readonly reverse: boolean,
   ) {}
 
   async readOn(): Promise<void> {
-    const { shelf, word, reverse, reached } = this;
-    const at = reached === undefined ? undefined : ([shelf, word, numberKey(reached)] as const);
-    const behind = at === undefined ? {} : reverse ? { before: at } : { after: at };
-    const rows = await WORDS.scan(this.views, { prefix: [shelf, word], ...behind, reverse, limit: WINDOW });
+    const { word, reached } = this;
+    const { views, shelf, reverse, from, effort } = this.search;
+    const keyAt = (block: number) => [shelf, word, numberKey(block)] as const;
+    const behind = reverse
+      ? { before: keyAt(reached ?? from + 1) }
+      : reached === undefined
+        ? { from: keyAt(from) }
+        : { after: keyAt(reached) };
+    const limit = this.#window;
+    const rows = await WORDS.scan(views, { prefix: [shelf, word], ...behind, reverse, limit });
     for (const { key, value } of rows) this.texts.set((this.reached = numberOfKey(key[2])), value);
-    this.isRead = rows.length < WINDOW;
+    this.isRead = rows.length < limit;
+    this.#window = Math.min(WINDOW, limit * 2);
+    await effort.spend(rows.length);
   }
 
   /** Reads some blocks alone. */
   async readAt(blocks: readonly number[]): Promise<void> {
     const unknown = this.isRead ? [] : blocks.filter((block) => !this.texts.has(block));
     if (unknown.length === 0) return;
-    const keys = unknown.map((block) => [this.shelf, this.word, numberKey(block)] as const);
-    const rows = await WORDS.getMany(this.views, keys);
+    const { views, shelf, effort } = this.search;
+    const rows = await WORDS.getMany(
+      views,
+      unknown.map((block) => [shelf, this.word, numberKey(block)] as const),
+    );
     for (const [i, value] of rows.entries()) if (value !== undefined) this.texts.set(unknown[i]!, value);
+    await effort.spend(rows.length);
   }
 }
 
@@ -63,37 +95,36 @@ class SoughtBlocks {
   }
 
   async readAt(blocks: readonly number[]): Promise<void> {
-    await Promise.all(this.words.map((word) => word.readAt(blocks)));
+    for (const word of this.words) await word.readAt(blocks);
   }
 }
 
 /**
- * The numbers of the texts of a shelf that are filed under all words that are looked for, a batch after another, the last first or the
- * first. PERF: of a word that stands in few blocks these alone are looked at of the others; words that are frequent are read in step.
+ * The numbers of the texts of a shelf that are filed under all words that are looked for, block after block, the last first or the first;
+ * now and then how far it has come without any. PERF: of a word that stands in few blocks these alone are looked at of the others; words
+ * that are frequent are read in step.
  */
-export async function* filedTexts(
-  views: Views,
-  shelf: Shelf,
-  sought: readonly SoughtWord[],
-  reverse: boolean,
-): AsyncGenerator<readonly number[], void> {
+export async function* filedNumbers(search: FiledSearch): AsyncGenerator<FiledNumbers, void> {
   const found: SoughtBlocks[] = [];
   // The longest is likely to be the rarest, and where one is not there the others need no look.
-  for (const one of sought.toSorted((a, b) => b.word.length - a.word.length)) {
-    const words = await findWords(views, shelf, one);
+  for (const one of search.sought.toSorted((a, b) => b.word.length - a.word.length)) {
+    const words = await findWords(search, one);
     if (words.length === 0) return;
-    const blocks = words.map((word) => new WordBlocks(views, shelf, word, reverse));
+    const blocks = words.map((word) => new WordBlocks(search, word));
     const isRareKnown = found.some(({ isRead, blocks: { length } }) => isRead && length <= RARE);
     if (!isRareKnown) {
-      await Promise.all(blocks.map((each) => each.readOn()));
+      for (const each of blocks) await each.readOn();
       if (blocks.every(({ texts }) => texts.size === 0)) return;
     }
     found.push(new SoughtBlocks(blocks));
   }
-  yield* meet(found, reverse);
+  yield* meet(found, search);
 }
 
-async function* meet(found: readonly SoughtBlocks[], reverse: boolean): AsyncGenerator<readonly number[], void> {
+async function* meet(
+  found: readonly SoughtBlocks[],
+  { reverse, effort }: FiledSearch,
+): AsyncGenerator<FiledNumbers, void> {
   const isBefore = (a: number, b: number): boolean => (reverse ? a > b : a < b);
   const inOrder = (blocks: readonly number[]): number[] => blocks.toSorted((a, b) => (reverse ? b - a : a - b));
   let edge: number | undefined;
@@ -102,24 +133,28 @@ async function* meet(found: readonly SoughtBlocks[], reverse: boolean): AsyncGen
     const [rarest] = found.filter(({ isRead }) => isRead).toSorted((a, b) => a.blocks.length - b.blocks.length);
     if (rarest !== undefined) {
       const blocks = inOrder(rarest.blocks.filter(isNext));
-      for (let i = 0; i < blocks.length; i += WINDOW) {
-        const some = blocks.slice(i, i + WINDOW);
-        await Promise.all(found.map((one) => one.readAt(some)));
-        for (const block of some) yield textsOfAll(found, block, reverse);
+      for (let i = 0, window = FIRST_WINDOW; i < blocks.length; i += window, window = Math.min(WINDOW, window * 2)) {
+        const some = blocks.slice(i, i + window);
+        for (const one of found) await one.readAt(some);
+        for (const block of some) yield { block, numbers: numbersOfAll(found, block, reverse) };
       }
       return;
     }
     const reading = found.flatMap(({ words }) => words).filter(({ isRead }) => !isRead);
     const known = reading.map(({ reached }) => reached!).reduce((a, b) => (isBefore(a, b) ? a : b));
     const blocks = found[0]!.blocks.filter((block) => isNext(block) && !isBefore(known, block));
-    for (const block of inOrder(blocks)) yield textsOfAll(found, block, reverse);
+    for (const block of inOrder(blocks)) {
+      yield { block, numbers: numbersOfAll(found, block, reverse) };
+      await effort.spend(found.length);
+    }
+    yield { block: known, numbers: [] };
     edge = known;
-    await Promise.all(reading.filter(({ reached }) => reached === known).map((word) => word.readOn()));
+    for (const word of reading) if (word.reached === known) await word.readOn();
   }
 }
 
 /** PERF: of what is looked for the rarest in the block is gone through; signs are short texts, in which to look takes less than to take them apart. */
-function textsOfAll(found: readonly SoughtBlocks[], block: number, reverse: boolean): number[] {
+function numbersOfAll(found: readonly SoughtBlocks[], block: number, reverse: boolean): number[] {
   const texts = found.map((one) => one.textsOf(block));
   const lengthOf = (signs: readonly string[]): number => signs.reduce((sum, each) => sum + each.length, 0);
   const [rarest = [], ...others] = texts.toSorted((a, b) => lengthOf(a) - lengthOf(b));
@@ -129,12 +164,16 @@ function textsOfAll(found: readonly SoughtBlocks[], block: number, reverse: bool
 }
 
 /** The words of a shelf that are meant. */
-async function findWords(views: Views, shelf: Shelf, { word, isBeginning }: SoughtWord): Promise<readonly string[]> {
+async function findWords(
+  { views, shelf, effort }: FiledSearch,
+  { word, isBeginning }: SoughtWord,
+): Promise<readonly string[]> {
   if (!isBeginning) return [word];
   const words: string[] = [];
   for (let after: string | undefined; words.length < MOST_ENDINGS;) {
     const place = after === undefined ? { from: [shelf, word, ''] } : { after: [shelf, after, LAST] };
     const [row] = await WORDS.scan(views, { prefix: [shelf], ...(place as object), limit: 1 });
+    await effort.spend(1);
     after = row?.key[1];
     if (after?.startsWith(word) !== true) break;
     words.push(after);

@@ -1,141 +1,117 @@
-import type { RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
-import { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
-import { numberKey, PAGE_TEXTS, PAGES, type Shelf } from '../projections/search-collections.js';
-import { linesOf, parseText, type ShelfRow, type ShelvedText, type TextKind } from '../projections/shelf-row.js';
-import { hasAll, type SoughtWord } from '../words/words-of.js';
-import { filedTexts } from './filed-words.js';
+import { beforeTime, isBehind, type TextKey } from '../projections/text-order.js';
+import { type Looked, type Match, readShelf, type RoomShelf, type ShelfSearch, type Sought } from './read-shelf.js';
+import type { SearchEffort } from './search-effort.js';
 
-/** What is looked for. */
-export interface Sought {
-  readonly words: readonly SoughtWord[];
-  readonly kinds: ReadonlySet<TextKind>;
-  /** Stand for who may have sent it (`senderMark`); undefined: anybody. */
-  readonly senders: ReadonlySet<string> | undefined;
-  /** Nothing that came later. */
-  readonly upTo: Position;
-}
-
-/** The texts of a room that were news, or those of its past. */
-export interface RoomShelf {
-  readonly roomId: RoomId;
-  readonly isHistory: boolean;
-  readonly shelf: Shelf;
-  readonly row: ShelfRow;
-}
-
-/** A text with all that is looked for. */
-export type Match = ShelvedText & Pick<RoomShelf, 'roomId' | 'isHistory'>;
-
-/** How many pages are read at once: few at first, for mostly no more are asked for. */
-const FIRST_BATCH = 2;
-const LARGEST_BATCH = 32;
 /** How many shelves are looked at side by side. */
-const AT_ONCE = 16;
+const AT_ONCE = 8;
 
-/**
- * The texts of a shelf that match, a batch after another, the newest first: of the past those that were fetched first, for it is fetched
- * backwards.
- */
-export async function* matchesOn(views: Views, from: RoomShelf, sought: Sought): AsyncGenerator<Match[], void> {
-  const { roomId, isHistory } = from;
-  const asMatches = (texts: readonly ShelvedText[]): Match[] =>
-    texts.filter((text) => isSought(text, sought)).map((text) => ({ ...text, roomId, isHistory }));
-  if (!isHistory) yield asMatches((await unfiledTexts(views, from, sought.words)).toReversed());
-  let batch = FIRST_BATCH;
-  const numbers: number[] = [];
-  for await (const some of filedTexts(views, from.shelf, sought.words, !isHistory)) {
-    // Those that were filed since the shelf was looked at are among the others.
-    numbers.push(...some.filter((number) => number < from.row.filed));
-    while (numbers.length >= batch) {
-      yield asMatches(await readTexts(views, from.shelf, numbers.splice(0, batch)));
-      batch = Math.min(batch * 2, LARGEST_BATCH);
-    }
-  }
-  if (numbers.length > 0) yield asMatches(await readTexts(views, from.shelf, numbers));
-  if (isHistory) yield asMatches(await unfiledTexts(views, from, sought.words));
-}
-
-function isSought({ position, kind, sender }: ShelvedText, { upTo, kinds, senders }: Sought): boolean {
-  return position <= upTo && kinds.has(kind) && senders?.has(sender) !== false;
-}
-
-/** Those texts that match which are filed under no words yet, in their order. */
-async function unfiledTexts(
-  views: Views,
-  { shelf, row: { next, filed, page } }: RoomShelf,
-  words: readonly SoughtWord[],
-): Promise<ShelvedText[]> {
-  const limit = Math.floor((next - filed) / PAGE_TEXTS);
-  const from = [shelf, numberKey(filed)] as const;
-  const pages = limit === 0 ? [] : await PAGES.scan(views, { prefix: [shelf], from, limit });
-  const texts: ShelvedText[] = [];
-  for (const lines of [...pages.map(({ value }) => value), page]) {
-    // PERF: most pages have none of the words, and need not be taken apart.
-    if (!words.every(({ word }) => lines.includes(` ${word}`))) continue;
-    for (const line of linesOf(lines)) {
-      if (!words.every(({ word }) => line.includes(` ${word}`))) continue;
-      const text = parseText(line);
-      if (hasAll(text.words, words)) texts.push(text);
-    }
-  }
-  return texts;
-}
-
-async function readTexts(views: Views, shelf: Shelf, numbers: readonly number[]): Promise<ShelvedText[]> {
-  const firsts = [...new Set(numbers.map(firstOfPage))];
-  const pages = await PAGES.getMany(
-    views,
-    firsts.map((first) => [shelf, numberKey(first)] as const),
-  );
-  const lines = new Map(firsts.map((first, i) => [first, pages[i] === undefined ? [] : linesOf(pages[i])]));
-  return numbers.flatMap((number) => {
-    const line = lines.get(firstOfPage(number))?.[number % PAGE_TEXTS];
-    return line === undefined ? [] : [parseText(line)];
-  });
-}
-
-function firstOfPage(number: number): number {
-  return number - (number % PAGE_TEXTS);
-}
-
-/** Where one shelf is. */
+/** One shelf, and how far it was looked at. */
 interface Reading {
-  readonly batches: AsyncGenerator<Match[], void>;
-  rest: Match[];
+  readonly parts: AsyncGenerator<Looked, void>;
+  matches: Match[];
+  /** What is left of the shelf is behind this place. */
+  place: TextKey;
+  isDone: boolean;
 }
 
 /**
- * The texts of many shelves that match, those sent last first, as far as each shelf is in that order. The same ones in the same order
- * whenever it is asked up to the same place.
+ * The texts of many shelves that match, in the order of `text-order.ts`: the same ones in the same order whenever it is asked behind the same
+ * place. PERF: a shelf is looked at once nothing else can be newer, so that of rooms that were silent for long mostly nothing is read.
  */
-export async function* matchesIn(
-  views: Views,
-  shelves: readonly RoomShelf[],
-  sought: Sought,
-): AsyncGenerator<Match, void> {
-  const all = shelves.map((shelf): Reading => ({ batches: matchesOn(views, shelf, sought), rest: [] }));
-  let open: Reading[] = [];
-  const turn = new Turn(1);
-  for (let i = 0; i < all.length; i += AT_ONCE) {
-    if (turn.isOver()) await turn.pass();
-    const some = all.slice(i, i + AT_ONCE);
-    const have = await Promise.all(some.map(hasMore));
-    open.push(...some.filter((_, n) => have[n]));
+export class Matches {
+  /** In their order, the last one first. */
+  #open: Reading[];
+  /** Of the last match that was told. */
+  #told: TextKey | undefined;
+  readonly #begin: TextKey | undefined;
+
+  constructor(
+    views: Views,
+    shelves: readonly RoomShelf[],
+    sought: Sought,
+    private readonly effort: SearchEffort,
+  ) {
+    this.#told = sought.behind;
+    this.#open = shelves.map((from) => begin({ views, from, sought, effort })).toSorted(compareReadings);
+    this.#begin = this.place;
   }
-  while (open.length > 0) {
-    const newest = open.reduce((a, b) => (b.rest[0]!.sentAt > a.rest[0]!.sentAt ? b : a));
-    yield newest.rest.shift()!;
-    if (!(await hasMore(newest))) open = open.filter((one) => one !== newest);
+
+  /** All matches up to it were told; undefined: all there are. */
+  get place(): TextKey | undefined {
+    const next = this.#open.at(-1);
+    const told = this.#told;
+    if (next === undefined) return undefined;
+    if (next.matches.length > 0) return told ?? beforeTime(headOf(next).time);
+    return told !== undefined && isBehind(told, next.place) ? told : next.place;
+  }
+
+  /** The next match; undefined where there is none, or where the effort is spent. */
+  async next(): Promise<Match | undefined> {
+    for (;;) {
+      const reading = this.#open.pop();
+      if (reading === undefined) return undefined;
+      const match = reading.matches.shift();
+      if (match !== undefined) {
+        this.#put(reading);
+        this.#told = match;
+        return match;
+      }
+      this.#open.push(reading);
+      if (this.effort.isSpent && this.#hasMoved()) return undefined;
+      await this.#lookOn();
+    }
+  }
+
+  /** Whoever goes on from there does not come here again: so whatever little effort is left, an end is reached. */
+  #hasMoved(): boolean {
+    const { place } = this;
+    return place === undefined || this.#begin === undefined || isBehind(place, this.#begin);
+  }
+
+  /** Looks at a part of those shelves that come next and of which nothing is found yet. */
+  async #lookOn(): Promise<void> {
+    const some: Reading[] = [];
+    while (some.length < AT_ONCE && this.#open.at(-1)?.matches.length === 0) some.push(this.#open.pop()!);
+    await Promise.all(some.map(lookOn));
+    for (const reading of some) this.#put(reading);
+  }
+
+  #put(reading: Reading): void {
+    if (reading.isDone && reading.matches.length === 0) return;
+    const head = headOf(reading);
+    let [low, high] = [0, this.#open.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (isBehind(head, headOf(this.#open[middle]!))) high = middle;
+      else low = middle + 1;
+    }
+    this.#open.splice(low, 0, reading);
   }
 }
 
-async function hasMore(reading: Reading): Promise<boolean> {
-  while (reading.rest.length === 0) {
-    const { value, done } = await reading.batches.next();
-    if (done === true) return false;
-    reading.rest = value as Match[];
+function begin(search: ShelfSearch): Reading {
+  const { from, sought } = search;
+  const { isHistory, row } = from;
+  const newest = beforeTime(isHistory ? row.firstTime : row.lastTime);
+  const { behind = newest } = sought;
+  return { parts: readShelf(search), matches: [], place: isBehind(behind, newest) ? behind : newest, isDone: false };
+}
+
+/** Where a shelf stands in the order: at its next match, or where it may have one. */
+function headOf({ matches, place }: Reading): TextKey {
+  return matches[0] ?? place;
+}
+
+function compareReadings(a: Reading, b: Reading): number {
+  return isBehind(headOf(a), headOf(b)) ? -1 : Number(isBehind(headOf(b), headOf(a)));
+}
+
+async function lookOn(reading: Reading): Promise<void> {
+  const { value, done } = await reading.parts.next();
+  if (done === true) reading.isDone = true;
+  else {
+    reading.matches = value.matches;
+    if (value.reached !== undefined && isBehind(value.reached, reading.place)) reading.place = value.reached;
   }
-  return true;
 }

@@ -1,128 +1,105 @@
-import { formatTimelinePlace } from '#http/tokens/timeline-token';
+import type { LogHistory } from '#event-store/log-history';
 import type { RoomId } from '#kernel/ids';
-import { contentOfRow, type TimelineRow } from '#rooms/projections/timeline-row';
-import { listStateFor } from '#rooms/queries/get-state';
-import { listMessages, memberRowsOf } from '#rooms/queries/list-messages';
-import { type EventForm, renderEvents } from '#rooms/queries/render-event';
-import { justAfter, justBefore } from '#rooms/queries/timeline-places';
-import { findGapAt } from '#rooms/queries/find-gap';
-import type { RoomReader } from '#rooms/reading/room-reader';
-import { MatrixError } from '#kernel/matrix-error';
+import { inTurns, Turn } from '#projections/turn';
+import type { EventForm } from '#rooms/queries/render-event';
+import { renderEvents } from '#rooms/queries/render-event';
 import { highlightsOf } from '../words/highlights-of.js';
-import type { ContextWish, GroupKey, SearchRequest } from './parse-search.js';
-import type { FoundEvent, SearchPage } from './search-events.js';
+import { soughtWordsOf } from '../words/words-of.js';
+import type { FoundEvent } from './found-events.js';
+import type { GroupKey, SearchRequest } from './parse-search.js';
+import { renderContext } from './render-context.js';
+import { renderStateOf } from './render-state.js';
+import { MOST_WORDS } from './search-events.js';
+import type { SearchPage } from './search-page.js';
+import { formatSearchPlace, type SearchPlace } from './search-token.js';
 import { textOfRow } from './shown-texts.js';
-import { formatSearchPlace, type Group } from './search-token.js';
 
 /** How results are written. */
-interface Writing {
+export interface Writing {
   readonly form: EventForm;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** By which places are told. */
+  readonly history: LogHistory;
 }
+
+/** An answer of so many characters has no more results, and one with so many of state none of another room: the next page has them. */
+const MOST_OF_RESULTS = 4_000_000;
+const MOST_OF_STATE = 16_000_000;
+/** So many results are written at once. */
+const AT_ONCE = 8;
 
 /** What was found as a client gets it, `room_events` of `search_categories`. JSON text. */
 export async function renderSearch(page: SearchPage, request: SearchRequest, writing: Writing): Promise<string> {
-  const { results, count } = page;
-  const events = await renderEach(results, writing);
-  const contexts = await Promise.all(
-    results.map((found) =>
-      request.context === undefined ? undefined : renderContext(found, request.context, writing),
-    ),
-  );
-  const texts = results.map(({ rank }, i) => {
-    const context = contexts[i] === undefined ? '' : `,"context":${contexts[i]}`;
-    return `{"rank":${rank},"result":${events[i]}${context}}`;
-  });
-  const shown = results.map(({ row, editedText }) => editedText ?? textOfRow(row));
-  const highlights = results.length === 0 ? [] : highlightsOf(request.term, shown);
+  const { texts, state } = await renderResults(page.results, request, writing);
+  const told = page.results.slice(0, texts.length);
+  const shown = told.map(({ row, editedText }) => editedText ?? textOfRow(row));
+  const sought = soughtWordsOf(request.term).slice(0, MOST_WORDS);
+  const highlights = told.length === 0 ? [] : await inTurns(highlightsOf(request.term, sought, shown));
+  const next = page.next(told.length);
   const parts = [
-    `"count":${count}`,
+    `"count":${page.count}`,
     `"highlights":${JSON.stringify(highlights)}`,
     `"results":[${texts.join()}]`,
-    `"state":${request.withState ? await renderState(results, writing) : '{}'}`,
+    `"state":${stateOf(state)}`,
   ];
-  if (request.groupBy.length > 0) parts.push(`"groups":${JSON.stringify(groupsOf(page, request.groupBy))}`);
-  if (page.next !== undefined) parts.push(`"next_batch":"${formatPlace(page, page.next)}"`);
+  if (request.groupBy.length > 0)
+    parts.push(`"groups":${JSON.stringify(groupsOf(page, told, request.groupBy, writing))}`);
+  if (next !== undefined) parts.push(`"next_batch":"${formatSearchPlace(writing.history, next)}"`);
   return `{${parts.join()}}`;
 }
 
-function formatPlace({ results, upTo }: SearchPage, offset: number, group?: Group): string {
-  const { history } = results[0]!.room.views;
-  return formatSearchPlace(history, { upTo, offset, ...(group === undefined ? {} : { group }) });
+/** The results, and the state of their rooms where it is asked for: as many as an answer holds, and one at least. */
+async function renderResults(
+  results: readonly FoundEvent[],
+  { context: wish, withState }: SearchRequest,
+  writing: Writing,
+): Promise<{ readonly texts: readonly string[]; readonly state: RoomStates }> {
+  const texts: string[] = [];
+  const state = new Map<RoomId, string | undefined>();
+  const turn = new Turn(1);
+  let [ofResults, ofState] = [0, 0];
+  for (let i = 0; i < results.length; i += AT_ONCE) {
+    const some = results.slice(i, i + AT_ONCE);
+    const events = await renderEach(some, writing);
+    for (const [n, found] of some.entries()) {
+      if (turn.isOver()) await turn.pass();
+      if (ofResults >= MOST_OF_RESULTS) return { texts, state };
+      const { roomId } = found.room;
+      if (withState && !state.has(roomId)) {
+        const text = await renderStateOf(found.room, writing);
+        ofState += text?.length ?? 0;
+        if (state.size > 0 && ofState > MOST_OF_STATE) return { texts, state };
+        state.set(roomId, text);
+      }
+      const context = wish === undefined ? '' : `,"context":${await renderContext(found, wish, writing)}`;
+      const text = `{"rank":${found.rank},"result":${events[n]}${context}}`;
+      ofResults += text.length;
+      texts.push(text);
+    }
+  }
+  return { texts, state };
 }
 
 /** Each result, those of one room together. */
 async function renderEach(results: readonly FoundEvent[], { form, now }: Writing): Promise<string[]> {
   const texts: string[] = Array.from({ length: results.length });
-  for (const [room, places] of placesByRoom(results)) {
-    const rows = places.map((i) => results[i]!.row);
+  const places = new Map<RoomId, number[]>();
+  for (const [i, { room }] of results.entries()) places.set(room.roomId, [...(places.get(room.roomId) ?? []), i]);
+  for (const some of places.values()) {
+    const { room } = results[some[0]!]!;
+    const rows = some.map((i) => results[i]!.row);
     const rendered = await renderEvents(rows, { room, now, bundled: {} }, form);
-    for (const [n, i] of places.entries()) texts[i] = rendered[n]!;
+    for (const [n, i] of some.entries()) texts[i] = rendered[n]!;
   }
   return texts;
 }
 
-function placesByRoom(results: readonly FoundEvent[]): Map<RoomReader, number[]> {
-  const first = new Map<RoomId, RoomReader>();
-  const places = new Map<RoomReader, number[]>();
-  for (const [i, { room }] of results.entries()) {
-    const reader = first.get(room.roomId) ?? room;
-    first.set(room.roomId, reader);
-    places.set(reader, [...(places.get(reader) ?? []), i]);
-  }
-  return places;
-}
+/** The state of rooms; undefined of those that the reader sees events of alone. */
+type RoomStates = ReadonlyMap<RoomId, string | undefined>;
 
-/** What surrounds a result: as `GET /rooms/{roomId}/context/{eventId}` has it, with as many on each side as were asked for. */
-async function renderContext({ room, row }: FoundEvent, wish: ContextWish, { form, now }: Writing): Promise<string> {
-  const { views, roomId } = room;
-  const page = async (direction: 'b' | 'f', limit: number): Promise<readonly TimelineRow[]> => {
-    if (limit === 0) return [];
-    const from = direction === 'b' ? justBefore(row) : justAfter(row);
-    return (await listMessages({ room, until: undefined }, { direction, from, limit })).rows;
-  };
-  // What is known of the time before a gap does not surround the event.
-  const isCutOff = (await findGapAt(views, roomId, justBefore(row))) !== undefined;
-  const [before, after] = [isCutOff ? [] : await page('b', wish.before), await page('f', wish.after)];
-  const rendered = await renderEvents([...before, ...after], { room, now, bundled: {} }, form);
-  const [first, last] = [before.at(-1) ?? row, after.at(-1) ?? row];
-  const parts = [
-    `"start":"${formatTimelinePlace(views.history, justBefore(first))}"`,
-    `"end":"${formatTimelinePlace(views.history, justAfter(last))}"`,
-    `"events_before":[${rendered.slice(0, before.length).join()}]`,
-    `"events_after":[${rendered.slice(before.length).join()}]`,
-  ];
-  if (wish.withProfiles) parts.push(`"profile_info":${await renderProfiles(room, [row, ...before, ...after])}`);
-  return `{${parts.join()}}`;
-}
-
-/** "the historic profile information for the users that sent the events that were returned": as of the last of these. */
-async function renderProfiles(room: RoomReader, rows: readonly TimelineRow[]): Promise<string> {
-  const members = await memberRowsOf(room.views, room.roomId, rows);
-  const shown = await room.shownOf(members);
-  const profiles = shown.map((member) => {
-    const { displayname, avatar_url } = contentOfRow(member);
-    const profile = {
-      ...(typeof displayname === 'string' ? { displayname } : {}),
-      ...(typeof avatar_url === 'string' ? { avatar_url } : {}),
-    };
-    return [member.header.stateKey ?? '', profile] as const;
-  });
-  return JSON.stringify(Object.fromEntries(profiles));
-}
-
-/** The state of each room of the results as the reader may see it; none of a room of which they see events alone. */
-async function renderState(results: readonly FoundEvent[], { form, now }: Writing): Promise<string> {
-  const parts: string[] = [];
-  for (const [{ views, roomId, reader }] of placesByRoom(results)) {
-    try {
-      const { room, rows } = await listStateFor(views, roomId, reader);
-      parts.push(`${JSON.stringify(roomId)}:[${(await renderEvents(rows, { room, now }, form)).join()}]`);
-    } catch (error) {
-      if (!(error instanceof MatrixError)) throw error;
-    }
-  }
+function stateOf(state: RoomStates): string {
+  const parts = [...state].flatMap(([roomId, text]) => (text === undefined ? [] : `${JSON.stringify(roomId)}:${text}`));
   return `{${parts.join()}}`;
 }
 
@@ -132,19 +109,25 @@ interface GroupAnswer {
   readonly next_batch?: string;
 }
 
-/** The groups of a page, by the key and the value, in the order of their first results. */
-function groupsOf(page: SearchPage, keys: readonly GroupKey[]): Record<string, Record<string, GroupAnswer>> {
+/** The groups of what is told of a page, by the key and the value, in the order of their first results. */
+function groupsOf(
+  page: SearchPage,
+  told: readonly FoundEvent[],
+  keys: readonly GroupKey[],
+  { history }: Writing,
+): Record<string, Record<string, GroupAnswer>> {
+  const more = (next: SearchPlace | undefined): { readonly next_batch?: string } => {
+    return next === undefined ? {} : { next_batch: formatSearchPlace(history, next) };
+  };
   return Object.fromEntries(
     keys.map((by) => {
       const groups = new Map<string, string[]>();
-      for (const { room, row } of page.results) {
+      for (const { room, row } of told) {
         const value = by === 'room_id' ? room.roomId : row.header.sender;
         groups.set(value, [...(groups.get(value) ?? []), row.header.eventId]);
       }
       const answers = [...groups].map(([value, results], i): [string, GroupAnswer] => {
-        const left = page.groupsLeft({ by, value });
-        const more = left === undefined ? {} : { next_batch: formatPlace(page, left, { by, value }) };
-        return [value, { order: i + 1, results, ...more }];
+        return [value, { order: i + 1, results, ...more(page.nextOf({ by, value }, told.length)) }];
       });
       return [by, Object.fromEntries(answers)];
     }),

@@ -1,6 +1,8 @@
 import type { LogHistory } from '#event-store/log-history';
 import { MatrixError } from '#kernel/matrix-error';
+import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import type { Position } from '#kernel/position';
+import type { TextKey } from '../projections/text-order.js';
 import type { GroupKey } from './parse-search.js';
 
 /** A group of results. */
@@ -9,42 +11,107 @@ export interface Group {
   readonly value: string;
 }
 
+/** A result in the order of ranks; of those with the same rank the newest comes first. */
+export interface RankedKey {
+  readonly rank: number;
+  readonly key: TextKey;
+}
+
 /** Where a page of results ended. */
 export interface SearchPlace {
   /** Up to where the log was looked at: what came since is on no later page. */
   readonly upTo: Position;
-  /** How many results of the search, or of the group, came before. */
-  readonly offset: number;
+  /** In the order of texts: what is left is behind it; undefined: all. */
+  readonly behind: TextKey | undefined;
+  /** By rank: those up to it are ranked together; undefined: all that are left, or as many as are ranked at once. */
+  readonly until?: TextKey;
+  /** By rank: the last one of these that was told. */
+  readonly last?: RankedKey;
+  /** How many results came before the place `behind`. */
+  readonly counted: number;
+  /** What was told of how many there are. */
+  readonly count: number;
   readonly group?: Group;
 }
 
-const MAX_OFFSET = 1_000_000;
-
 /** `next_batch` of a search, or of a group of its results. */
-export function formatSearchPlace(history: LogHistory, { upTo, offset, group }: SearchPlace): string {
-  const parts = [history.format(upTo), offset, ...(group === undefined ? [] : [group.by, group.value])];
+export function formatSearchPlace(history: LogHistory, place: SearchPlace): string {
+  const { upTo, behind, until, last, counted, count, group } = place;
+  const keyOf = ({ time, isHistory, position }: TextKey): JsonValue => {
+    return [time, isHistory, position === undefined ? null : history.format(position)];
+  };
+  const parts = {
+    up_to: history.format(upTo),
+    behind: behind && keyOf(behind),
+    until: until && keyOf(until),
+    last: last && { rank: last.rank, key: keyOf(last.key) },
+    counted,
+    count,
+    group,
+  };
   return Buffer.from(JSON.stringify(parts)).toString('base64url');
 }
 
-/** Reads what `formatSearchPlace` wrote; a place that was lost is that of now. Throws M_INVALID_PARAM. */
+/** Reads what `formatSearchPlace` wrote; where a place was lost the search begins again. Throws M_INVALID_PARAM. */
 export function parseSearchPlace(history: LogHistory, text: string, now: Position): SearchPlace {
-  const [placed, offset, by, value] = partsOf(text);
-  const settled = typeof placed === 'string' ? history.find(placed) : undefined;
-  const isOffset = Number.isSafeInteger(offset) && (offset as number) >= 0 && (offset as number) <= MAX_OFFSET;
-  if (settled === undefined || typeof settled.place !== 'string' || !isOffset) throw noToken();
-  const place = { upTo: settled.isLost ? now : settled.place, offset: offset as number };
-  if (by === undefined) return place;
-  if ((by !== 'room_id' && by !== 'sender') || typeof value !== 'string') throw noToken();
-  return { ...place, group: { by, value } };
+  const places = new PlaceReader(history);
+  const parts = objectOf(text);
+  const { up_to: upTo, behind, until, last, counted, count, group } = parts;
+  const rank = isJsonObject(last) ? last['rank'] : undefined;
+  const place = {
+    upTo: places.position(upTo),
+    behind: behind === undefined ? undefined : places.key(behind),
+    ...(until === undefined ? {} : { until: places.key(until) }),
+    ...(last === undefined ? {} : { last: { rank: numberIn(rank), key: places.key((last as JsonObject)['key']) } }),
+    counted: numberIn(counted),
+    count: numberIn(count),
+    ...(group === undefined ? {} : { group: groupIn(group) }),
+  };
+  if (!places.isLost) return place;
+  const { group: ofGroup } = place;
+  return { upTo: now, behind: undefined, counted: 0, count: 0, ...(ofGroup === undefined ? {} : { group: ofGroup }) };
 }
 
-function partsOf(text: string): readonly unknown[] {
+/** Reads the places of a token, and notes whether one was lost. */
+class PlaceReader {
+  isLost = false;
+
+  constructor(private readonly history: LogHistory) {}
+
+  position(value: JsonValue | undefined): Position {
+    const settled = typeof value === 'string' ? this.history.find(value) : undefined;
+    if (settled === undefined || typeof settled.place !== 'string') throw noToken();
+    this.isLost ||= settled.isLost;
+    return settled.place;
+  }
+
+  key(value: JsonValue | undefined): TextKey {
+    if (!Array.isArray(value)) throw noToken();
+    const [time, isHistory, position] = value as readonly JsonValue[];
+    if (typeof isHistory !== 'boolean') throw noToken();
+    return { time: numberIn(time), isHistory, position: position === null ? undefined : this.position(position) };
+  }
+}
+
+function numberIn(value: JsonValue | undefined): number {
+  if (typeof value !== 'number' || value < 0) throw noToken();
+  return value;
+}
+
+function groupIn(value: JsonValue): Group {
+  const { by, value: named } = isJsonObject(value) ? value : {};
+  if ((by !== 'room_id' && by !== 'sender') || typeof named !== 'string') throw noToken();
+  return { by, value: named };
+}
+
+function objectOf(text: string): JsonObject {
   try {
     const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
-    return Array.isArray(parts) ? (parts as readonly unknown[]) : [];
+    if (isJsonObject(parts as JsonValue)) return parts as JsonObject;
   } catch {
-    return [];
+    // Neither is a text that is no JSON.
   }
+  throw noToken();
 }
 
 function noToken(): MatrixError {

@@ -7,10 +7,13 @@ import { contentOfRow } from '#rooms/projections/timeline-row';
 import { listUserRooms } from '#rooms/queries/list-user-rooms';
 import { findStateRow } from '#rooms/queries/state-rows';
 import { roomMark, SHELVES, shelfOf } from '../projections/search-collections.js';
-import type { RoomShelf } from './match-texts.js';
+import type { RoomShelf } from './read-shelf.js';
+import type { SearchEffort } from './search-effort.js';
 
 /** Of a room that was upgraded again and again, so many before it are searched too. */
 const MOST_PREDECESSORS = 20;
+/** So many rooms are looked up at once. */
+const AT_ONCE = 64;
 
 /**
  * The shelves that somebody searches: those of the rooms that the filter names, and of the rooms that these took the place of, or else of
@@ -21,13 +24,30 @@ export async function searchedShelves(
   views: Views,
   userId: UserId,
   { rooms, not_rooms: notRooms }: RoomEventFilter,
+  effort: SearchEffort,
 ): Promise<readonly RoomShelf[]> {
-  const named = rooms === undefined ? await ownRooms(views, userId) : await withPredecessors(views, rooms as RoomId[]);
+  const named =
+    rooms === undefined ? await ownRooms(views, userId) : await withPredecessors(views, rooms as RoomId[], effort);
   const isWanted = roomTest(undefined, notRooms);
-  const ids = named.filter(isWanted);
-  const [news, past] = await Promise.all([readShelves(views, ids, false), readShelves(views, ids, true)]);
-  const encrypted = new Set(news.filter(({ row }) => row.isEncrypted).map(({ roomId }) => roomId));
-  return [...news, ...past].filter(({ roomId, row }) => row.next > 0 && !encrypted.has(roomId));
+  const shelves: RoomShelf[] = [];
+  await forSome(named.filter(isWanted), effort, async (ids) => {
+    const [news, past] = await Promise.all([readShelves(views, ids, false), readShelves(views, ids, true)]);
+    const encrypted = new Set(news.filter(({ row }) => row.isEncrypted).map(({ roomId }) => roomId));
+    shelves.push(...[...news, ...past].filter(({ roomId, row }) => row.next > 0 && !encrypted.has(roomId)));
+  });
+  return shelves;
+}
+
+/** Does something for some rooms after others: nobody waits for those of somebody who is in thousands. */
+async function forSome(
+  rooms: readonly RoomId[],
+  effort: SearchEffort,
+  use: (some: readonly RoomId[]) => Promise<void>,
+): Promise<void> {
+  for (let i = 0; i < rooms.length; i += AT_ONCE) {
+    await use(rooms.slice(i, i + AT_ONCE));
+    await effort.spend(0);
+  }
 }
 
 async function ownRooms(views: Views, userId: UserId): Promise<RoomId[]> {
@@ -35,12 +55,16 @@ async function ownRooms(views: Views, userId: UserId): Promise<RoomId[]> {
   return [...rooms].flatMap(([roomId, { closed }]) => (closed === true ? [] : [roomId]));
 }
 
-async function withPredecessors(views: Views, named: readonly RoomId[]): Promise<RoomId[]> {
+async function withPredecessors(views: Views, named: readonly RoomId[], effort: SearchEffort): Promise<RoomId[]> {
   const rooms = new Set<RoomId>(named);
   let last: readonly RoomId[] = [...rooms];
   for (let n = 0; n < MOST_PREDECESSORS && last.length > 0; n++) {
-    const before = await Promise.all(last.map((roomId) => findPredecessor(views, roomId)));
-    last = before.filter((roomId) => roomId !== undefined).filter((roomId) => !rooms.has(roomId));
+    const before: RoomId[] = [];
+    await forSome(last, effort, async (some) => {
+      const found = await Promise.all(some.map((roomId) => findPredecessor(views, roomId)));
+      before.push(...found.filter((roomId) => roomId !== undefined));
+    });
+    last = before.filter((roomId) => !rooms.has(roomId));
     for (const roomId of last) rooms.add(roomId);
   }
   return [...rooms];

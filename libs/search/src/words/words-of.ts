@@ -3,7 +3,7 @@ import { foldText } from './fold-text.js';
 /** The most words of a text that are found. */
 const MAX_WORDS = 500;
 /** What is looked at of a text: no more words than that stand in it, and whoever sends 64 KB costs what a long letter costs. */
-const MAX_TEXT = 8_000;
+export const MAX_TEXT = 8_000;
 /** What lies behind it of a word is not compared. */
 const MAX_LENGTH = 40;
 /** Words of so many letters are found by their beginnings. */
