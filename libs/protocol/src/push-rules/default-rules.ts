@@ -45,6 +45,22 @@ const UNDERRIDE: readonly PushRule[] = Object.freeze([
 ]);
 
 /**
+ * What was predefined in 2015 besides ("Push Notifications HTTP API", "Predefined Rules"): a message with one's name in it, and anything at
+ * all. NOTSPEC: switched off until the user says otherwise. Today's specification took names away ("mentions" are said, not guessed), and by the
+ * last one everybody would hear of each change of state.
+ */
+export function rulesOf2015(userId: UserId): Partial<PushRuleset> {
+  const ring = { default: true, enabled: false, actions: ['notify', sound('default')] };
+  const [, localpart = ''] = /^@([^:]*)/.exec(userId) ?? [];
+  const name = { rule_id: '.m.rule.contains_display_name', conditions: [{ kind: 'contains_display_name' }] };
+  return {
+    override: [{ ...ring, ...name }],
+    content: [{ ...ring, rule_id: '.m.rule.contains_user_name', pattern: localpart }],
+    underride: [rule('fallback', [], NOTIFY, false)],
+  };
+}
+
+/**
  * The rules every user starts with, the `global` ruleset: client-server specification, "Predefined Rules" (as of v1.19).
  * Rules of the user's own go before all of them but `.m.rule.master`, the first.
  */

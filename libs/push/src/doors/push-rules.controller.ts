@@ -44,7 +44,7 @@ export class PushRulesController {
     @Req() request: FastifyRequest,
   ): Promise<{ global: PushRuleset; device?: Readonly<Record<string, PushRuleset>> }> {
     if (!endsInSlash(request)) throw new MatrixError('M_UNRECOGNIZED');
-    const global = await readPushRules(this.views, requester.userId);
+    const global = await this.#rulesOf(requester, request);
     // Today's API knows of no rules for single devices.
     return isOldDoor(request)
       ? { global, device: await readDevicePushRules(this.views, requester.userId) }
@@ -54,7 +54,7 @@ export class PushRulesController {
   @Get('global')
   async global(@CurrentRequester() requester: Requester, @Req() request: FastifyRequest): Promise<PushRuleset> {
     checkSlash(request);
-    return readPushRules(this.views, requester.userId);
+    return this.#rulesOf(requester, request);
   }
 
   @Get('global/:kind')
@@ -64,7 +64,7 @@ export class PushRulesController {
     @Req() request: FastifyRequest,
   ): Promise<readonly PushRule[]> {
     checkSlash(request);
-    return (await readPushRules(this.views, requester.userId))[parseKind(kind)];
+    return (await this.#rulesOf(requester, request))[parseKind(kind)];
   }
 
   @Get('global/:kind/:ruleId')
@@ -72,8 +72,9 @@ export class PushRulesController {
     @CurrentRequester() requester: Requester,
     @Param('kind') kind: string,
     @Param('ruleId') ruleId: string,
+    @Req() request: FastifyRequest,
   ): Promise<PushRule> {
-    return this.#get(requester, kind, ruleId);
+    return this.#get(requester, request, kind, ruleId);
   }
 
   @Get('global/:kind/:ruleId/enabled')
@@ -81,8 +82,9 @@ export class PushRulesController {
     @CurrentRequester() requester: Requester,
     @Param('kind') kind: string,
     @Param('ruleId') ruleId: string,
+    @Req() request: FastifyRequest,
   ): Promise<{ enabled: boolean }> {
-    return { enabled: (await this.#get(requester, kind, ruleId)).enabled };
+    return { enabled: (await this.#get(requester, request, kind, ruleId)).enabled };
   }
 
   @Get('global/:kind/:ruleId/actions')
@@ -90,8 +92,9 @@ export class PushRulesController {
     @CurrentRequester() requester: Requester,
     @Param('kind') kind: string,
     @Param('ruleId') ruleId: string,
+    @Req() request: FastifyRequest,
   ): Promise<{ actions: readonly PushAction[] }> {
-    return { actions: (await this.#get(requester, kind, ruleId)).actions };
+    return { actions: (await this.#get(requester, request, kind, ruleId)).actions };
   }
 
   @RateLimited('default')
@@ -162,10 +165,14 @@ export class PushRulesController {
     throw noSuchPath();
   }
 
-  async #get(requester: Requester, kindText: string, ruleIdText: string): Promise<PushRule> {
+  #rulesOf({ userId }: Requester, request: FastifyRequest): Promise<PushRuleset> {
+    return readPushRules(this.views, userId, isOldDoor(request));
+  }
+
+  async #get(requester: Requester, request: FastifyRequest, kindText: string, ruleIdText: string): Promise<PushRule> {
     const kind = parseKind(kindText);
     const ruleId = readRuleId(requester, kind, ruleIdText);
-    const rules = (await readPushRules(this.views, requester.userId))[kind];
+    const rules = (await this.#rulesOf(requester, request))[kind];
     const rule = rules.find((one) => one.rule_id === ruleId);
     if (rule === undefined) throw noSuchRule();
     return rule;

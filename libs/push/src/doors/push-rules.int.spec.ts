@@ -35,6 +35,34 @@ describe('push rules', () => {
     expect(data.body).toEqual({ global });
   });
 
+  it('that were predefined in 2015 alone are told in API v1, and elsewhere once somebody switches them on', async () => {
+    const of = async (base: string, kind: string): Promise<string[]> =>
+      (JSON.parse((await app.call('GET', `${base}/global/${kind}/`, { token })).text) as { rule_id: string }[]).map(
+        (rule) => rule.rule_id,
+      );
+    const old = {
+      override: '.m.rule.contains_display_name',
+      content: '.m.rule.contains_user_name',
+      underride: '.m.rule.fallback',
+    };
+    for (const [kind, id] of Object.entries(old)) {
+      expect((await of(V1_RULES, kind)).at(-1)).toBe(id);
+      expect(await of(RULES, kind)).not.toContain(id);
+    }
+    expect((await app.call('GET', `${V1_RULES}/global/content/.m.rule.contains_user_name`, { token })).body).toEqual({
+      rule_id: '.m.rule.contains_user_name',
+      default: true,
+      enabled: false,
+      pattern: `user${counter}`,
+      actions: ['notify', { set_tweak: 'sound', value: 'default' }],
+    });
+    expect((await get('/global/content/.m.rule.contains_user_name')).status).toBe(404);
+    const body = { enabled: true };
+    await app.call('PUT', `${V1_RULES}/global/content/.m.rule.contains_user_name/enabled`, { token, body });
+    expect((await get('/global/content/.m.rule.contains_user_name/enabled')).body).toEqual(body);
+    expect(await of(RULES, 'override')).not.toContain('.m.rule.contains_display_name');
+  });
+
   it.each([
     ['room', '%23spam:example.com', {}],
     ['sender', '@bob:example.com', {}],

@@ -10,9 +10,9 @@ async function readPushRuleChanges(views: Pick<Views, 'get'>, userId: UserId): P
   return (await PUSH_RULES.get(views, [userId]))?.changes ?? NO_CHANGES;
 }
 
-/** The rules in force for a user, as the views have them. */
-export async function readPushRules(views: Pick<Views, 'get'>, userId: UserId): Promise<PushRuleset> {
-  return rulesOfUser(userId, await readPushRuleChanges(views, userId));
+/** The rules in force for a user, as the views have them; `isOf2015`: with those that only clients of then know. */
+export async function readPushRules(views: Pick<Views, 'get'>, userId: UserId, isOf2015 = false): Promise<PushRuleset> {
+  return rulesOfUser(userId, await readPushRuleChanges(views, userId), isOf2015);
 }
 
 /** The rules for pushers with a profile tag, by that, as the views have them: API v1's rules of devices. */

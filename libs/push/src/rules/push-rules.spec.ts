@@ -12,7 +12,7 @@ import {
   decideThreadRules,
 } from './decide-push-rules.js';
 import { foldPushRuleFact } from './fold-push-rules.js';
-import { NO_CHANGES, type PushRuleChanges } from './push-rule-changes.js';
+import { evolvePushRules, NO_CHANGES, type PushRuleChanges } from './push-rule-changes.js';
 import { findRule, rulesOfUser } from './rules-of-user.js';
 
 const alice = '@alice:example.org' as UserId;
@@ -67,6 +67,31 @@ describe('push rules', () => {
     given(isSet(rule('!room:b')))
       .when((changes) => decideRuleActions(alice, changes, shout))
       .thenRefused('M_INVALID_PARAM');
+  });
+
+  it('of 2015 find one’s names once they are switched on, below one’s own and above rooms', () => {
+    const on = (kind: 'content' | 'override' | 'underride', rule_id: string): PushRuleFact => ({
+      type: 'push-rule-enabled-set',
+      data: { kind, rule_id, enabled: true },
+    });
+    given()
+      .when((changes) =>
+        decideRuleEnabled(alice, changes, { kind: 'content', rule_id: '.m.rule.contains_user_name', enabled: true }),
+      )
+      .then([on('content', '.m.rule.contains_user_name')]);
+    const changes = [on('content', '.m.rule.contains_user_name'), on('underride', '.m.rule.fallback')].reduce(
+      evolvePushRules,
+      NO_CHANGES,
+    );
+    const rules = rulesOfUser(alice, changes);
+    expect(rules.content).toMatchObject([{ enabled: true, pattern: 'alice' }]);
+    expect(rules.underride.at(-1)).toMatchObject({
+      rule_id: '.m.rule.fallback',
+      enabled: true,
+      conditions: [],
+      actions: ['notify'],
+    });
+    expect(rulesOfUser(alice, NO_CHANGES).content).toEqual([]);
   });
 
   it('of the user’s own are taken with good ids and known actions', () => {

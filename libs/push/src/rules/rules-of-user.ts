@@ -1,5 +1,5 @@
 import type { UserId } from '#kernel/ids';
-import { defaultPushRules } from '#protocol/push-rules/default-rules';
+import { defaultPushRules, rulesOf2015 } from '#protocol/push-rules/default-rules';
 import type { PushRule, PushRuleKind, PushRuleset } from '#protocol/push-rules/push-rule';
 import { type PushRuleChanges, defaultRuleKey, ownRules } from './push-rule-changes.js';
 
@@ -18,12 +18,17 @@ const NO_DEFAULTS: PushRuleset = {
 
 /**
  * The rules in force for a user, most important first within each kind: the master rule, the user's own, the other defaults
- * (client-server API, "Server-default Rules").
+ * (client-server API, "Server-default Rules"). What was predefined in 2015 alone is among them for clients of then (`isOf2015`), and once the
+ * user said anything of it for everybody.
  */
-export function rulesOfUser(userId: UserId, changes: PushRuleChanges): PushRuleset {
+export function rulesOfUser(userId: UserId, changes: PushRuleChanges, isOf2015 = false): PushRuleset {
   const defaults = changes.isOfDevice === true ? NO_DEFAULTS : defaultPushRules(userId);
+  const old = changes.isOfDevice === true ? NO_DEFAULTS : rulesOf2015(userId);
   const inForce = (kind: PushRuleKind): readonly PushRule[] => {
-    const changed = defaults[kind].map((rule) => withChange(kind, rule, changes));
+    const isThere = ({ rule_id: id }: PushRule): boolean =>
+      isOf2015 || Object.hasOwn(changes.defaults, defaultRuleKey(kind, id));
+    const all = [...defaults[kind], ...(old[kind] ?? []).filter(isThere)];
+    const changed = all.map((rule) => withChange(kind, rule, changes));
     const above = changed.filter((rule) => rule.rule_id === MASTER);
     const below = changed.filter((rule) => rule.rule_id !== MASTER);
     return [...above, ...ownRules(changes, kind), ...below];
@@ -43,12 +48,12 @@ function withChange(kind: PushRuleKind, rule: PushRule, changes: PushRuleChanges
   return change === undefined ? rule : { ...rule, ...change };
 }
 
-/** One rule in force, undefined where there is none of that kind and id. */
+/** One rule, in either API; undefined where there is none of that kind and id. */
 export function findRule(
   userId: UserId,
   changes: PushRuleChanges,
   kind: PushRuleKind,
   ruleId: string,
 ): PushRule | undefined {
-  return rulesOfUser(userId, changes)[kind].find((rule) => rule.rule_id === ruleId);
+  return rulesOfUser(userId, changes, true)[kind].find((rule) => rule.rule_id === ruleId);
 }
