@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
@@ -77,6 +79,8 @@ describe('the number of what is unread', () => {
     await same(1);
     const again = await bob.send(roomId, 'once more', inThread(root));
     await same(2);
+    // Made anew from the log.
+    rmSync(join(app.directory, 'views'), { recursive: true, force: true });
     await app.restart();
     await same(2);
     await redact(bob, again);
