@@ -13,7 +13,8 @@ export interface Bucket {
 /**
  * The buckets by name: strict where passwords and accounts are at stake, moderate for what rooms receive, loose elsewhere. `federation`
  * counts the requests of another server, `unknown-server` those for which one must be asked that an address named, or signs as; `inviting`
- * the invitations of users here by another server, `inviting-user` those of one of them: what comes with each is kept.
+ * the invitations of users here by another server, `inviting-user` those of one of them: what comes with each is kept, as is what is
+ * told with a report.
  */
 export const BUCKETS = Object.freeze({
   registration: { burst: 5, perSecond: 0.2 },
@@ -21,6 +22,7 @@ export const BUCKETS = Object.freeze({
   send: { burst: 100, perSecond: 20 },
   room: { burst: 30, perSecond: 3 },
   search: { burst: 30, perSecond: 5 },
+  report: { burst: 20, perSecond: 0.1 },
   federation: { burst: 500, perSecond: 100 },
   'unknown-server': { burst: 100, perSecond: 5 },
   inviting: { burst: 100, perSecond: 2 },
@@ -47,6 +49,7 @@ export class RateLimits {
     send: new LruCache(MEMORY),
     room: new LruCache(MEMORY),
     search: new LruCache(MEMORY),
+    report: new LruCache(MEMORY),
     federation: new LruCache(MEMORY),
     'unknown-server': new LruCache(MEMORY),
     inviting: new LruCache(MEMORY),

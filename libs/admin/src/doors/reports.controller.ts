@@ -33,7 +33,7 @@ class ReportEventDto {
 /** Telling the operators of what is bad: client-server API, "Reporting Content". */
 @Controller([...TODAY])
 @Authenticated()
-@RateLimited('default')
+@RateLimited('report')
 export class ReportsController {
   constructor(private readonly commands: CommandBus) {}
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
-import { listReports, type Report } from '../reports/reports.js';
+import { systemClock } from '#kernel/clock';
+import { type RoomsAnswer, type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
+import { listReports, NoSuchReport, type Report, Reports } from '../reports/reports.js';
 
 let app: RoomsApp;
 let alice: TestUser;
@@ -68,6 +69,26 @@ describe('reports', () => {
     expect(await dave.ok('POST', '/rooms/!none:a.example/report', { reason: 'x' })).toEqual({});
     expect(await dave.ok('POST', '/users/@nobody:a.example/report', { reason: 'x' })).toEqual({});
     expect(await count()).toBe(before);
+  });
+
+  it('of one user are kept as long as not too many wait for an operator', async () => {
+    const frank = await app.register('frank');
+    const report = (reason: string): Promise<RoomsAnswer> =>
+      frank.call('POST', `/users/${bob.userId}/report`, { reason });
+    for (let i = 0; i < 100; i++) expect((await report(`number ${i}`)).status).toBe(200);
+    const before = await count();
+    expect(await report('one more')).toMatchObject({ status: 429, body: { errcode: 'M_LIMIT_EXCEEDED' } });
+    expect(await count()).toBe(before);
+    await alice.ok('POST', `/users/${bob.userId}/report`, { reason: 'of somebody else' });
+    const reports = new Reports(app.store, systemClock);
+    const first = (await listReports(app.store)).find(({ by }) => by === frank.userId)!;
+    for (let again = 0; again < 2; again++) await reports.close(first.id);
+    const closed = (await listReports(app.store)).find(({ id }) => id === first.id);
+    expect(closed).toMatchObject({ isClosed: true, told: undefined });
+    await expect(reports.close(1_000_000)).rejects.toThrow(NoSuchReport);
+    await expect(reports.close(-1)).rejects.toThrow(NoSuchReport);
+    expect((await report('now')).status).toBe(200);
+    expect((await report('no more')).status).toBe(429);
   });
 
   it('need a reason of some length, and of a user a name', async () => {

@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Aggregates, type Cause } from '#event-store/aggregates';
-import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore, type NewFact, type RecordedFact } from '#event-store/event-store';
+import type { FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
 import {
   type ContentReported,
   NOTHING_TOLD,
@@ -34,28 +36,37 @@ export class NoSuchReport extends Error {
   }
 }
 
+/** The reports that operators are not done with, of each user who made some. */
+type OpenReports = ReadonlyMap<UserId, readonly number[]>;
+
+/** So many of one user are kept until an operator is done with some: what is reported is kept whole. */
+const MOST_OPEN = 100;
+
 /** What users reported: kept in the log with its content, for it may be redacted before anybody looks, until an operator is done with it. */
 @Injectable()
 export class Reports {
-  /** Nothing is needed to decide but where the stream ends. */
-  readonly #streams: Aggregates<null>;
+  readonly #streams: Aggregates<OpenReports>;
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
   ) {
-    this.#streams = new Aggregates({
+    this.#streams = new Aggregates<OpenReports>({
       store,
       clock,
       capacity: 1,
-      initialState: null,
-      evolve: () => null,
-      newestOnly: true,
+      initialState: new Map(),
+      evolve: evolveOpen,
     });
   }
 
+  /** Throws M_LIMIT_EXCEEDED where too many reports of the user wait for an operator. */
   async add(by: UserId, thing: ReportedThing, told: ToldReport, cause: Cause): Promise<void> {
-    await this.#streams.execute(REPORTS_STREAM, () => [reportDraft(by, thing, told)], cause);
+    const decide = (open: OpenReports): readonly FactDraft[] => {
+      if ((open.get(by)?.length ?? 0) < MOST_OPEN) return [reportDraft(by, thing, told)];
+      throw new MatrixError('M_LIMIT_EXCEEDED', 'Your earlier reports have to be looked at first');
+    };
+    await this.#streams.execute(REPORTS_STREAM, decide, cause);
   }
 
   /**
@@ -63,15 +74,34 @@ export class Reports {
    * closing it again ends that.
    */
   async close(id: number): Promise<void> {
-    const report = (await listReports(this.store)).find((one) => one.id === id);
+    const report = await this.#find(id);
     if (report === undefined) throw new NoSuchReport(id);
-    if (!report.isClosed) {
-      const data = JSON.stringify({ report: id } satisfies ReportClosed);
-      const closed = { id: `closed ${id}`, type: 'report-closed', data };
-      await this.#streams.execute(REPORTS_STREAM, () => [closed], { actor: 'server' });
-    }
+    const closed: FactDraft = {
+      id: `closed ${id}`,
+      type: 'report-closed',
+      data: JSON.stringify({ report: id } satisfies ReportClosed),
+    };
+    const decide = (open: OpenReports): readonly FactDraft[] => (open.get(report.by)?.includes(id) ? [closed] : []);
+    await this.#streams.execute(REPORTS_STREAM, decide, { actor: 'server' });
     await this.store.erase(REPORTS_STREAM, id, NOTHING_TOLD);
   }
+
+  async #find(id: number): Promise<Pick<ContentReported, 'by'> | undefined> {
+    if (!Number.isSafeInteger(id) || id < 0) return undefined;
+    for await (const fact of this.store.readStream(REPORTS_STREAM, { from: id, limit: 1 }))
+      return fact.type === 'content-reported' ? (JSON.parse(fact.data) as ContentReported) : undefined;
+    return undefined;
+  }
+}
+
+function evolveOpen(open: OpenReports, { type, data }: NewFact, revision: number): OpenReports {
+  if (type === 'content-reported') {
+    const { by, told } = JSON.parse(data) as ContentReported;
+    return told === null ? open : new Map(open).set(by, [...(open.get(by) ?? []), revision]);
+  }
+  const { report } = JSON.parse(data) as ReportClosed;
+  const left = [...open].map(([by, ids]) => [by, ids.filter((id) => id !== report)] as const);
+  return new Map(left.filter(([, ids]) => ids.length > 0));
 }
 
 /** All reports in a log, the first one first. */
