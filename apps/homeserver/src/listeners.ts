@@ -6,6 +6,7 @@ import type { Type } from '@nestjs/common';
 import { PresenceIntroduction } from '#federation/ephemeral/presence-introduction';
 import { RoomsHere } from '#federation/inbound/rooms-here';
 import { ServersInRooms } from '#federation/sending/servers-in-rooms';
+import { UnshownMedia } from '#media/unshown-media';
 import { MediaArrivals } from '#media/uploads/media-arrivals';
 import type { Listener } from '#projections/listener';
 import { ActiveUsers } from '#sync/notifier/active-users';
@@ -21,4 +22,5 @@ export const LISTENERS: readonly Type<Listener>[] = [
   PresenceIntroduction,
   ActiveUsers,
   MediaArrivals,
+  UnshownMedia,
 ];

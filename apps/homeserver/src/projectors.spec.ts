@@ -84,6 +84,9 @@ describe('the rows of every projector', () => {
     const words = Array.from({ length: 260 }, (_, n) => `word${n}`).join(' ');
     for (let n = 0; n < 32; n++) await room.say(words);
     await room.redact(await room.say('oops'));
+    const picture = { type: 'm.room.message', content: { msgtype: 'm.image', body: '', url: 'mxc://a.example/one' } };
+    await room.send(picture);
+    await room.redact(await room.send(picture));
     await room.redact(await room.setState('m.room.name', { name: 'The oops' }));
     await room.setMembership(CAROL, 'join');
     await room.setMembership(CAROL, 'leave');
@@ -345,6 +348,9 @@ describe('the rows of every projector', () => {
     const media = [
       medium('a.example/one', 'media-reserved', { by: ALICE, expires_at: 9 }),
       medium('a.example/one', 'media-uploaded', { by: ALICE, ...content }),
+      medium('a.example/one', 'media-unshown', {}),
+      medium('a.example/one', 'media-kept', {}),
+      medium('a.example/one', 'media-unshown', {}),
       medium('a.example/two', 'media-reserved', { by: ALICE, expires_at: 9 }),
       medium('a.example/three', 'media-reserved', { by: BOB, expires_at: 9 }),
       medium('a.example/three', 'media-expired', {}),

@@ -20,6 +20,6 @@ export function listProjectors(): readonly Projector[] {
   const calls = [delayedEventsProjector];
   const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, ...push];
   const devices = deviceProjectors(reader);
-  const others = [...mediaProjectors, ...federationProjectors(reader), searchProjector(reader), ...calls];
+  const others = [...mediaProjectors(reader), ...federationProjectors(reader), searchProjector(reader), ...calls];
   return [...roomProjectors(reader), ...accountProjectors, ...devices, ...own, ...others];
 }

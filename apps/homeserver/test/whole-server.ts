@@ -85,7 +85,10 @@ export class WholeServer {
     for (const effect of ALL_EFFECTS) followers.effects.push(app.get(effect, { strict: false }));
     const close = async (): Promise<void> => {
       shutdown.abort();
-      await app.close();
+      const closed = app.close();
+      // Of an answer that its client has whole the server may not have heard the end: it would wait for that connection to idle.
+      server.server.closeAllConnections();
+      await closed;
       await projections.stop();
       await store.close();
       await readModels.close();

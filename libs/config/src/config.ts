@@ -34,6 +34,8 @@ export interface MediaConfig {
   readonly cacheBytes: number;
   /** Whether media are given to those alone who say who they are. */
   readonly isFrozen: boolean;
+  /** How long after an event that showed it was redacted an upload of the same user goes, in milliseconds; undefined: it stays. */
+  readonly freeRedactedMs?: number;
 }
 
 /** A TURN server that takes credentials by a secret which it shares with this one. */
@@ -256,12 +258,16 @@ function supportOf({ support_matrix_id: matrixId, support_email: email, support_
 }
 
 /** All of it checked by the validator. */
-function mediaOf({ media_max_upload, media_quota, media_cache, media_freeze }: Settings): MediaConfig {
+const MS_PER_DAY = 24 * 60 * 60_000;
+
+function mediaOf(settings: Settings): MediaConfig {
+  const { media_max_upload, media_quota, media_cache, media_freeze, media_free_redacted: days } = settings;
   return Object.freeze({
     maxBytes: parseByteCount(media_max_upload) ?? 0,
     quotaBytes: media_quota === undefined ? undefined : parseByteCount(media_quota),
     cacheBytes: parseByteCount(media_cache) ?? 0,
     isFrozen: media_freeze === 'on',
+    freeRedactedMs: days === undefined ? undefined : Number(days) * MS_PER_DAY,
   });
 }
 

@@ -38,6 +38,7 @@ function areServerNames(text: string): boolean {
   return text.split(',').every((name) => isServerName(name.trim()));
 }
 
+const isDays = (text: string): boolean => /^\d{1,4}$/.test(text);
 const areGlobs = (text: string): boolean => text.split(',').every((item) => /^[\w.:[\]*?-]+$/.test(item.trim()));
 const isNamespace = (text: string): boolean => /^[a-z][a-z0-9-]{0,62}$/.test(text);
 const areTurnUris = (text: string): boolean => text.split(',').every((uri) => /^turns?:[^\s,]+$/.test(uri.trim()));
@@ -172,6 +173,10 @@ export class Settings {
 
   @OneOf(SWITCH)
   media_freeze = 'on';
+
+  @IsOptional()
+  @Form('a number of days such as 30', isDays)
+  media_free_redacted?: string;
 
   @IsOptional()
   @Form('comma-separated URIs such as turn:turn.example.org:3478?transport=udp', areTurnUris)

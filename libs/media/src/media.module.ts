@@ -24,6 +24,7 @@ import { SeenMedia } from './seen-media.js';
 import { FileMediaStore } from './store/files/file-media-store.js';
 import { MEDIA_STORE } from './store/media-store.js';
 import { Thumbnails } from './thumbnails/thumbnails.js';
+import { UnshownMedia } from './unshown-media.js';
 import { MediaArrivals } from './uploads/media-arrivals.js';
 import { UploadLimits } from './uploads/upload-limits.js';
 
@@ -69,12 +70,13 @@ const store = {
     Thumbnails,
     GiveThumbnail,
     FreedContent,
+    UnshownMedia,
     UploadMediaHandler,
     CreateMediaHandler,
     DeleteMediaHandler,
     QuarantineContentHandler,
     ReleaseContentHandler,
   ],
-  exports: [MEDIA_STORE, MediaFinder, Thumbnails, KeptContent, CacheRoom, MediaArrivals, FreedContent],
+  exports: [MEDIA_STORE, MediaFinder, Thumbnails, KeptContent, CacheRoom, MediaArrivals, FreedContent, UnshownMedia],
 })
 export class MediaModule {}

@@ -9,6 +9,7 @@ import type { Requester } from '#kernel/requester';
 import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
 import { ProjectionRuntime } from '#projections/projection-runtime';
+import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { type Disk, MortalStores } from '#testing/mortal-stores';
 import { CreateMedia, CreateMediaHandler } from '../src/commands/create-media.js';
 import { DeleteMedia, DeleteMediaHandler } from '../src/commands/delete-media.js';
@@ -114,7 +115,13 @@ export async function startMediaCore({ disk, folder, remote, settings }: CoreOpt
   const life = new MortalStores(disk);
   const { store, readModels } = life;
   const followers = { listeners: [] as Listener[], effects: [] as Effect[] };
-  const views = new ProjectionRuntime({ store, readModels, projectors: mediaProjectors, ...followers, clock });
+  const views = new ProjectionRuntime({
+    store,
+    readModels,
+    projectors: mediaProjectors(createRoomFactReader()),
+    ...followers,
+    clock,
+  });
   const files = new MortalFiles(folder, life);
   const log = new MediaLog(store, clock, views);
   const contentLog = new ContentLog(store, clock, views);

@@ -8,6 +8,8 @@ import {
   contentOf,
   decideDelete,
   decideDrop,
+  decideKeep,
+  decideUnshown,
   decideExpire,
   decideFetched,
   decideReserve,
@@ -75,6 +77,19 @@ describe('a medium', () => {
     expect(refusal(() => decideFetched(deleted, CONTENT))).toBe('M_NOT_FOUND');
     // What still counts of a stream is said again one day, in another order.
     expect(contentOf(after(deleted, [uploadDraft(CONTENT, ALICE)]))).toBeUndefined();
+  });
+
+  it('is to go once an event of its uploader that showed it is redacted, unless it is kept; of nobody else, and not twice', () => {
+    const unshown = after(filled, decideUnshown(filled, ALICE));
+    expect([unshown.isUnshown, decideUnshown(unshown, ALICE), decideUnshown(filled, '@bob:a.example')]).toEqual([
+      true,
+      [],
+      [],
+    ]);
+    expect(decideUnshown(reserved, ALICE)).toEqual([]);
+    const kept = after(unshown, decideKeep(unshown));
+    expect([kept.isUnshown, decideKeep(kept), decideUnshown(kept, ALICE).length]).toEqual([false, [], 1]);
+    expect(decideKeep(after(unshown, decideDelete(unshown)))).toEqual([]);
   });
 
   it('of another server is here until it gives way to others', () => {

@@ -24,6 +24,8 @@ export interface Media {
   /** The last day on which somebody asked for it. */
   readonly day?: number;
   readonly isDeleted?: true;
+  /** Whether it is to go, where nothing shows it any more. */
+  readonly isUnshown?: boolean;
 }
 
 export const NO_MEDIA: Media = Object.freeze({});
@@ -53,6 +55,9 @@ export function evolveMedia(media: Media, { type, data }: Pick<NewFact, 'type' |
       return { ...media, content: undefined };
     case 'media-deleted':
       return { ...media, isDeleted: true };
+    case 'media-unshown':
+    case 'media-kept':
+      return { ...media, isUnshown: type === 'media-unshown' };
     default:
       return media;
   }
@@ -110,6 +115,17 @@ export function decideSeen(media: Media, day: number): FactDraft[] {
 export function decideDrop(media: Media): FactDraft[] {
   const sha256 = contentOf(media);
   return sha256 === undefined ? [] : [draftOf({ type: 'media-dropped', data: { sha256 } satisfies MediaDropped })];
+}
+
+/** An event of this sender that showed it was redacted: nothing where somebody else uploaded it, or that is noted already. */
+export function decideUnshown(media: Media, sender: string): FactDraft[] {
+  if (contentOf(media) === undefined || media.by !== sender || media.isUnshown === true) return [];
+  return [draftOf({ type: 'media-unshown', data: {} })];
+}
+
+/** It stays, whatever was redacted. */
+export function decideKeep({ isUnshown, isDeleted }: Media): FactDraft[] {
+  return isUnshown === true && isDeleted !== true ? [draftOf({ type: 'media-kept', data: {} })] : [];
 }
 
 /** Nothing where it is deleted already. */

@@ -66,6 +66,12 @@ export interface MediaDeleted {
   readonly sha256?: ContentHash;
 }
 
+/**
+ * `media-unshown`: an event of whoever uploaded it that showed it was redacted; where nothing else shows it, it goes after a while. `media-kept`:
+ * it does not, for now. Neither says anything besides.
+ */
+export type MediaUnshown = Readonly<Record<string, never>>;
+
 /** Whether facts of this type say that a medium lets go of its content: whatever nobody else refers to goes then. */
 export function letsGo(type: string): boolean {
   return type === 'media-dropped' || type === 'media-deleted';
@@ -92,7 +98,8 @@ export function contentDraft(
 
 /** Of its facts only the last one of each kind counts: the key of the kind. */
 export function kindOfMediaFact(type: string): string {
-  return type === 'media-fetched' || type === 'media-dropped' ? 'cached' : type;
+  if (type === 'media-fetched' || type === 'media-dropped') return 'cached';
+  return type === 'media-unshown' || type === 'media-kept' ? 'shown' : type;
 }
 
 /** How old shapes of these facts become today's. */
@@ -104,4 +111,6 @@ export const MEDIA_SHAPES = {
   'media-seen': [],
   'media-dropped': [],
   'media-deleted': [],
+  'media-unshown': [],
+  'media-kept': [],
 } as const satisfies FactShapes;

@@ -1,6 +1,9 @@
 import type { Projector } from '#projections/projector';
+import type { RoomFactReader } from '#rooms/projections/room-fact-reader';
 import { mediaProjector } from './media.projector.js';
 import { quarantineProjector } from './quarantine.projector.js';
 
 /** The projectors of media and of what was decided of their content. */
-export const mediaProjectors: readonly Projector[] = [mediaProjector, quarantineProjector];
+export function mediaProjectors(reader: RoomFactReader): readonly Projector[] {
+  return [mediaProjector(reader), quarantineProjector];
+}

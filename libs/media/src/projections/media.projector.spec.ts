@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { project, type StreamFact } from '#testing/project';
+import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { mediaProjector } from './media.projector.js';
 
 const ALICE = '@alice:a.example';
@@ -23,7 +24,7 @@ const uploaded = ours('media-uploaded', { by: ALICE, ...CONTENT }, 5);
 
 describe('the rows of media', () => {
   it('say what somebody here uploaded, what its content is, and what counts for them', async () => {
-    expect(await project(mediaProjector, [uploaded])).toEqual({
+    expect(await project(mediaProjector(createRoomFactReader()), [uploaded])).toEqual({
       'media a.example abc': {
         at: 5,
         by: ALICE,
@@ -43,7 +44,7 @@ describe('the rows of media', () => {
     const ten = { by: ALICE, ...CONTENT, bytes: 10 };
     const second = { ...uploaded, stream: 'media-a.example/def', data: ten };
     const third = { ...second, stream: 'media-a.example/ghi', data: { ...ten, by: '@bob:a.example' } };
-    const rows = await project(mediaProjector, [
+    const rows = await project(mediaProjector(createRoomFactReader()), [
       uploaded,
       second,
       second,
@@ -59,35 +60,39 @@ describe('the rows of media', () => {
 
   it('say what somebody is to upload, until they have', async () => {
     const reserved = ours('media-reserved', { by: ALICE, expires_at: 9 }, 1);
-    expect(await project(mediaProjector, [reserved])).toEqual({
+    expect(await project(mediaProjector(createRoomFactReader()), [reserved])).toEqual({
       'media a.example abc': { at: 1, by: ALICE, expires_at: 9 },
       [`reserved-media ${ALICE} abc`]: '9',
     });
-    const both = await project(mediaProjector, [reserved, uploaded]);
-    expect(Object.keys(both)).toEqual(Object.keys(await project(mediaProjector, [uploaded])));
-    expect(await project(mediaProjector, [reserved, ours('media-expired')])).toEqual({});
+    const both = await project(mediaProjector(createRoomFactReader()), [reserved, uploaded]);
+    expect(Object.keys(both)).toEqual(Object.keys(await project(mediaProjector(createRoomFactReader()), [uploaded])));
+    expect(await project(mediaProjector(createRoomFactReader()), [reserved, ours('media-expired')])).toEqual({});
   });
 
   it('say of what is deleted that it is, and nothing of what it was', async () => {
-    expect(await project(mediaProjector, [uploaded, ours('media-deleted', { sha256: HASH }, 7)])).toEqual({
+    expect(
+      await project(mediaProjector(createRoomFactReader()), [uploaded, ours('media-deleted', { sha256: HASH }, 7)]),
+    ).toEqual({
       'media a.example abc': { at: 7, by: ALICE, deleted: true },
     });
     const left = { ...uploaded, data: { by: ALICE, sha256: HASH, bytes: 4, about: {} } };
     const erased = [left, ours('media-deleted', { sha256: HASH }, 7), left];
-    expect(await project(mediaProjector, erased)).toEqual({
+    expect(await project(mediaProjector(createRoomFactReader()), erased)).toEqual({
       'media a.example abc': { at: 7, by: ALICE, deleted: true },
     });
   });
 
   it('stand in the order in which media of other servers were asked for last', async () => {
     const fetched = theirs('media-fetched', CONTENT, 3 * MS_PER_DAY + 7);
-    expect(Object.keys(await project(mediaProjector, [fetched])).toSorted()).toEqual([
+    expect(Object.keys(await project(mediaProjector(createRoomFactReader()), [fetched])).toSorted()).toEqual([
       'cached-media 000000259200007 b.example:8448 xyz',
       'media b.example:8448 xyz',
       `media-content ${HASH} b.example:8448 xyz`,
     ]);
     const cached = async (...facts: StreamFact[]): Promise<string[]> =>
-      Object.keys(await project(mediaProjector, [fetched, ...facts])).filter((key) => key.startsWith('cached-media'));
+      Object.keys(await project(mediaProjector(createRoomFactReader()), [fetched, ...facts])).filter((key) =>
+        key.startsWith('cached-media'),
+      );
     expect(await cached(theirs('media-seen', { day: 12 }, 12 * MS_PER_DAY + 1))).toEqual([
       'cached-media 000001036800001 b.example:8448 xyz',
     ]);
@@ -99,8 +104,8 @@ describe('the rows of media', () => {
 
   it('are gone with what gives way to others, and there again once it is fetched again', async () => {
     const life = [theirs('media-fetched', CONTENT, 5), theirs('media-dropped', { sha256: HASH })];
-    expect(await project(mediaProjector, life)).toEqual({});
-    const again = await project(mediaProjector, [...life, theirs('media-fetched', CONTENT, 8)]);
+    expect(await project(mediaProjector(createRoomFactReader()), life)).toEqual({});
+    const again = await project(mediaProjector(createRoomFactReader()), [...life, theirs('media-fetched', CONTENT, 8)]);
     expect(again['media b.example:8448 xyz']).toMatchObject({ at: 8, sha256: HASH });
   });
 });

@@ -10,8 +10,10 @@ import {
   type MediaSeen,
   type MediaUploaded,
 } from '../facts/media-facts.js';
+import type { RoomFactReader } from '#rooms/projections/room-fact-reader';
 import type { MediaId, MediaRef } from '../media-id.js';
 import type { ContentHash } from '../store/media-store.js';
+import { EVENT_MEDIA, forgetShown, mayShow, noteShown, SHOWN_MEDIA } from './shown-media.js';
 
 export type MediaKey = readonly [server: ServerName, mediaId: MediaId];
 
@@ -31,6 +33,8 @@ export interface MediaRow {
   /** When somebody asked for it first on the last day on which anybody did, in milliseconds since the epoch. */
   readonly seen?: number;
   readonly deleted?: true;
+  /** Since when it is to go, where nothing shows it any more. */
+  readonly unshown?: number;
 }
 
 /** A row of a medium that has content. */
@@ -72,6 +76,13 @@ export const MEDIA_USE = new Collection<readonly [userId: UserId], MediaUse>('me
   codec: asJson(),
 });
 
+/** Media that are to go: what was told first comes first. */
+export const UNSHOWN_MEDIA = new Collection<readonly [since: string, ...MediaKey], true>('unshown-media', {
+  key: ['moment, with leading zeros', 'server', 'media id'],
+  says: 'that an event of its uploader that showed the medium was redacted then',
+  codec: asMark,
+});
+
 /** Media of other servers by when somebody asked for them last: what is to go first comes first. */
 export const CACHED_MEDIA = new Collection<readonly [seen: string, ...MediaKey], number>('cached-media', {
   key: ['moment, with leading zeros', 'server', 'media id'],
@@ -100,23 +111,48 @@ export function isHere(row: MediaRow | undefined): row is MediaHere {
   return row?.sha256 !== undefined;
 }
 
-export const mediaProjector: Projector = {
-  name: 'media',
-  version: 2,
-  ...owning(MEDIA, MEDIA_CONTENT, USER_MEDIA, MEDIA_USE, RESERVED_MEDIA, CACHED_MEDIA),
-  handles: (type) => Object.hasOwn(MEDIA_SHAPES, type),
-  async project(fact, rows) {
-    const media = mediaOfStream(fact.stream);
-    const before = await MEDIA.get(rows, keyOf(media));
-    // What still counts of a stream is said again one day, behind its end.
-    if (before?.deleted === true) return;
-    const after = rowAfter(before, fact);
-    await count(rows, before, after);
-    take(rows, media, before);
-    if (after === undefined) return MEDIA.delete(rows, keyOf(media));
-    put(rows, media, after);
-  },
-};
+const OWNED = [
+  MEDIA,
+  MEDIA_CONTENT,
+  USER_MEDIA,
+  MEDIA_USE,
+  RESERVED_MEDIA,
+  CACHED_MEDIA,
+  SHOWN_MEDIA,
+  EVENT_MEDIA,
+  UNSHOWN_MEDIA,
+];
+const OF_ROOMS: ReadonlySet<string> = new Set(['pdu-accepted', 'state-taken', 'pdu-redacted']);
+
+/** What media there are, and which events of rooms show those that were uploaded here. */
+export function mediaProjector(reader: RoomFactReader): Projector {
+  return {
+    name: 'media',
+    version: 2,
+    ...owning(...OWNED),
+    handles: (type) => Object.hasOwn(MEDIA_SHAPES, type) || OF_ROOMS.has(type),
+    project(fact, rows) {
+      if (fact.type === 'pdu-redacted') return forgetShown(fact, reader, rows);
+      if (!OF_ROOMS.has(fact.type)) return projectMedia(fact, rows);
+      if (!mayShow(fact)) return undefined;
+      const isOurs = async (media: MediaRef): Promise<boolean> =>
+        (await MEDIA.get(rows, keyOf(media)))?.by !== undefined;
+      return noteShown(fact, reader, isOurs, rows);
+    },
+  };
+}
+
+async function projectMedia(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const media = mediaOfStream(fact.stream);
+  const before = await MEDIA.get(rows, keyOf(media));
+  // What still counts of a stream is said again one day, behind its end.
+  if (before?.deleted === true) return;
+  const after = rowAfter(before, fact);
+  await count(rows, before, after);
+  take(rows, media, before);
+  if (after === undefined) MEDIA.delete(rows, keyOf(media));
+  else put(rows, media, after);
+}
 
 function keyOf({ server, mediaId }: MediaRef): MediaKey {
   return [server, mediaId];
@@ -139,6 +175,10 @@ function rowAfter(before: MediaRow | undefined, { type, data, metadata: { at } }
       return (
         before && { ...before, seen: Math.max(momentOf((JSON.parse(data) as MediaSeen).day, at), before.seen ?? 0) }
       );
+    case 'media-unshown':
+      return before && { ...before, unshown: at };
+    case 'media-kept':
+      return before && { ...before, unshown: undefined };
     case 'media-deleted':
       return { at, by: before?.by, deleted: true };
     case 'media-expired':
@@ -169,6 +209,7 @@ function take(rows: OwnRows, media: MediaRef, row: MediaRow | undefined): void {
     if (isHere(row)) USER_MEDIA.delete(rows, [row.by, media.mediaId]);
     else RESERVED_MEDIA.delete(rows, [row.by, media.mediaId]);
   }
+  if (row?.unshown !== undefined) UNSHOWN_MEDIA.delete(rows, [keyOfMoment(row.unshown), ...keyOf(media)]);
   if (!isHere(row)) return;
   MEDIA_CONTENT.delete(rows, [row.sha256, ...keyOf(media)]);
   if (row.by === undefined) CACHED_MEDIA.delete(rows, [keyOfMoment(row.seen ?? 0), ...keyOf(media)]);
@@ -176,6 +217,7 @@ function take(rows: OwnRows, media: MediaRef, row: MediaRow | undefined): void {
 
 function put(rows: OwnRows, media: MediaRef, row: MediaRow): void {
   MEDIA.put(rows, keyOf(media), row);
+  if (row.unshown !== undefined) UNSHOWN_MEDIA.put(rows, [keyOfMoment(row.unshown), ...keyOf(media)], true);
   if (isHere(row)) {
     MEDIA_CONTENT.put(rows, [row.sha256, ...keyOf(media)], true);
     if (row.by === undefined) CACHED_MEDIA.put(rows, [keyOfMoment(row.seen ?? 0), ...keyOf(media)], row.bytes);

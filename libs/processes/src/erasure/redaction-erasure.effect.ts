@@ -1,8 +1,10 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { Effect } from '#projections/effects/effect';
 import type { EventId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { namesMedia } from '#media/media-in-text';
+import { UnshownMedia } from '#media/unshown-media';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
@@ -44,9 +46,15 @@ function tailWith(fact: RecordedFact, eventId: EventId, remains: string): string
   return erasableTail({ state_pdus: { ...carried, [eventId]: remains }, reason }, ownText);
 }
 
+/** An event that is redacted, as a fact still has it, be it the fact's own or one that it carries; undefined where it has it no more. */
+function textIn({ data }: RecordedFact, eventId: EventId): string | undefined {
+  const { event_id: own, state_pdus: carried } = JSON.parse(data) as PduAccepted;
+  return own === eventId ? pduTextOf(data) : carried?.[eventId];
+}
+
 /**
  * Erases from the log what a redaction took away, from every fact that holds it. The views have shown only what remains of the
- * event since `pdu-redacted`; from here on nobody finds more in the log either.
+ * event since `pdu-redacted`; from here on nobody finds more in the log either. What media it showed is noted before, for nobody knows after.
  */
 @Injectable()
 export class RedactionErasure implements Effect {
@@ -56,6 +64,7 @@ export class RedactionErasure implements Effect {
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(VIEWS) private readonly views: Views,
+    @Optional() private readonly media?: UnshownMedia,
   ) {}
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
@@ -70,6 +79,9 @@ export class RedactionErasure implements Effect {
         const { erasable } = fact.metadata;
         const tail = tailWith(fact, eventId, pduTextOf(data));
         if (erasable === undefined || fact.data.slice(erasable) === tail) continue;
+        const text = textIn(fact, eventId);
+        if (text !== undefined && namesMedia(text))
+          await this.media?.note(text, String((JSON.parse(text) as JsonObject)['sender']));
         await this.store.erase(stream, revision, tail);
         isDone = true;
       }

@@ -1,0 +1,123 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { BY_SERVER } from '#accounts/accounts';
+import { ACCOUNT_DATA } from '#accounts/projections/account-data-row';
+import { PROFILES } from '#accounts/projections/profiles.projector';
+import { CONFIG, type Config } from '#config/config';
+import type { RecordedFact } from '#event-store/event-store';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { ServerName, UserId } from '#kernel/ids';
+import { SharedRuns } from '#kernel/shared-runs';
+import type { Listener } from '#projections/listener';
+import { VIEWS, type Views } from '#projections/views';
+import { decideDelete, decideKeep, decideUnshown } from './decide/media.js';
+import { KeptContent } from './kept-content.js';
+import { mediaIn } from './media-in-text.js';
+import { type MediaRef, mxcOf } from './media-id.js';
+import { MediaLog } from './media-log.js';
+import { MEDIA, type MediaRow, UNSHOWN_MEDIA } from './projections/media.projector.js';
+import { SHOWN_MEDIA } from './projections/shown-media.js';
+
+/** The longest a look is put off: timers end with the process, and clocks jump. */
+const LOOK_MS = 60 * 60_000;
+
+/**
+ * Uploads that go because an event of whoever brought them was redacted: where this server is set to do so, a while after that, and
+ * if nothing that it can read shows them then. Of encrypted events it can read nothing: media that are shown by such an event never go
+ * with it, and go with another even so.
+ */
+@Injectable()
+export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleDestroy {
+  readonly name = 'unshown-media';
+  readonly reads = [UNSHOWN_MEDIA.name];
+  readonly #log = new Logger('media');
+  readonly #looks = new SharedRuns(() => this.#look());
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(
+    private readonly log: MediaLog,
+    private readonly kept: KeptContent,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'media' | 'serverName'>,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.#lookSoon();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#isStopped = true;
+    await this.#looks.run();
+  }
+
+  hear(facts: readonly RecordedFact[]): void {
+    if (facts.some(({ type }) => type === 'media-unshown')) this.#lookSoon();
+  }
+
+  /** An event of this sender was redacted: notes what it showed that they have uploaded here. `text`: what it was, as JSON. */
+  async note(text: string, sender: string): Promise<boolean> {
+    if (this.config.media.freeRedactedMs === undefined) return false;
+    let isNoted = false;
+    for (const media of mediaIn(text)) {
+      if (media.server !== this.config.serverName) continue;
+      if (await this.log.change(media, (state) => decideUnshown(state, sender), BY_SERVER)) isNoted = true;
+    }
+    return isNoted;
+  }
+
+  #lookSoon(): void {
+    if (this.config.media.freeRedactedMs !== undefined) void this.#looks.run();
+  }
+
+  /** Throws nothing: what cannot be done now is done at the next look. */
+  async #look(): Promise<void> {
+    clearTimeout(this.#timer);
+    const { freeRedactedMs } = this.config.media;
+    if (freeRedactedMs === undefined || this.#isStopped) return;
+    let nextMs = LOOK_MS;
+    try {
+      nextMs = await this.#freeDue(this.clock.now() - freeRedactedMs);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'media whose events were redacted were not looked for');
+    }
+    this.#timer = setTimeout(() => this.#lookSoon(), Math.min(nextMs, LOOK_MS)).unref();
+  }
+
+  /** Frees what was to go before a moment and what nothing shows any more, and answers how much later the next was. */
+  async #freeDue(before: number): Promise<number> {
+    for await (const page of UNSHOWN_MEDIA.pages(this.views, {})) {
+      for (const { key } of page) {
+        const [since, server, mediaId] = key;
+        if (this.#isStopped) return LOOK_MS;
+        if (Number(since) > before) return Number(since) - before;
+        const media = { server, mediaId };
+        const decide = (await this.#mayGo(media)) ? decideDelete : decideKeep;
+        await this.log.change(media, decide, BY_SERVER);
+      }
+    }
+    return LOOK_MS;
+  }
+
+  async #mayGo(media: MediaRef): Promise<boolean> {
+    const { server, mediaId } = media;
+    const row = await MEDIA.get(this.views, [server, mediaId]);
+    if (row?.sha256 === undefined || (await this.kept.isQuarantined(row.sha256))) return false;
+    return !(await this.#isShown(media, row));
+  }
+
+  /** Whether an event that can be read names it, or who uploaded it does in their profile or their account data. */
+  async #isShown(media: MediaRef, { by }: MediaRow): Promise<boolean> {
+    const key: readonly [ServerName, MediaRef['mediaId']] = [media.server, media.mediaId];
+    if ((await SHOWN_MEDIA.scan(this.views, { prefix: key, limit: 1 })).length > 0) return true;
+    return by !== undefined && this.#isNamedBy(by, mxcOf(media));
+  }
+
+  async #isNamedBy(userId: UserId, uri: string): Promise<boolean> {
+    if ((await PROFILES.get(this.views, [userId]))?.includes(uri) === true) return true;
+    for await (const page of ACCOUNT_DATA.pages(this.views, { prefix: [userId] })) {
+      if (page.some(({ value }) => value.content.includes(uri))) return true;
+    }
+    return false;
+  }
+}
