@@ -3,6 +3,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { ReportContentHandler } from './commands/report-content.js';
 import { ReportsController } from './doors/reports.controller.js';
 import { SharedSecretRegistrationController } from './doors/shared-secret-registration.controller.js';
+import { WhoisController } from './doors/whois.controller.js';
 import { Reports } from './reports/reports.js';
 import { RegistrationNonces } from './shared-secret/registration-nonces.js';
 
@@ -12,7 +13,7 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
  */
 @Module({
   imports: [CqrsModule],
-  controllers: [SharedSecretRegistrationController, ReportsController],
+  controllers: [SharedSecretRegistrationController, ReportsController, WhoisController],
   providers: [RegistrationNonces, Reports, ReportContentHandler],
 })
 export class AdminModule {}

@@ -1,12 +1,19 @@
 import type { Requester } from '#kernel/requester';
 
+/** What a request comes by: a FastifyRequest is one. */
+export interface Connection {
+  readonly ip: string;
+  readonly headers: { readonly 'user-agent'?: string };
+}
+
 /** Whom an access token stands for. Named after its caller, the guard of the doors; the accounts implement it. */
 export interface AccessTokens {
   /**
    * Answers who holds the token (the guard fills in `requestId` itself). Throws M_UNKNOWN_TOKEN, with `soft_logout: true` in
-   * its fields where the token expired but the device may come back; M_USER_LOCKED, M_USER_SUSPENDED where that applies.
+   * its fields where the token expired but the device may come back; M_USER_LOCKED, M_USER_SUSPENDED where that applies. `connection`: by
+   * which it is used.
    */
-  requesterOf(token: string): Promise<Requester>;
+  requesterOf(token: string, connection?: Connection): Promise<Requester>;
   /**
    * When the token expires, in milliseconds since the epoch; Infinity where it does not. Throws as `requesterOf` does, but does
    * not count as a use of the token.

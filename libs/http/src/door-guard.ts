@@ -76,7 +76,9 @@ export class DoorGuard implements CanActivate {
     }
     const service = this.services.findByToken(token);
     const requester =
-      service === undefined ? await this.tokens.requesterOf(token) : await this.#requesterFor(service, request, rules);
+      service === undefined
+        ? await this.tokens.requesterOf(token, request)
+        : await this.#requesterFor(service, request, rules);
     if (requester.isGuest === true && rules.guests !== true) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
     // PERF: an object that is spread and then gets another key takes V8 ten times as long.
     request.requester = Object.assign({}, requester, { requestId: request.id });

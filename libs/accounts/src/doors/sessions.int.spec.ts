@@ -158,7 +158,11 @@ describe('sessions', () => {
     await login(userId, 'secret', { device_id: 'one', initial_device_display_name: 'display 1' });
     const { devices } = (await app.call('GET', `${V3}/devices`, { token })).body;
     expect(devices).toContainEqual({ device_id: 'one', display_name: 'display 1' });
-    expect(devices).toContainEqual({ device_id: expect.any(String), last_seen_ts: app.time.now });
+    expect(devices).toContainEqual({
+      device_id: expect.any(String),
+      last_seen_ts: app.time.now,
+      last_seen_ip: expect.any(String),
+    });
     const one = `${V3}/devices/one`;
     expect((await app.call('PUT', one, { token, body: { display_name: 'renamed' } })).status).toBe(200);
     expect((await app.call('GET', one, { token })).body).toEqual({ device_id: 'one', display_name: 'renamed' });

@@ -269,7 +269,7 @@ describe('known tokens', () => {
     expect(await tokens.validUntil('short')).toBe(2000);
     expect(await tokens.validUntil('good')).toBe(Infinity);
     expect(await tokens.validUntil('fresh')).toBe(2000);
-    expect([confirmed, tokens.lastSeen(alice, 'F' as DeviceId)]).toEqual([[], 0]);
+    expect([confirmed, tokens.lastSeen(alice, 'F' as DeviceId)?.at]).toEqual([[], 0]);
     await expect(tokens.validUntil('bad')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
     rows.delete(`tokens ${hashSecret('good')}`);
     tokens.hear([fact('devices-removed')]);
@@ -288,12 +288,12 @@ describe('known tokens', () => {
     expect(confirmed).toEqual(Array.from({ length: 2 }, () => `${alice} F ${hashSecret('fresh')}`));
   });
 
-  it('tell when a device was last seen', async () => {
+  it('tell when and how a device was last seen', async () => {
     expect(tokens.lastSeen(alice, 'D' as DeviceId)).toBeUndefined();
     await tokens.requesterOf('good');
     now = 1500;
-    await tokens.requesterOf('good');
-    expect(tokens.lastSeen(alice, 'D' as DeviceId)).toBe(1500);
+    await tokens.requesterOf('good', { ip: '10.0.0.1', headers: { 'user-agent': 'x'.repeat(1_000) } });
+    expect(tokens.lastSeen(alice, 'D' as DeviceId)).toEqual({ at: 1500, ip: '10.0.0.1', userAgent: 'x'.repeat(256) });
     expect(tokens.lastSeen(alice, 'E' as DeviceId)).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
-import type { AccessTokens } from '#http/access-tokens';
+import type { AccessTokens, Connection } from '#http/access-tokens';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
@@ -29,7 +29,21 @@ interface KnownToken {
   /** Whether its first use has still to be noted in the log. */
   pending: boolean;
   lastSeen: number;
+  /** By what its last request came: in memory alone. */
+  ip: string | undefined;
+  userAgent: string | undefined;
 }
+
+/** How a device was seen last, as far as this process remembers. */
+export interface Seen {
+  /** In milliseconds since the epoch. */
+  readonly at: number;
+  readonly ip: string | undefined;
+  readonly userAgent: string | undefined;
+}
+
+/** No more of what a client calls itself is remembered. */
+const MAX_USER_AGENT = 256;
 
 /** The account that a token is of. */
 interface Holder {
@@ -78,11 +92,11 @@ export class KnownTokens implements AccessTokens, Listener {
   ) {}
 
   /** See AccessTokens. Throws M_UNKNOWN_TOKEN; with `soft_logout` where the token has expired and can be refreshed. */
-  requesterOf(token: string): Promise<Requester> {
+  requesterOf(token: string, connection?: Connection): Promise<Requester> {
     const hash = hashSecret(token);
     const known = this.#known.get(hash);
-    if (known === undefined) return this.#lookUp(hash).then((found) => this.#seen(hash, found));
-    return this.#seen(hash, known);
+    if (known === undefined) return this.#lookUp(hash).then((found) => this.#seen(hash, found, connection));
+    return this.#seen(hash, known, connection);
   }
 
   /** See AccessTokens. */
@@ -104,14 +118,15 @@ export class KnownTokens implements AccessTokens, Listener {
     return row ?? (await this.#getLateRow(collection, hash, at)) ?? this.#refuse();
   }
 
-  /** When this process last saw a request of the device, in milliseconds; undefined where it remembers none. */
-  lastSeen(userId: UserId, deviceId: DeviceId): number | undefined {
-    let last: number | undefined;
+  /** How this process last saw a request of the device; undefined where it remembers none. */
+  lastSeen(userId: UserId, deviceId: DeviceId): Seen | undefined {
+    let last: KnownToken | undefined;
     for (const hash of this.#hashesOf.get(userId) ?? []) {
       const known = this.#known.get(hash);
-      if (known?.requester.deviceId === deviceId) last = Math.max(last ?? 0, known.lastSeen);
+      if (known?.requester.deviceId !== deviceId) continue;
+      if (last === undefined || known.lastSeen > last.lastSeen) last = known;
     }
-    return last;
+    return last === undefined ? undefined : { at: last.lastSeen, ip: last.ip, userAgent: last.userAgent };
   }
 
   begin(after: Position): void {
@@ -166,10 +181,11 @@ export class KnownTokens implements AccessTokens, Listener {
     return this.views.position(this.reads) < this.#heard;
   }
 
-  #seen(hash: string, known: KnownToken): Promise<Requester> {
+  #seen(hash: string, known: KnownToken, connection: Connection | undefined): Promise<Requester> {
     const now = this.clock.now();
     if (known.expiresAt <= now) return Promise.reject(expired());
     known.lastSeen = now;
+    if (connection !== undefined) noteConnection(known, connection);
     if (known.pending) this.#confirm(hash, known);
     return known.answer;
   }
@@ -188,6 +204,8 @@ export class KnownTokens implements AccessTokens, Listener {
       expiresAt: row.expires_at ?? Infinity,
       pending: row.pending ?? false,
       lastSeen: 0,
+      ip: undefined,
+      userAgent: undefined,
     };
     // A fact may have come in while the views were read: then the next request reads them again.
     if (viewed !== undefined && before === this.#forgotten) this.#remember(hash, known);
@@ -248,4 +266,12 @@ export class KnownTokens implements AccessTokens, Listener {
  */
 function hasToken(device: DeviceRecord | undefined, hash: string): boolean {
   return device !== undefined && validPairs(device).some((pair) => pair.token_hash === hash);
+}
+
+/** PERF: once for each request, so nothing is made anew but where it is another client. */
+function noteConnection(known: KnownToken, { ip, headers }: Connection): void {
+  known.ip = ip;
+  const agent = headers['user-agent'];
+  if (agent === known.userAgent) return;
+  known.userAgent = agent === undefined || agent.length <= MAX_USER_AGENT ? agent : agent.slice(0, MAX_USER_AGENT);
 }
