@@ -3,7 +3,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
 import { type DeviceId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
-import { Slots } from '#kernel/slots';
+import { eachInTurns } from '#projections/each-in-turns';
 import { VIEWS, type Views } from '#projections/views';
 import { RoomMates } from './room-mates.js';
 import type { KeyReader, UserKeys } from './user-keys.js';
@@ -54,7 +54,6 @@ export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
       ofReader: await readCrossSigningKeys(this.views, requester.userId),
       mates: new RoomMates(this.views, requester.userId),
     };
-    const slots = new Slots(AT_ONCE);
     const failures = new Set<ServerName>();
     const users = new Map<UserId, UserKeys>();
     const read = async (userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> => {
@@ -65,12 +64,10 @@ export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
       if (keys !== undefined) users.set(userId, keys);
       if (hasFailed) failures.add(serverNameOf(userId));
     };
-    await Promise.all(
-      [...wanted].map(([userId, deviceIds]) => {
-        const isOurs = serverNameOf(userId) === this.config.serverName;
-        return slots.run(() => (isOurs ? read : readRemote)(userId, deviceIds));
-      }),
-    );
+    await eachInTurns([...wanted], AT_ONCE, ([userId, deviceIds]) => {
+      const isOurs = serverNameOf(userId) === this.config.serverName;
+      return (isOurs ? read : readRemote)(userId, deviceIds);
+    });
     return { users, failures };
   }
 }

@@ -8,7 +8,7 @@ import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { Slots } from '#kernel/slots';
+import { eachInTurns } from '#projections/each-in-turns';
 import { VIEWS, type Views } from '#projections/views';
 import { findDeviceListPlace } from '../projections/device-updates.projector.js';
 import { FromServer, Origin, ServerContent } from './from-server.js';
@@ -54,13 +54,10 @@ export class DevicesController {
   @Post('keys/query')
   @HttpCode(200)
   async query(@Origin() origin: ServerName, @ServerContent() content: JsonObject): Promise<object> {
-    const slots = new Slots(AT_ONCE);
     const ours = [...parseWantedDevices(content)].filter(([userId]) => this.#isOurs(userId));
-    const users = await Promise.all(
-      ours.map(([userId, deviceIds]) =>
-        slots.run(async () => [userId, await readKeysForServer(this.views, origin, userId, deviceIds)] as const),
-      ),
-    );
+    const users = await eachInTurns(ours, AT_ONCE, async ([userId, deviceIds]) => {
+      return [userId, await readKeysForServer(this.views, origin, userId, deviceIds)] as const;
+    });
     const keysFor = (usage: 'master' | 'self_signing'): object => {
       const found = users.flatMap(([userId, { crossSigning }]) =>
         crossSigning[usage] === undefined ? [] : [[userId, crossSigning[usage]] as const],

@@ -3,7 +3,7 @@ import { type Mark, Receipts } from '#ephemeral/commands/receipts';
 import { type EventId, isEventId, isRoomId, isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids'; // prettier-ignore
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { Slots } from '#kernel/slots';
+import { eachInTurns } from '#projections/each-in-turns';
 import { Turn } from '#projections/turn';
 import type { GatheringEduHandler } from '../edus/edu-handlers.js';
 import { RECEIPT } from './receipt-sender.js';
@@ -42,12 +42,7 @@ export class ReceiptHandler implements GatheringEduHandler {
       told.delete(key); // put behind the others: the last are looked at
       told.set(key, receipt);
     }
-    const slots = new Slots(AT_ONCE);
-    const set = async (receipt: ToldReceipt): Promise<void> => {
-      if (turn.isOver()) await turn.pass();
-      await this.#set(receipt);
-    };
-    await Promise.all([...told.values()].slice(-MOST).map((receipt) => slots.run(() => set(receipt))));
+    await eachInTurns([...told.values()].slice(-MOST), AT_ONCE, (receipt) => this.#set(receipt));
   }
 
   async #set({ roomId, userId, mark }: ToldReceipt): Promise<void> {
