@@ -7,6 +7,8 @@ import { speaksThrough } from './support/federation/speaks-through.js';
 /** So many messages of a room are more than one transaction holds, and more than a server asks for at once. */
 const MESSAGES = 60;
 const ROOMS = 3;
+/** So many are more than may wait of one server. */
+const BURST = 1_000;
 
 const shared = new Shared({ name: 'Synapse', start: startSynapse, isThere: SYNAPSE !== undefined, versions: [] });
 
@@ -34,6 +36,23 @@ describe.skipIf(SYNAPSE === undefined)('rooms shared with a Synapse', () => {
       await awaitSameState(room, stays, goes);
       await expect.poll(async () => (await goes.messages(room)).toSorted()).toEqual(said[i]!.toSorted());
     }
+  });
+
+  it('have all that was said while ours was too slow to take it, each message once, though nothing is said after that', async () => {
+    const { alice, bob } = shared;
+    const { room } = await shared.room('their side', '11');
+    const said: string[] = [];
+    for (const pause of ['SIGSTOP', 'SIGCONT'] as const) {
+      shared.ours.signal(pause);
+      for (let i = 0; i < BURST / 2; i += 10) {
+        said.push(...(await Promise.all(Array.from({ length: 10 }, (_, n) => bob.say(room, `${i + n}`)))));
+      }
+    }
+    await alice.followed.untilTold(room, said.at(-1)!);
+    const told = async (): Promise<string[]> => alice.messages(room);
+    await expect.poll(async () => (await told()).toSorted()).toEqual(said.toSorted());
+    expect(await told()).toEqual(await bob.messages(room));
+    await awaitSameState(room, alice, bob);
   });
 
   it.each(['other', 'ours'] as const)(

@@ -1,7 +1,7 @@
 import { TestAuthority } from '#testing/test-authority';
 import { FederatingAnnals } from './federating-annals.js';
 import { Member } from './member.js';
-import type { Federating, OtherServer } from './other-server.js';
+import type { OtherServer } from './other-server.js';
 
 /** A server of another make, and which rooms it knows. */
 export interface Peer {
@@ -21,7 +21,7 @@ export interface Pair {
 
 /** A server of ours and one of another make, started once for a suite, with somebody on each. */
 export class Shared {
-  #ours: Federating | undefined;
+  #ours: FederatingAnnals | undefined;
   #other: OtherServer | undefined;
   #alice: Member | undefined;
   #bob: Member | undefined;
@@ -43,7 +43,7 @@ export class Shared {
     await this.#other?.remove();
   }
 
-  get ours(): Federating {
+  get ours(): FederatingAnnals {
     return started(this.#ours);
   }
   get other(): OtherServer {
