@@ -11,6 +11,7 @@ import { Backfill } from './fetching/backfill.js';
 import { EVENT_FETCHING } from './fetching/event-fetching.js';
 import { FetchState } from './fetching/fetch-state.js';
 import { MissingEvents } from './fetching/missing-events.js';
+import { PutOut } from './fetching/put-out.js';
 import { ReceiveHelped } from './fetching/receive-helped.js';
 import { Refusals } from './refusals/refusals.js';
 import { InboundLog } from './inbound/inbound-log.js';
@@ -26,6 +27,7 @@ export const RECEIVING_PROVIDERS: readonly Provider[] = [
   InboundLog,
   InboundQueue,
   MissingEvents,
+  PutOut,
   ReceiveHelped,
   ReceiveTransactionHandler,
   Refusals,

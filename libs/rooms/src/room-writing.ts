@@ -15,6 +15,7 @@ import { CreateRoomHandler } from './commands/create-room.js';
 import { DeleteStateHandler } from './commands/delete-state.js';
 import { DropCanonicalAliasHandler } from './commands/drop-canonical-alias.js';
 import { EndElsewhereHandler } from './commands/end-elsewhere.js';
+import { EndStayHandler } from './commands/end-stay.js';
 import { ExchangeInviteHandler } from './commands/exchange-invite.js';
 import { FillRoomHandler } from './commands/fill-room.js';
 import { ForgetRoomHandler } from './commands/forget-room.js';
@@ -114,6 +115,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   DeleteStateHandler,
   DropCanonicalAliasHandler,
   EndElsewhereHandler,
+  EndStayHandler,
   ExchangeInviteHandler,
   FillRoomHandler,
   ForgetRoomHandler,

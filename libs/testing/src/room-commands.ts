@@ -17,6 +17,7 @@ import { CompleteUpgrade, CompleteUpgradeHandler } from '#rooms/commands/complet
 import { CreateRoom, CreateRoomHandler } from '#rooms/commands/create-room';
 import { DeleteState, DeleteStateHandler } from '#rooms/commands/delete-state';
 import { DropCanonicalAlias, DropCanonicalAliasHandler } from '#rooms/commands/drop-canonical-alias';
+import { EndStay, EndStayHandler } from '#rooms/commands/end-stay';
 import { ExchangeInvite, ExchangeInviteHandler } from '#rooms/commands/exchange-invite';
 import { FillRoom, FillRoomHandler } from '#rooms/commands/fill-room';
 import { ForgetRoom, ForgetRoomHandler } from '#rooms/commands/forget-room';
@@ -114,6 +115,7 @@ export class RoomCommands {
       [DeleteAlias, new DeleteAliasHandler(aliases, views)],
       [DeleteState, new DeleteStateHandler(workers, views)],
       [DropCanonicalAlias, new DropCanonicalAliasHandler(workers, views)],
+      [EndStay, new EndStayHandler(workers, receiving, bus, author)],
       [ExchangeInvite, new ExchangeInviteHandler(workers, invitations, views, author)],
       [FillRoom, new FillRoomHandler(workers, receiving, joining, author)],
       [ForgetRoom, new ForgetRoomHandler(store, clock, views)],

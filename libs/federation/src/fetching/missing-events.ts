@@ -15,6 +15,7 @@ import { Errand } from './errand.js';
 import type { EventFetching, Missing, Settlement } from './event-fetching.js';
 import { FetchState } from './fetch-state.js';
 import { readEvents } from './read-events.js';
+import { PutOut } from './put-out.js';
 import { isPlaced, ReceiveHelped } from './receive-helped.js';
 
 /** How many events are fetched of a gap, some at a time: servers give twenty at most. What is behind stays a gap, over the state. */
@@ -46,6 +47,7 @@ export class MissingEvents implements EventFetching {
     private readonly help: ReceiveHelped,
     private readonly state: FetchState,
     private readonly received: ReceivedEvents,
+    private readonly putOut: PutOut,
   ) {}
 
   async receive(waiting: WaitingPdu, signal: AbortSignal): Promise<Settlement> {
@@ -61,6 +63,7 @@ export class MissingEvents implements EventFetching {
     const errand = new Errand(roomId, [origin], signal);
     const pdu = readPdu(text);
     const settlement = await this.#bring(errand, origin, version, { eventId, pdu, arrival: { transaction } });
+    if (settlement.kind === 'waits' && (await this.putOut.take(waiting))) return { kind: 'settled' };
     const isRefused = settlement.kind === 'settled' && settlement.reason !== undefined;
     if (waiting.standsFor === undefined || !isRefused) return settlement;
     // What gave way to it may be good, and its server was told that it is taken.

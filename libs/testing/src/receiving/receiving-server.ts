@@ -12,6 +12,7 @@ import { AskServers } from '#federation/fetching/ask-servers';
 import { Backfill } from '#federation/fetching/backfill';
 import { FetchState } from '#federation/fetching/fetch-state';
 import { MissingEvents } from '#federation/fetching/missing-events';
+import { PutOut } from '#federation/fetching/put-out';
 import { ReceiveHelped } from '#federation/fetching/receive-helped';
 import { InboundLog } from '#federation/inbound/inbound-log';
 import { InboundQueue } from '#federation/inbound/inbound-queue';
@@ -61,7 +62,7 @@ export class ReceivingServer {
     const ask = new AskServers(peers, inRooms, author, clock);
     const helped = new ReceiveHelped(bus, { fetch: fetchKeys }, ask, refusals, logger);
     const state = new FetchState(bus, ask, helped, received, logger);
-    const missing = new MissingEvents(ask, helped, state, received);
+    const missing = new MissingEvents(ask, helped, state, received, new PutOut(bus, peers));
     this.log = new InboundLog(store, clock, new Metrics(), refusals);
     this.queue = new InboundQueue(this.log, missing, rooms, peers, clock, logger);
     this.backfill = new Backfill(ask, helped, missing, received, store, views);

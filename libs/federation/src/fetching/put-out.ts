@@ -1,0 +1,42 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { EndStay } from '#rooms/commands/end-stay';
+import type { WaitingPdu } from '../facts/inbound-facts.js';
+import { Peers } from '../peers/peers.js';
+import { readPdu } from '../receive/told-pdu.js';
+import { idsAsked } from './state-questions.js';
+
+/**
+ * Users here who were put out of a room by an event whose past is not to be had: who has nobody in a room any more is told nothing more of
+ * it by most servers, also not what came before that.
+ */
+@Injectable()
+export class PutOut {
+  constructor(
+    private readonly bus: CommandBus,
+    @Inject(Peers) private readonly peers: Pick<Peers, 'ask'>,
+  ) {}
+
+  /**
+   * Ends such a stay (`EndStay`), where the server that has ended it says that this one is not in the room. Answers whether it did. Never
+   * throws for a fault of that server.
+   */
+  async take(waiting: WaitingPdu): Promise<boolean> {
+    const { roomId, origin, text } = waiting;
+    const pdu = readPdu(text);
+    if (pdu['type'] !== 'm.room.member' || pdu['state_key'] === pdu['sender']) return false;
+    return (await this.#isOut(waiting)) && this.bus.execute<EndStay, boolean>(new EndStay(origin, roomId, pdu));
+  }
+
+  async #isOut({ roomId, eventId, origin }: WaitingPdu): Promise<boolean> {
+    try {
+      await this.peers.ask(origin, idsAsked(roomId, eventId).request);
+      return false;
+    } catch (error) {
+      if (error instanceof PeerRefused) return error.status === 403;
+      if (error instanceof PeerUnavailable) return false;
+      throw error;
+    }
+  }
+}
