@@ -32,9 +32,9 @@ from_debian() {
   apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
-# Makes a folder the home of a Python of its own, with one package
+# Makes a folder the home of a Python of its own, with some packages
 python_with() {
   # Debian has what makes such a folder in a package of its own.
   python3 -m venv "$1" || { from_debian python3-venv && python3 -m venv --clear "$1"; }
-  "$1/bin/python" -m pip install --quiet "$2"
+  "$1/bin/python" -m pip install --quiet "${@:2}"
 }

@@ -4,6 +4,7 @@
 #
 #   clients.sh node      a Node that matrix-js-sdk can run on, from npm; `node` itself where it is new enough
 #   clients.sh nio       a Python with matrix-nio and its encryption (CLIENT_NIO); needs Python 3.10 or later
+#   clients.sh mautrix   a Python with mautrix and matrix-nio, both with encryption (CLIENT_MAUTRIX); needs CMake and a C++ compiler too
 #   clients.sh bot-sdk   a folder with matrix-bot-sdk, without encryption (CLIENT_BOT_SDK)
 #   clients.sh bridge    a folder with matrix-appservice-bridge, without encryption (CLIENT_BRIDGE)
 #   clients.sh hydrogen  a folder with Hydrogen, what drives a browser, and Chromium, which is Debian's (CLIENT_HYDROGEN)
@@ -13,6 +14,7 @@ shopt -s inherit_errexit
 
 readonly node_version=24.22.3
 readonly nio_version=0.26.0
+readonly mautrix_version=0.21.1
 readonly bot_sdk_version=0.8.0
 readonly bridge_version=11.2.0
 readonly hydrogen_version=0.3.1
@@ -44,6 +46,17 @@ nio() {
   command -v python3 >/dev/null || fail "there is no 'python3' on the PATH"
   local folder
   folder=$(filled "nio-$nio_version" install_nio)
+  echo "$folder/bin/python"
+}
+
+install_mautrix() { python_with "$1" "mautrix[encryption]==$mautrix_version" "matrix-nio[e2e]==$nio_version"; }
+
+mautrix() {
+  command -v python3 >/dev/null || fail "there is no 'python3' on the PATH"
+  # The machine code of its encryption is built.
+  command -v cmake >/dev/null || from_debian cmake g++ make python3-dev || fail "there is no 'cmake' on the PATH"
+  local folder
+  folder=$(filled "mautrix-$mautrix_version-$nio_version" install_mautrix)
   echo "$folder/bin/python"
 }
 
@@ -87,6 +100,7 @@ rust() {
 case $1 in
   node) node_22 ;;
   nio) nio ;;
+  mautrix) mautrix ;;
   bot-sdk) filled "bot-sdk-$bot_sdk_version" install_bot_sdk ;;
   bridge) filled "bridge-$bridge_version" install_bridge ;;
   hydrogen) hydrogen ;;
