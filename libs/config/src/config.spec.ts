@@ -34,6 +34,7 @@ describe('the configuration', () => {
         cacheBytes: 10_737_418_240,
         isFrozen: true,
         freeRedactedMs: undefined,
+        bucket: undefined,
       },
       rateLimits: true,
       presence: true,
@@ -152,6 +153,15 @@ describe('the configuration', () => {
       uris: ['turn:a', 'turns:b:5349'],
       secret: 's',
       lifetimeSeconds: 86_400,
+    });
+    const bucket = { ANNALS_MEDIA_BUCKET: 'https://s3.example.org/media', ANNALS_MEDIA_BUCKET_KEY_ID: 'k' };
+    expect(refusal(bucket)).toBe('ANNALS_MEDIA_BUCKET: needs ANNALS_MEDIA_BUCKET_SECRET too');
+    expect(refusal({ ANNALS_MEDIA_BUCKET: 'ftp://user:hunter2@x' })).not.toContain('hunter2');
+    expect(loadConfig({ ...bucket, ANNALS_MEDIA_BUCKET_SECRET: 's' }).media.bucket).toEqual({
+      url: 'https://s3.example.org/media',
+      keyId: 'k',
+      secret: 's',
+      region: 'auto',
     });
     expect(refusal({ ANNALS_RECAPTCHA_SECRET: 's' })).not.toContain(' s ');
     expect(loadConfig({ ANNALS_RECAPTCHA_SECRET: 's', ANNALS_RECAPTCHA_SITE_KEY: 'k' }).recaptcha).toEqual({

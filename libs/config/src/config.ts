@@ -4,8 +4,8 @@ import { resolve } from 'node:path';
 import { validateSync } from 'class-validator';
 import type { ServerName } from '#kernel/ids';
 import { messageOf } from '#kernel/message-of';
-import { parseByteCount } from './byte-count.js';
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
+import { type MediaConfig, mediaOf } from './media-config.js';
 import { LOG_LEVELS, REGISTRATION_MODES, SECRET_SETTINGS, Settings } from './settings.js';
 
 export type RegistrationMode = (typeof REGISTRATION_MODES)[number];
@@ -22,20 +22,6 @@ export interface SupportConfig {
   readonly matrixId?: string;
   readonly email?: string;
   readonly page?: string;
-}
-
-/** What is kept of media, in bytes. */
-export interface MediaConfig {
-  /** The largest file that is taken: of users here, and of other servers. */
-  readonly maxBytes: number;
-  /** What one user may have uploaded in all; undefined: as much as they like. */
-  readonly quotaBytes?: number;
-  /** What is kept of other servers' media before those give way that nobody has asked for the longest. */
-  readonly cacheBytes: number;
-  /** Whether media are given to those alone who say who they are. */
-  readonly isFrozen: boolean;
-  /** How long after an event that showed it was redacted an upload of the same user goes, in milliseconds; undefined: it stays. */
-  readonly freeRedactedMs?: number;
 }
 
 /** A TURN server that takes credentials by a secret which it shares with this one. */
@@ -195,6 +181,10 @@ function checkSettings(settings: Settings, origin: ReadonlyMap<string, string>):
   together('tls_key', 'tls_cert');
   together('recaptcha_site_key', 'recaptcha_secret');
   together('recaptcha_secret', 'recaptcha_site_key');
+  together('media_bucket', 'media_bucket_key_id');
+  together('media_bucket', 'media_bucket_secret');
+  together('media_bucket_key_id', 'media_bucket');
+  together('media_bucket_secret', 'media_bucket');
   together('turn_uris', 'turn_secret');
   together('turn_secret', 'turn_uris');
 }
@@ -255,20 +245,6 @@ function addressOf(publicUrl: string | undefined): string | undefined {
 
 function supportOf({ support_matrix_id: matrixId, support_email: email, support_page: page }: Settings): SupportConfig {
   return Object.freeze({ matrixId, email, page });
-}
-
-/** All of it checked by the validator. */
-const MS_PER_DAY = 24 * 60 * 60_000;
-
-function mediaOf(settings: Settings): MediaConfig {
-  const { media_max_upload, media_quota, media_cache, media_freeze, media_free_redacted: days } = settings;
-  return Object.freeze({
-    maxBytes: parseByteCount(media_max_upload) ?? 0,
-    quotaBytes: media_quota === undefined ? undefined : parseByteCount(media_quota),
-    cacheBytes: parseByteCount(media_cache) ?? 0,
-    isFrozen: media_freeze === 'on',
-    freeRedactedMs: days === undefined ? undefined : Number(days) * MS_PER_DAY,
-  });
 }
 
 /** All of it checked by the validator. */

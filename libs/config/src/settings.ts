@@ -179,6 +179,21 @@ export class Settings {
   media_free_redacted?: string;
 
   @IsOptional()
+  @Form('the http or https URL of a bucket such as https://s3.example.org/media', isUrl(['http:', 'https:']))
+  media_bucket?: string;
+
+  @IsOptional()
+  @Form('the ID of an access key', isFilled)
+  media_bucket_key_id?: string;
+
+  @IsOptional()
+  @Form('a secret', isFilled)
+  media_bucket_secret?: string;
+
+  @Form('a region such as eu-central-1, or auto', (text) => /^[\w-]{1,64}$/.test(text))
+  media_bucket_region: string = 'auto';
+
+  @IsOptional()
   @Form('comma-separated URIs such as turn:turn.example.org:3478?transport=udp', areTurnUris)
   turn_uris?: string;
 
@@ -219,5 +234,8 @@ export const SECRET_SETTINGS: ReadonlySet<string> = new Set([
   'registration_shared_secret',
   'smtp_url',
   'recaptcha_secret',
+  'media_bucket',
+  'media_bucket_key_id',
+  'media_bucket_secret',
   'turn_secret',
 ]);

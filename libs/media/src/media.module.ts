@@ -22,7 +22,7 @@ import { MediaFetcher } from './remote/media-fetcher.js';
 import { RemoteCache } from './remote/remote-cache.js';
 import { SeenMedia } from './seen-media.js';
 import { FileMediaStore } from './store/files/file-media-store.js';
-import { MEDIA_STORE } from './store/media-store.js';
+import { MEDIA_STORE, type MediaStore, StoreUnavailable } from './store/media-store.js';
 import { Thumbnails } from './thumbnails/thumbnails.js';
 import { UnshownMedia } from './unshown-media.js';
 import { MediaArrivals } from './uploads/media-arrivals.js';
@@ -34,13 +34,26 @@ const UNTOUCHED_MS = 60 * 60_000;
 const store = {
   provide: MEDIA_STORE,
   inject: [CONFIG],
-  useFactory: async ({ dataDir, eventStoreUrl }: Config): Promise<FileMediaStore> => {
-    const files = new FileMediaStore(join(dataDir, MEDIA_FOLDER));
-    // Who has the log alone has the folder alone.
-    await files.discardLeftovers(eventStoreUrl === undefined ? 0 : UNTOUCHED_MS);
-    return files;
+  useFactory: async (config: Config): Promise<MediaStore> => {
+    const opened = await openStore(config);
+    try {
+      // Who has the log alone has the store alone.
+      await opened.discardLeftovers(config.eventStoreUrl === undefined ? 0 : UNTOUCHED_MS);
+    } catch (error) {
+      // It may come back; the next start lets go of them.
+      if (!(error instanceof StoreUnavailable)) throw error;
+    }
+    return opened;
   },
 };
+
+/** Throws ConfigError where the bucket is of another server. */
+async function openStore({ dataDir, serverName, media }: Config): Promise<MediaStore> {
+  const folder = join(dataDir, MEDIA_FOLDER);
+  if (media.bucket === undefined) return new FileMediaStore(folder);
+  const { openBucket } = await import('./store/s3/open-bucket.js');
+  return openBucket(media.bucket, join(folder, 'incoming'), serverName);
+}
 
 /** Media: uploads, downloads, and those of other servers. Global: other domains find media, and federation gives them to other servers. */
 @Global()

@@ -152,6 +152,18 @@ describe('the content of media', () => {
     expect(readdirSync(target).toSorted()).toEqual(['keys', 'log', 'manifest.json']);
   });
 
+  test('is not in a backup where it is in a bucket, which is said', async () => {
+    put('of a time before');
+    const installation = testInstallation(folder.path, {
+      ANNALS_MEDIA_BUCKET: 'https://s3.example.org/media',
+      ANNALS_MEDIA_BUCKET_KEY_ID: 'id',
+      ANNALS_MEDIA_BUCKET_SECRET: 'secret',
+    });
+    expect(await runBackup(installation, terminal, target)).toBe(EXIT.ok);
+    expect(terminal.notes.join()).toContain('in a bucket, and no part of this backup');
+    expect(readdirSync(target).toSorted()).toEqual(['keys', 'log', 'manifest.json']);
+  });
+
   test('is there after a restoration: what is in the backup, and what is here', async () => {
     const kept = put('in the backup');
     const rotten = put('rotten in the backup');

@@ -63,7 +63,10 @@ export async function runBackup(
     await copyLog(log, join(partial, 'log'));
     const damage = isWritten ? look(join(partial, 'log')) : before;
     // After the log: what it says is there by then, or was deleted since.
-    const media = withoutMedia ? undefined : backUpMedia(config.dataDir, partial, terminal);
+    const isInBucket = config.media.bucket !== undefined;
+    if (isInBucket && !withoutMedia)
+      terminal.note('the content of media is in a bucket, and no part of this backup (docs/operations.md)');
+    const media = withoutMedia || isInBucket ? undefined : backUpMedia(config.dataDir, partial, terminal);
     const manifest = await describe(config.dataDir, partial, { made_at: madeAt, damage, media });
     const names = ['log', 'keys', ...(existsSync(join(partial, MEDIA_FOLDER)) ? [MEDIA_FOLDER] : []), MANIFEST_FILE];
     for (const name of names) renameSync(join(partial, name), join(directory, name));

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { MatrixError } from '#kernel/matrix-error';
 
 /** The sha256 of some content in lower-case hex: what it is stored under, however many media have it. */
 export type ContentHash = string & { readonly __brand: 'ContentHash' };
@@ -40,9 +41,19 @@ export class ContentTooLarge extends Error {
   }
 }
 
+const RETRY_AFTER_MS = 5_000;
+
+/** The store cannot be reached, or refuses to serve us: nothing is known of what was to be done. */
+export class StoreUnavailable extends MatrixError {
+  constructor(cause: unknown) {
+    const fields = { retry_after_ms: RETRY_AFTER_MS };
+    super('M_UNKNOWN', 'The media of the server cannot be reached', { status: 503, fields, cause });
+  }
+}
+
 /**
  * Where content is: bytes under their sha256, and under it whatever was made of them (thumbnails), which goes with them. It knows
- * nothing of media, users or rights. What it has of a hash is whole and on the disk, or not there at all.
+ * nothing of media, users or rights. What it has of a hash is whole and stored for good, or not there at all. All of it throws StoreUnavailable.
  */
 export interface MediaStore {
   /**

@@ -1,20 +1,18 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { contentPlace, derivedPlace } from '../content-places.js';
 import {
   type ByteRange,
   type ContentHash,
-  ContentTooLarge,
   isContentHash,
   type MediaStore,
   type OpenContent,
   type ReceivedContent,
 } from '../media-store.js';
+import { IncomingFiles } from './incoming-files.js';
 
-const DERIVED_NAME = /^[\w-][\w.-]{0,100}$/;
 /** For nobody else to read. */
 const FOLDER = { recursive: true, mode: 0o700 } as const;
-const FILE_MODE = 0o600;
 
 /**
  * Content in a folder of this process, or of all that share a log:
@@ -26,17 +24,15 @@ const FILE_MODE = 0o600;
  * A file gets its place by a rename once all of it is on the disk.
  */
 export class FileMediaStore implements MediaStore {
-  constructor(private readonly folder: string) {}
+  readonly #incoming: IncomingFiles;
+
+  constructor(private readonly folder: string) {
+    this.#incoming = new IncomingFiles(join(folder, 'incoming'));
+  }
 
   async receive(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, maxBytes: number): Promise<ReceivedContent> {
-    const path = await this.#incoming();
-    try {
-      const { hash, bytes } = await writeWhole(path, source, maxBytes);
-      return { hash, bytes, keep: () => this.#keep(path, hash), discard: () => rm(path, { force: true }) };
-    } catch (error) {
-      await rm(path, { force: true });
-      throw error;
-    }
+    const { path, hash, bytes } = await this.#incoming.receive(source, maxBytes);
+    return { hash, bytes, keep: () => this.#keep(path, hash), discard: () => rm(path, { force: true }) };
   }
 
   open(hash: ContentHash, range?: ByteRange): Promise<OpenContent | undefined> {
@@ -68,12 +64,11 @@ export class FileMediaStore implements MediaStore {
 
   async keepDerived(hash: ContentHash, name: string, content: Uint8Array): Promise<void> {
     const to = this.#derivedPath(hash, name);
-    const from = await this.#incoming();
+    const { path } = await this.#incoming.receive([content], content.length);
     try {
-      await writeWhole(from, [content], content.length);
-      await this.#move(from, to);
+      await this.#move(path, to);
     } catch (error) {
-      await rm(from, { force: true });
+      await rm(path, { force: true });
       throw error;
     }
   }
@@ -82,18 +77,8 @@ export class FileMediaStore implements MediaStore {
     return openFile(this.#derivedPath(hash, name));
   }
 
-  async discardLeftovers(untouchedMs = 0): Promise<void> {
-    const folder = join(this.folder, 'incoming');
-    if (untouchedMs === 0) return rm(folder, { recursive: true, force: true });
-    // By the clock of the disk, which several machines may share.
-    const probe = await this.#incoming();
-    await (await open(probe, 'wx', FILE_MODE)).close();
-    const { mtimeMs: now } = await stat(probe);
-    await rm(probe);
-    for (const name of await namesIn(folder)) {
-      const left = await unlessAbsent(stat(join(folder, name)));
-      if (left !== undefined && now - left.mtimeMs > untouchedMs) await rm(join(folder, name), { force: true });
-    }
+  discardLeftovers(untouchedMs = 0): Promise<void> {
+    return this.#incoming.discard(untouchedMs);
   }
 
   async *#hashesIn(top: string): AsyncGenerator<ContentHash, void> {
@@ -103,12 +88,6 @@ export class FileMediaStore implements MediaStore {
         yield* (await namesIn(join(folder, first, second))).filter(isContentHash);
       }
     }
-  }
-
-  async #incoming(): Promise<string> {
-    const folder = join(this.folder, 'incoming');
-    await mkdir(folder, FOLDER);
-    return join(folder, randomUUID());
   }
 
   async #keep(from: string, hash: ContentHash): Promise<void> {
@@ -129,50 +108,16 @@ export class FileMediaStore implements MediaStore {
   }
 
   #contentPath(hash: ContentHash): string {
-    return join(this.folder, 'content', ...placeOf(hash));
+    return join(this.folder, ...contentPlace(hash));
   }
 
   #derivedFolder(hash: ContentHash): string {
-    return join(this.folder, 'derived', ...placeOf(hash));
+    return join(this.folder, ...derivedPlace(hash));
   }
 
   #derivedPath(hash: ContentHash, name: string): string {
-    if (!DERIVED_NAME.test(name)) throw new RangeError(`Not a name for what is made of content: ${name}`);
-    return join(this.#derivedFolder(hash), name);
+    return join(this.folder, ...derivedPlace(hash, name));
   }
-}
-
-/** No folder has more than a few thousand names, with some hundred million files. */
-function placeOf(hash: ContentHash): string[] {
-  if (!isContentHash(hash)) throw new RangeError('Not a sha256');
-  return [hash.slice(0, 2), hash.slice(2, 4), hash];
-}
-
-async function writeWhole(
-  path: string,
-  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  maxBytes: number,
-): Promise<{ hash: ContentHash; bytes: number }> {
-  const file = await open(path, 'wx', FILE_MODE);
-  try {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    for await (const piece of source) {
-      bytes += piece.length;
-      if (bytes > maxBytes) throw new ContentTooLarge(maxBytes);
-      hash.update(piece);
-      await writePiece(file, piece);
-    }
-    await file.datasync();
-    return { hash: hash.digest('hex') as ContentHash, bytes };
-  } finally {
-    await file.close();
-  }
-}
-
-/** A full disk may take a part of it before it says so. */
-async function writePiece(file: FileHandle, piece: Uint8Array): Promise<void> {
-  for (let from = 0; from < piece.length;) from += (await file.write(piece, from)).bytesWritten;
 }
 
 async function openFile(path: string, range?: ByteRange): Promise<OpenContent | undefined> {

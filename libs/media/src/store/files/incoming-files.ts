@@ -1,0 +1,77 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ContentHash, ContentTooLarge } from '../media-store.js';
+
+/** For nobody else to read. */
+const FOLDER = { recursive: true, mode: 0o700 } as const;
+const FILE_MODE = 0o600;
+
+/** A file that is whole and on the disk, and has no place yet. */
+export interface IncomingFile {
+  readonly path: string;
+  readonly hash: ContentHash;
+  readonly bytes: number;
+}
+
+/** Files that are being received: each has a name of its own in one folder. */
+export class IncomingFiles {
+  constructor(private readonly folder: string) {}
+
+  /** Throws ContentTooLarge, or what the source throws: then nothing of it is left. */
+  async receive(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, maxBytes: number): Promise<IncomingFile> {
+    const path = await this.#newPath();
+    try {
+      return { path, ...(await writeWhole(path, source, maxBytes)) };
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    }
+  }
+
+  /** Lets go of all, or of what nothing came for so long. */
+  async discard(untouchedMs: number): Promise<void> {
+    if (untouchedMs === 0) return rm(this.folder, { recursive: true, force: true });
+    // By the clock of the disk, which several machines may share.
+    const probe = await this.#newPath();
+    await (await open(probe, 'wx', FILE_MODE)).close();
+    const { mtimeMs: now } = await stat(probe);
+    await rm(probe);
+    for (const name of await readdir(this.folder)) {
+      const left = await stat(join(this.folder, name)).catch(() => undefined); // somebody else was first
+      if (left !== undefined && now - left.mtimeMs > untouchedMs) await rm(join(this.folder, name), { force: true });
+    }
+  }
+
+  async #newPath(): Promise<string> {
+    await mkdir(this.folder, FOLDER);
+    return join(this.folder, randomUUID());
+  }
+}
+
+async function writeWhole(
+  path: string,
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  maxBytes: number,
+): Promise<{ hash: ContentHash; bytes: number }> {
+  const file = await open(path, 'wx', FILE_MODE);
+  try {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    for await (const piece of source) {
+      bytes += piece.length;
+      if (bytes > maxBytes) throw new ContentTooLarge(maxBytes);
+      hash.update(piece);
+      await writePiece(file, piece);
+    }
+    await file.datasync();
+    return { hash: hash.digest('hex') as ContentHash, bytes };
+  } finally {
+    await file.close();
+  }
+}
+
+/** A full disk may take a part of it before it says so. */
+async function writePiece(file: FileHandle, piece: Uint8Array): Promise<void> {
+  for (let from = 0; from < piece.length;) from += (await file.write(piece, from)).bytesWritten;
+}
