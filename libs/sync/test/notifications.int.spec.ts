@@ -92,6 +92,47 @@ describe('GET /notifications', () => {
     expect((await list(user)).notifications).toHaveLength(2);
   });
 
+  it('tells of invitations, which are read once they are accepted', async () => {
+    const { user, room } = await fresh('heidi');
+    const other = await bob.createRoom({ preset: 'private_chat' });
+    await bob.send(other, 'before they were invited');
+    await bob.ok('POST', `${roomPath(other)}/invite`, { user_id: user.userId });
+    await bob.send(other, 'while they were');
+    const said = await bob.send(room, 'elsewhere');
+    const invitation = { event: { type: 'm.room.member', state_key: user.userId, content: { membership: 'invite' } } };
+    const [first, second, ...none] = (await list(user)).notifications;
+    expect(first.event.event_id).toBe(said);
+    expect(second).toMatchObject({ ...invitation, room_id: other, read: false });
+    expect(none).toEqual([]);
+    const page = await list(user, '?limit=1');
+    expect((await list(user, `?limit=1&from=${page.next_token}`)).notifications).toMatchObject([invitation]);
+    await user.join(other);
+    expect((await list(user)).notifications[1]).toMatchObject({ ...invitation, read: true });
+    await user.ok('PUT', `/user/${user.userId}/account_data/m.ignored_user_list`, {
+      ignored_users: { [bob.userId]: {} },
+    });
+    expect((await list(user)).notifications).toEqual([]);
+  });
+
+  it('has read what was said in a stay before, as the counts say, also in threads', async () => {
+    const { user, room } = await fresh('ivan');
+    const root = await bob.send(room, 'a thread');
+    const inThread = { 'm.relates_to': { rel_type: 'm.thread', event_id: root } };
+    await bob.send(room, 'in it', inThread);
+    await user.leave(room);
+    await user.join(room);
+    const later = await bob.send(room, 'in it again', inThread);
+    const { notifications } = await list(user);
+    const unread = notifications.filter(({ read }: { read: boolean }) => !read);
+    expect(idsOf({ notifications: unread })).toEqual([later]);
+    expect(notifications.length).toBeGreaterThan(1);
+    const filter = encodeURIComponent(JSON.stringify({ room: { timeline: { unread_thread_notifications: true } } }));
+    const { body } = await user.call('GET', `/sync?filter=${filter}`);
+    const joined = body.rooms.join[room];
+    expect(joined.unread_notifications.notification_count).toBe(0);
+    expect(joined.unread_thread_notifications[root].notification_count).toBe(1);
+  });
+
   it('refuses what is no token, no limit and no kind', async () => {
     for (const query of ['from=x', 'from=s1_0', 'limit=0', 'limit=x', 'only=all']) {
       const { status, body } = await alice.call('GET', `/notifications?${query}`);

@@ -10,7 +10,7 @@ import { CompiledRules } from '#push/compiled-rules';
 import { ROOM_ACTIVITY } from '#rooms/projections/room-activity.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
-import { listJoinedRooms } from '#rooms/queries/list-user-rooms';
+import { listUserRooms } from '#rooms/queries/list-user-rooms';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { readerOf } from '#rooms/reading/reader';
 import { NotifiedRoom } from '../unread/notified-room.js';
@@ -63,6 +63,8 @@ interface Way {
   rows: TimelineRow[];
   /** What is before this is not read; undefined: all of the room. */
   before: Position | undefined;
+  /** Of a room that the user is invited to this alone is looked at. */
+  readonly invitedAt: Position | undefined;
 }
 
 @QueryHandler(ListNotifications)
@@ -84,8 +86,7 @@ export class ListNotificationsHandler implements IQueryHandler<ListNotifications
     const turn = new Turn(1);
     let lookedAt = 0;
     let last: Position | undefined;
-    for await (const { roomId, row } of this.#backwards(userId, wish.before)) {
-      if (turn.isOver()) await turn.pass();
+    for await (const { roomId, row } of this.#backwards({ userId, before: wish.before, moment, turn })) {
       const isEnough = notifications.length >= wish.limit || lookedAt >= MOST_LOOKED_AT;
       if (isEnough) return { notifications, next: last };
       lookedAt++;
@@ -98,42 +99,84 @@ export class ListNotificationsHandler implements IQueryHandler<ListNotifications
     return { notifications, next: undefined };
   }
 
-  /** The events of all rooms that a user is in, the newest first. PERF: a room is read once its last event is the newest of those that are left. */
-  async *#backwards(
-    userId: UserId,
-    before: Position | undefined,
-  ): AsyncGenerator<{ readonly roomId: RoomId; readonly row: TimelineRow }, void> {
-    const joined = await listJoinedRooms(this.views, userId);
+  /**
+   * The events of all rooms that a user is in, and invitations, the newest first. PERF: a room is read once its last event is the newest of
+   * those that are left.
+   */
+  async *#backwards(back: WayBack): AsyncGenerator<{ readonly roomId: RoomId; readonly row: TimelineRow }, void> {
+    const { turn } = back;
+    const ways = (await this.#begin(back)).toSorted((a, b) => (a.newest < b.newest ? -1 : 1));
+    for (let way = ways.pop(); way !== undefined; way = ways.pop()) {
+      if (turn.isOver()) await turn.pass();
+      const row = way.rows.shift();
+      if (row !== undefined) {
+        yield { roomId: way.roomId, row };
+        way.newest = way.rows[0]?.header.position ?? row.header.position;
+      } else if (!(await this.#readOn(way, back))) continue;
+      putInOrder(ways, way);
+    }
+  }
+
+  async #begin({ userId, before, moment }: WayBack): Promise<Way[]> {
+    const upTo = before !== undefined && before < moment ? before : moment;
+    const rooms = [...(await listUserRooms(this.views, userId))];
+    const joined = rooms.flatMap(([roomId, { membership }]) => (membership === 'join' ? [roomId] : []));
     const activity = await ROOM_ACTIVITY.getMany(
       this.views,
       joined.map((roomId) => [roomId] as const),
     );
-    let ways = joined.flatMap((roomId, i): Way[] => {
+    const begun = { rows: [], before, invitedAt: undefined };
+    const ways = joined.flatMap((roomId, i): Way[] => {
       const last = activity[i]?.last;
-      return last === undefined
-        ? []
-        : [{ roomId, newest: before !== undefined && before < last ? before : last, rows: [], before }];
+      return last === undefined ? [] : [{ ...begun, roomId, newest: upTo < last ? upTo : last }];
     });
-    while (ways.length > 0) {
-      const way = ways.reduce((a, b) => (b.newest > a.newest ? b : a));
-      const row = way.rows.shift();
-      if (row !== undefined) {
-        yield { roomId: way.roomId, row };
-        way.newest = way.rows[0]?.header.position ?? way.newest;
-      } else if (!(await this.#readOn(way))) ways = ways.filter((one) => one !== way);
+    for (const [roomId, { membership, pos, elsewhere }] of rooms) {
+      const isHere = membership === 'invite' && elsewhere !== true;
+      if (isHere && pos <= moment && (before === undefined || pos < before))
+        ways.push({ ...begun, roomId, newest: pos, invitedAt: pos });
     }
+    return ways;
   }
 
   /** Reads the next rows of a room; false where there are none. */
-  async #readOn(way: Way): Promise<boolean> {
-    const { roomId, before } = way;
-    const behind = before === undefined ? {} : { before: [roomId, before] as const };
-    const rows = await TIMELINE.scan(this.views, { prefix: [roomId], ...behind, reverse: true, limit: PAGE });
-    way.rows = rows.map(({ value }) => parseRow(value));
+  async #readOn(way: Way, { moment }: WayBack): Promise<boolean> {
+    const texts = await this.#textsOf(way, moment);
+    way.rows = texts.map((text) => parseRow(text));
     const last = way.rows.at(-1)?.header.position;
     if (last === undefined) return false;
     way.before = last;
     way.newest = way.rows[0]!.header.position;
     return true;
   }
+
+  async #textsOf({ roomId, before, invitedAt }: Way, moment: Position): Promise<string[]> {
+    if (invitedAt !== undefined) {
+      const text = before === invitedAt ? undefined : await TIMELINE.get(this.views, [roomId, invitedAt]);
+      return text === undefined ? [] : [text];
+    }
+    const behind = before === undefined ? { to: [roomId, moment] as const } : { before: [roomId, before] as const };
+    const rows = await TIMELINE.scan(this.views, { prefix: [roomId], ...behind, reverse: true, limit: PAGE });
+    return rows.map(({ value }) => value);
+  }
+}
+
+/** How one looks back. */
+interface WayBack {
+  readonly userId: UserId;
+  /** Only what was before; undefined: all. */
+  readonly before: Position | undefined;
+  /** Nothing that came later. */
+  readonly moment: Position;
+  readonly turn: Turn;
+}
+
+/** Puts a way among others, the one with the newest event last. */
+function putInOrder(ways: Way[], way: Way): void {
+  let [low, high] = [0, ways.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ways[middle]!.newest < way.newest) low = middle + 1;
+    else high = middle;
+  }
+  ways.splice(low, 0, way);
 }

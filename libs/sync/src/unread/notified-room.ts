@@ -64,7 +64,7 @@ export class NotifiedRoom {
     const isSubscribed = thread === MAIN ? undefined : (await this.#follows()).has(thread as EventId);
     const verdict = await rules.evaluate(eventOfRow(roomId, row), { ...context, isSubscribed });
     if (!verdict.notify || !isFor(room, row)) return undefined;
-    return { room, row, verdict, isRead: await this.#isRead(header.position, thread) };
+    return { room, row, verdict, isRead: await this.#isRead(room, header.position, thread) };
   }
 
   /** Whether an event would be unread, if it notified the user. */
@@ -72,7 +72,7 @@ export class NotifiedRoom {
     if (!this.#mayConcern(row)) return false;
     const room = await this.#over(row);
     if (!isFor(room, row)) return false;
-    return !(await this.#isRead(row.header.position, (await findThread(room, row)) ?? MAIN));
+    return !(await this.#isRead(room, row.header.position, (await findThread(room, row)) ?? MAIN));
   }
 
   #mayConcern({ header: { sender, redactedBy } }: TimelineRow): boolean {
@@ -89,8 +89,10 @@ export class NotifiedRoom {
     return (this.#followed ??= listFollowedThreads(this.by.views, this.by.reader.userId, this.roomId));
   }
 
-  async #isRead(position: Position, thread: string): Promise<boolean> {
+  /** What was there before they came, for the last time, is read, as the counts have it. */
+  async #isRead({ isIn, now }: RoomReader, position: Position, thread: string): Promise<boolean> {
     const { views, reader } = this.by;
+    if (isIn && now !== undefined && position < now.since) return true;
     const { all, threads } = await (this.#read ??= readReadUpTo(views, this.roomId, reader.userId));
     if (position <= all || position <= (threads.get(thread) ?? START)) return true;
     const own = await (this.#own ??= this.#findOwn());
@@ -112,7 +114,8 @@ export class NotifiedRoom {
   }
 }
 
-/** What was there before they came, or while they were out, was never for them. */
+/** What was there before they came, or while they were out, was never for them; but for an invitation, which is theirs. */
 function isFor(room: RoomReader, { header }: TimelineRow): boolean {
+  if (header.membership === 'invite' && room.isAbout(header.stateKey)) return !room.ignores(header);
   return room.isShown(header) && room.membershipAt(header) === 'join';
 }
