@@ -1,16 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import type { PushVerdict } from '#protocol/push-rules/evaluate-rules';
 import { CompiledRules, type UserRules } from '#push/compiled-rules';
-import { MEMBERS } from '#rooms/projections/membership.projector';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
-import { findThread } from '#rooms/queries/find-thread';
-import { listFollowedThreads } from '#rooms/queries/list-thread-subscriptions';
-import { readerOf } from '#rooms/reading/reader';
-import { findRoomReader } from '#rooms/reading/room-reader';
+import { type Reader, readerOf } from '#rooms/reading/reader';
 import { NotifiedRoom } from '#sync/unread/notified-room';
 import { contextIn, eventOfRow } from '#sync/unread/push-context';
 import { UnreadCounts } from '#sync/unread/unread-counts';
@@ -20,6 +16,8 @@ export type VerdictFor = (profileTag: string | undefined) => PushVerdict | Promi
 
 /** PERF: most are looked at in a microsecond; in a long message what one of them looks for takes some milliseconds. */
 const USERS_PER_LOOK = 4;
+/** Whom they ignore is nothing that rules look at. */
+const NOBODY: ReadonlySet<UserId> = new Set();
 
 /** Asks the push rules of users about an event: those, and in that context, by which it is counted as unread too. */
 @Injectable()
@@ -49,7 +47,8 @@ export class EvaluateEvent {
       const known = this.rules.recall(userId);
       const rules = known instanceof Promise ? await known : known;
       const isOwn = rules.asksForNames || rules.asksForThreads;
-      const context = isOwn ? { ...shared, ...(await this.#own(roomId, row, userId, rules)) } : shared;
+      const reader = { userId, ignored: NOBODY };
+      const context = isOwn ? await this.#roomOf(roomId, reader, rules, moment).contextOf(row) : shared;
       const verdict = rules.evaluate(event, context);
       const { notify } = verdict instanceof Promise ? await verdict : verdict;
       if (rules.mayNotifyByTag || notify)
@@ -65,22 +64,10 @@ export class EvaluateEvent {
   async isUnread(roomId: RoomId, row: TimelineRow, userId: UserId): Promise<boolean> {
     const reader = await readerOf(this.views, { userId });
     const rules = await this.rules.of(userId);
-    const by = { views: this.views, reader, rules, contexts: this.unread.contexts, moment: row.header.position };
-    return new NotifiedRoom(by, roomId).isUnread(row);
+    return this.#roomOf(roomId, reader, rules, row.header.position).isUnread(row);
   }
 
-  /** What of the context is the user's own. */
-  async #own(
-    roomId: RoomId,
-    row: TimelineRow,
-    userId: UserId,
-    rules: UserRules,
-  ): Promise<{ readonly displayName?: string; readonly isSubscribed?: boolean }> {
-    const displayName = rules.asksForNames ? (await MEMBERS.get(this.views, [roomId, userId]))?.displayname : undefined;
-    if (!rules.asksForThreads) return { displayName };
-    const reader = await findRoomReader(this.views, roomId, { userId, ignored: new Set() });
-    const root: EventId | undefined = await findThread(reader, row);
-    if (root === undefined) return { displayName };
-    return { displayName, isSubscribed: (await listFollowedThreads(this.views, userId, roomId)).has(root) };
+  #roomOf(roomId: RoomId, reader: Reader, rules: UserRules, moment: Position): NotifiedRoom {
+    return new NotifiedRoom({ views: this.views, reader, rules, contexts: this.unread.contexts, moment }, roomId);
   }
 }

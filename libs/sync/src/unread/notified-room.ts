@@ -2,6 +2,7 @@ import type { EventId, RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { PushVerdict } from '#protocol/push-rules/evaluate-rules';
+import type { PushContext } from '#protocol/push-rules/push-conditions';
 import type { UserRules } from '#push/compiled-rules';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
@@ -48,23 +49,25 @@ export class NotifiedRoom {
 
   /** What an event of the room is to the user; undefined where it does not notify them. */
   async find(row: TimelineRow): Promise<Notified | undefined> {
-    const { by, roomId } = this;
-    const { header } = row;
-    const { reader, rules } = by;
     if (!this.#mayConcern(row)) return undefined;
-    const contextOf = await (this.#contextOf ??= by.contexts.read(
-      roomId,
-      reader.userId,
-      by.moment,
-      rules.asksForNames,
-    ));
+    const context = await this.contextOf(row);
+    const verdict = await this.by.rules.evaluate(eventOfRow(this.roomId, row), context);
     const room = await this.#over(row);
-    const thread = (await findThread(room, row)) ?? MAIN;
-    const context = contextOf(header.sender);
-    const isSubscribed = thread === MAIN ? undefined : (await this.#follows()).has(thread as EventId);
-    const verdict = await rules.evaluate(eventOfRow(roomId, row), { ...context, isSubscribed });
     if (!verdict.notify || !isFor(room, row)) return undefined;
-    return { room, row, verdict, isRead: await this.#isRead(room, header.position, thread) };
+    const thread = (await findThread(room, row)) ?? MAIN;
+    return { room, row, verdict, isRead: await this.#isRead(room, row.header.position, thread) };
+  }
+
+  /**
+   * What the user's rules have to know of an event besides it: what is pushed is decided by the same. PERF: what is the user's own is looked
+   * up as far as their rules ask for it.
+   */
+  async contextOf(row: TimelineRow): Promise<PushContext> {
+    const { reader, rules, contexts, moment } = this.by;
+    this.#contextOf ??= contexts.read(this.roomId, reader.userId, moment, rules.asksForNames);
+    const context = (await this.#contextOf)(row.header.sender);
+    const root = rules.asksForThreads ? await findThread(await this.#over(row), row) : undefined;
+    return root === undefined ? context : { ...context, isSubscribed: (await this.#follows()).has(root) };
   }
 
   /** Whether an event would be unread, if it notified the user. */
