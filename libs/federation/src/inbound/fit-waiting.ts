@@ -208,6 +208,7 @@ function plus({ count, units }: Amount, pdus: readonly NewWaitingPdu[], sign: 1 
   };
 }
 
-function hostOf(server: ServerName): string {
+/** The host of a server, whatever its port. */
+export function hostOf(server: ServerName): string {
   return server.replace(/:\d+$/, '');
 }

@@ -149,6 +149,48 @@ describe('the inbound queue', () => {
     expect(tried.at(-1)).toBe('$quick');
   });
 
+  describe('where a host has as many as may wait', () => {
+    /** In rooms of their own, as a server tells of each that was away. */
+    const lone = (count: number, name: string): NewWaitingPdu[] =>
+      Array.from({ length: count }, (_, i) => pdu(`${name}${i}`, `${name}${i}`));
+
+    it('waits for a place as long as they get fewer, so that its server goes no faster than they find theirs', async () => {
+      answer = () => new Promise((resolve) => setTimeout(() => resolve({ kind: 'settled' }), 1_000));
+      await queue.add(ORIGIN, lone(500, 'first'));
+      await pass(1_000);
+      await queue.add(ORIGIN, lone(8, 'between'));
+      const added = Promise.all(lone(20, 'last').map((one) => queue.add(ORIGIN, [one])));
+      let isAdded = false;
+      void added.then(() => (isAdded = true));
+      await pass(1_500);
+      expect(isAdded).toBe(false);
+      await pass(1_500);
+      expect(isAdded).toBe(true);
+      expect((await added).map(({ waiting }) => waiting.length)).toEqual(Array.from({ length: 20 }, () => 1));
+    });
+
+    it('refuses more in the end, where they get fewer too slowly', async () => {
+      answer = ({ eventId }) =>
+        new Promise((resolve) => {
+          if (eventId === '$first0') setTimeout(() => resolve({ kind: 'settled' }), 1_000);
+        });
+      await queue.add(ORIGIN, lone(500, 'first'));
+      await pass(1_000);
+      let refused: number | undefined;
+      void queue.add(ORIGIN, lone(3, 'last')).then(({ waiting }) => (refused = waiting.length));
+      await pass(2_900);
+      expect(refused).toBeUndefined();
+      await pass(200);
+      expect(refused).toBe(1);
+    });
+
+    it('refuses more at once, where they get no fewer at all', async () => {
+      await queue.add(ORIGIN, lone(500, 'first'));
+      await pass(60_000);
+      expect(await queue.add(ORIGIN, lone(3, 'last'))).toMatchObject({ waiting: [], gaveWay: [] });
+    });
+  });
+
   it('takes up what was left by a process that ended, at the start and later', async () => {
     queue.onModuleDestroy();
     await queue.add(ORIGIN, [pdu('left')]);

@@ -5,10 +5,11 @@ import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
 import { Slots } from '#kernel/slots';
 import { LOGGER, type Logger } from '#observability/logger';
-import type { NewWaitingPdu, WaitingPdu } from '../facts/inbound-facts.js';
+import { type NewWaitingPdu, waitingKey, type WaitingPdu } from '../facts/inbound-facts.js';
 import { EVENT_FETCHING, type EventFetching, type Settlement } from '../fetching/event-fetching.js';
 import { isOutage, tellUnlessOutage } from '../is-outage.js';
 import { Peers } from '../peers/peers.js';
+import { FreedPlaces } from './freed-places.js';
 import { type Added, InboundLog } from './inbound-log.js';
 import { RoomsHere } from './rooms-here.js';
 
@@ -47,6 +48,8 @@ const MOST_TRIES = 16;
 /** How many rooms are fetched for at a time because of what one server sent. */
 const AT_ONCE_OF_SERVER = 8;
 const SERVERS = 10_000;
+/** How long it is waited for that of a host fewer wait. */
+const FEWER_WITHIN_MS = 10_000;
 /** Another process may have ended before it fetched what it had taken: how often that is looked for, and after how long it is done here. */
 const SWEEP_MS = 60_000;
 const LEFT_AFTER_MS = 10 * 60_000;
@@ -60,6 +63,7 @@ const LEFT_AFTER_MS = 10 * 60_000;
 export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #rooms = new Map<RoomId, RoomQueue>();
   readonly #slots = new LruCache<ServerName, Slots>(SERVERS);
+  readonly #freed: FreedPlaces;
   readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
@@ -70,7 +74,9 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(Peers) private readonly peers: Pick<Peers, 'onAwake'>,
     @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  ) {
+    this.#freed = new FreedPlaces(clock);
+  }
 
   onApplicationBootstrap(): void {
     this.peers.onAwake((server) => this.#wake(server));
@@ -81,12 +87,31 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
 
   onModuleDestroy(): void {
     this.#stopping.abort();
+    this.#freed.close();
     clearInterval(this.#timer);
     for (const { timer } of this.#rooms.values()) clearTimeout(timer);
   }
 
-  /** Lets events of one server wait, durably, as far as there are not too many. */
+  /**
+   * Lets events of one server wait, durably, as far as there are not too many. Where its host has as many as it may, and they get fewer, that
+   * is waited for: its server sends the next once it is answered, and no faster than they find their place.
+   */
   async add(origin: ServerName, pdus: readonly NewWaitingPdu[]): Promise<Added> {
+    const until = this.clock.elapsed() + FEWER_WITHIN_MS;
+    const waiting: WaitingPdu[] = [];
+    const gaveWay: NewWaitingPdu[] = [];
+    for (let left = pdus; ;) {
+      const added = await this.#addNow(origin, left);
+      waiting.push(...added.waiting);
+      gaveWay.push(...added.gaveWay);
+      const taken = new Set([...added.waiting, ...added.gaveWay].map(waitingKey));
+      left = left.filter((pdu) => !taken.has(waitingKey(pdu)));
+      if (left.length === 0 || added.isCrowded || !(await this.#freed.next(origin, until)))
+        return { waiting, gaveWay, isCrowded: added.isCrowded };
+    }
+  }
+
+  async #addNow(origin: ServerName, pdus: readonly NewWaitingPdu[]): Promise<Added> {
     const added = await this.log.add(origin, pdus);
     for (const { roomId, eventId } of added.gaveWay) this.#rooms.get(roomId)?.entries.delete(eventId);
     for (const pdu of added.waiting) this.#enqueue(pdu);
@@ -158,8 +183,10 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
       const counts = next.dueAt <= this.clock.elapsed();
       next.isWoken = false;
       const outcome = await this.#tryOne(next, counts);
-      if (outcome === 'settled') queue.entries.delete(next.pdu.eventId);
-      else if (outcome === 'away') next.dueAt = this.clock.elapsed() + pauseAfter(1);
+      if (outcome === 'settled') {
+        queue.entries.delete(next.pdu.eventId);
+        this.#freed.free(next.pdu.origin);
+      } else if (outcome === 'away') next.dueAt = this.clock.elapsed() + pauseAfter(1);
       else if (counts) next.dueAt = this.clock.elapsed() + pauseAfter(++next.tries);
     }
   }
