@@ -39,6 +39,10 @@ export class Member {
     return new Member(this.server, new Client(this.server, this.id, access_token, device_id));
   }
 
+  get token(): string {
+    return this.client.token;
+  }
+
   get deviceId(): string {
     return this.client.deviceId;
   }
