@@ -1,7 +1,11 @@
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import type { RoomMessageEventContent } from 'matrix-js-sdk/lib/types.js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Homeserver } from './support/homeserver.js';
 import { NODE_22 } from './support/node-22.js';
 import { NEEDS, SdkDevice } from './support/sdk-device.js';
+
+const unpadded = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '');
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
@@ -38,6 +42,44 @@ describe.runIf(NODE_22)(`two people with three devices each (${NEEDS})`, () => {
 
   test('read what each of them writes, live', async () => {
     await eachIsHeardByAll('live');
+  });
+
+  // Client-server API, "Sending encrypted attachments".
+  test('send each other files of which the server has nothing but what is encrypted', async () => {
+    const file = randomBytes(300_000);
+    const [key, iv] = [randomBytes(32), Buffer.concat([randomBytes(8), Buffer.alloc(8)])];
+    const cipher = createCipheriv('aes-256-ctr', key, iv);
+    const encrypted = Buffer.concat([cipher.update(file), cipher.final()]);
+    const { content_uri: url } = await alice[0].client.uploadContent(new Blob([new Uint8Array(encrypted)]), {
+      type: 'application/octet-stream',
+      includeFilename: false,
+    });
+    const jwk = {
+      kty: 'oct',
+      alg: 'A256CTR',
+      ext: true,
+      key_ops: ['encrypt', 'decrypt'],
+      k: key.toString('base64url'),
+    };
+    const hashes = { sha256: unpadded(createHash('sha256').update(encrypted).digest()) };
+    const shown = { url, key: jwk, iv: unpadded(iv), hashes, v: 'v2' };
+    const content = { msgtype: 'm.file', body: 'a secret file', file: shown } as unknown as RoomMessageEventContent;
+    await alice[0].client.sendMessage(roomId, content);
+    for (const listener of everybody()) {
+      const event = await listener.hears(roomId, 'a secret file');
+      const { file: told } = event.getContent<{ file: typeof shown }>();
+      const { client } = listener;
+      const address = client.mxcUrlToHttp(told.url, undefined, undefined, undefined, false, true, true)!;
+      const answer = await fetch(address, { headers: { authorization: `Bearer ${client.getAccessToken()}` } });
+      const received = Buffer.from(await answer.arrayBuffer());
+      expect(unpadded(createHash('sha256').update(received).digest())).toBe(told.hashes.sha256);
+      const decipher = createDecipheriv(
+        'aes-256-ctr',
+        Buffer.from(told.key.k, 'base64url'),
+        Buffer.from(told.iv, 'base64'),
+      );
+      expect(Buffer.concat([decipher.update(received), decipher.final()]).equals(file)).toBe(true);
+    }
   });
 
   test('go on when the server comes back, and when it was killed', async () => {
