@@ -295,6 +295,22 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
     expect(ban).toEqual({ membership: 'ban' });
   });
 
+  it('is a member less by what is set as state, once it is here', async () => {
+    const [maker, member] = [peer.server.user('alice'), peer.server.user('member1')];
+    const users = { [maker]: 100, [alice.userId]: 50 };
+    const powers = { type: 'm.room.power_levels', sender: maker, stateKey: '', content: { users } };
+    room = await RoomInPart.begin(peer, other, [powers]);
+    room.isTelling = false;
+    room.refusesJoins = true;
+    await join();
+    const uri = `${path()}/state/m.room.member/${inPath(member)}`;
+    const kicked = alice.call('PUT', uri, { membership: 'leave' });
+    await alice.ok('GET', `${path()}/state/m.room.name`);
+    room.isTelling = true;
+    expect((await kicked).status).toBe(200);
+    expect(await alice.ok('GET', uri)).toEqual({ membership: 'leave' });
+  });
+
   it('lets others invite there who is here, before it is', async () => {
     room.isTelling = false;
     room.refusesJoins = true;

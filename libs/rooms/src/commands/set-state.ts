@@ -7,9 +7,12 @@ import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import { refuseWhilePartial } from '../decide/refuse-while-partial.js';
 import { USER_ROOMS } from '../projections/membership.projector.js';
 import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
+import { whenWhole } from '../queries/partial-rooms.js';
+import { MEMBER } from '../queries/state-rows.js';
 import { isServerIn } from '../reading/server-standing.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
@@ -30,7 +33,7 @@ import { type EventSent, findTransaction, sendOnce } from './transaction.js';
  * already, and may still set, answers the event of then. Who says something of themself in a room that nobody of this server is in
  * does as `JoinRoom`, `KnockRoom` and `LeaveRoom` would, and it is thrown as there. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
  * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create), M_UNKNOWN (a thread cannot begin where it says), M_NOT_FOUND (it deletes
- * what is not there, see `DeleteState`).
+ * what is not there, see `DeleteState`), RoomIsPartial where all of the room is needed and does not come in time.
  */
 export class SetState {
   constructor(
@@ -55,25 +58,32 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     private readonly commands: CommandBus,
   ) {}
 
-  async execute({ requester, roomId, type, stateKey, content, options }: SetState): Promise<EventSent> {
+  async execute(command: SetState): Promise<EventSent> {
+    const { requester, roomId, type, stateKey, content } = command;
     checkStateKey(type, stateKey);
+    const isOwn = type === MEMBER && stateKey === requester.userId;
+    const own = isOwn ? ownMembershipOf(requester, roomId, content) : undefined;
+    // What is known here of a room that all of ours have left is of the past.
+    if (own !== undefined && !(await isServerIn(this.views, roomId, this.author.serverName))) return this.#setOwn(own);
+    return whenWhole(this.views, roomId, () => this.#set(command));
+  }
+
+  async #set({ requester, roomId, type, stateKey, content, options }: SetState): Promise<EventSent> {
     const { sentAt, txnId } = options;
     const { userId: sender } = requester;
     const { serverName: ours } = this.author;
-    const isMember = type === 'm.room.member';
+    const isMember = type === MEMBER;
     if (isMember && content['membership'] === 'invite' && this.invitations.isElsewhere(stateKey as UserId)) {
       return {
         eventId: await this.invitations.invite(roomId, sender, stateKey as UserId, content, contextOf(requester)),
       };
     }
-    const own = isMember && stateKey === sender ? ownMembershipOf(requester, roomId, content) : undefined;
-    // What is known here of a room that all of ours have left is of the past.
-    if (own !== undefined && !(await isServerIn(this.views, roomId, ours))) return this.#setOwn(own);
     const transaction = await findTransaction(this.views, { requester, roomId, type, txnId });
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };
     // An annotation that is state takes the place of the one before it: of these there are no duplicates.
     const refusal = await findRelationRefusal(this.views, roomId, sender, content, undefined);
     const set = async (turn: RoomTurn): Promise<EventSent> => {
+      if (isMember) refuseWhilePartial(turn.head, { type, stateKey, sender, content });
       const current = await turn.findState(type, stateKey);
       const isJoin = isMember && stateKey === sender && content['membership'] === 'join';
       const draft = {
