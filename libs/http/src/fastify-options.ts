@@ -8,11 +8,12 @@ import { errorResponse } from './error-response.js';
 /** The most bytes of a JSON body: an event has 65,536 at most, but other bodies (keys, filters, push rules) carry many. */
 const BODY_LIMIT = 1024 * 1024;
 
-/** How long a connection may idle and a request take to arrive, on every listener. */
+/** How long a connection may idle and a request take to arrive, on every listener; of its body see `BODY_TIMES`, too. */
 export const CONNECTION_TIMEOUTS = Object.freeze({
   // Longer than the idle timeouts of common reverse proxies, or they would now and then reuse a closed connection.
   keepAliveTimeout: 75_000,
-  requestTimeout: 300_000,
+  // An upload of 100 MB at 28 kB a second.
+  requestTimeout: 3_600_000,
 });
 
 /** The settings of Fastify that the protocol asks for. */
