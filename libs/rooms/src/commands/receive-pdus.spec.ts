@@ -9,6 +9,7 @@ import { keysKnownTo } from '#testing/receiving/memory-room';
 import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
+import { turnsOf } from '#testing/turns-of';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
 import { RoomVerifier } from '../audit/verify-room.js';
 import type { PduAccepted } from '../facts/room-facts.js';
@@ -57,6 +58,16 @@ const kindsOf = ({ received }: Receipt): string[] => received.map(({ kind }) => 
 const lastOf = (type: string): PduAccepted => JSON.parse(home.facts(roomId, type).at(-1)!.data) as PduAccepted;
 
 describe('events of another server', () => {
+  it('let everything else have its turn before it is known what they are, for each may hold thousands of values', async () => {
+    const none = Array.from({ length: 64 }, () => '{}');
+    let receipt: Receipt | undefined;
+    const turns = await turnsOf(async () => {
+      receipt = await home.execute(new ReceivePdus(OTHER.name, roomId, none));
+    });
+    expect(kindsOf(receipt!)).toEqual(none.map(() => 'dropped'));
+    expect(turns).toBeGreaterThan(32);
+  });
+
   it('are in the room once they are received, and users here stand on them', async () => {
     const [join, hello] = [await there.joins(), await there.says('hello')];
     expect(await receive(join, hello)).toMatchObject({

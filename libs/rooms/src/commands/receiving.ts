@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
+import { eachInTurns } from '#projections/each-in-turns';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { Policy } from '../receive/7-check-policy.js';
@@ -109,7 +110,7 @@ export class Receiving {
     const prepared: (PreparedPdu | Dropped)[] = [];
     for (let at = 0; at < inputs.length; at += AT_ONCE) {
       const some = inputs.slice(at, at + AT_ONCE);
-      prepared.push(...(await Promise.all(some.map((input) => preparePdu(input, { ...room, keys, policy })))));
+      prepared.push(...(await eachInTurns(some, AT_ONCE, (input) => preparePdu(input, { ...room, keys, policy }))));
     }
     return prepared;
   }
