@@ -4,7 +4,7 @@ import { LruCache } from '#kernel/lru-cache';
 import { hostOf } from './fit-waiting.js';
 
 /** Where for so long none of a host's events found its place, it is not waited for that they get fewer. */
-const MOVES_WITHIN_MS = 3_000;
+const MOVES_WITHIN_MS = 5_000;
 const HOSTS = 1_000;
 
 interface HostPlaces {
@@ -29,7 +29,7 @@ export class FreedPlaces {
     first?.(true);
   }
 
-  /** Answers whether a place was freed for this caller, until some time at most, and no longer than places are freed at all. */
+  /** Answers whether a place was freed for this caller, until a time of the stopwatch, and no longer than places are freed at all. */
   async next(origin: ServerName, until: number): Promise<boolean> {
     const host = this.#hosts.get(hostOf(origin));
     if (host === undefined) return false;

@@ -178,7 +178,7 @@ describe('the inbound queue', () => {
       await pass(1_000);
       let refused: number | undefined;
       void queue.add(ORIGIN, lone(3, 'last')).then(({ waiting }) => (refused = waiting.length));
-      await pass(2_900);
+      await pass(4_900);
       expect(refused).toBeUndefined();
       await pass(200);
       expect(refused).toBe(1);

@@ -49,7 +49,7 @@ const MOST_TRIES = 16;
 const AT_ONCE_OF_SERVER = 8;
 const SERVERS = 10_000;
 /** How long it is waited for that of a host fewer wait. */
-const FEWER_WITHIN_MS = 10_000;
+const FEWER_WITHIN_MS = 30_000;
 /** Another process may have ended before it fetched what it had taken: how often that is looked for, and after how long it is done here. */
 const SWEEP_MS = 60_000;
 const LEFT_AFTER_MS = 10 * 60_000;
