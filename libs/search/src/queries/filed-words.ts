@@ -1,6 +1,13 @@
 import type { Views } from '#projections/views';
 import { numbersOf } from '../projections/file-words.js';
-import { type NumberKey, numberKey, numberOfKey, type Shelf, WORDS } from '../projections/search-collections.js';
+import {
+  BLOCK_TEXTS,
+  type NumberKey,
+  numberKey,
+  numberOfKey,
+  type Shelf,
+  WORDS,
+} from '../projections/search-collections.js';
 import type { SoughtWord } from '../words/words-of.js';
 import type { SearchEffort } from './search-effort.js';
 
@@ -11,6 +18,8 @@ const WINDOW = 256;
 const RARE = 64;
 /** The most words that one beginning stands for on a shelf, in the order of the alphabet. */
 const MOST_ENDINGS = 12;
+/** On a shelf of so few blocks the rows of all of them are read at once. */
+const FEW_BLOCKS = 4;
 /** Behind all numbers. */
 const LAST = '~' as NumberKey;
 
@@ -18,6 +27,8 @@ const LAST = '~' as NumberKey;
 export interface FiledSearch {
   readonly views: Views;
   readonly shelf: Shelf;
+  /** How many texts are filed. */
+  readonly filed: number;
   readonly sought: readonly SoughtWord[];
   /** From the last text back, or from the first one on. */
   readonly reverse: boolean;
@@ -45,6 +56,15 @@ class WordBlocks {
     private readonly search: FiledSearch,
     private readonly word: string,
   ) {}
+
+  /** As one that is read: these are all blocks in which the word stands. */
+  static read(search: FiledSearch, word: string, blocks: ReadonlyMap<number, string>): WordBlocks {
+    const { reverse, from } = search;
+    const read = new WordBlocks(search, word);
+    for (const [block, texts] of blocks) if (reverse ? block <= from : block >= from) read.texts.set(block, texts);
+    read.isRead = true;
+    return read;
+  }
 
   async readOn(): Promise<void> {
     const { word, reached } = this;
@@ -108,14 +128,10 @@ export async function* filedNumbers(search: FiledSearch): AsyncGenerator<FiledNu
   const found: SoughtBlocks[] = [];
   // The longest is likely to be the rarest, and where one is not there the others need no look.
   for (const one of search.sought.toSorted((a, b) => b.word.length - a.word.length)) {
-    const words = await findWords(search, one);
-    if (words.length === 0) return;
-    const blocks = words.map((word) => new WordBlocks(search, word));
+    const blocks = await findWords(search, one);
     const isRareKnown = found.some(({ isRead, blocks: { length } }) => isRead && length <= RARE);
-    if (!isRareKnown) {
-      for (const each of blocks) await each.readOn();
-      if (blocks.every(({ texts }) => texts.size === 0)) return;
-    }
+    if (!isRareKnown) for (const each of blocks) if (!each.isRead) await each.readOn();
+    if (blocks.every(({ isRead, texts }) => isRead && texts.size === 0)) return;
     found.push(new SoughtBlocks(blocks));
   }
   yield* meet(found, search);
@@ -156,6 +172,7 @@ async function* meet(
 /** PERF: of what is looked for the rarest in the block is gone through; signs are short texts, in which to look takes less than to take them apart. */
 function numbersOfAll(found: readonly SoughtBlocks[], block: number, reverse: boolean): number[] {
   const texts = found.map((one) => one.textsOf(block));
+  if (texts.some(({ length }) => length === 0)) return [];
   const lengthOf = (signs: readonly string[]): number => signs.reduce((sum, each) => sum + each.length, 0);
   const [rarest = [], ...others] = texts.toSorted((a, b) => lengthOf(a) - lengthOf(b));
   const isInAll = (sign: string): boolean => others.every((signs) => signs.some((each) => each.includes(sign)));
@@ -163,12 +180,33 @@ function numbersOfAll(found: readonly SoughtBlocks[], block: number, reverse: bo
   return [...signs].flatMap((sign) => numbersOf(sign, block)).toSorted((a, b) => (reverse ? b - a : a - b));
 }
 
-/** The words of a shelf that are meant. */
-async function findWords(
-  { views, shelf, effort }: FiledSearch,
-  { word, isBeginning }: SoughtWord,
-): Promise<readonly string[]> {
-  if (!isBeginning) return [word];
+/** The words of a shelf that are meant; none where none is there. */
+async function findWords(search: FiledSearch, { word, isBeginning }: SoughtWord): Promise<readonly WordBlocks[]> {
+  if (!isBeginning) return [new WordBlocks(search, word)];
+  return (await readEndings(search, word)) ?? (await findEndings(search, word));
+}
+
+/** All words that begin with one, with all of their blocks. PERF: of a small shelf one read; undefined of others. */
+async function readEndings(search: FiledSearch, word: string): Promise<readonly WordBlocks[] | undefined> {
+  const { views, shelf, filed, effort } = search;
+  if (filed > FEW_BLOCKS * BLOCK_TEXTS) return undefined;
+  const limit = FEW_BLOCKS * MOST_ENDINGS;
+  const rows = await WORDS.scan(views, { prefix: [shelf], from: [shelf, word, numberKey(0)], limit });
+  await effort.spend(rows.length);
+  const words = new Map<string, Map<number, string>>();
+  for (const { key, value } of rows) {
+    const [, found, block] = key;
+    if (!found.startsWith(word)) break;
+    const blocks = words.get(found) ?? new Map<number, string>();
+    if (!words.has(found) && words.size === MOST_ENDINGS) break;
+    words.set(found, blocks.set(numberOfKey(block), value));
+  }
+  return [...words].map(([found, blocks]) => WordBlocks.read(search, found, blocks));
+}
+
+/** As much, without their blocks. */
+async function findEndings(search: FiledSearch, word: string): Promise<readonly WordBlocks[]> {
+  const { views, shelf, effort } = search;
   const words: string[] = [];
   for (let after: string | undefined; words.length < MOST_ENDINGS;) {
     const place = after === undefined ? { from: [shelf, word, ''] } : { after: [shelf, after, LAST] };
@@ -178,5 +216,5 @@ async function findWords(
     if (after?.startsWith(word) !== true) break;
     words.push(after);
   }
-  return words;
+  return words.map((found) => new WordBlocks(search, found));
 }

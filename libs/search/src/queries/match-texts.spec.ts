@@ -39,8 +39,8 @@ beforeAll(async () => {
   const said = await (await LocalRoom.begin(log)).say('template');
   const template = log.facts.find(({ data }) => data.includes(said.eventId))!;
   const number = numbersFrom(7);
-  const facts = Array.from({ length: 1_500 }, (_, i): StreamFact => {
-    const roomId = ROOMS[i < 40 ? 3 : Math.min(number(4), number(4))]!;
+  const facts = Array.from({ length: 2_200 }, (_, i): StreamFact => {
+    const roomId = ROOMS[i < 40 ? 3 : number(3) === 0 ? number(4) : 0]!;
     const isPast = roomId === ROOMS[2] ? number(4) > 0 : number(10) === 0;
     const body = [
       ...(number(3) > 0 ? [WORDS[number(2)]] : []),

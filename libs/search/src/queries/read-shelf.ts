@@ -77,10 +77,11 @@ async function readUnfiled({ views, from, sought, effort }: ShelfSearch): Promis
   const pages = limit === 0 ? [] : await PAGES.scan(views, range);
   const texts = [...pages.map(({ value }) => value), page];
   const matches: Match[] = [];
+  // PERF: most pages have none of the words, nor have most lines, and these need not be taken apart.
+  const mayHaveAll = (text: string): boolean => sought.words.every(({ word }) => text.includes(` ${word}`));
   for (const lines of texts) {
-    // PERF: most pages have none of the words, and need not be taken apart.
-    if (!sought.words.every(({ word }) => lines.includes(` ${word}`))) continue;
-    for (const line of linesOf(lines)) matches.push(...matchesIn(line, from, sought));
+    if (!mayHaveAll(lines)) continue;
+    for (const line of linesOf(lines)) if (mayHaveAll(line)) matches.push(...matchesIn(line, from, sought));
   }
   await effort.spend(texts.length);
   const [first] = linesOf(texts[0] ?? '');
@@ -93,7 +94,7 @@ async function* readFiled(search: ShelfSearch): AsyncGenerator<Looked, void> {
   const { shelf, isHistory, row } = from;
   const block = row.filed === 0 ? undefined : await firstBlock(search);
   if (block === undefined) return;
-  const filed = { views, shelf, sought: sought.words, reverse: !isHistory, from: block, effort };
+  const filed = { views, shelf, filed: row.filed, sought: sought.words, reverse: !isHistory, from: block, effort };
   const waiting: number[] = [];
   let batch = FIRST_BATCH;
   let blocks = 0;
