@@ -38,6 +38,7 @@ import { ServersInRooms } from '#federation/sending/servers-in-rooms';
 import { RateLimits } from '#http/rate-limits';
 import { ContentLog } from '#media/commands/quarantine-content';
 import { MediaLog } from '#media/media-log';
+import { Previews } from '#media/previews/previews';
 import { RemoteCache } from '#media/remote/remote-cache';
 import { Thumbnails } from '#media/thumbnails/thumbnails';
 import type { CacheNumbers } from '#kernel/lru-cache';
@@ -182,7 +183,12 @@ function federationCaches(
 function mediaCaches(
   of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
 ): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
-  return { 'media-absent': of(RemoteCache), 'media-content': of(ContentLog), 'media-streams': of(MediaLog) };
+  return {
+    'media-absent': of(RemoteCache),
+    'media-content': of(ContentLog),
+    'media-streams': of(MediaLog),
+    previews: of(Previews),
+  };
 }
 
 function pushCaches(

@@ -36,6 +36,7 @@ describe('the configuration', () => {
         freeRedactedMs: undefined,
         bucket: undefined,
       },
+      previews: { isOn: true, deny: [], privateHosts: [] },
       rateLimits: true,
       presence: true,
       log: 'info',

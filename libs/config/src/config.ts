@@ -5,7 +5,8 @@ import { validateSync } from 'class-validator';
 import type { ServerName } from '#kernel/ids';
 import { messageOf } from '#kernel/message-of';
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
-import { type MediaConfig, mediaOf } from './media-config.js';
+import { listOf } from './list-of.js';
+import { type MediaConfig, mediaOf, type PreviewsConfig, previewsOf } from './media-config.js';
 import { LOG_LEVELS, REGISTRATION_MODES, SECRET_SETTINGS, Settings } from './settings.js';
 
 export type RegistrationMode = (typeof REGISTRATION_MODES)[number];
@@ -77,6 +78,7 @@ export interface Config {
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
   readonly media: MediaConfig;
+  readonly previews: PreviewsConfig;
   readonly turn?: TurnConfig;
   readonly rtcTransports: readonly RtcTransport[];
   readonly rateLimits: boolean;
@@ -201,11 +203,11 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     tlsCa: settings.tls_ca,
     federation: settings.federation === 'on',
     federationAllow:
-      settings.federation_allow === undefined ? undefined : Object.freeze(list(settings.federation_allow)),
-    federationDeny: Object.freeze(list(settings.federation_deny)),
+      settings.federation_allow === undefined ? undefined : Object.freeze(listOf(settings.federation_allow)),
+    federationDeny: Object.freeze(listOf(settings.federation_deny)),
     federationNotaries: Object.freeze(settings.federation_notaries === 'off' ? [] : notariesOf(settings)),
     federationAllowPrivate: settings.federation_allow_private === 'true',
-    pushPrivateGateways: Object.freeze(list(settings.push_private_gateways)),
+    pushPrivateGateways: Object.freeze(listOf(settings.push_private_gateways)),
     federationAddress: settings.federation_address ?? addressOf(settings.public_url),
     support: supportOf(settings),
     publicUrl: (settings.public_url ?? originOf(listen)).replace(/\/+$/, ''),
@@ -217,22 +219,16 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     registrationSharedSecret: settings.registration_shared_secret,
     smtpUrl: settings.smtp_url,
     recaptcha: recaptchaOf(settings),
-    appservices: Object.freeze(list(settings.appservices).map((path) => resolve(path))),
+    appservices: Object.freeze(listOf(settings.appservices).map((path) => resolve(path))),
     media: mediaOf(settings),
+    previews: previewsOf(settings),
     turn: turnOf(settings),
     rtcTransports: Object.freeze(transportsOf(settings)),
     rateLimits: settings.rate_limits === 'on',
     presence: settings.presence === 'on',
     log: settings.log as LogLevel, // Checked by the validator.
-    trustProxy: Object.freeze(list(settings.trust_proxy)),
+    trustProxy: Object.freeze(listOf(settings.trust_proxy)),
   });
-}
-
-function list(text: string | undefined): string[] {
-  return (text ?? '')
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
 }
 
 /** Where other servers reach this one by its public URL: they need TLS, and paths of their own. */
@@ -250,7 +246,7 @@ function supportOf({ support_matrix_id: matrixId, support_email: email, support_
 /** All of it checked by the validator. */
 function turnOf({ turn_uris: uris, turn_secret: secret, turn_lifetime: lifetime }: Settings): TurnConfig | undefined {
   if (uris === undefined || secret === undefined) return undefined;
-  return Object.freeze({ uris: Object.freeze(list(uris)), secret, lifetimeSeconds: Number(lifetime) });
+  return Object.freeze({ uris: Object.freeze(listOf(uris)), secret, lifetimeSeconds: Number(lifetime) });
 }
 
 function transportsOf({ livekit_service_url: url }: Settings): RtcTransport[] {
@@ -258,7 +254,7 @@ function transportsOf({ livekit_service_url: url }: Settings): RtcTransport[] {
 }
 
 function notariesOf(settings: Settings): ServerName[] {
-  return list(settings.federation_notaries) as ServerName[]; // Checked by the validator.
+  return listOf(settings.federation_notaries) as ServerName[]; // Checked by the validator.
 }
 
 function recaptchaOf(settings: Settings): RecaptchaConfig | undefined {

@@ -1,4 +1,5 @@
 import { parseByteCount } from './byte-count.js';
+import { listOf } from './list-of.js';
 import type { Settings } from './settings.js';
 
 const MS_PER_DAY = 24 * 60 * 60_000;
@@ -17,6 +18,15 @@ export interface MediaConfig {
   readonly freeRedactedMs?: number;
   /** Where their content is; undefined: in the data folder. */
   readonly bucket?: BucketConfig;
+}
+
+/** What is told of pages that users link to. */
+export interface PreviewsConfig {
+  readonly isOn: boolean;
+  /** Hosts that are not asked, as globs. */
+  readonly deny: readonly string[];
+  /** Hosts that are asked at an address that is none of the Internet too, with a port or for any. */
+  readonly privateHosts: readonly string[];
 }
 
 /** A bucket of a store that speaks S3. */
@@ -49,4 +59,13 @@ function bucketOf({
 }: Settings): BucketConfig | undefined {
   if (url === undefined || keyId === undefined || secret === undefined) return undefined;
   return Object.freeze({ url, keyId, secret, region });
+}
+
+/** All of it checked by the validator. */
+export function previewsOf({ previews, previews_deny, previews_private_hosts }: Settings): PreviewsConfig {
+  return Object.freeze({
+    isOn: previews === 'on',
+    deny: Object.freeze(listOf(previews_deny)),
+    privateHosts: Object.freeze(listOf(previews_private_hosts)),
+  });
 }

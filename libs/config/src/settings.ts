@@ -193,6 +193,17 @@ export class Settings {
   @Form('a region such as eu-central-1, or auto', (text) => /^[\w-]{1,64}$/.test(text))
   media_bucket_region: string = 'auto';
 
+  @OneOf(SWITCH)
+  previews = 'on';
+
+  @IsOptional()
+  @Form('names or addresses of hosts, comma-separated, in which * and ? may stand for others', areGlobs)
+  previews_deny?: string;
+
+  @IsOptional()
+  @Form('names or addresses, comma-separated, with a port or for any (wiki.lan, 10.0.0.5:8443)', areServerNames)
+  previews_private_hosts?: string;
+
   @IsOptional()
   @Form('comma-separated URIs such as turn:turn.example.org:3478?transport=udp', areTurnUris)
   turn_uris?: string;

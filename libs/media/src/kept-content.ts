@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
@@ -5,7 +6,9 @@ import { KeyedQueue } from '#kernel/keyed-queue';
 import { MatrixError } from '#kernel/matrix-error';
 import { awaitShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
-import { MEDIA_CONTENT } from './projections/media.projector.js';
+import type { MediaId } from './media-id.js';
+import { hashOfPreview, PREVIEW_NOTE } from './previews/preview-id.js';
+import { MEDIA_CONTENT, type MediaHere } from './projections/media.projector.js';
 import { QUARANTINED } from './projections/quarantine.projector.js';
 import { type ContentHash, MEDIA_STORE, type MediaStore, type ReceivedContent } from './store/media-store.js';
 
@@ -55,11 +58,42 @@ export class KeptContent {
     }
   }
 
-  /** Keeps what was made of content under a name, unless no medium has that any more: then it would stay when the content goes. */
+  /** Keeps what was made of content under a name, unless nobody has that any more: then it would stay when the content goes. */
   keepDerived(hash: ContentHash, name: string, content: Uint8Array): Promise<void> {
     return this.#turns.run(hash, async () => {
-      if (await this.#isReferred(hash)) await this.store.keepDerived(hash, name, content);
+      const isWanted = (await this.#isReferred(hash)) || (await this.#previewNote(hash)) !== undefined;
+      if (isWanted) await this.store.keepDerived(hash, name, content);
     });
+  }
+
+  /** Keeps content that no medium has, as a picture of a preview: a start frees it. Answers whether it is taken. */
+  async keepPreview(received: ReceivedContent): Promise<boolean> {
+    const { hash } = received;
+    try {
+      return await this.#turns.run(hash, async () => {
+        if (await this.isQuarantined(hash)) return false;
+        await received.keep();
+        return true;
+      });
+    } finally {
+      await received.discard();
+    }
+  }
+
+  /** Lets a picture of a preview be given out by its hash. */
+  async notePreview(hash: ContentHash, type: string): Promise<void> {
+    await this.#turns.run(hash, () =>
+      this.store.keepDerived(hash, PREVIEW_NOTE, Buffer.from(JSON.stringify({ type }))),
+    );
+  }
+
+  /** A picture of a preview; undefined where an id names none that is here. */
+  async findPreview(mediaId: MediaId): Promise<MediaHere | undefined> {
+    const hash = hashOfPreview(mediaId);
+    const note = hash && (await this.#previewNote(hash));
+    if (hash === undefined || note === undefined) return undefined;
+    const bytes = await this.store.sizeOf(hash);
+    return bytes === undefined ? undefined : { at: 0, sha256: hash, bytes, type: note.type };
   }
 
   isQuarantined(hash: ContentHash): Promise<boolean> {
@@ -94,6 +128,11 @@ export class KeptContent {
     const isReferred = await this.#isReferred(hash);
     await this.views.confirm();
     return !isReferred && this.store.delete(hash);
+  }
+
+  async #previewNote(hash: ContentHash): Promise<{ readonly type: string } | undefined> {
+    const note = await this.store.openDerived(hash, PREVIEW_NOTE);
+    return note && (JSON.parse(await text(note.stream)) as { readonly type: string }); // as notePreview wrote it
   }
 
   async #isReferred(hash: ContentHash): Promise<boolean> {

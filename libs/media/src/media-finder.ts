@@ -52,8 +52,9 @@ export class MediaFinder {
 
   async #own(media: MediaRef, { timeoutMs }: FindOptions): Promise<MediaHere> {
     const row = await this.arrivals.find(media, timeoutMs);
-    if (!isHere(row)) throw new MatrixError('M_NOT_FOUND');
-    return row;
+    const found = row ?? (await this.kept.findPreview(media.mediaId));
+    if (!isHere(found)) throw new MatrixError('M_NOT_FOUND');
+    return found;
   }
 
   async #others(media: MediaRef, { timeoutMs, allowRemote }: FindOptions): Promise<MediaHere> {

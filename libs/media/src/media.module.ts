@@ -10,6 +10,7 @@ import { DownloadController, OpenDownloadController } from './doors/download.con
 import { GiveContent } from './doors/give-content.js';
 import { GiveThumbnail } from './doors/give-thumbnail.js';
 import { OpenThumbnailController, ThumbnailController } from './doors/thumbnail.controller.js';
+import { PreviewController } from './doors/preview.controller.js';
 import { UploadController } from './doors/upload.controller.js';
 import { FreedContent } from './freed-content.effect.js';
 import { KeptContent } from './kept-content.js';
@@ -17,6 +18,9 @@ import { MediaFinder } from './media-finder.js';
 import { MEDIA_FOLDER } from './media-folder.js';
 import { MediaLog } from './media-log.js';
 import { Pictures } from './pictures/pictures.js';
+import { PreviewImages } from './previews/preview-images.js';
+import { Previews } from './previews/previews.js';
+import { WebReader } from './previews/web-reader.js';
 import { CacheRoom } from './remote/cache-room.js';
 import { MediaFetcher } from './remote/media-fetcher.js';
 import { RemoteCache } from './remote/remote-cache.js';
@@ -65,6 +69,7 @@ async function openStore({ dataDir, serverName, media }: Config): Promise<MediaS
     OpenDownloadController,
     ThumbnailController,
     OpenThumbnailController,
+    PreviewController,
   ],
   providers: [
     store,
@@ -82,6 +87,9 @@ async function openStore({ dataDir, serverName, media }: Config): Promise<MediaS
     Pictures,
     Thumbnails,
     GiveThumbnail,
+    WebReader,
+    PreviewImages,
+    Previews,
     FreedContent,
     UnshownMedia,
     UploadMediaHandler,

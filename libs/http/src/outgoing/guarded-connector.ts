@@ -11,6 +11,8 @@ export interface ServerPlace {
   readonly at: readonly HostAndPort[];
   /** Whether it may be at an address that is none of the Internet; as the options say unless told. */
   readonly mayBePrivate?: boolean;
+  /** Whether it is spoken to without TLS: then it proves nothing. */
+  readonly isPlain?: boolean;
   /** How many connections there are to it at most; a few unless told. */
   readonly connections?: number;
 }
@@ -32,7 +34,7 @@ export interface ConnectorOptions {
 }
 
 /**
- * What makes the connections of this server to others: with TLS, a certificate that must be for the name of the place, and no address
+ * What makes the connections of this server to others: with TLS (unless a place has none), a certificate that must be for the name of the place, and no address
  * but one of the Internet, looked at as it is connected to. Its errors are RefusedAddress, those of `node:tls` and those of undici.
  */
 export function guardedConnector(
@@ -43,12 +45,15 @@ export function guardedConnector(
   const common = { secureContext: createSecureContext({ ca, minVersion: 'TLSv1.2' }), timeout: connectMs };
   const open = build({ ...common, lookup });
   const guarded = build({ ...common, lookup: guardedLookup(lookup) });
-  const connectTo = async ({ host, port }: HostAndPort, { tlsName, mayBePrivate }: ServerPlace): Promise<Socket> => {
+  const connectTo = async (
+    { host, port }: HostAndPort,
+    { tlsName, mayBePrivate, isPlain = false }: ServerPlace,
+  ): Promise<Socket> => {
     const isOpen = mayBePrivate ?? allowPrivate;
     if (!isOpen) checkAddress(host, isIP(host));
     const connect = isOpen ? open : guarded;
     const servername = isIP(tlsName) === 0 ? tlsName : undefined;
-    const to = { protocol: 'https:', hostname: host, host, port: String(port), servername };
+    const to = { protocol: isPlain ? 'http:' : 'https:', hostname: host, host, port: String(port), servername };
     return new Promise((resolve, reject) => {
       connect(to, (...[error, socket]) => (error === null ? resolve(socket) : reject(error)));
     });

@@ -169,7 +169,7 @@ export class Outgoing {
       // Connections are of one place each: what is at the same address by another name has its own.
       factory: (key) => {
         const place = JSON.parse(String(key)) as ServerPlace; // as #dispatch wrote it
-        return new Pool('https://a.place', {
+        return new Pool(place.isPlain === true ? 'http://a.place' : 'https://a.place', {
           connect: connectorOf(place),
           connections: place.connections ?? CONNECTIONS,
           keepAliveTimeout: IDLE_MS,

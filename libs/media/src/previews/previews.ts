@@ -1,0 +1,147 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
+import type { JsonObject } from '#kernel/json';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
+import { Slots } from '#kernel/slots';
+import { mxcOf } from '../media-id.js';
+import { ContentTooLarge } from '../store/media-store.js';
+import { previewId } from './preview-id.js';
+import { MOST_IMAGE_BYTES, PreviewImages } from './preview-images.js';
+import { decodePage, readPage } from './read-page.js';
+import { type FoundPage, NothingThere, WebReader } from './web-reader.js';
+
+const KB = 1024;
+/** Of a page no more is read: what it says of itself stands at its beginning. */
+const READ_OF_PAGE = 512 * KB;
+const PAGE = /^(text\/html|application\/xhtml\+xml)\b/i;
+const IMAGE = /^image\//i;
+const KEPT_MS = 60 * 60_000;
+/** What was not there may be soon. */
+const NOTHING_KEPT_MS = 5 * 60_000;
+const KEPT = 5_000;
+const KEPT_WEIGHT = 8 * KB * KB;
+const AT_ONCE = 8;
+const MOST_WAITING = 100;
+const RETRY_MS = 5_000;
+
+/** What is told of an address; undefined: there was nothing. */
+interface Told {
+  readonly about: JsonObject | undefined;
+  readonly until: number;
+}
+
+/** What pages that users link to say of themselves: client-server API, "GET /_matrix/client/v1/media/preview_url". Nothing of it is in the log. */
+@Injectable()
+export class Previews {
+  readonly #told = new LruCache<string, Told>(KEPT, {
+    most: KEPT_WEIGHT,
+    weigh: ({ about }) => KB + JSON.stringify(about ?? {}).length,
+  });
+  readonly #underWay = new Map<string, Promise<JsonObject | undefined>>();
+  readonly #slots = new Slots(AT_ONCE);
+
+  constructor(
+    private readonly web: WebReader,
+    private readonly images: PreviewImages,
+    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'previews'>,
+  ) {}
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#told.numbers;
+  }
+
+  /**
+   * What is at an address, as it is now or was an hour ago. Throws M_UNRECOGNIZED where previews are off, M_INVALID_PARAM for what is no address, or
+   * one that is not looked at, M_NOT_FOUND where there is nothing, M_LIMIT_EXCEEDED where too many wait already.
+   */
+  async find(text: string): Promise<JsonObject> {
+    if (!this.config.previews.isOn) throw new MatrixError('M_UNRECOGNIZED');
+    const address = this.web.addressOf(text);
+    if (address === undefined) throw new MatrixError('M_INVALID_PARAM', 'There are no previews of such addresses');
+    const told = this.#told.get(address.href);
+    const isKept = told !== undefined && told.until > this.stopwatch.elapsed();
+    const about = isKept ? told.about : await this.#readOnce(address);
+    if (about === undefined) throw new MatrixError('M_NOT_FOUND', 'Nothing was found there');
+    return about;
+  }
+
+  #readOnce(address: URL): Promise<JsonObject | undefined> {
+    const { href } = address;
+    let reading = this.#underWay.get(href);
+    if (reading === undefined) {
+      if (this.#underWay.size >= MOST_WAITING) {
+        const fields = { retry_after_ms: RETRY_MS };
+        throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many previews are being made', { fields });
+      }
+      reading = this.#slots
+        .run(() => this.#read(address))
+        .then((about) => {
+          const forMs = about === undefined ? NOTHING_KEPT_MS : KEPT_MS;
+          this.#told.set(href, { about, until: this.stopwatch.elapsed() + forMs });
+          return about;
+        })
+        .finally(() => this.#underWay.delete(href));
+      this.#underWay.set(href, reading);
+    }
+    return reading;
+  }
+
+  async #read(address: URL): Promise<JsonObject | undefined> {
+    try {
+      return await this.web.read(address, MOST_IMAGE_BYTES, (found) => this.#describe(found));
+    } catch (error) {
+      if (error instanceof NothingThere || error instanceof ContentTooLarge) return undefined;
+      throw error;
+    }
+  }
+
+  async #describe(found: FoundPage): Promise<JsonObject> {
+    const { url, contentType = '', body } = found;
+    if (IMAGE.test(contentType)) return this.#keepImage(body);
+    if (!PAGE.test(contentType)) return {};
+    const { properties, image, base } = await readPage(decodePage(await startOf(body), contentType));
+    const from = (base === undefined ? undefined : this.web.addressOf(base, url)) ?? url;
+    return { ...properties, ...(image === undefined ? {} : await this.#fetchImage(image, from)) };
+  }
+
+  /** A preview is as good without its picture. */
+  async #fetchImage(image: string, from: URL): Promise<JsonObject> {
+    const address = this.web.addressOf(image, from);
+    if (address === undefined) return {};
+    try {
+      return await this.web.read(address, MOST_IMAGE_BYTES, ({ body }) => this.#keepImage(body));
+    } catch (error) {
+      if (error instanceof NothingThere || error instanceof ContentTooLarge) return {};
+      throw error;
+    }
+  }
+
+  async #keepImage(body: AsyncIterable<Uint8Array>): Promise<JsonObject> {
+    const image = await this.images.keep(body);
+    if (image === undefined) return {};
+    const { hash, bytes, type, width, height } = image;
+    return {
+      'og:image': mxcOf({ server: this.config.serverName, mediaId: previewId(hash) }),
+      'og:image:type': type,
+      'og:image:width': width,
+      'og:image:height': height,
+      'matrix:image:size': bytes,
+    };
+  }
+}
+
+/** As much of a page as is read. */
+async function startOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of body) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes >= READ_OF_PAGE) break;
+  }
+  return Buffer.concat(pieces).subarray(0, READ_OF_PAGE);
+}

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { placeOf, readAddress } from './web-address.js';
+
+const RULES = { deny: ['*.internal.example', 'tracker.example'], privateHosts: ['wiki.lan', '10.0.0.5:8443'] };
+
+describe('the address of a page', () => {
+  it('is one of the web, without what comes behind #', () => {
+    expect(readAddress('https://example.org/a?b#c', RULES)?.href).toBe('https://example.org/a?b');
+    expect(readAddress('HTTP://EXAMPLE.org:8080', RULES)?.href).toBe('http://example.org:8080/');
+    expect(readAddress('/a/b.png', RULES, new URL('https://example.org/x/'))?.href).toBe('https://example.org/a/b.png');
+    expect(readAddress('https://bücher.example/', RULES)?.hostname).toBe('xn--bcher-kva.example');
+  });
+
+  it('is none where it is of something else, says who asks, or leads to what is no web', () => {
+    const bad = [
+      '',
+      'example.org',
+      'ftp://example.org/',
+      'file:///etc/passwd',
+      'gopher://127.0.0.1:6379/',
+      'data:text/html,x',
+      'javascript:alert(1)',
+      'https://user:password@example.org/',
+      'http://example.org:22/',
+      'https://example.org:25/',
+      `https://example.org/${'x'.repeat(2048)}`,
+    ];
+    for (const text of bad) expect([text, readAddress(text, RULES)]).toEqual([text, undefined]);
+  });
+
+  it('is none of a host that the operator names', () => {
+    for (const text of ['https://tracker.example/', 'https://TRACKER.example./', 'http://a.internal.example/']) {
+      expect(readAddress(text, RULES)).toBeUndefined();
+    }
+    expect(readAddress('https://internal.example/', RULES)).toBeDefined();
+  });
+
+  it('may be of a private network where the operator names the host', () => {
+    const of = (text: string) => placeOf(new URL(text), RULES);
+    expect(of('https://[::1]:8448/')).toEqual({
+      tlsName: '::1',
+      at: [{ host: '::1', port: 8448 }],
+      mayBePrivate: false,
+      isPlain: false,
+    });
+    expect(of('http://wiki.lan/')).toMatchObject({ mayBePrivate: true, isPlain: true, at: [{ port: 80 }] });
+    expect(of('https://10.0.0.5:8443/').mayBePrivate).toBe(true);
+    expect(of('https://10.0.0.5/').mayBePrivate).toBe(false);
+    expect(of('http://2130706433/').at[0]!.host).toBe('127.0.0.1');
+  });
+});
