@@ -1,4 +1,4 @@
-import type { UserId } from '#kernel/ids';
+import { serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { checkMemberKey, checkStateContent } from '#protocol/event-auth/check-state-content';
@@ -38,12 +38,17 @@ export async function checkState(turn: RoomTurn, draft: StateDraft): Promise<voi
 
 /**
  * Of a third-party invite the rules of authorisation ask neither whether its sender is in the room nor whether the invited is: by one whoever
- * may invite could put out anybody. From other servers it is taken, for all go by these rules; users of this one send none. Throws M_FORBIDDEN.
+ * may invite could put out anybody. And they let everybody be invited to a room that only users of one server can be in. From other servers
+ * both are taken, for all go by these rules; users of this one send neither. Throws M_FORBIDDEN.
  */
 async function checkInvitation(turn: RoomTurn, { sender, stateKey }: StateDraft): Promise<void> {
   await checkIsIn(turn, sender);
   const isIn = (await turn.findMembership(stateKey as UserId)) === 'join';
   if (isIn) throw new MatrixError('M_FORBIDDEN', 'The user is already in the room');
+  const { content, sender: creator } = turn.head.createEvent;
+  if (content['m.federate'] === false && serverNameOf(stateKey as UserId) !== serverNameOf(creator)) {
+    throw new MatrixError('M_FORBIDDEN', 'This room is not open to other servers');
+  }
 }
 
 /**
