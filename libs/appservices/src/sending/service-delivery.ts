@@ -28,7 +28,6 @@ export interface DeliveryNumbers {
 
 /** A transaction that a service does not take. */
 export interface RefusedTransaction {
-  readonly number: number;
   /** As the service is given it. */
   readonly id: string;
   /** How many events it has. */
@@ -134,10 +133,10 @@ export class ServiceDelivery {
 
   #noteRefused(transaction: ServiceTransaction, tries: number, reason: string): void {
     const { clock, logger } = this.parts;
-    const { number, made_at: since } = transaction;
+    const { made_at: since } = transaction;
     this.numbers.failed++;
     const id = transactionIdOf(transaction);
-    this.#refused = { number, id, events: transaction.events.length, since, tries, reason };
+    this.#refused = { id, events: transaction.events.length, since, tries, reason };
     const told = { service: this.service.id, transaction: id, since: new Date(since).toISOString(), tries, reason };
     const now = clock.now();
     if (tries === 1)

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AppService } from '#config/appservices/app-service';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
+import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import { createRoomFactReader, type RoomFactReader } from '#rooms/projections/room-fact-reader';
 import type { ServiceTransaction } from '../facts/service-facts.js';
@@ -29,7 +30,7 @@ export class TransactionTexts {
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
-  /** The body of a transaction whose facts are at hand. Throws ViewsUnavailable. */
+  /** The body of a transaction whose facts are at hand, written while everything else has its turn. Throws ViewsUnavailable. */
   async write(
     service: AppService,
     facts: readonly RecordedFact[],
@@ -39,7 +40,9 @@ export class TransactionTexts {
     const isItsUser = (userId: string): boolean => service.hasUser(userId as UserId); // no other text is one of its users
     const events: string[] = [];
     const messages: string[] = [];
+    const turn = new Turn(1);
     for (const fact of facts) {
+      if (turn.isOver()) await turn.pass();
       if (fact.type === 'to-device-sent') messages.push(...renderMessages(service, fact));
       else events.push(await renderServiceEvent(fact, reader, this.views, isItsUser, madeAt));
     }
@@ -56,7 +59,9 @@ export class TransactionTexts {
     transaction: ServiceTransaction,
   ): Promise<{ readonly body: string; readonly facts: readonly RecordedFact[] }> {
     const facts: RecordedFact[] = [];
+    const turn = new Turn(1);
     for (const [stream, revision] of transaction.events) {
+      if (turn.isOver()) await turn.pass();
       for await (const fact of this.store.readStream(transaction.streams[stream]!, { from: revision, limit: 1 })) {
         if (fact.revision === revision) facts.push(fact);
       }
