@@ -55,7 +55,7 @@ export class CompiledRules {
 
   /** For metrics, by name. */
   get caches(): Readonly<Record<string, CacheNumbers>> {
-    return { 'push-rules-compiled': this.#rules.numbers, 'push-conditions': this.#conditions.numbers };
+    return { 'push-rules-compiled': this.#rules.numbers, ...this.#conditions.caches };
   }
 
   /** The rules of a user as the views have them now. */

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Steps } from '#kernel/steps';
 import type { RoomEvent } from '../room-event.js';
-import { type Condition, compileCondition, type PushContext } from './push-conditions.js';
+import { type Condition, compileCondition, compilePath, loweredBy, type PushContext } from './push-conditions.js';
 import { PUSH_RULE_KINDS, type PushAction, type PushRule, type PushRuleKind, type PushRuleset } from './push-rule.js';
 
 /** What one user's rules say of an event. */
@@ -115,33 +115,60 @@ function weightOfPattern(pattern: string): number {
 export class SharedConditions {
   readonly #known = new LruCache<string, Condition>(MOST_SHARED);
 
+  readonly #fields = new LruCache<string, SharedField>(MOST_FIELDS);
+
   /** As compiled by itself. */
   readonly compile: Compile = (condition) => {
     const key = JSON.stringify(condition);
     let known = this.#known.get(key);
     if (known === undefined) {
-      const compiled = compileCondition(condition);
-      this.#known.set(key, (known = OF_EVENT.has(condition['kind']) ? onceAnEvent(compiled) : compiled));
+      const fields = {
+        find: (path: string) => this.#field(path).find,
+        findText: (path: string) => this.#field(path).findText,
+      };
+      const compiled = compileCondition(condition, fields);
+      this.#known.set(
+        key,
+        (known = OF_EVENT.has(condition['kind']) ? onceAnEvent((event) => compiled(event, NOBODY)) : compiled),
+      );
     }
     return known;
   };
 
-  /** For metrics. */
-  get numbers(): CacheNumbers {
-    return this.#known.numbers;
+  /** For metrics, by name. */
+  get caches(): Readonly<Record<string, CacheNumbers>> {
+    return { 'push-conditions': this.#known.numbers, 'push-fields': this.#fields.numbers };
+  }
+
+  /** PERF: a thousand users look for as many words in the same text, and for themselves among the same mentions. */
+  #field(path: string): SharedField {
+    let field = this.#fields.get(path);
+    if (field === undefined) {
+      const find = onceAnEvent(compilePath(path));
+      this.#fields.set(path, (field = { find, findText: onceAnEvent(loweredBy(find)) }));
+    }
+    return field;
   }
 }
 
+interface SharedField {
+  readonly find: (event: RoomEvent) => JsonValue | undefined;
+  readonly findText: (event: RoomEvent) => string | undefined;
+}
+
 const MOST_SHARED = 2_000;
-/** The conditions that say the same to whomever they are of. */
+const MOST_FIELDS = 200;
+const NOBODY: PushContext = { displayName: undefined, memberCount: 0, senderPowerLevel: 0, notificationLevels: {} };
+/** The conditions that say the same to whomever they are of: they look at nothing of the context. */
 const OF_EVENT: ReadonlySet<unknown> = new Set(['event_match', 'event_property_is', 'event_property_contains']);
 
-function onceAnEvent(condition: Condition): Condition {
+/** Looks once at each event: what is asked of one is asked for all users, and then of the next. */
+function onceAnEvent<T>(look: (event: RoomEvent) => T): (event: RoomEvent) => T {
   let last: RoomEvent | undefined;
-  let holds = false;
-  return (event, context) => {
-    if (event !== last) [last, holds] = [event, condition(event, context)];
-    return holds;
+  let found: T;
+  return (event) => {
+    if (event !== last) [last, found] = [event, look(event)];
+    return found;
   };
 }
 
@@ -161,7 +188,7 @@ function conditionsOf(kind: PushRuleKind, rule: PushRule, compile: Compile): rea
     case 'content':
       return [compile({ kind: 'event_match', key: 'content.body', pattern: rule.pattern })];
     default:
-      return (rule.conditions ?? []).map(compile);
+      return (rule.conditions ?? []).map((condition) => compile(condition));
   }
 }
 

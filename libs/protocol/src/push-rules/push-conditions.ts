@@ -26,19 +26,37 @@ const DEFAULT_NOTIFICATION_LEVEL = 50;
 /** The longest pattern: each is looked for in every event of all rooms. */
 export const MOST_PATTERN_BYTES = 512;
 
+/** What events hold: looked up by each condition for itself, or once an event for all of them (`SharedConditions`). */
+export interface EventFields {
+  /** A property by its path: specification, appendices, "Dot-separated property paths". */
+  find(path: string): (event: RoomEvent) => JsonValue | undefined;
+  /** The same in small letters, where it is a text. */
+  findText(path: string): (event: RoomEvent) => string | undefined;
+}
+
+const FIELDS: EventFields = { find: compilePath, findText: (path) => loweredBy(compilePath(path)) };
+
+/** What an event holds, in small letters where it is a text. */
+export function loweredBy(find: (event: RoomEvent) => JsonValue | undefined): (event: RoomEvent) => string | undefined {
+  return (event) => {
+    const text = find(event);
+    return typeof text === 'string' ? text.toLowerCase() : undefined;
+  };
+}
+
 const never: Condition = () => false;
 
 /** Prepares a condition (client-server specification, "Push Rules", "Conditions"); one that makes no sense holds for nothing. */
-export function compileCondition(condition: JsonObject): Condition {
+export function compileCondition(condition: JsonObject, fields: EventFields = FIELDS): Condition {
   switch (condition['kind']) {
     case 'event_match':
-      return eventMatch(condition);
+      return eventMatch(condition, fields);
     case 'event_property_is':
-      return eventProperty(condition, (found, value) => found === value);
+      return eventProperty(condition, fields, (found, value) => found === value);
     case 'event_property_contains':
-      return eventProperty(condition, (found, value) => Array.isArray(found) && found.includes(value));
+      return eventProperty(condition, fields, (found, value) => Array.isArray(found) && found.includes(value));
     case 'contains_display_name':
-      return containsDisplayName;
+      return containsDisplayName(fields);
     case 'room_member_count':
       return roomMemberCount(condition);
     case 'sender_notification_permission':
@@ -52,24 +70,28 @@ export function compileCondition(condition: JsonObject): Condition {
   }
 }
 
-function eventMatch({ key, pattern }: JsonObject): Condition {
+function eventMatch({ key, pattern }: JsonObject, { findText }: EventFields): Condition {
   if (typeof key !== 'string' || typeof pattern !== 'string') return never;
-  const find = compilePath(key);
+  const find = findText(key);
   const lowered = pattern.toLowerCase();
   // Nobody may set a longer one today; one of before that was bounded holds for nothing.
   if (Buffer.byteLength(pattern) > MOST_PATTERN_BYTES) return never;
   const isMatch = key === 'content.body' ? compileWordGlob(lowered) : compileGlob(lowered);
   return (event) => {
     const text = find(event);
-    return typeof text === 'string' && isMatch(text.toLowerCase());
+    return text !== undefined && isMatch(text);
   };
 }
 
 /** For exact comparisons, which know only strings, integers, booleans and null. */
-function eventProperty(condition: JsonObject, isMatch: (found: unknown, value: JsonValue) => boolean): Condition {
+function eventProperty(
+  condition: JsonObject,
+  fields: EventFields,
+  isMatch: (found: unknown, value: JsonValue) => boolean,
+): Condition {
   const { key, value } = condition;
   if (typeof key !== 'string' || !isComparable(value)) return never;
-  const find = compilePath(key);
+  const find = fields.find(key);
   return (event) => isMatch(find(event), value);
 }
 
@@ -77,10 +99,13 @@ function isComparable(value: JsonValue | undefined): value is string | number | 
   return value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isSafeInteger(value);
 }
 
-function containsDisplayName(event: RoomEvent, { displayName }: PushContext): boolean {
-  const { body } = event.content;
-  if (typeof body !== 'string' || displayName === undefined || displayName === '') return false;
-  return hasWords(body.toLowerCase(), displayName.toLowerCase());
+function containsDisplayName({ findText }: EventFields): Condition {
+  const find = findText('content.body');
+  return (event, { displayName }) => {
+    if (displayName === undefined || displayName === '') return false;
+    const body = find(event);
+    return body !== undefined && hasWords(body, displayName.toLowerCase());
+  };
 }
 
 function roomMemberCount({ is }: JsonObject): Condition {
@@ -120,8 +145,8 @@ function profileTag({ profile_tag: tag }: JsonObject): Condition {
   return typeof tag === 'string' ? (_, context) => context.profileTag === tag : never;
 }
 
-/** Looks up a property by its path: specification, appendices, "Dot-separated property paths". */
-function compilePath(path: string): (event: RoomEvent) => JsonValue | undefined {
+/** See `EventFields.find`. */
+export function compilePath(path: string): (event: RoomEvent) => JsonValue | undefined {
   // Not in every room version's PDU, but in the event that clients see.
   if (path === 'room_id') return (event) => event.roomId;
   if (path === 'event_id') return (event) => event.eventId;

@@ -7,7 +7,14 @@ import type { RoomEvent } from '../room-event.js';
 import { findRoomVersion } from '../room-versions/room-versions.js';
 import { defaultPushRules } from './default-rules.js';
 import { THREAD_SUBSCRIPTION } from './push-rule.js';
-import { asksFor, compileRules, evaluateRules, type PushVerdict } from './evaluate-rules.js';
+import {
+  asksFor,
+  compileMatcher,
+  compileRules,
+  evaluateRules,
+  type PushVerdict,
+  SharedConditions,
+} from './evaluate-rules.js';
 import type { PushContext } from './push-conditions.js';
 import type { PushRule, PushRuleset } from './push-rule.js';
 
@@ -40,9 +47,16 @@ function rule(conditions: readonly JsonObject[], more: Partial<PushRule> = {}): 
   return { rule_id: 'r', default: false, enabled: true, actions: ['notify'], conditions, ...more };
 }
 
+const SHARED = new SharedConditions();
+
 /** Whether a single condition holds for an event. */
 function holds(condition: JsonObject, on: RoomEvent, context: Partial<PushContext> = {}): boolean {
-  return evaluateRules({ ...EMPTY, override: [rule([condition])] }, on, { ...CONTEXT, ...context }).notify;
+  const rules = { ...EMPTY, override: [rule([condition])] };
+  const { notify } = evaluateRules(rules, on, { ...CONTEXT, ...context });
+  // Where users share it, it says the same, whatever was asked before.
+  const shared = compileMatcher(rules, SHARED.compile).match(on, { ...CONTEXT, ...context });
+  expect(shared?.notify ?? false).toBe(notify);
+  return notify;
 }
 
 /** A rule with a name for its sound. */
