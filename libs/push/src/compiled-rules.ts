@@ -8,9 +8,9 @@ import {
   compileMatcher,
   type PushVerdict,
   type RuleMatcher,
-  SharedConditions,
   SILENCE,
 } from '#protocol/push-rules/evaluate-rules';
+import { SharedConditions } from '#protocol/push-rules/shared-conditions';
 import type { PushContext } from '#protocol/push-rules/push-conditions';
 import type { RoomEvent } from '#protocol/room-event';
 import { THREAD_SUBSCRIPTION } from '#protocol/push-rules/push-rule';
@@ -75,7 +75,7 @@ export class CompiledRules {
    * to a thousand members looks up nothing.
    */
   recall(userId: UserId): UserRules | Promise<UserRules> {
-    return this.#rules.get(userId) ?? this.of(userId);
+    return this.#rules.peek(userId) ?? this.of(userId);
   }
 
   /** The rules of a user have changed. */
@@ -86,13 +86,15 @@ export class CompiledRules {
 
   #compile(userId: UserId, text: string | undefined): UserRules {
     const changes = text === undefined ? NO_CHANGES : PUSH_RULES.codec.decode(text).changes;
-    const { compile } = this.#conditions;
     const ruleset = rulesOfUser(userId, changes);
-    const global = compileMatcher(ruleset, compile);
+    const global = compileMatcher(ruleset, this.#conditions);
     const evaluate = evaluatorOf(global);
     const devices = Object.entries(changes.devices ?? {});
     const matchers = new Map(
-      devices.map(([tag, own]): [string, UserEvaluator] => [tag, evaluatorOf(compileMatcher(own, compile), global)]),
+      devices.map(([tag, own]): [string, UserEvaluator] => [
+        tag,
+        evaluatorOf(compileMatcher(own, this.#conditions), global),
+      ]),
     );
     const all = [ruleset, ...devices.map(([, own]) => own)];
     return {

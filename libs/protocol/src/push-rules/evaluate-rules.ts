@@ -1,8 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
-import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Steps } from '#kernel/steps';
 import type { RoomEvent } from '../room-event.js';
-import { type Condition, compileCondition, compilePath, loweredBy, type PushContext } from './push-conditions.js';
+import { type Condition, compileCondition, compilePath, type PushContext } from './push-conditions.js';
 import { PUSH_RULE_KINDS, type PushAction, type PushRule, type PushRuleKind, type PushRuleset } from './push-rule.js';
 
 /** What one user's rules say of an event. */
@@ -25,9 +24,6 @@ export interface RuleMatcher {
   /** How many words may have to be looked for in an event; a glob counts as many, by its length: what it takes at most. */
   readonly weight: number;
 }
-/** What a condition is compiled by: each by itself, or as one for all users who have the same (`SharedConditions`). */
-type Compile = (condition: JsonObject) => Condition;
-
 /** Where no rule matches. */
 export const SILENCE: PushVerdict = Object.freeze({ notify: false, highlight: false, actions: [], tweaks: {} });
 
@@ -46,48 +42,92 @@ export function compileRules(ruleset: PushRuleset): RuleEvaluator {
   return (event, context) => match(event, context) ?? SILENCE;
 }
 
-/** A rule, prepared. */
+/** How rules are prepared: each by itself, or with those of others (`SharedConditions`). */
+export interface RuleCompiler {
+  compile(condition: JsonObject): Condition;
+  /** A condition of ours by a name for it, which looks at the event alone. */
+  named(name: string, make: () => (event: RoomEvent) => boolean): Condition;
+  verdict(actions: readonly PushAction[]): PushVerdict;
+}
+
+const BY_ITSELF: RuleCompiler = {
+  compile: (condition) => compileCondition(condition),
+  named: (_, make) => make(),
+  verdict: verdictOf,
+};
+
+/** What of a rule is looked at where its first condition holds. */
 interface CompiledRule {
-  readonly conditions: readonly Condition[];
+  readonly others: readonly Condition[];
   readonly verdict: PushVerdict;
 }
 
 /** What the first enabled rule says that matches, prepared once for many events. */
-export function compileMatcher(ruleset: Partial<PushRuleset>, compile: Compile = compileCondition): RuleMatcher {
-  const compiled: CompiledRule[] = [];
+export function compileMatcher(ruleset: Partial<PushRuleset>, by: RuleCompiler = BY_ITSELF): RuleMatcher {
+  const firsts: Condition[] = [];
+  const rules: CompiledRule[] = [];
   let weight = 0;
   for (const kind of PUSH_RULE_KINDS) {
     for (const rule of ruleset[kind] ?? []) {
       if (!rule.enabled) continue;
-      compiled.push({ conditions: conditionsOf(kind, rule, compile), verdict: verdictOf(rule.actions) });
+      const [first = ALWAYS, ...others] = conditionsOf(kind, rule, by);
+      firsts.push(first);
+      rules.push({ others, verdict: by.verdict(rule.actions) });
       weight += weightOf(kind, rule);
     }
   }
   const match = (event: RoomEvent, context: PushContext): PushVerdict | undefined => {
-    // PERF: no call but of the conditions: thousands of users times some twenty rules, of which hardly any matches.
-    next: for (let i = 0; i < compiled.length; i++) {
-      const { conditions, verdict } = compiled[i]!;
-      for (let k = 0; k < conditions.length; k++) if (!conditions[k]!(event, context)) continue next;
+    // PERF: thousands of users times some twenty rules, of which hardly any matches: no call but of the conditions, and of a user's own
+    // memory next to nothing is touched where the first ones, which most users share, do not hold.
+    next: for (let i = 0; i < firsts.length; i++) {
+      if (!firsts[i]!(event, context)) continue;
+      const { others, verdict } = rules[i]!;
+      for (let k = 0; k < others.length; k++) if (!others[k]!(event, context)) continue next;
       return verdict;
     }
     return undefined;
   };
-  return { match, steps: (event, context) => stepsOf(compiled, event, context), weight };
+  function* steps(event: RoomEvent, context: PushContext): Steps<PushVerdict | undefined> {
+    next: for (const [i, first] of firsts.entries()) {
+      if (!first(event, context)) continue;
+      const { others, verdict } = rules[i]!;
+      for (const holds of others) {
+        yield;
+        if (!holds(event, context)) continue next;
+      }
+      yield;
+      return verdict;
+    }
+    return undefined;
+  }
+  return { match, steps, weight };
 }
 
-function* stepsOf(
-  compiled: readonly CompiledRule[],
-  event: RoomEvent,
-  context: PushContext,
-): Steps<PushVerdict | undefined> {
-  next: for (const { conditions, verdict } of compiled) {
-    for (const holds of conditions) {
-      yield;
-      if (!holds(event, context)) continue next;
+const ALWAYS: Condition = () => true;
+
+function conditionsOf(kind: PushRuleKind, rule: PushRule, by: RuleCompiler): readonly Condition[] {
+  const { rule_id: id, pattern, conditions = [] } = rule;
+  switch (kind) {
+    case 'room':
+      return [by.named(`room ${id}`, () => (event) => event.roomId === id)];
+    case 'sender':
+      return [by.named(`sender ${id}`, () => (event) => event.sender === id)];
+    case 'content':
+      return [has('content.body', by), by.compile({ kind: 'event_match', key: 'content.body', pattern })];
+    default: {
+      const compiled = conditions.map((condition) => by.compile(condition));
+      // Each looks for themself among those who are mentioned, and hardly anybody is.
+      const { kind: first, key } = conditions[0] ?? {};
+      return first === 'event_property_contains' && typeof key === 'string' ? [has(key, by), ...compiled] : compiled;
     }
-    return verdict;
   }
-  return undefined;
+}
+
+function has(path: string, by: RuleCompiler): Condition {
+  return by.named(`has ${path}`, () => {
+    const find = compilePath(path);
+    return (event) => find(event) !== undefined;
+  });
 }
 
 /** So many characters of a glob are looked for at once (`accepts`), and finding words as they are is by so much quicker than that. */
@@ -108,70 +148,6 @@ function weightOfPattern(pattern: string): number {
   return /[*?]/.test(pattern) ? GLOB * (1 + Math.floor(pattern.length / AT_ONCE)) : 1;
 }
 
-/**
- * The conditions of many users, of which most are the same: compiled once, and where they look at the event alone tried once for each
- * event. PERF: a message to a thousand members is evaluated a thousand times, by default rules nearly all of it (`npm run bench -- push`).
- */
-export class SharedConditions {
-  readonly #known = new LruCache<string, Condition>(MOST_SHARED);
-
-  readonly #fields = new LruCache<string, SharedField>(MOST_FIELDS);
-
-  /** As compiled by itself. */
-  readonly compile: Compile = (condition) => {
-    const key = JSON.stringify(condition);
-    let known = this.#known.get(key);
-    if (known === undefined) {
-      const fields = {
-        find: (path: string) => this.#field(path).find,
-        findText: (path: string) => this.#field(path).findText,
-      };
-      const compiled = compileCondition(condition, fields);
-      this.#known.set(
-        key,
-        (known = OF_EVENT.has(condition['kind']) ? onceAnEvent((event) => compiled(event, NOBODY)) : compiled),
-      );
-    }
-    return known;
-  };
-
-  /** For metrics, by name. */
-  get caches(): Readonly<Record<string, CacheNumbers>> {
-    return { 'push-conditions': this.#known.numbers, 'push-fields': this.#fields.numbers };
-  }
-
-  /** PERF: a thousand users look for as many words in the same text, and for themselves among the same mentions. */
-  #field(path: string): SharedField {
-    let field = this.#fields.get(path);
-    if (field === undefined) {
-      const find = onceAnEvent(compilePath(path));
-      this.#fields.set(path, (field = { find, findText: onceAnEvent(loweredBy(find)) }));
-    }
-    return field;
-  }
-}
-
-interface SharedField {
-  readonly find: (event: RoomEvent) => JsonValue | undefined;
-  readonly findText: (event: RoomEvent) => string | undefined;
-}
-
-const MOST_SHARED = 2_000;
-const MOST_FIELDS = 200;
-const NOBODY: PushContext = { displayName: undefined, memberCount: 0, senderPowerLevel: 0, notificationLevels: {} };
-/** The conditions that say the same to whomever they are of: they look at nothing of the context. */
-const OF_EVENT: ReadonlySet<unknown> = new Set(['event_match', 'event_property_is', 'event_property_contains']);
-
-/** Looks once at each event: what is asked of one is asked for all users, and then of the next. */
-function onceAnEvent<T>(look: (event: RoomEvent) => T): (event: RoomEvent) => T {
-  let last: RoomEvent | undefined;
-  let found: T;
-  return (event) => {
-    if (event !== last) [last, found] = [event, look(event)];
-    return found;
-  };
-}
-
 /** Whether an enabled rule has a condition of a kind: what no rule asks for nobody need look up. */
 export function asksFor(ruleset: Partial<PushRuleset>, kind: string): boolean {
   const asks = ({ enabled, conditions = [] }: PushRule): boolean =>
@@ -179,20 +155,8 @@ export function asksFor(ruleset: Partial<PushRuleset>, kind: string): boolean {
   return PUSH_RULE_KINDS.some((each) => ruleset[each]?.some(asks) === true);
 }
 
-function conditionsOf(kind: PushRuleKind, rule: PushRule, compile: Compile): readonly Condition[] {
-  switch (kind) {
-    case 'room':
-      return [(event) => event.roomId === rule.rule_id];
-    case 'sender':
-      return [(event) => event.sender === rule.rule_id];
-    case 'content':
-      return [compile({ kind: 'event_match', key: 'content.body', pattern: rule.pattern })];
-    default:
-      return (rule.conditions ?? []).map((condition) => compile(condition));
-  }
-}
-
-function verdictOf(ruleActions: readonly PushAction[]): PushVerdict {
+/** What a rule says where it matches. */
+export function verdictOf(ruleActions: readonly PushAction[]): PushVerdict {
   // "Historical Actions": dont_notify and coalesce are as if they were not there.
   const actions = ruleActions.filter((action) => action !== 'dont_notify' && action !== 'coalesce');
   if (!actions.includes('notify')) return Object.freeze({ ...SILENCE, actions });
