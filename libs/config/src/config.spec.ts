@@ -89,6 +89,8 @@ describe('the configuration', () => {
     ]);
     expect(loadConfig({ ANNALS_FEDERATION_NOTARIES: 'off' }).federationNotaries).toEqual([]);
     expect(loadConfig({}, 'federation_notaries: off').federationNotaries).toEqual([]);
+    const gateways = loadConfig({ ANNALS_PUSH_PRIVATE_GATEWAYS: 'push.lan, 10.0.0.5:8443' }).pushPrivateGateways;
+    expect([gateways, loadConfig({}).pushPrivateGateways]).toEqual([['push.lan', '10.0.0.5:8443'], []]);
   });
 
   it('takes an empty value for an absent one', () => {
@@ -120,6 +122,7 @@ describe('the configuration', () => {
     ['ANNALS_LOG', 'loud'],
     ['ANNALS_ROLES', 'federation'],
     ['ANNALS_FEDERATION_ALLOW_PRIVATE', '1'],
+    ['ANNALS_PUSH_PRIVATE_GATEWAYS', 'https://push.lan'],
     ['ANNALS_FEDERATION', 'true'],
     ['ANNALS_FEDERATION_ALLOW', 'example.org, not a name'],
     ['ANNALS_FEDERATION_DENY', 'example.org,,'],

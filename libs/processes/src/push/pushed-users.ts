@@ -61,7 +61,7 @@ export class PushedUsers {
   /** A fact, each of them in their order. */
   hear(fact: RecordedFact): void {
     if (fact.type === 'pusher-set') this.#add(userIdOfPushers(fact.stream));
-    else if (fact.type === 'pushers-ended') this.#users.delete(userIdOfPushers(fact.stream));
+    else if (fact.type === 'pushers-ended') this.#remove(userIdOfPushers(fact.stream));
     else if (this.#users.size > 0 && fact.stream.startsWith(ROOM_STREAM_PREFIX)) this.#move(fact);
   }
 
@@ -76,15 +76,22 @@ export class PushedUsers {
     let room = this.#rooms.get(roomId);
     if (room === undefined) this.#rooms.set(roomId, (room = this.#open(roomId)));
     await room.read;
+    if (room.seen < this.#newcomers.length) await this.#learn(room, roomId);
+    return [...room.members];
+  }
+
+  /** Looks who is in a room of those that had their first pusher since it was looked at. */
+  async #learn(room: PushedRoom, roomId: RoomId): Promise<void> {
+    const upTo = this.#newcomers.length;
     const fresh = this.#newcomers.slice(room.seen);
     const rows = await MEMBERS.getMany(
       this.views,
       fresh.map((userId) => [roomId, userId]),
     );
-    for (const [i, userId] of fresh.entries()) if (rows[i]?.membership === 'join') room.members.add(userId);
+    for (const [i, userId] of fresh.entries())
+      if (rows[i]?.membership === 'join' && this.#users.has(userId)) room.members.add(userId);
     // Not before: until then it is not known that nobody is in it.
-    room.seen += fresh.length;
-    return [...room.members].filter((userId) => this.#users.has(userId));
+    room.seen = upTo;
   }
 
   #add(userId: UserId): void {
@@ -94,6 +101,14 @@ export class PushedUsers {
     if (this.#newcomers.length <= MOST_NEWCOMERS) return;
     this.#newcomers = [];
     this.#rooms.clear();
+  }
+
+  #remove(userId: UserId): void {
+    this.#users.delete(userId);
+    for (const { members, moved } of this.#rooms.values()) {
+      members.delete(userId);
+      moved.delete(userId);
+    }
   }
 
   #move(fact: RecordedFact): void {
@@ -117,6 +132,8 @@ export class PushedUsers {
           for (const { key } of page) if (this.#users.has(key[2])) members.add(key[2]);
         }
         room.isRead = true;
+        // Their pushers may have ended meanwhile.
+        for (const userId of members) if (!this.#users.has(userId)) members.delete(userId);
         applyMoves(room);
       } catch (error) {
         this.#rooms.delete(roomId);
