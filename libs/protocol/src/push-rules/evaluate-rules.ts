@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import type { Steps } from '#kernel/steps';
 import type { RoomEvent } from '../room-event.js';
-import { type Condition, compileCondition, compilePath, type PushContext } from './push-conditions.js';
+import { type Condition, compileCondition, compilePath, isGlob, type PushContext } from './push-conditions.js';
 import { PUSH_RULE_KINDS, type PushAction, type PushRule, type PushRuleKind, type PushRuleset } from './push-rule.js';
 
 /** What one user's rules say of an event. */
@@ -45,18 +45,34 @@ export function compileRules(ruleset: PushRuleset): RuleEvaluator {
 /** How rules are prepared: each by itself, or with those of others (`SharedConditions`). */
 export interface RuleCompiler {
   compile(condition: JsonObject): Condition;
-  /** A condition of ours by a name for it, which looks at the event alone. */
-  named(name: string, make: () => (event: RoomEvent) => boolean): Condition;
+  /** What is found out of an event before anything else, by a name that says what. */
+  first(name: string, make: () => EventCondition): First;
+  /** The places of those that may hold for an event: which do, and where there is none. */
+  mayHold(firsts: readonly (First | undefined)[]): (event: RoomEvent) => readonly number[];
   verdict(actions: readonly PushAction[]): PushVerdict;
+}
+
+type EventCondition = (event: RoomEvent) => boolean;
+
+/** What a rule asks first, if that looks at the event alone and takes no time. */
+export interface First {
+  readonly name: string;
+  readonly holds: EventCondition;
 }
 
 const BY_ITSELF: RuleCompiler = {
   compile: (condition) => compileCondition(condition),
-  named: (_, make) => make(),
+  first: (name, make) => ({ name, holds: make() }),
+  mayHold: placesOf,
   verdict: verdictOf,
 };
 
-/** What of a rule is looked at where its first condition holds. */
+/** See `RuleCompiler.mayHold`. */
+export function placesOf(firsts: readonly (First | undefined)[]): (event: RoomEvent) => readonly number[] {
+  return (event) => firsts.flatMap((first, i) => (first === undefined || first.holds(event) ? [i] : []));
+}
+
+/** What a rule asks besides, and says. */
 interface CompiledRule {
   readonly others: readonly Condition[];
   readonly verdict: PushVerdict;
@@ -64,38 +80,37 @@ interface CompiledRule {
 
 /** What the first enabled rule says that matches, prepared once for many events. */
 export function compileMatcher(ruleset: Partial<PushRuleset>, by: RuleCompiler = BY_ITSELF): RuleMatcher {
-  const firsts: Condition[] = [];
+  const firsts: (First | undefined)[] = [];
   const rules: CompiledRule[] = [];
   let weight = 0;
   for (const kind of PUSH_RULE_KINDS) {
     for (const rule of ruleset[kind] ?? []) {
       if (!rule.enabled) continue;
-      const [first = ALWAYS, ...others] = conditionsOf(kind, rule, by);
+      const { first, others } = conditionsOf(kind, rule, by);
       firsts.push(first);
       rules.push({ others, verdict: by.verdict(rule.actions) });
       weight += weightOf(kind, rule);
     }
   }
+  const mayHold = by.mayHold(firsts);
   const match = (event: RoomEvent, context: PushContext): PushVerdict | undefined => {
-    // PERF: thousands of users times some twenty rules, of which hardly any matches: no call but of the conditions, and of a user's own
-    // memory next to nothing is touched where the first ones, which most users share, do not hold.
-    next: for (let i = 0; i < firsts.length; i++) {
-      if (!firsts[i]!(event, context)) continue;
-      const { others, verdict } = rules[i]!;
+    // PERF: thousands of users times some twenty rules, of which hardly any matches: no call but of the conditions, and of what is a user's
+    // own in memory nothing is touched but where the first condition, which most have alike, may hold.
+    const places = mayHold(event);
+    next: for (let i = 0; i < places.length; i++) {
+      const { others, verdict } = rules[places[i]!]!;
       for (let k = 0; k < others.length; k++) if (!others[k]!(event, context)) continue next;
       return verdict;
     }
     return undefined;
   };
   function* steps(event: RoomEvent, context: PushContext): Steps<PushVerdict | undefined> {
-    next: for (const [i, first] of firsts.entries()) {
-      if (!first(event, context)) continue;
-      const { others, verdict } = rules[i]!;
+    next: for (const place of mayHold(event)) {
+      const { others, verdict } = rules[place]!;
       for (const holds of others) {
         yield;
         if (!holds(event, context)) continue next;
       }
-      yield;
       return verdict;
     }
     return undefined;
@@ -103,32 +118,54 @@ export function compileMatcher(ruleset: Partial<PushRuleset>, by: RuleCompiler =
   return { match, steps, weight };
 }
 
-const ALWAYS: Condition = () => true;
-
-function conditionsOf(kind: PushRuleKind, rule: PushRule, by: RuleCompiler): readonly Condition[] {
+function conditionsOf(
+  kind: PushRuleKind,
+  rule: PushRule,
+  by: RuleCompiler,
+): { readonly first: First | undefined; readonly others: readonly Condition[] } {
   const { rule_id: id, pattern, conditions = [] } = rule;
   switch (kind) {
     case 'room':
-      return [by.named(`room ${id}`, () => (event) => event.roomId === id)];
+      return { first: by.first(`room ${id}`, () => (event) => event.roomId === id), others: [] };
     case 'sender':
-      return [by.named(`sender ${id}`, () => (event) => event.sender === id)];
+      return { first: by.first(`sender ${id}`, () => (event) => event.sender === id), others: [] };
     case 'content':
-      return [has('content.body', by), by.compile({ kind: 'event_match', key: 'content.body', pattern })];
-    default: {
-      const compiled = conditions.map((condition) => by.compile(condition));
-      // Each looks for themself among those who are mentioned, and hardly anybody is.
-      const { kind: first, key } = conditions[0] ?? {};
-      return first === 'event_property_contains' && typeof key === 'string' ? [has(key, by), ...compiled] : compiled;
-    }
+      return {
+        first: has('content.body', by),
+        others: [by.compile({ kind: 'event_match', key: 'content.body', pattern })],
+      };
+    default:
+      return { first: firstOf(conditions[0], by), others: conditions.map((condition) => by.compile(condition)) };
   }
 }
 
-function has(path: string, by: RuleCompiler): Condition {
-  return by.named(`has ${path}`, () => {
+/** Of an exact comparison itself; of a look into a list, in which each looks for themself, whether it is there at all. */
+function firstOf(condition: JsonObject | undefined, by: RuleCompiler): First | undefined {
+  const { kind, key, pattern } = condition ?? {};
+  if (condition === undefined || typeof key !== 'string') return undefined;
+  if (kind === 'event_property_contains') return has(key, by);
+  const isExact = kind === 'event_match' && typeof pattern === 'string' && key !== 'content.body' && !isGlob(pattern);
+  if (!isExact && kind !== 'event_property_is') return undefined;
+  return by.first(JSON.stringify(condition), () => {
+    const holds = by.compile(condition);
+    return (event) => holds(event, NOBODY);
+  });
+}
+
+function has(path: string, by: RuleCompiler): First {
+  return by.first(`has ${path}`, () => {
     const find = compilePath(path);
     return (event) => find(event) !== undefined;
   });
 }
+
+/** Whose context it is where nothing is looked at of it. */
+export const NOBODY: PushContext = {
+  displayName: undefined,
+  memberCount: 0,
+  senderPowerLevel: 0,
+  notificationLevels: {},
+};
 
 /** So many characters of a glob are looked for at once (`accepts`), and finding words as they are is by so much quicker than that. */
 const AT_ONCE = 32;
@@ -145,7 +182,7 @@ function weightOf(kind: PushRuleKind, rule: PushRule): number {
 }
 
 function weightOfPattern(pattern: string): number {
-  return /[*?]/.test(pattern) ? GLOB * (1 + Math.floor(pattern.length / AT_ONCE)) : 1;
+  return isGlob(pattern) ? GLOB * (1 + Math.floor(pattern.length / AT_ONCE)) : 1;
 }
 
 /** Whether an enabled rule has a condition of a kind: what no rule asks for nobody need look up. */

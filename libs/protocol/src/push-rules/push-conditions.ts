@@ -44,6 +44,9 @@ export function loweredBy(find: (event: RoomEvent) => JsonValue | undefined): (e
   };
 }
 
+/** Whether a pattern is more than the text that is looked for. */
+export const isGlob = (pattern: string): boolean => /[*?]/.test(pattern);
+
 const never: Condition = () => false;
 
 /** Prepares a condition (client-server specification, "Push Rules", "Conditions"); one that makes no sense holds for nothing. */

@@ -1,4 +1,6 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { atOnce } from '#kernel/steps';
 import { emptyObject } from '#testing/empty-object';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -7,7 +9,7 @@ import type { RoomEvent } from '../room-event.js';
 import { findRoomVersion } from '../room-versions/room-versions.js';
 import { defaultPushRules } from './default-rules.js';
 import { THREAD_SUBSCRIPTION } from './push-rule.js';
-import { asksFor, compileMatcher, compileRules, evaluateRules, type PushVerdict } from './evaluate-rules.js';
+import { asksFor, compileMatcher, compileRules, evaluateRules, type PushVerdict, SILENCE } from './evaluate-rules.js';
 import { SharedConditions } from './shared-conditions.js';
 import type { PushContext } from './push-conditions.js';
 import type { PushRule, PushRuleset } from './push-rule.js';
@@ -186,6 +188,40 @@ describe('evaluateRules', () => {
     expect(soundOf({ ...last, room: [named('x', { rule_id: '!x:y' })] }, 'x')).toBe('sender');
     expect(soundOf({ ...last, room: [], sender: [named('x', { rule_id: '@x:y' })] }, 'x')).toBe('underride');
     expect(soundOf(EMPTY, 'x')).toBeUndefined();
+  });
+
+  it('says the same of users who share what their rules look for, whoever has which of them in what order', () => {
+    const { override, underride } = defaultPushRules(ME);
+    const when = (...conditions: JsonObject[]): PushRule => named(JSON.stringify(conditions), { conditions });
+    const own = [
+      when({ kind: 'event_match', key: 'room_id', pattern: '!r:domain' }, { kind: 'room_member_count', is: '2' }),
+      when({ kind: 'event_match', key: 'content.body', pattern: 'c?ke' }),
+      when({ kind: 'event_property_is', key: 'content.msgtype', value: 'm.text' }, { kind: 'contains_display_name' }),
+      when({ kind: 'event_match', key: 'type', pattern: 'm.room.*' }),
+      when(),
+    ];
+    const ids = ['!r:domain', '!x', '!r:domain\nroom !x', '["room !x"]'].map((id) => named(id, { rule_id: id }));
+    const words = ['cake', 'Ann', 'p*e'].map((pattern) => named(pattern, { pattern }));
+    const rulesets = fc.record({
+      override: fc.shuffledSubarray([...override, ...own]),
+      content: fc.shuffledSubarray(words),
+      postcontent: fc.constant([]),
+      room: fc.shuffledSubarray(ids),
+      sender: fc.constant([]),
+      underride: fc.shuffledSubarray([...underride, ...own]),
+    });
+    const mention = { 'm.mentions': { user_ids: [ME] } };
+    const events = [message('cake, Ann!'), message('pie', mention), event('m.room.topic', {}), event('x', { body: 5 })];
+    const shared = new SharedConditions();
+    fc.assert(
+      fc.property(rulesets, fc.constantFrom(...events), fc.constantFrom(2, 5), (ruleset, on, memberCount) => {
+        const context = { ...CONTEXT, memberCount };
+        const alone = compileMatcher(ruleset).match(on, context);
+        expect(compileMatcher(ruleset, shared).match(on, context)).toEqual(alone);
+        expect(atOnce(compileMatcher(ruleset, shared).steps(on, context))).toEqual(alone);
+        expect(evaluateRules(ruleset, on, context)).toEqual(alone ?? SILENCE);
+      }),
+    );
   });
 
   it('takes historical actions as if they were not there, and highlight without a value as true', () => {

@@ -1,8 +1,8 @@
 import type { JsonObject, JsonValue } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { RoomEvent } from '../room-event.js';
-import { type PushVerdict, type RuleCompiler, verdictOf } from './evaluate-rules.js';
-import { type Condition, compileCondition, compilePath, loweredBy, type PushContext } from './push-conditions.js';
+import { type First, NOBODY, placesOf, type PushVerdict, type RuleCompiler, verdictOf } from './evaluate-rules.js';
+import { type Condition, compileCondition, compilePath, loweredBy } from './push-conditions.js';
 import type { PushAction } from './push-rule.js';
 
 /**
@@ -11,16 +11,32 @@ import type { PushAction } from './push-rule.js';
  */
 export class SharedConditions implements RuleCompiler {
   readonly #known = new LruCache<string, Condition>(MOST_SHARED);
+  readonly #firsts = new LruCache<string, First>(MOST_SHARED);
+  readonly #places = new LruCache<string, (event: RoomEvent) => readonly number[]>(MOST_ORDERS);
   readonly #verdicts = new LruCache<string, PushVerdict>(MOST_VERDICTS);
   readonly #fields = new LruCache<string, SharedField>(MOST_FIELDS);
 
   compile(condition: JsonObject): Condition {
     const key = JSON.stringify(condition);
-    return this.#known.get(key) ?? this.#keep(key, this.#compile(condition));
+    let known = this.#known.get(key);
+    if (known === undefined) this.#known.set(key, (known = this.#compile(condition)));
+    return known;
   }
 
-  named(name: string, make: () => (event: RoomEvent) => boolean): Condition {
-    return this.#known.get(name) ?? this.#keep(name, onceAnEvent(make()));
+  first(name: string, make: () => (event: RoomEvent) => boolean): First {
+    let first = this.#firsts.get(name);
+    if (first === undefined) this.#firsts.set(name, (first = { name, holds: onceAnEvent(make()) }));
+    return first;
+  }
+
+  /** PERF: most users have the same rules in the same order, but for what their own look for. */
+  mayHold(firsts: readonly (First | undefined)[]): (event: RoomEvent) => readonly number[] {
+    const key = JSON.stringify(firsts.map((first) => first?.name ?? null));
+    let places = key.length > LONGEST_ORDER ? undefined : this.#places.get(key);
+    if (places !== undefined) return places;
+    places = onceAnEvent(placesOf(firsts));
+    if (key.length <= LONGEST_ORDER) this.#places.set(key, places);
+    return places;
   }
 
   verdict(actions: readonly PushAction[]): PushVerdict {
@@ -35,13 +51,10 @@ export class SharedConditions implements RuleCompiler {
     return {
       'push-conditions': this.#known.numbers,
       'push-fields': this.#fields.numbers,
+      'push-firsts': this.#firsts.numbers,
+      'push-orders': this.#places.numbers,
       'push-verdicts': this.#verdicts.numbers,
     };
-  }
-
-  #keep(key: string, condition: Condition): Condition {
-    this.#known.set(key, condition);
-    return condition;
   }
 
   #compile(condition: JsonObject): Condition {
@@ -72,7 +85,9 @@ interface SharedField {
 const MOST_SHARED = 2_000;
 const MOST_FIELDS = 200;
 const MOST_VERDICTS = 500;
-const NOBODY: PushContext = { displayName: undefined, memberCount: 0, senderPowerLevel: 0, notificationLevels: {} };
+const MOST_ORDERS = 1_000;
+/** In characters; what is longer than what many may have alike is not compared. */
+const LONGEST_ORDER = 4_096;
 /** The conditions that say the same to whomever they are of: they look at nothing of the context. */
 const OF_EVENT: ReadonlySet<unknown> = new Set(['event_match', 'event_property_is', 'event_property_contains']);
 

@@ -107,7 +107,8 @@ export class UnreadCounts {
     const { userId } = room.sync.requester;
     const rules = await this.rules.of(userId);
     const ignored = this.sameIgnored(userId, room.reader.reader.ignored);
-    const current = this.recall(userId, roomId, { rules, ignored });
+    // Of what was not heard of yet nobody says whether anything happened.
+    const current = upTo <= this.active.position ? this.recall(userId, roomId, { rules, ignored }) : undefined;
     if (current !== undefined && current.upTo <= upTo) return current;
     const key = keyOf(userId, roomId);
     const before = this.#known.get(key);
