@@ -171,7 +171,10 @@ export class TakePdus {
     return { kind: 'dropped', reason: NOT_JUDGED.error, wantedKeys: [] };
   }
 
-  /** Answers the ids of those that wait, or gave way to others that do. Throws M_LIMIT_EXCEEDED where others leave no room for some: they are to be sent again. */
+  /**
+   * Answers the ids of those that wait, or gave way to others that do. Throws M_LIMIT_EXCEEDED where others leave no room for some: they are to
+   * be sent again.
+   */
   async #letWait(
     origin: ServerName,
     transaction: string,
