@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { decode } from 'blurhash';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestAuthority } from '#testing/test-authority';
@@ -142,6 +143,33 @@ describe('thumbnails over HTTP', () => {
     }
     expect((await made).map(({ status }) => status)).toEqual([200, 200, 200]);
     expect(answered).toBeGreaterThan(5);
+  });
+});
+
+describe('blurhashes', () => {
+  it('are made of pictures where whoever uploads one asks for it, and of nothing else', async () => {
+    const send = async (content: Buffer, query = ''): Promise<Record<string, unknown>> => {
+      const answer = await fetch(`${server.base}/_matrix/media/v3/upload${query}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${alice.token}`, 'content-type': 'image/jpeg' },
+        body: new Uint8Array(content),
+      });
+      return (await answer.json()) as Record<string, unknown>;
+    };
+    const uri = expect.stringMatching(/^mxc:/);
+    const wanted = '?xyz.amorgan.generate_blurhash=true&filename=a.jpeg';
+    const red = await send(await photo(400, 300, '#ff0000'), wanted);
+    expect(red).toEqual({ content_uri: uri, 'xyz.amorgan.blurhash': expect.stringMatching(/^L.{27}$/) });
+    const [r = 0, g = 255, b = 255] = decode(String(red['xyz.amorgan.blurhash']), 1, 1);
+    expect([r > 200, g < 50, b < 50]).toEqual([true, true, true]);
+    expect(await send(await photo(400, 300, 'red'))).toEqual({ content_uri: uri });
+    expect(await send(await photo(400, 300, 'red'), '?xyz.amorgan.generate_blurhash=false')).toEqual({
+      content_uri: uri,
+    });
+    expect(await send(Buffer.from('encrypted'), wanted)).toEqual({ content_uri: uri });
+    expect(await send(Buffer.from('x'), '?xyz.amorgan.generate_blurhash=maybe')).toMatchObject({
+      errcode: 'M_INVALID_PARAM',
+    });
   });
 });
 

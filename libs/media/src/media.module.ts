@@ -17,6 +17,7 @@ import { KeptContent } from './kept-content.js';
 import { MediaFinder } from './media-finder.js';
 import { MEDIA_FOLDER } from './media-folder.js';
 import { MediaLog } from './media-log.js';
+import { Blurhashes } from './pictures/blurhashes.js';
 import { Pictures } from './pictures/pictures.js';
 import { PreviewImages } from './previews/preview-images.js';
 import { Previews } from './previews/previews.js';
@@ -85,6 +86,7 @@ async function openStore({ dataDir, serverName, media }: Config): Promise<MediaS
     MediaFinder,
     GiveContent,
     Pictures,
+    Blurhashes,
     Thumbnails,
     GiveThumbnail,
     WebReader,

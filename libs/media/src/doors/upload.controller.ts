@@ -1,13 +1,14 @@
 import { Controller, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
-import { queryText, type Query as QueryOf } from '#http/query';
+import { queryBoolean, queryText, type Query as QueryOf } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { Streamed, type StreamedBody, StreamsBody } from '#http/streamed-body';
 import type { Requester } from '#kernel/requester';
 import { CreateMedia, type ReservedMedia } from '../commands/create-media.js';
 import { type SentContent, UploadMedia } from '../commands/upload-media.js';
 import { type MediaRef, mxcOf, parseMediaRef } from '../media-id.js';
+import { Blurhashes } from '../pictures/blurhashes.js';
 import { readName, readType } from '../uploads/parse-about.js';
 import { UploadLimits } from '../uploads/upload-limits.js';
 
@@ -19,8 +20,10 @@ export class UploadController {
   constructor(
     private readonly commands: CommandBus,
     private readonly limits: UploadLimits,
+    private readonly blurhashes: Blurhashes,
   ) {}
 
+  /** With MSC2448, under the names that it has until it is accepted. */
   @Post(['_matrix/media/v3/upload', '_matrix/media/r0/upload'])
   @HttpCode(200)
   @StreamsBody()
@@ -29,7 +32,10 @@ export class UploadController {
     @Query() query: QueryOf,
     @Streamed() body: StreamedBody,
   ): Promise<object> {
-    return { content_uri: mxcOf(await this.#upload(requester, sentContent(query, body))) };
+    const isBlurhashWanted = queryBoolean(query, 'xyz.amorgan.generate_blurhash') === true;
+    const media = await this.#upload(requester, sentContent(query, body));
+    const blurhash = isBlurhashWanted ? await this.blurhashes.find(media) : undefined;
+    return { content_uri: mxcOf(media), 'xyz.amorgan.blurhash': blurhash };
   }
 
   /** The documents of 2014 and 2015 call what it answers by either name. */
