@@ -131,11 +131,11 @@ async function readText(
   { isHistory, number }: TextPlace,
   rows: OwnRows,
 ): Promise<ReturnType<typeof parseText> | undefined> {
-  const shelf = shelfOf(room, isHistory);
+  const row = await SHELVES.get(rows, [shelfOf(room, isHistory)]);
+  if (row === undefined) return undefined;
   const first = number - (number % PAGE_TEXTS);
-  const stored = await PAGES.get(rows, [shelf, numberKey(first)]);
-  const page = stored ?? (await SHELVES.get(rows, [shelf]))?.page;
-  const line = page === undefined ? undefined : linesOf(page)[number - first];
+  const page = (await PAGES.get(rows, [row.shelf, numberKey(first)])) ?? row.page;
+  const line = linesOf(page)[number - first];
   return line === undefined ? undefined : parseText(line);
 }
 
@@ -146,20 +146,21 @@ async function setWords(
   changed: Pick<ShelvedText, 'words' | 'isEdited'>,
   rows: OwnRows,
 ): Promise<void> {
-  const shelf = shelfOf(room, isHistory);
-  const row = await SHELVES.get(rows, [shelf]);
+  const name = shelfOf(room, isHistory);
+  const row = await SHELVES.get(rows, [name]);
+  if (row === undefined) return;
+  const { shelf } = row;
   const first = number - (number % PAGE_TEXTS);
   const stored = await PAGES.get(rows, [shelf, numberKey(first)]);
-  const page = stored ?? row?.page;
-  if (row === undefined || page === undefined) return;
+  const page = stored ?? row.page;
   const before = parseText(linesOf(page)[number - first]!).words;
   const changedPage = withWords(page, number - first, changed);
   const isFiled = number < row.filed;
   const unfiledWords = row.unfiledWords + (isFiled ? 0 : changed.words.length - before.length);
-  if (stored === undefined) SHELVES.put(rows, [shelf], { ...row, unfiledWords, page: changedPage });
+  if (stored === undefined) SHELVES.put(rows, [name], { ...row, unfiledWords, page: changedPage });
   else {
     PAGES.put(rows, [shelf, numberKey(first)], changedPage);
-    if (unfiledWords !== row.unfiledWords) SHELVES.put(rows, [shelf], { ...row, unfiledWords });
+    if (unfiledWords !== row.unfiledWords) SHELVES.put(rows, [name], { ...row, unfiledWords });
   }
   if (isFiled) await fileAnew(shelf, number, before, changed.words, rows);
 }

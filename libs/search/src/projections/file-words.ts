@@ -1,7 +1,7 @@
 import { type Answer, whenThere } from '#kernel/answer';
 import type { OwnRows } from '#projections/projector';
-import { BLOCK_TEXTS, numberKey, PAGE_TEXTS, PAGES, type Shelf, WORDS } from './search-collections.js';
-import { linesOf, parseText } from './shelf-row.js';
+import { BLOCK_TEXTS, numberKey, PAGE_TEXTS, PAGES, WORDS } from './search-collections.js';
+import { linesOf, parseText, type Shelf } from './shelf-row.js';
 
 /** The first sign that stands for a text of a block: behind all that means something in JSON or to a terminal. */
 const FIRST_SIGN = 0xa1;

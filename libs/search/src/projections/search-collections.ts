@@ -2,13 +2,13 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { shortHash } from '#kernel/short-hash';
 import { asJson, asText, Collection } from '#projections/collection';
 import type { EventKeyPart } from '#rooms/projections/event-place';
-import { shelfCodec, type ShelfRow } from './shelf-row.js';
+import { type Shelf, shelfCodec, type ShelfRow } from './shelf-row.js';
 
-/** What stands for a room in keys. PERF: it stands in a row of each word of the room. */
+/** What stands for a room in keys. */
 export type RoomMark = string & { readonly __brand: 'RoomMark' };
 
 /** The texts of a room that were news, or those of it that were fetched from the past or came as a part of a state. */
-export type Shelf = string & { readonly __brand: 'Shelf' };
+export type ShelfName = string & { readonly __brand: 'ShelfName' };
 
 /** A number in a key, which sorts by its size. */
 export type NumberKey = string & { readonly __brand: 'NumberKey' };
@@ -17,8 +17,8 @@ export function roomMark(roomId: RoomId): RoomMark {
   return shortHash(roomId) as RoomMark;
 }
 
-export function shelfOf(room: RoomMark, isHistory: boolean): Shelf {
-  return (isHistory ? `${room}h` : room) as string as Shelf;
+export function shelfOf(room: RoomMark, isHistory: boolean): ShelfName {
+  return (isHistory ? `${room}h` : room) as string as ShelfName;
 }
 
 /** 72 bits of a hash: who makes up a user id that shares it with another's is found as if they were that one, and shown as themself. */
@@ -38,10 +38,17 @@ export function numberOfKey(key: NumberKey): number {
   return parseInt(key.slice(1), RADIX);
 }
 
-export const SHELVES = new Collection<readonly [shelf: Shelf], ShelfRow>('search-shelves', {
+export const SHELVES = new Collection<readonly [shelf: ShelfName], ShelfRow>('search-shelves', {
   key: ['hash of the room, `h` for its history'],
-  says: 'how many texts there are, and the newest of them',
+  says: 'what the shelf is called in other keys, how many texts there are, and the newest of them',
   codec: shelfCodec,
+});
+
+/** How many shelves there are: each is called by its number. */
+export const SHELF_COUNT = new Collection<readonly [one: 'count'], string>('search-count', {
+  key: ['`count`'],
+  says: 'how many shelves there are',
+  codec: asText(),
 });
 
 /** So many texts are a page. */

@@ -17,19 +17,21 @@ import {
   roomMark,
   type RoomMark,
   senderMark,
-  type Shelf,
+  SHELF_COUNT,
+  type ShelfName,
   SHELVES,
   shelfOf,
   TEXTS,
   WORDS,
 } from './search-collections.js';
-import { EMPTY_SHELF, formatText, type ShelvedText, type ShelfRow } from './shelf-row.js';
+import { EMPTY_SHELF, formatText, type Shelf, type ShelvedText, type ShelfRow } from './shelf-row.js';
 import { timeOnShelf } from './text-order.js';
 import { type EventText, textOfEvent } from './text-of-event.js';
 import { formatTextPlace } from './text-place.js';
 
 /** So many words are filed at once at most, and with them the texts that they are of: what is filed holds up whoever comes then. */
 const MOST_UNFILED_WORDS = 4_000;
+const SHELF_RADIX = 36;
 
 /**
  * By which words messages, names and topics of rooms are found. What is redacted leaves it, of what was edited all versions are found (who
@@ -40,8 +42,8 @@ const MOST_UNFILED_WORDS = 4_000;
 export function searchProjector(reader: RoomFactReader): Projector {
   return {
     name: 'search',
-    version: 3,
-    ...owning(SHELVES, PAGES, WORDS, TEXTS, EDITS),
+    version: 4,
+    ...owning(SHELVES, SHELF_COUNT, PAGES, WORDS, TEXTS, EDITS),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') {
@@ -62,9 +64,9 @@ export function searchProjector(reader: RoomFactReader): Projector {
 /** Where a room is encrypted, that is told with the texts that were news. */
 function noteEncryption({ roomId, data, current }: AcceptedFact, rows: OwnRows): void | Promise<void> {
   if (!current.some(({ change }) => change.event_id === data.event_id)) return undefined;
-  const shelf = shelfOf(roomMark(roomId), false);
-  return whenThere(SHELVES.get(rows, [shelf]), (row = EMPTY_SHELF) => {
-    SHELVES.put(rows, [shelf], { ...row, isEncrypted: true });
+  const name = shelfOf(roomMark(roomId), false);
+  return whenThere(SHELVES.get(rows, [name]), (row = EMPTY_SHELF) => {
+    SHELVES.put(rows, [name], { ...row, isEncrypted: true });
   });
 }
 
@@ -113,9 +115,9 @@ function sentAtOf(pdu: AcceptedFact['data']['pdu']): number | undefined {
 /** Puts a text behind those of its shelf, and answers its number; undefined where it is there already, or nothing is taken. */
 function shelve(room: RoomMark, isHistory: boolean, text: TakenText, rows: OwnRows): Answer<number | undefined> {
   return whenThere(isOpen(room, isHistory, rows), (open) => {
-    const shelf = shelfOf(room, isHistory);
+    const name = shelfOf(room, isHistory);
     return open
-      ? whenThere(SHELVES.get(rows, [shelf]), (row) => putBehind(shelf, row, isHistory, text, rows))
+      ? whenThere(SHELVES.get(rows, [name]), (row) => putBehind(name, row, isHistory, text, rows))
       : undefined;
   });
 }
@@ -127,7 +129,7 @@ function isOpen(room: RoomMark, isHistory: boolean, rows: OwnRows): Answer<boole
 }
 
 function putBehind(
-  shelf: Shelf,
+  name: ShelfName,
   row: ShelfRow = EMPTY_SHELF,
   isHistory: boolean,
   { fact, pdu, kind, sender, words }: TakenText,
@@ -138,7 +140,7 @@ function putBehind(
   const isPast = type !== 'state-taken';
   const time = timeOnShelf(row, isHistory, { isPast, takenAt: metadata.at, sentAt: sentAtOf(pdu) });
   const next = row.next + 1;
-  const added: ShelfRow = {
+  const added = {
     ...row,
     next,
     unfiledWords: row.unfiledWords + words.length,
@@ -147,20 +149,30 @@ function putBehind(
     firstTime: row.next === 0 ? time : row.firstTime,
     page: row.page + formatText({ position, time, kind, sender, words, isEdited: false }),
   };
-  if (next % PAGE_TEXTS !== 0) SHELVES.put(rows, [shelf], added);
-  else return whenThere(turnPage(shelf, added, rows), () => row.next);
-  return row.next;
+  return whenThere(row.next === 0 ? nextShelf(rows) : row.shelf, (shelf) => {
+    if (next % PAGE_TEXTS !== 0) SHELVES.put(rows, [name], { ...added, shelf });
+    else return whenThere(turnPage(name, { ...added, shelf }, rows), () => row.next);
+    return row.next;
+  });
+}
+
+/** What one more shelf is called. */
+function nextShelf(rows: OwnRows): Answer<Shelf> {
+  return whenThere(SHELF_COUNT.get(rows, ['count']), (count = '0') => {
+    SHELF_COUNT.put(rows, ['count'], String(Number(count) + 1));
+    return Number(count).toString(SHELF_RADIX) as Shelf;
+  });
 }
 
 /** A page is full: it is put away, and where enough are, their words are filed. */
-function turnPage(shelf: Shelf, row: ShelfRow, rows: OwnRows): Answer<void> {
-  const { next, filed, unfiledWords } = row;
+function turnPage(name: ShelfName, row: ShelfRow, rows: OwnRows): Answer<void> {
+  const { shelf, next, filed, unfiledWords } = row;
   PAGES.put(rows, [shelf, numberKey(next - PAGE_TEXTS)], row.page);
   const isBlockFull = next % BLOCK_TEXTS === 0;
   if (!isBlockFull && unfiledWords < MOST_UNFILED_WORDS) {
-    SHELVES.put(rows, [shelf], { ...row, page: '' });
+    SHELVES.put(rows, [name], { ...row, page: '' });
     return undefined;
   }
-  SHELVES.put(rows, [shelf], { ...row, filed: next, unfiledWords: 0, page: '' });
+  SHELVES.put(rows, [name], { ...row, filed: next, unfiledWords: 0, page: '' });
   return fileWords(shelf, filed, next, rows);
 }

@@ -26,8 +26,12 @@ export interface ShelvedText extends TextHead {
   readonly words: readonly string[];
 }
 
+/** What a shelf is called in keys. PERF: a number, for it stands in a row of each word that stands there. Empty where it has no texts yet. */
+export type Shelf = string & { readonly __brand: 'Shelf' };
+
 /** The texts of one room that were news, or those of it that were fetched from the past, numbered from 0 as they came. */
 export interface ShelfRow {
+  readonly shelf: Shelf;
   /** The number of the next text. */
   readonly next: number;
   /** Those before it can be found by their words. Those from it on are looked through. */
@@ -46,6 +50,7 @@ export interface ShelfRow {
 }
 
 export const EMPTY_SHELF: ShelfRow = Object.freeze({
+  shelf: '' as Shelf,
   next: 0,
   filed: 0,
   unfiledWords: 0,
@@ -61,14 +66,17 @@ const ENCRYPTED = 'e';
 
 /** PERF: of each message one such row is read and written: no JSON. */
 export const shelfCodec: RowCodec<ShelfRow> = Object.freeze({
-  encode: ({ next, filed, unfiledWords, last, lastTime, firstTime, isEncrypted, page }: ShelfRow) => {
+  encode: ({ shelf, next, filed, unfiledWords, last, lastTime, firstTime, isEncrypted, page }: ShelfRow) => {
     const times = `${lastTime.toString(RADIX)} ${firstTime.toString(RADIX)}`;
-    return `${next} ${filed} ${unfiledWords} ${shortPosition(last)} ${times}${isEncrypted ? ` ${ENCRYPTED}` : ''}\n${page}`;
+    return `${shelf} ${next} ${filed} ${unfiledWords} ${shortPosition(last)} ${times}${isEncrypted ? ` ${ENCRYPTED}` : ''}\n${page}`;
   },
   decode: (text: string): ShelfRow => {
     const end = text.indexOf('\n');
-    const [next, filed, unfiledWords, last = '', lastTime = '', firstTime = '', mark] = text.slice(0, end).split(' ');
+    const [shelf, next, filed, unfiledWords, last = '', lastTime = '', firstTime = '', mark] = text
+      .slice(0, end)
+      .split(' ');
     return {
+      shelf: shelf as Shelf,
       next: Number(next),
       filed: Number(filed),
       unfiledWords: Number(unfiledWords),

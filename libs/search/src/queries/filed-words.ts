@@ -1,13 +1,7 @@
 import type { Views } from '#projections/views';
 import { numbersOf } from '../projections/file-words.js';
-import {
-  BLOCK_TEXTS,
-  type NumberKey,
-  numberKey,
-  numberOfKey,
-  type Shelf,
-  WORDS,
-} from '../projections/search-collections.js';
+import { BLOCK_TEXTS, type NumberKey, numberKey, numberOfKey, WORDS } from '../projections/search-collections.js';
+import type { Shelf } from '../projections/shelf-row.js';
 import type { SoughtWord } from '../words/words-of.js';
 import type { SearchEffort } from './search-effort.js';
 

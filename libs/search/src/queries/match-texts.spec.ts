@@ -75,9 +75,8 @@ beforeAll(async () => {
   shelves = [];
   for (const roomId of ROOMS) {
     for (const isHistory of [false, true]) {
-      const shelf = shelfOf(roomMark(roomId), isHistory);
-      const row = await SHELVES.get(views, [shelf]);
-      if (row !== undefined) shelves.push({ roomId, isHistory, shelf, row });
+      const row = await SHELVES.get(views, [shelfOf(roomMark(roomId), isHistory)]);
+      if (row !== undefined) shelves.push({ roomId, isHistory, row });
     }
   }
 });

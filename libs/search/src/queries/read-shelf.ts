@@ -1,10 +1,11 @@
 import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
-import { BLOCK_TEXTS, numberKey, PAGE_TEXTS, PAGES, type Shelf } from '../projections/search-collections.js';
+import { BLOCK_TEXTS, numberKey, PAGE_TEXTS, PAGES } from '../projections/search-collections.js';
 import {
   linesOf,
   parseHead,
+  type Shelf,
   type ShelfRow,
   type ShelvedText,
   type TextKind,
@@ -31,7 +32,6 @@ export interface Sought {
 export interface RoomShelf {
   readonly roomId: RoomId;
   readonly isHistory: boolean;
-  readonly shelf: Shelf;
   readonly row: ShelfRow;
 }
 
@@ -70,8 +70,8 @@ export async function* readShelf(search: ShelfSearch): AsyncGenerator<Looked, vo
 
 /** What matches of the texts that are filed under no words yet. */
 async function readUnfiled({ views, from, sought, effort }: ShelfSearch): Promise<Looked> {
-  const { shelf, isHistory, row } = from;
-  const { next, filed, page } = row;
+  const { isHistory, row } = from;
+  const { shelf, next, filed, page } = row;
   const limit = Math.floor((next - filed) / PAGE_TEXTS);
   const range = { prefix: [shelf], from: [shelf, numberKey(filed)], limit } as const;
   const pages = limit === 0 ? [] : await PAGES.scan(views, range);
@@ -91,7 +91,8 @@ async function readUnfiled({ views, from, sought, effort }: ShelfSearch): Promis
 
 async function* readFiled(search: ShelfSearch): AsyncGenerator<Looked, void> {
   const { views, from, sought, effort } = search;
-  const { shelf, isHistory, row } = from;
+  const { isHistory, row } = from;
+  const { shelf } = row;
   const block = row.filed === 0 ? undefined : await firstBlock(search);
   if (block === undefined) return;
   const filed = { views, shelf, filed: row.filed, sought: sought.words, reverse: !isHistory, from: block, effort };
@@ -116,7 +117,7 @@ async function* readFiled(search: ShelfSearch): AsyncGenerator<Looked, void> {
 
 /** What matches of some texts that have the words. */
 async function readNumbers({ views, from, sought, effort }: ShelfSearch, numbers: readonly number[]): Promise<Looked> {
-  const lines = await readLines(views, from.shelf, numbers);
+  const lines = await readLines(views, from.row.shelf, numbers);
   await effort.spend(numbers.length);
   const last = lines.at(-1);
   return {
@@ -141,7 +142,8 @@ function matchesIn(line: string, { roomId, isHistory }: RoomShelf, sought: Sough
  * PERF: texts of a shelf are in the order of their numbers, so whoever asks for the hundredth page reads no more than for the first.
  */
 async function firstBlock({ views, from, sought }: ShelfSearch): Promise<number | undefined> {
-  const { shelf, isHistory, row } = from;
+  const { isHistory, row } = from;
+  const { shelf } = row;
   const { behind } = sought;
   const last = Math.floor((row.filed - 1) / BLOCK_TEXTS);
   if (behind === undefined) return (isHistory ? 0 : last) * BLOCK_TEXTS;
@@ -162,7 +164,8 @@ async function firstBlock({ views, from, sought }: ShelfSearch): Promise<number 
 
 /** The last place of a block in the order of its shelf. */
 async function endOfBlock({ views, from }: ShelfSearch, block: number): Promise<TextKey | undefined> {
-  const { shelf, isHistory, row } = from;
+  const { isHistory, row } = from;
+  const { shelf } = row;
   const number = isHistory ? Math.min(block + BLOCK_TEXTS, row.filed) - 1 : block;
   const [line] = await readLines(views, shelf, [number]);
   return line === undefined ? undefined : keyOf(line, isHistory);

@@ -79,13 +79,12 @@ async function findPredecessor(views: Views, roomId: RoomId): Promise<RoomId | u
 }
 
 async function readShelves(views: Views, rooms: readonly RoomId[], isHistory: boolean): Promise<RoomShelf[]> {
-  const shelves = rooms.map((roomId) => shelfOf(roomMark(roomId), isHistory));
   const rows = await SHELVES.getMany(
     views,
-    shelves.map((shelf) => [shelf] as const),
+    rooms.map((roomId) => [shelfOf(roomMark(roomId), isHistory)] as const),
   );
   return rooms.flatMap((roomId, i) => {
     const row = rows[i];
-    return row === undefined ? [] : [{ roomId, isHistory, shelf: shelves[i]!, row }];
+    return row === undefined ? [] : [{ roomId, isHistory, row }];
   });
 }
