@@ -113,6 +113,24 @@ describe('a room that nobody here was in when somebody joins it again behind a g
     expect(problems()).toEqual([]);
   });
 
+  it('keeps that others here have left, of which the server had yet to hear that tells it', async () => {
+    await open('11');
+    await home.join(CAROL, roomId);
+    await home.leave(ALICE, roomId);
+    await there.hear(home);
+    await there.says('missed');
+    const state = stateThere();
+    const join = await joinOf(ALICE);
+    home.now++;
+    await home.leave(CAROL, roomId);
+    const left = last().event_id;
+    expect(await take(join, state)).toBe('accepted');
+    expect(last().extremities).toEqual([left, join.event.eventId]);
+    expect(await home.state(roomId, 'm.room.member', CAROL)).toEqual({ membership: 'leave' });
+    expect(await home.state(roomId, 'm.room.member', ALICE)).toEqual({ membership: 'join' });
+    expect(problems()).toEqual([]);
+  });
+
   it('is told of as that when somebody looks into the log', async () => {
     await there.says('missed');
     const join = await joinOf(ALICE);

@@ -22,7 +22,9 @@ export async function bringsAnew(event: RoomEvent, before: StateBefore, room: Kn
   const { ours, extremities } = room;
   if (ours === undefined || extremities.length === 0 || !isJoinOf(event, ours)) return false;
   if (!before.isLearnt && !(await standsBesideLeaves(event, before, { server: ours, room }))) return false;
-  return !(await isAnybodyIn(ours, room));
+  if (await isAnybodyIn(ours, room.state, room)) return false;
+  // Who else of ours is in it by what was told has left here, for nobody else says that they are.
+  return !before.isLearnt || !(await isAnybodyIn(ours, before.state, room, event.stateKey));
 }
 
 /** Whether a room has other ends than what an event stands on, and all of these are leaves of users of a server that count for nothing there. */
@@ -81,12 +83,13 @@ function isOwnOf({ type, sender, stateKey, content }: RoomEvent, server: ServerN
   return isOwn && content['membership'] === membership;
 }
 
-async function isAnybodyIn(server: ServerName, room: KnownRoom): Promise<boolean> {
+/** Whether a user of a server is in a room by a state, `but` left out. */
+async function isAnybodyIn(server: ServerName, state: StateTrie, room: KnownRoom, but?: string): Promise<boolean> {
   const members: EventId[] = [];
   const note = ({ type, stateKey, eventId }: { type: string; stateKey: string; eventId: EventId }): void => {
-    if (type === MEMBER && stateKey.endsWith(`:${server}`)) members.push(eventId);
+    if (type === MEMBER && stateKey !== but && stateKey.endsWith(`:${server}`)) members.push(eventId);
   };
-  await inTurns(each(room.state.entries(), note));
+  await inTurns(each(state.entries(), note));
   for (let at = 0; at < members.length; at += BATCH) {
     const ids = members.slice(at, at + BATCH);
     const known = await room.find(ids);
