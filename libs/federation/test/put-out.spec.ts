@@ -76,6 +76,18 @@ describe('who is put out by an event before which nobody tells anything', () => 
     expect(await home.membership(roomId, CAROL)).toBe('join');
   });
 
+  it('asks nobody for that because of what is about others', async () => {
+    tellsNothing(403, 'M_FORBIDDEN');
+    await there.says('missed');
+    const invites = { type: 'm.room.member', stateKey: OTHER.user('eve'), content: { membership: 'invite' } };
+    await server.receive(OTHER.name, 'invites', [(await there.makes(invites)).text]);
+    await vi.waitFor(() => expect(peers.count('state_ids')).toBe(1), 5_000);
+    await server.receive(OTHER.name, 'end', [(await putOut('leave')).text]);
+    await vi.waitFor(async () => expect(await home.membership(roomId, CAROL)).toBe('leave'), 5_000);
+    // For each of the two, and then whether we are in the room, for the second alone.
+    expect(peers.count('state_ids')).toBe(3);
+  });
+
   const counts = ({ event }: ForeignPdu, origin: string = OTHER.name): Promise<boolean> =>
     home.execute(new EndStay(origin as typeof OTHER.name, roomId, event.pdu));
 

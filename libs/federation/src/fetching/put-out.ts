@@ -1,6 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { CONFIG, type Config } from '#config/config';
+import { isUserId, serverNameOf } from '#kernel/ids';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import type { Pdu } from '#protocol/room-event';
 import { EndStay } from '#rooms/commands/end-stay';
 import type { WaitingPdu } from '../facts/inbound-facts.js';
 import { Peers } from '../peers/peers.js';
@@ -16,6 +19,7 @@ export class PutOut {
   constructor(
     private readonly bus: CommandBus,
     @Inject(Peers) private readonly peers: Pick<Peers, 'ask'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
   /**
@@ -25,8 +29,14 @@ export class PutOut {
   async take(waiting: WaitingPdu): Promise<boolean> {
     const { roomId, origin, text } = waiting;
     const pdu = readPdu(text);
-    if (pdu['type'] !== 'm.room.member' || pdu['state_key'] === pdu['sender']) return false;
+    if (!this.#isAboutSomebodyHere(pdu)) return false;
     return (await this.#isOut(waiting)) && this.bus.execute<EndStay, boolean>(new EndStay(origin, roomId, pdu));
+  }
+
+  /** So that no server is asked, whose answer may be as large as its room, because of any other event that waits. */
+  #isAboutSomebodyHere({ type, sender, state_key: target }: Pdu): boolean {
+    if (type !== 'm.room.member' || typeof target !== 'string' || target === sender) return false;
+    return isUserId(target) && serverNameOf(target) === this.config.serverName;
   }
 
   async #isOut({ roomId, eventId, origin }: WaitingPdu): Promise<boolean> {

@@ -62,7 +62,7 @@ export class ReceivingServer {
     const ask = new AskServers(peers, inRooms, author, clock);
     const helped = new ReceiveHelped(bus, { fetch: fetchKeys }, ask, refusals, logger);
     const state = new FetchState(bus, ask, helped, received, logger);
-    const missing = new MissingEvents(ask, helped, state, received, new PutOut(bus, peers));
+    const missing = new MissingEvents(ask, helped, state, received, new PutOut(bus, peers, author));
     this.log = new InboundLog(store, clock, new Metrics(), refusals);
     this.queue = new InboundQueue(this.log, missing, rooms, peers, clock, logger);
     this.backfill = new Backfill(ask, helped, missing, received, store, views);
