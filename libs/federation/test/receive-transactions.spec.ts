@@ -728,6 +728,21 @@ describe('what is sent to a room while a user here joins it', () => {
 });
 
 describe('what a hostile server tells of a gap', () => {
+  it('gives way to nothing else of it where it is of another server, which may be told that it is taken', async () => {
+    const server = await start();
+    await server.receive(OTHER.name, 'join', [(await there.joins()).text]);
+    const [first, second, third] = [await there.says('first'), await there.says('second'), await there.says('third')];
+    peers.otherwise.set('get_missing_events', () => new Promise(() => {}));
+    await server.receive(OTHER.name, '1', [third.text]);
+    await server.receive(THIRD.name, '1', [second.text]);
+    const waiting = [...(await server.log.load()).values()];
+    expect(waiting.map(({ eventId, parents }) => [eventId, parents])).toEqual([
+      [idOf(third), [idOf(second)]],
+      [idOf(second), undefined],
+    ]);
+    expect(acceptedIds()).not.toContain(idOf(first));
+  });
+
   it('ends, where it is events that all miss others, without end', async () => {
     const server = await start();
     const join = await there.joins();

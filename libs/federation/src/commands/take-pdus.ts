@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { type EventId, isUserId, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { LOGGER, type Logger } from '#observability/logger';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
@@ -183,8 +183,9 @@ export class TakePdus {
   ): Promise<ReadonlySet<EventId>> {
     const pdus = told.map(({ eventId, pdu }) => {
       const text = canonicalJson(pdu, { lenient: true });
-      const parents = namedIds(pdu['prev_events']);
-      return { roomId, eventId, origin, transaction, ...(parents.length > MOST_PARENTS ? {} : { parents }), text };
+      const parents = isOf(origin, pdu) ? namedIds(pdu['prev_events']) : [];
+      const isKnown = parents.length > 0 && parents.length <= MOST_PARENTS;
+      return { roomId, eventId, origin, transaction, ...(isKnown ? { parents } : {}), text };
     });
     const fitting = pdus.filter(({ text }) => text.length <= MOST_UNITS);
     if (fitting.length === 0) return NOBODY;
@@ -195,6 +196,11 @@ export class TakePdus {
 }
 
 const NOBODY: ReadonlySet<EventId> = new Set();
+
+/** Whether an event is of a user of a server. */
+function isOf(server: ServerName, { sender }: Pdu): boolean {
+  return typeof sender === 'string' && isUserId(sender) && serverNameOf(sender) === server;
+}
 
 /** Those that have ids. */
 function toldOf(pdus: readonly Pdu[], room: RoomHere | undefined): Told[] {

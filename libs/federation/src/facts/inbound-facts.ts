@@ -16,7 +16,7 @@ export interface PduQueued {
   readonly origin: ServerName;
   /** The transaction that it came in; facts of before do not say it. */
   readonly txn_id?: string;
-  /** The events that it names as its parents; facts of before do not say it. */
+  /** The events that it names as its parents; facts of before do not say it, nor those of what is of another server's user. */
   readonly parents?: readonly EventId[];
   /** How many events of its server that it stands on gave way to it: they are fetched with it. */
   readonly stands_for?: number;

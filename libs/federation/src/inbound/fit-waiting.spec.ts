@@ -174,6 +174,27 @@ it('nothing of a host gives way to what another sends, however much that is', ()
   expect(ofOther.at(-1)).toBe(2_499);
 });
 
+it('nothing gives way of which it is not known what it stands on, as what is of another server: that may have been told that it is taken', () => {
+  const place = new Place();
+  place.addAll(Array.from({ length: 495 }, (_, i) => event(i, [], { roomId: roomOf(`other${i}`) })));
+  const { parents: _, ...ofAnother } = event(0, [-1]);
+  place.addAll([ofAnother, ...chain(20, {}, 1)]);
+  expect(place.numbers()).toEqual([0, 20]);
+});
+
+it('how much is looked at grows with what waits and with what comes, and not with both at once', () => {
+  let looks = 0;
+  const place = new Place();
+  place.addAll(chain(490));
+  for (const pdu of place.waiting.values()) {
+    const { parents } = pdu;
+    Object.defineProperty(pdu, 'parents', { get: () => (looks++, parents) });
+  }
+  const lone = Array.from({ length: 50 }, (_, i) => event(i, [], { roomId: roomOf(`other${i}`) }));
+  expect(fitWaiting(place.waiting, B, lone).fitting).toHaveLength(50);
+  expect(looks).toBeLessThan(3_000);
+});
+
 it('an event that comes again takes no place twice', () => {
   const place = new Place();
   place.addAll(chain(550));

@@ -15,8 +15,9 @@ const FEW_UNITS = 1024 * 1024;
 const MOST_STOOD_FOR = 50;
 /** Before there is no room at all, so that where a room forks for a while a run of events goes on behind that. */
 const SPARE = 10;
-/** By way of so many events of other hosts it is looked for what an event stands on. */
+/** By way of so many events of other hosts it is looked for what an event stands on, and so many are looked up for that. */
 const MOST_WAYS = 20;
+const MOST_LOOKED_UP = 60;
 
 /** What becomes of events that are to wait. */
 export interface Fit {
@@ -105,6 +106,7 @@ class PartOfHost {
       if (!this.#fits(pdu, instead)) return undefined;
     }
     for (const one of instead) this.#remove(one);
+    this.#between = this.#between?.filter((one) => this.#own.has(one));
     const placed = standsFor === 0 ? pdu : { ...pdu, standsFor };
     this.#add(placed);
     return { pdu: placed, instead };
@@ -121,7 +123,8 @@ class PartOfHost {
 
   /**
    * Those between two others, in the room with the most, that stand for nothing: the newest first. No two of them are next to each other,
-   * nor become so later: each is one more to be fetched with what stands on it, and there is never a run of them.
+   * nor become so later: each is one more to be fetched with what stands on it, and there is never a run of them. They are looked for once,
+   * and not for each event that comes with others: that would take seconds, in which nobody else has a turn.
    */
   #listBetween(): readonly NewWaitingPdu[] {
     if (this.#between !== undefined) return this.#between;
@@ -152,18 +155,24 @@ class PartOfHost {
     return fullest;
   }
 
-  /** The nearest of the same host that an event stands on and that wait, by way of what others sent that waits. */
+  /**
+   * The nearest of the same host that an event stands on and that wait, by way of what others sent that waits. Of which it is not known what
+   * they stand on themselves, as what is of another server's user, is never among them: its own server may have been told that it is taken.
+   */
   #ancestorsOf(pdu: NewWaitingPdu): ReadonlySet<NewWaitingPdu> {
     const { roomId } = pdu;
     const found = new Set<NewWaitingPdu>();
-    const ways = new Set([waitingKey(pdu)]);
+    const self = waitingKey(pdu);
+    const ways = new Set([self]);
+    let left = MOST_LOOKED_UP;
     for (const way of ways) {
-      const { parents = [] } = way === waitingKey(pdu) ? pdu : this.#waiting.get(way)!;
+      const { parents = [] } = way === self ? pdu : this.#waiting.get(way)!;
       for (const eventId of parents) {
+        if (left-- === 0) return found;
         const key = waitingKey({ roomId, eventId });
         const parent = ways.has(key) ? undefined : this.#waiting.get(key);
         if (parent === undefined) continue;
-        if (this.#own.has(parent)) found.add(parent);
+        if (parent.parents !== undefined && this.#own.has(parent)) found.add(parent);
         else if (ways.size < MOST_WAYS) ways.add(key);
       }
     }
@@ -185,7 +194,6 @@ class PartOfHost {
   #count(pdu: NewWaitingPdu, sign: 1 | -1): void {
     this.#ofOwn = plus(this.#ofOwn, [pdu], sign);
     this.#ofAll = plus(this.#ofAll, [pdu], sign);
-    this.#between = undefined;
   }
 }
 
