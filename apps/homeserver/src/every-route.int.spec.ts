@@ -73,7 +73,11 @@ describe('every route of the server', { timeout: 600_000 }, () => {
     const v3 = '/_matrix/client/v3';
     const { room_id: roomId } = await post(`${v3}/createRoom`, { preset: 'public_chat', room_alias_name: 'a' });
     const { event_id: eventId } = await post(`${v3}/rooms/${encodeURIComponent(roomId!)}/send/m.room.message`, {});
+    const { content_uri: uri } = await post('/_matrix/media/v3/upload', {});
+    const [serverName, mediaId] = uri!.slice('mxc://'.length).split('/');
     known = {
+      serverName: serverName!,
+      mediaId: mediaId!,
       roomId: roomId!,
       idOrAlias: roomId!,
       alias: '#a:a.example',
