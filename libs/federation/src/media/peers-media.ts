@@ -8,8 +8,10 @@ import { Peers } from '../peers/peers.js';
 import { readFileName } from './read-disposition.js';
 import { BadMultipart, boundaryOf, MultipartReader, type Part } from './read-multipart.js';
 
-/** What a medium may take besides the wait for who uploads it, however slow its server is. */
-const TRANSFER_MS = 120_000;
+/** What a medium may take besides the wait for who uploads it, as long as it goes on: 100 MB at 170 kB a second. */
+const TRANSFER_MS = 600_000;
+/** For so long nothing of it may come. */
+const PAUSE_MS = 60_000;
 /** What surrounds a medium in an answer of two parts. */
 const MOST_AROUND = 64 * 1024;
 /** What servers answer that know no such path. */
@@ -78,7 +80,14 @@ export class PeersMedia implements RemoteMedia {
     const place = { tlsName: host, at: [{ host, port: Number(url.port || 443) }] };
     const headers = { host: url.host, 'accept-encoding': 'identity' };
     const path = `${url.pathname}${url.search}`;
-    const request = { method: 'GET', path, headers, withinMs: TRANSFER_MS, maxBytes: maxBytes + 1 } as const;
+    const request = {
+      method: 'GET',
+      path,
+      headers,
+      withinMs: TRANSFER_MS,
+      pauseMs: PAUSE_MS,
+      maxBytes: maxBytes + 1,
+    } as const;
     try {
       return await this.outgoing.stream(place, request, async (answer) => {
         if (answer.status !== 200)
@@ -94,7 +103,8 @@ export class PeersMedia implements RemoteMedia {
 
 function requestOf(path: string, { timeoutMs, maxBytes }: FetchBounds) {
   const most = maxBytes + MOST_AROUND;
-  return { method: 'GET', path, timeoutMs: timeoutMs + TRANSFER_MS, maxBytes: most, isLarge: true } as const;
+  const times = { timeoutMs: timeoutMs + TRANSFER_MS, pauseMs: timeoutMs + PAUSE_MS };
+  return { method: 'GET', path, ...times, maxBytes: most, isLarge: true } as const;
 }
 
 /** Some say so by a page of their proxy, which is no error of Matrix. */

@@ -34,6 +34,8 @@ export interface PeerRequest {
   readonly contentText?: string;
   /** For the whole of it, from finding the server to the last byte; half a minute unless told. */
   readonly timeoutMs?: number;
+  /** What its head may take, and each piece of it after another, where that is less. */
+  readonly pauseMs?: number;
   /** The most bytes of the answer; 1 MB unless told. */
   readonly maxBytes?: number;
   /** Awaited before more of the answer is read, with the bytes that were: for large ones, of which there must not be too many at once. */
@@ -219,7 +221,7 @@ export class Peers {
 
   #write(destination: ServerName, host: string, request: PeerRequest, withinMs: number): OutgoingRequest {
     const { method, path, content, contentText, isLarge = false, isUnsigned = false } = request;
-    const { maxBytes = MAX_BYTES, beforeMore, signal } = request;
+    const { maxBytes = MAX_BYTES, beforeMore, signal, pauseMs } = request;
     const origin = this.config.serverName;
     const asked = { method, uri: path, origin, destination, content };
     const { authorization, body } = signRequest(asked, this.key, contentText);
@@ -230,7 +232,7 @@ export class Peers {
       'accept-encoding': isLarge ? 'identity' : 'gzip',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };
-    return { method, path, headers, body, withinMs, maxBytes, beforeMore, signal };
+    return { method, path, headers, body, withinMs, pauseMs, maxBytes, beforeMore, signal };
   }
 
   #unavailable(destination: ServerName, askedAt: number, reason: string, cause?: unknown): PeerUnavailable {

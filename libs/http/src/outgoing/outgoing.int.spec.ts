@@ -320,6 +320,22 @@ describe('an answer that is read as it comes', () => {
     expect((await failureOf(outgoing.stream(place(), request, lengthOf))).message).toMatch(/packed as gzip/);
   });
 
+  it('may take long as it goes on, and is not waited for where nothing comes', async () => {
+    const soon = { ...request, withinMs: 60_000, pauseMs: 1000 };
+    answer = () => {};
+    expect((await failureOf(outgoing.stream(place(), soon, lengthOf))).hasBegun).toBe(false);
+    answer = (_, response) => void response.write('begun');
+    expect((await failureOf(outgoing.stream(place(), soon, lengthOf))).hasBegun).toBe(true);
+    answer = (_, response) => {
+      let pieces = 0;
+      const timer = setInterval(() => {
+        if (++pieces < 8) response.write('piece');
+        else response.end(() => clearInterval(timer));
+      }, 300);
+    };
+    expect(await outgoing.stream(place(), soon, lengthOf)).toBe(35);
+  });
+
   it('throws what who takes it throws, and is read no further then', async () => {
     let isClosed = false;
     answer = (_, response) => {

@@ -13,6 +13,8 @@ export interface OutgoingRequest {
   readonly body?: string;
   /** From the first look-up of a name to the last byte of the answer. */
   readonly withinMs: number;
+  /** What the head of the answer may take, and each piece after another, where that is less: for answers that may take long as they go on. */
+  readonly pauseMs?: number;
   /** The most bytes of an answer, unpacked. */
   readonly maxBytes: number;
   /** Awaited before more of an answer is read, with the bytes that were. */
@@ -141,8 +143,8 @@ export class Outgoing {
   async #dispatch(place: ServerPlace, request: OutgoingRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     this.#client ??= this.#open();
     const client = await this.#client;
-    const { method, path, headers, body, withinMs } = request;
-    const limits = { headersTimeout: withinMs, bodyTimeout: withinMs };
+    const { method, path, headers, body, withinMs, pauseMs = withinMs } = request;
+    const limits = { headersTimeout: pauseMs, bodyTimeout: pauseMs };
     const send = (): Promise<Dispatcher.ResponseData> =>
       client.request.call(client.agent, {
         ...limits,
