@@ -32,6 +32,7 @@ const search = async (user: TestUser, term: string, more: object = {}, nextBatch
   const body = { search_categories: { room_events: { search_term: term, ...more } } };
   return (await user.ok('POST', `/search${at}`, body)).search_categories.room_events;
 };
+const tokenOf = (place: unknown): string => Buffer.from(JSON.stringify(place)).toString('base64url');
 const idsOf = (found: Found): string[] =>
   found.results.map(({ result }: { result: { event_id: string } }) => result.event_id);
 
@@ -328,8 +329,30 @@ describe('POST /search', () => {
       { include_state: 'yes' },
     ])
       expect([wrong, await refuse(events(wrong))]).toEqual([wrong, 'M_BAD_JSON']);
-    for (const token of ['x', 'W10', Buffer.from('["1",-1]').toString('base64url')])
+    for (const token of ['x', 'W10', tokenOf(['1', -1])])
       expect(await refuse(events({}), `?next_batch=${token}`)).toBe('M_INVALID_PARAM');
+    const place = { up_to: '5', behind: [5, false, '5'], counted: 0, count: 0 };
+    for (const wrong of [
+      { up_to: 5 },
+      { up_to: 'b5' },
+      { behind: [] },
+      { behind: ['5', true, null] },
+      { behind: [1, 1, null] },
+      { until: null },
+      { last: {} },
+      { last: { rank: 'x', key: [1, true, null] } },
+      { count: -1 },
+      { counted: '0' },
+      { group: { by: 'type', value: 'x' } },
+      { group: { by: 'sender' } },
+    ])
+      expect([wrong, await refuse(events({}), `?next_batch=${tokenOf({ ...place, ...wrong })}`)]).toEqual([
+        wrong,
+        'M_INVALID_PARAM',
+      ]);
+    // What is no place of this search is behind or before all of it.
+    for (const odd of [{}, { until: [0, true, null] }, { group: { by: 'room_id', value: '!no:where' } }])
+      expect((await search(alice, 'quokka', {}, tokenOf({ ...place, ...odd }))).results).toEqual([]);
     expect(await alice.ok('POST', '/search', { search_categories: {} })).toEqual({ search_categories: {} });
     expect((await search(alice, '?!')).count).toBe(0);
   });
