@@ -1,3 +1,8 @@
+import { MatrixError } from './matrix-error.js';
+
+/** A store of ours cannot be used for now. What follows from a fact waits until it can, however long that takes. */
+export class StoreAway extends MatrixError {}
+
 /** Who hears that a store is lost: it cannot be reached, or cannot keep what it is given, for now; and that it is back. */
 export interface OutageWatch {
   readonly onLost?: (reason: string) => void;

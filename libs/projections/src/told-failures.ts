@@ -1,5 +1,6 @@
 import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import { messageOf } from '#kernel/message-of';
+import { StoreAway } from '#kernel/outage';
 import type { Position } from '#kernel/position';
 import { ViewsGone, ViewsUnavailable } from '#read-models/read-model-errors';
 import { pauseAfter } from './effects/back-off.js';
@@ -57,5 +58,5 @@ export class ToldFailures {
 
 /** Whether a store could not be used for now, or views are not there that are made anew. */
 export function isAway(error: unknown): boolean {
-  return error instanceof ViewsUnavailable || error instanceof ViewsGone || error instanceof EventStoreUnavailable;
+  return [ViewsUnavailable, ViewsGone, EventStoreUnavailable, StoreAway].some((away) => error instanceof away);
 }

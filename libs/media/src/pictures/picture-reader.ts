@@ -39,7 +39,7 @@ export class PictureReader {
       this.#process.once('error', (error) => end(new ReaderLost(error.message)));
       this.#process.once('exit', (code, signal) => end(endingOf(code, signal)));
     });
-    this.#process.stdin!.on('error', () => {});
+    this.#process.stdin?.on('error', () => {});
   }
 
   get hasEnded(): boolean {
@@ -48,10 +48,13 @@ export class PictureReader {
 
   /**
    * What it answers to a job. A picture that takes longer than it may, or ends the process, is refused. Throws what reading the content
-   * throws, and ReaderLost. Unless it answered, the process is of no use any more.
+   * throws, and ReaderLost, also where the content did not come in that time. Unless it answered, the process is of no use any more.
    */
   async ask(job: SentJob, { stream }: OpenContent, withinMs: number): Promise<PictureAnswer> {
+    // Where the system gives no more processes it has neither an input nor a channel.
+    if (this.#process.pid === undefined) throw new ReaderLost('it could not be started');
     let isLate = false;
+    let isPoured = false;
     const timer = setTimeout(() => {
       isLate = true;
       this.end();
@@ -59,7 +62,12 @@ export class PictureReader {
     try {
       const answered = new Promise<PictureAnswer>((resolve) => this.#process.once('message', resolve));
       this.#process.send(job, () => {});
-      const ended = await Promise.race([answered, this.#ended, this.#pour(stream).then(() => this.#ended)]);
+      const pouring = this.#pour(stream).then(() => {
+        isPoured = true;
+        return this.#ended;
+      });
+      const ended = await Promise.race([answered, this.#ended, pouring]);
+      if (isLate && !isPoured) throw new ReaderLost('the content did not come in time');
       if (isLate) return TOO_LARGE;
       if (ended instanceof ReaderLost) throw ended;
       return ended;

@@ -250,6 +250,21 @@ describe('the processes that read pictures', () => {
     });
   });
 
+  it('say nothing of a picture that does not come', async () => {
+    const hash = await keep(await plain(900, 900).jpeg().toBuffer());
+    class Slow extends FileMediaStore {
+      override async open(...[one, range]: Parameters<FileMediaStore['open']>): Promise<OpenContent | undefined> {
+        return range === undefined ? { bytes: 100, stream: new Readable({ read() {} }) } : super.open(one, range);
+      }
+    }
+    const others = new Pictures(new Slow(folder), { program: program.path, withinMs: 200 });
+    try {
+      await expect(others.read(hash, job(96, 96))).rejects.toThrow('the content did not come in time');
+    } finally {
+      others.onModuleDestroy();
+    }
+  });
+
   it('go on with the next picture where reading one failed halfway', async () => {
     const photo = await plain(900, 900).jpeg().toBuffer();
     const hash = await keep(photo);

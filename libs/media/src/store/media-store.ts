@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { MatrixError } from '#kernel/matrix-error';
+import { StoreAway } from '#kernel/outage';
 
 /** The sha256 of some content in lower-case hex: what it is stored under, however many media have it. */
 export type ContentHash = string & { readonly __brand: 'ContentHash' };
@@ -44,7 +44,7 @@ export class ContentTooLarge extends Error {
 const RETRY_AFTER_MS = 5_000;
 
 /** The store cannot be reached, or refuses to serve us: nothing is known of what was to be done. */
-export class StoreUnavailable extends MatrixError {
+export class StoreUnavailable extends StoreAway {
   constructor(cause: unknown) {
     const fields = { retry_after_ms: RETRY_AFTER_MS };
     super('M_UNKNOWN', 'The media of the server cannot be reached', { status: 503, fields, cause });

@@ -6,6 +6,7 @@ import { verifyChain } from '#event-store/seal-facts';
 import { nameLog } from '#event-store/log-identity';
 import type { ServerName } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
+import { StoreAway } from '#kernel/outage';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
@@ -365,6 +366,18 @@ describe('an effect that fails', () => {
     await run(
       echo(async () => {
         if (++tries < 40) throw new ViewsUnavailable('the views are made anew');
+      }),
+    );
+    await say('Ant');
+    await until(() => done.length === 1);
+    expect([...errors, ...warnings]).toEqual([]);
+  });
+
+  it('is not given up either while a store that it needs besides is away', async () => {
+    let tries = 0;
+    await run(
+      echo(async () => {
+        if (++tries < 40) throw new StoreAway('M_UNKNOWN');
       }),
     );
     await say('Ant');
