@@ -130,11 +130,17 @@ describe('media, looked after by the operator', () => {
   it('are deleted, their content with the last of those that have it, and what was said of them from the log', async () => {
     const [first, second] = [await upload('deleted'), await upload('deleted')];
     expect(onDisk().filter((name) => name === sha256('deleted'))).toHaveLength(1);
+    // What was made of it goes with it.
+    const hashed = sha256('deleted');
+    const made = join(folder, 'media/derived', hashed.slice(0, 2), hashed.slice(2, 4), hashed);
+    mkdirSync(made, { recursive: true });
+    writeFileSync(join(made, '32x32-crop'), 'small');
     await deleteMedia(installation, terminal, first);
-    expect([await download(first), await download(second)]).toEqual([404, 200]);
+    expect([await download(first), await download(second), existsSync(made)]).toEqual([404, 200, true]);
     await deleteMedia(installation, terminal, second);
     expect(await download(second)).toBe(404);
-    await expect.poll(onDisk).not.toContain(sha256('deleted'));
+    await expect.poll(onDisk).not.toContain(hashed);
+    expect(existsSync(made)).toBe(false);
     expect(await refusal(deleteMedia(installation, terminal, first))).toBe('M_NOT_FOUND');
     const facts = await factsOf(first);
     expect(facts).toContain('media-deleted');
