@@ -67,8 +67,11 @@ describe('who is put out by an event before which nobody tells anything', () => 
     },
   );
 
-  it('stays where that may be told another time', async () => {
-    tellsNothing(404, 'M_NOT_FOUND');
+  it.each([
+    [404, 'M_NOT_FOUND'],
+    [403, 'M_UNABLE_DUE_TO_PARTIAL_STATE'],
+  ])('stays where that may be told another time (%i %s)', async (status, errcode) => {
+    tellsNothing(status, errcode);
     await server.receive(OTHER.name, 'end', [(await putOut('leave')).text]);
     // For the event, and then to know whether we are in the room.
     await vi.waitFor(() => expect(peers.count('state_ids')).toBeGreaterThan(1), 5_000);

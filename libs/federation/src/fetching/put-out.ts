@@ -44,7 +44,8 @@ export class PutOut {
       await this.peers.ask(origin, idsAsked(roomId, eventId).request);
       return false;
     } catch (error) {
-      if (error instanceof PeerRefused) return error.status === 403;
+      // A server to which not all of the room has come yet refuses with a code of its own (MSC3895): it may tell later.
+      if (error instanceof PeerRefused) return error.status === 403 && error.errcode === 'M_FORBIDDEN';
       if (error instanceof PeerUnavailable) return false;
       throw error;
     }
