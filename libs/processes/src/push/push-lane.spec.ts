@@ -70,7 +70,7 @@ function open(isBehind = false): PushLane {
       pause: () => new Promise((resolve) => (endPause = resolve)),
       pushersOf: async () => pushers,
       badgeOf: async () => ({ unread, newest: undefined, hasUnread: () => true, isInvitedTo: () => false }),
-      newestOf: async () => event('the newest').event,
+      newestOf: async () => (unread === 0 ? undefined : event('the newest').event),
       holdBack: async () => {},
       removeRejected: async () => {},
       noteBehind: async (_, __, behind) => {
@@ -256,6 +256,14 @@ describe('what a gateway is told of a user', () => {
     vi.useRealTimers();
     await expect.poll(() => notes, { timeout: 5_000 }).toEqual([false]);
     expect(isIdle).toBe(true);
+  });
+
+  it('is the number where a former process owed it something, and nothing is unread any more', async () => {
+    unread = 0;
+    const lane = open(true);
+    lane.add({ isOwed: true, since: now, ended: end('owed') });
+    await rest();
+    expect([told, notes, isIdle]).toEqual([[0], [false], true]);
   });
 
   it('is given up where it refuses it again and again, and not what comes after', async () => {

@@ -85,7 +85,9 @@ export class PushLane {
   /** To be told in its turn. */
   add(item: PushItem): void {
     if (this.#isNoted) item.ended();
-    if (item.event === undefined && item.isOwed === undefined) return this.#addNumber(item);
+    // Where nothing is unread any more, that is what is owed.
+    if (item.isOwed === true) this.#owesNumber = true;
+    else if (item.event === undefined) return this.#addNumber(item);
     const number = this.#takeNumber();
     this.#push(number === undefined ? item : { ...item, ended: () => [number, item].forEach(({ ended }) => ended()) });
   }

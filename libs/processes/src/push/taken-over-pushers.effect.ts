@@ -4,8 +4,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 import { PUSHERS_STREAM_PREFIX, type PusherSet, userIdOfPushers } from '#push/facts/pusher-facts';
-import { decidePusherRemoval } from '#push/pushers/decide-pushers';
-import { pusherKey } from '#push/pushers/known-pushers';
+import { decideTakeOver } from '#push/pushers/decide-pushers';
 import { Pushers } from '#push/pushers';
 import { listUsersOfPusher } from '#push/queries/list-pushers';
 
@@ -34,13 +33,9 @@ export class TakenOverPushers implements Effect {
     const taker = userIdOfPushers(fact.stream);
     for (const userId of await listUsersOfPusher(this.views, pusher)) {
       if (userId === taker) continue;
-      const removed = await this.pushers.change(userId, cause, (known) => {
-        const theirs = known.get(pusherKey(pusher));
-        if (theirs === undefined || theirs.set_at > pusher.set_at) return [];
-        // Of two who set it in the same moment one has it, whichever is asked first.
-        if (theirs.set_at === pusher.set_at && theirs.alone === true && userId > taker) return [];
-        return decidePusherRemoval(known, pusher, 'taken-over');
-      });
+      const removed = await this.pushers.change(userId, cause, (known) =>
+        decideTakeOver(known, pusher, { taker, userId }),
+      );
       isDone ||= removed;
     }
     return isDone;

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { DeviceId } from '#kernel/ids';
+import type { DeviceId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { PusherFact, PusherName, PusherRemovedReason, PusherSet } from '../facts/pusher-facts.js';
 import { type KnownPushers, pusherKey } from './known-pushers.js';
@@ -61,6 +61,21 @@ export function decidePusherRemoval(
 ): PusherFact[] {
   if (!pushers.has(pusherKey({ app_id, pushkey }))) return [];
   return [{ type: 'pusher-removed', data: { app_id, pushkey, reason } }];
+}
+
+/**
+ * Removes the pusher that somebody else (`taker`) has set for themself alone, unless it was set here after that. Of two who set it in the
+ * same moment one has it, whichever is asked first.
+ */
+export function decideTakeOver(
+  pushers: KnownPushers,
+  taken: PusherSet,
+  { taker, userId }: { readonly taker: UserId; readonly userId: UserId },
+): PusherFact[] {
+  const theirs = pushers.get(pusherKey(taken));
+  if (theirs === undefined || theirs.set_at > taken.set_at) return [];
+  if (theirs.set_at === taken.set_at && theirs.alone === true && userId > taker) return [];
+  return decidePusherRemoval(pushers, taken, 'taken-over');
 }
 
 /** Removes what a device set for itself up to a time: another device may have come under the same id since. */

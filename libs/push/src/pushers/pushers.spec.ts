@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { DeviceId } from '#kernel/ids';
+import type { DeviceId, UserId } from '#kernel/ids';
 import type { PusherFact, PusherSet } from '../facts/pusher-facts.js';
 import {
   decideBehind,
   decideDeviceEnd,
   decidePusher,
   decidePusherRemoval,
+  decideTakeOver,
   type WantedPusher,
 } from './decide-pushers.js';
 import { evolvePushers, type KnownPushers, NO_PUSHERS } from './known-pushers.js';
@@ -81,6 +82,17 @@ describe('a pusher', () => {
     expect(decideDeviceEnd(pushers, new Set([PHONE]), 10)).toEqual([
       { type: 'pusher-removed', data: { ...NAME, reason: 'device' } },
     ]);
+  });
+
+  it('is taken over by who set it later, and by one of two who set it at once', () => {
+    const [alice, bob] = ['@alice:a.example' as UserId, '@bob:a.example' as UserId];
+    const setAt = (now: number): PusherSet =>
+      setIn(after(decidePusher(NO_PUSHERS, WANTED, { ...how, now, alone: true })))!;
+    const has = (pusher: PusherSet): KnownPushers => after([{ type: 'pusher-set', data: pusher }]);
+    const isTaken = (theirs: number, taken: number, taker: UserId, userId: UserId): boolean =>
+      decideTakeOver(has(setAt(theirs)), setAt(taken), { taker, userId }).length > 0;
+    expect([isTaken(1, 2, bob, alice), isTaken(2, 1, bob, alice)]).toEqual([true, false]);
+    expect([isTaken(1, 1, bob, alice), isTaken(1, 1, alice, bob)]).toEqual([true, false]);
   });
 
   it('that is not there needs no removal', () => {
