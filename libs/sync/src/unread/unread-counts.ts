@@ -6,6 +6,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { CompiledRules, type UserRules } from '#push/compiled-rules';
 import { listFollowedThreads } from '#rooms/queries/list-thread-subscriptions';
 import { ActiveUsers } from '../notifier/active-users.js';
+import { OlderRows } from './older-rows.js';
 import { PushContexts } from './push-context.js';
 import { type ReadUpTo, readReadUpTo } from './read-up-to.js';
 import {
@@ -75,6 +76,7 @@ export class UnreadCounts {
   readonly #events = new LruCache<string, UnreadEvent>(SHARED_EVENTS);
   readonly #ignored = new LruCache<UserId, ReadonlySet<UserId>>(MOST_IGNORING);
   readonly #budgets = new WeakMap<UnreadRoom['sync'], Budget>();
+  readonly #older: OlderRows;
   /** What push rules need of rooms. */
   readonly contexts: PushContexts;
 
@@ -84,6 +86,7 @@ export class UnreadCounts {
     private readonly rules: CompiledRules,
   ) {
     this.contexts = new PushContexts(views);
+    this.#older = new OlderRows(views);
   }
 
   /** For metrics, by name. */
@@ -92,6 +95,7 @@ export class UnreadCounts {
       'unread-counts': this.#known.numbers,
       'unread-events': this.#events.numbers,
       'ignored-users': this.#ignored.numbers,
+      'unread-pages': this.#older.numbers,
       'push-contexts': this.contexts.numbers,
     };
   }
@@ -122,7 +126,7 @@ export class UnreadCounts {
       return { events, counts: countByThread(events) };
     }
     const by = { ...rules, followed };
-    const search = new UnreadSearch(this.views, this.contexts, room, by, readUpTo);
+    const search = new UnreadSearch(this.views, this.contexts, room, by, readUpTo, this.#older);
     const found = await search.find(known?.upTo, this.#budgetOf(room.sync));
     const { events, counts, last } = await taken(known, this.#shared(found), readUpTo);
     if (found.isComplete) this.#known.set(key, { rules, followed, ignored, upTo, events, counts, readUpTo: last });

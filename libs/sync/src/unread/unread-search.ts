@@ -12,6 +12,7 @@ import { findRowsById } from '#rooms/reading/event-rows';
 import { findThread } from '#rooms/queries/find-thread';
 import { findStanding } from '#rooms/reading/standing';
 import type { RoomContext } from '../parts/room-context.js';
+import type { OlderRows } from './older-rows.js';
 import { type ContextOfSender, eventOfRow, type PushContexts } from './push-context.js';
 import { advance, MAIN, type ReadUpTo } from './read-up-to.js';
 
@@ -59,7 +60,6 @@ export interface Budget {
 const ALWAYS = 300;
 /** What is unread further back is not counted. */
 const MAX_LOOKED_AT = 10_000;
-const PAGE = 500;
 const MAX_THREADS = 200;
 
 /**
@@ -79,6 +79,7 @@ export class UnreadSearch {
     private readonly room: UnreadRoom,
     private readonly rules: UnreadRules,
     private readonly readUpTo: () => Promise<ReadUpTo>,
+    private readonly older: OlderRows,
   ) {}
 
   async find(known: Position | undefined, budget: Budget): Promise<FoundUnread> {
@@ -116,10 +117,7 @@ export class UnreadSearch {
       if (row === undefined) return;
       yield (last = row);
     }
-    const before = [roomId, last!.header.position] as const;
-    for await (const page of TIMELINE.pages(this.views, { prefix: [roomId], before, reverse: true }, PAGE)) {
-      for (const { value } of page) yield parseRow(value);
-    }
+    yield* this.older.backwards(roomId, last!.header.position);
   }
 
   /** PERF: receipts are read only where there is something that they could have read. */
