@@ -174,6 +174,15 @@ it('nothing of a host gives way to what another sends, however much that is', ()
   expect(ofOther.at(-1)).toBe(2_499);
 });
 
+it('nothing of a server gives way to what another one of its host sends', () => {
+  const place = new Place();
+  const port = 'b.example:8449' as ServerName;
+  place.addAll(chain(480));
+  place.addAll(chain(40, { origin: port }, 480), port);
+  expect(place.numbers()).toHaveLength(480);
+  expect(place.numbers('r', port).at(-1)).toBe(519);
+});
+
 it('nothing gives way of which it is not known what it stands on, as what is of another server: that may have been told that it is taken', () => {
   const place = new Place();
   place.addAll(Array.from({ length: 495 }, (_, i) => event(i, [], { roomId: roomOf(`other${i}`) })));

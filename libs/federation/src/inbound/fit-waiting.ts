@@ -15,7 +15,7 @@ const FEW_UNITS = 1024 * 1024;
 const MOST_STOOD_FOR = 50;
 /** Before there is no room at all, so that where a room forks for a while a run of events goes on behind that. */
 const SPARE = 10;
-/** By way of so many events of other hosts it is looked for what an event stands on, and so many are looked up for that. */
+/** By way of so many events of other servers it is looked for what an event stands on, and so many are looked up for that. */
 const MOST_WAYS = 20;
 const MOST_LOOKED_UP = 60;
 
@@ -32,7 +32,7 @@ export interface Fit {
 /**
  * Finds room for events of one server among those that wait. Where its host has as many as it may, events that others stand upon give way,
  * for they are fetched with these: first the parents of the event that comes, so that the end of a burst is never what is lost; of such a
- * run one in some fifty stays. Else, in the room with the most, one between two that wait. Nothing of another host gives way.
+ * run one in some fifty stays. Else, in the room with the most, one between two that wait. Nothing of another server gives way.
  */
 export function fitWaiting(waiting: Waiting, origin: ServerName, pdus: readonly NewWaitingPdu[]): Fit {
   const part = new PartOfHost(waiting, origin);
@@ -79,7 +79,10 @@ class PartOfHost {
   #ofAll: Amount;
   #between: readonly NewWaitingPdu[] | undefined;
 
-  constructor(waiting: Waiting, origin: ServerName) {
+  constructor(
+    waiting: Waiting,
+    private readonly origin: ServerName,
+  ) {
     const host = hostOf(origin);
     this.#waiting = new Map(waiting);
     this.#own = new Set([...waiting.values()].filter((pdu) => hostOf(pdu.origin) === host));
@@ -122,7 +125,7 @@ class PartOfHost {
   }
 
   /**
-   * Those between two others, in the room with the most, that stand for nothing: the newest first. No two of them are next to each other,
+   * Those of the server between two others, in the room with the most, that stand for nothing: the newest first. No two of them are next to each other,
    * nor become so later: each is one more to be fetched with what stands on it, and there is never a run of them. They are looked for once,
    * and not for each event that comes with others: that would take seconds, in which nobody else has a turn.
    */
@@ -146,6 +149,7 @@ class PartOfHost {
   #listFullestRoom(): readonly NewWaitingPdu[] {
     const rooms = new Map<RoomId, NewWaitingPdu[]>();
     for (const pdu of this.#own) {
+      if (pdu.origin !== this.origin) continue;
       const room = rooms.get(pdu.roomId);
       if (room === undefined) rooms.set(pdu.roomId, [pdu]);
       else room.push(pdu);
@@ -156,7 +160,7 @@ class PartOfHost {
   }
 
   /**
-   * The nearest of the same host that an event stands on and that wait, by way of what others sent that waits. Of which it is not known what
+   * The nearest of the same server that an event stands on and that wait, by way of what others sent that waits. Of which it is not known what
    * they stand on themselves, as what is of another server's user, is never among them: its own server may have been told that it is taken.
    */
   #ancestorsOf(pdu: NewWaitingPdu): ReadonlySet<NewWaitingPdu> {
@@ -172,7 +176,7 @@ class PartOfHost {
         const key = waitingKey({ roomId, eventId });
         const parent = ways.has(key) ? undefined : this.#waiting.get(key);
         if (parent === undefined) continue;
-        if (parent.parents !== undefined && this.#own.has(parent)) found.add(parent);
+        if (parent.parents !== undefined && parent.origin === pdu.origin) found.add(parent);
         else if (ways.size < MOST_WAYS) ways.add(key);
       }
     }
