@@ -18,14 +18,16 @@ import { SetState } from '#rooms/commands/set-state';
 import type { EventSent } from '#rooms/commands/transaction';
 import { DELAYED_BY } from '#rooms/delayed-sends';
 import { decideCancel, decideDelay, decideEnd, decideRestart, refusalOf } from './decide/decide-delays.js';
-import { dueOf, ENDED_KEPT_MS, findByTransaction, foldDelayFact, isScheduled, type KnownDelays, NO_DELAYS, type ScheduledDelay } from './decide/known-delays.js'; // prettier-ignore
-import { type DelayedEventFact, type DelayEnded, type DelayEnd, type DelayRestarted, delayedStream, type EventDelayed, textOfDelayed } from './facts/delayed-event-facts.js'; // prettier-ignore
+import { dueOf, findByTransaction, findOverDelays, foldDelayFact, isScheduled, type KnownDelays, nameOfDelayFact, NO_DELAYS, type ScheduledDelay } from './decide/known-delays.js'; // prettier-ignore
+import { type DelayedEventFact, type DelayEnd, delayedStream, type EventDelayed, textOfDelayed } from './facts/delayed-event-facts.js'; // prettier-ignore
 import { DELAYED_EVENTS } from './projections/delayed-events.projector.js';
 
 const AS_IT_CAME: ParseJsonOptions = Object.freeze({ lenient: true, respell: true, keepPrototypes: true });
 
-/** Of a user they may be a megabyte. */
+/** Of a user they may be two megabytes. */
 const CAPACITY = 200;
+/** The status of refusals that say nothing but that it does not go for the moment. */
+const PASSES = 503;
 const ENDED: DelayedEventFact['type'] = 'delayed-events-ended';
 
 /**
@@ -44,7 +46,8 @@ export class DelayedEvents {
     private readonly commands: CommandBus,
   ) {
     const fold = { initialState: NO_DELAYS, evolve: foldDelayFact };
-    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold, lastOfEach: nameOfFact, isOver: this.#isOver }); // prettier-ignore
+    const findOver = (counting: ReadonlyMap<string, RecordedFact>): string[] => findOverDelays(counting, clock.now());
+    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold, lastOfEach: nameOfDelayFact, findOver }); // prettier-ignore
   }
 
   /** For metrics. */
@@ -111,7 +114,8 @@ export class DelayedEvents {
 
   /**
    * Sends an event whose time has come; what refuses it is what became of it. Answers when it is due where that is not yet, in milliseconds
-   * since the epoch, and undefined where nothing is left to do. Throws what is no refusal.
+   * since the epoch, and undefined where nothing is left to do. Throws what is no refusal, and what passes: that the room waits for other
+   * servers.
    */
   sendWhenDue(userId: UserId, delayId: string): Promise<number | undefined> {
     return this.#turns.run(delayId, async () => {
@@ -126,7 +130,7 @@ export class DelayedEvents {
           event_id: await this.#sendNow(userId, delay),
         });
       } catch (error) {
-        if (!(error instanceof MatrixError)) throw error;
+        if (!(error instanceof MatrixError) || error.status === PASSES) throw error;
         await this.#end(userId, delayId, { outcome: 'error', reason: 'delay', error: error.toBody() });
       }
       return undefined;
@@ -190,21 +194,8 @@ export class DelayedEvents {
     for await (const { type } of this.store.readStream(stream, { backwards: true, limit: 1 })) return type === ENDED;
     return true;
   }
-
-  /** What ended so long ago that nobody is told of it, and the restarts of what has ended. */
-  readonly #isOver = (fact: RecordedFact, counting: ReadonlyMap<string, RecordedFact>): boolean => {
-    const { delay_id: delayId, ended_at: endedAt } = JSON.parse(fact.data) as Partial<DelayEnded>;
-    if (fact.type === 'delay-ended') return endedAt! < this.clock.now() - ENDED_KEPT_MS;
-    return fact.type === 'delay-restarted' && counting.get(delayId!)?.type !== 'event-delayed';
-  };
 }
 
 function toDraft(fact: DelayedEventFact): FactDraft {
   return { id: randomUUID(), type: fact.type, ...textOfDelayed(fact) };
-}
-
-function nameOfFact({ type, data }: Pick<RecordedFact, 'type' | 'data'>): string {
-  if (type === ENDED) return '';
-  const { delay_id: delayId } = JSON.parse(data) as DelayRestarted;
-  return type === 'delay-restarted' ? `${delayId} restarted` : delayId;
 }

@@ -61,8 +61,8 @@ export interface AggregatesOptions<S> extends Fold<S> {
   readonly newestOnly?: true;
   /** Of the facts of each key only the last one counts: those that others have overtaken go from the log (`shortenStream`). */
   readonly lastOfEach?: (fact: RecordedFact) => string;
-  /** Of what `lastOfEach` leaves: that it does not count any more either, by what else it leaves. */
-  readonly isOver?: (fact: RecordedFact, counting: ReadonlyMap<string, RecordedFact>) => boolean;
+  /** Of the facts that `lastOfEach` leaves, by their keys: which do not count any more either. */
+  readonly findOver?: (counting: ReadonlyMap<string, RecordedFact>) => Iterable<string>;
   /** For streams that grow long: the state is kept now and then, and the facts before it are not read again. */
   readonly snapshots?: { readonly store: SnapshotStore; readonly codec: SnapshotCodec<S> };
 }
@@ -231,11 +231,11 @@ export class Aggregates<S> {
 
   /** In a turn of its own, for which nobody waits: what is not let go now goes at the next look. */
   #shorten(stream: string): void {
-    const { store, lastOfEach, isOver } = this.#options;
+    const { store, lastOfEach, findOver } = this.#options;
     if (lastOfEach === undefined) return;
     const shorten = async (): Promise<void> => {
       this.#known.delete(stream);
-      await shortenStream(store, stream, lastOfEach, isOver);
+      await shortenStream(store, stream, lastOfEach, findOver);
     };
     void this.#turns.run(stream, shorten).catch(() => {});
   }

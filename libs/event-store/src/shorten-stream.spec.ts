@@ -51,8 +51,9 @@ test('a stream is never much longer than twice what counts of it, and what count
 
 test('what is over goes with what others have overtaken, but for the last fact, upon which the next is linked', async () => {
   const end = { initialState: null, evolve: () => null, newestOnly: true } as const;
-  const isOver = ({ data }: RecordedFact): boolean => data.includes('"over');
-  const aggregates = new Aggregates({ store, clock: { now: () => ++now }, capacity: 10, ...end, lastOfEach: keyOf, isOver }); // prettier-ignore
+  const findOver = (counting: ReadonlyMap<string, RecordedFact>): string[] =>
+    [...counting.keys()].filter((key) => key.startsWith('over'));
+  const aggregates = new Aggregates({ store, clock: { now: () => ++now }, capacity: 10, ...end, lastOfEach: keyOf, findOver }); // prettier-ignore
   await set(aggregates, 'kept', 0);
   for (let n = 1; n <= 512; n++) await set(aggregates, `over ${n}`, n);
   await aggregates.load('s');

@@ -22,14 +22,14 @@ export function isSaidAgain({ metadata }: Pick<RecordedFact, 'metadata'>): boole
  * Lets the facts go that others have overtaken, in a stream where of each key only the last one counts. A log can let go of what
  * a stream begins with, and no more: so what still counts is said again at the end, as it was (also by whom and when), and all
  * before that goes. Nothing is done while more than half of the facts count. So a stream is never much longer than twice what
- * counts of it, and each fact is said again once, on average, at most. What `isOver` says of a fact that would still count, by the
- * others that do, lets it go too. Throws RevisionConflict where somebody else writes the stream.
+ * counts of it, and each fact is said again once, on average, at most. Facts of which
+ * `findOver` says, by all that would still count, that they do not either, go too. Throws RevisionConflict where somebody else writes the stream.
  */
 export async function shortenStream(
   store: EventStore,
   stream: string,
   keyOf: (fact: RecordedFact) => string,
-  isOver?: (fact: RecordedFact, counting: ReadonlyMap<string, RecordedFact>) => boolean,
+  findOver?: (counting: ReadonlyMap<string, RecordedFact>) => Iterable<string>,
 ): Promise<void> {
   const counting = new Map<string, RecordedFact>();
   let last: RecordedFact | undefined;
@@ -41,9 +41,10 @@ export async function shortenStream(
     last = fact;
     found++;
   }
-  // The stream goes on from its last fact.
-  const over = [...counting].filter(([, fact]) => fact !== last && isOver?.(fact, counting) === true);
-  for (const [key] of over) counting.delete(key);
+  for (const key of findOver?.(counting) ?? []) {
+    // The stream goes on from its last fact.
+    if (counting.get(key) !== last) counting.delete(key);
+  }
   if (last === undefined || found - counting.size < Math.max(counting.size, FACTS_PER_LOOK / 2)) return;
   let { revision } = last;
   let { chain } = last.metadata;

@@ -19,8 +19,9 @@ export interface DelayedSend {
 /** What the doors of rooms need where a request says that its event is to be sent later (MSC4140); `libs/calls` keeps these. */
 export interface DelayedSends {
   /**
-   * Answers the id by which the event is managed until it is sent. Throws M_INVALID_PARAM or ORG.MATRIX.MSC4140_MAX_DELAY_EXCEEDED for
-   * the delay, M_TOO_LARGE for the content, and M_LIMIT_EXCEEDED where its sender has too many that wait.
+   * Answers the id by which the event is managed until it is sent. Throws M_UNKNOWN with
+   * status 400 where it is to wait for too long, as clients know it from where this was tried out, M_BAD_STATE and M_INVALID_PARAM for the
+   * type and its key, M_TOO_LARGE for the content, and M_LIMIT_EXCEEDED where its sender has too many that wait.
    */
   schedule(requester: Requester, event: DelayedSend): Promise<string>;
 }

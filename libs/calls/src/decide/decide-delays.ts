@@ -1,8 +1,8 @@
 import { MatrixError } from '#kernel/matrix-error';
 import type { DelayedEventFact, DelayEnd, EventDelayed } from '../facts/delayed-event-facts.js';
-import { dueOf, findByTransaction, isScheduled, type KnownDelays } from './known-delays.js';
+import { dueOf, findByTransaction, isScheduled, type KnownDelays, type ScheduledDelay } from './known-delays.js';
 
-/** How much a user may have scheduled at once: how many events, and bytes of their contents. */
+/** How much a user may have scheduled at once: how many events, and bytes of their contents. As much is kept of contents that were never sent. */
 export const MOST_SCHEDULED = 100;
 export const MOST_SCHEDULED_BYTES = 1024 * 1024;
 
@@ -25,7 +25,7 @@ export function decideDelay(delays: KnownDelays, event: EventDelayed): DelayedEv
   return [{ type: 'event-delayed', data: event }];
 }
 
-const sizeOf = ({ content }: Pick<EventDelayed, 'content'>): number => Buffer.byteLength(content);
+const sizeOf = ({ content = '' }: { readonly content?: string }): number => Buffer.byteLength(content);
 
 /** Counts the time of an event anew. Throws M_NOT_FOUND where there is none, and M_UNKNOWN with status 409 where it has ended. */
 export function decideRestart(delays: KnownDelays, delayId: string, now: number): DelayedEventFact[] {
@@ -39,15 +39,23 @@ export function decideCancel(delays: KnownDelays, delayId: string, now: number):
   const delay = delays.get(delayId);
   if (delay?.end !== undefined && delay.end.outcome !== 'send') return [];
   if (!isScheduled(delay)) throw refusalOf(delay?.end);
-  return [{ type: 'delay-ended', data: { delay_id: delayId, event: delay.event, outcome: 'cancel', reason: 'action', ended_at: now } }]; // prettier-ignore
+  return ended(delays, delay, { outcome: 'cancel', reason: 'action', ended_at: now });
 }
 
 /** Notes what became of an event. Nothing where that is known, whatever it was. */
 export function decideEnd(delays: KnownDelays, delayId: string, end: DelayEnd): DelayedEventFact[] {
   const delay = delays.get(delayId);
   if (!isScheduled(delay)) return [];
-  const { content, ...rest } = delay.event;
-  return [{ type: 'delay-ended', data: { delay_id: delayId, ...end, event: end.outcome === 'send' ? rest : { ...rest, content } } }]; // prettier-ignore
+  return ended(delays, delay, end);
+}
+
+/** With the content of what was not sent, unless that of others comes to too much already. */
+function ended(delays: KnownDelays, { event }: ScheduledDelay, end: DelayEnd): DelayedEventFact[] {
+  const { content, ...rest } = event;
+  const others = [...delays.values()].reduce((sum, other) => sum + (isScheduled(other) ? 0 : sizeOf(other.event)), 0);
+  const isKept = end.outcome !== 'send' && others + sizeOf(event) <= MOST_SCHEDULED_BYTES;
+  const data = { delay_id: event.delay_id, ...end, event: isKept ? { ...rest, content } : rest };
+  return [{ type: 'delay-ended', data }];
 }
 
 /** Why nothing can be done with an event that has ended, or that there is none. */

@@ -1,6 +1,12 @@
-import type { NewFact } from '#event-store/event-store';
+import type { NewFact, RecordedFact } from '#event-store/event-store';
 import type { DeviceId } from '#kernel/ids';
-import type { DelayedEventFact, DelayEnd, DelayEnded, EventDelayed } from '../facts/delayed-event-facts.js';
+import type {
+  DelayedEventFact,
+  DelayEnd,
+  DelayEnded,
+  DelayRestarted,
+  EventDelayed,
+} from '../facts/delayed-event-facts.js';
 
 /** A delayed event as it is known: what is to be sent, since when its time is counted, and what became of it. */
 export interface Delay {
@@ -54,16 +60,45 @@ export function evolveDelays(delays: KnownDelays, { type, data }: DelayedEventFa
   const { delay_id: id, event, outcome, reason, ended_at, event_id, error } = data;
   after.delete(id);
   after.set(id, { event, end: { outcome, reason, ended_at, event_id, error } });
-  return forgetOld(after, ended_at);
+  return forgetOld(after);
 }
 
-/** Without what ended long before a moment, and without the oldest where too many have. */
-function forgetOld(delays: Map<string, Delay>, now: number): Map<string, Delay> {
-  const ended = [...delays].filter(([, { end }]) => end !== undefined);
-  ended.forEach(([id, { end }], i) => {
-    if (end!.ended_at < now - ENDED_KEPT_MS || i < ended.length - ENDED_KEPT) delays.delete(id);
-  });
+/** Without what ended long ago, and the oldest where too many have: the same of whatever ended, in whichever order that is heard of. */
+function forgetOld(delays: Map<string, Delay>): Map<string, Delay> {
+  const ended = [...delays].flatMap(([id, { end }]) => (end === undefined ? [] : [{ id, at: end.ended_at }]));
+  for (const id of findOld(ended)) delays.delete(id);
   return delays;
+}
+
+/** Which of a user's delayed events that have ended nobody is told of any more, once the last of them has. */
+export function findOld(ended: readonly { readonly id: string; readonly at: number }[]): string[] {
+  // Of those that ended in the same millisecond one order is as good as the other, as long as it is the same everywhere.
+  const newestFirst = ended.toSorted((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1));
+  const since = (newestFirst[0]?.at ?? 0) - ENDED_KEPT_MS;
+  return newestFirst.filter(({ at }, i) => i >= ENDED_KEPT || at < since).map(({ id }) => id);
+}
+
+/** Of which facts of a stream only the last one counts, by what they are called. */
+export function nameOfDelayFact({ type, data }: Pick<RecordedFact, 'type' | 'data'>): string {
+  if (type === ('delayed-events-ended' satisfies DelayedEventFact['type'])) return '';
+  const { delay_id: id } = JSON.parse(data) as DelayRestarted;
+  return type === ('delay-restarted' satisfies DelayedEventFact['type']) ? restartOf(id) : id;
+}
+
+const restartOf = (id: string): string => `${id} restarted`;
+
+/** Which of those do not count any more either, by name: of what ended that of which nobody is told, and all restarts. */
+export function findOverDelays(
+  counting: ReadonlyMap<string, Pick<RecordedFact, 'type' | 'data'>>,
+  now: number,
+): string[] {
+  const ended = [...counting].flatMap(([id, { type, data }]) =>
+    type === ('delay-ended' satisfies DelayedEventFact['type'])
+      ? [{ id, at: (JSON.parse(data) as DelayEnded).ended_at }]
+      : [],
+  );
+  const old = ended.filter(({ at }) => at < now - ENDED_KEPT_MS).map(({ id }) => id);
+  return [...old, ...findOld(ended), ...ended.map(({ id }) => restartOf(id))];
 }
 
 /** The delay that a client's transaction has scheduled. */

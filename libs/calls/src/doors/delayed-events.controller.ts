@@ -63,16 +63,23 @@ export class DelayedEventsController {
   ): Promise<object> {
     const sentAt = readMassagedTime(requester, query);
     const event = { roomId: parseRoomId(roomId), type, stateKey, content, delay, txnId, sentAt };
-    return { delay_id: await this.scheduling.schedule(requester, event) };
+    return { delay_id: await this.scheduling.schedule(requester, event, 'M_MAX_DELAY_EXCEEDED') };
   }
 
   @OptionallyAuthenticated()
   @RateLimited('default')
-  @Post(['_matrix/client/v1', UNSTABLE].map((prefix) => `${prefix}/delayed_events/:delayId/:action`))
+  @Post('_matrix/client/v1/delayed_events/:delayId/:action')
   @HttpCode(200)
   manage(@Param('delayId') delayId: string, @Param('action') action: string): Promise<object> {
-    if (!Object.hasOwn(COMMANDS, action)) throw new MatrixError('M_UNRECOGNIZED', undefined, { status: 404 });
-    return this.#do(action as Action, delayId);
+    return this.#do(readAction(action), delayId);
+  }
+
+  @OptionallyAuthenticated()
+  @RateLimited('default')
+  @Post(`${UNSTABLE}/delayed_events/:delayId/:action`)
+  @HttpCode(200)
+  manageAsTried(@Param('delayId') delayId: string, @Param('action') action: string): Promise<object> {
+    return this.#doAsTried(readAction(action), delayId);
   }
 
   /** As it was tried out: the action stands in the body. */
@@ -81,7 +88,7 @@ export class DelayedEventsController {
   @Post(`${UNSTABLE}/delayed_events/:delayId`)
   @HttpCode(200)
   manageByBody(@Param('delayId') delayId: string, @JsonBody(ActionBody) { action }: ActionBody): Promise<object> {
-    return this.#do(action, delayId);
+    return this.#doAsTried(action, delayId);
   }
 
   @Authenticated({ guests: true })
@@ -115,6 +122,24 @@ export class DelayedEventsController {
     await this.commands.execute(new COMMANDS[action](delayId));
     return {};
   }
+
+  /**
+   * NOTSPEC: where this was tried out there was nothing any more of what had ended. So MatrixRTC of matrix-js-sdk takes M_NOT_FOUND for that, and
+   * schedules anew; by a conflict it ends the call.
+   */
+  async #doAsTried(action: Action, delayId: string): Promise<object> {
+    try {
+      return await this.#do(action, delayId);
+    } catch (error) {
+      throw error instanceof MatrixError && error.status === 409 ? refusalOf(undefined) : error;
+    }
+  }
+}
+
+/** Throws M_UNRECOGNIZED. */
+function readAction(action: string): Action {
+  if (!Object.hasOwn(COMMANDS, action)) throw new MatrixError('M_UNRECOGNIZED', undefined, { status: 404 });
+  return action as Action;
 }
 
 /** Throws M_INVALID_PARAM. */
@@ -125,10 +150,14 @@ function readRequest(query: QueryValues, now: number): DelayedEventsRequest {
     orderBy: queryEnum(query, 'order_by', ['send_ts', 'origin_server_ts', 'running_since']) ?? 'send_ts',
     direction,
     from: queryText(query, 'from'),
-    since: queryText(query, 'since_ts') === 'end' ? Infinity : (queryInteger(query, 'since_ts') ?? now),
+    since:
+      queryText(query, 'since_ts') === 'end'
+        ? Infinity
+        : (queryInteger(query, 'since_ts') ?? (query['delay_id'] === undefined ? now : 0)),
     status: queryEnum(query, 'status', ['scheduled', 'finalised']),
     roomId: room === undefined ? undefined : parseRoomId(room),
     type: queryText(query, 'type'),
+    ids: query['delay_id'] === undefined ? undefined : [query['delay_id']].flat(),
     outcome: queryEnum(query, 'outcome', ['send', 'cancel', 'error']),
     reason: queryEnum(query, 'reason', ['action', 'delay']),
   };

@@ -128,6 +128,10 @@ describe('an event that is to be sent later', () => {
     ] as const) {
       const { status, body } = await manage(id, action);
       expect([status, body.errcode]).toEqual([409, 'M_UNKNOWN']);
+      // matrix-js-sdk schedules anew where there is none, and ends the call by all else.
+      const path = `${UNSTABLE}/delayed_events/${id}`;
+      expect((await app.call('POST', `${path}/${action}`)).body.errcode).toBe('M_NOT_FOUND');
+      expect((await app.call('POST', path, { body: { action } })).body.errcode).toBe('M_NOT_FOUND');
     }
     for (const action of ['send', 'cancel', 'restart']) {
       expect((await manage('nothing', action)).body.errcode).toBe('M_NOT_FOUND');
@@ -179,6 +183,15 @@ describe('an event that is to be sent later', () => {
     const content = text('x');
     const { status, body } = await put({ delay: 1e12, content });
     expect([status, body.errcode, body.max_delay]).toEqual([400, 'M_MAX_DELAY_EXCEEDED', 2_592_000_000]);
+    const asTried = async (query: string): Promise<RoomsAnswer> =>
+      alice.call('PUT', `/rooms/${room}/state/a.state/key?org.matrix.msc4140.${query}`, {});
+    expect((await asTried('delay=1000000000000')).body).toMatchObject({
+      errcode: 'M_UNKNOWN',
+      'org.matrix.msc4140.errcode': 'M_MAX_DELAY_EXCEEDED',
+      'org.matrix.msc4140.max_delay': 2_592_000_000,
+    });
+    expect((await asTried('parent_delay_id=x')).body.errcode).toBe('M_INVALID_PARAM');
+    expect((await stateOf()).status).toBe(404);
     for (const wrong of [{}, { content }, { delay: 0, content }, { delay: 1.5, content }, { delay: 1 }]) {
       expect((await put(wrong)).status).toBe(400);
     }
@@ -224,6 +237,10 @@ describe('the list of what one sends later', () => {
     expect((await list(alice, `?${ended}&reason=delay`)).delayed_events).toEqual([]);
     expect((await list(alice, '?since_ts=0&type=other')).delayed_events).toEqual([]);
     expect((await list(alice, `?since_ts=0&room_id=${room}`)).delayed_events).toHaveLength(3);
+    const some = `?delay_id=${sent}&delay_id=${waiting}&delay_id=other`;
+    expect((await list(alice, some)).delayed_events.map(idOf)).toEqual([sent, waiting]);
+    expect((await list(alice, `${some}&status=scheduled`)).delayed_events.map(idOf)).toEqual([waiting]);
+    expect((await list(bob, some)).delayed_events).toEqual([]);
     for (const wrong of [
       'status=x',
       'dir=x',

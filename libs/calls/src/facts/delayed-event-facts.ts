@@ -49,7 +49,9 @@ export interface DelayEnd {
 /** In the same stream: `delay-ended`. */
 export interface DelayEnded extends DelayEnd {
   readonly delay_id: string;
-  /** The erasable part: as it was. Of what was sent the room has the content, and this has not. */
+  /**
+   * The erasable part: as it was. Of what was sent the room has the content, and this has not; nor has it where many contents were never sent.
+   */
   readonly event: Omit<EventDelayed, 'content'> & { readonly content?: string };
 }
 

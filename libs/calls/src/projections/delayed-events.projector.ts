@@ -2,11 +2,11 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
 import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
-import { ENDED_KEPT, ENDED_KEPT_MS } from '../decide/known-delays.js';
+import { findOld } from '../decide/known-delays.js';
 import { DELAYED_EVENT_SHAPES, type DelayedEventFact, userIdOfDelayed } from '../facts/delayed-event-facts.js';
 
 /** Whose a delayed event is, and since when what time is counted, in milliseconds; both undefined where it has ended. */
-interface DelayRow {
+export interface DelayRow {
   readonly userId: UserId;
   readonly since?: number;
   readonly delay?: number;
@@ -26,7 +26,7 @@ export const DELAYS_OF_USERS = new Collection<readonly [userId: UserId, delayId:
 /** Whose each delayed event is, as long as it is told what became of it. */
 export const delayedEventsProjector: Projector = {
   name: 'delayed-events',
-  version: 1,
+  version: 2,
   ...owning(DELAYED_EVENTS, DELAYS_OF_USERS),
   handles: (type) => Object.hasOwn(DELAYED_EVENT_SHAPES, type),
   project,
@@ -35,7 +35,7 @@ export const delayedEventsProjector: Projector = {
 async function project({ stream, type, data }: RecordedFact, rows: OwnRows): Promise<void> {
   const userId = userIdOfDelayed(stream);
   const fact = { type, data: JSON.parse(data) as unknown } as DelayedEventFact; // written by this library
-  if (fact.type === 'delayed-events-ended') return drop(rows, userId, () => true);
+  if (fact.type === 'delayed-events-ended') return dropAll(rows, userId);
   const { delay_id: id } = fact.data;
   const known = await DELAYED_EVENTS.get(rows, [id]);
   if (fact.type === 'event-delayed') {
@@ -49,26 +49,26 @@ async function project({ stream, type, data }: RecordedFact, rows: OwnRows): Pro
   } else {
     DELAYED_EVENTS.put(rows, [id], { userId });
     DELAYS_OF_USERS.put(rows, [userId, id], { ended: fact.data.ended_at });
-    await forgetOld(rows, userId, fact.data.ended_at);
+    await forgetOld(rows, userId);
   }
 }
 
 /** As `evolveDelays` does. */
-async function forgetOld(rows: OwnRows, userId: UserId, now: number): Promise<void> {
-  const ended: number[] = [];
-  await DELAYS_OF_USERS.forEach(rows, { prefix: [userId] }, ({ value }) => {
-    if (value.ended !== undefined) ended.push(value.ended);
+async function forgetOld(rows: OwnRows, userId: UserId): Promise<void> {
+  const ended: { id: string; at: number }[] = [];
+  await DELAYS_OF_USERS.forEach(rows, { prefix: [userId] }, ({ key: [, id], value: { ended: at } }) => {
+    if (at !== undefined) ended.push({ id, at });
   });
-  const oldest = ended.toSorted((a, b) => b - a)[ENDED_KEPT - 1] ?? -Infinity;
-  const since = Math.max(oldest, now - ENDED_KEPT_MS);
-  await drop(rows, userId, (at) => at !== undefined && at < since);
+  drop(rows, userId, findOld(ended));
 }
 
-async function drop(rows: OwnRows, userId: UserId, isToGo: (ended: number | undefined) => boolean): Promise<void> {
+async function dropAll(rows: OwnRows, userId: UserId): Promise<void> {
   const ids: string[] = [];
-  await DELAYS_OF_USERS.forEach(rows, { prefix: [userId] }, ({ key, value }) => {
-    if (isToGo(value.ended)) ids.push(key[1]);
-  });
+  await DELAYS_OF_USERS.forEach(rows, { prefix: [userId] }, ({ key }) => void ids.push(key[1]));
+  drop(rows, userId, ids);
+}
+
+function drop(rows: OwnRows, userId: UserId, ids: readonly string[]): void {
   for (const id of ids) {
     DELAYED_EVENTS.delete(rows, [id]);
     DELAYS_OF_USERS.delete(rows, [userId, id]);

@@ -13,6 +13,8 @@ export interface DelayedEventsRequest {
   readonly status?: 'scheduled' | 'finalised';
   readonly roomId?: RoomId;
   readonly type?: string;
+  /** NOTSPEC: of these ids alone, as matrix-js-sdk asks. */
+  readonly ids?: readonly string[];
   readonly outcome?: 'send' | 'cancel' | 'error';
   readonly reason?: 'action' | 'delay';
 }
@@ -49,7 +51,8 @@ export const isTold = ({ end }: Delay, now: number): boolean =>
   end === undefined || end.ended_at >= now - ENDED_KEPT_MS;
 
 function isWanted({ event, end }: Delay, request: DelayedEventsRequest): boolean {
-  const { status, roomId, type, outcome, reason } = request;
+  const { status, roomId, type, ids, outcome, reason } = request;
+  if (ids?.includes(event.delay_id) === false) return false;
   if (status !== undefined && (status === 'finalised') !== (end !== undefined)) return false;
   if (roomId !== undefined && event.room_id !== roomId) return false;
   if (type !== undefined && event.type !== type) return false;

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DELAYED_EVENTS } from '#calls/projections/delayed-events.projector';
+import { DELAYED_EVENTS, type DelayRow } from '#calls/projections/delayed-events.projector';
 import { DelayedEvents } from '#calls/delayed-events';
 import { type DelayedEventFact, type DelayRestarted, type EventDelayed, userIdOfDelayed } from '#calls/facts/delayed-event-facts'; // prettier-ignore
 import { isSaidAgain } from '#event-store/shorten-stream';
@@ -12,6 +12,7 @@ import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 
+const ENDED: DelayedEventFact['type'] = 'delay-ended';
 const TYPES: ReadonlySet<string> = new Set(['event-delayed', 'delay-restarted', 'delay-ended'] satisfies DelayedEventFact['type'][]); // prettier-ignore
 
 /** Who begins with what was due while nobody could send or restart it lets clients restart it first. "MAY add up to 30 seconds". */
@@ -25,7 +26,8 @@ export class SendDelayedEvents implements Effect {
   readonly name = 'delayed-events';
   readonly handsOver = true;
   readonly #timers = new Map<string, NodeJS.Timeout>();
-  #isOn = false;
+  /** Since when this process sends, in milliseconds since the epoch; undefined where it does not. */
+  #since: number | undefined;
 
   constructor(
     private readonly delayed: DelayedEvents,
@@ -35,19 +37,17 @@ export class SendDelayedEvents implements Effect {
   ) {}
 
   async begin(): Promise<void> {
-    this.#isOn = true;
+    this.#since = this.clock.now();
     for await (const page of DELAYED_EVENTS.pages(this.views, {})) {
       for (const { key, value } of page) {
-        const { userId, since, delay } = value;
-        if (since === undefined || delay === undefined) continue;
-        const soonest = this.clock.now() + Math.min(delay, GRACE_MS);
-        this.#wait(userId, key[0], Math.max(since + delay, soonest));
+        const at = this.#dueOf(value);
+        if (at !== undefined) this.#wait(value.userId, key[0], at);
       }
     }
   }
 
   end(): void {
-    this.#isOn = false;
+    this.#since = undefined;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }
@@ -56,17 +56,26 @@ export class SendDelayedEvents implements Effect {
     return TYPES.has(fact.type) && !isSaidAgain(fact) ? fact.stream : undefined;
   }
 
-  run({ type, stream, data }: RecordedFact): Promise<boolean> {
+  async run({ type, stream, data, metadata }: RecordedFact): Promise<boolean> {
     const { delay_id: id } = JSON.parse(data) as EventDelayed | DelayRestarted;
-    const wasWaiting = this.#stop(id);
+    if (type === ENDED) return this.#stop(id);
+    // Of what was said before this process began it is heard once more where that was not noted yet.
+    const isOld = metadata.at <= (this.#since ?? Infinity);
+    const row = isOld ? await DELAYED_EVENTS.get(this.views, [id]) : undefined;
     // When it is due is asked of the log, which may have more to say by now.
-    if (type !== 'delay-ended') this.#wait(userIdOfDelayed(stream), id, this.clock.now());
-    return Promise.resolve(type !== 'delay-ended' || wasWaiting);
+    this.#wait(userIdOfDelayed(stream), id, (row && this.#dueOf(row)) ?? this.clock.now());
+    return true;
+  }
+
+  /** When to send what waits, of which the row tells: as it says, but not before clients could restart it. */
+  #dueOf({ since, delay }: DelayRow): number | undefined {
+    if (since === undefined || delay === undefined) return undefined;
+    return Math.max(since + delay, (this.#since ?? this.clock.now()) + Math.min(delay, GRACE_MS));
   }
 
   #wait(userId: UserId, id: string, at: number, failures = 0): void {
     this.#stop(id);
-    if (!this.#isOn) return;
+    if (this.#since === undefined) return;
     const inMs = Math.min(MAX_TIMER_MS, Math.max(0, at - this.clock.now()));
     this.#timers.set(id, setTimeout(() => void this.#send(userId, id, failures), inMs).unref());
   }

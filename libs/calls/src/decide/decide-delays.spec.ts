@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { RecordedFact } from '#event-store/event-store';
+import type { DeviceId, EventId, RoomId } from '#kernel/ids';
+import { BatchRows } from '#projections/batch-rows';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { positionOf } from '#testing/position-of';
+import { type DelayedEventFact, type EventDelayed, textOfDelayed } from '../facts/delayed-event-facts.js';
+import { DELAYED_EVENTS, delayedEventsProjector } from '../projections/delayed-events.projector.js';
+import { isTold } from '../queries/list-delayed-events.js';
+import { decideCancel, decideDelay, decideEnd, decideRestart, MOST_SCHEDULED, MOST_SCHEDULED_BYTES } from './decide-delays.js'; // prettier-ignore
+import { ENDED_KEPT, ENDED_KEPT_MS, evolveDelays, findOverDelays, foldDelayFact, type KnownDelays, nameOfDelayFact, NO_DELAYS } from './known-delays.js'; // prettier-ignore
+
+const ROOM = '!room:a.example' as RoomId;
+const SENT = '$sent' as EventId;
+
+const eventOf = (id: string, more: Partial<EventDelayed> = {}): EventDelayed => ({
+  delay_id: id,
+  room_id: ROOM,
+  type: 'a.type',
+  delay: 1_000,
+  running_since: 0,
+  content: '{}',
+  ...more,
+});
+
+const fold = (facts: readonly DelayedEventFact[], before = NO_DELAYS): KnownDelays =>
+  facts.reduce(evolveDelays, before);
+
+const scheduled = (...events: EventDelayed[]): KnownDelays =>
+  events.reduce((delays, event) => fold(decideDelay(delays, event), delays), NO_DELAYS);
+
+const txn = (txnId: string): EventDelayed['txn'] => ({ device_id: 'PHONE' as DeviceId, txn_id: txnId });
+
+describe('an event is scheduled', () => {
+  it('once for a transaction, of one room and type', () => {
+    const delays = scheduled(eventOf('a', { txn: txn('1') }));
+    expect(decideDelay(delays, eventOf('b', { txn: txn('1') }))).toEqual([]);
+    for (const other of [{ type: 'other' }, { room_id: '!other:a.example' as RoomId }, { txn: txn('2') }]) {
+      expect(decideDelay(delays, eventOf('b', { txn: txn('1'), ...other }))).toHaveLength(1);
+    }
+    const ended = fold(decideCancel(delays, 'a', 1), delays);
+    expect(decideDelay(ended, eventOf('b', { txn: txn('1') }))).toEqual([]);
+  });
+
+  it('unless too many wait, and it is told when the next of them goes', () => {
+    const many = Array.from({ length: MOST_SCHEDULED }, (_, i) => eventOf(`${i}`, { delay: 60_000 + i }));
+    const delays = scheduled(...many);
+    const last = eventOf('last', { running_since: 10_000 });
+    expect(() => decideDelay(delays, last)).toThrow(
+      expect.objectContaining({ errcode: 'M_LIMIT_EXCEEDED', fields: { retry_after_ms: 50_000 } }),
+    );
+    expect(decideDelay(fold(decideCancel(delays, '7', 1), delays), last)).toHaveLength(1);
+  });
+
+  it('unless what waits is too large in all', () => {
+    const content = JSON.stringify('x'.repeat(MOST_SCHEDULED_BYTES / 2));
+    const delays = scheduled(eventOf('a', { content }));
+    expect(() => decideDelay(delays, eventOf('b', { content }))).toThrow(
+      expect.objectContaining({ errcode: 'M_LIMIT_EXCEEDED' }),
+    );
+  });
+});
+
+describe('a delayed event', () => {
+  const delays = scheduled(eventOf('a', { content: '{"a":1}' }));
+  const sent = fold(decideEnd(delays, 'a', { outcome: 'send', reason: 'delay', ended_at: 5, event_id: SENT }), delays);
+  const cancelled = fold(decideCancel(delays, 'a', 5), delays);
+
+  it('has its time counted anew, as long as it waits', () => {
+    expect(fold(decideRestart(delays, 'a', 700), delays).get('a')!.event.running_since).toBe(700);
+    for (const ended of [sent, cancelled]) {
+      expect(() => decideRestart(ended, 'a', 700)).toThrow(expect.objectContaining({ status: 409 }));
+    }
+    expect(() => decideRestart(delays, 'b', 700)).toThrow(expect.objectContaining({ errcode: 'M_NOT_FOUND' }));
+  });
+
+  it('is cancelled once, and not where it was sent', () => {
+    expect(decideCancel(cancelled, 'a', 6)).toEqual([]);
+    expect(() => decideCancel(sent, 'a', 6)).toThrow(expect.objectContaining({ status: 409 }));
+    expect(() => decideCancel(delays, 'b', 6)).toThrow(expect.objectContaining({ errcode: 'M_NOT_FOUND' }));
+  });
+
+  it('ends once, as it ended first', () => {
+    for (const ended of [sent, cancelled]) {
+      expect(decideEnd(ended, 'a', { outcome: 'error', reason: 'delay', ended_at: 9 })).toEqual([]);
+    }
+  });
+
+  it('keeps its content where it was not sent, and not where the room has it', () => {
+    expect([sent, cancelled].map((known) => known.get('a')!.event.content)).toEqual([undefined, '{"a":1}']);
+  });
+
+  it('keeps no more of contents that were not sent than may wait', () => {
+    const content = JSON.stringify('x'.repeat(60_000));
+    let known = NO_DELAYS;
+    for (let i = 0; i < ENDED_KEPT; i++) {
+      known = fold(decideDelay(known, eventOf(`${i}`, { content })), known);
+      known = fold(i % 2 === 0 ? decideCancel(known, `${i}`, i) : decideEnd(known, `${i}`, { outcome: 'error', reason: 'delay', ended_at: i }), known); // prettier-ignore
+    }
+    const kept = [...known.values()].reduce((sum, { event }) => sum + (event.content?.length ?? 0), 0);
+    expect([known.size, kept <= MOST_SCHEDULED_BYTES, kept > 0]).toEqual([ENDED_KEPT, true, true]);
+  });
+
+  it('is gone with the account', () => {
+    expect(fold([{ type: 'delayed-events-ended', data: {} }], delays)).toEqual(NO_DELAYS);
+  });
+});
+
+/** What is done: with which of the events, how long after the one before it (clocks go back, too), and what. */
+const step = fc.record({
+  id: fc.integer({ min: 0, max: 300 }).map(String),
+  after: fc.oneof(fc.integer({ min: -2, max: 2 }), fc.constant(ENDED_KEPT_MS)),
+  does: fc.constantFrom('schedule', 'restart', 'cancel', 'send', 'refuse'),
+});
+const steps = fc.oneof(
+  fc.array(step, { maxLength: 60 }),
+  // So many that end in few moments that not all are kept.
+  fc.array(fc.integer({ min: -1, max: 1 }), { minLength: 95, maxLength: 130 }).map((afters) =>
+    afters.flatMap((after, i) => [
+      { id: String((i * 7) % 131), after: 0, does: 'schedule' as const },
+      { id: String((i * 7) % 131), after, does: i % 3 === 0 ? ('cancel' as const) : ('send' as const) },
+    ]),
+  ),
+);
+
+function decided(delays: KnownDelays, { id, does }: { id: string; does: string }, now: number): DelayedEventFact[] {
+  try {
+    if (does === 'schedule') return delays.has(id) ? [] : decideDelay(delays, eventOf(id, { running_since: now }));
+    if (does === 'restart') return decideRestart(delays, id, now);
+    if (does === 'cancel') return decideCancel(delays, id, now);
+    const end = does === 'send' ? ({ outcome: 'send', event_id: SENT } as const) : ({ outcome: 'error' } as const);
+    return decideEnd(delays, id, { ...end, reason: 'delay', ended_at: now });
+  } catch {
+    return [];
+  }
+}
+
+function record(fact: DelayedEventFact, revision: number): RecordedFact {
+  return {
+    id: `${revision}`,
+    stream: 'delayed-@alice:a.example',
+    type: fact.type,
+    ...textOfDelayed(fact),
+    revision,
+    position: positionOf(revision + 1),
+    metadata: { at: 0, actor: '@alice:a.example', schema: 1, chain: '' },
+  };
+}
+
+async function rowsOf(facts: readonly RecordedFact[]): Promise<Map<string, number | undefined>> {
+  const store = new MemoryReadModels();
+  const names = new Map(delayedEventsProjector.collections.map((name) => [name, name]));
+  for (const fact of facts) {
+    const rows = new BatchRows(store, names);
+    await delayedEventsProjector.project(fact, rows);
+    await store.write(rows.writes);
+  }
+  const rows = await DELAYED_EVENTS.scan(new BatchRows(store, names), { limit: 10_000 });
+  return new Map(rows.map(({ key: [id], value }) => [id, value.since]));
+}
+
+describe('whatever is scheduled, restarted, cancelled and sent, in whichever order', () => {
+  it('the rows are of what the log says, and what goes from the log changes nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, async (done) => {
+        let now = 1_000;
+        let known = NO_DELAYS;
+        const facts: RecordedFact[] = [];
+        for (const one of done) {
+          now += one.after;
+          for (const fact of decided(known, one, now)) {
+            facts.push(record(fact, facts.length));
+            known = evolveDelays(known, fact);
+          }
+        }
+        const waiting = (delays: KnownDelays): Map<string, number | undefined> =>
+          new Map([...delays].map(([id, { event, end }]) => [id, end ? undefined : event.running_since]));
+        expect(await rowsOf(facts)).toEqual(waiting(known));
+
+        const counting = new Map<string, RecordedFact>();
+        for (const fact of facts) {
+          const name = nameOfDelayFact(fact);
+          counting.delete(name);
+          counting.set(name, fact);
+        }
+        for (const name of findOverDelays(counting, now)) counting.delete(name);
+        const told = (delays: KnownDelays): object => new Map([...delays].filter(([, delay]) => isTold(delay, now)));
+        const kept = [...counting.values()];
+        expect(told(kept.reduce(foldDelayFact, NO_DELAYS))).toEqual(told([...facts].reduce(foldDelayFact, NO_DELAYS)));
+        expect(kept.length).toBeLessThanOrEqual(2 * MOST_SCHEDULED + ENDED_KEPT);
+        // A crash may leave all of it behind what it was.
+        expect(await rowsOf([...facts, ...kept])).toEqual(
+          waiting([...facts, ...kept].reduce(foldDelayFact, NO_DELAYS)),
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
