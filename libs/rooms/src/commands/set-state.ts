@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
@@ -32,7 +33,7 @@ import { type EventSent, findTransaction, sendOnce } from './transaction.js';
  * Sets a key of the state dictionary: client-server API, "Sending events to a room". Setting what its sender has set
  * already, and may still set, answers the event of then. Who says something of themself in a room that nobody of this server is in
  * does as `JoinRoom`, `KnockRoom` and `LeaveRoom` would, and it is thrown as there. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
- * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create), M_UNKNOWN (a thread cannot begin where it says), M_NOT_FOUND (it deletes
+ * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create), M_UNKNOWN (a thread cannot begin where it says), M_NOT_FOUND (they left what they were in by no event, or it deletes
  * what is not there, see `DeleteState`), RoomIsPartial where all of the room is needed and does not come in time.
  */
 export class SetState {
@@ -114,7 +115,9 @@ export class SetStateHandler implements ICommandHandler<SetState> {
   async #setOwn(command: OwnMembership): Promise<EventSent> {
     await this.commands.execute(command);
     const row = await USER_ROOMS.get(this.views, [command.requester.userId, command.roomId]);
-    return { eventId: row!.event_id };
+    // They are out, where another server had never let them in.
+    if (row === undefined) throw new MatrixError('M_NOT_FOUND', 'There is no event by which you were in the room');
+    return { eventId: row.event_id };
   }
 }
 
