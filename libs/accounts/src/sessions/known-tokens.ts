@@ -273,5 +273,8 @@ function noteConnection(known: KnownToken, { ip, headers }: Connection): void {
   known.ip = ip;
   const agent = headers['user-agent'];
   if (agent === known.userAgent) return;
-  known.userAgent = agent === undefined || agent.length <= MAX_USER_AGENT ? agent : agent.slice(0, MAX_USER_AGENT);
+  known.userAgent = agent === undefined || agent.length <= MAX_USER_AGENT ? agent : beginningOf(agent);
 }
+
+/** A copy: a slice would keep all of it in memory. Headers are latin1. */
+const beginningOf = (agent: string): string => Buffer.from(agent, 'latin1').toString('latin1', 0, MAX_USER_AGENT);
