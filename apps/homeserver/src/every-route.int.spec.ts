@@ -42,7 +42,7 @@ const ODD = [
 ];
 const NO_NUMBERS = ['NaN', '-1', '1.5', '1e3', '0x10', '%201', '99999999999999999999'];
 /** What may be given more than once. */
-const LISTS: ReadonlySet<string> = new Set(['via', 'server_name']);
+const LISTS: ReadonlySet<string> = new Set(['via', 'server_name', 'delay_id']);
 const NUMBERS: ReadonlySet<string> = new Set([
   'limit',
   'timeout',

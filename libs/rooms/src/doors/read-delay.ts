@@ -1,4 +1,4 @@
-import { type Query, queryInteger } from '#http/query';
+import { type Query, queryInteger, queryText } from '#http/query';
 import { MatrixError } from '#kernel/matrix-error';
 
 /** By which an event was to wait for another one, in an old form of the proposal: it must not be sent at once by who does not know that. */
@@ -9,6 +9,6 @@ const PARENT = 'org.matrix.msc4140.parent_delay_id';
  * tried out, and which clients use. Throws M_INVALID_PARAM.
  */
 export function readDelay(query: Query): number | undefined {
-  if (query[PARENT] !== undefined) throw new MatrixError('M_INVALID_PARAM', `${PARENT}: not supported`);
+  if (queryText(query, PARENT) !== undefined) throw new MatrixError('M_INVALID_PARAM', `${PARENT}: not supported`);
   return queryInteger(query, 'org.matrix.msc4140.delay', { min: 1 });
 }
