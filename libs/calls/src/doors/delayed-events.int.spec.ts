@@ -153,6 +153,29 @@ describe('an event that is to be sent later', () => {
     expect(await bodies()).toEqual(['early']);
   });
 
+  it('ends where there is no such room, or all have left and forgotten it', async () => {
+    const unknown = `/rooms/${encodeURIComponent('!nothing:a.example')}`;
+    const ids: string[] = [];
+    for (const path of [
+      `${unknown}/state/a.state/key`,
+      `${unknown}/send/m.room.message/t`,
+      `${unknown}/state/m.room.member/${alice.userId}`,
+    ]) {
+      const body = path.includes('member') ? { membership: 'leave' } : text('x');
+      ids.push((await alice.ok('PUT', `${path}?org.matrix.msc4140.delay=1`, body)).delay_id);
+    }
+    const [said, late] = [await schedule(alice, text('said'), LONG), await schedule(alice, text('late'), LONG)];
+    await manage(said, 'send');
+    for (const user of [alice, bob]) {
+      await user.ok('POST', `/rooms/${room}/leave`, {});
+      await user.ok('POST', `/rooms/${room}/forget`, {});
+    }
+    expect((await manage(late, 'send')).body.errcode).toBe('M_FORBIDDEN');
+    ids.push(await scheduleState(alice, { is: 'late' }, 1));
+    for (const id of ids) expect((await untilEnded(alice, id)).error.errcode).toMatch(/^M_(FORBIDDEN|NOT_FOUND)$/);
+    expect(await find(alice, said)).toMatchObject({ delay_id: said, event_id: expect.any(String), content: {} });
+  });
+
   it('is scheduled once for one transaction', async () => {
     const id = await schedule(alice, text('once'), LONG, 'same');
     expect(await schedule(alice, text('once'), LONG, 'same')).toBe(id);
