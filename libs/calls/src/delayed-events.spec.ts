@@ -1,26 +1,57 @@
-import { expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { RoomIsPartial } from '#rooms/partial-room';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { MemoryEventStore } from '#testing/memory-event-store';
+import type { EventSent } from '#rooms/commands/transaction';
+import type { Delay } from './decide/known-delays.js';
 import { DelayedEvents } from './delayed-events.js';
 
 const alice = { userId: '@alice:a.example' as UserId, deviceId: 'PHONE', isAdmin: false, requestId: 'r' } as Requester;
 
-it('an event whose time has come waits on where its room waits for other servers, and ends where it is refused', async () => {
-  let now = 0;
-  let refusal: Error = new RoomIsPartial();
-  const views = { whenProcessed: () => Promise.resolve() };
-  const commands = { execute: () => Promise.reject(refusal) };
+const draft = { room_id: '!room:a.example' as RoomId, type: 'a.state', state_key: '', delay: 10, content: '{}' };
+
+let now: number;
+let isClosed: boolean;
+let refusal: Error | undefined;
+let sent: number;
+let delayed: DelayedEvents;
+
+beforeEach(() => {
+  [now, isClosed, refusal, sent] = [0, false, undefined, 0];
+  const account = (): string => JSON.stringify({ created_ts: 0, ...(isClosed ? { deactivated: true } : {}) });
+  const views = { whenProcessed: () => Promise.resolve(), get: () => Promise.resolve(account()) };
+  const execute = async (): Promise<EventSent> => {
+    if (refusal !== undefined) throw refusal;
+    sent++;
+    return { eventId: '$sent' as EventId };
+  };
   const clock = { now: () => now };
-  const delayed = new DelayedEvents(new MemoryEventStore(), clock, views as never, commands as never);
-  const draft = { room_id: '!room:a.example' as RoomId, type: 'a.state', state_key: '', delay: 10, content: '{}' };
+  delayed = new DelayedEvents(new MemoryEventStore(), clock, views as never, { execute } as never);
+});
+
+const find = async (id: string): Promise<Delay | undefined> => (await delayed.of(alice.userId)).get(id);
+
+it('an event whose time has come waits on where its room waits for other servers, and ends where it is refused', async () => {
   const id = await delayed.schedule(alice, draft);
   now = 10;
+  refusal = new RoomIsPartial();
   await expect(delayed.sendWhenDue(alice.userId, id)).rejects.toBe(refusal);
-  expect((await delayed.of(alice.userId)).get(id)!.end).toBeUndefined();
+  expect((await find(id))!.end).toBeUndefined();
   refusal = new MatrixError('M_FORBIDDEN');
   await delayed.sendWhenDue(alice.userId, id);
-  expect((await delayed.of(alice.userId)).get(id)!.end).toMatchObject({ outcome: 'error', reason: 'delay' });
+  expect((await find(id))!.end).toMatchObject({ outcome: 'error', reason: 'delay' });
+});
+
+it('nothing is sent for who has closed their account, though it was not let go of yet', async () => {
+  const [early, due] = [await delayed.schedule(alice, draft), await delayed.schedule(alice, draft)];
+  isClosed = true;
+  await expect(delayed.send(alice.userId, early)).rejects.toMatchObject({ errcode: 'M_USER_DEACTIVATED' });
+  now = 10;
+  await delayed.sendWhenDue(alice.userId, due);
+  expect([sent, (await find(due))!.end?.error?.['errcode']]).toEqual([0, 'M_USER_DEACTIVATED']);
+  isClosed = false;
+  await delayed.send(alice.userId, early);
+  expect(sent).toBe(1);
 });

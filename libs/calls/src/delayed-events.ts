@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { findAccount } from '#accounts/queries/find-account';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
@@ -153,6 +154,8 @@ export class DelayedEvents {
 
   /** Under a transaction of its own, so that the room has it once whatever crashes in between. */
   async #sendNow(userId: UserId, { event }: ScheduledDelay): Promise<EventId> {
+    // No token is asked for here, and what the user has scheduled goes, and they from their rooms, some time after the account is closed.
+    if ((await findAccount(this.views, userId))?.deactivated === true) throw new MatrixError('M_USER_DEACTIVATED');
     const { delay_id: delayId, room_id: roomId, type, state_key: stateKey, sent_at: sentAt, guest } = event;
     const content = parseJson(event.content, AS_IT_CAME) as JsonObject; // it was one when it came
     const requester: Requester = {
