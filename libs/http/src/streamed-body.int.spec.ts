@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import Fastify, { type FastifyInstance, type RouteHandler } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CONNECTION_TIMEOUTS } from './fastify-options.js';
@@ -27,6 +28,7 @@ async function start(times: Partial<BodyTimes>): Promise<number> {
     for await (const piece of streamedBodyOf(request).stream) bytes += piece.length;
     return { bytes };
   });
+  fastify.route({ method: ['GET', 'POST'], url: '/late', handler: () => setTimeout(100, { late: true }) });
   route('/part', { streamsBody: true }, async (request) => {
     for await (const piece of streamedBodyOf(request).stream) return { bytes: piece.length };
     return {};
@@ -59,7 +61,7 @@ describe('a body that comes slowly', () => {
     const response = once(sent, 'response');
     for (let i = 0; i < 5; i++) {
       sent.write('piece');
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await setTimeout(10);
     }
     sent.end();
     const [answer] = (await response) as [NodeJS.ReadableStream];
@@ -80,6 +82,23 @@ describe('a body that comes slowly', () => {
     const { socket, answered } = await begin(port, '/part');
     await once(socket, 'close');
     expect(answered()).toContain('{"bytes":5}');
+  });
+});
+
+describe('a body that came in time', () => {
+  it.each(['GET', 'POST'] as const)('has nothing ended while its answer takes longer: %s', async (method) => {
+    const port = await start({ whole: 20 });
+    const body = method === 'POST' ? 'whole' : undefined;
+    const answer = await fetch(`http://127.0.0.1:${port}/late`, { method, body });
+    expect([answer.status, await answer.json()]).toEqual([200, { late: true }]);
+  });
+
+  it('has nothing ended where it came by no connection', async () => {
+    await start({ whole: 20 });
+    const answer = await fastifies[0]!.inject('/late');
+    expect(answer.statusCode).toBe(200);
+    // What a timer throws ends the run.
+    await setTimeout(40);
   });
 });
 
