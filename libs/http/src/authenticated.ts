@@ -33,6 +33,15 @@ export function AsksAboutUser(): DoorDecorator {
   return DoorRule({ asksAboutUser: true });
 }
 
+/**
+ * Only for whose account it is: the person, or the application service whose own it is. A service that speaks for somebody else is refused with
+ * M_FORBIDDEN. For doors to what keeps an account and its keys, and to what tells of its devices.
+ * NOTSPEC: the application service API knows no difference between users that a service made and people in its namespaces.
+ */
+export function OwnersOnly(): DoorDecorator {
+  return DoorRule({ ownersOnly: true });
+}
+
 /** A token is looked at where there is one (and must then be good), but not needed. Guests are welcome. */
 export function OptionallyAuthenticated(): DoorDecorator {
   return DoorRule({ authentication: 'optional', guests: true });

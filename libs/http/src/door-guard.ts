@@ -33,6 +33,8 @@ export interface DoorRules {
   bucket?: BucketName;
   /** In the query `user_id` is whom the request is about: a service that asks is its sender. */
   asksAboutUser?: boolean;
+  /** Not for an application service that speaks for somebody who is not its own. */
+  ownersOnly?: boolean;
 }
 
 /** Where the decorators leave their rules: on the method of the controller, or on the controller. */
@@ -53,7 +55,7 @@ export class DoorGuard implements CanActivate {
     @Inject(SERVICE_USERS) private readonly serviceUsers: ServiceUsers,
   ) {}
 
-  /** Throws M_MISSING_TOKEN, M_UNKNOWN_TOKEN, M_GUEST_ACCESS_FORBIDDEN or M_LIMIT_EXCEEDED, and as `ServiceUsers`. */
+  /** Throws M_MISSING_TOKEN, M_UNKNOWN_TOKEN, M_GUEST_ACCESS_FORBIDDEN, M_FORBIDDEN or M_LIMIT_EXCEEDED, and as `ServiceUsers`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
@@ -62,7 +64,7 @@ export class DoorGuard implements CanActivate {
     const rules = this.#rulesOf(context);
     if (rules.authentication !== undefined) await this.#authenticate(request, rules);
     else if (rules.bucket !== undefined) this.#noteAppService(request);
-    if (rules.bucket !== undefined && !isFreeOfLimits(request, rules.bucket)) {
+    if (rules.bucket !== undefined && !isFreeOfLimits(request)) {
       this.limits.check(rules.bucket, request.requester?.userId ?? request.ip);
     }
     return true;
@@ -80,6 +82,9 @@ export class DoorGuard implements CanActivate {
         ? await this.tokens.requesterOf(token, request)
         : await this.#requesterFor(service, request, rules);
     if (requester.isGuest === true && rules.guests !== true) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
+    if (rules.ownersOnly === true && service !== undefined && requester.isServicesOwn !== true) {
+      throw new MatrixError('M_FORBIDDEN', 'An application service may not do this for a person');
+    }
     // PERF: an object that is spread and then gets another key takes V8 ten times as long.
     request.requester = Object.assign({}, requester, { requestId: request.id });
     const validity = service === undefined ? this.tokens : { validUntil: async () => this.#untilReplaced(token) };
@@ -129,10 +134,9 @@ function ownRules(target: object): DoorRules {
  * Application service API, "Registration", `rate_limited`: "The sender is excluded." So is what a service does as nobody: it registers its
  * users, and logs them in. But the passwords of people, as whom it may act, it guesses as seldom as anybody.
  */
-function isFreeOfLimits(request: FastifyRequest, bucket: BucketName): boolean {
+function isFreeOfLimits(request: FastifyRequest): boolean {
   const { appService, requester } = request;
   if (appService === undefined) return false;
   if (requester === undefined) return isByService(request);
-  if (bucket === 'login' && requester.isServicesOwn !== true) return false;
   return !appService.isRateLimited || requester.userId === appService.sender;
 }

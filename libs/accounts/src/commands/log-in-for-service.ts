@@ -1,17 +1,18 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { AppService } from '#config/appservices/app-service';
 import { AppServices } from '#config/appservices/app-services';
-import type { UserId } from '#kernel/ids';
+import type { DeviceId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from '../accounts.js';
+import type { Account } from '../decide/account.js';
 import { BeginSession, type LoggedIn } from '../sessions/begin-session.js';
 import { isServicesOwn } from '../sessions/services-own.js';
 import type { SessionOptions } from '../sessions/issue-tokens.js';
 
 /**
  * Opens a session of one of an application service's users, who need no password (application service API, "Server admin style
- * permissions"). Throws M_EXCLUSIVE for a user outside of its namespaces; M_FORBIDDEN where there is no such account, and for an administrator
- * who is not its own; M_USER_DEACTIVATED; M_INVALID_PARAM as LogIn.
+ * permissions"). Throws M_EXCLUSIVE for a user outside of its namespaces; M_FORBIDDEN where there is no such account, and of who is not its own
+ * for an administrator and on a device that is there; M_USER_DEACTIVATED; M_INVALID_PARAM as LogIn.
  */
 export class LogInForService extends Command<LoggedIn> {
   constructor(
@@ -36,12 +37,15 @@ export class LogInForServiceHandler implements ICommandHandler<LogInForService> 
     if (userId === undefined || !service.hasUser(userId) || this.services.isUserReserved(userId, service.id)) {
       throw new MatrixError('M_EXCLUSIVE', 'The user is outside of the namespaces of the application service');
     }
-    const account = await this.accounts.load(userId);
-    if (!account.exists) throw new MatrixError('M_FORBIDDEN', 'No such user');
-    // Their session could do whatever they may, which who speaks for them may not.
-    if (account.admin && !isServicesOwn(service, userId, account)) {
-      throw new MatrixError('M_FORBIDDEN', 'An administrator logs in by themself');
-    }
-    return this.sessions.begin({ userId, options, requestId });
+    if (!(await this.accounts.load(userId)).exists) throw new MatrixError('M_FORBIDDEN', 'No such user');
+    const check = (account: Account, deviceId: DeviceId): void => {
+      if (isServicesOwn(service, userId, account)) return;
+      // Their session could do whatever they may, which who speaks for them may not.
+      if (account.admin) throw new MatrixError('M_FORBIDDEN', 'An administrator logs in by themself');
+      // Whoever takes a device over ends its session, and gets the messages to it.
+      if (account.devices.has(deviceId))
+        throw new MatrixError('M_FORBIDDEN', 'device_id: a device of this person has this ID');
+    };
+    return this.sessions.begin({ userId, options, check, requestId });
   }
 }

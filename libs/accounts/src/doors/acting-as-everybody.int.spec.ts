@@ -55,20 +55,43 @@ describe('a service that may act as everybody', () => {
     ['close their accounts', 'POST', 'account/deactivate', { erase: true }],
     ['delete their devices', 'DELETE', 'devices/PHONE', {}],
     ['delete many of them', 'POST', 'delete_devices', { devices: ['PHONE'] }],
-  ] as const)('does not %s', async (_, method, path, body) => {
+    ['rename them', 'PUT', 'devices/PHONE', { display_name: 'of the service' }],
+    ['make others', 'PUT', 'devices/NEW', {}],
+    ['see from where they come', 'GET', 'devices', undefined],
+    ['see from where one comes', 'GET', 'devices/PHONE', undefined],
+    ['see who they are', 'GET', 'admin/whois/@person:example.org', undefined],
+    ['prove to others that it is them', 'POST', 'user/@person:example.org/openid/request_token', {}],
+  ] as const)('does not %s, whatever it shows', async (_, method, path, body) => {
+    const auth = { type: 'm.login.password', user: 'person', password: 'a password' };
     for (const user of ['person', 'boss']) {
-      const { status, body: answer } = await ask(method, as(user, path), body);
-      expect([status, answer['flows']]).toEqual([401, [{ stages: ['m.login.password'] }]]);
+      const { status, body: answer } = await ask(method, as(user, path), body && { ...body, auth });
+      expect([status, answer['errcode']]).toEqual([403, 'M_FORBIDDEN']);
     }
-    expect((await app.call('GET', `${V3}/devices/PHONE`, { token: phone })).status).toBe(200);
+    const { status, body: device } = await app.call('GET', `${V3}/devices/PHONE`, { token: phone });
+    expect([status, device['display_name']]).toEqual([200, undefined]);
   });
 
-  it('does not end their sessions, act on their devices or make others', async () => {
+  it('does not end their sessions or act on their devices', async () => {
     const forbidden = { status: 403, body: { errcode: 'M_FORBIDDEN' } };
     expect(await ask('POST', as('person', 'logout/all'), {})).toMatchObject(forbidden);
     expect(await ask('POST', `${as('person', 'logout')}&device_id=PHONE`, {})).toMatchObject(forbidden);
-    expect((await ask('PUT', as('person', 'devices/NEW'), {})).status).toBe(404);
     expect((await app.call('GET', `${V3}/account/whoami`, { token: phone })).status).toBe(200);
+  });
+
+  it('logs in as them on devices that are new, and takes none over', async () => {
+    const logIn = (more: object) =>
+      ask('POST', `${V3}/login`, { type: BY_SERVICE, identifier: { type: 'm.id.user', user: 'person' }, ...more });
+    expect(await logIn({ device_id: 'PHONE' })).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } });
+    expect((await app.call('GET', `${V3}/account/whoami`, { token: phone })).status).toBe(200);
+    expect(await logIn({ device_id: 'PUPPET' })).toMatchObject({ status: 200, body: { device_id: 'PUPPET' } });
+    expect((await logIn({})).status).toBe(200);
+  });
+
+  it('takes over the devices of its own users', async () => {
+    const own = { type: BY_SERVICE, username: 'ghost', device_id: 'ITS' };
+    expect((await ask('POST', `${V3}/register`, own)).status).toBe(200);
+    const again = { type: BY_SERVICE, identifier: { type: 'm.id.user', user: 'ghost' }, device_id: 'ITS' };
+    expect((await ask('POST', `${V3}/login`, again)).status).toBe(200);
   });
 
   it('has not the rights of administrators, and opens no session that has', async () => {
@@ -99,14 +122,17 @@ describe('a service that may act as everybody', () => {
 
   it('guesses passwords no more often than others', async () => {
     const guess = { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'person' }, password: 'wrong' };
-    const auth = { ...guess, user: 'person' };
-    const lastOf = async (guessing: () => Promise<{ status: number }>): Promise<number> => {
-      let last = 0;
-      for (let i = 0; i < 15; i++) last = (await guessing()).status;
-      return last;
-    };
-    expect(await lastOf(() => ask('POST', `${V3}/login`, guess))).toBe(429);
-    expect(await lastOf(() => ask('DELETE', as('person', 'devices/PHONE'), { auth }))).toBe(429);
-    expect(await lastOf(() => ask('POST', as('person', 'account/password'), { auth }))).toBe(429);
+    let last = 0;
+    for (let i = 0; i < 15; i++) last = (await ask('POST', `${V3}/login`, guess)).status;
+    expect(last).toBe(429);
+  });
+
+  it('knows no more of a password than whoever has stolen a token, who guesses as seldom', async () => {
+    const auth = { type: 'm.login.password', user: 'person', password: 'wrong' };
+    let last = 0;
+    for (let i = 0; i < 15; i++) {
+      last = (await app.call('DELETE', `${V3}/devices/PHONE`, { token: phone, body: { auth } })).status;
+    }
+    expect(last).toBe(429);
   });
 });

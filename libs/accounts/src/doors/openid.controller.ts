@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { checkOwn } from '#http/check-own';
 import { TODAY, under } from '#http/client-paths';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
@@ -22,6 +22,7 @@ export class OpenIdController {
   ) {}
 
   @Authenticated()
+  @OwnersOnly()
   @RateLimited('default')
   @HttpCode(200)
   @Post(under(TODAY, 'user/:userId/openid/request_token'))

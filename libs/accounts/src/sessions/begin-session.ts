@@ -18,8 +18,8 @@ export interface LoggedIn {
 export interface NewSession {
   readonly userId: UserId;
   readonly options: SessionOptions;
-  /** Throws where the account, as it is by then, may not have one. */
-  readonly check?: (account: Account) => void;
+  /** Throws where the account, as it is by then, may not have one on that device. */
+  readonly check?: (account: Account, deviceId: DeviceId) => void;
   readonly requestId: string | undefined;
 }
 
@@ -39,7 +39,7 @@ export class BeginSession {
       this.accounts.change(
         userId,
         (account, revision) => {
-          check?.(account);
+          check?.(account, deviceId);
           isAsSeen(revision);
           return decideLogin(account, fact);
         },

@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
 import { findAccount } from '#accounts/queries/find-account';
 import { Devices } from '#accounts/queries/devices';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { TODAY, under } from '#http/client-paths';
 import { RateLimited } from '#http/rate-limited';
 import { readUserId } from '#http/read-user-id';
@@ -15,6 +15,7 @@ import { VIEWS, type Views } from '#projections/views';
  */
 @Controller()
 @Authenticated()
+@OwnersOnly()
 @RateLimited('default')
 export class WhoisController {
   constructor(

@@ -2,7 +2,7 @@ import { Controller, HttpCode, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { Stage } from '#accounts/interactive-auth/auth-sessions';
 import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { TODAY, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -19,6 +19,7 @@ const FLOWS: readonly (readonly Stage[])[] = [['m.login.password']];
 
 /** Keys by which users sign their devices and each other, and what they signed (client-server API, "Cross-signing"). */
 @Authenticated()
+@OwnersOnly()
 @RateLimited('default')
 @Controller(under([...TODAY, UNSTABLE], 'keys'))
 export class CrossSigningController {

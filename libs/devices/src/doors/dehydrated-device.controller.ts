@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { IsObject, IsOptional, IsString } from 'class-validator';
 import { DeleteDevices } from '#accounts/commands/delete-devices';
 import { DEHYDRATED, type DehydratedRow } from '#accounts/projections/devices.projector';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { queryText, type Query as Parameters, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
@@ -33,6 +33,7 @@ class EventsBody {
 
 /** The device of a user that no client holds, to which others send keys meanwhile (MSC3814). */
 @Authenticated()
+@OwnersOnly()
 @RateLimited('default')
 @Controller('_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device')
 export class DehydratedDeviceController {

@@ -1,6 +1,6 @@
 import { Controller, HttpCode, Post } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { TODAY, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -26,6 +26,7 @@ export class KeysController {
     private readonly queries: QueryBus,
   ) {}
 
+  @OwnersOnly()
   @Post('upload')
   @HttpCode(200)
   async upload(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {

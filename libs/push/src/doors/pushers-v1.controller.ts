@@ -1,6 +1,6 @@
 import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { under, V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -11,6 +11,7 @@ import { setPusher } from './set-pusher-of.js';
 
 /** Pushers as clients of 2015 set them: "Push Notifications HTTP API", "Pushers". */
 @Authenticated()
+@OwnersOnly()
 @RateLimited('default')
 @Controller(under([V1], 'pushers'))
 export class PushersV1Controller {

@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { TODAY, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -14,6 +14,7 @@ import { setPusher } from './set-pusher-of.js';
 
 /** Where notifications are pushed to: client-server API, "Push Notifications", and MSC3881. */
 @Authenticated()
+@OwnersOnly()
 @Controller(under(TODAY, 'pushers'))
 export class PushersController {
   constructor(

@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
 import { TODAY, TODAY_AND_ALPHA, under } from '#http/client-paths';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
@@ -26,6 +26,7 @@ const FLOWS: readonly (readonly Stage[])[] = [['m.login.password']];
 
 /** The password and the end of an account (client-server API, "Account management"). */
 @Authenticated()
+@OwnersOnly()
 @Controller()
 export class AccountController {
   constructor(

@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
 import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
 import { TODAY, under } from '#http/client-paths';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { type DeviceId, parseDeviceId } from '#kernel/ids';
@@ -28,6 +28,7 @@ const FLOWS: readonly (readonly Stage[])[] = [['m.login.password']];
 
 /** The devices of who asks (client-server API, module "Device Management"). */
 @Authenticated()
+@OwnersOnly()
 @Controller()
 export class DevicesController {
   constructor(

@@ -1,10 +1,9 @@
 import { Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { TODAY, TODAY_AND_ALPHA, under, V1 } from '#http/client-paths';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { RateLimited } from '#http/rate-limited';
 import type { DeviceId, UserId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { LogOut } from '../../commands/log-out.js';
 
@@ -36,13 +35,11 @@ export class SessionController {
   }
 
   @Authenticated({ guests: true })
+  @OwnersOnly()
   @RateLimited('default')
   @HttpCode(200)
   @Post(under([...TODAY_AND_ALPHA, V1], 'logout/all'))
   async logoutAll(@CurrentRequester() requester: Requester): Promise<object> {
-    if (requester.appServiceId !== undefined && requester.isServicesOwn !== true) {
-      throw new MatrixError('M_FORBIDDEN', 'An application service may not end the sessions of a person');
-    }
     await this.commands.execute(new LogOut(requester, true));
     return {};
   }
