@@ -110,6 +110,31 @@ describe('a bucket', () => {
     expect(incoming()).toEqual([]);
   });
 
+  it('that knows no such address, or puts nothing, has not taken what is put there, be it whose it is', async () => {
+    const store = storeOf();
+    for (const status of [404, 501]) {
+      server.clear();
+      const refuse: typeof server.intercept = ({ method }, response) => {
+        if (method !== 'PUT') return false;
+        response.writeHead(status).end();
+        return true;
+      };
+      server.intercept = refuse;
+      await expect(storeOf().claim()).rejects.toMatchObject(away);
+      server.intercept = () => false;
+      await store.claim();
+      server.intercept = refuse;
+      const received = await store.receive([Buffer.from(`refused with ${status}`)], 100);
+      await expect(received.keep()).rejects.toMatchObject(away);
+      await expect(store.keepDerived(received.hash, 'small', Buffer.from('x'))).rejects.toMatchObject(away);
+      server.intercept = () => false;
+      expect(await store.sizeOf(received.hash)).toBeUndefined();
+      // It is not lost either.
+      await received.keep();
+      expect(await text((await store.open(received.hash))!.stream)).toBe(`refused with ${status}`);
+    }
+  });
+
   it('that ends connections, or is not there, is away too', async () => {
     const store = storeOf();
     server.intercept = ({ socket }) => {

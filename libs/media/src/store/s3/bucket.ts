@@ -47,11 +47,11 @@ export class Bucket {
 
   /** How many bytes an object has; undefined where there is none. */
   sizeOf(key: string): Promise<number | undefined> {
-    return this.#try(() => this.#client.getContentLength(key));
+    return this.#find(() => this.#client.getContentLength(key));
   }
 
   open(key: string, range?: ByteRange): Promise<OpenContent | undefined> {
-    return this.#try(async () => {
+    return this.#find(async () => {
       // As it counts, the range ends before the first byte that is not wanted.
       const { headers, body } = await (range === undefined
         ? this.#client.getObjectRaw(key)
@@ -95,14 +95,14 @@ export class Bucket {
   }
 
   async delete(key: string): Promise<void> {
-    await this.#try(() => this.#client.deleteObject(key));
+    await this.#find(() => this.#client.deleteObject(key));
   }
 
   /** The keys that begin with a prefix; with the stores that are known, in their order. */
   async *list(prefix: string): AsyncGenerator<string, void> {
     let next: string | undefined;
     do {
-      const page = await this.#try(() => this.#client.listObjectsPaged('/', prefix, PAGE, next));
+      const page = await this.#find(() => this.#client.listObjectsPaged('/', prefix, PAGE, next));
       for (const { Key } of page?.objects ?? []) yield Key;
       next = page?.nextContinuationToken;
     } while (next !== undefined);
@@ -110,7 +110,7 @@ export class Bucket {
 
   /** Ends uploads in parts that nobody goes on with, begun so long ago. */
   async endUploads(prefix: string, untouchedMs: number): Promise<void> {
-    const found: unknown = await this.#try(() => this.#client.listMultipartUploads('/', '', 'GET', { prefix }));
+    const found: unknown = await this.#find(() => this.#client.listMultipartUploads('/', '', 'GET', { prefix }));
     const { Upload = [] } = ((found as Record<string, unknown>)?.['ListMultipartUploadsResult'] ?? {}) as {
       readonly Upload?: unknown;
     };
@@ -122,16 +122,16 @@ export class Bucket {
   }
 
   async #putParts(key: string, bytes: number, read: (from: number) => Promise<Buffer>): Promise<void> {
-    const id = (await this.#try(() => this.#client.getMultipartUploadId(key)))!;
+    const id = await this.#try(() => this.#client.getMultipartUploadId(key));
     try {
       const parts: UploadPart[] = [];
       for (let from = 0; from < bytes; from += PART_BYTES) {
         const content = await read(from);
-        const part = await this.#try(() => this.#client.uploadPart(key, id, content, parts.length + 1));
+        const part = await this.#find(() => this.#client.uploadPart(key, id, content, parts.length + 1));
         if (part === undefined) throw new StoreUnavailable(new Error('the upload is not there any more'));
         parts.push(part);
       }
-      await this.#try(() => this.#client.completeMultipartUpload(key, id, parts));
+      await this.#find(() => this.#client.completeMultipartUpload(key, id, parts));
     } catch (error) {
       // Where that fails a later start ends it.
       await this.#endUpload(key, id).catch(() => {});
@@ -140,19 +140,41 @@ export class Bucket {
   }
 
   async #endUpload(key: string, id: string): Promise<void> {
-    await this.#try(() => this.#client.abortMultipartUpload(key, id));
+    await this.#find(() => this.#client.abortMultipartUpload(key, id));
   }
 
-  /** Undefined where there is no such thing, or the store does no such thing. Throws StoreUnavailable. */
-  async #try<T>(work: () => Promise<T>): Promise<T | undefined> {
-    for (let tried = 1; ; tried++) {
-      try {
-        const result = await work();
-        this.#outage.noteSuccess(WAY);
-        return result;
-      } catch (error) {
+  /**
+   * For what reads or takes away: undefined where there is no such thing, or the store does no such thing. Who puts something there has not
+   * done so by such an answer, and tries. Throws StoreUnavailable.
+   */
+  async #find<T>(work: () => Promise<T>): Promise<T | undefined> {
+    return this.#insist(() =>
+      this.#attempt(work).catch((error: unknown) => {
         const refusal = refusalOf(error);
         if (refusal !== undefined && isAbsent(refusal)) return undefined;
+        throw error;
+      }),
+    );
+  }
+
+  /** For all else. Throws StoreUnavailable. */
+  async #try<T>(work: () => Promise<T>): Promise<T> {
+    return this.#insist(() => this.#attempt(work));
+  }
+
+  async #attempt<T>(work: () => Promise<T>): Promise<T> {
+    const result = await work();
+    this.#outage.noteSuccess(WAY);
+    return result;
+  }
+
+  /** Tries something again where its failure may pass. */
+  async #insist<T>(attempt: () => Promise<T>): Promise<T> {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const refusal = refusalOf(error);
         const mayPass = refusal === undefined || refusal.status >= 500 || refusal.status === 429;
         if (!mayPass || tried >= TRIES) {
           this.#outage.noteLoss(WAY, reasonOf(error));
