@@ -87,6 +87,60 @@ describe('a bucket', () => {
     expect(part.bytes).toBe(content.length);
   });
 
+  it('has large content once it says what is there, or that it is as long, and not by the status of the answer', async () => {
+    const store = storeOf();
+    const content = randomBytes(9 * MB);
+    let answered = 0;
+    const complete = (status: number, body: string): void => {
+      server.intercept = ({ method, url = '' }, response) => {
+        if (method !== 'POST' || !url.includes('uploadId=')) return false;
+        answered++;
+        response.writeHead(status, { 'content-type': 'application/xml' }).end(body);
+        return true;
+      };
+    };
+    const received = await store.receive([content], 100 * MB);
+    const error = (code: string): string =>
+      `<?xml version="1.0"?><Error><Code>${code}</Code><Message>m</Message></Error>`;
+    for (const [status, code] of [
+      [200, 'InternalError'],
+      [404, 'NoSuchUpload'],
+      [501, 'NotImplemented'],
+    ] as const) {
+      complete(status, error(code));
+      await expect(received.keep()).rejects.toMatchObject(away);
+      expect(await store.sizeOf(received.hash)).toBeUndefined();
+    }
+    expect(answered).toBe(3);
+    server.intercept = () => false;
+    await received.keep();
+    expect((await buffer((await store.open(received.hash))!.stream)).equals(content)).toBe(true);
+  });
+
+  it('has large content that it completed, whose answer was lost', async () => {
+    const store = storeOf();
+    let lost = 0;
+    server.intercept = ({ method, url = '', socket }, response) => {
+      if (method !== 'POST' || !url.includes('uploadId=')) return false;
+      if (lost++ > 0) {
+        const gone = '<?xml version="1.0"?><Error><Code>NoSuchUpload</Code><Message>m</Message></Error>';
+        response.writeHead(404, { 'content-type': 'application/xml' }).end(gone);
+        return true;
+      }
+      // It is completed all the same.
+      response.write = () => true;
+      response.end = () => {
+        socket.destroy();
+        return response;
+      };
+      return false;
+    };
+    const content = randomBytes(9 * MB);
+    const hash = await keep(store, content);
+    expect(lost).toBe(2);
+    expect(await store.sizeOf(hash)).toBe(content.length);
+  });
+
   it('that refuses is told of once, and what is not kept there is not said to be', async () => {
     const store = storeOf();
     const hash = await keep(store, Buffer.from('before'));

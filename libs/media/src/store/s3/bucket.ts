@@ -131,7 +131,11 @@ export class Bucket {
         if (part === undefined) throw new StoreUnavailable(new Error('the upload is not there any more'));
         parts.push(part);
       }
-      await this.#find(() => this.#client.completeMultipartUpload(key, id, parts));
+      const completed = await this.#find(() => this.#client.completeMultipartUpload(key, id, parts));
+      // Some begin to answer, with 200, before they know; and what a try completed whose answer was lost is not there for the next one.
+      if (!hasTag(completed) && (await this.sizeOf(key)) !== bytes) {
+        throw new StoreUnavailable(new Error('the upload was not completed'));
+      }
     } catch (error) {
       // Where that fails a later start ends it.
       await this.#endUpload(key, id).catch(() => {});
@@ -206,6 +210,11 @@ function refusalOf(error: unknown): S3ServiceError | undefined {
 /** There is no such thing; nor does every store do all that others do. */
 function isAbsent({ status, serviceCode }: S3ServiceError): boolean {
   return (status === 404 && serviceCode !== 'NoSuchBucket') || status === 501;
+}
+
+/** Whether an answer says what the object is that is there now: one that is an error says nothing of the kind. */
+function hasTag(answer: { readonly etag?: unknown } | undefined): boolean {
+  return typeof answer?.etag === 'string' && answer.etag !== '';
 }
 
 /** In one line, without what the store echoes of the request. */
