@@ -3,22 +3,26 @@ import { BY_SERVER } from '#accounts/accounts';
 import { ACCOUNT_DATA } from '#accounts/projections/account-data-row';
 import { PROFILES } from '#accounts/projections/profiles.projector';
 import { CONFIG, type Config } from '#config/config';
-import type { RecordedFact } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName, UserId } from '#kernel/ids';
 import { SharedRuns } from '#kernel/shared-runs';
+import { awaitShown } from '#projections/await-shown';
 import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
-import { decideDelete, decideKeep, decideUnshown } from './decide/media.js';
+import { decideFree, decideKeep, decideUnshown } from './decide/media.js';
 import { KeptContent } from './kept-content.js';
 import { mediaIn } from './media-in-text.js';
 import { type MediaRef, mxcOf } from './media-id.js';
 import { MediaLog } from './media-log.js';
 import { MEDIA, type MediaRow, UNSHOWN_MEDIA } from './projections/media.projector.js';
+import { QUARANTINED } from './projections/quarantine.projector.js';
 import { SHOWN_MEDIA } from './projections/shown-media.js';
 
 /** The longest a look is put off: timers end with the process, and clocks jump. */
 const LOOK_MS = 60 * 60_000;
+/** What says whether a medium may go. */
+const ASKED = [MEDIA, QUARANTINED, SHOWN_MEDIA, PROFILES, ACCOUNT_DATA];
 
 /**
  * Uploads that go because an event of whoever brought them was redacted: where this server is set to do so, a while after that, and
@@ -37,6 +41,7 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
   constructor(
     private readonly log: MediaLog,
     private readonly kept: KeptContent,
+    @Inject(EVENT_STORE) private readonly events: Pick<EventStore, 'head'>,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'media' | 'serverName'>,
@@ -92,18 +97,23 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
         if (this.#isStopped) return LOOK_MS;
         if (Number(since) > before) return Number(since) - before;
         const media = { server, mediaId };
-        const decide = (await this.#mayGo(media)) ? decideDelete : decideKeep;
+        const decide = (await this.#mayGo(media)) ? decideFree : decideKeep;
         await this.log.change(media, decide, BY_SERVER);
       }
     }
     return LOOK_MS;
   }
 
+  /** By all that the log has now: what is gone is never there again. Throws ViewsUnavailable where the views do not show that. */
   async #mayGo(media: MediaRef): Promise<boolean> {
+    const head = await this.events.head();
+    for (const { name } of ASKED) await awaitShown(this.views, name, head, 'what shows the medium');
     const { server, mediaId } = media;
     const row = await MEDIA.get(this.views, [server, mediaId]);
     if (row?.sha256 === undefined || (await this.kept.isQuarantined(row.sha256))) return false;
-    return !(await this.#isShown(media, row));
+    if (await this.#isShown(media, row)) return false;
+    await this.views.confirm();
+    return true;
   }
 
   /** Whether an event that can be read names it, or who uploaded it does in their profile or their account data. */

@@ -2,13 +2,17 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { BY_SERVER } from '#accounts/accounts';
+import { accountDataProjector } from '#accounts/projections/account-data.projector';
+import { profilesProjector } from '#accounts/projections/profiles.projector';
 import { loadConfig } from '#config/config';
+import type { EventStore } from '#event-store/event-store';
 import { systemClock } from '#kernel/clock';
 import type { DeviceId, ServerName, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
 import { ProjectionRuntime } from '#projections/projection-runtime';
+import type { Views } from '#projections/views';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { type Disk, MortalStores } from '#testing/mortal-stores';
 import { CreateMedia, CreateMediaHandler } from '../src/commands/create-media.js';
@@ -94,10 +98,19 @@ export interface CoreOptions {
   /** Other servers; without that they have what `texts` says. */
   readonly remote?: RemoteMedia;
   readonly settings?: Readonly<Record<string, string>>;
+  /** Makes one more listener of the projections, which have not begun by then. */
+  readonly follow?: (parts: FollowedParts) => Listener;
+}
+
+export interface FollowedParts {
+  readonly log: MediaLog;
+  readonly kept: KeptContent;
+  readonly store: EventStore;
+  readonly views: Views;
 }
 
 /** All of media but its doors, over stores that may end at any step, with a clock that a test moves. */
-export async function startMediaCore({ disk, folder, remote, settings }: CoreOptions) {
+export async function startMediaCore({ disk, folder, remote, settings, follow }: CoreOptions) {
   /** What other servers have, by the ID of the medium, and which they were asked for. */
   const [texts, asked] = [new Map<string, string>(), [] as string[]];
   const time = { laterMs: 0 };
@@ -118,7 +131,7 @@ export async function startMediaCore({ disk, folder, remote, settings }: CoreOpt
   const views = new ProjectionRuntime({
     store,
     readModels,
-    projectors: mediaProjectors(createRoomFactReader()),
+    projectors: [...mediaProjectors(createRoomFactReader()), profilesProjector, accountDataProjector],
     ...followers,
     clock,
   });
@@ -134,6 +147,7 @@ export async function startMediaCore({ disk, folder, remote, settings }: CoreOpt
   const uploads = new UploadMediaHandler(log, kept, limits, files, clock, config);
   followers.effects.push(new FreedContent(log, kept));
   followers.listeners.push(arrivals);
+  if (follow !== undefined) followers.listeners.push(follow({ log, kept, store, views }));
   await files.discardLeftovers();
   await views.start();
   const find = (media: MediaRef, timeoutMs = 0) => finder.find(media, { timeoutMs, allowRemote: true });

@@ -8,6 +8,7 @@ import {
   contentOf,
   decideDelete,
   decideDrop,
+  decideFree,
   decideKeep,
   decideUnshown,
   decideExpire,
@@ -90,6 +91,8 @@ describe('a medium', () => {
     const kept = after(unshown, decideKeep(unshown));
     expect([kept.isUnshown, decideKeep(kept), decideUnshown(kept, ALICE).length]).toEqual([false, [], 1]);
     expect(decideKeep(after(unshown, decideDelete(unshown)))).toEqual([]);
+    // Who frees it may have begun before it was kept.
+    expect([decideFree(unshown).length, decideFree(kept)]).toEqual([1, []]);
   });
 
   it('of another server is here until it gives way to others', () => {

@@ -128,6 +128,11 @@ export function decideKeep({ isUnshown, isDeleted }: Media): FactDraft[] {
   return isUnshown === true && isDeleted !== true ? [draftOf({ type: 'media-kept', data: {} })] : [];
 }
 
+/** It goes because nothing shows it any more; nothing where it is to stay by now. */
+export function decideFree(media: Media): FactDraft[] {
+  return media.isUnshown === true ? decideDelete(media) : [];
+}
+
 /** Nothing where it is deleted already. */
 export function decideDelete({ content, isDeleted }: Media): FactDraft[] {
   if (isDeleted === true) return [];
