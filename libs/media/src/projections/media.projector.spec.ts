@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { project, type StreamFact } from '#testing/project';
+import { LocalRoom } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { mediaProjector } from './media.projector.js';
 
@@ -107,5 +109,24 @@ describe('the rows of media', () => {
     expect(await project(mediaProjector(createRoomFactReader()), life)).toEqual({});
     const again = await project(mediaProjector(createRoomFactReader()), [...life, theirs('media-fetched', CONTENT, 8)]);
     expect(again['media b.example:8448 xyz']).toMatchObject({ at: 8, sha256: HASH });
+  });
+
+  it('say which events show what was uploaded here, also where its upload is said again behind them; and nothing of other media', async () => {
+    const log = new MemoryEventStore();
+    const room = await LocalRoom.begin(log);
+    await room.setState('m.room.avatar', { url: 'mxc://a.example/abc' });
+    await room.say('see mxc://b.example:8448/xyz');
+    const events = log.facts.map(({ stream, type, data }): StreamFact => ({ stream, type, data: JSON.parse(data) }));
+    const begun = { stream: 'server', type: 'log-begun', data: { log_id: 'log', server_name: 'a.example' } };
+    const shown = async (...facts: StreamFact[]): Promise<string[]> =>
+      Object.keys(await project(mediaProjector(createRoomFactReader()), facts)).filter((key) =>
+        /^(shown|event)-media /.test(key),
+      );
+    const rows = await shown(begun, uploaded, ...events);
+    expect(rows.map((key) => key.replaceAll(/ (?!a\.example|abc)\S+/g, ' …')).toSorted()).toEqual([
+      'event-media … … a.example abc',
+      'shown-media a.example abc … …',
+    ]);
+    expect(await shown(begun, ...events, uploaded)).toEqual(rows);
   });
 });

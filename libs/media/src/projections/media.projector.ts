@@ -1,6 +1,8 @@
 import type { RecordedFact } from '#event-store/event-store';
+import { type LogBegun, SERVER_STREAM } from '#event-store/log-identity';
+import { whenThere } from '#kernel/answer';
 import type { ServerName, UserId } from '#kernel/ids';
-import { asJson, asMark, Collection, owning } from '#projections/collection';
+import { asJson, asMark, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import {
   MEDIA_SHAPES,
@@ -90,6 +92,13 @@ export const CACHED_MEDIA = new Collection<readonly [seen: string, ...MediaKey],
   codec: asJson(),
 });
 
+/** What this server is called, as the log says it. */
+const OWN_NAME = new Collection<readonly [log: string], ServerName>('media-own-name', {
+  key: ['`server`'],
+  says: 'what this server is called',
+  codec: asText(),
+});
+
 const NO_USE: MediaUse = Object.freeze({ media: 0, bytes: 0 });
 const MS_PER_DAY = 24 * 60 * 60_000;
 
@@ -121,6 +130,7 @@ const OWNED = [
   SHOWN_MEDIA,
   EVENT_MEDIA,
   UNSHOWN_MEDIA,
+  OWN_NAME,
 ];
 const OF_ROOMS: ReadonlySet<string> = new Set(['pdu-accepted', 'state-taken', 'pdu-redacted']);
 
@@ -128,16 +138,20 @@ const OF_ROOMS: ReadonlySet<string> = new Set(['pdu-accepted', 'state-taken', 'p
 export function mediaProjector(reader: RoomFactReader): Projector {
   return {
     name: 'media',
-    version: 2,
+    version: 3,
     ...owning(...OWNED),
-    handles: (type) => Object.hasOwn(MEDIA_SHAPES, type) || OF_ROOMS.has(type),
+    handles: (type) => Object.hasOwn(MEDIA_SHAPES, type) || OF_ROOMS.has(type) || type === 'log-begun',
     project(fact, rows) {
+      if (fact.type === 'log-begun') {
+        const { server_name: name } = JSON.parse(fact.data) as LogBegun; // written by `nameLog`
+        if (name !== undefined) OWN_NAME.put(rows, [SERVER_STREAM], name);
+        return undefined;
+      }
       if (fact.type === 'pdu-redacted') return forgetShown(fact, reader, rows);
       if (!OF_ROOMS.has(fact.type)) return projectMedia(fact, rows);
       if (!mayShow(fact)) return undefined;
-      const isOurs = async (media: MediaRef): Promise<boolean> =>
-        (await MEDIA.get(rows, keyOf(media)))?.by !== undefined;
-      return noteShown(fact, reader, isOurs, rows);
+      // By the name and not by the row: once its stream was shortened, the upload stands behind the events that show it.
+      return whenThere(OWN_NAME.get(rows, [SERVER_STREAM]), (ours) => noteShown(fact, reader, ours, rows));
     },
   };
 }

@@ -6,7 +6,7 @@ import type { OwnRows } from '#projections/projector';
 import { pduTextOf } from '#rooms/facts/fact-text';
 import { type EventKeyPart, eventKeyPart } from '#rooms/projections/event-place';
 import type { RoomFactReader } from '#rooms/projections/room-fact-reader';
-import type { MediaId, MediaRef } from '../media-id.js';
+import type { MediaId } from '../media-id.js';
 import { mediaIn, namesMedia } from '../media-in-text.js';
 
 type RoomMark = string & { readonly __brand: 'RoomMark' };
@@ -30,13 +30,13 @@ export const EVENT_MEDIA = new Collection<
   codec: asMark,
 });
 
-/** Notes which media an event names, of those that `isOurs` says, and each event of the state that came with it. */
-export async function noteShown(
+/** Notes which media of this server an event names, and each event of the state that came with it; of all where nobody knows what it is called. */
+export function noteShown(
   fact: RecordedFact,
   reader: RoomFactReader,
-  isOurs: (media: MediaRef) => Promise<boolean>,
+  ours: ServerName | undefined,
   rows: OwnRows,
-): Promise<void> {
+): void {
   const { roomId, data } = reader.accepted(fact);
   const texts = Object.entries(data.state_pdus ?? {});
   // What is redacted as it comes never showed anything.
@@ -44,7 +44,7 @@ export async function noteShown(
   for (const [eventId, text] of texts) {
     const [room, event] = keyOf(roomId, eventId as EventId);
     for (const media of mediaIn(text)) {
-      if (!(await isOurs(media))) continue;
+      if (ours !== undefined && media.server !== ours) continue;
       SHOWN_MEDIA.put(rows, [media.server, media.mediaId, room, event], true);
       EVENT_MEDIA.put(rows, [room, event, media.server, media.mediaId], true);
     }
