@@ -44,6 +44,15 @@ describe('what a page says of itself', () => {
     expect(properties).toEqual({ 'og:title': 'a b' });
   });
 
+  it('is nothing of what stands deeper than in any page, and all of what stands before', async () => {
+    const said = '<meta property="og:title" content="T">';
+    const later = '<meta property="og:description" content="D">';
+    expect((await readPage(`${said}${'<b>'.repeat(170_000)}${later}`)).properties).toEqual({ 'og:title': 'T' });
+    expect((await readPage(`${said}${'<svg><p>'.repeat(60_000)}${later}`)).properties).toEqual({ 'og:title': 'T' });
+    const long = `${said}${'<div><p>a<br>b<p>c<img></div></p></b>'.repeat(10_000)}${later}`;
+    expect((await readPage(long)).properties).toEqual({ 'og:title': 'T', 'og:description': 'D' });
+  });
+
   it('is read in the encoding that the server, the page or its first bytes say', () => {
     const of = (text: string, encoding: 'latin1' | 'utf8' | 'utf16le'): Buffer => Buffer.from(text, encoding);
     expect(decodePage(of('Märchen', 'utf8'), 'text/html')).toBe('Märchen');

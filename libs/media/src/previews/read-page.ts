@@ -28,7 +28,10 @@ const TITLES = ['og:title', 'twitter:title', 'title'];
 const DESCRIPTIONS = ['og:description', 'twitter:description', 'description'];
 const IMAGES = ['og:image:secure_url', 'og:image', 'og:image:url', 'twitter:image', 'twitter:image:src'];
 const LONGEST = 1_000;
-const SLICE = 16 * 1024;
+/** What a turn reads. */
+const SLICE = 4 * 1024;
+/** So many elements in one another, which no page has that is looked at, and then no more of it is read: each costs as much as there are already. */
+const DEEPEST = 256;
 const CHARSET = /charset\s*=\s*["']?\s*([\w:.+-]{1,40})/i;
 /** As much of a page as may say in which encoding it is (HTML, "Determining the character encoding"). */
 const SNIFFED_BYTES = 1_024;
@@ -61,7 +64,11 @@ export async function readPage(html: string): Promise<PageAbout> {
   };
   let title: string | undefined;
   let base: string | undefined;
+  let depth = 0;
   const parser = new Parser({
+    onopentagname() {
+      depth++;
+    },
     onopentag(name, { property, name: named, content, href }) {
       if (name === 'meta') note((property ?? named)?.trim().toLowerCase(), content);
       else if (name === 'base') base ??= href;
@@ -71,6 +78,7 @@ export async function readPage(html: string): Promise<PageAbout> {
       if (title !== undefined && title.length < LONGEST) title += text;
     },
     onclosetag(name) {
+      depth--;
       if (name !== 'title') return;
       note('title', title);
       title = undefined;
@@ -78,6 +86,7 @@ export async function readPage(html: string): Promise<PageAbout> {
   });
   for (let at = 0; at < html.length; at += SLICE) {
     parser.write(html.slice(at, at + SLICE));
+    if (depth > DEEPEST) break;
     await nextTurn();
   }
   parser.end();
