@@ -33,6 +33,9 @@ describe('what a page says of itself', () => {
   it('is no longer than anybody shows, whatever is there', async () => {
     const long = await readPage(`<title>${'x'.repeat(100_000)}</title>`);
     expect(long.properties['og:title']).toHaveLength(1000);
+    // Nor is more of it read than that.
+    const late = await readPage(`<meta property="og:title" content="${' '.repeat(100_000)}x"><title>T</title>`);
+    expect(late.properties).toEqual({ 'og:title': 'T' });
     const strange = [
       '<'.repeat(100_000),
       '<meta '.repeat(20_000),

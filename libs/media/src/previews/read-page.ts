@@ -28,6 +28,8 @@ const TITLES = ['og:title', 'twitter:title', 'title'];
 const DESCRIPTIONS = ['og:description', 'twitter:description', 'description'];
 const IMAGES = ['og:image:secure_url', 'og:image', 'og:image:url', 'twitter:image', 'twitter:image:src'];
 const LONGEST = 1_000;
+/** Of a text no more is looked at: what is white space in it goes. */
+const READ_OF_TEXT = 8 * LONGEST;
 /** What a turn reads. */
 const SLICE = 4 * 1024;
 /** So many elements in one another, which no page has that is looked at, and then no more of it is read: each costs as much as there are already. */
@@ -103,7 +105,10 @@ function aboutOf(said: ReadonlyMap<string, string>, base: string | undefined): P
 
 /** In one line, and no longer than anybody shows. */
 function clean(text: string | undefined): string {
-  const line = (text ?? '').replaceAll(/[\p{Cc}\p{Cs}\s]+/gu, ' ').trim();
+  const line = (text ?? '')
+    .slice(0, READ_OF_TEXT)
+    .replaceAll(/[\p{Cc}\p{Cs}\s]+/gu, ' ')
+    .trim();
   // In code points: half of one is no text.
   return Array.from(line.slice(0, 2 * LONGEST))
     .slice(0, LONGEST)
