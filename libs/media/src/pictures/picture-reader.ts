@@ -20,8 +20,10 @@ const CRASHES: ReadonlySet<string> = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'S
 /** A process that reads pictures, one at a time. */
 export class PictureReader {
   readonly #process: ChildProcess;
-  /** Settles with why it has ended. */
-  readonly #ended: Promise<PictureAnswer | ReaderLost>;
+  /** Why it has ended. */
+  #ending: PictureAnswer | ReaderLost | undefined;
+  /** Told that by who waits for an answer. */
+  #onEnd: (ending: PictureAnswer | ReaderLost) => void = () => {};
   #hasEnded = false;
 
   constructor(program: string) {
@@ -31,14 +33,8 @@ export class PictureReader {
       // Secrets of the server are none of its business.
       env: {},
     });
-    this.#ended = new Promise((resolve) => {
-      const end = (reason: PictureAnswer | ReaderLost): void => {
-        this.#hasEnded = true;
-        resolve(reason);
-      };
-      this.#process.once('error', (error) => end(new ReaderLost(error.message)));
-      this.#process.once('exit', (code, signal) => end(endingOf(code, signal)));
-    });
+    this.#process.once('error', (error) => this.#note(new ReaderLost(error.message)));
+    this.#process.once('exit', (code, signal) => this.#note(endingOf(code, signal)));
     this.#process.stdin?.on('error', () => {});
   }
 
@@ -61,12 +57,13 @@ export class PictureReader {
     }, withinMs);
     try {
       const answered = new Promise<PictureAnswer>((resolve) => this.#process.once('message', resolve));
+      const ending = this.#whenEnded();
       this.#process.send(job, () => {});
-      const pouring = this.#pour(stream).then(() => {
+      const pouring = this.#pour(stream, ending).then(() => {
         isPoured = true;
-        return this.#ended;
+        return ending;
       });
-      const ended = await Promise.race([answered, this.#ended, pouring]);
+      const ended = await Promise.race([answered, ending, pouring]);
       if (isLate && !isPoured) throw new ReaderLost('the content did not come in time');
       if (isLate) return TOO_LARGE;
       if (ended instanceof ReaderLost) throw ended;
@@ -77,17 +74,32 @@ export class PictureReader {
     } finally {
       clearTimeout(timer);
       stream.destroy();
+      this.#onEnd = () => {};
       this.#process.removeAllListeners('message');
     }
   }
 
   /** Throws what reading the content throws; where the process goes away nobody takes the rest of it. */
-  async #pour(content: Readable): Promise<void> {
+  async #pour(content: Readable, ending: Promise<unknown>): Promise<void> {
     const { stdin } = this.#process;
     for await (const piece of content) {
       if (this.#hasEnded) return;
-      if (!stdin!.write(piece)) await Promise.race([once(stdin!, 'drain'), this.#ended]);
+      if (!stdin!.write(piece)) await Promise.race([once(stdin!, 'drain'), ending]);
     }
+  }
+
+  /** Settles with why it has ended; of one job alone, for what waits for one that lives as long as the process would be kept as long. */
+  #whenEnded(): Promise<PictureAnswer | ReaderLost> {
+    return new Promise((resolve) => {
+      this.#onEnd = resolve;
+      if (this.#ending !== undefined) resolve(this.#ending);
+    });
+  }
+
+  #note(ending: PictureAnswer | ReaderLost): void {
+    this.#hasEnded = true;
+    this.#ending ??= ending;
+    this.#onEnd(this.#ending);
   }
 
   end(): void {

@@ -3,12 +3,15 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BundledScript, bundleScript } from '#testing/start-script';
 import { FileMediaStore } from '../store/files/file-media-store.js';
 import type { ContentHash, OpenContent } from '../store/media-store.js';
 import type { PictureAnswer, PictureJob, ThumbnailJob } from './picture-job.js';
+import { PictureReader } from './picture-reader.js';
 import { type PictureOptions, Pictures } from './pictures.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'annals-pictures-'));
@@ -248,6 +251,29 @@ describe('the processes that read pictures', () => {
       const names = (await read(photo, job(96, 96), others)) as unknown as string[];
       expect(names.filter((name) => !name.startsWith('NODE_CHANNEL_'))).toEqual([]);
     });
+  });
+
+  it('hold nothing of what they have answered, however long they live', async () => {
+    const answers = "process.on('message', () => process.send({ kind: 'small', type: 'image/png' }));";
+    const reader = new PictureReader(script('answers.mjs', answers));
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    try {
+      const answered: WeakRef<PictureAnswer>[] = [];
+      for (let i = 0; i < 5; i++) {
+        const content = { bytes: 1, stream: Readable.from([Buffer.alloc(1)]) };
+        const asked = { ...job(96, 96), type: 'image/png', bytes: 1 } as const;
+        answered.push(new WeakRef(await reader.ask(asked, content, 60_000)));
+      }
+      const held = (): number => {
+        collect();
+        return answered.slice(0, -1).filter((one) => one.deref() !== undefined).length;
+      };
+      await expect.poll(held, { timeout: 5_000 }).toBe(0);
+    } finally {
+      setFlagsFromString('--no-expose-gc');
+      reader.end();
+    }
   });
 
   it('say nothing of a picture that does not come', async () => {
