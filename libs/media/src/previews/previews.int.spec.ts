@@ -6,13 +6,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '#config/config';
 import { Outgoing } from '#http/outgoing/outgoing';
 import { systemClock } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import { type BundledScript, bundleScript } from '#testing/start-script';
 import type { KeptContent } from '../kept-content.js';
+import { ReaderLost } from '../pictures/picture-reader.js';
 import { Pictures } from '../pictures/pictures.js';
 import { FileMediaStore } from '../store/files/file-media-store.js';
 import type { ContentHash, ReceivedContent } from '../store/media-store.js';
@@ -75,6 +77,7 @@ beforeEach(() => {
   calls.length = 0;
   freed.length = 0;
 });
+afterEach(() => void vi.restoreAllMocks());
 afterAll(async () => {
   web.closeAllConnections();
   web.close();
@@ -149,6 +152,21 @@ describe('previews of pages', () => {
     expect(freed).toHaveLength(1);
     routes.set('/page', page('<title>T</title><meta property="og:image" content="/none.png">'));
     expect(await find('/page')).toEqual({ 'og:title': 'T' });
+  });
+
+  it('have no picture while none can be read, and have it some minutes later', async () => {
+    routes.set('/page', page('<title>T</title><meta property="og:image" content="/pic">'));
+    routes.set('/pic', picture(await small()));
+    for (const why of [new ReaderLost('ended with 1'), new MatrixError('M_LIMIT_EXCEEDED')]) {
+      const read = vi.spyOn(pictures, 'read').mockRejectedValue(why);
+      expect(await find('/page')).toEqual({ 'og:title': 'T' });
+      expect(await find('/pic')).toEqual({});
+      read.mockRestore();
+      now += 5 * 60_000 + 1;
+      expect(await find('/page')).toMatchObject({ 'og:title': 'T', 'og:image:width': 48 });
+      expect(await find('/pic')).toMatchObject({ 'og:image:width': 48 });
+      now += 60 * 60_000;
+    }
   });
 
   it('are not of what is in no network that anybody reaches, also where an address leads there', async () => {

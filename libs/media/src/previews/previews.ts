@@ -6,9 +6,10 @@ import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { Slots } from '#kernel/slots';
 import { mxcOf } from '../media-id.js';
+import { ReaderLost } from '../pictures/picture-reader.js';
 import { ContentTooLarge } from '../store/media-store.js';
 import { previewId } from './preview-id.js';
-import { MOST_IMAGE_BYTES, PreviewImages } from './preview-images.js';
+import { MOST_IMAGE_BYTES, type PreviewImage, PreviewImages } from './preview-images.js';
 import { decodePage, readPage } from './read-page.js';
 import { type FoundPage, NothingThere, WebReader } from './web-reader.js';
 
@@ -31,6 +32,15 @@ interface Told {
   readonly about: JsonObject | undefined;
   readonly until: number;
 }
+
+/** What came of looking at an address, and for how long it is told. */
+interface Made<T = JsonObject> {
+  readonly about: T;
+  readonly forMs: number;
+}
+
+/** There is something, which says nothing that is told. */
+const NOTHING_SAID: Made = Object.freeze({ about: {}, forMs: KEPT_MS });
 
 /** What pages that users link to say of themselves: client-server API, "GET /_matrix/client/v1/media/preview_url". Nothing of it is in the log. */
 @Injectable()
@@ -79,8 +89,7 @@ export class Previews {
       }
       reading = this.#slots
         .run(() => this.#read(address))
-        .then((about) => {
-          const forMs = about === undefined ? NOTHING_KEPT_MS : KEPT_MS;
+        .then(({ about, forMs }) => {
           this.#told.set(href, { about, until: this.stopwatch.elapsed() + forMs });
           return about;
         })
@@ -90,47 +99,58 @@ export class Previews {
     return reading;
   }
 
-  async #read(address: URL): Promise<JsonObject | undefined> {
+  async #read(address: URL): Promise<Made<JsonObject | undefined>> {
     try {
       return await this.web.read(address, MOST_IMAGE_BYTES, (found) => this.#describe(found));
     } catch (error) {
-      if (error instanceof NothingThere || error instanceof ContentTooLarge) return undefined;
+      if (error instanceof NothingThere || error instanceof ContentTooLarge)
+        return { about: undefined, forMs: NOTHING_KEPT_MS };
       throw error;
     }
   }
 
-  async #describe(found: FoundPage): Promise<JsonObject> {
+  async #describe(found: FoundPage): Promise<Made> {
     const { url, contentType = '', body } = found;
     if (IMAGE.test(contentType)) return this.#keepImage(body);
-    if (!PAGE.test(contentType)) return {};
+    if (!PAGE.test(contentType)) return NOTHING_SAID;
     const { properties, image, base } = await readPage(decodePage(await startOf(body), contentType));
     const from = (base === undefined ? undefined : this.web.addressOf(base, url)) ?? url;
-    return { ...properties, ...(image === undefined ? {} : await this.#fetchImage(image, from)) };
+    const picture = image === undefined ? NOTHING_SAID : await this.#fetchImage(image, from);
+    return { about: { ...properties, ...picture.about }, forMs: picture.forMs };
   }
 
   /** A preview is as good without its picture. */
-  async #fetchImage(image: string, from: URL): Promise<JsonObject> {
+  async #fetchImage(image: string, from: URL): Promise<Made> {
     const address = this.web.addressOf(image, from);
-    if (address === undefined) return {};
+    if (address === undefined) return NOTHING_SAID;
     try {
       return await this.web.read(address, MOST_IMAGE_BYTES, ({ body }) => this.#keepImage(body));
     } catch (error) {
-      if (error instanceof NothingThere || error instanceof ContentTooLarge) return {};
+      if (error instanceof NothingThere || error instanceof ContentTooLarge) return NOTHING_SAID;
       throw error;
     }
   }
 
-  async #keepImage(body: AsyncIterable<Uint8Array>): Promise<JsonObject> {
-    const image = await this.images.keep(body);
-    if (image === undefined) return {};
+  /** Nothing, for a short while, where no pictures can be read now. */
+  async #keepImage(body: AsyncIterable<Uint8Array>): Promise<Made> {
+    let image: PreviewImage | undefined;
+    try {
+      image = await this.images.keep(body);
+    } catch (error) {
+      const isBusy = error instanceof MatrixError && error.errcode === 'M_LIMIT_EXCEEDED';
+      if (!isBusy && !(error instanceof ReaderLost)) throw error;
+      return { about: {}, forMs: NOTHING_KEPT_MS };
+    }
+    if (image === undefined) return NOTHING_SAID;
     const { hash, bytes, type, width, height } = image;
-    return {
+    const about = {
       'og:image': mxcOf({ server: this.config.serverName, mediaId: previewId(hash) }),
       'og:image:type': type,
       'og:image:width': width,
       'og:image:height': height,
       'matrix:image:size': bytes,
     };
+    return { about, forMs: KEPT_MS };
   }
 }
 
