@@ -232,6 +232,22 @@ describe('previews of pages', () => {
     await expect(find('/large')).rejects.toMatchObject(NOTHING);
   });
 
+  it('fail where this server does, and are tried again at once, also when the time for the page is up by then', async () => {
+    routes.set('/pic', picture(await small()));
+    const deadline = new AbortController();
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(deadline.signal);
+    const read = vi.spyOn(pictures, 'read').mockImplementation(async () => {
+      deadline.abort();
+      throw new Error('the disk is gone');
+    });
+    await expect(find('/pic')).rejects.toThrow('the disk is gone');
+    read.mockRestore();
+    // Of a page that does not come in time nothing is known.
+    await expect(find('/other')).rejects.toMatchObject(NOTHING);
+    timeout.mockRestore();
+    expect(await find('/pic')).toMatchObject({ 'og:image:width': 48 });
+  });
+
   it('are not tried again for some minutes where there was nothing', async () => {
     await expect(find('/none')).rejects.toMatchObject(NOTHING);
     await expect(find('/none')).rejects.toMatchObject(NOTHING);

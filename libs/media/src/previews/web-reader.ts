@@ -79,7 +79,9 @@ export class WebReader {
     try {
       return await this.outgoing.stream(placeOf(url, this.config.previews), request, take);
     } catch (error) {
-      if (error instanceof OutgoingFailure || signal.aborted) throw new NothingThere(error);
+      // What `take` throws is thrown as it is, also once the time is up.
+      if (error instanceof OutgoingFailure || (signal.aborted && error === signal.reason))
+        throw new NothingThere(error);
       throw error;
     }
   }
