@@ -43,8 +43,11 @@ export interface DescribedPicture {
   readonly blurhash?: string;
 }
 
-/** Why nothing can be made of some content: it is no picture, or none that is whole; or it takes more than a picture may. */
-export type Refusal = 'unreadable' | 'too-large';
+/**
+ * Why nothing can be made of some content: it is no picture, or none that is whole; it takes more than a picture may; or it took longer, which
+ * may be the picture's doing or that of a busy machine.
+ */
+export type Refusal = 'unreadable' | 'too-large' | 'too-slow';
 
 export interface RefusedPicture {
   readonly kind: 'refused';
@@ -55,3 +58,4 @@ export type PictureAnswer = MadeThumbnail | IsSmall | DescribedPicture | Refused
 
 export const UNREADABLE: RefusedPicture = Object.freeze({ kind: 'refused', reason: 'unreadable' });
 export const TOO_LARGE: RefusedPicture = Object.freeze({ kind: 'refused', reason: 'too-large' });
+export const TOO_SLOW: RefusedPicture = Object.freeze({ kind: 'refused', reason: 'too-slow' });

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { OpenContent } from '../store/media-store.js';
-import { type PictureAnswer, type SentJob, TOO_LARGE, UNREADABLE } from './picture-job.js';
+import { type PictureAnswer, type SentJob, TOO_LARGE, TOO_SLOW, UNREADABLE } from './picture-job.js';
 
 const HEAP_MB = 64;
 
@@ -65,7 +65,7 @@ export class PictureReader {
       });
       const ended = await Promise.race([answered, ending, pouring]);
       if (isLate && !isPoured) throw new ReaderLost('the content did not come in time');
-      if (isLate) return TOO_LARGE;
+      if (isLate) return TOO_SLOW;
       if (ended instanceof ReaderLost) throw ended;
       return ended;
     } catch (error) {

@@ -222,7 +222,7 @@ describe('the processes that read pictures', () => {
     const photo = await plain(900, 900).jpeg().toBuffer();
     const hangs = script('hangs.mjs', "process.on('message', () => { for (;;); });");
     await given({ program: hangs, withinMs: 300 }, async (others) => {
-      const refused = { kind: 'refused', reason: 'too-large' };
+      const refused = { kind: 'refused', reason: 'too-slow' };
       expect(await Promise.all([read(photo, job(96, 96), others), read(photo, job(32, 32), others)])).toEqual([
         refused,
         refused,

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ServerName } from '#kernel/ids';
 import { type BundledScript, bundleScript } from '#testing/start-script';
 import type { MediaRef } from '../media-id.js';
-import type { PictureJob } from '../pictures/picture-job.js';
+import type { PictureAnswer, PictureJob } from '../pictures/picture-job.js';
 import { Pictures } from '../pictures/pictures.js';
 import { FileMediaStore } from '../store/files/file-media-store.js';
 import type { ContentHash } from '../store/media-store.js';
@@ -24,9 +24,11 @@ const WANTED: WantedThumbnail = { width: 320, height: 240, method: 'scale', anim
 /** Counts what it reads. */
 class CountedPictures extends Pictures {
   reads = 0;
-  override read(hash: ContentHash, job: PictureJob) {
+  /** What it answers, whatever the picture. */
+  answer: PictureAnswer | undefined;
+  override async read(hash: ContentHash, job: PictureJob) {
     this.reads++;
-    return super.read(hash, job);
+    return this.answer ?? super.read(hash, job);
   }
 }
 
@@ -115,6 +117,24 @@ describe('thumbnails of media', () => {
     now += 60 * 60_000 + 1;
     await expect(thumbnails.find(OURS, WANTED, OPTIONS)).rejects.toMatchObject({ status: 400 });
     expect(pictures.reads).toBe(2);
+  });
+
+  it('cannot be made now where the machine is too slow, and are tried again some minutes later', async () => {
+    const thumbnails = await thumbnailsOf(await photo());
+    pictures.answer = { kind: 'refused', reason: 'too-slow' };
+    for (const media of [OURS, THEIRS]) {
+      await expect(thumbnails.find(media, WANTED, OPTIONS)).rejects.toMatchObject({
+        errcode: 'M_UNKNOWN',
+        status: 503,
+      });
+    }
+    expect(pictures.reads).toBe(1);
+    pictures.answer = undefined;
+    now += 5 * 60_000 + 1;
+    const found = await thumbnails.find(OURS, WANTED, OPTIONS);
+    found.stream.destroy();
+    expect(found.type).toBe('image/jpeg');
+    await store.delete(hash);
   });
 
   it('are refused of what is too large, with another status where another server has it', async () => {

@@ -27,6 +27,8 @@ type Ending = (typeof ENDINGS)[number];
 const KNOWN = 20_000;
 /** For so long nothing is tried again with content of which nothing could be made. */
 const REFUSED_MS = 60 * 60_000;
+/** A machine that is too busy for a picture may not be soon. */
+const SLOW_MS = 5 * 60_000;
 const REFUSED = 10_000;
 
 /** Thumbnails of media: made when somebody asks for one the first time, by whoever asks first, and kept beside the content. */
@@ -106,7 +108,9 @@ export class Thumbnails {
   async #make(hash: ContentHash, size: WantedThumbnail): Promise<boolean> {
     const answer = await this.#read(hash, size);
     if (answer?.kind === 'refused') {
-      this.#refused.set(hash, { until: this.stopwatch.elapsed() + REFUSED_MS, reason: answer.reason });
+      const { reason } = answer;
+      const forMs = reason === 'too-slow' ? SLOW_MS : REFUSED_MS;
+      this.#refused.set(hash, { until: this.stopwatch.elapsed() + forMs, reason });
       return false;
     }
     const name = nameOf(size);
@@ -124,7 +128,7 @@ export class Thumbnails {
     } catch (error) {
       if (!(error instanceof ReaderLost)) throw error;
       this.#log.warn({ err: error }, 'no thumbnail was made');
-      throw new MatrixError('M_UNKNOWN', 'No thumbnails can be made now', { status: 503, cause: error });
+      throw noneNow(error);
     }
   }
 
@@ -132,6 +136,7 @@ export class Thumbnails {
   #checkRefused({ server }: MediaRef, hash: ContentHash): void {
     const refused = this.#refused.get(hash);
     if (refused === undefined || refused.until < this.stopwatch.elapsed()) return;
+    if (refused.reason === 'too-slow') throw noneNow();
     if (refused.reason === 'unreadable') {
       throw new MatrixError('M_UNKNOWN', 'Cannot generate thumbnails for the requested content', { status: 400 });
     }
@@ -142,6 +147,10 @@ export class Thumbnails {
 
 function keyOf(hash: ContentHash, name: string): string {
   return `${hash}-${name}`;
+}
+
+function noneNow(cause?: unknown): MatrixError {
+  return new MatrixError('M_UNKNOWN', 'No thumbnails can be made now', { status: 503, cause });
 }
 
 function described(type: string): Pick<Thumbnail, 'type' | 'fileName'> {
