@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { placeOf, readAddress } from './web-address.js';
 
-const RULES = { deny: ['*.internal.example', 'tracker.example'], privateHosts: ['wiki.lan', '10.0.0.5:8443'] };
+const RULES = {
+  deny: ['*.internal.example', 'tracker.example'],
+  privateHosts: ['wiki.lan', '10.0.0.5:8443', 'Files.LAN:8080'],
+};
 
 describe('the address of a page', () => {
   it('is one of the web, without what comes behind #', () => {
@@ -45,6 +48,8 @@ describe('the address of a page', () => {
     });
     expect(of('http://wiki.lan/')).toMatchObject({ mayBePrivate: true, isPlain: true, at: [{ port: 80 }] });
     expect(of('https://10.0.0.5:8443/').mayBePrivate).toBe(true);
+    expect(of('http://files.lan:8080/').mayBePrivate).toBe(true);
+    expect(of('http://files.lan/').mayBePrivate).toBe(false);
     expect(of('https://10.0.0.5/').mayBePrivate).toBe(false);
     expect(of('http://2130706433/').at[0]!.host).toBe('127.0.0.1');
   });

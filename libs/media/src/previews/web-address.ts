@@ -31,7 +31,8 @@ export function readAddress(text: string, { deny }: AddressRules, base?: URL): U
 export function placeOf(url: URL, { privateHosts }: AddressRules): ServerPlace {
   const host = hostOf(url);
   const port = portOf(url);
-  const mayBePrivate = privateHosts.some((one) => one === url.hostname || one === `${url.hostname}:${port}`);
+  const names = [url.hostname, `${url.hostname}:${port}`];
+  const mayBePrivate = privateHosts.some((one) => names.includes(one.toLowerCase()));
   return { tlsName: host, at: [{ host, port }], mayBePrivate, isPlain: url.protocol === 'http:' };
 }
 
