@@ -6,6 +6,7 @@ import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName, UserId } from '#kernel/ids';
+import { START } from '#kernel/position';
 import { SharedRuns } from '#kernel/shared-runs';
 import { awaitShown } from '#projections/await-shown';
 import type { Listener } from '#projections/listener';
@@ -47,8 +48,12 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
     @Inject(CONFIG) private readonly config: Pick<Config, 'media' | 'serverName'>,
   ) {}
 
+  /** The projections begin after this, and there is nothing to look at before; where they end before they have, nobody looks. */
   onApplicationBootstrap(): void {
-    this.#lookSoon();
+    this.views.whenMoved(START, this.reads).then(
+      () => this.#lookSoon(),
+      () => {},
+    );
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -71,4 +71,14 @@ describe('media whose event was redacted', () => {
     await unshown.onModuleDestroy();
     expect(await rowOf(views, media)).toMatchObject({ bytes: 6, unshown: expect.any(Number) });
   });
+
+  it('go as a process begins, whose views are not there at once', async () => {
+    const first = await start('1');
+    const media = await first.upload('a rock');
+    await note(media);
+    await unshown.onModuleDestroy();
+    await first.views.stop();
+    const { views } = await start('0');
+    await expect.poll(async () => (await rowOf(views, media))?.deleted).toBe(true);
+  });
 });
