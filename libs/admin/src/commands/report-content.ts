@@ -21,7 +21,8 @@ export type Reportable =
 /**
  * Reports an event, a room or a user to the operators of this server: client-server API, "Reporting Content". Of an event throws M_NOT_FOUND
  * where the user is not in the room or is not shown it. Of a room and of a user of this server that are not there nothing is kept, and the answer does not say
- * so: "Homeservers that wish to conceal this information MAY return 200 responses".
+ * so: "Homeservers that wish to conceal this information MAY return 200 responses". Throws M_LIMIT_EXCEEDED where too many reports of the
+ * user wait for an operator.
  */
 export class ReportContent extends Command<void> {
   constructor(
@@ -41,6 +42,8 @@ export class ReportContentHandler implements ICommandHandler<ReportContent> {
   ) {}
 
   async execute({ requester, what, reason }: ReportContent): Promise<void> {
+    // Before anything is looked for: else whoever is at the limit learns by the answer what is there.
+    await this.reports.checkLimit(requester.userId);
     const found = await this.#find(requester, what);
     if (found === undefined) return;
     const { userId, deviceId, requestId } = requester;

@@ -78,6 +78,12 @@ describe('reports', () => {
     for (let i = 0; i < 100; i++) expect((await report(`number ${i}`)).status).toBe(200);
     const before = await count();
     expect(await report('one more')).toMatchObject({ status: 429, body: { errcode: 'M_LIMIT_EXCEEDED' } });
+    // Whether or not what is reported is there, and theirs to see.
+    for (const path of ['/rooms/!none:a.example', '/users/@nobody:a.example', `/rooms/${room}`]) {
+      const { status } = await frank.call('POST', `${path}/report`, { reason: 'one more' });
+      expect([path, status]).toEqual([path, 429]);
+    }
+    expect((await frank.call('POST', `/rooms/${room}/report/${said}`, { reason: 'one more' })).status).toBe(429);
     expect(await count()).toBe(before);
     await alice.ok('POST', `/users/${bob.userId}/report`, { reason: 'of somebody else' });
     const reports = new Reports(app.store, systemClock);

@@ -61,10 +61,16 @@ export class Reports {
   }
 
   /** Throws M_LIMIT_EXCEEDED where too many reports of the user wait for an operator. */
+  async checkLimit(by: UserId): Promise<void> {
+    const { state } = await this.#streams.load(REPORTS_STREAM);
+    checkOpen(state, by);
+  }
+
+  /** Throws as `checkLimit`. */
   async add(by: UserId, thing: ReportedThing, told: ToldReport, cause: Cause): Promise<void> {
     const decide = (open: OpenReports): readonly FactDraft[] => {
-      if ((open.get(by)?.length ?? 0) < MOST_OPEN) return [reportDraft(by, thing, told)];
-      throw new MatrixError('M_LIMIT_EXCEEDED', 'Your earlier reports have to be looked at first');
+      checkOpen(open, by);
+      return [reportDraft(by, thing, told)];
     };
     await this.#streams.execute(REPORTS_STREAM, decide, cause);
   }
@@ -92,6 +98,11 @@ export class Reports {
       return fact.type === 'content-reported' ? (JSON.parse(fact.data) as ContentReported) : undefined;
     return undefined;
   }
+}
+
+function checkOpen(open: OpenReports, by: UserId): void {
+  if ((open.get(by)?.length ?? 0) < MOST_OPEN) return;
+  throw new MatrixError('M_LIMIT_EXCEEDED', 'Your earlier reports have to be looked at first');
 }
 
 function evolveOpen(open: OpenReports, { type, data }: NewFact, revision: number): OpenReports {
