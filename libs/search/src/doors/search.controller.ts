@@ -13,8 +13,10 @@ import type { EventForm } from '#rooms/queries/render-event';
 import { readerOf } from '#rooms/reading/reader';
 import { parseSearch } from '../queries/parse-search.js';
 import { renderSearch } from '../queries/render-search.js';
+import { sealedFor, SealedPlaces } from '../queries/sealed-places.js';
 import { searchEvents } from '../queries/search-events.js';
-import { parseSearchPlace } from '../queries/search-token.js';
+import { SearchTurns } from '../queries/search-turns.js';
+import type { SearchPlace } from '../queries/search-token.js';
 
 /** Finding events by their words: client-server API, "Server Side Search". */
 @Controller()
@@ -24,6 +26,8 @@ export class SearchController {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
+    private readonly places: SealedPlaces,
+    private readonly turns: SearchTurns,
   ) {}
 
   @Post(TODAY_AND_ALPHA.map((prefix) => `${prefix}/search`))
@@ -48,14 +52,18 @@ export class SearchController {
   }
 
   async #search(requester: Requester, query: QueryValues, body: JsonObject, form: EventForm): Promise<RawJson> {
-    const { views } = this;
-    const request = parseSearch(body, requester.userId);
-    const token = queryText(query, 'next_batch');
-    const from = token === undefined ? undefined : parseSearchPlace(views.history, token, views.position());
+    const { views, places } = this;
+    const { userId } = requester;
+    const request = parseSearch(body, userId);
     if (request === undefined) return new RawJson('{"search_categories":{}}');
-    const page = await searchEvents(views, await readerOf(views, requester), request, from);
-    const writing = { form, now: this.clock.now(), history: views.history };
-    const rendered = await renderSearch(page, request, writing);
+    const search = sealedFor(userId, request);
+    const token = queryText(query, 'next_batch');
+    const from = token === undefined ? undefined : places.parse(token, search);
+    const rendered = await this.turns.run(userId, async () => {
+      const page = await searchEvents(views, await readerOf(views, requester), request, from);
+      const tokenOf = (place: SearchPlace): string => places.format(place, search);
+      return renderSearch(page, request, { form, now: this.clock.now(), history: views.history, tokenOf });
+    });
     return new RawJson(`{"search_categories":{"room_events":${rendered}}}`);
   }
 }

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { TEST_AUTHOR } from '#testing/local-room';
 import { type RoomsApp, type RoomsAnswer, startRoomsApp, type TestUser } from '#testing/rooms-app';
+import { parseSearch } from '../queries/parse-search.js';
+import { sealedFor, SealedPlaces } from '../queries/sealed-places.js';
 
 let app: RoomsApp;
 let alice: TestUser;
@@ -27,12 +32,19 @@ const edit = (user: TestUser, roomId: string, target: string, body: string): Pro
   });
 
 type Found = RoomsAnswer['body'];
+const searchFor = (term: string, more: object = {}): JsonObject => ({
+  search_categories: { room_events: { search_term: term, ...more } },
+});
 const search = async (user: TestUser, term: string, more: object = {}, nextBatch?: string): Promise<Found> => {
   const at = nextBatch === undefined ? '' : `?next_batch=${encodeURIComponent(nextBatch)}`;
-  const body = { search_categories: { room_events: { search_term: term, ...more } } };
-  return (await user.ok('POST', `/search${at}`, body)).search_categories.room_events;
+  return (await user.ok('POST', `/search${at}`, searchFor(term, more))).search_categories.room_events;
 };
-const tokenOf = (place: unknown): string => Buffer.from(JSON.stringify(place)).toString('base64url');
+/** A place that no page ended at, sealed as this server does it. */
+const tokenOf = (place: unknown, user: TestUser, term: string, more: object = {}): string => {
+  const request = parseSearch(searchFor(term, more), user.userId as UserId)!;
+  const places = new SealedPlaces(TEST_AUTHOR.signingKey, undefined as never);
+  return places.seal(JSON.stringify(place), sealedFor(user.userId as UserId, request));
+};
 const idsOf = (found: Found): string[] =>
   found.results.map(({ result }: { result: { event_id: string } }) => result.event_id);
 
@@ -108,6 +120,71 @@ describe('POST /search', () => {
     expect((await search(bob, 'quokka')).count).toBe(1);
     await bob.ok('POST', `/rooms/${room}/forget`, {});
     expect((await search(bob, 'quokka', { filter: { rooms: [room] } })).count).toBe(0);
+  });
+
+  it('counts what the reader is shown and nothing of what stands between that they are not', async () => {
+    const history = { type: 'm.room.history_visibility', state_key: '', content: { history_visibility: 'joined' } };
+    const other = await alice.createRoom({ preset: 'public_chat', initial_state: [history] });
+    const own = await bob.createRoom({});
+    for (let i = 0; i < 20; i++) await say(bob, own, `ibex ${i}`);
+    for (let i = 0; i < 20; i++) await say(alice, other, `ibex ${i}`);
+    const newest = [await say(bob, own, 'ibex!'), await say(bob, own, 'ibex?')].toReversed();
+    await bob.ok('POST', `/join/${other}`, {});
+    // As on a page behind some hundreds of results, where no more are looked for than are told.
+    const place = { up_to: '9'.repeat(18), counted: 0, count: 1 };
+    for (const rooms of [[own], [own, other]]) {
+      const wish = { order_by: 'recent', filter: { rooms, limit: 1 } };
+      const page = await search(bob, 'ibex', wish, tokenOf(place, bob, 'ibex', wish));
+      expect([page.count, idsOf(page)]).toEqual([2, [newest[0]]]);
+      const next = await search(bob, 'ibex', wish, page.next_batch);
+      expect(idsOf(next)).toEqual([newest[1]]);
+    }
+  });
+
+  it('searches no room whose pages the reader may not read: neither one that was open once nor what it took the place of', async () => {
+    const visibility = (history_visibility: string): object => ({ history_visibility });
+    const state = { type: 'm.room.history_visibility', state_key: '', content: visibility('world_readable') };
+    const room = await alice.createRoom({ initial_state: [state] });
+    const said = await say(alice, room, 'a nilgai');
+    const filter = { rooms: [room] };
+    expect(idsOf(await search(bob, 'nilgai', { filter }))).toEqual([said]);
+    expect(await search(bob, 'nilgai')).toMatchObject({ count: 0 });
+    await alice.ok('PUT', `/rooms/${room}/state/m.room.history_visibility`, visibility('shared'));
+    expect(await search(bob, 'nilgai', { filter })).toMatchObject({ count: 0, results: [] });
+
+    const old = await alice.createRoom({ preset: 'public_chat' });
+    await bob.ok('POST', `/join/${old}`, {});
+    const before = await say(alice, old, 'a nilgai');
+    const next = await alice.createRoom({ creation_content: { predecessor: { room_id: old, event_id: before } } });
+    expect(idsOf(await search(bob, 'nilgai'))).toEqual([before]);
+    expect(idsOf(await search(alice, 'nilgai', { filter: { rooms: [next] } }))).toEqual([before]);
+    expect(idsOf(await search(bob, 'nilgai', { filter: { rooms: [next] } }))).toEqual([]);
+  });
+
+  it('tells nobody in next_batch where a page ended, and takes it back of the same reader for the same search', async () => {
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.ok('POST', `/join/${room}`, {});
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i++) ids.push(await say(alice, room, `serval ${i}`));
+    const wish = { order_by: 'recent', filter: { rooms: [room], limit: 2 } };
+    const { next_batch: token } = await search(alice, 'serval', wish);
+    expect(Buffer.from(token, 'base64url').toString()).not.toMatch(/up_to|behind|count/);
+    const other = { ...wish, filter: { rooms: [room], limit: 1 }, groupings: { group_by: [{ key: 'sender' }] } };
+    const further = await search(alice, 'serval', other, token);
+    expect(idsOf(further)).toEqual([ids[2]]);
+    const ofGroup = further.groups.sender[alice.userId].next_batch;
+    for (const each of [further.next_batch, ofGroup]) expect(each).toHaveLength(token.length);
+    const refused: [TestUser, string, object][] = [
+      [bob, 'serval', wish],
+      [alice, 'servals', wish],
+      [alice, 'serval', { ...wish, order_by: 'rank' }],
+      [alice, 'serval', { ...wish, keys: ['content.body'] }],
+      [alice, 'serval', { ...wish, filter: { limit: 2 } }],
+    ];
+    for (const [user, term, more] of refused) {
+      const { status, body } = await user.call('POST', `/search?next_batch=${token}`, searchFor(term, more));
+      expect([term, more, status, body.errcode]).toEqual([term, more, 400, 'M_INVALID_PARAM']);
+    }
   });
 
   it('finds what was edited by the version that the reader is shown, and never by what was said after they left', async () => {
@@ -329,7 +406,8 @@ describe('POST /search', () => {
       { include_state: 'yes' },
     ])
       expect([wrong, await refuse(events(wrong))]).toEqual([wrong, 'M_BAD_JSON']);
-    for (const token of ['x', 'W10', tokenOf(['1', -1])])
+    const plain = Buffer.from('{}'.padEnd(100)).toString('base64url');
+    for (const token of ['x', 'W10', plain, tokenOf(['1', -1], alice, 'x')])
       expect(await refuse(events({}), `?next_batch=${token}`)).toBe('M_INVALID_PARAM');
     const place = { up_to: '5', behind: [5, false, '5'], counted: 0, count: 0 };
     for (const wrong of [
@@ -346,13 +424,13 @@ describe('POST /search', () => {
       { group: { by: 'type', value: 'x' } },
       { group: { by: 'sender' } },
     ])
-      expect([wrong, await refuse(events({}), `?next_batch=${tokenOf({ ...place, ...wrong })}`)]).toEqual([
+      expect([wrong, await refuse(events({}), `?next_batch=${tokenOf({ ...place, ...wrong }, alice, 'x')}`)]).toEqual([
         wrong,
         'M_INVALID_PARAM',
       ]);
     // What is no place of this search is behind or before all of it.
     for (const odd of [{}, { until: [0, true, null] }, { group: { by: 'room_id', value: '!no:where' } }])
-      expect((await search(alice, 'quokka', {}, tokenOf({ ...place, ...odd }))).results).toEqual([]);
+      expect((await search(alice, 'quokka', {}, tokenOf({ ...place, ...odd }, alice, 'quokka'))).results).toEqual([]);
     expect(await alice.ok('POST', '/search', { search_categories: {} })).toEqual({ search_categories: {} });
     expect((await search(alice, '?!')).count).toBe(0);
   });

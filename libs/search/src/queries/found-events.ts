@@ -50,7 +50,10 @@ export class FoundEvents {
     private readonly effort: SearchEffort,
   ) {}
 
-  /** The next ones: so many or some more, up to a place where one is named, or fewer where the effort is spent. */
+  /**
+   * The next ones: so many, up to a place where one is named, or fewer where the effort is spent. Never some more: how many came with them
+   * would tell how many matches stand between them that the reader is not shown.
+   */
   async collect(matches: Matches, count: number, until: TextKey | undefined): Promise<readonly FoundEvent[]> {
     const found: FoundEvent[] = [];
     let batch: Match[] = [];
@@ -60,7 +63,7 @@ export class FoundEvents {
       if (!isEnd) batch.push(match);
       if (isEnd || batch.length >= BATCH) {
         found.push(...(await this.#shownOf(batch)));
-        if (isEnd || found.length >= count) return found;
+        if (isEnd || found.length >= count) return found.slice(0, count);
         batch = [];
       }
     }

@@ -11,7 +11,7 @@ import { renderContext } from './render-context.js';
 import { renderStateOf } from './render-state.js';
 import { MOST_WORDS } from './search-events.js';
 import type { SearchPage } from './search-page.js';
-import { formatSearchPlace, type SearchPlace } from './search-token.js';
+import type { SearchPlace } from './search-token.js';
 import { textOfRow } from './shown-texts.js';
 
 /** How results are written. */
@@ -19,8 +19,10 @@ export interface Writing {
   readonly form: EventForm;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** By which places are told. */
+  /** By which places of rooms are told. */
   readonly history: LogHistory;
+  /** `next_batch` of where a page ended. */
+  readonly tokenOf: (place: SearchPlace) => string;
 }
 
 /** An answer of so many characters has no more results, and one with so many of state none of another room: the next page has them. */
@@ -45,7 +47,7 @@ export async function renderSearch(page: SearchPage, request: SearchRequest, wri
   ];
   if (request.groupBy.length > 0)
     parts.push(`"groups":${JSON.stringify(groupsOf(page, told, request.groupBy, writing))}`);
-  if (next !== undefined) parts.push(`"next_batch":"${formatSearchPlace(writing.history, next)}"`);
+  if (next !== undefined) parts.push(`"next_batch":"${writing.tokenOf(next)}"`);
   return `{${parts.join()}}`;
 }
 
@@ -114,10 +116,10 @@ function groupsOf(
   page: SearchPage,
   told: readonly FoundEvent[],
   keys: readonly GroupKey[],
-  { history }: Writing,
+  { tokenOf }: Writing,
 ): Record<string, Record<string, GroupAnswer>> {
   const more = (next: SearchPlace | undefined): { readonly next_batch?: string } => {
-    return next === undefined ? {} : { next_batch: formatSearchPlace(history, next) };
+    return next === undefined ? {} : { next_batch: tokenOf(next) };
   };
   return Object.fromEntries(
     keys.map((by) => {

@@ -49,7 +49,7 @@ export async function searchEvents(
   if (words.length === 0) return new SearchPage(from, request, { found: [], inOrder: [], end: undefined });
   // Those that were ranked together are found again, whatever that took.
   const effort = new SearchEffort(until === undefined ? EFFORT : 2 * EFFORT);
-  const shelves = await searchedShelves(views, reader.userId, filter, effort);
+  const shelves = await searchedShelves(views, reader, filter, effort);
   const ofGroup = group?.by === 'room_id' ? shelves.filter(({ roomId }) => roomId === group.value) : shelves;
   const matches = new Matches(views, ofGroup, { words, upTo, behind, ...soughtBy(request, from) }, effort);
   // The rooms are those before the named ones too.
@@ -57,8 +57,10 @@ export async function searchEvents(
   const events = new FoundEvents(views, reader, { matcher, words, group }, effort);
   const isFirst = from.count === 0;
   const wanted = order === 'rank' ? (until === undefined ? RANKED : 2 * RANKED) : isFirst ? RANKED : limit + 1;
-  const found = await events.collect(matches, wanted, until);
-  const end = until ?? matches.place;
+  const some = await events.collect(matches, wanted + 1, until);
+  const found = some.slice(0, wanted);
+  // Whether there is another page, and where it begins, is for what is shown to say: nothing of it stands for what is hidden in between.
+  const end = some.length > wanted ? found.at(-1)?.key : (until ?? matches.place);
   return new SearchPage(from, request, { found, inOrder: order === 'rank' ? ranked(found, from.last) : found, end });
 }
 

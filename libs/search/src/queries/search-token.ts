@@ -34,7 +34,7 @@ export interface SearchPlace {
   readonly group?: Group;
 }
 
-/** `next_batch` of a search, or of a group of its results. */
+/** What is sealed in `next_batch` of a search, or of a group of its results. */
 export function formatSearchPlace(history: LogHistory, place: SearchPlace): string {
   const { upTo, behind, until, last, counted, count, group } = place;
   const keyOf = ({ time, isHistory, position }: TextKey): JsonValue => {
@@ -49,7 +49,7 @@ export function formatSearchPlace(history: LogHistory, place: SearchPlace): stri
     count,
     group,
   };
-  return Buffer.from(JSON.stringify(parts)).toString('base64url');
+  return JSON.stringify(parts);
 }
 
 /** Reads what `formatSearchPlace` wrote; where a place was lost the search begins again. Throws M_INVALID_PARAM. */
@@ -106,14 +106,15 @@ function groupIn(value: JsonValue): Group {
 
 function objectOf(text: string): JsonObject {
   try {
-    const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
+    const parts: unknown = JSON.parse(text);
     if (isJsonObject(parts as JsonValue)) return parts as JsonObject;
   } catch {
-    // Neither is a text that is no JSON.
+    // A text that is no JSON is none either.
   }
   throw noToken();
 }
 
-function noToken(): MatrixError {
-  return new MatrixError('M_INVALID_PARAM', 'next_batch: not a token of this server');
+/** Of what is no token, or one that was given to somebody else or for another search. */
+export function noToken(): MatrixError {
+  return new MatrixError('M_INVALID_PARAM', 'next_batch: not a token of this search');
 }

@@ -1,11 +1,14 @@
 import type { RoomEventFilter } from '#accounts/filters/filter';
 import { roomTest } from '#accounts/filters/event-matcher';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import { contentOfRow } from '#rooms/projections/timeline-row';
 import { listUserRooms } from '#rooms/queries/list-user-rooms';
 import { findStateRow } from '#rooms/queries/state-rows';
+import { letIn } from '#rooms/reading/open-room';
+import type { Reader } from '#rooms/reading/reader';
+import { findRoomReader } from '#rooms/reading/room-reader';
 import { roomMark, SHELVES, shelfOf } from '../projections/search-collections.js';
 import type { RoomShelf } from './read-shelf.js';
 import type { SearchEffort } from './search-effort.js';
@@ -18,16 +21,19 @@ const AT_ONCE = 64;
 /**
  * The shelves that somebody searches: those of the rooms that the filter names, and of the rooms that these took the place of, or else of
  * all rooms that the user is or was in and has not forgotten. None of a room that is encrypted: "The search will not include rooms that
- * are end to end encrypted". What of a room the reader may see is not decided here.
+ * are end to end encrypted". None of a room whose pages the reader may not read: what is there would show by how much was looked at. What of
+ * the others they may see is not decided here.
  */
 export async function searchedShelves(
   views: Views,
-  userId: UserId,
+  reader: Reader,
   { rooms, not_rooms: notRooms }: RoomEventFilter,
   effort: SearchEffort,
 ): Promise<readonly RoomShelf[]> {
   const named =
-    rooms === undefined ? await ownRooms(views, userId) : await withPredecessors(views, rooms as RoomId[], effort);
+    rooms === undefined
+      ? await ownRooms(views, reader, effort)
+      : await withPredecessors(views, reader, rooms as RoomId[], effort);
   const isWanted = roomTest(undefined, notRooms);
   const shelves: RoomShelf[] = [];
   await forSome(named.filter(isWanted), effort, async (ids) => {
@@ -50,21 +56,47 @@ async function forSome(
   }
 }
 
-async function ownRooms(views: Views, userId: UserId): Promise<RoomId[]> {
-  const rooms = await listUserRooms(views, userId);
-  return [...rooms].flatMap(([roomId, { closed }]) => (closed === true ? [] : [roomId]));
+async function ownRooms(views: Views, reader: Reader, effort: SearchEffort): Promise<RoomId[]> {
+  const rooms = await listUserRooms(views, reader.userId);
+  const [joined, others]: [RoomId[], RoomId[]] = [[], []];
+  for (const [roomId, { membership, closed }] of rooms)
+    if (closed !== true) (membership === 'join' ? joined : others).push(roomId);
+  return [...joined, ...(await openTo(views, reader, others, effort))];
 }
 
-async function withPredecessors(views: Views, named: readonly RoomId[], effort: SearchEffort): Promise<RoomId[]> {
-  const rooms = new Set<RoomId>(named);
-  let last: readonly RoomId[] = [...rooms];
+/** Those of some rooms that the reader may page through. */
+async function openTo(
+  views: Views,
+  reader: Reader,
+  rooms: readonly RoomId[],
+  effort: SearchEffort,
+): Promise<readonly RoomId[]> {
+  const open: RoomId[] = [];
+  await forSome(rooms, effort, async (some) => {
+    const doors = await Promise.all(
+      some.map(async (roomId) => letIn(await findRoomReader(views, roomId, reader), 'events')),
+    );
+    open.push(...some.filter((_, i) => doors[i] !== undefined));
+  });
+  return open;
+}
+
+async function withPredecessors(
+  views: Views,
+  reader: Reader,
+  named: readonly RoomId[],
+  effort: SearchEffort,
+): Promise<RoomId[]> {
+  let last = await openTo(views, reader, [...new Set(named)], effort);
+  const rooms = new Set<RoomId>(last);
   for (let n = 0; n < MOST_PREDECESSORS && last.length > 0; n++) {
     const before: RoomId[] = [];
     await forSome(last, effort, async (some) => {
       const found = await Promise.all(some.map((roomId) => findPredecessor(views, roomId)));
       before.push(...found.filter((roomId) => roomId !== undefined));
     });
-    last = before.filter((roomId) => !rooms.has(roomId));
+    const unknown = new Set(before.filter((roomId) => !rooms.has(roomId)));
+    last = await openTo(views, reader, [...unknown], effort);
     for (const roomId of last) rooms.add(roomId);
   }
   return [...rooms];

@@ -12,7 +12,7 @@ export async function lookAtSearch(look: Look): Promise<void> {
   const dialect = number(2) === 0 ? 'today' : 'v1';
   const word = WORDS[number(2)]!;
   const what = `POST ${dialect} /search for ${word}`;
-  // A room in which the reader never was is searched where it is named.
+  // A room in which the reader never was is searched where it is named, if its pages are theirs to read.
   const filter = { limit: 100, rooms: [look.living.room.roomId] };
   const events = { search_term: word, order_by: number(2) === 0 ? 'recent' : 'rank', filter };
   const body = { search_categories: { room_events: events } };
@@ -27,6 +27,7 @@ export async function lookAtSearch(look: Look): Promise<void> {
     expectTrue(() => `${what}: ${describeEvent(event)} is shown as ${texts.join(' or ')}`, texts.some(has));
   }
   expectTrue(() => `${what}: counts ${count} and tells ${found.length}`, count === found.length);
+  if (reader.doorToEvents().open !== 'yes') return;
   for (const event of reader.room.events) {
     const isThere = !reader.room.isRedacted(event) && !reader.world.erased.has(event.sender);
     if (!isThere || reader.maySee(event) !== 'yes') continue;

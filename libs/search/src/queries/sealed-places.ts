@@ -1,0 +1,76 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { UserId } from '#kernel/ids';
+import { VIEWS, type Views } from '#projections/views';
+import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import type { SearchRequest } from './parse-search.js';
+import { formatSearchPlace, noToken, parseSearchPlace, type SearchPlace } from './search-token.js';
+
+const CIPHER = 'aes-256-gcm';
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+/** So long is what is sealed, or a multiple of it: how long a token is says nothing of what is in it. */
+const PADDED_BYTES = 512;
+
+/** Somebody's search, as far as it says what is found and in which order: where a page of it ended is good for this alone. */
+type SealedFor = string & { readonly __brand: 'SealedFor' };
+
+/** What places of a search are good for: the reader's further pages of the same, with as much of it and besides it as they like. */
+export function sealedFor(reader: UserId, { term, kinds, filter, order }: SearchRequest): SealedFor {
+  const { types, not_types, senders, not_senders, rooms, not_rooms, contains_url } = filter;
+  const wanted = [types, not_types, senders, not_senders, rooms, not_rooms, contains_url];
+  return JSON.stringify([reader, term, [...kinds].toSorted(), order, ...wanted]) as SealedFor;
+}
+
+/**
+ * `next_batch`: where a page ended, sealed under a key made of the server's signing key, so that every process of the server reads it and
+ * nobody else. Where a search had to stop before it had found enough, it stopped at a text that the reader may not be shown; and one who
+ * could write places, or take those of one search to another, could feel for what is hidden by where the next page begins.
+ */
+@Injectable()
+export class SealedPlaces {
+  readonly #key: Buffer;
+
+  constructor(
+    @Inject(SIGNING_KEY) signingKey: SigningKey,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'history' | 'position'>,
+  ) {
+    this.#key = Buffer.from(hkdfSync('sha256', signingKey.exportSeed(), '', 'annals search place', KEY_BYTES));
+  }
+
+  format(place: SearchPlace, search: SealedFor): string {
+    return this.seal(formatSearchPlace(this.views.history, place), search);
+  }
+
+  /** Reads what `format` wrote for the same search; where a place was lost it begins again. Throws M_INVALID_PARAM. */
+  parse(token: string, search: SealedFor): SearchPlace {
+    const text = this.#open(Buffer.from(token, 'base64url'), search);
+    if (text === undefined) throw noToken();
+    return parseSearchPlace(this.views.history, text, this.views.position());
+  }
+
+  /** A token with any text in it. */
+  seal(text: string, search: SealedFor): string {
+    const nonce = randomBytes(NONCE_BYTES);
+    const cipher = createCipheriv(CIPHER, this.#key, nonce).setAAD(Buffer.from(search));
+    const bytes = Buffer.from(text);
+    const padding = Buffer.alloc(PADDED_BYTES - (bytes.length % PADDED_BYTES), ' ');
+    const sealed = [cipher.update(bytes), cipher.update(padding), cipher.final()];
+    return Buffer.concat([nonce, ...sealed, cipher.getAuthTag()]).toString('base64url');
+  }
+
+  #open(token: Buffer, search: SealedFor): string | undefined {
+    if (token.length < NONCE_BYTES + TAG_BYTES) return undefined;
+    const nonce = token.subarray(0, NONCE_BYTES);
+    const decipher = createDecipheriv(CIPHER, this.#key, nonce, { authTagLength: TAG_BYTES })
+      .setAAD(Buffer.from(search))
+      .setAuthTag(token.subarray(-TAG_BYTES));
+    try {
+      const sealed = token.subarray(NONCE_BYTES, -TAG_BYTES);
+      return Buffer.concat([decipher.update(sealed), decipher.final()]).toString();
+    } catch {
+      return undefined;
+    }
+  }
+}
