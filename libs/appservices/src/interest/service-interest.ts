@@ -15,7 +15,7 @@ import { hasToWait } from '#rooms/projections/waiting-redactions';
 import { DEVICE_KEY_SHAPES } from '#devices/facts/device-key-facts';
 import { KEY_CHANGE_TYPES } from '#devices/facts/key-changes';
 import type { Passing } from './passing.js';
-import { hasMessageFor } from '../texts/render-messages.js';
+import { hasMessageFor, sizeOfMessages } from '../texts/render-messages.js';
 import { renderReceipt } from '../texts/render-ephemeral.js';
 import { ServiceDevices } from './service-devices.js';
 import { ServiceRooms } from './service-rooms.js';
@@ -79,6 +79,13 @@ export class ServiceInterest {
         if (this.service.receivesDevices) await this.#lookAtDevices(fact, passing);
         return false;
     }
+  }
+
+  /** How many events the service is sent of a fact that it is to be sent, and how long they are as text, about, in UTF-16 units. */
+  sizeOf(fact: RecordedFact): { readonly events: number; readonly text: number } {
+    if (fact.type !== 'to-device-sent') return { events: 1, text: fact.data.length };
+    const { messages, text } = sizeOfMessages(this.service, fact);
+    return { events: messages, text };
   }
 
   /** Whether the service hears of a room, up to the place to which it has been shown facts. */

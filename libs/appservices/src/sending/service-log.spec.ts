@@ -1,10 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { ServiceInterest } from '../interest/service-interest.js';
+import { readRegistration } from '#config/appservices/read-registration';
+import { type Receiver, textOfSent } from '#devices/facts/to-device-facts';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import type { RecordedFact } from '#event-store/event-store';
-import type { UserId } from '#kernel/ids';
+import type { DeviceId, ServerName, UserId } from '#kernel/ids';
 import { START } from '#kernel/position';
+import type { Views } from '#projections/views';
+import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
+import { registrationText } from '#testing/registration-file';
 import type { Passing } from '../interest/passing.js';
+import { ServiceInterest } from '../interest/service-interest.js';
 import { ServiceLog } from './service-log.js';
 
 async function logOf(facts: number): Promise<MemoryEventStore> {
@@ -51,7 +56,11 @@ describe('the log as an application service is shown it', () => {
       passing.addLists({ changed: users, left: [] });
       return true;
     };
-    const log = new ServiceLog(store, { look } as unknown as ServiceInterest, START);
+    const log = new ServiceLog(
+      store,
+      { look, sizeOf: () => ({ events: 1, text: 2 }) } as unknown as ServiceInterest,
+      START,
+    );
     const told: UserId[] = [];
     const facts: number[] = [];
     for (;;) {
@@ -66,4 +75,32 @@ describe('the log as an application service is shown it', () => {
     expect(told).toEqual(users);
     expect(facts).toEqual([0, 0, 0, 1]);
   });
+
+  it.each([
+    { receivers: 60, bytes: 10, together: [2, 2] },
+    { receivers: 20, bytes: 60_000, together: [1, 1, 1, 1] },
+    { receivers: 20, bytes: 10, together: [4] },
+  ])(
+    'counts messages as devices are told of them: $receivers of $bytes each',
+    async ({ receivers, bytes, together }) => {
+      const store = new MemoryEventStore();
+      const ghost = '@_bridge_ghost:a.example' as UserId;
+      const to = Array.from({ length: receivers }, (_, n): Receiver => [ghost, `D${n}` as DeviceId, 0]);
+      const { data, erasable } = textOfSent({ type: 'm.test', txn: 't' }, to, [
+        JSON.stringify({ text: 'x'.repeat(bytes) }),
+      ]);
+      const metadata = { at: 0, actor: 'server', schema: 1, chain: '', erasable };
+      const facts = Array.from({ length: 4 }, (_, i) => ({ id: `${i}`, type: 'to-device-sent', data, metadata }));
+      await store.append('sent', 'no-stream', facts);
+      const service = readRegistration(registrationText({ receive_ephemeral: true }), 'a.example' as ServerName);
+      const log = new ServiceLog(store, new ServiceInterest(service, createRoomFactReader(), {} as Views), START);
+      const taken: number[] = [];
+      for (;;) {
+        const next = await log.next(await store.head());
+        if (next === undefined) break;
+        taken.push(next.facts.length);
+      }
+      expect(taken).toEqual(together);
+    },
+  );
 });

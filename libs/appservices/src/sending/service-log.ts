@@ -13,11 +13,11 @@ export interface Collected {
   readonly looked: number;
 }
 
-/** So many events are in one transaction at most. */
+/** So many events are in one transaction, about: all that the last fact tells is in it too. */
 const MOST_EVENTS = 100;
-/** As far as their facts tell, in UTF-16 units: what others take at once has a limit. */
+/** As far as their facts tell, likewise, in UTF-16 units: what others take at once has a limit. A fact tells devices 16 MB at most. */
 const MOST_TEXT = 1_000_000;
-/** So much of what passes, likewise. It is noted in the log, and sent under several keys. */
+/** So much of what passes. It is noted in the log, and sent under several keys. */
 const MOST_PASSING = 200_000;
 /** So many facts are read of the log at once, and remembered until they are looked at. */
 const READ_AT_ONCE = 256;
@@ -33,6 +33,7 @@ export class ServiceLog {
   /** The last that was looked at since something was handed on. */
   #looked: RecordedFact | undefined;
   #lookedAt = 0;
+  #foundEvents = 0;
   #foundText = 0;
   /** What was read of the log. */
   #position: Position;
@@ -53,7 +54,7 @@ export class ServiceLog {
   }
 
   /**
-   * The next facts that the service is to be sent, `MOST_EVENTS` at most, of the next `MOST_LOOKED_AT`, and no more than there are up to a
+   * The next facts that the service is to be sent, about `MOST_EVENTS` as it counts them, of the next `MOST_LOOKED_AT`, and no more than there are up to a
    * position; undefined where nothing was looked at. Other work has its turn meanwhile. Throws as the log and the views do; then another
    * one has to begin where something was noted last.
    */
@@ -76,6 +77,7 @@ export class ServiceLog {
     const next = { facts: this.#found, passing: this.#passing, last: this.#looked, looked: this.#lookedAt };
     this.#found = [];
     this.#passing = new Passing();
+    this.#foundEvents = 0;
     this.#foundText = 0;
     this.#looked = undefined;
     this.#lookedAt = 0;
@@ -84,12 +86,14 @@ export class ServiceLog {
 
   get #hasSpace(): boolean {
     if (this.#lookedAt >= MOST_LOOKED_AT || this.#passing.text > MOST_PASSING) return false;
-    return this.#found.length + this.#passing.size < MOST_EVENTS && this.#foundText < MOST_TEXT;
+    return this.#foundEvents + this.#passing.size < MOST_EVENTS && this.#foundText < MOST_TEXT;
   }
 
   #take(fact: RecordedFact): void {
     this.#found.push(fact);
-    this.#foundText += fact.data.length;
+    const { events, text } = this.interest.sizeOf(fact);
+    this.#foundEvents += events;
+    this.#foundText += text;
   }
 
   async #readOn(upTo: Position): Promise<RecordedFact | undefined> {
