@@ -10,6 +10,7 @@ import { AskNetworks } from './networks/ask-networks.js';
 import { SendToServices } from './sending/send-to-services.effect.js';
 import { ServiceNotes } from './sending/service-notes.js';
 import { ServiceSending } from './sending/service-sending.js';
+import { TakeCollected } from './sending/take-collected.js';
 import { TransactionTexts } from './texts/transaction-texts.js';
 
 const usersOnDemand = {
@@ -35,6 +36,7 @@ const aliasesOnDemand = {
     ServiceClient,
     ServiceNotes,
     TransactionTexts,
+    TakeCollected,
     ServiceSending,
     SendToServices,
     EntitiesOnDemand,

@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ReadStreamOptions, RecordedFact } from '#event-store/event-store';
 import { SERVER_STREAM } from '#event-store/log-identity';
 import { systemClock } from '#kernel/clock';
@@ -10,8 +10,8 @@ import { applyFacts, recordFacts } from '#testing/project';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
 import type { DeviceKey } from './facts/device-streams.js';
 import { inboxStream } from './facts/to-device-facts.js';
-import { Inboxes } from './inboxes.js';
-import { inboxProjector } from './projections/inbox.projector.js';
+import { Inboxes, type MessagePlace } from './inboxes.js';
+import { INBOX, inboxProjector } from './projections/inbox.projector.js';
 
 const BOB: DeviceKey = ['@bob:a.example' as UserId, 'B' as DeviceId];
 
@@ -82,6 +82,47 @@ it('what another server has is noted together, some seconds later or as the proc
   } finally {
     vi.useRealTimers();
   }
+});
+
+describe('what an application service has for a device', () => {
+  const SENT = 'sent-@alice:a.example|A';
+  const message = (n: number): MessagePlace => ({ stream: SENT, revision: n - 1, position: positionOf(n) });
+  /** Notes that it has some messages, and answers which wait then, and which facts say so. */
+  const handOver = async (log: MemoryEventStore, ...sent: readonly number[]): Promise<[string[], unknown[]]> => {
+    const views = await withThree();
+    const inboxes = new Inboxes(log, systemClock, views);
+    for (const n of sent) inboxes.noteHandedOver(BOB, [message(n)]);
+    await inboxes.onModuleDestroy();
+    const said = log.facts.filter(({ stream }) => stream === inboxStream(BOB));
+    await applyFacts(inboxProjector, said, views);
+    const waiting = await INBOX.scan(views, { prefix: BOB, limit: 10 });
+    return [waiting.map(({ key }) => key[2]), said.map(({ data }) => JSON.parse(data) as unknown)];
+  };
+
+  it('is taken together where nothing else waits before it', async () => {
+    const [waiting, said] = await handOver(new MemoryEventStore(), 2, 1);
+    expect(waiting).toEqual([positionOf(3)]);
+    expect(said).toEqual([{ up_to: positionOf(2), log_id: null, from: { [SENT]: [0, 1] } }]);
+  });
+
+  it('is taken alone behind what the service was not sent, which waits on', async () => {
+    const [waiting, said] = await handOver(new MemoryEventStore(), 1, 3);
+    expect(waiting).toEqual([positionOf(2)]);
+    expect(said.at(-1)).toEqual({ up_to: positionOf(1), log_id: null, from: { [SENT]: [2] }, alone: true });
+  });
+
+  it('is noted with the next where it could not be', async () => {
+    const log = new UncertainEventStore();
+    log.breakNext('never done');
+    const views = await withThree();
+    const inboxes = new Inboxes(log, systemClock, views);
+    inboxes.noteHandedOver(BOB, [message(1)]);
+    await inboxes.onModuleDestroy();
+    expect(await notes(log)).toEqual([]);
+    inboxes.noteHandedOver(BOB, [message(2)]);
+    await inboxes.onModuleDestroy();
+    expect(await notes(log)).toEqual([['to-device-collected', positionOf(2)]]);
+  });
 });
 
 it('nothing is noted of a device that was told of nothing since it came last', async () => {

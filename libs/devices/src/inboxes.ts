@@ -17,7 +17,7 @@ import {
   type ToDeviceCrowdedOut,
   type ToDeviceExpired,
 } from './facts/to-device-facts.js';
-import { INBOX, type InboxRow } from './projections/inbox.projector.js';
+import { INBOX, type InboxRow, OUTSTANDING, outstandingKey } from './projections/inbox.projector.js';
 
 /** What this process knows of a device's inbox. */
 interface Arrived {
@@ -27,11 +27,18 @@ interface Arrived {
   readonly told: Position | undefined;
 }
 
+/** A message that waits for a device, or did. */
+export interface MessagePlace extends Pick<InboxRow, 'stream' | 'revision'> {
+  readonly position: Position;
+}
+
 const CAPACITY = 20_000;
-/** How long it is gathered what another server has. */
+/** How long it is gathered what another server has, or an application service. */
 const GATHERED_MS = 2_000;
 /** So many messages one fact names. */
 const AT_ONCE = 1_000;
+/** So many messages are looked at together that a service may have: their texts are read too. */
+const LOOKED_AT_ONCE = 64;
 
 /**
  * The write side of inboxes: notes what devices have collected, and drops what they never will. What a device is told is decided by
@@ -43,7 +50,9 @@ export class Inboxes implements OnModuleDestroy {
   readonly #arrived = new LruCache<string, Arrived>(CAPACITY);
   /** What is being noted, and up to where it is to be noted then. */
   readonly #noting = new Map<string, Position>();
-  /** What other servers have, until it is noted. */
+  /** What application services have for devices, until it is noted. */
+  readonly #handedOver = new Map<string, Map<Position, MessagePlace>>();
+  /** What other servers and services have is noted then. */
   readonly #later = new Map<string, { readonly note: () => Promise<void>; readonly timer: NodeJS.Timeout }>();
   /** Of which log the positions are, once that was read. */
   #logId: string | null | undefined;
@@ -51,7 +60,7 @@ export class Inboxes implements OnModuleDestroy {
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
-    @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'get' | 'scan'>,
   ) {
     const fold = { initialState: NOTHING_TAKEN, evolve: foldTaken, newestOnly: true } as const;
     this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
@@ -92,9 +101,8 @@ export class Inboxes implements OnModuleDestroy {
   }
 
   /**
-   * Another server has what waits for it up to a place, or an application service what waits for a device of its users. Noted in the log behind
-   * the caller's back, together with what else it has some seconds later, and where that fails with the next: each message would be a fact
-   * otherwise, for each of them.
+   * Another server has what waits for it up to a place. Noted in the log behind the caller's back, together with what else it has some seconds
+   * later, and where that fails with the next: each message would be a fact otherwise, for each of them.
    */
   noteDelivered(mailbox: DeviceKey, upTo: Position): void {
     const stream = inboxStream(mailbox);
@@ -102,11 +110,19 @@ export class Inboxes implements OnModuleDestroy {
     if (noting !== undefined && noting >= upTo) return;
     this.#noting.set(stream, upTo);
     if (noting !== undefined) return;
-    const note = (): Promise<void> => {
-      this.#later.delete(stream);
-      return this.#note(mailbox, stream);
-    };
-    this.#later.set(stream, { note, timer: setTimeout(() => void note(), GATHERED_MS).unref() });
+    this.#noteLater(stream, () => this.#note(mailbox, stream));
+  }
+
+  /**
+   * An application service has these messages to a device of its users, and no others: of what else waits it may have been sent nothing.
+   * Noted as what another server has.
+   */
+  noteHandedOver(device: DeviceKey, messages: readonly MessagePlace[]): void {
+    const stream = inboxStream(device);
+    const gathered = this.#handedOver.get(stream) ?? new Map<Position, MessagePlace>();
+    this.#handedOver.set(stream, gathered);
+    for (const message of messages) gathered.set(message.position, message);
+    if (!this.#later.has(stream)) this.#noteLater(stream, () => this.#noteThese(device, stream));
   }
 
   /** What was still gathered is noted now. */
@@ -130,15 +146,71 @@ export class Inboxes implements OnModuleDestroy {
     messages: readonly Pick<InboxRow, 'stream' | 'revision'>[],
     reason: ToDeviceCrowdedOut['reason'],
   ): Promise<void> {
+    const type = 'to-device-crowded-out';
+    await this.#takeNamed(device, messages, (data) => ({
+      type,
+      data: { ...data, reason } satisfies ToDeviceCrowdedOut,
+    }));
+  }
+
+  #noteLater(stream: string, noteNow: () => Promise<void>): void {
+    const note = (): Promise<void> => {
+      this.#later.delete(stream);
+      return noteNow();
+    };
+    this.#later.set(stream, { note, timer: setTimeout(() => void note(), GATHERED_MS).unref() });
+  }
+
+  async #noteThese(device: DeviceKey, stream: string): Promise<void> {
+    const these = this.#handedOver.get(stream);
+    if (these === undefined) return;
+    this.#handedOver.delete(stream);
+    try {
+      await this.#takeThese(device, these);
+    } catch {
+      this.#handedOver.set(stream, new Map([...these, ...(this.#handedOver.get(stream) ?? [])]));
+    }
+  }
+
+  /** What stands before all else that waits is taken as one that syncs takes it; what stands behind something else, by its name. */
+  async #takeThese(device: DeviceKey, these: ReadonlyMap<Position, MessagePlace>): Promise<void> {
+    const upTo = await this.#findFirsts(device, these);
+    if (upTo !== undefined) await this.#take(device, upTo, (data) => ({ type: 'to-device-collected', data }));
+    const behind: MessagePlace[] = [];
+    for (const message of these.values()) {
+      if (upTo !== undefined && message.position <= upTo) continue;
+      const waits = await OUTSTANDING.has(this.views, [...outstandingKey(message.stream, message.revision), ...device]);
+      if (waits) behind.push(message);
+    }
+    await this.#takeNamed(device, behind, (data) => ({ type: 'to-device-collected', data: { ...data, alone: true } }));
+  }
+
+  /** Up to where nothing waits for a device but these. */
+  async #findFirsts(device: DeviceKey, these: ReadonlyMap<Position, MessagePlace>): Promise<Position | undefined> {
+    let upTo: Position | undefined;
+    for await (const rows of INBOX.pages(this.views, { prefix: device }, LOOKED_AT_ONCE)) {
+      for (const { key } of rows) {
+        if (!these.has(key[2])) return upTo;
+        upTo = key[2];
+      }
+    }
+    return upTo;
+  }
+
+  /** Says of some of what was sent to a device that it is taken, wherever it stands. */
+  async #takeNamed(
+    device: DeviceKey,
+    messages: readonly Pick<InboxRow, 'stream' | 'revision'>[],
+    fact: (data: ToDeviceCollected) => { readonly type: string; readonly data: ToDeviceCollected },
+  ): Promise<void> {
     for (let at = 0; at < messages.length; at += AT_ONCE) {
       const some = messages.slice(at, at + AT_ONCE);
       const from = revisionsOf(some);
       await this.#streams.execute(
         inboxStream(device),
         ({ upTo, logId }) => {
-          const data: ToDeviceCrowdedOut = { up_to: upTo, log_id: logId, from, reason };
+          const { type, data } = fact({ up_to: upTo, log_id: logId, from });
           const [{ stream, revision }] = some as [InboxRow];
-          const type = 'to-device-crowded-out';
           return [{ id: `${type} ${stream} ${revision}`, type, data: JSON.stringify(data) }];
         },
         BY_SERVER,

@@ -28,10 +28,11 @@ const serviceOf = (keys: object) => readRegistration(registrationText({ ...keys 
 const FACTS = [sent(1, to(GHOST, 'ONE'), to(ALICE, 'PHONE')), sent(2, to(GHOST, 'TWO')), sent(3, to(GHOST, 'ONE'))];
 
 describe('what devices have once their service has it', () => {
-  it('is all up to its last message of each, of users that nobody else may be', () => {
+  it('is what each was sent, of users that no other service may be', () => {
+    const message = (n: number): object => ({ stream: 'sent', revision: n, position: positionOf(n) });
     expect(collectedBy(serviceOf({ 'org.matrix.msc3202': true }), FACTS)).toEqual([
-      [[GHOST, 'ONE'], positionOf(3)],
-      [[GHOST, 'TWO'], positionOf(2)],
+      { device: [GHOST, 'ONE'], messages: [message(1), message(3)] },
+      { device: [GHOST, 'TWO'], messages: [message(2)] },
     ]);
   });
 

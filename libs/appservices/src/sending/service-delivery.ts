@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AppService } from '#config/appservices/app-service';
-import type { Inboxes } from '#devices/inboxes';
 import type { RecordedFact } from '#event-store/event-store';
 import type { Clock } from '#kernel/clock';
 import { doublingPause } from '#kernel/doubling-pause';
@@ -8,15 +7,17 @@ import { messageOf } from '#kernel/message-of';
 import type { Logger } from '#observability/logger';
 import type { ServiceClient } from '../asking/service-client.js';
 import { type ServiceFact, type ServiceTransaction, transactionIdOf } from '../facts/service-facts.js';
-import { collectedBy } from './collected-messages.js';
+import type { TransactionTexts } from '../texts/transaction-texts.js';
 import type { ServiceNotes } from './service-notes.js';
+import type { TakeCollected } from './take-collected.js';
 
 export interface DeliveryParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly client: ServiceClient;
   readonly notes: ServiceNotes;
-  readonly inboxes: Pick<Inboxes, 'noteDelivered'>;
+  readonly texts: Pick<TransactionTexts, 'writeAgain'>;
+  readonly collected: Pick<TakeCollected, 'take'>;
 }
 
 /** What became of transactions, for metrics. */
@@ -73,20 +74,29 @@ export class ServiceDelivery {
   }
 
   /**
-   * Settles once the service has accepted it, however long that takes. Throws Overtaken where something else is noted meanwhile, as the log
-   * does, and where it is ended.
+   * Settles once the service has accepted it, however long that takes, or an operator has passed it over, and answers what is noted then.
+   * Throws Overtaken where something else is noted meanwhile, as the log and the views do, and where it is ended.
    */
-  async deliver({ fact, facts, body }: Written): Promise<void> {
+  async deliver(written: Written): Promise<ServiceFact> {
+    const { fact } = written;
+    let { facts, body } = written;
     try {
       for (let failures = 1; ; failures++) {
         this.signal.throwIfAborted();
         const failure = await this.#try(fact.data, body);
         this.signal.throwIfAborted();
-        if (failure === undefined) return this.#noteAccepted(fact.data, facts, failures > 1);
+        if (failure === undefined) {
+          await this.#noteAccepted(fact.data, facts, failures > 1);
+          return fact;
+        }
         this.#noteRefused(fact.data, failures, failure);
         await this.pause(failures);
+        this.signal.throwIfAborted();
         // Somebody passed it over, or another process goes on from here.
-        await this.parts.notes.check(this.service.id, fact);
+        const skipped = await this.parts.notes.findSkipped(this.service.id, fact);
+        if (skipped !== undefined) return skipped;
+        // What has gone from the log meanwhile is not sent any more.
+        ({ facts, body } = await this.parts.texts.writeAgain(this.service, fact.data));
       }
     } finally {
       this.#refused = undefined;
@@ -124,11 +134,15 @@ export class ServiceDelivery {
     return sent.then(({ status }) => (status >= 200 && status < 300 ? undefined : `it answered ${status}`), messageOf);
   }
 
-  #noteAccepted({ events }: ServiceTransaction, facts: readonly RecordedFact[], wasRefused: boolean): void {
+  async #noteAccepted(
+    { events }: ServiceTransaction,
+    facts: readonly RecordedFact[],
+    wasRefused: boolean,
+  ): Promise<void> {
+    await this.parts.collected.take(this.service, facts);
     if (wasRefused) this.parts.logger.info({ service: this.service.id }, 'an application service is there again');
     this.numbers.accepted++;
     this.numbers.events += events.length;
-    for (const [device, upTo] of collectedBy(this.service, facts)) this.parts.inboxes.noteDelivered(device, upTo);
   }
 
   #noteRefused(transaction: ServiceTransaction, tries: number, reason: string): void {

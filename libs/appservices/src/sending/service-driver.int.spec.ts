@@ -3,8 +3,9 @@ import { readRegistration } from '#config/appservices/read-registration';
 import { sealFacts } from '#event-store/seal-facts';
 import { LogHistory } from '#event-store/log-history';
 import { systemClock } from '#kernel/clock';
-import type { ServerName, UserId } from '#kernel/ids';
+import type { RoomId, ServerName, UserId } from '#kernel/ids';
 import { START } from '#kernel/position';
+import { marksStream } from '#kernel/user-stream';
 import type { Views } from '#projections/views';
 import { elsewhereStream } from '#rooms/facts/elsewhere-facts';
 import { FakeService } from '#testing/fake-service';
@@ -18,6 +19,13 @@ let service: FakeService;
 let store: MemoryEventStore;
 let history: LogHistory;
 const warned: string[] = [];
+/** What was written first, and what is done meanwhile, once. */
+const written: string[] = [];
+let whileWriting: (() => void) | undefined;
+/** Who types in the room that the service hears of. */
+let typists: UserId[] = [];
+let tellTyping: (roomId: RoomId) => void = () => {};
+const HEARD = '!heard:a.example' as RoomId;
 const running: { driver: ServiceDriver; ended: Promise<void> }[] = [];
 
 beforeEach(async () => {
@@ -32,9 +40,12 @@ afterEach(async () => {
   }
   await service.close();
   warned.length = 0;
+  written.length = 0;
+  whileWriting = undefined;
+  typists = [];
 });
 
-function run(notes = new ServiceNotes(store, systemClock)): ServiceDriver {
+function run(notes = new ServiceNotes(store, systemClock), keys: object = {}): ServiceDriver {
   const logger = { info() {}, error: fail, warn: (_: object, text: string) => warned.push(text) };
   // What is for this service is in no view, and what is written of it is another's business.
   const parts = {
@@ -45,9 +56,18 @@ function run(notes = new ServiceNotes(store, systemClock)): ServiceDriver {
     logger,
     views: { history, confirm: async () => {} } as unknown as Views,
     texts: textsOf(),
+    collected: { take: async () => {} },
+    typing: {
+      onChange: (listener: typeof tellTyping) => {
+        tellTyping = listener;
+        return () => {};
+      },
+      listTyping: () => typists,
+    },
+    presence: { onChange: () => () => {} },
   } as unknown as DriverParts;
   const driver = new ServiceDriver(
-    readRegistration(registrationText({ url: service.url }), 'a.example' as ServerName),
+    readRegistration(registrationText({ url: service.url, ...keys }), 'a.example' as ServerName),
     parts,
   );
   driver.reach(store.facts.at(-1)?.position ?? START);
@@ -61,25 +81,56 @@ function fail(told: { err: Error }): never {
 
 /** The names of what happened, in place of events. */
 function textsOf(): Pick<DriverParts['texts'], 'write' | 'writeAgain'> {
-  const write = (facts: readonly { data: string }[]): string => `{"events":[${facts.map(({ data }) => data).join()}]}`;
+  const write = (facts: readonly { data: string }[], passing: Readonly<Record<string, string>> = {}): string =>
+    `{"events":[${facts.map(({ data }) => data).join()}],"ephemeral":${passing['ephemeral'] ?? '[]'}}`;
   return {
-    write: async (_, facts) => write(facts),
-    writeAgain: async (_, { streams, events }) => {
+    write: async (_, facts, { passing }) => {
+      whileWriting?.();
+      whileWriting = undefined;
+      written.push(write(facts, passing));
+      return written.at(-1)!;
+    },
+    writeAgain: async (_, { streams, events, passing }) => {
       const facts = events.map(([at, revision]) =>
         store.facts.find((fact) => fact.stream === streams[at] && fact.revision === revision)!,
       );
-      return { facts, body: write(facts) };
+      return { facts, body: write(facts, passing) };
     },
   };
 }
 
-/** Something happens that the service is to hear of. */
-async function happens(name: string): Promise<void> {
-  const stream = elsewhereStream('@_bridge_ghost:a.example' as UserId);
+const GHOSTS = elsewhereStream('@_bridge_ghost:a.example' as UserId);
+
+/** Something happens that the service is to hear of; what is said then can be erased. */
+async function happens(name: string, said = ''): Promise<void> {
+  await append(GHOSTS, 'membership-told', { event_id: name, said });
+  await reach();
+}
+
+async function append(stream: string, factType: string, data: object): Promise<void> {
   const before = store.facts.findLast((fact) => fact.stream === stream);
-  const draft = { id: name, type: 'membership-told', data: JSON.stringify({ event_id: name }), at: 0, actor: 'server' };
+  const text = JSON.stringify(data);
+  const draft = {
+    id: text.slice(0, 50),
+    type: factType,
+    data: text,
+    erasable: text.indexOf(','),
+    at: 0,
+    actor: 'server',
+  };
   await store.append(stream, before?.revision ?? 'no-stream', sealFacts(before?.metadata.chain, [draft]));
+}
+
+async function reach(): Promise<void> {
   for (const { driver } of running) driver.reach(await store.head());
+}
+
+/** Two things happen at once, of which the first fills a transaction: while it is under way the second is written. */
+async function twoHappen(said: string): Promise<void> {
+  await append(GHOSTS, 'membership-told', { event_id: 'one', said: said.padEnd(1_000_000) });
+  await append(GHOSTS, 'membership-told', { event_id: 'two', said });
+  await reach();
+  await vi.waitFor(() => expect(written.some((text) => text.includes('"two"'))).toBe(true));
 }
 
 const heard = (name: string): Promise<unknown> =>
@@ -90,6 +141,16 @@ const isNoted = (type: string, number: number): Promise<void> =>
   vi.waitFor(async () =>
     expect(await new ServiceNotes(store, systemClock).find('bridge')).toMatchObject({ type, data: { number } }),
   );
+
+/** A service that hears of a room, and of who types there. */
+const HEARS = {
+  receive_ephemeral: true,
+  namespaces: {
+    users: [{ exclusive: true, regex: '@_bridge_.*' }],
+    aliases: [],
+    rooms: [{ exclusive: false, regex: HEARD }],
+  },
+};
 
 describe('who sends to an application service', () => {
   it('says so and goes on where another process sent to it too, and nothing has two ids or is left out', async () => {
@@ -160,5 +221,52 @@ describe('who sends to an application service', () => {
     expect(idsOf('behind')).toEqual(['2']);
     await isNoted('service-followed', 2);
     expect(driver.refused).toBeUndefined();
+  });
+
+  it('passes over a part of what is told in several, and goes on behind that part', async () => {
+    service.answer = ({ text }) => (text.includes('poison') ? [500, {}] : [200, {}]);
+    const notes = new ServiceNotes(store, systemClock);
+    const driver = run(notes, HEARS);
+    await isNoted('service-followed', 0);
+    for (const name of ['poison', 'behind']) {
+      const receipt = { room_id: HEARD, receipt_type: 'm.read', event_id: `$${name}`.padEnd(150_000, 'x') };
+      await append(marksStream(`@${name}:a.example` as UserId), 'receipt-set', receipt);
+    }
+    await reach();
+    await vi.waitFor(() => expect(driver.refused).toBeDefined());
+    await notes.skip('bridge', '1');
+    driver.hear();
+    await service.until(() => idsOf('behind').length > 0);
+    await isNoted('service-followed', 2);
+    expect([new Set(idsOf('poison')), idsOf('behind')]).toEqual([new Set(['1']), ['2']]);
+  });
+
+  it('sends nothing again that has gone from the log since, nor what was written then and comes behind it', async () => {
+    service.answer = ({ text }) => (text.includes('secret') ? [503, {}] : [200, {}]);
+    run();
+    await isNoted('service-followed', 0);
+    await twoHappen('secret');
+    await service.until(() => idsOf('secret').length > 0);
+    for (const revision of [0, 1]) await store.erase(GHOSTS, revision, '}');
+    await heard('two');
+    await isNoted('service-followed', 2);
+    expect([new Set(idsOf('"one"')), idsOf('"two"')]).toEqual([new Set(['1']), ['2']]);
+    expect(idsOf('secret')).not.toContain('2');
+  });
+
+  it('tells what is of the moment as it is when that is sent, and not as it was while something else was under way', async () => {
+    service.answer = () => [503, {}];
+    const driver = run(undefined, HEARS);
+    await isNoted('service-followed', 0);
+    typists = ['@then:a.example' as UserId];
+    whileWriting = () => tellTyping(HEARD);
+    await twoHappen('');
+    await vi.waitFor(() => expect(driver.refused).toBeDefined());
+    typists = ['@now:a.example' as UserId];
+    service.answer = () => [200, {}];
+    await heard('two');
+    expect(written.join()).toContain('@then:');
+    const { body } = service.transactions.find(({ id }) => id === '2')!;
+    expect(body['ephemeral']).toEqual([{ type: 'm.typing', room_id: HEARD, content: { user_ids: typists } }]);
   });
 });

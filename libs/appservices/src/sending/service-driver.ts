@@ -30,14 +30,19 @@ export interface DriverParts extends DeliveryParts {
 
 /** What comes next, written. `last` is left out where nothing new was looked at in the log. */
 interface Found extends Omit<Collected, 'last' | 'passing'> {
+  /** What passes as the log has it, and with what is of the moment. */
+  readonly logged: ServiceTransaction['passing'];
   readonly passing: ServiceTransaction['passing'];
   readonly last: Collected['last'] | undefined;
   readonly madeAt: number;
+  readonly writtenAt: number;
   readonly body: string;
 }
 
 /** So many facts may pass that are nothing to the service before it is noted that they did. */
 const FACTS_PER_NOTE = 10_000;
+/** What was written longer ago, while the transaction before it was under way, is written anew: it may have gone from the log. */
+const FRESH_MS = 500;
 
 /**
  * Sends one application service what it is to hear of: a transaction at a time, each settled in the log before it is sent, and sent until it is
@@ -122,21 +127,20 @@ export class ServiceDriver {
     const { service } = this;
     let noted: ServiceFact = await notes.begin(service.id);
     if (noted.type === 'service-transaction') {
-      await this.#delivery.deliver({ fact: noted, ...(await texts.writeAgain(service, noted.data)) });
+      const written = { fact: noted, ...(await texts.writeAgain(service, noted.data)) };
+      noted = await this.#noteAccepted(await this.#delivery.deliver(written));
       this.#failures = 0;
-      noted = await this.#noteAccepted(noted);
     }
     const interest = new ServiceInterest(service, this.#reader, views);
     const log = new ServiceLog(store, interest, await notes.placeOf(noted.data.up_to));
     let reading = this.#read(log, interest);
     while (!this.#isEnded) {
       const { found, upTo } = await reading;
-      const written = found && (await this.#settle(noted, found));
+      const written = found && (await this.#settle(noted, found, () => this.#moments.takeAnew(interest, log.place)));
       if (written !== undefined) {
-        noted = written.fact;
         // The next is made while this one is under way. That it follows will say that this one was accepted.
         reading = this.#read(log, interest);
-        await this.#delivery.deliver(written);
+        noted = await this.#delivery.deliver(written);
         this.#failures = 0;
         continue;
       }
@@ -152,7 +156,7 @@ export class ServiceDriver {
   ): Promise<{ readonly found: Found | undefined; readonly upTo: Position }> {
     const upTo = this.#upTo;
     const reading = log.next(upTo).then(async (next) => {
-      const moments = this.#moments.isEmpty ? [] : await this.#moments.take(interest, log.place);
+      const moments = await this.#moments.take(interest, log.place);
       if (next === undefined && moments.length === 0) return { found: undefined, upTo };
       return { found: await this.#write(next, moments), upTo };
     });
@@ -163,14 +167,13 @@ export class ServiceDriver {
 
   async #write(next: Collected | undefined, moments: readonly string[]): Promise<Found> {
     const { texts, clock, views } = this.parts;
-    const { facts = [], last, looked = 0, passing: all = new Passing() } = next ?? {};
-    all.addEphemeral(...moments);
+    const { facts = [], last, looked = 0, passing: { told: logged } = new Passing() } = next ?? {};
     const madeAt = clock.now();
-    const passing = all.told;
+    const passing = withMoments(logged, moments);
     const body = await texts.write(this.service, facts, { made_at: madeAt, passing }, this.#reader);
     // By rows that somebody threw away meanwhile nobody may have been in a room.
     await views.confirm();
-    return { facts, passing, last, looked, madeAt, body };
+    return { facts, logged, passing, last, looked, madeAt, writtenAt: clock.now(), body };
   }
 
   async #untilBeyond(position: Position): Promise<void> {
@@ -178,24 +181,31 @@ export class ServiceDriver {
       await new Promise<void>((wake) => (this.#wake = wake));
   }
 
-  /** Settles a transaction in the log; undefined where there is nothing to send. */
-  async #settle(noted: ServiceFact, { facts, passing, last, madeAt, body }: Found): Promise<Written | undefined> {
+  /** Settles a transaction in the log; undefined where there is nothing to send. `takeAnew`: what is of the moment, as of now. */
+  async #settle(
+    noted: ServiceFact,
+    { facts, logged, last, body, ...found }: Found,
+    takeAnew: () => Promise<readonly string[]>,
+  ): Promise<Written | undefined> {
+    const { notes, views, clock, texts } = this.parts;
+    const now = clock.now();
+    const isOld = now - found.writtenAt >= FRESH_MS;
+    const passing = isOld ? withMoments(logged, await takeAnew()) : found.passing;
     if (facts.length === 0 && passing === undefined) return undefined;
-    const { notes, views } = this.parts;
     const streams = [...new Set(facts.map(({ stream }) => stream))];
     const at = new Map(streams.map((stream, i) => [stream, i]));
     const history = views.history.name;
     const data: ServiceTransaction = {
       number: noted.data.number + 1,
       ...(history === '' ? {} : { history }),
-      made_at: madeAt,
+      made_at: isOld ? now : found.madeAt,
       up_to: last === undefined ? noted.data.up_to : await notes.mark({ ...last, at: last.metadata.at }),
       streams,
       events: facts.map(({ stream, revision }) => [at.get(stream)!, revision] as const),
       ...(passing === undefined ? {} : { passing }),
     };
     const fact = await notes.write(this.service.id, noted, { type: 'service-transaction', data });
-    return { fact, facts, body };
+    return isOld ? { fact, ...(await texts.writeAgain(this.service, data)) } : { fact, facts, body };
   }
 
   /** Where much has passed that is nothing to the service, a restart need not look at it again. */
@@ -215,4 +225,11 @@ export class ServiceDriver {
     const known = { type, data } as ServiceFact; // as it was given
     return this.parts.notes.write(this.service.id, known, { type: 'service-followed', data: followed });
   }
+}
+
+function withMoments(logged: ServiceTransaction['passing'], moments: readonly string[]): ServiceTransaction['passing'] {
+  if (moments.length === 0) return logged;
+  const before = logged?.['ephemeral'];
+  const ephemeral = `${before === undefined ? '[' : `${before.slice(0, -1)},`}${moments.join()}]`;
+  return { ...logged, ephemeral };
 }

@@ -18,6 +18,8 @@ const MOST_TEXT = 100_000;
 export class ServiceMoments {
   readonly #rooms = new Set<RoomId>();
   readonly #users = new Set<UserId>();
+  /** Of what was told last, which may have been told too early. */
+  #told: { readonly rooms: readonly RoomId[]; readonly users: readonly UserId[] } = { rooms: [], users: [] };
   readonly #stops: readonly (() => void)[];
 
   constructor(
@@ -48,6 +50,7 @@ export class ServiceMoments {
   /** What is to be told now, or some of it, each an event as JSON text: it is told once. `place`: up to where the service has been shown the log. */
   async take(interest: ServiceInterest, place: Position): Promise<string[]> {
     const told: string[] = [];
+    const [rooms, users]: [RoomId[], UserId[]] = [[], []];
     let text = 0;
     const tell = (event: string): void => {
       told.push(event);
@@ -56,15 +59,25 @@ export class ServiceMoments {
     for (const roomId of this.#rooms) {
       if (text > MOST_TEXT) break;
       this.#rooms.delete(roomId);
+      rooms.push(roomId);
       if (await interest.hears(roomId, place)) tell(renderTyping(roomId, this.typing.listTyping(roomId)));
     }
     for (const userId of this.#users) {
       if (text > MOST_TEXT) break;
       this.#users.delete(userId);
+      users.push(userId);
       // "a presence update for a user an application service shares a room with, or matching one of the application service's namespaces."
       if (await interest.knows(userId, place)) tell(renderPresence(userId, this.presence.find(userId)));
     }
+    this.#told = { rooms, users };
     return told;
+  }
+
+  /** As `take`, with what was taken last, as it is by now: for that was not sent. */
+  takeAnew(interest: ServiceInterest, place: Position): Promise<string[]> {
+    for (const roomId of this.#told.rooms) this.#rooms.add(roomId);
+    for (const userId of this.#told.users) this.#users.add(userId);
+    return this.take(interest, place);
   }
 
   stop(): void {

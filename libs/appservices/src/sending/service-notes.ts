@@ -91,9 +91,16 @@ export class ServiceNotes {
     return fact;
   }
 
-  /** Throws Overtaken where something else is noted of a service than is known. */
-  async check(id: string, known: ServiceFact): Promise<void> {
-    if (!isSame(await this.find(id), known)) throw new Overtaken();
+  /**
+   * That a transaction was passed over, where it was; undefined where it is under way. Throws Overtaken where something else is noted of the
+   * service.
+   */
+  async findSkipped(id: string, known: ServiceFact): Promise<ServiceFact | undefined> {
+    const noted = await this.find(id);
+    if (isSame(noted, known)) return undefined;
+    if (noted?.type !== 'service-followed' || noted.data.skipped !== true || noted.data.number !== known.data.number)
+      throw new Overtaken();
+    return noted;
   }
 
   /** Notes that the transaction which is under way, by its id, is not sent any more: what was in it is lost. Throws NotUnderWay. */

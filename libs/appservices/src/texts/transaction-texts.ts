@@ -66,7 +66,10 @@ export class TransactionTexts {
         if (fact.revision === revision) facts.push(fact);
       }
     }
-    return { body: await this.write(service, facts, transaction, createRoomFactReader()), facts };
+    const body = await this.write(service, facts, transaction, createRoomFactReader());
+    // By rows that somebody threw away meanwhile what an event replaced may never have been there.
+    await this.views.confirm();
+    return { body, facts };
   }
 }
 

@@ -69,6 +69,8 @@ export interface ToDeviceCollected {
   readonly up_to: Position;
   readonly log_id: string | null;
   readonly from: SentFacts;
+  /** What `from` names is taken wherever it stands, and what is before it waits: the place is as the fact before said it. */
+  readonly alone?: true;
 }
 
 /** Why messages went that nobody had collected: they were too old, too many, too large together, or the device was removed. */
@@ -85,6 +87,11 @@ export interface ToDeviceExpired extends ToDeviceCollected {
  */
 export interface ToDeviceCrowdedOut extends ToDeviceCollected {
   readonly reason: Extract<ExpiryReason, 'number' | 'size'>;
+}
+
+/** Whether of what waits for a device a fact takes what it names alone, and not all up to a place. */
+export function takesNamedAlone(type: string, { alone }: Pick<ToDeviceCollected, 'alone'>): boolean {
+  return type === 'to-device-crowded-out' || alone === true;
 }
 
 /** How old shapes of these facts become today's. */

@@ -90,6 +90,16 @@ describe('inboxes', () => {
     expect(await inboxes(begun('l'), toBoth, toB, toB, out(2, 'l'))).toEqual(kept.slice(1));
   });
 
+  it('lose what a service has of them wherever it stands, and keep what came before it', async () => {
+    const data = { up_to: positionOf(0), log_id: 'l', from: { [STREAM]: [1] }, alone: true };
+    expect(
+      await inboxes(begun('l'), toBoth, toB, { stream: `inbox-${BOB}|B`, type: 'to-device-collected', data }),
+    ).toEqual([
+      ['B', positionOf(2), event(0)],
+      ['C', positionOf(2), event(1)],
+    ]);
+  });
+
   it('do not believe a place of another log: of a copy of it only what was named counts', async () => {
     expect(
       await inboxes(begun('copy'), toBoth, toB, taken('B', 9, 'l', { [STREAM]: [0, 7], 'sent-@x:y|Z': [0] })),

@@ -12,6 +12,7 @@ import {
   readSent,
   senderOfStream,
   serverReaching,
+  takesNamedAlone,
   type ToDeviceCollected,
   TO_DEVICE_SHAPES,
 } from '../facts/to-device-facts.js';
@@ -119,12 +120,13 @@ function layOut(fact: RecordedFact, rows: OwnRows): void {
 }
 
 async function takeAway(rows: OwnRows, device: DeviceKey, { type, data }: RecordedFact): Promise<void> {
-  const { up_to: upTo, log_id: logId, from } = JSON.parse(data) as ToDeviceCollected;
+  const taken = JSON.parse(data) as ToDeviceCollected; // all facts there are of this shape
+  const { up_to: upTo, log_id: logId, from } = taken;
   if (logId === ((await INBOX_LOG.get(rows, ['log'])) ?? null)) {
     for await (const page of INBOX.pages(rows, { prefix: device, to: [...device, upTo] }, PAGE)) {
       for (const { key, value } of page) takeOne(rows, key, value.stream, value.revision);
     }
-    if (type !== 'to-device-crowded-out') return;
+    if (!takesNamedAlone(type, taken)) return;
   }
   for (const [stream, revisions] of Object.entries(from)) {
     for (const revision of revisions) {

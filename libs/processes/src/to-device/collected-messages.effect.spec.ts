@@ -56,6 +56,15 @@ class World {
     await this.#follow();
   }
 
+  /** A device's service has one of the sender's messages. */
+  async handOver(n: number, revision: number): Promise<void> {
+    const stream = sentStream(SENDER);
+    const { position } = this.log.facts.find((fact) => fact.stream === stream && fact.revision === revision)!;
+    this.#inboxes.noteHandedOver(deviceOf(n), [{ stream, revision, position }]);
+    await this.#inboxes.onModuleDestroy();
+    await this.#follow();
+  }
+
   /** What is left of the sender's facts: their revisions, and the devices that each tells of. */
   async left(): Promise<string[]> {
     const facts: string[] = [];
@@ -93,6 +102,13 @@ describe('what devices have collected', () => {
     await world.send(6);
     await world.send(6);
     await world.crowdOut(5, 1);
+    expect(await world.left()).toEqual(['0: B0 B1 B2 B3 B4 B5', '1: B0 B1 B2 B3 B4']);
+  });
+
+  it('goes for each device by itself whose service has it and not what came before it', async () => {
+    await world.send(6);
+    await world.send(6);
+    await world.handOver(5, 1);
     expect(await world.left()).toEqual(['0: B0 B1 B2 B3 B4 B5', '1: B0 B1 B2 B3 B4']);
   });
 

@@ -5,6 +5,7 @@ import {
   RECEIVED_KEPT_MS,
   RECEIVED_STREAM_PREFIX,
   tailOfSent,
+  takesNamedAlone,
   type ToDeviceCollected,
   TRANSACTIONS_KEPT,
   TRANSACTIONS_KEPT_MS,
@@ -16,9 +17,8 @@ import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 
-const CROWDED_OUT = 'to-device-crowded-out';
 /** What says that messages are taken, or never will be. */
-const TAKEN: ReadonlySet<string> = new Set(['to-device-collected', 'to-device-expired', CROWDED_OUT]);
+const TAKEN: ReadonlySet<string> = new Set(['to-device-collected', 'to-device-expired', 'to-device-crowded-out']);
 /** An inbox's stream is looked at once in so many facts: but for the last they can go. */
 const FACTS_PER_LOOK = 16;
 /** So many facts at the beginning of a sender's stream are looked at each time. */
@@ -27,7 +27,7 @@ const AT_ONCE = 64;
 /**
  * Erases from the log what devices have collected, or will not collect any more. A fact that many devices are to have is not written
  * anew for each of them: only when no more are outstanding than 128, 64, 32 … and none. So of what is erased late there is never more than
- * of what waits. What was crowded out is always erased: the place that the inbox is emptied up to does not say that it has gone.
+ * of what waits. What was taken by its name alone is always erased: the place that the inbox is emptied up to does not say that it has gone.
  */
 @Injectable()
 export class CollectedMessages implements Effect {
@@ -47,10 +47,11 @@ export class CollectedMessages implements Effect {
   }
 
   async run({ stream, revision, type, data }: RecordedFact): Promise<boolean> {
-    const { from } = JSON.parse(data) as ToDeviceCollected;
+    const taken = JSON.parse(data) as ToDeviceCollected; // written by libs/devices
+    const named = takesNamedAlone(type, taken);
     let isDone = false;
-    for (const [sender, revisions] of Object.entries(from)) {
-      isDone = (await this.#turns.run(sender, () => this.#clean(sender, revisions, type === CROWDED_OUT))) || isDone;
+    for (const [sender, revisions] of Object.entries(taken.from)) {
+      isDone = (await this.#turns.run(sender, () => this.#clean(sender, revisions, named))) || isDone;
     }
     if (revision > 0 && revision % FACTS_PER_LOOK === 0) await this.store.truncate(stream, revision);
     return isDone;
