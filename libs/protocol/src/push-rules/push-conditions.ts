@@ -25,6 +25,8 @@ export type Condition = (event: RoomEvent, context: PushContext) => boolean;
 const DEFAULT_NOTIFICATION_LEVEL = 50;
 /** The longest pattern: each is looked for in every event of all rooms. */
 export const MOST_PATTERN_BYTES = 512;
+/** The longest display name that is looked for. In a room it may have as many as fit into an event. */
+const MOST_NAME_BYTES = 256;
 
 /** What events hold: looked up by each condition for itself, or once an event for all of them (`SharedConditions`). */
 export interface EventFields {
@@ -105,10 +107,16 @@ function isComparable(value: JsonValue | undefined): value is string | number | 
 function containsDisplayName({ findText }: EventFields): Condition {
   const find = findText('content.body');
   return (event, { displayName }) => {
-    if (displayName === undefined || displayName === '') return false;
+    if (!isLookedFor(displayName)) return false;
     const body = find(event);
     return body !== undefined && hasWords(body, displayName.toLowerCase());
   };
+}
+
+/** Whether a display name is one that `contains_display_name` looks for. PERF: of one that may have 60 KB no bytes are counted. */
+export function isLookedFor(displayName: string | undefined): displayName is string {
+  if (displayName === undefined || displayName === '' || displayName.length > MOST_NAME_BYTES) return false;
+  return Buffer.byteLength(displayName) <= MOST_NAME_BYTES;
 }
 
 function roomMemberCount({ is }: JsonObject): Condition {

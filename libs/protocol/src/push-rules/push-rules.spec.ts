@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { atOnce } from '#kernel/steps';
 import { emptyObject } from '#testing/empty-object';
 import type { UserId } from '#kernel/ids';
@@ -303,6 +303,37 @@ describe('the conditions', () => {
     expect(finds('', 'Ann')).toBe(false);
     expect(finds(undefined, 'undefined')).toBe(false);
     expect(holds({ kind: 'contains_display_name' }, event('x', {}))).toBe(false);
+  });
+
+  it('contains_display_name looks for no name that is longer than anybody needs, and for each once in an event', () => {
+    const finds = (displayName: string): boolean =>
+      holds({ kind: 'contains_display_name' }, message(displayName), { displayName });
+    expect([finds('é'.repeat(128)), finds('é'.repeat(129)), finds('x'.repeat(257))]).toEqual([true, false, false]);
+    const shared = new SharedConditions();
+    const looks = vi.spyOn(String.prototype, 'indexOf');
+    // Whatever a client writes beside it.
+    const asked = Array.from({ length: 9 }, (_, i) => shared.compile({ kind: 'contains_display_name', i }));
+    const hello = message('hello, ann');
+    const found = asked.flatMap((is) => ['Ann', 'Bob'].map((displayName) => is(hello, { ...CONTEXT, displayName })));
+    const lookedFor = looks.mock.calls.map(([words]) => words).filter((words) => words === 'ann' || words === 'bob');
+    looks.mockRestore();
+    expect(found).toEqual(asked.flatMap(() => [true, false]));
+    expect(lookedFor).toEqual(['ann', 'bob']);
+    expect(asked[0]!(message('bob'), { ...CONTEXT, displayName: 'Bob' })).toBe(true);
+  });
+
+  it('keep nothing of an event once another one is looked at', () => {
+    const shared = new SharedConditions();
+    const [cake, isMessage] = [
+      shared.compile({ kind: 'event_match', key: 'content.body', pattern: 'cake' }),
+      shared.compile({ kind: 'event_match', key: 'type', pattern: 'm.room.message' }),
+    ];
+    let looks = 0;
+    const { pdu, ...more } = message('cake');
+    const first: RoomEvent = Object.defineProperty({ ...more, pdu }, 'pdu', { get: () => (looks++, pdu) });
+    expect([cake(first, CONTEXT), cake(first, CONTEXT), looks]).toEqual([true, true, 1]);
+    expect(isMessage(message('pie'), CONTEXT)).toBe(true);
+    expect([cake(first, CONTEXT), looks]).toEqual([true, 2]);
   });
 
   it.each([

@@ -2,14 +2,16 @@ import type { JsonObject, JsonValue } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { RoomEvent } from '../room-event.js';
 import { type First, NOBODY, placesOf, type PushVerdict, type RuleCompiler, verdictOf } from './evaluate-rules.js';
-import { type Condition, compileCondition, compilePath, loweredBy } from './push-conditions.js';
+import { type Condition, compileCondition, compilePath, isLookedFor, loweredBy } from './push-conditions.js';
 import type { PushAction } from './push-rule.js';
 
 /**
  * The conditions of many users, of which most are the same: compiled once, and where they look at the event alone tried once for each
- * event. PERF: a message to a thousand members is evaluated a thousand times, by default rules nearly all of it (`npm run bench -- push`).
+ * event, or once for each name that is looked for in it. What was found is remembered of one event at a time. PERF: a message to a thousand
+ * members is evaluated a thousand times, by default rules nearly all of it (`npm run bench -- push`).
  */
 export class SharedConditions implements RuleCompiler {
+  readonly #last = new LastEvent();
   readonly #known = new LruCache<string, Condition>(MOST_SHARED);
   readonly #firsts = new LruCache<string, First>(MOST_SHARED);
   readonly #places = new LruCache<string, (event: RoomEvent) => readonly number[]>(MOST_ORDERS);
@@ -17,7 +19,8 @@ export class SharedConditions implements RuleCompiler {
   readonly #fields = new LruCache<string, SharedField>(MOST_FIELDS);
 
   compile(condition: JsonObject): Condition {
-    const key = JSON.stringify(condition);
+    // Whatever else it says is nothing that is looked at, and no reason to look for a name again.
+    const key = JSON.stringify(condition['kind'] === OF_NAME ? { kind: OF_NAME } : condition);
     let known = this.#known.get(key);
     if (known === undefined) this.#known.set(key, (known = this.#compile(condition)));
     return known;
@@ -25,7 +28,7 @@ export class SharedConditions implements RuleCompiler {
 
   first(name: string, make: () => (event: RoomEvent) => boolean): First {
     let first = this.#firsts.get(name);
-    if (first === undefined) this.#firsts.set(name, (first = { name, holds: onceAnEvent(make()) }));
+    if (first === undefined) this.#firsts.set(name, (first = { name, holds: this.#last.once(make()) }));
     return first;
   }
 
@@ -34,7 +37,7 @@ export class SharedConditions implements RuleCompiler {
     const key = JSON.stringify(firsts.map((first) => first?.name ?? null));
     let places = key.length > LONGEST_ORDER ? undefined : this.#places.get(key);
     if (places !== undefined) return places;
-    places = onceAnEvent(placesOf(firsts));
+    places = this.#last.once(placesOf(firsts));
     if (key.length <= LONGEST_ORDER) this.#places.set(key, places);
     return places;
   }
@@ -63,15 +66,29 @@ export class SharedConditions implements RuleCompiler {
       findText: (path: string) => this.#field(path).findText,
     };
     const compiled = compileCondition(condition, fields);
-    return OF_EVENT.has(condition['kind']) ? onceAnEvent((event) => compiled(event, NOBODY)) : compiled;
+    if (condition['kind'] === OF_NAME) return this.#onceAName(compiled);
+    return OF_EVENT.has(condition['kind']) ? this.#last.once((event) => compiled(event, NOBODY)) : compiled;
+  }
+
+  /** PERF: a user may have a thousand rules that look for their name. */
+  #onceAName(compiled: Condition): Condition {
+    const answersOf = this.#last.once(() => new Map<string, boolean>());
+    return (event, context) => {
+      const { displayName } = context;
+      if (!isLookedFor(displayName)) return false;
+      const answers = answersOf(event);
+      let holds = answers.get(displayName);
+      if (holds === undefined) answers.set(displayName, (holds = compiled(event, context)));
+      return holds;
+    };
   }
 
   /** PERF: a thousand users look for as many words in the same text, and for themselves among the same mentions. */
   #field(path: string): SharedField {
     let field = this.#fields.get(path);
     if (field === undefined) {
-      const find = onceAnEvent(compilePath(path));
-      this.#fields.set(path, (field = { find, findText: onceAnEvent(loweredBy(find)) }));
+      const find = this.#last.once(compilePath(path));
+      this.#fields.set(path, (field = { find, findText: this.#last.once(loweredBy(find)) }));
     }
     return field;
   }
@@ -91,12 +108,34 @@ const LONGEST_ORDER = 4_096;
 /** The conditions that say the same to whomever they are of: they look at nothing of the context. */
 const OF_EVENT: ReadonlySet<unknown> = new Set(['event_match', 'event_property_is', 'event_property_contains']);
 
-/** Looks once at each event: what is asked of one is asked for all users, and then of the next. */
-function onceAnEvent<T>(look: (event: RoomEvent) => T): (event: RoomEvent) => T {
-  let last: RoomEvent | undefined;
-  let found: T;
-  return (event) => {
-    if (event !== last) [last, found] = [event, look(event)];
-    return found;
-  };
+/** The condition that looks at nothing but the event and the name of the user in the room. */
+const OF_NAME = 'contains_display_name';
+
+/**
+ * Looks once at each event: what is asked of one is asked for all users, and then of the next. Of no other event anything is kept, however
+ * many look.
+ */
+class LastEvent {
+  #event: RoomEvent | undefined;
+  readonly #forget: (() => void)[] = [];
+
+  once<T>(look: (event: RoomEvent) => T): (event: RoomEvent) => T {
+    let last: RoomEvent | undefined;
+    let found: T | undefined;
+    const forget = (): void => void ([last, found] = [undefined, undefined]);
+    return (event) => {
+      if (event !== last) {
+        this.#begin(event);
+        [last, found] = [event, look(event)];
+        this.#forget.push(forget);
+      }
+      return found as T; // of `look`, as long as `last` is there
+    };
+  }
+
+  #begin(event: RoomEvent): void {
+    if (event === this.#event) return;
+    this.#event = event;
+    for (const forget of this.#forget.splice(0)) forget();
+  }
 }
