@@ -64,6 +64,21 @@ describe('globs', () => {
     );
   });
 
+  it('find words that are long, or found again and again where they are none, as that does', () => {
+    const part = fc.constantFrom('ab', 'ab ab', 'ab ab a', 'b ab');
+    const times = fc.constantFrom(0, 12, 70);
+    fc.assert(
+      fc.property(part, times, times, text, text, (some, inWords, inText, before, behind) => {
+        const words = `${'ab '.repeat(inWords)}${some}`;
+        const value = `${before}${'ab '.repeat(inText)}${behind}`;
+        const expected = new RegExp(`${BOUNDARY}${expression(words)}${BOUNDARY}`, 'u');
+        expect(hasWords(value, words)).toBe(expected.test(value));
+        expect(hasWords(`${value}${words}`, words)).toBe(expected.test(`${value}${words}`));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it.each([
     ['lunc?*', ['lunch plans', 'lunch'], [' lunch', 'lunc']],
     ['', [''], ['x']],
@@ -88,5 +103,12 @@ describe('globs', () => {
     const glob = '*a'.repeat(40) + 'b';
     expect(compileGlob(glob)('a'.repeat(5000))).toBe(false);
     expect(compileWordGlob(glob)('a '.repeat(2500))).toBe(false);
+  });
+
+  it('look for words in the time of the text, where to begin anew at each place of it would take for ever', () => {
+    const [often, more] = ['a '.repeat(2_000_000), 'a '.repeat(300)];
+    expect(hasWords(often, `${'a '.repeat(20_000)}b ${more}`)).toBe(false);
+    // Its end is found at each place, and is none of a word.
+    expect(hasWords('ab '.repeat(1_000_000), `${'ab '.repeat(20_000)}a`)).toBe(false);
   });
 });

@@ -48,10 +48,17 @@ export function compileWordGlob(pattern: string): TextMatcher {
   };
 }
 
-/** Whether a text has some words, taken as they are, between word boundaries. */
+/** Longer words are looked for in one walk: by `indexOf` they may take text times words (V8: from 250 characters on). */
+export const LONG_WORDS = 128;
+/** So do shorter ones that are found again and again where they are no words. */
+const MOST_FINDS = 8;
+
+/** Whether a text has some words, taken as they are, between word boundaries. The time is that of the text, whatever both are. */
 export function hasWords(text: string, words: string): boolean {
+  if (words.length > LONG_WORDS) return hasWordsFrom(0, text, words);
   let at = text.indexOf(words);
-  while (at >= 0) {
+  for (let finds = 0; at >= 0; finds++) {
+    if (finds === MOST_FINDS) return hasWordsFrom(at, text, words);
     if (isBoundary(text, at)) {
       if (isBoundary(text, at + words.length)) return true;
       at++;
@@ -62,6 +69,34 @@ export function hasWords(text: string, words: string): boolean {
     at = text.indexOf(words, at);
   }
   return false;
+}
+
+/** The same from a place on, for words that are not empty, in one walk (Knuth, Morris and Pratt). */
+function hasWordsFrom(from: number, text: string, words: string): boolean {
+  const rests = restsOf(words);
+  let matched = 0;
+  for (let at = from; at < text.length; at++) {
+    matched = extended(words, rests, matched, text.charCodeAt(at));
+    if (matched < words.length) continue;
+    if (isBoundary(text, at + 1 - matched) && isBoundary(text, at + 1)) return true;
+    matched = rests[matched]!;
+  }
+  return false;
+}
+
+/** By length, how much of some words can still be there where so much of them was and no more: what they both begin and end with. */
+function restsOf(words: string): Uint32Array {
+  const rests = new Uint32Array(words.length + 1);
+  for (let length = 1; length < words.length; length++)
+    rests[length + 1] = extended(words, rests, rests[length]!, words.charCodeAt(length));
+  return rests;
+}
+
+/** How much of some words is there with one more character. */
+function extended(words: string, rests: Uint32Array, before: number, code: number): number {
+  let matched = before;
+  while (matched > 0 && words.charCodeAt(matched) !== code) matched = rests[matched]!;
+  return words.charCodeAt(matched) === code ? matched + 1 : 0;
 }
 
 /** Whether a place of a text has not a word character on both sides. */

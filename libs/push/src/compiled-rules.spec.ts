@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { PushContext } from '#protocol/push-rules/push-conditions';
 import type { RoomEvent } from '#protocol/room-event';
+import { turnsOf } from '#testing/turns-of';
 import { CompiledRules } from './compiled-rules.js';
 import { PUSH_RULES } from './projections/push-rules.projector.js';
 import type { PushRuleSet } from './facts/push-rule-facts.js';
@@ -47,6 +48,13 @@ describe('the rules of a user, prepared', () => {
     while ((await Promise.race([ended, nextTurn('going on')])) !== 'ended') turns++;
     expect((await verdict).notify).toBe(true);
     expect(turns).toBeGreaterThan(3);
+  });
+
+  it('let everything else have its turn where they look for many long words', async () => {
+    const words = Array.from({ length: 40 }, (_, i) => `${'a '.repeat(100)}${i}`);
+    const rules = new CompiledRules({ get: async () => rowOf('cake', ...words) });
+    const { evaluate } = await rules.of(ALICE);
+    expect(await turnsOf(async () => evaluate(message('a cake'), CONTEXT))).toBeGreaterThan(3);
   });
 
   it('are asked at once where they are few, and say the same', async () => {

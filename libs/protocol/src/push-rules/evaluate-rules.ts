@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import type { Steps } from '#kernel/steps';
+import { LONG_WORDS } from '../glob.js';
 import type { RoomEvent } from '../room-event.js';
 import { type Condition, compileCondition, compilePath, isGlob, type PushContext } from './push-conditions.js';
 import { PUSH_RULE_KINDS, type PushAction, type PushRule, type PushRuleKind, type PushRuleset } from './push-rule.js';
@@ -21,7 +22,7 @@ export interface RuleMatcher {
   match(event: RoomEvent, context: PushContext): PushVerdict | undefined;
   /** As `match`, for rules so heavy that others are to have their turn meanwhile. */
   steps(event: RoomEvent, context: PushContext): Steps<PushVerdict | undefined>;
-  /** How many words may have to be looked for in an event; a glob counts as many, by its length: what it takes at most. */
+  /** How many words may have to be looked for in an event; long ones count as many, and a glob by its length: what it takes at most. */
   readonly weight: number;
 }
 /** Where no rule matches. */
@@ -182,7 +183,8 @@ function weightOf(kind: PushRuleKind, rule: PushRule): number {
 }
 
 function weightOfPattern(pattern: string): number {
-  return isGlob(pattern) ? GLOB * (1 + Math.floor(pattern.length / AT_ONCE)) : 1;
+  if (isGlob(pattern)) return GLOB * (1 + Math.floor(pattern.length / AT_ONCE));
+  return pattern.length > LONG_WORDS ? GLOB : 1;
 }
 
 /** Whether an enabled rule has a condition of a kind: what no rule asks for nobody need look up. */
