@@ -48,7 +48,7 @@ const HEAVY = 100;
 export class CompiledRules {
   readonly #rules = new LruCache<UserId, UserRules>(CAPACITY, MOST_TEXT);
   readonly #conditions = new SharedConditions();
-  /** How often somebody's rules were forgotten. */
+  /** How often rules were forgotten. */
   #forgotten = 0;
 
   constructor(@Inject(VIEWS) private readonly views: Pick<Views, 'get'>) {}
@@ -82,6 +82,12 @@ export class CompiledRules {
   forget(userId: UserId): void {
     this.#forgotten++;
     this.#rules.delete(userId);
+  }
+
+  /** Nobody said for a while whose rules changed. */
+  forgetAll(): void {
+    this.#forgotten++;
+    this.#rules.clear();
   }
 
   #compile(userId: UserId, text: string | undefined): UserRules {

@@ -41,6 +41,8 @@ export class SendPushes implements Effect {
   ) {}
 
   async begin(): Promise<void> {
+    // What changed while another process ran this was not heard of here.
+    this.rules.forgetAll();
     this.lanes.begin({
       newestOf: (userId, badge) => this.find.newestOf(userId, badge),
       isCrowded: () => this.#underWay > CROWDED,
