@@ -4,6 +4,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
+import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import type { PushVerdict } from '#protocol/push-rules/evaluate-rules';
 import { CompiledRules } from '#push/compiled-rules';
@@ -21,6 +22,7 @@ import { eventOfRow } from '#sync/unread/push-context';
 import { describeEvent, describeInvitation, invitationOf } from './describe-event.js';
 import { EvaluateEvent, type VerdictFor } from './evaluate-event.js';
 import type { EventToPush } from './push-item.js';
+import { PushLanes } from './push-lanes.js';
 import { PushedUsers } from './pushed-users.js';
 
 /** What a gateway of a user is to be told: of an event, or of the number of what is unread. */
@@ -35,6 +37,8 @@ export interface PushDue {
 type Describe = (userId: UserId) => PushedEvent;
 
 const DESCRIBED = 64;
+/** PERF: the pushers of one are read in some microseconds. */
+const USERS_PER_LOOK = 8;
 
 /** Finds what follows from a fact for the gateways of users. */
 @Injectable()
@@ -45,6 +49,7 @@ export class FindPushes {
     private readonly users: PushedUsers,
     private readonly evaluation: EvaluateEvent,
     private readonly rules: CompiledRules,
+    private readonly lanes: PushLanes,
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
@@ -108,10 +113,12 @@ export class FindPushes {
     const found = await this.evaluation.evaluate(roomId, row, users, position);
     if (found.size === 0) return [];
     const due: PushDue[] = [];
+    const turn = new Turn(USERS_PER_LOOK);
     for (const [userId, verdictFor] of found) {
       const pushers = await this.#pushersOf(userId);
       const event = await this.#eventFor(userId, roomId, row, verdictFor, pushers);
       due.push(...toGateways(userId, event, pushers));
+      if (turn.isOver()) await turn.pass();
     }
     return due;
   }
@@ -174,7 +181,10 @@ export class FindPushes {
 
   async #numbersFor(users: readonly UserId[], how: Pick<PushDue, 'ifTold'> = {}): Promise<PushDue[]> {
     const due: PushDue[] = [];
+    const turn = new Turn(USERS_PER_LOOK);
     for (const userId of users) {
+      if (turn.isOver()) await turn.pass();
+      if (how.ifTold === true && !this.lanes.isNumberKnownOf(userId)) continue;
       const urls = new Set((await this.#pushersOf(userId)).map(({ data }) => String(data['url'])));
       for (const url of urls) due.push({ userId, url, ...how });
     }

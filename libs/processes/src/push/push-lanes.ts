@@ -16,7 +16,9 @@ import { HoldBack } from './hold-back.js';
 import type { EventToPush, PushItem } from './push-item.js';
 import { type LaneMemory, type LaneParts, PushLane } from './push-lane.js';
 
+/** Of so many users, and so many gateways of each: more than anybody has pushers. */
 const REMEMBERED = 20_000;
+const GATEWAYS_OF_USER = 100;
 const LOOK_MS = 2_000;
 /** So many notes are written at once. */
 const NOTES_AT_ONCE = 8;
@@ -33,7 +35,8 @@ export interface PushSource {
 @Injectable()
 export class PushLanes {
   readonly #lanes = new Map<string, PushLane>();
-  readonly #memories = new LruCache<string, LaneMemory>(REMEMBERED);
+  /** What gateways were told of each user, by their address. */
+  readonly #memories = new LruCache<UserId, Map<string, LaneMemory>>(REMEMBERED);
   readonly #log = new Logger('push');
   #ending = new AbortController();
   readonly #notes = new Slots(NOTES_AT_ONCE);
@@ -89,29 +92,42 @@ export class PushLanes {
    * where it was told anything since this process began.
    */
   needsNumber(userId: UserId, url: string, ifTold: boolean): boolean {
-    const key = keyOf(userId, url);
-    if (this.#lanes.has(key)) return true;
-    const sent = this.#memories.get(key)?.sent;
+    if (this.#lanes.has(keyOf(userId, url))) return true;
+    const sent = this.#memories.peek(userId)?.get(url)?.sent;
     return sent === undefined ? !ifTold : sent > 0;
+  }
+
+  /** Whether any gateway needs the number that was told one before. PERF: of whom that is not so nothing has to be looked up. */
+  isNumberKnownOf(userId: UserId): boolean {
+    for (const url of this.#memories.peek(userId)?.keys() ?? []) if (this.needsNumber(userId, url, true)) return true;
+    return false;
   }
 
   /** A pusher was set then by its device: whether its gateway told that anything is not known, unless it was told since. */
   forget(userId: UserId, url: string, setAt: number): void {
-    const memory = this.#memories.get(keyOf(userId, url));
+    const memory = this.#memories.peek(userId)?.get(url);
     if (memory !== undefined && setAt > memory.setAt) memory.sent = undefined;
   }
 
   #open(userId: UserId, url: string, isBehind: boolean): PushLane {
     const key = keyOf(userId, url);
-    let memory = this.#memories.get(key);
-    if (memory === undefined) this.#memories.set(key, (memory = { sent: undefined, setAt: 0 }));
-    const lane: PushLane = new PushLane(userId, url, this.#parts(), memory, {
+    const lane: PushLane = new PushLane(userId, url, this.#parts(), this.#memoryOf(userId, url), {
       isBehind,
       onIdle: () => {
         if (this.#lanes.get(key) === lane) this.#lanes.delete(key);
       },
     });
     return lane;
+  }
+
+  #memoryOf(userId: UserId, url: string): LaneMemory {
+    let gateways = this.#memories.get(userId);
+    if (gateways === undefined) this.#memories.set(userId, (gateways = new Map()));
+    let memory = gateways.get(url);
+    if (memory !== undefined) return memory;
+    if (gateways.size >= GATEWAYS_OF_USER) gateways.delete(gateways.keys().next().value!);
+    gateways.set(url, (memory = { sent: undefined, setAt: 0 }));
+    return memory;
   }
 
   #parts(): LaneParts {
