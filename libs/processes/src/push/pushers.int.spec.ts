@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { DeviceId, UserId } from '#kernel/ids';
+import { Pushers } from '#push/pushers';
+import { decidePusher } from '#push/pushers/decide-pushers';
 import { SyncApp, type SyncUser } from '#testing/sync-app';
 
 const URL = 'https://push.example.org/_matrix/push/v1/notify';
@@ -70,6 +73,33 @@ describe('pushers', () => {
     await set(alice, { pushkey: 'mine' });
     await phone.ok('POST', '/logout', {});
     await expect.poll(() => listOf(alice)).toMatchObject([{ pushkey: 'mine' }]);
+  });
+
+  it('go where they were set behind the end of their device, and by no device stay', async () => {
+    const phone = await alice.logIn();
+    const gone = (await phone.ok('GET', '/account/whoami')).device_id as DeviceId;
+    await phone.ok('POST', '/logout', {});
+    await app.settled();
+    // As the door does, for a request that was let in before.
+    const [userId, how] = [alice.userId as UserId, { now: Date.now(), alone: false, isShared: false }];
+    const setBy = (device_id: string, pushkey: string): Promise<boolean> => {
+      const wanted = {
+        ...PUSHER,
+        kind: 'http' as const,
+        enabled: undefined,
+        pushkey,
+        device_id: device_id as DeviceId,
+      };
+      return app.get(Pushers).change(userId, { actor: userId }, (known) => decidePusher(known, wanted, how));
+    };
+    await setBy('', 'of a service');
+    await set(alice, { pushkey: 'mine' });
+    await setBy(gone, 'late');
+    await expect
+      .poll(async () => (await listOf(alice)).map(({ pushkey }) => pushkey))
+      .toEqual(['mine', 'of a service']);
+    await app.settled();
+    expect(await listOf(alice)).toHaveLength(2);
   });
 
   it('go with the account, and from the log', async () => {
