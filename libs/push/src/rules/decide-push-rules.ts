@@ -54,6 +54,7 @@ function checkOwnRuleId(ruleId: string): void {
 /**
  * Makes or changes a rule of the user's own. Throws M_INVALID_PARAM for a bad id, action or kind and for too long a pattern or rule,
  * M_MISSING_PARAM for a content rule without a pattern, M_UNKNOWN (400) where the rule named by `before` or `after` is none of the user's own.
+ * One that is to be before or after itself stays where it is.
  */
 export function decideRule(changes: PushRuleChanges, set: PushRuleSet): PushRuleFact[] {
   // MSC4306: "servers MUST ensure that clients MUST NOT be able to create custom rules with this push rule kind".
@@ -71,7 +72,11 @@ export function decideRule(changes: PushRuleChanges, set: PushRuleSet): PushRule
   if (countOwnRules(changes) >= MAX_OWN_RULES && !rules.some((rule) => rule.rule_id === set.rule_id)) {
     throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', `No more than ${MAX_OWN_RULES} push rules`);
   }
-  return [{ type: 'push-rule-set', data: set }];
+  return [{ type: 'push-rule-set', data: anchor === set.rule_id ? withoutPlace(set) : set }];
+}
+
+function withoutPlace({ before: _before, after: _after, ...set }: PushRuleSet): PushRuleSet {
+  return set;
 }
 
 /** Removes a rule of the user's own. Throws M_NOT_FOUND for any other. */

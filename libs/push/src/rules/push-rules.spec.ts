@@ -113,6 +113,18 @@ describe('push rules', () => {
       .thenRefused('M_MISSING_PARAM');
   });
 
+  it('stay where they are, where they are to be before or after themselves', () => {
+    const both = [isSet(rule('last')), isSet(rule('first'))];
+    for (const place of [{ before: 'last' }, { after: 'last' }, { before: 'last', after: 'first' }]) {
+      given(...both)
+        .when(set(rule('last', { ...place, actions: [] })))
+        .then([isSet(rule('last', { actions: [] }))]);
+    }
+    given(...both)
+      .when(set(rule('new', { before: 'new' })))
+      .thenRefused('M_UNKNOWN');
+  });
+
   it('about threads are switched on where the user never said anything of them, and are never the user’s own', () => {
     const said = (rule_id: string, enabled: boolean): PushRuleFact => ({
       type: 'push-rule-enabled-set',
