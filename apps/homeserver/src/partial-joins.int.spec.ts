@@ -398,7 +398,7 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
     await join();
     const first = room.joined;
     await alice.ok('POST', `${path()}/leave`, {});
-    await vi.waitFor(() => expect(room.sentTo(other)).toContain('"membership":"leave"'));
+    await vi.waitFor(() => expect(room.sentTo(other)).toContain('"membership":"leave"'), 10_000);
     room.refusesJoins = false;
     await join();
     expect(room.joins.filter((one) => one === first).length).toBeGreaterThan(1);
@@ -411,7 +411,7 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
     room.refusesJoins = true;
     await join();
     await alice.ok('POST', `${path()}/leave`, {});
-    await vi.waitFor(() => expect(room.sentTo(other)).toContain('"membership":"leave"'));
+    await vi.waitFor(() => expect(room.sentTo(other)).toContain('"membership":"leave"'), 10_000);
     room.isTelling = true;
     peer.on('PUT', '/_matrix/federation/v2/send_join/([^/]+)/([^/]+)', ({ content }) => {
       const texts = room.told.state.map(({ text }) => parseJson(text, { lenient: true }));

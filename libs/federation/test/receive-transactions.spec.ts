@@ -553,8 +553,8 @@ describe('an event that misses others', () => {
       throw new PeerRefused(404, {});
     });
     await server.receive(OTHER.name, '1', [last.text]);
-    await vi.waitFor(() => expect(asked).not.toEqual([]));
-    await vi.waitFor(() => expect(peers.count('get_missing_events')).toBe(1));
+    await vi.waitFor(() => expect(asked).not.toEqual([]), 10_000);
+    await vi.waitFor(() => expect(peers.count('get_missing_events')).toBe(1), 10_000);
     expect(new Set(asked)).toEqual(new Set([idOf(last)]));
     expect(acceptedIds()).not.toContain(idOf(last));
   });
@@ -665,11 +665,11 @@ describe('an event that misses others', () => {
       peers.otherwise.set(what, async () => ({ events: [], pdu_ids: 7 }));
     }
     await server.receive(OTHER.name, '1', [orphan.text]);
-    await vi.waitFor(() => expect(peers.count('state_ids')).toBeGreaterThanOrEqual(2));
+    await vi.waitFor(() => expect(peers.count('state_ids')).toBeGreaterThanOrEqual(2), 10_000);
     const asked = peers.asked.length;
     now += 10_000;
     await server.receive(OTHER.name, '2', [orphan.text]);
-    await vi.waitFor(async () => expect((await server.log.load()).size).toBe(1));
+    await vi.waitFor(async () => expect((await server.log.load()).size).toBe(1), 10_000);
     expect(peers.asked.length - asked).toBeLessThanOrEqual(1);
   });
 });
@@ -688,7 +688,7 @@ describe('what is sent to a room while a user here joins it', () => {
     const said = await makeOn(told.there, OTHER, { type: 'm.room.message', sender: OTHER.user('alice') });
     const joining = server.rooms.expect(told.roomId, VERSION, async () => {
       expect(await server.receive(OTHER.name, '1', [said.text])).toEqual({ [idOf(said)]: {} });
-      await vi.waitFor(() => expect(peers.asked).toEqual([]));
+      await vi.waitFor(() => expect(peers.asked).toEqual([]), 10_000);
       return home.execute(tellRoom(told, OTHER));
     });
     expect(await joining).toMatchObject({ kind: 'joined' });
@@ -792,7 +792,7 @@ describe('what a hostile server tells of a gap', () => {
       });
     }
     await server.receive(OTHER.name, '1', [circle[0]!.text]);
-    await vi.waitFor(() => expect(peers.count('state_ids')).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(peers.count('state_ids')).toBeGreaterThan(0), 10_000);
     expect(peers.count('get_missing_events')).toBeLessThanOrEqual(3);
     expect(acceptedIds()).not.toContain(ids[0]);
   });

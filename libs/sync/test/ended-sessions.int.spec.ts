@@ -111,7 +111,7 @@ describe('polls of a session that ends while they wait', () => {
       expect(await all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN);
       expect((await alice.call('GET', '/account/whoami')).status).toBe(200);
       await app.views.resume('devices');
-      await vi.waitFor(async () => expect(await app.views.status('devices')).toMatchObject({ state: 'live' }));
+      await vi.waitFor(async () => expect(await app.views.status('devices')).toMatchObject({ state: 'live' }), 10_000);
       expect(await all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN);
     },
   );
@@ -130,9 +130,12 @@ describe('polls of a session that ends while they wait', () => {
       expect((await all.ending.call('GET', '/account/whoami')).status).toBe(200);
     }
     await app.views.resume('devices');
-    await vi.waitFor(async () => expect(await app.views.status('devices')).toMatchObject({ state: 'live' }));
+    await vi.waitFor(async () => expect(await app.views.status('devices')).toMatchObject({ state: 'live' }), 10_000);
     expect((await user.call('GET', '/sync')).status).toBe(200);
-    await vi.waitFor(async () => expect(await all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN));
+    await vi.waitFor(
+      async () => expect(await all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN),
+      10_000,
+    );
   });
 
   it('go on waiting when another session of the user ends', async () => {
