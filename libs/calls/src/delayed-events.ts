@@ -74,7 +74,6 @@ export class DelayedEvents {
     { userId, deviceId, requestId }: Requester,
     draft: Omit<EventDelayed, 'delay_id' | 'running_since'>,
   ): Promise<string> {
-    // prettier-ignore
     const delayId = randomBytes(18).toString('base64url');
     const event = { ...draft, delay_id: delayId, running_since: this.clock.now() };
     const cause = { actor: userId, device: deviceId, correlation: requestId };

@@ -89,7 +89,7 @@ describe('the configuration', () => {
     ]);
     expect(loadConfig({ ANNALS_FEDERATION_NOTARIES: 'off' }).federationNotaries).toEqual([]);
     expect(loadConfig({}, 'federation_notaries: off').federationNotaries).toEqual([]);
-    const gateways = loadConfig({ ANNALS_PUSH_PRIVATE_GATEWAYS: 'push.lan, 10.0.0.5:8443' }).pushPrivateGateways;
+    const gateways = loadConfig({ ANNALS_PUSH_PRIVATE_GATEWAYS: 'Push.LAN, 10.0.0.5:8443' }).pushPrivateGateways;
     expect([gateways, loadConfig({}).pushPrivateGateways]).toEqual([['push.lan', '10.0.0.5:8443'], []]);
   });
 

@@ -207,7 +207,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     federationDeny: Object.freeze(listOf(settings.federation_deny)),
     federationNotaries: Object.freeze(settings.federation_notaries === 'off' ? [] : notariesOf(settings)),
     federationAllowPrivate: settings.federation_allow_private === 'true',
-    pushPrivateGateways: Object.freeze(listOf(settings.push_private_gateways)),
+    pushPrivateGateways: Object.freeze(listOf(settings.push_private_gateways).map((name) => name.toLowerCase())),
     federationAddress: settings.federation_address ?? addressOf(settings.public_url),
     support: supportOf(settings),
     publicUrl: (settings.public_url ?? originOf(listen)).replace(/\/+$/, ''),

@@ -2,7 +2,8 @@ import { Turn } from './turn.js';
 
 /**
  * Does the same for each of many, so many at a time, and answers what each came to, in their order. What they wait for is at hand mostly, which
- * is no wait: so everything else has its turn in between. Throws as the first that fails; the others are done all the same.
+ * is no wait: so everything else has its turn in between. Throws as the first that fails; what others
+ * are under way goes on behind that, and no more is begun once `atOnce` have failed.
  */
 export async function eachInTurns<T, R>(all: readonly T[], atOnce: number, work: (one: T) => Promise<R>): Promise<R[]> {
   const answers = Array.from<R>({ length: all.length });

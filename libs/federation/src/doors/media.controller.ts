@@ -32,6 +32,8 @@ export class MediaController {
     const { type, disposition } = describeContent(found.type, found.name);
     return inTwoParts(`Content-Type: ${type}\r\nContent-Disposition: ${disposition}`, opened.stream, opened.bytes);
   }
+
+  /** As `download`, of what is made of it. */
   @Get('thumbnail/:mediaId')
   async thumbnail(@Param('mediaId') mediaId: string, @Query() query: QueryOf): Promise<StreamableFile> {
     const media = { server: this.config.serverName, mediaId: parseMediaId(mediaId) };

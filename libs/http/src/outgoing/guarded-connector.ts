@@ -35,7 +35,7 @@ export interface ConnectorOptions {
 
 /**
  * What makes the connections of this server to others: with TLS (unless a place has none), a certificate that must be for the name of the place, and no address
- * but one of the Internet, looked at as it is connected to. Its errors are RefusedAddress, those of `node:tls` and those of undici.
+ * but one of the Internet unless the place or the options allow others, looked at as it is connected to. Its errors are RefusedAddress, those of `node:tls` and those of undici.
  */
 export function guardedConnector(
   build: typeof buildConnector,

@@ -65,8 +65,8 @@ export class Previews {
   }
 
   /**
-   * What is at an address, as it is now or was an hour ago. Throws M_UNRECOGNIZED where previews are off, M_INVALID_PARAM for what is no address, or
-   * one that is not looked at, M_NOT_FOUND where there is nothing, M_LIMIT_EXCEEDED where too many wait already.
+   * What is at an address, as it is now or was an hour ago at most. Throws M_UNRECOGNIZED where previews are off, M_INVALID_PARAM for what is no address, or
+   * one that is not looked at, M_NOT_FOUND where there is nothing, M_LIMIT_EXCEEDED where too many wait already, and what the store of media throws.
    */
   async find(text: string): Promise<JsonObject> {
     if (!this.config.previews.isOn) throw new MatrixError('M_UNRECOGNIZED');

@@ -27,7 +27,7 @@ type Ending = (typeof ENDINGS)[number];
 const KNOWN = 20_000;
 /** For so long nothing is tried again with content of which nothing could be made. */
 const REFUSED_MS = 60 * 60_000;
-/** A machine that is too busy for a picture may not be soon. */
+/** Nor for so long where it took too long: a machine that is too busy for a picture may not be soon. */
 const SLOW_MS = 5 * 60_000;
 const REFUSED = 10_000;
 

@@ -14,7 +14,7 @@ const REMOVED: AccountFact['type'] = 'devices-removed';
 const SET: PusherFact['type'] = 'pusher-set';
 
 /**
- * Lets pushers go with the device that made them, and all of them with the account. A request that was under way meanwhile may set one
+ * Lets pushers go with the device whose they are, and all of them with the account. A request that was under way meanwhile may set one
  * behind that: so it is looked after each whether its device is there.
  */
 @Injectable()

@@ -67,7 +67,7 @@ describe('pushers', () => {
     expect(await listOf(alice)).toEqual([{ ...pusher, 'org.matrix.msc3881.enabled': false }]);
   });
 
-  it('go with the device that made them, and with no other', async () => {
+  it('go with the device whose they are, and with no other', async () => {
     const phone = await alice.logIn();
     await set(phone);
     await set(alice, { pushkey: 'mine' });

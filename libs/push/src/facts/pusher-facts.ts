@@ -26,7 +26,7 @@ export interface PusherSet extends PusherName {
   readonly data: JsonObject;
   /** MSC3881: nothing is pushed while it is false. */
   readonly enabled: boolean;
-  /** The device that made it, with which it goes. */
+  /** The device that set it last for itself, with which it goes. */
   readonly device_id: DeviceId;
   /** When a client last set it, in milliseconds since the epoch. */
   readonly set_at: number;
