@@ -20,6 +20,8 @@ const told: string[] = [];
 const watch = { onLost: (reason: string) => void told.push(`lost: ${reason}`), onBack: () => void told.push('back') };
 
 beforeAll(async () => {
+  // As where the server speaks to application services.
+  await import('undici');
   server = await BucketServer.start();
 });
 afterEach(() => {

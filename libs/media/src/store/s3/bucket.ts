@@ -230,8 +230,12 @@ function fetchWithin(milliseconds: number): typeof fetch {
   return async (input, init) => {
     const ending = new AbortController();
     const timer = setTimeout(() => ending.abort(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
+    // How long a body is fetch says itself. Where it is said too it fails once undici was loaded, by whoever, for that takes the place of what
+    // Node has within.
+    const headers = new Headers(init?.headers);
+    headers.delete('content-length');
     try {
-      return await fetch(input, { ...init, redirect: 'error', signal: ending.signal });
+      return await fetch(input, { ...init, headers, redirect: 'error', signal: ending.signal });
     } finally {
       clearTimeout(timer);
     }
