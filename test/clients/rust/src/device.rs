@@ -151,12 +151,15 @@ impl Device {
         timeout(PATIENCE, looking)
             .await
             .map_err(|_| anyhow!("{} never lists the room", self.name))??;
-        match list.loading_state().get() {
-            RoomListLoadingState::Loaded {
+        // A room that it made itself it may know before the server tells of it.
+        until("the number of rooms", async || {
+            let told = list.loading_state().get();
+            let only = RoomListLoadingState::Loaded {
                 maximum_number_of_rooms: Some(1),
-            } => Ok(()),
-            other => bail!("{}: {other:?}", self.name),
-        }
+            };
+            Ok((told == only).then_some(()))
+        })
+        .await
     }
 
     async fn client(name: &str) -> Result<Client> {
