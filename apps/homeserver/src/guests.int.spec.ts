@@ -59,6 +59,8 @@ const BESIDES = [
   'GET /media/thumbnail/:serverName/:mediaId',
   'POST /logout',
   'POST /logout/all',
+  'PUT /logout/:txnId',
+  'PUT /logout/all/:txnId',
 ];
 
 const ALLOWED: ReadonlySet<string> = new Set([...BY_SPECIFICATION, ...BESIDES]);

@@ -19,6 +19,7 @@ const CLOSED = [
   '/keys/signatures',
   '/keys/upload',
   '/logout/all',
+  '/logout/all/:txnId',
   '/org.matrix.msc3814.v1/dehydrated_device',
   '/pushers',
   '/room_keys',

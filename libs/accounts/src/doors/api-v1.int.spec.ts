@@ -61,6 +61,24 @@ describe('the API of 2015', () => {
     expect((await app.call('GET', `${V1}/pushrules/?access_token=${token}`)).body).toHaveProperty('global.override');
   });
 
+  it('logs out by a PUT with a transaction id, as every POST may be sent', async () => {
+    const tokens: string[] = [];
+    for (const path of ['register', 'login', 'login']) {
+      const { body } = await app.call('POST', `${V1}/${path}`, {
+        body: { type: PASSWORD, user: 'erin', password: 'secret' },
+      });
+      tokens.push(String(body['access_token']));
+    }
+    const logout = (path: string, token: string) => app.call('PUT', `${V1}/${path}`, { token, body: {} });
+    const rules = async (token: string): Promise<number> =>
+      (await app.call('GET', `${V1}/pushrules/`, { token })).status;
+    expect((await logout('logout/1', tokens[0]!)).status).toBe(200);
+    expect(await Promise.all(tokens.map(rules))).toEqual([401, 200, 200]);
+    expect((await logout('logout/1', tokens[0]!)).status).toBe(401);
+    expect((await logout('logout/all/1', tokens[1]!)).status).toBe(200);
+    expect(await Promise.all(tokens.map(rules))).toEqual([401, 401, 401]);
+  });
+
   it('has a page that performs a login, under a policy that lets its own script run', async () => {
     for (const path of [`${V1}/login/fallback`, '/_matrix/static/client/login/']) {
       const { status, headers, text } = await app.call('GET', path);

@@ -1,4 +1,4 @@
-import { Controller, HttpCode, Inject, Post, Query } from '@nestjs/common';
+import { Controller, HttpCode, Inject, Post, Put, Query } from '@nestjs/common';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY_AND_ALPHA, V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
@@ -44,6 +44,16 @@ export class SearchController {
   @Post(`${V1}/search`)
   @HttpCode(200)
   searchV1(
+    @CurrentRequester() requester: Requester,
+    @Query() query: QueryValues,
+    @JsonBody() body: JsonObject,
+  ): Promise<RawJson> {
+    return this.#search(requester, query, body, 'v1');
+  }
+
+  /** API v1 lets every POST be a PUT with a transaction id behind its path. A search changes nothing: no answer is kept for a second try. */
+  @Put(`${V1}/search/:txnId`)
+  searchOnceV1(
     @CurrentRequester() requester: Requester,
     @Query() query: QueryValues,
     @JsonBody() body: JsonObject,

@@ -383,6 +383,13 @@ describe('POST /search', () => {
     const [{ result }] = found.search_categories.room_events.results;
     expect(result).toMatchObject({ user_id: alice.userId, room_id: room });
     expect(result.sender).toBeUndefined();
+    for (const txnId of ['1', '1', '2']) {
+      const { body: again } = await app.call('PUT', `/_matrix/client/api/v1/search/${txnId}`, {
+        token: alice.token,
+        body,
+      });
+      expect(again.search_categories.room_events.results[0].result.event_id).toBe(result.event_id);
+    }
   });
 
   it('refuses what is no search, and answers nothing for nothing', async () => {

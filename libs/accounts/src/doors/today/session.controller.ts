@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Controller, Get, HttpCode, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { TODAY, TODAY_AND_ALPHA, under, V1 } from '#http/client-paths';
 import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
@@ -13,7 +13,10 @@ interface WhoAmI {
   readonly is_guest: boolean;
 }
 
-/** Whose session this is, and its end (client-server API, "Current account information", POST /logout). */
+/**
+ * Whose session this is, and its end (client-server API, "Current account information", POST /logout). In API v1 each POST may be a PUT
+ * with a transaction id behind its path; nothing is remembered of it here, for the token that says whose id it is ends with the request.
+ */
 @Controller()
 export class SessionController {
   constructor(private readonly commands: CommandBus) {}
@@ -42,5 +45,20 @@ export class SessionController {
   async logoutAll(@CurrentRequester() requester: Requester): Promise<object> {
     await this.commands.execute(new LogOut(requester, true));
     return {};
+  }
+
+  @Authenticated({ guests: true })
+  @RateLimited('default')
+  @Put(`${V1}/logout/:txnId`)
+  logoutOnce(@CurrentRequester() requester: Requester): Promise<object> {
+    return this.logout(requester);
+  }
+
+  @Authenticated({ guests: true })
+  @OwnersOnly()
+  @RateLimited('default')
+  @Put(`${V1}/logout/all/:txnId`)
+  logoutAllOnce(@CurrentRequester() requester: Requester): Promise<object> {
+    return this.logoutAll(requester);
   }
 }
