@@ -82,7 +82,7 @@ export class DoorGuard implements CanActivate {
         ? await this.tokens.requesterOf(token, request)
         : await this.#requesterFor(service, request, rules);
     if (requester.isGuest === true && rules.guests !== true) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
-    if (rules.ownersOnly === true && service !== undefined && requester.isServicesOwn !== true) {
+    if (rules.ownersOnly === true && speaksForSomebody(requester)) {
       throw new MatrixError('M_FORBIDDEN', 'An application service may not do this for a person');
     }
     // PERF: an object that is spread and then gets another key takes V8 ten times as long.
@@ -124,6 +124,11 @@ export class DoorGuard implements CanActivate {
     }
     return rules;
   }
+}
+
+/** Whether it is an application service that asks, as somebody who is not its own. */
+function speaksForSomebody({ appServiceId, isServicesOwn, openedBy }: Requester): boolean {
+  return openedBy !== undefined || (appServiceId !== undefined && isServicesOwn !== true);
 }
 
 function ownRules(target: object): DoorRules {

@@ -11,6 +11,8 @@ export interface Requester {
   readonly appServiceId?: string;
   /** The account is that service's own, which does with it whatever others have to show a password for. Others it only speaks for. */
   readonly isServicesOwn?: boolean;
+  /** The session is one that an application service, by its id, opened for a person: for them it speaks, by whatever token. */
+  readonly openedBy?: string;
   /** The id of the request, for logs and for the facts that it causes. */
   readonly requestId: string;
 }

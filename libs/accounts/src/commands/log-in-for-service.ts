@@ -11,8 +11,9 @@ import type { SessionOptions } from '../sessions/issue-tokens.js';
 
 /**
  * Opens a session of one of an application service's users, who need no password (application service API, "Server admin style
- * permissions"). Throws M_EXCLUSIVE for a user outside of its namespaces; M_FORBIDDEN where there is no such account, and of who is not its own
- * for an administrator and on a device that is there; M_USER_DEACTIVATED; M_INVALID_PARAM as LogIn.
+ * permissions"). Of who is not its own it is noted whose session it is: that may do no more than the service by its own token, and ends with
+ * its registration. Throws M_EXCLUSIVE for a user outside of its namespaces; M_FORBIDDEN where there is no such account, and of who is not its own
+ * for an administrator and on a device that is there, unless by a session of the service; M_USER_DEACTIVATED; M_INVALID_PARAM as LogIn.
  */
 export class LogInForService extends Command<LoggedIn> {
   constructor(
@@ -40,12 +41,14 @@ export class LogInForServiceHandler implements ICommandHandler<LogInForService> 
     if (!(await this.accounts.load(userId)).exists) throw new MatrixError('M_FORBIDDEN', 'No such user');
     const check = (account: Account, deviceId: DeviceId): void => {
       if (isServicesOwn(service, userId, account)) return;
-      // Their session could do whatever they may, which who speaks for them may not.
       if (account.admin) throw new MatrixError('M_FORBIDDEN', 'An administrator logs in by themself');
       // Whoever takes a device over ends its session, and gets the messages to it.
-      if (account.devices.has(deviceId))
+      const device = account.devices.get(deviceId);
+      if (device !== undefined && device.service !== service.id)
         throw new MatrixError('M_FORBIDDEN', 'device_id: a device of this person has this ID');
     };
-    return this.sessions.begin({ userId, options, check, requestId });
+    const openedBy = (account: Account): string | undefined =>
+      isServicesOwn(service, userId, account) ? undefined : service.id;
+    return this.sessions.begin({ userId, options, check, service: openedBy, requestId });
   }
 }

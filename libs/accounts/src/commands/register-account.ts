@@ -93,13 +93,14 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
 
   async #register(userId: UserId, account: NewAccount, passwordHash: string | undefined): Promise<RegisteredAccount> {
     const { via, admin, guest, displayname, upgradesGuest } = account;
+    const service = account.service?.id;
     const session = account.session === undefined ? undefined : issueTokens(account.session, this.clock.now());
     await this.accounts.change(
       userId,
       (state): AccountFact[] => [
         ...(upgradesGuest === true && passwordHash !== undefined
           ? decideUpgrade(state, passwordHash)
-          : decideRegistration(state, { userId, via, passwordHash, admin, guest })),
+          : decideRegistration(state, { userId, via, passwordHash, admin, guest, service })),
         ...(displayname === undefined
           ? []
           : decideProfileChange({ ...NO_ACCOUNT, exists: true }, 'displayname', displayname)),

@@ -5,7 +5,7 @@ import { type Account, NO_ACCOUNT, type ProfileEntry } from './account.js';
 import type { DeviceRecord } from './device-tokens.js';
 
 /** An account as it is kept: of the password and the profile only the revisions of the facts that say them. */
-interface KeptAccount extends Pick<Account, 'exists' | 'guest' | 'admin' | 'deactivated' | 'byService'> {
+interface KeptAccount extends Pick<Account, 'exists' | 'guest' | 'admin' | 'deactivated' | 'byService' | 'serviceId'> {
   readonly password_at?: number;
   readonly profile: readonly (readonly [key: string, at: number])[];
   readonly dehydrated?: { readonly device_id?: DeviceId; readonly at: number };
@@ -16,13 +16,14 @@ interface KeptAccount extends Pick<Account, 'exists' | 'guest' | 'admin' | 'deac
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 3,
+  version: 4,
   format({
     exists,
     guest,
     admin,
     deactivated,
     byService,
+    serviceId,
     passwordAt,
     devices,
     dehydrated,
@@ -36,6 +37,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       admin,
       deactivated,
       byService,
+      serviceId,
       password_at: passwordAt,
       dehydrated: dehydrated && { device_id: dehydrated.deviceId, at: dehydrated.at },
       profile: [...profile].map(([key, { at }]) => [key, at]),

@@ -17,6 +17,8 @@ export interface Account {
   readonly deactivated: boolean;
   /** An application service registered it. */
   readonly byService: boolean;
+  /** Which one, by its id; undefined where none did, or it was not noted. */
+  readonly serviceId: string | undefined;
   readonly passwordHash: string | undefined;
   /** The revision of the fact that says the password's hash. */
   readonly passwordAt: number | undefined;
@@ -36,6 +38,7 @@ export const NO_ACCOUNT: Account = Object.freeze({
   admin: false,
   deactivated: false,
   byService: false,
+  serviceId: undefined,
   passwordHash: undefined,
   passwordAt: undefined,
   devices: new Map<DeviceId, DeviceRecord>(),
@@ -81,6 +84,7 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
         guest: fact.data.kind === 'guest',
         admin: fact.data.admin ?? false,
         byService: fact.data.via === 'application-service',
+        serviceId: fact.data.service,
       };
     case 'guest-upgraded':
       return { ...withPassword(account, fact.data.password_hash, revision), guest: false };

@@ -15,6 +15,8 @@ export interface Registration {
   readonly passwordHash?: string;
   readonly admin?: boolean;
   readonly guest?: boolean;
+  /** The id of the application service that registers it. */
+  readonly service?: string;
 }
 
 /** A new account. Throws M_USER_IN_USE also for a deactivated one: a user id is never given out twice. */
@@ -27,6 +29,7 @@ export function decideRegistration(account: Account, registration: Registration)
         user_id: registration.userId,
         kind: registration.guest === true ? 'guest' : 'user',
         via: registration.via,
+        ...(registration.service === undefined ? {} : { service: registration.service }),
         ...(registration.passwordHash === undefined ? {} : { password_hash: registration.passwordHash }),
         ...(registration.admin === true ? { admin: true } : {}),
       },

@@ -16,6 +16,8 @@ export interface DeviceRecord {
   readonly created_ts: number;
   readonly current: TokenPair;
   readonly previous?: TokenPair;
+  /** The application service, by its id, that opened the session for a person. */
+  readonly service?: string;
 }
 
 /** The device after a login on it: new tokens alone are valid; a known device keeps its name and its age. */
@@ -29,6 +31,7 @@ export function deviceAfterLogin(known: DeviceRecord | undefined, fact: DeviceAd
       ...(fact.refresh_hash === undefined ? {} : { refresh_hash: fact.refresh_hash }),
       ...(fact.expires_at === undefined ? {} : { expires_at: fact.expires_at }),
     },
+    ...(fact.service === undefined ? {} : { service: fact.service }),
   };
 }
 

@@ -85,6 +85,29 @@ describe('a service that may act as everybody', () => {
     expect((await app.call('GET', `${V3}/account/whoami`, { token: phone })).status).toBe(200);
     expect(await logIn({ device_id: 'PUPPET' })).toMatchObject({ status: 200, body: { device_id: 'PUPPET' } });
     expect((await logIn({})).status).toBe(200);
+    expect((await logIn({ device_id: 'PUPPET' })).status).toBe(200);
+  });
+
+  it('may by such a session do what it may by its own token, which ends with its registration', async () => {
+    const { body } = await ask('POST', `${V3}/login`, {
+      type: BY_SERVICE,
+      identifier: { type: 'm.id.user', user: 'person' },
+    });
+    const token = body['access_token'] as string;
+    const by = (method: 'GET' | 'POST', path: string, more?: object) =>
+      app.call(method, `${V3}/${path}`, { token, body: more });
+    expect((await by('GET', 'account/whoami')).body['user_id']).toBe('@person:example.org');
+    const forbidden = { status: 403, body: { errcode: 'M_FORBIDDEN' } };
+    expect(await by('POST', 'logout/all', {})).toMatchObject(forbidden);
+    expect(await by('GET', 'devices')).toMatchObject(forbidden);
+    const services = app.get(AppServices);
+    const before = services.all;
+    services.replace(before.filter(({ id }) => id !== 'helper'));
+    expect(await by('GET', 'account/whoami')).toMatchObject({ status: 401, body: { errcode: 'M_UNKNOWN_TOKEN' } });
+    services.replace(before);
+    expect((await by('POST', 'logout', {})).status).toBe(200);
+    expect((await by('GET', 'account/whoami')).status).toBe(401);
+    expect((await app.call('GET', `${V3}/account/whoami`, { token: phone })).status).toBe(200);
   });
 
   it('takes over the devices of its own users', async () => {

@@ -18,6 +18,8 @@ export interface AccountRegistered {
   /** A guest reads and, where rooms let guests in, talks; it has no password. */
   readonly kind: 'user' | 'guest';
   readonly via: RegisteredVia;
+  /** The id of the application service that registered it. Of what was registered before that was noted it may have been any. */
+  readonly service?: string;
   readonly password_hash?: string;
   readonly admin?: true;
 }
@@ -38,6 +40,8 @@ export interface DeviceAdded {
   /** When the access token ends, in milliseconds since the epoch; absent: never. */
   readonly expires_at?: number;
   readonly display_name?: string;
+  /** The id of the application service whose session it is, opened for a person: as whom it may then do no more than as it speaks for them. */
+  readonly service?: string;
 }
 
 /** `device-renamed`. */

@@ -35,11 +35,11 @@ export interface RefreshTokenRow {
 
 export const DEVICES = new Collection<readonly [userId: UserId, deviceId: DeviceId], DeviceRecord>('devices', {
   key: ['user', 'device'],
-  says: 'name, when it was made, hashes of its tokens',
+  says: 'name, when it was made, hashes of its tokens, which application service opened its session for a person',
   codec: {
     // One order of keys, whatever happened before: rebuilt rows are compared as text.
-    encode: ({ display_name, created_ts, current, previous }) =>
-      JSON.stringify({ display_name, created_ts, current, previous }),
+    encode: ({ display_name, created_ts, current, previous, service }) =>
+      JSON.stringify({ display_name, created_ts, current, previous, service }),
     decode: asJson<DeviceRecord>().decode,
   },
 });
@@ -74,7 +74,7 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
 /** Devices, and the tokens that open them. */
 export const devicesProjector: Projector = {
   name: 'devices',
-  version: 2,
+  version: 3,
   ...owning(DEVICES, TOKENS, REFRESH_TOKENS, DEHYDRATED),
   handles: (type) => TYPES.has(type),
   project,

@@ -20,6 +20,8 @@ export interface NewSession {
   readonly options: SessionOptions;
   /** Throws where the account, as it is by then, may not have one on that device. */
   readonly check?: (account: Account, deviceId: DeviceId) => void;
+  /** The application service, by its id, whose session it is where the account, as it is by then, is a person's and not its own. */
+  readonly service?: (account: Account) => string | undefined;
   readonly requestId: string | undefined;
 }
 
@@ -33,7 +35,7 @@ export class BeginSession {
   ) {}
 
   /** Throws what `check` and `decideLogin` throw; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs. */
-  async begin({ userId, options, check, requestId }: NewSession): Promise<LoggedIn> {
+  async begin({ userId, options, check, service, requestId }: NewSession): Promise<LoggedIn> {
     const { fact, deviceId, tokens } = issueTokens(options, this.clock.now());
     const change = (isAsSeen: (revision: ExpectedRevision) => void): Promise<unknown> =>
       this.accounts.change(
@@ -41,7 +43,8 @@ export class BeginSession {
         (account, revision) => {
           check?.(account, deviceId);
           isAsSeen(revision);
-          return decideLogin(account, fact);
+          const openedBy = service?.(account);
+          return decideLogin(account, openedBy === undefined ? fact : { ...fact, service: openedBy });
         },
         { actor: userId, device: deviceId, correlation: requestId },
       );

@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { type AppService, createAppService } from '#config/appservices/app-service';
+import { AppServices } from '#config/appservices/app-services';
 import type { RecordedFact } from '#event-store/event-store';
 import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import type { DeviceId, UserId } from '#kernel/ids';
@@ -19,6 +21,13 @@ const alice = '@alice:example.org' as UserId;
 const fact = (type: string, user = alice): RecordedFact =>
   recordFacts([{ stream: `user-${user}`, type, data: {} }])[0]!;
 
+function serviceFor(id: string, pattern: RegExp): AppService {
+  const namespaces = { users: [{ exclusive: false, pattern }], aliases: [], rooms: [] };
+  const sender = `@${id}:example.org` as UserId;
+  const told = { isRateLimited: false, protocols: [], receivesEphemeral: false, receivesDevices: false };
+  return createAppService({ id, url: undefined, sender, namespaces, ...told }, { asToken: id, hsToken: id });
+}
+
 const AT_END = positionOf(1_000_000);
 
 describe('known tokens', () => {
@@ -29,6 +38,7 @@ describe('known tokens', () => {
   let confirmed: string[];
   let confirmation: () => Promise<void>;
   let tokens: KnownTokens;
+  let services: AppServices;
   /** How far those are that are behind: all unless a test says it. */
   let at: Position;
   let behind: ReadonlySet<string>;
@@ -83,7 +93,15 @@ describe('known tokens', () => {
       load: async () => ({ ...NO_ACCOUNT, exists: true, devices: new Map(devices), ...inLog }),
     };
     const log = { head: () => head() };
-    tokens = new KnownTokens(views, { now: () => now }, confirming as TokenConfirmation, accounts as Accounts, log);
+    services = new AppServices();
+    tokens = new KnownTokens(
+      views,
+      { now: () => now },
+      confirming as TokenConfirmation,
+      accounts as Accounts,
+      log,
+      services,
+    );
   });
 
   it('are read from the views once, and from then on from memory', async () => {
@@ -92,6 +110,22 @@ describe('known tokens', () => {
     expect(reads).toBe(3);
     expect(await tokens.requesterOf('good')).toEqual(expected);
     expect([reads, tokens.numbers.size]).toEqual([3, 1]);
+  });
+
+  it('of a session that a service opened for a person have no rights of administrators, and are good as long as it may act as them', async () => {
+    rows.set(`accounts ${alice}`, JSON.stringify({ created_ts: 1, via: 'open', admin: true }));
+    const current = { token_hash: hashSecret('good') };
+    rows.set(`devices ${alice} D`, JSON.stringify({ created_ts: 1, current, service: 'bridge' }));
+    const refused = { errcode: 'M_UNKNOWN_TOKEN', fields: undefined };
+    await expect(tokens.requesterOf('good')).rejects.toMatchObject(refused);
+    services.replace([serviceFor('bridge', /@alice:/)]);
+    expect(await tokens.requesterOf('good')).toMatchObject({ isAdmin: false, openedBy: 'bridge' });
+    expect(await tokens.validUntil('good')).toBe(Infinity);
+    for (const others of [[], [serviceFor('bridge', /@bob:/)], [serviceFor('other', /@alice:/)]]) {
+      services.replace(others);
+      await expect(tokens.requesterOf('good')).rejects.toMatchObject(refused);
+      await expect(tokens.validUntil('good')).rejects.toMatchObject(refused);
+    }
   });
 
   it('are refused where they are unknown', async () => {

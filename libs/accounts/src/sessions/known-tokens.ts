@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { AppServices } from '#config/appservices/app-services';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { AccessTokens, Connection } from '#http/access-tokens';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -49,6 +50,8 @@ const MAX_USER_AGENT = 256;
 interface Holder {
   readonly isAdmin: boolean;
   readonly isGuest: boolean;
+  /** The application service, by its id, that opened the session for them. */
+  readonly openedBy: string | undefined;
 }
 
 /** The facts after which what is known of a user's tokens may be wrong. */
@@ -89,6 +92,7 @@ export class KnownTokens implements AccessTokens, Listener {
     private readonly confirmation: TokenConfirmation,
     private readonly accounts: Accounts,
     @Inject(EVENT_STORE) private readonly store: Pick<EventStore, 'head'>,
+    private readonly services: AppServices,
   ) {}
 
   /** See AccessTokens. Throws M_UNKNOWN_TOKEN; with `soft_logout` where the token has expired and can be refreshed. */
@@ -102,7 +106,8 @@ export class KnownTokens implements AccessTokens, Listener {
   /** See AccessTokens. */
   async validUntil(token: string): Promise<number> {
     const hash = hashSecret(token);
-    const { expiresAt } = this.#known.get(hash) ?? (await this.#lookUp(hash));
+    const { expiresAt, requester } = this.#known.get(hash) ?? (await this.#lookUp(hash));
+    if (!this.#isOpen(requester)) throw new MatrixError('M_UNKNOWN_TOKEN');
     if (expiresAt <= this.clock.now()) throw expired();
     return expiresAt;
   }
@@ -183,6 +188,7 @@ export class KnownTokens implements AccessTokens, Listener {
 
   #seen(hash: string, known: KnownToken, connection: Connection | undefined): Promise<Requester> {
     const now = this.clock.now();
+    if (!this.#isOpen(known.requester)) return Promise.reject(new MatrixError('M_UNKNOWN_TOKEN'));
     if (known.expiresAt <= now) return Promise.reject(expired());
     known.lastSeen = now;
     if (connection !== undefined) noteConnection(known, connection);
@@ -196,8 +202,10 @@ export class KnownTokens implements AccessTokens, Listener {
     const { user: userId, device: deviceId } = row;
     const viewed = this.#areBehind ? undefined : await this.#holder(userId, deviceId, hash);
     const holder = viewed ?? (await this.#holderInLog(userId, deviceId, hash)) ?? (await this.#refuse());
-    const { isAdmin, isGuest } = holder;
-    const requester: Requester = Object.freeze({ userId, deviceId, isAdmin, isGuest, requestId: '' });
+    const { isAdmin, isGuest, openedBy } = holder;
+    // What an administrator may they may themself, and not who speaks for them.
+    const rights = openedBy === undefined ? { isAdmin, isGuest } : { isAdmin: false, isGuest, openedBy };
+    const requester: Requester = Object.freeze({ userId, deviceId, ...rights, requestId: '' });
     const known: KnownToken = {
       requester,
       answer: Promise.resolve(requester),
@@ -212,6 +220,12 @@ export class KnownTokens implements AccessTokens, Listener {
     return known;
   }
 
+  /** A session that a service opened for a person lasts as long as its registration says that it may act as them. */
+  #isOpen({ userId, openedBy }: Requester): boolean {
+    if (openedBy === undefined) return true;
+    return this.services.find(openedBy)?.hasUser(userId) === true && !this.services.isUserReserved(userId, openedBy);
+  }
+
   /** Undefined where the views know of none whose token it is. */
   async #holder(userId: UserId, deviceId: DeviceId, hash: string): Promise<Holder | undefined> {
     const [account, device] = await Promise.all([
@@ -219,7 +233,7 @@ export class KnownTokens implements AccessTokens, Listener {
       DEVICES.get(this.views, [userId, deviceId]),
     ]);
     if (account === undefined || !hasToken(device, hash)) return undefined;
-    return { isAdmin: account.admin ?? false, isGuest: account.guest ?? false };
+    return { isAdmin: account.admin ?? false, isGuest: account.guest ?? false, openedBy: device?.service };
   }
 
   /**
@@ -228,7 +242,8 @@ export class KnownTokens implements AccessTokens, Listener {
    */
   async #holderInLog(userId: UserId, deviceId: DeviceId, hash: string): Promise<Holder | undefined> {
     const { exists, devices, admin, guest } = await this.accounts.load(userId);
-    return exists && hasToken(devices.get(deviceId), hash) ? { isAdmin: admin, isGuest: guest } : undefined;
+    const device = devices.get(deviceId);
+    return exists && hasToken(device, hash) ? { isAdmin: admin, isGuest: guest, openedBy: device?.service } : undefined;
   }
 
   #remember(hash: string, known: KnownToken): void {
