@@ -88,6 +88,9 @@ describe('the rows of every projector', () => {
     await room.send(picture);
     await room.redact(await room.send(picture));
     await room.redact(await room.setState('m.room.name', { name: 'The oops' }));
+    const sticky = { type: 'a', content: {}, stickyMs: 3_600_000 };
+    await room.send(sticky);
+    await room.redact(await room.send(sticky));
     await room.setMembership(CAROL, 'join');
     await room.setMembership(CAROL, 'leave');
     await room.list();

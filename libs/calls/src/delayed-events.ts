@@ -155,7 +155,8 @@ export class DelayedEvents {
   async #sendNow(userId: UserId, { event }: ScheduledDelay): Promise<EventId> {
     // No token is asked for here, and what the user has scheduled goes, and they from their rooms, some time after the account is closed.
     if ((await findAccount(this.views, userId))?.deactivated === true) throw new MatrixError('M_USER_DEACTIVATED');
-    const { delay_id: delayId, room_id: roomId, type, state_key: stateKey, sent_at: sentAt, guest } = event;
+    const { delay_id: delayId, room_id: roomId, type, state_key: stateKey, guest } = event;
+    const options = { sentAt: event.sent_at, stickyMs: event.sticky_ms };
     const content = parseJson(event.content, AS_IT_CAME) as JsonObject; // it was one when it came
     const requester: Requester = {
       userId,
@@ -166,8 +167,8 @@ export class DelayedEvents {
     };
     const sent: EventSent = await this.commands.execute(
       stateKey === undefined
-        ? new SendEvent(requester, roomId, type, content, delayId, sentAt)
-        : new SetState(requester, roomId, type, stateKey, content, { sentAt, txnId: delayId }),
+        ? new SendEvent(requester, roomId, type, content, delayId, options)
+        : new SetState(requester, roomId, type, stateKey, content, { ...options, txnId: delayId }),
     );
     return sent.eventId;
   }

@@ -37,6 +37,7 @@ describe('the configuration', () => {
         bucket: undefined,
       },
       previews: { isOn: true, deny: [], privateHosts: [] },
+      stickyEvents: false,
       rateLimits: true,
       presence: true,
       log: 'info',
@@ -57,10 +58,10 @@ describe('the configuration', () => {
   it('reads lists, numbers and switches of YAML', () => {
     const config = loadConfig(
       {},
-      'listen: 9000\nrate_limits: false\npresence: off\nappservices: [a.yaml, /b.yaml]\nsmtp_url: off\n',
+      'listen: 9000\nrate_limits: false\npresence: off\nsticky_events: true\nappservices: [a.yaml, /b.yaml]\nsmtp_url: off\n',
     );
     expect(config.listen).toEqual({ host: '127.0.0.1', port: 9000 });
-    expect([config.rateLimits, config.presence]).toEqual([false, false]);
+    expect([config.rateLimits, config.presence, config.stickyEvents]).toEqual([false, false, true]);
     expect(config.appservices).toEqual([resolve('a.yaml'), '/b.yaml']);
     expect(config.smtpUrl).toBeUndefined();
   });

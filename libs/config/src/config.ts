@@ -81,6 +81,8 @@ export interface Config {
   readonly previews: PreviewsConfig;
   readonly turn?: TurnConfig;
   readonly rtcTransports: readonly RtcTransport[];
+  /** Whether events may be sticky (MSC4354), which is no part of the specification yet. */
+  readonly stickyEvents: boolean;
   readonly rateLimits: boolean;
   /** Whether people are told who is there. */
   readonly presence: boolean;
@@ -158,7 +160,8 @@ function yamlScalar(key: string, value: unknown): string {
   if (value === null) return '';
   // A list of lists means nothing, and one in YAML may hold itself.
   if (Array.isArray(value)) return value.map((item) => yamlScalar(key, Array.isArray(item) ? {} : item)).join(',');
-  if (DEFAULTS.get(key) === 'on' && typeof value === 'boolean') return value ? 'on' : 'off';
+  const isSwitch = DEFAULTS.get(key) === 'on' || DEFAULTS.get(key) === 'off';
+  if (isSwitch && typeof value === 'boolean') return value ? 'on' : 'off';
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value).trim();
   throw new ConfigError(`annals.yaml: ${key}: must be a single value`);
 }
@@ -224,6 +227,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     previews: previewsOf(settings),
     turn: turnOf(settings),
     rtcTransports: Object.freeze(transportsOf(settings)),
+    stickyEvents: settings.sticky_events === 'on',
     rateLimits: settings.rate_limits === 'on',
     presence: settings.presence === 'on',
     log: settings.log as LogLevel, // Checked by the validator.

@@ -220,6 +220,9 @@ export class Settings {
   livekit_service_url?: string;
 
   @OneOf(SWITCH)
+  sticky_events = 'off';
+
+  @OneOf(SWITCH)
   rate_limits = 'on';
 
   @OneOf(SWITCH)

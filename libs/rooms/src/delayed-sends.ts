@@ -14,6 +14,7 @@ export interface DelayedSend {
   readonly txnId?: string;
   /** As of `SendEvent`. */
   readonly sentAt?: number;
+  readonly stickyMs?: number;
 }
 
 /** What the doors of rooms need where a request says that its event is to be sent later (MSC4140); `libs/calls` keeps these. */

@@ -23,6 +23,7 @@ import { JoinedRooms } from './parts/joined-rooms.js';
 import { LazyMembers } from './parts/lazy-members.js';
 import { LeftRooms } from './parts/left-rooms.js';
 import { SharedRows } from './parts/recent-rows.js';
+import { StickyPart } from './parts/sticky-part.js';
 import { SignedEvents } from './parts/signed-events.js';
 import { PresenceChanges } from './presence/presence-changes.js';
 import { PresenceNews } from './presence/presence-news.js';
@@ -103,6 +104,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     SlidingExtensions,
     SlidingRooms,
     SlidingSyncHandler,
+    StickyPart,
     StreamMoments,
     SyncContexts,
     SyncFilters,

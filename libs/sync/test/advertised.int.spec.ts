@@ -11,7 +11,7 @@ let roomId: string;
 let root: string;
 
 beforeAll(async () => {
-  app = await SyncApp.start();
+  app = await SyncApp.start(undefined, { ANNALS_STICKY_EVENTS: 'on' });
   [alice, bob, carol] = await Promise.all([app.register('alice'), app.register('bob'), app.register('carol')]);
   roomId = await alice.createRoom({ preset: 'public_chat', room_version: '10' });
   await bob.join(roomId);
@@ -145,6 +145,13 @@ const SHOWN: Readonly<Record<string, () => Promise<void>>> = {
   },
   'org.matrix.msc4140': () => delayedEventsAre(`${UNSTABLE}/org.matrix.msc4140`),
   'org.matrix.msc4140.stable': () => delayedEventsAre(V1),
+  'org.matrix.msc4354': async () => {
+    const path = `${roomPath(roomId)}/send/a.type/sticky?org.matrix.msc4354.sticky_duration_ms=60000`;
+    const { event_id: id } = await alice.ok('PUT', path, {});
+    const { rooms } = await bob.sync({ filter: { room: { timeline: { limit: 0 } } } });
+    const [event] = rooms.join[roomId].msc4354_sticky.events;
+    expect(event).toMatchObject({ event_id: id, msc4354_sticky: { duration_ms: 60_000 } });
+  },
   'uk.half-shot.msc2666.query_mutual_rooms': () => mutualRoomsAre(`${UNSTABLE}/uk.half-shot.msc2666/user/mutual_rooms`),
   'uk.half-shot.msc2666.query_mutual_rooms.stable': () => mutualRoomsAre(`${V1}/mutual_rooms`),
 };

@@ -28,7 +28,7 @@ export class ScheduleEvent implements DelayedSends {
 
   /** See DelayedSends. `tooLong`: the code where it is to wait for too long. */
   schedule(requester: Requester, event: DelayedSend, tooLong: Errcode = 'M_UNKNOWN'): Promise<string> {
-    const { roomId, type, stateKey, content, delay, txnId, sentAt } = event;
+    const { roomId, type, stateKey, content, delay, txnId, sentAt, stickyMs } = event;
     if (delay > MAX_DELAY_MS) throw new MatrixError(tooLong, TOO_LONG, { status: 400, fields: TOO_LONG_FIELDS });
     checkStateKey(type, stateKey);
     const text = canonicalJson(content, { lenient: true });
@@ -41,6 +41,7 @@ export class ScheduleEvent implements DelayedSends {
       delay,
       txn,
       sent_at: sentAt,
+      sticky_ms: stickyMs,
       guest: requester.isGuest === true ? true : undefined,
       content: text,
     });

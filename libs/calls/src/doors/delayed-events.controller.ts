@@ -1,19 +1,21 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsIn, IsInt, IsObject, IsOptional, IsString, Min } from 'class-validator';
+import { type Config, CONFIG } from '#config/config';
 import { Authenticated, CurrentRequester, OptionallyAuthenticated } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
+import { readMassagedTime } from '#http/massaged-time';
 import { type Query as QueryValues, queryEnum, queryInteger, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
+import { readStickyDuration } from '#http/sticky-duration';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseRoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { readMassagedTime } from '#http/massaged-time';
 import { CancelDelayedEvent } from '../commands/cancel-delayed-event.js';
 import { RestartDelayedEvent } from '../commands/restart-delayed-event.js';
 import { ScheduleEvent } from '../commands/schedule-event.js';
@@ -48,6 +50,7 @@ export class DelayedEventsController {
     private readonly delayed: DelayedEvents,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'stickyEvents'>,
   ) {}
 
   @Authenticated({ guests: true })
@@ -61,8 +64,8 @@ export class DelayedEventsController {
     @Query() query: QueryValues,
     @JsonBody(DelayedEventBody, { exactNumbers: true }) { delay, state_key: stateKey, content }: DelayedEventBody,
   ): Promise<object> {
-    const sentAt = readMassagedTime(requester, query);
-    const event = { roomId: parseRoomId(roomId), type, stateKey, content, delay, txnId, sentAt };
+    const options = { sentAt: readMassagedTime(requester, query), stickyMs: readStickyDuration(query, this.config) };
+    const event = { roomId: parseRoomId(roomId), type, stateKey, content, delay, txnId, ...options };
     return { delay_id: await this.scheduling.schedule(requester, event, 'M_MAX_DELAY_EXCEEDED') };
   }
 

@@ -24,6 +24,8 @@ export interface EventDelayed {
   readonly txn?: { readonly device_id: DeviceId; readonly txn_id: string };
   /** What an application service has it say of when it was sent. */
   readonly sent_at?: number;
+  /** For how long it is sticky then, in milliseconds: MSC4354. */
+  readonly sticky_ms?: number;
   readonly guest?: true;
   /** The erasable part: JSON, whose numbers keep their spelling. */
   readonly content: string;

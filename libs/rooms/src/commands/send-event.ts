@@ -26,9 +26,16 @@ export class SendEvent {
     readonly type: string,
     readonly content: JsonObject,
     readonly txnId?: string,
-    /** What an application service has it say of when it was sent. */
-    readonly sentAt?: number,
+    readonly options: SendOptions = {},
   ) {}
+}
+
+/** What an event says besides its content. */
+export interface SendOptions {
+  /** What an application service has it say of when it was sent. */
+  readonly sentAt?: number;
+  /** For how long it is sticky (MSC4354), in milliseconds: a redaction never is. */
+  readonly stickyMs?: number;
 }
 
 @CommandHandler(SendEvent)
@@ -49,7 +56,7 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
   }
 
   async #send(command: SendEvent, annotation: Annotation | undefined): Promise<EventSent> {
-    const { requester, roomId, type, content, txnId, sentAt } = command;
+    const { requester, roomId, type, content, txnId, options } = command;
     checkStateKey(type, undefined);
     const redacts = type === 'm.room.redaction' ? parseRedactionTarget(content) : undefined;
     const transaction = await findTransaction(this.views, { requester, roomId, type, txnId, redacts });
@@ -61,7 +68,7 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       if (target !== undefined) return redactInTurn(turn, requester, target, content, transaction);
       return sendOnce(turn, transaction, async () => {
-        const draft = { type, sender: requester.userId, content, txn: transaction?.txn, sentAt };
+        const draft = { type, sender: requester.userId, content, txn: transaction?.txn, ...options };
         const refusal = seen ?? (annotation && (await findLaterDuplicate(turn, annotation, viewed)));
         if (refusal !== undefined) {
           await turn.authorise(draft);

@@ -27,12 +27,13 @@ import { authorisedJoin } from './join-authoriser.js';
 import { JoinRoom } from './join-room.js';
 import { KnockRoom } from './knock-room.js';
 import { LeaveRoom } from './leave-room.js';
+import type { SendOptions } from './send-event.js';
 import { type EventSent, findTransaction, sendOnce } from './transaction.js';
 
 /**
  * Sets a key of the state dictionary: client-server API, "Sending events to a room". Setting what its sender has set
- * already, and may still set, answers the event of then. Who says something of themself in a room that nobody of this server is in
- * does as `JoinRoom`, `KnockRoom` and `LeaveRoom` would, and it is thrown as there. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
+ * already, and may still set, answers the event of then, unless it is to be sticky. Who says something of themself in a room that nobody
+ * of this server is in does as `JoinRoom`, `KnockRoom` and `LeaveRoom` would, and it is thrown as there. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
  * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create), M_UNKNOWN (a thread cannot begin where it says), M_NOT_FOUND (they left what they were in by no event, or it deletes
  * what is not there, see `DeleteState`), RoomIsPartial where all of the room is needed and does not come in time.
  */
@@ -44,7 +45,7 @@ export class SetState {
     readonly stateKey: string,
     readonly content: JsonObject,
     /** As of `SendEvent`; clients have no transactions for state, but what was to be sent later has. */
-    readonly options: { readonly sentAt?: number; readonly txnId?: string } = {},
+    readonly options: SendOptions & { readonly txnId?: string } = {},
   ) {}
 }
 
@@ -70,7 +71,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
   }
 
   async #set({ requester, roomId, type, stateKey, content, options }: SetState): Promise<EventSent> {
-    const { sentAt, txnId } = options;
+    const { txnId, ...said } = options;
     const { userId: sender } = requester;
     const { serverName: ours } = this.author;
     const isMember = type === MEMBER;
@@ -91,13 +92,14 @@ export class SetStateHandler implements ICommandHandler<SetState> {
         type,
         stateKey,
         sender,
-        sentAt,
+        ...said,
         txn: transaction?.txn,
         content: isJoin ? (await authorisedJoin(turn, this.views, sender, content, ours)).content : content,
       };
       await checkState(turn, draft);
       checkDeletesSomething(turn, draft);
-      if (current?.sender === sender && sameContent(turn, current.content, draft.content)) return current;
+      const isAsBefore = current?.sender === sender && said.stickyMs === undefined;
+      if (isAsBefore && sameContent(turn, current.content, draft.content)) return current;
       if (refusal !== undefined) throw refusal;
       if (isMember) await checkMembership(turn, requester, draft, current?.content['membership']);
       if (type === 'm.room.canonical_alias') {

@@ -9,6 +9,7 @@ import { parseRoomEvent } from '#protocol/parse-room-event';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { sealEvent } from '#protocol/signing/seal-event';
+import { STICKY, stickyForm } from '#protocol/stickiness';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { PduAccepted, PduRedacted } from '../facts/room-facts.js';
@@ -28,6 +29,8 @@ export interface EventDraft {
   readonly txn?: PduAccepted['txn'];
   /** Its `origin_server_ts`, where that is not to be the time at which it is made. */
   readonly sentAt?: number;
+  /** For how long it is to be sticky (MSC4354), in milliseconds; undefined: not at all. */
+  readonly stickyMs?: number;
 }
 
 /** This server as the author of events. */
@@ -153,6 +156,7 @@ export function buildEvent(
     type: draft.type,
     ...(draft.stateKey === undefined ? {} : { state_key: draft.stateKey }),
     ...(draft.redacts === undefined ? {} : { redacts: draft.redacts }),
+    ...(draft.stickyMs === undefined ? {} : { [STICKY]: stickyForm(draft.stickyMs) }),
   };
   const sealed = seal(unsigned, version, author);
   return { event: parseRoomEvent(sealed.pdu, version, roomId, sealed), pduText: sealed.json };

@@ -1,23 +1,25 @@
 import { Controller, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { type Config, CONFIG } from '#config/config';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { EventContent } from '#http/json-body';
+import { readMassagedTime } from '#http/massaged-time';
 import type { Query as QueryValues } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
+import { readStickyDuration } from '#http/sticky-duration';
 import { parseEventId, parseRoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { RedactEvent } from '../commands/redact-event.js';
-import { SendEvent } from '../commands/send-event.js';
+import { SendEvent, type SendOptions } from '../commands/send-event.js';
 import { SetState } from '../commands/set-state.js';
 import type { EventSent } from '../commands/transaction.js';
 import { DELAYED_SENDS, type DelayedSend, type DelayedSends } from '../delayed-sends.js';
 import { readDelay } from './read-delay.js';
-import { readMassagedTime } from '#http/massaged-time';
 import { readStateKey } from './read-state-key.js';
 
-/** Sending events: client-server API, "Sending events to a room" and "Redactions"; later, where the query says so: MSC4140. */
+/** Sending events: client-server API, "Sending events to a room" and "Redactions"; later, where the query says so: MSC4140; sticky: MSC4354. */
 @Controller([...TODAY])
 @Authenticated()
 @RateLimited('send')
@@ -25,6 +27,7 @@ export class SendController {
   constructor(
     private readonly commands: CommandBus,
     @Inject(DELAYED_SENDS) private readonly delayed: DelayedSends,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'stickyEvents'>,
   ) {}
 
   /** NOTSPEC: without a transaction id, as in API v1; a client that repeats such a request sends twice. */
@@ -35,9 +38,13 @@ export class SendController {
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Param('type') type: string,
+    @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {
-    const sent: EventSent = await this.commands.execute(new SendEvent(requester, parseRoomId(roomId), type, content));
+    const stickyMs = readStickyDuration(query, this.config);
+    const sent: EventSent = await this.commands.execute(
+      new SendEvent(requester, parseRoomId(roomId), type, content, undefined, { stickyMs }),
+    );
     return { event_id: sent.eventId };
   }
 
@@ -51,12 +58,12 @@ export class SendController {
     @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {
-    const sentAt = readMassagedTime(requester, query);
-    const event = { roomId: parseRoomId(roomId), type, content, txnId, sentAt };
+    const options = this.#readOptions(requester, query);
+    const event = { roomId: parseRoomId(roomId), type, content, txnId };
     const delay = readDelay(query);
-    if (delay !== undefined) return this.#delay(requester, { ...event, delay });
+    if (delay !== undefined) return this.#delay(requester, { ...event, ...options, delay });
     const sent: EventSent = await this.commands.execute(
-      new SendEvent(requester, event.roomId, type, content, txnId, sentAt),
+      new SendEvent(requester, event.roomId, type, content, txnId, options),
     );
     return { event_id: sent.eventId };
   }
@@ -122,13 +129,17 @@ export class SendController {
     event: Omit<DelayedSend, 'delay'> & { readonly stateKey: string },
   ): Promise<object> {
     const { roomId, type, stateKey, content } = event;
-    const sentAt = readMassagedTime(requester, query);
+    const options = this.#readOptions(requester, query);
     const delay = readDelay(query);
-    if (delay !== undefined) return this.#delay(requester, { ...event, sentAt, delay });
+    if (delay !== undefined) return this.#delay(requester, { ...event, ...options, delay });
     const sent: EventSent = await this.commands.execute(
-      new SetState(requester, roomId, type, stateKey, content, { sentAt }),
+      new SetState(requester, roomId, type, stateKey, content, options),
     );
     return { event_id: sent.eventId };
+  }
+
+  #readOptions(requester: Requester, query: QueryValues): SendOptions {
+    return { sentAt: readMassagedTime(requester, query), stickyMs: readStickyDuration(query, this.config) };
   }
 
   async #delay(requester: Requester, event: DelayedSend): Promise<object> {

@@ -1,4 +1,5 @@
 import type { RoomId } from '#kernel/ids';
+import { STICKY } from '#protocol/stickiness';
 import { quote, type TimelineRow } from './timeline-row.js';
 
 /**
@@ -6,9 +7,11 @@ import { quote, type TimelineRow } from './timeline-row.js';
  * `unsigned`. Content first. JSON text.
  */
 export function clientEventOf({ header, content }: TimelineRow, roomId?: RoomId): string {
-  const { stateKey, redacts } = header;
+  const { stateKey, redacts, sticky } = header;
   return (
-    `{"content":${content},"event_id":${quote(header.eventId)},"origin_server_ts":${header.sentAt},` +
+    `{"content":${content},"event_id":${quote(header.eventId)},` +
+    (sticky === undefined ? '' : `"${STICKY}":{"duration_ms":${sticky.durationMs}},`) +
+    `"origin_server_ts":${header.sentAt},` +
     (redacts === undefined ? '' : `"redacts":${quote(redacts)},`) +
     (roomId === undefined ? '' : `"room_id":${quote(roomId)},`) +
     `"sender":${quote(header.sender)},` +

@@ -2,6 +2,7 @@ import type { EventId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { stickinessOf } from '#protocol/stickiness';
 import { depthOf, redactionTargetOf } from '../facts/pdu-fields.js';
 import { type HistoryVisibility, historyVisibilityOf, type PduRedacted } from '../facts/room-facts.js';
 import { formatRow, parseRow, type RowHeader } from './timeline-row.js';
@@ -10,6 +11,8 @@ import { formatRow, parseRow, type RowHeader } from './timeline-row.js';
 export interface RowSource {
   readonly event_id: EventId;
   readonly position: Position;
+  /** When the fact was written, in milliseconds since the epoch; left out of what is never sticky. */
+  readonly receivedAt?: number;
   readonly visibility: HistoryVisibility;
   /** The event whose place it took in the state before it, where it is known. */
   readonly replaces?: EventId;
@@ -27,7 +30,7 @@ export interface RowSource {
 /** Makes the row of an event. */
 export function timelineRowOf(source: RowSource): string {
   const { event_id, position, visibility, replaces, txn, room_version, pdu, lenient } = source;
-  const { isHistory, isAfterGap, isResolved, isAside, isAgain } = source;
+  const { isHistory, isAfterGap, isResolved, isAside, isAgain, receivedAt } = source;
   const type = pdu['type'] as string;
   const stateKey = pdu['state_key'] as string | undefined;
   const { content, redacts } = servedContent(pdu, room_version);
@@ -53,6 +56,7 @@ export function timelineRowOf(source: RowSource): string {
     isResolved,
     isAside,
     isAgain,
+    sticky: receivedAt === undefined ? undefined : stickinessOf(pdu, receivedAt),
     lenient,
   };
   return formatRow(header, contentJson(content, lenient));
@@ -68,7 +72,7 @@ export function redactedRowOf(
   const redactedBy = header.redactedBy ?? by;
   const { content, redacts } = servedContent(pdu, version);
   const setsVisibility = header.setsVisibility === undefined ? undefined : historyVisibilityOf(content);
-  const redacted = { ...header, setsVisibility, redacts, redactedBy };
+  const redacted = { ...header, setsVisibility, redacts, redactedBy, sticky: undefined };
   return formatRow(redacted, contentJson(content, header.lenient === true));
 }
 

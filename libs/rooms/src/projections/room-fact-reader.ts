@@ -5,6 +5,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import { redact } from '#protocol/redaction/redact';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { isStateDeletion } from '#protocol/state-deletion';
+import { STICKY } from '#protocol/stickiness';
 import { changesNoState, pduTextOf } from '../facts/fact-text.js';
 import { contentOf } from '../facts/pdu-fields.js';
 import {
@@ -73,6 +74,8 @@ export interface RoomFactReader {
   findStateChange(fact: RecordedFact): AcceptedFact | undefined;
   /** The parsed `pdu-accepted` fact if its event may say that it relates to another; else mostly without a look at the rest of it. */
   findRelating(fact: RecordedFact): AcceptedFact | undefined;
+  /** The parsed `pdu-accepted` fact if its event may be sticky; else without a look at the rest of it. */
+  findSticky(fact: RecordedFact): AcceptedFact | undefined;
   /** The parsed `pdu-redacted` fact. */
   redacted(fact: RecordedFact): RedactedFact;
 }
@@ -106,9 +109,19 @@ export function createRoomFactReader(): RoomFactReader {
       // PERF: a PDU's canonical JSON escapes no letters: most events need not be parsed.
       return fact.data.includes(`"${RELATES_TO}"`) ? parse(fact) : undefined;
     },
+    findSticky(fact) {
+      const known = parsed.get(fact);
+      if (known !== undefined) return known.data.pdu[STICKY] === undefined ? undefined : known;
+      return mayBeSticky(fact) ? parse(fact) : undefined;
+    },
     accepted: (fact) => parsed.get(fact) ?? parse(fact),
     redacted: parseRedacted,
   };
+}
+
+/** Whether a fact's event may be sticky, by a look at its text: a PDU's canonical JSON escapes no letters. */
+export function mayBeSticky({ data }: Pick<RecordedFact, 'data'>): boolean {
+  return data.includes(`"${STICKY}"`);
 }
 
 /** The events that became current by this fact; nothing for a message event. */
@@ -172,10 +185,11 @@ function parseAccepted(fact: RecordedFact): AcceptedFact {
   const roomId = roomIdOfStream(fact.stream);
   const { event_id, visibility, txn, room_version, pdu } = data;
   const isHistory = data.history === true;
-  const { position } = fact;
+  const { position, metadata } = fact;
   const row = timelineRowOf({
     event_id,
     position,
+    receivedAt: metadata.at,
     visibility,
     replaces: heldBefore(data),
     txn,

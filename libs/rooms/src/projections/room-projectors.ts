@@ -10,6 +10,7 @@ import { createRoomFactReader } from './room-fact-reader.js';
 import { roomActivityProjector } from './room-activity.projector.js';
 import { roomStateProjector } from './room-state.projector.js';
 import { roomSummaryProjector } from './room-summary.projector.js';
+import { stickyEventsProjector } from './sticky-events.projector.js';
 import { threadSubscriptionsProjector } from './thread-subscriptions.projector.js';
 import { timelineProjector } from './timeline.projector.js';
 
@@ -27,6 +28,7 @@ export function roomProjectors(reader = createRoomFactReader()): readonly Projec
     handshakesProjector(reader),
     keptMembershipsProjector(),
     threadSubscriptionsProjector(reader),
+    stickyEventsProjector(reader),
     partialRoomsProjector,
   ];
 }

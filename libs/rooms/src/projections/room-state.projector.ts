@@ -50,7 +50,7 @@ export const REDACTED_STATE = new Collection<readonly [roomId: RoomId, event: Ev
 export function roomStateProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-state',
-    version: 11,
+    version: 12,
     ...owning(ROOM_STATE, STATE_DELETIONS, REDACTED_STATE),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -74,7 +74,8 @@ function applyState(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): 
     const { event_id } = change;
     const { room_version } = data;
     // Of an earlier event that became current again neither transaction nor predecessor is told, and the visibility is of now.
-    const place = { position: fact.position, visibility: data.visibility, isAgain: true };
+    const { position, metadata } = fact;
+    const place = { position, receivedAt: metadata.at, visibility: data.visibility, isAgain: true };
     const row = timelineRowOf({ event_id, ...place, room_version, pdu, lenient });
     again.push(putAgain(rows, key, row, { event_id, room_version, pdu }));
   }

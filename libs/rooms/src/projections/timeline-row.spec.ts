@@ -22,6 +22,17 @@ function rowOf(pdu: JsonObject, source: Partial<RowSource> = {}): string {
 }
 
 describe('the row of an event', () => {
+  it('says how sticky it is until it is redacted', () => {
+    const pdu = { type: 'a', msc4354_sticky: { duration_ms: 7_200_000 }, origin_server_ts: 50 };
+    const row = rowOf(pdu, { receivedAt: 20 });
+    expect(parseRow(row).header.sticky).toEqual({ durationMs: 7_200_000, until: 3_600_020 });
+    const { msc4354_sticky: told } = JSON.parse(clientEventOf(parseRow(row), ROOM)) as JsonObject;
+    expect(told).toEqual({ duration_ms: 7_200_000 });
+    const redacted = parseRow(redactedRowOf(row, '$by' as EventId, { pdu: { type: 'a' }, room_version: '11' }));
+    expect(redacted.header.sticky).toBeUndefined();
+    expect(clientEventOf(redacted)).not.toContain('sticky');
+  });
+
   it('gives back what went in, whatever characters there are in names, keys and contents', () => {
     const nasty = fc.oneof(
       fc.string({ unit: 'binary' }),

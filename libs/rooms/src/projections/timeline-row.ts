@@ -1,6 +1,7 @@
 import type { EventId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { longPosition, type Position, shortPosition } from '#kernel/position';
+import type { Stickiness } from '#protocol/stickiness';
 import type { HistoryVisibility } from '../facts/room-facts.js';
 
 /** What a reader must know of an event without parsing it. How it is stored is this file's business alone. */
@@ -46,6 +47,8 @@ export interface RowHeader {
   readonly isAside?: boolean;
   /** Resolution made it current again: `position` is where it did, and says nothing of when the event came. */
   readonly isAgain?: boolean;
+  /** It is sticky, or was: MSC4354. */
+  readonly sticky?: Stickiness;
   /** The content may hold numbers that a double cannot. */
   readonly lenient?: boolean;
 }
@@ -100,6 +103,7 @@ const RESOLVED = 's';
 const WAITING = 'w';
 const ASIDE = 'a';
 const AGAIN = 'c';
+const STICKY = 'y';
 
 /** The row of a header and a content. PERF: put together by hand, as one text: every event that is accepted comes through here (bench/project-message.ts). */
 export function formatRow(header: RowHeader, content: string): string {
@@ -121,6 +125,7 @@ export function formatRow(header: RowHeader, content: string): string {
   if (header.isWaiting === true) row += field(WAITING, '');
   if (header.isAside === true) row += field(ASIDE, '');
   if (header.isAgain === true) row += field(AGAIN, '');
+  if (header.sticky !== undefined) row += field(STICKY, formatStickiness(header.sticky));
   if (lenient === true) row += field(LENIENT, '');
   return row + content;
 }
@@ -172,6 +177,7 @@ function headerOf(row: string, end: number): RowHeader {
     isWaiting: false,
     isAside: false,
     isAgain: false,
+    sticky: undefined,
     lenient: false,
   };
   for (;;) {
@@ -193,6 +199,7 @@ function headerOf(row: string, end: number): RowHeader {
     else if (letter === WAITING) header.isWaiting = true;
     else if (letter === ASIDE) header.isAside = true;
     else if (letter === AGAIN) header.isAgain = true;
+    else if (letter === STICKY) header.sticky = parseStickiness(text);
     else throw new Error(`a row of an event has a field of an unknown kind: ${letter}`);
   }
 }
@@ -206,6 +213,15 @@ function formatInteger(value: number): string {
 
 function parseInteger(text: string): number {
   return text.charAt(0) === '=' ? Number(text.slice(1)) : parseInt(text, RADIX);
+}
+
+function formatStickiness({ durationMs, until }: Stickiness): string {
+  return `${formatInteger(durationMs)},${formatInteger(until)}`;
+}
+
+function parseStickiness(text: string): Stickiness {
+  const [durationMs = '', until = ''] = text.split(',');
+  return { durationMs: parseInteger(durationMs), until: parseInteger(until) };
 }
 
 function typeOf(text: string, isPlain: boolean): string {

@@ -44,7 +44,7 @@ export function timelineProjector(reader: RoomFactReader): Projector {
   const depths = new DeepestBefore();
   return {
     name: 'timeline',
-    version: 17,
+    version: 18,
     readableSince: 13,
     ...owning(TIMELINE, HISTORY, TOPOLOGY, GAPS, BEHIND_REFUSED, OVERTAKEN, EVENTS, TRANSACTIONS, REDACTED_UNSEEN),
     handles: (type) => HANDLED.has(type),
@@ -126,11 +126,12 @@ function mayBeOvertaken({ origin, history, extremities, pdu }: AcceptedFact['dat
 /** An event of the state that a join brought: it is found by its id alone, for where it stands in the room is not known. */
 function applyTaken(
   { roomId, data, lenient }: AcceptedFact,
-  { position, revision }: RecordedFact,
+  { position, revision, metadata }: RecordedFact,
   rows: OwnRows,
 ): void {
   const { pdu, event_id: eventId, visibility, room_version } = data;
-  const row = timelineRowOf({ event_id: eventId, position, visibility, room_version, pdu, lenient, isHistory: true });
+  const placed = { position, receivedAt: metadata.at, visibility, isHistory: true };
+  const row = timelineRowOf({ event_id: eventId, ...placed, room_version, pdu, lenient });
   HISTORY.put(rows, [roomId, position], row);
   const place = { position, depth: depthOf(pdu), revision, isHistory: true, isPlaceless: true };
   EVENTS.put(rows, [eventKeyPart(eventId), roomId], place);
@@ -142,7 +143,7 @@ function applyTaken(
  */
 async function applyCarried(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): Promise<void> {
   const { roomId, data, lenient } = accepted;
-  const { position } = fact;
+  const { position, metadata } = fact;
   for (const [carriedAs, { change, pdu }] of currentStateOf(accepted).entries()) {
     const { event_id: eventId } = change;
     const key = [eventKeyPart(eventId), roomId] as const;
@@ -150,7 +151,8 @@ async function applyCarried(accepted: AcceptedFact, fact: RecordedFact, rows: Ow
     const { visibility, room_version } = data;
     const revision = data.told_in?.[eventId] ?? fact.revision;
     const place = { position, depth: depthOf(pdu), revision, isHistory: true, isPlaceless: true, carriedAs };
-    const row = timelineRowOf({ event_id: eventId, position, visibility, room_version, pdu, lenient, isHistory: true });
+    const placed = { position, receivedAt: metadata.at, visibility, isHistory: true };
+    const row = timelineRowOf({ event_id: eventId, ...placed, room_version, pdu, lenient });
     const by = await REDACTED_UNSEEN.get(rows, [roomId, key[0]]);
     HISTORY.put(rows, rowKeyOf(roomId, place), by === undefined ? row : redactedRowOf(row, by, { room_version, pdu }));
     EVENTS.put(rows, key, place);

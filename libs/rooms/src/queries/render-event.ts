@@ -107,6 +107,9 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
   const { header } = row;
   const { deviceId, txnId, replaces, redactedBy } = header;
   const parts = [`"age":${ageOf(header, now)}`];
+  // "Clients SHOULD use this value to determine when the sticky event expires": their clocks may be wrong.
+  const stickyFor = header.sticky === undefined ? 0 : header.sticky.until - now;
+  if (stickyFor > 0) parts.push(`"msc4354_sticky_duration_ttl_ms":${stickyFor}`);
   if (txnId !== undefined && header.sender === reader.userId) {
     if (deviceId === reader.deviceId) parts.push(`"transaction_id":${JSON.stringify(txnId)}`);
     if (deviceId === DELAYED_BY) parts.push(delayIdOf(txnId));

@@ -105,5 +105,8 @@ function redactedCopy(row: TimelineRow, version: RoomVersion): TimelineRow {
   const { lenient = false } = header;
   const content = (lenient ? parseJson(row.content, { lenient }) : JSON.parse(row.content)) as JsonObject;
   const kept = redactContent(header.type, content, version);
-  return { header, content: lenient ? canonicalJson(kept, { lenient }) : JSON.stringify(kept) };
+  return {
+    header: { ...header, sticky: undefined },
+    content: lenient ? canonicalJson(kept, { lenient }) : JSON.stringify(kept),
+  };
 }

@@ -5,9 +5,17 @@ import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral
 import { UnreadCounts } from '../unread/unread-counts.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
-import { formatTimeline, formatUnread, listRoomAccountData, mayHaveOlder, showsRowOrState } from './room-sections.js';
+import {
+  formatSticky,
+  formatTimeline,
+  formatUnread,
+  listRoomAccountData,
+  mayHaveOlder,
+  showsRowOrState,
+} from './room-sections.js';
 import { isSoAtEnd, readStatePart } from './state-part.js';
 import { changesSummary, formatSummary, readSummary } from './summary-part.js';
+import { StickyPart } from './sticky-part.js';
 import { readWindow, type TimelineWindow } from './timeline-window.js';
 
 /** Answers for rooms that the user is in: `rooms.join`. */
@@ -17,6 +25,7 @@ export class JoinedRooms {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(ROOM_EPHEMERALS) private readonly ephemerals: readonly RoomEphemeral[],
     private readonly unread: UnreadCounts,
+    private readonly sticky: StickyPart,
   ) {}
 
   /** Computes the answer for a room. It is no news where an incremental one has nothing in any section. */
@@ -26,16 +35,20 @@ export class JoinedRooms {
     const window = await this.#window(room);
     const isSummaryNew = room.isFull || window.limited || (await changesSummary(views, room, window));
     const summary = isSummaryNew ? await readSummary(views, room.roomId, requester.userId) : undefined;
-    const states = await readStatePart(views, room, window, summary?.heroes ?? []);
+    const sticky = await this.sticky.read(room, window);
+    // Whether who sent them is there is what calls ask the client's state.
+    const named = [...(summary?.heroes ?? []), ...sticky.map(({ header }) => header.sender)];
+    const states = await readStatePart(views, room, window, named);
     const ephemeral = await this.#ephemeral(room);
     const data = listRoomAccountData(room.sync, room.roomId, accountData);
     const json =
       `{"summary":${summary === undefined ? '{}' : formatSummary(summary)},` +
       `"${stateAfter ?? 'state'}":{"events":[${(await renderState(states, room)).join()}]},` +
       `"timeline":${formatTimeline(this.views.history, await renderTimeline(window, room), window, room)},` +
+      `${formatSticky(await renderTimeline({ shown: sticky, limited: false }, room))}` +
       `"ephemeral":{"events":[${ephemeral.join()}]},"account_data":{"events":[${data.join()}]},` +
       `${formatUnread(await this.unread.read(room), filter.unreadThreads)}}`;
-    const parts = [window.shown, states, ephemeral, data];
+    const parts = [window.shown, states, sticky, ephemeral, data];
     return { json, isNews: isSummaryNew || parts.some((part) => part.length > 0) };
   }
 

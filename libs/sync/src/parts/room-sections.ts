@@ -73,6 +73,11 @@ export function formatTimeline(
   return `{"events":[${events.join()}],"limited":${limited},"prev_batch":"${before}"}`;
 }
 
+/** The member `msc4354_sticky`, with a comma behind it; nothing where there is none. */
+export function formatSticky(events: readonly string[]): string {
+  return events.length === 0 ? '' : `"msc4354_sticky":{"events":[${events.join()}]},`;
+}
+
 /** The token that leads to what is before a timeline that ends at a position. */
 export function prevBatchOf(history: LogHistory, shown: TimelineWindow['shown'], upTo: Position): string {
   const [first] = shown;

@@ -24,6 +24,7 @@ describe('what /sync tells of', () => {
       'rooms',
       'partial-rooms',
       'receipts',
+      'sticky-events',
       'room-activity',
       'thread-subscriptions',
     ]);

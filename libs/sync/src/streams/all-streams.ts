@@ -1,6 +1,7 @@
 import type { RoomEphemeralType } from '../ephemeral/room-ephemeral.js';
 import { ReceiptEphemeral } from '../ephemeral/receipt-ephemeral.js';
 import { TypingEphemeral } from '../ephemeral/typing-ephemeral.js';
+import { StickyPart } from '../parts/sticky-part.js';
 import { ThreadSubscriptionsExtension } from '../sliding/extensions/thread-subscriptions-extension.js';
 import { KnownRooms } from '../sliding/known-rooms.js';
 import { AccountDataStream } from './account-data-stream.js';
@@ -25,9 +26,11 @@ export const ALL_STREAMS: readonly SyncStreamType[] = [
 /** All that `ephemeral` tells of rooms, one class for each type of event, in that order. */
 export const ALL_EPHEMERALS: readonly RoomEphemeralType[] = [TypingEphemeral, ReceiptEphemeral];
 
-/** The collections they read, and sliding sync besides: tokens cover each of them. */
+/** The collections they read, and parts of rooms and sliding sync besides: tokens cover each of them. */
 export const ALL_COVERED: readonly string[] = [
   ...new Set(
-    [...ALL_STREAMS, ...ALL_EPHEMERALS, KnownRooms, ThreadSubscriptionsExtension].flatMap(({ covers }) => covers),
+    [...ALL_STREAMS, ...ALL_EPHEMERALS, StickyPart, KnownRooms, ThreadSubscriptionsExtension].flatMap(
+      ({ covers }) => covers,
+    ),
   ),
 ];

@@ -58,8 +58,6 @@ const UNSTABLE_FEATURES = {
   'org.matrix.msc3881': true,
 };
 
-const VERSIONS_BODY = new RawJson(JSON.stringify({ versions: VERSIONS, unstable_features: UNSTABLE_FEATURES }));
-
 const CAPABILITIES_BODY = new RawJson(
   JSON.stringify({
     capabilities: {
@@ -81,8 +79,12 @@ const CAPABILITIES_BODY = new RawJson(
 @Controller()
 export class ServerInfoController {
   readonly #wellKnown: RawJson;
+  readonly #versions: RawJson;
 
-  constructor(@Inject(CONFIG) { publicUrl, rtcTransports }: Pick<Config, 'publicUrl' | 'rtcTransports'>) {
+  constructor(@Inject(CONFIG) config: Pick<Config, 'publicUrl' | 'rtcTransports' | 'stickyEvents'>) {
+    const { publicUrl, rtcTransports, stickyEvents } = config;
+    const features = { ...UNSTABLE_FEATURES, ...(stickyEvents ? { 'org.matrix.msc4354': true } : {}) };
+    this.#versions = new RawJson(JSON.stringify({ versions: VERSIONS, unstable_features: features }));
     // Element Web looks here whether it may dehydrate devices.
     const known = { 'm.homeserver': { base_url: publicUrl }, 'org.matrix.msc3814': true };
     // Where some clients look, and nowhere else, by what calls of many are carried.
@@ -92,7 +94,7 @@ export class ServerInfoController {
 
   @Get('_matrix/client/versions')
   versions(): RawJson {
-    return VERSIONS_BODY;
+    return this.#versions;
   }
 
   @Get('.well-known/matrix/client')

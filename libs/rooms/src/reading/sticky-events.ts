@@ -1,0 +1,53 @@
+import type { EventId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import { STICKY_EVENTS, STICKY_ROOMS } from '../projections/sticky-events.projector.js';
+import type { TimelineRow } from '../projections/timeline-row.js';
+import { findRowsById } from './event-rows.js';
+import type { RoomReader } from './room-reader.js';
+
+/** Which sticky events are wanted of a room: those that came in a stretch of the log and still are sticky. */
+export interface StickyRange {
+  /** Undefined: all that there are. */
+  readonly after: Position | undefined;
+  readonly upTo: Position;
+  /** In milliseconds since the epoch. */
+  readonly now: number;
+  /** What the reader is told otherwise. */
+  readonly told?: ReadonlySet<EventId>;
+}
+
+/** A sticky event, and where the log says that it is one. */
+export interface StickyEvent {
+  readonly position: Position;
+  readonly row: TimelineRow;
+}
+
+/**
+ * The sticky events of a room that its reader is to have, in the order in which they came: MSC4354. Who is in the room is told of all of
+ * them, whatever they may see of its history: "History visibility checks MUST NOT be applied to sticky events. Any joined user is
+ * authorised to see sticky events for the duration they remain sticky". Not those of who they ignore. Nobody else is told of any.
+ */
+export async function listStickyEvents(
+  room: RoomReader,
+  { after, upTo, now, told }: StickyRange,
+): Promise<readonly StickyEvent[]> {
+  const { views, roomId } = room;
+  // PERF: nearly all rooms have none.
+  if (!room.isIn || ((await STICKY_ROOMS.get(views, [roomId])) ?? 0) <= now) return [];
+  const found: { readonly position: Position; readonly eventId: EventId }[] = [];
+  const bound = after === undefined ? {} : { after: [roomId, after] as const };
+  await STICKY_EVENTS.forEach(views, { prefix: [roomId], ...bound, to: [roomId, upTo] }, ({ key, value }) => {
+    if (value.until > now && told?.has(value.event) !== true) found.push({ position: key[1], eventId: value.event });
+  });
+  const rows = await findRowsById(
+    views,
+    roomId,
+    found.map(({ eventId }) => eventId),
+  );
+  return found.flatMap(({ position }, i) => {
+    const row = rows[i];
+    // What was redacted since says of itself that it is not sticky any more.
+    const isWanted = row?.header.sticky !== undefined && row.header.isWaiting !== true && !room.ignores(row.header);
+    return isWanted ? [{ position, row }] : [];
+  });
+}
