@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Agent } from 'undici';
 import type { AppService } from '#config/appservices/app-service';
@@ -127,7 +128,9 @@ export class ServiceClient implements OnModuleDestroy {
     const { Agent, request } = await loadUndici();
     const { tlsCa } = this.config;
     this.#agent ??= Promise.resolve().then(
-      () => new Agent({ connect: tlsCa === undefined ? {} : { ca: readFileSync(tlsCa, 'utf8') } }),
+      // They may be anywhere: whom public authorities vouch for is believed too.
+      () =>
+        new Agent({ connect: tlsCa === undefined ? {} : { ca: [...rootCertificates, readFileSync(tlsCa, 'utf8')] } }),
     );
     return { agent: await this.#agent, ask: request };
   }

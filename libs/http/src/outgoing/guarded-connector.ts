@@ -1,5 +1,5 @@
 import { isIP, type LookupFunction, type Socket } from 'node:net';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import type { buildConnector } from 'undici';
 import { checkAddress, guardedLookup } from './guarded-lookup.js';
 
@@ -13,6 +13,8 @@ export interface ServerPlace {
   readonly mayBePrivate?: boolean;
   /** Whether it is spoken to without TLS: then it proves nothing. */
   readonly isPlain?: boolean;
+  /** Whether a user chose it: then the authorities that Node brings vouch for it too, also where the operator named others. */
+  readonly isOfUsers?: boolean;
   /** How many connections there are to it at most; a few unless told. */
   readonly connections?: number;
 }
@@ -23,8 +25,10 @@ export interface HostAndPort {
 }
 
 export interface ConnectorOptions {
-  /** Authorities that vouch for certificates (PEM), instead of those that Node brings. */
+  /** Authorities that vouch for certificates (PEM), instead of those that Node brings; of places that users chose besides them. */
   readonly ca?: string;
+  /** The public authorities (PEM); those that Node brings unless told. */
+  readonly publicCa?: readonly string[];
   /** Whether addresses that are none of the Internet are connected to as well. */
   readonly allowPrivate: boolean;
   /** What each try may take: the look-up of the name, the connection, TLS. */
@@ -33,24 +37,39 @@ export interface ConnectorOptions {
   readonly lookup?: LookupFunction;
 }
 
+/** What connects by the authorities of one secure context: to any address, or to those of the Internet alone. */
+interface Connectors {
+  readonly open: buildConnector.connector;
+  readonly guarded: buildConnector.connector;
+}
+
+function contextOf(ca: string | string[] | undefined): SecureContext {
+  return createSecureContext({ ca, minVersion: 'TLSv1.2' });
+}
+
 /**
  * What makes the connections of this server to others: with TLS (unless a place has none), a certificate that must be for the name of the place, and no address
  * but one of the Internet unless the place or the options allow others, looked at as it is connected to. Its errors are RefusedAddress, those of `node:tls` and those of undici.
  */
 export function guardedConnector(
   build: typeof buildConnector,
-  { ca, allowPrivate, connectMs, lookup }: ConnectorOptions,
+  { ca, publicCa = rootCertificates, allowPrivate, connectMs, lookup }: ConnectorOptions,
 ): (place: ServerPlace) => buildConnector.connector {
+  const connectorsBy = (secureContext: SecureContext): Connectors => ({
+    open: build({ secureContext, timeout: connectMs, lookup }),
+    guarded: build({ secureContext, timeout: connectMs, lookup: guardedLookup(lookup) }),
+  });
   // PERF: one for all connections: to read some 150 authorities takes longer than all else of a connection.
-  const common = { secureContext: createSecureContext({ ca, minVersion: 'TLSv1.2' }), timeout: connectMs };
-  const open = build({ ...common, lookup });
-  const guarded = build({ ...common, lookup: guardedLookup(lookup) });
+  const ours = connectorsBy(contextOf(ca));
+  let ofUsers: Connectors | undefined;
   const connectTo = async (
     { host, port }: HostAndPort,
-    { tlsName, mayBePrivate, isPlain = false }: ServerPlace,
+    { tlsName, mayBePrivate, isPlain = false, isOfUsers = false }: ServerPlace,
   ): Promise<Socket> => {
     const isOpen = mayBePrivate ?? allowPrivate;
     if (!isOpen) checkAddress(host, isIP(host));
+    if (isOfUsers) ofUsers ??= ca === undefined ? ours : connectorsBy(contextOf([...publicCa, ca]));
+    const { open, guarded } = (isOfUsers ? ofUsers : undefined) ?? ours;
     const connect = isOpen ? open : guarded;
     const servername = isIP(tlsName) === 0 ? tlsName : undefined;
     const to = { protocol: isPlain ? 'http:' : 'https:', hostname: host, host, port: String(port), servername };

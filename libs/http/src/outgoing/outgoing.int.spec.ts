@@ -79,6 +79,20 @@ const answers = (...addresses: string[]): LookupFunction => {
   };
 };
 
+it('whom users choose public authorities vouch for too where the operator names others, and for nobody else', async () => {
+  const ofUsers = { ...place(), isOfUsers: true };
+  for (const [ca, publicCa, isPublic] of [
+    [new TestAuthority().certificate, [AUTHORITY.certificate], true],
+    [AUTHORITY.certificate, [new TestAuthority().certificate], false],
+  ] as const) {
+    await outgoing.onModuleDestroy();
+    open({ ca, publicCa });
+    expect((await send(ofUsers)).body.toString()).toBe('here');
+    const other = send();
+    await (isPublic ? expect(other).rejects.toThrow('certificate') : expect(other).resolves.toBeDefined());
+  }
+});
+
 describe('a request to another server', () => {
   it('asks for the name that the certificate must be for, wherever it connects to', async () => {
     expect((await send()).body.toString()).toBe('here');

@@ -33,7 +33,7 @@ export function placeOf(url: URL, { privateHosts }: AddressRules): ServerPlace {
   const port = portOf(url);
   const names = [url.hostname, `${url.hostname}:${port}`];
   const mayBePrivate = privateHosts.some((one) => names.includes(one.toLowerCase()));
-  return { tlsName: host, at: [{ host, port }], mayBePrivate, isPlain: url.protocol === 'http:' };
+  return { tlsName: host, at: [{ host, port }], mayBePrivate, isPlain: url.protocol === 'http:', isOfUsers: true };
 }
 
 function portOf({ port, protocol }: URL): number {

@@ -115,7 +115,8 @@ export class PushGateways {
     const { hostname, port, host, pathname, search } = new URL(url);
     const name = hostname.replace(/^\[(.*)\]$/, '$1');
     const at = [{ host: name, port: port === '' ? DEFAULT_PORT : Number(port) }];
-    const place = { tlsName: name, at, connections: MOST_AT_ONCE, mayBePrivate: this.#isVouchedFor(url) };
+    const mayBePrivate = this.#isVouchedFor(url);
+    const place = { tlsName: name, at, connections: MOST_AT_ONCE, mayBePrivate, isOfUsers: true };
     const headers = { host, 'content-type': 'application/json' };
     const body = JSON.stringify(notification);
     const limits = { withinMs: WITHIN_MS, maxBytes: MOST_BYTES, signal };
