@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
 import { KeptContent } from './kept-content.js';
@@ -12,8 +13,8 @@ import { MediaArrivals } from './uploads/media-arrivals.js';
 export interface FindOptions {
   /** For how long to wait for content that was not uploaded yet. */
   readonly timeoutMs: number;
-  /** Whether the server of the medium is asked for it, where it is not here. */
-  readonly allowRemote: boolean;
+  /** For whom the server of the medium is asked for it, where it is not here; for nobody unless told. */
+  readonly remoteFor?: UserId;
 }
 
 /** Finds what somebody asks for: the one place that says whether a medium may be given out. */
@@ -45,8 +46,9 @@ export class MediaFinder {
    * server is fetched from there again. Throws as `find`.
    */
   async findAgain(media: MediaRef, options: FindOptions): Promise<MediaHere> {
-    if (media.server === this.config.serverName || !options.allowRemote) throw new MatrixError('M_NOT_FOUND');
-    await this.remote.bring(media, options.timeoutMs);
+    const { remoteFor, timeoutMs } = options;
+    if (media.server === this.config.serverName || remoteFor === undefined) throw new MatrixError('M_NOT_FOUND');
+    await this.remote.bring(media, remoteFor, timeoutMs);
     return this.find(media, options);
   }
 
@@ -57,11 +59,11 @@ export class MediaFinder {
     return found;
   }
 
-  async #others(media: MediaRef, { timeoutMs, allowRemote }: FindOptions): Promise<MediaHere> {
+  async #others(media: MediaRef, { timeoutMs, remoteFor }: FindOptions): Promise<MediaHere> {
     const row = await this.#row(media);
     if (isHere(row)) return row;
-    if (row?.deleted === true || !allowRemote) throw new MatrixError('M_NOT_FOUND');
-    await this.remote.bring(media, timeoutMs);
+    if (row?.deleted === true || remoteFor === undefined) throw new MatrixError('M_NOT_FOUND');
+    await this.remote.bring(media, remoteFor, timeoutMs);
     const fetched = await this.#row(media);
     if (!isHere(fetched)) throw new MatrixError('M_NOT_FOUND');
     return fetched;

@@ -1,6 +1,8 @@
 import { Controller, Get, Inject, Param, Query, type StreamableFile } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import { ClientGone } from '#http/client-gone';
 import type { Query as QueryOf } from '#http/query';
+import type { ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { describeContent } from '#media/content-headers';
 import { MediaFinder } from '#media/media-finder';
@@ -9,7 +11,7 @@ import { readTimeout } from '#media/read-timeout';
 import { MEDIA_STORE, type MediaStore } from '#media/store/media-store';
 import { readWanted } from '#media/thumbnails/thumbnail-size';
 import { Thumbnails } from '#media/thumbnails/thumbnails';
-import { FromServer } from './from-server.js';
+import { FromServer, Origin } from './from-server.js';
 import { inTwoParts } from './in-two-parts.js';
 
 /** Media of this server, for others: server-server API, "Content Repository". */
@@ -26,7 +28,7 @@ export class MediaController {
   @Get('download/:mediaId')
   async download(@Param('mediaId') mediaId: string, @Query() query: QueryOf): Promise<StreamableFile> {
     const media = { server: this.config.serverName, mediaId: parseMediaId(mediaId) };
-    const found = await this.finder.find(media, { timeoutMs: readTimeout(query), allowRemote: false });
+    const found = await this.finder.find(media, { timeoutMs: readTimeout(query) });
     const opened = await this.store.open(found.sha256);
     if (opened === undefined) throw new MatrixError('M_NOT_FOUND');
     const { type, disposition } = describeContent(found.type, found.name);
@@ -35,10 +37,15 @@ export class MediaController {
 
   /** As `download`, of what is made of it. */
   @Get('thumbnail/:mediaId')
-  async thumbnail(@Param('mediaId') mediaId: string, @Query() query: QueryOf): Promise<StreamableFile> {
+  async thumbnail(
+    @Origin() by: ServerName,
+    @Param('mediaId') mediaId: string,
+    @Query() query: QueryOf,
+    @ClientGone() signal: AbortSignal,
+  ): Promise<StreamableFile> {
     const media = { server: this.config.serverName, mediaId: parseMediaId(mediaId) };
-    const options = { timeoutMs: readTimeout(query), allowRemote: false };
-    const found = await this.thumbnails.find(media, readWanted(query), options);
+    const timeoutMs = readTimeout(query);
+    const found = await this.thumbnails.find(media, readWanted(query), { by, signal }, { timeoutMs });
     const { type, disposition } = describeContent(found.type, found.fileName);
     return inTwoParts(`Content-Type: ${type}\r\nContent-Disposition: ${disposition}`, found.stream, found.bytes);
   }

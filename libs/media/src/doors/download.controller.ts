@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Param, Query, Req, Res, type StreamableFile } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
-import { Authenticated, FindRequester, OptionallyAuthenticated } from '#http/authenticated';
+import { Authenticated, CurrentRequester, FindRequester, OptionallyAuthenticated } from '#http/authenticated';
 import { queryBoolean, type Query as QueryOf } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
@@ -25,6 +25,7 @@ export class DownloadController {
 
   @Get(['download/:serverName/:mediaId', 'download/:serverName/:mediaId/:fileName'])
   download(
+    @CurrentRequester() requester: Requester,
     @Param() { serverName, mediaId, fileName }: DownloadPath,
     @Query() query: QueryOf,
     @Req() request: FastifyRequest,
@@ -32,7 +33,7 @@ export class DownloadController {
   ): Promise<StreamableFile | undefined> {
     const media = parseMediaRef(serverName, mediaId);
     const timeoutMs = readTimeout(query);
-    return this.content.give(request, reply, { media, fileName, timeoutMs, allowRemote: true });
+    return this.content.give(request, reply, { media, fileName, timeoutMs, remoteFor: requester.userId });
   }
 }
 
@@ -60,8 +61,8 @@ export class OpenDownloadController {
     const media = parseMediaRef(serverName, mediaId);
     const timeoutMs = readTimeout(query);
     // For whom nobody here answers no other server is asked.
-    const allowRemote = queryBoolean(query, 'allow_remote') !== false && requester !== undefined;
+    const remoteFor = queryBoolean(query, 'allow_remote') === false ? undefined : requester?.userId;
     if (requester === undefined && this.config.media.isFrozen) throw new MatrixError('M_NOT_FOUND');
-    return this.content.give(request, reply, { media, fileName, timeoutMs, allowRemote });
+    return this.content.give(request, reply, { media, fileName, timeoutMs, remoteFor });
   }
 }

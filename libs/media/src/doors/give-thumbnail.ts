@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { Injectable, StreamableFile } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { describeContent, KEPT, SAFE_HEADERS } from '../content-headers.js';
+import type { Asker } from '#kernel/fair-turns';
 import type { FindOptions } from '../media-finder.js';
 import type { MediaRef } from '../media-id.js';
 import type { WantedThumbnail } from '../thumbnails/thumbnail-size.js';
@@ -11,6 +12,7 @@ import { Thumbnails } from '../thumbnails/thumbnails.js';
 export interface Wanted extends FindOptions {
   readonly media: MediaRef;
   readonly size: WantedThumbnail;
+  readonly asker: Asker;
 }
 
 /** Gives out thumbnails over HTTP, or that one has not changed. */
@@ -21,7 +23,7 @@ export class GiveThumbnail {
   /** Throws as Thumbnails does. */
   async give(request: FastifyRequest, reply: FastifyReply, wanted: Wanted): Promise<StreamableFile | undefined> {
     void reply.headers(SAFE_HEADERS);
-    const found = await this.thumbnails.find(wanted.media, wanted.size, wanted);
+    const found = await this.thumbnails.find(wanted.media, wanted.size, wanted.asker, wanted);
     const { bytes: length, stream, etag } = found;
     const { type, disposition } = describeContent(found.type, found.fileName);
     void reply.headers({ etag, 'cache-control': KEPT });

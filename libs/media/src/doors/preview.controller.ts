@@ -1,8 +1,10 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { Authenticated } from '#http/authenticated';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { ClientGone } from '#http/client-gone';
 import { queryInteger, type Query as QueryOf, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
+import type { Requester } from '#kernel/requester';
 import { Previews } from '../previews/previews.js';
 
 /** Previews of pages: client-server API, "GET /_matrix/client/v1/media/preview_url", and the paths before it. */
@@ -14,8 +16,12 @@ export class PreviewController {
 
   /** Whatever time is preferred: what is kept is of this hour. */
   @Get(['_matrix/client/v1/media/preview_url', '_matrix/media/v3/preview_url', '_matrix/media/r0/preview_url'])
-  preview(@Query() query: QueryOf): Promise<JsonObject> {
+  preview(
+    @CurrentRequester() requester: Requester,
+    @Query() query: QueryOf,
+    @ClientGone() signal: AbortSignal,
+  ): Promise<JsonObject> {
     queryInteger(query, 'ts');
-    return this.previews.find(requiredText(query, 'url'));
+    return this.previews.find(requiredText(query, 'url'), { by: requester.userId, signal });
   }
 }

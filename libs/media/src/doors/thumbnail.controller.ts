@@ -1,7 +1,8 @@
 import { Controller, Get, Inject, Param, Query, Req, Res, type StreamableFile } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
-import { Authenticated, FindRequester, OptionallyAuthenticated } from '#http/authenticated';
+import { Authenticated, CurrentRequester, FindRequester, OptionallyAuthenticated } from '#http/authenticated';
+import { ClientGone } from '#http/client-gone';
 import { queryBoolean, type Query as QueryOf } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
@@ -25,13 +26,15 @@ export class ThumbnailController {
 
   @Get('thumbnail/:serverName/:mediaId')
   thumbnail(
+    @CurrentRequester() { userId }: Requester,
     @Param() { serverName, mediaId }: MediaPath,
     @Query() query: QueryOf,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
+    @ClientGone() signal: AbortSignal,
   ): Promise<StreamableFile | undefined> {
     const media = parseMediaRef(serverName, mediaId);
-    const options = { timeoutMs: readTimeout(query), allowRemote: true };
+    const options = { timeoutMs: readTimeout(query), remoteFor: userId, asker: { by: userId, signal } };
     return this.thumbnails.give(request, reply, { media, size: readWanted(query), ...options });
   }
 }
@@ -53,12 +56,14 @@ export class OpenThumbnailController {
     @Query() query: QueryOf,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
+    @ClientGone() signal: AbortSignal,
   ): Promise<StreamableFile | undefined> {
     const media = parseMediaRef(serverName, mediaId);
     const size = readWanted(query, request.url.startsWith('/_matrix/media/v1/'));
     const timeoutMs = readTimeout(query);
-    const allowRemote = queryBoolean(query, 'allow_remote') !== false && requester !== undefined;
+    const remoteFor = queryBoolean(query, 'allow_remote') === false ? undefined : requester?.userId;
     if (requester === undefined && this.config.media.isFrozen) throw new MatrixError('M_NOT_FOUND');
-    return this.thumbnails.give(request, reply, { media, size, timeoutMs, allowRemote });
+    const asker = { by: requester?.userId ?? request.ip, signal };
+    return this.thumbnails.give(request, reply, { media, size, asker, timeoutMs, remoteFor });
   }
 }

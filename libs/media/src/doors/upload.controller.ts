@@ -34,7 +34,7 @@ export class UploadController {
   ): Promise<object> {
     const isBlurhashWanted = queryBoolean(query, 'xyz.amorgan.generate_blurhash') === true;
     const media = await this.#upload(requester, sentContent(query, body));
-    const blurhash = isBlurhashWanted ? await this.blurhashes.find(media) : undefined;
+    const blurhash = isBlurhashWanted ? await this.blurhashes.find(media, requester.userId) : undefined;
     return { content_uri: mxcOf(media), 'xyz.amorgan.blurhash': blurhash };
   }
 

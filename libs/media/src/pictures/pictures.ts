@@ -2,11 +2,10 @@ import { availableParallelism } from 'node:os';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Inject, Injectable, type OnModuleDestroy, Optional } from '@nestjs/common';
-import { MatrixError } from '#kernel/matrix-error';
-import { Slots } from '#kernel/slots';
+import { type Asker, FairTurns } from '#kernel/fair-turns';
 import { type ContentHash, MEDIA_STORE, type MediaStore, type OpenContent } from '../store/media-store.js';
 import { type PictureAnswer, type PictureJob, TOO_LARGE, UNREADABLE } from './picture-job.js';
-import { PictureReader } from './picture-reader.js';
+import { PictureReader, ReaderLost } from './picture-reader.js';
 import { SNIFFED_BYTES, sniffPicture } from './sniff-picture.js';
 
 /** The program of the processes, and how long one may take for a picture; tests give their own. */
@@ -26,10 +25,13 @@ const IDLE_MS = 60_000;
 /** One core is left to who waits for messages. */
 const MOST_READERS = 2;
 const MOST_WAITING = 500;
-const RETRY_MS = 5_000;
+const MOST_WAITING_OF_ONE = 100;
 const MB = 1024 * 1024;
 /** Of a file: more is refused before anything of it is read. */
 const MOST_BYTES = 64 * MB;
+
+/** What is made, or found out, of some content; undefined where that is not there. Throws ReaderLost, and what reading the content throws. */
+export type ReadPicture = (hash: ContentHash, job: PictureJob) => Promise<PictureAnswer | undefined>;
 
 /**
  * Reads pictures in processes of their own, which are killed where one takes too long or too much memory: a thread that decodes can be
@@ -37,11 +39,16 @@ const MOST_BYTES = 64 * MB;
  */
 @Injectable()
 export class Pictures implements OnModuleDestroy {
-  readonly #slots = new Slots(Math.max(1, Math.min(availableParallelism() - 1, MOST_READERS)));
+  readonly #turns = new FairTurns<PictureAnswer | undefined>({
+    atOnce: Math.max(1, Math.min(availableParallelism() - 1, MOST_READERS)),
+    mostOfOne: MOST_WAITING_OF_ONE,
+    mostOfAll: MOST_WAITING,
+    refusal: 'Too many pictures wait to be read',
+  });
   readonly #idle: { readonly reader: PictureReader; readonly timer: NodeJS.Timeout }[] = [];
   readonly #busy = new Set<PictureReader>();
   readonly #options: PictureOptions;
-  #waiting = 0;
+  #isStopped = false;
 
   constructor(
     @Inject(MEDIA_STORE) private readonly store: MediaStore,
@@ -51,23 +58,20 @@ export class Pictures implements OnModuleDestroy {
   }
 
   /**
-   * What is made, or found out, of some content; undefined where that is not there. Throws M_LIMIT_EXCEEDED where too many wait already,
-   * ReaderLost, and what reading the content throws.
+   * Does something with a picture, in the turn of who asks; where several ask for it by one name, once. Throws M_LIMIT_EXCEEDED where too many
+   * wait already, the reason of the signal, and what `work` throws.
    */
-  async read(hash: ContentHash, job: PictureJob): Promise<PictureAnswer | undefined> {
-    if (this.#waiting >= MOST_WAITING) {
-      const fields = { retry_after_ms: RETRY_MS };
-      throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many pictures wait to be read', { fields });
-    }
-    this.#waiting++;
-    try {
-      return await this.#slots.run(() => this.#read(hash, job));
-    } finally {
-      this.#waiting--;
-    }
+  once(
+    name: string,
+    asker: Asker,
+    work: (read: ReadPicture) => Promise<PictureAnswer | undefined>,
+  ): Promise<PictureAnswer | undefined> {
+    return this.#turns.once(name, asker, () => work((hash, job) => this.#read(hash, job)));
   }
 
   onModuleDestroy(): void {
+    this.#isStopped = true;
+    this.#turns.end();
     for (const { reader, timer } of this.#idle.splice(0)) {
       clearTimeout(timer);
       reader.end();
@@ -104,6 +108,7 @@ export class Pictures implements OnModuleDestroy {
       clearTimeout(idle.timer);
       if (!idle.reader.hasEnded) return idle.reader;
     }
+    if (this.#isStopped) throw new ReaderLost('the server stops');
     return new PictureReader(this.#options.program);
   }
 

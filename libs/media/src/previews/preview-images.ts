@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
+import type { Asker } from '#kernel/fair-turns';
 import { KeptContent } from '../kept-content.js';
 import { Pictures } from '../pictures/pictures.js';
 import type { DescribedPicture } from '../pictures/picture-job.js';
@@ -17,6 +18,9 @@ export const MOST_IMAGE_BYTES = 10 * MB;
 /** Of all that this process keeps: then those go that came first. */
 const MOST_BYTES = 256 * MB;
 const KEPT_MS = 24 * 60 * 60_000;
+
+/** All that is previewed has one share of the pictures that are read: it waits for its own turns already. */
+const ASKER: Asker = Object.freeze({ by: 'previews' });
 
 /**
  * The pictures of previews. They are content that the log says nothing of, for users have as many made as they like: each is kept for a day,
@@ -42,7 +46,9 @@ export class PreviewImages {
     const { hash, bytes } = received;
     if (!(await this.kept.keepPreview(received))) return undefined;
     this.#note(hash, bytes);
-    const described = await this.pictures.read(hash, { kind: 'describe', withBlurhash: false });
+    const described = await this.pictures.once(`${hash}-size`, ASKER, (read) =>
+      read(hash, { kind: 'describe', withBlurhash: false }),
+    );
     if (described?.kind !== 'described') {
       this.#forget(hash);
       await this.kept.free(hash);

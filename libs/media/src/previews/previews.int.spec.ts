@@ -103,7 +103,8 @@ const small = (): Promise<Buffer> =>
   sharp({ create: { width: 48, height: 32, channels: 3, background: 'red' } })
     .png()
     .toBuffer();
-const find = (path: string): Promise<JsonObject> => previews.find(`${origin}${path}`);
+const find = (path: string): Promise<JsonObject> => previews.find(`${origin}${path}`, ALICE);
+const ALICE = { by: '@alice:a.example' };
 const NOTHING = { errcode: 'M_NOT_FOUND', status: 404 };
 
 describe('previews of pages', () => {
@@ -158,7 +159,7 @@ describe('previews of pages', () => {
     routes.set('/page', page('<title>T</title><meta property="og:image" content="/pic">'));
     routes.set('/pic', picture(await small()));
     for (const why of [new ReaderLost('ended with 1'), new MatrixError('M_LIMIT_EXCEEDED')]) {
-      const read = vi.spyOn(pictures, 'read').mockRejectedValue(why);
+      const read = vi.spyOn(pictures, 'once').mockRejectedValue(why);
       expect(await find('/page')).toEqual({ 'og:title': 'T' });
       expect(await find('/pic')).toEqual({});
       read.mockRestore();
@@ -184,7 +185,7 @@ describe('previews of pages', () => {
         `http://[::ffff:127.0.0.1]:${port}/`,
         `http://0:${port}/`,
       ]) {
-        await expect(previews.find(url)).rejects.toMatchObject(NOTHING);
+        await expect(previews.find(url, ALICE)).rejects.toMatchObject(NOTHING);
       }
       routes.set('/a', leadTo(secret));
       await expect(find('/a')).rejects.toMatchObject(NOTHING);
@@ -200,7 +201,7 @@ describe('previews of pages', () => {
 
   it('are refused of what is no address, or of a host that the operator names', async () => {
     for (const url of ['x', 'ftp://example.org/', 'http://denied.example/', 'https://a:b@example.org/']) {
-      await expect(previews.find(url)).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM', status: 400 });
+      await expect(previews.find(url, ALICE)).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM', status: 400 });
     }
   });
 
@@ -236,7 +237,7 @@ describe('previews of pages', () => {
     routes.set('/pic', picture(await small()));
     const deadline = new AbortController();
     const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(deadline.signal);
-    const read = vi.spyOn(pictures, 'read').mockImplementation(async () => {
+    const read = vi.spyOn(pictures, 'once').mockImplementation(async () => {
       deadline.abort();
       throw new Error('the disk is gone');
     });

@@ -3,8 +3,8 @@ import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { type Asker, FairTurns } from '#kernel/fair-turns';
 import { MatrixError } from '#kernel/matrix-error';
-import { Slots } from '#kernel/slots';
 import { mxcOf } from '../media-id.js';
 import { ReaderLost } from '../pictures/picture-reader.js';
 import { ContentTooLarge } from '../store/media-store.js';
@@ -25,7 +25,7 @@ const KEPT = 5_000;
 const KEPT_WEIGHT = 8 * KB * KB;
 const AT_ONCE = 8;
 const MOST_WAITING = 100;
-const RETRY_MS = 5_000;
+const MOST_WAITING_OF_ONE = 20;
 
 /** What is told of an address; undefined: there was nothing. */
 interface Told {
@@ -49,8 +49,13 @@ export class Previews {
     most: KEPT_WEIGHT,
     weigh: ({ about }) => KB + JSON.stringify(about ?? {}).length,
   });
-  readonly #underWay = new Map<string, Promise<JsonObject | undefined>>();
-  readonly #slots = new Slots(AT_ONCE);
+  /** By the address. */
+  readonly #turns = new FairTurns<JsonObject | undefined>({
+    atOnce: AT_ONCE,
+    mostOfOne: MOST_WAITING_OF_ONE,
+    mostOfAll: MOST_WAITING,
+    refusal: 'Too many previews wait to be made',
+  });
 
   constructor(
     private readonly web: WebReader,
@@ -66,37 +71,27 @@ export class Previews {
 
   /**
    * What is at an address, as it is now or was an hour ago at most. Throws M_UNRECOGNIZED where previews are off, M_INVALID_PARAM for what is no address, or
-   * one that is not looked at, M_NOT_FOUND where there is nothing, M_LIMIT_EXCEEDED where too many wait already, and what the store of media throws.
+   * one that is not looked at, M_NOT_FOUND where there is nothing, M_LIMIT_EXCEEDED where too many wait already, the reason of the signal, and what the
+   * store of media throws.
    */
-  async find(text: string): Promise<JsonObject> {
+  async find(text: string, asker: Asker): Promise<JsonObject> {
     if (!this.config.previews.isOn) throw new MatrixError('M_UNRECOGNIZED');
     const address = this.web.addressOf(text);
     if (address === undefined) throw new MatrixError('M_INVALID_PARAM', 'There are no previews of such addresses');
     const told = this.#told.get(address.href);
     const isKept = told !== undefined && told.until > this.stopwatch.elapsed();
-    const about = isKept ? told.about : await this.#readOnce(address);
+    const about = isKept ? told.about : await this.#readOnce(address, asker);
     if (about === undefined) throw new MatrixError('M_NOT_FOUND', 'Nothing was found there');
     return about;
   }
 
-  #readOnce(address: URL): Promise<JsonObject | undefined> {
+  #readOnce(address: URL, asker: Asker): Promise<JsonObject | undefined> {
     const { href } = address;
-    let reading = this.#underWay.get(href);
-    if (reading === undefined) {
-      if (this.#underWay.size >= MOST_WAITING) {
-        const fields = { retry_after_ms: RETRY_MS };
-        throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many previews are being made', { fields });
-      }
-      reading = this.#slots
-        .run(() => this.#read(address))
-        .then(({ about, forMs }) => {
-          this.#told.set(href, { about, until: this.stopwatch.elapsed() + forMs });
-          return about;
-        })
-        .finally(() => this.#underWay.delete(href));
-      this.#underWay.set(href, reading);
-    }
-    return reading;
+    return this.#turns.once(href, asker, async () => {
+      const { about, forMs } = await this.#read(address);
+      this.#told.set(href, { about, until: this.stopwatch.elapsed() + forMs });
+      return about;
+    });
   }
 
   async #read(address: URL): Promise<Made<JsonObject | undefined>> {

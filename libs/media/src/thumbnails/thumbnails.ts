@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
+import type { Asker } from '#kernel/fair-turns';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { KeptContent } from '../kept-content.js';
@@ -9,7 +10,7 @@ import { type FindOptions, MediaFinder } from '../media-finder.js';
 import type { MediaRef } from '../media-id.js';
 import type { PictureAnswer, Refusal } from '../pictures/picture-job.js';
 import { ReaderLost } from '../pictures/picture-reader.js';
-import { Pictures } from '../pictures/pictures.js';
+import { Pictures, type ReadPicture } from '../pictures/pictures.js';
 import { type ContentHash, MEDIA_STORE, type MediaStore, type OpenContent } from '../store/media-store.js';
 import { nameOf, roundUp, type WantedThumbnail } from './thumbnail-size.js';
 
@@ -31,14 +32,13 @@ const REFUSED_MS = 60 * 60_000;
 const SLOW_MS = 5 * 60_000;
 const REFUSED = 10_000;
 
-/** Thumbnails of media: made when somebody asks for one the first time, by whoever asks first, and kept beside the content. */
+/** Thumbnails of media: made when somebody asks for one the first time, once for all who do, and kept beside the content. */
 @Injectable()
 export class Thumbnails {
   readonly #log = new Logger('media');
   /** By hash and name: where to look first. */
   readonly #endings = new LruCache<string, Ending>(KNOWN);
   readonly #refused = new LruCache<ContentHash, { readonly until: number; readonly reason: Refusal }>(REFUSED);
-  readonly #underWay = new Map<string, Promise<boolean>>();
 
   constructor(
     private readonly finder: MediaFinder,
@@ -58,21 +58,25 @@ export class Thumbnails {
    * A thumbnail of a medium, to be read or destroyed. Throws as MediaFinder does; M_UNKNOWN (400) where there can be none of it, M_TOO_LARGE
    * (413, and 502 of another server's) where it is too large for one, M_LIMIT_EXCEEDED, and M_UNKNOWN (503) where none can be made now.
    */
-  async find(media: MediaRef, wanted: WantedThumbnail, options: FindOptions): Promise<Thumbnail> {
+  async find(media: MediaRef, wanted: WantedThumbnail, asker: Asker, options: FindOptions): Promise<Thumbnail> {
     const size = roundUp(wanted);
     const { sha256 } = await this.finder.find(media, options);
     const found =
-      (await this.#of(media, sha256, size)) ??
-      (await this.#of(media, (await this.finder.findAgain(media, options)).sha256, size));
+      (await this.#of(media, sha256, size, asker)) ??
+      (await this.#of(media, (await this.finder.findAgain(media, options)).sha256, size, asker));
     if (found === undefined) throw new MatrixError('M_NOT_FOUND');
     return found;
   }
 
   /** Undefined where the content is not in the store. */
-  async #of(media: MediaRef, hash: ContentHash, size: WantedThumbnail): Promise<Thumbnail | undefined> {
-    const opened = await this.#open(hash, nameOf(size));
+  async #of(media: MediaRef, hash: ContentHash, size: WantedThumbnail, asker: Asker): Promise<Thumbnail | undefined> {
+    const name = nameOf(size);
+    const opened = await this.#open(hash, name);
     if (opened !== undefined) return opened;
-    return (await this.#makeOnce(media, hash, size)) ? this.#open(hash, nameOf(size)) : undefined;
+    this.#checkRefused(media, hash);
+    const answer = await this.pictures.once(keyOf(hash, name), asker, (read) => this.#make(read, hash, size));
+    this.#checkRefused(media, hash);
+    return answer && this.#open(hash, name);
   }
 
   async #open(hash: ContentHash, name: string): Promise<Thumbnail | undefined> {
@@ -91,40 +95,25 @@ export class Thumbnails {
     return undefined;
   }
 
-  async #makeOnce(media: MediaRef, hash: ContentHash, size: WantedThumbnail): Promise<boolean> {
-    this.#checkRefused(media, hash);
-    const key = keyOf(hash, nameOf(size));
-    let making = this.#underWay.get(key);
-    if (making === undefined) {
-      making = this.#make(hash, size).finally(() => this.#underWay.delete(key));
-      this.#underWay.set(key, making);
-    }
-    const isMade = await making;
-    this.#checkRefused(media, hash);
-    return isMade;
-  }
-
-  /** Answers whether it was made; else it was refused, or the content is not there. */
-  async #make(hash: ContentHash, size: WantedThumbnail): Promise<boolean> {
-    const answer = await this.#read(hash, size);
+  /** Undefined where the content is not there. */
+  async #make(read: ReadPicture, hash: ContentHash, size: WantedThumbnail): Promise<PictureAnswer | undefined> {
+    const answer = await this.#read(read, hash, size);
+    const name = nameOf(size);
     if (answer?.kind === 'refused') {
       const { reason } = answer;
       const forMs = reason === 'too-slow' ? SLOW_MS : REFUSED_MS;
       this.#refused.set(hash, { until: this.stopwatch.elapsed() + forMs, reason });
-      return false;
-    }
-    const name = nameOf(size);
-    if (answer?.kind === 'made') {
+    } else if (answer?.kind === 'made') {
       await this.kept.keepDerived(hash, `${name}.${answer.type.slice('image/'.length)}`, answer.content);
     } else if (answer?.kind === 'small') {
       await this.kept.keepDerived(hash, `${name}.small`, Buffer.from(answer.type));
     }
-    return answer !== undefined;
+    return answer;
   }
 
-  async #read(hash: ContentHash, size: WantedThumbnail): Promise<PictureAnswer | undefined> {
+  async #read(read: ReadPicture, hash: ContentHash, size: WantedThumbnail): Promise<PictureAnswer | undefined> {
     try {
-      return await this.pictures.read(hash, { kind: 'thumbnail', ...size });
+      return await read(hash, { kind: 'thumbnail', ...size });
     } catch (error) {
       if (!(error instanceof ReaderLost)) throw error;
       this.#log.warn({ err: error }, 'no thumbnail was made');

@@ -18,7 +18,7 @@ import { renderForEventStream } from '../../events/render-event-stream.js';
 import { Events } from '../../queries/events.js';
 import { InitialSync } from '../../queries/initial-sync.js';
 import { RoomInitialSync } from '../../queries/room-initial-sync.js';
-import { ClientGone } from '../client-gone.js';
+import { ClientGone } from '#http/client-gone';
 
 const DEFAULT_LIMIT = 10;
 const MAX_LIMIT = 1_000;

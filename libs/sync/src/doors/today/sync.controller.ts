@@ -11,7 +11,7 @@ import { RawJson } from '#http/raw-json';
 import type { Requester } from '#kernel/requester';
 import { Sync } from '../../queries/sync.js';
 import type { StateAfter } from '../../streams/sync-context.js';
-import { ClientGone } from '../client-gone.js';
+import { ClientGone } from '#http/client-gone';
 
 /** GET /sync: client-server API, "Syncing". */
 @Authenticated({ guests: true })

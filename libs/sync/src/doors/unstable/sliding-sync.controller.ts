@@ -13,7 +13,7 @@ import type { Requester } from '#kernel/requester';
 import { SlidingSync } from '../../queries/sliding-sync.js';
 import { renderUnstableAnswer } from '../../sliding/wire/unstable-answer.js';
 import { readUnstableRequest, type UnstableRequest } from '../../sliding/wire/unstable-request.js';
-import { ClientGone } from '../client-gone.js';
+import { ClientGone } from '#http/client-gone';
 
 const UnstableRequestOf = createParamDecorator((_: unknown, context: ExecutionContext): UnstableRequest => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();

@@ -21,7 +21,7 @@ import { SyncFilters } from '../../filters/sync-filters.js';
 import { Events } from '../../queries/events.js';
 import { InitialSync } from '../../queries/initial-sync.js';
 import { RoomInitialSync } from '../../queries/room-initial-sync.js';
-import { ClientGone } from '../client-gone.js';
+import { ClientGone } from '#http/client-gone';
 
 const MAX_LIMIT = 1_000;
 

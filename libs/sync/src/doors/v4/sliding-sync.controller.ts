@@ -12,7 +12,7 @@ import { SlidingSync } from '../../queries/sliding-sync.js';
 import { renderStableAnswer } from '../../sliding/wire/stable-answer.js';
 import type { SlidingRequest } from '../../sliding/sliding-request.js';
 import { readStableRequest } from '../../sliding/wire/stable-request.js';
-import { ClientGone } from '../client-gone.js';
+import { ClientGone } from '#http/client-gone';
 
 const StableRequest = createParamDecorator((_: unknown, context: ExecutionContext): SlidingRequest =>
   readStableRequest(takeJsonBody(context.switchToHttp().getRequest<FastifyRequest>(), { allowEmpty: true })),

@@ -1,8 +1,9 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { MatrixError } from '#kernel/matrix-error';
 
-/** Without a reason of its own every `abort` would make an exception. */
-const GONE = 'the client is gone';
+/** One for all: without a reason of its own every `abort` would make an exception. Nobody is answered it. */
+const GONE = new MatrixError('M_UNKNOWN', 'The client is gone', { status: 503 });
 
 /** An AbortSignal for requests that wait: it aborts when the connection closes before there was an answer. */
 export const ClientGone = createParamDecorator((_: unknown, context: ExecutionContext): AbortSignal => {
