@@ -150,7 +150,8 @@ export async function startMediaCore({ disk, folder, remote, settings, follow }:
   if (follow !== undefined) followers.listeners.push(follow({ log, kept, store, views }));
   await files.discardLeftovers();
   await views.start();
-  const find = (media: MediaRef, timeoutMs = 0) => finder.find(media, { timeoutMs, allowRemote: true });
+  const find = (media: MediaRef, timeoutMs = 0, remoteFor = ALICE.userId) =>
+    finder.find(media, { timeoutMs, remoteFor });
   return {
     life,
     views,

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import type { UserId } from '#kernel/ids';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { Disk } from '#testing/mortal-stores';
 import type { FoundMedia, RemoteMedia } from '../src/remote-media.js';
@@ -101,7 +102,10 @@ describe('media of other servers', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const remote = answering(() => new Promise(() => {}));
     const core = await start({ remote });
-    const waiting = Array.from({ length: 204 }, (_, i) => core.find(theirs(`m${i}`)).catch((error: unknown) => error));
+    const user = (i: number): UserId => `@u${i % 3}:a.example` as UserId;
+    const waiting = Array.from({ length: 204 }, (_, i) =>
+      core.find(theirs(`m${i}`), 0, user(i)).catch((error: unknown) => error),
+    );
     await expect.poll(() => remote.asked, POLL).toBe(4);
     await expect(core.find(theirs('more'))).rejects.toBeInstanceOf(PeerUnavailable);
     await vi.advanceTimersByTimeAsync(60_000);
@@ -110,6 +114,19 @@ describe('media of other servers', () => {
     // There is place again for who comes then.
     void core.find(theirs('later')).catch(() => {});
     await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it('are brought for one user so many at a time, of whatever servers, and for others meanwhile', async () => {
+    const remote = answering(() => new Promise(() => {}));
+    const core = await start({ remote });
+    for (let i = 0; i < 100; i++) void core.find(theirs('m', `s${i}.example`)).catch(() => {});
+    await expect.poll(() => remote.asked).toBe(100);
+    const more = core.find(theirs('m', 'more.example'));
+    await expect(more).rejects.toMatchObject({ errcode: 'M_LIMIT_EXCEEDED', fields: { retry_after_ms: 5_000 } });
+    // Who waits for what another one waits for adds nothing to it.
+    void core.find(theirs('m', 's0.example')).catch(() => {});
+    void core.find(theirs('m', 'more.example'), 0, '@bob:a.example' as UserId).catch(() => {});
+    await expect.poll(() => remote.asked).toBe(101);
   });
 
   it('of another server come meanwhile', async () => {

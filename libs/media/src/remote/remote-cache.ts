@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
-import type { ServerName } from '#kernel/ids';
+import { Counted } from '#kernel/counted';
+import type { ServerName, UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
@@ -16,6 +17,9 @@ import { MediaFetcher } from './media-fetcher.js';
 const AT_ONCE = 4;
 /** So many of one server may wait for that; and for so long, for its turn. */
 const MOST_WAITING = 200;
+/** And so many of all servers may be on their way for one user, whatever names of servers they make up. */
+const MOST_OF_USER = 100;
+const RETRY_MS = 5_000;
 const WAIT_MS = 60_000;
 /** For so long a server is believed that it does not have a medium, or does not give it. */
 const REFUSED_MS = 60_000;
@@ -42,6 +46,7 @@ export class RemoteCache {
   readonly #underWay = new Map<string, Promise<void>>();
   /** Of servers of which something is fetched: who is slow holds up itself alone. */
   readonly #servers = new Map<ServerName, { readonly slots: Slots; users: number }>();
+  readonly #users = new Counted<UserId>();
   readonly #refused = new LruCache<string, Refusal>(REMEMBERED);
 
   constructor(
@@ -58,15 +63,22 @@ export class RemoteCache {
 
   /**
    * Settles once the medium is here. Throws as MediaFetcher does, but M_NOT_FOUND where its content is in quarantine; and PeerUnavailable
-   * where too many wait for its server, or it waited for too long itself.
+   * where too many wait for its server, or it waited for too long itself. M_LIMIT_EXCEEDED where too many are brought for the user already.
    */
-  async bring(media: MediaRef, timeoutMs: number): Promise<void> {
+  async bring(media: MediaRef, by: UserId, timeoutMs: number): Promise<void> {
     const key = mediaStream(media);
     const refusal = this.#refused.get(key);
     if (refusal !== undefined && (await this.#holds(refusal))) throw refusal.error;
     let bringing = this.#underWay.get(key);
     if (bringing === undefined) {
-      bringing = this.#bring(media, key, timeoutMs).finally(() => this.#underWay.delete(key));
+      if (!this.#users.begin(by, MOST_OF_USER)) {
+        const fields = { retry_after_ms: RETRY_MS };
+        throw new MatrixError('M_LIMIT_EXCEEDED', 'You wait for too many media of other servers', { fields });
+      }
+      bringing = this.#bring(media, key, timeoutMs).finally(() => {
+        this.#underWay.delete(key);
+        this.#users.end(by);
+      });
       this.#underWay.set(key, bringing);
     }
     return bringing;
