@@ -90,6 +90,7 @@ export function watchCaches(
     aliases: of(Aliases),
     'auth-sessions': of(AuthSessions),
     'cross-signing': of(CrossSigning),
+    'delayed-events': of(DelayedEvents),
     'device-keys': of(DeviceKeys),
     'devices-asked-in-vain': of(ResyncRemoteDevices),
     'kept-presence': of(KeptPresence),
@@ -184,8 +185,8 @@ function mediaCaches(
   of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
 ): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
   return {
-    'media-absent': of(RemoteCache),
     'media-content': of(ContentLog),
+    'media-refused': of(RemoteCache),
     'media-streams': of(MediaLog),
     previews: of(Previews),
   };
@@ -195,7 +196,6 @@ function pushCaches(
   of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
 ): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
   return {
-    'delayed-events': of(DelayedEvents),
     'push-rules': of(PushRules),
     'pushed-events': of(FindPushes),
     'pushed-numbers': of(PushLanes),

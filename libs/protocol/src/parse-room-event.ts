@@ -8,7 +8,7 @@ import { eventIdOf } from './signing/reference-hash.js';
 
 const MAX_EVENT_BYTES = 65_536;
 const MAX_KEY_BYTES = 255;
-const MAX_PREV_EVENTS = 20;
+export const MAX_PREV_EVENTS = 20;
 const MAX_AUTH_EVENTS = 10;
 /** `depth` may go to 2^63-1 where canonical JSON is not enforced; the nearest double is 2^63. */
 const MAX_LENIENT_DEPTH = 2 ** 63;

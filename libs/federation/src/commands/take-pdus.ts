@@ -5,6 +5,7 @@ import { type EventId, isUserId, type RoomId, type ServerName, serverNameOf } fr
 import { MatrixError } from '#kernel/matrix-error';
 import { LOGGER, type Logger } from '#observability/logger';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { MAX_PREV_EVENTS } from '#protocol/parse-room-event';
 import type { Pdu } from '#protocol/room-event';
 import { DEFAULT_ROOM_VERSION, findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
@@ -24,9 +25,6 @@ const WITHIN_MS = 15_000;
 
 /** Of an event with all that others may have added to it: what is longer is none. */
 const MOST_UNITS = 4 * 65_536;
-
-/** What names more of them is no event. */
-const MOST_PARENTS = 20;
 
 const TAKEN: PduResult = Object.freeze({});
 const NOT_KEPT = Object.freeze({
@@ -184,7 +182,7 @@ export class TakePdus {
     const pdus = told.map(({ eventId, pdu }) => {
       const text = canonicalJson(pdu, { lenient: true });
       const parents = isOf(origin, pdu) ? namedIds(pdu['prev_events']) : [];
-      const isKnown = parents.length > 0 && parents.length <= MOST_PARENTS;
+      const isKnown = parents.length > 0 && parents.length <= MAX_PREV_EVENTS;
       return { roomId, eventId, origin, transaction, ...(isKnown ? { parents } : {}), text };
     });
     const fitting = pdus.filter(({ text }) => text.length <= MOST_UNITS);

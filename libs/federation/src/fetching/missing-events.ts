@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EventId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Pdu } from '#protocol/room-event';
+import { MAX_PREV_EVENTS } from '#protocol/parse-room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { ReceivePdus } from '#rooms/commands/receive-pdus';
 import type { Received } from '#rooms/commands/receiving';
@@ -23,8 +24,6 @@ const MOST_WALKED = 200;
 const AT_ONCE = 20;
 /** How many events before which history is missing get the state before them. */
 const MOST_EDGES = 10;
-/** What names more of them is no event. */
-const MOST_PARENTS = 20;
 /** How often an event is received again in one errand. */
 const MOST_ROUNDS = 6;
 
@@ -96,7 +95,7 @@ export class MissingEvents implements EventFetching {
 
   /** Brings the parents of an event that is none itself. Answers whether each is there, or is none either. */
   async #bringParents(errand: Errand, origin: ServerName, version: RoomVersion, pdu: Pdu): Promise<boolean> {
-    const named = namedIds(pdu['prev_events']).slice(0, MOST_PARENTS);
+    const named = namedIds(pdu['prev_events']).slice(0, MAX_PREV_EVENTS);
     let areThere = true;
     for (const eventId of await this.received.listUnknown(errand.roomId, named)) {
       const answer = await this.help.fetchEvent(errand, eventId, version, [origin]);

@@ -109,7 +109,7 @@ export class TransactionDelivery {
     }
     const halves = this.writer.halve(transaction);
     if (halves === undefined) {
-      if (!isForGood(refusal)) return this.#loseMisread(server, transaction, refusal, course, signal);
+      if (!isForGood(refusal)) return this.#tellLostIfBelieved(server, transaction, refusal, course, signal);
       // It is not one thing that it does not take.
       if (++course.refusedAlone > MOST_REFUSED_ALONE || !isOfContent(refusal)) throw refusal;
       return this.#tellLost(server, transaction, refusal);
@@ -118,7 +118,7 @@ export class TransactionDelivery {
   }
 
   /** Whose signatures it takes none of, because it lacks our key, gets it later: then it does not take one without a number either. */
-  async #loseMisread(
+  async #tellLostIfBelieved(
     server: ServerName,
     transaction: Transaction,
     refusal: PeerRefused,

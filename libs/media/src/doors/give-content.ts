@@ -67,7 +67,7 @@ export class GiveContent {
         ? undefined
         : { status: 200, headers: { ...kept, ...about, 'content-length': length } };
     }
-    const range = readWanted(request, reply, etag, found.bytes);
+    const range = readWantedRange(request, reply, etag, found.bytes);
     const opened = await this.store.open(sha256, range);
     if (opened === undefined) return undefined;
     const { bytes, stream } = opened;
@@ -80,7 +80,7 @@ export class GiveContent {
 const rangeOf = ({ first, last }: ByteRange, bytes: number): string => `bytes ${first}-${last}/${bytes}`;
 
 /** The range that is asked for; undefined where all of it is to be sent. Throws M_INVALID_PARAM (416). */
-function readWanted(
+function readWantedRange(
   { headers }: FastifyRequest,
   reply: FastifyReply,
   etag: string,
