@@ -44,6 +44,11 @@ export class RoomReader {
     return this.isIn || this.left !== undefined;
   }
 
+  /** Whether the reader is in the room, and has been from a place on. */
+  isInSince(position: Position): boolean {
+    return this.isIn && this.now!.since <= position;
+  }
+
   /** Whether a member event with this state key says what the reader is. */
   isAbout(stateKey: string | undefined): boolean {
     return stateKey === this.reader.userId;

@@ -1,9 +1,11 @@
 import type { RecordedFact } from '#event-store/event-store';
 import { type Answer, whenThere } from '#kernel/answer';
 import type { UserId } from '#kernel/ids';
+import { START } from '#kernel/position';
 import { owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { eventKeyPart } from '#rooms/projections/event-place';
+import { isAside } from '#rooms/facts/room-facts';
 import type { AcceptedFact, RoomFactReader } from '#rooms/projections/room-fact-reader';
 import { wordsOf } from '../words/words-of.js';
 import { applyEdit, applyWaitingEdits, forgetText, makePlaceFor } from './edit-texts.js';
@@ -24,7 +26,7 @@ import {
   TEXTS,
   WORDS,
 } from './search-collections.js';
-import { EMPTY_SHELF, formatText, type Shelf, type ShelvedText, type ShelfRow } from './shelf-row.js';
+import { EMPTY_SHELF, formatText, isClosed, type Shelf, type ShelvedText, type ShelfRow } from './shelf-row.js';
 import { timeOnShelf } from './text-order.js';
 import { type EventText, textOfEvent } from './text-of-event.js';
 import { formatTextPlace } from './text-place.js';
@@ -42,7 +44,7 @@ const SHELF_RADIX = 36;
 export function searchProjector(reader: RoomFactReader): Projector {
   return {
     name: 'search',
-    version: 4,
+    version: 5,
     ...owning(SHELVES, SHELF_COUNT, PAGES, WORDS, TEXTS, EDITS),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -79,9 +81,12 @@ function takeText(
   const { pdu, event_id: eventId, origin } = data;
   const room = roomMark(roomId);
   const id = eventKeyPart(eventId);
-  const taken: TakenText = { fact, kind, sender: senderMark(pdu['sender'] as UserId), words: wordsOf(text), pdu };
+  const { visibility } = data;
+  const seen = { visibility, isAside: fact.type === 'pdu-accepted' && isAside(data) };
+  const sender = senderMark(pdu['sender'] as UserId);
+  const taken: TakenText = { fact, kind, sender, words: wordsOf(text), pdu, ...seen };
   if (edits !== undefined) {
-    const { sender, words } = taken;
+    const { words } = taken;
     return applyEdit(room, eventKeyPart(edits), { id, sent_at: sentAtOf(pdu) ?? 0, sender, words }, rows);
   }
   const isTaken = fact.type === 'state-taken';
@@ -101,7 +106,7 @@ function takeText(
 }
 
 /** A text that is to be shelved. */
-interface TakenText extends Pick<ShelvedText, 'kind' | 'sender' | 'words'> {
+interface TakenText extends Pick<ShelvedText, 'kind' | 'sender' | 'words' | 'visibility' | 'isAside'> {
   readonly fact: RecordedFact;
   readonly pdu: AcceptedFact['data']['pdu'];
 }
@@ -132,7 +137,7 @@ function putBehind(
   name: ShelfName,
   row: ShelfRow = EMPTY_SHELF,
   isHistory: boolean,
-  { fact, pdu, kind, sender, words }: TakenText,
+  { fact, pdu, ...text }: TakenText,
   rows: OwnRows,
 ): Answer<number | undefined> {
   const { position, type, metadata } = fact;
@@ -143,17 +148,29 @@ function putBehind(
   const added = {
     ...row,
     next,
-    unfiledWords: row.unfiledWords + words.length,
+    unfiledWords: row.unfiledWords + text.words.length,
     last: position,
     lastTime: time,
     firstTime: row.next === 0 ? time : row.firstTime,
-    page: row.page + formatText({ position, time, kind, sender, words, isEdited: false }),
+    ...visibilitiesWith(row, position, text),
+    page: row.page + formatText({ ...text, position, time, isEdited: false }),
   };
   return whenThere(row.next === 0 ? nextShelf(rows) : row.shelf, (shelf) => {
     if (next % PAGE_TEXTS !== 0) SHELVES.put(rows, [name], { ...added, shelf });
     else return whenThere(turnPage(name, { ...added, shelf }, rows), () => row.next);
     return row.next;
   });
+}
+
+/** What a shelf says of who may see what is there, with one more text. */
+function visibilitiesWith(
+  { visibilities, firstClosed }: ShelfRow,
+  position: RecordedFact['position'],
+  { visibility, isAside: isFork }: Pick<TakenText, 'visibility' | 'isAside'>,
+): Pick<ShelfRow, 'visibilities' | 'firstClosed'> {
+  const seen = visibilities.includes(visibility) ? visibilities : [...visibilities, visibility];
+  if (!isClosed(visibility)) return { visibilities: seen, firstClosed };
+  return { visibilities: seen, firstClosed: isFork ? START : (firstClosed ?? position) };
 }
 
 /** What one more shelf is called. */

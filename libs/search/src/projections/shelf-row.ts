@@ -1,5 +1,6 @@
 import { longPosition, type Position, shortPosition, START } from '#kernel/position';
 import type { RowCodec } from '#projections/collection';
+import type { HistoryVisibility } from '#rooms/facts/room-facts';
 
 /** What of an event was written down: the body of a message, the name of a room, its topic. */
 export type TextKind = 'body' | 'name' | 'topic';
@@ -18,6 +19,10 @@ export interface TextHead {
   readonly sender: string;
   /** Which of its versions a reader is shown has to be looked up. */
   readonly isEdited: boolean;
+  /** The history visibility in force at its event. */
+  readonly visibility: HistoryVisibility;
+  /** The room forked there: what anybody was at the event is not what they were when it came. */
+  readonly isAside: boolean;
 }
 
 /** A text that can be found. */
@@ -45,6 +50,10 @@ export interface ShelfRow {
   readonly firstTime: number;
   /** The room is encrypted: nothing more is written down of it, and nothing of it is found. */
   readonly isEncrypted: boolean;
+  /** The history visibilities that were in force at its texts. */
+  readonly visibilities: readonly HistoryVisibility[];
+  /** Where the first text stands that is only for who was in the room then, or invited; START where that cannot be said by places. */
+  readonly firstClosed: Position | undefined;
   /** The newest texts, of which there are not enough for a page yet. */
   readonly page: string;
 }
@@ -58,23 +67,43 @@ export const EMPTY_SHELF: ShelfRow = Object.freeze({
   lastTime: 0,
   firstTime: 0,
   isEncrypted: false,
+  visibilities: [],
+  firstClosed: undefined,
   page: '',
 });
 
 const RADIX = 36;
 const ENCRYPTED = 'e';
+const CLOSED = 'c';
+
+/** A letter for each visibility; in a line the capital where the room forked at the event. */
+const VISIBILITY_LETTERS: Readonly<Record<HistoryVisibility, string>> = {
+  world_readable: 'w',
+  shared: 's',
+  invited: 'i',
+  joined: 'j',
+};
+const VISIBILITIES: Readonly<Record<string, HistoryVisibility>> = {
+  w: 'world_readable',
+  s: 'shared',
+  i: 'invited',
+  j: 'joined',
+};
 
 /** PERF: of each message one such row is read and written: no JSON. */
 export const shelfCodec: RowCodec<ShelfRow> = Object.freeze({
-  encode: ({ shelf, next, filed, unfiledWords, last, lastTime, firstTime, isEncrypted, page }: ShelfRow) => {
+  encode: ({ shelf, next, filed, unfiledWords, last, lastTime, firstTime, page, ...row }: ShelfRow) => {
+    const { isEncrypted, visibilities, firstClosed } = row;
     const times = `${lastTime.toString(RADIX)} ${firstTime.toString(RADIX)}`;
-    return `${shelf} ${next} ${filed} ${unfiledWords} ${shortPosition(last)} ${times}${isEncrypted ? ` ${ENCRYPTED}` : ''}\n${page}`;
+    const seen = visibilities.map((visibility) => VISIBILITY_LETTERS[visibility]).join('');
+    const closed = firstClosed === undefined ? '' : `${CLOSED}${shortPosition(firstClosed)}`;
+    const marks = `${seen} ${closed} ${isEncrypted ? ENCRYPTED : ''}`;
+    return `${shelf} ${next} ${filed} ${unfiledWords} ${shortPosition(last)} ${times} ${marks}\n${page}`;
   },
   decode: (text: string): ShelfRow => {
     const end = text.indexOf('\n');
-    const [shelf, next, filed, unfiledWords, last = '', lastTime = '', firstTime = '', mark] = text
-      .slice(0, end)
-      .split(' ');
+    const parts = text.slice(0, end).split(' ');
+    const [shelf, next, filed, unfiledWords, last = '', lastTime = '', firstTime = '', seen = '', closed = ''] = parts;
     return {
       shelf: shelf as Shelf,
       next: Number(next),
@@ -83,20 +112,43 @@ export const shelfCodec: RowCodec<ShelfRow> = Object.freeze({
       last: longPosition(last),
       lastTime: parseInt(lastTime, RADIX),
       firstTime: parseInt(firstTime, RADIX),
-      isEncrypted: mark === ENCRYPTED,
+      isEncrypted: parts[9] === ENCRYPTED,
+      visibilities: [...seen].map(visibilityOf),
+      firstClosed: closed === '' ? undefined : longPosition(closed.slice(CLOSED.length)),
       page: text.slice(end + 1),
     };
   },
 });
+
+function visibilityOf(letter: string): HistoryVisibility {
+  const visibility = VISIBILITIES[letter];
+  if (visibility === undefined) throw new Error(`no history visibility is written as ${letter}`);
+  return visibility;
+}
+
+/** Whether texts are only for who was in the room when they came, or was invited. */
+export function isClosed(visibility: HistoryVisibility): boolean {
+  return visibility === 'joined' || visibility === 'invited';
+}
 
 /** A letter for each kind; the capital where the text was edited. */
 const KIND_LETTERS: Readonly<Record<TextKind, string>> = { body: 'b', name: 'n', topic: 't' };
 const KINDS: Readonly<Record<string, TextKind>> = { b: 'body', n: 'name', t: 'topic' };
 
 /** A text as it stands on a page: one line. No word holds a space. */
-export function formatText({ position, time, kind, sender, words, isEdited }: ShelvedText): string {
+export function formatText({
+  position,
+  time,
+  kind,
+  sender,
+  words,
+  isEdited,
+  visibility,
+  isAside,
+}: ShelvedText): string {
   const letter = isEdited ? KIND_LETTERS[kind].toUpperCase() : KIND_LETTERS[kind];
-  const head = `${shortPosition(position)} ${time.toString(RADIX)} ${letter}${sender}`;
+  const seen = isAside ? VISIBILITY_LETTERS[visibility].toUpperCase() : VISIBILITY_LETTERS[visibility];
+  const head = `${shortPosition(position)} ${time.toString(RADIX)} ${letter}${seen}${sender}`;
   return words.length === 0 ? `${head}\n` : `${head} ${words.join(' ')}\n`;
 }
 
@@ -105,14 +157,17 @@ export function parseHead(line: string): TextHead {
   const firstSpace = line.indexOf(' ');
   const secondSpace = line.indexOf(' ', firstSpace + 1);
   const letter = line.charAt(secondSpace + 1);
+  const seen = line.charAt(secondSpace + 2);
   const kind = KINDS[letter.toLowerCase()];
   if (kind === undefined) throw new Error(`not a text of the search: ${line}`);
   return {
     position: longPosition(line.slice(0, firstSpace)),
     time: parseInt(line.slice(firstSpace + 1, secondSpace), RADIX),
     kind,
-    sender: line.slice(secondSpace + 2, endOfHead(line, secondSpace)),
+    sender: line.slice(secondSpace + 3, endOfHead(line, secondSpace)),
     isEdited: letter !== KIND_LETTERS[kind],
+    visibility: visibilityOf(seen.toLowerCase()),
+    isAside: seen !== seen.toLowerCase(),
   };
 }
 

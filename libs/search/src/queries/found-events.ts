@@ -11,7 +11,7 @@ import { isBehind, type TextKey } from '../projections/text-order.js';
 import { hasAll, type SoughtWord, wordsOf } from '../words/words-of.js';
 import type { Matches } from './match-texts.js';
 import { rankMatch } from './rank-match.js';
-import type { Match } from './read-shelf.js';
+import type { Match } from './shelf-search.js';
 import type { SearchEffort } from './search-effort.js';
 import type { Group, RankedKey } from './search-token.js';
 import { shownTexts } from './shown-texts.js';
@@ -76,7 +76,7 @@ export class FoundEvents {
     const shown = new Map<Match, FoundEvent>();
     for (const [roomId, some] of byRoom) {
       for (const [match, found] of await this.#shownIn(roomId, some)) shown.set(match, found);
-      await this.effort.spendOnEvents(some.length);
+      await this.effort.spendOnEvents(some.filter(({ isPaid }) => !isPaid).length);
     }
     return matches.flatMap((match) => shown.get(match) ?? []);
   }

@@ -13,12 +13,14 @@ import { searchProjector } from '../projections/search.projector.js';
 import type { TextKey } from '../projections/text-order.js';
 import { soughtWordsOf } from '../words/words-of.js';
 import { Matches } from './match-texts.js';
-import type { Match, RoomShelf, Sought } from './read-shelf.js';
+import type { Match, RoomShelf, Sought } from './shelf-search.js';
 import { SearchEffort } from './search-effort.js';
 
 const ROOMS = ['!large:a.example', '!small:a.example', '!past:a.example', '!silent:a.example'] as RoomId[];
 const SENDERS = ['@a:a.example', '@b:a.example'] as UserId[];
 const WORDS = ['often', 'oftentimes', 'seldom', 'rarely', 'never'];
+/** Is in all of these rooms. */
+const READER = { userId: SENDERS[0]!, ignored: new Set<UserId>() };
 const LATEST = '9'.repeat(19) as Position;
 
 /** A text of a room as it was told to the projector. */
@@ -76,7 +78,7 @@ beforeAll(async () => {
   for (const roomId of ROOMS) {
     for (const isHistory of [false, true]) {
       const row = await SHELVES.get(views, [shelfOf(roomMark(roomId), isHistory)]);
-      if (row !== undefined) shelves.push({ roomId, isHistory, row });
+      if (row !== undefined) shelves.push({ roomId, isHistory, row, isIn: true });
     }
   }
 });
@@ -97,7 +99,12 @@ async function pagesOf(
   const matches: Match[] = [];
   let behind: TextKey | undefined;
   for (let pages = 1; ; pages++) {
-    const page = new Matches(views, shelves, soughtFor(term, behind, senders), new SearchEffort(effort));
+    const page = new Matches(
+      { views, reader: READER },
+      shelves,
+      soughtFor(term, behind, senders),
+      new SearchEffort(effort),
+    );
     for (let n = 0; n < limit; n++) {
       const match = await page.next();
       if (match === undefined) break;
@@ -165,7 +172,12 @@ describe('the texts that match', () => {
       },
       getMany: views.getMany.bind(views),
     } as unknown as Views;
-    const page = new Matches(watched, shelves, soughtFor('often'), new SearchEffort(Infinity));
+    const page = new Matches(
+      { views: watched, reader: READER },
+      shelves,
+      soughtFor('often'),
+      new SearchEffort(Infinity),
+    );
     for (let n = 0; n < 10; n++) await page.next();
     expect(asked.length).toBeGreaterThan(0);
     // They are looked at side by side with those that come first: nothing but what stands beside them is looked at.

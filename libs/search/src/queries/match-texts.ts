@@ -1,6 +1,6 @@
-import type { Views } from '#projections/views';
 import { beforeTime, isBehind, type TextKey } from '../projections/text-order.js';
-import { type Looked, type Match, readShelf, type RoomShelf, type ShelfSearch, type Sought } from './read-shelf.js';
+import { readShelf } from './read-shelf.js';
+import type { Looked, Match, RoomShelf, ShelfSearch, Sought } from './shelf-search.js';
 import type { SearchEffort } from './search-effort.js';
 
 /** How many shelves are looked at side by side. PERF: what of each holds up others adds up where the store answers at once. */
@@ -27,13 +27,13 @@ export class Matches {
   readonly #begin: TextKey | undefined;
 
   constructor(
-    views: Views,
+    { views, reader }: Pick<ShelfSearch, 'views' | 'reader'>,
     shelves: readonly RoomShelf[],
     sought: Sought,
     private readonly effort: SearchEffort,
   ) {
     this.#told = sought.behind;
-    this.#open = shelves.map((from) => begin({ views, from, sought, effort })).toSorted(compareReadings);
+    this.#open = shelves.map((from) => begin({ views, reader, from, sought, effort })).toSorted(compareReadings);
     this.#begin = this.place;
   }
 

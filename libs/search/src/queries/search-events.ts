@@ -9,7 +9,7 @@ import { soughtWordsOf } from '../words/words-of.js';
 import { type FoundEvent, FoundEvents } from './found-events.js';
 import { Matches } from './match-texts.js';
 import type { SearchRequest } from './parse-search.js';
-import type { Sought } from './read-shelf.js';
+import type { Sought } from './shelf-search.js';
 import { searchedShelves } from './searched-rooms.js';
 import { SearchEffort } from './search-effort.js';
 import { SearchPage } from './search-page.js';
@@ -51,7 +51,7 @@ export async function searchEvents(
   const effort = new SearchEffort(until === undefined ? EFFORT : 2 * EFFORT);
   const shelves = await searchedShelves(views, reader, filter, effort);
   const ofGroup = group?.by === 'room_id' ? shelves.filter(({ roomId }) => roomId === group.value) : shelves;
-  const matches = new Matches(views, ofGroup, { words, upTo, behind, ...soughtBy(request, from) }, effort);
+  const matches = new Matches({ views, reader }, ofGroup, { words, upTo, behind, ...soughtBy(request, from) }, effort);
   // The rooms are those before the named ones too.
   const matcher = compileMatcher({ ...filter, rooms: undefined });
   const events = new FoundEvents(views, reader, { matcher, words, group }, effort);

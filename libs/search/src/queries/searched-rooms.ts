@@ -10,7 +10,7 @@ import { letIn } from '#rooms/reading/open-room';
 import type { Reader } from '#rooms/reading/reader';
 import { findRoomReader } from '#rooms/reading/room-reader';
 import { roomMark, SHELVES, shelfOf } from '../projections/search-collections.js';
-import type { RoomShelf } from './read-shelf.js';
+import type { RoomShelf } from './shelf-search.js';
 import type { SearchEffort } from './search-effort.js';
 
 /** Of a room that was upgraded again and again, so many before it are searched too. */
@@ -30,16 +30,18 @@ export async function searchedShelves(
   { rooms, not_rooms: notRooms }: RoomEventFilter,
   effort: SearchEffort,
 ): Promise<readonly RoomShelf[]> {
+  const joined = new Set<RoomId>();
   const named =
     rooms === undefined
-      ? await ownRooms(views, reader, effort)
+      ? await ownRooms(views, reader, joined, effort)
       : await withPredecessors(views, reader, rooms as RoomId[], effort);
   const isWanted = roomTest(undefined, notRooms);
   const shelves: RoomShelf[] = [];
   await forSome(named.filter(isWanted), effort, async (ids) => {
     const [news, past] = await Promise.all([readShelves(views, ids, false), readShelves(views, ids, true)]);
     const encrypted = new Set(news.filter(({ row }) => row.isEncrypted).map(({ roomId }) => roomId));
-    shelves.push(...[...news, ...past].filter(({ roomId, row }) => row.next > 0 && !encrypted.has(roomId)));
+    const found = [...news, ...past].filter(({ roomId, row }) => row.next > 0 && !encrypted.has(roomId));
+    shelves.push(...found.map((shelf) => ({ ...shelf, isIn: joined.has(shelf.roomId) })));
   });
   return shelves;
 }
@@ -56,11 +58,15 @@ async function forSome(
   }
 }
 
-async function ownRooms(views: Views, reader: Reader, effort: SearchEffort): Promise<RoomId[]> {
+/** `joined`: where those are noted in which the user is. */
+async function ownRooms(views: Views, reader: Reader, joined: Set<RoomId>, effort: SearchEffort): Promise<RoomId[]> {
   const rooms = await listUserRooms(views, reader.userId);
-  const [joined, others]: [RoomId[], RoomId[]] = [[], []];
-  for (const [roomId, { membership, closed }] of rooms)
-    if (closed !== true) (membership === 'join' ? joined : others).push(roomId);
+  const others: RoomId[] = [];
+  for (const [roomId, { membership, closed }] of rooms) {
+    if (closed === true) continue;
+    if (membership === 'join') joined.add(roomId);
+    else others.push(roomId);
+  }
   return [...joined, ...(await openTo(views, reader, others, effort))];
 }
 
@@ -110,7 +116,11 @@ async function findPredecessor(views: Views, roomId: RoomId): Promise<RoomId | u
   return typeof before === 'string' && before.startsWith('!') ? (before as RoomId) : undefined;
 }
 
-async function readShelves(views: Views, rooms: readonly RoomId[], isHistory: boolean): Promise<RoomShelf[]> {
+async function readShelves(
+  views: Views,
+  rooms: readonly RoomId[],
+  isHistory: boolean,
+): Promise<Omit<RoomShelf, 'isIn'>[]> {
   const rows = await SHELVES.getMany(
     views,
     rooms.map((roomId) => [shelfOf(roomMark(roomId), isHistory)] as const),
