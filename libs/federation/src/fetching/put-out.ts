@@ -18,7 +18,7 @@ import { idsAsked } from './state-questions.js';
 export class PutOut {
   constructor(
     private readonly bus: CommandBus,
-    @Inject(Peers) private readonly peers: Pick<Peers, 'ask'>,
+    @Inject(Peers) private readonly peers: Pick<Peers, 'askBytes'>,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
@@ -41,7 +41,7 @@ export class PutOut {
 
   async #isOut({ roomId, eventId, origin }: WaitingPdu): Promise<boolean> {
     try {
-      await this.peers.ask(origin, idsAsked(roomId, eventId).request);
+      await this.peers.askBytes(origin, idsAsked(roomId, eventId).request);
       return false;
     } catch (error) {
       // A server to which not all of the room has come yet refuses with a code of its own (MSC3895): it may tell later.

@@ -40,8 +40,6 @@ export interface PeerRequest {
   readonly maxBytes?: number;
   /** Awaited before more of the answer is read, with the bytes that were: for large ones, of which there must not be too many at once. */
   readonly beforeMore?: (bytes: number) => Promise<void>;
-  /** The most values of an answer that `ask` reads; 600,000 unless told, which are more than 1 MB can hold. */
-  readonly maxValues?: number;
   /** How deep an answer that `ask` reads may nest; 110 levels unless told. */
   readonly maxDepth?: number;
   readonly signal?: AbortSignal;
@@ -71,6 +69,7 @@ const MAX_DEPTH = 110;
 /** How long a server may take to begin its answer before it counts as one that does not answer. */
 const PATIENCE_MS = 10_000;
 const MAX_BYTES = 1024 * 1024;
+/** Of an answer that `ask` reads: more than 1 MB can hold. */
 const MAX_VALUES = 600_000;
 const MOST_OF_REFUSAL = 64 * 1024;
 const USER_AGENT = `${SOFTWARE.name}/${SOFTWARE.version}`;
@@ -260,10 +259,10 @@ export class Peers {
 
 function readObject(
   bytes: Uint8Array,
-  { maxValues = MAX_VALUES, maxDepth = MAX_DEPTH }: Pick<PeerRequest, 'maxValues' | 'maxDepth'> = {},
+  { maxDepth = MAX_DEPTH }: Pick<PeerRequest, 'maxDepth'> = {},
 ): JsonObject | undefined {
   try {
-    const value = parseJson(bytes, { lenient: true, maxDepth, maxValues });
+    const value = parseJson(bytes, { lenient: true, maxDepth, maxValues: MAX_VALUES });
     return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
