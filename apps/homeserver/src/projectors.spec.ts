@@ -70,8 +70,9 @@ describe('the rows of every projector', () => {
         content: { body: '', 'm.relates_to': { event_id: said.eventId, ...relates } },
         txn: { device_id: 'D', txn_id: JSON.stringify(relates) },
       });
-    await relate({ rel_type: 'm.thread' });
+    const inside = await relate({ rel_type: 'm.thread' });
     await relate({ rel_type: 'm.annotation', key: '+' }, 'm.reaction');
+    await relate({ rel_type: 'm.annotation', key: '+', event_id: inside.eventId }, 'm.reaction');
     await relate({ rel_type: 'm.thread' });
     await relate({ rel_type: 'm.reference' });
     await relate({ rel_type: 'm.replace', 'm.new_content': { body: 'bye' } }, 'm.room.message', ALICE);

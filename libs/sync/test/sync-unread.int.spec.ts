@@ -189,6 +189,25 @@ describe('unread notifications', () => {
     expect(await counts(alice, roomId)).toEqual(count(5));
   });
 
+  it('end with an own message in its thread also where that was redacted, and where it is there by what it relates to alone', async () => {
+    const roomId = await sharedRoom();
+    const one = await bob.send(roomId, 'one');
+    await bob.send(roomId, 'reply', related('m.thread', one));
+    const mine = await alice.send(roomId, 'mine', related('m.thread', one));
+    expect(await both(roomId)).toEqual(count(1));
+    await alice.ok('PUT', `${roomPath(roomId)}/redact/${encodeURIComponent(mine)}/1`, {});
+    await bob.send(roomId, 'main');
+    expect(await both(roomId)).toEqual(count(1));
+    const two = await bob.send(roomId, 'two');
+    const last = await bob.send(roomId, 'reply', related('m.thread', two));
+    await bob.send(roomId, 'reply', related('m.thread', two));
+    await alice.send(roomId, 'about it', related('m.reference', last));
+    await bob.send(roomId, 'about it', related('m.reference', last));
+    expect(await both(roomId)).toEqual({ ...count(2), [two]: count(1) });
+    await read(roomId, two, { thread_id: 'main' });
+    expect(await both(roomId)).toEqual({ ...count(0), [two]: count(1) });
+  });
+
   it('end with receipts: of the main timeline, of a thread, of all, private or not', async () => {
     const roomId = await sharedRoom();
     const root = await bob.send(roomId, 'root');

@@ -8,6 +8,7 @@ import { depthOf } from '../facts/pdu-fields.js';
 import { isAside, type PduAccepted } from '../facts/room-facts.js';
 import { type DepthKey, depthKey, depthOfKey } from './event-place.js';
 import type { AcceptedFact, RedactedFact, RoomFactReader } from './room-fact-reader.js';
+import { putAside, THREAD_ASIDES } from './thread-asides.js';
 import type { TopologyKey } from './timeline-collections.js';
 
 /** `history`: the child was fetched from the past. `aside`: the room forked at it. */
@@ -128,7 +129,7 @@ export function isAggregated(relType: string): boolean {
 export function relationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'relations',
-    version: 11,
+    version: 12,
     ...owning(
       RELATIONS,
       RELATION_PARENTS,
@@ -137,6 +138,7 @@ export function relationsProjector(reader: RoomFactReader): Projector {
       THREADS_LOG,
       PAST_THREADS,
       THREAD_SENDERS,
+      THREAD_ASIDES,
       AGGREGATED,
     ),
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
@@ -158,7 +160,11 @@ function relate({ roomId, content, data }: AcceptedFact, fact: RecordedFact, row
   const what = [data.event_id, relType, data.pdu['type'] as string, sender] as const;
   const row: RelationRow = mark === undefined ? what : [...what, mark];
   if (relType === THREAD) return relateInThread(roomId, row, back, rows);
-  return put(roomId, row, back, rows);
+  put(roomId, row, back, rows);
+  if (data.history === true) return undefined;
+  const parentOf = async (event: EventId): Promise<ParentRow | undefined> =>
+    RELATION_PARENTS.get(rows, [roomId, event]);
+  return putAside([roomId, fact.position], { relatesTo: parent, sender }, parentOf, rows);
 }
 
 function markOf(data: PduAccepted): RelationMark | undefined {

@@ -6,6 +6,7 @@ import type { Views } from '#projections/views';
 import type { PushContext } from '#protocol/push-rules/push-conditions';
 import type { UserEvaluator } from '#push/compiled-rules';
 import { THREAD_EVENTS, THREAD_SENDERS, THREADS_LOG } from '#rooms/projections/relations.projector';
+import { THREAD_ASIDES } from '#rooms/projections/thread-asides';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById } from '#rooms/reading/event-rows';
@@ -61,6 +62,7 @@ const ALWAYS = 300;
 /** What is unread further back is not counted. */
 const MAX_LOOKED_AT = 10_000;
 const MAX_THREADS = 200;
+const MAX_ASIDES = 2_000;
 
 /**
  * Looks for what notifies a user in one room, backwards from the end of the answer: up to `known` (exclusive), or else to
@@ -185,32 +187,63 @@ export class UnreadSearch {
   async #findInThreads(before: Position): Promise<void> {
     const { views, room } = this;
     const { roomId } = room;
-    const { turn } = room.sync;
-    const ends = await THREADS_LOG.scan(views, { prefix: [roomId], reverse: true, limit: MAX_THREADS });
-    if (ends.length === 0) return;
-    const { all, threads } = await this.#reads();
+    const [ends, anyAside] = await Promise.all([
+      THREADS_LOG.scan(views, { prefix: [roomId], reverse: true, limit: MAX_THREADS }),
+      THREAD_ASIDES.scan(views, { prefix: [roomId], reverse: true, limit: 1 }),
+    ]);
+    if (ends.length + anyAside.length === 0) return;
+    const { all } = await this.#reads();
     const floor = await this.#joinedAfter(all);
+    const asides = await this.#asides(floor, before);
     let left = MAX_LOOKED_AT;
     for (const { key, value: root } of ends) {
       if (key[1] <= floor || left <= 0) break;
-      const from = await this.#threadReadUpTo(root, threads, floor);
+      const from = await this.#threadReadUpTo(root, floor);
       if (key[1] <= from) continue;
       const range = { prefix: [roomId, root], after: [roomId, root, from], before: [roomId, root, before] } as const;
       const children = await THREAD_EVENTS.scan(views, { ...range, reverse: true, limit: left });
       left -= children.length;
-      const keys = children.map((child) => [roomId, child.key[2]] as const);
-      for (const text of await TIMELINE.getMany(views, keys)) {
-        if (turn.isOver()) await turn.pass();
-        const row = text === undefined ? undefined : parseRow(text);
-        if (row !== undefined && row.header.sender !== room.sync.requester.userId) await this.#consider(row, root);
-      }
+      await this.#considerAt(
+        children.map(({ key: child }) => child[2]),
+        root,
+      );
+    }
+    for (const [root, positions] of asides) {
+      const from = await this.#threadReadUpTo(root, floor);
+      // Of what the user may not see they do not know that it is in the thread: this finds where it is for them.
+      await this.#considerAt(positions.filter((position) => position > from));
     }
   }
 
-  async #threadReadUpTo(root: EventId, receipts: ReadonlyMap<string, Position>, floor: Position): Promise<Position> {
+  /** Where others wrote what is in threads by way of what it relates to, by thread; and notes up to where the user has read them by such. */
+  async #asides(floor: Position, before: Position): Promise<ReadonlyMap<EventId, Position[]>> {
+    const { roomId, sync } = this.room;
+    const range = { prefix: [roomId], after: [roomId, floor], before: [roomId, before] } as const;
+    const others = new Map<EventId, Position[]>();
+    for (const { key, value } of await THREAD_ASIDES.scan(this.views, { ...range, reverse: true, limit: MAX_ASIDES })) {
+      const [root, sender] = value;
+      if (sender === sync.requester.userId) advance(this.#own, root, key[1]);
+      else if (others.has(root)) others.get(root)!.push(key[1]);
+      else others.set(root, [key[1]]);
+    }
+    return others;
+  }
+
+  async #considerAt(positions: readonly Position[], root?: EventId): Promise<void> {
+    const { roomId, sync } = this.room;
+    const keys = positions.map((position) => [roomId, position] as const);
+    for (const text of await TIMELINE.getMany(this.views, keys)) {
+      if (sync.turn.isOver()) await sync.turn.pass();
+      const row = text === undefined ? undefined : parseRow(text);
+      if (row !== undefined && row.header.sender !== sync.requester.userId) await this.#consider(row, root);
+    }
+  }
+
+  async #threadReadUpTo(root: EventId, floor: Position): Promise<Position> {
+    const { threads } = await this.#reads();
     const posted = await THREAD_SENDERS.get(this.views, [this.room.roomId, root, this.room.sync.requester.userId]);
-    const own = posted?.last ?? START;
-    return [floor, receipts.get(root) ?? START, own].reduce((a, b) => (a > b ? a : b));
+    advance(this.#own, root, posted?.last ?? START);
+    return [floor, threads.get(root) ?? START, this.#own.get(root) ?? START].reduce((a, b) => (a > b ? a : b));
   }
 
   /** The later of a place and of where the user came into the room. */
