@@ -21,7 +21,7 @@ import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { drain, type DrainStep } from '#http/drain';
 import { answerAfterEffects } from '#http/answer-after-effects';
 import { MatrixAdapter } from '#http/matrix-adapter';
-import { systemClock } from '#kernel/clock';
+import { type Clock, systemClock } from '#kernel/clock';
 import { KeptContent } from '#media/kept-content';
 import { MediaAdministration } from '#media/media-administration';
 import { CacheRoom } from '#media/remote/cache-room';
@@ -173,7 +173,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   await ports.projections.start().catch((error: unknown) => {
     throw error instanceof ViewsMisconfigured ? new ConfigError(error.message) : error;
   });
-  freeStrayContent(app.get(KeptContent, { strict: false }), config, logger);
+  freeStrayContent(app.get(KeptContent, { strict: false }), config, ports.clock, logger);
   // Before the modules, whose commands they give.
   closing.push({ name: 'effects', milliseconds: DRAIN_MS.effects, run: () => ports.projections.effects.stop() });
   const control = await openControl(ports, app);
@@ -231,8 +231,9 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
 }
 
 /** What an upload or a deletion has left halfway. Nobody waits for it: it has no name. */
-function freeStrayContent(kept: KeptContent, { eventStoreUrl }: Config, logger: Logger): void {
-  kept.freeStrays(eventStoreUrl === undefined ? 0 : STRAY_PAUSE_MS).then(
+function freeStrayContent(kept: KeptContent, { eventStoreUrl }: Config, clock: Clock, logger: Logger): void {
+  const shared = eventStoreUrl === undefined ? undefined : { pauseMs: STRAY_PAUSE_MS, now: clock.now() };
+  kept.freeStrays(shared).then(
     (freed) => freed > 0 && logger.info({ freed }, 'freed content that belongs to no medium'),
     (error: unknown) => logger.warn({ err: error }, 'content that belongs to no medium was not looked for'),
   );

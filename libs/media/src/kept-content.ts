@@ -12,6 +12,13 @@ import { MEDIA_CONTENT, type MediaHere } from './projections/media.projector.js'
 import { QUARANTINED } from './projections/quarantine.projector.js';
 import { type ContentHash, MEDIA_STORE, type MediaStore, type ReceivedContent } from './store/media-store.js';
 
+/** What lies beside a picture of a preview. */
+interface PreviewNote {
+  readonly type: string;
+  /** When it goes, in milliseconds since the epoch; nobody knows of one that was noted before this was. */
+  readonly until?: number;
+}
+
 /** Some content is in quarantine, and is not taken. */
 export class ContentInQuarantine extends MatrixError {
   constructor(readonly hash: ContentHash) {
@@ -45,13 +52,14 @@ export class KeptContent {
       return await this.#turns.run(hash, async () => {
         if (await this.isQuarantined(hash)) throw new ContentInQuarantine(hash);
         await received.keep();
-        try {
-          return await refer();
-        } catch (error) {
+        const referred = await refer().catch(async (error: unknown) => {
           // Of whatever else is thrown nobody knows whether the log has it.
           if (error instanceof MatrixError) await this.#freeUnlessReferred(hash);
           throw error;
-        }
+        });
+        // Another process that frees it may have looked before the log said who has it.
+        await received.keep();
+        return referred;
       });
     } finally {
       await received.discard();
@@ -80,11 +88,10 @@ export class KeptContent {
     }
   }
 
-  /** Lets a picture of a preview be given out by its hash. */
-  async notePreview(hash: ContentHash, type: string): Promise<void> {
-    await this.#turns.run(hash, () =>
-      this.store.keepDerived(hash, PREVIEW_NOTE, Buffer.from(JSON.stringify({ type }))),
-    );
+  /** Lets a picture of a preview be given out by its hash. `until`: when whoever has it kept lets it go, in milliseconds since the epoch. */
+  async notePreview(hash: ContentHash, type: string, until: number): Promise<void> {
+    const note: PreviewNote = { type, until };
+    await this.#turns.run(hash, () => this.store.keepDerived(hash, PREVIEW_NOTE, Buffer.from(JSON.stringify(note))));
   }
 
   /** A picture of a preview; undefined where an id names none that is here. */
@@ -107,17 +114,21 @@ export class KeptContent {
 
   /**
    * Frees what no medium has: of uploads and deletions that a process has left halfway. Waits for the views to show all that the log has now,
-   * however long that takes. `pauseMs`: where other processes bring content to the same store, what no medium has now and none has after that
-   * long. Answers how many there were.
+   * however long that takes. `shared`: where other processes bring content to the same store, what no medium has now and none has after a
+   * pause; but pictures of previews that they keep still. Answers how many there were.
    */
-  async freeStrays(pauseMs = 0): Promise<number> {
+  async freeStrays(shared?: { readonly pauseMs: number; readonly now: number }): Promise<number> {
     const collections = [MEDIA_CONTENT.name];
     const end = await this.log.head();
     let shown = this.views.position(collections);
     while (shown < end) shown = await this.views.whenMoved(shown, collections);
     const strays: ContentHash[] = [];
-    for await (const hash of this.store.list()) if (!(await this.#isReferred(hash))) strays.push(hash);
-    if (strays.length > 0 && pauseMs > 0) await delay(pauseMs, undefined, { ref: false });
+    for await (const hash of this.store.list()) {
+      if (await this.#isReferred(hash)) continue;
+      const { until = 0 } = (shared && (await this.#previewNote(hash))) ?? {};
+      if (until <= (shared?.now ?? 0)) strays.push(hash);
+    }
+    if (strays.length > 0 && shared !== undefined) await delay(shared.pauseMs, undefined, { ref: false });
     let freed = 0;
     for (const hash of strays) if (await this.free(hash)) freed++;
     return freed;
@@ -130,9 +141,9 @@ export class KeptContent {
     return !isReferred && this.store.delete(hash);
   }
 
-  async #previewNote(hash: ContentHash): Promise<{ readonly type: string } | undefined> {
+  async #previewNote(hash: ContentHash): Promise<PreviewNote | undefined> {
     const note = await this.store.openDerived(hash, PREVIEW_NOTE);
-    return note && (JSON.parse(await text(note.stream)) as { readonly type: string }); // as notePreview wrote it
+    return note && (JSON.parse(await text(note.stream)) as PreviewNote); // as notePreview wrote it
   }
 
   async #isReferred(hash: ContentHash): Promise<boolean> {

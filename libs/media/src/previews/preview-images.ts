@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { CLOCK, type Stopwatch } from '#kernel/clock';
+import { type Clock, CLOCK, type Stopwatch } from '#kernel/clock';
 import type { Asker } from '#kernel/fair-turns';
 import { KeptContent } from '../kept-content.js';
 import { Pictures } from '../pictures/pictures.js';
@@ -37,15 +37,19 @@ export class PreviewImages {
     private readonly kept: KeptContent,
     private readonly pictures: Pictures,
     @Inject(MEDIA_STORE) private readonly store: MediaStore,
-    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
+    @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
   ) {}
 
   /** Keeps a picture; undefined where it is none, or none that is taken. Throws what reading it throws, and ContentTooLarge. */
   async keep(body: AsyncIterable<Uint8Array>): Promise<PreviewImage | undefined> {
     const received = await this.store.receive(body, MOST_IMAGE_BYTES);
     const { hash, bytes } = received;
-    if (!(await this.kept.keepPreview(received))) return undefined;
+    // Before it is there: else it could go for another one, because it came long ago.
     this.#note(hash, bytes);
+    if (!(await this.kept.keepPreview(received))) {
+      this.#forget(hash);
+      return undefined;
+    }
     const described = await this.pictures.once(`${hash}-size`, ASKER, (read) =>
       read(hash, { kind: 'describe', withBlurhash: false }),
     );
@@ -54,14 +58,14 @@ export class PreviewImages {
       await this.kept.free(hash);
       return undefined;
     }
-    await this.kept.notePreview(hash, described.type);
+    await this.kept.notePreview(hash, described.type, this.clock.now() + KEPT_MS);
     const { type, width, height } = described;
     return { hash, bytes, type, width, height };
   }
 
   #note(hash: ContentHash, bytes: number): void {
     this.#forget(hash);
-    const now = this.stopwatch.elapsed();
+    const now = this.clock.elapsed();
     this.#kept.set(hash, { bytes, until: now + KEPT_MS });
     this.#bytes += bytes;
     for (const [old, { until }] of this.#kept) {

@@ -29,6 +29,7 @@ export function describeMediaStore(
     const keep = async (content: string): Promise<ContentHash> => {
       const received = await store.receive(pieces(content), MOST);
       await received.keep();
+      await received.discard();
       return received.hash;
     };
     const listed = async (): Promise<ContentHash[]> => {
@@ -51,6 +52,7 @@ export function describeMediaStore(
       expect(await read(received.hash)).toBe('some content');
       expect(await store.sizeOf(received.hash)).toBe(12);
       expect((await store.open(received.hash))!.stream.destroy()).toBeDefined();
+      await received.discard();
       expect(await given.countLeftovers()).toBe(0);
     });
 
@@ -84,10 +86,24 @@ export function describeMediaStore(
         store.receive(pieces('twice'), MOST),
       ]);
       await Promise.all([second.keep(), third.keep()]);
+      await Promise.all([second.discard(), third.discard()]);
       expect(second.hash).toBe(first);
       expect(await listed()).toEqual([first]);
       expect(await given.countLeftovers()).toBe(0);
       expect(await read(first)).toBe('twice');
+    });
+
+    it('keeps content again where somebody freed it meanwhile, until it is discarded', async () => {
+      const received = await store.receive(pieces('freed'), MOST);
+      await received.keep();
+      const other = await given.open();
+      expect(await other.delete(received.hash)).toBe(true);
+      expect(await store.sizeOf(received.hash)).toBeUndefined();
+      await received.keep();
+      await received.keep();
+      await received.discard();
+      expect(await read(received.hash)).toBe('freed');
+      expect(await given.countLeftovers()).toBe(0);
     });
 
     it('leaves nothing of what is discarded, and lets what is kept be', async () => {
@@ -184,7 +200,9 @@ export function describeMediaStore(
       await again.discardLeftovers();
       expect(await given.countLeftovers()).toBe(0);
       expect(await again.sizeOf(hash)).toBe(4);
-      await (await again.receive(pieces('more'), MOST)).keep();
+      const more = await again.receive(pieces('more'), MOST);
+      await more.keep();
+      await more.discard();
       expect((await listed()).length).toBe(2);
     });
   });

@@ -10,13 +10,13 @@ export function isContentHash(text: string): text is ContentHash {
   return HASH.test(text);
 }
 
-/** Content that has come whole and belongs to nobody yet: of one of the two, `keep` and `discard`, somebody takes care. */
+/** Content that has come whole and belongs to nobody yet: who has it discards it in the end, kept or not. */
 export interface ReceivedContent {
   readonly hash: ContentHash;
   readonly bytes: number;
-  /** Stores it under its hash, durably; nothing where that is there already. */
+  /** Stores it under its hash, durably; nothing where that is there already, whole. As often as it is called: somebody may have freed it. */
   keep(): Promise<void>;
-  /** Lets go of it; nothing once it is kept. */
+  /** Lets go of what was received. What was kept stays. */
   discard(): Promise<void>;
 }
 

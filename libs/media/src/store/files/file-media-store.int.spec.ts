@@ -1,7 +1,8 @@
 import { mkdtempSync } from 'node:fs';
-import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, it } from 'vitest';
 import { describeMediaStore } from '../media-store.contract.js';
 import type { ContentHash } from '../media-store.js';
@@ -38,6 +39,17 @@ describe('files of content', () => {
     ]);
   });
 
+  it('are whole again once somebody brings content that the disk has shortened', async () => {
+    const place = join(folder, 'shortened');
+    const store = new FileMediaStore(place);
+    const [first, second] = await Promise.all([1, 2].map(() => store.receive([Buffer.from('whole')], 100)));
+    await first!.keep();
+    const { hash } = first!;
+    await truncate(join(place, 'content', hash.slice(0, 2), hash.slice(2, 4), hash), 2);
+    await second!.keep();
+    expect(await text((await store.open(hash))!.stream)).toBe('whole');
+  });
+
   it('leave nothing of what was made of content and could not be kept', async () => {
     const place = join(folder, 'full');
     const store = new FileMediaStore(place);
@@ -53,6 +65,7 @@ describe('files of content', () => {
     const received = await store.receive([Buffer.from('half')], 100);
     await new FileMediaStore(place).discardLeftovers(60_000);
     await received.keep();
+    await received.discard();
     expect(await store.sizeOf(received.hash)).toBe(4);
     await store.receive([Buffer.from('left')], 100);
     const [left] = await readdir(join(place, 'incoming'));

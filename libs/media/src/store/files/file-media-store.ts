@@ -32,7 +32,7 @@ export class FileMediaStore implements MediaStore {
 
   async receive(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, maxBytes: number): Promise<ReceivedContent> {
     const { path, hash, bytes } = await this.#incoming.receive(source, maxBytes);
-    return { hash, bytes, keep: () => this.#keep(path, hash), discard: () => rm(path, { force: true }) };
+    return { hash, bytes, keep: () => this.#keep(path, hash, bytes), discard: () => rm(path, { force: true }) };
   }
 
   open(hash: ContentHash, range?: ByteRange): Promise<OpenContent | undefined> {
@@ -65,12 +65,7 @@ export class FileMediaStore implements MediaStore {
   async keepDerived(hash: ContentHash, name: string, content: Uint8Array): Promise<void> {
     const to = this.#derivedPath(hash, name);
     const { path } = await this.#incoming.receive([content], content.length);
-    try {
-      await this.#move(path, to);
-    } catch (error) {
-      await rm(path, { force: true });
-      throw error;
-    }
+    await this.#move(path, to);
   }
 
   openDerived(hash: ContentHash, name: string): Promise<OpenContent | undefined> {
@@ -90,14 +85,19 @@ export class FileMediaStore implements MediaStore {
     }
   }
 
-  async #keep(from: string, hash: ContentHash): Promise<void> {
-    if ((await this.sizeOf(hash)) !== undefined) return rm(from, { force: true });
-    await this.#move(from, this.#contentPath(hash));
+  async #keep(from: string, hash: ContentHash, bytes: number): Promise<void> {
+    // What a broken disk has shortened is not there.
+    if ((await this.sizeOf(hash)) !== bytes) await this.#move(await this.#incoming.copy(from), this.#contentPath(hash));
   }
 
   async #move(from: string, to: string): Promise<void> {
-    await mkdir(dirname(to), FOLDER);
-    await rename(from, to);
+    try {
+      await mkdir(dirname(to), FOLDER);
+      await rename(from, to);
+    } catch (error) {
+      await rm(from, { force: true });
+      throw error;
+    }
     // The name is in the folder, and the folder in those above it: of each of them the disk has to know.
     for (let folder = dirname(to); folder.length >= this.folder.length; folder = dirname(folder)) await sync(folder);
   }

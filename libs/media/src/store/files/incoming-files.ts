@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ContentHash, ContentTooLarge } from '../media-store.js';
 
@@ -27,6 +27,20 @@ export class IncomingFiles {
       await rm(path, { force: true });
       throw error;
     }
+  }
+
+  /** Another name for a file that was received; where the disk has one for each alone, a copy of it. */
+  async copy(path: string): Promise<string> {
+    const other = await this.#newPath();
+    try {
+      await link(path, other);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw error;
+      await copyFile(path, other);
+      const file = await open(other, 'r+');
+      await file.datasync().finally(() => file.close());
+    }
+    return other;
   }
 
   /** Lets go of all, or of what nothing came for so long. */

@@ -45,6 +45,7 @@ const incoming = (): string[] => {
 const keep = async (store: BucketMediaStore, content: Uint8Array): Promise<ContentHash> => {
   const received = await store.receive([content], 100 * MB);
   await received.keep();
+  await received.discard();
   return received.hash;
 };
 const away = { errcode: 'M_UNKNOWN', status: 503 };
@@ -116,6 +117,7 @@ describe('a bucket', () => {
     expect(answered).toBe(3);
     server.intercept = () => false;
     await received.keep();
+    await received.discard();
     expect((await buffer((await store.open(received.hash))!.stream)).equals(content)).toBe(true);
   });
 
@@ -160,6 +162,7 @@ describe('a bucket', () => {
     server.intercept = () => false;
     // Who has it still can keep it once the bucket is back.
     await received.keep();
+    await received.discard();
     expect(await text((await store.open(received.hash))!.stream)).toBe('meanwhile');
     expect(await text((await store.open(hash))!.stream)).toBe('before');
     expect(told).toEqual(['lost: 503 Unknown', 'back']);
@@ -187,6 +190,7 @@ describe('a bucket', () => {
       expect(await store.sizeOf(received.hash)).toBeUndefined();
       // It is not lost either.
       await received.keep();
+      await received.discard();
       expect(await text((await store.open(received.hash))!.stream)).toBe(`refused with ${status}`);
     }
   });

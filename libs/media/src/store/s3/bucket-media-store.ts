@@ -1,5 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '#kernel/clock';
 import { contentPlace, derivedPlace } from '../content-places.js';
 import { IncomingFiles } from '../files/incoming-files.js';
 import {
@@ -13,6 +15,7 @@ import {
 import type { Bucket } from './bucket.js';
 
 const OWNER = 'annals-server';
+const START_WITHIN_MS = 5_000;
 
 /** The bucket is of another server, which would lose its media. */
 export class BucketOfAnother extends Error {
@@ -54,7 +57,6 @@ export class BucketMediaStore implements MediaStore {
     const keep = async (): Promise<void> => {
       await this.claim();
       if ((await this.sizeOf(hash)) !== bytes) await this.bucket.putFile(contentKey(hash), path, bytes);
-      await discard();
     };
     return { hash, bytes, keep, discard };
   }
@@ -98,8 +100,14 @@ export class BucketMediaStore implements MediaStore {
 
   async discardLeftovers(untouchedMs = 0): Promise<void> {
     await this.#incoming.discard(untouchedMs);
+    await soon(this.#endUploads(untouchedMs));
+  }
+
+  async #endUploads(untouchedMs: number): Promise<void> {
+    const begun = systemClock.elapsed();
     await this.claim();
-    await this.bucket.endUploads('content/', untouchedMs);
+    // However long the bucket takes to answer, what this process has begun meanwhile goes on.
+    await this.bucket.endUploads('content/', untouchedMs + systemClock.elapsed() - begun);
   }
 
   /** What was made of content that is gone is all there is of it. Both lists have the same order: so only what seems to be gone is asked for. */
@@ -122,6 +130,12 @@ export class BucketMediaStore implements MediaStore {
     const owner = await text(noted.stream);
     if (owner !== this.serverName) throw new BucketOfAnother(owner.slice(0, 255));
   }
+}
+
+/** A start waits for no bucket that does not answer: whatever is put there waits for the same. Throws what `work` throws by then. */
+export async function soon(work: Promise<void>): Promise<void> {
+  work.catch(() => {}); // what it throws later is told of as an outage
+  await Promise.race([work, delay(START_WITHIN_MS, undefined, { ref: false })]);
 }
 
 const contentKey = (hash: ContentHash): string => contentPlace(hash).join('/');

@@ -3,7 +3,7 @@ import { ConfigError } from '#config/config';
 import type { BucketConfig } from '#config/media-config';
 import { StoreUnavailable } from '../media-store.js';
 import { Bucket } from './bucket.js';
-import { BucketMediaStore, BucketOfAnother } from './bucket-media-store.js';
+import { BucketMediaStore, BucketOfAnother, soon } from './bucket-media-store.js';
 
 /**
  * The store of content in a bucket, which need not be reached now. `folder`: for what is being received. Throws ConfigError where the bucket is
@@ -17,7 +17,7 @@ export async function openBucket(config: BucketConfig, folder: string, serverNam
   });
   const store = new BucketMediaStore(bucket, folder, serverName);
   try {
-    await store.claim();
+    await soon(store.claim());
   } catch (error) {
     if (error instanceof BucketOfAnother) throw new ConfigError(`ANNALS_MEDIA_BUCKET: ${error.message}`);
     if (!(error instanceof StoreUnavailable)) throw error;
