@@ -34,13 +34,8 @@ import { ListNotificationsHandler } from './queries/list-notifications.js';
 import { RoomInitialSyncHandler } from './queries/room-initial-sync.js';
 import { SlidingSyncHandler } from './queries/sliding-sync.js';
 import { SyncHandler } from './queries/sync.js';
-import { AccountDataExtension } from './sliding/extensions/account-data-extension.js';
-import { E2eeExtension } from './sliding/extensions/e2ee-extension.js';
-import { ReceiptsExtension } from './sliding/extensions/receipts-extension.js';
+import { SLIDING_EXTENSIONS } from './sliding/extensions/extension-context.js';
 import { SlidingExtensions } from './sliding/extensions/sliding-extensions.js';
-import { ThreadSubscriptionsExtension } from './sliding/extensions/thread-subscriptions-extension.js';
-import { ToDeviceExtension } from './sliding/extensions/to-device-extension.js';
-import { TypingExtension } from './sliding/extensions/typing-extension.js';
 import { KnownRooms } from './sliding/known-rooms.js';
 import { SeenRooms } from './sliding/seen-rooms.js';
 import { LeftBehind } from './sliding/left-behind.js';
@@ -50,7 +45,7 @@ import { SlidingConnections } from './sliding/sliding-connections.js';
 import { SlidingRooms } from './sliding/sliding-room.js';
 import { WantedStates } from './sliding/wanted-states.js';
 import { ROOM_EPHEMERALS } from './ephemeral/room-ephemeral.js';
-import { ALL_COVERED, ALL_EPHEMERALS, ALL_STREAMS } from './streams/all-streams.js';
+import { ALL_COVERED, ALL_EPHEMERALS, ALL_EXTENSIONS, ALL_STREAMS } from './streams/all-streams.js';
 import { COVERED } from './streams/covered.js';
 import { SYNC_STREAMS } from './streams/sync-context.js';
 import { StreamMoments } from './streams/stream-moments.js';
@@ -75,10 +70,8 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     UnstableSlidingSyncController,
   ],
   providers: [
-    AccountDataExtension,
     ActiveUsers,
     DeviceListChanges,
-    E2eeExtension,
     EventPages,
     EventsHandler,
     InitialSyncHandler,
@@ -93,7 +86,6 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     LongPolls,
     PresenceChanges,
     PresenceNews,
-    ReceiptsExtension,
     RoomInitialSyncHandler,
     RoomOverviews,
     SeenRooms,
@@ -110,16 +102,15 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     SyncFilters,
     SyncHandler,
     SyncStreams,
-    ThreadSubscriptionsExtension,
-    ToDeviceExtension,
-    TypingExtension,
     Badges,
     UnreadCounts,
     WantedStates,
     ...ALL_STREAMS,
     ...ALL_EPHEMERALS,
+    ...ALL_EXTENSIONS,
     { provide: COVERED, useValue: ALL_COVERED },
     { provide: SYNC_STREAMS, inject: [...ALL_STREAMS], useFactory: listOf },
+    { provide: SLIDING_EXTENSIONS, inject: [...ALL_EXTENSIONS], useFactory: listOf },
     { provide: ROOM_EPHEMERALS, inject: [...ALL_EPHEMERALS], useFactory: listOf },
   ],
   exports: [ActiveUsers, Badges, SlidingConnections, UnreadCounts],

@@ -1,5 +1,6 @@
-import type { EventId } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
+import type { Views } from '#projections/views';
 import { STICKY_EVENTS, STICKY_ROOMS } from '../projections/sticky-events.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { findRowsById } from './event-rows.js';
@@ -20,6 +21,19 @@ export interface StickyRange {
 export interface StickyEvent {
   readonly position: Position;
   readonly row: TimelineRow;
+}
+
+/** Those of some rooms in which anything is sticky. Which of it somebody may read is for `listStickyEvents` to say. */
+export async function roomsWithStickyEvents(
+  views: Pick<Views, 'getMany'>,
+  roomIds: readonly RoomId[],
+  now: number,
+): Promise<ReadonlySet<RoomId>> {
+  const until = await STICKY_ROOMS.getMany(
+    views,
+    roomIds.map((roomId) => [roomId]),
+  );
+  return new Set(roomIds.filter((_, i) => (until[i] ?? 0) > now));
 }
 
 /**

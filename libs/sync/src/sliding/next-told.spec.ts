@@ -19,7 +19,7 @@ const told = (limit: number, ...types: string[]): ToldRoom => ({
 });
 const timeline = (limited: boolean): RoomContents => ({
   initial: false,
-  timeline: { events: [], limited, isExpanded: false, prevBatch: 't', live: 0 },
+  timeline: { events: [], ids: [], limited, isExpanded: false, prevBatch: 't', live: 0 },
 });
 const QUIET = { marks: 0, isActive: false };
 const ACTIVE = { marks: 0, isActive: true };

@@ -1,4 +1,4 @@
-import type { RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { UnreadCount } from '../unread/unread-counts.js';
 
 /** Somebody by whom a room without a name is called: MSC4186, "StrippedHero". */
@@ -18,6 +18,7 @@ export interface StateStub {
 export interface RoomTimeline {
   /** Events as JSON texts. */
   readonly events: readonly string[];
+  readonly ids: readonly EventId[];
   readonly limited: boolean;
   /** It reaches back to before what the client has. */
   readonly isExpanded: boolean;

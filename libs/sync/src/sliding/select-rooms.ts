@@ -102,6 +102,19 @@ function combiner(
   };
 }
 
+/** Whether a request is about a room: by a list, whatever its ranges, or a subscription. Filters are made ready when first asked for. */
+export function wantsRoom(
+  { lists, subscriptions }: Pick<SlidingRequest, 'lists' | 'subscriptions'>,
+  subjects: FilterSubjects,
+): (room: ListedRoom) => boolean {
+  let filters: ((room: ListedRoom) => boolean)[] | undefined;
+  return (room) => {
+    if (subscriptions.has(room.roomId)) return true;
+    filters ??= [...lists.values()].map(({ filter }) => compileFilter(filter, subjects));
+    return filters.some((passes) => passes(room));
+  };
+}
+
 /** "If a room matches multiple rules […] the fields are combined by taking the superset": MSC4186, "Combining room configs". */
 export function combineConfigs([first, ...others]: readonly RoomConfig[]): RoomConfig {
   return others.reduce<RoomConfig>(

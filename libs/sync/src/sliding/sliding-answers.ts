@@ -7,7 +7,7 @@ import { compileSyncFilter } from '../filters/sync-filter.js';
 import { type ActiveUser, isAway, isPutOut } from '../notifier/active-user.js';
 import type { SyncContext } from '../streams/sync-context.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
-import { isInScope, type ToldOf } from './extensions/extension-context.js';
+import { isInScope, type ListedRooms, type ToldOf } from './extensions/extension-context.js';
 import { SlidingExtensions } from './extensions/sliding-extensions.js';
 import type { ListedRoom } from './known-rooms.js';
 import { ListSubjects } from './list-subjects.js';
@@ -15,7 +15,7 @@ import { type HasNews, LeftBehind } from './left-behind.js';
 import { NewRooms } from './new-rooms.js';
 import { extensionNow, isSameTold, toldNow, toldUntil } from './next-told.js';
 import type { RoomUpdate } from './room-update.js';
-import { type SelectedRoom, type Selection, selectRooms } from './select-rooms.js';
+import { type SelectedRoom, type Selection, selectRooms, wantsRoom } from './select-rooms.js';
 import { SeenRooms } from './seen-rooms.js';
 import { type RoomPart, type RoomTask, SlidingRooms } from './sliding-room.js';
 import type { SlidingRequest, WantedExtensions } from './sliding-request.js';
@@ -67,7 +67,7 @@ export class SlidingAnswers {
     const { request, told = NOTHING_TOLD } = placed;
     const sync = await this.#open(user, placed);
     const { all, seen } = await this.known.list(user, await sync.reader(), sync.until.position);
-    const { selection, direct } = await this.#select(user, sync, request, seen, told);
+    const { selection, direct, listed } = await this.#select(user, sync, request, seen, told);
     const change = { rooms: new Map<RoomId, ToldRoom>(), extensions: new Map<ToldExtension, Told>() };
     const updates: RoomUpdate[] = [];
     const answered: ToldOf[] = [];
@@ -100,7 +100,8 @@ export class SlidingAnswers {
       if (before === undefined) newRooms.add(roomId);
       if (!isSameTold(before, now)) change.rooms.set(roomId, now);
     }
-    const context = { sync, user, wanted: request.extensions, rooms: answered, told: told.extensions };
+    const beside = { rooms: answered, listed, updates, told: told.extensions };
+    const context = { sync, user, wanted: request.extensions, ...beside };
     const { texts, isNews } = await this.extensions.read(context);
     if (hasNews !== undefined) this.#leaveBehind(sync.since!, all, selection, { told, change, hasNews });
     const { accountData, e2ee, threadSubscriptions } = request.extensions;
@@ -143,7 +144,7 @@ export class SlidingAnswers {
     request: SlidingRequest,
     seen: readonly ListedRoom[],
     told: ToldChange,
-  ): Promise<{ selection: Selection; direct: ReadonlySet<string> }> {
+  ): Promise<{ selection: Selection; direct: ReadonlySet<string>; listed: ListedRooms }> {
     const subjects = await this.subjects.read(user, request, sync.until.position);
     const isListed = ({ roomId, known }: ListedRoom): boolean => {
       if (!isAway(known.membership)) return true;
@@ -159,7 +160,7 @@ export class SlidingAnswers {
     const open = request.subscriptions.size === 0 ? [] : seen.filter(isOpen);
     const byId = new Map(open.map((room) => [room.roomId, room]));
     const selection = selectRooms(request, seen.filter(isListed), (roomId) => byId.get(roomId), subjects);
-    return { selection, direct: subjects.direct };
+    return { selection, direct: subjects.direct, listed: { rooms: seen, isWanted: wantsRoom(request, subjects) } };
   }
 
   async #answer(

@@ -44,6 +44,7 @@ export interface WantedExtensions {
   readonly receipts?: ExtensionScope;
   readonly typing?: ExtensionScope;
   readonly threadSubscriptions?: { readonly limit: number };
+  readonly stickyEvents?: { readonly since: string | undefined; readonly limit: number };
 }
 
 /** A request of sliding sync, parsed, in whichever shape it came. */

@@ -165,6 +165,7 @@ export class SlidingRooms {
     const since = sync.since?.position;
     return {
       events: await renderTimeline({ shown, limited: limited || isFull }, room),
+      ids: shown.map(({ header }) => header.eventId),
       limited,
       isExpanded,
       prevBatch: prevBatchOf(this.views.history, shown, upTo),

@@ -11,11 +11,14 @@ import {
   isInScope,
   NOTHING_TO_TELL,
   toldUpTo,
+  type SlidingExtension,
 } from './extension-context.js';
 
 /** The user's account data: that of no room, and that of the rooms that are told of. MSC3959. */
 @Injectable()
-export class AccountDataExtension {
+export class AccountDataExtension implements SlidingExtension {
+  readonly key = 'account_data';
+
   constructor(@Inject(VIEWS) private readonly views: Views) {}
 
   async read(context: ExtensionContext): Promise<ExtensionPart> {

@@ -2,11 +2,19 @@ import { Inject, Injectable } from '@nestjs/common';
 import { readKeyCounts } from '#devices/queries/key-counts';
 import { VIEWS, type Views } from '#projections/views';
 import { DeviceListChanges, NO_DEVICE_LIST_CHANGE } from '../../device-lists/device-list-changes.js';
-import { type ExtensionContext, type ExtensionPart, NOTHING_TO_TELL, toldUpTo } from './extension-context.js';
+import {
+  type ExtensionContext,
+  type ExtensionPart,
+  NOTHING_TO_TELL,
+  type SlidingExtension,
+  toldUpTo,
+} from './extension-context.js';
 
 /** Whose devices have changed, and how many keys of the own device are left, as /sync tells it. MSC3884. */
 @Injectable()
-export class E2eeExtension {
+export class E2eeExtension implements SlidingExtension {
+  readonly key = 'e2ee';
+
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     private readonly lists: DeviceListChanges,

@@ -1,6 +1,9 @@
+import type { Type } from '@nestjs/common';
 import type { StreamMoment } from '#http/tokens/stream-token';
 import type { ActiveUser } from '../../notifier/active-user.js';
 import type { SyncContext } from '../../streams/sync-context.js';
+import type { ListedRoom } from '../known-rooms.js';
+import type { RoomUpdate } from '../room-update.js';
 import type { SelectedRoom } from '../select-rooms.js';
 import type { ExtensionScope, WantedExtensions } from '../sliding-request.js';
 import type { Told, ToldExtension, ToldRoom } from '../told-state.js';
@@ -13,12 +16,22 @@ export interface ToldOf {
   readonly after: StreamMoment | undefined;
 }
 
+/** Rooms that lists may have, and whether a list or a subscription has one, whatever the ranges say. */
+export interface ListedRooms {
+  readonly rooms: readonly ListedRoom[];
+  isWanted(room: ListedRoom): boolean;
+}
+
 /** What extensions are computed from. */
 export interface ExtensionContext {
   readonly sync: SyncContext;
   readonly user: ActiveUser;
   readonly wanted: WantedExtensions;
   readonly rooms: readonly ToldOf[];
+  /** All rooms that lists may have. */
+  readonly listed: ListedRooms;
+  /** What this answer tells of rooms. */
+  readonly updates: readonly RoomUpdate[];
   /** How the client stands to what is told besides rooms. */
   readonly told: ReadonlyMap<ToldExtension, Told>;
 }
@@ -30,6 +43,17 @@ export interface ExtensionPart {
   /** Whether it holds something the client does not know: only that ends a long poll. */
   readonly isNews: boolean;
 }
+
+/** What is told besides rooms, under one key of the answer's `extensions`. */
+export interface SlidingExtension {
+  readonly key: string;
+  read(context: ExtensionContext): Promise<ExtensionPart>;
+}
+
+export type SlidingExtensionType = Type<SlidingExtension>;
+
+/** Injection token of all of them. */
+export const SLIDING_EXTENSIONS = Symbol.for('annals.SlidingExtensions');
 
 export const NOTHING_TO_TELL: ExtensionPart = Object.freeze({ json: undefined, isNews: false });
 

@@ -10,11 +10,14 @@ import {
   isInScope,
   NOTHING_TO_TELL,
   type ToldOf,
+  type SlidingExtension,
 } from './extension-context.js';
 
 /** Up to where rooms that are told of have been read. MSC3960. */
 @Injectable()
-export class ReceiptsExtension {
+export class ReceiptsExtension implements SlidingExtension {
+  readonly key = 'receipts';
+
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     private readonly receipts: ReceiptEphemeral,

@@ -4,16 +4,24 @@ import { VIEWS, type Views } from '#projections/views';
 import { THREAD_SUBSCRIPTIONS } from '#rooms/projections/thread-subscriptions.projector';
 import { listThreadSubscriptions } from '#rooms/queries/list-thread-subscriptions';
 import { formatSubscriptionsToken } from '../subscriptions-token.js';
+import { THREADS_EXTENSION } from '../wire/read-request.js';
 import { toldThreads } from '../wire/thread-subscriptions.js';
-import { type ExtensionContext, type ExtensionPart, NOTHING_TO_TELL, toldUpTo } from './extension-context.js';
+import {
+  type ExtensionContext,
+  type ExtensionPart,
+  NOTHING_TO_TELL,
+  type SlidingExtension,
+  toldUpTo,
+} from './extension-context.js';
 
 /**
  * Which threads the user wants to hear of, and of which no more: those that changed last, and a token to read the others by. Of a
  * connection that begins all are told, also what ended: its client may remember it. MSC4308.
  */
 @Injectable()
-export class ThreadSubscriptionsExtension {
+export class ThreadSubscriptionsExtension implements SlidingExtension {
   static readonly covers = [THREAD_SUBSCRIPTIONS.name];
+  readonly key = THREADS_EXTENSION;
 
   constructor(@Inject(VIEWS) private readonly views: Views) {}
 

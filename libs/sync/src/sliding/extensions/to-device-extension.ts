@@ -3,7 +3,12 @@ import { Inboxes } from '#devices/inboxes';
 import { readInbox } from '#devices/queries/read-inbox';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
-import { type ExtensionContext, type ExtensionPart, NOTHING_TO_TELL } from './extension-context.js';
+import {
+  type ExtensionContext,
+  type ExtensionPart,
+  NOTHING_TO_TELL,
+  type SlidingExtension,
+} from './extension-context.js';
 import { formatToDeviceToken } from './to-device-token.js';
 
 /**
@@ -11,7 +16,9 @@ import { formatToDeviceToken } from './to-device-token.js';
  * what was told before that is deleted. MSC3885.
  */
 @Injectable()
-export class ToDeviceExtension {
+export class ToDeviceExtension implements SlidingExtension {
+  readonly key = 'to_device';
+
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     private readonly inboxes: Inboxes,

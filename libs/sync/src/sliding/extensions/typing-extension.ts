@@ -1,11 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { Typing } from '#ephemeral/typing/typing';
 import { TOLD } from '../told-state.js';
-import { type ExtensionContext, type ExtensionPart, isInScope, NOTHING_TO_TELL } from './extension-context.js';
+import {
+  type ExtensionContext,
+  type ExtensionPart,
+  isInScope,
+  NOTHING_TO_TELL,
+  type SlidingExtension,
+} from './extension-context.js';
 
 /** Who is typing in the rooms that are told of. MSC3961. */
 @Injectable()
-export class TypingExtension {
+export class TypingExtension implements SlidingExtension {
+  readonly key = 'typing';
+
   constructor(private readonly typing: Typing) {}
 
   async read({ sync, wanted, rooms }: ExtensionContext): Promise<ExtensionPart> {

@@ -18,6 +18,9 @@ const MAX_NAME = 255;
 /** The name of the extension that tells of them, in requests and answers, while its proposal (MSC4308) is not accepted. */
 export const THREADS_EXTENSION = 'io.element.msc4308.thread_subscriptions';
 
+/** As that, of sticky events: MSC4480, under the number of the proposal that it was first part of. */
+export const STICKY_EXTENSION = 'org.matrix.msc4354.sticky_events';
+
 /** Throws M_INVALID_PARAM. */
 export function refuse(path: string, reason: string): never {
   throw new MatrixError('M_INVALID_PARAM', `${path}: ${reason}`);
@@ -152,6 +155,7 @@ export function readExtensions(body: JsonObject): WantedExtensions {
   };
   const toDevice = enabled('to_device');
   const threads = enabled(THREADS_EXTENSION);
+  const sticky = enabled(STICKY_EXTENSION);
   return {
     toDevice: toDevice && {
       since: findText(toDevice, 'since', 'extensions.to_device.since') || undefined,
@@ -162,6 +166,10 @@ export function readExtensions(body: JsonObject): WantedExtensions {
     receipts: scope('receipts'),
     typing: scope('typing'),
     threadSubscriptions: threads && { limit: readLimit(threads, `extensions.${THREADS_EXTENSION}.limit`) },
+    stickyEvents: sticky && {
+      since: findText(sticky, 'since', `extensions.${STICKY_EXTENSION}.since`) || undefined,
+      limit: readLimit(sticky, `extensions.${STICKY_EXTENSION}.limit`),
+    },
   };
 }
 
