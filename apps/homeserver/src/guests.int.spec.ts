@@ -50,6 +50,11 @@ const BESIDES = [
   'GET /events/:eventId',
   'GET /initialSync',
   'GET /capabilities',
+  // MSC4195; where to ask, MSC4143.
+  'POST /rtc/livekit/get_token',
+  'POST /_matrix/client/unstable/io.element.msc4195/rtc/livekit/get_token',
+  'GET /rtc/transports',
+  'GET /_matrix/client/unstable/org.matrix.msc4143/rtc/transports',
   'POST /user/:userId/filter',
   'GET /user/:userId/filter/:filterId',
   'POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync',

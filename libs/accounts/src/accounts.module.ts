@@ -119,6 +119,15 @@ const services: Provider[] = [
     { provide: ACCESS_TOKENS, useExisting: KnownTokens },
     { provide: SERVICE_USERS, useExisting: ActingServices },
   ],
-  exports: [ACCESS_TOKENS, SERVICE_USERS, Accounts, Devices, InteractiveAuth, KnownTokens, FirstRegistrationToken],
+  exports: [
+    ACCESS_TOKENS,
+    SERVICE_USERS,
+    Accounts,
+    Devices,
+    InteractiveAuth,
+    KnownTokens,
+    FirstRegistrationToken,
+    OpenIdTokens,
+  ],
 })
 export class AccountsModule {}

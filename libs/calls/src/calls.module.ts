@@ -1,20 +1,34 @@
 import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { DELAYED_SENDS } from '#rooms/delayed-sends';
+import { CALL_TOKENS } from '#federation/calls/call-tokens';
+import { AskForCallToken } from './commands/ask-for-call-token.js';
 import { CancelDelayedEventHandler } from './commands/cancel-delayed-event.js';
+import { GrantCallToken } from './commands/grant-call-token.js';
 import { RestartDelayedEventHandler } from './commands/restart-delayed-event.js';
 import { ScheduleEvent } from './commands/schedule-event.js';
 import { SendDelayedEventHandler } from './commands/send-delayed-event.js';
+import { TradeOpenIdToken } from './commands/trade-openid-token.js';
 import { DelayedEvents } from './delayed-events.js';
 import { DelayedEventsController } from './doors/delayed-events.controller.js';
+import { LiveKitServiceController } from './doors/livekit-service.controller.js';
+import { LiveKitController } from './doors/livekit.controller.js';
 import { RtcTransportsController } from './doors/rtc-transports.controller.js';
 import { TurnController } from './doors/turn.controller.js';
+import { LiveKit } from './livekit/livekit.js';
+import { OpenIdUsers } from './livekit/openid-users.js';
 
-/** What calls need of a homeserver besides events. Needs EVENT_STORE, VIEWS, CONFIG, CLOCK and ACCESS_TOKENS from global modules. */
+/** What calls need of a homeserver besides events. Needs EVENT_STORE, VIEWS, CONFIG, CLOCK, LOGGER, ACCESS_TOKENS and Peers from global modules. */
 @Global()
 @Module({
   imports: [CqrsModule],
-  controllers: [TurnController, RtcTransportsController, DelayedEventsController],
+  controllers: [
+    TurnController,
+    RtcTransportsController,
+    LiveKitController,
+    LiveKitServiceController,
+    DelayedEventsController,
+  ],
   providers: [
     DelayedEvents,
     ScheduleEvent,
@@ -22,7 +36,13 @@ import { TurnController } from './doors/turn.controller.js';
     CancelDelayedEventHandler,
     RestartDelayedEventHandler,
     SendDelayedEventHandler,
+    LiveKit,
+    GrantCallToken,
+    { provide: CALL_TOKENS, useExisting: GrantCallToken },
+    AskForCallToken,
+    OpenIdUsers,
+    TradeOpenIdToken,
   ],
-  exports: [DelayedEvents, DELAYED_SENDS],
+  exports: [DelayedEvents, DELAYED_SENDS, CALL_TOKENS],
 })
 export class CallsModule {}

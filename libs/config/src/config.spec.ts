@@ -134,6 +134,9 @@ describe('the configuration', () => {
     ['ANNALS_TURN_URIS', 'turn.example.org'],
     ['ANNALS_TURN_LIFETIME', '10'],
     ['ANNALS_LIVEKIT_SERVICE_URL', 'livekit.example.org'],
+    ['ANNALS_LIVEKIT_URL', 'https://livekit.example.org'],
+    ['ANNALS_LIVEKIT_API_URL', 'ws://livekit.example.org'],
+    ['ANNALS_LIVEKIT_PUBLISHERS', 'a server'],
     ['ANNALS_TRUST_PROXY', 'everyone!'],
     ['ANNALS_TRUST_PROXY', '10.0.0.1, 10.0.0.0/99'],
     ['ANNALS_TRUST_PROXY', '::::'],
@@ -159,6 +162,23 @@ describe('the configuration', () => {
       secret: 's',
       lifetimeSeconds: 86_400,
     });
+    const livekit = { ANNALS_LIVEKIT_URL: 'wss://sfu.example.org/', ANNALS_LIVEKIT_KEY: 'k' };
+    expect(refusal(livekit)).toBe('ANNALS_LIVEKIT_URL: needs ANNALS_LIVEKIT_SECRET too');
+    expect(refusal({ ANNALS_LIVEKIT_SECRET: 'hunter2' })).toBe('ANNALS_LIVEKIT_SECRET: needs ANNALS_LIVEKIT_URL too');
+    const carried = loadConfig({ ...livekit, ANNALS_LIVEKIT_SECRET: 's', ANNALS_PUBLIC_URL: 'https://m.example.org/' });
+    expect(carried.livekit).toEqual({
+      url: 'wss://sfu.example.org/',
+      apiUrl: 'https://sfu.example.org',
+      key: 'k',
+      secret: 's',
+      publishers: [],
+    });
+    expect(carried.rtcTransports).toEqual([
+      {
+        type: 'livekit',
+        livekit_service_url: 'https://m.example.org/_matrix/client/unstable/annals.livekit',
+      },
+    ]);
     const bucket = { ANNALS_MEDIA_BUCKET: 'https://s3.example.org/media', ANNALS_MEDIA_BUCKET_KEY_ID: 'k' };
     expect(refusal(bucket)).toBe('ANNALS_MEDIA_BUCKET: needs ANNALS_MEDIA_BUCKET_SECRET too');
     expect(refusal({ ANNALS_MEDIA_BUCKET: 'ftp://user:hunter2@x' })).not.toContain('hunter2');

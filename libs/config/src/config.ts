@@ -6,6 +6,7 @@ import type { ServerName } from '#kernel/ids';
 import { messageOf } from '#kernel/message-of';
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { listOf } from './list-of.js';
+import { type LiveKitConfig, liveKitOf, type RtcTransport, transportsOf } from './livekit-config.js';
 import { type MediaConfig, mediaOf, type PreviewsConfig, previewsOf } from './media-config.js';
 import { LOG_LEVELS, REGISTRATION_MODES, SECRET_SETTINGS, Settings } from './settings.js';
 
@@ -31,12 +32,6 @@ export interface TurnConfig {
   readonly secret: string;
   /** For how long credentials hold. */
   readonly lifetimeSeconds: number;
-}
-
-/** By what calls of many are carried: MSC4143, with MSC4195. In the words of both. */
-export interface RtcTransport {
-  readonly type: 'livekit';
-  readonly livekit_service_url: string;
 }
 
 /** The configuration in parsed form: frozen, complete, valid. What is absent is off. */
@@ -80,6 +75,7 @@ export interface Config {
   readonly media: MediaConfig;
   readonly previews: PreviewsConfig;
   readonly turn?: TurnConfig;
+  readonly livekit?: LiveKitConfig;
   readonly rtcTransports: readonly RtcTransport[];
   /** Whether events may be sticky (MSC4354), which is no part of the specification yet. */
   readonly stickyEvents: boolean;
@@ -192,10 +188,17 @@ function checkSettings(settings: Settings, origin: ReadonlyMap<string, string>):
   together('media_bucket_secret', 'media_bucket');
   together('turn_uris', 'turn_secret');
   together('turn_secret', 'turn_uris');
+  together('livekit_url', 'livekit_key');
+  together('livekit_url', 'livekit_secret');
+  together('livekit_key', 'livekit_url');
+  together('livekit_secret', 'livekit_url');
+  together('livekit_api_url', 'livekit_url');
+  together('livekit_publishers', 'livekit_url');
 }
 
 function parseSettings(settings: Settings, isServerNameDefault: boolean): Config {
   const listen = parseListen(settings.listen) as ListenAddress; // Checked by the validator.
+  const publicUrl = (settings.public_url ?? originOf(listen)).replace(/\/+$/, '');
   return Object.freeze({
     serverName: settings.server_name as ServerName, // Checked by the validator.
     isServerNameDefault,
@@ -213,7 +216,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     pushPrivateGateways: Object.freeze(listOf(settings.push_private_gateways).map((name) => name.toLowerCase())),
     federationAddress: settings.federation_address ?? addressOf(settings.public_url),
     support: supportOf(settings),
-    publicUrl: (settings.public_url ?? originOf(listen)).replace(/\/+$/, ''),
+    publicUrl,
     dataDir: resolve(settings.data_dir),
     eventStoreUrl: settings.event_store_url,
     eventStoreNamespace: settings.event_store_namespace,
@@ -226,7 +229,8 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     media: mediaOf(settings),
     previews: previewsOf(settings),
     turn: turnOf(settings),
-    rtcTransports: Object.freeze(transportsOf(settings)),
+    livekit: liveKitOf(settings),
+    rtcTransports: Object.freeze(transportsOf(settings, publicUrl)),
     stickyEvents: settings.sticky_events === 'on',
     rateLimits: settings.rate_limits === 'on',
     presence: settings.presence === 'on',
@@ -251,10 +255,6 @@ function supportOf({ support_matrix_id: matrixId, support_email: email, support_
 function turnOf({ turn_uris: uris, turn_secret: secret, turn_lifetime: lifetime }: Settings): TurnConfig | undefined {
   if (uris === undefined || secret === undefined) return undefined;
   return Object.freeze({ uris: Object.freeze(listOf(uris)), secret, lifetimeSeconds: Number(lifetime) });
-}
-
-function transportsOf({ livekit_service_url: url }: Settings): RtcTransport[] {
-  return url === undefined ? [] : [Object.freeze({ type: 'livekit', livekit_service_url: url })];
 }
 
 function notariesOf(settings: Settings): ServerName[] {

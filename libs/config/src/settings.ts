@@ -219,6 +219,26 @@ export class Settings {
   @Form('an http or https URL', isUrl(['http:', 'https:']))
   livekit_service_url?: string;
 
+  @IsOptional()
+  @Form('a ws or wss URL', isUrl(['ws:', 'wss:']))
+  livekit_url?: string;
+
+  @IsOptional()
+  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  livekit_api_url?: string;
+
+  @IsOptional()
+  @Form('a key', isFilled)
+  livekit_key?: string;
+
+  @IsOptional()
+  @Form('a secret', isFilled)
+  livekit_secret?: string;
+
+  @IsOptional()
+  @Form('server names, comma-separated, in which * and ? may stand for others (example.org, *.example.com)', areGlobs)
+  livekit_publishers?: string;
+
   @OneOf(SWITCH)
   sticky_events = 'off';
 
@@ -252,4 +272,5 @@ export const SECRET_SETTINGS: ReadonlySet<string> = new Set([
   'media_bucket_key_id',
   'media_bucket_secret',
   'turn_secret',
+  'livekit_secret',
 ]);

@@ -25,6 +25,7 @@ import { SENDING_PROVIDERS } from './sending/sending-providers.js';
 import { ServersInRooms } from './sending/servers-in-rooms.js';
 import { SERVING_DOORS, SERVING_PROVIDERS } from './serving/serving-providers.js';
 import { Discovery } from './discovery/discovery.js';
+import { CallsController } from './doors/calls.controller.js';
 import { DevicesController } from './doors/devices.controller.js';
 import { DiscoveryController } from './doors/discovery.controller.js';
 import { MediaController } from './doors/media.controller.js';
@@ -37,6 +38,7 @@ import { Peers } from './peers/peers.js';
 @Module({
   imports: [CqrsModule],
   controllers: [
+    CallsController,
     DevicesController,
     DiscoveryController,
     ...JOINING_CONTROLLERS,

@@ -14,7 +14,7 @@ export interface Bucket {
  * The buckets by name: strict where passwords and accounts are at stake, moderate for what rooms receive, loose elsewhere. `federation`
  * counts the requests of another server, `unknown-server` those for which one must be asked that an address named, or signs as; `inviting`
  * the invitations of users here by another server, `inviting-user` those of one of them: what comes with each is kept, as is what is
- * told with a report.
+ * told with a report. `call` counts the tokens for calls: for each a room is made that stays for minutes.
  */
 export const BUCKETS = Object.freeze({
   registration: { burst: 5, perSecond: 0.2 },
@@ -24,6 +24,7 @@ export const BUCKETS = Object.freeze({
   search: { burst: 30, perSecond: 5 },
   preview: { burst: 30, perSecond: 1 },
   report: { burst: 20, perSecond: 0.1 },
+  call: { burst: 30, perSecond: 1 },
   federation: { burst: 500, perSecond: 100 },
   'unknown-server': { burst: 100, perSecond: 5 },
   inviting: { burst: 100, perSecond: 2 },
@@ -52,6 +53,7 @@ export class RateLimits {
     search: new LruCache(MEMORY),
     preview: new LruCache(MEMORY),
     report: new LruCache(MEMORY),
+    call: new LruCache(MEMORY),
     federation: new LruCache(MEMORY),
     'unknown-server': new LruCache(MEMORY),
     inviting: new LruCache(MEMORY),

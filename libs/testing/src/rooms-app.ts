@@ -19,6 +19,7 @@ import { directoryProjectors } from '#directory/projections/directory-projectors
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { answerAfterEffects } from '#http/answer-after-effects';
+import { Peers } from '#federation/peers/peers';
 import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { SHUTDOWN } from '#http/shutdown';
@@ -45,6 +46,7 @@ import { SERVER_KEYS } from '#rooms/server-keys';
 import { searchProjector } from '#search/projections/search.projector';
 import { SearchModule } from '#search/search.module';
 import { TEST_AUTHOR } from './local-room.js';
+import { TestPeers } from './test-peers.js';
 
 /** What a request was answered. */
 export interface RoomsAnswer {
@@ -118,6 +120,7 @@ export async function startRoomsApp(
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
     { provide: DEVICE_PEERS, useValue: NO_PEERS },
     { provide: HISTORY_ELSEWHERE, useValue: NO_HISTORY_ELSEWHERE },
+    { provide: Peers, useValue: new TestPeers().peers },
     { provide: SERVER_KEYS, useValue: ownKey(TEST_AUTHOR) },
     { provide: METRICS, useValue: new Metrics() },
     { provide: LOGGER, useValue: await createLogger('silent') },

@@ -31,7 +31,7 @@ describe('what calls need of the server', () => {
     }
     const transports = [{ type: 'livekit', livekit_service_url: 'https://livekit.a.example/jwt' }];
     for (const path of RTC)
-      expect((await app.call('GET', path, { token })).body).toEqual({ rtc_transports: transports });
+      expect((await app.call('GET', path, { token })).body).toEqual({ transports: [], rtc_transports: transports });
     for (const path of [...TURN, ...RTC]) expect((await app.call('GET', path)).body.errcode).toBe('M_MISSING_TOKEN');
     const { body: known } = await app.call('GET', '/.well-known/matrix/client');
     expect(known['org.matrix.msc4143.rtc_foci']).toEqual(transports);
@@ -41,7 +41,8 @@ describe('what calls need of the server', () => {
     app = await startRoomsApp();
     const { token } = await app.register('alice');
     for (const path of TURN) expect((await app.call('GET', path, { token })).body).toEqual({});
-    for (const path of RTC) expect((await app.call('GET', path, { token })).body).toEqual({ rtc_transports: [] });
+    for (const path of RTC)
+      expect((await app.call('GET', path, { token })).body).toEqual({ transports: [], rtc_transports: [] });
     expect((await app.call('GET', '/.well-known/matrix/client')).body).not.toHaveProperty(
       'org.matrix.msc4143.rtc_foci',
     );

@@ -1,0 +1,66 @@
+import { isIP } from 'node:net';
+import { Inject, Injectable } from '@nestjs/common';
+import type { LiveKitConfig } from '#config/livekit-config';
+import type { ServerPlace } from '#http/outgoing/guarded-connector';
+import { Outgoing, type OutgoingAnswer, OutgoingFailure } from '#http/outgoing/outgoing';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { LOGGER, type Logger } from '#observability/logger';
+import { adminToken } from './livekit-tokens.js';
+
+/** Somebody waits, and LiveKit is near. */
+const WITHIN_MS = 5_000;
+const MOST_BYTES = 256 * 1024;
+/** For how long a room stays into which nobody comes, and out of which all have gone, in seconds. */
+const EMPTY_SECONDS = 5 * 60;
+const LEFT_SECONDS = 20;
+
+/** The LiveKit that the operator has: its RoomService (Twirp, in JSON). */
+@Injectable()
+export class LiveKit {
+  constructor(
+    private readonly outgoing: Outgoing,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** Makes a room, unless there is one by that name. Throws M_UNKNOWN with status 502 where LiveKit does not do it. */
+  async createRoom(livekit: LiveKitConfig, name: string): Promise<void> {
+    const room = { name, empty_timeout: EMPTY_SECONDS, departure_timeout: LEFT_SECONDS };
+    const { status } = await this.#ask(livekit, 'CreateRoom', { roomCreate: true }, room);
+    if (status !== 200) throw this.#refused('CreateRoom', status);
+  }
+
+  async #ask(livekit: LiveKitConfig, method: string, grants: JsonObject, body: JsonObject): Promise<OutgoingAnswer> {
+    const url = new URL(`${livekit.apiUrl}/twirp/livekit.RoomService/${method}`);
+    const headers = {
+      host: url.host,
+      authorization: `Bearer ${adminToken(grants, livekit, this.clock.now())}`,
+      'content-type': 'application/json',
+    };
+    const limits = { withinMs: WITHIN_MS, maxBytes: MOST_BYTES };
+    const request = { method: 'POST', path: url.pathname, headers, body: JSON.stringify(body), ...limits } as const;
+    try {
+      return await this.outgoing.send(placeOf(url), request);
+    } catch (error) {
+      if (error instanceof OutgoingFailure) throw this.#refused(method, error.message);
+      throw error;
+    }
+  }
+
+  /** Operators are told why; clients are not. */
+  #refused(method: string, reason: string | number): MatrixError {
+    this.logger.warn({ context: 'livekit', method }, `LiveKit does not do what it is asked: ${reason}`);
+    return new MatrixError('M_UNKNOWN', 'What carries calls does not answer', { status: 502 });
+  }
+}
+
+/** Where the operator says, whatever address that is. */
+function placeOf({ hostname, port, protocol }: URL): ServerPlace {
+  const bare = hostname.replace(/^\[|\]$/g, '');
+  const host = isIP(bare) === 0 ? hostname : bare;
+  const isPlain = protocol === 'http:';
+  const at = [{ host, port: port === '' ? (isPlain ? 80 : 443) : Number(port) }];
+  return { tlsName: host, at, isPlain, mayBePrivate: true };
+}

@@ -1,0 +1,93 @@
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What a token for LiveKit says. */
+export interface LiveKitClaims {
+  readonly iss: string;
+  readonly sub?: string;
+  readonly nbf: number;
+  readonly exp: number;
+  readonly video: Readonly<Record<string, unknown>>;
+}
+
+type Body = Readonly<Record<string, string>>;
+
+/** A LiveKit: its RoomService, which looks at who asks as the real one does, and knows who is in which room as the test has it. */
+export class FakeLiveKit {
+  readonly key = 'devkey';
+  readonly secret = 'a secret that is longer than thirty-two characters';
+  /** The rooms that were made, with what was said of them. */
+  readonly rooms = new Map<string, Body>();
+  /** What it was asked, in order. */
+  readonly asked: string[] = [];
+  /** It answers with this status instead. */
+  fails: number | undefined;
+  readonly #server: Server;
+  #port = 0;
+
+  private constructor() {
+    this.#server = createServer((request, response) => {
+      void this.#answer(request).then(([status, body]) =>
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body)),
+      );
+    });
+  }
+
+  static async start(): Promise<FakeLiveKit> {
+    const livekit = new FakeLiveKit();
+    livekit.#server.listen(0, '127.0.0.1');
+    await once(livekit.#server, 'listening');
+    livekit.#port = (livekit.#server.address() as AddressInfo).port;
+    return livekit;
+  }
+
+  /** Where clients would reach it. */
+  get url(): string {
+    return `ws://127.0.0.1:${this.#port}/sfu`;
+  }
+
+  /** What a homeserver is told of it. */
+  get settings(): Readonly<Record<string, string>> {
+    return { ANNALS_LIVEKIT_URL: this.url, ANNALS_LIVEKIT_KEY: this.key, ANNALS_LIVEKIT_SECRET: this.secret };
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** The claims of a token that it would let in. Throws for any other. */
+  read(token: string): LiveKitClaims {
+    const [header = '', claims = '', signature] = token.split('.');
+    const right = createHmac('sha256', this.secret).update(`${header}.${claims}`).digest('base64url');
+    if (signature !== right) throw new Error('not signed with the secret');
+    const said = JSON.parse(Buffer.from(claims, 'base64url').toString()) as LiveKitClaims;
+    const now = (performance.timeOrigin + performance.now()) / 1_000;
+    if (said.iss !== this.key || said.nbf > now || said.exp <= now) throw new Error('of another key, or time');
+    return said;
+  }
+
+  async #answer(request: IncomingMessage): Promise<[status: number, body: object]> {
+    let text = '';
+    for await (const piece of request) text += String(piece);
+    if (this.fails !== undefined) return [this.fails, { code: 'internal', msg: 'it fails' }];
+    const method = /^\/sfu\/twirp\/livekit\.RoomService\/(\w+)$/.exec(request.url ?? '')?.[1] ?? 'nothing';
+    let granted: LiveKitClaims['video'];
+    try {
+      granted = this.read(request.headers.authorization?.replace(/^Bearer /, '') ?? '').video;
+    } catch (error) {
+      return [401, { code: 'unauthenticated', msg: String(error) }];
+    }
+    this.asked.push(method);
+    return this.#do(method, granted, JSON.parse(text) as Body);
+  }
+
+  #do(method: string, granted: LiveKitClaims['video'], body: Body): [status: number, body: object] {
+    if (method !== 'CreateRoom') return [404, { code: 'bad_route', msg: method }];
+    if (granted['roomCreate'] !== true) return [403, { code: 'permission_denied', msg: 'roomCreate' }];
+    this.rooms.set(body['name'] ?? '', body);
+    return [200, { sid: 'RM_x', name: body['name'] }];
+  }
+}
