@@ -12,6 +12,10 @@ import { MEDIA_CONTENT, type MediaHere } from './projections/media.projector.js'
 import { QUARANTINED } from './projections/quarantine.projector.js';
 import { type ContentHash, MEDIA_STORE, type MediaStore, type ReceivedContent } from './store/media-store.js';
 
+const MB = 1024 * 1024;
+/** All that is made of content may have as many bytes as it, and so many: no quota counts it, and a small file can hold a large picture. */
+const MOST_DERIVED_BYTES = 4 * MB;
+
 /** What lies beside a picture of a preview. */
 interface PreviewNote {
   readonly type: string;
@@ -66,12 +70,22 @@ export class KeptContent {
     }
   }
 
-  /** Keeps what was made of content under a name, unless nobody has that any more: then it would stay when the content goes. */
-  keepDerived(hash: ContentHash, name: string, content: Uint8Array): Promise<void> {
+  /**
+   * Keeps what was made of content under a name, unless nobody has that any more: then it would stay when the content goes. Answers false, and
+   * keeps nothing, where all that was made of it would have more bytes than it may.
+   */
+  keepDerived(hash: ContentHash, name: string, content: Uint8Array): Promise<boolean> {
     return this.#turns.run(hash, async () => {
-      const isWanted = (await this.#isReferred(hash)) || (await this.#previewNote(hash)) !== undefined;
-      if (isWanted) await this.store.keepDerived(hash, name, content);
+      const most = ((await this.store.sizeOf(hash)) ?? 0) + MOST_DERIVED_BYTES;
+      if ((await this.store.sizeOfDerived(hash)) + content.length > most) return false;
+      await this.#keepWanted(hash, name, content);
+      return true;
     });
+  }
+
+  /** The same of a few words, for which there is always room. */
+  noteDerived(hash: ContentHash, name: string, note: string): Promise<void> {
+    return this.#turns.run(hash, () => this.#keepWanted(hash, name, Buffer.from(note)));
   }
 
   /** Keeps content that no medium has, as a picture of a preview: a start frees it. Answers whether it is taken. */
@@ -139,6 +153,11 @@ export class KeptContent {
     const isReferred = await this.#isReferred(hash);
     await this.views.confirm();
     return !isReferred && this.store.delete(hash);
+  }
+
+  async #keepWanted(hash: ContentHash, name: string, content: Uint8Array): Promise<void> {
+    const isWanted = (await this.#isReferred(hash)) || (await this.#previewNote(hash)) !== undefined;
+    if (isWanted) await this.store.keepDerived(hash, name, content);
   }
 
   async #previewNote(hash: ContentHash): Promise<PreviewNote | undefined> {

@@ -37,6 +37,17 @@ it('content that is refused is not, and nothing of it is left', async () => {
   expect(filesIn(folder, 'incoming')).toEqual([]);
 });
 
+it('what is made of content takes no more than it and four megabytes', async () => {
+  const hash = (await core.here(await core.upload('a picture')))!.sha256;
+  const most = 'a picture'.length + 4 * 1024 * 1024;
+  expect(await core.kept.keepDerived(hash, 'a', Buffer.alloc(most - 10))).toBe(true);
+  expect(await core.kept.keepDerived(hash, 'b', Buffer.alloc(11))).toBe(false);
+  expect(await core.files.openDerived(hash, 'b')).toBeUndefined();
+  expect(await core.kept.keepDerived(hash, 'b', Buffer.alloc(10))).toBe(true);
+  await core.kept.noteDerived(hash, 'c', 'image/png');
+  expect(await core.files.sizeOfDerived(hash)).toBe(most + 'image/png'.length);
+});
+
 it('pictures of previews that another process keeps stay at a start, until it lets them go; they go where there is no other', async () => {
   const keep = async (content: string): Promise<string> => {
     const received = await core.files.receive(piecesOf(content), 100);

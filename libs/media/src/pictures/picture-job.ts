@@ -24,6 +24,8 @@ export type SentJob = PictureJob & { readonly type: PictureType; readonly bytes:
 /** A thumbnail. */
 export interface MadeThumbnail {
   readonly kind: 'made';
+  /** Of the picture. */
+  readonly from: PictureType;
   readonly type: 'image/jpeg' | 'image/png' | 'image/webp';
   readonly content: Uint8Array;
 }

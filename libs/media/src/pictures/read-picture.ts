@@ -83,20 +83,20 @@ async function shrink(
   const small = open(moves)
     .autoOrient()
     .resize({ ...box, fit: method === 'crop' && !isSmall ? 'cover' : 'inside', withoutEnlargement: true });
-  if (moves) return made('image/webp', await small.webp({ quality: WEBP_QUALITY, effort: 3 }).toBuffer());
-  return encodeStill(small);
+  if (moves) return made(type, 'image/webp', await small.webp({ quality: WEBP_QUALITY, effort: 3 }).toBuffer());
+  return encodeStill(small, type);
 }
 
 /** As a photo, or with what shows through where anything does. */
-async function encodeStill(picture: Sharp): Promise<MadeThumbnail> {
+async function encodeStill(picture: Sharp, from: PictureType): Promise<MadeThumbnail> {
   const { data, info } = await picture
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
   const again = sharp(data, { raw: { width, height, channels } });
-  if (isOpaque(data, channels)) return made('image/jpeg', await again.jpeg({ quality: JPEG_QUALITY }).toBuffer());
-  return made('image/png', await again.png().toBuffer());
+  if (isOpaque(data, channels)) return made(from, 'image/jpeg', await again.jpeg({ quality: JPEG_QUALITY }).toBuffer());
+  return made(from, 'image/png', await again.png().toBuffer());
 }
 
 function isOpaque(data: Uint8Array, channels: number): boolean {
@@ -105,8 +105,8 @@ function isOpaque(data: Uint8Array, channels: number): boolean {
   return true;
 }
 
-function made(type: MadeThumbnail['type'], content: Uint8Array): MadeThumbnail {
-  return { kind: 'made', type, content };
+function made(from: PictureType, type: MadeThumbnail['type'], content: Uint8Array): MadeThumbnail {
+  return { kind: 'made', from, type, content };
 }
 
 /** Whether it is a PNG of several frames, of which the reader knows the first alone: that is said before the first of them. */

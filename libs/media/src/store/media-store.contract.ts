@@ -93,6 +93,15 @@ export function describeMediaStore(
       expect(await read(first)).toBe('twice');
     });
 
+    it('says how much all has that was made of content', async () => {
+      const hash = await keep('a picture');
+      expect(await store.sizeOfDerived(hash)).toBe(0);
+      await store.keepDerived(hash, 'small.png', Buffer.from('12345'));
+      await store.keepDerived(hash, 'large.png', Buffer.from('1234567'));
+      await store.keepDerived(await keep('another'), 'small.png', Buffer.from('1'));
+      expect(await store.sizeOfDerived(hash)).toBe(12);
+    });
+
     it('keeps content again where somebody freed it meanwhile, until it is discarded', async () => {
       const received = await store.receive(pieces('freed'), MOST);
       await received.keep();

@@ -71,6 +71,8 @@ export interface MediaStore {
   list(): AsyncIterable<ContentHash>;
   /** Keeps what was made of some content under a name of letters, digits, `.`, `_` and `-`; replaces what was there. */
   keepDerived(hash: ContentHash, name: string, content: Uint8Array): Promise<void>;
+  /** How many bytes all that was made of some content has. */
+  sizeOfDerived(hash: ContentHash): Promise<number>;
   /** What was made of some content; undefined where it is not there. */
   openDerived(hash: ContentHash, name: string): Promise<OpenContent | undefined>;
   /**

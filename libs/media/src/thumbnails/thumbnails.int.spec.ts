@@ -43,6 +43,8 @@ let pictures: CountedPictures;
 let hash: ContentHash;
 /** Whether a medium has the content still. */
 let isReferred = true;
+/** Whether more may be made of it. */
+let hasRoom = true;
 let now = 0;
 
 beforeAll(async () => {
@@ -52,7 +54,7 @@ beforeEach(async () => {
   store = new FileMediaStore(mkdtempSync(join(folder, 'store-')));
   pictures?.onModuleDestroy();
   pictures = new CountedPictures(store, { program: program.path });
-  isReferred = true;
+  [isReferred, hasRoom] = [true, true];
 });
 afterAll(async () => {
   pictures.onModuleDestroy();
@@ -68,7 +70,11 @@ async function thumbnailsOf(content: Uint8Array): Promise<Thumbnails> {
   const finder = { find: async () => ({ at: 0, sha256: hash, bytes: content.length }), findAgain: missing };
   const kept = {
     keepDerived: async (...given: Parameters<FileMediaStore['keepDerived']>) => {
-      if (isReferred) await store.keepDerived(...given);
+      if (isReferred && hasRoom) await store.keepDerived(...given);
+      return hasRoom;
+    },
+    noteDerived: async (one: ContentHash, name: string, note: string) => {
+      if (isReferred) await store.keepDerived(one, name, Buffer.from(note));
     },
   };
   const parts = [finder, pictures, kept, store, { elapsed: () => now }, { serverName: 'a.example' as ServerName }];
@@ -111,6 +117,18 @@ describe('thumbnails of media', () => {
     const large = await thumbnailsOf(await photo(4000, 10));
     const whole = await large.find(OURS, { ...WANTED, width: 3500 }, ALICE, OPTIONS);
     expect((await sharp(await buffer(whole.stream)).metadata()).width).toBe(4000);
+  });
+
+  it('are the picture itself too where too much was made of it already', async () => {
+    const content = await photo();
+    const thumbnails = await thumbnailsOf(content);
+    hasRoom = false;
+    for (let i = 0; i < 2; i++) {
+      const found = await thumbnails.find(OURS, WANTED, ALICE, OPTIONS);
+      expect(found).toMatchObject({ type: 'image/jpeg', bytes: content.length });
+      expect((await buffer(found.stream)).equals(content)).toBe(true);
+    }
+    expect(pictures.reads).toBe(1);
   });
 
   it('are refused where there can be none, as often as anybody asks, and tried again an hour later', async () => {

@@ -104,9 +104,12 @@ export class Thumbnails {
       const forMs = reason === 'too-slow' ? SLOW_MS : REFUSED_MS;
       this.#refused.set(hash, { until: this.stopwatch.elapsed() + forMs, reason });
     } else if (answer?.kind === 'made') {
-      await this.kept.keepDerived(hash, `${name}.${answer.type.slice('image/'.length)}`, answer.content);
+      const { from, type, content } = answer;
+      const isKept = await this.kept.keepDerived(hash, `${name}.${type.slice('image/'.length)}`, content);
+      // Of one who asks for all there are the picture is its own thumbnail in the end.
+      if (!isKept) await this.kept.noteDerived(hash, `${name}.small`, from);
     } else if (answer?.kind === 'small') {
-      await this.kept.keepDerived(hash, `${name}.small`, Buffer.from(answer.type));
+      await this.kept.noteDerived(hash, `${name}.small`, answer.type);
     }
     return answer;
   }

@@ -68,6 +68,14 @@ export class FileMediaStore implements MediaStore {
     await this.#move(path, to);
   }
 
+  async sizeOfDerived(hash: ContentHash): Promise<number> {
+    let bytes = 0;
+    for (const name of await namesIn(this.#derivedFolder(hash))) {
+      bytes += (await unlessAbsent(stat(this.#derivedPath(hash, name))))?.size ?? 0;
+    }
+    return bytes;
+  }
+
   openDerived(hash: ContentHash, name: string): Promise<OpenContent | undefined> {
     return openFile(this.#derivedPath(hash, name));
   }

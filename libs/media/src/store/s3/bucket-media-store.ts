@@ -94,6 +94,12 @@ export class BucketMediaStore implements MediaStore {
     await this.bucket.put(key, content);
   }
 
+  async sizeOfDerived(hash: ContentHash): Promise<number> {
+    let bytes = 0;
+    for await (const object of this.bucket.listObjects(`${derivedPlace(hash).join('/')}/`)) bytes += object.bytes;
+    return bytes;
+  }
+
   async openDerived(hash: ContentHash, name: string): Promise<OpenContent | undefined> {
     return this.bucket.open(derivedPlace(hash, name).join('/'));
   }

@@ -100,10 +100,15 @@ export class Bucket {
 
   /** The keys that begin with a prefix; with the stores that are known, in their order. */
   async *list(prefix: string): AsyncGenerator<string, void> {
+    for await (const { key } of this.listObjects(prefix)) yield key;
+  }
+
+  /** The same, and how many bytes each of them has. */
+  async *listObjects(prefix: string): AsyncGenerator<{ readonly key: string; readonly bytes: number }, void> {
     let next: string | undefined;
     do {
       const page = await this.#find(() => this.#client.listObjectsPaged('/', prefix, PAGE, next));
-      for (const { Key } of page?.objects ?? []) yield Key;
+      for (const { Key: key, Size } of page?.objects ?? []) yield { key, bytes: Number(Size) };
       next = page?.nextContinuationToken;
     } while (next !== undefined);
   }
