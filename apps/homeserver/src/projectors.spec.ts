@@ -76,6 +76,7 @@ describe('the rows of every projector', () => {
     await relate({ rel_type: 'm.thread' });
     await relate({ rel_type: 'm.reference' });
     await relate({ rel_type: 'm.replace', 'm.new_content': { body: 'bye' } }, 'm.room.message', ALICE);
+    await relate({ rel_type: 'm.visibility', visibility: 'hidden' }, 'm.room.message', ALICE);
     const made = {
       'm.new_content': { body: 'hey' },
       'm.relates_to': { rel_type: 'm.replace', event_id: said.eventId },

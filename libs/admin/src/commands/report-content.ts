@@ -8,7 +8,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { clientEventOf } from '#rooms/projections/client-event';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { findEventFor } from '#rooms/queries/get-event';
-import { asServed } from '#rooms/reading/withhold-erased';
+import { asServed } from '#rooms/reading/withhold';
 import type { ReportedThing, ToldReport } from '../facts/report-facts.js';
 import { Reports } from '../reports/reports.js';
 

@@ -3,7 +3,7 @@ import { relationOf, THREAD } from '#protocol/relation';
 import { contentOfRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowInRoom } from '#rooms/reading/event-rows';
 import type { RoomReader } from '#rooms/reading/room-reader';
-import { asServed } from '#rooms/reading/withhold-erased';
+import { asServed } from '#rooms/reading/withhold';
 
 /** "a maximum of 3 hops is recommended to cover indirect relationships" (client-server API, "Threaded read receipts"). */
 const MAX_HOPS = 3;

@@ -51,13 +51,22 @@ beforeEach(async () => {
   find = new FindPushes(users, evaluation, {} as CompiledRules, lanes, store as unknown as Views);
 });
 
-const heard = (type: string): Promise<unknown> => find.of({ type, stream: roomStream(ROOM), position } as RecordedFact);
+const heard = (type: string, says: object = {}): Promise<unknown> => {
+  const data = `${JSON.stringify({ event_id: '$1', ...says }).slice(0, -1)},"pdu":{}}`;
+  return find.of({ type, stream: roomStream(ROOM), position, data } as RecordedFact);
+};
 
 describe('what follows for gateways', () => {
   it('from a redaction is looked up of those alone whose gateways were told a number', async () => {
     told = new Set([USERS[7]!]);
     await heard('pdu-redacted');
     expect(asked).toEqual([USERS[7]]);
+  });
+
+  it('from a message that hides others is their number besides, for it may be another one', async () => {
+    told = new Set([USERS[7]!]);
+    await heard('pdu-accepted', { moderates: true });
+    expect(asked).toEqual([...USERS, USERS[7]]);
   });
 
   it.each(['pdu-accepted', 'pdu-redacted'])(

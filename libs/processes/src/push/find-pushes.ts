@@ -14,6 +14,7 @@ import { PUSHERS } from '#push/projections/pushers.projector';
 import { listPushers } from '#push/queries/list-pushers';
 import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import { ELSEWHERE_STREAM_PREFIX, type MembershipTold, userIdOfElsewhere } from '#rooms/facts/elsewhere-facts';
+import { moderates } from '#rooms/facts/fact-text';
 import { roomIdOfStream } from '#rooms/facts/room-facts';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
@@ -65,7 +66,11 @@ export class FindPushes {
     if (stream.startsWith(USER_STREAM_PREFIX)) return this.#numbersFor([userIdOfStream(stream)], { ifTold: true });
     const roomId = roomIdOfStream(stream);
     if (type === 'pdu-redacted') return this.#numbersFor(await this.users.in(roomId), { ifTold: true });
-    return this.#ofRoom(roomId, position);
+    const due = await this.#ofRoom(roomId, position);
+    // What is hidden, or shown again, is another number.
+    return moderates(fact.data)
+      ? [...due, ...(await this.#numbersFor(await this.users.in(roomId), { ifTold: true }))]
+      : due;
   }
 
   /** The gateways that are owed something by the log: each of a user once, whatever pushers of theirs it serves. */

@@ -1,6 +1,9 @@
 import { extremitiesAfter } from '../facts/told-extremities.js';
 import { type EventId, serverNameOf } from '#kernel/ids';
+import { authStateOf } from '#protocol/event-auth/auth-state';
+import { mayChangeVisibility, visibilityChangeOf } from '#protocol/message-visibility';
 import type { RoomEvent } from '#protocol/room-event';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { EventsById } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { changesBetween } from '../decide/room-state.js';
@@ -23,12 +26,15 @@ export function outcomeProblems({ eventId }: RoomEvent, refusal: string | undefi
 /** What is wrong with what the fact of an event says of the states before and after it. `base`: the one that its change is told from. */
 export function stateProblems(
   event: RoomEvent,
-  { type, body }: { readonly type: string; readonly body: PduWithState },
+  { type, body }: { readonly type: string; readonly body: PduWithState & Pick<PduAccepted, 'moderates'> },
   { base, before, after }: Readonly<Record<'before' | 'after', StateTrie>> & { readonly base: StateTrie | undefined },
   events: EventsById,
 ): string[] {
   const { eventId } = event;
-  const problems = visibilityProblems(body, before, events);
+  const problems = [
+    ...visibilityProblems(body, before, events),
+    ...moderationProblems(event, type, body, before, events),
+  ];
   if (base !== undefined && !isSameChange(changesBetween(base, after), body.state)) {
     problems.push(`${eventId}: the state delta is not its own effect`);
   } else if (type !== 'pdu-rejected') problems.push(...heldBeforeProblems(event, body, before));
@@ -119,6 +125,25 @@ function visibilityProblems(body: PduWithState, before: StateTrie, events: Event
   const visibility = historyVisibilityOf((key && events.get(key)?.content) ?? {});
   if (body.visibility === visibility) return [];
   return [`${body.event_id}: the history visibility at it is ${visibility}, not ${body.visibility}`];
+}
+
+/** What is wrong with what is told of the power of an event that hides or shows another. Of what was erased nobody can tell that it did. */
+function moderationProblems(
+  event: RoomEvent,
+  type: string,
+  { room_version: id, moderates }: Pick<PduAccepted, 'room_version' | 'moderates'>,
+  before: StateTrie,
+  events: EventsById,
+): string[] {
+  const version = findRoomVersion(id);
+  if (type !== 'pdu-accepted' || version === undefined || visibilityChangeOf(event) === undefined) return [];
+  const held = ['m.room.create', 'm.room.power_levels'].flatMap((key) => {
+    const eventId = before.get(key, '');
+    return (eventId && events.get(eventId)) ?? [];
+  });
+  const may = mayChangeVisibility(event.sender, authStateOf(held), version);
+  if (may === (moderates === true)) return [];
+  return [`${event.eventId}: its sender ${may ? 'may' : 'may not'} hide and show events, which is told otherwise`];
 }
 
 /** Whether an event brought the room anew, as its fact says: a join of a server nobody of whom was in the room. */

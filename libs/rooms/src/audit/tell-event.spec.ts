@@ -131,6 +131,13 @@ describe('what people said, in words', () => {
     expect(told({ type: 'm.room.message', content: edit }, true)).toBe('edited a message (m.text): new');
     const reaction = { type: 'm.reaction', content: { 'm.relates_to': { key: '👍' } } };
     expect([told(reaction), told(reaction, true)]).toEqual(['sent a reaction', 'reacted with "👍"']);
+    const hiding = {
+      'm.relates_to': { rel_type: 'm.visibility', event_id: '$it', visibility: 'hidden' },
+      reason: 'spam',
+    };
+    expect(told({ type: 'm.room.encrypted', content: hiding })).toBe('marked an event as hidden: spam');
+    const showing = { 'm.relates_to': { rel_type: 'm.reference', event_id: '$it', visible: true } };
+    expect(told({ type: 'm.visibility', content: showing })).toBe('marked an event as visible');
     expect(told({ type: 'm.room.encrypted' }, true)).toBe('sent an encrypted message');
     expect(told({ type: 'org.example.odd' })).toBe('sent org.example.odd');
   });

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { tellValue } from '#kernel/tell-value';
+import { hidingReasonOf, type VisibilityChange, visibilityChangeOf } from '#protocol/message-visibility';
 import { relationOf, REPLACE } from '#protocol/relation';
 import { type People, quoted, shortened } from './people.js';
 import { tellMembership } from './tell-membership.js';
@@ -128,6 +129,8 @@ function tellMessage(event: EventTold, { messages }: Telling): string {
     const why = typeof reason === 'string' && reason !== '' ? `: ${shortened(reason)}` : '';
     return `redacted ${redacted ?? 'an event'}${why}`;
   }
+  const change = visibilityChangeOf({ type, content });
+  if (change !== undefined) return tellVisibility(change, content);
   if (type === 'm.room.encrypted') return 'sent an encrypted message';
   if (type === 'm.reaction') return tellReaction(content, messages);
   if (type !== 'm.room.message') return `sent ${type}`;
@@ -140,6 +143,13 @@ function tellMessage(event: EventTold, { messages }: Telling): string {
   return messages
     ? `${what} (${kind}): ${shortened(body, 2000)}`
     : `${what} (${kind}, ${Buffer.byteLength(body)} bytes)`;
+}
+
+/** What its sender may have no power to do: then it did nothing. */
+function tellVisibility({ isVisible }: VisibilityChange, content: JsonObject): string {
+  const reason = isVisible ? undefined : hidingReasonOf(content);
+  const what = isVisible ? 'marked an event as visible' : 'marked an event as hidden';
+  return reason === undefined || reason === '' ? what : `${what}: ${shortened(reason)}`;
 }
 
 function tellReaction(content: JsonObject, messages: boolean): string {

@@ -319,6 +319,20 @@ test('behind a fact that cannot be read, facts are checked by themselves only', 
   ]);
 });
 
+test('that somebody may hide events is told as it is', async () => {
+  const store = new MemoryEventStore();
+  const room = await LocalRoom.begin(store);
+  const target = await room.say('hi');
+  const content = { 'm.relates_to': { rel_type: 'm.reference', event_id: target.eventId, visible: false } };
+  await room.send({ type: 'm.visibility', content });
+  const facts = store.facts.filter(({ stream }) => stream === roomStream(room.roomId));
+  expect(check(room, facts)).toEqual([]);
+  const hides = revisionOf(facts, 'm.visibility');
+  expect(acceptedOf(facts[hides]!).moderates).toBe(true);
+  const forged = changed(facts, hides, () => ({ moderates: undefined }));
+  expect(problemsOf(check(room, forged))).toContain('may hide and show events, which is told otherwise');
+});
+
 test('events whose keys are not known are counted, and otherwise hold', async () => {
   const { room, facts } = await livedInRoom();
   const unverifiable: string[] = [];

@@ -8,7 +8,7 @@ import { type Annotation, annotationOf, annotationRowKey, ANNOTATIONS } from '..
 import { contentOfRow } from '../projections/timeline-row.js';
 import { findRowInRoom } from '../reading/event-rows.js';
 import { findEventFor } from '../queries/get-event.js';
-import { asServed } from '../reading/withhold-erased.js';
+import { asServed } from '../reading/withhold.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 
 /**

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { authStateOf } from '#protocol/event-auth/auth-state';
+import { type AuthState, authStateOf } from '#protocol/event-auth/auth-state';
 import { checkEventAuth } from '#protocol/event-auth/authorize-event';
 import { refuseUnsignedJoin } from '#protocol/event-auth/check-auth-events';
+import { mayChangeVisibility, visibilityChangeOf } from '#protocol/message-visibility';
 import { parseRoomEvent } from '#protocol/parse-room-event';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
@@ -122,7 +123,9 @@ export function decideEvent(
   const { version } = head;
   const place = { parents: parentsOfNext(head), depth: depthOfNext(head.depth), references };
   const { event, pduText } = buildEvent(roomId, version, draft, place, author, now);
-  return { pduText, ...accept(head, event, draft.txn) };
+  const { header, ...decided } = accept(head, event, draft.txn);
+  const moderates = tellModeration(event, authStateOf(references.auth, head.createEvent), version);
+  return { pduText, ...decided, header: { ...header, ...moderates } };
 }
 
 /** Where a new event stands. */
@@ -198,6 +201,16 @@ function accept(head: RoomHead, event: RoomEvent, txn: PduAccepted['txn'] | unde
   const after = headAfter(head, { type: 'pdu-accepted', event, header: changes });
   const header = { event_id: event.eventId, visibility: head.visibility, ...changes };
   return { event, header, head: after };
+}
+
+/** What the fact of an accepted event says of that it hides or shows another one. `state`: that before it, as far as it is judged by it. */
+export function tellModeration(
+  event: RoomEvent,
+  state: AuthState,
+  version: RoomVersion,
+): Pick<PduAccepted, 'moderates'> {
+  if (visibilityChangeOf(event) === undefined) return {};
+  return mayChangeVisibility(event.sender, state, version) ? { moderates: true } : {};
 }
 
 function stateOf({ eventId, state }: Extremity): StateTrie {

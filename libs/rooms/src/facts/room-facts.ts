@@ -92,6 +92,8 @@ export interface PduAccepted extends PduWithState {
   readonly takes_effect?: true;
   /** A redaction that was here before takes effect on it: `pdu-redacted` follows in the same write. Of several the first. */
   readonly redacted_by?: EventId;
+  /** It hides another event or shows it again (`visibilityChangeOf`), and its sender had the power to, by the state before it. */
+  readonly moderates?: true;
   /** Its server gave it to this one, by a handshake (to join, leave or knock): this one sends it to the other servers in the room. */
   readonly handed_on?: true;
   /**

@@ -76,6 +76,12 @@ export function redactedRowOf(
   return formatRow(redacted, contentJson(content, header.lenient === true));
 }
 
+/** The row of an event that is hidden by another one; undefined: by none any more. */
+export function hiddenRowOf(row: string, hiddenBy: EventId | undefined): string {
+  const { header, content } = parseRow(row);
+  return formatRow({ ...header, hiddenBy }, content);
+}
+
 /** The row of an event before which events are missing, though its parents are here. */
 export function afterGapRowOf(row: string): string {
   const { header, content } = parseRow(row);

@@ -1,7 +1,7 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
 import { shortHash } from '#kernel/short-hash';
-import { asJson, asText, Collection } from '#projections/collection';
+import { asJson, asMark, asText, Collection } from '#projections/collection';
 import {
   type DepthKey,
   type EventKeyPart,
@@ -101,6 +101,30 @@ export const REDACTED_UNSEEN = new Collection<readonly [roomId: RoomId, event: E
     codec: asText(),
   },
 );
+
+/** What somebody who may do so said of the visibility of an event. */
+export interface VisibilityRow {
+  readonly visible: boolean;
+  /** origin_server_ts: of several the latest counts. */
+  readonly at: number;
+}
+
+/** Also of an event that is not here yet. */
+export const VISIBILITY_CHANGES = new Collection<
+  readonly [roomId: RoomId, target: EventKeyPart, change: EventId],
+  VisibilityRow
+>('visibility-changes', {
+  key: ['room', 'hash of the event', 'event that hides or shows it'],
+  says: 'whether it is to be visible, and when that was said',
+  codec: asJson(),
+});
+
+/** What is hidden is so with its edits. */
+export const EDITS = new Collection<readonly [roomId: RoomId, edited: EventKeyPart, edit: EventId], true>('edits', {
+  key: ['room', 'hash of the event', 'event'],
+  says: 'empty: an event that says to replace it',
+  codec: asMark,
+});
 
 /** What a client sent, as far as two requests are the same: client-server API, "Transaction identifiers". */
 export interface SentTransaction {

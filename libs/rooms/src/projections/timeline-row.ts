@@ -29,6 +29,8 @@ export interface RowHeader {
   readonly redacts?: string;
   /** The redaction that took effect on it. */
   readonly redactedBy?: EventId;
+  /** The event by which it is hidden from all but its sender and those who may hide. */
+  readonly hiddenBy?: EventId;
   /** The device and the transaction that it was sent with. */
   readonly deviceId?: string;
   readonly txnId?: string;
@@ -94,6 +96,7 @@ const MEMBERSHIP = 'm';
 const REPLACES = 'r';
 const REDACTS = 't';
 const REDACTED_BY = 'b';
+const HIDDEN_BY = 'i';
 const DEVICE = 'd';
 const TRANSACTION = 'x';
 const LENIENT = 'n';
@@ -117,6 +120,7 @@ export function formatRow(header: RowHeader, content: string): string {
   if (replaces !== undefined) row += field(REPLACES, replaces);
   if (redacts !== undefined) row += field(REDACTS, redacts);
   if (redactedBy !== undefined) row += field(REDACTED_BY, redactedBy);
+  if (header.hiddenBy !== undefined) row += field(HIDDEN_BY, header.hiddenBy);
   if (deviceId !== undefined) row += field(DEVICE, deviceId);
   if (txnId !== undefined) row += field(TRANSACTION, txnId);
   if (header.isHistory === true) row += field(HISTORY, '');
@@ -169,6 +173,7 @@ function headerOf(row: string, end: number): RowHeader {
     replaces: undefined,
     redacts: undefined,
     redactedBy: undefined,
+    hiddenBy: undefined,
     deviceId: undefined,
     txnId: undefined,
     isHistory: false,
@@ -191,6 +196,7 @@ function headerOf(row: string, end: number): RowHeader {
     else if (letter === REPLACES) header.replaces = text as EventId;
     else if (letter === REDACTS) header.redacts = text;
     else if (letter === REDACTED_BY) header.redactedBy = text as EventId;
+    else if (letter === HIDDEN_BY) header.hiddenBy = text as EventId;
     else if (letter === SETS_VISIBILITY) header.setsVisibility = visibilityOf(text);
     else if (letter === LENIENT) header.lenient = true;
     else if (letter === HISTORY) header.isHistory = true;

@@ -13,6 +13,7 @@ import {
   GAPS,
   HISTORY,
   OVERTAKEN,
+  EDITS,
   REDACTED_UNSEEN,
   type RowKey,
   rowKeyOf,
@@ -21,9 +22,11 @@ import {
   type TopologyKey,
   transactionKey,
   TRANSACTIONS,
+  VISIBILITY_CHANGES,
 } from './timeline-collections.js';
 import { afterGapRowOf, redactedRowOf, timelineRowOf, waitingRowOf } from './make-row.js';
 import { findMissingBefore, noteRefused } from './missing-before.js';
+import { applyVisibility, forgetVisibility, mayConcernVisibility } from './visibility-changes.js';
 import { hasToWait } from './waiting-redactions.js';
 import { rowHeaderOf } from './timeline-row.js';
 
@@ -44,9 +47,21 @@ export function timelineProjector(reader: RoomFactReader): Projector {
   const depths = new DeepestBefore();
   return {
     name: 'timeline',
-    version: 18,
+    version: 19,
     readableSince: 13,
-    ...owning(TIMELINE, HISTORY, TOPOLOGY, GAPS, BEHIND_REFUSED, OVERTAKEN, EVENTS, TRANSACTIONS, REDACTED_UNSEEN),
+    ...owning(
+      TIMELINE,
+      HISTORY,
+      TOPOLOGY,
+      GAPS,
+      BEHIND_REFUSED,
+      OVERTAKEN,
+      EVENTS,
+      TRANSACTIONS,
+      REDACTED_UNSEEN,
+      VISIBILITY_CHANGES,
+      EDITS,
+    ),
     handles: (type) => HANDLED.has(type),
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
@@ -58,7 +73,8 @@ export function timelineProjector(reader: RoomFactReader): Projector {
         typeof accepted.data.base !== 'object' &&
         accepted.data.state_pdus === undefined &&
         accepted.data.pdu['type'] !== 'm.room.redaction' &&
-        !mayBeOvertaken(accepted.data)
+        !mayBeOvertaken(accepted.data) &&
+        !mayConcernVisibility(accepted)
       ) {
         applyEvent(accepted, fact, rows);
         return depths.note(accepted.roomId, depthOf(accepted.data.pdu), rows);
@@ -85,6 +101,7 @@ async function applyOther(
   const missing = isFromElsewhere ? await findMissingBefore(roomId, data, rows) : [];
   applyEvent({ roomId, data, row: rowOf(accepted, missing) }, fact, rows, missing);
   if (data.state_pdus !== undefined) await applyCarried(accepted, fact, rows);
+  await applyVisibility(accepted, rows);
   const depth = depthOf(data.pdu);
   const deepest = found?.deepest ?? -1;
   if (deepest > depth) OVERTAKEN.put(rows, [roomId, position], { depth, deepest });
@@ -184,6 +201,7 @@ async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Pr
   if (target !== undefined) target.collection.put(rows, target.key, redactedRowOf(target.row, data.redacted_by, data));
   else if (typeof data.pdu['state_key'] === 'string' && !(await REDACTED_UNSEEN.has(rows, unseen)))
     REDACTED_UNSEEN.put(rows, unseen, data.redacted_by);
+  if (target !== undefined) await forgetVisibility(roomId, target.row, rows);
 }
 
 interface StoredRow {

@@ -4,7 +4,7 @@ import { parseJsonParameter } from '#http/json-text';
 import { serverNameOf, type UserId } from '#kernel/ids';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { asServed, withholdErased } from '../reading/withhold-erased.js';
+import { asServed, withhold } from '../reading/withhold.js';
 
 /** Reads the `filter` parameter of a request on one room. Throws M_NOT_JSON, M_BAD_JSON. */
 export function parseRoomEventFilter(text: string | undefined, reader: UserId): RoomEventFilter {
@@ -35,6 +35,6 @@ export async function filterRows(
   rows: readonly TimelineRow[],
 ): Promise<readonly TimelineRow[]> {
   if (matcher.matchesAll) return rows;
-  const served = matcher.readsContent ? await withholdErased(await room.over(rows), rows) : rows;
+  const served = matcher.readsContent ? await withhold(await room.over(rows), rows) : rows;
   return rows.filter((_, i) => matchesRow(matcher, room, served[i]!));
 }

@@ -1,10 +1,7 @@
 import type { RoomId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import type { RoomEvent } from '#protocol/room-event';
-import { contentOf } from '../facts/pdu-fields.js';
-import { clientEventOf } from '../projections/client-event.js';
-import type { TimelineRow } from '../projections/timeline-row.js';
+import { eventOfStoredRow } from '../projections/stored-event.js';
 import { findStateRow } from './state-rows.js';
 
 /**
@@ -14,24 +11,4 @@ import { findStateRow } from './state-rows.js';
 export async function findStateEvents(views: Views, roomId: RoomId, types: readonly string[]): Promise<RoomEvent[]> {
   const rows = await Promise.all(types.map((type) => findStateRow(views, roomId, type, '')));
   return rows.flatMap((row) => (row === undefined ? [] : [eventOfStoredRow(roomId, row)]));
-}
-
-/** An event row in the form that the rules (of power levels, of push) take: the links to other events are not in it. */
-export function eventOfStoredRow(roomId: RoomId, row: TimelineRow): RoomEvent {
-  const { header } = row;
-  const pdu = JSON.parse(clientEventOf(row, roomId)) as JsonObject;
-  return {
-    eventId: header.eventId,
-    roomId,
-    type: header.type,
-    sender: header.sender,
-    stateKey: header.stateKey,
-    content: contentOf(pdu),
-    originServerTs: header.sentAt,
-    depth: header.depth,
-    prevEvents: [],
-    authEvents: [],
-    redacts: undefined,
-    pdu,
-  };
 }

@@ -5,7 +5,7 @@ import { MAX_HOPS } from '../projections/thread-asides.js';
 import { contentOfRow, type TimelineRow } from '../projections/timeline-row.js';
 import { findRowInRoom } from '../reading/event-rows.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { asServed } from '../reading/withhold-erased.js';
+import { asServed } from '../reading/withhold.js';
 
 interface Step {
   readonly parent: EventId;

@@ -5,7 +5,7 @@ import type { TimelineRow } from '../projections/timeline-row.js';
 import { type OpenRoom, openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { asServed } from '../reading/withhold-erased.js';
+import { asServed } from '../reading/withhold.js';
 import { openWhole } from './partial-rooms.js';
 import { findStateRow, listStateRows, MEMBER } from './state-rows.js';
 import { findStateRowAtEnd, listStateRowsAtEnd } from './stay-end.js';

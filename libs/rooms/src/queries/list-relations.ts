@@ -11,7 +11,7 @@ import type { TimelineRow } from '../projections/timeline-row.js';
 import { readRowsAt } from '../reading/event-rows.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { servedWhole } from '../reading/withhold-erased.js';
+import { servedRelated } from '../reading/withhold.js';
 import { findGap, type Gap } from './find-gap.js';
 import { findVisibleEvent } from './get-event.js';
 import { justAfter, comparePlaced } from './timeline-places.js';
@@ -145,7 +145,7 @@ async function relatedOf(
   rows: readonly (TimelineRow | undefined)[],
 ): Promise<readonly TimelineRow[]> {
   const shown = await room.shownOf(rows.filter((row) => row !== undefined));
-  return servedWhole(await room.over(shown), shown);
+  return servedRelated(await room.over(shown), shown);
 }
 
 /** The related events that the request is for, and what relates to those, in the direction of the page. */

@@ -13,6 +13,7 @@ import {
 import { contentOfRow, type TimelineRow } from '../projections/timeline-row.js';
 import { readRowsAt } from '../reading/event-rows.js';
 import type { RoomReader } from '../reading/room-reader.js';
+import { servedWhole } from '../reading/withhold.js';
 import { markedBy, seenRelations } from './seen-relations.js';
 
 /** What others say of an event, summed up for one reader: client-server API, "Aggregations of child events". */
@@ -161,7 +162,8 @@ async function findReplacement(
   if (edits.length === 0 || relationOf(contentOfRow(parent))?.relType === REPLACE) return undefined;
   const rows = await readRows(room, edits.slice(-MAX_REPLACEMENTS));
   const valid = rows.filter((row): row is TimelineRow => row !== undefined && isReplacement(row));
-  return valid.toSorted(({ header: a }, { header: b }) => b.sentAt - a.sentAt || (a.eventId < b.eventId ? 1 : -1))[0];
+  const whole = await servedWhole(await room.over(valid), valid);
+  return whole.toSorted(({ header: a }, { header: b }) => b.sentAt - a.sentAt || (a.eventId < b.eventId ? 1 : -1))[0];
 }
 
 function isReplacement(row: TimelineRow): boolean {

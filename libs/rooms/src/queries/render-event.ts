@@ -1,9 +1,10 @@
 import type { EventId, RoomId } from '#kernel/ids';
+import { hidingReasonOf } from '#protocol/message-visibility';
 import { DELAYED_BY } from '../delayed-sends.js';
 import { clientEventOf } from '../projections/client-event.js';
-import type { TimelineRow } from '../projections/timeline-row.js';
+import { contentOfRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { withholdErased } from '../reading/withhold-erased.js';
+import { withhold } from '../reading/withhold.js';
 import { findRowsById } from '../reading/event-rows.js';
 import { type Bundle, type BundleRange, type Bundles, NO_BUNDLES, readBundles } from './read-bundles.js';
 
@@ -27,7 +28,7 @@ interface Surroundings {
   /** The viewer over the stretch of the log in which all these events stand. */
   readonly room: RoomReader;
   readonly now: number;
-  /** The events that others lead to, as they are served: what a state event replaced, what redacted an event, what is bundled. */
+  /** The events that others lead to, as they are served: what a state event replaced, what redacted or hides an event, what is bundled. */
   readonly byId: ReadonlyMap<EventId, TimelineRow>;
   readonly bundles: Bundles;
 }
@@ -47,7 +48,7 @@ export async function renderEvents(
   const bundles = bundled !== undefined && form !== 'v1' ? await readBundles(room, rows, bundled) : NO_BUNDLES;
   const all = [...rows, ...referred, ...rowsOf(bundles)];
   const there = await room.over(all);
-  const served = await withholdErased(there, all);
+  const served = await withhold(there, all);
   const byId = new Map(served.slice(rows.length).map((row) => [row.header.eventId, row]));
   const surroundings: Surroundings = { room: there, now, byId, bundles };
   return served.slice(0, rows.length).map((row) => renderEvent(row, surroundings, form));
@@ -86,6 +87,7 @@ async function findReferred(room: RoomReader, rows: readonly TimelineRow[]): Pro
   for (const { header } of rows) {
     if (header.replaces !== undefined) ids.add(header.replaces);
     if (header.redactedBy !== undefined) ids.add(header.redactedBy);
+    else if (header.hiddenBy !== undefined) ids.add(header.hiddenBy);
   }
   if (ids.size === 0) return [];
   return (await findRowsById(room.views, room.roomId, [...ids])).filter((row) => row !== undefined);
@@ -128,12 +130,26 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
     // NOTSPEC: the id as well, as servers in use tell it, and what was written for them looks for.
     parts.push(`"redacted_by":${JSON.stringify(redactedBy)}`, `"redacted_because":${inner}`);
   }
+  const hidden = hiddenPart(header, surroundings);
+  if (hidden !== undefined) parts.push(hidden);
   const text = clientEventOf(row, form === 'nested' ? undefined : room.roomId);
   if (form === 'v1') return `${asV1(text).slice(0, -1)},${parts.join()}}`;
   const bundle = bundles.get(header.eventId);
   if (bundle !== undefined) parts.push(...renderBundle(bundle, surroundings, depth));
   parts.push(`"membership":${JSON.stringify(room.membershipAt(header))}`);
   return `${text.slice(0, -1)},"unsigned":{${parts.join()}}}`;
+}
+
+/**
+ * That an event is hidden, for whoever reads it: also its sender, and who is shown it all the same, are to know. NOTSPEC: MSC3531 leaves it to clients to
+ * find that out by the other event; those that never saw that one could not.
+ */
+function hiddenPart({ hiddenBy, redactedBy }: TimelineRow['header'], { room, byId }: Surroundings): string | undefined {
+  if (hiddenBy === undefined || redactedBy !== undefined) return undefined;
+  const hiding = byId.get(hiddenBy);
+  const isTold = hiding !== undefined && room.isShown(hiding.header);
+  const why = isTold ? { event_id: hiddenBy, reason: hidingReasonOf(contentOfRow(hiding)) } : {};
+  return `"org.matrix.msc3531.visibility":${JSON.stringify({ visible: false, ...why })}`;
 }
 
 /** A number that canonical JSON can hold, whatever time its server says. */

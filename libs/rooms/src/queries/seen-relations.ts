@@ -2,7 +2,7 @@ import { type Position, START } from '#kernel/position';
 import type { RelationMark } from '../projections/relations.projector.js';
 import { readRowsAt, type RowPlace } from '../reading/event-rows.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { servedWhole } from '../reading/withhold-erased.js';
+import { servedRelated } from '../reading/withhold.js';
 
 /** Where an event stands that relates to another, and whether the graph alone tells who was in the room at it. */
 export interface ChildPlace extends RowPlace {
@@ -38,7 +38,7 @@ export async function seenRelations<T extends ChildPlace>(
   const found = (await readRowsAt(room.views, room.roomId, unsure)).filter((row) => row !== undefined);
   const there = await live.over(found);
   const visible = found.filter(({ header }) => there.maySee(header));
-  const seen = new Set((await servedWhole(there, visible)).map(({ header }) => header.position));
+  const seen = new Set((await servedRelated(there, visible)).map(({ header }) => header.position));
   const hidden = new Set(unsure.filter(({ position }) => !seen.has(position)));
   return children.filter((child) => !hidden.has(child));
 }

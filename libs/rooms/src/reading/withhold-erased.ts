@@ -1,15 +1,9 @@
 import { findErasedUsers } from '#accounts/queries/erased-users';
 import type { UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
-import { canonicalJson } from '#protocol/canonical-json/canonical-json';
-import { parseJson } from '#protocol/canonical-json/parse-json';
-import { redactContent } from '#protocol/redaction/redact';
-import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { ROOMS } from '../projections/room-summary.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { findRowsById } from './event-rows.js';
+import { findVersion, redactedCopy } from './redacted-copy.js';
 import type { RoomReader } from './room-reader.js';
 import { findStanding, type Standing } from './standing.js';
 
@@ -54,18 +48,6 @@ async function whereTheyCame(
   return { there: await room.over([...rows, ...found]), headerOf };
 }
 
-/** Those of some events that `withholdErased` leaves as they are. `room` covers them all. */
-export async function servedWhole(room: RoomReader, rows: readonly TimelineRow[]): Promise<readonly TimelineRow[]> {
-  const served = await withholdErased(room, rows);
-  return rows.filter((row, i) => served[i] === row);
-}
-
-/** As `withholdErased`, of one event, which `room` need not cover. */
-export async function asServed(room: RoomReader, row: TimelineRow): Promise<TimelineRow> {
-  const [served = row] = await withholdErased(await room.over([row]), [row]);
-  return served;
-}
-
 type Header = TimelineRow['header'];
 
 const NOBODY: ReadonlyMap<UserId, Position> = new Map();
@@ -91,22 +73,4 @@ function hadSeen(room: RoomReader, header: Header, then: Standing | undefined): 
 async function standingAt({ views, roomId, reader, now }: RoomReader, at: Position): Promise<Standing | undefined> {
   if (now === undefined) return undefined;
   return findStanding(views, roomId, reader.userId, at);
-}
-
-async function findVersion({ views, roomId }: RoomReader): Promise<RoomVersion> {
-  const summary = await ROOMS.get(views, [roomId]);
-  const version = summary && findRoomVersion(summary.version);
-  if (version === undefined) throw new Error(`no version is known of the room ${roomId}`);
-  return version;
-}
-
-function redactedCopy(row: TimelineRow, version: RoomVersion): TimelineRow {
-  const { header } = row;
-  const { lenient = false } = header;
-  const content = (lenient ? parseJson(row.content, { lenient }) : JSON.parse(row.content)) as JsonObject;
-  const kept = redactContent(header.type, content, version);
-  return {
-    header: { ...header, sticky: undefined },
-    content: lenient ? canonicalJson(kept, { lenient }) : JSON.stringify(kept),
-  };
 }

@@ -1,13 +1,15 @@
 import type { EventId } from '#kernel/ids';
+import { visibilityChangeOf } from '#protocol/message-visibility';
 import type { Pdu, RoomEvent } from '#protocol/room-event';
 import type { Rejection } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
+import { tellModeration } from '../decide/decide-event.js';
 import { stateAfterEvent, tellHeldBefore } from '../decide/room-state.js';
 import { tellExtremities } from '../facts/told-extremities.js';
 import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
 import { dropAltered, isAllThereIs } from './altered-copy.js';
 import { refuseByAuthEvents } from './4-check-auth-events.js';
-import { findStateBefore, refuseByState, type StateBefore } from './5-check-state-before.js';
+import { authStateAt, findStateBefore, refuseByState, type StateBefore } from './5-check-state-before.js';
 import { refuseByCurrentState } from './6-check-current-state.js';
 import { refuseByPolicy } from './7-check-policy.js';
 import { bringsAnew } from './brings-anew.js';
@@ -144,6 +146,7 @@ class Judging {
       history: true as const,
       ...tellExtremities(before, extremities),
       ...effect,
+      ...(await this.#moderation()),
     };
     return {
       kind: 'accepted',
@@ -176,6 +179,7 @@ class Judging {
       ...tellExtremities(before, extremities),
       ...toldCurrent,
       ...effect,
+      ...(await this.#moderation()),
       ...(this.arrival.isToHandOn === true ? { handed_on: true as const } : {}),
       ...(isAnew ? { anew: true as const } : {}),
       ...(await carryPdus(this.#event, changes, room)),
@@ -240,6 +244,12 @@ class Judging {
       ...(first === undefined ? {} : { redacted_by: first.effect.redacted_by }),
     };
     return { redactions: [...own, ...waiting], effect };
+  }
+
+  async #moderation(): Promise<Pick<Accepted['header'], 'moderates'>> {
+    const event = this.#event;
+    if (visibilityChangeOf(event) === undefined) return {};
+    return tellModeration(event, await authStateAt(event, this.before.state, this.known, this.room), this.room.version);
   }
 
   #judged(state: StateTrie) {

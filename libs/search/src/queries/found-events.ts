@@ -6,7 +6,7 @@ import { passesFilter } from '#rooms/queries/event-filter';
 import { readRowsAt } from '#rooms/reading/event-rows';
 import type { Reader } from '#rooms/reading/reader';
 import { findRoomReader, type RoomReader } from '#rooms/reading/room-reader';
-import { servedWhole } from '#rooms/reading/withhold-erased';
+import { servedWhole } from '#rooms/reading/withhold';
 import { isBehind, type TextKey } from '../projections/text-order.js';
 import { hasAll, type SoughtWord, wordsOf } from '../words/words-of.js';
 import type { Matches } from './match-texts.js';

@@ -1,7 +1,7 @@
 import { readBundles } from '#rooms/queries/read-bundles';
 import { contentOfRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import type { RoomReader } from '#rooms/reading/room-reader';
-import { servedWhole } from '#rooms/reading/withhold-erased';
+import { servedWhole } from '#rooms/reading/withhold';
 import { textOfEvent } from '../projections/text-of-event.js';
 
 /** The text of an event by which it is found; nothing where it has none. */

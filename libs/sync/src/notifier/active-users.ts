@@ -209,6 +209,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
         const { roomId } = touch;
         this.recent.rooms.touch(roomId, position);
         if (touch.hasMembers) this.recent.members.touch(roomId, position);
+        if (touch.moderates) this.recent.moderated.touch(roomId, position);
         const targets = touch.members((userId) => this.#users.has(userId) || this.#follower?.follows(userId) === true);
         for (const target of targets) {
           this.#setMembership(target, roomId, position);

@@ -16,7 +16,7 @@ import {
   roomIdOfStream,
   type StateChange,
 } from '#rooms/facts/room-facts';
-import { headerTextOf, isOfThePast } from '#rooms/facts/fact-text';
+import { headerTextOf, isOfThePast, moderates } from '#rooms/facts/fact-text';
 import { ELSEWHERE_STREAM_PREFIX, type MembershipTold, userIdOfElsewhere } from '#rooms/facts/elsewhere-facts';
 import { THREADS_STREAM_PREFIX, userIdOfThreads } from '#rooms/facts/thread-subscription-facts';
 import { createRoomFactReader, currentMembersOf } from '#rooms/projections/room-fact-reader';
@@ -37,6 +37,8 @@ export type Touch =
       readonly kind: 'room';
       readonly roomId: RoomId;
       readonly hasMembers: boolean;
+      /** It hides events or shows them again: what was counted before is to be counted anew. */
+      readonly moderates: boolean;
       /** `nobody`: more comes at once, or is waited for, with which the room is news. */
       readonly hears: 'room' | 'nobody';
       members: MembersOf;
@@ -78,6 +80,7 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
         kind: 'room',
         roomId: roomIdOfStream(stream),
         hasMembers: true,
+        moderates: false,
         hears: 'room',
         members: () => NO_MEMBERS,
       };
@@ -87,7 +90,14 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
     const members: MembersOf = (concerns) => (hasMembers ? membersOf(fact, header, concerns) : NO_MEMBERS);
     // PERF: of a room of 80,000 there are as many of these; the join event, or `join-filled`, comes behind the last.
     const hears = type === 'state-taken' ? 'nobody' : 'room';
-    return { kind: 'room', roomId: roomIdOfStream(stream), hasMembers, hears, members };
+    return {
+      kind: 'room',
+      roomId: roomIdOfStream(stream),
+      hasMembers,
+      moderates: moderates(fact.data),
+      hears,
+      members,
+    };
   }
   if (stream.startsWith(USER_STREAM_PREFIX)) return touchOfUser(fact, userIdOfStream(stream));
   if (stream.startsWith(MARKS_STREAM_PREFIX)) {

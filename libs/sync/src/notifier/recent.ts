@@ -13,6 +13,8 @@ export class Recent {
   readonly receipts: LastTouched;
   /** When somebody last joined or left a room, or changed how they appear there. */
   readonly members: LastTouched;
+  /** When events of a room were last hidden or shown again. */
+  readonly moderated: LastTouched;
   /** What was redacted. */
   readonly redactions: RecentRedactions;
   /** Whose devices or keys changed. */
@@ -22,6 +24,7 @@ export class Recent {
     this.rooms = new LastTouched(start, MAX_TOUCHED_ROOMS);
     this.receipts = new LastTouched(start, MAX_TOUCHED_ROOMS);
     this.members = new LastTouched(start, MAX_TOUCHED_ROOMS);
+    this.moderated = new LastTouched(start, MAX_TOUCHED_ROOMS);
     this.redactions = new RecentRedactions(start);
     this.keyChanges = new RecentKeyChanges(start);
   }

@@ -6,7 +6,7 @@ import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findStateRowsAt } from '#rooms/queries/past-state';
 import { renderStripped } from '#rooms/queries/render-event';
 import type { RoomReader } from '#rooms/reading/room-reader';
-import { withholdErased } from '#rooms/reading/withhold-erased';
+import { withhold } from '#rooms/reading/withhold';
 
 const MEMBER = 'm.room.member';
 
@@ -34,7 +34,7 @@ export async function readStrippedRoom(room: RoomReader, at: Position): Promise<
   const [inviter] =
     sender === undefined || sender === userId ? [] : await findStateRowsAt(views, roomId, [[MEMBER, sender]], at);
   const told = [...rows, inviter, member].filter((row): row is TimelineRow => row !== undefined);
-  const served = await withholdErased(await room.over(told), told);
+  const served = await withhold(await room.over(told), told);
   return { sender, events: served.map((row) => renderStripped(row, roomId)) };
 }
 

@@ -9,7 +9,7 @@ import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { passesFilter } from '#rooms/queries/event-filter';
 import { isInForce } from '#rooms/queries/state-rows';
 import type { SyncContext } from '../streams/sync-context.js';
-import { totalUnread, type UnreadByThread, type UnreadCount } from '../unread/unread-counts.js';
+import { totalUnread, type UnreadByThread, type UnreadCount } from '../unread/count-by-thread.js';
 import type { RoomContext } from './room-context.js';
 import type { TimelineWindow } from './timeline-window.js';
 

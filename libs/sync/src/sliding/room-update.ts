@@ -1,5 +1,5 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import type { UnreadCount } from '../unread/unread-counts.js';
+import type { UnreadCount } from '../unread/count-by-thread.js';
 
 /** Somebody by whom a room without a name is called: MSC4186, "StrippedHero". */
 export interface Hero {

@@ -25,7 +25,8 @@ import {
   membershipOver,
 } from '../streams/membership-over.js';
 import type { SyncContext } from '../streams/sync-context.js';
-import { type UnreadCount, UnreadCounts } from '../unread/unread-counts.js';
+import type { UnreadCount } from '../unread/count-by-thread.js';
+import { UnreadCounts } from '../unread/unread-counts.js';
 import { namesAtEnd, namesNow } from './room-names.js';
 import type { RoomContents, RoomTimeline, RoomUpdate, StateStub } from './room-update.js';
 import type { SelectedRoom } from './select-rooms.js';

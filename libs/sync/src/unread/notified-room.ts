@@ -10,6 +10,7 @@ import { findThread } from '#rooms/queries/find-thread';
 import { listFollowedThreads } from '#rooms/queries/list-thread-subscriptions';
 import type { Reader } from '#rooms/reading/reader';
 import { findRoomReader, type RoomReader } from '#rooms/reading/room-reader';
+import { isWithheld } from '#rooms/reading/withhold';
 import { type ContextOfSender, eventOfRow, type PushContexts } from './push-context.js';
 import { advance, MAIN, type ReadUpTo, readReadUpTo } from './read-up-to.js';
 
@@ -53,7 +54,7 @@ export class NotifiedRoom {
     const context = await this.contextOf(row);
     const verdict = await this.by.rules.evaluate(eventOfRow(this.roomId, row), context);
     const room = await this.#over(row);
-    if (!verdict.notify || !isFor(room, row)) return undefined;
+    if (!verdict.notify || !isFor(room, row) || (await isWithheld(room, row))) return undefined;
     const thread = (await findThread(room, row)) ?? MAIN;
     return { room, row, verdict, isRead: await this.#isRead(room, row.header.position, thread) };
   }
@@ -74,7 +75,7 @@ export class NotifiedRoom {
   async isUnread(row: TimelineRow): Promise<boolean> {
     if (!this.#mayConcern(row)) return false;
     const room = await this.#over(row);
-    if (!isFor(room, row)) return false;
+    if (!isFor(room, row) || (await isWithheld(room, row))) return false;
     return !(await this.#isRead(room, row.header.position, (await findThread(room, row)) ?? MAIN));
   }
 

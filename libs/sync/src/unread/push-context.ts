@@ -11,7 +11,7 @@ import { MEMBERS, ROOM_COUNTS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { findStateRow } from '#rooms/queries/state-rows';
-import { eventOfStoredRow } from '#rooms/queries/find-state-events';
+import { eventOfStoredRow } from '#rooms/projections/stored-event';
 
 /** What push rules need to know of a room besides the event. */
 export type ContextOfSender = (sender: UserId) => PushContext;

@@ -6,6 +6,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { CompiledRules, type UserRules } from '#push/compiled-rules';
 import { listFollowedThreads } from '#rooms/queries/list-thread-subscriptions';
 import { ActiveUsers } from '../notifier/active-users.js';
+import { countByThread, type UnreadByThread } from './count-by-thread.js';
 import { OlderRows } from './older-rows.js';
 import { PushContexts } from './push-context.js';
 import { type ReadUpTo, readReadUpTo } from './read-up-to.js';
@@ -18,21 +19,14 @@ import {
   UnreadSearch,
 } from './unread-search.js';
 
-/** How many events of a room, or of one thread in it, notify a user who has not read them. */
-export interface UnreadCount {
-  readonly notifications: number;
-  readonly highlights: number;
-}
-
-/** The counts of a room by thread. `main` is what is in no thread. */
-export type UnreadByThread = ReadonlyMap<string, UnreadCount>;
-
 /** What is known of a user's unread events of a room, up to a position, and what that depends on. */
 interface Known extends UnreadOfRoom {
   readonly rules: UserRules;
   readonly ignored: ReadonlySet<UserId>;
   readonly followed: UnreadRules['followed'];
   readonly upTo: Position;
+  /** Whether some are hidden from the user: a redaction may show them again. */
+  readonly hasHidden: boolean;
   /** By what the events were found unread; undefined where there were none. */
   readonly readUpTo: ReadUpTo | undefined;
 }
@@ -67,7 +61,7 @@ const BUDGET = 20_000;
 /**
  * Counts what notifies a user and is unread: client-server API, "Receiving notifications". Computed when somebody asks, from
  * the events behind the user's receipts and own events; what was computed is kept, so that the next time only newer events
- * are looked at. What was redacted since is taken out, and all of it is counted anew where the push rules, the ignored users or, as far as
+ * are looked at. What was redacted since is taken out, and all of it is counted anew where events were hidden or shown again, or where the push rules, the ignored users or, as far as
  * rules ask for them, the threads that the user is subscribed to have changed.
  */
 @Injectable()
@@ -129,7 +123,9 @@ export class UnreadCounts {
     const search = new UnreadSearch(this.views, this.contexts, room, by, readUpTo, this.#older);
     const found = await search.find(known?.upTo, this.#budgetOf(room.sync));
     const { events, counts, last } = await taken(known, this.#shared(found), readUpTo);
-    if (found.isComplete) this.#known.set(key, { rules, followed, ignored, upTo, events, counts, readUpTo: last });
+    const hasHidden = found.hasHidden || known?.hasHidden === true;
+    if (found.isComplete)
+      this.#known.set(key, { rules, followed, ignored, upTo, events, counts, hasHidden, readUpTo: last });
     return { counts, events };
   }
 
@@ -145,7 +141,7 @@ export class UnreadCounts {
     if (rooms.hasHappenedSince(roomId, upTo) !== false) return undefined;
     if (receipts.hasHappenedSince(roomId, upTo) !== false) return undefined;
     if (by.rules.asksForThreads && this.active.hasOwnFactsSince(userId, upTo) !== false) return undefined;
-    return known.events.length === 0 || redactions.since(roomId, upTo)?.length === 0 ? known : undefined;
+    return isNothing(known) || redactions.since(roomId, upTo)?.length === 0 ? known : undefined;
   }
 
   /** Up to where a room was looked at for a user, if it is known. */
@@ -182,9 +178,11 @@ export class UnreadCounts {
   ): Known | undefined {
     if (known === undefined || known.rules !== rules || known.ignored !== ignored) return undefined;
     if (followed !== undefined && !areSame(known.followed ?? NO_THREADS, followed)) return undefined;
-    if (known.events.length === 0) return known;
-    const redacted = this.active.recent.redactions.since(roomId, known.upTo);
-    if (redacted === undefined) return undefined;
+    const { moderated, redactions } = this.active.recent;
+    if (moderated.hasHappenedSince(roomId, known.upTo) !== false) return undefined;
+    if (isNothing(known)) return known;
+    const redacted = redactions.since(roomId, known.upTo);
+    if (redacted === undefined || (redacted.length > 0 && known.hasHidden)) return undefined;
     if (redacted.length === 0) return known;
     const events = known.events.filter(({ eventId }) => !redacted.includes(eventId));
     return { ...known, events, counts: countByThread(events) };
@@ -212,19 +210,10 @@ export class UnreadCounts {
   }
 }
 
+const isNothing = ({ events, hasHidden }: Known): boolean => events.length === 0 && !hasHidden;
+
 function keyOf(userId: UserId, roomId: RoomId): string {
   return `${userId} ${roomId}`;
-}
-
-/** All threads together. */
-export function totalUnread(counts: UnreadByThread): UnreadCount {
-  let notifications = 0;
-  let highlights = 0;
-  for (const count of counts.values()) {
-    notifications += count.notifications;
-    highlights += count.highlights;
-  }
-  return { notifications, highlights };
 }
 
 /** What is unread of what was known and of what was found after it. */
@@ -282,14 +271,4 @@ function areSame<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
 function areSameReads(a: ReadUpTo | undefined, b: ReadUpTo): boolean {
   if (a === undefined || a.all !== b.all || a.threads.size !== b.threads.size) return false;
   return [...a.threads].every(([thread, position]) => b.threads.get(thread) === position);
-}
-
-/** Counts events, on top of what has been counted. */
-function countByThread(events: readonly UnreadEvent[], counted?: UnreadByThread): UnreadByThread {
-  const counts = new Map(counted);
-  for (const { thread, isHighlight } of events) {
-    const { notifications = 0, highlights = 0 } = counts.get(thread) ?? {};
-    counts.set(thread, { notifications: notifications + 1, highlights: highlights + Number(isHighlight) });
-  }
-  return counts;
 }

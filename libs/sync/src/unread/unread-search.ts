@@ -12,6 +12,7 @@ import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById } from '#rooms/reading/event-rows';
 import { findThread } from '#rooms/queries/find-thread';
 import { findStanding } from '#rooms/reading/standing';
+import { isWithheld } from '#rooms/reading/withhold';
 import type { RoomContext } from '../parts/room-context.js';
 import type { OlderRows } from './older-rows.js';
 import { type ContextOfSender, eventOfRow, type PushContexts } from './push-context.js';
@@ -50,6 +51,8 @@ export interface FoundUnread {
   readonly beginsWithJoin: boolean;
   /** False where it was too much to look at now. */
   readonly isComplete: boolean;
+  /** Whether some of it is hidden from the user, and would notify them otherwise. */
+  readonly hasHidden: boolean;
 }
 
 /** How many events may be looked at: at most so many of a room, and no more than are left for the answer. */
@@ -74,6 +77,7 @@ export class UnreadSearch {
   readonly #own = new Map<string, Position>();
   #contextOf: ContextOfSender | undefined;
   #read: Promise<ReadUpTo> | undefined;
+  #hasHidden = false;
 
   constructor(
     private readonly views: Views,
@@ -108,7 +112,7 @@ export class UnreadSearch {
 
   #found(how: { readonly beginsWithJoin?: boolean; readonly isComplete?: boolean }): FoundUnread {
     const events = this.#events.toSorted((a, b) => (a.position < b.position ? -1 : 1));
-    return { events, own: this.#own, beginsWithJoin: false, isComplete: true, ...how };
+    return { events, own: this.#own, beginsWithJoin: false, isComplete: true, hasHidden: this.#hasHidden, ...how };
   }
 
   async *#backwards(): AsyncGenerator<TimelineRow, void> {
@@ -168,6 +172,10 @@ export class UnreadSearch {
     if (!notify) return;
     // Not what came while they were out, though extremities that met took them in again, nor what nobody is shown yet.
     if (!(await this.room.reader.over([row])).isShown(header)) return;
+    if (await isWithheld(this.room.reader, row)) {
+      this.#hasHidden = true;
+      return;
+    }
     const found = { eventId: header.eventId, position: header.position, isHighlight: highlight };
     const event = { ...found, thread: thread ?? (await this.#threadOf(row)) };
     if (event.position > (this.#own.get(event.thread) ?? START)) this.#events.push(event);

@@ -1,0 +1,42 @@
+import type { JsonObject } from '#kernel/json';
+import { authStateOf } from '#protocol/event-auth/auth-state';
+import { mayChangeVisibility } from '#protocol/message-visibility';
+import { relationOf, THREAD } from '#protocol/relation';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { eventOfStoredRow } from '../projections/stored-event.js';
+import { ROOM_STATE } from '../projections/room-state.projector.js';
+import { contentOfRow, parseRow, type RowHeader, type TimelineRow } from '../projections/timeline-row.js';
+import { findVersion, redactedCopy } from './redacted-copy.js';
+import type { RoomReader } from './room-reader.js';
+
+/**
+ * The same events, without their content those that are hidden: MSC3531, "Client behavior", which has clients show them to their senders and to
+ * those who may hide, as of now, and to nobody else. NOTSPEC: by the proposal servers hand all of it to everybody. PERF: no read where nothing
+ * is hidden.
+ */
+export async function withholdHidden(room: RoomReader, rows: readonly TimelineRow[]): Promise<readonly TimelineRow[]> {
+  if (!rows.some(({ header }) => mayConcern(room, header))) return rows;
+  const version = await findVersion(room);
+  if (await seesHidden(room, version)) return rows;
+  return rows.map((row) => (mayConcern(room, row.header) ? redactedCopy(row, version, threadOf(row)) : row));
+}
+
+function mayConcern({ reader }: RoomReader, { hiddenBy, redactedBy, sender }: RowHeader): boolean {
+  return hiddenBy !== undefined && redactedBy === undefined && sender !== reader.userId;
+}
+
+/** Whether the reader may hide messages of the room: whose level is looked at by clients too, so as it is now. Nobody may who is not in it. */
+async function seesHidden({ views, roomId, reader, isIn }: RoomReader, version: RoomVersion): Promise<boolean> {
+  if (!isIn) return false;
+  const keys = (['m.room.create', 'm.room.power_levels'] as const).map((type) => [roomId, type, ''] as const);
+  const texts = await ROOM_STATE.getMany(views, keys);
+  const state = texts.flatMap((text) => (text === undefined ? [] : [eventOfStoredRow(roomId, parseRow(text))]));
+  return mayChangeVisibility(reader.userId, authStateOf(state), version);
+}
+
+/** What is hidden stays in its thread: its place there is counted, and no business of anybody's. */
+function threadOf(row: TimelineRow): JsonObject {
+  const { relType, parent } = relationOf(contentOfRow(row)) ?? {};
+  if (relType !== THREAD || parent === undefined) return {};
+  return { 'm.relates_to': { rel_type: THREAD, event_id: parent } };
+}
