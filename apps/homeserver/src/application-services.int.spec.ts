@@ -79,6 +79,17 @@ describe('an application service', () => {
     expect(memberships[1]).toMatchObject({ unsigned: { prev_content: { membership: 'join' } } });
   });
 
+  it('is told no more in a long poll as a user whose account has been closed meanwhile', async () => {
+    const roomId = await makeRoom();
+    await ghost('closing');
+    await ask('POST', as('closing', `${V3}/join/${roomId}`), {});
+    const { next_batch: since } = await ask('GET', as('closing', `${V3}/sync`));
+    const poll = ask('GET', as('closing', `${V3}/sync?timeout=20000&since=${String(since)}`));
+    await ask('POST', as('closing', `${V3}/account/deactivate`), {});
+    await say(roomId, 'after that');
+    expect(await poll).toMatchObject({ status: 403, errcode: 'M_USER_DEACTIVATED' });
+  });
+
   it('hears of an invitation of its users, with what they may know of the room', async () => {
     const roomId = await makeRoom({ name: 'A room' });
     await ghost('guest');

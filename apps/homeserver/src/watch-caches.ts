@@ -2,6 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
 import { AuthSessions } from '#accounts/interactive-auth/auth-sessions';
 import { ServiceNotes } from '#appservices/sending/service-notes';
+import { LookedAtUsers } from '#appservices/asking/looked-at-users';
 import { AskNetworks } from '#appservices/networks/ask-networks';
 import { ListInNetworkHandler } from '#directory/commands/list-in-network';
 import { RegistrationTokens } from '#accounts/registration-tokens';
@@ -159,6 +160,7 @@ function serviceCaches(
     'acting-services': of(ActingServices),
     'application-services': of(ServiceNotes),
     'network-directories': of(ListInNetworkHandler),
+    'looked-at-users': of(LookedAtUsers),
     networks: of(AskNetworks),
   };
 }

@@ -7,6 +7,10 @@ export interface UsersOnDemand {
    * Whoever asked finds the account or does not. Throws where the log is away, and nothing else.
    */
   make(userId: UserId): Promise<void>;
+  /**
+   * As `make`, for who is only looked at, by whomever: not asked for again for a minute, and not where many others are just then.
+   */
+  makeForLook(userId: UserId): Promise<void>;
 }
 
 /** Injection token of the UsersOnDemand; where there are none, nobody does. */

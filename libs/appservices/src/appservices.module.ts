@@ -3,6 +3,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { USERS_ON_DEMAND } from '#accounts/users-on-demand';
 import { ALIASES_ON_DEMAND } from '#directory/aliases-on-demand';
 import { EntitiesOnDemand } from './asking/entities-on-demand.js';
+import { LookedAtUsers } from './asking/looked-at-users.js';
 import { ServiceClient } from './asking/service-client.js';
 import { NetworksController } from './doors/networks.controller.js';
 import { PingController } from './doors/ping.controller.js';
@@ -13,11 +14,7 @@ import { ServiceSending } from './sending/service-sending.js';
 import { TakeCollected } from './sending/take-collected.js';
 import { TransactionTexts } from './texts/transaction-texts.js';
 
-const usersOnDemand = {
-  provide: USERS_ON_DEMAND,
-  inject: [EntitiesOnDemand],
-  useFactory: ({ users }: EntitiesOnDemand) => users,
-};
+const usersOnDemand = { provide: USERS_ON_DEMAND, useExisting: LookedAtUsers };
 const aliasesOnDemand = {
   provide: ALIASES_ON_DEMAND,
   inject: [EntitiesOnDemand],
@@ -40,6 +37,7 @@ const aliasesOnDemand = {
     ServiceSending,
     SendToServices,
     EntitiesOnDemand,
+    LookedAtUsers,
     AskNetworks,
     usersOnDemand,
     aliasesOnDemand,

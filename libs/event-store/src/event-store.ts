@@ -109,7 +109,10 @@ export interface EventStore {
   truncate(stream: string, before: number): Promise<void>;
   /** The facts of one stream in order; nothing for a stream that does not exist. */
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedFact>;
-  /** Every fact behind `after` (exclusive) up to the head at the time of the call, in batches, in order of position. */
+  /**
+   * Every fact behind `after` (exclusive) up to the head at the time of the call, in order of position, in batches of no more than
+   * `batchSize`, and of some megabytes.
+   */
   readAll(options: { after: Position; batchSize?: number }): AsyncIterable<readonly RecordedFact[]>;
   /**
    * Every fact behind `after` (exclusive), then each new one as it becomes durable, in batches, until `signal` aborts (the

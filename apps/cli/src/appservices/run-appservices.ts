@@ -17,14 +17,15 @@ export async function listAppservices(
   terminal: Terminal,
   { json }: { readonly json: boolean },
 ): Promise<ExitCode> {
-  const all = await read(installation);
+  const all = await readServices(installation);
   for (const line of json ? all.map((each) => JSON.stringify(each)) : table(HEAD, all.map(rowOf))) {
     await terminal.line(line);
   }
   return all.some(({ refused }) => refused !== undefined) ? EXIT.found : EXIT.ok;
 }
 
-async function read(installation: Installation): Promise<ServiceStatus[]> {
+/** How sending to each application service does, as the running server says it, or else the log. */
+export async function readServices(installation: Installation): Promise<ServiceStatus[]> {
   const client = await installation.connect();
   if (client !== undefined) {
     try {

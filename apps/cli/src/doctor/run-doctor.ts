@@ -1,5 +1,6 @@
 import { systemClock } from '#kernel/clock';
 import { START } from '#kernel/position';
+import { readServices } from '../appservices/run-appservices.js';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
@@ -10,6 +11,7 @@ import { checkSigningKeys } from './key-checks.js';
 import { checkEffects, lookAtLog } from './log-checks.js';
 import { checkClock, checkDataFolder, checkDiskSpace, checkLimits, checkNode, checkPrivate } from './machine-checks.js';
 import { checkHealth, lookAtServer } from './server-checks.js';
+import { checkServices } from './service-checks.js';
 import { checkCertificate, checkOpenness, checkPublicUrl, checkServerName } from './settings-checks.js';
 import { checkDatabase, checkViews } from './views-checks.js';
 
@@ -55,6 +57,9 @@ async function* examine(find: () => Installation): AsyncGenerator<Check> {
   const log = await lookAtLog(installation);
   yield log.check;
   if (log.effectLetters !== undefined) yield checkEffects(log.effectLetters);
+  // What is wrong with the log or the server is said above.
+  if (log.head !== undefined && log.head !== START)
+    yield* checkServices(await readServices(installation).catch(() => []));
   yield checkClock(systemClock.now(), log.lastAt);
   yield* checkSigningKeys(readKeyFiles(dataDir), log.head === START, log.identity?.keys);
   const database = await checkDatabase(config);

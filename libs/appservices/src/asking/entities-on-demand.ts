@@ -22,7 +22,7 @@ const WITHIN_MS = 10_000;
  */
 @Injectable()
 export class EntitiesOnDemand {
-  readonly users: UsersOnDemand = { make: (userId) => this.#once(userId, () => this.#makeUser(userId)) };
+  readonly users: Pick<UsersOnDemand, 'make'> = { make: (userId) => this.#once(userId, () => this.#makeUser(userId)) };
   readonly aliases: AliasesOnDemand = { make: (alias) => this.#once(alias, () => this.#makeAlias(alias)) };
   readonly #running = new Map<string, Promise<void>>();
 

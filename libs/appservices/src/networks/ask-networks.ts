@@ -16,11 +16,14 @@ const DRAFT = '/_matrix/app/unstable/thirdparty';
 /** How many protocols of services are remembered; what they say of them changes with their configuration. */
 const CAPACITY = 200;
 const REMEMBERED_MS = 600_000;
+/** For how long a service is not asked again that said nothing of a protocol. */
+const FAILED_MS = 30_000;
 /** What each thing that was found names of ours. */
 const NAMES: Readonly<Record<Looked, string>> = { user: 'userid', location: 'alias' };
 
 interface KnownProtocol {
-  readonly protocol: JsonObject;
+  /** What is said of it, or will be; undefined where that is nothing. */
+  readonly protocol: Promise<JsonObject | undefined>;
   readonly until: number;
 }
 
@@ -76,15 +79,29 @@ export class AskNetworks {
     return this.services.all.filter(({ protocols }) => protocols.includes(name));
   }
 
-  async #askProtocol(service: AppService, name: string): Promise<JsonObject | undefined> {
+  #askProtocol(service: AppService, name: string): Promise<JsonObject | undefined> {
     const key = JSON.stringify([service.id, name]);
     const known = this.#known.get(key);
     if (known !== undefined && known.until > this.stopwatch.elapsed()) return known.protocol;
+    const protocol = this.#protocolOf(service, name);
+    // However many ask meanwhile, the service is asked once.
+    const asked = { protocol, until: Infinity };
+    this.#known.set(key, asked);
+    const settle = (forMs: number): void => {
+      // The registrations may have been read anew.
+      if (this.#known.get(key) === asked) this.#known.set(key, { protocol, until: this.stopwatch.elapsed() + forMs });
+    };
+    protocol.then(
+      (told) => settle(told === undefined ? FAILED_MS : REMEMBERED_MS),
+      () => settle(0),
+    );
+    return protocol;
+  }
+
+  async #protocolOf(service: AppService, name: string): Promise<JsonObject | undefined> {
     const told = await this.#ask(service, `/protocol/${encodeURIComponent(name)}`, '');
     if (!isJsonObject(told)) return undefined;
-    const protocol = { ...told, instances: instancesOf(told).map((instance) => withId(service, instance)) };
-    this.#known.set(key, { protocol, until: this.stopwatch.elapsed() + REMEMBERED_MS });
-    return protocol;
+    return { ...told, instances: instancesOf(told).map((instance) => withId(service, instance)) };
   }
 
   /** What a service says; undefined where that is nothing. */

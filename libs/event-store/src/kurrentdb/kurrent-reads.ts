@@ -18,6 +18,8 @@ interface Known {
 
 /** So many facts may have come since the end was looked for: with more of them the last is found sooner from the end. */
 const FEW = 100;
+/** A batch is no longer than so many UTF-16 units, or one fact: some have a megabyte. */
+const MOST_TEXT = 4_000_000;
 /** For how long the next message of a reading may be out. */
 const SILENCE_MS = 5000;
 /** For how long a server that is there may search what others wrote: each search that takes longer has twice the time. */
@@ -203,6 +205,7 @@ export class KurrentReads {
     { end, size, prefix }: { end?: Position; size: number; prefix?: string },
   ): AsyncIterable<readonly RecordedFact[]> {
     let batch: RecordedFact[] = [];
+    let text = 0;
     await this.erasures.catchUp();
     const facts = this.#search(SILENCE_MS, (client) =>
       client.readAll({ ...this.#options, fromPosition: this.ours.from(after), filter: this.ours.filter(prefix) }),
@@ -211,9 +214,10 @@ export class KurrentReads {
       if (commitOf(fact.position) <= after.commit) continue;
       if (end !== undefined && fact.position > end) break;
       batch.push(fact);
-      if (batch.length >= size) {
+      text += fact.data.length;
+      if (batch.length >= size || text >= MOST_TEXT) {
         yield* this.#asNow(batch);
-        batch = [];
+        [batch, text] = [[], 0];
       }
       // What others wrote behind it need not be searched.
       if (fact.position === end) break;

@@ -91,7 +91,7 @@ export class ProfileController {
   /** Who is looked at and has no account here may get one for that. */
   async #makeWhereWanted(userId: UserId): Promise<void> {
     if (this.demand === undefined || !this.#isHere(userId)) return;
-    if (!(await PROFILES.has(this.views, [userId]))) await this.demand.make(userId);
+    if (!(await PROFILES.has(this.views, [userId]))) await this.demand.makeForLook(userId);
   }
 
   #isHere(userId: UserId): boolean {
