@@ -57,6 +57,20 @@ describe('the rules of a user, prepared', () => {
     expect(await turnsOf(async () => evaluate(message('a cake'), CONTEXT))).toBeGreaterThan(3);
   });
 
+  it('take a while where they look for many patterns, or into many lists', async () => {
+    const isHeavy = async (text: string): Promise<boolean> =>
+      (await new CompiledRules({ get: async () => text }).of(ALICE)).isHeavy;
+    const words = Array.from({ length: 101 }, (_, i) => `word${i}`);
+    const lists = words.reduce((known, value) => {
+      const condition = { kind: 'event_property_contains', key: 'content.list', value };
+      const data: PushRuleSet = { kind: 'underride', rule_id: value, conditions: [condition], actions: [] };
+      return evolvePushRules(known, { type: 'push-rule-set', data });
+    }, NO_CHANGES);
+    expect(await isHeavy(rowOf(...words.slice(1)))).toBe(false);
+    expect(await isHeavy(rowOf(...words))).toBe(true);
+    expect(await isHeavy(PUSH_RULES.codec.encode({ position: START, changes: lists }))).toBe(true);
+  });
+
   it('are asked at once where they are few, and say the same', async () => {
     const rules = new CompiledRules({ get: async () => rowOf('cake', 'p?e') });
     const { evaluate } = await rules.of(ALICE);

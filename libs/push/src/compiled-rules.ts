@@ -35,6 +35,8 @@ export interface UserRules {
   readonly mayNotifyByTag: boolean;
   readonly asksForThreads: boolean;
   readonly asksForNames: boolean;
+  /** Whether they may take a while: nobody else should wait for that. */
+  readonly isHeavy: boolean;
 }
 
 /** The users who have pushers, of a large server; the text of most rows is short. */
@@ -96,13 +98,9 @@ export class CompiledRules {
     const global = compileMatcher(ruleset, this.#conditions);
     const evaluate = evaluatorOf(global);
     const devices = Object.entries(changes.devices ?? {});
-    const matchers = new Map(
-      devices.map(([tag, own]): [string, UserEvaluator] => [
-        tag,
-        evaluatorOf(compileMatcher(own, this.#conditions), global),
-      ]),
-    );
-    const all = [ruleset, ...devices.map(([, own]) => own)];
+    const own = devices.map(([tag, rules]) => [tag, compileMatcher(rules, this.#conditions)] as const);
+    const matchers = new Map(own.map(([tag, matcher]) => [tag, evaluatorOf(matcher, global)]));
+    const all = [ruleset, ...devices.map(([, rules]) => rules)];
     return {
       text,
       evaluate,
@@ -110,14 +108,15 @@ export class CompiledRules {
       mayNotifyByTag: devices.length > 0 || asksFor(ruleset, 'profile_tag'),
       asksForThreads: all.some((rules) => asksFor(rules, THREAD_SUBSCRIPTION)),
       asksForNames: all.some((rules) => asksFor(rules, 'contains_display_name')),
+      // A user may have pushers with all of these tags.
+      isHeavy: areHeavy([global, ...own.map(([, matcher]) => matcher)]),
     };
   }
 }
 
 /** What the first rules say that say anything. */
 function evaluatorOf(...matchers: readonly RuleMatcher[]): UserEvaluator {
-  const isHeavy = matchers.reduce((sum, { weight }) => sum + weight, 0) > HEAVY;
-  if (!isHeavy) {
+  if (!areHeavy(matchers)) {
     const [first, second] = matchers;
     return (event, context) => first!.match(event, context) ?? second?.match(event, context) ?? SILENCE;
   }
@@ -128,4 +127,8 @@ function evaluatorOf(...matchers: readonly RuleMatcher[]): UserEvaluator {
     }
     return SILENCE;
   };
+}
+
+function areHeavy(matchers: readonly RuleMatcher[]): boolean {
+  return matchers.reduce((sum, { weight }) => sum + weight, 0) > HEAVY;
 }

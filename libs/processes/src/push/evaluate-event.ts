@@ -3,7 +3,9 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
+import type { PushContext } from '#protocol/push-rules/push-conditions';
 import type { PushVerdict } from '#protocol/push-rules/evaluate-rules';
+import type { RoomEvent } from '#protocol/room-event';
 import { CompiledRules, type UserRules } from '#push/compiled-rules';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { type Reader, readerOf } from '#rooms/reading/reader';
@@ -13,6 +15,9 @@ import { UnreadCounts } from '#sync/unread/unread-counts';
 
 /** What the rules of a user say of an event, for a pusher with a profile tag or without one. */
 export type VerdictFor = (profileTag: string | undefined) => PushVerdict | Promise<PushVerdict>;
+
+/** The rules of a user that take a while are asked when it is their turn: nobody else waits for them. */
+export const LATER = Symbol('later');
 
 /** PERF: most are looked at in a microsecond; in a long message what one of them looks for takes some milliseconds. */
 const USERS_PER_LOOK = 4;
@@ -29,7 +34,7 @@ export class EvaluateEvent {
   ) {}
 
   /**
-   * What the rules of those users say whom they let be told. PERF: of most users nothing is looked up (`npm run bench -- push`); after some
+   * What the rules of those users say whom they let be told; `LATER` for whom that takes a while. PERF: of most users nothing is looked up (`npm run bench -- push`); after some
    * milliseconds everything else has its turn.
    */
   async evaluate(
@@ -37,27 +42,39 @@ export class EvaluateEvent {
     row: TimelineRow,
     users: readonly UserId[],
     moment: Position,
-  ): Promise<Map<UserId, VerdictFor>> {
+  ): Promise<Map<UserId, VerdictFor | typeof LATER>> {
     const event = eventOfRow(roomId, row);
     const part = await this.unread.contexts.room(roomId, moment);
     const shared = contextIn(part, event.sender, undefined);
-    const found = new Map<UserId, VerdictFor>();
+    const found = new Map<UserId, VerdictFor | typeof LATER>();
     const turn = new Turn(USERS_PER_LOOK);
     for (const userId of users) {
       const known = this.rules.recall(userId);
       const rules = known instanceof Promise ? await known : known;
+      if (rules.isHeavy) {
+        found.set(userId, LATER);
+        continue;
+      }
       const isOwn = rules.asksForNames || rules.asksForThreads;
-      const reader = { userId, ignored: NOBODY };
-      const context = isOwn ? await this.#roomOf(roomId, reader, rules, moment).contextOf(row) : shared;
-      const verdict = rules.evaluate(event, context);
-      const { notify } = verdict instanceof Promise ? await verdict : verdict;
-      if (rules.mayNotifyByTag || notify)
-        found.set(userId, (profileTag) =>
-          rules.mayNotifyByTag ? rules.evaluateFor(profileTag)(event, { ...context, profileTag }) : verdict,
-        );
+      const context = isOwn ? await this.#contextFor(userId, roomId, row, rules, moment) : shared;
+      const asked = ask(rules, event, context);
+      const verdictFor = asked instanceof Promise ? await asked : asked;
+      if (verdictFor !== undefined) found.set(userId, verdictFor);
       if (turn.isOver()) await turn.pass();
     }
     return found;
+  }
+
+  /** As `evaluate` for one user, whatever time it takes; undefined where their rules let nothing be told. */
+  async evaluateFor(
+    userId: UserId,
+    roomId: RoomId,
+    row: TimelineRow,
+    moment: Position,
+  ): Promise<VerdictFor | undefined> {
+    const rules = await this.rules.of(userId);
+    const context = await this.#contextFor(userId, roomId, row, rules, moment);
+    return ask(rules, eventOfRow(roomId, row), context);
   }
 
   /** Whether an event of a room is unread for a user, whatever their rules say of it. */
@@ -67,7 +84,32 @@ export class EvaluateEvent {
     return this.#roomOf(roomId, reader, rules, row.header.position).isUnread(row);
   }
 
+  #contextFor(
+    userId: UserId,
+    roomId: RoomId,
+    row: TimelineRow,
+    rules: UserRules,
+    moment: Position,
+  ): Promise<PushContext> {
+    return this.#roomOf(roomId, { userId, ignored: NOBODY }, rules, moment).contextOf(row);
+  }
+
   #roomOf(roomId: RoomId, reader: Reader, rules: UserRules, moment: Position): NotifiedRoom {
     return new NotifiedRoom({ views: this.views, reader, rules, contexts: this.unread.contexts, moment }, roomId);
   }
+}
+
+/** What rules say of an event for each pusher; undefined where they let none be told. PERF: a promise only where they take a while. */
+function ask(
+  rules: UserRules,
+  event: RoomEvent,
+  context: PushContext,
+): VerdictFor | undefined | Promise<VerdictFor | undefined> {
+  const verdict = rules.evaluate(event, context);
+  if (!(verdict instanceof Promise) && !verdict.notify && !rules.mayNotifyByTag) return undefined;
+  const made = ({ notify }: PushVerdict): VerdictFor | undefined => {
+    if (rules.mayNotifyByTag) return (profileTag) => rules.evaluateFor(profileTag)(event, { ...context, profileTag });
+    return notify ? () => verdict : undefined;
+  };
+  return verdict instanceof Promise ? verdict.then(made) : made(verdict);
 }

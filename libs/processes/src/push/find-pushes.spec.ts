@@ -11,6 +11,7 @@ import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { positionOf } from '#testing/position-of';
 import { turnsOf } from '#testing/turns-of';
+import type { Badges } from '#sync/unread/badges';
 import type { EvaluateEvent } from './evaluate-event.js';
 import { FindPushes } from './find-pushes.js';
 import type { PushLanes } from './push-lanes.js';
@@ -48,7 +49,7 @@ beforeEach(async () => {
   const verdicts = new Map(USERS.map((userId) => [userId, () => SILENCE]));
   const evaluation = { evaluate: async () => verdicts } as unknown as EvaluateEvent;
   const lanes = { isNumberKnownOf: (userId: UserId) => told.has(userId) } as PushLanes;
-  find = new FindPushes(users, evaluation, {} as CompiledRules, lanes, store as unknown as Views);
+  find = new FindPushes(users, evaluation, {} as CompiledRules, lanes, {} as Badges, store as unknown as Views);
 });
 
 const heard = (type: string, says: object = {}): Promise<unknown> => {

@@ -4,9 +4,10 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
+import { Slots } from '#kernel/slots';
 import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
-import type { PushVerdict } from '#protocol/push-rules/evaluate-rules';
+import { NOBODY, type PushVerdict } from '#protocol/push-rules/evaluate-rules';
 import { CompiledRules } from '#push/compiled-rules';
 import type { PusherSet } from '#push/facts/pusher-facts';
 import type { PushedEvent } from '#push/gateway/notification';
@@ -18,10 +19,10 @@ import { moderates } from '#rooms/facts/fact-text';
 import { roomIdOfStream } from '#rooms/facts/room-facts';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
-import type { Badge } from '#sync/unread/badges';
+import { type Badge, Badges } from '#sync/unread/badges';
 import { eventOfRow } from '#sync/unread/push-context';
 import { describeEvent, describeInvitation, invitationOf } from './describe-event.js';
-import { EvaluateEvent, type VerdictFor } from './evaluate-event.js';
+import { EvaluateEvent, LATER, type VerdictFor } from './evaluate-event.js';
 import type { EventToPush } from './push-item.js';
 import { PushLanes } from './push-lanes.js';
 import { PushedUsers } from './pushed-users.js';
@@ -40,17 +41,21 @@ type Describe = (userId: UserId) => PushedEvent;
 const DESCRIBED = 64;
 /** PERF: the pushers of one are read in some microseconds. */
 const USERS_PER_LOOK = 8;
+/** Of so many users at a time rules are asked that take a while: others wait for each other alone. */
+const HEAVY_AT_ONCE = 2;
 
 /** Finds what follows from a fact for the gateways of users. */
 @Injectable()
 export class FindPushes {
   readonly #described = new LruCache<string, Promise<Describe | undefined>>(DESCRIBED);
+  readonly #heavy = new Slots(HEAVY_AT_ONCE);
 
   constructor(
     private readonly users: PushedUsers,
     private readonly evaluation: EvaluateEvent,
     private readonly rules: CompiledRules,
     private readonly lanes: PushLanes,
+    private readonly badges: Badges,
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
@@ -88,12 +93,21 @@ export class FindPushes {
   /** The newest event that is unread for a user. */
   async newestOf(userId: UserId, { newest }: Badge): Promise<EventToPush | undefined> {
     if (newest === undefined) return undefined;
-    const { roomId } = newest;
-    const { position } = newest.event;
-    const row = await this.#rowAt(roomId, position);
-    const found = row && (await this.evaluation.evaluate(roomId, row, [userId], position));
-    const verdictFor = found?.get(userId);
-    return row && verdictFor && this.#eventFor(userId, roomId, row, verdictFor);
+    return this.#eventAt(userId, newest.roomId, newest.event.position);
+  }
+
+  /**
+   * What takes a while is done before it is a gateway's turn: asks rules that do, and counts what is unread by them, which is known then. False
+   * where they let nothing be told of the event.
+   */
+  async prepare(userId: UserId, event: EventToPush | undefined): Promise<boolean> {
+    const { isHeavy } = await this.rules.recall(userId);
+    if (!isHeavy && event?.askRules === undefined) return true;
+    return this.#heavy.run(async () => {
+      if (event?.askRules !== undefined && !(await event.askRules())) return false;
+      await this.badges.read(userId);
+      return true;
+    });
   }
 
   async #ofRoom(roomId: RoomId, position: Position): Promise<PushDue[]> {
@@ -121,11 +135,21 @@ export class FindPushes {
     const turn = new Turn(USERS_PER_LOOK);
     for (const [userId, verdictFor] of found) {
       const pushers = await this.#pushersOf(userId);
-      const event = await this.#eventFor(userId, roomId, row, verdictFor, pushers);
+      const event =
+        verdictFor === LATER
+          ? laterEvent(roomId, () => this.#eventAt(userId, roomId, position))
+          : await this.#eventFor(userId, roomId, row, verdictFor, pushers);
       due.push(...toGateways(userId, event, pushers));
       if (turn.isOver()) await turn.pass();
     }
     return due;
+  }
+
+  /** An event of a room, by rules that may take a while; undefined where it is gone, or they let nothing be told of it. */
+  async #eventAt(userId: UserId, roomId: RoomId, position: Position): Promise<EventToPush | undefined> {
+    const row = await this.#rowAt(roomId, position);
+    const verdictFor = row && (await this.evaluation.evaluateFor(userId, roomId, row, position));
+    return row && verdictFor && this.#eventFor(userId, roomId, row, verdictFor);
   }
 
   /** An event of a room that is here. */
@@ -172,16 +196,19 @@ export class FindPushes {
     const told = JSON.parse(data) as MembershipTold; // written by the rooms
     if (told.membership !== 'invite') return this.#numbersFor([userId]);
     const invitation = invitationOf(told);
-    const rules = await this.rules.of(userId);
-    const context = { displayName: undefined, memberCount: 0, senderPowerLevel: 0, notificationLevels: {} };
-    const verdictFor: VerdictFor = (profileTag) =>
-      rules.evaluateFor(profileTag)(invitation, { ...context, profileTag });
     const describe = describeInvitation(told, invitation);
     const roomId = told.room_id;
     const pushers = await this.#pushersOf(userId);
-    const { tweaksFor } = await readVerdicts(verdictFor, pushers);
     const isDue = (badge: Badge): boolean => badge.isInvitedTo(roomId);
-    return toGateways(userId, { roomId, tweaksFor, isDue, describe: async (one) => describe(one) }, pushers);
+    const make = async (): Promise<EventToPush> => {
+      const rules = await this.rules.of(userId);
+      const verdictFor: VerdictFor = (profileTag) =>
+        rules.evaluateFor(profileTag)(invitation, { ...NOBODY, profileTag });
+      const { tweaksFor } = await readVerdicts(verdictFor, pushers);
+      return { roomId, tweaksFor, isDue, describe: async (one) => describe(one) };
+    };
+    const { isHeavy } = await this.rules.of(userId);
+    return toGateways(userId, isHeavy ? laterEvent(roomId, make) : await make(), pushers);
   }
 
   async #numbersFor(users: readonly UserId[], how: Pick<PushDue, 'ifTold'> = {}): Promise<PushDue[]> {
@@ -208,9 +235,21 @@ export class FindPushes {
   }
 }
 
-/** An event goes to each gateway of a user once, that has a pusher whose rules let it be told. */
+/** An event of which is known only later what a user's rules say of it. */
+function laterEvent(roomId: RoomId, ask: () => Promise<EventToPush | undefined>): EventToPush {
+  let known: EventToPush | undefined;
+  return {
+    roomId,
+    askRules: async () => (known = await ask()) !== undefined,
+    tweaksFor: (pusher) => known?.tweaksFor(pusher),
+    isDue: (badge) => known?.isDue(badge) ?? false,
+    describe: async (userId) => known?.describe(userId),
+  };
+}
+
+/** An event goes to each gateway of a user once, that has a pusher whose rules let it be told, or may do so. */
 function toGateways(userId: UserId, event: EventToPush, pushers: readonly PusherSet[]): PushDue[] {
-  const told = pushers.filter((pusher) => event.tweaksFor(pusher) !== undefined);
+  const told = pushers.filter((pusher) => event.askRules !== undefined || event.tweaksFor(pusher) !== undefined);
   return [...new Set(told.map(({ data }) => String(data['url'])))].map((url) => ({ userId, url, event }));
 }
 

@@ -14,8 +14,9 @@ const MOST_MS = 5 * 60_000;
 const LOOK_MS = 2_000;
 
 /**
- * Holds notifications back while their user does something with a device, where they wished so: most are read there, and never pushed.
- * The founding documents: push looks at where a person is active. Off unless the user switches it on.
+ * Holds notifications of events back while their user does something with a device, where they wished so: most are read there, and never
+ * pushed. The founding documents: push looks at where a person is active. Off unless the user switches it on. By the presence that this
+ * process knows of: where that is off, or of who hides, nothing is held back; another process is heard of by what its users write and read.
  */
 @Injectable()
 export class HoldBack {
@@ -25,12 +26,15 @@ export class HoldBack {
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,
   ) {}
 
-  /** Settles once the user is not active any more, or has been for too long since a moment. */
-  async whileInUse(userId: UserId, since: number, signal: AbortSignal): Promise<void> {
-    while (this.presence.find(userId)?.currentlyActive === true) {
-      if (this.stopwatch.elapsed() - since > MOST_MS || !(await this.#wants(userId))) return;
-      await delay(LOOK_MS, undefined, { signal, ref: false });
-    }
+  /** Whether what was to be told first at a moment waits: the user is active, and not for too long since then. */
+  async isInUse(userId: UserId, since: number): Promise<boolean> {
+    if (this.presence.find(userId)?.currentlyActive !== true) return false;
+    return this.stopwatch.elapsed() - since <= MOST_MS && this.#wants(userId);
+  }
+
+  /** Waits until it is time to look again. */
+  async wait(signal: AbortSignal): Promise<void> {
+    await delay(LOOK_MS, undefined, { signal, ref: false });
   }
 
   async #wants(userId: UserId): Promise<boolean> {

@@ -18,6 +18,8 @@ export interface PushItem {
 /** An event that the rules of a user let be told of. Thousands may wait: it holds where the event stands and nothing of it. */
 export interface EventToPush {
   readonly roomId: RoomId;
+  /** Where the user's rules take a while: asks them, before all else; false where they let nothing be told. */
+  readonly askRules?: () => Promise<boolean>;
   /** What they say of it for a pusher; undefined where they do not let that one be told. */
   tweaksFor(pusher: PusherSet): JsonObject | undefined;
   /** Whether it still is to be told: it may have been read or redacted meanwhile. */

@@ -35,6 +35,8 @@ let unread: number;
 let answer: (request: GatewayRequest) => Said | Promise<Said>;
 let pushers: PusherSet[];
 let isGatewayAway: boolean;
+let isHeld: boolean;
+let lookAgain: () => void;
 let noting: () => Promise<void>;
 let endPause: () => void;
 let memory: LaneMemory;
@@ -42,7 +44,7 @@ let memory: LaneMemory;
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   [told, notes, ended, isIdle, now, unread, answer] = [[], [], [], false, 0, 1, () => 'taken'];
-  [pushers, isGatewayAway, noting] = [[PUSHER], false, async () => {}];
+  [pushers, isGatewayAway, isHeld, noting] = [[PUSHER], false, false, async () => {}];
   memory = { sent: undefined, setAt: 0 };
 });
 afterEach(() => void vi.useRealTimers());
@@ -71,7 +73,9 @@ function open(isBehind = false): PushLane {
       pushersOf: async () => pushers,
       badgeOf: async () => ({ unread, newest: undefined, hasUnread: () => true, isInvitedTo: () => false }),
       newestOf: async () => (unread === 0 ? undefined : event('the newest').event),
-      holdBack: async () => {},
+      prepare: async (_, { askRules } = {} as EventToPush) => (await askRules?.()) ?? true,
+      isHeldBack: async () => isHeld,
+      waitHeld: () => new Promise((resolve) => (lookAgain = resolve)),
       removeRejected: async () => {},
       noteBehind: async (_, __, behind) => {
         await noting();
@@ -296,5 +300,36 @@ describe('what a gateway is told of a user', () => {
     expect(ended).toEqual(['newest']);
     await rest();
     expect([told, notes]).toEqual([['newest'], [false]]);
+  });
+
+  it('waits while its user is active, where they want it so, and the numbers do not', async () => {
+    isHeld = true;
+    const lane = open();
+    for (const name of ['a', 'b']) lane.add(event(name));
+    await rest();
+    lane.add(number('read'));
+    lookAgain();
+    await rest();
+    expect(told).toEqual([1]);
+    [isHeld, unread] = [false, 2];
+    lookAgain();
+    await rest();
+    expect(told).toEqual([1, 'a', 'b']);
+    expect(ended.toSorted()).toEqual(['a', 'b', 'read']);
+  });
+
+  it('is nothing of what rules that take a while do not let be told, but the number that is owed with it', async () => {
+    const lane = open();
+    const silent = (name: string): PushItem => {
+      const item = event(name);
+      return { ...item, event: { ...item.event, askRules: async () => false } };
+    };
+    lane.add(silent('a'));
+    await rest();
+    expect([told, ended]).toEqual([[], ['a']]);
+    lane.add(number('read'));
+    lane.add(silent('b'));
+    await rest();
+    expect([told, ended]).toEqual([[1], ['a', 'read', 'b']]);
   });
 });

@@ -19,8 +19,12 @@ export interface LaneParts {
   badgeOf(userId: UserId): Promise<Badge>;
   /** The newest event that is unread. */
   newestOf(userId: UserId, badge: Badge): Promise<EventToPush | undefined>;
-  /** Waits as long as an event is to be held back. */
-  holdBack(userId: UserId, since: number): Promise<void>;
+  /** Does what may take a while before it is the gateway's turn; false where the user's rules let nothing be told of the event. */
+  prepare(userId: UserId, event: EventToPush | undefined): Promise<boolean>;
+  /** Whether an event that was to be told first at a moment is held back. */
+  isHeldBack(userId: UserId, since: number): Promise<boolean>;
+  /** Waits until it is time to look again whether it still is. */
+  waitHeld(): Promise<void>;
   /** These pushers were refused by their gateway, as they are. */
   removeRejected(userId: UserId, pushers: readonly PusherSet[]): Promise<void>;
   /** Notes in the log that these pushers are owed something, or nothing any more. */
@@ -186,8 +190,30 @@ export class PushLane {
 
   /** Whether nothing more is to be done of it. */
   async #work(item: PushItem): Promise<boolean> {
-    if (item.event !== undefined) await this.parts.holdBack(this.userId, item.since);
-    return this.#tell(item);
+    if (item.event !== undefined && this.#isUntold) await this.#holdBack(item);
+    if (this.parts.ending.aborted) return false;
+    if (await this.parts.prepare(this.userId, item.event)) return this.#tell(item);
+    return this.#owesNumber ? this.#tell({ ...item, event: undefined }) : true;
+  }
+
+  /** Whether nobody has what is told now, nor refused it. */
+  get #isUntold(): boolean {
+    return this.#told.size === 0 && this.#refusals === 0;
+  }
+
+  /** Waits while an event is held back. Numbers are told meanwhile: what was read on the device in use goes from the others. */
+  async #holdBack({ since }: PushItem): Promise<void> {
+    while (!this.parts.ending.aborted && (await this.parts.isHeldBack(this.userId, since))) {
+      if (this.#owesNumber) {
+        if (!(await this.#tell({ since, ended: () => {} }))) continue;
+        this.#owesNumber = false;
+        this.#told.clear();
+        this.#refusals = 0;
+      }
+      for (const item of this.#items.filter(({ event, isOwed }) => event === undefined && isOwed !== true))
+        this.#drop(item);
+      await this.parts.waitHeld();
+    }
   }
 
   /** Whether nothing more is to be done of it. */

@@ -29,7 +29,7 @@ it('lanes know whose gateways need a number, or may soon, without looking anythi
     gateways,
     {} as Pushers,
     badges,
-    { whileInUse: async () => {} } as unknown as HoldBack,
+    { isInUse: async () => false as boolean } as unknown as HoldBack,
     views as unknown as Views,
     { elapsed: () => 0 } as Stopwatch,
   );
@@ -38,7 +38,7 @@ it('lanes know whose gateways need a number, or may soon, without looking anythi
     expect(lanes.isNumberKnownOf(ALICE)).toBe(true);
     return owed;
   };
-  lanes.begin({ newestOf: async () => undefined, isCrowded: () => false });
+  lanes.begin({ newestOf: async () => undefined, prepare: async () => true, isCrowded: () => false });
   try {
     expect(lanes.isNumberKnownOf(ALICE)).toBe(false);
     await tell();

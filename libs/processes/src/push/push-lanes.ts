@@ -27,6 +27,8 @@ const NOTES_AT_ONCE = 8;
 export interface PushSource {
   /** The newest event that is unread for a user. */
   newestOf(userId: UserId, badge: Badge): Promise<EventToPush | undefined>;
+  /** See `LaneParts.prepare`. */
+  prepare(userId: UserId, event: EventToPush | undefined): Promise<boolean>;
   /** Whether so many facts wait for gateways that hardly any others are looked at. */
   isCrowded(): boolean;
 }
@@ -139,7 +141,9 @@ export class PushLanes {
       pushersOf: (userId) => listPushers(this.views, userId),
       badgeOf: (userId) => this.badges.read(userId),
       newestOf: async (userId, badge) => this.#source?.newestOf(userId, badge),
-      holdBack: (userId, since) => this.hold.whileInUse(userId, since, signal),
+      prepare: async (userId, event) => (await this.#source?.prepare(userId, event)) ?? true,
+      isHeldBack: (userId, since) => this.hold.isInUse(userId, since),
+      waitHeld: () => this.hold.wait(signal),
       removeRejected: (userId, rejected) => this.#removeRejected(userId, rejected),
       noteBehind: async (userId, pushers, isBehind) => {
         await this.pushers.change(userId, { actor: userId }, (known) =>

@@ -3,6 +3,7 @@ import { isSaidAgain } from '#event-store/shorten-stream';
 import type { RecordedFact } from '#event-store/event-store';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { KeyedQueue } from '#kernel/keyed-queue';
+import { Slots } from '#kernel/slots';
 import type { Effect } from '#projections/effects/effect';
 import { CompiledRules } from '#push/compiled-rules';
 import { isPushRuleFactType } from '#push/facts/push-rule-facts';
@@ -15,7 +16,8 @@ import { PushLanes } from './push-lanes.js';
 import { PushedUsers } from './pushed-users.js';
 import { FindPushes, type PushDue } from './find-pushes.js';
 
-const READING = 'all';
+/** So many facts are looked at at once: a large room does not hold up all others. */
+const LOOKED_AT_AT_ONCE = 4;
 /** Of the facts that may be under way at once (`EffectLane`): with more of them waiting for gateways that are away no others are looked at. */
 const CROWDED = 300;
 
@@ -30,6 +32,7 @@ export class SendPushes implements Effect {
   readonly name = 'push';
   readonly handsOver = true;
   readonly #reading = new KeyedQueue<string>();
+  readonly #slots = new Slots(LOOKED_AT_AT_ONCE);
   #underWay = 0;
 
   constructor(
@@ -45,6 +48,7 @@ export class SendPushes implements Effect {
     this.rules.forgetAll();
     this.lanes.begin({
       newestOf: (userId, badge) => this.find.newestOf(userId, badge),
+      prepare: (userId, event) => this.find.prepare(userId, event),
       isCrowded: () => this.#underWay > CROWDED,
     });
     await this.users.begin();
@@ -68,8 +72,8 @@ export class SendPushes implements Effect {
   }
 
   async run(fact: RecordedFact): Promise<boolean> {
-    // In the order of the log. All is known before anything is given: what fails is tried again as a whole.
-    const due = await this.#reading.run(READING, () => this.find.of(fact));
+    // Of each room and user in the order of the log. All is known before anything is given: what fails is tried again as a whole.
+    const due = await this.#reading.run(fact.stream, () => this.#slots.run(() => this.find.of(fact)));
     this.#underWay++;
     await Promise.all(due.map((one) => this.#give(one))).finally(() => this.#underWay--);
     return due.length > 0;

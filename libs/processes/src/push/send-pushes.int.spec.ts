@@ -218,6 +218,25 @@ describe('a gateway', () => {
     }
   });
 
+  it('waits for nobody whose rules take a while, and is told what these say', async () => {
+    const heavy = await app.register(`aaron${counter}`);
+    await heavy.join(roomId);
+    await heavy.ok('PUT', `/pushrules/global/room/${roomId}`, { actions: [] });
+    for (let i = 0; i < 30; i++) {
+      const pattern = `${'*a'.repeat(200)}${i}`;
+      await heavy.ok('PUT', `/pushrules/global/content/${i}`, { pattern, actions: ['notify'] });
+    }
+    await heavy.ok('PUT', '/pushrules/global/content/cake', { pattern: 'cake', actions: ['notify'] });
+    await set(heavy);
+    await set(alice);
+    await bob.send(roomId, 'nothing to them');
+    const eventId = await bob.send(roomId, `${'a '.repeat(20_000)}cake`, { format: 'none' });
+    await expect.poll(() => gateway.told).toHaveLength(3);
+    const pushkeys = gateway.told.map(({ devices }) => devices[0]!.pushkey);
+    expect(pushkeys).toEqual([alice.userId, alice.userId, heavy.userId].map((userId) => `key of ${userId}`));
+    expect(gateway.told.at(-1)).toMatchObject({ event_id: eventId, counts: { unread: 1 } });
+  });
+
   it('is told of threads that the user follows, and of no others', async () => {
     await set(alice);
     const [followed, other] = [await said(bob, 'a root'), await said(bob, 'another root')];

@@ -175,14 +175,17 @@ const GLOB = 8;
 /** The server's own rules look for hardly anything. */
 function weightOf(kind: PushRuleKind, rule: PushRule): number {
   if (rule.default) return 0;
-  const patterns = kind === 'content' ? [rule.pattern] : (rule.conditions ?? []).map(({ pattern }) => pattern);
-  return patterns.reduce<number>(
-    (sum, pattern) => sum + (typeof pattern === 'string' ? weightOfPattern(pattern) : 0),
-    0,
-  );
+  if (kind === 'content') return weightOfPattern(rule.pattern);
+  return (rule.conditions ?? []).reduce((sum, condition) => sum + weightOfCondition(condition), 0);
 }
 
-function weightOfPattern(pattern: string): number {
+function weightOfCondition({ kind, pattern }: JsonObject): number {
+  // A list may be as long as an event.
+  return kind === 'event_property_contains' ? 1 : weightOfPattern(pattern);
+}
+
+function weightOfPattern(pattern: JsonValue | undefined): number {
+  if (typeof pattern !== 'string') return 0;
   if (isGlob(pattern)) return GLOB * (1 + Math.floor(pattern.length / AT_ONCE));
   return pattern.length > LONG_WORDS ? GLOB : 1;
 }
