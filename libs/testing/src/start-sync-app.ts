@@ -23,6 +23,7 @@ import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { TodaysEventStore } from '#event-store/todays-event-store';
 import { answerAfterEffects } from '#http/answer-after-effects';
+import { Peers } from '#federation/peers/peers';
 import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { SHUTDOWN } from '#http/shutdown';
@@ -53,6 +54,8 @@ import { searchProjector } from '#search/projections/search.projector';
 import { SearchModule } from '#search/search.module';
 import { SyncModule } from '#sync/sync.module';
 import { TEST_AUTHOR } from './local-room.js';
+import { TestPeers } from './test-peers.js';
+
 /** What an app is over. */
 export interface Stores {
   readonly store: EventStore;
@@ -115,6 +118,7 @@ export async function startSyncApp(
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
     { provide: DEVICE_PEERS, useValue: NO_PEERS },
     { provide: HISTORY_ELSEWHERE, useValue: NO_HISTORY_ELSEWHERE },
+    { provide: Peers, useValue: new TestPeers().peers },
     { provide: SERVER_KEYS, useValue: ownKey(TEST_AUTHOR) },
     { provide: METRICS, useValue: new Metrics() },
     { provide: LOGGER, useValue: await createLogger('error') },
