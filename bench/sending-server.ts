@@ -14,6 +14,7 @@ import { MissedByDestination } from '#federation/sending/missed-by-destination';
 import { SendEvents } from '#federation/sending/send-events.effect';
 import { ServersInRooms } from '#federation/sending/servers-in-rooms';
 import { SleepingDestinations } from '#federation/sending/sleeping-destinations';
+import { StickyForServer } from '#federation/sending/sticky-for-server';
 import { TransactionWriter } from '#federation/sending/write-transaction';
 import { listProjectors } from '#homeserver/projectors';
 import { systemClock } from '#kernel/clock';
@@ -94,6 +95,7 @@ export class SendingServer {
     const asPeers = peers as unknown as Peers; // what is asked of it here
     const logger = await createLogger('silent');
     const servers = new ServersInRooms(runtime, { serverName });
+    const sticky = new StickyForServer(store, runtime, clock, { serverName, stickyEvents: true }, servers);
     const writer = new TransactionWriter(serverName, () => clock.now());
     const destinations = new Destinations(
       clock,
@@ -101,10 +103,10 @@ export class SendingServer {
       // Time stands still for those that are left alone: that they are tried again is not what a message costs.
       new SleepingDestinations({ now: () => begun }, runtime, logger, new DestinationNotes(store, clock)),
       new TransactionDelivery(asPeers, writer, logger, []),
-      new MissedByDestination(store, runtime, [], servers),
+      new MissedByDestination(store, runtime, [], servers, sticky),
       writer,
     );
-    const effect = new SendEvents(destinations, servers, [], runtime, { serverName });
+    const effect = new SendEvents(destinations, servers, [], runtime, { serverName }, sticky);
     listeners.push(servers);
     effects.push(effect);
     await runtime.start();

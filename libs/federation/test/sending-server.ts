@@ -22,6 +22,7 @@ import { Outbox } from '../src/sending/outbox.js';
 import { SendEvents } from '../src/sending/send-events.effect.js';
 import { ServersInRooms } from '../src/sending/servers-in-rooms.js';
 import { SleepingDestinations } from '../src/sending/sleeping-destinations.js';
+import { StickyForServer } from '../src/sending/sticky-for-server.js';
 import { TransactionWriter } from '../src/sending/write-transaction.js';
 import { FakePeers } from './fake-peers.js';
 
@@ -34,6 +35,7 @@ export interface World {
   readonly peers: FakePeers;
   /** Both clocks run, and are so many milliseconds ahead. */
   ahead: number;
+  stickyEvents?: boolean;
   /** Where each of several processes over the log runs; a process alone has none. */
   places?: number;
 }
@@ -58,7 +60,7 @@ export class SendingServer {
     const asPeers = peers as unknown as Peers; // what is asked of it here
     const store = new TodaysEventStore(world.log, FACT_SHAPES, ROOM_PARTS);
     const clock = { now: () => Date.now() + world.ahead, elapsed: () => performance.now() + world.ahead };
-    const config = { serverName: TEST_AUTHOR.serverName };
+    const config = { serverName: TEST_AUTHOR.serverName, stickyEvents: world.stickyEvents === true };
     await nameLog(store, clock, config.serverName, { key_id: 'ed25519:1', public_key: '' });
     const reader = createRoomFactReader();
     const projectors = [...roomProjectors(reader), ...federationProjectors(reader)];
@@ -76,6 +78,7 @@ export class SendingServer {
       effectLease: isShared ? { place: `${world.places!++}`, answerMs: 60_000, askMs: 5 } : undefined,
     });
     const servers = new ServersInRooms(runtime, config);
+    const sticky = new StickyForServer(store, runtime, clock, config, servers);
     const notes = new DestinationNotes(store, clock);
     const writer = new TransactionWriter(config.serverName, () => clock.now());
     const destinations = new Destinations(
@@ -83,11 +86,11 @@ export class SendingServer {
       asPeers,
       new SleepingDestinations(clock, runtime, silent, notes),
       new TransactionDelivery(asPeers, writer, silent, [1, 1, 1]),
-      new MissedByDestination(store, runtime, sources, servers),
+      new MissedByDestination(store, runtime, sources, servers, sticky),
       writer,
     );
     listeners.push(servers);
-    effects.push(new SendEvents(destinations, servers, sources, runtime, config));
+    effects.push(new SendEvents(destinations, servers, sources, runtime, config, sticky));
     await runtime.start();
     return new SendingServer(world, runtime, destinations, servers, new Outbox(destinations, config), store);
   }

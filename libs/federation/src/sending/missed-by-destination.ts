@@ -10,6 +10,7 @@ import { listNewestPdus } from '#rooms/queries/list-newest-pdus';
 import { type DurableEdu, type Edu, EDU_SOURCES, type EduSource } from './edu-source.js';
 import { roomsActiveSince } from './rooms-active-since.js';
 import { type LeftRoom, ServersInRooms } from './servers-in-rooms.js';
+import { StickyForServer } from './sticky-for-server.js';
 import { MOST_EDUS, MOST_PDUS } from '../transaction-limits.js';
 
 /** What fits into one transaction. Each is canonical JSON. */
@@ -22,7 +23,7 @@ export interface Missed {
 
 /**
  * What a server that was away has to be told: of each room it is in, and in which something has happened since, what came last there, for it
- * asks for all before that itself; of rooms that it was put out of, and of invitations and knocks of its users that ended, that event; and
+ * asks for all before that itself, and before that what is sticky, which it may not ask for; of rooms that it was put out of, and of invitations and knocks of its users that ended, that event; and
  * all EDUs that must not be lost.
  */
 @Injectable()
@@ -32,6 +33,7 @@ export class MissedByDestination {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(EDU_SOURCES) private readonly sources: readonly EduSource[],
     private readonly servers: ServersInRooms,
+    private readonly sticky: StickyForServer,
   ) {}
 
   /** From the fact at a position on, that one too. Throws where the log or the views are away. */
@@ -54,7 +56,9 @@ export class MissedByDestination {
     const rooms = await this.servers.roomsOf(server);
     for await (const roomId of roomsActiveSince(this.views, rooms, since)) {
       const newest = await listNewestPdus(this.store, this.views, roomId);
-      yield newest.filter(({ sender }) => serverNameOf(sender) !== server).map(({ text }) => text);
+      const sticky = await this.sticky.missedBy(server, roomId, since);
+      const others = newest.filter(({ sender, text }) => serverNameOf(sender) !== server && !sticky.includes(text));
+      yield [...sticky, ...others.map(({ text }) => text)];
     }
   }
 

@@ -16,6 +16,7 @@ import { HandingOver } from './handing-over.js';
 import { textOfEdu } from './missed-by-destination.js';
 import { isOfPartial, mayMoveMembers } from './known-servers.js';
 import { ServersInRooms } from './servers-in-rooms.js';
+import { StickyForServer } from './sticky-for-server.js';
 
 /** Something for some servers, as it is sent. */
 interface Addressed extends Pick<OutgoingItem, 'kind' | 'text'> {
@@ -28,7 +29,7 @@ const MOST_REMEMBERED = 12_000;
 
 /**
  * Sends what happens here to the other servers: each event of this server, and each that another one gave it to hand on, to all servers that
- * were in the room before it; and what `EduSource`s make of facts. A fact has ended once each server has what is of it, or is noted as one
+ * were in the room before it; to a server that comes to a room what is sticky there; and what `EduSource`s make of facts. A fact has ended once each server has what is of it, or is noted as one
  * that is behind: so what is done is kept by the log with no note of a transaction. After a crash some of it is sent again, and
  * whoever gets it knows it by its id.
  */
@@ -47,6 +48,7 @@ export class SendEvents implements Effect {
     @Inject(EDU_SOURCES) private readonly sources: readonly EduSource[],
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    private readonly sticky: StickyForServer,
   ) {}
 
   begin(): Promise<void> {
@@ -79,6 +81,7 @@ export class SendEvents implements Effect {
     const movesMembers = mayMoveMembers(fact);
     // What is asked for the next facts must not be of before this one.
     if (movesMembers || isOfPartial(fact)) this.servers.hear([fact]);
+    if (movesMembers && this.sticky.mayBringServer(fact)) return true;
     if (fact.type !== 'pdu-accepted' || !isToSend(fact.data)) return false;
     return movesMembers || !this.servers.isNobodyElseIn(roomIdOfStream(fact.stream), fact.position);
   }
@@ -112,8 +115,9 @@ export class SendEvents implements Effect {
         found.push({ servers, kind: 'edu', text: textOfEdu(edu), accepted: edu.accepted });
       }
     }
-    if (fact.type !== 'pdu-accepted' || !isToSend(fact.data)) return found;
     const roomId = roomIdOfStream(fact.stream);
+    if (this.sticky.mayBringServer(fact)) found.push(...(await this.#readSticky(roomId, fact)));
+    if (fact.type !== 'pdu-accepted' || !isToSend(fact.data)) return found;
     const { sender, ended } = mayMoveMembers(fact) ? await this.#readMember(roomId, fact) : {};
     const before = await this.servers.before(roomId, fact.position);
     const isReceiver = (server: ServerName): boolean => server !== sender && server !== this.config.serverName;
@@ -123,6 +127,12 @@ export class SendEvents implements Effect {
     if (ended !== undefined && !before.has(ended) && isReceiver(ended))
       found.push({ servers: [ended], kind: 'pdu', text });
     return found;
+  }
+
+  /** What is sticky, for a server that comes to the room. */
+  async #readSticky(roomId: RoomId, fact: RecordedFact): Promise<Addressed[]> {
+    const told = await this.sticky.toNewcomer(fact, await this.servers.before(roomId, fact.position));
+    return told === undefined ? [] : told.pdus.map((text) => ({ servers: [told.server], kind: 'pdu', text }));
   }
 
   /** Whose event it is, and the server of whoever it ends an invitation or a knock of. */

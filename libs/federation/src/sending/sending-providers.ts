@@ -12,6 +12,7 @@ import { Outbox } from './outbox.js';
 import { SendEvents } from './send-events.effect.js';
 import { ServersInRooms } from './servers-in-rooms.js';
 import { SleepingDestinations } from './sleeping-destinations.js';
+import { StickyForServer } from './sticky-for-server.js';
 import { TransactionWriter } from './write-transaction.js';
 
 const delivery: FactoryProvider<TransactionDelivery> = {
@@ -37,5 +38,6 @@ export const SENDING_PROVIDERS: readonly Provider[] = [
   SendEvents,
   ServersInRooms,
   SleepingDestinations,
+  StickyForServer,
   ...EDU_SOURCE_PROVIDERS,
 ];

@@ -106,6 +106,12 @@ export class ServersInRooms implements Listener {
     return rooms;
   }
 
+  /** Whether a server came to a room, in which it is now, by a fact or after it. */
+  async cameSince(roomId: RoomId, server: ServerName, since: Position): Promise<boolean> {
+    const stay = await ROOM_SERVERS.get(this.views, [roomId, 'in', server]);
+    return stay !== undefined && stay.since >= since;
+  }
+
   /** The rooms that a server is not in any more since a fact, that one too. */
   async roomsLeftSince(server: ServerName, since: Position): Promise<LeftRoom[]> {
     const left: LeftRoom[] = [];

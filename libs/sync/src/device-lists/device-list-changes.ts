@@ -146,7 +146,7 @@ export class DeviceListChanges {
   }
 
   async #hasMoves(roomId: RoomId, since: Position): Promise<boolean> {
-    return lookUpLast(this.views, LISTED_MOVES, this.active.recent.members, roomId, since);
+    return lookUpLast(this.views, [LISTED_MOVES], this.active.recent.members, roomId, since);
   }
 
   /** Whose keys changed, of the reader's room mates at least. */

@@ -24,7 +24,7 @@ export class ReceiptEphemeral implements RoomEphemeral {
   }
 
   lookUp(roomId: RoomId, { position }: StreamMoment): Promise<boolean> {
-    return lookUpLast(this.views, RECEIPTS_LOG, this.active.recent.receipts, roomId, position);
+    return lookUpLast(this.views, [RECEIPTS_LOG], this.active.recent.receipts, roomId, position);
   }
 
   /** PERF: whether receipts changed is known in memory, mostly that they did not. */

@@ -19,7 +19,7 @@ import {
 import { headerTextOf, isOfThePast, moderates } from '#rooms/facts/fact-text';
 import { ELSEWHERE_STREAM_PREFIX, type MembershipTold, userIdOfElsewhere } from '#rooms/facts/elsewhere-facts';
 import { THREADS_STREAM_PREFIX, userIdOfThreads } from '#rooms/facts/thread-subscription-facts';
-import { createRoomFactReader, currentMembersOf } from '#rooms/projections/room-fact-reader';
+import { createRoomFactReader, currentMembersOf, mayBeSticky } from '#rooms/projections/room-fact-reader';
 
 /** A change of one user's membership, as the notifier keeps it. */
 export interface MembershipTouch {
@@ -75,16 +75,10 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
       const { event_id: eventId } = JSON.parse(fact.data) as PduRedacted;
       return { kind: 'redaction', roomId: roomIdOfStream(stream), eventId };
     }
-    if (type === 'join-filled')
-      return {
-        kind: 'room',
-        roomId: roomIdOfStream(stream),
-        hasMembers: true,
-        moderates: false,
-        hears: 'room',
-        members: () => NO_MEMBERS,
-      };
-    if ((type !== 'pdu-accepted' && type !== 'state-taken') || isOfThePast(fact.data)) return undefined;
+    if (type === 'join-filled') return { ...newsOf(stream), hasMembers: true };
+    if (type !== 'pdu-accepted' && type !== 'state-taken') return undefined;
+    // No timeline shows it, but what is sticky is news all the same.
+    if (isOfThePast(fact.data)) return mayBeSticky(fact) ? { ...newsOf(stream), hasMembers: false } : undefined;
     const header = headerTextOf(fact.data);
     const hasMembers = header.includes(MEMBER);
     const members: MembersOf = (concerns) => (hasMembers ? membersOf(fact, header, concerns) : NO_MEMBERS);
@@ -118,6 +112,11 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
     return { kind: 'user', userId, hears: 'user', keys: keyChangeOf(fact) };
   }
   return undefined;
+}
+
+/** A room in which something is news that changes no membership. */
+function newsOf(stream: string): Omit<Extract<Touch, { kind: 'room' }>, 'hasMembers'> {
+  return { kind: 'room', roomId: roomIdOfStream(stream), moderates: false, hears: 'room', members: () => NO_MEMBERS };
 }
 
 function touchOfUser(fact: RecordedFact, userId: UserId): Extract<Touch, { userId: UserId }> {

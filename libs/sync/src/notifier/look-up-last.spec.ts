@@ -16,7 +16,7 @@ it('looks again where it looked in rows that were paused over a restart, once th
     scan: async () => [{ key: [room, last], value: '{}' }],
   } as unknown as Views;
   const touched = new LastTouched(positionOf(8), 100);
-  const hasHappened = (after: Position): Promise<boolean> => lookUpLast(views, TIMELINE, touched, room, after);
+  const hasHappened = (after: Position): Promise<boolean> => lookUpLast(views, [TIMELINE], touched, room, after);
   expect(await hasHappened(positionOf(5))).toBe(false);
   last = positionOf(8);
   expect(await hasHappened(positionOf(5))).toBe(true);
@@ -35,6 +35,6 @@ it('looks again where the rows had not come to what was asked for until they had
     },
   } as unknown as Views;
   const touched = new LastTouched(positionOf(8), 100);
-  expect(await lookUpLast(views, TIMELINE, touched, room, positionOf(5))).toBe(false);
-  expect(await lookUpLast(views, TIMELINE, touched, room, positionOf(5))).toBe(true);
+  expect(await lookUpLast(views, [TIMELINE], touched, room, positionOf(5))).toBe(false);
+  expect(await lookUpLast(views, [TIMELINE], touched, room, positionOf(5))).toBe(true);
 });

@@ -7,6 +7,7 @@ import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
 import { PARTIAL_ROOMS } from '#rooms/projections/partial-rooms.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { ROOM_STATE } from '#rooms/projections/room-state.projector';
+import { STICKY_EVENTS } from '#rooms/projections/sticky-events.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { wasFilled } from '#rooms/queries/partial-rooms';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
@@ -41,6 +42,9 @@ interface Task {
   /** Whether anything happened has to be looked up first. */
   readonly isUnsure: boolean;
 }
+
+/** What a room has news by: an event of the past, which no timeline shows, may be sticky. */
+const HAPPENING = [TIMELINE, STICKY_EVENTS];
 
 const NO_ROOMS = '{"join":{},"invite":{},"leave":{}}';
 
@@ -161,7 +165,7 @@ export class RoomsStream implements SyncStream {
   /** Looks up what is not known in memory, all of it, so that it is the next time. */
   async #lookUpNews({ since, until }: SyncContext, roomId: RoomId): Promise<boolean> {
     if (since === undefined) return true;
-    let hasNews = await lookUpLast(this.views, TIMELINE, this.active.recent.rooms, roomId, since.position);
+    let hasNews = await lookUpLast(this.views, HAPPENING, this.active.recent.rooms, roomId, since.position);
     for (const ephemeral of this.ephemerals) hasNews = (await ephemeral.lookUp(roomId, since)) || hasNews;
     return hasNews && until.position > since.position;
   }

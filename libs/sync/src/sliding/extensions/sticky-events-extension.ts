@@ -1,11 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { findRoomReader, type RoomReader } from '#rooms/reading/room-reader';
 import { listStickyEvents, roomsWithStickyEvents } from '#rooms/reading/sticky-events';
 import { renderEvents } from '#rooms/queries/render-event';
+import { ActiveUsers } from '../../notifier/active-users.js';
 import { StreamMoments } from '../../streams/stream-moments.js';
 import type { ListedRoom } from '../known-rooms.js';
 import { STICKY_EXTENSION } from '../wire/read-request.js';
@@ -38,6 +40,7 @@ export class StickyEventsExtension implements SlidingExtension {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'stickyEvents'>,
     private readonly moments: StreamMoments,
+    private readonly active: ActiveUsers,
   ) {}
 
   async read(context: ExtensionContext): Promise<ExtensionPart> {
@@ -60,13 +63,16 @@ export class StickyEventsExtension implements SlidingExtension {
   async #findDue(context: ExtensionContext, since: Position | undefined): Promise<{ due: Due[]; isAnywhere: boolean }> {
     const { sync, listed, rooms, updates } = context;
     const { now, until } = sync;
+    const { recent } = this.active;
     // To one that begins with a token nothing is new that is older than that.
     const isNew = ({ after }: ExtensionContext['rooms'][number]): boolean =>
       sync.since !== undefined && after === undefined;
     const anew = new Set(rooms.filter(isNew).map(({ selected }) => selected.room.roomId));
-    const mayHave = ({ roomId, known, place }: ListedRoom): boolean =>
-      known.membership === 'join' &&
-      (since === undefined || place > since || known.position > since || anew.has(roomId));
+    // PERF: of nearly all rooms it is known in memory that nothing happened there.
+    const hasNews = (roomId: RoomId): boolean =>
+      since === undefined || anew.has(roomId) || recent.rooms.hasHappenedSince(roomId, since) !== false;
+    const mayHave = ({ roomId, known }: ListedRoom): boolean =>
+      known.membership === 'join' && (hasNews(roomId) || known.position > since!);
     const some = listed.rooms.filter(mayHave);
     const sticky = await roomsWithStickyEvents(
       this.views,
