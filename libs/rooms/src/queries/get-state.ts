@@ -1,4 +1,4 @@
-import type { RoomId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
@@ -7,7 +7,7 @@ import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { asServed } from '../reading/withhold.js';
 import { openWhole } from './partial-rooms.js';
-import { findStateRow, listStateRows, MEMBER } from './state-rows.js';
+import { findStateRow, listStateRows, listStateRowsWith, MEMBER } from './state-rows.js';
 import { findStateRowAtEnd, listStateRowsAtEnd } from './stay-end.js';
 
 /** The state of a room, or a part of it, and the reader before the room. */
@@ -18,12 +18,22 @@ export interface SeenState {
 
 /**
  * The state of a room as the reader may see it: now, or where they left it. Throws M_FORBIDDEN where they may not read the
- * room at all, RoomIsPartial where all of it is not here in time.
+ * room at all, RoomIsPartial where all of it is not here in time. `members`: of its members these alone, who are here.
  */
-export async function listStateFor(views: Views, roomId: RoomId, reader: Reader): Promise<SeenState> {
-  const { room, until } = await openWhole(views, roomId, reader);
-  const rows = until === undefined ? await listStateRows(views, roomId) : await listStateRowsAtEnd(room, until);
-  return { room, rows };
+export async function listStateFor(
+  views: Views,
+  roomId: RoomId,
+  reader: Reader,
+  members?: readonly UserId[],
+): Promise<SeenState> {
+  const { room, until } = await (members === undefined ? openWhole : openRoom)(views, roomId, reader);
+  if (until === undefined) {
+    const rows = members === undefined ? listStateRows(views, roomId) : listStateRowsWith(views, roomId, members);
+    return { room, rows: await rows };
+  }
+  const named = members && new Set<string | undefined>(members);
+  const all = await listStateRowsAtEnd(room, until);
+  return { room, rows: all.filter(({ header }) => header.type !== MEMBER || named?.has(header.stateKey) !== false) };
 }
 
 /** One key of the state, as `listStateFor` would have it. Throws M_FORBIDDEN, M_NOT_FOUND, RoomIsPartial. */

@@ -251,6 +251,22 @@ describe('POST /search', () => {
     expect(Object.keys(bare).toSorted()).toEqual(['rank', 'result']);
   });
 
+  it('tells of the members of a room the senders of what was found there, where these are loaded lazily', async () => {
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.ok('POST', `/join/${room}`, {});
+    await say(alice, room, 'a kinkajou');
+    const membersTold = async (filter: object): Promise<string[]> => {
+      const { state } = await search(alice, 'kinkajou', { include_state: true, filter });
+      const events = state[room] as { type: string; state_key: string }[];
+      expect(events.some(({ type }) => type === 'm.room.create')).toBe(true);
+      return events.filter(({ type }) => type === 'm.room.member').map(({ state_key: userId }) => userId);
+    };
+    expect(await membersTold({ lazy_load_members: true })).toEqual([alice.userId]);
+    expect((await membersTold({})).toSorted()).toEqual([alice.userId, bob.userId].toSorted());
+    await alice.ok('POST', `/rooms/${room}/leave`, {});
+    expect(await membersTold({ lazy_load_members: true })).toEqual([alice.userId]);
+  });
+
   it('answers in pages that nothing falls out of or comes twice in, whatever is said meanwhile', async () => {
     const room = await alice.createRoom({});
     const ids: string[] = [];

@@ -1,5 +1,5 @@
 import type { LogHistory } from '#event-store/log-history';
-import type { RoomId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
 import { inTurns, Turn } from '#projections/turn';
 import type { EventForm } from '#rooms/queries/render-event';
 import { renderEvents } from '#rooms/queries/render-event';
@@ -54,7 +54,7 @@ export async function renderSearch(page: SearchPage, request: SearchRequest, wri
 /** The results, and the state of their rooms where it is asked for: as many as an answer holds, and one at least. */
 async function renderResults(
   results: readonly FoundEvent[],
-  { context: wish, withState }: SearchRequest,
+  { context: wish, withState, filter }: SearchRequest,
   writing: Writing,
 ): Promise<{ readonly texts: readonly string[]; readonly state: RoomStates }> {
   const texts: string[] = [];
@@ -69,7 +69,8 @@ async function renderResults(
       if (ofResults >= MOST_OF_RESULTS) return { texts, state };
       const { roomId } = found.room;
       if (withState && !state.has(roomId)) {
-        const text = await renderStateOf(found.room, writing);
+        const members = filter.lazy_load_members === true ? sendersIn(roomId, results) : undefined;
+        const text = await renderStateOf(found.room, writing, members);
         ofState += text?.length ?? 0;
         if (state.size > 0 && ofState > MOST_OF_STATE) return { texts, state };
         state.set(roomId, text);
@@ -81,6 +82,11 @@ async function renderResults(
     }
   }
   return { texts, state };
+}
+
+/** Who sent what was found in a room: of its members a client that loads them lazily is told these. */
+function sendersIn(roomId: RoomId, results: readonly FoundEvent[]): readonly UserId[] {
+  return [...new Set(results.flatMap(({ room, row }) => (room.roomId === roomId ? row.header.sender : [])))];
 }
 
 /** Each result, those of one room together. */

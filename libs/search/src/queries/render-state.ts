@@ -1,3 +1,4 @@
+import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { Turn } from '#projections/turn';
 import { listStateFor } from '#rooms/queries/get-state';
@@ -8,13 +9,17 @@ import type { Writing } from './render-search.js';
 /** So many events are written at once. */
 const AT_ONCE = 64;
 
-/** The state of a room as the reader may see it, a JSON text; undefined where they see events of it alone. */
+/**
+ * The state of a room as the reader may see it, a JSON text; undefined where they see events of it alone. `members`: of its members these
+ * alone.
+ */
 export async function renderStateOf(
   { views, roomId, reader }: RoomReader,
   { form, now }: Writing,
+  members: readonly UserId[] | undefined,
 ): Promise<string | undefined> {
   try {
-    const { room, rows } = await listStateFor(views, roomId, reader);
+    const { room, rows } = await listStateFor(views, roomId, reader, members);
     const turn = new Turn(1);
     const texts: string[] = [];
     for (let i = 0; i < rows.length; i += AT_ONCE) {
