@@ -36,27 +36,39 @@ export class NoSuchReport extends Error {
   }
 }
 
-/** The reports that operators are not done with, of each user who made some. */
-type OpenReports = ReadonlyMap<UserId, readonly number[]>;
+interface KnownReports {
+  /** Those that operators are not done with, of each user who made some. */
+  readonly open: ReadonlyMap<UserId, readonly number[]>;
+  /** The revision of the first fact that is there. */
+  readonly first: number | undefined;
+  /** That of the last one. */
+  readonly last: number;
+}
+
+const NO_REPORTS: KnownReports = { open: new Map(), first: undefined, last: 0 };
 
 /** So many of one user are kept until an operator is done with some: what is reported is kept whole. */
 const MOST_OPEN = 100;
+/** Once so many facts stand before the first report that is open, they go: of what is settled it is told for as long that it was there. */
+const MOST_SETTLED = 1_000;
 
 /** What users reported: kept in the log with its content, for it may be redacted before anybody looks, until an operator is done with it. */
 @Injectable()
 export class Reports {
-  readonly #streams: Aggregates<OpenReports>;
+  readonly #streams: Aggregates<KnownReports>;
+  /** Nothing is left before it. */
+  #begin = 0;
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
   ) {
-    this.#streams = new Aggregates<OpenReports>({
+    this.#streams = new Aggregates<KnownReports>({
       store,
       clock,
       capacity: 1,
-      initialState: new Map(),
-      evolve: evolveOpen,
+      initialState: NO_REPORTS,
+      evolve: evolveReports,
     });
   }
 
@@ -68,8 +80,8 @@ export class Reports {
 
   /** Throws as `checkLimit`. */
   async add(by: UserId, thing: ReportedThing, told: ToldReport, cause: Cause): Promise<void> {
-    const decide = (open: OpenReports): readonly FactDraft[] => {
-      checkOpen(open, by);
+    const decide = (reports: KnownReports): readonly FactDraft[] => {
+      checkOpen(reports, by);
       return [reportDraft(by, thing, told)];
     };
     await this.#streams.execute(REPORTS_STREAM, decide, cause);
@@ -87,9 +99,20 @@ export class Reports {
       type: 'report-closed',
       data: JSON.stringify({ report: id } satisfies ReportClosed),
     };
-    const decide = (open: OpenReports): readonly FactDraft[] => (open.get(report.by)?.includes(id) ? [closed] : []);
+    const decide = ({ open }: KnownReports): readonly FactDraft[] =>
+      open.get(report.by)?.includes(id) ? [closed] : [];
     await this.#streams.execute(REPORTS_STREAM, decide, { actor: 'server' });
     await this.store.erase(REPORTS_STREAM, id, NOTHING_TOLD);
+    await this.#letGo();
+  }
+
+  /** Lets what is settled go from the log where that is much. */
+  async #letGo(): Promise<void> {
+    const { open, first = 0, last } = (await this.#streams.load(REPORTS_STREAM)).state;
+    const kept = Math.min(last, ...[...open.values()].map(([oldest = last]) => oldest));
+    if (kept - Math.max(first, this.#begin) < MOST_SETTLED) return;
+    await this.store.truncate(REPORTS_STREAM, kept);
+    this.#begin = kept;
   }
 
   async #find(id: number): Promise<Pick<ContentReported, 'by'> | undefined> {
@@ -100,12 +123,16 @@ export class Reports {
   }
 }
 
-function checkOpen(open: OpenReports, by: UserId): void {
+function checkOpen({ open }: KnownReports, by: UserId): void {
   if ((open.get(by)?.length ?? 0) < MOST_OPEN) return;
   throw new MatrixError('M_LIMIT_EXCEEDED', 'Your earlier reports have to be looked at first');
 }
 
-function evolveOpen(open: OpenReports, { type, data }: NewFact, revision: number): OpenReports {
+function evolveReports({ open, first }: KnownReports, fact: NewFact, revision: number): KnownReports {
+  return { open: openAfter(open, fact, revision), first: first ?? revision, last: revision };
+}
+
+function openAfter(open: KnownReports['open'], { type, data }: NewFact, revision: number): KnownReports['open'] {
   if (type === 'content-reported') {
     const { by, told } = JSON.parse(data) as ContentReported;
     return told === null ? open : new Map(open).set(by, [...(open.get(by) ?? []), revision]);
