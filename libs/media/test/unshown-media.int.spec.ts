@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '#config/config';
+import type { RecordedFact } from '#event-store/event-store';
 import { draftOf, sealFacts } from '#event-store/seal-facts';
 import { systemClock } from '#kernel/clock';
 import { userStream } from '#kernel/user-stream';
@@ -17,10 +18,13 @@ let folder: string;
 let disk: Disk;
 let core: MediaCore | undefined;
 let unshown: UnshownMedia;
+/** By how much it is later than it is, and how often it was looked what is to go. */
+let time: { laterMs: number; looks: number };
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'annals-media-unshown-'));
   disk = Disk.empty();
+  time = { laterMs: 0, looks: 0 };
 });
 afterEach(async () => {
   await unshown.onModuleDestroy();
@@ -29,15 +33,24 @@ afterEach(async () => {
 });
 
 /** A process that frees media so many days after their event was redacted. `beforeHead`: done before it asks what the log has. */
-async function start(days: string, beforeHead?: (parts: FollowedParts) => Promise<void>): Promise<MediaCore> {
-  const config = loadConfig({ ANNALS_SERVER_NAME: 'a.example', ANNALS_MEDIA_FREE_REDACTED: days });
+async function start(
+  days: string | undefined,
+  beforeHead?: (parts: FollowedParts) => Promise<void>,
+): Promise<MediaCore> {
+  const isSet = days === undefined ? {} : { ANNALS_MEDIA_FREE_REDACTED: days };
+  const config = loadConfig({ ANNALS_SERVER_NAME: 'a.example', ...isSet });
+  // Each look begins with the time.
+  const now = (): number => {
+    time.looks++;
+    return systemClock.now() + time.laterMs;
+  };
   const follow = (parts: FollowedParts): UnshownMedia => {
     const { log, kept, store, views } = parts;
     const head = async () => {
       await beforeHead?.(parts);
       return store.head();
     };
-    unshown = new UnshownMedia(log, kept, { head }, views, systemClock, config);
+    unshown = new UnshownMedia(log, kept, { head }, views, { now }, config);
     // As a server does, before the projections begin.
     unshown.onApplicationBootstrap();
     return unshown;
@@ -50,7 +63,35 @@ const rowOf = (views: FollowedParts['views'], { server, mediaId }: MediaRef) => 
 const note = (media: MediaRef): Promise<boolean> =>
   unshown.note(JSON.stringify({ content: { url: mxcOf(media) } }), ALICE.userId);
 
+const DAY_MS = 24 * 60 * 60_000;
+/** As where another medium is to go. */
+const look = (): void => unshown.hear([{ type: 'media-unshown' } as RecordedFact]);
+
 describe('media whose event was redacted', () => {
+  it('stay until their time has come, and go then', async () => {
+    const { views, upload } = await start('1');
+    const media = await upload('a rock');
+    await note(media);
+    await expect.poll(async () => (await rowOf(views, media))?.unshown).toBeDefined();
+    // The second look begins when the first has ended.
+    for (let i = 0; i < 2; i++) {
+      const before = time.looks;
+      look();
+      await expect.poll(() => time.looks).toBeGreaterThan(before);
+    }
+    expect(await rowOf(views, media)).toMatchObject({ bytes: 6 });
+    time.laterMs = DAY_MS;
+    look();
+    await expect.poll(async () => (await rowOf(views, media))?.deleted).toBe(true);
+  });
+
+  it('are not even noted where the server frees nothing', async () => {
+    const { views, upload } = await start(undefined);
+    const media = await upload('a rock');
+    expect(await note(media)).toBe(false);
+    expect((await rowOf(views, media))?.unshown).toBeUndefined();
+  });
+
   it('stay where something shows them that the views do not show yet', async () => {
     let media: MediaRef | undefined;
     let isLooking = false;
