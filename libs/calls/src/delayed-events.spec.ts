@@ -1,4 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
+import type { Config } from '#config/config';
+import { BUCKETS, RateLimits } from '#http/rate-limits';
 import { RoomIsPartial } from '#rooms/partial-room';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -28,7 +30,8 @@ beforeEach(() => {
     return { eventId: '$sent' as EventId };
   };
   const clock = { now: () => now };
-  delayed = new DelayedEvents(new MemoryEventStore(), clock, views as never, { execute } as never);
+  const limits = new RateLimits({ rateLimits: true } as Config, { elapsed: () => now });
+  delayed = new DelayedEvents(new MemoryEventStore(), clock, views as never, { execute } as never, limits);
 });
 
 const find = async (id: string): Promise<Delay | undefined> => (await delayed.of(alice.userId)).get(id);
@@ -54,4 +57,19 @@ it('nothing is sent for who has closed their account, though it was not let go o
   isClosed = false;
   await delayed.send(alice.userId, early);
   expect(sent).toBe(1);
+});
+
+it('no more is sent at a time than its user may send: what is due waits until they may, and who says that one is to go is told so', async () => {
+  const { burst, perSecond } = BUCKETS.send;
+  const schedule = (): Promise<string> => delayed.schedule(alice, draft);
+  for (let i = 0; i < burst; i++) await delayed.send(alice.userId, await schedule());
+  expect(sent).toBe(burst);
+  const [due, other] = [await schedule(), await schedule()];
+  await expect(delayed.send(alice.userId, other)).rejects.toMatchObject({ errcode: 'M_LIMIT_EXCEEDED' });
+  now = 10;
+  const later = await delayed.sendWhenDue(alice.userId, due);
+  expect([sent, later]).toEqual([burst, 1_000 / perSecond]);
+  now = later!;
+  expect(await delayed.sendWhenDue(alice.userId, due)).toBeUndefined();
+  expect([sent, (await find(due))!.end?.outcome]).toEqual([burst + 1, 'send']);
 });

@@ -5,6 +5,7 @@ import { findAccount } from '#accounts/queries/find-account';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
+import { RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId, EventId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -45,6 +46,7 @@ export class DelayedEvents {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
     private readonly commands: CommandBus,
+    private readonly limits: RateLimits,
   ) {
     const fold = { initialState: NO_DELAYS, evolve: foldDelayFact };
     const findOver = (counting: ReadonlyMap<string, RecordedFact>): string[] => findOverDelays(counting, clock.now());
@@ -97,13 +99,14 @@ export class DelayedEvents {
 
   /**
    * Sends an event now, because somebody says so: it stays scheduled where it is refused. Nothing where it was sent. Throws as SendEvent
-   * or SetState, and as `decideRestart` where it was cancelled.
+   * or SetState, as `decideRestart` where it was cancelled, and M_LIMIT_EXCEEDED where the user sends too much.
    */
   send(userId: UserId, delayId: string): Promise<void> {
     return this.#turns.run(delayId, async () => {
       const delay = (await this.of(userId)).get(delayId);
       if (delay?.end?.outcome === 'send') return;
       if (!isScheduled(delay)) throw refusalOf(delay?.end);
+      this.limits.check('send', userId);
       await this.#end(userId, delayId, {
         outcome: 'send',
         reason: 'action',
@@ -113,8 +116,8 @@ export class DelayedEvents {
   }
 
   /**
-   * Sends an event whose time has come; what refuses it is what became of it. Answers when it is due where that is not yet, in milliseconds
-   * since the epoch, and undefined where nothing is left to do. Throws what is no refusal, and what passes: that the room waits for other
+   * Sends an event whose time has come; what refuses it is what became of it. Answers when it is due where that is not yet, or the user has sent
+   * too much by now, in milliseconds since the epoch, and undefined where nothing is left to do. Throws what is no refusal, and what passes: that the room waits for other
    * servers.
    */
   sendWhenDue(userId: UserId, delayId: string): Promise<number | undefined> {
@@ -123,6 +126,8 @@ export class DelayedEvents {
       if (!isScheduled(delay)) return undefined;
       const due = dueOf(delay);
       if (due > this.clock.now()) return due;
+      const waitMs = this.limits.take('send', userId);
+      if (waitMs > 0) return this.clock.now() + waitMs;
       try {
         await this.#end(userId, delayId, {
           outcome: 'send',

@@ -89,3 +89,8 @@ export function textOfDelayed({ type, data }: DelayedEventFact): { readonly data
 
 /** What takes the place of the content of an event that has ended, in the facts by which it was scheduled. */
 export const CONTENT_ERASED = '"content":"{}"}';
+
+/** The same in the fact that says what became of it, once nobody is told of that any more: all of the event but its content. */
+export function eventErased(event: DelayEnded['event']): string {
+  return `"event":${JSON.stringify({ ...event, content: undefined })}}`;
+}

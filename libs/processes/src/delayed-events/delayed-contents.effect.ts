@@ -1,36 +1,89 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CONTENT_ERASED, type DelayedEventFact, type DelayEnded } from '#calls/facts/delayed-event-facts';
+import { CONTENT_ERASED, type DelayedEventFact, type DelayEnded, delayedStream, eventErased } from '#calls/facts/delayed-event-facts'; // prettier-ignore
+import { listOverDelays, listUsersOfOver } from '#calls/queries/over-delays';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { isSaidAgain } from '#event-store/shorten-stream';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { messageOf } from '#kernel/message-of';
+import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
+import { VIEWS, type Views } from '#projections/views';
 
 const SCHEDULED: DelayedEventFact['type'] = 'event-delayed';
 const ENDED: DelayedEventFact['type'] = 'delay-ended';
+const DAY_MS = 24 * 60 * 60_000;
 
 /**
  * Erases the content of what was sent later from the facts that scheduled it: from then on the room has it, where it may be redacted, and
- * that of what was never sent is in the fact that says so.
+ * that of what was never sent is in the fact that says so. From that it goes once nobody is told of it any more, which is looked for each day.
  */
 @Injectable()
 export class DelayedContents implements Effect {
   readonly name = 'delayed-contents';
+  #timer: NodeJS.Timeout | undefined;
+  #isHere = false;
 
-  constructor(@Inject(EVENT_STORE) private readonly store: EventStore) {}
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async begin(): Promise<void> {
+    this.#isHere = true;
+    void this.#lookEachDay(Infinity);
+  }
+
+  end(): void {
+    this.#isHere = false;
+    clearTimeout(this.#timer);
+  }
 
   keyOf(fact: RecordedFact): string | undefined {
     return fact.type === ENDED && !isSaidAgain(fact) ? fact.stream : undefined;
   }
 
-  async run({ stream, data, revision: end }: RecordedFact): Promise<boolean> {
-    const { delay_id: id } = JSON.parse(data) as DelayEnded;
-    const revisions: number[] = [];
-    for await (const fact of this.store.readStream(stream)) {
-      if (fact.revision >= end) break;
-      const { erasable } = fact.metadata;
-      if (fact.type !== SCHEDULED || erasable === undefined || fact.data.slice(erasable) === CONTENT_ERASED) continue;
-      if ((JSON.parse(fact.data) as DelayEnded).delay_id === id) revisions.push(fact.revision);
+  run({ stream }: RecordedFact): Promise<boolean> {
+    return this.#erase(stream);
+  }
+
+  async #lookEachDay(withinMs: number): Promise<void> {
+    try {
+      await this.#look(withinMs);
+    } catch (error) {
+      this.logger.warn(
+        { context: this.name },
+        `Contents of what was not sent are looked for later: ${messageOf(error)}`,
+      );
     }
-    for (const revision of revisions) await this.store.erase(stream, revision, CONTENT_ERASED);
-    return revisions.length > 0;
+    // Of what was over two days before it was looked at already.
+    if (this.#isHere) this.#timer = setTimeout(() => void this.#lookEachDay(2 * DAY_MS), DAY_MS).unref();
+  }
+
+  async #look(withinMs: number): Promise<void> {
+    const users = await listUsersOfOver(this.views, this.clock.now(), withinMs);
+    for (const userId of users) if (this.#isHere) await this.#erase(delayedStream(userId));
+  }
+
+  async #erase(stream: string): Promise<boolean> {
+    /** Facts that have a content, and what takes its place. */
+    const contents: { readonly id: string; readonly revision: number; readonly type: string; readonly tail: string }[] =
+      [];
+    const ended = new Map<string, number>();
+    for await (const { type, data, revision, metadata } of this.store.readStream(stream)) {
+      if (type !== SCHEDULED && type !== ENDED) continue;
+      const { delay_id: id, ended_at: at, event } = JSON.parse(data) as DelayEnded; // or EventDelayed, which has an id too
+      if (type === ENDED) ended.set(id, at);
+      const tail = type === ENDED ? eventErased(event) : CONTENT_ERASED;
+      const hasContent = type === SCHEDULED || event.content !== undefined;
+      const { erasable } = metadata;
+      if (erasable === undefined || !hasContent || data.slice(erasable) === tail) continue;
+      contents.push({ id, revision, type, tail });
+    }
+    const over = listOverDelays(ended, this.clock.now());
+    const gone = contents.filter(({ id, type }) => (type === SCHEDULED ? ended.has(id) : over.has(id)));
+    for (const { revision, tail } of gone) await this.store.erase(stream, revision, tail);
+    return gone.length > 0;
   }
 }

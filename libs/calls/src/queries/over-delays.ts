@@ -1,0 +1,24 @@
+import type { UserId } from '#kernel/ids';
+import type { Views } from '#projections/views';
+import { ENDED_KEPT_MS, findOld } from '../decide/known-delays.js';
+import { DELAYS_OF_USERS } from '../projections/delayed-events.projector.js';
+
+/** Of a user's delayed events that have ended, and when: those of which nobody is told any more. */
+export function listOverDelays(ended: ReadonlyMap<string, number>, now: number): Set<string> {
+  const all = [...ended].map(([id, at]) => ({ id, at }));
+  const old = all.filter(({ at }) => at < now - ENDED_KEPT_MS).map(({ id }) => id);
+  return new Set([...old, ...findOld(all)]);
+}
+
+/** Of whom nobody is told any more, since so many milliseconds at most, of something that has ended. */
+export async function listUsersOfOver(views: Views, now: number, withinMs: number): Promise<Set<UserId>> {
+  const before = now - ENDED_KEPT_MS;
+  const users = new Set<UserId>();
+  for await (const page of DELAYS_OF_USERS.pages(views, {})) {
+    for (const { key, value } of page) {
+      const { ended = Infinity } = value;
+      if (ended < before && ended >= before - withinMs) users.add(key[0]);
+    }
+  }
+  return users;
+}
