@@ -11,7 +11,7 @@ import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 /**
  * A plain model of what is unread for Alice, computed from scratch of all that ever happened, and random things that happen: whatever was
  * followed or is counted anew, by this process or the next, with the views it has or others made of the log, all that tell her how much is
- * unread must say what the model says: /sync, the list of notifications, the badge and the push gateway. `ANNALS_STEPS`, `ANNALS_SEEDS` and
+ * unread must say what the model says: /sync, the whole and what is new of it, the list of notifications, the badge and the push gateway. `ANNALS_STEPS`, `ANNALS_SEEDS` and
  * `ANNALS_SEED` for a long look, and for others.
  */
 interface Said {
@@ -100,6 +100,10 @@ class Life {
   #steps = 0;
   /** What happened, for who looks at a failure. */
   readonly told: string[] = [];
+
+  #since: string | undefined;
+  /** By room and thread, as a client has it that asks for what is new, and wants no receipts. */
+  readonly #followed = new Map<string, Record<string, Counts>>();
 
   private constructor(
     seed: number,
@@ -279,18 +283,24 @@ class Life {
     const model = this.expected();
     const plain = Object.fromEntries([...model].map(([id, counts]) => [id, Object.fromEntries(counts)]));
     const all = [...model.values()].reduce((sum, counts) => sum + totalOf(counts).notifications, this.invited.size);
-    const filter = { room: { timeline: { limit: 3, unread_thread_notifications: true } } };
+    const filter = {
+      room: { timeline: { limit: 3, unread_thread_notifications: true }, ephemeral: { not_types: ['m.receipt'] } },
+    };
     const whole = byThread((await alice.sync({ filter })).rooms.join);
+    const fresh = await alice.sync({ filter, ...(this.#since === undefined ? {} : { since: this.#since }) });
+    this.#since = fresh.next_batch;
+    for (const [id, counts] of Object.entries(byThread(fresh.rooms?.join ?? {}))) this.#followed.set(id, counts);
     const { notifications } = await alice.ok('GET', '/notifications?limit=100');
     const listed = (notifications as { read: boolean }[]).filter(({ read }) => !read).length;
     const badge = (await app.get(Badges).read(alice.userId as UserId)).unread;
     const answer = {
       whole: Object.fromEntries(this.rooms.map(({ id }) => [id, whole[id]])),
+      news: Object.fromEntries(this.rooms.map(({ id }) => [id, this.#followed.get(id)])),
       listed,
       badge,
     };
     const story = this.told.join('\n');
-    expect(answer, story).toEqual({ whole: plain, listed: all, badge: all });
+    expect(answer, story).toEqual({ whole: plain, news: plain, listed: all, badge: all });
   }
 
   /** What the gateway was told last, once it was told all. */

@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
 import { VIEWS, type Views } from '#projections/views';
 import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral.js';
-import { UnreadCounts } from '../unread/unread-counts.js';
+import { hasReadSince } from '../unread/read-up-to.js';
+import { UnreadCounts, type UnreadOfRoom } from '../unread/unread-counts.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
 import {
@@ -29,7 +30,7 @@ export class JoinedRooms {
   ) {}
 
   /** Computes the answer for a room. It is no news where an incremental one has nothing in any section. */
-  async read(room: RoomContext, accountData: readonly AccountData[]): Promise<RoomAnswer> {
+  async read(room: RoomContext, accountData: readonly AccountData[], isRecounted = false): Promise<RoomAnswer> {
     const { views } = this;
     const { filter, stateAfter, requester } = room.sync;
     const window = await this.#window(room);
@@ -41,15 +42,33 @@ export class JoinedRooms {
     const states = await readStatePart(views, room, window, named);
     const ephemeral = await this.#ephemeral(room);
     const data = listRoomAccountData(room.sync, room.roomId, accountData);
+    const unread = await this.unread.find(room);
     const json =
       `{"summary":${summary === undefined ? '{}' : formatSummary(summary)},` +
       `"${stateAfter ?? 'state'}":{"events":[${(await renderState(states, room)).join()}]},` +
       `"timeline":${formatTimeline(this.views.history, await renderTimeline(window, room), window, room)},` +
       `${formatSticky(await renderTimeline({ shown: sticky, limited: false }, room))}` +
       `"ephemeral":{"events":[${ephemeral.join()}]},"account_data":{"events":[${data.join()}]},` +
-      `${formatUnread(await this.unread.read(room), filter.unreadThreads)}}`;
+      `${formatUnread(unread.counts, filter.unreadThreads)}}`;
     const parts = [window.shown, states, sticky, ephemeral, data];
-    return { json, isNews: isSummaryNew || parts.some((part) => part.length > 0) };
+    const isNews = isSummaryNew || parts.some((part) => part.length > 0);
+    return { json, isNews: isNews || (await this.#hasOtherCounts(room, unread, isRecounted)) };
+  }
+
+  /** Whether other rules, or whom the user ignores, changed how much of a room is unread, where nothing happened in it. */
+  async isCountedOtherwise(room: RoomContext): Promise<boolean> {
+    return room.after !== undefined && (await this.unread.find(room)).anewAt > room.after;
+  }
+
+  /** Whether how much is unread is all that is new: the receipt by which it is is left out by the filter. */
+  async #hasOtherCounts(
+    { sync, roomId, after, upTo }: RoomContext,
+    { anewAt }: UnreadOfRoom,
+    isRecounted: boolean,
+  ): Promise<boolean> {
+    if (after === undefined) return false;
+    const { userId } = sync.requester;
+    return (isRecounted && anewAt > after) || hasReadSince(this.views, roomId, userId, { after, upTo });
   }
 
   async #window(room: RoomContext): Promise<TimelineWindow> {

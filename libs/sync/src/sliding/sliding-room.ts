@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { compileSyncFilter, type SyncFilter } from '../filters/sync-filter.js';
-import { RECEIPTS } from '#ephemeral/projections/receipts.projector';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
@@ -26,6 +25,7 @@ import {
 } from '../streams/membership-over.js';
 import type { SyncContext } from '../streams/sync-context.js';
 import type { UnreadCount } from '../unread/count-by-thread.js';
+import { hasReadSince } from '../unread/read-up-to.js';
 import { UnreadCounts } from '../unread/unread-counts.js';
 import { namesAtEnd, namesNow } from './room-names.js';
 import type { RoomContents, RoomTimeline, RoomUpdate, StateStub } from './room-update.js';
@@ -48,7 +48,6 @@ export type RoomPart = Pick<RoomUpdate, 'membership' | 'contents' | 'stripped'>;
 
 const WHOLE = compileSyncFilter({});
 const NOTHING_UNREAD: UnreadCount = Object.freeze({ notifications: 0, highlights: 0 });
-const MOST_RECEIPTS = 1_000;
 
 /** Answers for one room in sliding sync, by the same parts as /sync. */
 @Injectable()
@@ -130,7 +129,8 @@ export class SlidingRooms {
     const names = await namesNow(this.views, room, window, states);
     const isSaid = window.limited || window.shown.length > 0 || states.length > 0;
     const isNews = isFull || isSaid || Object.keys(names).length > 0;
-    const hasRead = !isNews && after !== undefined && (await this.#hasReadSince(room, after));
+    const hasRead =
+      !isNews && after !== undefined && (await hasReadSince(this.views, roomId, reader.reader.userId, { after, upTo }));
     if (!isNews && !hasRead) return undefined;
     const unread = (await this.unread.read({ ...room, sync })).get('main') ?? NOTHING_UNREAD;
     if (!isNews) return { membership: 'join', contents: { initial: false, unread }, stripped: undefined };
@@ -172,12 +172,6 @@ export class SlidingRooms {
       prevBatch: prevBatchOf(this.views.history, shown, upTo),
       live: since === undefined ? 0 : shown.filter(({ header }) => header.position > since).length,
     };
-  }
-
-  /** Whether the user has said of the room that they have read it, which changes what is unread of it. */
-  async #hasReadSince({ roomId, sync, upTo }: RoomContext, after: Position): Promise<boolean> {
-    const rows = await RECEIPTS.scan(this.views, { prefix: [roomId, sync.requester.userId], limit: MOST_RECEIPTS });
-    return rows.some(({ value }) => value.pos > after && value.pos <= upTo);
   }
 
   /** Keys that resolution left to nothing: no event says so. */

@@ -39,12 +39,17 @@ interface Task {
   readonly roomId: RoomId;
   /** The user's membership changed since the client last looked. */
   readonly isMembershipNew: boolean;
-  /** Whether anything happened has to be looked up first. */
-  readonly isUnsure: boolean;
+  /** Whether anything happened in it; undefined: that has to be looked up first. */
+  readonly hasNews: boolean | undefined;
+  /** What notifies the user is something else since the client last looked: how much of the room is unread may be, too. */
+  readonly isRecounted: boolean;
 }
 
 /** What a room has news by: an event of the past, which no timeline shows, may be sticky. */
 const HAPPENING = [TIMELINE, STICKY_EVENTS];
+
+/** By what account data it is decided what notifies a user. */
+const COUNTED_BY: ReadonlySet<string> = new Set(['m.push_rules', 'm.ignored_user_list']);
 
 const NO_ROOMS = '{"join":{},"invite":{},"leave":{}}';
 
@@ -64,7 +69,7 @@ export class RoomsStream implements SyncStream {
   ) {}
 
   async read(context: SyncContext): Promise<SyncPart> {
-    const tasks = this.#selectRooms(context, (await context.accountData()).rooms);
+    const tasks = this.#selectRooms(context, await context.accountData());
     const nothing = context.allSections ? NO_ROOMS : undefined;
     if (tasks.length === 0) return { json: nothing, isNews: false };
     const sections: Record<Section, string[]> = { join: [], invite: [], knock: [], leave: [] };
@@ -82,8 +87,9 @@ export class RoomsStream implements SyncStream {
   }
 
   /** PERF: runs over all rooms of the user at each look, so nothing here reads a view or makes an object in vain. */
-  #selectRooms(context: SyncContext, changed: AccountDataByRoom['rooms']): Task[] {
+  #selectRooms(context: SyncContext, { global, rooms: changed }: AccountDataByRoom): Task[] {
     const { since, isAnew, fullState, filter, rooms } = context;
+    const isRecounted = since !== undefined && global.some(({ type }) => COUNTED_BY.has(type));
     const tasks: Task[] = [];
     for (const [roomId, known] of rooms) {
       if (!filter.includesRoom(roomId)) continue;
@@ -91,25 +97,29 @@ export class RoomsStream implements SyncStream {
       if (since === undefined) {
         // Who is told anew may believe to be in a room.
         if (!isAway(known.membership) || (filter.includeLeave && !known.forgotten) || isAnew)
-          tasks.push({ roomId, isMembershipNew: true, isUnsure: false });
+          tasks.push({ roomId, isMembershipNew: true, hasNews: true, isRecounted });
         continue;
       }
       const isMembershipNew = known.position > since.position;
       if (isMembershipNew || (isIn && (fullState || changed.has(roomId)))) {
-        tasks.push({ roomId, isMembershipNew, isUnsure: false });
+        tasks.push({ roomId, isMembershipNew, hasNews: true, isRecounted });
         continue;
       }
       if (!isIn) continue;
       const hasNews = this.#hasNews(roomId, since, context.until);
-      if (hasNews !== false) tasks.push({ roomId, isMembershipNew, isUnsure: hasNews === undefined });
+      if (hasNews !== false || isRecounted) tasks.push({ roomId, isMembershipNew, hasNews, isRecounted });
     }
     return tasks;
   }
 
   async #answer(context: SyncContext, task: Task): Promise<(RoomAnswer & { section: Section }) | undefined> {
-    const { roomId, isMembershipNew, isUnsure } = task;
-    if (isUnsure && !(await this.#lookUpNews(context, roomId))) return undefined;
-    if (!isMembershipNew) return { section: 'join', ...(await this.#joinedRoom(context, roomId, undefined)) };
+    const { roomId, isMembershipNew, isRecounted } = task;
+    const hasNews = task.hasNews ?? (await this.#lookUpNews(context, roomId));
+    if (!isMembershipNew) {
+      const room = await this.#contextOf(context, roomId, undefined);
+      if (!hasNews && !(isRecounted && (await this.joined.isCountedOtherwise(room)))) return undefined;
+      return { section: 'join', ...(await this.#joinedRoom(room, isRecounted)) };
+    }
 
     const { since, until, rooms, isAnew } = context;
     const room = await findRoomReader(this.views, roomId, await context.reader());
@@ -120,7 +130,7 @@ export class RoomsStream implements SyncStream {
     const known = rooms.get(roomId);
     if (known?.forgotten === true && !isEndUnheard({ last, wasThere: isAnew || over.wasThere })) return undefined;
     if (last.membership === 'join')
-      return { section: 'join', ...(await this.#joinedRoom(context, roomId, { room, over })) };
+      return { section: 'join', ...(await this.#joinedRoom(await this.#contextOf(context, roomId, { room, over }))) };
     // The event may have been replaced by another that says the same: by another invitation, a ban with another reason.
     const changed = known?.position ?? START;
     const at = changed <= until.position ? changed : last.since;
@@ -170,17 +180,22 @@ export class RoomsStream implements SyncStream {
     return hasNews && until.position > since.position;
   }
 
-  async #joinedRoom(
+  async #joinedRoom(room: RoomContext, isRecounted = false): Promise<RoomAnswer> {
+    const { rooms } = await room.sync.accountData();
+    return this.joined.read(room, rooms.get(room.roomId) ?? [], isRecounted);
+  }
+
+  async #contextOf(
     sync: SyncContext,
     roomId: RoomId,
     change: { readonly room: RoomReader; readonly over: MembershipOver } | undefined,
-  ): Promise<RoomAnswer> {
+  ): Promise<RoomContext> {
     const upTo = sync.until.position;
     const isNew = change?.over.isNew === true;
     const cameBack = change?.over.cameBack === true;
     const after = isNew ? undefined : sync.since?.position;
     const isFilled = after !== undefined && (await wasFilled(this.views, roomId, after, upTo));
-    const context: RoomContext = {
+    return {
       sync,
       roomId,
       reader: change?.room ?? memberSince(this.views, roomId, await sync.reader(), after ?? START),
@@ -190,7 +205,6 @@ export class RoomsStream implements SyncStream {
       isFull: isNew || cameBack || isFilled || sync.fullState,
       recent: this.rows.open(roomId, upTo, sync.filter.timelineLimit + 1, after),
     };
-    return this.joined.read(context, (await sync.accountData()).rooms.get(roomId) ?? []);
   }
 }
 

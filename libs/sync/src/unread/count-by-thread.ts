@@ -29,3 +29,11 @@ export function totalUnread(counts: UnreadByThread): UnreadCount {
   }
   return { notifications, highlights };
 }
+
+export function areSameCounts(a: UnreadByThread, b: UnreadByThread): boolean {
+  const isSame = ([thread, count]: readonly [string, UnreadCount]): boolean => {
+    const other = b.get(thread);
+    return other?.notifications === count.notifications && other.highlights === count.highlights;
+  };
+  return a.size === b.size && [...a].every(isSame);
+}

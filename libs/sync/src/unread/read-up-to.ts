@@ -34,6 +34,18 @@ export async function readReadUpTo(views: Views, roomId: RoomId, userId: UserId)
   return { all, threads };
 }
 
+/** Whether a user has said after a position, and up to another, that they have read something of a room: that changes what is unread of it. */
+export async function hasReadSince(
+  views: Views,
+  roomId: RoomId,
+  userId: UserId,
+  { after, upTo }: { readonly after: Position; readonly upTo: Position },
+): Promise<boolean> {
+  for await (const rows of RECEIPTS.pages(views, { prefix: [roomId, userId] }))
+    if (rows.some(({ value }) => value.pos > after && value.pos <= upTo)) return true;
+  return false;
+}
+
 /** Moves a place of a thread forward; never back. */
 export function advance(threads: Map<string, Position>, thread: string, position: Position): void {
   if (position > (threads.get(thread) ?? START)) threads.set(thread, position);

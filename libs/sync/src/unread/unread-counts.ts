@@ -6,7 +6,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { CompiledRules, type UserRules } from '#push/compiled-rules';
 import { listFollowedThreads } from '#rooms/queries/list-thread-subscriptions';
 import { ActiveUsers } from '../notifier/active-users.js';
-import { countByThread, type UnreadByThread } from './count-by-thread.js';
+import { areSameCounts, countByThread, type UnreadByThread } from './count-by-thread.js';
 import { OlderRows } from './older-rows.js';
 import { PushContexts } from './push-context.js';
 import { type ReadUpTo, readReadUpTo } from './read-up-to.js';
@@ -39,6 +39,8 @@ export interface UnreadOfRoom {
   readonly counts: UnreadByThread;
   /** Those that are counted, in their order. */
   readonly events: readonly UnreadEvent[];
+  /** Where they were counted anew last and came to something else, or what they were before is not known: no event says so. */
+  readonly anewAt: Position;
 }
 
 const MOST_ROOMS = 300_000;
@@ -117,16 +119,18 @@ export class UnreadCounts {
     if (known !== undefined && known.upTo > upTo) {
       const last = await readUpTo();
       const events = known.events.filter((event) => event.position <= upTo && isUnread(event, last));
-      return { events, counts: countByThread(events) };
+      return { events, counts: countByThread(events), anewAt: known.anewAt };
     }
     const by = { ...rules, followed };
     const search = new UnreadSearch(this.views, this.contexts, room, by, readUpTo, this.#older);
     const found = await search.find(known?.upTo, this.#budgetOf(room.sync));
     const { events, counts, last } = await taken(known, this.#shared(found), readUpTo);
     const hasHidden = found.hasHidden || known?.hasHidden === true;
+    const isAsBefore = before !== undefined && (known !== undefined || areSameCounts(before.counts, counts));
+    const anewAt = isAsBefore ? before.anewAt : upTo;
     if (found.isComplete)
-      this.#known.set(key, { rules, followed, ignored, upTo, events, counts, hasHidden, readUpTo: last });
-    return { counts, events };
+      this.#known.set(key, { rules, followed, ignored, upTo, events, counts, anewAt, hasHidden, readUpTo: last });
+    return { counts, events, anewAt };
   }
 
   /**
