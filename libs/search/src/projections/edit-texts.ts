@@ -17,10 +17,16 @@ import {
 import { linesOf, parseText, type ShelvedText, withWords } from './shelf-row.js';
 import { formatEditOf, type KnownText, parseKnownText, REDACTED_TEXT, type TextPlace } from './text-place.js';
 
+/** How many edits are kept, and how many words of them all together: the last of them, and one whatever it has. */
+interface Kept {
+  readonly edits: number;
+  readonly words: number;
+}
+
 /** Who sends thousands of edits of one message has the last of them found. */
-const MAX_EDITS = 20;
+const OF_TEXT: Kept = { edits: 20, words: 4_000 };
 /** Of an event that has not come nobody knows who may edit it: so many of each sender wait for it, and of so many senders. */
-const MAX_WAITING = 5;
+const WAITING: Kept = { edits: 5, words: 500 };
 const MAX_WAITING_SENDERS = 20;
 /** So many words of all versions of a text are found, the newest version first. */
 const MAX_WORDS = 1_000;
@@ -88,7 +94,7 @@ async function settle(room: RoomMark, target: EventKeyPart, { original, edits }:
   const known = await findKnown(room, target, rows);
   const text = known?.is === 'text' ? await readText(room, known, rows) : undefined;
   const own = original ?? text?.words;
-  const kept = text === undefined ? waitingOf(edits) : editsBy(text.sender, edits).slice(-MAX_EDITS);
+  const kept = text === undefined ? waitingOf(edits) : newestOf(editsBy(text.sender, edits), OF_TEXT);
   if (kept.length === 0) EDITS.delete(rows, [room, target]);
   else EDITS.put(rows, [room, target], { original: own, edits: kept });
   if (known?.is !== 'text' || own === undefined) return;
@@ -100,10 +106,20 @@ function editsBy(sender: string, edits: readonly Edit[]): readonly Edit[] {
   return edits.filter((edit) => edit.sender === sender);
 }
 
+/** The last of some edits: one row holds them, which each edit writes anew. */
+function newestOf(edits: readonly Edit[], most: Kept): readonly Edit[] {
+  let words = 0;
+  const first = edits.findLastIndex((edit, i) => {
+    words += edit.words.length;
+    return edits.length - i > most.edits || (words > most.words && i < edits.length - 1);
+  });
+  return edits.slice(first + 1);
+}
+
 /** Those that wait for their event: the last ones of each sender, so that nobody can put those of another out. */
 function waitingOf(edits: readonly Edit[]): readonly Edit[] {
   const senders = [...new Set(edits.map(({ sender }) => sender))].slice(0, MAX_WAITING_SENDERS);
-  return senders.flatMap((sender) => editsBy(sender, edits).slice(-MAX_WAITING)).toSorted(compareEdits);
+  return senders.flatMap((sender) => newestOf(editsBy(sender, edits), WAITING)).toSorted(compareEdits);
 }
 
 function wordsOfAll(edits: readonly Edit[], original: readonly string[]): string[] {

@@ -68,6 +68,26 @@ describe('what is written down of rooms to be found', () => {
     expect(await pageOf()).toMatch(/ tulips roses$/m);
   });
 
+  it('are of many long edits the last ones, so that no row of them grows without end', async () => {
+    const log = new MemoryEventStore();
+    const room = await LocalRoom.begin(log);
+    const said = await room.say('roses');
+    const long = (n: number): string => Array.from({ length: 500 }, (_, i) => `w${n}x${i}`).join(' ');
+    for (let n = 0; n < 12; n++) await room.send(edit(said.eventId, long(n)) as never);
+    const facts = factsOf(log);
+    const early = facts.filter(({ data }) => (data as { event_id?: string }).event_id !== said.eventId);
+    for (const [some, most] of [
+      [facts, 8],
+      [early, 1],
+    ] as const) {
+      const rows = await project(searchProjector(createRoomFactReader()), some as never);
+      const [, row] = Object.entries(rows).find(([key]) => key.startsWith('search-edits'))!;
+      const { edits } = row as { edits: { words: string[] }[] };
+      expect(edits).toHaveLength(most);
+      expect(edits.at(-1)?.words[0]).toBe('w11x0');
+    }
+  });
+
   it('are edits that came before their event, of whomever there are others', async () => {
     const log = new MemoryEventStore();
     const room = await LocalRoom.begin(log);

@@ -44,7 +44,7 @@ const SHELF_RADIX = 36;
 export function searchProjector(reader: RoomFactReader): Projector {
   return {
     name: 'search',
-    version: 5,
+    version: 6,
     ...owning(SHELVES, SHELF_COUNT, PAGES, WORDS, TEXTS, EDITS),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
