@@ -5,6 +5,7 @@ import { AuditCommand } from './commands/audit.command.js';
 import { BackupCommand, RestoreCommand } from './commands/backup.command.js';
 import { DoctorCommand } from './commands/doctor.command.js';
 import { EffectsCommand } from './commands/effects.command.js';
+import { EventsCommand } from './commands/events.command.js';
 import { FederationCommand } from './commands/federation.command.js';
 import { KeysCommand } from './commands/keys.command.js';
 import { LogCommand } from './commands/log.command.js';
@@ -28,6 +29,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     ...UsersCommand.registerWithSubCommands(),
     ...ReportsCommand.registerWithSubCommands(),
     ...MediaCommand.registerWithSubCommands(),
+    ...EventsCommand.registerWithSubCommands(),
     ...AppservicesCommand.registerWithSubCommands(),
     BackupCommand,
     RestoreCommand,

@@ -39,6 +39,7 @@ import type { Listener } from '#projections/listener';
 import { AppModule } from './app.module.js';
 import { controlMethods } from './control-methods.js';
 import { effectMethods } from './effect-methods.js';
+import { eventMethods } from './event-methods.js';
 import { ALL_EFFECTS } from './effects.js';
 import { federationMethods } from './federation-methods.js';
 import { makeDirectory, openReadModels } from './infrastructure.js';
@@ -255,6 +256,7 @@ function openControl({ config, projections, clock }: Ports, app: NestFastifyAppl
     ...federationMethods({ peers: of(Peers), destinations: of(Destinations), notes: of(DestinationNotes) }),
     ...userMethods(users, projections),
     ...reportMethods(of(Reports)),
+    ...eventMethods(of(CommandBus)),
     ...mediaMethods(media),
     ...serviceMethods(of(SendToServices)),
   };

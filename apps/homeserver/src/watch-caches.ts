@@ -8,6 +8,7 @@ import { ListInNetworkHandler } from '#directory/commands/list-in-network';
 import { RegistrationTokens } from '#accounts/registration-tokens';
 import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
+import { UserRedactions } from '#admin/redactions/user-redactions';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
 import { CrossSigning } from '#devices/cross-signing';
 import { ReceiveMessages } from '#devices/commands/receive-messages';
@@ -103,6 +104,7 @@ export function watchCaches(
     'registration-nonces': of(RegistrationNonces),
     'registration-tokens': of(RegistrationTokens),
     'remote-devices': of(RemoteDeviceLists),
+    redactions: of(UserRedactions),
     'rendezvous-sessions': of(RendezvousSessions),
     'sent-messages': of(SendToDeviceHandler),
     'sliding-connections': of(SlidingConnections),

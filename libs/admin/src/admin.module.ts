@@ -1,9 +1,11 @@
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ReportContentHandler } from './commands/report-content.js';
+import { RedactionsController } from './doors/redactions.controller.js';
 import { ReportsController } from './doors/reports.controller.js';
 import { SharedSecretRegistrationController } from './doors/shared-secret-registration.controller.js';
 import { WhoisController } from './doors/whois.controller.js';
+import { UserRedactions } from './redactions/user-redactions.js';
 import { Reports } from './reports/reports.js';
 import { RegistrationNonces } from './shared-secret/registration-nonces.js';
 
@@ -13,7 +15,7 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
  */
 @Module({
   imports: [CqrsModule],
-  controllers: [SharedSecretRegistrationController, ReportsController, WhoisController],
-  providers: [RegistrationNonces, Reports, ReportContentHandler],
+  controllers: [SharedSecretRegistrationController, ReportsController, WhoisController, RedactionsController],
+  providers: [RegistrationNonces, Reports, ReportContentHandler, UserRedactions],
 })
 export class AdminModule {}

@@ -37,6 +37,7 @@ import { ReceiveRoomHandler } from './commands/receive-room.js';
 import { SettleHandshakeHandler } from './commands/settle-handshake.js';
 import { SettleJoinHandler } from './commands/settle-join.js';
 import { ExtremityMerging } from './commands/merge-extremities.js';
+import { RedactAsServerHandler } from './commands/redact-as-server.js';
 import { RedactEventHandler } from './commands/redact-event.js';
 import { SendEventHandler } from './commands/send-event.js';
 import { SetRoomListedHandler } from './commands/set-room-listed.js';
@@ -129,6 +130,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   ReceivePdusHandler,
   ReceiveRoomHandler,
   ReceiveStateHandler,
+  RedactAsServerHandler,
   RedactEventHandler,
   SendEventHandler,
   SetRoomListedHandler,

@@ -1,25 +1,15 @@
-import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { registerAdmin, SHARED_SECRET } from '#testing/register-admin';
 import { type RoomsApp, startRoomsApp } from '#testing/rooms-app';
 
-const SECRET = 'a shared secret';
-const REGISTER = '/_synapse/admin/v1/register';
-
 let app: RoomsApp;
-beforeEach(async () => void (app = await startRoomsApp([], { ANNALS_REGISTRATION_SHARED_SECRET: SECRET })));
+beforeEach(async () => void (app = await startRoomsApp([], { ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET })));
 afterEach(() => app.close());
-
-async function registerAdmin(): Promise<string> {
-  const { nonce } = (await app.call('GET', REGISTER)).body;
-  const mac = createHmac('sha1', SECRET).update([nonce, 'root', 'a password', 'admin'].join('\0')).digest('hex');
-  const body = { nonce, username: 'root', password: 'a password', admin: true, mac };
-  return (await app.call('POST', REGISTER, { body })).body.access_token;
-}
 
 describe('from where the devices of a user come', () => {
   it('is told to them and to administrators, and to nobody else', async () => {
     const [alice, bob] = [await app.register('alice'), await app.register('bob')];
-    const admin = await registerAdmin();
+    const admin = await registerAdmin(app);
     const path = `/_matrix/client/v3/admin/whois/${encodeURIComponent(alice.userId)}`;
     const before = Date.now();
     await alice.ok('GET', '/account/whoami');
@@ -39,7 +29,7 @@ describe('from where the devices of a user come', () => {
   });
 
   it('is not told of who is not there, nor of before they came', async () => {
-    const token = await registerAdmin();
+    const token = await registerAdmin(app);
     const of = (user: string): ReturnType<RoomsApp['call']> =>
       app.call('GET', `/_matrix/client/v3/admin/whois/${encodeURIComponent(user)}`, { token });
     expect((await of('@nobody:a.example')).body.errcode).toBe('M_NOT_FOUND');

@@ -62,10 +62,15 @@ export class RoomHistory {
     'join-filled': ({ states }: JoinFilled) =>
       onlyWords(`completed the room: the states of ${states.length} events are told by all of it`),
     'join-given-up': ({ reason }: JoinGivenUp) => onlyWords(`gave the join of the room up: ${reason}`),
-    'pdu-redacted': ({ event_id: eventId }: PduRedacted) => ({
-      event_id: eventId,
-      ...onlyWords(`took the content of ${this.#names.get(eventId) ?? 'an event'} away`),
-    }),
+    'pdu-redacted': ({ event_id: eventId, ordered }: PduRedacted) => {
+      const { reason } = ordered ?? {};
+      const where = ordered === undefined ? '' : ', on this server alone';
+      const why = reason === undefined ? '' : `: ${shortened(reason)}`;
+      return {
+        event_id: eventId,
+        ...onlyWords(`took the content of ${this.#names.get(eventId) ?? 'an event'} away${where}${why}`),
+      };
+    },
     'room-listed': ({ listed }: RoomListed) =>
       onlyWords(listed ? 'listed the room in the directory' : 'took the room out of the directory'),
     'room-upgraded': () => onlyWords('replaced the room by an upgrade'),

@@ -95,10 +95,10 @@ export class VerifiedGraph {
     this.#events.noteErased(eventId);
   }
 
-  /** Takes what remains of an event that was redacted; answers what is wrong with that it was. */
-  checkRedacted(remains: RoomEvent, redactedBy: EventId): string[] {
+  /** Takes what remains of an event that was redacted, by which redaction or none; answers what is wrong with that it was. */
+  checkRedacted(remains: RoomEvent, redactedBy: EventId | undefined): string[] {
     this.#events.noteRedacted(remains);
-    return this.redactions.settle(remains, redactedBy);
+    return redactedBy === undefined ? [] : this.redactions.settle(remains, redactedBy);
   }
 
   /** Takes an event whose place is not known; answers what is wrong with what its fact says. */

@@ -253,7 +253,8 @@ export class RoomVerifier {
     if (this.#isTorn) return;
     // Of a room without events nothing can be redacted.
     this.#graph ??= new VerifiedGraph(version, (one) => this.#isForged(one, version));
-    problems.push(...this.#graph.checkRedacted({ ...event, eventId: body.event_id }, body.redacted_by));
+    const by = body.ordered === undefined ? body.redacted_by : undefined;
+    problems.push(...this.#graph.checkRedacted({ ...event, eventId: body.event_id }, by));
   }
 }
 

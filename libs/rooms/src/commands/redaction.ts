@@ -9,6 +9,7 @@ import { redact } from '#protocol/redaction/redact';
 import type { RoomEvent } from '#protocol/room-event';
 import { canBeEventId } from '#protocol/signing/reference-hash';
 import { ROOM_MEMBERS } from '../projections/membership.projector.js';
+import type { EventDraft } from '../decide/decide-event.js';
 import { findPlaces } from '../reading/event-rows.js';
 import { findEventFor } from '../queries/get-event.js';
 import type { RoomTurn } from '../worker/room-turn.js';
@@ -74,33 +75,47 @@ export function redactInTurn(
   transaction: Transaction | undefined,
 ): Promise<EventId> {
   return sendOnce(turn, transaction, async () => {
-    const { version } = turn.head;
-    const draft = {
-      type: 'm.room.redaction',
-      sender: requester.userId,
-      content: version.redactsInContent ? { ...content, redacts: target.eventId } : withoutRedacts(content),
-      redacts: version.redactsInContent ? undefined : target.eventId,
-      txn: transaction?.txn,
-    };
+    const draft = { ...draftRedaction(turn, requester.userId, target.eventId, content), txn: transaction?.txn };
     await turn.authorise(draft);
     const event = await findTarget(turn, requester, target);
     if (event === undefined) return turn.send(draft);
-    const { roomId } = event;
-    const asEvent = { ...draft, stateKey: undefined, roomId, redacts: target.eventId };
-    const refusal = refuseRedactionEffect(asEvent, event, await turn.powerLevels(), version);
+    const refusal = await refuseEffect(turn, draft, event);
     if (refusal !== undefined) throw new MatrixError('M_FORBIDDEN', refusal);
-    const { eventId } = target;
-    const decided = await turn.decide(draft);
-    if (decided.redactions !== undefined) {
-      // It stands on another state than that of now, by which other servers judge it too.
-      if (decided.header.takes_effect !== true) throw new MatrixError('M_FORBIDDEN', 'It would take no effect');
-      return turn.accept(decided);
-    }
-    const redaction = turn.accept({ ...decided, header: { ...decided.header, takes_effect: true } });
-    const effect = { event_id: eventId, redacted_by: redaction.eventId, room_version: version.id };
-    turn.redact(effect, redact(event.pdu, version));
-    return redaction;
+    return acceptRedaction(turn, draft, event);
   });
+}
+
+/** A redaction of an event, in the form of the room's version. */
+export function draftRedaction(turn: RoomTurn, sender: UserId, eventId: EventId, content: JsonObject): EventDraft {
+  const { redactsInContent } = turn.head.version;
+  return {
+    type: 'm.room.redaction',
+    sender,
+    content: redactsInContent ? { ...content, redacts: eventId } : withoutRedacts(content),
+    redacts: redactsInContent ? undefined : eventId,
+  };
+}
+
+/** Why a redaction would take no effect on an event that is here; undefined where it would. */
+export async function refuseEffect(turn: RoomTurn, draft: EventDraft, event: RoomEvent): Promise<string | undefined> {
+  const { roomId, eventId } = event;
+  const asEvent = { ...draft, stateKey: undefined, roomId, redacts: eventId };
+  return refuseRedactionEffect(asEvent, event, await turn.powerLevels(), turn.head.version);
+}
+
+/** Sends a redaction of an event that is here, and lets it take effect. The caller has asked whether it may. Throws M_FORBIDDEN. */
+export async function acceptRedaction(turn: RoomTurn, draft: EventDraft, event: RoomEvent): Promise<RoomEvent> {
+  const { version } = turn.head;
+  const decided = await turn.decide(draft);
+  if (decided.redactions !== undefined) {
+    // It stands on another state than that of now, by which other servers judge it too.
+    if (decided.header.takes_effect !== true) throw new MatrixError('M_FORBIDDEN', 'It would take no effect');
+    return turn.accept(decided);
+  }
+  const redaction = turn.accept({ ...decided, header: { ...decided.header, takes_effect: true } });
+  const effect = { event_id: event.eventId, redacted_by: redaction.eventId, room_version: version.id };
+  turn.redact(effect, redact(event.pdu, version));
+  return redaction;
 }
 
 /**
