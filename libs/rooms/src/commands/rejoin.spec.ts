@@ -175,6 +175,43 @@ describe('a room that nobody here was in when somebody joins it again by events 
   });
 
   it.each(['1', '11'])(
+    'goes on from the join alone where a gap had left a ban open that was taken back since, in version %s',
+    async (id) => {
+      await open(id);
+      await home.join(CAROL, roomId);
+      await home.leave(ALICE, roomId);
+      await there.hear(home);
+      const ban = await there.makes({ type: 'm.room.member', stateKey: CAROL, content: { membership: 'ban' } });
+      await receive(ban);
+      await there.says('missed');
+      const behind = await there.says('behind a gap');
+      expect(await take(behind, stateThere())).toBe('accepted');
+      expect(last().extremities).toEqual([ban.event.eventId, behind.event.eventId]);
+      await receive(await there.makes({ type: 'm.room.member', stateKey: CAROL, content: { membership: 'leave' } }));
+      const join = await joinOf(CAROL);
+      expect(await receive(join)).toMatchObject({ received: [{ kind: 'accepted' }] });
+      expect(last()).toMatchObject({ anew: true, extremities: [join.event.eventId] });
+      expect(await home.state(roomId, 'm.room.member', CAROL)).toEqual({ membership: 'join' });
+      expect(problems()).toEqual([]);
+    },
+  );
+
+  it('keeps a ban of which the server had yet to hear that let another user in', async () => {
+    await open('1');
+    await home.join(CAROL, roomId);
+    await home.leave(ALICE, roomId);
+    await home.leave(CAROL, roomId);
+    await there.hear(home);
+    const join = await joinOf(ALICE);
+    const ban = await there.makes({ type: 'm.room.member', stateKey: CAROL, content: { membership: 'ban' } });
+    await receive(ban, join);
+    expect(last().anew).toBeUndefined();
+    expect(await home.state(roomId, 'm.room.member', CAROL)).toMatchObject({ membership: 'ban' });
+    expect(await home.state(roomId, 'm.room.member', ALICE)).toEqual({ membership: 'join' });
+    expect(problems()).toEqual([]);
+  });
+
+  it.each(['1', '11'])(
     'keeps that others here have left, of which the server had yet to hear that let somebody in, in version %s',
     async (id) => {
       await open(id);

@@ -13,7 +13,8 @@ const BATCH = 200;
 /**
  * Whether an event brings anew a room that this server had left: somebody here joins it, nobody here was in the room meanwhile, and the
  * room ended here with something that the join does not stand on: another server told the state behind a gap, or does not count
- * among its ends that users here left, as where that came to it after a kick. What the room ended with here is then no part of it any more
+ * among its ends that users here left, as where that came to it after a kick, or a gap of before had left open here what somebody was in
+ * the room, and is no more. What the room ended with here is then no part of it any more
  * that anything hangs on: nobody of ours has written to it since, and others go on from the join. Where somebody here is in the
  * room, what they wrote may be told nowhere else, and both are resolved as after any gap; so is what others have done that the join does not
  * stand on, or a ban would be gone by a join that was made before it, and so are leaves of which the other server had yet to hear.
@@ -21,14 +22,17 @@ const BATCH = 200;
 export async function bringsAnew(event: RoomEvent, before: StateBefore, room: KnownRoom): Promise<boolean> {
   const { ours, extremities } = room;
   if (ours === undefined || extremities.length === 0 || !isJoinOf(event, ours)) return false;
-  if (!before.isLearnt && !(await standsBesideLeaves(event, before, { server: ours, room }))) return false;
+  if (!before.isLearnt && !(await standsBesideOver(event, before, { server: ours, room }))) return false;
   if (await isAnybodyIn(ours, room.state, room)) return false;
   // Who else of ours is in it by what was told has left here, for nobody else says that they are.
   return !before.isLearnt || !(await isAnybodyIn(ours, before.state, room, event.stateKey));
 }
 
-/** Whether a room has other ends than what an event stands on, and all of these are leaves of users of a server that count for nothing there. */
-async function standsBesideLeaves(
+/**
+ * Whether a room has other ends than what an event stands on, and all of these count for nothing there: memberships that have gone on since,
+ * and leaves of users of a server.
+ */
+async function standsBesideOver(
   { prevEvents }: RoomEvent,
   { state }: StateBefore,
   { server, room }: { readonly server: ServerName; readonly room: KnownRoom },
@@ -38,9 +42,29 @@ async function standsBesideLeaves(
   const known = await room.find(beside);
   for (const id of beside) {
     const { event } = getKnown(known, id);
-    if (!isOwnOf(event, server, 'leave') || !(await isOvertaken(event, state, room))) return false;
+    const isOver = isOwnOf(event, server, 'leave') && (await isOvertaken(event, state, room));
+    if (!isOver && !(await isGoneOn(event, state, room))) return false;
   }
   return true;
+}
+
+/**
+ * Whether what a state has of a user rests on an event about their membership: then it came before that, as a ban before who was banned is
+ * let in again, though a gap keeps from seeing it. In rooms of version 1 a ban that is resolved once more would undo that.
+ */
+async function isGoneOn(
+  { type, eventId, depth, stateKey = '' }: RoomEvent,
+  state: StateTrie,
+  room: KnownRoom,
+): Promise<boolean> {
+  if (type !== MEMBER) return false;
+  for (let at = state.get(MEMBER, stateKey); at !== undefined;) {
+    if (at === eventId) return true;
+    const { event } = getKnown(await room.find([at]), at);
+    if (event.depth <= depth) return false;
+    at = (await findMemberEvent(event.authEvents, stateKey, room))?.eventId;
+  }
+  return false;
 }
 
 /**
