@@ -52,7 +52,7 @@ export class UploadMediaHandler implements ICommandHandler<UploadMedia> {
     this.limits.checkSize(announced);
     await this.limits.checkQuota(userId, announced);
     if (reserved !== undefined) await this.#checkMayFill(reserved, requester);
-    const received = await this.#receive(stream);
+    const received = await this.#receive(this.limits.within(userId, stream));
     const media = reserved ?? { server: this.config.serverName, mediaId: newMediaId() };
     const draft = uploadDraft({ sha256: received.hash, bytes: received.bytes, about: { type, name } }, userId);
     await this.kept.keepFor(received, () =>

@@ -11,6 +11,8 @@ import { MEDIA_USE } from '../projections/media.projector.js';
 export class UploadLimits {
   /** What a user uploads at once is counted one after another. */
   readonly #turns = new KeyedQueue<UserId>();
+  /** How many bytes of a user are being received. */
+  readonly #coming = new Map<UserId, number>();
 
   constructor(
     @Inject(CONFIG) private readonly config: Pick<Config, 'media'>,
@@ -35,8 +37,44 @@ export class UploadLimits {
   async checkQuota(userId: UserId, more: number): Promise<void> {
     const { quotaBytes } = this.config.media;
     if (quotaBytes === undefined) return;
-    const { bytes = 0 } = (await MEDIA_USE.get(this.views, [userId])) ?? {};
-    if (bytes + more > quotaBytes) throw new MatrixError('M_FORBIDDEN', `You may upload ${quotaBytes} bytes in all`);
+    if ((await this.#used(userId)) + more > quotaBytes) throw tooMuch(quotaBytes);
+  }
+
+  /**
+   * What a user sends, as it comes: however many uploads of theirs come at once, and whatever is said of their lengths, there is no more of it here
+   * than they may have. Throws M_FORBIDDEN where more comes.
+   */
+  within(userId: UserId, stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    const { quotaBytes } = this.config.media;
+    return quotaBytes === undefined ? stream : this.#counted(userId, stream, quotaBytes);
+  }
+
+  async *#counted(
+    userId: UserId,
+    stream: AsyncIterable<Uint8Array>,
+    quotaBytes: number,
+  ): AsyncGenerator<Uint8Array, void> {
+    const used = await this.#used(userId);
+    let bytes = 0;
+    const count = (more: number): number => {
+      bytes += more;
+      const coming = (this.#coming.get(userId) ?? 0) + more;
+      if (coming === 0) this.#coming.delete(userId);
+      else this.#coming.set(userId, coming);
+      return coming;
+    };
+    try {
+      for await (const piece of stream) {
+        if (used + count(piece.length) > quotaBytes) throw tooMuch(quotaBytes);
+        yield piece;
+      }
+    } finally {
+      count(-bytes);
+    }
+  }
+
+  async #used(userId: UserId): Promise<number> {
+    return (await MEDIA_USE.get(this.views, [userId]))?.bytes ?? 0;
   }
 
   /** Counts an upload among those of its user, then does what makes it one. Throws M_FORBIDDEN, and what that throws. */
@@ -47,4 +85,8 @@ export class UploadLimits {
       return work();
     });
   }
+}
+
+function tooMuch(quotaBytes: number): MatrixError {
+  return new MatrixError('M_FORBIDDEN', `You may upload ${quotaBytes} bytes in all`);
 }
