@@ -9,6 +9,8 @@ import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 
 const PAGE = 50;
 const SHARED = 64;
+/** In characters of rows, of which each may be as long as an event: so much of what is shared is kept. */
+const MOST_TEXT = { most: 32_000_000, weigh: (rows: RecentRows): number => rows.length };
 
 /**
  * The ends of timelines that were read lately. PERF: a message in a busy room wakes many requests that read the same stretch
@@ -17,7 +19,7 @@ const SHARED = 64;
  */
 @Injectable()
 export class SharedRows {
-  readonly #shared = new LruCache<string, RecentRows>(SHARED);
+  readonly #shared = new LruCache<string, RecentRows>(SHARED, MOST_TEXT);
 
   constructor(@Inject(VIEWS) private readonly views: Views) {}
 
@@ -30,8 +32,13 @@ export class SharedRows {
   open(roomId: RoomId, upTo: Position, expected: number, after?: Position): RecentRows {
     if (after === undefined) return new RecentRows(this.views, roomId, upTo, expected);
     const key = `${roomId} ${after} ${upTo} ${expected} ${this.views.position([TIMELINE.name])}`;
-    let rows = this.#shared.get(key);
-    if (rows === undefined) this.#shared.set(key, (rows = new RecentRows(this.views, roomId, upTo, expected, after)));
+    const known = this.#shared.get(key);
+    if (known !== undefined) return known;
+    const rows = new RecentRows(this.views, roomId, upTo, expected, after, (grown) => {
+      // One that gave way meanwhile does not come back.
+      if (this.#shared.peek(key) === grown) this.#shared.set(key, grown);
+    });
+    this.#shared.set(key, rows);
     return rows;
   }
 }
@@ -42,6 +49,7 @@ export class RecentRows {
   #upper: Pick<Range<TimelineKey>, 'before' | 'to'>;
   #isAtEnd = false;
   #reading: Promise<void> | undefined;
+  #length = 0;
 
   /** PERF: `expected` rows are read at first, and only those behind `after`: mostly nobody asks for more. */
   constructor(
@@ -50,8 +58,15 @@ export class RecentRows {
     upTo: Position,
     private readonly expected: number,
     private after?: Position,
+    /** Told of itself once it has read more. */
+    private readonly onGrown?: (rows: RecentRows) => void,
   ) {
     this.#upper = { to: [roomId, upTo] };
+  }
+
+  /** How many characters its rows have together. */
+  get length(): number {
+    return this.#length;
   }
 
   /** The index-th row, the newest first, if it is in memory. */
@@ -79,7 +94,11 @@ export class RecentRows {
       reverse: true,
       limit,
     });
-    for (const { value } of page) this.#rows.push(parseRow(value));
+    for (const { value } of page) {
+      this.#rows.push(parseRow(value));
+      this.#length += value.length;
+    }
+    this.onGrown?.(this);
     const last = page.at(-1);
     if (last !== undefined) this.#upper = { before: last.key };
     if (page.length === limit) return;

@@ -5,8 +5,16 @@ import type { Views } from '#projections/views';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 
-const PAGE = 500;
-const PAGES = 8;
+const PAGE = 100;
+const PAGES = 40;
+/** In characters of rows, of which each may be as long as an event. */
+const MOST_TEXT = 32_000_000;
+
+interface Page {
+  readonly rows: Promise<readonly TimelineRow[]>;
+  /** Of its rows together, once they are there. */
+  readonly length: number;
+}
 
 /**
  * Timelines further back than their ends. PERF: where many members of a room have much unread they are all looked at at once, as with the
@@ -14,7 +22,7 @@ const PAGES = 8;
  * is old may change too, by a redaction.
  */
 export class OlderRows {
-  readonly #pages = new LruCache<string, Promise<readonly TimelineRow[]>>(PAGES);
+  readonly #pages = new LruCache<string, Page>(PAGES, { most: MOST_TEXT, weigh: ({ length }) => length });
 
   constructor(private readonly views: Views) {}
 
@@ -34,17 +42,24 @@ export class OlderRows {
 
   #page(roomId: RoomId, before: Position): Promise<readonly TimelineRow[]> {
     const key = `${roomId} ${before} ${this.views.position([TIMELINE.name])}`;
-    let page = this.#pages.get(key);
-    if (page === undefined) {
-      page = this.#read(roomId, before);
-      this.#pages.set(key, page);
-      page.catch(() => this.#pages.delete(key));
-    }
-    return page;
+    const known = this.#pages.get(key);
+    if (known !== undefined) return known.rows;
+    const page: Page = { rows: this.#read(roomId, before), length: 0 };
+    this.#pages.set(key, page);
+    // One that gave way meanwhile does not come back.
+    const weigh = (rows: readonly TimelineRow[]): void => {
+      if (this.#pages.peek(key) === page) this.#pages.set(key, { ...page, length: lengthOf(rows) });
+    };
+    page.rows.then(weigh, () => this.#pages.delete(key));
+    return page.rows;
   }
 
   async #read(roomId: RoomId, before: Position): Promise<readonly TimelineRow[]> {
     const range = { prefix: [roomId], before: [roomId, before], reverse: true, limit: PAGE } as const;
     return (await TIMELINE.scan(this.views, range)).map(({ value }) => parseRow(value));
   }
+}
+
+function lengthOf(rows: readonly TimelineRow[]): number {
+  return rows.reduce((sum, { content }) => sum + content.length, 0);
 }
