@@ -484,6 +484,9 @@ describe('sliding sync', () => {
     const { rooms } = await client.next(listing(), 10_000);
     expect(rooms[room]).toMatchObject({ notification_count: 0, highlight_count: 0 });
     expect(rooms[room]).not.toHaveProperty('timeline');
+    const inThread = { 'm.relates_to': { rel_type: 'm.thread', event_id: event } };
+    await alice.send(room, 'in a thread', inThread);
+    expect((await client.next(listing())).rooms[room]).toMatchObject({ notification_count: 1, highlight_count: 0 });
   });
 
   it('waits for news, and answers at once where there is some', async () => {

@@ -52,7 +52,9 @@ export class SubscribeToThreadHandler implements ICommandHandler<SubscribeToThre
   async #causeOf({ requester, roomId, root, cause }: SubscribeToThread): Promise<TimelineRow | undefined> {
     if (cause === undefined) return undefined;
     const found = await findEventFor(this.views, roomId, cause, requester.userId);
-    if (found !== undefined && (await findThread(found.room, found.row)) === root) return found.row;
+    // What was redacted says nothing any more because of which anybody would subscribe.
+    const isWhole = found !== undefined && found.row.header.redactedBy === undefined;
+    if (isWhole && (await findThread(found.room, found.row)) === root) return found.row;
     throw new MatrixError('IO.ELEMENT.MSC4306.M_NOT_IN_THREAD');
   }
 

@@ -13,6 +13,7 @@ import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { listUserRooms } from '#rooms/queries/list-user-rooms';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { readerOf } from '#rooms/reading/reader';
+import { type Badge, Badges } from '../unread/badges.js';
 import { NotifiedRoom } from '../unread/notified-room.js';
 import { PushContexts } from '../unread/push-context.js';
 
@@ -72,6 +73,7 @@ export class ListNotificationsHandler implements IQueryHandler<ListNotifications
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     private readonly rules: CompiledRules,
+    private readonly badges: Badges,
   ) {}
 
   async execute({ requester, wish }: ListNotifications): Promise<NotificationsPage> {
@@ -80,6 +82,8 @@ export class ListNotificationsHandler implements IQueryHandler<ListNotifications
     const reader = await readerOf(views, requester);
     const rules = await this.rules.of(userId);
     const moment = views.position();
+    // What is unread is said by the counts alone.
+    const badge = await this.badges.read(userId);
     const by = { views, reader, rules, contexts: new PushContexts(views), moment };
     const rooms = new Map<RoomId, NotifiedRoom>();
     const notifications: Notification[] = [];
@@ -94,7 +98,8 @@ export class ListNotificationsHandler implements IQueryHandler<ListNotifications
       let room = rooms.get(roomId);
       if (room === undefined) rooms.set(roomId, (room = new NotifiedRoom(by, roomId)));
       const found = await room.find(row);
-      if (found !== undefined && (found.verdict.highlight || !wish.onlyHighlights)) notifications.push(found);
+      if (found !== undefined && (found.verdict.highlight || !wish.onlyHighlights))
+        notifications.push({ ...found, isRead: !isUnread(badge, roomId, row, userId) });
     }
     return { notifications, next: undefined };
   }
@@ -168,6 +173,11 @@ interface WayBack {
   /** Nothing that came later. */
   readonly moment: Position;
   readonly turn: Turn;
+}
+
+function isUnread(badge: Badge, roomId: RoomId, { header }: TimelineRow, userId: UserId): boolean {
+  const isInvitation = header.membership === 'invite' && header.stateKey === userId;
+  return isInvitation ? badge.isInvitedTo(roomId) : badge.hasUnread(roomId, header.eventId);
 }
 
 /** Puts a way among others, the one with the newest event last. */

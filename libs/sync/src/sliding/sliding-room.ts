@@ -24,7 +24,7 @@ import {
   membershipOver,
 } from '../streams/membership-over.js';
 import type { SyncContext } from '../streams/sync-context.js';
-import type { UnreadCount } from '../unread/count-by-thread.js';
+import { totalUnread } from '../unread/count-by-thread.js';
 import { hasReadSince } from '../unread/read-up-to.js';
 import { UnreadCounts } from '../unread/unread-counts.js';
 import { namesAtEnd, namesNow } from './room-names.js';
@@ -47,7 +47,6 @@ export interface RoomTask {
 export type RoomPart = Pick<RoomUpdate, 'membership' | 'contents' | 'stripped'>;
 
 const WHOLE = compileSyncFilter({});
-const NOTHING_UNREAD: UnreadCount = Object.freeze({ notifications: 0, highlights: 0 });
 
 /** Answers for one room in sliding sync, by the same parts as /sync. */
 @Injectable()
@@ -132,7 +131,8 @@ export class SlidingRooms {
     const hasRead =
       !isNews && after !== undefined && (await hasReadSince(this.views, roomId, reader.reader.userId, { after, upTo }));
     if (!isNews && !hasRead) return undefined;
-    const unread = (await this.unread.read({ ...room, sync })).get('main') ?? NOTHING_UNREAD;
+    // Its clients cannot ask for threads apart: what is unread in them is told with the rest, as by /sync where nobody asks.
+    const unread = totalUnread(await this.unread.read({ ...room, sync }));
     if (!isNews) return { membership: 'join', contents: { initial: false, unread }, stripped: undefined };
     const contents: RoomContents = {
       initial: isNew,

@@ -11,7 +11,7 @@ import { listFollowedThreads } from '#rooms/queries/list-thread-subscriptions';
 import type { Reader } from '#rooms/reading/reader';
 import { findRoomReader, type RoomReader } from '#rooms/reading/room-reader';
 import { isWithheld } from '#rooms/reading/withhold';
-import { type ContextOfSender, eventOfRow, type PushContexts } from './push-context.js';
+import { type ContextOfSender, eventOfRow, mayNotify, type PushContexts, withThread } from './push-context.js';
 import { advance, MAIN, type ReadUpTo, readReadUpTo } from './read-up-to.js';
 
 /** By what events notify a user. */
@@ -29,13 +29,12 @@ interface Notified {
   readonly room: RoomReader;
   readonly row: TimelineRow;
   readonly verdict: PushVerdict;
-  readonly isRead: boolean;
 }
 
 /** Own events further back than so many of a room read nothing that is asked for: whoever wrote since has mostly sent a receipt. */
 const OWN_LOOKED_AT = 500;
 
-/** A room as one looks back at what of it notified a user: by the same rules as what is unread is counted (`UnreadSearch`). */
+/** A room as one looks at single events of it that notified a user, or may: by the same rules as what is unread is counted (`UnreadSearch`). */
 export class NotifiedRoom {
   #room: Promise<RoomReader> | undefined;
   #contextOf: Promise<ContextOfSender> | undefined;
@@ -50,13 +49,12 @@ export class NotifiedRoom {
 
   /** What an event of the room is to the user; undefined where it does not notify them. */
   async find(row: TimelineRow): Promise<Notified | undefined> {
-    if (!this.#mayConcern(row)) return undefined;
+    if (!mayNotify(row, this.by.reader)) return undefined;
     const context = await this.contextOf(row);
     const verdict = await this.by.rules.evaluate(eventOfRow(this.roomId, row), context);
     const room = await this.#over(row);
     if (!verdict.notify || !isFor(room, row) || (await isWithheld(room, row))) return undefined;
-    const thread = (await findThread(room, row)) ?? MAIN;
-    return { room, row, verdict, isRead: await this.#isRead(room, row.header.position, thread) };
+    return { room, row, verdict };
   }
 
   /**
@@ -68,20 +66,15 @@ export class NotifiedRoom {
     this.#contextOf ??= contexts.read(this.roomId, reader.userId, moment, rules.asksForNames);
     const context = (await this.#contextOf)(row.header.sender);
     const root = rules.asksForThreads ? await findThread(await this.#over(row), row) : undefined;
-    return root === undefined ? context : { ...context, isSubscribed: (await this.#follows()).has(root) };
+    return root === undefined ? context : withThread(context, root, await this.#follows());
   }
 
-  /** Whether an event would be unread, if it notified the user. */
+  /** Whether an event would be unread, if it notified the user: for what is counted nowhere. What is counted `Badge` knows. */
   async isUnread(row: TimelineRow): Promise<boolean> {
-    if (!this.#mayConcern(row)) return false;
+    if (!mayNotify(row, this.by.reader)) return false;
     const room = await this.#over(row);
     if (!isFor(room, row) || (await isWithheld(room, row))) return false;
     return !(await this.#isRead(room, row.header.position, (await findThread(room, row)) ?? MAIN));
-  }
-
-  #mayConcern({ header: { sender, redactedBy } }: TimelineRow): boolean {
-    const { userId, ignored } = this.by.reader;
-    return sender !== userId && redactedBy === undefined && !ignored.has(sender);
   }
 
   async #over(row: TimelineRow): Promise<RoomReader> {

@@ -11,6 +11,7 @@ import { MEMBERS, ROOM_COUNTS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { findStateRow } from '#rooms/queries/state-rows';
+import type { Reader } from '#rooms/reading/reader';
 import { eventOfStoredRow } from '#rooms/projections/stored-event';
 
 /** What push rules need to know of a room besides the event. */
@@ -87,4 +88,14 @@ async function readRoomPart(views: Views, roomId: RoomId): Promise<RoomPart> {
     notificationLevels: version === undefined ? {} : levelsToNotify(auth, version),
     powerLevelOf: (sender) => (version === undefined ? 0 : powerLevelOf(sender, auth, version)),
   };
+}
+
+/** Whether an event may notify a reader, whatever their rules say: it is none of their own, nor of whom they ignore, and was not redacted. */
+export function mayNotify({ header }: TimelineRow, { userId, ignored }: Reader): boolean {
+  return header.sender !== userId && header.redactedBy === undefined && !ignored.has(header.sender);
+}
+
+/** What rules need of an event in a thread, or of one in none (`root` undefined), besides: whether the reader follows it. */
+export function withThread(context: PushContext, root: string | undefined, followed: ReadonlySet<string>): PushContext {
+  return root === undefined ? context : { ...context, isSubscribed: followed.has(root) };
 }

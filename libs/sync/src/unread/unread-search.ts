@@ -1,4 +1,4 @@
-import type { EventId, UserId } from '#kernel/ids';
+import type { EventId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { Turn } from '#projections/turn';
@@ -15,7 +15,7 @@ import { findStanding } from '#rooms/reading/standing';
 import { isWithheld } from '#rooms/reading/withhold';
 import type { RoomContext } from '../parts/room-context.js';
 import type { OlderRows } from './older-rows.js';
-import { type ContextOfSender, eventOfRow, type PushContexts } from './push-context.js';
+import { type ContextOfSender, eventOfRow, mayNotify, type PushContexts, withThread } from './push-context.js';
 import { advance, MAIN, type ReadUpTo } from './read-up-to.js';
 
 /** An event that notifies a user. */
@@ -127,10 +127,10 @@ export class UnreadSearch {
   }
 
   /** PERF: receipts are read only where there is something that they could have read. */
-  async #isRead({ header }: TimelineRow, known: Position | undefined): Promise<boolean> {
-    if (known !== undefined || header.redactedBy !== undefined || this.#ignores(header.sender)) return false;
+  async #isRead(row: TimelineRow, known: Position | undefined): Promise<boolean> {
+    if (known !== undefined || !mayNotify(row, this.room.reader.reader)) return false;
     const { all } = await this.#reads();
-    return header.position <= all;
+    return row.header.position <= all;
   }
 
   /** Whether all of the main timeline up to a place is read. */
@@ -139,10 +139,6 @@ export class UnreadSearch {
     if (this.#read === undefined) return false;
     const { all, threads } = await this.#read;
     return position <= all || position <= (threads.get(MAIN) ?? START);
-  }
-
-  #ignores(sender: UserId): boolean {
-    return this.room.reader.reader.ignored.has(sender);
   }
 
   #reads(): Promise<ReadUpTo> {
@@ -164,7 +160,7 @@ export class UnreadSearch {
   async #consider(row: TimelineRow, thread?: string): Promise<void> {
     const { header } = row;
     const { roomId, upTo, sync } = this.room;
-    if (header.redactedBy !== undefined || this.#ignores(header.sender)) return;
+    if (!mayNotify(row, this.room.reader.reader)) return;
     this.#contextOf ??= await this.contexts.read(roomId, sync.requester.userId, upTo, this.rules.asksForNames);
     const context = await this.#withThread(this.#contextOf(header.sender), row, thread);
     const verdict = this.rules.evaluate(eventOfRow(roomId, row), context);
@@ -185,7 +181,7 @@ export class UnreadSearch {
     const { followed } = this.rules;
     if (followed === undefined) return context;
     const root = thread ?? (await this.#threadOf(row));
-    return root === MAIN ? context : { ...context, isSubscribed: followed.has(root as EventId) };
+    return withThread(context, root === MAIN ? undefined : root, followed);
   }
 
   /**
@@ -243,7 +239,7 @@ export class UnreadSearch {
     for (const text of await TIMELINE.getMany(this.views, keys)) {
       if (sync.turn.isOver()) await sync.turn.pass();
       const row = text === undefined ? undefined : parseRow(text);
-      if (row !== undefined && row.header.sender !== sync.requester.userId) await this.#consider(row, root);
+      if (row !== undefined) await this.#consider(row, root);
     }
   }
 
