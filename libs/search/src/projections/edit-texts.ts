@@ -69,10 +69,21 @@ export async function makePlaceFor(
   return true;
 }
 
-/** Takes away what a redaction took away: the text and its edits, or of a text the one edit. */
-export async function forgetText(room: RoomMark, id: EventKeyPart, rows: OwnRows): Promise<void> {
+/** Whether nothing is known of an event: neither that it is or edits a text, nor that it is redacted. */
+export async function isUnknown(room: RoomMark, id: EventKeyPart, rows: OwnRows): Promise<boolean> {
+  return !(await TEXTS.has(rows, [room, id]));
+}
+
+/**
+ * Takes away what a redaction took away: the text and its edits, or of a text the one edit. `mayCome`: the event may come into force later, of
+ * which nothing is known yet, and is no text then.
+ */
+export async function forgetText(room: RoomMark, id: EventKeyPart, mayCome: boolean, rows: OwnRows): Promise<void> {
   const known = await findKnown(room, id, rows);
-  if (known === undefined) return;
+  if (known === undefined) {
+    if (mayCome) TEXTS.put(rows, [room, id], REDACTED_TEXT);
+    return;
+  }
   if (known.is === 'text') {
     await setWords(room, known, { words: [], isEdited: false }, rows);
     EDITS.delete(rows, [room, id]);

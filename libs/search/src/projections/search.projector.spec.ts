@@ -88,6 +88,47 @@ describe('what is written down of rooms to be found', () => {
     }
   });
 
+  it('are names and topics that come into force by another event, once, and not where they were redacted before', async () => {
+    const log = new MemoryEventStore();
+    const room = await LocalRoom.begin(log);
+    const [name, topic] = [
+      await room.setState('m.room.name', { name: 'Gardeners' }),
+      await room.setState('m.room.topic', { topic: 'roses' }),
+    ];
+    await room.say('Peonies!');
+    const facts = factsOf(log);
+    const isOf =
+      ({ eventId }: { eventId: string }) =>
+      ({ data }: StreamFact): boolean =>
+        (data as { event_id?: string }).event_id === eventId;
+    const pduOf = (event: { eventId: string }): string =>
+      JSON.stringify((facts.find(isOf(event))!.data as { pdu: object }).pdu);
+    const change = (type: string, { eventId }: { eventId: string }): object => ({
+      type,
+      state_key: '',
+      event_id: eventId,
+    });
+    const current = { root: 'another', state: [change('m.room.name', name), change('m.room.topic', topic)] };
+    const state_pdus = { [name.eventId]: pduOf(name), [topic.eventId]: pduOf(topic) };
+    const bring = (fact: StreamFact): StreamFact => ({
+      ...fact,
+      data: { ...(fact.data as object), current, state_pdus },
+    });
+    const refused = facts.filter((fact) => !isOf(name)(fact) && !isOf(topic)(fact));
+    const brings = [...refused.slice(0, -1), bring(refused.at(-1)!), bring(refused.at(-1)!)];
+    const writtenOf = async (some: readonly StreamFact[]): Promise<string> =>
+      writtenIn(await project(searchProjector(createRoomFactReader()), some as never));
+    const written = await writtenOf(brings);
+    for (const word of [' gardeners', ' roses', ' peonies'])
+      expect(written.split(word)).toHaveLength(word === ' peonies' ? 3 : 2);
+    expect(written).toMatch(/\d\+0 \w+ ns.* gardeners/);
+    const { pdu } = facts.find(isOf(topic))!.data as { pdu: object };
+    const redaction = { stream: facts[0]!.stream, type: 'pdu-redacted', data: { event_id: topic.eventId, pdu } };
+    expect(await writtenOf([...refused.slice(0, -1), redaction as StreamFact, ...brings.slice(-1)])).not.toContain(
+      'roses',
+    );
+  });
+
   it('are edits that came before their event, of whomever there are others', async () => {
     const log = new MemoryEventStore();
     const room = await LocalRoom.begin(log);

@@ -8,7 +8,7 @@ import { eventKeyPart } from '#rooms/projections/event-place';
 import { isAside } from '#rooms/facts/room-facts';
 import type { AcceptedFact, RoomFactReader } from '#rooms/projections/room-fact-reader';
 import { wordsOf } from '../words/words-of.js';
-import { applyEdit, applyWaitingEdits, forgetText, makePlaceFor } from './edit-texts.js';
+import { applyEdit, applyWaitingEdits, forgetText, isUnknown, makePlaceFor } from './edit-texts.js';
 import { fileWords } from './file-words.js';
 import {
   BLOCK_TEXTS,
@@ -44,28 +44,60 @@ const SHELF_RADIX = 36;
 export function searchProjector(reader: RoomFactReader): Projector {
   return {
     name: 'search',
-    version: 6,
+    version: 7,
     ...owning(SHELVES, SHELF_COUNT, PAGES, WORDS, TEXTS, EDITS),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') {
         const { roomId, data } = reader.redacted(fact);
-        return forgetText(roomMark(roomId), eventKeyPart(data.event_id), rows);
+        const mayCome = data.pdu['state_key'] === '';
+        return forgetText(roomMark(roomId), eventKeyPart(data.event_id), mayCome, rows);
       }
       const accepted = reader.accepted(fact);
-      const { type, state_key: stateKey } = accepted.data.pdu;
-      if (type === 'm.room.encryption' && stateKey === '') return noteEncryption(accepted, rows);
-      const found = textOfEvent(type as string, stateKey as string | undefined, accepted.content);
-      // What is redacted as it comes is never found.
-      if (found === undefined || accepted.data.redacted_by !== undefined) return undefined;
-      return takeText(accepted, fact, found, rows);
+      const taken = takeEvent(accepted, fact, rows);
+      return accepted.data.state_pdus === undefined ? taken : whenThere(taken, () => takeCarried(accepted, fact, rows));
     },
   };
 }
 
-/** Where a room is encrypted, that is told with the texts that were news. */
-function noteEncryption({ roomId, data, current }: AcceptedFact, rows: OwnRows): void | Promise<void> {
-  if (!current.some(({ change }) => change.event_id === data.event_id)) return undefined;
+function takeEvent(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): Answer<void> {
+  const { data, content } = accepted;
+  const { type, state_key: stateKey } = data.pdu;
+  if (isEncryption(data.pdu)) {
+    const isInForce = accepted.current.some(({ change }) => change.event_id === data.event_id);
+    return isInForce ? noteEncryption(accepted, rows) : undefined;
+  }
+  const found = textOfEvent(type as string, stateKey as string | undefined, content);
+  // What is redacted as it comes is never found.
+  return found === undefined || data.redacted_by !== undefined ? undefined : takeText(accepted, fact, found, rows);
+}
+
+/** Takes what came into force by this fact and was no text before: it was refused then, or known as a part of a state alone. */
+async function takeCarried(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { roomId, data, current } = accepted;
+  const room = roomMark(roomId);
+  for (const [carriedAs, { change, pdu, content }] of current.entries()) {
+    if (change.event_id === data.event_id) continue;
+    if (isEncryption(pdu)) await noteEncryption(accepted, rows);
+    const found = textOfEvent(pdu['type'] as string, pdu['state_key'] as string, content);
+    const id = eventKeyPart(change.event_id);
+    if (found === undefined || !(await isUnknown(room, id, rows))) continue;
+    const sender = senderMark(pdu['sender'] as UserId);
+    const { visibility } = data;
+    const { kind, text } = found;
+    const words = wordsOf(text);
+    const taken = { fact, kind, sender, words, pdu, visibility, isAside: false, carriedAs };
+    const number = await shelve(room, true, taken, rows);
+    if (number !== undefined) TEXTS.put(rows, [room, id], formatTextPlace({ isHistory: true, number }));
+  }
+}
+
+function isEncryption({ type, state_key: stateKey }: AcceptedFact['data']['pdu']): boolean {
+  return type === 'm.room.encryption' && stateKey === '';
+}
+
+/** That a room is encrypted is told with the texts that were news. */
+function noteEncryption({ roomId }: AcceptedFact, rows: OwnRows): Answer<void> {
   const name = shelfOf(roomMark(roomId), false);
   return whenThere(SHELVES.get(rows, [name]), (row = EMPTY_SHELF) => {
     SHELVES.put(rows, [name], { ...row, isEncrypted: true });
@@ -106,7 +138,7 @@ function takeText(
 }
 
 /** A text that is to be shelved. */
-interface TakenText extends Pick<ShelvedText, 'kind' | 'sender' | 'words' | 'visibility' | 'isAside'> {
+interface TakenText extends Pick<ShelvedText, 'kind' | 'sender' | 'words' | 'visibility' | 'isAside' | 'carriedAs'> {
   readonly fact: RecordedFact;
   readonly pdu: AcceptedFact['data']['pdu'];
 }
@@ -141,8 +173,9 @@ function putBehind(
   rows: OwnRows,
 ): Answer<number | undefined> {
   const { position, type, metadata } = fact;
-  if (row.isEncrypted || row.last >= position) return undefined;
-  const isPast = type !== 'state-taken';
+  const isThere = row.last > position || (row.last === position && text.carriedAs === undefined);
+  if (row.isEncrypted || isThere) return undefined;
+  const isPast = type !== 'state-taken' && text.carriedAs === undefined;
   const time = timeOnShelf(row, isHistory, { isPast, takenAt: metadata.at, sentAt: sentAtOf(pdu) });
   const next = row.next + 1;
   const added = {

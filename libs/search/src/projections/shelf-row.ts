@@ -9,6 +9,8 @@ export type TextKind = 'body' | 'name' | 'topic';
 export interface TextHead {
   /** Where its event stands. */
   readonly position: Position;
+  /** Of an event that came into force by another: which of those that the other's fact carries it is. */
+  readonly carriedAs?: number;
   /**
    * In milliseconds since the epoch, by which texts of several shelves are put in one order: it only grows among those that were news, and
    * only falls among those of the past (`timeOnShelf`).
@@ -75,6 +77,7 @@ export const EMPTY_SHELF: ShelfRow = Object.freeze({
 const RADIX = 36;
 const ENCRYPTED = 'e';
 const CLOSED = 'c';
+const CARRIED = '+';
 
 /** A letter for each visibility; in a line the capital where the room forked at the event. */
 const VISIBILITY_LETTERS: Readonly<Record<HistoryVisibility, string>> = {
@@ -136,19 +139,12 @@ const KIND_LETTERS: Readonly<Record<TextKind, string>> = { body: 'b', name: 'n',
 const KINDS: Readonly<Record<string, TextKind>> = { b: 'body', n: 'name', t: 'topic' };
 
 /** A text as it stands on a page: one line. No word holds a space. */
-export function formatText({
-  position,
-  time,
-  kind,
-  sender,
-  words,
-  isEdited,
-  visibility,
-  isAside,
-}: ShelvedText): string {
+export function formatText({ position, carriedAs, time, kind, sender, words, ...text }: ShelvedText): string {
+  const { isEdited, visibility, isAside } = text;
   const letter = isEdited ? KIND_LETTERS[kind].toUpperCase() : KIND_LETTERS[kind];
   const seen = isAside ? VISIBILITY_LETTERS[visibility].toUpperCase() : VISIBILITY_LETTERS[visibility];
-  const head = `${shortPosition(position)} ${time.toString(RADIX)} ${letter}${seen}${sender}`;
+  const place = carriedAs === undefined ? '' : `${CARRIED}${carriedAs}`;
+  const head = `${shortPosition(position)}${place} ${time.toString(RADIX)} ${letter}${seen}${sender}`;
   return words.length === 0 ? `${head}\n` : `${head} ${words.join(' ')}\n`;
 }
 
@@ -160,8 +156,11 @@ export function parseHead(line: string): TextHead {
   const seen = line.charAt(secondSpace + 2);
   const kind = KINDS[letter.toLowerCase()];
   if (kind === undefined) throw new Error(`not a text of the search: ${line}`);
+  const carried = line.indexOf(CARRIED);
+  const isCarried = carried >= 0 && carried < firstSpace;
   return {
-    position: longPosition(line.slice(0, firstSpace)),
+    position: longPosition(line.slice(0, isCarried ? carried : firstSpace)),
+    ...(isCarried ? { carriedAs: Number(line.slice(carried + 1, firstSpace)) } : {}),
     time: parseInt(line.slice(firstSpace + 1, secondSpace), RADIX),
     kind,
     sender: line.slice(secondSpace + 3, endOfHead(line, secondSpace)),

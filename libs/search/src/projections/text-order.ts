@@ -10,6 +10,8 @@ export interface TextKey {
   readonly isHistory: boolean;
   /** Undefined: behind all texts of this time. */
   readonly position: Position | undefined;
+  /** Of several events of the past at one position, which came into force together. */
+  readonly carriedAs?: number;
 }
 
 /** Whether a place comes later in the order than another. */
@@ -17,6 +19,7 @@ export function isBehind(a: TextKey, b: TextKey): boolean {
   if (a.time !== b.time) return a.time < b.time;
   if (a.position === undefined || b.position === undefined) return a.position === undefined && b.position !== undefined;
   if (a.isHistory !== b.isHistory) return a.isHistory;
+  if (a.position === b.position) return (a.carriedAs ?? -1) > (b.carriedAs ?? -1);
   return a.isHistory ? a.position > b.position : a.position < b.position;
 }
 

@@ -116,8 +116,9 @@ export class FoundEvents {
     const { editedText } = event;
     const words = editedText === undefined ? match.words : wordsOf(editedText);
     if (editedText !== undefined && !hasAll(words, sought)) return undefined;
-    const { time, isHistory, position } = match;
-    return { ...event, key: { time, isHistory, position }, rank: rankMatch({ ...match, words }, sought) };
+    const { time, isHistory, position, carriedAs } = match;
+    const key = { time, isHistory, position, ...(carriedAs === undefined ? {} : { carriedAs }) };
+    return { ...event, key, rank: rankMatch({ ...match, words }, sought) };
   }
 
   #open(roomId: RoomId): Promise<RoomReader> {

@@ -37,8 +37,9 @@ export interface SearchPlace {
 /** What is sealed in `next_batch` of a search, or of a group of its results. */
 export function formatSearchPlace(history: LogHistory, place: SearchPlace): string {
   const { upTo, behind, until, last, counted, count, group } = place;
-  const keyOf = ({ time, isHistory, position }: TextKey): JsonValue => {
-    return [time, isHistory, position === undefined ? null : history.format(position)];
+  const keyOf = ({ time, isHistory, position, carriedAs }: TextKey): JsonValue => {
+    const key = [time, isHistory, position === undefined ? null : history.format(position)];
+    return carriedAs === undefined ? key : [...key, carriedAs];
   };
   const parts = {
     up_to: history.format(upTo),
@@ -87,9 +88,10 @@ class PlaceReader {
 
   key(value: JsonValue | undefined): TextKey {
     if (!Array.isArray(value)) throw noToken();
-    const [time, isHistory, position] = value as readonly JsonValue[];
+    const [time, isHistory, position, carriedAs] = value as readonly JsonValue[];
     if (typeof isHistory !== 'boolean') throw noToken();
-    return { time: numberIn(time), isHistory, position: position === null ? undefined : this.position(position) };
+    const key = { time: numberIn(time), isHistory, position: position === null ? undefined : this.position(position) };
+    return carriedAs === undefined ? key : { ...key, carriedAs: numberIn(carriedAs) };
   }
 }
 

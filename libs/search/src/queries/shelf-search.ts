@@ -68,10 +68,10 @@ export function mayHaveAll(text: string, { words }: Sought): boolean {
 /** A line as a match, where it is one. PERF: its words are not taken apart before all else is known. */
 export function matchesIn(line: string, { roomId, isHistory }: RoomShelf, sought: Sought, isPaid = false): Match[] {
   const head = parseHead(line);
-  const { position, time, kind, sender } = head;
+  const { position, carriedAs, time, kind, sender } = head;
   const { upTo, kinds, senders, behind } = sought;
   if (position > upTo || !kinds.has(kind) || senders?.has(sender) === false) return [];
-  if (behind !== undefined && !isBehind({ time, isHistory, position }, behind)) return [];
+  if (behind !== undefined && !isBehind({ time, isHistory, position, carriedAs }, behind)) return [];
   const words = wordsOfLine(line);
   return hasAll(words, sought.words) ? [{ ...head, words, roomId, isHistory, isPaid }] : [];
 }
@@ -109,8 +109,8 @@ export async function firstBlock(
 }
 
 export function keyOf(line: string, isHistory: boolean): TextKey {
-  const { time, position } = parseHead(line);
-  return { time, isHistory, position };
+  const { time, position, carriedAs } = parseHead(line);
+  return { time, isHistory, position, ...(carriedAs === undefined ? {} : { carriedAs }) };
 }
 
 export async function readLines(views: Views, shelf: Shelf, numbers: readonly number[]): Promise<string[]> {
