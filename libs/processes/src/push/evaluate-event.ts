@@ -19,8 +19,8 @@ export type VerdictFor = (profileTag: string | undefined) => PushVerdict | Promi
 /** The rules of a user that take a while are asked when it is their turn: nobody else waits for them. */
 export const LATER = Symbol('later');
 
-/** PERF: most are looked at in a microsecond; in a long message what one of them looks for takes some milliseconds. */
-const USERS_PER_LOOK = 4;
+/** Most are looked at in a microsecond; in a long message what one of them looks for takes some milliseconds. */
+const USERS_PER_LOOK = 1;
 /** Whom they ignore is nothing that rules look at. */
 const NOBODY: ReadonlySet<UserId> = new Set();
 

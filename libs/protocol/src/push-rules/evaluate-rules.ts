@@ -187,7 +187,8 @@ function weightOfCondition({ kind, pattern }: JsonObject): number {
 function weightOfPattern(pattern: JsonValue | undefined): number {
   if (typeof pattern !== 'string') return 0;
   if (isGlob(pattern)) return GLOB * (1 + Math.floor(pattern.length / AT_ONCE));
-  return pattern.length > LONG_WORDS ? GLOB : 1;
+  if (pattern.length > LONG_WORDS) return GLOB;
+  return 1 + Math.floor(pattern.length / AT_ONCE);
 }
 
 /** Whether an enabled rule has a condition of a kind: what no rule asks for nobody need look up. */
