@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Homeservers of other makers that tests federate with. Each is installed into ${ANNALS_CI_CACHE:-$HOME/.cache/annals-ci}, unless
+# Homeservers of other makers that tests federate with, and what carries calls. Each is installed into ${ANNALS_CI_CACHE:-$HOME/.cache/annals-ci}, unless
 # that has been done; each command prints the path that tests are given.
 #
 #   servers.sh synapse    a Python with Synapse (SERVER_SYNAPSE); needs Python 3.10 or later
 #   servers.sh dendrite   Dendrite's program (SERVER_DENDRITE); needs Go, and minutes the first time
+#   servers.sh livekit    LiveKit's program (SERVER_LIVEKIT), which carries calls; needs Go, and minutes the first time
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -12,6 +13,8 @@ readonly me=servers
 source "$(dirname "${BASH_SOURCE[0]}")/cache.sh"
 readonly synapse_version=1.163.2
 readonly dendrite_version=0.13.8
+# `go install` takes none that replaces modules of others, as the newest do.
+readonly livekit_version=1.9.11
 
 install_synapse() { python_with "$1" "matrix-synapse==$synapse_version"; }
 
@@ -33,9 +36,22 @@ dendrite() {
   echo "$folder/dendrite"
 }
 
+build_livekit() {
+  GOBIN=$1 nice -n 15 go install -trimpath -ldflags '-s -w' "github.com/livekit/livekit-server/cmd/server@v$livekit_version"
+  mv "$1/server" "$1/livekit-server"
+}
+
+livekit() {
+  command -v go >/dev/null || fail "there is no 'go' on the PATH"
+  local folder
+  folder=$(filled "livekit-$livekit_version" build_livekit)
+  echo "$folder/livekit-server"
+}
+
 [[ $# == 1 ]] || usage
 case $1 in
   synapse) synapse ;;
   dendrite) dendrite ;;
+  livekit) livekit ;;
   *) usage ;;
 esac

@@ -392,6 +392,7 @@ describe('the rows of every projector', () => {
     const delays = [
       toDelay(ALICE, 'event-delayed', { running_since: 1, delay: 10 }),
       toDelay(ALICE, 'delay-restarted', { running_since: 5 }),
+      toDelay(ALICE, 'delay-delegated', { room: 'room', identity: 'alice', since: 6 }),
       toDelay(BOB, 'event-delayed', { running_since: 1, delay: 10 }),
       toDelay(BOB, 'delay-ended', { ended_at: 11 }),
       toDelay(CAROL, 'event-delayed', { running_since: 1, delay: 10 }),

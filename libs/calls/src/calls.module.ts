@@ -4,12 +4,14 @@ import { DELAYED_SENDS } from '#rooms/delayed-sends';
 import { CALL_TOKENS } from '#federation/calls/call-tokens';
 import { AskForCallToken } from './commands/ask-for-call-token.js';
 import { CancelDelayedEventHandler } from './commands/cancel-delayed-event.js';
+import { DelegateLeave } from './commands/delegate-leave.js';
 import { GrantCallToken } from './commands/grant-call-token.js';
 import { RestartDelayedEventHandler } from './commands/restart-delayed-event.js';
 import { ScheduleEvent } from './commands/schedule-event.js';
 import { SendDelayedEventHandler } from './commands/send-delayed-event.js';
 import { TradeOpenIdToken } from './commands/trade-openid-token.js';
 import { DelayedEvents } from './delayed-events.js';
+import { DelegatedLeaves } from './delegated-leaves.js';
 import { DelayedEventsController } from './doors/delayed-events.controller.js';
 import { LiveKitServiceController } from './doors/livekit-service.controller.js';
 import { LiveKitController } from './doors/livekit.controller.js';
@@ -42,7 +44,9 @@ import { OpenIdUsers } from './livekit/openid-users.js';
     AskForCallToken,
     OpenIdUsers,
     TradeOpenIdToken,
+    DelegateLeave,
+    DelegatedLeaves,
   ],
-  exports: [DelayedEvents, DELAYED_SENDS, CALL_TOKENS],
+  exports: [DelayedEvents, DelegatedLeaves, DELAYED_SENDS, CALL_TOKENS],
 })
 export class CallsModule {}

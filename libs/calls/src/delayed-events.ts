@@ -7,7 +7,7 @@ import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/ev
 import type { FactDraft } from '#event-store/seal-facts';
 import { RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { DeviceId, EventId, UserId } from '#kernel/ids';
+import type { DeviceId, EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
@@ -19,9 +19,16 @@ import { SendEvent } from '#rooms/commands/send-event';
 import { SetState } from '#rooms/commands/set-state';
 import type { EventSent } from '#rooms/commands/transaction';
 import { DELAYED_BY } from '#rooms/delayed-sends';
-import { decideCancel, decideDelay, decideEnd, decideRestart, refusalOf } from './decide/decide-delays.js';
+import {
+  decideCancel,
+  decideDelay,
+  decideDelegation,
+  decideEnd,
+  decideRestart,
+  refusalOf,
+} from './decide/decide-delays.js';
 import { dueOf, findByTransaction, findOverDelays, foldDelayFact, isScheduled, type KnownDelays, nameOfDelayFact, NO_DELAYS, type ScheduledDelay } from './decide/known-delays.js'; // prettier-ignore
-import { type DelayedEventFact, type DelayEnd, delayedStream, type EventDelayed, textOfDelayed } from './facts/delayed-event-facts.js'; // prettier-ignore
+import { type DelayedEventFact, type DelayEnd, delayedStream, type Delegation, type EventDelayed, textOfDelayed } from './facts/delayed-event-facts.js'; // prettier-ignore
 import { DELAYED_EVENTS } from './projections/delayed-events.projector.js';
 
 const AS_IT_CAME: ParseJsonOptions = Object.freeze({ lenient: true, respell: true, keepPrototypes: true });
@@ -87,6 +94,14 @@ export class DelayedEvents {
   restart(userId: UserId, delayId: string): Promise<void> {
     return this.#turns.run(delayId, async () => {
       await this.#decide(userId, { actor: userId }, (delays) => decideRestart(delays, delayId, this.clock.now()));
+    });
+  }
+
+  /** Throws as `decideDelegation`. */
+  delegate(userId: UserId, delayId: string, roomId: RoomId, to: Omit<Delegation, 'since'>): Promise<void> {
+    return this.#turns.run(delayId, async () => {
+      const delegation = { ...to, since: this.clock.now() };
+      await this.#decide(userId, { actor: userId }, (delays) => decideDelegation(delays, delayId, roomId, delegation));
     });
   }
 

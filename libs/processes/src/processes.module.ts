@@ -8,6 +8,7 @@ import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
 import { MissedDevices } from './device-lists/missed-devices.effect.js';
 import { RestoredLists } from './device-lists/restored-lists.effect.js';
 import { DelayedContents } from './delayed-events/delayed-contents.effect.js';
+import { LookAfterLeaves } from './delayed-events/delegated-leaves.effect.js';
 import { EndedDelayedEvents } from './delayed-events/ended-delayed-events.effect.js';
 import { SendDelayedEvents } from './delayed-events/send-delayed-events.effect.js';
 import { Departure } from './departure/departure.effect.js';
@@ -64,6 +65,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   TakenOverPushers,
   SendPushes,
   SendDelayedEvents,
+  LookAfterLeaves,
   DelayedContents,
   EndedDelayedEvents,
 ];

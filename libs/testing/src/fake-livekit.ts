@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,6 +12,13 @@ export interface LiveKitClaims {
   readonly video: Readonly<Record<string, unknown>>;
 }
 
+/** A request to who listens to what it says of itself. */
+export interface WebhookRequest {
+  readonly method: 'POST';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
 type Body = Readonly<Record<string, string>>;
 
 /** A LiveKit: its RoomService, which looks at who asks as the real one does, and knows who is in which room as the test has it. */
@@ -20,6 +27,8 @@ export class FakeLiveKit {
   readonly secret = 'a secret that is longer than thirty-two characters';
   /** The rooms that were made, with what was said of them. */
   readonly rooms = new Map<string, Body>();
+  /** Who is in which room, as `room identity`. */
+  readonly present = new Set<string>();
   /** What it was asked, in order. */
   readonly asked: string[] = [];
   /** It answers with this status instead. */
@@ -58,6 +67,36 @@ export class FakeLiveKit {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  /** Has the bearer of a token in its room. Throws where it would not let them in. */
+  letIn(token: string): void {
+    const { sub, video } = this.read(token);
+    const room = String(video['room']);
+    if (video['roomJoin'] !== true || !this.rooms.has(room)) throw new Error('no such room for them');
+    this.present.add(`${room} ${sub}`);
+  }
+
+  /** Has the bearer of a token out of its room; answers what it says of that. */
+  putOut(token: string): WebhookRequest {
+    const { sub, video } = this.read(token);
+    this.present.delete(`${String(video['room'])} ${sub}`);
+    return this.webhook({ event: 'participant_left', room: { name: video['room'] }, participant: { identity: sub } });
+  }
+
+  /** What it would send to who listens. */
+  webhook(event: object): WebhookRequest {
+    const body = JSON.stringify(event);
+    const exp = Math.floor(performance.timeOrigin / 1_000) + 24 * 60 * 60;
+    const authorization = this.#sign({ iss: this.key, nbf: 0, exp, sha256: hash('sha256', body, 'base64') });
+    return { method: 'POST', headers: { authorization, 'content-type': 'application/webhook+json' }, body };
+  }
+
+  #sign(claims: object): string {
+    const text = [{ alg: 'HS256', typ: 'JWT' }, claims]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
+    return `${text}.${createHmac('sha256', this.secret).update(text).digest('base64url')}`;
+  }
+
   /** The claims of a token that it would let in. Throws for any other. */
   read(token: string): LiveKitClaims {
     const [header = '', claims = '', signature] = token.split('.');
@@ -85,9 +124,16 @@ export class FakeLiveKit {
   }
 
   #do(method: string, granted: LiveKitClaims['video'], body: Body): [status: number, body: object] {
+    if (method === 'GetParticipant') return this.#find(granted, body);
     if (method !== 'CreateRoom') return [404, { code: 'bad_route', msg: method }];
     if (granted['roomCreate'] !== true) return [403, { code: 'permission_denied', msg: 'roomCreate' }];
     this.rooms.set(body['name'] ?? '', body);
     return [200, { sid: 'RM_x', name: body['name'] }];
+  }
+
+  #find(granted: LiveKitClaims['video'], { room, identity }: Body): [status: number, body: object] {
+    if (granted['roomAdmin'] !== true || granted['room'] !== room) return [403, { code: 'permission_denied' }];
+    if (!this.present.has(`${room} ${identity}`)) return [404, { code: 'not_found' }];
+    return [200, { identity, state: 'ACTIVE' }];
   }
 }

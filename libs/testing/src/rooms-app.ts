@@ -61,6 +61,12 @@ export interface RoomsRequest {
   readonly body?: unknown;
 }
 
+export interface RawRequest {
+  readonly method: Method;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
 /** Someone with an account, speaking to the doors of today's API: paths are behind `/_matrix/client/v3`. */
 export interface TestUser {
   readonly userId: string;
@@ -76,6 +82,8 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 /** Rooms, their directory and accounts over real stores, without the rest of the server. */
 export interface RoomsApp {
   call(method: Method, path: string, request?: RoomsRequest): Promise<RoomsAnswer>;
+  /** A request as it is. */
+  send(path: string, request: RawRequest): Promise<RoomsAnswer>;
   register(username: string): Promise<TestUser>;
   registerGuest(): Promise<TestUser>;
   /** The log. */
@@ -158,6 +166,10 @@ export async function startRoomsApp(
   };
   return {
     call,
+    async send(url, { method, headers, body }) {
+      const response = await fastify.inject({ method, url, headers: { ...headers }, payload: body });
+      return { status: response.statusCode, body: JSON.parse(response.payload) as unknown };
+    },
     store,
     async register(username) {
       const body = { username, password: `of ${username}`, auth: { type: 'm.login.dummy' } };

@@ -1,6 +1,14 @@
 import { MatrixError } from '#kernel/matrix-error';
-import type { DelayedEventFact, DelayEnd, EventDelayed } from '../facts/delayed-event-facts.js';
-import { dueOf, findByTransaction, isScheduled, type KnownDelays, type ScheduledDelay } from './known-delays.js';
+import type { RoomId } from '#kernel/ids';
+import type { DelayedEventFact, DelayEnd, Delegation, EventDelayed } from '../facts/delayed-event-facts.js';
+import {
+  dueOf,
+  findByTransaction,
+  isOfSame,
+  isScheduled,
+  type KnownDelays,
+  type ScheduledDelay,
+} from './known-delays.js';
 
 /** How much a user may have scheduled at once: how many events, and bytes of their contents. As much is kept of contents that were never sent. */
 export const MOST_SCHEDULED = 100;
@@ -8,6 +16,9 @@ export const MOST_SCHEDULED_BYTES = 1024 * 1024;
 
 /** No event waits for longer, in milliseconds. */
 export const MAX_DELAY_MS = 30 * 24 * 60 * 60_000;
+
+/** No shorter one is looked after: it would be sent between two looks, in milliseconds. MSC4195 leaves that to servers. */
+export const LEAST_DELEGATED_MS = 10_000;
 
 /**
  * Schedules an event. Nothing where its transaction has done so. Throws M_LIMIT_EXCEEDED, with the time until the next of the user's is
@@ -32,6 +43,27 @@ export function decideRestart(delays: KnownDelays, delayId: string, now: number)
   const delay = delays.get(delayId);
   if (!isScheduled(delay)) throw refusalOf(delay?.end);
   return [{ type: 'delay-restarted', data: { delay_id: delayId, running_since: now } }];
+}
+
+/**
+ * Has a hang-up looked after. Nothing where it is already. Throws M_INVALID_PARAM where there is no such event of that room that waits, or its
+ * time is too short to look after it.
+ */
+export function decideDelegation(
+  delays: KnownDelays,
+  delayId: string,
+  roomId: RoomId,
+  delegation: Delegation,
+): DelayedEventFact[] {
+  const delay = delays.get(delayId);
+  if (!isScheduled(delay) || delay.event.room_id !== roomId) {
+    throw new MatrixError('M_INVALID_PARAM', 'delay_id: no such delayed event of yours in this room');
+  }
+  if (delay.event.delay < LEAST_DELEGATED_MS) {
+    throw new MatrixError('M_INVALID_PARAM', `delay_id: it has to wait for ${LEAST_DELEGATED_MS} ms at least`);
+  }
+  if (isOfSame(delay.delegation, delegation)) return [];
+  return [{ type: 'delay-delegated', data: { delay_id: delayId, ...delegation } }];
 }
 
 /** Lets an event never be sent. Nothing where it is so already. Throws as `decideRestart` where it was sent. */

@@ -1,7 +1,9 @@
 import type { NewFact, RecordedFact } from '#event-store/event-store';
 import type { DeviceId } from '#kernel/ids';
 import type {
+  DelayDelegated,
   DelayedEventFact,
+  Delegation,
   DelayEnd,
   DelayEnded,
   DelayRestarted,
@@ -12,12 +14,15 @@ import type {
 export interface Delay {
   readonly event: DelayEnded['event'];
   readonly end?: DelayEnd;
+  readonly delegation?: Delegation;
 }
 
 /** One that is still to be sent. */
 export interface ScheduledDelay {
   readonly event: EventDelayed;
   readonly end?: undefined;
+  /** Where it is a hang-up that is looked after here. */
+  readonly delegation?: Delegation;
 }
 
 /** What a user has sent later, by delay id, in the order in which it was scheduled or ended. */
@@ -53,14 +58,27 @@ export function evolveDelays(delays: KnownDelays, { type, data }: DelayedEventFa
   }
   if (type === 'delay-restarted') {
     if (isScheduled(before)) {
-      after.set(data.delay_id, { event: { ...before.event, running_since: data.running_since } });
+      after.set(data.delay_id, { ...before, event: { ...before.event, running_since: data.running_since } });
     }
+    return after;
+  }
+  if (type === 'delay-delegated') {
+    const { delay_id: id, ...delegation } = data;
+    for (const [other, delay] of delays) {
+      if (isOfSame(delay.delegation, delegation)) after.set(other, { ...delay, delegation: undefined });
+    }
+    if (isScheduled(before)) after.set(id, { ...before, delegation });
     return after;
   }
   const { delay_id: id, event, outcome, reason, ended_at, event_id, error } = data;
   after.delete(id);
   after.set(id, { event, end: { outcome, reason, ended_at, event_id, error } });
   return forgetOld(after);
+}
+
+/** Whether both are of one membership in one call. */
+export function isOfSame(one: Delegation | undefined, { room, identity }: Omit<Delegation, 'since'>): boolean {
+  return one?.room === room && one.identity === identity;
 }
 
 /** Without what ended long ago, and the oldest where too many have: the same of whatever ended, in whichever order that is heard of. */
@@ -81,13 +99,17 @@ export function findOld(ended: readonly { readonly id: string; readonly at: numb
 /** Of which facts of a stream only the last one counts, by what they are called. */
 export function nameOfDelayFact({ type, data }: Pick<RecordedFact, 'type' | 'data'>): string {
   if (type === ('delayed-events-ended' satisfies DelayedEventFact['type'])) return '';
+  if (type === ('delay-delegated' satisfies DelayedEventFact['type'])) {
+    const { room, identity } = JSON.parse(data) as DelayDelegated;
+    return `${room} ${identity}`;
+  }
   const { delay_id: id } = JSON.parse(data) as DelayRestarted;
   return type === ('delay-restarted' satisfies DelayedEventFact['type']) ? restartOf(id) : id;
 }
 
 const restartOf = (id: string): string => `${id} restarted`;
 
-/** Which of those do not count any more either, by name: of what ended that of which nobody is told, and all restarts. */
+/** Which of those do not count any more either, by name: of what ended that of which nobody is told, and all restarts and delegations. */
 export function findOverDelays(
   counting: ReadonlyMap<string, Pick<RecordedFact, 'type' | 'data'>>,
   now: number,
@@ -98,7 +120,14 @@ export function findOverDelays(
       : [],
   );
   const old = ended.filter(({ at }) => at < now - ENDED_KEPT_MS).map(({ id }) => id);
-  return [...old, ...findOld(ended), ...ended.map(({ id }) => restartOf(id))];
+  const over = new Set(ended.map(({ id }) => id));
+  const delegations = [...counting].flatMap(([name, { type, data }]) =>
+    type === ('delay-delegated' satisfies DelayedEventFact['type']) &&
+    over.has((JSON.parse(data) as DelayDelegated).delay_id)
+      ? [name]
+      : [],
+  );
+  return [...old, ...findOld(ended), ...ended.map(({ id }) => restartOf(id)), ...delegations];
 }
 
 /** The delay that a client's transaction has scheduled. */

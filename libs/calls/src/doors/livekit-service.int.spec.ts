@@ -83,10 +83,13 @@ describe('the service that clients look for beside LiveKit', () => {
     ['sfu/get', { openid_token: {} }, 'M_MISSING_PARAM'],
     ['sfu/get', { openid_token: { access_token: 'x', matrix_server_name: 'a b' } }, 'M_BAD_JSON'],
     ['sfu/get', { device_id: 1 }, 'M_BAD_JSON'],
-    ['sfu/get', { delay_id: 'x', delay_timeout: 1_000 }, 'M_BAD_JSON'],
+    ['sfu/get', { device_id: '8448:DEVICE' }, 'M_BAD_JSON'],
+    ['sfu/get', { delay_id: 'x', delay_timeout: 1_000 }, 'M_INVALID_PARAM'],
     ['get_token', { member: {} }, 'M_MISSING_PARAM'],
     ['get_token', { slot_id: [] }, 'M_BAD_JSON'],
-    ['get_token', { delay_id: 'x', delay_timeout: 1_000 }, 'M_BAD_JSON'],
+    ['get_token', { delay_id: 'x', delay_timeout: 1_000 }, 'M_INVALID_PARAM'],
+    ['delegate_delayed_leave', {}, 'M_MISSING_PARAM'],
+    ['delegate_delayed_leave', { delay_id: 'x' }, 'M_INVALID_PARAM'],
   ])('wants to be asked in the right form: %s %j', async (path, more, errcode) => {
     const body = await (path === 'sfu/get' ? ofDevice : ofMember)(alice, more);
     expect(await outcomeOf(path, body)).toEqual([400, errcode]);

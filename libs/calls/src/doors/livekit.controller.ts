@@ -1,23 +1,26 @@
 import { Controller, HttpCode, Inject, Post } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { readCallTokenRequest } from '#federation/calls/read-call-token-request';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, FindRequester, OptionallyAuthenticated } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { isServerName } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import type { JsonObject, JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { AskForCallToken } from '../commands/ask-for-call-token.js';
+import { DelegateLeave } from '../commands/delegate-leave.js';
 import { GrantCallToken } from '../commands/grant-call-token.js';
+import { liveKitIdentityOf } from '../livekit/livekit-names.js';
 
-/** Tokens for what carries calls of many, of this server and others: MSC4195, `POST /rtc/livekit/get_token`. */
+/** Tokens for what carries calls of many, of this server and others, and hang-ups for it to look after: MSC4195. */
 @Controller(['_matrix/client/v1', '_matrix/client/unstable/io.element.msc4195'])
 export class LiveKitController {
   constructor(
     private readonly granting: GrantCallToken,
     private readonly asking: AskForCallToken,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    private readonly delegating: DelegateLeave,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'livekit'>,
   ) {}
 
   @Authenticated({ guests: true })
@@ -33,4 +36,33 @@ export class LiveKitController {
     const isOurs = server === this.config.serverName;
     return { jwt: await (isOurs ? this.granting.grant(userId, request) : this.asking.ask(server, userId, request)) };
   }
+
+  /**
+   * Element Call asks without a token whether there is this, and chooses by that for how long its hang-ups wait: so where there is no LiveKit it is
+   * unrecognised for whoever asks.
+   */
+  @OptionallyAuthenticated()
+  @RateLimited('call')
+  @Post('rtc/livekit/delegate_delayed_leave')
+  @HttpCode(200)
+  async delegate(
+    @FindRequester() requester: Requester | undefined,
+    @JsonBody(undefined, { allowEmpty: true }) body: JsonObject,
+  ): Promise<object> {
+    const { livekit } = this.config;
+    if (livekit === undefined) throw new MatrixError('M_UNRECOGNIZED');
+    if (requester === undefined) throw new MatrixError('M_MISSING_TOKEN');
+    const { userId } = requester;
+    const { url, roomId, slotId, ...member } = readCallTokenRequest(body);
+    if (url !== livekit.url)
+      throw new MatrixError('M_INVALID_PARAM', 'url: calls are not carried there by this server');
+    const identity = liveKitIdentityOf({ userId, ...member });
+    await this.delegating.delegate({ userId, roomId, slotId, identity, delayId: readDelayId(body['delay_id']) });
+    return {};
+  }
+}
+
+function readDelayId(delayId: JsonValue | undefined): string {
+  if (typeof delayId === 'string') return delayId;
+  throw new MatrixError(delayId === undefined ? 'M_MISSING_PARAM' : 'M_BAD_JSON', 'delay_id: must be a text');
 }

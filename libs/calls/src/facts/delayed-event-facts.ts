@@ -37,6 +37,21 @@ export interface DelayRestarted {
   readonly running_since: number;
 }
 
+/**
+ * In the same stream: `delay-delegated`: a hang-up is looked after here, as long as who is in the call is connected to LiveKit. Of one
+ * membership the last one counts.
+ */
+export interface DelayDelegated extends Delegation {
+  readonly delay_id: string;
+}
+
+/** Whose hang-up it is, in the words of LiveKit, and since when it is looked after, in milliseconds since the epoch. */
+export interface Delegation {
+  readonly room: string;
+  readonly identity: string;
+  readonly since: number;
+}
+
 /** What became of a delayed event. */
 export interface DelayEnd {
   readonly outcome: 'send' | 'cancel' | 'error';
@@ -63,6 +78,7 @@ export type DelayedEventsEnded = Readonly<Record<string, never>>;
 export type DelayedEventFact =
   | { readonly type: 'event-delayed'; readonly data: EventDelayed }
   | { readonly type: 'delay-restarted'; readonly data: DelayRestarted }
+  | { readonly type: 'delay-delegated'; readonly data: DelayDelegated }
   | { readonly type: 'delay-ended'; readonly data: DelayEnded }
   | { readonly type: 'delayed-events-ended'; readonly data: DelayedEventsEnded };
 
@@ -70,6 +86,7 @@ export type DelayedEventFact =
 export const DELAYED_EVENT_SHAPES = {
   'event-delayed': [],
   'delay-restarted': [],
+  'delay-delegated': [],
   'delay-ended': [],
   'delayed-events-ended': [],
 } as const satisfies FactShapes;

@@ -32,6 +32,19 @@ export class LiveKit {
     if (status !== 200) throw this.#refused('CreateRoom', status);
   }
 
+  /** Whether somebody is in a room; undefined where LiveKit does not say. */
+  async isThere(livekit: LiveKitConfig, room: string, identity: string): Promise<boolean | undefined> {
+    try {
+      const answer = await this.#ask(livekit, 'GetParticipant', { roomAdmin: true, room }, { room, identity });
+      if (answer.status === 200) return true;
+      if (codeOf(answer) === 'not_found') return false;
+      throw this.#refused('GetParticipant', answer.status);
+    } catch (error) {
+      if (error instanceof MatrixError) return undefined;
+      throw error;
+    }
+  }
+
   async #ask(livekit: LiveKitConfig, method: string, grants: JsonObject, body: JsonObject): Promise<OutgoingAnswer> {
     const url = new URL(`${livekit.apiUrl}/twirp/livekit.RoomService/${method}`);
     const headers = {
@@ -53,6 +66,15 @@ export class LiveKit {
   #refused(method: string, reason: string | number): MatrixError {
     this.logger.warn({ context: 'livekit', method }, `LiveKit does not do what it is asked: ${reason}`);
     return new MatrixError('M_UNKNOWN', 'What carries calls does not answer', { status: 502 });
+  }
+}
+
+/** Of an error of Twirp. */
+function codeOf({ body }: OutgoingAnswer): unknown {
+  try {
+    return (JSON.parse(body.toString()) as { code?: unknown } | null)?.code;
+  } catch {
+    return undefined;
   }
 }
 

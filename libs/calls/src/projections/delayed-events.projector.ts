@@ -3,18 +3,25 @@ import type { UserId } from '#kernel/ids';
 import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { findOld } from '../decide/known-delays.js';
-import { DELAYED_EVENT_SHAPES, type DelayedEventFact, userIdOfDelayed } from '../facts/delayed-event-facts.js';
+import {
+  DELAYED_EVENT_SHAPES,
+  type DelayDelegated,
+  type DelayedEventFact,
+  type Delegation,
+  userIdOfDelayed,
+} from '../facts/delayed-event-facts.js';
 
-/** Whose a delayed event is, and since when what time is counted, in milliseconds; both undefined where it has ended. */
+/** Whose a delayed event is, since when what time is counted, in milliseconds, and who has it looked after; these undefined where it has ended. */
 export interface DelayRow {
   readonly userId: UserId;
   readonly since?: number;
   readonly delay?: number;
+  readonly delegation?: Delegation;
 }
 
 export const DELAYED_EVENTS = new Collection<readonly [delayId: string], DelayRow>('delayed-events', {
   key: ['delay id'],
-  says: 'whose the delayed event is, since when its time is counted, and how long that is, where it is not over',
+  says: 'whose the delayed event is, since when its time is counted, and how long that is, where it is not over; and whose hang-up it is that is looked after',
   codec: asJson(),
 });
 
@@ -23,11 +30,20 @@ export const DELAYS_OF_USERS = new Collection<readonly [userId: UserId, delayId:
   { key: ['user', 'delay id'], says: 'that the user has such a delayed event, and when it ended', codec: asJson() },
 );
 
+export const DELEGATED_LEAVES = new Collection<
+  readonly [room: string, identity: string],
+  { readonly userId: UserId; readonly delayId: string }
+>('delegated-leaves', {
+  key: ['room of LiveKit', 'participant'],
+  says: 'which delayed event is to be sent once the participant is gone',
+  codec: asJson(),
+});
+
 /** Whose each delayed event is, as long as it is told what became of it. */
 export const delayedEventsProjector: Projector = {
   name: 'delayed-events',
-  version: 2,
-  ...owning(DELAYED_EVENTS, DELAYS_OF_USERS),
+  version: 3,
+  ...owning(DELAYED_EVENTS, DELAYS_OF_USERS, DELEGATED_LEAVES),
   handles: (type) => Object.hasOwn(DELAYED_EVENT_SHAPES, type),
   project,
 };
@@ -45,12 +61,37 @@ async function project({ stream, type, data }: RecordedFact, rows: OwnRows): Pro
     DELAYS_OF_USERS.put(rows, [userId, id], {});
   } else if (fact.type === 'delay-restarted') {
     if (known?.delay === undefined) return;
-    DELAYED_EVENTS.put(rows, [id], { userId, since: fact.data.running_since, delay: known.delay });
+    DELAYED_EVENTS.put(rows, [id], { ...known, since: fact.data.running_since });
+  } else if (fact.type === 'delay-delegated') {
+    if (known?.delay !== undefined) await delegate(rows, known, fact.data);
   } else {
+    await endDelegation(rows, id, known);
     DELAYED_EVENTS.put(rows, [id], { userId });
     DELAYS_OF_USERS.put(rows, [userId, id], { ended: fact.data.ended_at });
     await forgetOld(rows, userId);
   }
+}
+
+/** As `evolveDelays` does. */
+async function delegate(
+  rows: OwnRows,
+  known: DelayRow,
+  { delay_id: id, ...delegation }: DelayDelegated,
+): Promise<void> {
+  const { room, identity } = delegation;
+  const before = await DELEGATED_LEAVES.get(rows, [room, identity]);
+  const other = before && (await DELAYED_EVENTS.get(rows, [before.delayId]));
+  if (other !== undefined) DELAYED_EVENTS.put(rows, [before!.delayId], { ...other, delegation: undefined });
+  await endDelegation(rows, id, known);
+  DELAYED_EVENTS.put(rows, [id], { ...known, delegation });
+  DELEGATED_LEAVES.put(rows, [room, identity], { userId: known.userId, delayId: id });
+}
+
+/** Lets go of what would be sent once the participant is gone, where it is this one. */
+async function endDelegation(rows: OwnRows, id: string, known: DelayRow | undefined): Promise<void> {
+  if (known?.delegation === undefined) return;
+  const key = [known.delegation.room, known.delegation.identity] as const;
+  if ((await DELEGATED_LEAVES.get(rows, key))?.delayId === id) DELEGATED_LEAVES.delete(rows, key);
 }
 
 /** As `evolveDelays` does. */
@@ -59,17 +100,18 @@ async function forgetOld(rows: OwnRows, userId: UserId): Promise<void> {
   await DELAYS_OF_USERS.forEach(rows, { prefix: [userId] }, ({ key: [, id], value: { ended: at } }) => {
     if (at !== undefined) ended.push({ id, at });
   });
-  drop(rows, userId, findOld(ended));
+  await drop(rows, userId, findOld(ended));
 }
 
 async function dropAll(rows: OwnRows, userId: UserId): Promise<void> {
   const ids: string[] = [];
   await DELAYS_OF_USERS.forEach(rows, { prefix: [userId] }, ({ key }) => void ids.push(key[1]));
-  drop(rows, userId, ids);
+  await drop(rows, userId, ids);
 }
 
-function drop(rows: OwnRows, userId: UserId, ids: readonly string[]): void {
+async function drop(rows: OwnRows, userId: UserId, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
+    await endDelegation(rows, id, await DELAYED_EVENTS.get(rows, [id]));
     DELAYED_EVENTS.delete(rows, [id]);
     DELAYS_OF_USERS.delete(rows, [userId, id]);
   }
