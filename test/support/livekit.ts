@@ -21,6 +21,8 @@ export interface Carrier {
   enter(token: string): Promise<void>;
   /** Who has entered with the token goes. */
   leave(token: string): Promise<void>;
+  /** Whether who entered with the token is still there. */
+  isIn(token: string): boolean;
   stop(): Promise<void>;
 }
 
@@ -31,8 +33,9 @@ export async function startFake(listener: string): Promise<Carrier> {
     url: livekit.url,
     settings: livekit.settings,
     wouldLetIn: async (token) => livekit.rooms.has(String(livekit.read(token).video['room'])),
-    enter: async (token) => livekit.letIn(token),
+    enter: async (token) => void (await fetch(listener, livekit.letIn(token))),
     leave: async (token) => void (await fetch(listener, livekit.putOut(token))),
+    isIn: (token) => livekit.has(token),
     stop: () => livekit.stop(),
   };
 }
@@ -73,6 +76,7 @@ export async function startLiveKit(listener: string): Promise<Carrier> {
       await once(socket, 'message');
     },
     leave: async (token) => inside.get(token)?.close(),
+    isIn: (token) => inside.get(token)?.readyState === WebSocket.OPEN,
     async stop() {
       for (const socket of inside.values()) socket.close();
       child.kill('SIGKILL');

@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { DELAYED_SENDS } from '#rooms/delayed-sends';
 import { CALL_TOKENS } from '#federation/calls/call-tokens';
+import { CallsOfMembers } from './calls-of-members.js';
 import { AskForCallToken } from './commands/ask-for-call-token.js';
 import { CancelDelayedEventHandler } from './commands/cancel-delayed-event.js';
 import { DelegateLeave } from './commands/delegate-leave.js';
@@ -46,7 +47,8 @@ import { OpenIdUsers } from './livekit/openid-users.js';
     TradeOpenIdToken,
     DelegateLeave,
     DelegatedLeaves,
+    CallsOfMembers,
   ],
-  exports: [DelayedEvents, DelegatedLeaves, DELAYED_SENDS, CALL_TOKENS],
+  exports: [CallsOfMembers, DelayedEvents, DelegatedLeaves, DELAYED_SENDS, CALL_TOKENS],
 })
 export class CallsModule {}

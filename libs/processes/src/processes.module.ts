@@ -19,6 +19,7 @@ import { UnfinishedHandshake } from './joins/unfinished-handshake.effect.js';
 import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
+import { LeftCalls } from './left-calls/left-calls.effect.js';
 import { DeletedBackups } from './key-backup/deleted-backups.effect.js';
 import { EndedStays } from './stays/ended-stays.effect.js';
 import { EndedThreads } from './threads/ended-threads.effect.js';
@@ -66,6 +67,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   SendPushes,
   SendDelayedEvents,
   LookAfterLeaves,
+  LeftCalls,
   DelayedContents,
   EndedDelayedEvents,
 ];

@@ -9,6 +9,7 @@ export interface LiveKitClaims {
   readonly sub?: string;
   readonly nbf: number;
   readonly exp: number;
+  readonly metadata?: string;
   readonly video: Readonly<Record<string, unknown>>;
 }
 
@@ -21,14 +22,16 @@ export interface WebhookRequest {
 
 type Body = Readonly<Record<string, string>>;
 
+const DENIED: [status: number, body: object] = [403, { code: 'permission_denied' }];
+
 /** A LiveKit: its RoomService, which looks at who asks as the real one does, and knows who is in which room as the test has it. */
 export class FakeLiveKit {
   readonly key = 'devkey';
   readonly secret = 'a secret that is longer than thirty-two characters';
   /** The rooms that were made, with what was said of them. */
   readonly rooms = new Map<string, Body>();
-  /** Who is in which room, as `room identity`. */
-  readonly present = new Set<string>();
+  /** Who is in which room, as `room identity`, with what their token says of them. */
+  readonly present = new Map<string, string>();
   /** What it was asked, in order. */
   readonly asked: string[] = [];
   /** It answers with this status instead. */
@@ -67,12 +70,17 @@ export class FakeLiveKit {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  /** Has the bearer of a token in its room. Throws where it would not let them in. */
-  letIn(token: string): void {
-    const { sub, video } = this.read(token);
+  /** Has the bearer of a token in its room; answers what it says of that. Throws where it would not let them in. */
+  letIn(token: string): WebhookRequest {
+    const { sub, video, metadata = '' } = this.read(token);
     const room = String(video['room']);
     if (video['roomJoin'] !== true || !this.rooms.has(room)) throw new Error('no such room for them');
-    this.present.add(`${room} ${sub}`);
+    this.present.set(`${room} ${sub}`, metadata);
+    return this.webhook({
+      event: 'participant_joined',
+      room: { name: room },
+      participant: { identity: sub, metadata },
+    });
   }
 
   /** Has the bearer of a token out of its room; answers what it says of that. */
@@ -80,6 +88,12 @@ export class FakeLiveKit {
     const { sub, video } = this.read(token);
     this.present.delete(`${String(video['room'])} ${sub}`);
     return this.webhook({ event: 'participant_left', room: { name: video['room'] }, participant: { identity: sub } });
+  }
+
+  /** Whether the bearer of a token is in its room. */
+  has(token: string): boolean {
+    const { sub, video } = this.read(token);
+    return this.present.has(`${String(video['room'])} ${sub}`);
   }
 
   /** What it would send to who listens. */
@@ -124,16 +138,26 @@ export class FakeLiveKit {
   }
 
   #do(method: string, granted: LiveKitClaims['video'], body: Body): [status: number, body: object] {
-    if (method === 'GetParticipant') return this.#find(granted, body);
-    if (method !== 'CreateRoom') return [404, { code: 'bad_route', msg: method }];
-    if (granted['roomCreate'] !== true) return [403, { code: 'permission_denied', msg: 'roomCreate' }];
-    this.rooms.set(body['name'] ?? '', body);
-    return [200, { sid: 'RM_x', name: body['name'] }];
-  }
-
-  #find(granted: LiveKitClaims['video'], { room, identity }: Body): [status: number, body: object] {
-    if (granted['roomAdmin'] !== true || granted['room'] !== room) return [403, { code: 'permission_denied' }];
-    if (!this.present.has(`${room} ${identity}`)) return [404, { code: 'not_found' }];
-    return [200, { identity, state: 'ACTIVE' }];
+    const { name = '', room = '', identity } = body;
+    if (method === 'CreateRoom') {
+      if (granted['roomCreate'] !== true) return DENIED;
+      this.rooms.set(name, body);
+      return [200, { sid: 'RM_x', name }];
+    }
+    if (method === 'ListRooms') {
+      return granted['roomList'] === true
+        ? [200, { rooms: [...this.rooms.keys()].map((one) => ({ name: one })) }]
+        : DENIED;
+    }
+    if (granted['roomAdmin'] !== true || granted['room'] !== room) return DENIED;
+    if (method === 'ListParticipants') {
+      const seated = [...this.present].map(([who, metadata]) => ({ who: who.split(' '), metadata }));
+      const here = seated.filter(({ who }) => who[0] === room);
+      return [200, { participants: here.map(({ who, metadata }) => ({ identity: who[1], metadata })) }];
+    }
+    const who = `${room} ${identity}`;
+    if (!this.present.has(who)) return [404, { code: 'not_found' }];
+    if (method === 'RemoveParticipant') this.present.delete(who);
+    return method === 'GetParticipant' || method === 'RemoveParticipant' ? [200, { identity }] : [404, {}];
   }
 }

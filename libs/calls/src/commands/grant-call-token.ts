@@ -60,7 +60,7 @@ export class GrantCallToken implements CallTokens {
     const room = liveKitRoomOf(roomId, slotId);
     await this.livekit.createRoom(livekit, room);
     const mayPublish = this.#mayPublish(livekit, serverNameOf(userId));
-    return seatToken({ room, identity, mayPublish }, livekit, this.clock.now());
+    return seatToken({ room, identity, mayPublish, owner: { userId, roomId } }, livekit, this.clock.now());
   }
 
   /** Throws M_FORBIDDEN for who is not joined to the room, for rooms that are not here, and for users of servers that the room does not let in. */

@@ -10,10 +10,11 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { type LiveKitAccess, type OpenIdSeat, TradeOpenIdToken } from '../commands/trade-openid-token.js';
+import { CallsOfMembers } from '../calls-of-members.js';
 import { DelegatedLeaves } from '../delegated-leaves.js';
 import { CALL_SLOT, identityOfDevice, liveKitIdentityOf } from '../livekit/livekit-names.js';
 import type { OpenIdToken } from '../livekit/openid-users.js';
-import { readWhoLeft } from '../livekit/read-who-left.js';
+import { readPassage } from '../livekit/read-passage.js';
 
 const LONGEST = 255;
 const LONGEST_TOKEN = 4_096;
@@ -62,6 +63,7 @@ export class LiveKitServiceController {
   constructor(
     private readonly trading: TradeOpenIdToken,
     private readonly leaves: DelegatedLeaves,
+    private readonly calls: CallsOfMembers,
     @Inject(CONFIG) private readonly config: Pick<Config, 'livekit'>,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -94,7 +96,7 @@ export class LiveKitServiceController {
     return {};
   }
 
-  /** What LiveKit says of itself, where its configuration names this: by it a hang-up is sent at once, and not at the next look. */
+  /** What LiveKit says of itself, where its configuration names this: by it a hang-up is sent, and who may not be there is put out, at once and not at the next look. */
   @Post('sfu_webhook')
   @RateLimited('default')
   @HttpCode(200)
@@ -102,8 +104,9 @@ export class LiveKitServiceController {
     const { livekit } = this.config;
     if (livekit === undefined) throw new MatrixError('M_UNRECOGNIZED');
     const said = { token: headers.authorization ?? '', body: Buffer.isBuffer(body) ? body : Buffer.alloc(0) };
-    const left = readWhoLeft(said, livekit, this.clock.now());
-    if (left !== undefined) await this.leaves.noteLeft(left.room, left.identity);
+    const passage = readPassage(said, livekit, this.clock.now());
+    if (passage?.came === true) await this.calls.noteCame(passage.room, passage);
+    if (passage?.came === false) await this.leaves.noteLeft(passage.room, passage.identity);
     return {};
   }
 }

@@ -32,7 +32,8 @@ describe('tokens for LiveKit', () => {
       const before = Math.floor(Date.now() / 1_000);
       const { status, body } = await ask(alice, { member_id: 'm1' }, path);
       expect([status, Object.keys(body)]).toEqual([200, ['jwt']]);
-      const { nbf, exp, ...claims } = livekit.read(body.jwt);
+      const { nbf, exp, metadata, ...claims } = livekit.read(body.jwt);
+      expect(metadata).toEqual(expect.any(String));
       const room = liveKitRoomOf(roomId as never, SLOT);
       expect(claims).toEqual({
         iss: livekit.key,

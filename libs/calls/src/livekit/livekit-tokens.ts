@@ -1,5 +1,6 @@
 import type { LiveKitConfig } from '#config/livekit-config';
 import type { JsonObject } from '#kernel/json';
+import { sealSeat, type SeatOwner } from './sealed-seat.js';
 import { signWebToken } from './web-token.js';
 
 /** As long as a client may wait before it connects: who is connected is given new ones by LiveKit itself. */
@@ -14,10 +15,11 @@ export interface Seat {
   readonly room: string;
   readonly identity: string;
   readonly mayPublish: boolean;
+  readonly owner: SeatOwner;
 }
 
 /** What lets a client take its place in a room that is there: MSC4195, "Access token properties". `now` in milliseconds. */
-export function seatToken({ room, identity, mayPublish }: Seat, keys: Keys, now: number): string {
+export function seatToken({ room, identity, mayPublish, owner }: Seat, keys: Keys, now: number): string {
   const video = {
     room,
     roomJoin: true,
@@ -28,7 +30,8 @@ export function seatToken({ room, identity, mayPublish }: Seat, keys: Keys, now:
     canUpdateOwnMetadata: false,
     hidden: false,
   };
-  return tokenOf({ sub: identity, video }, LIFETIME_SECONDS, keys, now);
+  const metadata = sealSeat(owner, keys.secret);
+  return tokenOf({ sub: identity, metadata, video }, LIFETIME_SECONDS, keys, now);
 }
 
 /** What lets this server ask LiveKit for something: `grants` are those of one request. `now` in milliseconds. */

@@ -4,17 +4,24 @@ import type { LiveKitConfig } from '#config/livekit-config';
 import type { ServerPlace } from '#http/outgoing/guarded-connector';
 import { Outgoing, type OutgoingAnswer, OutgoingFailure } from '#http/outgoing/outgoing';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { JsonObject } from '#kernel/json';
+import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { LOGGER, type Logger } from '#observability/logger';
 import { adminToken } from './livekit-tokens.js';
 
 /** Somebody waits, and LiveKit is near. */
 const WITHIN_MS = 5_000;
-const MOST_BYTES = 256 * 1024;
+/** Of a call of a thousand, each with some tracks. */
+const MOST_BYTES = 4 * 1024 * 1024;
 /** For how long a room stays into which nobody comes, and out of which all have gone, in seconds. */
 const EMPTY_SECONDS = 5 * 60;
 const LEFT_SECONDS = 20;
+
+/** Somebody in a room of LiveKit, with what their token says of them. */
+export interface Seated {
+  readonly identity: string;
+  readonly metadata: string;
+}
 
 /** The LiveKit that the operator has: its RoomService (Twirp, in JSON). */
 @Injectable()
@@ -45,6 +52,30 @@ export class LiveKit {
     }
   }
 
+  /** The rooms that there are, by name. Throws M_UNKNOWN with status 502 where LiveKit does not say. */
+  async listRooms(livekit: LiveKitConfig): Promise<string[]> {
+    const answer = await this.#ask(livekit, 'ListRooms', { roomList: true }, {});
+    if (answer.status !== 200) throw this.#refused('ListRooms', answer.status);
+    return listOf(answer, 'rooms').flatMap(({ name }) => (typeof name === 'string' ? [name] : []));
+  }
+
+  /** Who is in a room. Throws M_UNKNOWN with status 502 where LiveKit does not say. */
+  async listSeated(livekit: LiveKitConfig, room: string): Promise<Seated[]> {
+    const answer = await this.#ask(livekit, 'ListParticipants', { roomAdmin: true, room }, { room });
+    if (codeOf(answer) === 'not_found') return [];
+    if (answer.status !== 200) throw this.#refused('ListParticipants', answer.status);
+    return listOf(answer, 'participants').flatMap(({ identity, metadata }) =>
+      typeof identity === 'string' && typeof metadata === 'string' ? [{ identity, metadata }] : [],
+    );
+  }
+
+  /** Puts somebody out of a room, unless they are gone. Throws M_UNKNOWN with status 502 where LiveKit does not do it. */
+  async putOut(livekit: LiveKitConfig, room: string, identity: string): Promise<void> {
+    const answer = await this.#ask(livekit, 'RemoveParticipant', { roomAdmin: true, room }, { room, identity });
+    if (answer.status !== 200 && codeOf(answer) !== 'not_found')
+      throw this.#refused('RemoveParticipant', answer.status);
+  }
+
   async #ask(livekit: LiveKitConfig, method: string, grants: JsonObject, body: JsonObject): Promise<OutgoingAnswer> {
     const url = new URL(`${livekit.apiUrl}/twirp/livekit.RoomService/${method}`);
     const headers = {
@@ -70,11 +101,21 @@ export class LiveKit {
 }
 
 /** Of an error of Twirp. */
-function codeOf({ body }: OutgoingAnswer): unknown {
+function codeOf(answer: OutgoingAnswer): unknown {
+  return objectOf(answer)['code'];
+}
+
+function listOf(answer: OutgoingAnswer, key: string): JsonObject[] {
+  const { [key]: list } = objectOf(answer);
+  return Array.isArray(list) ? list.filter(isJsonObject) : [];
+}
+
+function objectOf({ body }: OutgoingAnswer): JsonObject {
   try {
-    return (JSON.parse(body.toString()) as { code?: unknown } | null)?.code;
+    const value = JSON.parse(body.toString()) as JsonValue;
+    return isJsonObject(value) ? value : {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 

@@ -10,29 +10,37 @@ export interface Webhook {
   readonly body: Buffer;
 }
 
-/** Somebody in a room of LiveKit. */
-export interface Participant {
+/** Somebody who came into a room of LiveKit, or is gone from it. */
+export interface Passage {
+  readonly came: boolean;
   readonly room: string;
   readonly identity: string;
+  /** What their token says of them. */
+  readonly metadata: string;
 }
 
-const LEFT: ReadonlySet<unknown> = new Set(['participant_left', 'participant_connection_aborted']);
+const CAME: Readonly<Record<string, boolean>> = {
+  participant_joined: true,
+  participant_left: false,
+  participant_connection_aborted: false,
+};
 
-/** Who LiveKit says is gone; undefined where it says something else. `now` in milliseconds. Throws M_UNAUTHORIZED for what is not of this LiveKit. */
-export function readWhoLeft(
+/** Who LiveKit says came or is gone; undefined where it says something else. `now` in milliseconds. Throws M_UNAUTHORIZED for what is not of this LiveKit. */
+export function readPassage(
   { token, body }: Webhook,
   { key, secret }: Pick<LiveKitConfig, 'key' | 'secret'>,
   now: number,
-): Participant | undefined {
+): Passage | undefined {
   const claims = readWebToken(token.replace(/^Bearer /i, ''), secret, now / 1_000);
   if (claims?.['iss'] !== key || claims['sha256'] !== hash('sha256', body, 'base64')) {
     throw new MatrixError('M_UNAUTHORIZED', 'The request is not signed by LiveKit');
   }
   const said = parse(body);
-  if (!isJsonObject(said) || !LEFT.has(said['event'])) return undefined;
+  const event = textOf(said, 'event') ?? '';
+  if (!isJsonObject(said) || !Object.hasOwn(CAME, event)) return undefined;
   const { room, participant } = said;
-  const [name, identity] = [textOf(room, 'name'), textOf(participant, 'identity')];
-  return name === undefined || identity === undefined ? undefined : { room: name, identity };
+  const [name, identity, metadata = ''] = [textOf(room, 'name'), textOf(participant, 'identity'), textOf(participant, 'metadata')]; // prettier-ignore
+  return name === undefined || identity === undefined ? undefined : { came: CAME[event] === true, room: name, identity, metadata }; // prettier-ignore
 }
 
 function parse(body: Buffer): JsonValue | undefined {

@@ -1,0 +1,46 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import type { LiveKitConfig } from '#config/livekit-config';
+import { MatrixError } from '#kernel/matrix-error';
+import { GrantCallToken } from './commands/grant-call-token.js';
+import { LiveKit, type Seated } from './livekit/livekit.js';
+import { openSeat } from './livekit/sealed-seat.js';
+
+/**
+ * Puts out of calls who has left the room, or was put out of it: MSC4195, "Kicking users from the SFU on room leave/ban". A token holds for a
+ * while after, so also who comes in again is looked at.
+ */
+@Injectable()
+export class CallsOfMembers {
+  constructor(
+    private readonly granting: GrantCallToken,
+    private readonly livekit: LiveKit,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'livekit'>,
+  ) {}
+
+  /** Looks at everybody who is in a call. What LiveKit does not do it is asked for again the next time. */
+  async check(): Promise<void> {
+    const { livekit } = this.config;
+    if (livekit === undefined) return;
+    for (const room of await this.livekit.listRooms(livekit)) {
+      for (const seated of await this.livekit.listSeated(livekit, room)) await this.#check(livekit, room, seated);
+    }
+  }
+
+  /** Looks at somebody who came into a call. */
+  async noteCame(room: string, seated: Seated): Promise<void> {
+    if (this.config.livekit !== undefined) await this.#check(this.config.livekit, room, seated);
+  }
+
+  /** Who came by a token of somebody else's making is nobody's business here. */
+  async #check(livekit: LiveKitConfig, room: string, { identity, metadata }: Seated): Promise<void> {
+    const owner = openSeat(metadata, livekit.secret);
+    if (owner === undefined) return;
+    try {
+      await this.granting.checkMayCall(owner.userId, owner.roomId);
+    } catch (error) {
+      if (!(error instanceof MatrixError) || error.errcode !== 'M_FORBIDDEN') throw error;
+      await this.livekit.putOut(livekit, room, identity);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FakeLiveKit } from '#testing/fake-livekit';
+import { type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
+
+const GET_TOKEN = '/_matrix/client/v1/rtc/livekit/get_token';
+const WEBHOOK = '/_matrix/client/unstable/annals.livekit/sfu_webhook';
+
+describe('who is in a call', () => {
+  let livekit: FakeLiveKit;
+  let app: RoomsApp;
+  let alice: TestUser;
+  let bob: TestUser;
+  let roomId: string;
+
+  beforeAll(async () => {
+    livekit = await FakeLiveKit.start();
+    app = await startRoomsApp([], livekit.settings);
+    [alice, bob] = [await app.register('alice'), await app.register('bob')];
+  });
+  beforeEach(async () => {
+    roomId = await alice.createRoom({ preset: 'public_chat' });
+    await bob.ok('POST', `/rooms/${roomId}/join`, {});
+  });
+  afterAll(async () => {
+    await app.close();
+    await livekit.stop();
+  });
+
+  const tokenFor = async (user: TestUser, slot = 'm.call#ROOM'): Promise<string> => {
+    const body = { url: livekit.url, room_id: roomId, slot_id: slot, member_id: `of ${user.userId}` };
+    return (await user.ok('POST', GET_TOKEN, body)).jwt;
+  };
+
+  it.each(['leave', 'kick', 'ban'] as const)('is put out of all of them that are of a room: by a %s', async (how) => {
+    const ofBob = [await tokenFor(bob), await tokenFor(bob, 'another slot')];
+    const all = [...ofBob, await tokenFor(alice)];
+    for (const token of all) livekit.letIn(token);
+    if (how === 'leave') await bob.ok('POST', `/rooms/${roomId}/leave`, {});
+    else await alice.ok('POST', `/rooms/${roomId}/${how}`, { user_id: bob.userId });
+    await expect.poll(() => all.map((token) => livekit.has(token)), { timeout: 10_000 }).toEqual([false, false, true]);
+  });
+
+  it('is put out again where they come back with the token that they had', async () => {
+    const tokens = [await tokenFor(alice), await tokenFor(bob)];
+    await alice.ok('POST', `/rooms/${roomId}/kick`, { user_id: bob.userId });
+    for (const token of tokens) expect((await app.send(WEBHOOK, livekit.letIn(token))).status).toBe(200);
+    expect(tokens.map((token) => livekit.has(token))).toEqual([true, false]);
+  });
+
+  it('is left alone where somebody else let them in', async () => {
+    livekit.present.set('a room recorder', '{"role":"recorder"}');
+    livekit.rooms.set('a room', {});
+    const token = await tokenFor(bob);
+    livekit.letIn(token);
+    await bob.ok('POST', `/rooms/${roomId}/leave`, {});
+    await expect.poll(() => livekit.has(token), { timeout: 10_000 }).toBe(false);
+    expect(livekit.present.has('a room recorder')).toBe(true);
+  });
+
+  it('is put out once LiveKit answers again', async () => {
+    const token = await tokenFor(bob);
+    livekit.letIn(token);
+    livekit.fails = 500;
+    await bob.ok('POST', `/rooms/${roomId}/leave`, {});
+    const joined = livekit.webhook({ event: 'participant_joined', room: {}, participant: {} });
+    expect((await app.send(WEBHOOK, joined)).status).toBe(200);
+    livekit.fails = undefined;
+    expect((await app.send(WEBHOOK, livekit.letIn(token))).status).toBe(200);
+    expect(livekit.has(token)).toBe(false);
+  });
+});
