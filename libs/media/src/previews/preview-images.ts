@@ -40,6 +40,11 @@ export class PreviewImages {
     @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
   ) {}
 
+  /** Whether a picture is kept still. */
+  has(hash: ContentHash): boolean {
+    return this.#kept.has(hash);
+  }
+
   /** Keeps a picture; undefined where it is none, or none that is taken. Throws what reading it throws, and ContentTooLarge. */
   async keep(body: AsyncIterable<Uint8Array>): Promise<PreviewImage | undefined> {
     const received = await this.store.receive(body, MOST_IMAGE_BYTES);

@@ -33,6 +33,7 @@ let origin: string;
 let program: BundledScript;
 let outgoing: Outgoing;
 let pictures: Pictures;
+let images: PreviewImages;
 let previews: Previews;
 let now = 0;
 /** Content that was let go of. */
@@ -64,12 +65,8 @@ beforeAll(async () => {
     free: async (hash: ContentHash) => freed.push(hash) > 0,
   } as unknown as KeptContent;
   const clock = { ...systemClock, elapsed: () => now };
-  previews = new Previews(
-    new WebReader(outgoing, config),
-    new PreviewImages(kept, pictures, store, clock),
-    clock,
-    config,
-  );
+  images = new PreviewImages(kept, pictures, store, clock);
+  previews = new Previews(new WebReader(outgoing, config), images, clock, config);
 });
 beforeEach(() => {
   now += 25 * 60 * 60_000;
@@ -256,6 +253,17 @@ describe('previews of pages', () => {
     now += 5 * 60_000 + 1;
     routes.set('/none', page('<title>Here</title>'));
     expect(await find('/none')).toEqual({ 'og:title': 'Here' });
+  });
+
+  it('are made again where their picture had to give way to others', async () => {
+    routes.set('/page', page('<title>T</title><meta property="og:image" content="/pic">'));
+    routes.set('/pic', picture(await small()));
+    const told = await find('/page');
+    await find('/page');
+    expect(calls).toEqual(['/page', '/pic']);
+    vi.spyOn(images, 'has').mockImplementation((hash) => told['og:image'] !== `mxc://a.example/preview_${hash}`);
+    expect(await find('/page')).toEqual(told);
+    expect(calls).toEqual(['/page', '/pic', '/page', '/pic']);
   });
 
   it('let their pictures go after a day', async () => {

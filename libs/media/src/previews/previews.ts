@@ -7,7 +7,7 @@ import { type Asker, FairTurns } from '#kernel/fair-turns';
 import { MatrixError } from '#kernel/matrix-error';
 import { mxcOf } from '../media-id.js';
 import { ReaderLost } from '../pictures/picture-reader.js';
-import { ContentTooLarge } from '../store/media-store.js';
+import { type ContentHash, ContentTooLarge } from '../store/media-store.js';
 import { previewId } from './preview-id.js';
 import { MOST_IMAGE_BYTES, type PreviewImage, PreviewImages } from './preview-images.js';
 import { decodePage, readPage } from './read-page.js';
@@ -31,12 +31,15 @@ const MOST_WAITING_OF_ONE = 20;
 interface Told {
   readonly about: JsonObject | undefined;
   readonly until: number;
+  /** The picture that is in it. */
+  readonly image?: ContentHash;
 }
 
 /** What came of looking at an address, and for how long it is told. */
 interface Made<T = JsonObject> {
   readonly about: T;
   readonly forMs: number;
+  readonly image?: ContentHash;
 }
 
 /** There is something, which says nothing that is told. */
@@ -79,17 +82,22 @@ export class Previews {
     const address = this.web.addressOf(text);
     if (address === undefined) throw new MatrixError('M_INVALID_PARAM', 'There are no previews of such addresses');
     const told = this.#told.get(address.href);
-    const isKept = told !== undefined && told.until > this.stopwatch.elapsed();
-    const about = isKept ? told.about : await this.#readOnce(address, asker);
+    const about = this.#holds(told) ? told.about : await this.#readOnce(address, asker);
     if (about === undefined) throw new MatrixError('M_NOT_FOUND', 'Nothing was found there');
     return about;
+  }
+
+  /** Others' pictures may have taken the place of the one that it tells of. */
+  #holds(told: Told | undefined): told is Told {
+    if (told === undefined || told.until <= this.stopwatch.elapsed()) return false;
+    return told.image === undefined || this.images.has(told.image);
   }
 
   #readOnce(address: URL, asker: Asker): Promise<JsonObject | undefined> {
     const { href } = address;
     return this.#turns.once(href, asker, async () => {
-      const { about, forMs } = await this.#read(address);
-      this.#told.set(href, { about, until: this.stopwatch.elapsed() + forMs });
+      const { about, forMs, image } = await this.#read(address);
+      this.#told.set(href, { about, image, until: this.stopwatch.elapsed() + forMs });
       return about;
     });
   }
@@ -111,7 +119,7 @@ export class Previews {
     const { properties, image, base } = await readPage(decodePage(await startOf(body), contentType));
     const from = (base === undefined ? undefined : this.web.addressOf(base, url)) ?? url;
     const picture = image === undefined ? NOTHING_SAID : await this.#fetchImage(image, from);
-    return { about: { ...properties, ...picture.about }, forMs: picture.forMs };
+    return { ...picture, about: { ...properties, ...picture.about } };
   }
 
   /** A preview is as good without its picture. */
@@ -145,7 +153,7 @@ export class Previews {
       'og:image:height': height,
       'matrix:image:size': bytes,
     };
-    return { about, forMs: KEPT_MS };
+    return { about, forMs: KEPT_MS, image: hash };
   }
 }
 
