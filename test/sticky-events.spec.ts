@@ -110,6 +110,47 @@ describe('sticky events in a room of two servers', () => {
   );
 
   it(
+    'of who was put out where another server did not know it yet are told once they are back',
+    async () => {
+      const [alice, bob] = await twoMembers();
+      const room = await alice.create('11');
+      await bob.join(room, alice);
+      await stick(bob, room, 'early');
+      await untilTold(alice, room, ['early']);
+      there.line.cut();
+      await alice.kick(room, bob);
+      // There Bob is still in the room.
+      const late = await stick(bob, room, 'late');
+      await expect
+        .poll(async () => (await annals(here, 'audit', room)).output, { timeout: 60_000, interval: 500 })
+        .toContain('soft-failed');
+      expect((await alice.request('GET', pathIn(room, 'event', late))).status).toBe(404);
+      expect(await told(alice, room)).toEqual(['early']);
+      there.line.mend();
+      await expect
+        .poll(
+          async () => {
+            // Whoever is heard from is sent what it lacks.
+            await bob.request('GET', `/profile/${alice.id}`);
+            return (await bob.ok('GET', '/joined_rooms')).joined_rooms;
+          },
+          { timeout: 60_000, interval: 500 },
+        )
+        .not.toContain(room);
+      const { next_batch: since } = await alice.ok('GET', '/sync');
+      await expect
+        .poll(async () => (await bob.request('POST', `/join/${encodeURIComponent(room)}?via=${here.name}`, {})).status)
+        .toBe(200);
+      await untilTold(alice, room, ['early', 'late']);
+      const answer = await alice.ok('GET', `/sync?since=${since}&timeout=20000`);
+      expect(JSON.stringify(answer.rooms.join[room])).toContain(bob.id);
+      await here.restart('SIGKILL');
+      expect(await told(alice, room)).toEqual(['early', 'late']);
+    },
+    WITHIN,
+  );
+
+  it(
     'leave logs behind that hold',
     async () => {
       for (const server of [here, there]) {

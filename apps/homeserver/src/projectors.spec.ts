@@ -159,6 +159,13 @@ describe('the rows of every projector', () => {
       type: 'pdu-soft-failed',
       data: pduLast(afterGap, { event_id: '$failed' }),
     };
+    const refused: StreamFact = {
+      ...softFailed,
+      data: pduLast(softFailed, {
+        event_id: '$refused',
+        pdu: { ...pdu, origin_server_ts: 10_000, msc4354_sticky: { duration_ms: 3_600_000 } },
+      }),
+    };
     const foreign = { event_id: '$late', origin: 'b.example' };
     const late: StreamFact = { ...message!, data: pduLast(message!, foreign) };
     const receipt = (n: number, more: object = {}): StreamFact => ({
@@ -414,6 +421,7 @@ describe('the rows of every projector', () => {
       unseen,
       afterGap,
       softFailed,
+      refused,
       late,
       ...partial,
       ...devices,

@@ -21,6 +21,7 @@ import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
 import { LeftCalls } from './left-calls/left-calls.effect.js';
 import { DeletedBackups } from './key-backup/deleted-backups.effect.js';
+import { RefusedStickyEvents } from './sticky-events/refused-sticky-events.effect.js';
 import { EndedStays } from './stays/ended-stays.effect.js';
 import { EndedThreads } from './threads/ended-threads.effect.js';
 import { ThreadRules } from './threads/thread-rules.effect.js';
@@ -61,6 +62,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   EndedPresence,
   EndedThreads,
   EndedStays,
+  RefusedStickyEvents,
   ThreadRules,
   EndedPushers,
   TakenOverPushers,

@@ -40,6 +40,7 @@ import { ExtremityMerging } from './commands/merge-extremities.js';
 import { RedactAsServerHandler } from './commands/redact-as-server.js';
 import { RedactEventHandler } from './commands/redact-event.js';
 import { SendEventHandler } from './commands/send-event.js';
+import { ReconsiderStickyEventsHandler } from './commands/reconsider-sticky-events.js';
 import { SetRoomListedHandler } from './commands/set-room-listed.js';
 import { SetStateHandler } from './commands/set-state.js';
 import { StaysElsewhere } from './commands/stays-elsewhere.js';
@@ -133,6 +134,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   RedactAsServerHandler,
   RedactEventHandler,
   SendEventHandler,
+  ReconsiderStickyEventsHandler,
   SetRoomListedHandler,
   SetStateHandler,
   SettleHandshakeHandler,

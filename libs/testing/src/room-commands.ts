@@ -38,6 +38,7 @@ import { ReceiveRoom, ReceiveRoomHandler } from '#rooms/commands/receive-room';
 import { SettleJoin, SettleJoinHandler } from '#rooms/commands/settle-join';
 import { ReceiveState, ReceiveStateHandler } from '#rooms/commands/receive-state';
 import { Receiving } from '#rooms/commands/receiving';
+import { ReconsiderStickyEvents, ReconsiderStickyEventsHandler } from '#rooms/commands/reconsider-sticky-events';
 import { RedactEvent, RedactEventHandler } from '#rooms/commands/redact-event';
 import { SendEvent, SendEventHandler } from '#rooms/commands/send-event';
 import { SetRoomListed, SetRoomListedHandler } from '#rooms/commands/set-room-listed';
@@ -129,6 +130,7 @@ export class RoomCommands {
       [ReceiveRoom, new ReceiveRoomHandler(workers, receiving, joining)],
       [SettleJoin, new SettleJoinHandler(joining)],
       [ReceiveState, new ReceiveStateHandler(workers, receiving, merging, others, store)],
+      [ReconsiderStickyEvents, new ReconsiderStickyEventsHandler(workers, views, clock)],
       [RedactEvent, new RedactEventHandler(workers, views)],
       [SendEvent, new SendEventHandler(workers, views)],
       [SetRoomListed, new SetRoomListedHandler(workers, views)],

@@ -22,6 +22,7 @@ import {
   type StateLearnt,
   type StateTaken,
 } from '../facts/room-facts.js';
+import type { SoftFailureLifted } from '../facts/lifted-facts.js';
 import type { ChangeTold } from '../facts/told-in-parts.js';
 import type { AuditEntry, ToldChange } from './audit-room.js';
 import { shortened } from './people.js';
@@ -49,6 +50,12 @@ export class RoomHistory {
   readonly #tellers: Readonly<Record<FactOfRoom, (data: never) => Told>> = {
     'pdu-accepted': (data: PduAccepted) => this.#tellAccepted(data),
     'pdu-soft-failed': (data: PduSoftFailed) => this.#tellRefused(data, this.#softFailure(data)),
+    'soft-failure-lifted': ({ event_id: eventId }: SoftFailureLifted) => ({
+      event_id: eventId,
+      ...onlyWords(
+        `has members told of ${this.#names.get(eventId) ?? 'an event'}, which was soft-failed, as long as it is sticky`,
+      ),
+    }),
     'pdu-rejected': (data: PduRejected) => this.#tellRefused(data, this.#rejection(data)),
     'outlier-stored': (data: OutlierStored) => this.#tellOutlier(data),
     'state-learnt': ({ event_id, part, parts, state }: StateLearnt) =>

@@ -6,12 +6,11 @@ import { StateTrie } from '#protocol/state-trie/state-trie';
 import { stateAfterEvent } from '../decide/room-state.js';
 import { extremitiesAfter } from '../facts/told-extremities.js';
 import { standsOn } from '../receive/extremities-beside.js';
-import { endsNothing, type EventOutcome } from '../receive/known-room.js';
+import { endsNothing } from '../receive/known-room.js';
 import {
   type JoinFilled,
   type OutlierStored,
   type PduAccepted,
-  type PduRejected,
   type PduWithState,
   type StateBase,
   type StateLearnt,
@@ -28,20 +27,10 @@ import {
 } from './graph-problems.js';
 import { ToldStates } from './told-states.js';
 import { VerifiedEvents } from './verified-events.js';
+import { OUTCOMES, type PlacedFact } from './placed-fact.js';
+import { VerifiedLifts } from './verified-lifts.js';
 import { VerifiedPartial } from './verified-partial.js';
 import { type Redacted, VerifiedRedactions } from './verified-redactions.js';
-
-/** What became of an event whose state is told. */
-export type PlacedFact =
-  | { readonly type: 'pdu-accepted'; readonly body: PduAccepted }
-  | { readonly type: 'pdu-soft-failed'; readonly body: PduWithState }
-  | { readonly type: 'pdu-rejected'; readonly body: PduRejected };
-
-const OUTCOMES: Readonly<Record<PlacedFact['type'], EventOutcome>> = {
-  'pdu-accepted': 'accepted',
-  'pdu-soft-failed': 'soft-failed',
-  'pdu-rejected': 'rejected',
-};
 
 /**
  * So many events back, in a room that nobody else has written to, a state is still known: there every event stands on the
@@ -62,6 +51,7 @@ const KEPT_TYPES: ReadonlySet<string | undefined> = new Set(['m.room.power_level
  */
 export class VerifiedGraph {
   readonly redactions: VerifiedRedactions;
+  readonly #lifts: VerifiedLifts;
   readonly #events: VerifiedEvents;
   /** The state after each event, oldest first. */
   readonly #after = new Map<EventId, StateTrie>();
@@ -83,6 +73,7 @@ export class VerifiedGraph {
   ) {
     this.#events = new VerifiedEvents(version, isForged);
     this.redactions = new VerifiedRedactions(version, this.#events);
+    this.#lifts = new VerifiedLifts(this.#events);
   }
 
   /** How many events are held. */
@@ -99,6 +90,11 @@ export class VerifiedGraph {
   checkRedacted(remains: RoomEvent, redactedBy: EventId | undefined): string[] {
     this.#events.noteRedacted(remains);
     return redactedBy === undefined ? [] : this.redactions.settle(remains, redactedBy);
+  }
+
+  /** What is wrong with that members are told of an event that was soft-failed. */
+  checkLifted(eventId: EventId): string[] {
+    return this.#lifts.check(eventId, this.#current);
   }
 
   /** Takes an event whose place is not known; answers what is wrong with what its fact says. */
@@ -176,6 +172,7 @@ export class VerifiedGraph {
     if (endsNothing(OUTCOMES[fact.type], gap)) this.#endedNothing.add(event.eventId);
     else this.#endedNothing.delete(event.eventId);
     this.redactions.take(event, true);
+    if (fact.type === 'pdu-soft-failed') this.#lifts.take(event.eventId);
     if (fact.type === 'pdu-accepted') {
       problems.push(...this.redactions.accept(event, before, redacted, fact.body));
       this.#checkPlace(event, fact.body, after, problems);

@@ -9,7 +9,6 @@ import { authorisingServerOf } from '#protocol/event-auth/check-auth-events';
 import { parseRoomEvent } from '#protocol/parse-room-event';
 import { redact } from '#protocol/redaction/redact';
 import type { RoomEvent } from '#protocol/room-event';
-import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { hasContentHash } from '#protocol/signing/content-hash';
 import { eventIdOf } from '#protocol/signing/reference-hash';
@@ -27,9 +26,11 @@ import type {
   StateLearnt,
   StateTaken,
 } from '../facts/room-facts.js';
-import { pduTextOf } from '../facts/fact-text.js';
+import type { SoftFailureLifted } from '../facts/lifted-facts.js';
 import { type ChangeTold, ROOM_PARTS } from '../facts/told-in-parts.js';
-import { type PlacedFact, VerifiedGraph } from './verified-graph.js';
+import { pduOf, versionOf } from './pdu-of-fact.js';
+import type { PlacedFact } from './placed-fact.js';
+import { VerifiedGraph } from './verified-graph.js';
 
 /** When an event says that it was signed, and whether keys must have been valid then by the rules of its room. */
 export interface SignedAt {
@@ -102,6 +103,7 @@ export class RoomVerifier {
       else if (fact.type === 'join-filled' && !this.#isTorn)
         problems.push(...(this.#graph?.checkFilled(JSON.parse(fact.data) as JoinFilled) ?? ['there is no join']));
       else if (fact.type === 'pdu-redacted') this.#checkRedacted(fact, problems);
+      else if (fact.type === 'soft-failure-lifted') this.#checkLifted(fact, problems);
     } catch (error) {
       problems.push(messageOf(error));
       this.skip();
@@ -241,6 +243,12 @@ export class RoomVerifier {
     });
   }
 
+  #checkLifted({ data }: RecordedFact, problems: string[]): void {
+    const { event_id: eventId } = JSON.parse(data) as SoftFailureLifted;
+    if (!this.#isTorn)
+      problems.push(...(this.#graph?.checkLifted(eventId) ?? [`${eventId}: is let in, and is not here`]));
+  }
+
   #checkRedacted(fact: RecordedFact, problems: string[]): void {
     const body = JSON.parse(fact.data) as PduRedacted;
     const version = versionOf(body.room_version);
@@ -284,16 +292,4 @@ function signedAtOf({ originServerTs: ts }: RoomEvent, { enforceKeyValidity: isE
 function isRedacted(pdu: JsonObject, version: RoomVersion): boolean {
   const lenient = !version.strictCanonicalJson;
   return canonicalJson(redact(pdu, version), { lenient }) === canonicalJson(pdu, { lenient });
-}
-
-function versionOf(id: string): RoomVersion {
-  const version = findRoomVersion(id);
-  if (version === undefined) throw new Error(`there is no room version ${id}`);
-  return version;
-}
-
-function pduOf(fact: RecordedFact, version: RoomVersion): JsonObject {
-  const pdu = parseJson(pduTextOf(fact.data), { lenient: !version.strictCanonicalJson });
-  if (!isJsonObject(pdu)) throw new Error('the PDU is no object');
-  return pdu;
 }

@@ -107,6 +107,8 @@ export interface PduAccepted extends PduWithState {
 export interface PduSoftFailed extends PduWithState {
   /** Why, in words; facts of before do not say it. */
   readonly reason?: string;
+  /** A policy does not want it, whatever becomes of the room. */
+  readonly unwanted?: true;
 }
 
 /** `pdu-rejected`: the rules do not allow it where it stands. Others may stand on it; it is in no state. */
@@ -282,6 +284,7 @@ export const ROOM_SHAPES = {
   'change-told': [],
   'pdu-accepted': [],
   'pdu-soft-failed': [],
+  'soft-failure-lifted': [],
   'pdu-rejected': [],
   'outlier-stored': [],
   'state-learnt': [],

@@ -15,6 +15,7 @@ import {
   roomIdOfStream,
   type PduAccepted,
   type PduRedacted,
+  type PduSoftFailed,
   type StateChange,
 } from '../facts/room-facts.js';
 import { redactedRowOf, timelineRowOf } from './make-row.js';
@@ -76,6 +77,8 @@ export interface RoomFactReader {
   findRelating(fact: RecordedFact): AcceptedFact | undefined;
   /** The parsed `pdu-accepted` fact if its event may be sticky; else without a look at the rest of it. */
   findSticky(fact: RecordedFact): AcceptedFact | undefined;
+  /** The parsed `pdu-soft-failed` fact. */
+  softFailed(fact: RecordedFact): { readonly data: PduSoftFailed; readonly lenient: boolean };
   /** The parsed `pdu-redacted` fact. */
   redacted(fact: RecordedFact): RedactedFact;
 }
@@ -115,6 +118,7 @@ export function createRoomFactReader(): RoomFactReader {
       return mayBeSticky(fact) ? parse(fact) : undefined;
     },
     accepted: (fact) => parsed.get(fact) ?? parse(fact),
+    softFailed: (fact) => parseData<PduSoftFailed>(fact),
     redacted: parseRedacted,
   };
 }
@@ -224,7 +228,9 @@ function parseRedacted(fact: RecordedFact): RedactedFact {
   return { roomId: roomIdOfStream(fact.stream), ...parseData<PduRedacted>(fact) };
 }
 
-function parseData<T extends PduAccepted | PduRedacted>(fact: RecordedFact): { data: T; lenient: boolean } {
+function parseData<T extends PduAccepted | PduRedacted | PduSoftFailed>(
+  fact: RecordedFact,
+): { data: T; lenient: boolean } {
   const data = JSON.parse(fact.data) as T; // what the worker appended under this type has this shape
   const lenient = findRoomVersion(data.room_version)?.strictCanonicalJson === false;
   if (!lenient) return { data, lenient };

@@ -3,7 +3,7 @@ import type { EventId } from '#kernel/ids';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { applyFacts, project, recordFacts, rowsOf, type StreamFact } from '#testing/project';
 import { createRoomFactReader } from './room-fact-reader.js';
-import { MOST_OF_ROOM, MOST_OF_USER, stickyEventsProjector } from './sticky-events.projector.js';
+import { MOST_OF_ROOM, MOST_OF_USER, MOST_REFUSED_OF_USER, stickyEventsProjector } from './sticky-events.projector.js';
 
 const ROOM = '!room:a.example';
 const HOUR = 3_600_000;
@@ -24,6 +24,12 @@ function said({ at, ms, sender = '@alice:a.example', sentAt = at, more = {} }: S
   const told = { state: [], root: '', visibility: 'shared', room_version: '11', extremities: [] };
   const event_id = `$${++count}` as EventId;
   return { stream: `room-${ROOM}`, type: 'pdu-accepted', at, data: { event_id, ...told, ...more, pdu } };
+}
+
+const refused = (what: Said): StreamFact => ({ ...said(what), type: 'pdu-soft-failed' });
+
+function lifted(fact: StreamFact, at: number): StreamFact {
+  return { stream: `room-${ROOM}`, type: 'soft-failure-lifted', at, data: { event_id: idOf(fact) } };
 }
 
 function redacted(fact: StreamFact, at: number): StreamFact {
@@ -69,6 +75,24 @@ describe('the rows of sticky events', () => {
     expect(await stickyAfter(more)).toEqual({ events: [facts[2]!, facts[3]!].map(idOf), until: '103' });
     const none = [...more, redacted(facts[2]!, 52), redacted(facts[3]!, 53), redacted(facts[0]!, 54)];
     expect(await stickyAfter(none)).toEqual({ events: [], until: undefined });
+  });
+
+  it('are of what was soft-failed once it is let in, where it came then, and not before', async () => {
+    const [bad, worse] = [refused({ at: 1, ms: HOUR }), refused({ at: 2, ms: HOUR, more: { unwanted: true } })];
+    const [good, later] = [said({ at: 3, ms: HOUR }), said({ at: 5, ms: HOUR })];
+    const facts = [bad, worse, refused({ at: 2, ms: 1 }), good];
+    expect((await stickyAfter(facts)).events).toEqual([idOf(good)]);
+    const letIn = [...facts, lifted(bad, 4), lifted(worse, 4), lifted(bad, 4), later];
+    expect((await stickyAfter(letIn)).events).toEqual([good, bad, later].map(idOf));
+    expect((await stickyAfter([...letIn, redacted(bad, 6)])).events).toEqual([good, later].map(idOf));
+    expect((await stickyAfter([...facts, redacted(bad, 4), lifted(bad, 5)])).events).toEqual([idOf(good)]);
+    expect((await stickyAfter([...facts, lifted(bad, 1 + HOUR)])).events).toEqual([idOf(good)]);
+  });
+
+  it('are of few that were soft-failed of a user, the newest', async () => {
+    const many = Array.from({ length: MOST_REFUSED_OF_USER + 1 }, (_, n) => refused({ at: n + 1, ms: HOUR }));
+    const facts = [...many, ...many.map((fact) => lifted(fact, 99))];
+    expect((await stickyAfter(facts)).events).toEqual(many.slice(1).map(idOf));
   });
 
   it('are so many of a user, the newest', async () => {

@@ -4,7 +4,10 @@ import type { Position } from '#kernel/position';
 import { asJson, asNumber, Collection, type Entry, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { stickinessOf } from '#protocol/stickiness';
-import type { AcceptedFact, RedactedFact, RoomFactReader } from './room-fact-reader.js';
+import type { SoftFailureLifted } from '../facts/lifted-facts.js';
+import { type PduSoftFailed, roomIdOfStream } from '../facts/room-facts.js';
+import { timelineRowOf } from './make-row.js';
+import { mayBeSticky, type RoomFactReader } from './room-fact-reader.js';
 
 /** An event that was sticky when it came. */
 export interface StickyRow {
@@ -12,17 +15,26 @@ export interface StickyRow {
   readonly sender: UserId;
   /** In milliseconds since the epoch. */
   readonly until: number;
+  /** The event as a row of a timeline (see timeline-row.ts), where it is nowhere else: it was soft-failed. */
+  readonly row?: string;
 }
 
 export type StickyKey = readonly [roomId: RoomId, position: Position];
 
 /**
- * In the order in which they came. What is over stays until the next one of its room comes: readers look whether it is (`until`). What was
- * redacted is not there.
+ * In the order in which they came, or were let in after all. What is over stays until the next one of its room comes: readers look whether
+ * it is (`until`). What was redacted is not there.
  */
 export const STICKY_EVENTS = new Collection<StickyKey, StickyRow>('sticky-events', {
   key: ['room', 'position'],
   says: 'an event that is sticky, its sender, until when',
+  codec: asJson(),
+});
+
+/** As that, of those that the room's state did not allow when they came. Nobody is told of them. */
+export const STICKY_REFUSED = new Collection<StickyKey, StickyRow>('sticky-refused', {
+  key: ['room', 'position'],
+  says: 'as `sticky-events`, of a soft-failed one, with its row',
   codec: asJson(),
 });
 
@@ -39,58 +51,121 @@ export const STICKY_ROOMS = new Collection<readonly [roomId: RoomId], number>('s
  */
 export const MOST_OF_USER = 100;
 export const MOST_OF_ROOM = 1_000;
+/** Of those that are refused less is kept, which whoever was banned may send: each is kept whole. */
+export const MOST_REFUSED_OF_USER = 10;
+export const MOST_REFUSED_OF_ROOM = 100;
+
+const HANDLED: ReadonlySet<string> = new Set([
+  'pdu-accepted',
+  'pdu-soft-failed',
+  'soft-failure-lifted',
+  'pdu-redacted',
+]);
 
 /** Which events are sticky: MSC4354. They are noted whether or not anybody is told of it, which is a setting. */
 export function stickyEventsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'sticky-events',
-    version: 1,
-    ...owning(STICKY_EVENTS, STICKY_ROOMS),
-    handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
+    version: 2,
+    ...owning(STICKY_EVENTS, STICKY_REFUSED, STICKY_ROOMS),
+    handles: (type) => HANDLED.has(type),
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
+      if (fact.type === 'soft-failure-lifted') return applyLifted(fact, rows);
       // PERF: of what is not sticky nothing is read.
+      if (fact.type === 'pdu-soft-failed') return mayBeSticky(fact) ? applyRefused(reader, fact, rows) : undefined;
       const accepted = reader.findSticky(fact);
-      return accepted === undefined ? undefined : applySticky(accepted, fact, rows);
+      if (accepted === undefined || accepted.data.redacted_by !== undefined) return undefined;
+      return applySticky(stickyRowOf(accepted.data, fact), fact, rows);
     },
   };
 }
 
-async function applySticky(
-  { roomId, data }: AcceptedFact,
-  { position, metadata }: RecordedFact,
-  rows: OwnRows,
-): Promise<void> {
-  const until = stickinessOf(data.pdu, metadata.at)?.until ?? 0;
-  if (until <= metadata.at || data.redacted_by !== undefined) return;
-  const row = { event: data.event_id, sender: data.pdu['sender'] as UserId, until };
-  const all = await readRoom(roomId, rows);
+function stickyRowOf(
+  { event_id: event, pdu }: Pick<PduSoftFailed, 'event_id' | 'pdu'>,
+  { metadata }: Pick<RecordedFact, 'metadata'>,
+): StickyRow {
+  const until = stickinessOf(pdu, metadata.at)?.until ?? 0;
+  return { event, sender: pdu['sender'] as UserId, until };
+}
+
+async function applySticky(row: StickyRow, fact: RecordedFact, rows: OwnRows): Promise<void> {
+  if (row.until <= fact.metadata.at) return;
+  const roomId = roomIdOfStream(fact.stream);
+  const limits = { ofUser: MOST_OF_USER, ofRoom: MOST_OF_ROOM };
+  const left = await keep(STICKY_EVENTS, row, fact, { rows, ...limits });
+  STICKY_ROOMS.put(rows, [roomId], Math.max(row.until, ...left.map(({ value }) => value.until)));
+}
+
+async function applyRefused(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { data, lenient } = reader.softFailed(fact);
+  const { event_id, pdu, room_version, visibility } = data;
+  const { position, metadata } = fact;
+  const sticky = stickyRowOf(data, fact);
+  if (data.unwanted === true || sticky.until <= metadata.at) return;
+  const row = timelineRowOf({ event_id, position, receivedAt: metadata.at, visibility, room_version, pdu, lenient });
+  const limits = { ofUser: MOST_REFUSED_OF_USER, ofRoom: MOST_REFUSED_OF_ROOM };
+  await keep(STICKY_REFUSED, { ...sticky, row }, fact, { rows, ...limits });
+}
+
+async function applyLifted(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { event_id: eventId } = JSON.parse(fact.data) as SoftFailureLifted; // written by the room's worker
+  const roomId = roomIdOfStream(fact.stream);
+  const refused = (await readRoom(STICKY_REFUSED, roomId, rows)).find(({ value }) => value.event === eventId);
+  if (refused === undefined) return;
+  STICKY_REFUSED.delete(rows, refused.key);
+  await applySticky(refused.value, fact, rows);
+}
+
+interface Limits {
+  readonly rows: OwnRows;
+  readonly ofUser: number;
+  readonly ofRoom: number;
+}
+
+/** Puts a row where its fact stands, and takes away what is over by then, and what is too much. Answers the others that are left. */
+async function keep(
+  collection: typeof STICKY_EVENTS,
+  row: StickyRow,
+  { stream, position, metadata }: RecordedFact,
+  { rows, ofUser, ofRoom }: Limits,
+): Promise<readonly Entry<StickyKey, StickyRow>[]> {
+  const roomId = roomIdOfStream(stream);
+  const all = await readRoom(collection, roomId, rows);
   // A fact that is applied again finds those that came after it.
   const before = all.filter(({ key }) => key[1] < position);
   const unexpired = before.filter(({ value }) => value.until > metadata.at);
   const own = unexpired.filter(({ value }) => value.sender === row.sender);
-  const tooMany = new Set(own.slice(0, Math.max(0, own.length + 1 - MOST_OF_USER)));
-  const kept = new Set(unexpired.filter((other) => !tooMany.has(other)).slice(1 - MOST_OF_ROOM));
+  const tooMany = new Set(own.slice(0, Math.max(0, own.length + 1 - ofUser)));
+  const kept = new Set(unexpired.filter((other) => !tooMany.has(other)).slice(1 - ofRoom));
   const gone = new Set(before.filter((other) => !kept.has(other)));
-  for (const { key } of gone) STICKY_EVENTS.delete(rows, key);
-  STICKY_EVENTS.put(rows, [roomId, position], row);
-  const left = all.filter((other) => !gone.has(other));
-  STICKY_ROOMS.put(rows, [roomId], Math.max(until, ...left.map(({ value }) => value.until)));
+  for (const { key } of gone) collection.delete(rows, key);
+  collection.put(rows, [roomId, position], row);
+  return all.filter((other) => !gone.has(other));
 }
 
-async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {
+async function applyRedaction(
+  { roomId, data }: { readonly roomId: RoomId; readonly data: { readonly event_id: EventId } },
+  rows: OwnRows,
+): Promise<void> {
+  const isOf = ({ value }: Entry<StickyKey, StickyRow>): boolean => value.event === data.event_id;
+  for (const { key } of (await readRoom(STICKY_REFUSED, roomId, rows)).filter(isOf)) STICKY_REFUSED.delete(rows, key);
   if (!(await STICKY_ROOMS.has(rows, [roomId]))) return;
-  const all = await readRoom(roomId, rows);
-  const left = all.filter(({ value }) => value.event !== data.event_id);
+  const all = await readRoom(STICKY_EVENTS, roomId, rows);
+  const left = all.filter((entry) => !isOf(entry));
   if (left.length === all.length) return;
-  for (const { key, value } of all) if (value.event === data.event_id) STICKY_EVENTS.delete(rows, key);
+  for (const { key } of all.filter(isOf)) STICKY_EVENTS.delete(rows, key);
   if (left.length === 0) STICKY_ROOMS.delete(rows, [roomId]);
   else STICKY_ROOMS.put(rows, [roomId], Math.max(...left.map(({ value }) => value.until)));
 }
 
-/** All of a room, of which there are `MOST_OF_ROOM` at most. */
-async function readRoom(roomId: RoomId, rows: OwnRows): Promise<Entry<StickyKey, StickyRow>[]> {
+/** All of a room, of which there are no more than its limits let there be. */
+async function readRoom(
+  collection: typeof STICKY_EVENTS,
+  roomId: RoomId,
+  rows: OwnRows,
+): Promise<Entry<StickyKey, StickyRow>[]> {
   const found: Entry<StickyKey, StickyRow>[] = [];
-  await STICKY_EVENTS.forEach(rows, { prefix: [roomId] }, (entry) => void found.push(entry));
+  await collection.forEach(rows, { prefix: [roomId] }, (entry) => void found.push(entry));
   return found;
 }

@@ -1,8 +1,8 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
-import { STICKY_EVENTS, STICKY_ROOMS } from '../projections/sticky-events.projector.js';
-import type { TimelineRow } from '../projections/timeline-row.js';
+import { STICKY_EVENTS, STICKY_ROOMS, type StickyRow } from '../projections/sticky-events.projector.js';
+import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import { findRowsById } from './event-rows.js';
 import type { RoomReader } from './room-reader.js';
 
@@ -48,18 +48,18 @@ export async function listStickyEvents(
   const { views, roomId } = room;
   // PERF: nearly all rooms have none.
   if (!room.isIn || ((await STICKY_ROOMS.get(views, [roomId])) ?? 0) <= now) return [];
-  const found: { readonly position: Position; readonly eventId: EventId }[] = [];
+  const found: { readonly position: Position; readonly sticky: StickyRow }[] = [];
   const bound = after === undefined ? {} : { after: [roomId, after] as const };
   await STICKY_EVENTS.forEach(views, { prefix: [roomId], ...bound, to: [roomId, upTo] }, ({ key, value }) => {
-    if (value.until > now && told?.has(value.event) !== true) found.push({ position: key[1], eventId: value.event });
+    if (value.until > now && told?.has(value.event) !== true) found.push({ position: key[1], sticky: value });
   });
   const rows = await findRowsById(
     views,
     roomId,
-    found.map(({ eventId }) => eventId),
+    found.map(({ sticky }) => sticky.event),
   );
-  return found.flatMap(({ position }, i) => {
-    const row = rows[i];
+  return found.flatMap(({ position, sticky }, i) => {
+    const row = rows[i] ?? (sticky.row === undefined ? undefined : parseRow(sticky.row));
     // What was redacted since says of itself that it is not sticky any more.
     const isWanted = row?.header.sticky !== undefined && row.header.isWaiting !== true && !room.ignores(row.header);
     return isWanted ? [{ position, row }] : [];

@@ -128,7 +128,9 @@ class Judging {
 
   async softFail(reason: string): Promise<SoftFailed> {
     const state = this.#stateAfter();
-    const header = { ...(await this.#header(await this.#tellAllowed(state))), reason };
+    // What the policy does not want is not looked at again.
+    const unwanted = this.pdu.policy.isAllowed ? {} : { unwanted: true as const };
+    const header = { ...(await this.#header(await this.#tellAllowed(state))), ...unwanted, reason };
     const redactions = await findWaitingRedactions(this.#event, this.room);
     return { kind: 'soft-failed', ...this.#judged(state), redactions, header };
   }

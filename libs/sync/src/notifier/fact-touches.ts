@@ -76,6 +76,7 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
       return { kind: 'redaction', roomId: roomIdOfStream(stream), eventId };
     }
     if (type === 'join-filled') return { ...newsOf(stream), hasMembers: true };
+    if (type === 'soft-failure-lifted') return { ...newsOf(stream), hasMembers: false };
     if (type !== 'pdu-accepted' && type !== 'state-taken') return undefined;
     // No timeline shows it, but what is sticky is news all the same.
     if (isOfThePast(fact.data)) return mayBeSticky(fact) ? { ...newsOf(stream), hasMembers: false } : undefined;
