@@ -10,6 +10,7 @@ import { FederationCommand } from './commands/federation.command.js';
 import { KeysCommand } from './commands/keys.command.js';
 import { LogCommand } from './commands/log.command.js';
 import { MediaCommand } from './commands/media.command.js';
+import { NoticesCommand } from './commands/notices.command.js';
 import { ProjectionsCommand } from './commands/projections.command.js';
 import { ReplayCommand } from './commands/replay.command.js';
 import { ReportsCommand } from './commands/reports.command.js';
@@ -30,6 +31,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     ...ReportsCommand.registerWithSubCommands(),
     ...MediaCommand.registerWithSubCommands(),
     ...EventsCommand.registerWithSubCommands(),
+    ...NoticesCommand.registerWithSubCommands(),
     ...AppservicesCommand.registerWithSubCommands(),
     BackupCommand,
     RestoreCommand,

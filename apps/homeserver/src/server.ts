@@ -52,6 +52,7 @@ import { listProjectors } from './projectors.js';
 import { LISTENERS } from './listeners.js';
 import { showFirstToken } from './show-first-token.js';
 import { openTlsListener, type TlsListener } from './tls-listener.js';
+import { noticeMethods } from './notice-methods.js';
 import { reportMethods } from './report-methods.js';
 import { userMethods } from './user-methods.js';
 import { watchCaches } from './watch-caches.js';
@@ -257,6 +258,7 @@ function openControl({ config, projections, clock }: Ports, app: NestFastifyAppl
     ...userMethods(users, projections),
     ...reportMethods(of(Reports)),
     ...eventMethods(of(CommandBus)),
+    ...noticeMethods(of(CommandBus), config),
     ...mediaMethods(media),
     ...serviceMethods(of(SendToServices)),
   };

@@ -16,7 +16,7 @@ const FLOWS: Readonly<Record<'open' | 'token', readonly (readonly Stage[])[]>> =
 @Injectable()
 export class RegistrationRules {
   constructor(
-    @Inject(CONFIG) private readonly config: Pick<Config, 'registration' | 'serverName'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'registration' | 'serverName' | 'notices'>,
     private readonly accounts: Accounts,
     private readonly services: AppServices,
   ) {}
@@ -45,7 +45,8 @@ export class RegistrationRules {
   /** Throws M_INVALID_USERNAME, M_EXCLUSIVE or M_USER_IN_USE where no account could be made under the user name. */
   async checkFree(username: string): Promise<void> {
     const userId = newUserId(username, this.config.serverName);
-    if (this.services.isUserReserved(userId)) throw new MatrixError('M_EXCLUSIVE');
+    if (userId === this.config.notices?.userId || this.services.isUserReserved(userId))
+      throw new MatrixError('M_EXCLUSIVE');
     if ((await this.accounts.load(userId)).exists) throw new MatrixError('M_USER_IN_USE');
   }
 }

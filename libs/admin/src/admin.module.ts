@@ -1,7 +1,10 @@
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { SendNoticeHandler } from './commands/send-notice.js';
+import { NoticeRooms } from './notices/notice-rooms.js';
 import { ReportContentHandler } from './commands/report-content.js';
 import { RedactionsController } from './doors/redactions.controller.js';
+import { NoticesController } from './doors/notices.controller.js';
 import { ReportsController } from './doors/reports.controller.js';
 import { SharedSecretRegistrationController } from './doors/shared-secret-registration.controller.js';
 import { WhoisController } from './doors/whois.controller.js';
@@ -15,7 +18,13 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
  */
 @Module({
   imports: [CqrsModule],
-  controllers: [SharedSecretRegistrationController, ReportsController, WhoisController, RedactionsController],
-  providers: [RegistrationNonces, Reports, ReportContentHandler, UserRedactions],
+  controllers: [
+    SharedSecretRegistrationController,
+    ReportsController,
+    WhoisController,
+    RedactionsController,
+    NoticesController,
+  ],
+  providers: [RegistrationNonces, Reports, ReportContentHandler, UserRedactions, NoticeRooms, SendNoticeHandler],
 })
 export class AdminModule {}

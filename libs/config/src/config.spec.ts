@@ -47,6 +47,22 @@ describe('the configuration', () => {
     });
   });
 
+  it('makes a user of the name for notices, where there is one', () => {
+    expect(loadConfig({}).notices).toBeUndefined();
+    const env = { ANNALS_SERVER_NAME: 'example.org', ANNALS_NOTICES_USER: 'notices' };
+    expect(loadConfig(env).notices).toEqual({ userId: '@notices:example.org', name: 'Server notices' });
+    const more = { ANNALS_NOTICES_NAME: 'The pub', ANNALS_NOTICES_AVATAR: 'mxc://example.org/sign' };
+    expect(loadConfig({ ...env, ...more }).notices).toMatchObject({
+      name: 'The pub',
+      avatarUrl: 'mxc://example.org/sign',
+    });
+    for (const wrong of [
+      { ANNALS_NOTICES_USER: '@notices:example.org' },
+      { ANNALS_NOTICES_AVATAR: 'https://example.org/x' },
+    ])
+      expect(() => loadConfig(wrong)).toThrow();
+  });
+
   it('lets the environment win over the file', () => {
     const yaml = 'server_name: example.org\nlisten: 0.0.0.0:80\n';
     const config = loadConfig({ ANNALS_LISTEN: '[::1]:8009' }, yaml);

@@ -8,6 +8,7 @@ import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { listOf } from './list-of.js';
 import { type LiveKitConfig, liveKitOf, type RtcTransport, transportsOf } from './livekit-config.js';
 import { type MediaConfig, mediaOf, type PreviewsConfig, previewsOf } from './media-config.js';
+import { type NoticesConfig, noticesOf } from './notices-config.js';
 import { LOG_LEVELS, REGISTRATION_MODES, SECRET_SETTINGS, Settings } from './settings.js';
 
 export type RegistrationMode = (typeof REGISTRATION_MODES)[number];
@@ -79,6 +80,8 @@ export interface Config {
   readonly rtcTransports: readonly RtcTransport[];
   /** Whether events may be sticky (MSC4354), which is no part of the specification yet. */
   readonly stickyEvents: boolean;
+  /** undefined: the server tells its users nothing. */
+  readonly notices?: NoticesConfig;
   readonly rateLimits: boolean;
   /** Whether people are told who is there. */
   readonly presence: boolean;
@@ -232,6 +235,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     livekit: liveKitOf(settings),
     rtcTransports: Object.freeze(transportsOf(settings, publicUrl)),
     stickyEvents: settings.sticky_events === 'on',
+    notices: noticesOf(settings),
     rateLimits: settings.rate_limits === 'on',
     presence: settings.presence === 'on',
     log: settings.log as LogLevel, // Checked by the validator.

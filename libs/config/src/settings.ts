@@ -44,6 +44,7 @@ const isNamespace = (text: string): boolean => /^[a-z][a-z0-9-]{0,62}$/.test(tex
 const areTurnUris = (text: string): boolean => text.split(',').every((uri) => /^turns?:[^\s,]+$/.test(uri.trim()));
 const isTurnLifetime = (text: string): boolean =>
   /^\d{2,6}$/.test(text) && Number(text) >= 60 && Number(text) <= 604_800;
+const isLocalpart = (text: string): boolean => /^[a-z0-9._=/+-]{1,64}$/.test(text);
 const isFilled = (text: string): boolean => text.trim() !== '';
 
 export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
@@ -241,6 +242,17 @@ export class Settings {
 
   @OneOf(SWITCH)
   sticky_events = 'off';
+
+  @IsOptional()
+  @Form('what stands before the colon of a user ID', isLocalpart)
+  notices_user?: string;
+
+  @Form('a name', isFilled)
+  notices_name = 'Server notices';
+
+  @IsOptional()
+  @Form('the mxc:// URI of a picture', (text) => /^mxc:\/\/[^/\s]+\/[\w-]+$/.test(text))
+  notices_avatar?: string;
 
   @OneOf(SWITCH)
   rate_limits = 'on';

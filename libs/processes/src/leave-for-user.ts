@@ -17,7 +17,7 @@ export async function leaveForUser(
   problem: string,
 ): Promise<void> {
   try {
-    await commands.execute(new LeaveRoom(requester, roomId));
+    await commands.execute(new LeaveRoom(requester, roomId, undefined, true));
   } catch (error) {
     if (!(error instanceof MatrixError)) throw error;
     log.warn({ err: error, userId: requester.userId, roomId }, problem);

@@ -124,7 +124,7 @@ export class RoomCommands {
       [JoinRoom, new JoinRoomHandler(workers, members, new JoinElsewhere(workers, elsewhere, views), views, author)],
       [KickUser, new KickUserHandler(members)],
       [KnockRoom, new KnockRoomHandler(members, elsewhere, views, author)],
-      [LeaveRoom, new LeaveRoomHandler(members, elsewhere, stays, views)],
+      [LeaveRoom, new LeaveRoomHandler(members, elsewhere, stays, views, {})],
       [ReceiveOutliers, new ReceiveOutliersHandler(receiving)],
       [ReceivePdus, new ReceivePdusHandler(receiving, merging)],
       [ReceiveRoom, new ReceiveRoomHandler(workers, receiving, joining)],

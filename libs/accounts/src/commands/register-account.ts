@@ -59,7 +59,7 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
     private readonly tokens: RegistrationTokens,
     private readonly hasher: PasswordHasher,
     @Inject(CLOCK) private readonly clock: Clock,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'notices'>,
     private readonly services: AppServices,
   ) {}
 
@@ -88,7 +88,9 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
     if (service !== undefined && !service.hasUser(userId)) {
       throw new MatrixError('M_EXCLUSIVE', 'The user ID is outside of the namespaces of the application service');
     }
-    if (via !== 'operator' && this.services.isUserReserved(userId, service?.id)) throw new MatrixError('M_EXCLUSIVE');
+    if (via === 'operator') return;
+    const isReserved = userId === this.config.notices?.userId || this.services.isUserReserved(userId, service?.id);
+    if (isReserved) throw new MatrixError('M_EXCLUSIVE');
   }
 
   async #register(userId: UserId, account: NewAccount, passwordHash: string | undefined): Promise<RegisteredAccount> {

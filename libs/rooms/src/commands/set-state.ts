@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CONFIG, type Config } from '#config/config';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
@@ -7,7 +8,6 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
-import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { refuseWhilePartial } from '../decide/refuse-while-partial.js';
 import { USER_ROOMS } from '../projections/membership.projector.js';
 import { ROOM_STATE } from '../projections/room-state.projector.js';
@@ -19,6 +19,7 @@ import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { checkAliases } from './check-aliases.js';
+import { checkMayReject } from './check-may-reject.js';
 import { findRelationRefusal } from './check-relation.js';
 import { checkDeletesSomething, checkIsThere, checkState, checkStateKey, type StateDraft } from './check-state.js';
 import { checkGuestMayJoin } from './guest-access.js';
@@ -33,7 +34,7 @@ import { type EventSent, findTransaction, sendOnce } from './transaction.js';
 /**
  * Sets a key of the state dictionary: client-server API, "Sending events to a room". Setting what its sender has set
  * already, and may still set, answers the event of then, unless it is to be sticky. Who says something of themself in a room that nobody
- * of this server is in does as `JoinRoom`, `KnockRoom` and `LeaveRoom` would, and it is thrown as there. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
+ * of this server is in does as `JoinRoom`, `KnockRoom` and `LeaveRoom` would, and it is thrown as there; who declines an invitation so as `checkMayReject`. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
  * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create), M_UNKNOWN (a thread cannot begin where it says), M_NOT_FOUND (they left what they were in by no event, or it deletes
  * what is not there, see `DeleteState`), RoomIsPartial where all of the room is needed and does not come in time.
  */
@@ -56,7 +57,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     private readonly invitations: InvitationsElsewhere,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
-    @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'notices'>,
     private readonly commands: CommandBus,
   ) {}
 
@@ -65,15 +66,16 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     checkStateKey(type, stateKey);
     const isOwn = type === MEMBER && stateKey === requester.userId;
     const own = isOwn ? ownMembershipOf(requester, roomId, content) : undefined;
+    if (own instanceof LeaveRoom) await checkMayReject(this.views, this.config.notices, requester.userId, roomId);
     // What is known here of a room that all of ours have left is of the past.
-    if (own !== undefined && !(await isServerIn(this.views, roomId, this.author.serverName))) return this.#setOwn(own);
+    if (own !== undefined && !(await isServerIn(this.views, roomId, this.config.serverName))) return this.#setOwn(own);
     return whenWhole(this.views, roomId, () => this.#set(command));
   }
 
   async #set({ requester, roomId, type, stateKey, content, options }: SetState): Promise<EventSent> {
     const { txnId, ...said } = options;
     const { userId: sender } = requester;
-    const { serverName: ours } = this.author;
+    const { serverName: ours } = this.config;
     const isMember = type === MEMBER;
     if (isMember && content['membership'] === 'invite' && this.invitations.isElsewhere(stateKey as UserId)) {
       return {

@@ -1,0 +1,140 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RecordedFact } from '#event-store/event-store';
+import { START } from '#kernel/position';
+import { registerAdmin, SHARED_SECRET } from '#testing/register-admin';
+import { type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
+
+const SEND = '/_synapse/admin/v1/send_server_notice';
+const NOTICES = '@announcer:a.example';
+const SETTINGS = {
+  ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET,
+  ANNALS_NOTICES_USER: 'announcer',
+  ANNALS_NOTICES_NAME: 'The pub',
+  ANNALS_NOTICES_AVATAR: 'mxc://a.example/sign',
+};
+
+let app: RoomsApp;
+let admin: string;
+let alice: TestUser;
+
+async function start(settings: Record<string, string> = SETTINGS): Promise<void> {
+  app = await startRoomsApp([], settings);
+  admin = await registerAdmin(app);
+  alice = await app.register('alice');
+}
+beforeEach(() => start());
+afterEach(() => app.close());
+
+const content = { msgtype: 'm.text', body: 'last orders' };
+const send = (body: object, txnId?: string, token = admin): ReturnType<RoomsApp['call']> =>
+  txnId === undefined ? app.call('POST', SEND, { token, body }) : app.call('PUT', `${SEND}/${txnId}`, { token, body });
+
+/** The rooms that the user is invited to by the notices user, or in which they are with it. */
+async function roomsOf(who: TestUser): Promise<string[]> {
+  const rooms = new Set<string>();
+  const facts: RecordedFact[] = [];
+  for await (const some of app.store.readAll({ after: START })) facts.push(...some);
+  for (const { stream, type, data } of facts) {
+    if (type !== 'pdu-accepted') continue;
+    const { pdu } = JSON.parse(data);
+    if (pdu.type === 'm.room.member' && pdu.state_key === who.userId && pdu.sender === NOTICES)
+      rooms.add(stream.slice(5));
+  }
+  return [...rooms];
+}
+
+describe('a notice of the server', () => {
+  it('invites its user to a room of their own, tagged, in which they read and nobody else speaks', async () => {
+    const { status, body } = await send({ user_id: alice.userId, content });
+    expect([status, body]).toEqual([200, { event_id: expect.any(String) }]);
+    const [room] = (await roomsOf(alice)) as [string];
+    const path = `/rooms/${encodeURIComponent(room)}`;
+    const { tags } = await alice.ok('GET', `/user/${alice.userId}${path}/tags`);
+    expect(tags).toEqual({ 'm.server_notice': {} });
+    const rejected = await alice.call('POST', `${path}/leave`, {});
+    expect([rejected.status, rejected.body.errcode]).toEqual([403, 'M_CANNOT_LEAVE_SERVER_NOTICE_ROOM']);
+    const leave = { membership: 'leave' };
+    const alike = await alice.call('PUT', `${path}/state/m.room.member/${alice.userId}`, leave);
+    expect(alike.body.errcode).toBe('M_CANNOT_LEAVE_SERVER_NOTICE_ROOM');
+    const v1 = `/_matrix/client/api/v1${path}/leave`;
+    expect((await app.call('POST', v1, { token: alice.token, body: {} })).body.errcode).toBe(alike.body.errcode);
+    await alice.ok('POST', `/join/${encodeURIComponent(room)}`, {});
+    const event = await alice.ok('GET', `${path}/event/${body.event_id}`);
+    expect(event).toMatchObject({ sender: NOTICES, type: 'm.room.message', content });
+    expect(await alice.ok('GET', `${path}/state/m.room.name`)).toEqual({ name: 'The pub' });
+    expect(await alice.ok('GET', `${path}/state/m.room.avatar`)).toEqual({ url: 'mxc://a.example/sign' });
+    expect(await alice.ok('GET', `/profile/${NOTICES}`)).toMatchObject({
+      displayname: 'The pub',
+      avatar_url: 'mxc://a.example/sign',
+    });
+    const said = await alice.call('PUT', `${path}/send/m.room.message/1`, content);
+    expect(said.status).toBe(403);
+  });
+
+  it('comes into the same room as those before, to which who has left is invited again', async () => {
+    await Promise.all([send({ user_id: alice.userId, content }), send({ user_id: alice.userId, content })]);
+    const rooms = await roomsOf(alice);
+    expect(rooms).toHaveLength(1);
+    const path = `/rooms/${encodeURIComponent(rooms[0]!)}`;
+    await alice.ok('POST', `${path}/join`, {});
+    await alice.ok('POST', `${path}/leave`, {});
+    await alice.ok('POST', `${path}/forget`, {});
+    expect((await send({ user_id: alice.userId, content })).status).toBe(200);
+    expect(await roomsOf(alice)).toEqual(rooms);
+    expect((await alice.call('POST', `${path}/leave`, {})).body.errcode).toBe('M_CANNOT_LEAVE_SERVER_NOTICE_ROOM');
+    const { tags } = await alice.ok('GET', `/user/${alice.userId}${path}/tags`);
+    expect(tags).toHaveProperty(['m.server_notice']);
+  });
+
+  it('is sent once under a transaction id of one administrator, and may be state, as one that is pinned', async () => {
+    const usage = {
+      msgtype: 'm.server_notice',
+      server_notice_type: 'm.server_notice.usage_limit_reached',
+      limit_type: 'monthly_active_user',
+      admin_contact: 'mailto:root@a.example',
+      body: 'too many of you',
+    };
+    const told = { user_id: alice.userId, content: usage };
+    const [one, again, other] = [await send(told, '1'), await send(told, '1'), await send(told, '2')];
+    expect(again.body).toEqual(one.body);
+    expect(other.body).not.toEqual(one.body);
+    const pinned = [one.body.event_id];
+    const state = { user_id: alice.userId, type: 'm.room.pinned_events', state_key: '', content: { pinned } };
+    expect((await send(state)).status).toBe(200);
+    const [room] = (await roomsOf(alice)) as [string];
+    await alice.ok('POST', `/join/${encodeURIComponent(room)}`, {});
+    expect(await alice.ok('GET', `/rooms/${encodeURIComponent(room)}/state/m.room.pinned_events`)).toEqual({ pinned });
+  });
+
+  it('is for administrators to send, to users who are here', async () => {
+    expect((await send({ user_id: alice.userId, content }, undefined, alice.token)).body.errcode).toBe('M_FORBIDDEN');
+    for (const user of ['@nobody:a.example', '@alice:b.example', NOTICES])
+      expect([user, (await send({ user_id: user, content })).body.errcode]).toEqual([user, 'M_NOT_FOUND']);
+    for (const body of [
+      {},
+      { user_id: alice.userId },
+      { user_id: 'x', content },
+      { user_id: alice.userId, content: [] },
+    ])
+      expect([body, (await send(body)).status]).toEqual([body, 400]);
+    expect(await roomsOf(alice)).toEqual([]);
+  });
+
+  it('comes from a user whose name nobody can register', async () => {
+    const body = { username: 'announcer', password: 'a password', auth: { type: 'm.login.dummy' } };
+    const taken = await app.call('POST', '/_matrix/client/v3/register', { body });
+    expect(taken.body.errcode).toBe('M_EXCLUSIVE');
+    const free = await app.call('GET', '/_matrix/client/v3/register/available?username=announcer');
+    expect(free.body.errcode).toBe('M_EXCLUSIVE');
+  });
+
+  it('is not there where no notices user is chosen', async () => {
+    await app.close();
+    await start({ ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET });
+    const { status, body } = await send({ user_id: alice.userId, content });
+    expect([status, body.errcode]).toEqual([400, 'M_UNKNOWN']);
+    const bob = await app.register('announcer');
+    const room = await bob.createRoom({ invite: [alice.userId] });
+    expect((await alice.call('POST', `/rooms/${encodeURIComponent(room)}/leave`, {})).status).toBe(200);
+  });
+});

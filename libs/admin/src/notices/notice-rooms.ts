@@ -1,0 +1,104 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ChangeProfile } from '#accounts/commands/change-profile';
+import { RegisterAccount } from '#accounts/commands/register-account';
+import { SetTag } from '#accounts/commands/set-tag';
+import { ACCOUNT_DATA } from '#accounts/projections/account-data-row';
+import { PROFILES } from '#accounts/projections/profiles.projector';
+import { findAccount } from '#accounts/queries/find-account';
+import type { NoticesConfig } from '#config/notices-config';
+import type { RoomId, UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { CreateRoom } from '#rooms/commands/create-room';
+import { InviteUser } from '#rooms/commands/invite-user';
+import { USER_ROOMS } from '#rooms/projections/membership.projector';
+import { findStateRow } from '#rooms/queries/state-rows';
+import { findMembership } from '#rooms/reading/find-membership';
+
+const TAG = 'm.server_notice';
+/** Below that of what everybody may do: the room is there to be read. */
+const READERS_LEVEL = -10;
+/** How the operator makes accounts: whose account it is by then is the operator's to say. */
+const BY_OPERATOR: ReadonlySet<string> = new Set(['operator', 'shared-secret']);
+
+/**
+ * The room in which this server speaks to a user: client-server API, module "Server Notices". There is one for each, which the notices user
+ * begins. The caller sees to it that of one user there is one at a time.
+ */
+@Injectable()
+export class NoticeRooms {
+  constructor(
+    private readonly commands: CommandBus,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  /** Makes sure that the room is there, and the user in it or invited. Throws M_FORBIDDEN where the notices user's name is somebody else's. */
+  async open(to: UserId, notices: NoticesConfig, as: Requester): Promise<RoomId> {
+    await this.#beThere(notices, as);
+    const known = await this.#find(to, notices.userId);
+    const roomId = known ?? (await this.#begin(to, notices, as));
+    await this.#tag(to, roomId, as);
+    const membership = await findMembership(this.views, roomId, to);
+    if (membership !== 'join' && membership !== 'invite') {
+      await this.commands.execute(new InviteUser(as, roomId, to));
+    }
+    return roomId;
+  }
+
+  /** The account is made when it is needed for the first time, and its profile is what the settings say now. */
+  async #beThere({ userId, name, avatarUrl }: NoticesConfig, as: Requester): Promise<void> {
+    const account = await findAccount(this.views, userId);
+    if (account === undefined) {
+      const username = userId.slice(1, userId.indexOf(':'));
+      await this.commands.execute(new RegisterAccount({ username, via: 'operator', displayname: name }));
+    } else if (!BY_OPERATOR.has(account.via)) {
+      throw new MatrixError('M_FORBIDDEN', `${userId} is somebody's account: choose another ANNALS_NOTICES_USER`);
+    }
+    const profile = JSON.parse((await PROFILES.get(this.views, [userId])) ?? '{}') as Record<string, unknown>;
+    const wanted = { displayname: name, avatar_url: avatarUrl };
+    for (const [key, value] of Object.entries(wanted))
+      if (value !== undefined && profile[key] !== value) await this.commands.execute(new ChangeProfile(as, key, value));
+  }
+
+  /** Nobody else begins rooms in the name of the notices user, and it goes to no room of others. */
+  async #find(to: UserId, notices: UserId): Promise<RoomId | undefined> {
+    for await (const page of USER_ROOMS.pages(this.views, { prefix: [to] })) {
+      const rooms = page.map(({ key }) => key[1]);
+      const own = await USER_ROOMS.getMany(
+        this.views,
+        rooms.map((roomId) => [notices, roomId] as const),
+      );
+      for (const [i, row] of own.entries()) {
+        if (row?.membership !== 'join') continue;
+        const create = await findStateRow(this.views, rooms[i]!, 'm.room.create', '');
+        if (create?.header.sender === notices) return rooms[i]!;
+      }
+    }
+    return undefined;
+  }
+
+  async #begin(to: UserId, { name, avatarUrl }: NoticesConfig, as: Requester): Promise<RoomId> {
+    const avatar = { type: 'm.room.avatar', state_key: '', content: { url: avatarUrl ?? '' } };
+    const { roomId } = await this.commands.execute<CreateRoom, { roomId: RoomId }>(
+      new CreateRoom(as, {
+        preset: 'private_chat',
+        name,
+        invite: [to],
+        creation_content: { 'm.federate': false },
+        power_level_content_override: { users_default: READERS_LEVEL },
+        ...(avatarUrl === undefined ? {} : { initial_state: [avatar] }),
+      }),
+    );
+    return roomId;
+  }
+
+  /** "Servers must identify this room to clients with the `m.server_notice` tag." */
+  async #tag(to: UserId, roomId: RoomId, { requestId }: Requester): Promise<void> {
+    const data = await ACCOUNT_DATA.get(this.views, [to, roomId, 'm.tag']);
+    if (data?.content.includes(`"${TAG}"`) === true) return;
+    const requester = { userId: to, deviceId: '' as Requester['deviceId'], isAdmin: false, requestId };
+    await this.commands.execute(new SetTag(requester, roomId, TAG, {}));
+  }
+}
