@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { placeOf, readAddress } from './web-address.js';
 
 const RULES = {
-  deny: ['*.internal.example', 'tracker.example'],
+  deny: ['*.internal.example', 'tracker.example', '*.Bücher.example', '10.*', '2001:db8:*', 'ad?.example'],
   privateHosts: ['wiki.lan', '10.0.0.5:8443', 'Files.LAN:8080'],
 };
 
@@ -32,9 +32,10 @@ describe('the address of a page', () => {
   });
 
   it('is none of a host that the operator names', () => {
-    for (const text of ['https://tracker.example/', 'https://TRACKER.example./', 'http://a.internal.example/']) {
-      expect(readAddress(text, RULES)).toBeUndefined();
-    }
+    const denied = ['https://tracker.example/', 'https://TRACKER.example./', 'http://a.internal.example/'];
+    denied.push('https://www.bücher.example/', 'https://www.xn--bcher-kva.example/');
+    denied.push('http://10.1.2.3/', 'http://[2001:db8::1]/', 'https://ad1.example/');
+    for (const text of denied) expect([text, readAddress(text, RULES)]).toEqual([text, undefined]);
     expect(readAddress('https://internal.example/', RULES)).toBeDefined();
   });
 

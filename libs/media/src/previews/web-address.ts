@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
 import type { ServerPlace } from '#http/outgoing/guarded-connector';
 import { compileGlob } from '#protocol/glob';
 
@@ -12,6 +13,7 @@ const LONGEST = 2_048;
 /** Below lie services that are no web, and whose answers somebody could be after. */
 const FIRST_FREE_PORT = 1_024;
 const WEB_PORTS: ReadonlySet<number> = new Set([80, 443]);
+const FOREIGN = /[^\0-\x7f]/;
 
 /** The URL of a page, without what is its reader's business alone; undefined where it is none that is looked at, whoever names it. */
 export function readAddress(text: string, { deny }: AddressRules, base?: URL): URL | undefined {
@@ -22,7 +24,7 @@ export function readAddress(text: string, { deny }: AddressRules, base?: URL): U
   const port = portOf(url);
   if (!WEB_PORTS.has(port) && port < FIRST_FREE_PORT) return undefined;
   const host = hostOf(url).toLowerCase().replace(/\.$/, '');
-  if (deny.some((glob) => compileGlob(glob.toLowerCase())(host))) return undefined;
+  if (deny.some((glob) => compileGlob(asHost(glob))(host))) return undefined;
   url.hash = '';
   return url;
 }
@@ -34,6 +36,14 @@ export function placeOf(url: URL, { privateHosts }: AddressRules): ServerPlace {
   const names = [url.hostname, `${url.hostname}:${port}`];
   const mayBePrivate = privateHosts.some((one) => names.includes(one.toLowerCase()));
   return { tlsName: host, at: [{ host, port }], mayBePrivate, isPlain: url.protocol === 'http:', isOfUsers: true };
+}
+
+/** As hosts are spelled in URLs, whatever letters an operator uses. */
+function asHost(glob: string): string {
+  const labels = glob.toLowerCase().split('.');
+  // Of a part of a word nobody knows how the whole is spelled there.
+  const spelled = labels.map((label) => (FOREIGN.test(label) && !/[*?]/.test(label) ? domainToASCII(label) : label));
+  return spelled.join('.');
 }
 
 function portOf({ port, protocol }: URL): number {
