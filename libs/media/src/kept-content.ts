@@ -148,11 +148,21 @@ export class KeptContent {
     return freed;
   }
 
+  /**
+   * Looks twice: while views that were away kept the first look waiting another process may have said who has the content. In what the second one
+   * takes none says so and looks again whether it is there.
+   */
   async #freeUnlessReferred(hash: ContentHash): Promise<boolean> {
+    if ((await this.#isReferredNow(hash)) || (await this.#isReferredNow(hash))) return false;
+    return this.store.delete(hash);
+  }
+
+  /** By all that the log has. Throws ViewsUnavailable where the views do not show that. */
+  async #isReferredNow(hash: ContentHash): Promise<boolean> {
     await awaitShown(this.views, MEDIA_CONTENT.name, await this.log.head(), 'who has the content');
     const isReferred = await this.#isReferred(hash);
     await this.views.confirm();
-    return !isReferred && this.store.delete(hash);
+    return isReferred;
   }
 
   async #keepWanted(hash: ContentHash, name: string, content: Uint8Array): Promise<void> {
