@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClientEvent, createClient, type MatrixClient } from 'matrix-js-sdk';
 import { MatrixRTCSessionEvent } from 'matrix-js-sdk/lib/matrixrtc/index.js';
+import { computeRtcIdentityRaw } from 'matrix-js-sdk/lib/matrixrtc/membershipData/rtc.js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { FakeLiveKit } from '#testing/fake-livekit';
 import { Homeserver } from './support/homeserver.js';
 import { NODE_22 } from './support/node-22.js';
 import { NEEDS, QUIET } from './support/sdk-device.js';
@@ -15,11 +17,13 @@ const CALL_MEMBER = 'org.matrix.msc3401.call.member';
 describe.runIf(NODE_22)(NEEDS, () =>
   describeWithStores('calls with a client library', (stores) => {
     let server: Homeserver;
+    let livekit: FakeLiveKit;
     let alice: MatrixClient;
     let roomId: string;
 
     beforeAll(async () => {
-      server = await Homeserver.start(stores);
+      livekit = await FakeLiveKit.start();
+      server = await Homeserver.start({ ...stores, env: livekit.settings });
       const { token, userId, deviceId } = await server.register('alice');
       alice = createClient({ baseUrl: server.base, logger: QUIET, userId, accessToken: token, deviceId });
       await alice.startClient({ initialSyncLimit: 20, pollTimeout: 10_000 });
@@ -32,6 +36,7 @@ describe.runIf(NODE_22)(NEEDS, () =>
     afterAll(async () => {
       alice?.stopClient();
       await server.remove();
+      await livekit.stop();
     });
 
     async function scheduled(): Promise<string[]> {
@@ -65,6 +70,27 @@ describe.runIf(NODE_22)(NEEDS, () =>
       await session.leaveRoomSession(10_000);
       await vi.waitUntil(async () => !(await isInCall()), { timeout: 10_000 });
       expect([await scheduled(), failures]).toEqual([[], []]);
+    });
+
+    test('are carried by the LiveKit that the library finds, by the name that it makes itself, with a hang-up handed over', async () => {
+      const [transport] = await alice._unstable_getRTCTransports();
+      expect(transport).toMatchObject({ type: 'livekit', url: livekit.url });
+      const member = { id: 'member', claimed_device_id: alice.getDeviceId()! };
+      const call = { url: livekit.url, room_id: roomId, slot_id: 'm.call#ROOM', member };
+      const { jwt } = await alice._unstable_getLivekitToken(call);
+      const identity = await computeRtcIdentityRaw(alice.getUserId()!, member.claimed_device_id, member.id);
+      expect(livekit.read(jwt).sub).toBe(identity);
+      const { delay_id: id } = await alice._unstable_sendDelayedStateEvent(
+        roomId,
+        { delay: 3_600_000 },
+        CALL_MEMBER as never,
+        {} as never,
+        '',
+      );
+      await alice._unstable_delegateDelayedLeave({ ...call, delay_id: id });
+      livekit.letIn(jwt);
+      await fetch(`${server.base}/_matrix/client/unstable/annals.livekit/sfu_webhook`, livekit.putOut(jwt));
+      expect(await scheduled()).not.toContain(id);
     });
 
     test('of what is sent later, as the library says it', async () => {

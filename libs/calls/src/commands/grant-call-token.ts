@@ -32,8 +32,7 @@ export interface SeatRequest {
 export class GrantCallToken implements CallTokens {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CONFIG)
-    private readonly config: Pick<Config, 'serverName' | 'livekit'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'livekit'>,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly acls: ServerAcls,
     private readonly livekit: LiveKit,
@@ -50,8 +49,7 @@ export class GrantCallToken implements CallTokens {
   async grant(userId: UserId, { url, roomId, slotId, ...member }: CallTokenRequest): Promise<string> {
     await this.checkMayCall(userId, roomId);
     const { livekit } = this.config;
-    if (livekit?.url !== url)
-      throw new MatrixError('M_INVALID_PARAM', 'url: calls are not carried there by this server');
+    if (livekit?.url !== url) throw notCarriedThere();
     return this.seat(livekit, { userId, roomId, slotId, identity: liveKitIdentityOf({ userId, ...member }) });
   }
 
@@ -79,3 +77,7 @@ export class GrantCallToken implements CallTokens {
     return server === this.config.serverName || publishers.some((glob) => compileGlob(glob.toLowerCase())(name));
   }
 }
+
+/** Why nothing is done for a call that this server does not carry. */
+export const notCarriedThere = (): MatrixError =>
+  new MatrixError('M_INVALID_PARAM', 'url: calls are not carried there by this server');

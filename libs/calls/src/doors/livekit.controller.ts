@@ -10,7 +10,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { AskForCallToken } from '../commands/ask-for-call-token.js';
 import { DelegateLeave } from '../commands/delegate-leave.js';
-import { GrantCallToken } from '../commands/grant-call-token.js';
+import { GrantCallToken, notCarriedThere } from '../commands/grant-call-token.js';
 import { liveKitIdentityOf } from '../livekit/livekit-names.js';
 
 /** Tokens for what carries calls of many, of this server and others, and hang-ups for it to look after: MSC4195. */
@@ -54,8 +54,7 @@ export class LiveKitController {
     if (requester === undefined) throw new MatrixError('M_MISSING_TOKEN');
     const { userId } = requester;
     const { url, roomId, slotId, ...member } = readCallTokenRequest(body);
-    if (url !== livekit.url)
-      throw new MatrixError('M_INVALID_PARAM', 'url: calls are not carried there by this server');
+    if (url !== livekit.url) throw notCarriedThere();
     const identity = liveKitIdentityOf({ userId, ...member });
     await this.delegating.delegate({ userId, roomId, slotId, identity, delayId: readDelayId(body['delay_id']) });
     return {};

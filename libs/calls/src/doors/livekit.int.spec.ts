@@ -97,6 +97,7 @@ describe('tokens for LiveKit', () => {
     ['no member', { member_id: undefined }, 'M_MISSING_PARAM'],
     ['no slot', { slot_id: undefined }, 'M_MISSING_PARAM'],
     ['a slot that is no state key', { slot_id: 'x'.repeat(256) }, 'M_BAD_JSON'],
+    ['a slot that is no text of Unicode', { slot_id: '\ud800' }, 'M_BAD_JSON'],
     ['a room that is none', { room_id: 'room' }, 'M_INVALID_PARAM'],
     ['a server that is none', { server_name: 'a b' }, 'M_INVALID_PARAM'],
     ['a member that is a number', { member_id: 1 }, 'M_BAD_JSON'],

@@ -11,10 +11,7 @@ import { RateLimited } from '#http/rate-limited';
 @RateLimited('default')
 @Controller(['_matrix/client/v1', '_matrix/client/unstable/org.matrix.msc4143'])
 export class RtcTransportsController {
-  constructor(
-    @Inject(CONFIG)
-    private readonly config: Pick<Config, 'livekit' | 'rtcTransports'>,
-  ) {}
+  constructor(@Inject(CONFIG) private readonly config: Pick<Config, 'livekit' | 'rtcTransports'>) {}
 
   @Get('rtc/transports')
   transports(): object {
