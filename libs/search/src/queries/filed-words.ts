@@ -12,6 +12,8 @@ const WINDOW = 256;
 const RARE = 64;
 /** The most words that one beginning stands for on a shelf, in the order of the alphabet. */
 const MOST_ENDINGS = 12;
+/** Blocks are read one by one where a word stands in so many times as many on the way. */
+const MOST_BETWEEN = 2;
 /** On a shelf of so few blocks the rows of all of them are read at once. */
 const FEW_BLOCKS = 4;
 /** Behind all numbers. */
@@ -44,6 +46,9 @@ class WordBlocks {
   isRead = false;
   /** The block up to which it is read. */
   reached: number | undefined;
+  /** Those that were read on, in their order, and how many of them were looked at. */
+  readonly #inOrder: number[] = [];
+  #looked = 0;
   #window = FIRST_WINDOW;
 
   constructor(
@@ -55,7 +60,12 @@ class WordBlocks {
   static read(search: FiledSearch, word: string, blocks: ReadonlyMap<number, string>): WordBlocks {
     const { reverse, from } = search;
     const read = new WordBlocks(search, word);
-    for (const [block, texts] of blocks) if (reverse ? block <= from : block >= from) read.texts.set(block, texts);
+    for (const [block, texts] of blocks) {
+      if (reverse ? block > from : block < from) continue;
+      read.texts.set(block, texts);
+      read.#inOrder.push(block);
+    }
+    if (reverse) read.#inOrder.reverse();
     read.isRead = true;
     return read;
   }
@@ -71,16 +81,51 @@ class WordBlocks {
         : { after: keyAt(reached) };
     const limit = this.#window;
     const rows = await WORDS.scan(views, { prefix: [shelf, word], ...behind, reverse, limit });
-    for (const { key, value } of rows) this.texts.set((this.reached = numberOfKey(key[2])), value);
+    for (const { key, value } of rows) {
+      this.texts.set((this.reached = numberOfKey(key[2])), value);
+      this.#inOrder.push(this.reached);
+    }
     this.isRead = rows.length < limit;
     this.#window = Math.min(WINDOW, limit * 2);
     await effort.spend(rows.length);
   }
 
-  /** Reads some blocks alone. */
+  /** Those blocks up to one that were read on and not looked at before. PERF: who asks again and again looks at each once. */
+  lookUpTo(end: number): readonly number[] {
+    const { reverse } = this.search;
+    const from = this.#looked;
+    const isWithin = (block: number | undefined): boolean =>
+      block !== undefined && (reverse ? block >= end : block <= end);
+    while (isWithin(this.#inOrder[this.#looked])) this.#looked++;
+    return this.#inOrder.slice(from, this.#looked);
+  }
+
+  /** Reads some blocks, which stand in their order. PERF: with all between them, where the word does not stand in many more than these. */
   async readAt(blocks: readonly number[]): Promise<void> {
-    const unknown = this.isRead ? [] : blocks.filter((block) => !this.texts.has(block));
-    if (unknown.length === 0) return;
+    for (;;) {
+      const unknown = blocks.filter((block) => this.#isUnknown(block));
+      const last = unknown.at(-1);
+      if (last === undefined) return;
+      if (this.#rowsUpTo(last) > MOST_BETWEEN * unknown.length) return this.#readAlone(unknown);
+      await this.readOn();
+    }
+  }
+
+  #isUnknown(block: number): boolean {
+    if (this.isRead || this.texts.has(block)) return false;
+    const { reached } = this;
+    return reached === undefined || (this.search.reverse ? block < reached : block > reached);
+  }
+
+  /** In about how many blocks the word stands from where it was read up to a block, if it is there as often as before. */
+  #rowsUpTo(block: number): number {
+    const { from } = this.search;
+    const begin = this.reached ?? from;
+    const often = this.reached === undefined ? 1 : this.texts.size / (Math.abs(begin - from) / BLOCK_TEXTS + 1);
+    return (often * Math.abs(block - begin)) / BLOCK_TEXTS;
+  }
+
+  async #readAlone(unknown: readonly number[]): Promise<void> {
     const { views, shelf, effort } = this.search;
     const rows = await WORDS.getMany(
       views,
@@ -103,9 +148,19 @@ class SoughtBlocks {
     return [...new Set(this.words.flatMap(({ texts }) => [...texts.keys()]))];
   }
 
+  /** As `WordBlocks.lookUpTo`. */
+  lookUpTo(end: number): readonly number[] {
+    return [...new Set(this.words.flatMap((word) => word.lookUpTo(end)))];
+  }
+
   /** The signs of the texts of a block that have it, of each word by itself. */
   textsOf(block: number): readonly string[] {
-    return this.words.flatMap(({ texts }) => texts.get(block) ?? []);
+    const found: string[] = [];
+    for (const { texts } of this.words) {
+      const signs = texts.get(block);
+      if (signs !== undefined) found.push(signs);
+    }
+    return found;
   }
 
   async readAt(blocks: readonly number[]): Promise<void> {
@@ -140,9 +195,10 @@ async function* meet(
   let edge: number | undefined;
   const isNext = (block: number): boolean => edge === undefined || isBefore(edge, block);
   for (;;) {
-    const [rarest] = found.filter(({ isRead }) => isRead).toSorted((a, b) => a.blocks.length - b.blocks.length);
+    const read = found.filter(({ isRead }) => isRead).map(({ blocks }) => blocks);
+    const [rarest] = read.toSorted((a, b) => a.length - b.length);
     if (rarest !== undefined) {
-      const blocks = inOrder(rarest.blocks.filter(isNext));
+      const blocks = inOrder(rarest.filter(isNext));
       for (let i = 0, window = FIRST_WINDOW; i < blocks.length; i += window, window = Math.min(WINDOW, window * 2)) {
         const some = blocks.slice(i, i + window);
         for (const one of found) await one.readAt(some);
@@ -152,8 +208,7 @@ async function* meet(
     }
     const reading = found.flatMap(({ words }) => words).filter(({ isRead }) => !isRead);
     const known = reading.map(({ reached }) => reached!).reduce((a, b) => (isBefore(a, b) ? a : b));
-    const blocks = found[0]!.blocks.filter((block) => isNext(block) && !isBefore(known, block));
-    for (const block of inOrder(blocks)) {
+    for (const block of inOrder(found[0]!.lookUpTo(known))) {
       yield { block, numbers: numbersOfAll(found, block, reverse) };
       await effort.spend(found.length);
     }
@@ -165,8 +220,12 @@ async function* meet(
 
 /** PERF: of what is looked for the rarest in the block is gone through; signs are short texts, in which to look takes less than to take them apart. */
 function numbersOfAll(found: readonly SoughtBlocks[], block: number, reverse: boolean): number[] {
-  const texts = found.map((one) => one.textsOf(block));
-  if (texts.some(({ length }) => length === 0)) return [];
+  const texts: (readonly string[])[] = [];
+  for (const one of found) {
+    const signs = one.textsOf(block);
+    if (signs.length === 0) return [];
+    texts.push(signs);
+  }
   const lengthOf = (signs: readonly string[]): number => signs.reduce((sum, each) => sum + each.length, 0);
   const [rarest = [], ...others] = texts.toSorted((a, b) => lengthOf(a) - lengthOf(b));
   const isInAll = (sign: string): boolean => others.every((signs) => signs.some((each) => each.includes(sign)));
