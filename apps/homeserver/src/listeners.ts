@@ -8,6 +8,7 @@ import { RoomsHere } from '#federation/inbound/rooms-here';
 import { ServersInRooms } from '#federation/sending/servers-in-rooms';
 import { UnshownMedia } from '#media/unshown-media';
 import { MediaArrivals } from '#media/uploads/media-arrivals';
+import { ForgottenSnapshots } from '#rooms/forgotten-snapshots';
 import type { Listener } from '#projections/listener';
 import { ActiveUsers } from '#sync/notifier/active-users';
 
@@ -23,4 +24,5 @@ export const LISTENERS: readonly Type<Listener>[] = [
   ActiveUsers,
   MediaArrivals,
   UnshownMedia,
+  ForgottenSnapshots,
 ];

@@ -6,7 +6,8 @@ import type { Declared } from '#projections/collection';
 import { WRITE_SIDE } from '#read-models/write-side-collections';
 import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import { project, type StreamFact } from '#testing/project';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { applyFacts, project, recordFacts, rowsOf, type StreamFact } from '#testing/project';
 import { listProjectors } from './projectors.js';
 
 const CAROL = '@carol:a.example' as UserId;
@@ -285,7 +286,6 @@ describe('the rows of every projector', () => {
     ];
     const toBoth = [[BOB, 'B', 0], [CAROL, 'C', 0]]; // prettier-ignore
     const messages: readonly StreamFact[] = [
-      { stream: 'server', type: 'log-begun', data: { log_id: 'log', server_name: 'a.example' } },
       {
         stream: `sent-${ALICE}|D`,
         type: 'to-device-sent',
@@ -405,7 +405,10 @@ describe('the rows of every projector', () => {
       toDelay(CAROL, 'event-delayed', { running_since: 1, delay: 10 }),
       toDelay(CAROL, 'delayed-events-ended'),
     ];
+    const left: StreamFact = { ...asked([ALICE, 'leave'], 9), stream: 'room-!left:a.example' };
     life = [
+      { stream: 'server', type: 'log-begun', data: { log_id: 'log', server_name: 'a.example' } },
+      left,
       ...media,
       ...delays,
       ...pushers,
@@ -447,6 +450,40 @@ describe('the rows of every projector', () => {
       // A new projector, or a new collection of one, wants facts in this life.
       const empty = projector.collections.filter((name) => !rows.some((row) => row.startsWith(`${name} `)));
       expect(empty).toEqual([]);
+    },
+  );
+
+  it.each(listProjectors().map((projector) => [projector.name, projector] as const))(
+    'of a room that is purged are gone, and nothing brings them back when they are made anew: %s',
+    async (name, projector) => {
+      const room = life.find(({ type }) => type === 'pdu-accepted')!.stream;
+      const events = new Set<string>();
+      for (const { stream, data } of life) {
+        const { event_id: eventId } = data as { event_id?: string };
+        if (stream === room && eventId !== undefined) events.add(eventId);
+      }
+      const step = (data: object): StreamFact => ({
+        stream: room,
+        type: 'room-purged',
+        data: { room_version: '11', up_to: 1, ...data },
+      });
+      const users = [ALICE, BOB, CAROL];
+      const steps = [
+        step({ more: true }),
+        step({ more: true, events: [...events], users: [DAVE, '@erin:b.example', '@frank:b.example'] }),
+      ];
+      const last = step({ users });
+      // The log lets go of what stands before the last: at the same places as before nobody finds anything of the room.
+      const kept = [...life, ...steps].map((fact) => (fact.stream === room ? { ...fact, type: 'gone' } : fact));
+      const rows = async (facts: readonly StreamFact[]): Promise<object> => {
+        const store = new MemoryReadModels();
+        await applyFacts(projector, recordFacts(facts), store);
+        return rowsOf(projector, store);
+      };
+      const purged = await rows([...life, ...steps, last]);
+      // What somebody of another server is called stays known: that is of them, and of no room.
+      if (name === 'names') return;
+      expect(purged).toEqual(await rows([...kept, last]));
     },
   );
 });

@@ -11,6 +11,7 @@ import { AnnounceProfileHandler } from './commands/announce-profile.js';
 import { BanUserHandler } from './commands/ban-user.js';
 import { MembershipChanges } from './commands/change-membership.js';
 import { CompleteUpgradeHandler } from './commands/complete-upgrade.js';
+import { ContinuePurgeHandler } from './commands/continue-purge.js';
 import { CreateRoomHandler } from './commands/create-room.js';
 import { DeleteStateHandler } from './commands/delete-state.js';
 import { DropCanonicalAliasHandler } from './commands/drop-canonical-alias.js';
@@ -28,6 +29,7 @@ import { KnockRoomHandler } from './commands/knock-room.js';
 import { LeaveRoomHandler } from './commands/leave-room.js';
 import { MakeMembershipHandler } from './commands/make-membership.js';
 import { MembershipsElsewhere } from './commands/memberships-elsewhere.js';
+import { PurgeRoomHandler } from './commands/purge-room.js';
 import { ReceiveOutliersHandler } from './commands/receive-outliers.js';
 import { ReceivePdusHandler } from './commands/receive-pdus.js';
 import { ReceiveStateHandler } from './commands/receive-state.js';
@@ -113,6 +115,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   AnnounceProfileHandler,
   BanUserHandler,
   CompleteUpgradeHandler,
+  ContinuePurgeHandler,
   CreateRoomHandler,
   DeleteStateHandler,
   DropCanonicalAliasHandler,
@@ -127,6 +130,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   KnockRoomHandler,
   LeaveRoomHandler,
   MakeMembershipHandler,
+  PurgeRoomHandler,
   ReceiveOutliersHandler,
   ReceivePdusHandler,
   ReceiveRoomHandler,

@@ -21,6 +21,7 @@ import { ClosestEvents } from './queries/closest-events.js';
 import { FillGaps } from './queries/fill-gaps.js';
 import { ServerAcls } from './queries/server-acls.js';
 import { ServingSources } from './queries/serving-sources.js';
+import { ForgottenSnapshots } from './forgotten-snapshots.js';
 import { ReceivedEvents } from './queries/received-events.js';
 import { MembershipsElsewhere } from './commands/memberships-elsewhere.js';
 import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
@@ -47,7 +48,7 @@ import { RoomWorkers } from './worker/room-workers.js';
     ReadV1Controller,
     SendV1Controller,
   ],
-  providers: [...ROOM_WRITING, ClosestEvents, FillGaps, NamedRooms],
+  providers: [...ROOM_WRITING, ClosestEvents, FillGaps, ForgottenSnapshots, NamedRooms],
   exports: [MembershipsElsewhere, ReceivedEvents, RoomWorkers, ServerAcls, ServingSources, ThreadSubscriptions],
 })
 export class RoomsModule {}

@@ -37,6 +37,33 @@ function withChanges(changes: Partial<EventStore>): EventStore {
   return Object.assign(new EventStoreUpon(store), changes);
 }
 
+test('a room may lack its first facts where it was purged, and nowhere else', async () => {
+  const room = await LocalRoom.begin(store);
+  await room.say('one');
+  await room.say('two');
+  const stream = `room-${room.roomId}`;
+  const facts: RecordedFact[] = [];
+  for await (const fact of store.readStream(stream)) facts.push(fact);
+  const last = facts.at(-1)!;
+  const found = (await verify(store)).all;
+  const torn = store.copy();
+  await torn.truncate(stream, 2);
+  for (const isEmbedded of [true, false]) {
+    expect((await verify(torn, isEmbedded)).all).toContainEqual({
+      stream,
+      problem: 'its first facts are not there, and it was not purged',
+    });
+  }
+  const data = JSON.stringify({ room_version: room.version.id, up_to: last.revision });
+  const purged = { id: randomUUID(), type: 'room-purged', data, at: 1, actor: 'server' };
+  await store.append(stream, last.revision, sealFacts(last.metadata.chain, [purged]));
+  // Where the process ended in the midst of letting go of them, some of them are there.
+  for (const before of [0, 2, last.revision + 1]) {
+    if (before > 0) await store.truncate(stream, before);
+    for (const isEmbedded of [true, false]) expect((await verify(store, isEmbedded)).all).toEqual(found);
+  }
+});
+
 test('a stream may lack its first facts, where they were truncated, and what was erased holds', async () => {
   const head = '{"key":"displayname","value":';
   const draft = {

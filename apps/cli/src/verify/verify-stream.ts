@@ -5,7 +5,7 @@ import { SERVER_STREAM } from '#event-store/log-identity';
 import { parsePosition, type Position, START } from '#kernel/position';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import { type Finding, type KeyRing, RoomVerifier } from '#rooms/audit/verify-room';
-import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
+import { type ROOM_SHAPES, ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
 import { messageOf } from '#kernel/message-of';
 import type { ChecksAside } from './checks-aside.js';
 import type { Place, Report } from './finding.js';
@@ -28,6 +28,8 @@ export interface VerifyStreamOptions {
   /** Reads fact by fact, telling the place of each: slower, but names the fact that cannot be read. */
   readonly careful?: boolean;
 }
+
+const PURGED: keyof typeof ROOM_SHAPES = 'room-purged';
 
 /** After so many facts in a row that cannot be read, the rest of a stream is given up. */
 const MOST_UNREADABLE = 1000;
@@ -93,6 +95,8 @@ export class StreamCheck {
   #lastId: string | undefined;
   #jump = 1;
   #isAgain = false;
+  /** The first facts of a room are not there: one has to come that says why. */
+  #isPurgeDue = false;
   readonly #room: RoomVerifier | undefined;
 
   constructor(
@@ -154,12 +158,21 @@ export class StreamCheck {
   /** The stream has ended. */
   end(): void {
     if (this.next === 0) this.options.report({ stream: this.stream, problem: 'is named, but holds no facts' });
+    if (this.#isPurgeDue)
+      this.options.report({ stream: this.stream, problem: 'its first facts are not there, and it was not purged' });
     for (const { revision, problem } of this.#room?.end() ?? []) this.#say(revision, problem);
   }
 
-  /** The first facts of a stream may have been taken away by whoever had no use for them any more. None of a room ever are, nor of the log itself. */
-  #beginAt({ revision }: RecordedFact): void {
-    if (revision === 0 || this.#room !== undefined || this.stream === SERVER_STREAM) return;
+  /**
+   * The first facts of a stream may have been taken away by whoever had no use for them any more. None of the log itself ever are, and of a
+   * room none but what stood before it was purged: what is left of that tells nothing of the room.
+   */
+  #beginAt({ revision, type }: RecordedFact): void {
+    if (revision === 0 || this.stream === SERVER_STREAM) return;
+    if (this.#room !== undefined && type !== PURGED) {
+      this.#room.skip();
+      this.#isPurgeDue = true;
+    }
     this.next = revision;
     this.#expected = [revision];
     this.#chain = null;
@@ -218,6 +231,7 @@ export class StreamCheck {
       const problem = findKeysProblem(today);
       if (problem !== undefined) this.#say(at, problem);
     }
+    if (fact.type === PURGED) this.#isPurgeDue = false;
     if (this.#room === undefined) return;
     // What did not follow is told of the fact before.
     for (const { revision, problem } of this.#room.check(today, this.#isAgain))

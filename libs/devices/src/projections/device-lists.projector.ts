@@ -4,6 +4,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
+import { purgeByRoom, purgeOf } from '#rooms/projections/purged-rows';
 import { type AcceptedFact, currentMembersOf, type RoomFactReader } from '#rooms/projections/room-fact-reader';
 import { KEY_CHANGE_TYPES, keyChangeOf } from '../facts/key-changes.js';
 
@@ -58,15 +59,23 @@ export const KEYS_SEEN = new Collection<readonly [reader: UserId, userId: UserId
 export function deviceListsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'device-lists',
-    version: 2,
+    version: 3,
     ...owning(LISTED_ROOMS, LISTED_MOVES, KEY_CHANGES, LAST_KEY_CHANGES, KEYS_SEEN),
-    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || KEY_CHANGE_TYPES.has(type),
+    handles: (type) =>
+      type === 'pdu-accepted' || type === 'state-taken' || type === 'room-purged' || KEY_CHANGE_TYPES.has(type),
     project(fact, rows) {
+      if (fact.type === 'room-purged') return purge(fact, rows);
       if (KEY_CHANGE_TYPES.has(fact.type)) return noteKeyChange(fact, rows);
       const accepted = reader.findStateChange(fact);
       return accepted === undefined ? undefined : noteMoves(accepted, fact.position, rows);
     },
   };
+}
+
+function purge(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { roomId, users } = purgeOf(fact);
+  for (const userId of users) LISTED_ROOMS.delete(rows, [userId, roomId]);
+  return purgeByRoom(fact, rows, [LISTED_MOVES]);
 }
 
 function noteMoves(accepted: AcceptedFact, position: Position, rows: OwnRows): Answer<void> {

@@ -2,6 +2,7 @@ import { foldRoomAlias, type RoomAlias, type RoomId, type UserId } from '#kernel
 import { asJson, asMark, asText, Collection, owning } from '#projections/collection';
 import type { Projector } from '#projections/projector';
 import { type RoomListed, roomIdOfStream } from '#rooms/facts/room-facts';
+import { purgeByRoom } from '#rooms/projections/purged-rows';
 import type { AliasCreated, AliasDeleted } from '../facts/alias-facts.js';
 
 /** Where an alias points. */
@@ -28,14 +29,17 @@ export const PUBLIC_ROOMS = new Collection<readonly [roomId: RoomId], true>('pub
   codec: asMark,
 });
 
+const HANDLED: ReadonlySet<string> = new Set(['alias-created', 'alias-deleted', 'room-listed', 'room-purged']);
+
 /** Where aliases point, from each side; the rooms listed in the directory. */
 export function directoryProjector(): Projector {
   return {
     name: 'directory',
-    version: 2,
+    version: 3,
     ...owning(ALIASES, ROOM_ALIASES, PUBLIC_ROOMS),
-    handles: (type) => type === 'alias-created' || type === 'alias-deleted' || type === 'room-listed',
+    handles: (type) => HANDLED.has(type),
     project(fact, rows) {
+      if (fact.type === 'room-purged') return purgeByRoom(fact, rows, [PUBLIC_ROOMS]);
       if (fact.type === 'alias-created') {
         const { alias, room_id, creator } = JSON.parse(fact.data) as AliasCreated;
         ALIASES.put(rows, [foldRoomAlias(alias)], { room_id, creator });
@@ -49,6 +53,7 @@ export function directoryProjector(): Projector {
         if ((JSON.parse(fact.data) as RoomListed).listed) PUBLIC_ROOMS.put(rows, [roomId], true);
         else PUBLIC_ROOMS.delete(rows, [roomId]);
       }
+      return undefined;
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Position } from '#kernel/position';
 import { userIdOfStream } from '#kernel/user-stream';
 import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
+import { purgeByRoom } from '#rooms/projections/purged-rows';
 import type { ReceiptSet, ReceiptType } from '../facts/receipt-facts.js';
 
 /** The event up to which something was read, when that was said, and the position of the change. */
@@ -37,10 +38,11 @@ export const RECEIPTS_LOG = new Collection<readonly [roomId: RoomId, position: P
  */
 export const receiptsProjector: Projector = {
   name: 'receipts',
-  version: 1,
+  version: 2,
   ...owning(RECEIPTS, RECEIPTS_LOG),
-  handles: (type) => type === 'receipt-set',
-  project,
+  handles: (type) => type === 'receipt-set' || type === 'room-purged',
+  project: (fact, rows) =>
+    fact.type === 'room-purged' ? purgeByRoom(fact, rows, [RECEIPTS, RECEIPTS_LOG]) : project(fact, rows),
 };
 
 async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {

@@ -5,6 +5,7 @@ import { isUserId, type RoomId, type ServerName, serverNameOf, type UserId } fro
 import type { Position } from '#kernel/position';
 import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
+import { purgeByRoom, purgeOf, takeAwayWith } from '#rooms/projections/purged-rows';
 import { currentMembersOf, type RoomFactReader } from '#rooms/projections/room-fact-reader';
 
 /** The last time that somebody was in a room: from a fact on, and where they are not any more, up to another. */
@@ -87,6 +88,8 @@ const OWN_NAME = new Collection<readonly [log: string], ServerName>('own-server-
   codec: asText(),
 });
 
+const HANDLED: ReadonlySet<string> = new Set(['pdu-accepted', 'state-taken', 'log-begun', 'room-purged']);
+
 /**
  * Which other servers are in which room. PERF: a room in which nobody else is has no rows, and a change of a membership costs one look
  * at our own name; a message nothing. Nothing is counted: that a server is in a room is told by the rows of its users.
@@ -94,10 +97,11 @@ const OWN_NAME = new Collection<readonly [log: string], ServerName>('own-server-
 export function remoteServersProjector(reader: RoomFactReader): Projector {
   return {
     name: 'remote-servers',
-    version: 3,
+    version: 4,
     ...owning(REMOTE_MEMBERS, ROOM_SERVERS, SERVER_ROOMS, ROOM_SERVERS_CHANGED, ASKED_MEMBERS, ASKED_ENDS, OWN_NAME),
-    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'log-begun',
+    handles: (type) => HANDLED.has(type),
     project(fact, rows) {
+      if (fact.type === 'room-purged') return purge(fact, rows);
       if (fact.type === 'log-begun') {
         const { server_name: name } = JSON.parse(fact.data) as LogBegun; // written by `nameLog`
         if (name !== undefined) OWN_NAME.put(rows, [SERVER_STREAM], name);
@@ -120,6 +124,20 @@ export function remoteServersProjector(reader: RoomFactReader): Projector {
       );
     },
   };
+}
+
+async function purge(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const purged = purgeOf(fact);
+  const { roomId, users } = purged;
+  await takeAwayWith(rows, purged, ROOM_SERVERS, { prefix: [roomId] }, ({ key: [, standing, server] }) =>
+    SERVER_ROOMS.delete(rows, [server, standing, roomId]),
+  );
+  for (const server of new Set(users.map((userId) => serverNameOf(userId)))) {
+    await ASKED_ENDS.forEach(rows, { prefix: [server] }, ({ key, value }) => {
+      if (value.room_id === roomId) ASKED_ENDS.delete(rows, key);
+    });
+  }
+  await purgeByRoom(fact, rows, [REMOTE_MEMBERS, ROOM_SERVERS_CHANGED, ASKED_MEMBERS]);
 }
 
 interface Member {

@@ -135,7 +135,8 @@ export class ServersInRooms implements Listener {
 
   hear(facts: readonly RecordedFact[]): void {
     for (const fact of facts) {
-      if (mayMoveMembers(fact)) this.#hear(fact);
+      if (fact.type === 'room-purged') this.#forget(roomIdOfStream(fact.stream));
+      else if (mayMoveMembers(fact)) this.#hear(fact);
       else if (isOfPartial(fact)) this.#hearOfPartial(fact);
     }
   }
@@ -146,6 +147,11 @@ export class ServersInRooms implements Listener {
     if (type === 'join-filled') this.#partial.delete(roomId);
     const { partial } = JSON.parse(data) as Partial<JoinCompleted>;
     if (partial !== undefined) this.#partial.set(roomId, partial.servers);
+  }
+
+  #forget(roomId: RoomId): void {
+    this.#known.delete(roomId);
+    this.#partial.delete(roomId);
   }
 
   #withoutOurs(servers: Iterable<ServerName>): ReadonlySet<ServerName> {

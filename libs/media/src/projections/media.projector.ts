@@ -15,7 +15,7 @@ import {
 import type { RoomFactReader } from '#rooms/projections/room-fact-reader';
 import type { MediaId, MediaRef } from '../media-id.js';
 import type { ContentHash } from '../store/media-store.js';
-import { EVENT_MEDIA, forgetShown, mayShow, noteShown, SHOWN_MEDIA } from './shown-media.js';
+import { EVENT_MEDIA, forgetShown, mayShow, noteShown, purgeShown, SHOWN_MEDIA } from './shown-media.js';
 
 export type MediaKey = readonly [server: ServerName, mediaId: MediaId];
 
@@ -132,13 +132,13 @@ const OWNED = [
   UNSHOWN_MEDIA,
   OWN_NAME,
 ];
-const OF_ROOMS: ReadonlySet<string> = new Set(['pdu-accepted', 'state-taken', 'pdu-redacted']);
+const OF_ROOMS: ReadonlySet<string> = new Set(['pdu-accepted', 'state-taken', 'pdu-redacted', 'room-purged']);
 
 /** What media there are, and which events of rooms show those that were uploaded here. */
 export function mediaProjector(reader: RoomFactReader): Projector {
   return {
     name: 'media',
-    version: 3,
+    version: 4,
     ...owning(...OWNED),
     handles: (type) => Object.hasOwn(MEDIA_SHAPES, type) || OF_ROOMS.has(type) || type === 'log-begun',
     project(fact, rows) {
@@ -148,6 +148,7 @@ export function mediaProjector(reader: RoomFactReader): Projector {
         return undefined;
       }
       if (fact.type === 'pdu-redacted') return forgetShown(fact, reader, rows);
+      if (fact.type === 'room-purged') return purgeShown(fact, rows);
       if (!OF_ROOMS.has(fact.type)) return projectMedia(fact, rows);
       if (!mayShow(fact)) return undefined;
       // By the name and not by the row: once its stream was shortened, the upload stands behind the events that show it.

@@ -5,6 +5,7 @@ import { asMark, Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
 import { pduTextOf } from '#rooms/facts/fact-text';
 import { type EventKeyPart, eventKeyPart } from '#rooms/projections/event-place';
+import { purgeOf, takeAwayWith } from '#rooms/projections/purged-rows';
 import type { RoomFactReader } from '#rooms/projections/room-fact-reader';
 import type { MediaId } from '../media-id.js';
 import { mediaIn, namesMedia } from '../media-in-text.js';
@@ -60,6 +61,15 @@ export async function forgetShown(fact: RecordedFact, reader: RoomFactReader, ro
     EVENT_MEDIA.delete(rows, key);
     SHOWN_MEDIA.delete(rows, [server, mediaId, room, event]);
   });
+}
+
+/** Nothing of a room is kept: it shows nothing. */
+export function purgeShown(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const purged = purgeOf(fact);
+  const room = shortHash(purged.roomId) as RoomMark;
+  return takeAwayWith(rows, purged, EVENT_MEDIA, { prefix: [room] }, ({ key: [, event, server, mediaId] }) =>
+    SHOWN_MEDIA.delete(rows, [server, mediaId, room, event]),
+  );
 }
 
 /** Whether a fact of a room may name media. PERF: most do not, and need not be parsed. */

@@ -112,6 +112,7 @@ export class PushedUsers {
   }
 
   #move(fact: RecordedFact): void {
+    if (fact.type === 'room-purged') return this.#rooms.delete(roomIdOfStream(fact.stream));
     const touch = touchOf(fact);
     if (touch?.kind !== 'room' || !touch.hasMembers) return;
     // With the rest of a room came more members than it names.

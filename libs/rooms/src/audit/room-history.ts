@@ -23,6 +23,7 @@ import {
   type StateTaken,
 } from '../facts/room-facts.js';
 import type { SoftFailureLifted } from '../facts/lifted-facts.js';
+import type { RoomPurged } from '../facts/room-purged.js';
 import type { ChangeTold } from '../facts/told-in-parts.js';
 import type { AuditEntry, ToldChange } from './audit-room.js';
 import { shortened } from './people.js';
@@ -80,6 +81,10 @@ export class RoomHistory {
     },
     'room-listed': ({ listed }: RoomListed) =>
       onlyWords(listed ? 'listed the room in the directory' : 'took the room out of the directory'),
+    'room-purged': ({ more }: RoomPurged) =>
+      onlyWords(
+        more === true ? 'is letting go of all that was known of the room' : 'let go of all that was known of the room',
+      ),
     'room-upgraded': () => onlyWords('replaced the room by an upgrade'),
   };
 

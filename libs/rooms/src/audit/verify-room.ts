@@ -104,6 +104,7 @@ export class RoomVerifier {
         problems.push(...(this.#graph?.checkFilled(JSON.parse(fact.data) as JoinFilled) ?? ['there is no join']));
       else if (fact.type === 'pdu-redacted') this.#checkRedacted(fact, problems);
       else if (fact.type === 'soft-failure-lifted') this.#checkLifted(fact, problems);
+      else if (fact.type === 'room-purged') this.#beginAnew();
     } catch (error) {
       problems.push(messageOf(error));
       this.skip();
@@ -132,7 +133,9 @@ export class RoomVerifier {
     const isErased = isReduced && fact.metadata.erased !== undefined;
     const isKnownAsReduced = isErased || (body.origin !== undefined && isRedacted(pdu, version));
     if (isReduced && !isKnownAsReduced) problems.push(`${body.event_id}: the content hash does not match`);
-    if (type === 'outlier-stored') this.#beginAnew(event);
+    // Where another server told another create event of a room that is not here, nothing counts that was told before.
+    const isCreate = type === 'outlier-stored' && event.type === 'm.room.create';
+    if (isCreate && this.#graph?.isOtherBeginning(event.eventId) === true) this.#beginAnew();
     this.#checkVersion(event, version, problems);
     this.#checkSignature(fact, event, version, problems);
     this.#checkCarried(body, version, problems);
@@ -165,11 +168,9 @@ export class RoomVerifier {
     return whole;
   }
 
-  /** Where another server told another create event of a room that is not here, nothing counts that was told before. */
-  #beginAnew(event: RoomEvent): void {
-    if (event.type !== 'm.room.create' || this.#graph?.isOtherBeginning(event.eventId) !== true) return;
-    this.#graph = undefined;
-    this.#version = undefined;
+  #beginAnew(): void {
+    this.#graph = this.#version = undefined;
+    this.#isTorn = false;
   }
 
   /** The events that a fact carries because they are current again. */

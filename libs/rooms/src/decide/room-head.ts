@@ -9,6 +9,7 @@ import type {
   CreateTold,
   JoinFilledFact,
   PartialTold,
+  PurgedFact,
   RoomFact,
   TakenState,
 } from '../facts/read-room-fact.js';
@@ -46,6 +47,8 @@ export interface RoomHead {
   readonly join: JoinUnderWay | undefined;
   /** What is to be known of the room while its state lacks members; undefined of a room that is whole. */
   readonly partial: PartialRoom | undefined;
+  /** Nothing is kept of the room, and nothing was told of it since; `in-part`: all that was known of it is not gone yet. */
+  readonly purged: 'in-part' | 'whole' | undefined;
 }
 
 /** A room of which other servers told a part of the state, and what has come since. */
@@ -77,7 +80,7 @@ export interface JoinUnderWay {
   readonly servers?: readonly ServerName[] | undefined;
 }
 
-/** Whether there is a room that anybody here has to do with: not while a first join is under way, nor after it was given up. */
+/** Whether there is a room that anybody here has to do with: not while a first join is under way, nor after it was given up or the room purged. */
 export function isHere({ revision, extremities }: Pick<RoomHead, 'revision' | 'extremities'>): boolean {
   return revision < 0 || extremities.length > 0;
 }
@@ -101,6 +104,7 @@ export function headBeforeCreate(version: RoomVersion, createEvent: RoomEvent): 
     visibility: 'shared',
     join: undefined,
     partial: undefined,
+    purged: undefined,
   };
 }
 
@@ -118,6 +122,7 @@ export function headAfter(head: RoomHead, fact: RoomFact, known?: StateTrie): Ro
   }
   if (fact.type === 'join-ended') return headWithJoinEnded(head, fact.partial, revision);
   if (fact.type === 'join-filled') return headWithFilled(head, fact, revision);
+  if (fact.type === 'room-purged') return headPurged(head, fact, revision);
   if (fact.type === 'state-learnt')
     return { ...head, revision, partial: head.partial && { ...head.partial, filledAt: revision } };
   if (fact.type !== 'pdu-accepted') return { ...head, revision };
@@ -132,10 +137,9 @@ export function headAfter(head: RoomHead, fact: RoomFact, known?: StateTrie): Ro
     eventId === event.eventId ? newExtremity(head, fact, revision, state) : knownExtremity(before, eventId),
   );
   const depth = extremities.reduce((most, one) => Math.max(most, one.depth), 0);
-  const { version, createEvent, since, join } = head;
   const partial = head.partial && partialWith(head.partial, event.eventId, header.state);
   const visibility = visibilityAfter(head, fact);
-  return { revision, version, createEvent, since, state, extremities, depth, visibility, join, partial };
+  return { ...head, revision, state, extremities, depth, visibility, partial };
 }
 
 /** The extremities after an event of the past, which is none itself: it may fill a gap. */
@@ -152,9 +156,22 @@ function headWithCreate(head: RoomHead, { event, version }: CreateTold, revision
   return { ...headBeforeCreate(version, event), since: revision, revision };
 }
 
-/** Whether a room begins with another event than one that is told now. */
-export function beginsAnew({ createEvent }: Pick<RoomHead, 'createEvent'>, { eventId }: RoomEvent): boolean {
-  return createEvent.eventId !== eventId;
+/** Whether a room begins with another event than one that is told now, or with none any more. */
+export function beginsAnew(
+  { createEvent, purged }: Pick<RoomHead, 'createEvent' | 'purged'>,
+  { eventId }: RoomEvent,
+): boolean {
+  return purged !== undefined || createEvent.eventId !== eventId;
+}
+
+/** As before a create event is told: also the one that it had begins it anew. */
+function headPurged({ version, createEvent }: RoomHead, { isPartial }: PurgedFact, revision: number): RoomHead {
+  return {
+    ...headBeforeCreate(version, createEvent),
+    since: revision,
+    revision,
+    purged: isPartial ? 'in-part' : 'whole',
+  };
 }
 
 /** A head after an event whose fact goes so many revisions further back than it was decided. */

@@ -20,6 +20,7 @@ import {
   type StateChange,
   type StateTaken,
 } from './room-facts.js';
+import type { RoomPurged } from './room-purged.js';
 import { pduTextOf } from './fact-text.js';
 
 /** What the header of a fact says that an accepted event does to its room. */
@@ -72,6 +73,13 @@ export interface JoinFilledFact {
   readonly states: readonly StateAgain[];
 }
 
+/** Nothing of the room is kept, as the fold sees it. */
+export interface PurgedFact {
+  readonly type: 'room-purged';
+  /** Others follow. */
+  readonly isPartial: boolean;
+}
+
 /** A fact of a room as the fold sees it: decided by this process or read from the log, which makes no difference to it. */
 export type RoomFact =
   | AcceptedPdu
@@ -82,6 +90,7 @@ export type RoomFact =
   /** It was completed or given up. `partial`: only a part of the state was told. */
   | { readonly type: 'join-ended'; readonly partial?: PartialTold }
   | JoinFilledFact
+  | PurgedFact
   /** A part of a state that another server told. */
   | { readonly type: 'state-learnt' }
   /** Of a kind that does not concern the event graph. */
@@ -102,11 +111,17 @@ export function readRoomFact(roomId: RoomId, fact: RecordedFact): RoomFact {
   if (fact.type === 'join-given-up') return { type: 'join-ended' };
   if (fact.type === 'join-completed') return joinEndedOf(JSON.parse(fact.data) as JoinCompleted);
   if (fact.type === 'join-filled') return { type: 'join-filled', states: (JSON.parse(fact.data) as JoinFilled).states };
+  if (fact.type === 'room-purged') return purgedFactOf(JSON.parse(fact.data) as RoomPurged);
   if (fact.type !== 'pdu-accepted') return { type: 'other' };
   const header = JSON.parse(fact.data) as PduAccepted;
   const version = findRoomVersion(header.room_version);
   if (version === undefined) throw new Error(`${fact.stream}: unknown room version ${header.room_version}`);
   return { type: 'pdu-accepted', event: roomEventOf(roomId, header, version, fact.data), header };
+}
+
+/** How the fold sees that a room is purged. */
+export function purgedFactOf({ more }: Pick<RoomPurged, 'more'>): PurgedFact {
+  return { type: 'room-purged', isPartial: more === true };
 }
 
 /** How the fold sees that a join was completed. */

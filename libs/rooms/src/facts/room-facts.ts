@@ -275,9 +275,7 @@ export interface RoomUpgraded {
 }
 
 /** In `user-{user_id}`: `room-forgotten`: the user wants to hear of this room no more (until joined or invited again). */
-export interface RoomForgotten {
-  readonly room_id: RoomId;
-}
+export type RoomForgotten = Readonly<Record<'room_id', RoomId>>;
 
 /** How old shapes of these facts become today's. */
 export const ROOM_SHAPES = {
@@ -296,5 +294,6 @@ export const ROOM_SHAPES = {
   'pdu-redacted': [],
   'room-listed': [],
   'room-upgraded': [],
+  'room-purged': [],
   'room-forgotten': [],
 } as const satisfies FactShapes;

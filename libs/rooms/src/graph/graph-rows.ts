@@ -179,6 +179,11 @@ export function putGraphEvent(rows: OwnRows, roomId: RoomId, eventId: EventId, e
   GRAPH_EVENTS.put(rows, graphEventKey(roomId, eventId), event);
 }
 
+/** Takes away what is known of an event. */
+export function forgetGraphEvent(rows: OwnRows, roomId: RoomId, eventId: EventId): void {
+  GRAPH_EVENTS.delete(rows, graphEventKey(roomId, eventId));
+}
+
 /** What the room knows of an event; undefined where it knows nothing, also where another room has it. */
 export function findGraphEvent(rows: GraphRows, roomId: RoomId, eventId: EventId): Answer<GraphEvent | undefined> {
   return GRAPH_EVENTS.get(rows, graphEventKey(roomId, eventId));

@@ -60,6 +60,7 @@ export class JoinIndex {
 
   #take({ type, data, revision }: RecordedFact): void {
     if (type === 'join-begun') this.#told = this.#whole = undefined;
+    else if (type === 'room-purged') this.#forget();
     else if (type === 'state-learnt') this.#takePart(JSON.parse(data) as StateLearnt);
     else if (type === 'outlier-stored') {
       const { event_id: eventId, pdu, reason } = JSON.parse(data) as OutlierStored;
@@ -72,6 +73,12 @@ export class JoinIndex {
         isRejected: reason !== undefined,
       });
     }
+  }
+
+  /** What was told before belongs to nothing that is kept. */
+  #forget(): void {
+    this.outliers.clear();
+    this.#told = this.#whole = undefined;
   }
 
   #takePart({ event_id: eventId, part, parts, state: entries }: StateLearnt): void {

@@ -5,6 +5,7 @@ import { asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { ANNOTATION, relationOf } from '#protocol/relation';
 import type { RedactedFact, RoomFactReader } from './room-fact-reader.js';
+import { purgeByRoom } from './purged-rows.js';
 
 /** An annotation of an event, as far as two of them are the same: client-server API, "Avoiding duplicate annotations". */
 export interface Annotation {
@@ -47,10 +48,11 @@ function backKey(roomId: RoomId, eventId: EventId): AnnotationKey {
 export function annotationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'annotations',
-    version: 2,
+    version: 3,
     ...owning(ANNOTATIONS),
-    handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
+    handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted' || type === 'room-purged',
     project(fact, rows) {
+      if (fact.type === 'room-purged') return purgeByRoom(fact, rows, [ANNOTATIONS]);
       if (fact.type === 'pdu-redacted') return forget(reader.redacted(fact), rows);
       const accepted = reader.findRelating(fact);
       if (accepted === undefined) return undefined;

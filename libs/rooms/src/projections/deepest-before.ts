@@ -30,6 +30,11 @@ export class DeepestBefore {
     known.set(roomId, Math.max(before ?? -Infinity, depthOfKey(depthKey(depth))));
   }
 
+  /** Nothing is known of a room any more. */
+  forget(roomId: RoomId, rows: OwnRows): void {
+    this.#known.get(rows)?.delete(roomId);
+  }
+
   /** What came after the position is there only where facts are applied again. */
   async #read(roomId: RoomId, position: Position, rows: OwnRows): Promise<number | undefined> {
     let before: TopologyKey | undefined;

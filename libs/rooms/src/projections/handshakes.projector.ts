@@ -6,6 +6,7 @@ import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { type HandshakeBegun, type HandshakeMembership, userIdOfElsewhere } from '../facts/elsewhere-facts.js';
 import type { RoomFactReader } from './room-fact-reader.js';
+import { purgeOf } from './purged-rows.js';
 
 /** An event that another server was given, and may have taken, and that the log does not have as taken. */
 export interface HandshakeRow {
@@ -46,10 +47,11 @@ const OWN_TYPES: ReadonlySet<string> = new Set([
 export function handshakesProjector(reader: RoomFactReader): Projector {
   return {
     name: 'handshakes',
-    version: 2,
+    version: 3,
     ...owning(HANDSHAKES, JOINS_ELSEWHERE),
-    handles: (type) => type === 'pdu-accepted' || OWN_TYPES.has(type),
+    handles: (type) => type === 'pdu-accepted' || type === 'room-purged' || OWN_TYPES.has(type),
     project(fact, rows) {
+      if (fact.type === 'room-purged') return purge(fact, rows);
       if (fact.type === 'pdu-accepted') return noteAccepted(reader, fact, rows);
       const userId = userIdOfElsewhere(fact.stream);
       if (fact.type === 'stays-ended')
@@ -61,6 +63,13 @@ export function handshakesProjector(reader: RoomFactReader): Projector {
       if (membership === 'join') JOINS_ELSEWHERE.put(rows, [roomId, userId, eventId], room_version);
     },
   };
+}
+
+/** Those that the room's facts had ended, which are there no more, are not open because of that. */
+async function purge(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { roomId, users } = purgeOf(fact);
+  for (const userId of users)
+    await HANDSHAKES.forEach(rows, { prefix: [userId, roomId] }, ({ key }) => remove(rows, ...key));
 }
 
 function noteAccepted(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): Answer<void> {

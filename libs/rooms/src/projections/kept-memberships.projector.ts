@@ -2,8 +2,9 @@ import type { RecordedFact } from '#event-store/event-store';
 import { type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { asJson, Collection, owning } from '#projections/collection';
-import type { Projector } from '#projections/projector';
+import type { OwnRows, Projector } from '#projections/projector';
 import { type MembershipTold, userIdOfElsewhere } from '../facts/elsewhere-facts.js';
+import { purgeByUsers } from './purged-rows.js';
 
 /** What a user is in a room that is not here besides what they are shown, by the word of another server. */
 export interface KeptMembershipRow {
@@ -25,10 +26,12 @@ export const KEPT_MEMBERSHIPS = new Collection<
 export function keptMembershipsProjector(): Projector {
   return {
     name: 'kept-memberships',
-    version: 1,
+    version: 2,
     ...owning(KEPT_MEMBERSHIPS),
-    handles: (type) => type === 'membership-kept' || type === 'stays-ended',
-    project({ stream, type, data, position: pos }: RecordedFact, rows) {
+    handles: (type) => type === 'membership-kept' || type === 'stays-ended' || type === 'room-purged',
+    project(fact, rows) {
+      const { stream, type, data, position: pos } = fact;
+      if (type === 'room-purged') return purge(fact, rows);
       const userId = userIdOfElsewhere(stream);
       if (type === 'stays-ended') {
         return KEPT_MEMBERSHIPS.forEach(rows, { prefix: [userId] }, ({ key }) => KEPT_MEMBERSHIPS.delete(rows, key));
@@ -39,6 +42,10 @@ export function keptMembershipsProjector(): Projector {
       else KEPT_MEMBERSHIPS.delete(rows, key);
     },
   };
+}
+
+function purge(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  return purgeByUsers(fact, rows, [KEPT_MEMBERSHIPS]);
 }
 
 /** By whose word it is so. */

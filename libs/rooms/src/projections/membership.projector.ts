@@ -11,6 +11,7 @@ import { ELSEWHERE, elsewhereRowOf } from './elsewhere-rows.js';
 import { type MemberRow, memberRow } from './member-row.js';
 import { currentMembersOf, type CurrentStateEvent, type RoomFactReader } from './room-fact-reader.js';
 import { contentOf } from '../facts/pdu-fields.js';
+import { purgeByRoom, purgeOf } from './purged-rows.js';
 import { SERVER_LOG, ServerChanges } from './server-log.js';
 
 /** What a user is in a room, for the user. */
@@ -89,13 +90,14 @@ const HANDLED = new Set([
   'room-forgotten',
   'membership-told',
   'stays-ended',
+  'room-purged',
 ]);
 
 /** Who is what in which room, from each side, when it changed, and which servers are in it by that. */
 export function membershipProjector(reader: RoomFactReader): Projector {
   return {
     name: 'membership',
-    version: 6,
+    version: 7,
     // By `server-log`, which came with it, it is known whether this server is in a room at all.
     readableSince: 4,
     ...owning(MEMBERS, ROOM_MEMBERS, USER_ROOMS, MEMBERSHIP_LOG, ROOM_COUNTS, SERVER_LOG, ELSEWHERE),
@@ -104,6 +106,7 @@ export function membershipProjector(reader: RoomFactReader): Projector {
       if (fact.type === 'room-forgotten') return forget(fact, rows);
       if (fact.type === 'membership-told') return takeTold(fact, rows);
       if (fact.type === 'stays-ended') return endTold(fact, rows);
+      if (fact.type === 'room-purged') return purge(fact, rows);
       if (fact.type === 'pdu-redacted') return redactMember(reader, fact, rows);
       const accepted = reader.findStateChange(fact);
       if (accepted === undefined) return undefined;
@@ -265,6 +268,16 @@ async function endTold({ stream, position }: RecordedFact, rows: OwnRows): Promi
       if (current?.elsewhere === true) USER_ROOMS.delete(rows, [userId, roomId]);
     }
   }
+}
+
+/** Of users here also what other servers told of the room before it was here: once it is purged, nothing of that counts. */
+async function purge(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { roomId, users } = purgeOf(fact);
+  for (const userId of users) {
+    USER_ROOMS.delete(rows, [userId, roomId]);
+    await ELSEWHERE.forEach(rows, { prefix: [userId, roomId] }, ({ key }) => ELSEWHERE.delete(rows, key));
+  }
+  await purgeByRoom(fact, rows, [MEMBERS, ROOM_MEMBERS, MEMBERSHIP_LOG, ROOM_COUNTS, SERVER_LOG]);
 }
 
 async function redactMember(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): Promise<void> {

@@ -3,6 +3,7 @@ import type { Position } from '#kernel/position';
 import { asJson, Collection, owning } from '#projections/collection';
 import type { Projector } from '#projections/projector';
 import { type JoinCompleted, roomIdOfStream } from '../facts/room-facts.js';
+import { purgeByRoom } from './purged-rows.js';
 
 /** A room that came here with a part of its state. */
 export interface PartialRoomRow {
@@ -25,10 +26,12 @@ export const PARTIAL_ROOMS = new Collection<readonly [roomId: RoomId], PartialRo
 /** Which rooms are partial, and were. */
 export const partialRoomsProjector: Projector = {
   name: 'partial-rooms',
-  version: 1,
+  version: 2,
   ...owning(PARTIAL_ROOMS),
-  handles: (type) => type === 'join-completed' || type === 'join-filled',
-  async project({ type, data, stream, position }, rows) {
+  handles: (type) => type === 'join-completed' || type === 'join-filled' || type === 'room-purged',
+  async project(fact, rows) {
+    const { type, data, stream, position } = fact;
+    if (type === 'room-purged') return purgeByRoom(fact, rows, [PARTIAL_ROOMS]);
     const roomId = roomIdOfStream(stream);
     const known = await PARTIAL_ROOMS.get(rows, [roomId]);
     if (type === 'join-filled') {

@@ -1,7 +1,7 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
-import { asJson, asMark, asText, Collection, owning } from '#projections/collection';
+import { asJson, asMark, asText, Collection, type Declared, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { REFERENCE, relationOf, REPLACE, THREAD } from '#protocol/relation';
 import { depthOf } from '../facts/pdu-fields.js';
@@ -10,6 +10,7 @@ import { type DepthKey, depthKey, depthOfKey } from './event-place.js';
 import type { AcceptedFact, RedactedFact, RoomFactReader } from './room-fact-reader.js';
 import { putAside, THREAD_ASIDES } from './thread-asides.js';
 import type { TopologyKey } from './timeline-collections.js';
+import { purgeByRoom } from './purged-rows.js';
 
 /** `history`: the child was fetched from the past. `aside`: the room forked at it. */
 export type RelationMark = 'history' | 'aside';
@@ -115,6 +116,18 @@ export const AGGREGATED = new Collection<readonly [roomId: RoomId, event: EventI
   { key: ['room', 'event'], says: 'empty: something is summed up of what relates to it', codec: asMark },
 );
 
+const ALL: readonly Declared[] = [
+  RELATIONS,
+  RELATION_PARENTS,
+  THREADS,
+  THREAD_EVENTS,
+  THREADS_LOG,
+  PAST_THREADS,
+  THREAD_SENDERS,
+  THREAD_ASIDES,
+  AGGREGATED,
+];
+
 const SUMMED_UP: ReadonlySet<string> = new Set([THREAD, REPLACE, REFERENCE]);
 
 /** Whether relations of a type are summed up for who reads the parent. */
@@ -129,20 +142,11 @@ export function isAggregated(relType: string): boolean {
 export function relationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'relations',
-    version: 12,
-    ...owning(
-      RELATIONS,
-      RELATION_PARENTS,
-      THREADS,
-      THREAD_EVENTS,
-      THREADS_LOG,
-      PAST_THREADS,
-      THREAD_SENDERS,
-      THREAD_ASIDES,
-      AGGREGATED,
-    ),
-    handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
+    version: 13,
+    ...owning(...ALL),
+    handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted' || type === 'room-purged',
     project(fact, rows) {
+      if (fact.type === 'room-purged') return purgeByRoom(fact, rows, ALL);
       if (fact.type === 'pdu-redacted') return forget(reader.redacted(fact), fact.position, rows);
       const accepted = reader.findRelating(fact);
       return accepted === undefined ? undefined : relate(accepted, fact, rows);

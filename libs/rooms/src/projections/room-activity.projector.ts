@@ -4,6 +4,7 @@ import { type Position, START } from '#kernel/position';
 import { Collection, owning, type RowCodec } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RoomFactReader } from './room-fact-reader.js';
+import { purgeByRoom } from './purged-rows.js';
 
 /** When something last happened in a room. */
 export interface RoomActivity {
@@ -45,10 +46,11 @@ const BUMPS: ReadonlySet<unknown> = new Set([
 export function roomActivityProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-activity',
-    version: 1,
+    version: 2,
     ...owning(ROOM_ACTIVITY),
-    handles: (type) => type === 'pdu-accepted' || type === 'state-taken',
+    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'room-purged',
     project(fact, rows) {
+      if (fact.type === 'room-purged') return purgeByRoom(fact, rows, [ROOM_ACTIVITY]);
       const { roomId, data } = reader.accepted(fact);
       if (data.history === true) return undefined;
       return note(roomId, fact.position, BUMPS.has(data.pdu['type']), rows);

@@ -1,5 +1,6 @@
 import type { Projector } from '#projections/projector';
 import { annotationsProjector } from './annotations.projector.js';
+import { desertedRoomsProjector } from './deserted-rooms.projector.js';
 import { graphProjector } from './graph.projector.js';
 import { handshakesProjector } from './handshakes.projector.js';
 import { keptMembershipsProjector } from './kept-memberships.projector.js';
@@ -25,6 +26,7 @@ export function roomProjectors(reader = createRoomFactReader()): readonly Projec
     annotationsProjector(reader),
     graphProjector(reader),
     roomActivityProjector(reader),
+    desertedRoomsProjector(reader),
     handshakesProjector(reader),
     keptMembershipsProjector(),
     threadSubscriptionsProjector(reader),

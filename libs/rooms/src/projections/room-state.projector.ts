@@ -15,6 +15,7 @@ import {
 import type { PduRedacted } from '../facts/room-facts.js';
 import { redactedRowOf, timelineRowOf } from './make-row.js';
 import { rowHeaderOf } from './timeline-row.js';
+import { purgeByRoom } from './purged-rows.js';
 
 /** A key of the state that a fact left to nothing: `by` is the event that did it; null where none did, for resolution left the key to nothing. */
 export type DeletedKey = readonly [type: string, stateKey: string, by: EventId | null];
@@ -46,14 +47,17 @@ export const REDACTED_STATE = new Collection<readonly [roomId: RoomId, event: Ev
   },
 );
 
+const HANDLED: ReadonlySet<string> = new Set(['pdu-accepted', 'state-taken', 'pdu-redacted', 'room-purged']);
+
 /** The current state of each room. What it was before is the graph's to tell. */
 export function roomStateProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-state',
-    version: 12,
+    version: 13,
     ...owning(ROOM_STATE, STATE_DELETIONS, REDACTED_STATE),
-    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
+    handles: (type) => HANDLED.has(type),
     project(fact, rows) {
+      if (fact.type === 'room-purged') return purgeByRoom(fact, rows, [ROOM_STATE, STATE_DELETIONS, REDACTED_STATE]);
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
       return applyState(reader, fact, rows);
     },

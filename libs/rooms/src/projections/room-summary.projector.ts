@@ -6,6 +6,7 @@ import type { StateKey } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { type HistoryVisibility, historyVisibilityOf, type StateChange } from '../facts/room-facts.js';
 import { currentStateOf, deletedStateOf, type RoomFactReader } from './room-fact-reader.js';
+import { purgeByRoom } from './purged-rows.js';
 import { contentOf } from '../facts/pdu-fields.js';
 
 /** What lists and look-ups need of a room without its state. */
@@ -61,14 +62,17 @@ export function isSummarised({ type, stateKey }: StateKey): boolean {
   return stateKey === '' && (Object.hasOwn(READ, type) || type === 'm.room.create');
 }
 
+const HANDLED: ReadonlySet<string> = new Set(['pdu-accepted', 'state-taken', 'pdu-redacted', 'room-purged']);
+
 /** One row about each room, from its state. */
 export function roomSummaryProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-summary',
-    version: 2,
+    version: 3,
     ...owning(ROOMS),
-    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
+    handles: (type) => HANDLED.has(type),
     project(fact, rows) {
+      if (fact.type === 'room-purged') return purgeByRoom(fact, rows, [ROOMS]);
       if (fact.type === 'pdu-redacted') {
         const { roomId, data } = reader.redacted(fact);
         const type = data.pdu['type'] as string;

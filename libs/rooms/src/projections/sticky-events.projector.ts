@@ -7,6 +7,7 @@ import { stickinessOf } from '#protocol/stickiness';
 import type { SoftFailureLifted } from '../facts/lifted-facts.js';
 import { type PduSoftFailed, roomIdOfStream } from '../facts/room-facts.js';
 import { timelineRowOf } from './make-row.js';
+import { purgeByRoom } from './purged-rows.js';
 import { mayBeSticky, type RoomFactReader } from './room-fact-reader.js';
 
 /** An event that was sticky when it came. */
@@ -60,16 +61,18 @@ const HANDLED: ReadonlySet<string> = new Set([
   'pdu-soft-failed',
   'soft-failure-lifted',
   'pdu-redacted',
+  'room-purged',
 ]);
 
 /** Which events are sticky: MSC4354. They are noted whether or not anybody is told of it, which is a setting. */
 export function stickyEventsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'sticky-events',
-    version: 2,
+    version: 3,
     ...owning(STICKY_EVENTS, STICKY_REFUSED, STICKY_ROOMS),
     handles: (type) => HANDLED.has(type),
     project(fact, rows) {
+      if (fact.type === 'room-purged') return purgeByRoom(fact, rows, [STICKY_EVENTS, STICKY_REFUSED, STICKY_ROOMS]);
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
       if (fact.type === 'soft-failure-lifted') return applyLifted(fact, rows);
       // PERF: of what is not sticky nothing is read.

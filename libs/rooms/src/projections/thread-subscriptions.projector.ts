@@ -10,6 +10,7 @@ import { nextStamp, type ThreadStanding } from '../decide/decide-thread-subscrip
 import type { RoomForgotten } from '../facts/room-facts.js';
 import { type ThreadSubscriptionFact, userIdOfThreads } from '../facts/thread-subscription-facts.js';
 import { type CurrentStateEvent, currentMembersOf, type RoomFactReader } from './room-fact-reader.js';
+import { purgeOf } from './purged-rows.js';
 
 /** How a user stands to a thread, and where that changed for them last. */
 export interface ThreadSubscriptionRow extends ThreadStanding {
@@ -53,10 +54,12 @@ export const THREAD_SUBSCRIPTIONS_LOG = new Collection<ThreadLogKey, readonly [r
 export function threadSubscriptionsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'thread-subscriptions',
-    version: 2,
+    version: 3,
     ...owning(THREAD_SUBSCRIPTIONS, THREAD_SUBSCRIPTIONS_LOG),
-    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || OWN_TYPES.has(type),
+    handles: (type) =>
+      type === 'pdu-accepted' || type === 'state-taken' || type === 'room-purged' || OWN_TYPES.has(type),
     project(fact, rows) {
+      if (fact.type === 'room-purged') return purge(fact, rows);
       if (!OWN_TYPES.has(fact.type)) return noteMoves(reader, fact, rows);
       if (fact.type === 'room-forgotten') return forget(fact, rows);
       return fact.type === 'thread-subscriptions-ended' ? end(fact, rows) : note(fact, rows);
@@ -110,6 +113,17 @@ async function forget(fact: RecordedFact, rows: OwnRows): Promise<void> {
       const stamp = nextStamp(value, fact.metadata.at);
       put(rows, key, value, { subscribed: 'no', stamp, pos: fact.position, isHidden: true });
     }
+  }
+}
+
+/** There are no such threads any more. */
+async function purge(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { roomId, users } = purgeOf(fact);
+  for (const userId of users) {
+    await THREAD_SUBSCRIPTIONS.forEach(rows, { prefix: [userId, roomId] }, ({ key, value }) => {
+      THREAD_SUBSCRIPTIONS.delete(rows, key);
+      THREAD_SUBSCRIPTIONS_LOG.delete(rows, logKeyOf(key, value.pos));
+    });
   }
 }
 

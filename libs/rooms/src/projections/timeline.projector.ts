@@ -27,6 +27,7 @@ import {
 import { afterGapRowOf, redactedRowOf, timelineRowOf, waitingRowOf } from './make-row.js';
 import { findMissingBefore, noteRefused } from './missing-before.js';
 import { applyVisibility, forgetVisibility, mayConcernVisibility } from './visibility-changes.js';
+import { purgeOf, takeAway, takeAwayWith } from './purged-rows.js';
 import { hasToWait } from './waiting-redactions.js';
 import { rowHeaderOf } from './timeline-row.js';
 
@@ -36,6 +37,7 @@ const HANDLED: ReadonlySet<string> = new Set([
   'pdu-rejected',
   'state-taken',
   'pdu-redacted',
+  'room-purged',
 ]);
 
 /**
@@ -47,7 +49,7 @@ export function timelineProjector(reader: RoomFactReader): Projector {
   const depths = new DeepestBefore();
   return {
     name: 'timeline',
-    version: 19,
+    version: 20,
     readableSince: 13,
     ...owning(
       TIMELINE,
@@ -65,6 +67,7 @@ export function timelineProjector(reader: RoomFactReader): Projector {
     handles: (type) => HANDLED.has(type),
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
+      if (fact.type === 'room-purged') return purge(fact, rows, depths);
       if (fact.type === 'pdu-soft-failed' || fact.type === 'pdu-rejected') return noteRefused(fact, rows);
       const accepted = reader.accepted(fact);
       if (fact.type === 'state-taken') return applyTaken(accepted, fact, rows);
@@ -202,6 +205,27 @@ async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Pr
   else if (typeof data.pdu['state_key'] === 'string' && !(await REDACTED_UNSEEN.has(rows, unseen)))
     REDACTED_UNSEEN.put(rows, unseen, data.redacted_by);
   if (target !== undefined) await forgetVisibility(roomId, target.row, rows);
+}
+
+/** Lets all go that is known of a room's events. */
+async function purge(fact: RecordedFact, rows: OwnRows, depths: DeepestBefore): Promise<void> {
+  const purged = purgeOf(fact);
+  const { roomId } = purged;
+  for (const collection of [collectionOf({ isHistory: false }), collectionOf({ isHistory: true })]) {
+    await takeAwayWith(rows, purged, collection, { prefix: [roomId] }, ({ value }) => {
+      const { eventId, deviceId, txnId, sender: userId, type, redacts } = rowHeaderOf(value);
+      EVENTS.delete(rows, [eventKeyPart(eventId), roomId]);
+      if (txnId === undefined || deviceId === undefined) return;
+      TRANSACTIONS.delete(rows, transactionKey({ userId, deviceId, roomId, type, txnId, redacts }));
+    });
+  }
+  await takeAway(
+    rows,
+    purged,
+    [TOPOLOGY, GAPS, BEHIND_REFUSED, OVERTAKEN, REDACTED_UNSEEN, VISIBILITY_CHANGES, EDITS],
+    [roomId],
+  );
+  depths.forget(roomId, rows);
 }
 
 interface StoredRow {

@@ -50,15 +50,23 @@ export class RoomIsHere extends MatrixError {
   }
 }
 
+/** What was here of the room is being let go of: see RoomPurged. */
+export class RoomIsGoing extends MatrixError {
+  constructor() {
+    super('M_UNKNOWN', 'What this server had of the room is being removed: try again in a moment', { status: 503 });
+  }
+}
+
 /**
  * Begins a join that brings the room here; answers the revision of the fact that says so. `create` is stored first where the room
  * is unheard of, or was told to begin with another event: nothing that was told with that counts any more. Throws
- * RoomIsHere and OtherJoinUnderWay.
+ * RoomIsHere, OtherJoinUnderWay and RoomIsGoing.
  */
 export function beginJoin(turn: RoomTurn, create: StoredOutlier, { userId, via, servers }: JoinTold): number {
   const { revision, extremities } = turn.head;
   if (extremities.length > 0) throw new RoomIsHere();
   if (turn.head.join !== undefined) throw new OtherJoinUnderWay();
+  if (turn.head.purged === 'in-part') throw new RoomIsGoing();
   if (revision < 0 || beginsAnew(turn.head, create.event)) storeOutlier(turn, create);
   const partial = servers === undefined ? {} : { servers };
   const begun: JoinBegun = { room_version: create.header.room_version, user_id: userId, via, ...partial };

@@ -28,7 +28,7 @@ export interface LiveRoom {
   /** Its events by their ids, and the states after them; undefined as long as nobody asked since the room had work. */
   graph: RecentGraph | undefined;
   /** The transactions of its facts, whoever wrote them: a retry finds its first answer before any view has it. */
-  readonly transactions: RoomTransactions;
+  transactions: RoomTransactions;
   /** The position of the last fact that was read in the log, written before or by another process; START where none was. */
   readUpTo: Position;
   /** The revision up to which a snapshot is kept; -1 where there is none. */

@@ -108,6 +108,14 @@ export class RoomSnapshots {
     void writing.then(() => this.#writing.delete(room.roomId));
   }
 
+  /** Lets go of what is kept of a room, in the process that writes the views. */
+  async forget(roomId: RoomId): Promise<void> {
+    if (!this.readModels.isWriter) return;
+    await this.#writing.get(roomId);
+    for await (const rows of scanPages(this.readModels, SNAPSHOTS, { prefix: [roomId] }, CHUNKS_AT_ONCE))
+      await this.readModels.write(rows.map(({ key }) => ({ collection: SNAPSHOTS, key, value: null })));
+  }
+
   /** Settles when no snapshot is being written. */
   async settled(): Promise<void> {
     await Promise.all(this.#writing.values());

@@ -13,7 +13,7 @@ import { readRoomFact } from '../facts/read-room-fact.js';
 import { roomStream } from '../facts/room-facts.js';
 import { allowAll, type Policy } from '../receive/7-check-policy.js';
 import { askFirst } from './ask-first.js';
-import { evolveRoom, roomBefore } from './evolve-room.js';
+import { evolveRoom, isGoing, isPurgedSince, roomBefore } from './evolve-room.js';
 import { inWrites, wholeOf } from './in-writes.js';
 import type { LiveRoom } from './live-room.js';
 import { RoomQueue } from './room-queue.js';
@@ -217,9 +217,9 @@ export class RoomWorkers {
       await room.graph?.confirm();
       if (batch.facts.length === 0 && !isNewest && room.head.revision >= 0) {
         const { revision } = room.head;
-        await this.#catchUp(room, worker.roomId);
+        worker.room = await this.#catchUp(room, worker.roomId);
         isNewest = true;
-        if (room.head.revision > revision) continue;
+        if (worker.room!.head.revision > revision) continue;
       }
       try {
         const position = await this.#append(room, batch);
@@ -286,7 +286,8 @@ export class RoomWorkers {
   async #catchUp(room: LiveRoom | undefined, roomId: RoomId): Promise<LiveRoom | undefined> {
     const from = room === undefined ? 0 : room.head.revision + 1;
     for await (const fact of this.options.store.readStream(roomStream(roomId), { from })) {
-      room ??= roomBefore(roomId, fact);
+      if (room === undefined && isGoing(fact)) continue;
+      room = room === undefined || isPurgedSince(room, fact) ? roomBefore(roomId, fact) : room;
       if (fact.revision !== room.head.revision + 1)
         throw new Error(`${fact.stream}: revision ${fact.revision} is out of turn`);
       // What another process wrote may be news of events that are here.

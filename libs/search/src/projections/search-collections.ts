@@ -44,13 +44,6 @@ export const SHELVES = new Collection<readonly [shelf: ShelfName], ShelfRow>('se
   codec: shelfCodec,
 });
 
-/** How many shelves there are: each is called by its number. */
-export const SHELF_COUNT = new Collection<readonly [one: 'count'], string>('search-count', {
-  key: ['`count`'],
-  says: 'how many shelves there are',
-  codec: asText(),
-});
-
 /** So many texts are a page. */
 export const PAGE_TEXTS = 16;
 

@@ -1,11 +1,12 @@
 import type { RecordedFact } from '#event-store/event-store';
 import { type Answer, whenThere } from '#kernel/answer';
 import type { UserId } from '#kernel/ids';
-import { START } from '#kernel/position';
+import { type Position, shortPosition, START } from '#kernel/position';
 import { owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { eventKeyPart } from '#rooms/projections/event-place';
 import { isAside } from '#rooms/facts/room-facts';
+import { purgeOf, takeAway } from '#rooms/projections/purged-rows';
 import type { AcceptedFact, RoomFactReader } from '#rooms/projections/room-fact-reader';
 import { wordsOf } from '../words/words-of.js';
 import { applyEdit, applyWaitingEdits, forgetText, isUnknown, makePlaceFor } from './edit-texts.js';
@@ -19,7 +20,6 @@ import {
   roomMark,
   type RoomMark,
   senderMark,
-  SHELF_COUNT,
   type ShelfName,
   SHELVES,
   shelfOf,
@@ -33,7 +33,8 @@ import { formatTextPlace } from './text-place.js';
 
 /** So many words are filed at once at most, and with them the texts that they are of: what is filed holds up whoever comes then. */
 const MOST_UNFILED_WORDS = 4_000;
-const SHELF_RADIX = 36;
+
+const HANDLED: ReadonlySet<string> = new Set(['pdu-accepted', 'state-taken', 'pdu-redacted', 'room-purged']);
 
 /**
  * By which words messages, names and topics of rooms are found. What is redacted leaves it, of what was edited all versions are found (who
@@ -44,10 +45,11 @@ const SHELF_RADIX = 36;
 export function searchProjector(reader: RoomFactReader): Projector {
   return {
     name: 'search',
-    version: 7,
-    ...owning(SHELVES, SHELF_COUNT, PAGES, WORDS, TEXTS, EDITS),
-    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
+    version: 8,
+    ...owning(SHELVES, PAGES, WORDS, TEXTS, EDITS),
+    handles: (type) => HANDLED.has(type),
     project(fact, rows) {
+      if (fact.type === 'room-purged') return purge(fact, rows);
       if (fact.type === 'pdu-redacted') {
         const { roomId, data } = reader.redacted(fact);
         const mayCome = data.pdu['state_key'] === '';
@@ -188,11 +190,10 @@ function putBehind(
     ...visibilitiesWith(row, position, text),
     page: row.page + formatText({ ...text, position, time, isEdited: false }),
   };
-  return whenThere(row.next === 0 ? nextShelf(rows) : row.shelf, (shelf) => {
-    if (next % PAGE_TEXTS !== 0) SHELVES.put(rows, [name], { ...added, shelf });
-    else return whenThere(turnPage(name, { ...added, shelf }, rows), () => row.next);
-    return row.next;
-  });
+  const shelf = row.next === 0 ? shelfBegunAt(position, isHistory) : row.shelf;
+  if (next % PAGE_TEXTS !== 0) SHELVES.put(rows, [name], { ...added, shelf });
+  else return whenThere(turnPage(name, { ...added, shelf }, rows), () => row.next);
+  return row.next;
 }
 
 /** What a shelf says of who may see what is there, with one more text. */
@@ -206,12 +207,21 @@ function visibilitiesWith(
   return { visibilities: seen, firstClosed: isFork ? START : (firstClosed ?? position) };
 }
 
-/** What one more shelf is called. */
-function nextShelf(rows: OwnRows): Answer<Shelf> {
-  return whenThere(SHELF_COUNT.get(rows, ['count']), (count = '0') => {
-    SHELF_COUNT.put(rows, ['count'], String(Number(count) + 1));
-    return Number(count).toString(SHELF_RADIX) as Shelf;
-  });
+/** What a shelf is called whose first text stands there: the same when it is made anew, whatever rooms were purged since. */
+function shelfBegunAt(position: Position, isHistory: boolean): Shelf {
+  return `${isHistory ? 'h' : ''}${shortPosition(position)}` as Shelf;
+}
+
+/** Lets go of all words of a room. What the shelf is called is known until the last step. */
+async function purge(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const purged = purgeOf(fact);
+  const room = roomMark(purged.roomId);
+  for (const name of [shelfOf(room, false), shelfOf(room, true)]) {
+    const row = await SHELVES.get(rows, [name]);
+    if (row !== undefined && row.shelf !== '') await takeAway(rows, purged, [PAGES, WORDS], [row.shelf]);
+    if (purged.isLast) SHELVES.delete(rows, [name]);
+  }
+  await takeAway(rows, purged, [TEXTS, EDITS], [room]);
 }
 
 /** A page is full: it is put away, and where enough are, their words are filed. */

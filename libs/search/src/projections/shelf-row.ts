@@ -33,7 +33,7 @@ export interface ShelvedText extends TextHead {
   readonly words: readonly string[];
 }
 
-/** What a shelf is called in keys. PERF: a number, for it stands in a row of each word that stands there. Empty where it has no texts yet. */
+/** What a shelf is called in keys. PERF: short, for it stands in a row of each word that stands there. Empty where it has no texts yet. */
 export type Shelf = string & { readonly __brand: 'Shelf' };
 
 /** The texts of one room that were news, or those of it that were fetched from the past, numbered from 0 as they came. */

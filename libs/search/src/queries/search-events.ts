@@ -2,7 +2,7 @@ import { compileMatcher } from '#accounts/filters/event-matcher';
 import type { UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import type { Reader } from '#rooms/reading/reader';
-import { EDITS, PAGES, senderMark, SHELF_COUNT, SHELVES, TEXTS, WORDS } from '../projections/search-collections.js';
+import { EDITS, PAGES, senderMark, SHELVES, TEXTS, WORDS } from '../projections/search-collections.js';
 import type { TextKind } from '../projections/shelf-row.js';
 import { isBehind } from '../projections/text-order.js';
 import { soughtWordsOf } from '../words/words-of.js';
@@ -16,7 +16,7 @@ import { SearchPage } from './search-page.js';
 import type { RankedKey, SearchPlace } from './search-token.js';
 
 /** What the projector of the search writes. */
-const VIEWS_OF_SEARCH = [SHELVES, SHELF_COUNT, PAGES, WORDS, TEXTS, EDITS].map(({ name }) => name);
+const VIEWS_OF_SEARCH = [SHELVES, PAGES, WORDS, TEXTS, EDITS].map(({ name }) => name);
 
 /** So many of the newest results are ranked together, and counted. */
 const RANKED = 300;

@@ -1,0 +1,26 @@
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { RoomId } from '#kernel/ids';
+import type { RoomPurged } from '../facts/room-purged.js';
+import { RoomWorkers } from '../worker/room-workers.js';
+import { pushPurged } from './purge-room.js';
+
+/** Goes on with a purge behind one of its facts, the last one until now; where another stands there already, nothing is done. */
+export class ContinuePurge {
+  constructor(
+    readonly roomId: RoomId,
+    /** The revision of that fact. */
+    readonly behind: number,
+    readonly next: RoomPurged,
+  ) {}
+}
+
+@CommandHandler(ContinuePurge)
+export class ContinuePurgeHandler implements ICommandHandler<ContinuePurge> {
+  constructor(private readonly workers: RoomWorkers) {}
+
+  async execute({ roomId, behind, next }: ContinuePurge): Promise<void> {
+    await this.workers.join(roomId, { actor: 'server' }, async (turn) => {
+      if (turn.head.purged === 'in-part' && turn.head.revision === behind) pushPurged(turn, next);
+    });
+  }
+}
