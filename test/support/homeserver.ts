@@ -148,6 +148,11 @@ export class Homeserver implements Spoken {
     await this.start(this.#port);
   }
 
+  /** Changes settings, as of the next start. */
+  set(env: Readonly<Record<string, string>>): void {
+    this.#env = { ...this.#env, ...env };
+  }
+
   /** Throws the views of a stopped server away. */
   removeViews(): void {
     rmSync(join(this.directory, 'views'), { recursive: true, force: true });

@@ -14,6 +14,7 @@ import { NoticesCommand } from './commands/notices.command.js';
 import { ProjectionsCommand } from './commands/projections.command.js';
 import { ReplayCommand } from './commands/replay.command.js';
 import { ReportsCommand } from './commands/reports.command.js';
+import { RoomsCommand } from './commands/rooms.command.js';
 import { UsersCommand } from './commands/users.command.js';
 import { VerifyCommand } from './commands/verify.command.js';
 
@@ -29,6 +30,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     AuditCommand,
     ...UsersCommand.registerWithSubCommands(),
     ...ReportsCommand.registerWithSubCommands(),
+    ...RoomsCommand.registerWithSubCommands(),
     ...MediaCommand.registerWithSubCommands(),
     ...EventsCommand.registerWithSubCommands(),
     ...NoticesCommand.registerWithSubCommands(),

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { PURGES_STREAM } from '#admin/facts/purge-facts';
+import { evolvePurges, NO_PURGES } from '#admin/purges/room-purges';
 import { REPORTS_STREAM } from '#admin/facts/report-facts';
 import { listReports } from '#admin/reports/reports';
 import { SERVICE_PREFIX, serviceAfter } from '#appservices/facts/service-facts';
@@ -98,6 +100,7 @@ const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = 
   [INBOUND_STREAM, ['pdu-queued.1']],
   [SERVER_STREAM, ['log-begun.1']],
   [REPORTS_STREAM, ['content-reported.1']],
+  [PURGES_STREAM, ['purge-ordered.1', 'room-held.1']],
 ];
 
 /** A log with a stream that ends with the fact, read as all of today's code reads it. */
@@ -159,6 +162,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(SERVICE_PREFIX)) return serviceAfter(facts.at(-1)!);
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === REPORTS_STREAM) return listReports(store);
+  if (stream === PURGES_STREAM) return facts.reduce(evolvePurges, NO_PURGES);
   if (stream === SERVER_STREAM) return findLogIdentity(store);
   if (facts.at(-1)!.type.startsWith('backup-version-')) return facts.reduce(foldBackupVersions, NO_VERSIONS);
   return { account: facts.reduce(foldAccountFact, NO_ACCOUNT), pushRules: facts.reduce(foldPushRuleFact, NO_CHANGES) };

@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { RoomAdministration } from '#admin/purges/room-administration';
 import { Reports } from '#admin/reports/reports';
 import { NestFactory } from '@nestjs/core';
 import { CommandBus } from '@nestjs/cqrs';
@@ -53,6 +54,7 @@ import { LISTENERS } from './listeners.js';
 import { showFirstToken } from './show-first-token.js';
 import { openTlsListener, type TlsListener } from './tls-listener.js';
 import { noticeMethods } from './notice-methods.js';
+import { roomMethods } from './room-methods.js';
 import { reportMethods } from './report-methods.js';
 import { userMethods } from './user-methods.js';
 import { watchCaches } from './watch-caches.js';
@@ -260,6 +262,7 @@ function openControl({ config, projections, clock }: Ports, app: NestFastifyAppl
     ...eventMethods(of(CommandBus)),
     ...noticeMethods(of(CommandBus), config),
     ...mediaMethods(media),
+    ...roomMethods(of(RoomAdministration)),
     ...serviceMethods(of(SendToServices)),
   };
   return startControlServer(join(config.dataDir, CONTROL_SOCKET), methods);

@@ -9,6 +9,7 @@ import { RegistrationTokens } from '#accounts/registration-tokens';
 import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { UserRedactions } from '#admin/redactions/user-redactions';
+import { RoomPurges } from '#admin/purges/room-purges';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
 import { CrossSigning } from '#devices/cross-signing';
 import { ReceiveMessages } from '#devices/commands/receive-messages';
@@ -103,6 +104,7 @@ export function watchCaches(
     'received-messages': of(ReceiveMessages),
     'registration-nonces': of(RegistrationNonces),
     'registration-tokens': of(RegistrationTokens),
+    'room-purges': of(RoomPurges),
     'remote-devices': of(RemoteDeviceLists),
     redactions: of(UserRedactions),
     'rendezvous-sessions': of(RendezvousSessions),

@@ -61,6 +61,11 @@ export class FederatedServer {
     return new FederatedServer(name, directory, config, server);
   }
 
+  /** Its data folder. */
+  get folder(): string {
+    return this.config.dataDir;
+  }
+
   /** Where other servers find it. */
   get origin(): string {
     return `https://${this.name}`;
@@ -71,6 +76,16 @@ export class FederatedServer {
     const answer = await this.#request('POST', '/register', undefined, body);
     const { user_id: userId, access_token: token } = answer.body as Record<string, string>;
     if (userId === undefined || token === undefined) throw new Error(`no account: ${JSON.stringify(answer)}`);
+    return this.#userWith(userId, token);
+  }
+
+  /** Whoever has a token. */
+  async as(token: string): Promise<FederatedUser> {
+    const { body } = await this.#request('GET', '/account/whoami', token, undefined);
+    return this.#userWith(String(body.user_id), token);
+  }
+
+  #userWith(userId: string, token: string): FederatedUser {
     const call: FederatedUser['call'] = (method, path, content) => this.#request(method, path, token, content);
     return {
       userId,

@@ -3,17 +3,20 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { SendNoticeHandler } from './commands/send-notice.js';
 import { NoticeRooms } from './notices/notice-rooms.js';
 import { ReportContentHandler } from './commands/report-content.js';
+import { PurgesController } from './doors/purges.controller.js';
 import { RedactionsController } from './doors/redactions.controller.js';
 import { NoticesController } from './doors/notices.controller.js';
 import { ReportsController } from './doors/reports.controller.js';
+import { RoomAdministration } from './purges/room-administration.js';
+import { RoomPurges } from './purges/room-purges.js';
 import { SharedSecretRegistrationController } from './doors/shared-secret-registration.controller.js';
-import { WhoisController } from './doors/whois.controller.js';
 import { UserRedactions } from './redactions/user-redactions.js';
+import { WhoisController } from './doors/whois.controller.js';
 import { Reports } from './reports/reports.js';
 import { RegistrationNonces } from './shared-secret/registration-nonces.js';
 
 /**
- * What tools of operators call, and what users tell operators. Needs CONFIG, CLOCK, EVENT_STORE and VIEWS from global modules, and the command
+ * What tools of operators call, and what users tell operators. Needs CONFIG, CLOCK, EVENT_STORE, VIEWS and ALIAS_BOOK from global modules, and the command
  * handlers of accounts.
  */
 @Module({
@@ -24,7 +27,18 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
     WhoisController,
     RedactionsController,
     NoticesController,
+    PurgesController,
   ],
-  providers: [RegistrationNonces, Reports, ReportContentHandler, UserRedactions, NoticeRooms, SendNoticeHandler],
+  providers: [
+    RegistrationNonces,
+    Reports,
+    ReportContentHandler,
+    UserRedactions,
+    NoticeRooms,
+    SendNoticeHandler,
+    RoomPurges,
+    RoomAdministration,
+  ],
+  exports: [RoomPurges],
 })
 export class AdminModule {}

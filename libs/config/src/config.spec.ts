@@ -38,6 +38,7 @@ describe('the configuration', () => {
       },
       previews: { isOn: true, deny: [], privateHosts: [] },
       stickyEvents: false,
+      purge: { afterMs: undefined, except: [] },
       rateLimits: true,
       presence: true,
       log: 'info',

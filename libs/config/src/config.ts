@@ -9,6 +9,7 @@ import { listOf } from './list-of.js';
 import { type LiveKitConfig, liveKitOf, type RtcTransport, transportsOf } from './livekit-config.js';
 import { type MediaConfig, mediaOf, type PreviewsConfig, previewsOf } from './media-config.js';
 import { type NoticesConfig, noticesOf } from './notices-config.js';
+import { type PurgeConfig, purgeOf } from './purge-config.js';
 import { LOG_LEVELS, REGISTRATION_MODES, SECRET_SETTINGS, Settings } from './settings.js';
 
 export type RegistrationMode = (typeof REGISTRATION_MODES)[number];
@@ -75,6 +76,7 @@ export interface Config {
   readonly appservices: readonly string[];
   readonly media: MediaConfig;
   readonly previews: PreviewsConfig;
+  readonly purge: PurgeConfig;
   readonly turn?: TurnConfig;
   readonly livekit?: LiveKitConfig;
   readonly rtcTransports: readonly RtcTransport[];
@@ -231,6 +233,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     appservices: Object.freeze(listOf(settings.appservices).map((path) => resolve(path))),
     media: mediaOf(settings),
     previews: previewsOf(settings),
+    purge: purgeOf(settings),
     turn: turnOf(settings),
     livekit: liveKitOf(settings),
     rtcTransports: Object.freeze(transportsOf(settings, publicUrl)),

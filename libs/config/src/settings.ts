@@ -40,6 +40,7 @@ function areServerNames(text: string): boolean {
 
 const isDays = (text: string): boolean => /^\d{1,4}$/.test(text);
 const areGlobs = (text: string): boolean => text.split(',').every((item) => /^[\w.:[\]*?-]+$/.test(item.trim()));
+const areRooms = (text: string): boolean => text.split(',').every((room) => /^[!#][^\s,]+$/.test(room.trim()));
 const isNamespace = (text: string): boolean => /^[a-z][a-z0-9-]{0,62}$/.test(text);
 const areTurnUris = (text: string): boolean => text.split(',').every((uri) => /^turns?:[^\s,]+$/.test(uri.trim()));
 const isTurnLifetime = (text: string): boolean =>
@@ -253,6 +254,14 @@ export class Settings {
   @IsOptional()
   @Form('the mxc:// URI of a picture', (text) => /^mxc:\/\/[^/\s]+\/[\w-]+$/.test(text))
   notices_avatar?: string;
+
+  @IsOptional()
+  @Form('a number of days such as 90', isDays)
+  purge_rooms_after?: string;
+
+  @IsOptional()
+  @Form('room IDs and aliases, comma-separated (#lobby:example.org)', areRooms)
+  purge_rooms_except?: string;
 
   @OneOf(SWITCH)
   rate_limits = 'on';

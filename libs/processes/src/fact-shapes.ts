@@ -1,6 +1,7 @@
 import { ACCOUNT_SHAPES } from '#accounts/facts/account-facts';
 import { REGISTRATION_TOKEN_SHAPES } from '#accounts/facts/registration-token-facts';
 import { CROSS_SIGNING_SHAPES } from '#devices/facts/cross-signing-facts';
+import { PURGE_SHAPES } from '#admin/facts/purge-facts';
 import { REPORT_SHAPES } from '#admin/facts/report-facts';
 import { BACKUP_SHAPES } from '#devices/facts/backup-facts';
 import { DEVICE_KEY_SHAPES } from '#devices/facts/device-key-facts';
@@ -60,4 +61,5 @@ export const FACT_SHAPES: FactShapes = {
   ...MEDIA_SHAPES,
   ...CONTENT_SHAPES,
   ...REPORT_SHAPES,
+  ...PURGE_SHAPES,
 };

@@ -1,5 +1,6 @@
 import { Module, type Type } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { AdminModule } from '#admin/admin.module';
 import { CallsModule } from '#calls/calls.module';
 import { DevicesModule } from '#devices/devices.module';
 import type { Effect } from '#projections/effects/effect';
@@ -39,6 +40,9 @@ import { TakenOverPushers } from './push/taken-over-pushers.effect.js';
 import { RemovedDevices } from './removed-devices/removed-devices.effect.js';
 import { RoomSuccession } from './succession/room-succession.effect.js';
 import { CollectedMessages } from './to-device/collected-messages.effect.js';
+import { DesertedRooms } from './purge/deserted-rooms.js';
+import { OrderedPurges } from './purge/ordered-purges.effect.js';
+import { PurgedRooms } from './purge/purged-rooms.effect.js';
 import { RoomUpgrade } from './upgrade/room-upgrade.effect.js';
 
 /** Every effect of the server, to be run by its projections. */
@@ -72,12 +76,14 @@ export const EFFECTS: readonly Type<Effect>[] = [
   LeftCalls,
   DelayedContents,
   EndedDelayedEvents,
+  OrderedPurges,
+  PurgedRooms,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */
 @Module({
-  imports: [CqrsModule, CallsModule, DevicesModule, EphemeralModule, PushModule, SyncModule],
-  providers: [...EFFECTS, EvaluateEvent, FindPushes, HoldBack, PushLanes, PushedUsers],
+  imports: [AdminModule, CqrsModule, CallsModule, DevicesModule, EphemeralModule, PushModule, SyncModule],
+  providers: [...EFFECTS, DesertedRooms, EvaluateEvent, FindPushes, HoldBack, PushLanes, PushedUsers],
   exports: [...EFFECTS],
 })
 export class ProcessesModule {}
