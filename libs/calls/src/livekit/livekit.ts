@@ -26,6 +26,8 @@ export interface Seated {
 /** The LiveKit that the operator has: its RoomService (Twirp, in JSON). */
 @Injectable()
 export class LiveKit {
+  #isAway = false;
+
   constructor(
     private readonly outgoing: Outgoing,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -86,16 +88,20 @@ export class LiveKit {
     const limits = { withinMs: WITHIN_MS, maxBytes: MOST_BYTES };
     const request = { method: 'POST', path: url.pathname, headers, body: JSON.stringify(body), ...limits } as const;
     try {
-      return await this.outgoing.send(placeOf(url), request);
+      const answer = await this.outgoing.send(placeOf(url), request);
+      if (answer.status === 200) this.#isAway = false;
+      return answer;
     } catch (error) {
       if (error instanceof OutgoingFailure) throw this.#refused(method, error.message);
       throw error;
     }
   }
 
-  /** Operators are told why; clients are not. */
+  /** Operators are told why, once until it does something again: who is in calls is asked for time and again. Clients are not. */
   #refused(method: string, reason: string | number): MatrixError {
-    this.logger.warn({ context: 'livekit', method }, `LiveKit does not do what it is asked: ${reason}`);
+    const level = this.#isAway ? 'debug' : 'warn';
+    this.#isAway = true;
+    this.logger[level]({ context: 'livekit', method }, `LiveKit does not do what it is asked: ${reason}`);
     return new MatrixError('M_UNKNOWN', 'What carries calls does not answer', { status: 502 });
   }
 }

@@ -12,6 +12,9 @@ import { VIEWS, type Views } from '#projections/views';
 const ENDED: DelayedEventFact['type'] = 'delay-ended';
 const TYPES: ReadonlySet<string> = new Set(['delay-delegated', ENDED] satisfies DelayedEventFact['type'][]);
 const RETRY_MS = 10_000;
+/** All that are there at a start are not looked at in one moment. */
+const BETWEEN_MS = 10;
+const SPREAD_MS = 5_000;
 
 /** Looks after the hang-ups that clients have handed over: MSC4195. All of them are in memory, by their ids. */
 @Injectable()
@@ -29,8 +32,9 @@ export class LookAfterLeaves implements Effect {
 
   async begin(): Promise<void> {
     this.#runs = true;
+    let inMs = 0;
     for await (const page of DELEGATED_LEAVES.pages(this.views, {})) {
-      for (const { value } of page) this.#wait(value.delayId, 0, false);
+      for (const { value } of page) this.#wait(value.delayId, (inMs += BETWEEN_MS) % SPREAD_MS, false);
     }
   }
 

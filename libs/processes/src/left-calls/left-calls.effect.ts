@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CallsOfMembers } from '#calls/calls-of-members';
 import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
+import { MatrixError } from '#kernel/matrix-error';
 import { messageOf } from '#kernel/message-of';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
@@ -62,7 +63,10 @@ export class LeftCalls implements Effect {
     try {
       await this.calls.check();
     } catch (error) {
-      this.logger.warn({ context: 'left-calls' }, `Calls are looked at later: ${messageOf(error)}`);
+      // That LiveKit does not answer is told where it is asked.
+      if (!(error instanceof MatrixError)) {
+        this.logger.warn({ context: 'left-calls' }, `Calls are looked at later: ${messageOf(error)}`);
+      }
     }
     // Somebody may have left meanwhile.
     if (this.#timer === timer) this.#wait(LOOK_MS);
