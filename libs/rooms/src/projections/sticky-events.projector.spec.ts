@@ -14,13 +14,14 @@ interface Said {
   readonly sender?: string;
   readonly sentAt?: number;
   readonly more?: object;
+  readonly body?: string;
 }
 
 let count = 0;
 
-function said({ at, ms, sender = '@alice:a.example', sentAt = at, more = {} }: Said): StreamFact {
+function said({ at, ms, sender = '@alice:a.example', sentAt = at, more = {}, body = '' }: Said): StreamFact {
   const sticky = ms === undefined ? {} : { msc4354_sticky: { duration_ms: ms } };
-  const pdu = { type: 'a', sender, origin_server_ts: sentAt, depth: 1, content: {}, prev_events: [], ...sticky };
+  const pdu = { type: 'a', sender, origin_server_ts: sentAt, depth: 1, content: { body }, prev_events: [], ...sticky };
   const told = { state: [], root: '', visibility: 'shared', room_version: '11', extremities: [] };
   const event_id = `$${++count}` as EventId;
   return { stream: `room-${ROOM}`, type: 'pdu-accepted', at, data: { event_id, ...told, ...more, pdu } };
@@ -100,6 +101,15 @@ describe('the rows of sticky events', () => {
     const bobs = said({ at: 1, ms: HOUR, sender: '@bob:b.example' });
     const { events } = await stickyAfter([bobs, ...alices]);
     expect(events).toEqual([bobs, ...alices.slice(2)].map(idOf));
+  });
+
+  it('are so large together, the newest', async () => {
+    const large = (at: number): StreamFact => said({ at, ms: HOUR, body: 'x'.repeat(1_500_000) });
+    const facts = [large(1), said({ at: 2, ms: HOUR }), large(3), large(4)];
+    expect((await stickyAfter(facts)).events).toEqual(facts.slice(1).map(idOf));
+    expect((await stickyAfter([...facts, large(5)])).events).toEqual(
+      [facts[3]!].map(idOf).concat(`$${count}` as EventId),
+    );
   });
 
   it('are so many of a room, the newest', async () => {

@@ -16,6 +16,8 @@ export interface StickyRow {
   readonly sender: UserId;
   /** In milliseconds since the epoch. */
   readonly until: number;
+  /** How many characters its row in the timeline has. */
+  readonly size: number;
   /** The event as a row of a timeline (see timeline-row.ts), where it is nowhere else: it was soft-failed. */
   readonly row?: string;
 }
@@ -52,6 +54,8 @@ export const STICKY_ROOMS = new Collection<readonly [roomId: RoomId], number>('s
  */
 export const MOST_OF_USER = 100;
 export const MOST_OF_ROOM = 1_000;
+/** So many characters of a room: what is told in one answer is bounded, however large its events are. */
+export const MOST_CHARACTERS = 4_000_000;
 /** Of those that are refused less is kept, which whoever was banned may send: each is kept whole. */
 export const MOST_REFUSED_OF_USER = 10;
 export const MOST_REFUSED_OF_ROOM = 100;
@@ -79,17 +83,18 @@ export function stickyEventsProjector(reader: RoomFactReader): Projector {
       if (fact.type === 'pdu-soft-failed') return mayBeSticky(fact) ? applyRefused(reader, fact, rows) : undefined;
       const accepted = reader.findSticky(fact);
       if (accepted === undefined || accepted.data.redacted_by !== undefined) return undefined;
-      return applySticky(stickyRowOf(accepted.data, fact), fact, rows);
+      return applySticky(stickyRowOf(accepted.data, accepted.row, fact), fact, rows);
     },
   };
 }
 
 function stickyRowOf(
   { event_id: event, pdu }: Pick<PduSoftFailed, 'event_id' | 'pdu'>,
+  row: string,
   { metadata }: Pick<RecordedFact, 'metadata'>,
 ): StickyRow {
   const until = stickinessOf(pdu, metadata.at)?.until ?? 0;
-  return { event, sender: pdu['sender'] as UserId, until };
+  return { event, sender: pdu['sender'] as UserId, until, size: row.length };
 }
 
 async function applySticky(row: StickyRow, fact: RecordedFact, rows: OwnRows): Promise<void> {
@@ -104,9 +109,9 @@ async function applyRefused(reader: RoomFactReader, fact: RecordedFact, rows: Ow
   const { data, lenient } = reader.softFailed(fact);
   const { event_id, pdu, room_version, visibility } = data;
   const { position, metadata } = fact;
-  const sticky = stickyRowOf(data, fact);
-  if (data.unwanted === true || sticky.until <= metadata.at) return;
   const row = timelineRowOf({ event_id, position, receivedAt: metadata.at, visibility, room_version, pdu, lenient });
+  const sticky = stickyRowOf(data, row, fact);
+  if (data.unwanted === true || sticky.until <= metadata.at) return;
   const limits = { ofUser: MOST_REFUSED_OF_USER, ofRoom: MOST_REFUSED_OF_ROOM };
   await keep(STICKY_REFUSED, { ...sticky, row }, fact, { rows, ...limits });
 }
@@ -140,11 +145,30 @@ async function keep(
   const unexpired = before.filter(({ value }) => value.until > metadata.at);
   const own = unexpired.filter(({ value }) => value.sender === row.sender);
   const tooMany = new Set(own.slice(0, Math.max(0, own.length + 1 - ofUser)));
-  const kept = new Set(unexpired.filter((other) => !tooMany.has(other)).slice(1 - ofRoom));
+  const kept = new Set(
+    newestThatFit(
+      unexpired.filter((other) => !tooMany.has(other)),
+      ofRoom - 1,
+      MOST_CHARACTERS - row.size,
+    ),
+  );
   const gone = new Set(before.filter((other) => !kept.has(other)));
   for (const { key } of gone) collection.delete(rows, key);
   collection.put(rows, [roomId, position], row);
   return all.filter((other) => !gone.has(other));
+}
+
+/** The last of some rows, in whose order they are: so many of them, and so many characters, at most. */
+function newestThatFit<Row extends { readonly value: StickyRow }>(
+  rows: readonly Row[],
+  most: number,
+  characters: number,
+): readonly Row[] {
+  let first = rows.length;
+  let left = characters;
+  while (first > 0 && rows.length - first < most && rows[first - 1]!.value.size <= left)
+    left -= rows[--first]!.value.size;
+  return rows.slice(first);
 }
 
 async function applyRedaction(
