@@ -6,12 +6,13 @@ import type { UserId } from '#kernel/ids';
 import { Badges } from '#sync/unread/badges';
 import { numbersFrom } from '#testing/numbers-from';
 import { GATEWAY_AUTHORITY, PushGateway, pusherAt } from '#testing/push-gateway';
+import { SlidingClient } from '#testing/sliding-client';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
 /**
  * A plain model of what is unread for Alice, computed from scratch of all that ever happened, and random things that happen: whatever was
  * followed or is counted anew, by this process or the next, with the views it has or others made of the log, all that tell her how much is
- * unread must say what the model says: /sync, the whole and what is new of it, the list of notifications, the badge and the push gateway. `ANNALS_STEPS`, `ANNALS_SEEDS` and
+ * unread must say what the model says: /sync, the whole and what is new of it, sliding sync, the list of notifications, the badge and the push gateway. `ANNALS_STEPS`, `ANNALS_SEEDS` and
  * `ANNALS_SEED` for a long look, and for others.
  */
 interface Said {
@@ -101,6 +102,9 @@ class Life {
   /** What happened, for who looks at a failure. */
   readonly told: string[] = [];
 
+  readonly #sliding: SlidingClient;
+  /** By room, as a client of sliding sync has it that goes on. */
+  readonly #slid = new Map<string, Counts>();
   #since: string | undefined;
   /** By room and thread, as a client has it that asks for what is new, and wants no receipts. */
   readonly #followed = new Map<string, Record<string, Counts>>();
@@ -112,6 +116,7 @@ class Life {
     readonly carol: SyncUser,
   ) {
     this.next = numbersFrom(seed);
+    this.#sliding = new SlidingClient(alice);
   }
 
   static async begin(seed: number): Promise<Life> {
@@ -282,6 +287,7 @@ class Life {
     const { alice } = this;
     const model = this.expected();
     const plain = Object.fromEntries([...model].map(([id, counts]) => [id, Object.fromEntries(counts)]));
+    const totals = Object.fromEntries([...model].map(([id, counts]) => [id, totalOf(counts)]));
     const all = [...model.values()].reduce((sum, counts) => sum + totalOf(counts).notifications, this.invited.size);
     const filter = {
       room: { timeline: { limit: 3, unread_thread_notifications: true }, ephemeral: { not_types: ['m.receipt'] } },
@@ -290,17 +296,25 @@ class Life {
     const fresh = await alice.sync({ filter, ...(this.#since === undefined ? {} : { since: this.#since }) });
     this.#since = fresh.next_batch;
     for (const [id, counts] of Object.entries(byThread(fresh.rooms?.join ?? {}))) this.#followed.set(id, counts);
+    const { rooms: slid } = await this.#sliding.next({
+      lists: { all: { ranges: [[0, 99]], timeline_limit: 3, required_state: [] } },
+    });
+    for (const [id, { notification_count: notifications, highlight_count: highlights }] of Object.entries<ToldCount>(
+      slid,
+    ))
+      this.#slid.set(id, { notifications, highlights });
     const { notifications } = await alice.ok('GET', '/notifications?limit=100');
     const listed = (notifications as { read: boolean }[]).filter(({ read }) => !read).length;
     const badge = (await app.get(Badges).read(alice.userId as UserId)).unread;
     const answer = {
       whole: Object.fromEntries(this.rooms.map(({ id }) => [id, whole[id]])),
       news: Object.fromEntries(this.rooms.map(({ id }) => [id, this.#followed.get(id)])),
+      slid: Object.fromEntries(this.rooms.map(({ id }) => [id, this.#slid.get(id)])),
       listed,
       badge,
     };
     const story = this.told.join('\n');
-    expect(answer, story).toEqual({ whole: plain, news: plain, listed: all, badge: all });
+    expect(answer, story).toEqual({ whole: plain, news: plain, slid: totals, listed: all, badge: all });
   }
 
   /** What the gateway was told last, once it was told all. */

@@ -17,10 +17,11 @@ import { extensionNow, isSameTold, toldNow, toldUntil } from './next-told.js';
 import type { RoomUpdate } from './room-update.js';
 import { type SelectedRoom, type Selection, selectRooms, wantsRoom } from './select-rooms.js';
 import { SeenRooms } from './seen-rooms.js';
+import { isCountedAnew } from '../streams/counted-by.js';
+import { Looks } from './looks.js';
 import { type RoomPart, type RoomTask, SlidingRooms } from './sliding-room.js';
 import type { SlidingRequest, WantedExtensions } from './sliding-request.js';
 import { NOTHING_TOLD, TOLD, type Told, type ToldChange, type ToldExtension, type ToldRoom } from './told-state.js';
-import type { WantedState } from './wanted-state.js';
 
 /** A request with where its client is. */
 export interface PlacedRequest {
@@ -71,7 +72,7 @@ export class SlidingAnswers {
     const change = { rooms: new Map<RoomId, ToldRoom>(), extensions: new Map<ToldExtension, Told>() };
     const updates: RoomUpdate[] = [];
     const answered: ToldOf[] = [];
-    const looks = new Looks();
+    const looks = new Looks(await isCountedAnew(sync));
     const newRooms = new NewRooms();
     const hasNews = sync.since && (await this.leftBehind.newsSince({ sync, user }, sync.since));
     for (const [roomId, selected] of selection.rooms) {
@@ -81,7 +82,7 @@ export class SlidingAnswers {
       const marks = marksOf(request.extensions, selected, before, isDirect);
       const isAsItWas = before !== undefined && before.upTo === undefined && before.marks === marks;
       // PERF: of nearly all rooms of somebody who has thousands there is nothing to tell, and nothing is made or waited for.
-      if (isAsItWas && looks.hasEnough(selected, before) && hasNews?.(selected.room, before) === false) continue;
+      if (isAsItWas && looks.areDone(selected, before) && hasNews?.(selected.room, before) === false) continue;
       const after = momentOf(sync, before);
       const from = isToldOtherwise(selected, before, after) ? undefined : after?.position;
       const look = looks.at(selected, before, from);
@@ -91,7 +92,7 @@ export class SlidingAnswers {
         continue;
       }
       if (sync.turn.isOver()) await sync.turn.pass();
-      const task = { selected, told: before, after: from, wantsMore: look.wantsMore };
+      const task = { selected, told: before, after: from, ...look };
       const update = await this.#answer(sync, task, { isDirect, mayHaveNews });
       if (update !== undefined) updates.push(update);
       else if (before === undefined) continue;
@@ -197,42 +198,6 @@ interface Standing {
   readonly told: ToldChange;
   readonly change: { readonly rooms: Map<RoomId, ToldRoom> };
   readonly hasNews: HasNews;
-}
-
-/** What is known of a room without reading it. */
-interface Look {
-  /** Something happened in it that the client was not told. */
-  readonly isActive: boolean;
-  /** More is wanted of it than the client was told. */
-  readonly wantsMore: boolean;
-  readonly mayHaveNews: boolean;
-}
-
-const NO_NEWS: Look = Object.freeze({ isActive: false, wantsMore: false, mayHaveNews: false });
-
-/** Looks at the rooms of one answer. PERF: nearly all of them were told, and are wanted, alike. */
-class Looks {
-  readonly #covers = new Map<WantedState, Map<WantedState, boolean>>();
-
-  at({ room, config }: SelectedRoom, told: ToldRoom | undefined, after: Position | undefined): Look {
-    if (told === undefined || after === undefined) return { isActive: true, wantsMore: false, mayHaveNews: true };
-    const isActive = room.place > after || room.known.position > after;
-    const wantsMore = !this.hasEnough({ config }, told);
-    return isActive || wantsMore ? { isActive, wantsMore, mayHaveNews: true } : NO_NEWS;
-  }
-
-  /** Whether no more is wanted of a room than its client was told. */
-  hasEnough({ config }: Pick<SelectedRoom, 'config'>, told: ToldRoom): boolean {
-    return config.timelineLimit <= told.limit && this.#isCovered(config.state, told.state);
-  }
-
-  #isCovered(wanted: WantedState, told: WantedState): boolean {
-    let known = this.#covers.get(told);
-    if (known === undefined) this.#covers.set(told, (known = new Map<WantedState, boolean>()));
-    let covers = known.get(wanted);
-    if (covers === undefined) known.set(wanted, (covers = told.covers(wanted)));
-    return covers;
-  }
 }
 
 /** What besides its events an answer tells of a room. */

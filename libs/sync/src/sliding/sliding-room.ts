@@ -41,6 +41,8 @@ export interface RoomTask {
   readonly after: Position | undefined;
   /** More is wanted of it than the client was told. */
   readonly wantsMore: boolean;
+  /** What notifies the user is something else since the client last looked. */
+  readonly isRecounted: boolean;
 }
 
 /** What is told of a room, but for what is known without looking at it. */
@@ -128,9 +130,7 @@ export class SlidingRooms {
     const names = await namesNow(this.views, room, window, states);
     const isSaid = window.limited || window.shown.length > 0 || states.length > 0;
     const isNews = isFull || isSaid || Object.keys(names).length > 0;
-    const hasRead =
-      !isNews && after !== undefined && (await hasReadSince(this.views, roomId, reader.reader.userId, { after, upTo }));
-    if (!isNews && !hasRead) return undefined;
+    if (!isNews && !(await this.#hasOtherCounts(room, task.isRecounted))) return undefined;
     // Its clients cannot ask for threads apart: what is unread in them is told with the rest, as by /sync where nobody asks.
     const unread = totalUnread(await this.unread.read({ ...room, sync }));
     if (!isNews) return { membership: 'join', contents: { initial: false, unread }, stripped: undefined };
@@ -143,6 +143,14 @@ export class SlidingRooms {
       timeline: await this.#timeline(room, shown, shown !== window),
     };
     return { membership: 'join', contents, stripped: undefined };
+  }
+
+  /** Whether how much is unread may be something else, where nothing happened: the user has read some of it, or other things notify them now. */
+  async #hasOtherCounts(room: RoomContext, isRecounted: boolean): Promise<boolean> {
+    const { roomId, after, upTo, sync } = room;
+    if (after === undefined) return false;
+    if (isRecounted && (await this.unread.find(room)).anewAt > after) return true;
+    return hasReadSince(this.views, roomId, sync.requester.userId, { after, upTo });
   }
 
   #window(room: RoomContext, recent: RecentRows, after: Position | undefined): Promise<TimelineWindow> {

@@ -21,6 +21,7 @@ import { JoinedRooms } from '../parts/joined-rooms.js';
 import { type Departure, LeftRooms } from '../parts/left-rooms.js';
 import { SharedRows } from '../parts/recent-rows.js';
 import type { RoomAnswer, RoomContext } from '../parts/room-context.js';
+import { isCountedAnew } from './counted-by.js';
 import {
   findMemberAt,
   hadKnocked,
@@ -48,9 +49,6 @@ interface Task {
 /** What a room has news by: an event of the past, which no timeline shows, may be sticky. */
 const HAPPENING = [TIMELINE, STICKY_EVENTS];
 
-/** By what account data it is decided what notifies a user. */
-const COUNTED_BY: ReadonlySet<string> = new Set(['m.push_rules', 'm.ignored_user_list']);
-
 const NO_ROOMS = '{"join":{},"invite":{},"leave":{}}';
 
 /** The user's rooms: `rooms`. Which of them have news is decided in memory. */
@@ -69,7 +67,8 @@ export class RoomsStream implements SyncStream {
   ) {}
 
   async read(context: SyncContext): Promise<SyncPart> {
-    const tasks = this.#selectRooms(context, await context.accountData());
+    const { rooms: changed } = await context.accountData();
+    const tasks = this.#selectRooms(context, changed, await isCountedAnew(context));
     const nothing = context.allSections ? NO_ROOMS : undefined;
     if (tasks.length === 0) return { json: nothing, isNews: false };
     const sections: Record<Section, string[]> = { join: [], invite: [], knock: [], leave: [] };
@@ -87,9 +86,8 @@ export class RoomsStream implements SyncStream {
   }
 
   /** PERF: runs over all rooms of the user at each look, so nothing here reads a view or makes an object in vain. */
-  #selectRooms(context: SyncContext, { global, rooms: changed }: AccountDataByRoom): Task[] {
+  #selectRooms(context: SyncContext, changed: AccountDataByRoom['rooms'], isRecounted: boolean): Task[] {
     const { since, isAnew, fullState, filter, rooms } = context;
-    const isRecounted = since !== undefined && global.some(({ type }) => COUNTED_BY.has(type));
     const tasks: Task[] = [];
     for (const [roomId, known] of rooms) {
       if (!filter.includesRoom(roomId)) continue;
