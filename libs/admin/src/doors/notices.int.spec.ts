@@ -29,6 +29,17 @@ const content = { msgtype: 'm.text', body: 'last orders' };
 const send = (body: object, txnId?: string, token = admin): ReturnType<RoomsApp['call']> =>
   txnId === undefined ? app.call('POST', SEND, { token, body }) : app.call('PUT', `${SEND}/${txnId}`, { token, body });
 
+/** What a user became in rooms, one after another. */
+async function membershipsOf({ userId }: TestUser): Promise<unknown[]> {
+  const memberships: unknown[] = [];
+  for await (const some of app.store.readAll({ after: START }))
+    for (const { type, data } of some) {
+      const { pdu } = (type === 'pdu-accepted' ? JSON.parse(data) : {}) as { pdu?: Record<string, unknown> };
+      if (pdu?.['state_key'] === userId) memberships.push((pdu['content'] as { membership?: unknown }).membership);
+    }
+  return memberships;
+}
+
 /** The rooms that the user is invited to by the notices user, or in which they are with it. */
 async function roomsOf(who: TestUser): Promise<string[]> {
   const rooms = new Set<string>();
@@ -84,6 +95,16 @@ describe('a notice of the server', () => {
     expect((await alice.call('POST', `${path}/leave`, {})).body.errcode).toBe('M_CANNOT_LEAVE_SERVER_NOTICE_ROOM');
     const { tags } = await alice.ok('GET', `/user/${alice.userId}${path}/tags`);
     expect(tags).toHaveProperty(['m.server_notice']);
+  });
+
+  it('lets go who closes their account', async () => {
+    await send({ user_id: alice.userId, content });
+    const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'alice' }, password: 'of alice' };
+    const challenge = await alice.call('POST', '/account/deactivate', {});
+    const { session } = challenge.body;
+    expect((await alice.call('POST', '/account/deactivate', { auth: { ...auth, session } })).status).toBe(200);
+    const last = async (): Promise<unknown> => (await membershipsOf(alice)).at(-1);
+    await expect.poll(last).toBe('leave');
   });
 
   it('is sent once under a transaction id of one administrator, and may be state, as one that is pinned', async () => {
