@@ -32,6 +32,7 @@ describe('the configuration', () => {
         maxBytes: 104_857_600,
         quotaBytes: undefined,
         cacheBytes: 10_737_418_240,
+        cacheDays: undefined,
         isFrozen: true,
         freeRedactedMs: undefined,
         bucket: undefined,

@@ -12,6 +12,8 @@ export interface MediaConfig {
   readonly quotaBytes?: number;
   /** What is kept of other servers' media before those give way that nobody has asked for the longest. */
   readonly cacheBytes: number;
+  /** For how many days nobody has to have asked for one of them before it goes; undefined: as long as there is room. */
+  readonly cacheDays?: number;
   /** Whether media are given to those alone who say who they are. */
   readonly isFrozen: boolean;
   /** How long after an event that showed it was redacted an upload of the same user goes, in milliseconds; undefined: it stays. */
@@ -44,6 +46,7 @@ export function mediaOf(settings: Settings): MediaConfig {
     maxBytes: parseByteCount(media_max_upload) ?? 0,
     quotaBytes: media_quota === undefined ? undefined : parseByteCount(media_quota),
     cacheBytes: parseByteCount(media_cache) ?? 0,
+    cacheDays: settings.media_cache_days === undefined ? undefined : Number(settings.media_cache_days),
     isFrozen: media_freeze === 'on',
     freeRedactedMs: days === undefined ? undefined : Number(days) * MS_PER_DAY,
     bucket: bucketOf(settings),

@@ -1,8 +1,22 @@
-import { isIP } from 'node:net';
 import { IsIn, IsOptional, ValidateBy } from 'class-validator';
 import { isServerName, isUserId } from '#kernel/ids';
-import { parseByteCount } from './byte-count.js';
 import { parseListen } from './listen-address.js';
+import {
+  areGlobs,
+  areRooms,
+  areServerNames,
+  areTurnUris,
+  isAddressOrNetwork,
+  isByteCount,
+  isDays,
+  isFilled,
+  isKurrentUrl,
+  isLocalpart,
+  isMongoUrl,
+  isNamespace,
+  isTurnLifetime,
+  isUrl,
+} from './setting-forms.js';
 
 /** What may be said of one setting: its form in words (for the error line), and whether its value is a secret. */
 function Form(words: string, test: (text: string) => boolean): PropertyDecorator {
@@ -18,35 +32,6 @@ function Form(words: string, test: (text: string) => boolean): PropertyDecorator
 function OneOf(values: readonly string[]): PropertyDecorator {
   return IsIn([...values], { message: `must be one of ${values.join(', ')}` });
 }
-
-function isUrl(protocols: readonly string[]): (text: string) => boolean {
-  return (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol);
-}
-
-const isMongoUrl = (text: string): boolean => /^mongodb(\+srv)?:\/\/[^/\s]+/.test(text);
-const isKurrentUrl = (text: string): boolean =>
-  /^(kurrentdb|kdb|esdb|eventstoredb)(\+discover)?:\/\/[^/\s]+/.test(text);
-function isAddressOrNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/');
-  const version = isIP(address);
-  const isPrefix = bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
-  return version !== 0 && isPrefix && rest.length === 0;
-}
-
-const isByteCount = (text: string): boolean => parseByteCount(text) !== undefined;
-function areServerNames(text: string): boolean {
-  return text.split(',').every((name) => isServerName(name.trim()));
-}
-
-const isDays = (text: string): boolean => /^\d{1,4}$/.test(text);
-const areGlobs = (text: string): boolean => text.split(',').every((item) => /^[\w.:[\]*?-]+$/.test(item.trim()));
-const areRooms = (text: string): boolean => text.split(',').every((room) => /^[!#][^\s,]+$/.test(room.trim()));
-const isNamespace = (text: string): boolean => /^[a-z][a-z0-9-]{0,62}$/.test(text);
-const areTurnUris = (text: string): boolean => text.split(',').every((uri) => /^turns?:[^\s,]+$/.test(uri.trim()));
-const isTurnLifetime = (text: string): boolean =>
-  /^\d{2,6}$/.test(text) && Number(text) >= 60 && Number(text) <= 604_800;
-const isLocalpart = (text: string): boolean => /^[a-z0-9._=/+-]{1,64}$/.test(text);
-const isFilled = (text: string): boolean => text.trim() !== '';
 
 export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -172,6 +157,10 @@ export class Settings {
 
   @Form('a number of bytes such as 10G (K, M, G or T)', isByteCount)
   media_cache = '10G';
+
+  @IsOptional()
+  @Form('a number of days such as 30', isDays)
+  media_cache_days?: string;
 
   @OneOf(SWITCH)
   media_freeze = 'on';

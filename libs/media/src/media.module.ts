@@ -23,6 +23,7 @@ import { PreviewImages } from './previews/preview-images.js';
 import { Previews } from './previews/previews.js';
 import { WebReader } from './previews/web-reader.js';
 import { CacheRoom } from './remote/cache-room.js';
+import { UnseenMedia } from './remote/unseen-media.js';
 import { MediaFetcher } from './remote/media-fetcher.js';
 import { RemoteCache } from './remote/remote-cache.js';
 import { SeenMedia } from './seen-media.js';
@@ -82,6 +83,7 @@ async function openStore({ dataDir, serverName, media }: Config): Promise<MediaS
     MediaArrivals,
     MediaFetcher,
     CacheRoom,
+    UnseenMedia,
     RemoteCache,
     MediaFinder,
     GiveContent,
