@@ -25,7 +25,7 @@ interface Said {
 
 /**
  * What an event says of the visibility of another one, whoever sent it; undefined where it says nothing of it, or not in the form: MSC3531, "Proposal".
- * The proposal had two forms, and both are in use: an event of a type of its own that references the other one, and says `visible`; and
+ * The proposal had two forms, one after the other, and both are taken: an event of a type of its own that references the other one, and says `visible`; and
  * any event with a relation of its own, which says `visibility`. The latter may be encrypted but for the relation.
  */
 export function visibilityChangeOf({ type, stateKey, content }: Said): VisibilityChange | undefined {
