@@ -257,6 +257,55 @@ describe('hiding', () => {
     expect(await bodyFor(carol, roomId, own)).toBe('* ho');
   });
 
+  it('hides the edits of edits too, and shows them with what they edit', async () => {
+    const roomId = await room();
+    const edit = (event_id: string): Promise<string> =>
+      send(bob, roomId, 'm.room.message', {
+        msgtype: 'm.text',
+        body: '* ho',
+        'm.new_content': { msgtype: 'm.text', body: 'ho' },
+        'm.relates_to': { rel_type: 'm.replace', event_id },
+      });
+    const said = await bob.send(roomId, 'hi');
+    const first = await edit(said);
+    const second = await edit(first);
+    const third = await edit(second);
+    const bodies = (): Promise<(string | undefined)[]> =>
+      Promise.all([first, second, third].map((id) => bodyFor(carol, roomId, id)));
+    await change(dave, roomId, said, false);
+    expect(await bodies()).toEqual([undefined, undefined, undefined]);
+    expect(await bodyFor(carol, roomId, await edit(third))).toBeUndefined();
+    await change(dave, roomId, third, false);
+    await change(dave, roomId, said, true);
+    expect(await bodies()).toEqual(['* ho', '* ho', undefined]);
+    await change(dave, roomId, said, false);
+    await change(dave, roomId, third, true);
+    // Nothing tells any more what a redacted edit edited.
+    await bob.ok('PUT', `${roomPath(roomId)}/redact/${first}/r${transactions++}`, {});
+    expect(await bodies()).toEqual([undefined, '* ho', '* ho']);
+    await expectSameRowsRebuilt(app, ['timeline']);
+  });
+
+  it('hides also what only says that it hides something', async () => {
+    const roomId = await room();
+    const said = await bob.send(roomId, 'hi');
+    const relation = { rel_type: 'm.visibility', event_id: said, visibility: 'hidden' };
+    const pretends = [
+      await send(bob, roomId, 'm.room.message', { msgtype: 'm.text', body: 'x', 'm.relates_to': relation }),
+      await change(bob, roomId, said, false, WORDS),
+    ];
+    for (const id of pretends) await change(dave, roomId, id, false);
+    for (const id of pretends) expect((await read(carol, roomId, id)).content).toEqual({});
+  });
+
+  it('leaves nothing that its sender wrote where the thread is named', async () => {
+    const roomId = await room();
+    const relation = { rel_type: 'm.thread', event_id: `$${WORDS}` };
+    const said = await bob.send(roomId, 'hi', { 'm.relates_to': relation });
+    await change(dave, roomId, said, false);
+    expect((await read(carol, roomId, said)).content).toEqual({});
+  });
+
   it('is for who is in the room: who has left sees their own alone', async () => {
     const roomId = await room({
       initial_state: [{ type: 'm.room.history_visibility', content: { history_visibility: 'world_readable' } }],

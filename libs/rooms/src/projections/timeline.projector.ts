@@ -49,7 +49,7 @@ export function timelineProjector(reader: RoomFactReader): Projector {
   const depths = new DeepestBefore();
   return {
     name: 'timeline',
-    version: 20,
+    version: 21,
     readableSince: 13,
     ...owning(
       TIMELINE,

@@ -22,35 +22,36 @@ export async function applyVisibility({ roomId, data, content }: AcceptedFact, r
   const { relType, parent } = relationOf(content) ?? {};
   const isEdit = relType === REPLACE && parent !== undefined;
   if (isEdit) EDITS.put(rows, [roomId, eventKeyPart(parent), eventId], true);
+  const counts = moderates === true && redactedBy === undefined;
+  const change = counts ? visibilityChangeOf({ type: String(pdu['type']), content }) : undefined;
+  if (change !== undefined) {
+    const key = [roomId, eventKeyPart(change.target), eventId] as const;
+    VISIBILITY_CHANGES.put(rows, key, { visible: change.isVisible, at: Number(pdu['origin_server_ts']) });
+  }
   const id = eventKeyPart(eventId);
   // PERF: what was made here nobody could name before; of what comes from elsewhere one look tells that nobody did.
   const mayBeNamed = origin !== undefined && pdu['state_key'] === undefined;
   if (isEdit || (mayBeNamed && (await isNamed(roomId, id, rows)))) await settle(roomId, id, rows);
-  if (moderates !== true || redactedBy !== undefined) return;
-  const type = String(pdu['type']);
-  const change = visibilityChangeOf({ type, content });
-  if (change === undefined) return;
-  const { target, isVisible: visible } = change;
-  VISIBILITY_CHANGES.put(rows, [roomId, eventKeyPart(target), eventId], {
-    visible,
-    at: Number(pdu['origin_server_ts']),
-  });
-  await settle(roomId, eventKeyPart(target), rows);
+  if (change !== undefined) await settle(roomId, eventKeyPart(change.target), rows);
 }
 
-/** Takes back what an event said of another's visibility, once it is redacted. `row`: as it was until then. */
+/**
+ * Takes back what an event said of others, once it is redacted: that one is hidden, or that it edits one. Nothing tells any more that it
+ * was such: whoever reads the log anew takes it for any other. `row`: as it was until then.
+ */
 export async function forgetVisibility(roomId: RoomId, row: string, rows: OwnRows): Promise<void> {
   const { header, content } = parseRow(row);
   // PERF: nothing is parsed of what relates to nothing.
   if (header.redactedBy !== undefined || !content.includes('"m.relates_to"')) return;
+  const { relType, parent } = relationOf(contentOfRow({ header, content })) ?? {};
+  const isEdit = relType === REPLACE && parent !== undefined;
   const change = changeOf({ header, content });
-  if (change === undefined) return;
-  // Nothing tells any more that it was one: whoever reads the log anew takes it for any other.
-  await settle(roomId, eventKeyPart(header.eventId), rows);
-  const key = [roomId, eventKeyPart(change.target), header.eventId] as const;
-  if (!(await VISIBILITY_CHANGES.has(rows, key))) return;
-  VISIBILITY_CHANGES.delete(rows, key);
-  await settle(roomId, eventKeyPart(change.target), rows);
+  if (isEdit) EDITS.delete(rows, [roomId, eventKeyPart(parent), header.eventId]);
+  const key = change && ([roomId, eventKeyPart(change.target), header.eventId] as const);
+  const wasChange = key !== undefined && (await VISIBILITY_CHANGES.has(rows, key));
+  if (wasChange) VISIBILITY_CHANGES.delete(rows, key);
+  if (isEdit || wasChange) await settle(roomId, eventKeyPart(header.eventId), rows);
+  if (wasChange) await settle(roomId, key[1] as EventKeyPart, rows);
 }
 
 /** Whether anybody who may do so hid an event, or showed it again. */
@@ -58,20 +59,43 @@ async function isNamed(roomId: RoomId, id: EventKeyPart, rows: OwnRows): Promise
   return (await VISIBILITY_CHANGES.scan(rows, { prefix: [roomId, id], limit: 1 })).length > 0;
 }
 
-/** Writes by what an event is hidden into its row, and into those of its edits; nothing where it is not here. */
+/** Writes by what an event is hidden into its row, and into those of its edits, and of theirs; nothing where it is not here. */
 async function settle(roomId: RoomId, id: EventKeyPart, rows: OwnRows): Promise<void> {
   const stored = await findRow(roomId, id, rows);
-  if (stored === undefined || !canBeHidden(stored.row)) return;
-  const { header } = stored.row;
-  const own = await findHiding(roomId, id, rows);
-  await putHidden(stored, own ?? (await findHidingOfEdited(roomId, stored.row, rows)), rows);
-  for await (const page of EDITS.pages(rows, { prefix: [roomId, id] })) {
-    for (const { key } of page) {
-      const edit = await findRow(roomId, eventKeyPart(key[2]), rows);
-      if (edit === undefined || !isEditOf(edit.row, header)) continue;
-      await putHidden(edit, (await findHiding(roomId, eventKeyPart(key[2]), rows)) ?? own, rows);
+  if (stored === undefined || !(await canBeHidden(stored, rows))) return;
+  const by = (await findHiding(roomId, id, rows)) ?? (await findHidingOfEdited(roomId, stored.row, rows));
+  await putHidden(stored, by, rows);
+  const settled: Settled[] = [{ id, sender: stored.row.header, by }];
+  for (let edited = settled.pop(); edited !== undefined; edited = settled.pop()) {
+    for await (const page of EDITS.pages(rows, { prefix: [roomId, edited.id] })) {
+      for (const { key } of page) {
+        const edit = await settleEdit(roomId, eventKeyPart(key[2]), edited, rows);
+        if (edit !== undefined) settled.push(edit);
+      }
     }
   }
+}
+
+/** An event of whose row it is certain by what it is hidden, or that it is not. */
+interface Settled {
+  readonly id: EventKeyPart;
+  readonly sender: TimelineRow['header'];
+  readonly by: EventId | undefined;
+}
+
+/** The same for one that may edit an event; undefined where nothing became of that. */
+async function settleEdit(
+  roomId: RoomId,
+  id: EventKeyPart,
+  edited: Settled,
+  rows: OwnRows,
+): Promise<Settled | undefined> {
+  const edit = await findRow(roomId, id, rows);
+  if (edit === undefined || !isEditOf(edit.row, edited.sender)) return undefined;
+  const by = (await findHiding(roomId, id, rows)) ?? edited.by;
+  if (edit.row.header.hiddenBy === by) return undefined;
+  await putHidden(edit, by, rows);
+  return { id, sender: edit.row.header, by };
 }
 
 interface Stored {
@@ -92,9 +116,12 @@ async function putHidden({ roomId, place, text, row }: Stored, by: EventId | und
   collectionOf(place).put(rows, rowKeyOf(roomId, place), hiddenRowOf(text, by));
 }
 
-/** State events never, nor what hides and shows others: what it does must be told to all. */
-function canBeHidden(row: TimelineRow): boolean {
-  return row.header.stateKey === undefined && changeOf(row) === undefined;
+/** State events never, nor what hides and shows others: what it does must be told to all. What only says that it does is as any other. */
+async function canBeHidden({ roomId, row }: Stored, rows: OwnRows): Promise<boolean> {
+  if (row.header.stateKey !== undefined) return false;
+  const change = changeOf(row);
+  if (change === undefined) return true;
+  return !(await VISIBILITY_CHANGES.has(rows, [roomId, eventKeyPart(change.target), row.header.eventId]));
 }
 
 /**

@@ -6,6 +6,7 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { eventOfStoredRow } from '../projections/stored-event.js';
 import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { contentOfRow, parseRow, type RowHeader, type TimelineRow } from '../projections/timeline-row.js';
+import { findRowsById } from './event-rows.js';
 import { findVersion, redactedCopy } from './redacted-copy.js';
 import type { RoomReader } from './room-reader.js';
 
@@ -18,7 +19,9 @@ export async function withholdHidden(room: RoomReader, rows: readonly TimelineRo
   if (!rows.some(({ header }) => mayConcern(room, header))) return rows;
   const version = await findVersion(room);
   if (await seesHidden(room, version)) return rows;
-  return rows.map((row) => (mayConcern(room, row.header) ? redactedCopy(row, version, threadOf(row)) : row));
+  const hidden = rows.filter(({ header }) => mayConcern(room, header));
+  const threads = await findThreads(room, hidden);
+  return rows.map((row) => (mayConcern(room, row.header) ? redactedCopy(row, version, threads.get(row)) : row));
 }
 
 function mayConcern({ reader }: RoomReader, { hiddenBy, redactedBy, sender }: RowHeader): boolean {
@@ -34,9 +37,21 @@ async function seesHidden({ views, roomId, reader, isIn }: RoomReader, version: 
   return mayChangeVisibility(reader.userId, authStateOf(state), version);
 }
 
-/** What is hidden stays in its thread: its place there is counted, and no business of anybody's. */
-function threadOf(row: TimelineRow): JsonObject {
-  const { relType, parent } = relationOf(contentOfRow(row)) ?? {};
-  if (relType !== THREAD || parent === undefined) return {};
-  return { 'm.relates_to': { rel_type: THREAD, event_id: parent } };
+/**
+ * What is hidden stays in its thread: its place there is counted, and no business of anybody's. Only in one that is there: what else its sender wrote
+ * for the id of one is theirs to read.
+ */
+async function findThreads(
+  { views, roomId }: RoomReader,
+  rows: readonly TimelineRow[],
+): Promise<ReadonlyMap<TimelineRow, JsonObject>> {
+  const roots = rows.flatMap((row) => {
+    const { relType, parent } = relationOf(contentOfRow(row)) ?? {};
+    return relType === THREAD && parent !== undefined ? [[row, parent] as const] : [];
+  });
+  if (roots.length === 0) return new Map();
+  const ids = roots.map(([, root]) => root);
+  const found = await findRowsById(views, roomId, ids);
+  const placed = roots.filter((_, i) => found[i] !== undefined);
+  return new Map(placed.map(([row, root]) => [row, { 'm.relates_to': { rel_type: THREAD, event_id: root } }]));
 }
