@@ -51,18 +51,9 @@ describe('the configuration', () => {
 
   it('makes a user of the name for notices, where there is one', () => {
     expect(loadConfig({}).notices).toBeUndefined();
-    const env = {
-      ANNALS_SERVER_NAME: 'example.org',
-      ANNALS_NOTICES_USER: 'notices',
-    };
-    expect(loadConfig(env).notices).toEqual({
-      userId: '@notices:example.org',
-      name: 'Server notices',
-    });
-    const more = {
-      ANNALS_NOTICES_NAME: 'The pub',
-      ANNALS_NOTICES_AVATAR: 'mxc://example.org/sign',
-    };
+    const env = { ANNALS_SERVER_NAME: 'example.org', ANNALS_NOTICES_USER: 'notices' };
+    expect(loadConfig(env).notices).toEqual({ userId: '@notices:example.org', name: 'Server notices' });
+    const more = { ANNALS_NOTICES_NAME: 'The pub', ANNALS_NOTICES_AVATAR: 'mxc://example.org/sign' };
     expect(loadConfig({ ...env, ...more }).notices).toMatchObject({
       name: 'The pub',
       avatarUrl: 'mxc://example.org/sign',
@@ -99,10 +90,7 @@ describe('the configuration', () => {
     expect(addressOf({ ANNALS_PUBLIC_URL: 'https://matrix.example.org:8443' })).toBe('matrix.example.org:8443');
     expect(addressOf({ ANNALS_PUBLIC_URL: 'http://matrix.example.org' })).toBeUndefined();
     expect(addressOf({ ANNALS_PUBLIC_URL: 'https://example.org/matrix' })).toBeUndefined();
-    const told = {
-      ANNALS_PUBLIC_URL: 'https://matrix.example.org',
-      ANNALS_FEDERATION_ADDRESS: 'example.org:8448',
-    };
+    const told = { ANNALS_PUBLIC_URL: 'https://matrix.example.org', ANNALS_FEDERATION_ADDRESS: 'example.org:8448' };
     expect(addressOf(told)).toBe('example.org:8448');
   });
 
@@ -120,9 +108,7 @@ describe('the configuration', () => {
     ]);
     expect(loadConfig({ ANNALS_FEDERATION_NOTARIES: 'off' }).federationNotaries).toEqual([]);
     expect(loadConfig({}, 'federation_notaries: off').federationNotaries).toEqual([]);
-    const gateways = loadConfig({
-      ANNALS_PUSH_PRIVATE_GATEWAYS: 'Push.LAN, 10.0.0.5:8443',
-    }).pushPrivateGateways;
+    const gateways = loadConfig({ ANNALS_PUSH_PRIVATE_GATEWAYS: 'Push.LAN, 10.0.0.5:8443' }).pushPrivateGateways;
     expect([gateways, loadConfig({}).pushPrivateGateways]).toEqual([['push.lan', '10.0.0.5:8443'], []]);
   });
 
@@ -131,18 +117,12 @@ describe('the configuration', () => {
     ['localhost:8448', 'false', []],
     ['localhost.example:8448', 'true', []],
     ['example.org', 'true', []],
-  ])(
-    'lets a server called %s, private neighbours %s, wake phones by the gateways %j of this machine',
-    (name, priv, gateways) => {
-      const settings = {
-        ANNALS_SERVER_NAME: name,
-        ANNALS_FEDERATION_ALLOW_PRIVATE: priv,
-      };
-      expect(loadConfig(settings).pushPrivateGateways).toEqual(gateways);
-      const named = { ...settings, ANNALS_PUSH_PRIVATE_GATEWAYS: 'push.lan' };
-      expect(loadConfig(named).pushPrivateGateways).toEqual(['push.lan']);
-    },
-  );
+  ])('lets %s, private neighbours %s, ask the push gateways %j of this machine', (name, allowed, gateways) => {
+    const settings = { ANNALS_SERVER_NAME: name, ANNALS_FEDERATION_ALLOW_PRIVATE: allowed };
+    expect(loadConfig(settings).pushPrivateGateways).toEqual(gateways);
+    const named = { ...settings, ANNALS_PUSH_PRIVATE_GATEWAYS: 'push.lan' };
+    expect(loadConfig(named).pushPrivateGateways).toEqual(['push.lan']);
+  });
 
   it('takes an empty value for an absent one', () => {
     expect(loadConfig({ ANNALS_EVENT_STORE_URL: '', ANNALS_REGISTRATION: '' })).toMatchObject({
@@ -207,27 +187,15 @@ describe('the configuration', () => {
     expect(refusal({ ANNALS_TLS_CERT: 'c.pem' })).toBe('ANNALS_TLS_CERT: needs ANNALS_TLS_KEY too');
     expect(refusal({ ANNALS_FEDERATION_LISTEN: ':8448' })).toBe('ANNALS_FEDERATION_LISTEN: needs ANNALS_TLS_CERT too');
     expect(refusal({ ANNALS_TURN_SECRET: 'hunter2' })).toBe('ANNALS_TURN_SECRET: needs ANNALS_TURN_URIS too');
-    expect(
-      loadConfig({
-        ANNALS_TURN_SECRET: 's',
-        ANNALS_TURN_URIS: 'turn:a, turns:b:5349',
-      }).turn,
-    ).toEqual({
+    expect(loadConfig({ ANNALS_TURN_SECRET: 's', ANNALS_TURN_URIS: 'turn:a, turns:b:5349' }).turn).toEqual({
       uris: ['turn:a', 'turns:b:5349'],
       secret: 's',
       lifetimeSeconds: 86_400,
     });
-    const livekit = {
-      ANNALS_LIVEKIT_URL: 'wss://sfu.example.org/',
-      ANNALS_LIVEKIT_KEY: 'k',
-    };
+    const livekit = { ANNALS_LIVEKIT_URL: 'wss://sfu.example.org/', ANNALS_LIVEKIT_KEY: 'k' };
     expect(refusal(livekit)).toBe('ANNALS_LIVEKIT_URL: needs ANNALS_LIVEKIT_SECRET too');
     expect(refusal({ ANNALS_LIVEKIT_SECRET: 'hunter2' })).toBe('ANNALS_LIVEKIT_SECRET: needs ANNALS_LIVEKIT_URL too');
-    const carried = loadConfig({
-      ...livekit,
-      ANNALS_LIVEKIT_SECRET: 's',
-      ANNALS_PUBLIC_URL: 'https://m.example.org/',
-    });
+    const carried = loadConfig({ ...livekit, ANNALS_LIVEKIT_SECRET: 's', ANNALS_PUBLIC_URL: 'https://m.example.org/' });
     expect(carried.livekit).toEqual({
       url: 'wss://sfu.example.org/',
       apiUrl: 'https://sfu.example.org',
@@ -241,10 +209,7 @@ describe('the configuration', () => {
         livekit_service_url: 'https://m.example.org/_matrix/client/unstable/annals.livekit',
       },
     ]);
-    const bucket = {
-      ANNALS_MEDIA_BUCKET: 'https://s3.example.org/media',
-      ANNALS_MEDIA_BUCKET_KEY_ID: 'k',
-    };
+    const bucket = { ANNALS_MEDIA_BUCKET: 'https://s3.example.org/media', ANNALS_MEDIA_BUCKET_KEY_ID: 'k' };
     expect(refusal(bucket)).toBe('ANNALS_MEDIA_BUCKET: needs ANNALS_MEDIA_BUCKET_SECRET too');
     expect(refusal({ ANNALS_MEDIA_BUCKET: 'ftp://user:hunter2@x' })).not.toContain('hunter2');
     expect(loadConfig({ ...bucket, ANNALS_MEDIA_BUCKET_SECRET: 's' }).media.bucket).toEqual({
@@ -254,12 +219,7 @@ describe('the configuration', () => {
       region: 'auto',
     });
     expect(refusal({ ANNALS_RECAPTCHA_SECRET: 's' })).not.toContain(' s ');
-    expect(
-      loadConfig({
-        ANNALS_RECAPTCHA_SECRET: 's',
-        ANNALS_RECAPTCHA_SITE_KEY: 'k',
-      }).recaptcha,
-    ).toEqual({
+    expect(loadConfig({ ANNALS_RECAPTCHA_SECRET: 's', ANNALS_RECAPTCHA_SITE_KEY: 'k' }).recaptcha).toEqual({
       siteKey: 'k',
       secret: 's',
       verifyUrl: 'https://www.google.com/recaptcha/api/siteverify',

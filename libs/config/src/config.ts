@@ -124,9 +124,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, ya
   const put = (key: string, name: string, value: string): void => {
     if (!DEFAULTS.has(key)) throw new ConfigError(`${name}: no such setting`);
     if (value === '') return;
-    Object.assign(settings, {
-      [key]: value === 'off' && DEFAULTS.get(key) === undefined ? undefined : value,
-    });
+    Object.assign(settings, { [key]: value === 'off' && DEFAULTS.get(key) === undefined ? undefined : value });
     origin.set(key, name);
   };
   for (const [key, value] of yamlSettings(yamlText)) put(key, `annals.yaml: ${key}`, value);
@@ -263,11 +261,7 @@ function supportOf({ support_matrix_id: matrixId, support_email: email, support_
 /** All of it checked by the validator. */
 function turnOf({ turn_uris: uris, turn_secret: secret, turn_lifetime: lifetime }: Settings): TurnConfig | undefined {
   if (uris === undefined || secret === undefined) return undefined;
-  return Object.freeze({
-    uris: Object.freeze(listOf(uris)),
-    secret,
-    lifetimeSeconds: Number(lifetime),
-  });
+  return Object.freeze({ uris: Object.freeze(listOf(uris)), secret, lifetimeSeconds: Number(lifetime) });
 }
 
 /** A server that is known as `localhost` among servers on this machine is reached by nobody else, and its users' gateways are as it is. */
@@ -283,9 +277,5 @@ function notariesOf(settings: Settings): ServerName[] {
 function recaptchaOf(settings: Settings): RecaptchaConfig | undefined {
   const { recaptcha_site_key: siteKey, recaptcha_secret: secret, recaptcha_verify_url: verifyUrl } = settings;
   if (siteKey === undefined || secret === undefined) return undefined;
-  return Object.freeze({
-    siteKey,
-    secret,
-    verifyUrl: verifyUrl ?? DEFAULT_VERIFY_URL,
-  });
+  return Object.freeze({ siteKey, secret, verifyUrl: verifyUrl ?? DEFAULT_VERIFY_URL });
 }
