@@ -26,6 +26,7 @@ import { generateSigningKey, SIGNING_KEY } from '#protocol/signing/signing-key';
 import { PushModule } from '#push/push.module';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
+import { ALIAS_BOOK } from '#rooms/alias-book';
 
 /** An answer over HTTP. */
 export interface Answer {
@@ -91,12 +92,14 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
       { provide: READ_MODEL_STORE, useValue: readModels },
       { provide: VIEWS, useValue: views },
       { provide: SIGNING_KEY, useValue: generateSigningKey() },
+      // There are no rooms.
+      { provide: ALIAS_BOOK, useValue: { listOf: () => Promise.resolve([]) } },
       {
         provide: TAKEN_DEVICE_IDS,
         useValue: { look: () => Promise.resolve({ isTaken: false, revision: Infinity }) },
       },
     ],
-    exports: [TAKEN_DEVICE_IDS, CONFIG, CLOCK, EVENT_STORE, READ_MODEL_STORE, VIEWS, SIGNING_KEY],
+    exports: [ALIAS_BOOK, TAKEN_DEVICE_IDS, CONFIG, CLOCK, EVENT_STORE, READ_MODEL_STORE, VIEWS, SIGNING_KEY],
   })
   class TestPorts {}
 
