@@ -7,6 +7,7 @@ import { FederatedServer, type FederatedUser } from '../test/federated-server.js
 
 const SECRET = 'a shared secret';
 const JOIN_MS = 30_000;
+const WORLD_READABLE = { type: 'm.room.history_visibility', content: { history_visibility: 'world_readable' } };
 const SLIDING = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync';
 
 let here: FederatedServer;
@@ -141,4 +142,35 @@ it('users who are in a room leave it before it is purged, and hear that they did
     const { joined } = await dave.ok('GET', inRoom(roomId, '/joined_members'));
     expect(Object.keys(joined)).toEqual([dave.userId]);
   });
+  // Who is invited to it again has it anew.
+  await dave.ok('POST', inRoom(roomId, '/invite'), { user_id: bob.userId });
+  await vi.waitFor(async () => {
+    expect((await bob.ok('GET', '/sync')).rooms?.invite?.[roomId]).toBeDefined();
+  });
+  await bob.ok('POST', inRoom(roomId, '/join'), {});
+  expect((await bob.ok('GET', inRoom(roomId, '/state/m.room.name'))).name).toBe('The pub');
+}, 60_000);
+
+it('other servers, and who is of none, are answered of such a room as of one that never was', async () => {
+  const made = { preset: 'public_chat', initial_state: [WORLD_READABLE] };
+  const { room_id: roomId } = (await alice.ok('POST', '/createRoom', made)) as { room_id: string };
+  await alice.ok('POST', inRoom(roomId, '/leave'), {});
+  expect(await purge(roomId)).toMatchObject({ status: 'complete' });
+  const unknown = `!${'u'.repeat(43)}`;
+  const answers = async (id: string): Promise<unknown[]> => {
+    const [joined, state, known] = [
+      await dave.call('POST', `/join/${encodeURIComponent(id)}?via=${here.name}`, {}),
+      await bob.call('GET', inRoom(id, '/state')),
+      await bob.call('GET', `/_matrix/client/v1/room_summary/${encodeURIComponent(id)}`),
+    ];
+    return [joined, state, known].map(({ status, body }) => [status, body.errcode]);
+  };
+  expect(await answers(roomId)).toEqual(await answers(unknown));
+  const path = `/_synapse/admin/v2/rooms/${encodeURIComponent(roomId)}`;
+  expect((await operator.call('DELETE', path, {})).status).toBe(404);
+  expect((await bob.call('DELETE', path, {})).status).toBe(403);
+  const { results } = await operator.ok('GET', `${path}/delete_status`);
+  expect(results).toMatchObject([{ status: 'complete' }]);
+  for (const refused of [{ block: true }, { purge: false }, { new_room_user_id: bob.userId }])
+    expect((await operator.call('DELETE', path, refused)).body.errcode).toBe('M_INVALID_PARAM');
 }, 60_000);

@@ -47,8 +47,7 @@ export class OrderedPurges implements Effect {
       await this.purges.begin({ ...purge, ...(usersLeave === true ? await this.#leave(roomId, fact) : {}) });
     }
     try {
-      if ((await JOINS_ELSEWHERE.scan(this.views, { prefix: [roomId], limit: 1 })).length > 0)
-        throw new MatrixError('M_FORBIDDEN', 'somebody of this server is joining the room');
+      await this.#checkDeserted(roomId);
       await this.commands.execute(new PurgeRoom(roomId, { actor: fact.metadata.actor }));
     } catch (error) {
       if (!(error instanceof MatrixError) || error.status >= 500) throw error;
@@ -57,6 +56,14 @@ export class OrderedPurges implements Effect {
       await this.purges.end(isGone ? purge : { ...purge, refused: error.message });
     }
     return true;
+  }
+
+  /** Also of who is joining it, and who was invited by another server since, which the room itself does not know. */
+  async #checkDeserted(roomId: RoomId): Promise<void> {
+    const joining = await JOINS_ELSEWHERE.scan(this.views, { prefix: [roomId], limit: 1 });
+    const there = await OWN_STAYS.scan(this.views, { prefix: [roomId, 'in'], limit: 1 });
+    const who = joining[0]?.key[1] ?? there[0]?.key[2];
+    if (who !== undefined) throw new MatrixError('M_FORBIDDEN', `${who} is in the room, or invited, or knocks`);
   }
 
   /** Answers who left, and who did not. */
