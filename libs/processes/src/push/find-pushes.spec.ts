@@ -4,6 +4,7 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { SILENCE } from '#protocol/push-rules/evaluate-rules';
 import type { CompiledRules } from '#push/compiled-rules';
+import type { PusherSet } from '#push/facts/pusher-facts';
 import { PUSHERS } from '#push/projections/pushers.projector';
 import { roomStream } from '#rooms/facts/room-facts';
 import { timelineRowOf } from '#rooms/projections/make-row';
@@ -12,8 +13,8 @@ import { MemoryReadModels } from '#testing/memory-read-models';
 import { positionOf } from '#testing/position-of';
 import { turnsOf } from '#testing/turns-of';
 import type { Badges } from '#sync/unread/badges';
-import type { EvaluateEvent } from './evaluate-event.js';
-import { FindPushes } from './find-pushes.js';
+import { type EvaluateEvent, LATER, type VerdictFor } from './evaluate-event.js';
+import { FindPushes, type PushDue } from './find-pushes.js';
 import type { PushLanes } from './push-lanes.js';
 import type { PushedUsers } from './pushed-users.js';
 
@@ -25,11 +26,16 @@ const position = positionOf(1);
 let asked: unknown[];
 /** Whose gateways know a number. */
 let told: ReadonlySet<UserId>;
+/** What rules say, by user. */
+let verdicts: Map<UserId, VerdictFor | typeof LATER>;
+/** Of whom rules were asked that take a while. */
+let askedLater: UserId[];
+let store: MemoryReadModels;
 let find: FindPushes;
 
 beforeEach(async () => {
-  [asked, told] = [[], new Set()];
-  const store = new MemoryReadModels();
+  [asked, told, askedLater] = [[], new Set(), []];
+  store = new MemoryReadModels();
   const pdu = { type: 'm.room.message', sender: '@bob:x', origin_server_ts: 0, depth: 0, content: {} };
   const value = timelineRowOf({
     event_id: '$1' as EventId,
@@ -46,18 +52,35 @@ beforeEach(async () => {
     return scan(collection, options);
   };
   const users = { in: async () => USERS, has: () => false as boolean } as unknown as PushedUsers;
-  const verdicts = new Map(USERS.map((userId) => [userId, () => SILENCE]));
-  const evaluation = { evaluate: async () => verdicts } as unknown as EvaluateEvent;
+  verdicts = new Map(USERS.map((userId) => [userId, () => SILENCE]));
+  const evaluateFor = async (userId: UserId): Promise<VerdictFor> => {
+    askedLater.push(userId);
+    return () => ({ ...SILENCE, notify: true });
+  };
+  const evaluation = { evaluate: async () => verdicts, evaluateFor } as unknown as EvaluateEvent;
   const lanes = { isNumberKnownOf: (userId: UserId) => told.has(userId) } as PushLanes;
   find = new FindPushes(users, evaluation, {} as CompiledRules, lanes, {} as Badges, store as unknown as Views);
 });
 
-const heard = (type: string, says: object = {}): Promise<unknown> => {
+const heard = (type: string, says: object = {}): Promise<PushDue[]> => {
   const data = `${JSON.stringify({ event_id: '$1', ...says }).slice(0, -1)},"pdu":{}}`;
   return find.of({ type, stream: roomStream(ROOM), position, data } as RecordedFact);
 };
 
 describe('what follows for gateways', () => {
+  it('by rules that take a while is known once it is the turn of their user: nobody else waits for these', async () => {
+    const heavy = USERS[3]!;
+    const [app_id, pushkey] = ['app', 'key'];
+    const pusher = { app_id, pushkey, kind: 'http', enabled: true, data: { url: 'https://gateway.example' } };
+    const value = JSON.stringify(pusher);
+    await store.write([{ collection: PUSHERS.name, key: [heavy, app_id, pushkey], value }]);
+    verdicts.set(heavy, LATER);
+    const due = await heard('pdu-accepted');
+    expect([due.map(({ userId }) => userId), askedLater]).toEqual([[heavy], []]);
+    expect(await due[0]!.event!.askRules!()).toBe(true);
+    expect([askedLater, due[0]!.event!.tweaksFor(pusher as unknown as PusherSet)]).toEqual([[heavy], SILENCE.tweaks]);
+  });
+
   it('from a redaction is looked up of those alone whose gateways were told a number', async () => {
     told = new Set([USERS[7]!]);
     await heard('pdu-redacted');
