@@ -10,6 +10,7 @@ import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { auditRoom } from '../audit/audit-room.js';
 import { RoomVerifier } from '../audit/verify-room.js';
+import type { RowHeader } from '../projections/timeline-row.js';
 import { listStickyEvents } from '../reading/sticky-events.js';
 import { findRoomReader } from '../reading/room-reader.js';
 import type { Policy } from '../receive/7-check-policy.js';
@@ -63,11 +64,13 @@ async function reconsider(...userIds: readonly UserId[]): Promise<boolean> {
 }
 
 /** What Alice is told to be sticky. */
-async function told(): Promise<EventId[]> {
+const told = async (): Promise<EventId[]> => (await toldRows()).map(({ eventId }) => eventId);
+
+async function toldRows(): Promise<RowHeader[]> {
   await home.views.follow();
   const room = await findRoomReader(home.views, roomId, { userId: ALICE, ignored: new Set() });
   const range = { after: undefined, upTo: await home.log.head(), now: home.now };
-  return (await listStickyEvents(room, range)).map(({ row }) => row.header.eventId);
+  return (await listStickyEvents(room, range)).map(({ row }) => row.header);
 }
 
 const lifted = (): EventId[] =>
@@ -123,6 +126,23 @@ describe('a sticky event that was soft-failed', () => {
     await home.execute(new RedactEvent(requesterOf(ALICE), roomId, late.event.eventId, {}));
     expect(await told()).toEqual([]);
     expect(problems()).toEqual([]);
+  });
+
+  it('is hidden as any other message, and shown again', async () => {
+    await home.on(ALICE, 'kick', roomId, CAROL);
+    const late = await sticky('late');
+    await receive(late);
+    await there.hear(home);
+    await receive(await there.joins(CAROL));
+    await reconsider(CAROL);
+    const says = (visibility: string): Promise<EventId> => {
+      const relation = { rel_type: 'm.visibility', event_id: late.event.eventId, visibility };
+      return home.send(ALICE, roomId, { 'm.relates_to': relation });
+    };
+    const hiding = await says('hidden');
+    expect(await toldRows()).toEqual([expect.objectContaining({ hiddenBy: hiding })]);
+    await says('visible');
+    expect(await toldRows()).toEqual([expect.objectContaining({ hiddenBy: undefined })]);
   });
 
   it('is not let in where a policy does not want it', async () => {

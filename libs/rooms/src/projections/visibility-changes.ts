@@ -128,7 +128,11 @@ async function canBeHidden({ roomId, row }: Stored, rows: OwnRows): Promise<bool
  * The event that hides one, if that is the last that was said of it: "we consider the most recent one (by order of `origin_server_ts`) the
  * source of truth" (MSC3531); of two of one time that with the greater id, so that all servers agree.
  */
-async function findHiding(roomId: RoomId, id: EventKeyPart, rows: OwnRows): Promise<EventId | undefined> {
+export async function findHiding(
+  roomId: RoomId,
+  id: EventKeyPart,
+  rows: Pick<OwnRows, 'scan'>,
+): Promise<EventId | undefined> {
   let last: { readonly by: EventId; readonly at: number; readonly visible: boolean } | undefined;
   for await (const page of VISIBILITY_CHANGES.pages(rows, { prefix: [roomId, id] })) {
     for (const { key, value } of page) {

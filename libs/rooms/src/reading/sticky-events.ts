@@ -1,8 +1,10 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
+import { eventKeyPart } from '../projections/event-place.js';
 import { STICKY_EVENTS, STICKY_ROOMS, type StickyRow } from '../projections/sticky-events.projector.js';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
+import { findHiding } from '../projections/visibility-changes.js';
 import { findRowsById } from './event-rows.js';
 import type { RoomReader } from './room-reader.js';
 
@@ -58,10 +60,20 @@ export async function listStickyEvents(
     roomId,
     found.map(({ sticky }) => sticky.event),
   );
-  return found.flatMap(({ position, sticky }, i) => {
-    const row = rows[i] ?? (sticky.row === undefined ? undefined : parseRow(sticky.row));
+  const refused = await Promise.all(
+    found.map(({ sticky }, i) => (rows[i] === undefined ? findRefused(room, sticky) : undefined)),
+  );
+  return found.flatMap(({ position }, i) => {
+    const row = rows[i] ?? refused[i];
     // What was redacted since says of itself that it is not sticky any more.
     const isWanted = row?.header.sticky !== undefined && row.header.isWaiting !== true && !room.ignores(row.header);
     return isWanted ? [{ position, row }] : [];
   });
+}
+
+/** One that was soft-failed is in no timeline, whose rows say by what an event is hidden. */
+async function findRefused({ views, roomId }: RoomReader, { event, row }: StickyRow): Promise<TimelineRow | undefined> {
+  if (row === undefined) return undefined;
+  const { header, content } = parseRow(row);
+  return { header: { ...header, hiddenBy: await findHiding(roomId, eventKeyPart(event), views) }, content };
 }
