@@ -45,6 +45,14 @@ describe('the listener with TLS', () => {
     });
   });
 
+  it('tells everybody whether the server can do its work, and nothing of how much that is', async () => {
+    server = await start();
+    expect(await get('/health')).toEqual({ status: 200, body: { ok: true } });
+    expect(await (await fetch(`${server.address}/health`)).json()).toHaveProperty('projections');
+    expect(await get('/metrics')).toMatchObject({ status: 404, body: { errcode: 'M_UNRECOGNIZED' } });
+    expect((await fetch(`${server.address}/metrics`)).status).toBe(200);
+  });
+
   it('drains with the server: answers what is under way and accepts nothing more', async () => {
     server = await start();
     const socket = connect({ host: '127.0.0.1', port, ca: AUTHORITY.certificate, servername: 'localhost' });
