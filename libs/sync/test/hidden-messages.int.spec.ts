@@ -257,6 +257,23 @@ describe('hiding', () => {
     expect(await bodyFor(carol, roomId, own)).toBe('* ho');
   });
 
+  it('is counted as unread for who is shown it, as long as they are', async () => {
+    const roomId = await room();
+    const levels = await alice.ok('GET', `${roomPath(roomId)}/state/m.room.power_levels`);
+    const setLevel = (level: number): Promise<string> =>
+      alice.setState(roomId, 'm.room.power_levels', { ...levels, users: { ...levels.users, [dave.userId]: level } });
+    await dave.send(roomId, 'hello');
+    const said = await bob.send(roomId, 'hi', { 'm.mentions': { user_ids: [dave.userId] } });
+    await change(alice, roomId, said, false);
+    const highlights = async (): Promise<number> =>
+      (await dave.sync()).rooms.join[roomId].unread_notifications.highlight_count;
+    expect(await highlights()).toBe(1);
+    await setLevel(0);
+    expect(await highlights()).toBe(0);
+    await setLevel(50);
+    expect(await highlights()).toBe(1);
+  });
+
   it('hides the edits of edits too, and shows them with what they edit', async () => {
     const roomId = await room();
     const edit = (event_id: string): Promise<string> =>

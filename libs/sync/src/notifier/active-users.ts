@@ -210,6 +210,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
         this.recent.rooms.touch(roomId, position);
         if (touch.hasMembers) this.recent.members.touch(roomId, position);
         if (touch.moderates) this.recent.moderated.touch(roomId, position);
+        if (touch.changesLevels) this.recent.levels.touch(roomId, position);
         const targets = touch.members((userId) => this.#users.has(userId) || this.#follower?.follows(userId) === true);
         for (const target of targets) {
           this.#setMembership(target, roomId, position);

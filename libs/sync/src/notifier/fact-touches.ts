@@ -39,6 +39,7 @@ export type Touch =
       readonly hasMembers: boolean;
       /** It hides events or shows them again: what was counted before is to be counted anew. */
       readonly moderates: boolean;
+      readonly changesLevels: boolean;
       /** `nobody`: more comes at once, or is waited for, with which the room is news. */
       readonly hears: 'room' | 'nobody';
       members: MembersOf;
@@ -61,6 +62,7 @@ export type Touch =
     };
 
 const MEMBER = '"type":"m.room.member"';
+const LEVELS = '"type":"m.room.power_levels"';
 
 const NO_MEMBERS: readonly MembershipTouch[] = Object.freeze([]);
 
@@ -90,6 +92,7 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
       roomId: roomIdOfStream(stream),
       hasMembers,
       moderates: moderates(fact.data),
+      changesLevels: header.includes(LEVELS),
       hears,
       members,
     };
@@ -117,7 +120,8 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
 
 /** A room in which something is news that changes no membership. */
 function newsOf(stream: string): Omit<Extract<Touch, { kind: 'room' }>, 'hasMembers'> {
-  return { kind: 'room', roomId: roomIdOfStream(stream), moderates: false, hears: 'room', members: () => NO_MEMBERS };
+  const roomId = roomIdOfStream(stream);
+  return { kind: 'room', roomId, moderates: false, changesLevels: false, hears: 'room', members: () => NO_MEMBERS };
 }
 
 function touchOfUser(fact: RecordedFact, userId: UserId): Extract<Touch, { userId: UserId }> {

@@ -15,6 +15,8 @@ export class Recent {
   readonly members: LastTouched;
   /** When events of a room were last hidden or shown again. */
   readonly moderated: LastTouched;
+  /** When the power levels of a room last changed, by which some are shown what is hidden. */
+  readonly levels: LastTouched;
   /** What was redacted. */
   readonly redactions: RecentRedactions;
   /** Whose devices or keys changed. */
@@ -25,6 +27,7 @@ export class Recent {
     this.receipts = new LastTouched(start, MAX_TOUCHED_ROOMS);
     this.members = new LastTouched(start, MAX_TOUCHED_ROOMS);
     this.moderated = new LastTouched(start, MAX_TOUCHED_ROOMS);
+    this.levels = new LastTouched(start, MAX_TOUCHED_ROOMS);
     this.redactions = new RecentRedactions(start);
     this.keyChanges = new RecentKeyChanges(start);
   }

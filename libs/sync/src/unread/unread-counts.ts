@@ -25,7 +25,7 @@ interface Known extends UnreadOfRoom {
   readonly ignored: ReadonlySet<UserId>;
   readonly followed: UnreadRules['followed'];
   readonly upTo: Position;
-  /** Whether some are hidden from the user: a redaction may show them again. */
+  /** Whether some are hidden, from the user or but from others: a redaction may show them again, and another power level more of them, or fewer. */
   readonly hasHidden: boolean;
   /** By what the events were found unread; undefined where there were none. */
   readonly readUpTo: ReadUpTo | undefined;
@@ -63,7 +63,7 @@ const BUDGET = 20_000;
 /**
  * Counts what notifies a user and is unread: client-server API, "Receiving notifications". Computed when somebody asks, from
  * the events behind the user's receipts and own events; what was computed is kept, so that the next time only newer events
- * are looked at. What was redacted since is taken out, and all of it is counted anew where events were hidden or shown again, or where the push rules, the ignored users or, as far as
+ * are looked at. What was redacted since is taken out, and all of it is counted anew where events were hidden or shown again, or who is shown those has changed, or where the push rules, the ignored users or, as far as
  * rules ask for them, the threads that the user is subscribed to have changed.
  */
 @Injectable()
@@ -182,8 +182,9 @@ export class UnreadCounts {
   ): Known | undefined {
     if (known === undefined || known.rules !== rules || known.ignored !== ignored) return undefined;
     if (followed !== undefined && !areSame(known.followed ?? NO_THREADS, followed)) return undefined;
-    const { moderated, redactions } = this.active.recent;
+    const { moderated, levels, redactions } = this.active.recent;
     if (moderated.hasHappenedSince(roomId, known.upTo) !== false) return undefined;
+    if (known.hasHidden && levels.hasHappenedSince(roomId, known.upTo) !== false) return undefined;
     if (isNothing(known)) return known;
     const redacted = redactions.since(roomId, known.upTo);
     if (redacted === undefined || (redacted.length > 0 && known.hasHidden)) return undefined;

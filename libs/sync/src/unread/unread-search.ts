@@ -51,7 +51,7 @@ export interface FoundUnread {
   readonly beginsWithJoin: boolean;
   /** False where it was too much to look at now. */
   readonly isComplete: boolean;
-  /** Whether some of it is hidden from the user, and would notify them otherwise. */
+  /** Whether some of it is hidden, from the user or but from others, and notifies them where it is not. */
   readonly hasHidden: boolean;
 }
 
@@ -168,10 +168,8 @@ export class UnreadSearch {
     if (!notify) return;
     // Not what came while they were out, though extremities that met took them in again, nor what nobody is shown yet.
     if (!(await this.room.reader.over([row])).isShown(header)) return;
-    if (await isWithheld(this.room.reader, row)) {
-      this.#hasHidden = true;
-      return;
-    }
+    if (row.header.hiddenBy !== undefined) this.#hasHidden = true;
+    if (await isWithheld(this.room.reader, row)) return;
     const found = { eventId: header.eventId, position: header.position, isHighlight: highlight };
     const event = { ...found, thread: thread ?? (await this.#threadOf(row)) };
     if (event.position > (this.#own.get(event.thread) ?? START)) this.#events.push(event);
