@@ -32,7 +32,7 @@ export class OpenIdController {
   ): { access_token: string; token_type: 'Bearer'; matrix_server_name: ServerName; expires_in: number } {
     checkOwn(requester, userId, 'user ID');
     return {
-      access_token: this.tokens.issue(requester.userId),
+      access_token: this.tokens.issue(requester),
       token_type: 'Bearer',
       matrix_server_name: this.config.serverName,
       expires_in: OPENID_LIFETIME_MS / 1000,

@@ -214,7 +214,7 @@ describe('what an account keeps', () => {
     expect((await get('account/3pid')).body).toEqual({ threepids: [] });
   });
 
-  it('can be shown to other services to be theirs, for an hour', async () => {
+  it('can be shown to other services to be theirs, for an hour and no longer than they are logged in', async () => {
     const url = `${V3}/user/${userId}/openid/request_token`;
     const { body } = await app.call('POST', url, { token, body: {} });
     expect(body).toMatchObject({ token_type: 'Bearer', matrix_server_name: 'example.org', expires_in: 3600 });
@@ -224,6 +224,8 @@ describe('what an account keeps', () => {
     expect((await app.call('GET', '/_matrix/federation/v1/openid/userinfo')).body['errcode']).toBe('M_MISSING_TOKEN');
     const foreign = await app.call('POST', `${V3}/user/@x:example.org/openid/request_token`, { token, body: {} });
     expect(foreign.status).toBe(403);
+    await app.call('POST', `${V3}/logout`, { token, body: {} });
+    expect((await userinfo(String(body['access_token']))).status).toBe(401);
   });
 
   it('is served with what the server says of itself', async () => {

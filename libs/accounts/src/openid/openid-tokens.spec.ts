@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { UserId } from '#kernel/ids';
+import type { DeviceId, UserId } from '#kernel/ids';
 import { createSigningKey } from '#protocol/signing/signing-key';
 import { OPENID_LIFETIME_MS, OpenIdTokens } from './openid-tokens.js';
 
-const alice = '@alice:example.org' as UserId;
+const alice = { userId: '@alice:example.org' as UserId, deviceId: 'A PHONE' as DeviceId };
 
 describe('OpenID tokens', () => {
   let now = 1000;
@@ -12,17 +12,17 @@ describe('OpenID tokens', () => {
   it('tell who they were issued for, until they end', () => {
     now = 1000;
     const token = tokens.issue(alice);
-    expect(tokens.findUser(token)).toBe(alice);
+    expect(tokens.findOwner(token)).toEqual(alice);
     now += OPENID_LIFETIME_MS - 1;
-    expect(tokens.findUser(token)).toBe(alice);
+    expect(tokens.findOwner(token)).toEqual(alice);
     now += 1;
-    expect(tokens.findUser(token)).toBeUndefined();
+    expect(tokens.findOwner(token)).toBeUndefined();
   });
 
   it('are all different, and known to every process of the server', () => {
     expect(tokens.issue(alice)).not.toBe(tokens.issue(alice));
     const other = new OpenIdTokens(createSigningKey(Buffer.alloc(32, 1), '2'), { now: () => now });
-    expect(other.findUser(tokens.issue(alice))).toBe(alice);
+    expect(other.findOwner(tokens.issue(alice))).toEqual(alice);
   });
 
   it('cannot be made up, changed, or taken from another server', () => {
@@ -33,7 +33,7 @@ describe('OpenID tokens', () => {
     );
     const foreign = new OpenIdTokens(createSigningKey(Buffer.alloc(32, 2), '1'), { now: () => now }).issue(alice);
     for (const bad of ['', '.', claim, `${forged}.${mac}`, `${token}.x`, `${claim}.`, foreign, 'an/invalid/token']) {
-      expect(tokens.findUser(bad)).toBeUndefined();
+      expect(tokens.findOwner(bad)).toBeUndefined();
     }
   });
 });

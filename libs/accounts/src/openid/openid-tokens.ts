@@ -1,14 +1,21 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '#kernel/clock';
-import { type UserId, isUserId } from '#kernel/ids';
+import { type DeviceId, isUserId, type UserId } from '#kernel/ids';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 
 /** How long an OpenID token can be exchanged. */
 export const OPENID_LIFETIME_MS = 60 * 60 * 1000;
 
+/** Whose session a token was issued to. */
+export interface OpenIdOwner {
+  readonly userId: UserId;
+  /** Of what an application service asks with no device '': it has no session. */
+  readonly deviceId: DeviceId;
+}
+
 /**
- * Tokens by which other services learn who somebody is (client-server API, module "OpenID"). A token carries the user id, its
+ * Tokens by which other services learn who somebody is (client-server API, module "OpenID"). A token carries the user id, the device, its
  * end and a MAC under a key made of the server's signing key: nothing is stored, and every process of the server knows it.
  */
 @Injectable()
@@ -23,20 +30,23 @@ export class OpenIdTokens {
   }
 
   /** A new token for a user of this server. */
-  issue(userId: UserId): string {
-    const claim = [this.clock.now() + OPENID_LIFETIME_MS, randomBytes(9).toString('base64url'), userId].join(' ');
+  issue({ userId, deviceId }: OpenIdOwner): string {
+    const device = Buffer.from(deviceId).toString('base64url');
+    const parts = [this.clock.now() + OPENID_LIFETIME_MS, randomBytes(9).toString('base64url'), device, userId];
+    const claim = parts.join(' ');
     return `${Buffer.from(claim).toString('base64url')}.${this.#macOf(claim).toString('base64url')}`;
   }
 
-  /** Whom a token was issued for; undefined where it was not issued here, or has ended. */
-  findUser(token: string): UserId | undefined {
+  /** To whom a token was issued; undefined where it was not issued here, or has ended. */
+  findOwner(token: string): OpenIdOwner | undefined {
     const [encoded = '', mac = '', ...rest] = token.split('.');
     const claim = Buffer.from(encoded, 'base64url').toString('utf8');
     const [given, right] = [Buffer.from(mac, 'base64url'), this.#macOf(claim)];
     if (rest.length > 0 || given.length !== right.length || !timingSafeEqual(given, right)) return undefined;
-    const [end = '', , ...user] = claim.split(' ');
+    const [end = '', , device = '', ...user] = claim.split(' ');
     const userId = user.join(' ');
-    return Number(end) > this.clock.now() && isUserId(userId) ? userId : undefined;
+    if (Number(end) <= this.clock.now() || !isUserId(userId)) return undefined;
+    return { userId, deviceId: Buffer.from(device, 'base64url').toString() as DeviceId }; // written above
   }
 
   #macOf(claim: string): Buffer {
