@@ -4,6 +4,7 @@ import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { project, type StreamFact } from '#testing/project';
 import { searchProjector } from './search.projector.js';
+import { shelfCodec } from './shelf-row.js';
 
 const factsOf = (log: MemoryEventStore): StreamFact[] =>
   log.facts.map(({ stream, type, data }): StreamFact => ({ stream, type, data: JSON.parse(data) }));
@@ -30,6 +31,12 @@ const edit = (target: string, body: string): object => ({
 const writtenIn = (rows: Record<string, unknown>): string => JSON.stringify(rows);
 
 describe('what is written down of rooms to be found', () => {
+  it('is made anew before it is read where it was written before texts said who may see them', () => {
+    const written = '0 1 1 0 1 1s 1s e\n';
+    expect(() => shelfCodec.decode(written)).toThrow('no history visibility');
+    expect(searchProjector(createRoomFactReader()).readableSince).toBe(5);
+  });
+
   it('are the bodies of messages, names and topics, and nothing of other events', async () => {
     const log = new MemoryEventStore();
     const room = await LocalRoom.begin(log);

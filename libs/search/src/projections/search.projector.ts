@@ -46,6 +46,8 @@ export function searchProjector(reader: RoomFactReader): Projector {
   return {
     name: 'search',
     version: 8,
+    // Before, a text did not say who may see it.
+    readableSince: 5,
     ...owning(SHELVES, PAGES, WORDS, TEXTS, EDITS),
     handles: (type) => HANDLED.has(type),
     project(fact, rows) {
