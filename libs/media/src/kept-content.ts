@@ -4,7 +4,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { MatrixError } from '#kernel/matrix-error';
-import { awaitShown } from '#projections/await-shown';
+import { awaitShown, whenShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
 import type { MediaId } from './media-id.js';
 import { hashOfPreview, PREVIEW_NOTE } from './previews/preview-id.js';
@@ -132,10 +132,7 @@ export class KeptContent {
    * pause; but pictures of previews that they keep still. Answers how many there were.
    */
   async freeStrays(shared?: { readonly pauseMs: number; readonly now: number }): Promise<number> {
-    const collections = [MEDIA_CONTENT.name];
-    const end = await this.log.head();
-    let shown = this.views.position(collections);
-    while (shown < end) shown = await this.views.whenMoved(shown, collections);
+    await whenShown(this.views, [MEDIA_CONTENT.name], this.log);
     const strays: ContentHash[] = [];
     for await (const hash of this.store.list()) {
       if (await this.#isReferred(hash)) continue;

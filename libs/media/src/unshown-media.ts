@@ -6,9 +6,8 @@ import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName, UserId } from '#kernel/ids';
-import { START } from '#kernel/position';
 import { SharedRuns } from '#kernel/shared-runs';
-import { awaitShown } from '#projections/await-shown';
+import { awaitShown, whenShown } from '#projections/await-shown';
 import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
 import { decideFree, decideKeep, decideUnshown } from './decide/media.js';
@@ -50,7 +49,7 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
 
   /** The projections begin after this, and there is nothing to look at before; where they end before they have, nobody looks. */
   onApplicationBootstrap(): void {
-    this.views.whenMoved(START, this.reads).then(
+    whenShown(this.views, this.reads, this.events).then(
       () => this.#lookSoon(),
       () => {},
     );

@@ -1,4 +1,5 @@
-import type { Position } from '#kernel/position';
+import type { EventStore } from '#event-store/event-store';
+import { type Position, START } from '#kernel/position';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Views } from './views.js';
 
@@ -14,4 +15,17 @@ export async function awaitShown(
 ): Promise<void> {
   await views.whenProcessed(position, [collection]);
   if (views.position([collection]) < position) throw new ViewsUnavailable(`the views do not show ${what} as it is now`);
+}
+
+/**
+ * Settles once collections show all that the log has now, however long that takes: for who looks at a start what time has come for. What is
+ * filled anew shows the past until then. Rejects where the projections are stopped.
+ */
+export async function whenShown(
+  views: Pick<Views, 'whenMoved'>,
+  collections: readonly string[],
+  log: Pick<EventStore, 'head'>,
+): Promise<void> {
+  const end = await log.head();
+  for (let shown = START; shown < end;) shown = await views.whenMoved(shown, collections);
 }

@@ -73,17 +73,18 @@ export class RoomPurges {
     const purge_id = randomBytes(12).toString('base64url');
     let answer = purge_id;
     const decide = ({ purges, held }: PurgesState): readonly FactDraft[] => {
-      const hold = held.get(order.room_id);
-      if (hold !== undefined) {
-        const why = hold.reason === undefined ? '' : `: ${hold.reason}`;
-        throw new MatrixError('M_FORBIDDEN', `${order.room_id} is held${why}`);
-      }
+      checkHold(held.get(order.room_id));
       const open = [...purges.values()].find(({ room_id: id, ended }) => id === order.room_id && ended === undefined);
       answer = open?.purge_id ?? purge_id;
       return open === undefined ? [draft('purge-ordered', `ordered ${purge_id}`, { purge_id, ...order })] : [];
     };
     await this.#streams.execute(PURGES_STREAM, decide, { actor });
     return answer;
+  }
+
+  /** Throws M_FORBIDDEN for a room under hold: also one that was held since its purge was ordered stays. */
+  async checkNotHeld(roomId: RoomId): Promise<void> {
+    checkHold((await this.load()).held.get(roomId));
   }
 
   /** Notes that it is the turn of a purge; nothing where that is known. */
@@ -123,6 +124,12 @@ export class RoomPurges {
       held.has(roomId) ? [draft('room-released', `released ${roomId} ${String(revision)}`, released)] : [];
     return (await this.#streams.execute(PURGES_STREAM, decide, CAUSE)).facts.length > 0;
   }
+}
+
+function checkHold(hold: Held | undefined): void {
+  if (hold === undefined) return;
+  const why = hold.reason === undefined ? '' : `: ${hold.reason}`;
+  throw new MatrixError('M_FORBIDDEN', `${hold.room_id} is held${why}`);
 }
 
 function draft(type: string, id: string, data: object): FactDraft {

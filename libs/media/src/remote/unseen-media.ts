@@ -1,8 +1,9 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
-import { START } from '#kernel/position';
 import { SharedRuns } from '#kernel/shared-runs';
+import { whenShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
 import { CACHED_MEDIA, dayOf } from '../projections/media.projector.js';
 import { CacheRoom } from './cache-room.js';
@@ -19,6 +20,7 @@ export class UnseenMedia implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     private readonly room: CacheRoom,
+    @Inject(EVENT_STORE) private readonly events: Pick<EventStore, 'head'>,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'media'>,
@@ -27,7 +29,7 @@ export class UnseenMedia implements OnApplicationBootstrap, OnModuleDestroy {
   /** The projections begin after this, and there is nothing to look at before; where they end before they have, nobody looks. */
   onApplicationBootstrap(): void {
     if (this.config.media.cacheDays === undefined) return;
-    this.views.whenMoved(START, [CACHED_MEDIA.name]).then(
+    whenShown(this.views, [CACHED_MEDIA.name], this.events).then(
       () => void this.#looks.run(),
       () => {},
     );

@@ -1,10 +1,11 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { RoomPurges } from '#admin/purges/room-purges';
 import { CONFIG, type Config } from '#config/config';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomAlias, RoomId } from '#kernel/ids';
-import { START } from '#kernel/position';
 import { SharedRuns } from '#kernel/shared-runs';
+import { awaitShown, whenShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
 import { ALIAS_BOOK, type AliasBook } from '#rooms/alias-book';
 import { DESERTED_ROOMS } from '#rooms/projections/deserted-rooms.projector';
@@ -26,6 +27,7 @@ export class DesertedRooms implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly purges: RoomPurges,
     @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
+    @Inject(EVENT_STORE) private readonly events: Pick<EventStore, 'head'>,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'purge'>,
@@ -34,7 +36,7 @@ export class DesertedRooms implements OnApplicationBootstrap, OnModuleDestroy {
   /** The projections begin after this, and there is nothing to look at before; where they end before they have, nobody looks. */
   onApplicationBootstrap(): void {
     if (this.config.purge.afterMs === undefined) return;
-    this.views.whenMoved(START, [DESERTED_ROOMS.name]).then(
+    whenShown(this.views, [DESERTED_ROOMS.name], this.events).then(
       () => void this.#looks.run(),
       () => {},
     );
@@ -59,8 +61,12 @@ export class DesertedRooms implements OnApplicationBootstrap, OnModuleDestroy {
     this.#timer = setTimeout(() => void this.#looks.run(), Math.min(nextMs, LOOK_MS)).unref();
   }
 
-  /** Orders the purge of those that nobody had to do with since before a moment, and answers when to look again. */
+  /**
+   * Orders the purge of those that nobody had to do with since before a moment, by all that the log has now, and answers when to look again.
+   * Throws ViewsUnavailable where the views do not show that.
+   */
   async #orderDue(before: number): Promise<number> {
+    await awaitShown(this.views, DESERTED_ROOMS.name, await this.events.head(), 'who is in rooms');
     const kept = await this.#kept();
     let ordered = 0;
     for await (const page of DESERTED_ROOMS.pages(this.views, {})) {

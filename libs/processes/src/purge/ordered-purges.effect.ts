@@ -47,6 +47,7 @@ export class OrderedPurges implements Effect {
       await this.purges.begin({ ...purge, ...(usersLeave === true ? await this.#leave(roomId, fact) : {}) });
     }
     try {
+      await this.purges.checkNotHeld(roomId);
       await this.#checkDeserted(roomId);
       await this.commands.execute(new PurgeRoom(roomId, { actor: fact.metadata.actor }));
     } catch (error) {
