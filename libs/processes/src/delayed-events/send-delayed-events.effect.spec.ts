@@ -76,6 +76,16 @@ describe('what is due', () => {
     expect(sent).toEqual(['old', 'late']);
   });
 
+  it('is sent soon once a clock is right that had gone back while the server was away', async () => {
+    await effect.begin();
+    await effect.run(scheduled('leave', START + 3_600_000, 8_000));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(sent).toEqual([]);
+    vi.setSystemTime(START + 3_700_000);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sent).toEqual(['leave']);
+  });
+
   it('waits for longer than a timer can', async () => {
     await effect.begin();
     const month = 30 * 24 * 60 * 60_000;

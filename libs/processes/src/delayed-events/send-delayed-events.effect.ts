@@ -17,8 +17,8 @@ const TYPES: ReadonlySet<string> = new Set(['event-delayed', 'delay-restarted', 
 
 /** Who begins with what was due while nobody could send or restart it lets clients restart it first. "MAY add up to 30 seconds". */
 const GRACE_MS = 30_000;
-/** Node takes no longer one. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** The longest a look at the clock is put off: clocks jump, as of a machine that had none while it was off, and timers stand still while it sleeps. */
+const LOOK_MS = 60_000;
 
 /** Sends each delayed event once its time has come: MSC4140. All that wait are in memory, by their ids. */
 @Injectable()
@@ -76,8 +76,10 @@ export class SendDelayedEvents implements Effect {
   #wait(userId: UserId, id: string, at: number, failures = 0): void {
     this.#stop(id);
     if (this.#since === undefined) return;
-    const inMs = Math.min(MAX_TIMER_MS, Math.max(0, at - this.clock.now()));
-    this.#timers.set(id, setTimeout(() => void this.#send(userId, id, failures), inMs).unref());
+    const inMs = Math.max(0, at - this.clock.now());
+    const look = (): void =>
+      inMs > LOOK_MS ? this.#wait(userId, id, at, failures) : void this.#send(userId, id, failures);
+    this.#timers.set(id, setTimeout(look, Math.min(inMs, LOOK_MS)).unref());
   }
 
   #stop(id: string): boolean {
