@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Global, Module } from '@nestjs/common';
+import { Global, Logger, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
 import { CreateMediaHandler } from './commands/create-media.js';
@@ -56,7 +56,13 @@ const store = {
 /** Throws ConfigError where the bucket is of another server. */
 async function openStore({ dataDir, serverName, media }: Config): Promise<MediaStore> {
   const folder = join(dataDir, MEDIA_FOLDER);
-  if (media.bucket === undefined) return new FileMediaStore(folder);
+  if (media.bucket === undefined) {
+    const log = new Logger('media');
+    return new FileMediaStore(folder, {
+      onLost: (reason) => log.error(`the files of media cannot be used: ${reason}`),
+      onBack: (lostMs) => log.log({ lostMs }, 'the files of media can be used again'),
+    });
+  }
   const { openBucket } = await import('./store/s3/open-bucket.js');
   return openBucket(media.bucket, join(folder, 'incoming'), serverName);
 }

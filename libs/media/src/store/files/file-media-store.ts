@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { OutageWatch } from '#kernel/outage';
 import { contentPlace, derivedPlace } from '../content-places.js';
 import {
   type ByteRange,
@@ -10,6 +11,7 @@ import {
   type ReceivedContent,
 } from '../media-store.js';
 import { IncomingFiles } from './incoming-files.js';
+import { MediaDisk } from './media-disk.js';
 
 /** For nobody else to read. */
 const FOLDER = { recursive: true, mode: 0o700 } as const;
@@ -24,10 +26,15 @@ const FOLDER = { recursive: true, mode: 0o700 } as const;
  * A file gets its place by a rename once all of it is on the disk.
  */
 export class FileMediaStore implements MediaStore {
+  readonly #disk: MediaDisk;
   readonly #incoming: IncomingFiles;
 
-  constructor(private readonly folder: string) {
-    this.#incoming = new IncomingFiles(join(folder, 'incoming'));
+  constructor(
+    private readonly folder: string,
+    watch?: OutageWatch,
+  ) {
+    this.#disk = new MediaDisk(watch);
+    this.#incoming = new IncomingFiles(join(folder, 'incoming'), this.#disk);
   }
 
   async receive(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, maxBytes: number): Promise<ReceivedContent> {
@@ -36,22 +43,15 @@ export class FileMediaStore implements MediaStore {
   }
 
   open(hash: ContentHash, range?: ByteRange): Promise<OpenContent | undefined> {
-    return openFile(this.#contentPath(hash), range);
+    return this.#disk.use('read', openFile(this.#contentPath(hash), range));
   }
 
   async sizeOf(hash: ContentHash): Promise<number | undefined> {
-    return (await unlessAbsent(stat(this.#contentPath(hash))))?.size;
+    return (await this.#disk.use('read', unlessAbsent(stat(this.#contentPath(hash)))))?.size;
   }
 
-  async delete(hash: ContentHash): Promise<boolean> {
-    // First what was made of it: nobody would find that without it.
-    const derived = this.#derivedFolder(hash);
-    const hadDerived = (await unlessAbsent(stat(derived))) !== undefined;
-    if (hadDerived) await this.#remove(derived);
-    const path = this.#contentPath(hash);
-    if ((await unlessAbsent(stat(path))) === undefined) return hadDerived;
-    await this.#remove(path);
-    return true;
+  delete(hash: ContentHash): Promise<boolean> {
+    return this.#disk.use('write', this.#delete(hash));
   }
 
   async *list(): AsyncGenerator<ContentHash, void> {
@@ -65,7 +65,7 @@ export class FileMediaStore implements MediaStore {
   async keepDerived(hash: ContentHash, name: string, content: Uint8Array): Promise<void> {
     const to = this.#derivedPath(hash, name);
     const { path } = await this.#incoming.receive([content], content.length);
-    await this.#move(path, to);
+    await this.#disk.use('write', this.#move(path, to));
   }
 
   async sizeOfDerived(hash: ContentHash): Promise<number> {
@@ -77,11 +77,22 @@ export class FileMediaStore implements MediaStore {
   }
 
   openDerived(hash: ContentHash, name: string): Promise<OpenContent | undefined> {
-    return openFile(this.#derivedPath(hash, name));
+    return this.#disk.use('read', openFile(this.#derivedPath(hash, name)));
   }
 
   discardLeftovers(untouchedMs = 0): Promise<void> {
-    return this.#incoming.discard(untouchedMs);
+    return this.#disk.use('write', this.#incoming.discard(untouchedMs));
+  }
+
+  async #delete(hash: ContentHash): Promise<boolean> {
+    // First what was made of it: nobody would find that without it.
+    const derived = this.#derivedFolder(hash);
+    const hadDerived = (await unlessAbsent(stat(derived))) !== undefined;
+    if (hadDerived) await this.#remove(derived);
+    const path = this.#contentPath(hash);
+    if ((await unlessAbsent(stat(path))) === undefined) return hadDerived;
+    await this.#remove(path);
+    return true;
   }
 
   async *#hashesIn(top: string): AsyncGenerator<ContentHash, void> {
@@ -95,7 +106,9 @@ export class FileMediaStore implements MediaStore {
 
   async #keep(from: string, hash: ContentHash, bytes: number): Promise<void> {
     // What a broken disk has shortened is not there.
-    if ((await this.sizeOf(hash)) !== bytes) await this.#move(await this.#incoming.copy(from), this.#contentPath(hash));
+    if ((await this.sizeOf(hash)) === bytes) return;
+    const copy = await this.#incoming.copy(from);
+    await this.#disk.use('write', this.#move(copy, this.#contentPath(hash)));
   }
 
   async #move(from: string, to: string): Promise<void> {

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { copyFile, type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ContentHash, ContentTooLarge } from '../media-store.js';
+import { MediaDisk } from './media-disk.js';
 
 /** For nobody else to read. */
 const FOLDER = { recursive: true, mode: 0o700 } as const;
@@ -16,13 +17,16 @@ export interface IncomingFile {
 
 /** Files that are being received: each has a name of its own in one folder. */
 export class IncomingFiles {
-  constructor(private readonly folder: string) {}
+  constructor(
+    private readonly folder: string,
+    private readonly disk = new MediaDisk(),
+  ) {}
 
-  /** Throws ContentTooLarge, or what the source throws: then nothing of it is left. */
+  /** Throws ContentTooLarge, StoreUnavailable, or what the source throws: then nothing of it is left. */
   async receive(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, maxBytes: number): Promise<IncomingFile> {
     const path = await this.#newPath();
     try {
-      return { path, ...(await writeWhole(path, source, maxBytes)) };
+      return { path, ...(await this.#writeWhole(path, source, maxBytes)) };
     } catch (error) {
       await rm(path, { force: true });
       throw error;
@@ -32,14 +36,7 @@ export class IncomingFiles {
   /** Another name for a file that was received; where the disk has one for each alone, a copy of it. */
   async copy(path: string): Promise<string> {
     const other = await this.#newPath();
-    try {
-      await link(path, other);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw error;
-      await copyFile(path, other);
-      const file = await open(other, 'r+');
-      await file.datasync().finally(() => file.close());
-    }
+    await this.disk.use('write', linkOrCopy(path, other));
     return other;
   }
 
@@ -58,30 +55,42 @@ export class IncomingFiles {
   }
 
   async #newPath(): Promise<string> {
-    await mkdir(this.folder, FOLDER);
+    await this.disk.use('write', mkdir(this.folder, FOLDER));
     return join(this.folder, randomUUID());
+  }
+
+  async #writeWhole(
+    path: string,
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    maxBytes: number,
+  ): Promise<{ hash: ContentHash; bytes: number }> {
+    const file = await this.disk.use('write', open(path, 'wx', FILE_MODE));
+    try {
+      const hash = createHash('sha256');
+      let bytes = 0;
+      for await (const piece of source) {
+        bytes += piece.length;
+        if (bytes > maxBytes) throw new ContentTooLarge(maxBytes);
+        hash.update(piece);
+        await this.disk.use('write', writePiece(file, piece));
+      }
+      await this.disk.use('write', file.datasync());
+      this.disk.noteWritten();
+      return { hash: hash.digest('hex') as ContentHash, bytes };
+    } finally {
+      await file.close();
+    }
   }
 }
 
-async function writeWhole(
-  path: string,
-  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  maxBytes: number,
-): Promise<{ hash: ContentHash; bytes: number }> {
-  const file = await open(path, 'wx', FILE_MODE);
+async function linkOrCopy(path: string, other: string): Promise<void> {
   try {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    for await (const piece of source) {
-      bytes += piece.length;
-      if (bytes > maxBytes) throw new ContentTooLarge(maxBytes);
-      hash.update(piece);
-      await writePiece(file, piece);
-    }
-    await file.datasync();
-    return { hash: hash.digest('hex') as ContentHash, bytes };
-  } finally {
-    await file.close();
+    await link(path, other);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw error;
+    await copyFile(path, other);
+    const file = await open(other, 'r+');
+    await file.datasync().finally(() => file.close());
   }
 }
 
