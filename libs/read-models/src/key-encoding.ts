@@ -22,8 +22,7 @@ const NEEDS_DECODING = /[^\0\x02-\x7f]/; // eslint-disable-line no-control-regex
  * PERF: comparing and hashing byte strings is native, and LMDB takes them with one `latin1Write`. Throws RangeError for a key without parts or longer than every store takes.
  */
 export function encodeKey(parts: Key): string {
-  if (parts.length === 0) throw new RangeError('A key needs at least one part');
-  const bytes = encodeParts(parts);
+  const bytes = encodeSome(parts);
   if (bytes.length > MAX_KEY_BYTES)
     throw new RangeError(`A key of ${bytes.length} bytes is too long: ${parts.join('|').slice(0, 200)}`);
   return bytes;
@@ -34,8 +33,7 @@ export function encodeKey(parts: Key): string {
  * one that no key is encoded as. Throws RangeError for a key without parts.
  */
 export function encodeKeyToFind(parts: Key): string {
-  if (parts.length === 0) throw new RangeError('A key needs at least one part');
-  const bytes = encodeParts(parts);
+  const bytes = encodeSome(parts);
   return bytes.length > MAX_KEY_BYTES ? RANGE_END : bytes;
 }
 
@@ -59,20 +57,35 @@ export interface KeyRange {
   readonly to: string;
 }
 
-/** The encoded keys that a scan may answer. Empty where `from` is not below `to`. */
+/**
+ * The encoded keys that a scan may answer. Empty where `from` is not below `to`. What is longer than every store takes may bound a scan,
+ * whoever asks for it: no row begins with it, and all are before or after it.
+ */
 export function encodeRange(bounds: Omit<ScanOptions, 'reverse' | 'limit'>): KeyRange {
   const { prefix, after, before } = bounds;
   let from = BEGINNING;
   let to = RANGE_END;
   if (prefix !== undefined && prefix.length > 0) {
     from = encodeParts(prefix);
+    if (from.length > MAX_KEY_BYTES) return { from: RANGE_END, to: RANGE_END };
     to = `${from.slice(0, -1)}\x01`;
   }
-  if (after !== undefined) from = largest(from, `${encodeKey(after)}\0`);
-  if (before !== undefined) to = smallest(to, encodeKey(before));
-  if (bounds.from !== undefined) from = largest(from, encodeKey(bounds.from));
-  if (bounds.to !== undefined) to = smallest(to, `${encodeKey(bounds.to)}\0`);
+  if (after !== undefined) from = largest(from, `${encodeBound(after)}\0`);
+  if (before !== undefined) to = smallest(to, encodeBound(before));
+  if (bounds.from !== undefined) from = largest(from, encodeBound(bounds.from));
+  if (bounds.to !== undefined) to = smallest(to, `${encodeBound(bounds.to)}\0`);
   return { from, to };
+}
+
+/** A key, or of one that is too long what divides all others as it does: no key is long enough to differ from it further on. */
+function encodeBound(parts: Key): string {
+  const bytes = encodeSome(parts);
+  return bytes.length > MAX_KEY_BYTES ? `${bytes.slice(0, MAX_KEY_BYTES)}\0` : bytes;
+}
+
+function encodeSome(parts: Key): string {
+  if (parts.length === 0) throw new RangeError('A key needs at least one part');
+  return encodeParts(parts);
 }
 
 function encodeParts(parts: Key): string {

@@ -278,6 +278,22 @@ function describeSizes(get: () => ReadModelStore): void {
     expect(await get().get('a', long)).toBeUndefined();
   });
 
+  it('finds nothing under a prefix that is too long to be written, and divides its rows by a bound that is', async () => {
+    const [long, between] = ['k'.repeat(2000), 'k'.repeat(1000)];
+    await get().write([put('a', ['1'], 'one'), put('a', [between], 'between'), put('a', ['l'], 'last')]);
+    const scan = async (bounds: Omit<ScanOptions, 'limit'>): Promise<string[]> =>
+      (await get().scan('a', { ...bounds, limit: 5 })).map(({ value }) => value);
+    for (const isFlushed of [false, true]) {
+      if (isFlushed) await get().flush();
+      expect(await scan({ prefix: [long] })).toEqual([]);
+      expect(await scan({ prefix: [long, 'x'] })).toEqual([]);
+      expect(await scan({ after: [long] })).toEqual(['last']);
+      expect(await scan({ from: [long] })).toEqual(['last']);
+      expect(await scan({ before: [long] })).toEqual(['one', 'between']);
+      expect(await scan({ to: [long], reverse: true })).toEqual(['between', 'one']);
+    }
+  });
+
   it('keeps every text byte for byte, the empty one too', async () => {
     const values = ['', ' ', '\0', 'é', '😀'.repeat(1000), '{"a":"\\u0000"}', '\ufeffx', 'x'.repeat(70_000)];
     await get().write(values.map((value, i) => put('a', [String(i)], value)));
