@@ -225,6 +225,18 @@ describe('unread notifications', () => {
     expect(await both(roomId)).toEqual(count(0));
   });
 
+  it('know no receipt of a thread on an event that is not in it, wherever the one before it stands', async () => {
+    const roomId = await sharedRoom();
+    const root = await bob.send(roomId, 'root');
+    const beside = await bob.send(roomId, 'main');
+    const first = await bob.send(roomId, 'reply', related('m.thread', root));
+    const path = `${roomPath(roomId)}/receipt/m.read/${encodeURIComponent(beside)}`;
+    const refused = { status: 400, body: { errcode: 'M_INVALID_PARAM' } };
+    expect(await alice.call('POST', path, { thread_id: root })).toMatchObject(refused);
+    await read(roomId, first, { thread_id: root });
+    expect(await alice.call('POST', path, { thread_id: root })).toMatchObject(refused);
+  });
+
   it('begin with the join of the user, in threads too', async () => {
     const roomId = await alice.createRoom({ preset: 'public_chat' });
     await bob.join(roomId);

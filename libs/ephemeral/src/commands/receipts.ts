@@ -99,18 +99,19 @@ export class Receipts {
   async #draft(userId: UserId, roomId: RoomId, mark: Mark): Promise<FactDraft | undefined> {
     const event = await findEventFor(this.views, roomId, mark.eventId, userId);
     if (event === undefined) throw new MatrixError('M_NOT_FOUND', `No such event in this room: ${mark.eventId}`);
-    const before = await this.#standing(userId, roomId, mark);
-    if (before !== undefined && before >= placeOfMark(event.row.header)) return undefined;
-    if (mark.kind === 'fully-read') {
-      const content = { event_id: mark.eventId };
-      const data: AccountDataSet = { room_id: roomId, type: 'm.fully_read', content };
-      return draftOf({ type: 'account-data-set', data });
-    }
-    const { type, eventId, thread } = mark;
+    const { eventId } = mark;
+    const thread = mark.kind === 'receipt' ? mark.thread : undefined;
     if (thread !== undefined && !(await isInThread(event.room, eventId, thread))) {
       throw new MatrixError('M_INVALID_PARAM', `event_id ${eventId} is not related to thread ${thread}`);
     }
-    const receipt: ReceiptSet = { room_id: roomId, receipt_type: type, event_id: eventId, thread_id: thread };
+    const before = await this.#standing(userId, roomId, mark);
+    if (before !== undefined && before >= placeOfMark(event.row.header)) return undefined;
+    if (mark.kind === 'fully-read') {
+      const content = { event_id: eventId };
+      const data: AccountDataSet = { room_id: roomId, type: 'm.fully_read', content };
+      return draftOf({ type: 'account-data-set', data });
+    }
+    const receipt: ReceiptSet = { room_id: roomId, receipt_type: mark.type, event_id: eventId, thread_id: thread };
     return draftOf({ type: 'receipt-set', data: receipt });
   }
 
