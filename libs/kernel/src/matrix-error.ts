@@ -42,6 +42,7 @@ export const ERRORS = {
   M_SERVER_NOT_TRUSTED: [400, 'Server not trusted'],
   M_RESOURCE_LIMIT_EXCEEDED: [403, 'A limit of this server was reached'],
   M_MAX_DELAY_EXCEEDED: [400, 'The event is to wait for too long'],
+  'ORG.MATRIX.MSC4140_MAX_DELAY_EXCEEDED': [400, 'The event is to wait for too long'],
   IO_ELEMENT_MSC4388_CONCURRENT_WRITE: [409, 'Somebody else has written there meanwhile'],
   'IO.ELEMENT.MSC4306.M_NOT_IN_THREAD': [400, 'The event is not in the thread'],
   'IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION': [409, 'The thread was unsubscribed from after the event came'],

@@ -13,7 +13,7 @@ import { readStickyDuration } from '#http/sticky-duration';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseRoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { MatrixError } from '#kernel/matrix-error';
+import { type Errcode, MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { CancelDelayedEvent } from '../commands/cancel-delayed-event.js';
@@ -32,6 +32,19 @@ class DelayedEventBody {
   @IsInt() @Min(1) delay!: number;
   @IsOptional() @IsString() state_key?: string;
   @IsObject() content!: JsonObject;
+}
+
+interface EventPath {
+  readonly roomId: string;
+  readonly type: string;
+  readonly txnId: string;
+}
+
+interface WantedDelay {
+  readonly query: QueryValues;
+  readonly body: DelayedEventBody;
+  /** The code where it is to wait for too long. */
+  readonly tooLong: Errcode;
 }
 
 const COMMANDS = { send: SendDelayedEvent, cancel: CancelDelayedEvent, restart: RestartDelayedEvent } as const;
@@ -55,18 +68,26 @@ export class DelayedEventsController {
 
   @Authenticated({ guests: true })
   @RateLimited('send')
-  @Put([...TODAY, UNSTABLE].map((prefix) => `${prefix}/rooms/:roomId/delayed_event/:type/:txnId`))
-  async schedule(
+  @Put(TODAY.map((prefix) => `${prefix}/rooms/:roomId/delayed_event/:type/:txnId`))
+  schedule(
     @CurrentRequester() requester: Requester,
-    @Param('roomId') roomId: string,
-    @Param('type') type: string,
-    @Param('txnId') txnId: string,
+    @Param() path: EventPath,
     @Query() query: QueryValues,
-    @JsonBody(DelayedEventBody, { exactNumbers: true }) { delay, state_key: stateKey, content }: DelayedEventBody,
+    @JsonBody(DelayedEventBody, { exactNumbers: true }) body: DelayedEventBody,
   ): Promise<object> {
-    const options = { sentAt: readMassagedTime(requester, query), stickyMs: readStickyDuration(query, this.config) };
-    const event = { roomId: parseRoomId(roomId), type, stateKey, content, delay, txnId, ...options };
-    return { delay_id: await this.scheduling.schedule(requester, event, 'M_MAX_DELAY_EXCEEDED') };
+    return this.#schedule(requester, path, { query, body, tooLong: 'M_MAX_DELAY_EXCEEDED' });
+  }
+
+  @Authenticated({ guests: true })
+  @RateLimited('send')
+  @Put(`${UNSTABLE}/rooms/:roomId/delayed_event/:type/:txnId`)
+  scheduleAsTried(
+    @CurrentRequester() requester: Requester,
+    @Param() path: EventPath,
+    @Query() query: QueryValues,
+    @JsonBody(DelayedEventBody, { exactNumbers: true }) body: DelayedEventBody,
+  ): Promise<object> {
+    return this.#schedule(requester, path, { query, body, tooLong: 'ORG.MATRIX.MSC4140_MAX_DELAY_EXCEEDED' });
   }
 
   @OptionallyAuthenticated()
@@ -115,6 +136,16 @@ export class DelayedEventsController {
     const delay = (await this.delayed.of(requester.userId)).get(delayId);
     if (delay === undefined || !isTold(delay, this.clock.now())) throw refusalOf(undefined);
     return new RawJson(await this.#tell(requester, delay));
+  }
+
+  async #schedule(
+    requester: Requester,
+    { roomId, type, txnId }: EventPath,
+    { query, body: { delay, state_key: stateKey, content }, tooLong }: WantedDelay,
+  ): Promise<object> {
+    const options = { sentAt: readMassagedTime(requester, query), stickyMs: readStickyDuration(query, this.config) };
+    const event = { roomId: parseRoomId(roomId), type, stateKey, content, delay, txnId, ...options };
+    return { delay_id: await this.scheduling.schedule(requester, event, tooLong) };
   }
 
   #tell(requester: Requester, delay: Delay): Promise<string> {

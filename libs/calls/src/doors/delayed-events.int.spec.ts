@@ -206,6 +206,11 @@ describe('an event that is to be sent later', () => {
     const content = text('x');
     const { status, body } = await put({ delay: 1e12, content });
     expect([status, body.errcode, body.max_delay]).toEqual([400, 'M_MAX_DELAY_EXCEEDED', 2_592_000_000]);
+    const unstable = `${UNSTABLE}/rooms/${room}/delayed_event/m.room.message/t`;
+    expect((await alice.call('PUT', unstable, { delay: 1e12, content })).body).toMatchObject({
+      errcode: 'ORG.MATRIX.MSC4140_MAX_DELAY_EXCEEDED',
+      'org.matrix.msc4140.max_delay': 2_592_000_000,
+    });
     const asTried = async (query: string): Promise<RoomsAnswer> =>
       alice.call('PUT', `/rooms/${room}/state/a.state/key?org.matrix.msc4140.${query}`, {});
     expect((await asTried('delay=1000000000000')).body).toMatchObject({
