@@ -146,6 +146,34 @@ describe('an application service', () => {
     });
   });
 
+  it('says by the API of 2015, too, when its events were sent', async () => {
+    const roomId = await makeRoom();
+    await ghost('timeless');
+    const path = (rest: string): string => as('timeless', `/_matrix/client/api/v1/rooms/${roomId}/${rest}`);
+    const member = `state/m.room.member/${idOf('timeless')}`;
+    expect(await ask('PUT', path(`${member}?ts=11`), { membership: 'join' })).toMatchObject({ status: 200 });
+    const message = { msgtype: 'm.text', body: 'of then' };
+    const sent = [
+      await ask('POST', path('send/m.room.message?ts=12'), message),
+      await ask('PUT', path('send/m.room.message/one?ts=13'), message),
+      await ask('POST', as('timeless', `${V3}/rooms/${roomId}/send/m.room.message?ts=14`), message),
+    ];
+    const times = sent.map(async ({ event_id: id }) => {
+      const read = await ask('GET', `${V3}/rooms/${roomId}/event/${String(id)}`, undefined, alice.token);
+      return read['origin_server_ts'];
+    });
+    expect(await Promise.all(times)).toEqual([12, 13, 14]);
+    const state = await ask(
+      'GET',
+      `${V3}/rooms/${roomId}/state/m.room.member/${idOf('timeless')}?format=event`,
+      undefined,
+      alice.token,
+    );
+    expect(state).toMatchObject({ origin_server_ts: 11 });
+    const wrong = await ask('PUT', path('send/m.room.message/two?ts=-1'), message);
+    expect(wrong).toMatchObject({ status: 400, errcode: 'M_INVALID_PARAM' });
+  });
+
   it('is sent the same transaction until it takes it, and then the next, with nothing left out', async () => {
     const roomId = await makeRoom();
     await ghost('steady');

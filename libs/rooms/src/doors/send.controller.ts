@@ -34,18 +34,14 @@ export class SendController {
   @Authenticated({ guests: true })
   @Post('rooms/:roomId/send/:type')
   @HttpCode(200)
-  async sendWithoutTransaction(
+  sendWithoutTransaction(
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Param('type') type: string,
     @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {
-    const stickyMs = readStickyDuration(query, this.config);
-    const sent: EventSent = await this.commands.execute(
-      new SendEvent(requester, parseRoomId(roomId), type, content, undefined, { stickyMs }),
-    );
-    return { event_id: sent.eventId };
+    return this.send(requester, roomId, type, undefined, query, content);
   }
 
   @Authenticated({ guests: true })
@@ -54,7 +50,7 @@ export class SendController {
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Param('type') type: string,
-    @Param('txnId') txnId: string,
+    @Param('txnId') txnId: string | undefined,
     @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {

@@ -1,9 +1,11 @@
-import { Controller, Inject, Param, Put } from '@nestjs/common';
+import { Controller, Inject, Param, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsOptional, IsString } from 'class-validator';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import { checkDto, EventContent } from '#http/json-body';
+import { readMassagedTime } from '#http/massaged-time';
+import type { Query as QueryValues } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { readUserId } from '#http/read-user-id';
 import { parseRoomId, type RoomId, type UserId } from '#kernel/ids';
@@ -47,11 +49,18 @@ export class MemberStateV1Controller {
     @CurrentRequester() requester: Requester,
     @Param('roomId') room: string,
     @Param('userId') user: string,
+    @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {
     const roomId = parseRoomId(room);
     const userId = readUserId(requester, user);
-    await this.commands.execute(await this.#commandOf(requester, roomId, userId, content));
+    const sentAt = readMassagedTime(requester, query);
+    // When it was said only state can say, as at today's path.
+    const command =
+      sentAt === undefined
+        ? await this.#commandOf(requester, roomId, userId, content)
+        : new SetState(requester, roomId, 'm.room.member', userId, content, { sentAt });
+    await this.commands.execute(command);
     return {};
   }
 

@@ -1,8 +1,10 @@
-import { Controller, Delete, HttpCode, Param, Post, Put } from '@nestjs/common';
+import { Controller, Delete, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import { EventContent } from '#http/json-body';
+import { readMassagedTime } from '#http/massaged-time';
+import type { Query as QueryValues } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { parseEventId, parseRoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -18,7 +20,7 @@ const MAYBE_EMPTY = { allowEmpty: true } as const;
 
 /**
  * Sending events: client-server API v1, "State events", "Message events" and "Redactions". A POST is a new event each time, a
- * PUT with a transaction id the same one.
+ * PUT with a transaction id the same one. Application services say when they were sent (application service API, "Timestamp massaging").
  */
 @Authenticated()
 @RateLimited('send')
@@ -33,9 +35,10 @@ export class SendV1Controller {
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Param('type') type: string,
+    @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {
-    return this.#send(requester, roomId, type, content, undefined);
+    return this.sendOnce(requester, roomId, type, undefined, query, content);
   }
 
   @Authenticated({ guests: true })
@@ -44,10 +47,13 @@ export class SendV1Controller {
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Param('type') type: string,
-    @Param('txnId') txnId: string,
+    @Param('txnId') txnId: string | undefined,
+    @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {
-    return this.#send(requester, roomId, type, content, txnId);
+    checkContentV1(type, content);
+    const sentAt = readMassagedTime(requester, query);
+    return this.#execute(new SendEvent(requester, parseRoomId(roomId), type, content, txnId, { sentAt }));
   }
 
   @Authenticated({ guests: true })
@@ -56,9 +62,10 @@ export class SendV1Controller {
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Param('type') type: string,
+    @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {
-    return this.setStateWithKey(requester, roomId, type, '', content);
+    return this.setStateWithKey(requester, roomId, type, '', query, content);
   }
 
   @Authenticated({ guests: true })
@@ -68,10 +75,12 @@ export class SendV1Controller {
     @Param('roomId') roomId: string,
     @Param('type') type: string,
     @Param('stateKey') stateKey: string,
+    @Query() query: QueryValues,
     @EventContent() content: JsonObject,
   ): Promise<object> {
     checkContentV1(type, content);
-    return this.#execute(new SetState(requester, parseRoomId(roomId), type, stateKey, content));
+    const sentAt = readMassagedTime(requester, query);
+    return this.#execute(new SetState(requester, parseRoomId(roomId), type, stateKey, content, { sentAt }));
   }
 
   /** "State sections may also be deleted", says the basis of 2015, and not by which request. */
@@ -114,17 +123,6 @@ export class SendV1Controller {
     @EventContent(MAYBE_EMPTY) content: JsonObject,
   ): Promise<object> {
     return this.#execute(new RedactEvent(requester, parseRoomId(roomId), parseEventId(eventId), content, txnId));
-  }
-
-  #send(
-    requester: Requester,
-    roomId: string,
-    type: string,
-    content: JsonObject,
-    txnId: string | undefined,
-  ): Promise<object> {
-    checkContentV1(type, content);
-    return this.#execute(new SendEvent(requester, parseRoomId(roomId), type, content, txnId));
   }
 
   async #execute(command: SendEvent | SetState | DeleteState | RedactEvent): Promise<object> {
