@@ -57,6 +57,12 @@ describe('pushers', () => {
     // The same request once more is no other one.
     expect((await alice.v1('PUT', '/pushers/set/7', { ...PUSHER, pushkey: 'other' })).body).toEqual({});
     expect(await listOf(alice)).toHaveLength(1);
+    const refused = { status: 400, body: { errcode: 'M_INVALID_PARAM' } };
+    const tagged = { ...PUSHER, profile_tag: 'x'.repeat(33) };
+    expect(await alice.v1('POST', '/pushers/set', tagged)).toMatchObject(refused);
+    expect(await alice.v1('PUT', '/pushers/set/8', tagged)).toMatchObject(refused);
+    // Today's API knows no limit.
+    await set(alice, tagged);
   });
 
   it('are switched off and on from another device', async () => {

@@ -15,6 +15,7 @@ import { RemovePushRule } from '../commands/remove-push-rule.js';
 import { SetPushRule } from '../commands/set-push-rule.js';
 import { readDevicePushRules, readPushRules } from '../queries/read-push-rules.js';
 import { noSuchRule } from '../rules/decide-push-rules.js';
+import { readActionsV1 } from './read-actions-v1.js';
 import { ActionsBody, EnabledFlag, parseKind, readRule, readRuleId, RuleBody } from './read-rule.js';
 
 const noSuchPath = (): MatrixError => new MatrixError('M_UNRECOGNIZED', 'No such push rules', { status: 400 });
@@ -25,8 +26,13 @@ function endsInSlash({ url }: FastifyRequest): boolean {
   return url.at(query < 0 ? -1 : query - 1) === '/';
 }
 
+/** In 2015 one left parts of the path out. */
 function checkSlash(request: FastifyRequest): void {
-  if (!endsInSlash(request)) throw noSuchPath();
+  if (!endsInSlash(request) && !isOldDoor(request)) throw noSuchPath();
+}
+
+function readActions(actions: PushAction[], request: FastifyRequest): PushAction[] {
+  return isOldDoor(request) ? readActionsV1(actions) : actions;
 }
 
 /** The push rules of who asks (client-server API, "Push Rules: API"), also under the path they had in 2015. */
@@ -43,7 +49,7 @@ export class PushRulesController {
     @CurrentRequester() requester: Requester,
     @Req() request: FastifyRequest,
   ): Promise<{ global: PushRuleset; device?: Readonly<Record<string, PushRuleset>> }> {
-    if (!endsInSlash(request)) throw new MatrixError('M_UNRECOGNIZED');
+    if (!endsInSlash(request) && !isOldDoor(request)) throw new MatrixError('M_UNRECOGNIZED');
     const global = await this.#rulesOf(requester, request);
     // Today's API knows of no rules for single devices.
     return isOldDoor(request)
@@ -105,8 +111,10 @@ export class PushRulesController {
     @Param('ruleId') ruleId: string,
     @Query() query: QueryOfUrl,
     @JsonBody(RuleBody) body: RuleBody,
+    @Req() request: FastifyRequest,
   ): Promise<object> {
-    const rule = readRule(requester, { kind, ruleId }, query, body);
+    const actions = readActions(body.actions, request);
+    const rule = readRule(requester, { kind, ruleId }, query, { ...body, actions });
     await this.commands.execute(new SetPushRule(requester, rule));
     return {};
   }
@@ -142,9 +150,11 @@ export class PushRulesController {
     @CurrentRequester() requester: Requester,
     @Param('kind') kindText: string,
     @Param('ruleId') ruleId: string,
-    @JsonBody(ActionsBody) { actions }: ActionsBody,
+    @JsonBody(ActionsBody) body: ActionsBody,
+    @Req() request: FastifyRequest,
   ): Promise<object> {
     const kind = parseKind(kindText);
+    const actions = readActions(body.actions, request);
     await this.commands.execute(new ChangePushRule(requester, kind, readRuleId(requester, kind, ruleId), { actions }));
     return {};
   }

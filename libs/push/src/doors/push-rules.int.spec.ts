@@ -264,4 +264,29 @@ describe('push rules', () => {
     for (const id of ['!a:b', '!b:b']) expect((await v1('DELETE', `/device/work/room/${id}`)).status).toBe(200);
     expect(Object.keys(((await v1('GET', '/')).body as { device: object }).device)).toEqual(['__proto__']);
   });
+
+  it('of API v1 are found with parts of the path left out, and set as its text spells them', async () => {
+    const v1 = (method: 'GET' | 'PUT', path: string, body?: unknown) =>
+      app.call(method, `${V1_RULES}${path}`, { token, body });
+    const cake = { pattern: 'cake', actions: ['notify', { set_sound: 'cakealarm.wav' }] };
+    const actions = ['notify', { set_tweak: 'sound', value: 'cakealarm.wav' }];
+    expect((await v1('PUT', '/global/content/cake', cake)).status).toBe(200);
+    expect((await v1('GET', '/global/content/cake')).body).toMatchObject({ pattern: 'cake', actions });
+    expect((await v1('PUT', '/global/content/cake/actions', { actions: ['coalesce'] })).status).toBe(200);
+    expect((await get('/global/content/cake')).body).toMatchObject({ actions: ['coalesce', 'notify'] });
+    expect((await v1('PUT', '/device/work/content/cake', cake)).status).toBe(200);
+    expect((await v1('PUT', '/device/work/content/cake/actions', { actions: ['dont-notify'] })).status).toBe(200);
+    const { global, device } = (await v1('GET', '')).body as {
+      global: { content: object[] };
+      device: { work: { content: object[] } };
+    };
+    expect(device.work.content).toMatchObject([{ actions: ['dont_notify'] }]);
+    expect((await v1('GET', '/global')).body).toEqual(global);
+    expect(JSON.parse((await v1('GET', '/global/content')).text)).toEqual(global.content);
+    expect((await v1('GET', '/device')).body).toEqual(device);
+    expect((await v1('GET', '/device/')).body).toEqual(device);
+    // Today's API knows none of these words.
+    expect((await put('/global/content/cake', cake)).status).toBe(400);
+    expect((await put('/global/content/cake', { pattern: 'x', actions: ['dont-notify'] })).status).toBe(400);
+  });
 });

@@ -7,6 +7,7 @@ import { RateLimited } from '#http/rate-limited';
 import { TransactionAnswers } from '#http/transaction-answers';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
+import { checkProfileTag } from './check-profile-tag.js';
 import { setPusher } from './set-pusher-of.js';
 
 /** Pushers as clients of 2015 set them: "Push Notifications HTTP API", "Pushers". */
@@ -23,7 +24,7 @@ export class PushersV1Controller {
   @Post('set')
   @HttpCode(200)
   set(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
-    return setPusher(this.commands, requester, body);
+    return this.#set(requester, body);
   }
 
   @Put('set/:txnId')
@@ -32,6 +33,13 @@ export class PushersV1Controller {
     @Param('txnId') txnId: string,
     @JsonBody() body: JsonObject,
   ): Promise<object> {
-    return this.answers.once(requester, 'pushers/set', txnId, () => setPusher(this.commands, requester, body));
+    return this.answers.once(requester, 'pushers/set', txnId, () => this.#set(requester, body));
+  }
+
+  /** A pusher with a longer tag could have no rules of its own. */
+  async #set(requester: Requester, body: JsonObject): Promise<object> {
+    const tag = body['profile_tag'];
+    if (typeof tag === 'string' && tag !== '') checkProfileTag(tag);
+    return setPusher(this.commands, requester, body);
   }
 }
