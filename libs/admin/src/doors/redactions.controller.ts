@@ -16,6 +16,8 @@ class RedactBody {
   @IsArray() @IsString({ each: true }) rooms!: string[];
   @IsOptional() @IsString() reason?: string;
   @IsOptional() @IsInt() @Min(1) @Max(MOST) limit?: number;
+  @IsOptional() @IsInt() @Min(0) after_ts?: number;
+  @IsOptional() @IsInt() @Min(0) before_ts?: number;
 }
 
 const LIMIT = 1_000;
@@ -33,10 +35,16 @@ export class RedactionsController {
   redact(
     @CurrentRequester() requester: Requester,
     @Param('userId') user: string,
-    @JsonBody(RedactBody) { rooms, reason, limit = LIMIT }: RedactBody,
+    @JsonBody(RedactBody) { rooms, reason, limit = LIMIT, after_ts, before_ts }: RedactBody,
   ): { redact_id: string } {
     checkAdmin(requester);
-    const wanted = { userId: readUserId(requester, user), rooms: rooms.map((room) => parseRoomId(room)), limit };
+    const wanted = {
+      userId: readUserId(requester, user),
+      rooms: rooms.map((room) => parseRoomId(room)),
+      limit,
+      from: after_ts ?? 0,
+      to: before_ts ?? Infinity,
+    };
     return { redact_id: this.redactions.begin(wanted, { by: requester.userId, reason }, requester.requestId) };
   }
 

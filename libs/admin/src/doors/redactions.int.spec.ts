@@ -51,11 +51,39 @@ describe('POST /_synapse/admin/v1/user/{userId}/redact', () => {
     ]);
   });
 
+  it('redacts what was sent in a time alone, where one is named, its ends among it', async () => {
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    const said: string[] = [];
+    const at: number[] = [];
+    for (const body of ['a', 'b', 'c']) {
+      // No two of them are sent at one time.
+      await expect.poll(() => Date.now()).toBeGreaterThan(at.at(-1) ?? 0);
+      said.push(await say(alice, room, body));
+      at.push((await alice.ok('GET', `/rooms/${room}/event/${said.at(-1)}`)).origin_server_ts);
+    }
+    const left = async (wanted: object): Promise<unknown[]> => {
+      const { body } = await redact(admin, alice.userId, { rooms: [room], ...wanted });
+      await expect.poll(() => statusOf(body.redact_id)).toMatchObject({ status: 'complete' });
+      return Promise.all(said.map((id) => bodyOf(room, id)));
+    };
+    expect(await left({ before_ts: at[0]! - 1 })).toEqual(['a', 'b', 'c']);
+    expect(await left({ after_ts: at[2]! + 1 })).toEqual(['a', 'b', 'c']);
+    expect(await left({ after_ts: at[1]!, before_ts: at[1]!, limit: 1 })).toEqual(['a', undefined, 'c']);
+    expect(await left({ before_ts: at[1]! })).toEqual([undefined, undefined, 'c']);
+  });
+
   it('is for administrators alone, and refuses what is no such request', async () => {
     expect((await redact(bob.token, alice.userId, { rooms: [] })).body.errcode).toBe('M_FORBIDDEN');
     expect(await statusOf('x', bob.token)).toMatchObject({ errcode: 'M_FORBIDDEN' });
     expect(await statusOf('x')).toMatchObject({ errcode: 'M_NOT_FOUND' });
-    for (const body of [{}, { rooms: 'x' }, { rooms: ['x'] }, { rooms: [], limit: 0 }, { rooms: [], reason: 1 }])
+    for (const body of [
+      {},
+      { rooms: 'x' },
+      { rooms: ['x'] },
+      { rooms: [], limit: 0 },
+      { rooms: [], reason: 1 },
+      { rooms: [], before_ts: 'now' },
+    ])
       expect([body, (await redact(admin, alice.userId, body)).status]).toEqual([body, 400]);
     expect((await redact(admin, 'nobody', { rooms: [] })).status).toBe(400);
   });

@@ -18,8 +18,11 @@ export interface WantedRedactions {
   readonly userId: UserId;
   /** Empty: all that the user is or was in. */
   readonly rooms: readonly RoomId[];
-  /** How many of the user's messages are looked at in each room, the newest first. */
+  /** How many of those messages are looked at in each room, the newest first. */
   readonly limit: number;
+  /** When the messages say that they were sent, at the earliest and at the latest: milliseconds since the epoch. */
+  readonly from: number;
+  readonly to: number;
 }
 
 /** How far redactions are that an administrator ordered. */
@@ -75,13 +78,14 @@ export class UserRedactions {
   }
 
   async #run(
-    { userId, rooms, limit }: WantedRedactions,
+    wanted: WantedRedactions,
     order: OrderedRedaction,
     requestId: string,
     failed: Map<EventId, string>,
   ): Promise<void> {
+    const { userId, rooms } = wanted;
     for (const roomId of rooms.length === 0 ? await this.#roomsOf(userId) : rooms) {
-      for (const eventId of await this.#listMessages(roomId, userId, limit)) {
+      for (const eventId of await this.#listMessages(roomId, wanted)) {
         await this.commands.execute(new RedactAsServer(roomId, eventId, order, requestId)).catch((error: unknown) => {
           if (!(error instanceof MatrixError)) throw error;
           failed.set(eventId, messageOf(error));
@@ -97,7 +101,7 @@ export class UserRedactions {
     return rooms;
   }
 
-  async #listMessages(roomId: RoomId, userId: UserId, limit: number): Promise<EventId[]> {
+  async #listMessages(roomId: RoomId, { userId, limit, from, to }: WantedRedactions): Promise<EventId[]> {
     const ids: EventId[] = [];
     const turn = new Turn(PAGE);
     let seen = 0;
@@ -106,7 +110,7 @@ export class UserRedactions {
       for (const { value } of page) {
         const header = rowHeaderOf(value);
         if (turn.isOver()) await turn.pass();
-        if (header.sender !== userId || !isMessage(header)) continue;
+        if (header.sender !== userId || !isMessage(header) || header.sentAt < from || header.sentAt > to) continue;
         if (seen++ >= limit) return ids;
         if (header.redactedBy === undefined) ids.push(header.eventId);
       }
