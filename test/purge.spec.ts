@@ -70,8 +70,11 @@ describeWithLogs('rooms that nobody is in', (log) => {
     await isGone(roomId);
   });
 
-  test('are purged whole, whenever the server is killed meanwhile', async () => {
+  test('are purged whole, whenever the server is killed meanwhile, and who was away hears that they are in them no more', async () => {
     const roomId = await roomWith(60);
+    const carol = await server.register('carol');
+    await alice.ok('POST', room(roomId, 'invite'), { user_id: carol.userId });
+    const [{ next_batch: since }, { next_batch: sinceInvited }] = [await bob.sync(), await carol.sync()];
     expect((await annals(server, 'rooms', 'purge', roomId, '--users-leave')).code).toBe(0);
     // While they leave, and then while it goes.
     for (const ms of [200, 3_400]) {
@@ -80,6 +83,11 @@ describeWithLogs('rooms that nobody is in', (log) => {
       await server.start();
     }
     await isGone(roomId);
+    const away = [await bob.sync({ since }), await carol.sync({ since: sinceInvited })];
+    for (const { rooms } of away) {
+      expect(rooms.leave[roomId].timeline.events).toMatchObject([{ content: { membership: 'leave' } }]);
+      expect(JSON.stringify(rooms)).not.toContain('unrepeatable');
+    }
     if (log === 'LMDB') {
       await server.end();
       expect((await annals(server, 'verify')).code).toBe(0);

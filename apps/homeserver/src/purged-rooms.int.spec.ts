@@ -128,11 +128,18 @@ it('users who are in a room leave it before it is purged, and hear that they did
     shutdown_room: { kicked_users: expect.arrayContaining([alice.userId, bob.userId]) },
   });
   expect(Object.keys((await heard).rooms?.leave ?? {})).toEqual([roomId]);
-  expect(await traces(roomId, 'inn')).toEqual(NOTHING);
-  // Who had the room before is answered too, and told nothing of it.
-  expect((await bob.ok('GET', `/sync?since=${since}`)).rooms?.join).toBeUndefined();
+  // Nothing but that they left it.
+  expect(await traces(roomId, 'inn')).toEqual([...NOTHING.slice(0, -1), true]);
+  // Who was away, and has the room from before, is told the same, and nothing else of it.
+  const { rooms } = await bob.ok('GET', `/sync?since=${since}`);
+  expect([rooms.join, rooms.leave[roomId].timeline.events, rooms.leave[roomId].state.events]).toEqual([
+    {},
+    [expect.objectContaining({ type: 'm.room.member', state_key: bob.userId, content: { membership: 'leave' } })],
+    [],
+  ]);
   const slid = await bob.ok('POST', `${SLIDING}?pos=${encodeURIComponent(pos)}`, list);
-  expect(slid.rooms?.[roomId]?.timeline).toBeUndefined();
+  const told = [expect.objectContaining({ state_key: bob.userId, content: { membership: 'leave' } })];
+  expect(slid.rooms[roomId]).toMatchObject({ timeline: told, required_state: told });
   expect((await bob.ok('POST', SLIDING, list)).rooms[roomId]).toBeUndefined();
   const old = await bob.call('GET', `/_matrix/client/api/v1/events?from=${from}&timeout=0&access_token=${bob.token}`);
   expect(old.status).toBe(200);

@@ -50,6 +50,7 @@ import { SubscribeToThreadHandler } from './commands/subscribe-to-thread.js';
 import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
 import { TakeInviteHandler } from './commands/take-invite.js';
 import { TakeMembershipHandler } from './commands/take-membership.js';
+import { TellPurgedHandler } from './commands/tell-purged.js';
 import { UnbanUserHandler } from './commands/unban-user.js';
 import { UnsubscribeFromThreadHandler } from './commands/unsubscribe-from-thread.js';
 import { UpgradeRoomHandler } from './commands/upgrade-room.js';
@@ -146,6 +147,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   SubscribeToThreadHandler,
   TakeInviteHandler,
   TakeMembershipHandler,
+  TellPurgedHandler,
   UnbanUserHandler,
   UnsubscribeFromThreadHandler,
   UpgradeRoomHandler,

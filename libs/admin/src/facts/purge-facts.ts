@@ -17,7 +17,7 @@ export interface PurgeOrdered {
 export interface PurgeBegun {
   readonly purge_id: string;
   readonly room_id: RoomId;
-  /** Who left because of it, and who could not: of each the first hundred. */
+  /** Who left because of it, the first ten thousand, and who could not, the first hundred. */
   readonly left?: readonly UserId[];
   readonly stayed?: readonly UserId[];
 }

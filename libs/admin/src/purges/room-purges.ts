@@ -40,6 +40,8 @@ export const NO_PURGES: PurgesState = Object.freeze({ purges: new Map(), held: n
 
 /** So many that have ended are remembered. */
 const MOST_ENDED = 200;
+/** Of those who left because of one that has ended so many names are. */
+const MOST_NAMED = 100;
 const CAUSE: Cause = { actor: 'server' };
 
 /** The rooms that are to be purged, in their order, and those that are under hold. */
@@ -154,7 +156,9 @@ export function evolvePurges({ purges, held }: PurgesState, { type, data, metada
     const ended = JSON.parse(data) as PurgeEnded;
     const known = purges.get(ended.purge_id);
     if (known === undefined) return { purges, held };
-    return { held, purges: withoutOld(new Map(purges).set(ended.purge_id, { ...known, ended: { ...ended, at } })) };
+    const begun = known.begun?.left && { begun: { ...known.begun, left: known.begun.left.slice(0, MOST_NAMED) } };
+    const over = { ...known, ...begun, ended: { ...ended, at } };
+    return { held, purges: withoutOld(new Map(purges).set(ended.purge_id, over)) };
   }
   const { room_id: roomId, ...hold } = JSON.parse(data) as RoomHeld;
   const now = new Map(held);

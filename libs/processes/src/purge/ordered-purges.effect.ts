@@ -7,19 +7,21 @@ import type { RecordedFact } from '#event-store/event-store';
 import { isSaidAgain } from '#event-store/shorten-stream';
 import type { RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { type Position, START } from '#kernel/position';
 import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 import { PurgeRoom } from '#rooms/commands/purge-room';
-import { OWN_STAYS } from '#rooms/projections/deserted-rooms.projector';
+import { OWN_STAYS, type OwnStanding } from '#rooms/projections/deserted-rooms.projector';
 import { JOINS_ELSEWHERE } from '#rooms/projections/handshakes.projector';
 import { actForUser } from '../act-for-user.js';
 import { leaveForUser } from '../leave-for-user.js';
 
 const STAYS = 'a user could not leave a room that is to be purged';
-/** For so long who listens is left to hear that they left, before nothing of the room is told any more. */
+/** For so long who listens is left to hear how they left, before nothing of the room is told any more. */
 const TELL_MS = 3_000;
-/** Of who left, and who could not, so many are told. */
-const MOST_TOLD = 100;
+/** So many of those who left are told so once more when it is purged, and of those who could not so many are named. */
+const MOST_LEFT = 10_000;
+const MOST_STAYED = 100;
 
 /** Begins each purge that was ordered: whoever of this server is in the room leaves it, if that is said, and then it is let go of. */
 @Injectable()
@@ -69,15 +71,23 @@ export class OrderedPurges implements Effect {
 
   /** Answers who left, and who did not. */
   async #leave(roomId: RoomId, fact: RecordedFact): Promise<{ left?: readonly UserId[]; stayed?: readonly UserId[] }> {
-    const users: UserId[] = [];
-    for await (const page of OWN_STAYS.pages(this.views, { prefix: [roomId, 'in'] }))
-      for (const { key } of page) users.push(key[2]);
+    const users = await this.#list(roomId, 'in');
     for (const userId of users) await leaveForUser(this.commands, actForUser(userId, fact), roomId, this.#log, STAYS);
-    if (users.length === 0) return {};
-    await pause(TELL_MS);
-    const stayed: UserId[] = [];
-    for (const userId of users) if (await OWN_STAYS.has(this.views, [roomId, 'in', userId])) stayed.push(userId);
-    const left = users.filter((userId) => !stayed.includes(userId));
-    return { left: left.slice(0, MOST_TOLD), ...(stayed.length === 0 ? {} : { stayed: stayed.slice(0, MOST_TOLD) }) };
+    if (users.length > 0) await pause(TELL_MS);
+    const stayed = await this.#list(roomId, 'in');
+    // Also who left before a crash.
+    const left = (await this.#list(roomId, 'out', fact.position)).slice(0, MOST_LEFT);
+    return {
+      ...(left.length === 0 ? {} : { left }),
+      ...(stayed.length === 0 ? {} : { stayed: stayed.slice(0, MOST_STAYED) }),
+    };
+  }
+
+  /** Who of this server is in a room, or is no more, since a place. */
+  async #list(roomId: RoomId, standing: OwnStanding, since: Position = START): Promise<UserId[]> {
+    const users: UserId[] = [];
+    for await (const page of OWN_STAYS.pages(this.views, { prefix: [roomId, standing] }))
+      for (const { key, value } of page) if (value > since) users.push(key[2]);
+    return users;
   }
 }

@@ -12,6 +12,7 @@ import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import { ALIAS_BOOK, type AliasBook } from '#rooms/alias-book';
 import { ContinuePurge } from '#rooms/commands/continue-purge';
+import { TellPurged } from '#rooms/commands/tell-purged';
 import { pduTextOf } from '#rooms/facts/fact-text';
 import { roomIdOfStream } from '#rooms/facts/room-facts';
 import type { RoomPurged } from '#rooms/facts/room-purged';
@@ -58,7 +59,7 @@ export class PurgedRooms implements Effect {
     const purged = JSON.parse(fact.data) as RoomPurged;
     if (purged.more !== true) {
       await this.store.truncate(fact.stream, purged.kept_from ?? fact.revision);
-      await this.#end(roomId);
+      await this.#end(fact, { roomId, roomVersion: purged.room_version });
       return true;
     }
     const { room_version, up_to } = purged;
@@ -119,10 +120,15 @@ export class PurgedRooms implements Effect {
     }
   }
 
-  async #end(roomId: RoomId): Promise<void> {
+  /** Whoever was put out of the room is told so anew, for nothing of it says so any more. */
+  async #end(fact: RecordedFact, room: { readonly roomId: RoomId; readonly roomVersion: string }): Promise<void> {
+    const purged = { ...room, position: fact.position, at: fact.metadata.at };
     const { purges } = await this.purges.load();
-    for (const { purge_id, room_id, ended } of purges.values()) {
-      if (room_id === roomId && ended === undefined) await this.purges.end({ purge_id, room_id });
+    for (const { purge_id, room_id, begun, ended } of purges.values()) {
+      if (room_id !== room.roomId || ended !== undefined) continue;
+      for (const userId of begun?.left ?? [])
+        await this.commands.execute(new TellPurged(userId, purged, { actor: 'server' }));
+      await this.purges.end({ purge_id, room_id });
     }
   }
 }

@@ -18,7 +18,10 @@ export interface MembershipTold {
   readonly room_id: RoomId;
   readonly room_version: string;
   readonly membership: 'invite' | 'knock' | 'leave' | 'ban';
-  /** The member event; where the user left with nobody there to take their word, that which they turned down. */
+  /**
+   * The member event; where the user left with nobody there to take their word, that which they turned down; where the room was purged, of
+   * which the user is told by nothing else, of none.
+   */
   readonly event_id: EventId;
   /** Who told it, and may be asked to let the user in; left out: this server, of a user whose word nobody took. */
   readonly origin?: ServerName;
