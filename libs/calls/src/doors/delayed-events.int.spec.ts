@@ -219,6 +219,7 @@ describe('an event that is to be sent later', () => {
       'org.matrix.msc4140.max_delay': 2_592_000_000,
     });
     expect((await asTried('parent_delay_id=x')).body.errcode).toBe('M_INVALID_PARAM');
+    expect((await asTried('delay=')).body.errcode).toBe('M_INVALID_PARAM');
     expect((await stateOf()).status).toBe(404);
     for (const wrong of [{}, { content }, { delay: 0, content }, { delay: 1.5, content }, { delay: 1 }]) {
       expect((await put(wrong)).status).toBe(400);
