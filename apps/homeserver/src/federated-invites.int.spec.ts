@@ -67,6 +67,19 @@ describe('invitations between two servers', { timeout: 60_000 }, () => {
     expect(sliding.rooms[roomId].invite_state.length).toBeGreaterThan(2);
   });
 
+  it('are among the notifications until they are answered, as those to rooms that are here', async () => {
+    const listed = async (roomId: string): Promise<unknown[]> => {
+      const { notifications } = await bob.ok('GET', '/notifications');
+      return notifications.filter((one: Record<string, string>) => one['room_id'] === roomId);
+    };
+    const roomId = await open('12');
+    await invite(roomId);
+    const event = { type: 'm.room.member', sender: alice.userId, state_key: bob.userId, content: { reason: 'come' } };
+    expect(await listed(roomId)).toMatchObject([{ event, read: false, actions: ['notify', { set_tweak: 'sound' }] }]);
+    await bob.ok('POST', `/rooms/${inPath(roomId)}/leave`, {});
+    expect(await listed(roomId)).toEqual([]);
+  });
+
   it('are heard of in the event stream', async () => {
     const { end } = await bob.ok('GET', '/_matrix/client/api/v1/initialSync?limit=0');
     const polled = bob.ok('GET', `/_matrix/client/api/v1/events?from=${end}&timeout=20000`);

@@ -7,6 +7,7 @@ import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import type { PushVerdict } from '#protocol/push-rules/evaluate-rules';
 import { CompiledRules } from '#push/compiled-rules';
+import { ELSEWHERE } from '#rooms/projections/elsewhere-rows';
 import { ROOM_ACTIVITY } from '#rooms/projections/room-activity.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
@@ -66,6 +67,8 @@ interface Way {
   before: Position | undefined;
   /** Of a room that the user is invited to this alone is looked at. */
   readonly invitedAt: Position | undefined;
+  /** The room is not here: the invitation is what another server told. */
+  readonly isElsewhere?: boolean;
 }
 
 @QueryHandler(ListNotifications)
@@ -135,17 +138,16 @@ export class ListNotificationsHandler implements IQueryHandler<ListNotifications
       const last = activity[i]?.last;
       return last === undefined ? [] : [{ ...begun, roomId, newest: upTo < last ? upTo : last }];
     });
-    for (const [roomId, { membership, pos, elsewhere }] of rooms) {
-      const isHere = membership === 'invite' && elsewhere !== true;
-      if (isHere && pos <= moment && (before === undefined || pos < before))
-        ways.push({ ...begun, roomId, newest: pos, invitedAt: pos });
+    for (const [roomId, { membership, pos, elsewhere: isElsewhere }] of rooms) {
+      if (membership === 'invite' && pos <= moment && (before === undefined || pos < before))
+        ways.push({ ...begun, roomId, newest: pos, invitedAt: pos, isElsewhere });
     }
     return ways;
   }
 
   /** Reads the next rows of a room; false where there are none. */
-  async #readOn(way: Way, { moment }: WayBack): Promise<boolean> {
-    const texts = await this.#textsOf(way, moment);
+  async #readOn(way: Way, back: WayBack): Promise<boolean> {
+    const texts = await this.#textsOf(way, back);
     way.rows = texts.map((text) => parseRow(text));
     const last = way.rows.at(-1)?.header.position;
     if (last === undefined) return false;
@@ -154,9 +156,14 @@ export class ListNotificationsHandler implements IQueryHandler<ListNotifications
     return true;
   }
 
-  async #textsOf({ roomId, before, invitedAt }: Way, moment: Position): Promise<string[]> {
+  async #textsOf(way: Way, { userId, moment }: WayBack): Promise<string[]> {
+    const { roomId, before, invitedAt, isElsewhere } = way;
     if (invitedAt !== undefined) {
-      const text = before === invitedAt ? undefined : await TIMELINE.get(this.views, [roomId, invitedAt]);
+      if (before === invitedAt) return [];
+      const text =
+        isElsewhere === true
+          ? (await ELSEWHERE.get(this.views, [userId, roomId, invitedAt]))?.member
+          : await TIMELINE.get(this.views, [roomId, invitedAt]);
       return text === undefined ? [] : [text];
     }
     const behind = before === undefined ? { to: [roomId, moment] as const } : { before: [roomId, before] as const };
