@@ -40,6 +40,8 @@ import { TodaysEventStore } from '#event-store/todays-event-store';
 import { foldDelayFact, NO_DELAYS } from '#calls/decide/known-delays';
 import { DELAYED_STREAM_PREFIX } from '#calls/facts/delayed-event-facts';
 import { FACT_SHAPES } from '#processes/fact-shapes';
+import { evolveRetention, NO_RULES } from '#processes/retention/rule-retention';
+import { RETENTION_STREAM } from '#rooms/facts/retention-facts';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { EFFECTS_STREAM, evolveEffects, NO_EFFECTS } from '#projections/effects/effect-facts';
 import { PUSHERS_STREAM_PREFIX } from '#push/facts/pusher-facts';
@@ -163,6 +165,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === REPORTS_STREAM) return listReports(store);
   if (stream === PURGES_STREAM) return facts.reduce(evolvePurges, NO_PURGES);
+  if (stream === RETENTION_STREAM) return facts.reduce(evolveRetention, NO_RULES);
   if (stream === SERVER_STREAM) return findLogIdentity(store);
   if (facts.at(-1)!.type.startsWith('backup-version-')) return facts.reduce(foldBackupVersions, NO_VERSIONS);
   return { account: facts.reduce(foldAccountFact, NO_ACCOUNT), pushRules: facts.reduce(foldPushRuleFact, NO_CHANGES) };

@@ -96,6 +96,7 @@ describe('the rows of every projector', () => {
     await room.redact(await room.send(sticky));
     await room.setMembership(CAROL, 'join');
     await room.setMembership(CAROL, 'leave');
+    await room.setState('m.room.retention', { max_lifetime: 3_600_000 });
     await room.list();
     const inRoom = log.facts.map(({ stream, type, data }) => ({ stream, type, data: JSON.parse(data) as unknown }));
     const of =
@@ -152,6 +153,10 @@ describe('the rows of every projector', () => {
       stream: `room-${roomId}`,
       type: 'pdu-redacted',
       data: { event_id: '$unseen', redacted_by: '$redaction', room_version: '11', pdu: member },
+    };
+    const expired: StreamFact = {
+      ...unseen,
+      data: { ...(unseen.data as object), event_id: '$unseen', ordered: { expired: 'news' }, pdu },
     };
     const lost = { pdu: { ...pdu, prev_events: ['$lost'] } };
     const afterGap: StreamFact = { ...message!, data: pduLast(message!, { ...joined, ...lost }) };
@@ -422,6 +427,8 @@ describe('the rows of every projector', () => {
       restored,
       learnt,
       unseen,
+      expired,
+      { stream: 'retention', type: 'retention-ruled', data: { on: true, default: {}, allowed: {} } },
       afterGap,
       softFailed,
       refused,

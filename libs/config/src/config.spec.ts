@@ -40,6 +40,7 @@ describe('the configuration', () => {
       previews: { isOn: true, deny: [], privateHosts: [] },
       stickyEvents: false,
       purge: { afterMs: undefined, except: [] },
+      retention: { isOn: false },
       rateLimits: true,
       presence: true,
       log: 'info',
@@ -234,6 +235,18 @@ describe('the configuration', () => {
     expect(refusal({}, 'listen: {host: x}')).toBe('annals.yaml: listen: must be a single value');
     expect(refusal({}, 'trust_proxy: &all [127.0.0.1, *all]')).toBe('annals.yaml: trust_proxy: must be a single value');
     expect(refusal({}, 'log: [info, debug]')).toMatch(/^annals\.yaml: log: must be one of/);
+  });
+
+  it('reads for how long messages are kept', () => {
+    const told = { ANNALS_RETENTION: 'on', ANNALS_RETENTION_DEFAULT_MAX: '1y', ANNALS_RETENTION_ALLOWED_MIN: '12h' };
+    const day = 24 * 60 * 60_000;
+    expect(loadConfig(told).retention).toEqual({ isOn: true, defaultMaxMs: 365 * day, allowedMinMs: day / 2 });
+    expect(refusal({ ANNALS_RETENTION_DEFAULT_MAX: '1 year' })).toMatch(
+      /^ANNALS_RETENTION_DEFAULT_MAX: must be a time/,
+    );
+    expect(refusal({ ...told, ANNALS_RETENTION_ALLOWED_MAX: '1h' })).toBe(
+      'ANNALS_RETENTION_ALLOWED_MIN: is more than ANNALS_RETENTION_ALLOWED_MAX',
+    );
   });
 
   it('is frozen', () => {

@@ -4,12 +4,14 @@ import { resolve } from 'node:path';
 import { validateSync } from 'class-validator';
 import type { ServerName } from '#kernel/ids';
 import { messageOf } from '#kernel/message-of';
+import { parseDuration } from './duration.js';
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { listOf } from './list-of.js';
 import { type LiveKitConfig, liveKitOf, type RtcTransport, transportsOf } from './livekit-config.js';
 import { type MediaConfig, mediaOf, type PreviewsConfig, previewsOf } from './media-config.js';
 import { type NoticesConfig, noticesOf } from './notices-config.js';
 import { type PurgeConfig, purgeOf } from './purge-config.js';
+import { type RetentionConfig, retentionOf } from './retention-config.js';
 import { LOG_LEVELS, REGISTRATION_MODES, SECRET_SETTINGS, Settings } from './settings.js';
 
 export type RegistrationMode = (typeof REGISTRATION_MODES)[number];
@@ -77,6 +79,7 @@ export interface Config {
   readonly media: MediaConfig;
   readonly previews: PreviewsConfig;
   readonly purge: PurgeConfig;
+  readonly retention: RetentionConfig;
   readonly turn?: TurnConfig;
   readonly livekit?: LiveKitConfig;
   readonly rtcTransports: readonly RtcTransport[];
@@ -182,6 +185,11 @@ function checkSettings(settings: Settings, origin: ReadonlyMap<string, string>):
     if (settings[key] !== undefined && settings[other] === undefined)
       throw new ConfigError(`${nameOf(key)}: needs ${PREFIX}${other.toUpperCase()} too`);
   };
+  const ordered = (least: keyof Settings, most: keyof Settings): void => {
+    const [min, max] = [parseDuration(settings[least] ?? ''), parseDuration(settings[most] ?? '')];
+    if (min !== undefined && max !== undefined && min > max)
+      throw new ConfigError(`${nameOf(least)}: is more than ${PREFIX}${most.toUpperCase()}`);
+  };
   together('federation_listen', 'tls_cert');
   together('tls_cert', 'tls_key');
   together('tls_key', 'tls_cert');
@@ -199,6 +207,8 @@ function checkSettings(settings: Settings, origin: ReadonlyMap<string, string>):
   together('livekit_secret', 'livekit_url');
   together('livekit_api_url', 'livekit_url');
   together('livekit_publishers', 'livekit_url');
+  ordered('retention_default_min', 'retention_default_max');
+  ordered('retention_allowed_min', 'retention_allowed_max');
 }
 
 function parseSettings(settings: Settings, isServerNameDefault: boolean): Config {
@@ -234,6 +244,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     media: mediaOf(settings),
     previews: previewsOf(settings),
     purge: purgeOf(settings),
+    retention: retentionOf(settings),
     turn: turnOf(settings),
     livekit: liveKitOf(settings),
     rtcTransports: Object.freeze(transportsOf(settings, publicUrl)),

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { isServerName } from '#kernel/ids';
 import { parseByteCount } from './byte-count.js';
+import { parseDuration } from './duration.js';
 
 /* What the text of a setting may be. */
 
@@ -23,6 +24,7 @@ export function areServerNames(text: string): boolean {
   return text.split(',').every((name) => isServerName(name.trim()));
 }
 
+export const isDuration = (text: string): boolean => parseDuration(text) !== undefined;
 export const isDays = (text: string): boolean => /^\d{1,4}$/.test(text);
 export const areGlobs = (text: string): boolean => text.split(',').every((item) => /^[\w.:[\]*?-]+$/.test(item.trim()));
 export const areRooms = (text: string): boolean => text.split(',').every((room) => /^[!#][^\s,]+$/.test(room.trim()));

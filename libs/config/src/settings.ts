@@ -1,4 +1,4 @@
-import { IsIn, IsOptional, ValidateBy } from 'class-validator';
+import { IsOptional } from 'class-validator';
 import { isServerName, isUserId } from '#kernel/ids';
 import { parseListen } from './listen-address.js';
 import {
@@ -9,6 +9,7 @@ import {
   isAddressOrNetwork,
   isByteCount,
   isDays,
+  isDuration,
   isFilled,
   isKurrentUrl,
   isLocalpart,
@@ -17,26 +18,13 @@ import {
   isTurnLifetime,
   isUrl,
 } from './setting-forms.js';
-
-/** What may be said of one setting: its form in words (for the error line), and whether its value is a secret. */
-function Form(words: string, test: (text: string) => boolean): PropertyDecorator {
-  return ValidateBy({
-    name: 'form',
-    validator: {
-      validate: (value: unknown) => typeof value === 'string' && test(value),
-      defaultMessage: () => `must be ${words}`,
-    },
-  });
-}
-
-function OneOf(values: readonly string[]): PropertyDecorator {
-  return IsIn([...values], { message: `must be one of ${values.join(', ')}` });
-}
+import { Form, OneOf } from './setting-rules.js';
 
 export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 const ROLES = ['all'] as const;
 const SWITCH = ['on', 'off'] as const;
+const DURATION = 'a time such as 12h, 30d or 1y (s, m, h, d, w, y)';
 const BOOLEAN = ['true', 'false'] as const;
 
 /**
@@ -251,6 +239,25 @@ export class Settings {
   @IsOptional()
   @Form('room IDs and aliases, comma-separated (#lobby:example.org)', areRooms)
   purge_rooms_except?: string;
+
+  @OneOf(SWITCH)
+  retention = 'off';
+
+  @IsOptional()
+  @Form(DURATION, isDuration)
+  retention_default_min?: string;
+
+  @IsOptional()
+  @Form(DURATION, isDuration)
+  retention_default_max?: string;
+
+  @IsOptional()
+  @Form(DURATION, isDuration)
+  retention_allowed_min?: string;
+
+  @IsOptional()
+  @Form(DURATION, isDuration)
+  retention_allowed_max?: string;
 
   @OneOf(SWITCH)
   rate_limits = 'on';

@@ -26,6 +26,7 @@ import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
 import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
 import { PUSHER_SHAPES } from '#push/facts/pusher-facts';
 import { ELSEWHERE_SHAPES } from '#rooms/facts/elsewhere-facts';
+import { RETENTION_SHAPES } from '#rooms/facts/retention-facts';
 import { ROOM_SHAPES } from '#rooms/facts/room-facts';
 import { THREAD_SUBSCRIPTION_SHAPES } from '#rooms/facts/thread-subscription-facts';
 import { SLIDING_SHAPES } from '#sync/facts/sliding-facts';
@@ -62,4 +63,5 @@ export const FACT_SHAPES: FactShapes = {
   ...CONTENT_SHAPES,
   ...REPORT_SHAPES,
   ...PURGE_SHAPES,
+  ...RETENTION_SHAPES,
 };

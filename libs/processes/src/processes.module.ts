@@ -43,6 +43,8 @@ import { CollectedMessages } from './to-device/collected-messages.effect.js';
 import { DesertedRooms } from './purge/deserted-rooms.js';
 import { OrderedPurges } from './purge/ordered-purges.effect.js';
 import { PurgedRooms } from './purge/purged-rooms.effect.js';
+import { ExpiredEvents } from './retention/expired-events.js';
+import { RuleRetention } from './retention/rule-retention.js';
 import { RoomUpgrade } from './upgrade/room-upgrade.effect.js';
 
 /** Every effect of the server, to be run by its projections. */
@@ -83,7 +85,17 @@ export const EFFECTS: readonly Type<Effect>[] = [
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */
 @Module({
   imports: [AdminModule, CqrsModule, CallsModule, DevicesModule, EphemeralModule, PushModule, SyncModule],
-  providers: [...EFFECTS, DesertedRooms, EvaluateEvent, FindPushes, HoldBack, PushLanes, PushedUsers],
+  providers: [
+    ...EFFECTS,
+    DesertedRooms,
+    EvaluateEvent,
+    ExpiredEvents,
+    FindPushes,
+    HoldBack,
+    PushLanes,
+    PushedUsers,
+    RuleRetention,
+  ],
   exports: [...EFFECTS],
 })
 export class ProcessesModule {}

@@ -17,6 +17,7 @@ import { DeleteStateHandler } from './commands/delete-state.js';
 import { DropCanonicalAliasHandler } from './commands/drop-canonical-alias.js';
 import { EndElsewhereHandler } from './commands/end-elsewhere.js';
 import { EndStayHandler } from './commands/end-stay.js';
+import { ExpireEventsHandler } from './commands/expire-events.js';
 import { ExchangeInviteHandler } from './commands/exchange-invite.js';
 import { FillRoomHandler } from './commands/fill-room.js';
 import { ForgetRoomHandler } from './commands/forget-room.js';
@@ -123,6 +124,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   EndElsewhereHandler,
   EndStayHandler,
   ExchangeInviteHandler,
+  ExpireEventsHandler,
   FillRoomHandler,
   ForgetRoomHandler,
   InviteUserHandler,

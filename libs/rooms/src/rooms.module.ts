@@ -9,6 +9,7 @@ import { ThreadsController } from './doors/threads.controller.js';
 import { MembershipController } from './doors/membership.controller.js';
 import { NamedRooms } from './doors/named-rooms.js';
 import { MessagesController } from './doors/messages.controller.js';
+import { RetentionController } from './doors/retention.controller.js';
 import { SendController } from './doors/send.controller.js';
 import { StateController } from './doors/state.controller.js';
 import { CreateRoomV1Controller } from './doors/v1/create-room-v1.controller.js';
@@ -40,6 +41,7 @@ import { RoomWorkers } from './worker/room-workers.js';
     ThreadsController,
     MembershipController,
     MessagesController,
+    RetentionController,
     SendController,
     StateController,
     CreateRoomV1Controller,

@@ -11,7 +11,7 @@ let roomId: string;
 let root: string;
 
 beforeAll(async () => {
-  app = await SyncApp.start(undefined, { ANNALS_STICKY_EVENTS: 'on' });
+  app = await SyncApp.start(undefined, { ANNALS_STICKY_EVENTS: 'on', ANNALS_RETENTION: 'on' });
   [alice, bob, carol] = await Promise.all([app.register('alice'), app.register('bob'), app.register('carol')]);
   roomId = await alice.createRoom({ preset: 'public_chat', room_version: '10' });
   await bob.join(roomId);
@@ -151,6 +151,10 @@ const SHOWN: Readonly<Record<string, () => Promise<void>>> = {
     const { rooms } = await bob.sync({ filter: { room: { timeline: { limit: 0 } } } });
     const [event] = rooms.join[roomId].msc4354_sticky.events;
     expect(event).toMatchObject({ event_id: id, msc4354_sticky: { duration_ms: 60_000 } });
+  },
+  'org.matrix.msc1763': async () => {
+    const path = `${UNSTABLE}/org.matrix.msc1763/retention/configuration`;
+    expect(await alice.ok('GET', path)).toEqual({ policies: {}, limits: {} });
   },
   'uk.half-shot.msc2666.query_mutual_rooms': () => mutualRoomsAre(`${UNSTABLE}/uk.half-shot.msc2666/user/mutual_rooms`),
   'uk.half-shot.msc2666.query_mutual_rooms.stable': () => mutualRoomsAre(`${V1}/mutual_rooms`),

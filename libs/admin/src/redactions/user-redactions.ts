@@ -8,7 +8,7 @@ import { messageOf } from '#kernel/message-of';
 import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import { RedactAsServer } from '#rooms/commands/redact-as-server';
-import type { OrderedRedaction } from '#rooms/facts/room-facts';
+import type { OrderedRedaction } from '#rooms/facts/ordered-redaction';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { type RowHeader, rowHeaderOf } from '#rooms/projections/timeline-row';

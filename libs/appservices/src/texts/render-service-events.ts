@@ -11,13 +11,14 @@ import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findStateRowsAt } from '#rooms/queries/past-state';
 import { renderStripped } from '#rooms/queries/render-event';
 import { findRowInRoom } from '#rooms/reading/event-rows';
+import { withoutExpired } from '#rooms/reading/withhold-expired';
 
 /** Whom an application service is told more of: who is invited may know some of the room before they join it. */
 export type IsItsUser = (userId: string) => boolean;
 
 /**
  * The event of a fact as an application service gets it, as JSON text: in the form of the client-server API, and whole, whatever the history
- * visibility of its room says, for the operator has let the service hear of it. `madeAt`: as of when, in milliseconds since the epoch.
+ * visibility of its room says, for the operator has let the service hear of it; but for what the room keeps no longer. `madeAt`: as of when, in milliseconds since the epoch.
  * Throws ViewsUnavailable.
  */
 export async function renderServiceEvent(
@@ -29,7 +30,7 @@ export async function renderServiceEvent(
 ): Promise<string> {
   if (fact.type === 'membership-told') return renderTold(fact, madeAt);
   const roomId = roomIdOfStream(fact.stream);
-  const row = parseRow(reader.accepted(fact).row);
+  const row = await withoutExpired(views, roomId, parseRow(reader.accepted(fact).row), madeAt);
   const { sentAt, replaces, redactedBy, membership, stateKey, position } = row.header;
   const parts = [ageOf(sentAt, madeAt)];
   if (replaces !== undefined) {

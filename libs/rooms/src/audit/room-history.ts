@@ -71,8 +71,9 @@ export class RoomHistory {
       onlyWords(`completed the room: the states of ${states.length} events are told by all of it`),
     'join-given-up': ({ reason }: JoinGivenUp) => onlyWords(`gave the join of the room up: ${reason}`),
     'pdu-redacted': ({ event_id: eventId, ordered }: PduRedacted) => {
-      const { reason } = ordered ?? {};
-      const where = ordered === undefined ? '' : ', on this server alone';
+      const { reason, expired } = ordered ?? {};
+      const age = expired === undefined ? '' : ', for the room keeps messages no longer';
+      const where = ordered === undefined ? '' : `${age}, on this server alone`;
       const why = reason === undefined ? '' : `: ${shortened(reason)}`;
       return {
         event_id: eventId,

@@ -9,7 +9,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { redact } from '#protocol/redaction/redact';
 import type { RoomEvent } from '#protocol/room-event';
-import type { OrderedRedaction } from '../facts/room-facts.js';
+import type { OrderedRedaction } from '../facts/ordered-redaction.js';
 import { ROOM_MEMBERS } from '../projections/membership.projector.js';
 import { findRowInRoom } from '../reading/event-rows.js';
 import { RoomWorkers } from '../worker/room-workers.js';

@@ -1,6 +1,7 @@
 import type { FactShapes } from '#event-store/fact-shapes';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import type { OrderedRedaction } from './ordered-redaction.js';
 
 /** The stream of a room. One room is one stream. */
 export const ROOM_STREAM_PREFIX = 'room-';
@@ -248,18 +249,11 @@ export function heldBefore({
  */
 export interface PduRedacted {
   readonly event_id: EventId;
-  /** The redaction. Where an operator ordered it for this server alone, a name that no event has. */
+  /** The redaction. Where it is for this server alone, a name that no event has. */
   readonly redacted_by: EventId;
   readonly ordered?: OrderedRedaction;
   readonly room_version: string;
   readonly pdu: JsonObject;
-}
-
-/** That an operator had an event redacted on this server alone, because nobody here has the power to redact it in the room. */
-export interface OrderedRedaction {
-  /** An administrator; left out: whoever has the server's command line. */
-  readonly by?: UserId;
-  readonly reason?: string;
 }
 
 /** `room-listed`: whether the room is in this server's public directory. */

@@ -11,7 +11,7 @@ import { formatRow, parseRow, type RowHeader } from './timeline-row.js';
 export interface RowSource {
   readonly event_id: EventId;
   readonly position: Position;
-  /** When the fact was written, in milliseconds since the epoch; left out of what is never sticky. */
+  /** When the fact was written, in milliseconds since the epoch; left out of member events. */
   readonly receivedAt?: number;
   readonly visibility: HistoryVisibility;
   /** The event whose place it took in the state before it, where it is known. */
@@ -41,6 +41,7 @@ export function timelineRowOf(source: RowSource): string {
     type,
     sender: pdu['sender'] as UserId,
     sentAt: Number(pdu['origin_server_ts']),
+    arrivedAt: stateKey === undefined && isAhead(pdu, receivedAt) ? receivedAt : undefined,
     depth: depthOf(pdu),
     position,
     visibility,
@@ -60,6 +61,11 @@ export function timelineRowOf(source: RowSource): string {
     lenient,
   };
   return formatRow(header, contentJson(content, lenient));
+}
+
+/** Whether an event says to have been sent after it came, or at no time. */
+function isAhead({ origin_server_ts: sentAt }: JsonObject, receivedAt: number | undefined): boolean {
+  return receivedAt !== undefined && !(Number(sentAt) <= receivedAt);
 }
 
 /** The row once a redaction took effect: the same header with `redactedBy`, the content of what remains. Of several the first counts. */

@@ -79,6 +79,8 @@ describe('the timeline', () => {
       type: 'm.room.message',
       sender: ALICE,
       sentAt: sent.originServerTs,
+      // The clock of these facts stands near zero.
+      arrivedAt: 3,
       depth: 3,
       position: lastPosition(),
       visibility: 'shared',

@@ -7,6 +7,7 @@ import { keptMembershipsProjector } from './kept-memberships.projector.js';
 import { membershipProjector } from './membership.projector.js';
 import { partialRoomsProjector } from './partial-rooms.projector.js';
 import { relationsProjector } from './relations.projector.js';
+import { retentionProjector } from './retention.projector.js';
 import { createRoomFactReader } from './room-fact-reader.js';
 import { roomActivityProjector } from './room-activity.projector.js';
 import { roomStateProjector } from './room-state.projector.js';
@@ -31,6 +32,7 @@ export function roomProjectors(reader = createRoomFactReader()): readonly Projec
     keptMembershipsProjector(),
     threadSubscriptionsProjector(reader),
     stickyEventsProjector(reader),
+    retentionProjector(reader),
     partialRoomsProjector,
   ];
 }

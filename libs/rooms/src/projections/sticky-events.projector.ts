@@ -72,7 +72,7 @@ const HANDLED: ReadonlySet<string> = new Set([
 export function stickyEventsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'sticky-events',
-    version: 3,
+    version: 4,
     ...owning(STICKY_EVENTS, STICKY_REFUSED, STICKY_ROOMS),
     handles: (type) => HANDLED.has(type),
     project(fact, rows) {

@@ -33,6 +33,17 @@ describe('the row of an event', () => {
     expect(clientEventOf(redacted)).not.toContain('sticky');
   });
 
+  it('says when a message came that says to have been sent later, or at no time, also once it is redacted', () => {
+    const row = rowOf({ type: 'm', origin_server_ts: 50 }, { receivedAt: 20 });
+    expect(parseRow(row).header).toMatchObject({ sentAt: 50, arrivedAt: 20 });
+    const redacted = redactedRowOf(row, '$by' as EventId, { pdu: { type: 'm' }, room_version: '11' });
+    expect(parseRow(redacted).header.arrivedAt).toBe(20);
+    expect(parseRow(rowOf({ type: 'm', origin_server_ts: 'x' }, { receivedAt: 20 })).header.arrivedAt).toBe(20);
+    expect(parseRow(rowOf({ type: 'm', origin_server_ts: 20 }, { receivedAt: 20 })).header.arrivedAt).toBeUndefined();
+    const state = { type: 'm', state_key: '', origin_server_ts: 50 };
+    expect(parseRow(rowOf(state, { receivedAt: 20 })).header.arrivedAt).toBeUndefined();
+  });
+
   it('gives back what went in, whatever characters there are in names, keys and contents', () => {
     const nasty = fc.oneof(
       fc.string({ unit: 'binary' }),

@@ -49,7 +49,7 @@ export function timelineProjector(reader: RoomFactReader): Projector {
   const depths = new DeepestBefore();
   return {
     name: 'timeline',
-    version: 21,
+    version: 22,
     readableSince: 13,
     ...owning(
       TIMELINE,

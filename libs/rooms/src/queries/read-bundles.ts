@@ -13,7 +13,7 @@ import {
 import { contentOfRow, type TimelineRow } from '../projections/timeline-row.js';
 import { readRowsAt } from '../reading/event-rows.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { servedWhole } from '../reading/withhold.js';
+import { isWithheld, servedWhole } from '../reading/withhold.js';
 import { markedBy, seenRelations } from './seen-relations.js';
 
 /** What others say of an event, summed up for one reader: client-server API, "Aggregations of child events". */
@@ -163,6 +163,8 @@ async function findReplacement(
   const rows = await readRows(room, edits.slice(-MAX_REPLACEMENTS));
   const valid = rows.filter((row): row is TimelineRow => row !== undefined && isReplacement(row));
   const whole = await servedWhole(await room.over(valid), valid);
+  // An edit is younger than what it replaces, and tells what that said.
+  if (whole.length === 0 || (await isWithheld(room, parent))) return undefined;
   return whole.toSorted(({ header: a }, { header: b }) => b.sentAt - a.sentAt || (a.eventId < b.eventId ? 1 : -1))[0];
 }
 

@@ -97,7 +97,7 @@ function textIn(facts: Facts, revision: number): string {
   return pduTextOf(facts.get(revision)!.data);
 }
 
-function loggedPduOf({ eventId, event }: PlacedPdu, { data }: RecordedFact, text: string): LoggedPdu {
+function loggedPduOf({ eventId, event }: PlacedPdu, { data, metadata }: RecordedFact, text: string): LoggedPdu {
   const body = JSON.parse(data) as PduAccepted | OutlierStored;
   const { pdu } = body;
   const version = findRoomVersion(body.room_version);
@@ -111,6 +111,7 @@ function loggedPduOf({ eventId, event }: PlacedPdu, { data }: RecordedFact, text
     type,
     stateKey,
     sender: pdu['sender'] as UserId,
+    ...timesOf(pdu, metadata.at),
     depth: event.depth,
     prevEvents: referencedIds(pdu['prev_events']),
     authEvents: referencedIds(pdu['auth_events']),
@@ -118,6 +119,12 @@ function loggedPduOf({ eventId, event }: PlacedPdu, { data }: RecordedFact, text
     setsVisibility: isVisibility ? historyVisibilityOf(contentOf(pdu)) : undefined,
     ...placeOf(event, body),
   };
+}
+
+/** When an event was sent, and when it came where it says to have been sent later. */
+function timesOf({ origin_server_ts: ts }: JsonObject, at: number): Pick<LoggedPdu, 'sentAt' | 'arrivedAt'> {
+  const sentAt = Number(ts);
+  return sentAt <= at ? { sentAt } : { sentAt, arrivedAt: at };
 }
 
 /** What was visible at an event and where what anybody was at it is to be looked for. */

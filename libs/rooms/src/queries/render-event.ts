@@ -1,5 +1,6 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import { hidingReasonOf } from '#protocol/message-visibility';
+import { isExpiry } from '../decide/retention.js';
 import { DELAYED_BY } from '../delayed-sends.js';
 import { clientEventOf } from '../projections/client-event.js';
 import { contentOfRow, type TimelineRow } from '../projections/timeline-row.js';
@@ -129,7 +130,7 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
     const inner = renderEvent(redaction, surroundings, form === 'nested' ? 'today' : form, MAX_DEPTH);
     // NOTSPEC: the id as well, as servers in use tell it, and what was written for them looks for.
     parts.push(`"redacted_by":${JSON.stringify(redactedBy)}`, `"redacted_because":${inner}`);
-  }
+  } else if (isExpiry(redactedBy)) parts.push(`"redacted_because":${expiryText(header, room.roomId)}`);
   const hidden = hiddenPart(header, surroundings);
   if (hidden !== undefined) parts.push(hidden);
   const text = clientEventOf(row, form === 'nested' ? undefined : room.roomId);
@@ -138,6 +139,24 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
   if (bundle !== undefined) parts.push(...renderBundle(bundle, surroundings, depth));
   parts.push(`"membership":${JSON.stringify(room.membershipAt(header))}`);
   return `${text.slice(0, -1)},"unsigned":{${parts.join()}}}`;
+}
+
+/**
+ * What stands in the place of a redaction of an event that the room keeps no longer: clients know by it that there is no content, and take for
+ * broken, or not to be decrypted, what has neither. NOTSPEC: no such event is in the room, and none can be had by that id. It names the sender of
+ * the event itself, for nobody else has had a part in it.
+ */
+function expiryText({ eventId, redactedBy, sender, sentAt }: TimelineRow['header'], room_id: RoomId): string {
+  const origin_server_ts = Math.min(Math.max(0, Math.trunc(sentAt) || 0), Number.MAX_SAFE_INTEGER);
+  return JSON.stringify({
+    type: 'm.room.redaction',
+    event_id: redactedBy,
+    room_id,
+    sender,
+    origin_server_ts,
+    redacts: eventId,
+    content: { redacts: eventId, reason: 'This room keeps messages no longer' },
+  });
 }
 
 /**

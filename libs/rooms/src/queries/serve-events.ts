@@ -14,11 +14,11 @@ import { type LoggedPdu, type PduSources, readLoggedPdus } from './read-pdus.js'
 import type { ServingSources } from './serving-sources.js';
 
 /**
- * The texts of some events as a server is told them: those that it may not see redacted. What may authorise others stays whole: it is
- * told of auth chains anyway, and a redaction can take away from it what the rules read.
+ * The texts of some events as a server is told them: redacted those that it may not see, or that the room keeps no longer. What may
+ * authorise others stays whole: it is told of auth chains anyway, and a redaction can take away from it what the rules read.
  */
 export async function textsFor(reader: ServerReader, pdus: readonly LoggedPdu[]): Promise<string[]> {
-  const seen = await reader.seenOf(pdus.filter((pdu) => !mayAuthorise(pdu)));
+  const seen = await reader.wholeOf(pdus.filter((pdu) => !mayAuthorise(pdu)));
   return inTurns(redactOthers(pdus, (pdu) => mayAuthorise(pdu) || seen.has(pdu.eventId)));
 }
 

@@ -6,6 +6,7 @@ import { maySee, type SeenHeader } from './may-see.js';
 import { Memberships } from './memberships.js';
 import { findPastStandings, OUTSIDE, type PastStanding } from './past-standing.js';
 import type { Reader } from './reader.js';
+import { findLifetime } from './room-lifetime.js';
 import { hasForgotten, listStandings, type Standing } from './standing.js';
 
 /**
@@ -13,6 +14,9 @@ import { hasForgotten, listStandings, type Standing } from './standing.js';
  * the stretch that `memberships` covers; `over` widens it.
  */
 export class RoomReader {
+  /** What was asked of the room once, for all readers that are made of this one. */
+  #asked: { lifetime?: Promise<number | undefined> } = {};
+
   constructor(
     readonly views: Views,
     readonly roomId: RoomId,
@@ -47,6 +51,11 @@ export class RoomReader {
   /** Whether the reader is in the room, and has been from a place on. */
   isInSince(position: Position): boolean {
     return this.isIn && this.now!.since <= position;
+  }
+
+  /** As `findLifetime`, of this room. One read, however often it is asked for. */
+  lifetime(): Promise<number | undefined> {
+    return (this.#asked.lifetime ??= findLifetime(this.views, this.roomId));
   }
 
   /** Whether a member event with this state key says what the reader is. */
@@ -122,7 +131,7 @@ export class RoomReader {
     const unknown = events.filter(({ eventId }) => !past.has(eventId));
     if (now === undefined || unknown.length === 0) return this;
     const found = await findPastStandings(views, roomId, reader.userId, now, unknown);
-    return new RoomReader(views, roomId, reader, memberships, now, new Map([...past, ...found]));
+    return this.#sharing(new RoomReader(views, roomId, reader, memberships, now, new Map([...past, ...found])));
   }
 
   /** The same reader over a stretch of the log, with what stands at both its ends. */
@@ -139,7 +148,12 @@ export class RoomReader {
   #with(memberships: Memberships): RoomReader {
     if (memberships === this.memberships) return this;
     const { views, roomId, reader, now, past } = this;
-    return new RoomReader(views, roomId, reader, memberships, now, past);
+    return this.#sharing(new RoomReader(views, roomId, reader, memberships, now, past));
+  }
+
+  #sharing(other: RoomReader): RoomReader {
+    other.#asked = this.#asked;
+    return other;
   }
 }
 

@@ -1,18 +1,21 @@
 import { findErasedUsers } from '#accounts/queries/erased-users';
+import { systemClock } from '#kernel/clock';
 import { type EventId, isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
+import { type AgeingEvent, isAsOldAs, SHORTEST_LIFETIME_MS } from '../decide/retention.js';
 import { PARTIAL_ROOMS, type PartialRoomRow } from '../projections/partial-rooms.projector.js';
 import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { rowHeaderOf } from '../projections/timeline-row.js';
 import { maySee, type SeenHeader, type SeeingReader } from './may-see.js';
 import { type PastServerStanding, PastServerStandings } from './past-server-standing.js';
+import { findLifetime } from './room-lifetime.js';
 import { findServerStanding, isServerIn } from './server-standing.js';
 import type { Standing } from './standing.js';
 
 /** What the rules look at of an event that another server asks for. */
-export interface ServedEvent extends SeenHeader {
+export interface ServedEvent extends SeenHeader, AgeingEvent {
   readonly eventId: EventId;
   readonly sender: UserId;
   /** It is known as a part of a state or of an auth chain alone: what was visible at it, and to whom, is not known. */
@@ -75,6 +78,14 @@ export class ServerReader {
     for (const eventId of await this.#withheldOf(events.filter((event) => seen.has(event.eventId))))
       seen.delete(eventId);
     return seen;
+  }
+
+  /** Those of some events that it is told whole: which it may see, and the room keeps (as `withholdExpired` for a user). */
+  async wholeOf(events: readonly ServedEvent[]): Promise<ReadonlySet<EventId>> {
+    const now = systemClock.now();
+    const mayBeOver = events.some((event) => isAsOldAs(event, SHORTEST_LIFETIME_MS, now));
+    const lifetime = mayBeOver ? await findLifetime(this.views, this.roomId) : undefined;
+    return this.seenOf(lifetime === undefined ? events : events.filter((event) => !isAsOldAs(event, lifetime, now)));
   }
 
   /** As `seenOf`, of one event. */

@@ -81,9 +81,14 @@ export class ServerInfoController {
   readonly #wellKnown: RawJson;
   readonly #versions: RawJson;
 
-  constructor(@Inject(CONFIG) config: Pick<Config, 'publicUrl' | 'rtcTransports' | 'stickyEvents'>) {
-    const { publicUrl, rtcTransports, stickyEvents } = config;
-    const features = { ...UNSTABLE_FEATURES, ...(stickyEvents ? { 'org.matrix.msc4354': true } : {}) };
+  constructor(@Inject(CONFIG) config: Pick<Config, 'publicUrl' | 'retention' | 'rtcTransports' | 'stickyEvents'>) {
+    const { publicUrl, retention, rtcTransports, stickyEvents } = config;
+    const features = {
+      ...UNSTABLE_FEATURES,
+      ...(stickyEvents ? { 'org.matrix.msc4354': true } : {}),
+      // The proposal names no flag: its prefix says it, as those of others do.
+      ...(retention.isOn ? { 'org.matrix.msc1763': true } : {}),
+    };
     this.#versions = new RawJson(JSON.stringify({ versions: VERSIONS, unstable_features: features }));
     // Element Web looks here whether it may dehydrate devices.
     const known = { 'm.homeserver': { base_url: publicUrl }, 'org.matrix.msc3814': true };

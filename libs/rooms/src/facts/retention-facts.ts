@@ -1,0 +1,27 @@
+import type { FactShapes } from '#event-store/fact-shapes';
+
+/** What the operator rules of how long messages are kept. The last fact counts. */
+export const RETENTION_STREAM = 'retention';
+
+/** For how long messages of a room are kept, in milliseconds: MSC1763, the content of `m.room.retention`. */
+export interface RetentionPolicy {
+  /** All servers are to keep them for so long at least. */
+  readonly min_lifetime?: number;
+  /** They are to be gone after so long. */
+  readonly max_lifetime?: number;
+}
+
+/** `retention-ruled`: by what rules messages are kept on this server from here on. So the views, and who makes them anew, know it. */
+export interface RetentionRuled {
+  /** Whether any message ever goes because of its age. */
+  readonly on: boolean;
+  /** What rooms get that say nothing themselves. */
+  readonly default: RetentionPolicy;
+  /** Within which limits the lifetime of messages is, whatever a room says. */
+  readonly allowed: { readonly min?: number; readonly max?: number };
+}
+
+/** How old shapes of these facts become today's. */
+export const RETENTION_SHAPES = {
+  'retention-ruled': [],
+} as const satisfies FactShapes;
