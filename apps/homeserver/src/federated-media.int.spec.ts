@@ -157,6 +157,15 @@ describe('media of other servers', () => {
     expect(callsFor('absent')).toBe(1);
   });
 
+  it('that are more than their server gives out are too large, and not asked for again at once', async () => {
+    for (const status of [502, 413]) {
+      const id = serve(`vast${status}`, () => ({ status, body: { errcode: 'M_TOO_LARGE', error: 'no' } }));
+      expect(errcodeOf(await get(id))).toEqual([502, 'M_TOO_LARGE']);
+      expect(errcodeOf(await get(id))).toEqual([502, 'M_TOO_LARGE']);
+      expect(callsFor(`vast${status}`)).toBe(1);
+    }
+  });
+
   it('come from where their server keeps them', async () => {
     const away = await FakePeer.start(9);
     away.on('GET', '/bucket/picture', (_, response) => {

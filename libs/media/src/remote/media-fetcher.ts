@@ -24,7 +24,7 @@ export class MediaFetcher {
 
   /**
    * Settles once the medium is here, with the number of its bytes. Throws M_NOT_FOUND where it was deleted here or nobody is asked,
-   * ContentInQuarantine, M_TOO_LARGE (502) where it is more than is taken, M_NOT_YET_UPLOADED, what its server refuses, PeerUnavailable.
+   * ContentInQuarantine, M_TOO_LARGE (502) where it is more than is taken or given out, M_NOT_YET_UPLOADED, what its server refuses, PeerUnavailable.
    */
   async fetch(media: MediaRef, timeoutMs: number): Promise<number> {
     if (this.remote === undefined) throw new MatrixError('M_NOT_FOUND', 'This server asks no other servers');
@@ -38,6 +38,9 @@ export class MediaFetcher {
       }
       if (error instanceof PeerRefused && error.errcode === 'M_NOT_YET_UPLOADED') {
         throw new MatrixError('M_NOT_YET_UPLOADED');
+      }
+      if (error instanceof PeerRefused && error.errcode === 'M_TOO_LARGE') {
+        throw new MatrixError('M_TOO_LARGE', 'The file is more than its server gives out', { status: 502 });
       }
       throw error;
     }
