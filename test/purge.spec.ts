@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { annals } from './support/annals.js';
-import { type Client, Homeserver } from './support/homeserver.js';
+import { type Client, Homeserver, passwordOf } from './support/homeserver.js';
 import { describeWithLogs, LOG_SERVER } from './support/stores.js';
 
 // Servers and commands are started.
@@ -72,8 +72,10 @@ describeWithLogs('rooms that nobody is in', (log) => {
 
   test('are purged whole, whenever the server is killed meanwhile, and who was away hears that they are in them no more', async () => {
     const roomId = await roomWith(60);
-    const carol = await server.register('carol');
+    const [carol, dave] = [await server.register('carol'), await server.register('dave')];
     await alice.ok('POST', room(roomId, 'invite'), { user_id: carol.userId });
+    await dave.ok('POST', room(roomId, 'join'), {});
+    await dave.ok('POST', '/logout', {});
     const [{ next_batch: since }, { next_batch: sinceInvited }] = [await bob.sync(), await carol.sync()];
     expect((await annals(server, 'rooms', 'purge', roomId, '--users-leave')).code).toBe(0);
     // While they leave, and then while it goes.
@@ -88,6 +90,16 @@ describeWithLogs('rooms that nobody is in', (log) => {
       expect(rooms.leave[roomId].timeline.events).toMatchObject([{ content: { membership: 'leave' } }]);
       expect(JSON.stringify(rooms)).not.toContain('unrepeatable');
     }
+    // Who has no device has none that shows it.
+    const login = {
+      type: 'm.login.password',
+      identifier: { type: 'm.id.user', user: 'dave' },
+      password: passwordOf('dave'),
+    };
+    const { body: session } = await server.request('POST', '/_matrix/client/v3/login', { body: login });
+    const all = encodeURIComponent(JSON.stringify({ room: { include_leave: true } }));
+    const told = await server.request('GET', `/_matrix/client/v3/sync?filter=${all}`, { token: session.access_token });
+    expect([told.status, told.body.rooms?.leave]).toEqual([200, undefined]);
     if (log === 'LMDB') {
       await server.end();
       expect((await annals(server, 'verify')).code).toBe(0);

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { DEVICES } from '#accounts/projections/devices.projector';
 import { RoomPurges } from '#admin/purges/room-purges';
 import { ROOM_ALIASES } from '#directory/projections/directory.projector';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
@@ -120,14 +121,19 @@ export class PurgedRooms implements Effect {
     }
   }
 
-  /** Whoever was put out of the room is told so anew, for nothing of it says so any more. */
+  /**
+   * Whoever was put out of the room is told so anew, for nothing of it says so any more. Who has no device, as users of application services, has
+   * none that shows it.
+   */
   async #end(fact: RecordedFact, room: { readonly roomId: RoomId; readonly roomVersion: string }): Promise<void> {
     const purged = { ...room, position: fact.position, at: fact.metadata.at };
     const { purges } = await this.purges.load();
     for (const { purge_id, room_id, begun, ended } of purges.values()) {
       if (room_id !== room.roomId || ended !== undefined) continue;
-      for (const userId of begun?.left ?? [])
-        await this.commands.execute(new TellPurged(userId, purged, { actor: 'server' }));
+      for (const userId of begun?.left ?? []) {
+        const devices = await DEVICES.scan(this.views, { prefix: [userId], limit: 1 });
+        if (devices.length > 0) await this.commands.execute(new TellPurged(userId, purged, { actor: 'server' }));
+      }
       await this.purges.end({ purge_id, room_id });
     }
   }
