@@ -1,20 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { DEVICES } from '#accounts/projections/devices.projector';
 import { CONFIG, type Config } from '#config/config';
 import type { LiveKitConfig } from '#config/livekit-config';
 import { MatrixError } from '#kernel/matrix-error';
+import { VIEWS, type Views } from '#projections/views';
 import { GrantCallToken } from './commands/grant-call-token.js';
 import { LiveKit, type Seated } from './livekit/livekit.js';
-import { openSeat } from './livekit/sealed-seat.js';
+import { openSeat, type SeatOwner } from './livekit/sealed-seat.js';
 
 /**
- * Puts out of calls who has left the room, or was put out of it: MSC4195, "Kicking users from the SFU on room leave/ban". A token holds for a
- * while after, so also who comes in again is looked at.
+ * Puts out of calls who has left the room, or was put out of it: MSC4195, "Kicking users from the SFU on room leave/ban"; and whose session here
+ * has ended. A token holds for a while after, so also who comes in again is looked at.
  */
 @Injectable()
 export class CallsOfMembers {
   constructor(
     private readonly granting: GrantCallToken,
     private readonly livekit: LiveKit,
+    @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'livekit'>,
   ) {}
 
@@ -35,12 +38,17 @@ export class CallsOfMembers {
   /** Who came by a token of somebody else's making is nobody's business here. */
   async #check(livekit: LiveKitConfig, room: string, { identity, metadata }: Seated): Promise<void> {
     const owner = openSeat(metadata, livekit.secret);
-    if (owner === undefined) return;
+    if (owner !== undefined && !(await this.#mayStay(owner))) await this.livekit.putOut(livekit, room, identity);
+  }
+
+  async #mayStay({ userId, deviceId, roomId }: SeatOwner): Promise<boolean> {
+    if (deviceId !== undefined && !(await DEVICES.has(this.views, [userId, deviceId]))) return false;
     try {
-      await this.granting.checkMayCall(owner.userId, owner.roomId);
+      await this.granting.checkMayCall(userId, roomId);
+      return true;
     } catch (error) {
       if (!(error instanceof MatrixError) || error.errcode !== 'M_FORBIDDEN') throw error;
-      await this.livekit.putOut(livekit, room, identity);
+      return false;
     }
   }
 }

@@ -9,7 +9,7 @@ import { type ServerName, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { findOpenIdUser } from '../openid/find-openid-user.js';
+import { findOpenIdOwner } from '../openid/find-openid-owner.js';
 import { OPENID_LIFETIME_MS, OpenIdTokens } from '../openid/openid-tokens.js';
 
 /** Proof to other services of who somebody is (client-server API, module "OpenID"; server-server API, "OpenID"). */
@@ -44,8 +44,8 @@ export class OpenIdController {
   async userinfo(@Query() query: QueryOfUrl): Promise<{ sub: UserId }> {
     const token = queryText(query, 'access_token');
     if (token === undefined) throw new MatrixError('M_MISSING_TOKEN');
-    const userId = await findOpenIdUser(this.tokens, this.views, token);
-    if (userId === undefined) throw new MatrixError('M_UNKNOWN_TOKEN', 'Access token unknown or expired');
-    return { sub: userId };
+    const owner = await findOpenIdOwner(this.tokens, this.views, token);
+    if (owner === undefined) throw new MatrixError('M_UNKNOWN_TOKEN', 'Access token unknown or expired');
+    return { sub: owner.userId };
   }
 }

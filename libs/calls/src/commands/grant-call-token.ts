@@ -14,10 +14,10 @@ import { isServerIn } from '#rooms/reading/server-standing';
 import { LiveKit } from '../livekit/livekit.js';
 import { liveKitIdentityOf, liveKitRoomOf } from '../livekit/livekit-names.js';
 import { seatToken } from '../livekit/livekit-tokens.js';
+import type { Caller } from '../livekit/sealed-seat.js';
 
 /** A place in a call that is carried here, whoever is asked for it. */
-export interface SeatRequest {
-  readonly userId: UserId;
+export interface SeatRequest extends Caller {
   readonly roomId: RoomId;
   readonly slotId: string;
   /** Who they are to LiveKit. */
@@ -42,23 +42,24 @@ export class GrantCallToken implements CallTokens {
   async grantTo(origin: ServerName, userId: UserId, request: CallTokenRequest): Promise<string> {
     if (serverNameOf(userId) !== origin) throw new MatrixError('M_FORBIDDEN', `${userId} is not of ${origin}`);
     this.limits.check('call', userId);
-    return this.grant(userId, request);
+    return this.grant({ userId }, request);
   }
 
   /** A token for what the request names. Throws M_FORBIDDEN, M_INVALID_PARAM where that is not the LiveKit of this server, and as `seat`. */
-  async grant(userId: UserId, { url, roomId, slotId, ...member }: CallTokenRequest): Promise<string> {
+  async grant(caller: Caller, { url, roomId, slotId, ...member }: CallTokenRequest): Promise<string> {
+    const { userId } = caller;
     await this.checkMayCall(userId, roomId);
     const { livekit } = this.config;
     if (livekit?.url !== url) throw notCarriedThere();
-    return this.seat(livekit, { userId, roomId, slotId, identity: liveKitIdentityOf({ userId, ...member }) });
+    return this.seat(livekit, { ...caller, roomId, slotId, identity: liveKitIdentityOf({ userId, ...member }) });
   }
 
   /** A token for somebody who may be in the call. Throws M_UNKNOWN with status 502 where LiveKit does not answer. */
-  async seat(livekit: LiveKitConfig, { userId, roomId, slotId, identity }: SeatRequest): Promise<string> {
+  async seat(livekit: LiveKitConfig, { userId, deviceId, roomId, slotId, identity }: SeatRequest): Promise<string> {
     const room = liveKitRoomOf(roomId, slotId);
     await this.livekit.createRoom(livekit, room);
     const mayPublish = this.#mayPublish(livekit, serverNameOf(userId));
-    return seatToken({ room, identity, mayPublish, owner: { userId, roomId } }, livekit, this.clock.now());
+    return seatToken({ room, identity, mayPublish, owner: { userId, deviceId, roomId } }, livekit, this.clock.now());
   }
 
   /** Throws M_FORBIDDEN for who is not joined to the room, for rooms that are not here, and for users of servers that the room does not let in. */

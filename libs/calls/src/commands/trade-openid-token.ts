@@ -4,6 +4,7 @@ import { RateLimits } from '#http/rate-limits';
 import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { type OpenIdToken, OpenIdUsers } from '../livekit/openid-users.js';
+import type { Caller } from '../livekit/sealed-seat.js';
 import { DelegateLeave } from './delegate-leave.js';
 import { GrantCallToken } from './grant-call-token.js';
 
@@ -44,26 +45,28 @@ export class TradeOpenIdToken {
     const { livekit } = this.config;
     if (livekit === undefined) throw new MatrixError('M_UNRECOGNIZED');
     const { roomId, slotId, identityOf, delayId } = request;
-    const userId = await this.#find(request);
+    const caller = await this.#find(request);
+    const { userId } = caller;
     await this.granting.checkMayCall(userId, roomId);
     if (delayId !== undefined) await this.#delegate(userId, request, delayId);
-    const seat = { userId, roomId, slotId, identity: identityOf(userId) };
+    const seat = { ...caller, roomId, slotId, identity: identityOf(userId) };
     return { url: livekit.url, jwt: await this.granting.seat(livekit, seat) };
   }
 
   /** Has a hang-up of a user of this server looked after. Throws M_BAD_JSON for others, M_UNAUTHORIZED, M_LIMIT_EXCEEDED, and as `DelegateLeave`. */
   async delegate(request: OpenIdSeat, delayId: string): Promise<void> {
     if (this.config.livekit === undefined) throw new MatrixError('M_UNRECOGNIZED');
-    await this.#delegate(await this.#find(request), request, delayId);
+    await this.#delegate((await this.#find(request)).userId, request, delayId);
   }
 
-  async #find({ openId, claimedUserId, roomId }: OpenIdSeat): Promise<UserId> {
-    const userId = await this.users.find(roomId, openId);
+  async #find({ openId, claimedUserId, roomId }: OpenIdSeat): Promise<Caller> {
+    const caller = await this.users.find(roomId, openId);
+    const { userId } = caller;
     if (claimedUserId !== undefined && claimedUserId !== userId) {
       throw new MatrixError('M_UNAUTHORIZED', 'The OpenID token is of somebody else');
     }
     this.limits.check('call', userId);
-    return userId;
+    return caller;
   }
 
   /** By this code Element Call knows that it has to see to its hang-up itself. */

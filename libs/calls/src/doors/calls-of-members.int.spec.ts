@@ -3,6 +3,7 @@ import { FakeLiveKit } from '#testing/fake-livekit';
 import { type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
 
 const GET_TOKEN = '/_matrix/client/v1/rtc/livekit/get_token';
+const SFU_GET = '/_matrix/client/unstable/annals.livekit/sfu/get';
 const WEBHOOK = '/_matrix/client/unstable/annals.livekit/sfu_webhook';
 
 describe('who is in a call', () => {
@@ -45,6 +46,25 @@ describe('who is in a call', () => {
     await alice.ok('POST', `/rooms/${roomId}/kick`, { user_id: bob.userId });
     for (const token of tokens) expect((await app.send(WEBHOOK, livekit.letIn(token))).status).toBe(200);
     expect(tokens.map((token) => livekit.has(token))).toEqual([true, false]);
+  });
+
+  it('is put out whose session has ended, by whatever they came, and not by their other one', async () => {
+    const identifier = { type: 'm.id.user', user: bob.userId };
+    const body = { type: 'm.login.password', identifier, password: 'of bob' };
+    const { body: session } = await app.call('POST', '/_matrix/client/v3/login', { body });
+    const { access_token: token } = session as { access_token: string };
+    const post = async (path: string, asked: object): Promise<{ readonly jwt?: string }> =>
+      (await app.call('POST', path, { token, body: asked })).body as { readonly jwt?: string };
+    const openId = await post(`/_matrix/client/v3/user/${bob.userId}/openid/request_token`, {});
+    const wanted = { url: livekit.url, room_id: roomId, slot_id: 'm.call#ROOM', member_id: 'of the lost phone' };
+    const byOpenId = { room: roomId, device_id: 'LOST', openid_token: openId };
+    const lost = [await post(GET_TOKEN, wanted), await post(SFU_GET, byOpenId)].map(({ jwt }) => jwt!);
+    const all = [...lost, await tokenFor(bob)];
+    for (const one of all) livekit.letIn(one);
+    await post('/_matrix/client/v3/logout', {});
+    await expect.poll(() => all.map((one) => livekit.has(one)), { timeout: 10_000 }).toEqual([false, false, true]);
+    expect((await app.send(WEBHOOK, livekit.letIn(lost[0]!))).status).toBe(200);
+    expect(livekit.has(lost[0]!)).toBe(false);
   });
 
   it('is left alone where somebody else let them in', async () => {

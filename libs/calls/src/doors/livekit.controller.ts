@@ -12,6 +12,7 @@ import { AskForCallToken } from '../commands/ask-for-call-token.js';
 import { DelegateLeave } from '../commands/delegate-leave.js';
 import { GrantCallToken, notCarriedThere } from '../commands/grant-call-token.js';
 import { liveKitIdentityOf } from '../livekit/livekit-names.js';
+import { callerOf } from '../livekit/sealed-seat.js';
 
 /** Tokens for what carries calls of many, of this server and others, and hang-ups for it to look after: MSC4195. */
 @Controller(['_matrix/client/v1', '_matrix/client/unstable/io.element.msc4195'])
@@ -27,14 +28,14 @@ export class LiveKitController {
   @RateLimited('call')
   @Post('rtc/livekit/get_token')
   @HttpCode(200)
-  async token(@CurrentRequester() { userId }: Requester, @JsonBody() body: JsonObject): Promise<object> {
+  async token(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
     const request = readCallTokenRequest(body);
     const server = body['server_name'] ?? this.config.serverName;
     if (typeof server !== 'string' || !isServerName(server)) {
       throw new MatrixError('M_INVALID_PARAM', 'server_name: not a server name');
     }
-    const isOurs = server === this.config.serverName;
-    return { jwt: await (isOurs ? this.granting.grant(userId, request) : this.asking.ask(server, userId, request)) };
+    if (server !== this.config.serverName) return { jwt: await this.asking.ask(server, requester.userId, request) };
+    return { jwt: await this.granting.grant(callerOf(requester), request) };
   }
 
   /**

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { findOpenIdUser } from '#accounts/openid/find-openid-user';
+import { findOpenIdOwner } from '#accounts/openid/find-openid-owner';
 import { OpenIdTokens } from '#accounts/openid/openid-tokens';
 import { CONFIG, type Config } from '#config/config';
 import { pathOf } from '#federation/peers/path-of';
@@ -9,6 +9,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { VIEWS, type Views } from '#projections/views';
 import { isServerIn } from '#rooms/reading/server-standing';
+import { type Caller, callerOf } from './sealed-seat.js';
 
 /** What a client has of its server that says who it is: client-server API, "OpenID". */
 export interface OpenIdToken {
@@ -34,12 +35,15 @@ export class OpenIdUsers {
    * Whom a token is of that somebody shows who wants something of a room: another server is asked only where it is in the room. Throws M_UNAUTHORIZED where
    * it is of nobody, or that server does not say.
    */
-  async find(roomId: RoomId, { server, accessToken }: OpenIdToken): Promise<UserId> {
+  async find(roomId: RoomId, { server, accessToken }: OpenIdToken): Promise<Caller> {
     const isOurs = server === this.config.serverName;
-    const userId = isOurs
-      ? await findOpenIdUser(this.tokens, this.views, accessToken)
-      : (await isServerIn(this.views, roomId, server)) && (await this.#ask(server, accessToken));
-    if (typeof userId === 'string') return userId;
+    if (isOurs) {
+      const owner = await findOpenIdOwner(this.tokens, this.views, accessToken);
+      if (owner !== undefined) return callerOf(owner);
+    } else {
+      const userId = (await isServerIn(this.views, roomId, server)) && (await this.#ask(server, accessToken));
+      if (typeof userId === 'string') return { userId };
+    }
     throw new MatrixError('M_UNAUTHORIZED', 'The OpenID token is of nobody');
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { DeviceId, RoomId, UserId } from '#kernel/ids';
 import { openSeat, sealSeat } from './sealed-seat.js';
 
 const OWNER = { userId: '@alice:a.example' as UserId, roomId: '!room:a.example' as RoomId };
@@ -9,6 +9,8 @@ describe('whose a place in a call is', () => {
     const [one, other] = [sealSeat(OWNER, 'secret'), sealSeat(OWNER, 'secret')];
     expect(openSeat(one, 'secret')).toEqual(OWNER);
     expect(one).not.toBe(other);
+    const onPhone = { ...OWNER, deviceId: 'PHONE' as DeviceId };
+    expect(openSeat(sealSeat(onPhone, 'secret'), 'secret')).toEqual(onPhone);
     expect(Buffer.from(one, 'base64url').toString('latin1')).not.toContain('alice');
     expect(openSeat(one, 'other')).toBeUndefined();
   });

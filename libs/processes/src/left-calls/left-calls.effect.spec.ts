@@ -34,16 +34,13 @@ describe('who is in calls', () => {
     vi.useRealTimers();
   });
 
-  it('is looked at where somebody leaves or is banned, and for nothing else', () => {
+  it('is looked at where somebody leaves, is banned or logged out, and for nothing else', () => {
     const banned = fact('pdu-accepted', { pdu: { type: 'm.room.member', content: { membership: 'ban' } } });
     const joined = fact('pdu-accepted', { pdu: { type: 'm.room.member', content: { membership: 'join' } } });
     const said = fact('pdu-accepted', { pdu: { type: 'm.room.message', content: { body: '"leave"' } } });
-    expect([LEFT, banned, joined, said].map((one) => effect.keyOf(one) !== undefined)).toEqual([
-      true,
-      true,
-      false,
-      false,
-    ]);
+    const loggedOut = fact('devices-removed', { device_ids: ['PHONE'] });
+    for (const one of [LEFT, banned, loggedOut]) expect(effect.keyOf(one)).toBeDefined();
+    for (const one of [joined, said]) expect(effect.keyOf(one)).toBeUndefined();
     expect(effectWith(undefined).keyOf(LEFT)).toBeUndefined();
   });
 

@@ -12,7 +12,7 @@ const SOON_MS = 1_000;
 /** And so often in any case: LiveKit may not have answered, or not have said who came. */
 const LOOK_MS = 30_000;
 
-/** Has who leaves a room, or is put out of it, put out of its calls: MSC4195. */
+/** Has who leaves a room, or is put out of it, put out of its calls: MSC4195. And whose session ends. */
 @Injectable()
 export class LeftCalls implements Effect {
   readonly name = 'left-calls';
@@ -40,8 +40,9 @@ export class LeftCalls implements Effect {
 
   /** PERF: no fact is parsed: who leaves cannot be told from who is only spoken of, and it is looked at who is in calls. */
   keyOf({ type, stream, data }: RecordedFact): string | undefined {
-    if (type !== 'pdu-accepted' || this.config.livekit === undefined || !data.includes('"m.room.member"'))
-      return undefined;
+    if (this.config.livekit === undefined) return undefined;
+    if (type === 'devices-removed') return stream;
+    if (type !== 'pdu-accepted' || !data.includes('"m.room.member"')) return undefined;
     return data.includes('"leave"') || data.includes('"ban"') ? stream : undefined;
   }
 
