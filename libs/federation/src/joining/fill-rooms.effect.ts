@@ -5,7 +5,8 @@ import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
 import { VIEWS, type Views } from '#projections/views';
 import type { Effect } from '#projections/effects/effect';
-import { type JoinCompleted, roomIdOfStream } from '#rooms/facts/room-facts';
+import type { JoinCompleted } from '#rooms/facts/join-facts';
+import { roomIdOfStream } from '#rooms/facts/room-facts';
 import { isServerIn } from '#rooms/reading/server-standing';
 import { RoomFilling } from './room-filling.js';
 

@@ -6,7 +6,8 @@ import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { type Position, START } from '#kernel/position';
 import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
-import { type JoinCompleted, roomIdOfStream } from '#rooms/facts/room-facts';
+import type { JoinCompleted } from '#rooms/facts/join-facts';
+import { roomIdOfStream } from '#rooms/facts/room-facts';
 import { PARTIAL_ROOMS } from '#rooms/projections/partial-rooms.projector';
 import { findPartial } from '#rooms/queries/partial-rooms';
 import {

@@ -7,13 +7,13 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { EventsById } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { changesBetween } from '../decide/room-state.js';
+import type { StateLearnt } from '../facts/join-facts.js';
 import {
   heldBefore,
   historyVisibilityOf,
   type PduAccepted,
   type PduWithState,
   type StateChange,
-  type StateLearnt,
 } from '../facts/room-facts.js';
 import { isJoinOf } from '../receive/brings-anew.js';
 

@@ -5,12 +5,16 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { isStateDeletion } from '#protocol/state-deletion';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { contentOf, redactionTargetOf } from '../facts/pdu-fields.js';
+import type {
+  JoinBegun,
+  JoinCompleted,
+  JoinFilled,
+  JoinGivenUp,
+  StateLearnt,
+  StateTaken,
+} from '../facts/join-facts.js';
 import {
   currentChangeOf,
-  type JoinBegun,
-  type JoinCompleted,
-  type JoinFilled,
-  type JoinGivenUp,
   type OutlierStored,
   type PduAccepted,
   type PduRedacted,
@@ -19,8 +23,6 @@ import {
   type PduWithState,
   type ROOM_SHAPES,
   type RoomListed,
-  type StateLearnt,
-  type StateTaken,
 } from '../facts/room-facts.js';
 import type { SoftFailureLifted } from '../facts/lifted-facts.js';
 import type { RoomPurged } from '../facts/room-purged.js';

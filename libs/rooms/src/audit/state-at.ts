@@ -5,13 +5,8 @@ import { MatrixError } from '#kernel/matrix-error';
 import { BatchRows } from '#projections/batch-rows';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { StateTrie } from '#protocol/state-trie/state-trie';
-import {
-  currentChangeOf,
-  type JoinCompleted,
-  type OutlierStored,
-  type PduAccepted,
-  roomStream,
-} from '../facts/room-facts.js';
+import type { JoinCompleted } from '../facts/join-facts.js';
+import { currentChangeOf, type OutlierStored, type PduAccepted, roomStream } from '../facts/room-facts.js';
 import { isAfterGap } from '../facts/fact-text.js';
 import { GRAPH_COLLECTIONS } from '../graph/graph-collections.js';
 import { isOfGraph, projectGraph } from '../graph/project-graph.js';

@@ -1,6 +1,6 @@
 import type { EventId } from '#kernel/ids';
 import { type StateEntry, type StateTrie, trieOf } from '#protocol/state-trie/state-trie';
-import type { StateLearnt } from '../facts/room-facts.js';
+import type { StateLearnt } from '../facts/join-facts.js';
 
 /** A state as far as its parts are here: the entries of these or, once all are here, the whole. */
 interface ToldSoFar {

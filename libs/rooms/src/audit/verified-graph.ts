@@ -7,15 +7,8 @@ import { stateAfterEvent } from '../decide/room-state.js';
 import { extremitiesAfter } from '../facts/told-extremities.js';
 import { standsOn } from '../receive/extremities-beside.js';
 import { endsNothing } from '../receive/known-room.js';
-import {
-  type JoinFilled,
-  type OutlierStored,
-  type PduAccepted,
-  type PduWithState,
-  type StateBase,
-  type StateLearnt,
-  type StateTaken,
-} from '../facts/room-facts.js';
+import type { JoinFilled, StateLearnt, StateTaken } from '../facts/join-facts.js';
+import type { OutlierStored, PduAccepted, PduWithState, StateBase } from '../facts/room-facts.js';
 import {
   currentProblems,
   extremityProblems,

@@ -3,7 +3,8 @@ import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { changesBetween, stateAfterEvent } from '../decide/room-state.js';
-import type { JoinFilled, PduAccepted } from '../facts/room-facts.js';
+import type { JoinFilled } from '../facts/join-facts.js';
+import type { PduAccepted } from '../facts/room-facts.js';
 import { isSameChange } from './graph-problems.js';
 import type { VerifiedEvents } from './verified-events.js';
 

@@ -16,16 +16,8 @@ import { listSigningKeyIds } from '#protocol/signing/sign-json';
 import { verifyEventSignature, verifyEventSignatureAside } from '#protocol/signing/sign-event';
 import type { VerifyKey } from '#protocol/signing/signing-key';
 import { isThirdPartyInvite } from '../receive/2-check-signatures.js';
-import type {
-  JoinCompleted,
-  JoinFilled,
-  OutlierStored,
-  PduAccepted,
-  PduRedacted,
-  PduRejected,
-  StateLearnt,
-  StateTaken,
-} from '../facts/room-facts.js';
+import type { JoinCompleted, JoinFilled, StateLearnt, StateTaken } from '../facts/join-facts.js';
+import type { OutlierStored, PduAccepted, PduRedacted, PduRejected } from '../facts/room-facts.js';
 import type { SoftFailureLifted } from '../facts/lifted-facts.js';
 import { type ChangeTold, ROOM_PARTS } from '../facts/told-in-parts.js';
 import { pduOf, versionOf } from './pdu-of-fact.js';

@@ -11,7 +11,7 @@ import { keysKnownTo } from '#testing/receiving/memory-room';
 import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
-import type { StateLearnt } from '../facts/room-facts.js';
+import type { StateLearnt } from '../facts/join-facts.js';
 import type { LearnedState } from '../receive/learn-state.js';
 import type { ServerKeys } from '../server-keys.js';
 import { learnInTurn } from '../worker/receive-in-turn.js';

@@ -1,4 +1,5 @@
-import type { OutlierStored, PduAccepted, PduRedacted, PduRejected, PduWithState, StateTaken } from './room-facts.js';
+import type { StateTaken } from './join-facts.js';
+import type { OutlierStored, PduAccepted, PduRedacted, PduRejected, PduWithState } from './room-facts.js';
 
 /*
  * How the data of a fact about an event is laid out: its header, of which comes last what may say what a redaction takes away, and the

@@ -6,19 +6,14 @@ import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { contentOf, redactionTargetOf, referencedIds } from './pdu-fields.js';
+import type { JoinBegun, JoinCompleted, JoinFilled, PartialJoin, StateAgain, StateTaken } from './join-facts.js';
 import {
   type HistoryVisibility,
   historyVisibilityOf,
-  type JoinBegun,
-  type JoinCompleted,
-  type JoinFilled,
   type OutlierStored,
-  type PartialJoin,
   type PduAccepted,
   type PduRedacted,
-  type StateAgain,
   type StateChange,
-  type StateTaken,
 } from './room-facts.js';
 import type { RoomPurged } from './room-purged.js';
 import { pduTextOf } from './fact-text.js';

@@ -4,16 +4,14 @@ import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { OwnRows } from '#projections/projector';
 import { depthOf, referencedIds } from '../facts/pdu-fields.js';
+import type { JoinFilled, StateLearnt, StateTaken } from '../facts/join-facts.js';
 import {
-  type JoinFilled,
   type OutlierStored,
   type PduAccepted,
   type PduWithState,
   requireWhole,
   roomIdOfStream,
   type StateChange,
-  type StateLearnt,
-  type StateTaken,
 } from '../facts/room-facts.js';
 import type { ChangeTold } from '../facts/told-in-parts.js';
 import {

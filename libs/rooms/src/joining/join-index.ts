@@ -2,7 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import { StateTrie } from '#protocol/state-trie/state-trie';
-import { type OutlierStored, roomStream, type StateLearnt } from '../facts/room-facts.js';
+import type { StateLearnt } from '../facts/join-facts.js';
+import { type OutlierStored, roomStream } from '../facts/room-facts.js';
 
 /** What is kept of an event that came without a place. PERF: a hundred thousand of them are in memory at once (bench/joining.ts). */
 export interface IndexedOutlier {

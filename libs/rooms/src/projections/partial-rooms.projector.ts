@@ -2,7 +2,8 @@ import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { asJson, Collection, owning } from '#projections/collection';
 import type { Projector } from '#projections/projector';
-import { type JoinCompleted, roomIdOfStream } from '../facts/room-facts.js';
+import type { JoinCompleted } from '../facts/join-facts.js';
+import { roomIdOfStream } from '../facts/room-facts.js';
 import { purgeByRoom } from './purged-rows.js';
 
 /** A room that came here with a part of its state. */

@@ -2,7 +2,7 @@ import type { EventId, ServerName } from '#kernel/ids';
 import { inTurns } from '#projections/turn';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { stateAfterEvent } from '../decide/room-state.js';
-import type { StateLearnt } from '../facts/room-facts.js';
+import type { StateLearnt } from '../facts/join-facts.js';
 import { MOST_IN_A_FACT } from '../facts/log-limits.js';
 import { refuseByState } from './5-check-state-before.js';
 import { type GatheredState, gatherState, longestIn } from './gather-state.js';

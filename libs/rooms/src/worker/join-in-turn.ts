@@ -14,7 +14,7 @@ import type {
   JoinGivenUp,
   StateAgain,
   StateLearnt,
-} from '../facts/room-facts.js';
+} from '../facts/join-facts.js';
 import { factWithPdu } from '../facts/fact-text.js';
 import type { Accepted, StoredOutlier } from '../receive/outcome.js';
 import { storeOutlier, takePlaced } from './receive-in-turn.js';

@@ -8,7 +8,7 @@ import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { RoomVerifier } from '../audit/verify-room.js';
 import { ownKey } from '../commands/own-key.js';
-import type { StateLearnt } from '../facts/room-facts.js';
+import type { StateLearnt } from '../facts/join-facts.js';
 import type { LearnedState } from '../receive/learn-state.js';
 import { learnInTurn } from './receive-in-turn.js';
 
