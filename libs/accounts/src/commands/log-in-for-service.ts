@@ -35,7 +35,7 @@ export class LogInForServiceHandler implements ICommandHandler<LogInForService> 
   ) {}
 
   async execute({ service, userId, options, requestId }: LogInForService): Promise<LoggedIn> {
-    if (userId === undefined || !service.hasUser(userId) || this.services.isUserReserved(userId, service.id)) {
+    if (userId === undefined || !this.services.mayActAs(service.id, userId)) {
       throw new MatrixError('M_EXCLUSIVE', 'The user is outside of the namespaces of the application service');
     }
     if (!(await this.accounts.load(userId)).exists) throw new MatrixError('M_FORBIDDEN', 'No such user');

@@ -92,8 +92,10 @@ describe('a service that may act as everybody', () => {
     const { body } = await ask('POST', `${V3}/login`, {
       type: BY_SERVICE,
       identifier: { type: 'm.id.user', user: 'person' },
+      refresh_token: true,
     });
     const token = body['access_token'] as string;
+    const refresh = { refresh_token: body['refresh_token'] as string };
     const by = (method: 'GET' | 'POST', path: string, more?: object) =>
       app.call(method, `${V3}/${path}`, { token, body: more });
     expect((await by('GET', 'account/whoami')).body['user_id']).toBe('@person:example.org');
@@ -103,8 +105,11 @@ describe('a service that may act as everybody', () => {
     const services = app.get(AppServices);
     const before = services.all;
     services.replace(before.filter(({ id }) => id !== 'helper'));
-    expect(await by('GET', 'account/whoami')).toMatchObject({ status: 401, body: { errcode: 'M_UNKNOWN_TOKEN' } });
+    const unknown = { status: 401, body: { errcode: 'M_UNKNOWN_TOKEN' } };
+    expect(await by('GET', 'account/whoami')).toMatchObject(unknown);
+    expect(await app.call('POST', `${V3}/refresh`, { body: refresh })).toMatchObject(unknown);
     services.replace(before);
+    expect((await app.call('POST', `${V3}/refresh`, { body: refresh })).status).toBe(200);
     expect((await by('POST', 'logout', {})).status).toBe(200);
     expect((await by('GET', 'account/whoami')).status).toBe(401);
     expect((await app.call('GET', `${V3}/account/whoami`, { token: phone })).status).toBe(200);

@@ -52,7 +52,7 @@ export class ActingServices implements ServiceUsers, Listener {
 
   /** See ServiceUsers. */
   async requesterFor(service: AppService, userId: UserId, deviceId: DeviceId | undefined): Promise<Requester> {
-    if (!service.hasUser(userId) || this.services.isUserReserved(userId, service.id)) {
+    if (!this.services.mayActAs(service.id, userId)) {
       throw new MatrixError('M_FORBIDDEN', 'The application service may not act as this user');
     }
     const account = await this.#getAccount(service, userId, deviceId);

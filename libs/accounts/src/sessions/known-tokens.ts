@@ -107,7 +107,7 @@ export class KnownTokens implements AccessTokens, Listener {
   async validUntil(token: string): Promise<number> {
     const hash = hashSecret(token);
     const { expiresAt, requester } = this.#known.get(hash) ?? (await this.#lookUp(hash));
-    if (!this.#isOpen(requester)) throw new MatrixError('M_UNKNOWN_TOKEN');
+    if (!this.isOpen(requester)) throw new MatrixError('M_UNKNOWN_TOKEN');
     if (expiresAt <= this.clock.now()) throw expired();
     return expiresAt;
   }
@@ -188,7 +188,7 @@ export class KnownTokens implements AccessTokens, Listener {
 
   #seen(hash: string, known: KnownToken, connection: Connection | undefined): Promise<Requester> {
     const now = this.clock.now();
-    if (!this.#isOpen(known.requester)) return Promise.reject(new MatrixError('M_UNKNOWN_TOKEN'));
+    if (!this.isOpen(known.requester)) return Promise.reject(new MatrixError('M_UNKNOWN_TOKEN'));
     if (known.expiresAt <= now) return Promise.reject(expired());
     known.lastSeen = now;
     if (connection !== undefined) noteConnection(known, connection);
@@ -221,9 +221,8 @@ export class KnownTokens implements AccessTokens, Listener {
   }
 
   /** A session that a service opened for a person lasts as long as its registration says that it may act as them. */
-  #isOpen({ userId, openedBy }: Requester): boolean {
-    if (openedBy === undefined) return true;
-    return this.services.find(openedBy)?.hasUser(userId) === true && !this.services.isUserReserved(userId, openedBy);
+  isOpen({ userId, openedBy }: Pick<Requester, 'userId' | 'openedBy'>): boolean {
+    return openedBy === undefined || this.services.mayActAs(openedBy, userId);
   }
 
   /** Undefined where the views know of none whose token it is. */

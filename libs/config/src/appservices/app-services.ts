@@ -50,6 +50,11 @@ export class AppServices {
     return found;
   }
 
+  /** Whether a service may act as a user: in its namespaces, and not kept for another one. Nothing may that is not registered any more. */
+  mayActAs(serviceId: string, userId: UserId): boolean {
+    return this.find(serviceId)?.hasUser(userId) === true && !this.isUserReserved(userId, serviceId);
+  }
+
   /** Whether a user id is kept for a service, other than the one that asks, whose own sender is always its own. */
   isUserReserved(userId: UserId, askingId?: string): boolean {
     if (askingId !== undefined && this.find(askingId)?.sender === userId) return false;
