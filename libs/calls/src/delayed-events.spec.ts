@@ -1,4 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
+import { type AppService, createAppService } from '#config/appservices/app-service';
+import { AppServices } from '#config/appservices/app-services';
 import type { Config } from '#config/config';
 import { BUCKETS, RateLimits } from '#http/rate-limits';
 import { RoomIsPartial } from '#rooms/partial-room';
@@ -19,6 +21,7 @@ let isClosed: boolean;
 let refusal: Error | undefined;
 let sent: number;
 let delayed: DelayedEvents;
+let services: AppServices;
 
 beforeEach(() => {
   [now, isClosed, refusal, sent] = [0, false, undefined, 0];
@@ -30,8 +33,9 @@ beforeEach(() => {
     return { eventId: '$sent' as EventId };
   };
   const clock = { now: () => now };
+  services = new AppServices();
   const limits = new RateLimits({ rateLimits: true } as Config, { elapsed: () => now });
-  delayed = new DelayedEvents(new MemoryEventStore(), clock, views as never, { execute } as never, limits);
+  delayed = new DelayedEvents(new MemoryEventStore(), clock, views as never, { execute } as never, limits, services);
 });
 
 const find = async (id: string): Promise<Delay | undefined> => (await delayed.of(alice.userId)).get(id);
@@ -72,4 +76,24 @@ it('no more is sent at a time than its user may send: what is due waits until th
   now = later!;
   expect(await delayed.sendWhenDue(alice.userId, due)).toBeUndefined();
   expect([sent, (await find(due))!.end?.outcome]).toEqual([burst + 1, 'send']);
+});
+
+it('what an application service has sent later that is not limited does not count, as long as its registration says so', async () => {
+  const parts = { url: undefined, protocols: [], receivesEphemeral: false, receivesDevices: false };
+  const users = [{ exclusive: true, pattern: /^@alice:/ }];
+  const namespaces = { users, aliases: [], rooms: [] };
+  const ids = { id: 'bridge', sender: '@bot:a.example' as UserId };
+  const of = (isRateLimited: boolean): AppService =>
+    createAppService({ ...parts, ...ids, namespaces, isRateLimited }, { asToken: 'as', hsToken: 'hs' });
+  services.replace([of(false)]);
+  const asService = { ...alice, appServiceId: 'bridge' };
+  const schedule = (): Promise<string> => delayed.schedule(asService, draft);
+  for (let i = 0; i <= BUCKETS.send.burst; i++) await delayed.send(alice.userId, await schedule());
+  const due = await schedule();
+  now = 10;
+  expect(await delayed.sendWhenDue(alice.userId, due)).toBeUndefined();
+  expect(sent).toBe(BUCKETS.send.burst + 2);
+  services.replace([of(true)]);
+  for (let i = 0; i < BUCKETS.send.burst; i++) await delayed.send(alice.userId, await schedule());
+  await expect(delayed.send(alice.userId, await schedule())).rejects.toMatchObject({ errcode: 'M_LIMIT_EXCEEDED' });
 });

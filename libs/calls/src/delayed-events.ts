@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { findAccount } from '#accounts/queries/find-account';
+import { AppServices } from '#config/appservices/app-services';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
@@ -54,6 +55,7 @@ export class DelayedEvents {
     @Inject(VIEWS) private readonly views: Views,
     private readonly commands: CommandBus,
     private readonly limits: RateLimits,
+    private readonly services: AppServices,
   ) {
     const fold = { initialState: NO_DELAYS, evolve: foldDelayFact };
     const findOver = (counting: ReadonlyMap<string, RecordedFact>): string[] => findOverDelays(counting, clock.now());
@@ -80,11 +82,12 @@ export class DelayedEvents {
 
   /** Schedules an event, and answers its id: that of the first time where the transaction is known. Throws as `decideDelay`. */
   async schedule(
-    { userId, deviceId, requestId }: Requester,
-    draft: Omit<EventDelayed, 'delay_id' | 'running_since'>,
+    { userId, deviceId, appServiceId, requestId }: Requester,
+    draft: Omit<EventDelayed, 'delay_id' | 'running_since' | 'service'>,
   ): Promise<string> {
     const delayId = randomBytes(18).toString('base64url');
-    const event = { ...draft, delay_id: delayId, running_since: this.clock.now() };
+    const service = appServiceId === undefined ? {} : { service: appServiceId };
+    const event = { ...draft, ...service, delay_id: delayId, running_since: this.clock.now() };
     const cause = { actor: userId, device: deviceId, correlation: requestId };
     const state = await this.#decide(userId, cause, (delays) => decideDelay(delays, event));
     return findByTransaction(state, event)?.event.delay_id ?? delayId;
@@ -121,7 +124,7 @@ export class DelayedEvents {
       const delay = (await this.of(userId)).get(delayId);
       if (delay?.end?.outcome === 'send') return;
       if (!isScheduled(delay)) throw refusalOf(delay?.end);
-      this.limits.check('send', userId);
+      if (this.#isLimited(userId, delay)) this.limits.check('send', userId);
       await this.#end(userId, delayId, {
         outcome: 'send',
         reason: 'action',
@@ -141,7 +144,7 @@ export class DelayedEvents {
       if (!isScheduled(delay)) return undefined;
       const due = dueOf(delay);
       if (due > this.clock.now()) return due;
-      const waitMs = this.limits.take('send', userId);
+      const waitMs = this.#isLimited(userId, delay) ? this.limits.take('send', userId) : 0;
       if (waitMs > 0) return this.clock.now() + waitMs;
       try {
         await this.#end(userId, delayId, {
@@ -169,6 +172,11 @@ export class DelayedEvents {
     if (typeof revision === 'number') await this.store.truncate(stream, revision);
     if (facts.length > 0) await this.views.whenProcessed(position, [DELAYED_EVENTS.name]);
     return facts.length > 0;
+  }
+
+  /** Whether it counts among what its user sends: not where an application service scheduled it whose requests do not. */
+  #isLimited(userId: UserId, { event: { service } }: ScheduledDelay): boolean {
+    return service === undefined || this.services.find(service)?.isLimitedAs(userId) !== false;
   }
 
   /** Under a transaction of its own, so that the room has it once whatever crashes in between. */

@@ -145,5 +145,5 @@ function isFreeOfLimits(request: FastifyRequest): boolean {
   const { appService, requester } = request;
   if (appService === undefined) return false;
   if (requester === undefined) return isByService(request);
-  return !appService.isRateLimited || requester.userId === appService.sender;
+  return !appService.isLimitedAs(requester.userId);
 }

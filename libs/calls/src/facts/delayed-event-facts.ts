@@ -27,6 +27,8 @@ export interface EventDelayed {
   /** For how long it is sticky then, in milliseconds: MSC4354. */
   readonly sticky_ms?: number;
   readonly guest?: true;
+  /** The application service, by its id, that scheduled it. */
+  readonly service?: string;
   /** The erasable part: JSON, whose numbers keep their spelling. */
   readonly content: string;
 }

@@ -40,6 +40,8 @@ export interface AppService extends AppServiceParts {
   readonly hsToken: string;
   /** Whether it may act as a user: its sender, and who of this server lies in its namespaces. */
   hasUser(userId: UserId): boolean;
+  /** Whether what it does as a user of its own is counted: "The sender is excluded" (application service API, "Registration", `rate_limited`). */
+  isLimitedAs(userId: UserId): boolean;
   hasAlias(alias: RoomAlias): boolean;
   hasRoom(roomId: RoomId): boolean;
   /** Whether nobody else may register a user id, or act or log in by the token of another service as that user. */
@@ -59,6 +61,7 @@ export function createAppService(
     ...parts,
     tokenHash: hashToken(asToken),
     hasUser: (userId) => userId === sender || (serverNameOf(userId) === serverName && lies(namespaces.users, userId)),
+    isLimitedAs: (userId) => parts.isRateLimited && userId !== sender,
     hasAlias: (alias) => lies(namespaces.aliases, alias),
     hasRoom: (roomId) => lies(namespaces.rooms, roomId),
     ownsUser: (userId) => userId === sender || lies(namespaces.users.filter(isExclusive), userId),

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { DelayedEvents } from '#calls/delayed-events';
 import { DELAYS_OF_USERS, delayedEventsProjector } from '#calls/projections/delayed-events.projector';
+import { AppServices } from '#config/appservices/app-services';
 import type { Config } from '#config/config';
 import { RateLimits } from '#http/rate-limits';
 import type { RoomId, UserId } from '#kernel/ids';
@@ -32,7 +33,8 @@ beforeEach(() => {
   const views = Object.assign(rows, { whenProcessed: () => Promise.resolve() }) as unknown as Views;
   const clock = { now: () => Date.now() };
   const limits = new RateLimits({ rateLimits: false } as Config, { elapsed: () => 0 });
-  delayed = new DelayedEvents(store, clock, views, { execute: async () => ({ eventId: '$sent' }) } as never, limits);
+  const commands = { execute: async () => ({ eventId: '$sent' }) } as never;
+  delayed = new DelayedEvents(store, clock, views, commands, limits, new AppServices());
   effect = new DelayedContents(store, views, clock, { warn: () => {} } as never);
 });
 afterEach(() => {
@@ -75,6 +77,7 @@ it('the content of what was sent goes from the log at once, of what was not once
     store,
     { now: () => Date.now() },
     rows as unknown as Views,
+    {} as never,
     {} as never,
     {} as never,
   );
