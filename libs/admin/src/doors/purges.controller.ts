@@ -5,6 +5,7 @@ import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import { checkAdmin } from './check-admin.js';
 import { RoomAdministration } from '../purges/room-administration.js';
 import type { Purge } from '../purges/room-purges.js';
 
@@ -58,10 +59,6 @@ export class PurgesController {
     if (purges.length === 0) throw new MatrixError('M_NOT_FOUND', `There is no deletion of ${roomId}`);
     return { results: purges.map((purge) => ({ delete_id: purge.purge_id, ...statusOf(purge) })) };
   }
-}
-
-function checkAdmin({ isAdmin }: Requester): void {
-  if (!isAdmin) throw new MatrixError('M_FORBIDDEN', 'Administrators alone do this');
 }
 
 function statusOf({ begun, ended }: Purge): object {

@@ -113,9 +113,10 @@ export class RoomsStream implements SyncStream {
   async #answer(context: SyncContext, task: Task): Promise<(RoomAnswer & { section: Section }) | undefined> {
     const { roomId, isMembershipNew, isRecounted } = task;
     const hasNews = task.hasNews ?? (await this.#lookUpNews(context, roomId));
+    if (!hasNews && !isRecounted) return undefined;
     if (!isMembershipNew) {
       const room = await this.#contextOf(context, roomId, undefined);
-      if (!hasNews && !(isRecounted && (await this.joined.isCountedOtherwise(room)))) return undefined;
+      if (!hasNews && !(await this.joined.isCountedOtherwise(room))) return undefined;
       return { section: 'join', ...(await this.#joinedRoom(room, isRecounted)) };
     }
 

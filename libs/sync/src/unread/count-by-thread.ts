@@ -30,6 +30,7 @@ export function totalUnread(counts: UnreadByThread): UnreadCount {
   return { notifications, highlights };
 }
 
+/** Whether as much is unread in each thread. */
 export function areSameCounts(a: UnreadByThread, b: UnreadByThread): boolean {
   const isSame = ([thread, count]: readonly [string, UnreadCount]): boolean => {
     const other = b.get(thread);
