@@ -21,13 +21,25 @@ export class CallsOfMembers {
     @Inject(CONFIG) private readonly config: Pick<Config, 'livekit'>,
   ) {}
 
-  /** Looks at everybody who is in a call. What LiveKit does not do it is asked for again the next time. */
+  /**
+   * Looks at everybody who is in a call. What LiveKit does not do it is asked for again the next time; all others are looked at all the
+   * same. Throws M_UNKNOWN with status 502 where it did not do something.
+   */
   async check(): Promise<void> {
     const { livekit } = this.config;
     if (livekit === undefined) return;
+    const refused: MatrixError[] = [];
+    const unlessRefused = <T>(asking: Promise<T>): Promise<T | undefined> =>
+      asking.catch((error: unknown) => {
+        if (!(error instanceof MatrixError)) throw error;
+        refused.push(error);
+        return undefined;
+      });
     for (const room of await this.livekit.listRooms(livekit)) {
-      for (const seated of await this.livekit.listSeated(livekit, room)) await this.#check(livekit, room, seated);
+      for (const seated of (await unlessRefused(this.livekit.listSeated(livekit, room))) ?? [])
+        await unlessRefused(this.#check(livekit, room, seated));
     }
+    if (refused[0] !== undefined) throw refused[0];
   }
 
   /** Looks at somebody who came into a call. */

@@ -36,6 +36,8 @@ export class FakeLiveKit {
   readonly asked: string[] = [];
   /** It answers with this status instead. */
   fails: number | undefined;
+  /** Of this room it does not say who is there. */
+  silentOn: string | undefined;
   readonly #server: Server;
   #port = 0;
 
@@ -151,6 +153,7 @@ export class FakeLiveKit {
     }
     if (granted['roomAdmin'] !== true || granted['room'] !== room) return DENIED;
     if (method === 'ListParticipants') {
+      if (room === this.silentOn) return [500, { code: 'internal' }];
       const seated = [...this.present].map(([who, metadata]) => ({ who: who.split(' '), metadata }));
       const here = seated.filter(({ who }) => who[0] === room);
       return [200, { participants: here.map(({ who, metadata }) => ({ identity: who[1], metadata })) }];

@@ -77,6 +77,17 @@ describe('who is in a call', () => {
     expect(livekit.present.has('a room recorder')).toBe(true);
   });
 
+  it('is put out whatever LiveKit does not say of another call', async () => {
+    livekit.rooms.clear();
+    await tokenFor(bob, 'the first');
+    [livekit.silentOn] = livekit.rooms.keys();
+    const token = await tokenFor(bob);
+    livekit.letIn(token);
+    await bob.ok('POST', `/rooms/${roomId}/leave`, {});
+    await expect.poll(() => livekit.has(token), { timeout: 10_000 }).toBe(false);
+    livekit.silentOn = undefined;
+  });
+
   it('is put out once LiveKit answers again', async () => {
     const token = await tokenFor(bob);
     livekit.letIn(token);
