@@ -96,6 +96,14 @@ describe('the rows of sticky events', () => {
     expect((await stickyAfter(facts)).events).toEqual(many.slice(1).map(idOf));
   });
 
+  it('are of less that was soft-failed, however few they are: each redaction of the room looks at them', async () => {
+    const large = (n: number): StreamFact =>
+      refused({ at: n + 1, ms: HOUR, sender: `@u${n}:b.example`, body: 'x'.repeat(60_000) });
+    const many = Array.from({ length: 10 }, (_, n) => large(n));
+    const { events } = await stickyAfter([...many, ...many.map((fact) => lifted(fact, 99))]);
+    expect(events).toEqual(many.slice(4).map(idOf));
+  });
+
   it('are so many of a user, the newest', async () => {
     const alices = Array.from({ length: MOST_OF_USER + 2 }, (_, n) => said({ at: n + 1, ms: HOUR }));
     const bobs = said({ at: 1, ms: HOUR, sender: '@bob:b.example' });

@@ -56,9 +56,10 @@ export const MOST_OF_USER = 100;
 export const MOST_OF_ROOM = 1_000;
 /** So many characters of a room: what is told in one answer is bounded, however large its events are. */
 export const MOST_CHARACTERS = 4_000_000;
-/** Of those that are refused less is kept, which whoever was banned may send: each is kept whole. */
+/** Of those that are refused less is kept, which whoever was banned may send: each is kept whole, and read with the next one and each redaction of the room. */
 export const MOST_REFUSED_OF_USER = 10;
 export const MOST_REFUSED_OF_ROOM = 100;
+export const MOST_REFUSED_CHARACTERS = 400_000;
 
 const HANDLED: ReadonlySet<string> = new Set([
   'pdu-accepted',
@@ -100,7 +101,7 @@ function stickyRowOf(
 async function applySticky(row: StickyRow, fact: RecordedFact, rows: OwnRows): Promise<void> {
   if (row.until <= fact.metadata.at) return;
   const roomId = roomIdOfStream(fact.stream);
-  const limits = { ofUser: MOST_OF_USER, ofRoom: MOST_OF_ROOM };
+  const limits = { ofUser: MOST_OF_USER, ofRoom: MOST_OF_ROOM, characters: MOST_CHARACTERS };
   const left = await keep(STICKY_EVENTS, row, fact, { rows, ...limits });
   STICKY_ROOMS.put(rows, [roomId], Math.max(row.until, ...left.map(({ value }) => value.until)));
 }
@@ -112,8 +113,8 @@ async function applyRefused(reader: RoomFactReader, fact: RecordedFact, rows: Ow
   const row = timelineRowOf({ event_id, position, receivedAt: metadata.at, visibility, room_version, pdu, lenient });
   const sticky = stickyRowOf(data, row, fact);
   if (data.unwanted === true || sticky.until <= metadata.at) return;
-  const limits = { ofUser: MOST_REFUSED_OF_USER, ofRoom: MOST_REFUSED_OF_ROOM };
-  await keep(STICKY_REFUSED, { ...sticky, row }, fact, { rows, ...limits });
+  const [ofUser, ofRoom, characters] = [MOST_REFUSED_OF_USER, MOST_REFUSED_OF_ROOM, MOST_REFUSED_CHARACTERS];
+  await keep(STICKY_REFUSED, { ...sticky, row }, fact, { rows, ofUser, ofRoom, characters });
 }
 
 async function applyLifted(fact: RecordedFact, rows: OwnRows): Promise<void> {
@@ -129,6 +130,7 @@ interface Limits {
   readonly rows: OwnRows;
   readonly ofUser: number;
   readonly ofRoom: number;
+  readonly characters: number;
 }
 
 /** Puts a row where its fact stands, and takes away what is over by then, and what is too much. Answers the others that are left. */
@@ -136,7 +138,7 @@ async function keep(
   collection: typeof STICKY_EVENTS,
   row: StickyRow,
   { stream, position, metadata }: RecordedFact,
-  { rows, ofUser, ofRoom }: Limits,
+  { rows, ofUser, ofRoom, characters }: Limits,
 ): Promise<readonly Entry<StickyKey, StickyRow>[]> {
   const roomId = roomIdOfStream(stream);
   const all = await readRoom(collection, roomId, rows);
@@ -149,7 +151,7 @@ async function keep(
     newestThatFit(
       unexpired.filter((other) => !tooMany.has(other)),
       ofRoom - 1,
-      MOST_CHARACTERS - row.size,
+      characters - row.size,
     ),
   );
   const gone = new Set(before.filter((other) => !kept.has(other)));
