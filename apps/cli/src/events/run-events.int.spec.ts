@@ -3,45 +3,25 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig } from '#config/config';
-import { type RunningServer, startServer } from '#homeserver/server';
-import { openLog } from '#observability/logger';
+import type { RunningServer } from '#homeserver/server';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
 import { testInstallation } from '../../test/test-installation.js';
+import { type Ask, registerAlice, startTestServer } from '../../test/test-server.js';
 import { EXIT } from '../failure.js';
 import { redactEvent } from './run-events.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'annals-events-cli-'));
 const installation = testInstallation(folder);
 let server: RunningServer;
-let token: string;
+let ask: Ask;
 let terminal: RecordedTerminal;
 
 beforeAll(async () => {
-  const config = loadConfig({
-    ANNALS_SERVER_NAME: 'a.example',
-    ANNALS_LISTEN: '127.0.0.1:0',
-    ANNALS_DATA_DIR: folder,
-    ANNALS_REGISTRATION: 'open',
-    ANNALS_FEDERATION: 'off',
-    ANNALS_RATE_LIMITS: 'off',
-    ANNALS_LOG: 'silent',
-  });
-  server = await startServer(config, await openLog(config.log), () => {});
-  const account = { username: 'alice', password: 'a password', auth: { type: 'm.login.dummy' } };
-  token = (await ask<{ access_token: string }>('POST', '/register', account)).access_token;
+  server = await startTestServer(folder);
+  ask = await registerAlice(server);
 });
 beforeEach(() => (terminal = recordedTerminal()));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-async function ask<T>(method: string, path: string, body?: object): Promise<T> {
-  const answer = await fetch(`${server.address}/_matrix/client/v3${path}`, {
-    method,
-    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-    body: body && JSON.stringify(body),
-  });
-  return (await answer.json()) as T;
-}
 
 describe('annals events redact', () => {
   it('redacts an event in its room, once, and says in whose name', async () => {

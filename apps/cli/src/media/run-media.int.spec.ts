@@ -4,12 +4,11 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig } from '#config/config';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
-import { type RunningServer, startServer } from '#homeserver/server';
-import { openLog } from '#observability/logger';
+import type { RunningServer } from '#homeserver/server';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
 import { testInstallation } from '../../test/test-installation.js';
+import { startTestServer } from '../../test/test-server.js';
 import { CliFailure } from '../failure.js';
 import {
   deleteMedia,
@@ -27,21 +26,8 @@ let server: RunningServer;
 let token: string;
 let terminal: RecordedTerminal;
 
-async function start(): Promise<void> {
-  const config = loadConfig({
-    ANNALS_SERVER_NAME: 'a.example',
-    ANNALS_LISTEN: '127.0.0.1:0',
-    ANNALS_DATA_DIR: folder,
-    ANNALS_REGISTRATION: 'open',
-    ANNALS_FEDERATION: 'off',
-    ANNALS_RATE_LIMITS: 'off',
-    ANNALS_LOG: 'silent',
-  });
-  server = await startServer(config, await openLog(config.log), () => {});
-}
-
 beforeAll(async () => {
-  await start();
+  server = await startTestServer(folder);
   const answer = await fetch(`${server.address}/_matrix/client/v3/register`, {
     method: 'POST',
     body: JSON.stringify({ username: 'alice', password: 'a password', auth: { type: 'm.login.dummy' } }),
@@ -89,7 +75,7 @@ const factsOf = async (uri: string): Promise<string> => {
   let text = '';
   for await (const fact of store.readStream(`media-${uri.slice('mxc://'.length)}`)) text += JSON.stringify(fact);
   await store.close();
-  await start();
+  server = await startTestServer(folder);
   return text;
 };
 
@@ -183,7 +169,7 @@ describe('media, looked after by the operator', () => {
     writeFileSync(join(folder, 'media/incoming/half'), 'half');
     // Views that are made anew say nothing of what they have not come to.
     rmSync(join(folder, 'views'), { recursive: true });
-    await start();
+    server = await startTestServer(folder);
     await expect.poll(onDisk).not.toContain(stray);
     expect(onDisk()).toContain(sha256('stays'));
     expect(readdirSync(join(folder, 'media')).includes('incoming')).toBe(false);
