@@ -35,6 +35,7 @@ import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
+import { mediaProjector } from '#media/projections/media.projector';
 import { EFFECTS, ProcessesModule } from '#processes/processes.module';
 import { VIEWS } from '#projections/views';
 import { SIGNING_KEY } from '#protocol/signing/signing-key';
@@ -106,6 +107,7 @@ export async function startSyncApp(
     ...deviceProjectors(reader),
     ...own,
     searchProjector(reader),
+    mediaProjector(reader),
   ];
   const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const shutdown = new AbortController();

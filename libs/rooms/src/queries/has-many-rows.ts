@@ -1,6 +1,7 @@
 import type { RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { GRAPH_STATE } from '../graph/bucket-rows.js';
+import { GRAPH_COPIES } from '../graph/copy-rows.js';
 import { GRAPH_HOLES } from '../graph/hole-rows.js';
 import { ANNOTATIONS } from '../projections/annotations.projector.js';
 import { MEMBERSHIP_LOG } from '../projections/membership.projector.js';
@@ -15,6 +16,7 @@ const LARGE = [
   ROOM_STATE,
   MEMBERSHIP_LOG,
   GRAPH_STATE,
+  GRAPH_COPIES,
   GRAPH_HOLES,
   RELATION_PARENTS,
   THREAD_EVENTS,
