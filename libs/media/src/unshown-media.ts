@@ -6,9 +6,9 @@ import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName, UserId } from '#kernel/ids';
-import { SharedRuns } from '#kernel/shared-runs';
-import { awaitShown, whenShown } from '#projections/await-shown';
+import { awaitShown } from '#projections/await-shown';
 import type { Listener } from '#projections/listener';
+import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
 import { decideFree, decideKeep, decideUnshown } from './decide/media.js';
 import { KeptContent } from './kept-content.js';
@@ -19,8 +19,6 @@ import { MEDIA, type MediaRow, UNSHOWN_MEDIA } from './projections/media.project
 import { QUARANTINED } from './projections/quarantine.projector.js';
 import { SHOWN_MEDIA } from './projections/shown-media.js';
 
-/** The longest a look is put off: timers end with the process, and clocks jump. */
-const LOOK_MS = 60 * 60_000;
 /** What says whether a medium may go. */
 const ASKED = [MEDIA, QUARANTINED, SHOWN_MEDIA, PROFILES, ACCOUNT_DATA];
 
@@ -34,9 +32,10 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
   readonly name = 'unshown-media';
   readonly reads = [UNSHOWN_MEDIA.name];
   readonly #log = new Logger('media');
-  readonly #looks = new SharedRuns(() => this.#look());
-  #timer: NodeJS.Timeout | undefined;
-  #isStopped = false;
+  readonly #looks = new RegularLooks({
+    look: () => this.#look(),
+    failed: (error) => this.#log.warn({ err: error }, 'media whose events were redacted were not looked for'),
+  });
 
   constructor(
     private readonly log: MediaLog,
@@ -47,26 +46,21 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
     @Inject(CONFIG) private readonly config: Pick<Config, 'media' | 'serverName'>,
   ) {}
 
-  /** The projections begin after this, and there is nothing to look at before; where they end before they have, nobody looks. */
   onApplicationBootstrap(): void {
-    whenShown(this.views, this.reads, this.events).then(
-      () => this.#lookSoon(),
-      () => {},
-    );
+    if (this.#isOn) this.#looks.begin(this.views, this.reads, this.events);
   }
 
-  async onModuleDestroy(): Promise<void> {
-    this.#isStopped = true;
-    await this.#looks.run();
+  onModuleDestroy(): Promise<void> {
+    return this.#looks.end();
   }
 
   hear(facts: readonly RecordedFact[]): void {
-    if (facts.some(({ type }) => type === 'media-unshown')) this.#lookSoon();
+    if (this.#isOn && facts.some(({ type }) => type === 'media-unshown')) this.#looks.soon();
   }
 
   /** An event of this sender was redacted: notes what it showed that they have uploaded here. `text`: what it was, as JSON. */
   async note(text: string, sender: string): Promise<boolean> {
-    if (this.config.media.freeRedactedMs === undefined) return false;
+    if (!this.#isOn) return false;
     let isNoted = false;
     for (const media of mediaIn(text)) {
       if (media.server !== this.config.serverName) continue;
@@ -75,22 +69,13 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
     return isNoted;
   }
 
-  #lookSoon(): void {
-    if (this.config.media.freeRedactedMs !== undefined) void this.#looks.run();
+  get #isOn(): boolean {
+    return this.config.media.freeRedactedMs !== undefined;
   }
 
-  /** Throws nothing: what cannot be done now is done at the next look. */
-  async #look(): Promise<void> {
-    clearTimeout(this.#timer);
+  async #look(): Promise<number> {
     const { freeRedactedMs } = this.config.media;
-    if (freeRedactedMs === undefined || this.#isStopped) return;
-    let nextMs = LOOK_MS;
-    try {
-      nextMs = await this.#freeDue(this.clock.now() - freeRedactedMs);
-    } catch (error) {
-      this.#log.warn({ err: error }, 'media whose events were redacted were not looked for');
-    }
-    this.#timer = setTimeout(() => this.#lookSoon(), Math.min(nextMs, LOOK_MS)).unref();
+    return freeRedactedMs === undefined ? AT_LATEST_MS : this.#freeDue(this.clock.now() - freeRedactedMs);
   }
 
   /** Frees what was to go before a moment and what nothing shows any more, and answers how much later the next was. */
@@ -98,14 +83,14 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
     for await (const page of UNSHOWN_MEDIA.pages(this.views, {})) {
       for (const { key } of page) {
         const [since, server, mediaId] = key;
-        if (this.#isStopped) return LOOK_MS;
+        if (this.#looks.isStopped) return AT_LATEST_MS;
         if (Number(since) > before) return Number(since) - before;
         const media = { server, mediaId };
         const decide = (await this.#mayGo(media)) ? decideFree : decideKeep;
         await this.log.change(media, decide, BY_SERVER);
       }
     }
-    return LOOK_MS;
+    return AT_LATEST_MS;
   }
 
   /** By all that the log has now: what is gone is never there again. Throws ViewsUnavailable where the views do not show that. */

@@ -4,14 +4,12 @@ import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomAlias, RoomId } from '#kernel/ids';
-import { SharedRuns } from '#kernel/shared-runs';
-import { awaitShown, whenShown } from '#projections/await-shown';
+import { awaitShown } from '#projections/await-shown';
+import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
 import { ALIAS_BOOK, type AliasBook } from '#rooms/alias-book';
 import { DESERTED_ROOMS } from '#rooms/projections/deserted-rooms.projector';
 
-/** The longest a look is put off: timers end with the process, and clocks jump. */
-const LOOK_MS = 60 * 60_000;
 /** So many are ordered at a look, and the rest at the next, a minute later: the log is for others too. */
 const AT_ONCE = 100;
 const SOON_MS = 60_000;
@@ -20,9 +18,10 @@ const SOON_MS = 60_000;
 @Injectable()
 export class DesertedRooms implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #log = new Logger('processes');
-  readonly #looks = new SharedRuns(() => this.#look());
-  #timer: NodeJS.Timeout | undefined;
-  #isStopped = false;
+  readonly #looks = new RegularLooks({
+    look: () => this.#look(),
+    failed: (error) => this.#log.warn({ err: error }, 'rooms that nobody is in were not looked for'),
+  });
 
   constructor(
     private readonly purges: RoomPurges,
@@ -33,32 +32,17 @@ export class DesertedRooms implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(CONFIG) private readonly config: Pick<Config, 'purge'>,
   ) {}
 
-  /** The projections begin after this, and there is nothing to look at before; where they end before they have, nobody looks. */
   onApplicationBootstrap(): void {
-    if (this.config.purge.afterMs === undefined) return;
-    whenShown(this.views, [DESERTED_ROOMS.name], this.events).then(
-      () => void this.#looks.run(),
-      () => {},
-    );
+    if (this.config.purge.afterMs !== undefined) this.#looks.begin(this.views, [DESERTED_ROOMS.name], this.events);
   }
 
-  async onModuleDestroy(): Promise<void> {
-    this.#isStopped = true;
-    await this.#looks.run();
+  onModuleDestroy(): Promise<void> {
+    return this.#looks.end();
   }
 
-  /** Throws nothing: what cannot be done now is done at the next look. */
-  async #look(): Promise<void> {
-    clearTimeout(this.#timer);
+  async #look(): Promise<number> {
     const { afterMs } = this.config.purge;
-    if (afterMs === undefined || this.#isStopped) return;
-    let nextMs = LOOK_MS;
-    try {
-      nextMs = await this.#orderDue(this.clock.now() - afterMs);
-    } catch (error) {
-      this.#log.warn({ err: error }, 'rooms that nobody is in were not looked for');
-    }
-    this.#timer = setTimeout(() => void this.#looks.run(), Math.min(nextMs, LOOK_MS)).unref();
+    return afterMs === undefined ? AT_LATEST_MS : this.#orderDue(this.clock.now() - afterMs);
   }
 
   /**
@@ -72,14 +56,14 @@ export class DesertedRooms implements OnApplicationBootstrap, OnModuleDestroy {
     for await (const page of DESERTED_ROOMS.pages(this.views, {})) {
       for (const { key } of page) {
         const [since, roomId] = key;
-        if (this.#isStopped) return LOOK_MS;
+        if (this.#looks.isStopped) return AT_LATEST_MS;
         if (Number(since) > before) return Number(since) - before;
         if (kept.has(roomId)) continue;
         await this.purges.order({ room_id: roomId, because: 'deserted' }, 'server');
         if (++ordered === AT_ONCE) return SOON_MS;
       }
     }
-    return LOOK_MS;
+    return AT_LATEST_MS;
   }
 
   async #kept(): Promise<ReadonlySet<RoomId>> {

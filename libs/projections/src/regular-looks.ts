@@ -1,0 +1,64 @@
+import type { EventStore } from '#event-store/event-store';
+import { SharedRuns } from '#kernel/shared-runs';
+import { whenShown } from './await-shown.js';
+import type { Views } from './views.js';
+
+/** What is looked at again and again. */
+export interface RegularLook {
+  /** Does what is due; answers after how many milliseconds there may be something again, `AT_LATEST_MS` where nothing says so. */
+  look(): Promise<number>;
+  /** Told why a look did not come to its end: what it did not do is done at the next. */
+  failed(error: unknown): void;
+}
+
+/** The longest that a look is put off: timers end with the process, and clocks jump. */
+export const AT_LATEST_MS = 60 * 60_000;
+
+/** Looks after what is due by the clock, and not by any fact: one look after another, at least once an hour, as long as the process runs. */
+export class RegularLooks {
+  readonly #looks = new SharedRuns(() => this.#look());
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(private readonly regular: RegularLook) {}
+
+  /** A look that is under way ends early then. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /**
+   * Begins once collections show all that the log has: at the start of a process the projections begin after all else, and may be filled
+   * anew. Where they end before that, nobody looks.
+   */
+  begin(views: Pick<Views, 'whenMoved'>, collections: readonly string[], log: Pick<EventStore, 'head'>): void {
+    whenShown(views, collections, log).then(
+      () => this.soon(),
+      () => {},
+    );
+  }
+
+  /** Looks now, or once more where a look is under way. */
+  soon(): void {
+    void this.#looks.run();
+  }
+
+  /** Settles once nobody looks any more. */
+  async end(): Promise<void> {
+    this.#isStopped = true;
+    await this.#looks.run();
+  }
+
+  /** Throws nothing. */
+  async #look(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (this.#isStopped) return;
+    let nextMs = AT_LATEST_MS;
+    try {
+      nextMs = await this.regular.look();
+    } catch (error) {
+      this.regular.failed(error);
+    }
+    if (!this.#isStopped) this.#timer = setTimeout(() => this.soon(), Math.min(nextMs, AT_LATEST_MS)).unref();
+  }
+}
