@@ -10,7 +10,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { RedactAsServer } from '#rooms/commands/redact-as-server';
 import type { OrderedRedaction } from '#rooms/facts/ordered-redaction';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
-import { TIMELINE } from '#rooms/projections/timeline-collections';
+import { collectionOf } from '#rooms/projections/timeline-collections';
 import { type RowHeader, rowHeaderOf } from '#rooms/projections/timeline-row';
 
 /** Whose messages are redacted, and which. */
@@ -103,21 +103,30 @@ export class UserRedactions {
 
   async #listMessages(roomId: RoomId, { userId, limit, from, to }: WantedRedactions): Promise<EventId[]> {
     const ids: EventId[] = [];
-    const turn = new Turn(PAGE);
     let seen = 0;
-    let looked = 0;
-    for await (const page of TIMELINE.pages(this.views, { prefix: [roomId], reverse: true }, PAGE)) {
-      for (const { value } of page) {
-        const header = rowHeaderOf(value);
-        if (turn.isOver()) await turn.pass();
-        if (header.sender !== userId || !isMessage(header) || header.sentAt < from || header.sentAt > to) continue;
-        if (seen++ >= limit) return ids;
-        if (header.redactedBy === undefined) ids.push(header.eventId);
-      }
-      looked += page.length;
-      if (looked >= MOST_LOOKED_AT) break;
+    for await (const header of this.#rowsOf(roomId)) {
+      if (header.sender !== userId || !isMessage(header) || header.sentAt < from || header.sentAt > to) continue;
+      if (seen++ >= limit) return ids;
+      if (header.redactedBy === undefined) ids.push(header.eventId);
     }
     return ids;
+  }
+
+  /** The newest first; behind all that was news what was fetched from the past, which is fetched backwards. */
+  async *#rowsOf(roomId: RoomId): AsyncGenerator<RowHeader, void> {
+    const turn = new Turn(PAGE);
+    let looked = 0;
+    for (const isHistory of [false, true]) {
+      const range = { prefix: [roomId], reverse: !isHistory } as const;
+      for await (const page of collectionOf({ isHistory }).pages(this.views, range, PAGE)) {
+        for (const { value } of page) {
+          yield rowHeaderOf(value);
+          if (turn.isOver()) await turn.pass();
+        }
+        looked += page.length;
+        if (looked >= MOST_LOOKED_AT) return;
+      }
+    }
   }
 }
 

@@ -30,9 +30,18 @@ export class Receiver {
     this.#merging = new ExtremityMerging(workers, app.views, TEST_AUTHOR, systemClock);
   }
 
-  async pdus(...texts: readonly string[]): Promise<Receipt> {
+  pdus(...texts: readonly string[]): Promise<Receipt> {
+    return this.#receive(texts);
+  }
+
+  /** As what was fetched from the past, which is news to nobody. */
+  past(...texts: readonly string[]): Promise<Receipt> {
+    return this.#receive(texts, { isHistory: true });
+  }
+
+  async #receive(texts: readonly string[], arrival: ReceivePdus['arrival'] = {}): Promise<Receipt> {
     const handler = new ReceivePdusHandler(this.#receiving, this.#merging);
-    return this.#shown(await handler.execute(new ReceivePdus(this.origin, this.roomId, texts)));
+    return this.#shown(await handler.execute(new ReceivePdus(this.origin, this.roomId, texts, arrival)));
   }
 
   outliers(...texts: readonly string[]): Promise<Receipt> {
