@@ -42,9 +42,12 @@ function calls(start: (listener: string) => Promise<Carrier>): void {
   });
   const tokenFor = async (memberId: string): Promise<string> =>
     (await alice.ok('POST', `${RTC}/get_token`, about(memberId))).jwt;
-  const handOver = async (memberId: string, key: string): Promise<string> => {
+  const schedule = async (key: string): Promise<string> => {
     const path = `/rooms/${encodeURIComponent(room)}/state/a.call/${key}?org.matrix.msc4140.delay=${AN_HOUR}`;
-    const { delay_id: id } = await alice.ok('PUT', path, { left: true });
+    return (await alice.ok('PUT', path, { left: true })).delay_id;
+  };
+  const handOver = async (memberId: string, key: string): Promise<string> => {
+    const id = await schedule(key);
     await alice.ok('POST', `${RTC}/delegate_delayed_leave`, { ...about(memberId), delay_id: id });
     return id;
   };
@@ -82,6 +85,22 @@ function calls(start: (listener: string) => Promise<Carrier>): void {
     expect(await hasLeft('2')).toBe(false);
     await carrier.leave(second);
     await expect.poll(() => hasLeft('2'), { timeout: 20_000, interval: 100 }).toBe(true);
+  });
+
+  it('are left by who went while the server was dead, though they were looked after for a moment only before', async () => {
+    const token = await tokenFor('gone');
+    await carrier.enter(token);
+    const id = await schedule('3');
+    const runningSince = async (): Promise<number> =>
+      (await alice.ok('GET', `/_matrix/client/v1/delayed_events/${id}`)).running_since;
+    const before = await runningSince();
+    await alice.ok('POST', `${RTC}/delegate_delayed_leave`, { ...about('gone'), delay_id: id });
+    // It is looked whether they are there, by which it is put off.
+    await expect.poll(runningSince, { timeout: 20_000 }).toBeGreaterThan(before);
+    await server.end('SIGKILL');
+    await carrier.leave(token).catch(() => {}); // nobody hears of it
+    await server.start(port);
+    await expect.poll(() => hasLeft('3'), { timeout: 20_000, interval: 100 }).toBe(true);
   });
 
   it('are left by who is put out of the room, though they have a token still', async () => {

@@ -93,10 +93,10 @@ export class DelayedEvents {
     return findByTransaction(state, event)?.event.delay_id ?? delayId;
   }
 
-  /** Throws as `decideRestart`. */
-  restart(userId: UserId, delayId: string): Promise<void> {
+  /** `seen`: as of DelayRestarted. Throws as `decideRestart`. */
+  restart(userId: UserId, delayId: string, seen?: number): Promise<void> {
     return this.#turns.run(delayId, async () => {
-      await this.#decide(userId, { actor: userId }, (delays) => decideRestart(delays, delayId, this.clock.now()));
+      await this.#decide(userId, { actor: userId }, (delays) => decideRestart(delays, delayId, this.clock.now(), seen));
     });
   }
 

@@ -42,17 +42,24 @@ export class DelegatedLeaves {
     const { livekit } = this.config;
     if (row?.delegation === undefined || row.since === undefined || row.delay === undefined) return undefined;
     if (livekit === undefined) return undefined;
-    const { userId, since, delay, delegation } = row;
+    const { userId, since, delay, delegation, seen } = row;
+    const isNoted = seen === delegation.since;
     const isThere = await this.livekit.isThere(livekit, delegation.room, delegation.identity);
     const now = this.clock.now();
-    const isLate = wasSeen || now - delegation.since > WAIT_MS;
+    const isLate = wasSeen || isNoted || now - delegation.since > WAIT_MS;
     if (isThere === false && isLate) {
       await this.#isTaken(this.delayed.send(userId, delayId));
       return undefined;
     }
+    const isSeen = wasSeen || isNoted || isThere === true;
+    // Whoever looks after it behind a crash is to know that they were there.
+    const isNews = isThere === true && !isNoted;
     const isTimely = isThere === undefined || now - since <= delay / 2;
-    if (!isTimely && !(await this.#isTaken(this.delayed.restart(userId, delayId)))) return undefined;
-    return { inMs: Math.min(LOOK_MS, delay / LOOKS), wasSeen: wasSeen || isThere === true };
+    if (isNews || !isTimely) {
+      const restarted = this.delayed.restart(userId, delayId, isSeen ? delegation.since : undefined);
+      if (!(await this.#isTaken(restarted))) return undefined;
+    }
+    return { inMs: Math.min(LOOK_MS, delay / LOOKS), wasSeen: isSeen };
   }
 
   /** Sends what is to be sent once this participant is gone, who is said to be, unless they are there again. Throws what is no refusal. */

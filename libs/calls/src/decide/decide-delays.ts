@@ -39,10 +39,10 @@ export function decideDelay(delays: KnownDelays, event: EventDelayed): DelayedEv
 const sizeOf = ({ content = '' }: { readonly content?: string }): number => Buffer.byteLength(content);
 
 /** Counts the time of an event anew. Throws M_NOT_FOUND where there is none, and M_UNKNOWN with status 409 where it has ended. */
-export function decideRestart(delays: KnownDelays, delayId: string, now: number): DelayedEventFact[] {
+export function decideRestart(delays: KnownDelays, delayId: string, now: number, seen?: number): DelayedEventFact[] {
   const delay = delays.get(delayId);
   if (!isScheduled(delay)) throw refusalOf(delay?.end);
-  return [{ type: 'delay-restarted', data: { delay_id: delayId, running_since: now } }];
+  return [{ type: 'delay-restarted', data: { delay_id: delayId, running_since: now, seen } }];
 }
 
 /**

@@ -37,6 +37,8 @@ export interface EventDelayed {
 export interface DelayRestarted {
   readonly delay_id: string;
   readonly running_since: number;
+  /** Of a hang-up that is looked after since then: whose it is had been seen in the call. */
+  readonly seen?: number;
 }
 
 /**

@@ -17,6 +17,8 @@ export interface DelayRow {
   readonly since?: number;
   readonly delay?: number;
   readonly delegation?: Delegation;
+  /** As of DelayRestarted. */
+  readonly seen?: number;
 }
 
 export const DELAYED_EVENTS = new Collection<readonly [delayId: string], DelayRow>('delayed-events', {
@@ -42,7 +44,7 @@ export const DELEGATED_LEAVES = new Collection<
 /** Whose each delayed event is, as long as it is told what became of it. */
 export const delayedEventsProjector: Projector = {
   name: 'delayed-events',
-  version: 3,
+  version: 4,
   ...owning(DELAYED_EVENTS, DELAYS_OF_USERS, DELEGATED_LEAVES),
   handles: (type) => Object.hasOwn(DELAYED_EVENT_SHAPES, type),
   project,
@@ -61,7 +63,7 @@ async function project({ stream, type, data }: RecordedFact, rows: OwnRows): Pro
     DELAYS_OF_USERS.put(rows, [userId, id], {});
   } else if (fact.type === 'delay-restarted') {
     if (known?.delay === undefined) return;
-    DELAYED_EVENTS.put(rows, [id], { ...known, since: fact.data.running_since });
+    DELAYED_EVENTS.put(rows, [id], { ...known, since: fact.data.running_since, seen: fact.data.seen });
   } else if (fact.type === 'delay-delegated') {
     if (known?.delay !== undefined) await delegate(rows, known, fact.data);
   } else {
