@@ -114,7 +114,10 @@ export class DoorGuard implements CanActivate {
   #noteAppService(request: FastifyRequest): void {
     if (this.services.all.length === 0) return;
     const token = findAccessToken(request);
-    if (token !== undefined) request.appService = this.services.findByToken(token);
+    const service = token === undefined ? undefined : this.services.findByToken(token);
+    if (service === undefined) return;
+    request.appService = service;
+    this.services.hear(service);
   }
 
   #rulesOf(context: ExecutionContext): DoorRules {

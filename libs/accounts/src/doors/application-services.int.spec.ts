@@ -47,6 +47,14 @@ describe('registration by an application service', () => {
     expect(whoami.body).toMatchObject({ user_id: '@_bridge_bob:example.org', device_id: 'ONE' });
   });
 
+  it('says that the service is there, as whatever it asks does', async () => {
+    const heard: string[] = [];
+    app.get(AppServices).onHeard(({ id }) => heard.push(id));
+    await app.call('GET', `${V3}/account/whoami`, { token: OTHER });
+    await registerByService(OTHER, 'loud');
+    expect(heard).toEqual(['helper', 'helper']);
+  });
+
   it('opens no session where none is wanted', async () => {
     const { body } = await registerByService(TOKEN, '_bridge_carol', { inhibit_login: true });
     expect(body).toEqual({ user_id: '@_bridge_carol:example.org', home_server: 'example.org' });
