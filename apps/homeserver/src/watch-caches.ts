@@ -49,6 +49,7 @@ import type { LabelledNumber, Metrics } from '#observability/metrics';
 import { FindPushes } from '#processes/push/find-pushes';
 import { PushedUsers } from '#processes/push/pushed-users';
 import { PushLanes } from '#processes/push/push-lanes';
+import { ExpiredEvents } from '#processes/retention/expired-events';
 import { CompiledRules } from '#push/compiled-rules';
 import { PushRules } from '#push/push-rules';
 import { DelayedEvents } from '#calls/delayed-events';
@@ -214,6 +215,7 @@ function roomCaches(
   of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
 ): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
   return {
+    'expired-events': of(ExpiredEvents),
     'forgotten-rooms': of(ForgetRoomHandler),
     'memberships-elsewhere': of(MembershipsElsewhere),
     'merges-in-vain': of(ExtremityMerging),

@@ -38,9 +38,14 @@ export class RegularLooks {
     );
   }
 
-  /** Looks now, or once more where a look is under way. */
+  /** Looks now, or once more where a look is under way; settles when that is done. */
+  now(): Promise<void> {
+    return this.#looks.run();
+  }
+
+  /** As `now`, for who does not wait for it. */
   soon(): void {
-    void this.#looks.run();
+    void this.now();
   }
 
   /** Settles once nobody looks any more. */

@@ -1,17 +1,20 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { EventId, RoomId } from '#kernel/ids';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
-import { START } from '#kernel/position';
-import { SharedRuns } from '#kernel/shared-runs';
+import { awaitShown } from '#projections/await-shown';
+import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import { ExpireEvents } from '#rooms/commands/expire-events';
 import type { MessagesKept } from '#rooms/facts/ordered-redaction';
 import { OWN_ROOMS } from '#rooms/projections/deserted-rooms.projector';
 import { EXPIRED_UP_TO, RETENTION_ROOMS, RETENTION_RULES } from '#rooms/projections/retention.projector';
+import { ROOM_STATE } from '#rooms/projections/room-state.projector';
 import { collectionOf, type RowKey, rowKeyOf, TIMELINE } from '#rooms/projections/timeline-collections';
 import { type RowHeader, rowHeaderOf } from '#rooms/projections/timeline-row';
 import { findPlaces } from '#rooms/reading/event-rows';
@@ -27,6 +30,10 @@ const SOON_MS = 10_000;
 /** So many at most in one turn of a room. */
 const IN_A_TURN = 50;
 const PAGE = 200;
+/** Of so many rooms it is remembered how far they were looked at. */
+const REMEMBERED = 20_000;
+/** By what it is decided that a message goes, which cannot be taken back. */
+const ASKED = [RETENTION_RULES, ROOM_STATE, TIMELINE].map(({ name }) => name);
 
 /**
  * Takes the content of messages away that are older than their rooms keep them. Looked at are rooms that say how long that is, and all of them
@@ -35,55 +42,53 @@ const PAGE = 200;
 @Injectable()
 export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #log = new Logger('processes');
-  readonly #looks = new SharedRuns(() => this.#look());
+  readonly #looks = new RegularLooks({
+    look: () => this.#look(),
+    failed: (error) => {
+      this.#log.warn({ err: error }, 'messages that are to go because of their age were not looked for');
+    },
+  });
   /** Up to where what stands in a room was looked at: states, and what is gone. The views know it of what was taken away. */
-  readonly #passed = new Map<string, RowKey>();
+  readonly #passed = new LruCache<string, RowKey>(REMEMBERED);
   /** The last room that was looked at; undefined: it begins with the first. */
   #last: RoomId | undefined;
   #isRuled = false;
-  #timer: NodeJS.Timeout | undefined;
-  #isStopped = false;
 
   constructor(
     private readonly commands: CommandBus,
     private readonly rules: RuleRetention,
+    @Inject(EVENT_STORE) private readonly events: Pick<EventStore, 'head'>,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'retention'>,
   ) {}
 
-  /** The projections begin after this, and there is nothing to look at before; where they end before they have, nobody looks. */
-  onApplicationBootstrap(): void {
-    this.views.whenMoved(START, [RETENTION_RULES.name, TIMELINE.name]).then(
-      () => void this.#looks.run(),
-      () => {},
-    );
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#passed.numbers;
   }
 
-  async onModuleDestroy(): Promise<void> {
-    this.#isStopped = true;
-    await this.#looks.run();
+  onApplicationBootstrap(): void {
+    this.#looks.begin(this.views, ASKED, this.events);
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.#looks.end();
   }
 
   /** Looks now. */
   look(): Promise<void> {
-    return this.#looks.run();
+    return this.#looks.now();
   }
 
-  /** Throws nothing: what cannot be done now is done at the next look. */
-  async #look(): Promise<void> {
-    clearTimeout(this.#timer);
-    if (this.#isStopped) return;
-    let nextMs = LOOK_MS;
-    try {
-      if (!this.#isRuled) await this.rules.rule();
-      this.#isRuled = true;
-      if (!this.config.retention.isOn) return;
-      if (!(await this.#expireDue())) nextMs = SOON_MS;
-    } catch (error) {
-      this.#log.warn({ err: error }, 'messages that are to go because of their age were not looked for');
-    }
-    this.#timer = setTimeout(() => void this.#looks.run(), nextMs).unref();
+  /** By all that the log has now: views that are filled anew show what rooms said before. Throws ViewsUnavailable where they do not show it. */
+  async #look(): Promise<number> {
+    if (!this.#isRuled) await this.rules.rule();
+    this.#isRuled = true;
+    if (!this.config.retention.isOn) return AT_LATEST_MS;
+    const head = await this.events.head();
+    for (const name of ASKED) await awaitShown(this.views, name, head, 'for how long rooms keep messages');
+    return (await this.#expireDue()) ? LOOK_MS : SOON_MS;
   }
 
   /** Answers whether all that is due is done. A look that has done enough is followed by one that begins behind its last room. */
@@ -96,7 +101,7 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
     for await (const page of rooms.pages(this.views, begun === undefined ? {} : { after: [begun] })) {
       for (const { key } of page) {
         if (turn.isOver()) await turn.pass();
-        if (this.#isStopped) return true;
+        if (this.#looks.isStopped) return true;
         [this.#last] = key;
         left -= await this.#expireIn(key[0], left);
         if (left <= 0) return false;
@@ -124,7 +129,7 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
 
   async #expire(kept: Kept, most: number): Promise<number> {
     let gone = 0;
-    while (gone < most && !this.#isStopped) {
+    while (gone < most && !this.#looks.isStopped) {
       const due = await this.#findDue(kept, Math.min(most - gone, IN_A_TURN));
       if (due === undefined) break;
       for (let at = 0; at < due.eventIds.length;) {

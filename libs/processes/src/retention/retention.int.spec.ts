@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CommandBus } from '@nestjs/cqrs';
 import { renderServiceEvent } from '#appservices/texts/render-service-events';
-import type { RecordedFact } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { loadConfig } from '#config/config';
 import { systemClock } from '#kernel/clock';
 import type { EventId, RoomId } from '#kernel/ids';
@@ -111,6 +111,25 @@ async function expectGone(): Promise<void> {
 }
 
 describe('a message that is older than its room keeps messages', () => {
+  it('is looked for by what its room says now: views that show what it said before are waited for', async () => {
+    await begin();
+    await keepFor(HOUR);
+    const eventId = await alice.send(roomId, SECRET);
+    await app.settled();
+    await app.views.pause('room-state', 'a test');
+    await keepFor(10 * HOUR);
+    wait(2 * HOUR);
+    await app.get(ExpiredEvents).look();
+    expect((await app.factsOf(roomStream(roomId))).map(({ type }) => type)).not.toContain('pdu-redacted');
+    await app.views.resume('room-state');
+    await app.settled();
+    await app.get(ExpiredEvents).look();
+    expect((await alice.ok('GET', `${roomPath(roomId)}/event/${eventId}`)).content.body).toBe(SECRET);
+    wait(9 * HOUR);
+    await app.get(ExpiredEvents).look();
+    await expectGone();
+  });
+
   it.each(['m.room.retention', 'org.matrix.msc1763.retention'])(
     'is told without its content by every way of reading, and then is gone from the log and the views (%s)',
     async (type) => {
@@ -265,6 +284,7 @@ describe('what was fetched from the past', () => {
     const again = new ExpiredEvents(
       app.get(CommandBus),
       app.get(RuleRetention),
+      app.get<EventStore>(EVENT_STORE as never),
       app.views,
       systemClock,
       loadConfig({ ANNALS_RETENTION: 'on' }),
