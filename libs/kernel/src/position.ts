@@ -38,6 +38,11 @@ export function longPosition(digits: string): Position {
   return (START.slice(digits.length) + digits) as Position;
 }
 
+/** The later of two positions. */
+export function laterOf(a: Position, b: Position): Position {
+  return a > b ? a : b;
+}
+
 /** A place between two facts of the log: just after the one at a position, or just before it. */
 export type Place = Position | JustBefore;
 

@@ -3,6 +3,7 @@ import { isJsonObject, type JsonObject } from '#kernel/json';
 import { longPosition, type Position, shortPosition } from '#kernel/position';
 import type { Stickiness } from '#protocol/stickiness';
 import type { HistoryVisibility } from '../facts/room-facts.js';
+import { VISIBILITY_LETTERS, visibilityOf } from './visibility-letters.js';
 
 /** What a reader must know of an event without parsing it. How it is stored is this file's business alone. */
 export interface RowHeader {
@@ -70,16 +71,6 @@ export interface TimelineRow {
  */
 
 const SEPARATOR = '\n';
-
-const VISIBILITY_LETTERS: Readonly<Record<HistoryVisibility, string>> = {
-  invited: 'i',
-  joined: 'j',
-  shared: 's',
-  world_readable: 'w',
-};
-const VISIBILITIES = Object.fromEntries(
-  Object.entries(VISIBILITY_LETTERS).map(([visibility, letter]) => [letter, visibility as HistoryVisibility]),
-);
 
 /** The types that most events are of, by what stands for them: no escaped text has a tab. */
 const FREQUENT_TYPES: Readonly<Record<string, string>> = {
@@ -245,12 +236,6 @@ function parseStickiness(text: string): Stickiness {
 
 function typeOf(text: string, isPlain: boolean): string {
   return text.charAt(0) === '\t' ? (FREQUENT_TYPES[text] ?? text) : textOf(text, isPlain);
-}
-
-function visibilityOf(letter: string): HistoryVisibility {
-  const visibility = VISIBILITIES[letter];
-  if (visibility === undefined) throw new Error(`no history visibility is written as ${letter}`);
-  return visibility;
 }
 
 /** The content of an event, parsed; empty where it is no object. */

@@ -1,6 +1,7 @@
 import { longPosition, type Position, shortPosition, START } from '#kernel/position';
 import type { RowCodec } from '#projections/collection';
 import type { HistoryVisibility } from '#rooms/facts/room-facts';
+import { VISIBILITY_LETTERS, visibilityOf } from '#rooms/projections/visibility-letters';
 
 /** What of an event was written down: the body of a message, the name of a room, its topic. */
 export type TextKind = 'body' | 'name' | 'topic';
@@ -79,20 +80,6 @@ const ENCRYPTED = 'e';
 const CLOSED = 'c';
 const CARRIED = '+';
 
-/** A letter for each visibility; in a line the capital where the room forked at the event. */
-const VISIBILITY_LETTERS: Readonly<Record<HistoryVisibility, string>> = {
-  world_readable: 'w',
-  shared: 's',
-  invited: 'i',
-  joined: 'j',
-};
-const VISIBILITIES: Readonly<Record<string, HistoryVisibility>> = {
-  w: 'world_readable',
-  s: 'shared',
-  i: 'invited',
-  j: 'joined',
-};
-
 /** PERF: of each message one such row is read and written: no JSON. */
 export const shelfCodec: RowCodec<ShelfRow> = Object.freeze({
   encode: ({ shelf, next, filed, unfiledWords, last, lastTime, firstTime, page, ...row }: ShelfRow) => {
@@ -123,12 +110,6 @@ export const shelfCodec: RowCodec<ShelfRow> = Object.freeze({
   },
 });
 
-function visibilityOf(letter: string): HistoryVisibility {
-  const visibility = VISIBILITIES[letter];
-  if (visibility === undefined) throw new Error(`no history visibility is written as ${letter}`);
-  return visibility;
-}
-
 /** Whether texts are only for who was in the room when they came, or was invited. */
 export function isClosed(visibility: HistoryVisibility): boolean {
   return visibility === 'joined' || visibility === 'invited';
@@ -142,6 +123,7 @@ const KINDS: Readonly<Record<string, TextKind>> = { b: 'body', n: 'name', t: 'to
 export function formatText({ position, carriedAs, time, kind, sender, words, ...text }: ShelvedText): string {
   const { isEdited, visibility, isAside } = text;
   const letter = isEdited ? KIND_LETTERS[kind].toUpperCase() : KIND_LETTERS[kind];
+  // The capital where the room forked at the event.
   const seen = isAside ? VISIBILITY_LETTERS[visibility].toUpperCase() : VISIBILITY_LETTERS[visibility];
   const place = carriedAs === undefined ? '' : `${CARRIED}${carriedAs}`;
   const head = `${shortPosition(position)}${place} ${time.toString(RADIX)} ${letter}${seen}${sender}`;

@@ -5,7 +5,7 @@ import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { AnswerSlots, LongPolls } from '../notifier/long-polls.js';
-import { parseToDeviceToken } from '../sliding/extensions/to-device-token.js';
+import { TO_DEVICE_TOKEN } from '../sliding/extensions/place-token.js';
 import { type PlacedRequest, SlidingAnswers, type SlidingContents } from '../sliding/sliding-answers.js';
 import { SlidingConnections } from '../sliding/sliding-connections.js';
 import { formatPos, parsePos } from '../sliding/sliding-pos.js';
@@ -85,7 +85,7 @@ export class SlidingSyncHandler implements IQueryHandler<SlidingSync> {
   async #settleHeard({ extensions }: SlidingRequest): Promise<Position | undefined> {
     const since = extensions.toDevice?.since;
     if (since === undefined) return undefined;
-    return this.moments.settlePosition(parseToDeviceToken(this.moments.history, since));
+    return this.moments.settlePosition(TO_DEVICE_TOKEN.parse(this.moments.history, since));
   }
 
   /** Notes what the answer changes before it goes out: its client comes with it after a restart too. */

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { RoomId } from '#kernel/ids';
-import { type Position, START } from '#kernel/position';
+import { laterOf, type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { findRoomReader, type RoomReader } from '#rooms/reading/room-reader';
@@ -17,7 +17,7 @@ import {
   NOTHING_TO_TELL,
   type SlidingExtension,
 } from './extension-context.js';
-import { formatStickyToken, parseStickyToken } from './sticky-token.js';
+import { STICKY_TOKEN } from './place-token.js';
 
 /** A sticky event that the client is to have. */
 interface Due {
@@ -48,14 +48,14 @@ export class StickyEventsExtension implements SlidingExtension {
     if (wanted === undefined || !this.config.stickyEvents) return NOTHING_TO_TELL;
     const { history } = this.views;
     const { until } = context.sync;
-    const told = wanted.since === undefined ? undefined : parseStickyToken(history, wanted.since);
+    const told = wanted.since === undefined ? undefined : STICKY_TOKEN.parse(history, wanted.since);
     const since = told && (await this.moments.settlePosition(told));
     const { due, isAnywhere } = await this.#findDue(context, since);
     const { events, end } = pageOf(due, wanted.limit);
     // Of a token that the log has not got to, for it was put back, there has to be another.
     if (events.length === 0 && since !== undefined && since === told && !isAnywhere) return NOTHING_TO_TELL;
     const rooms = await this.#render(events, context.sync.now);
-    const token = formatStickyToken(history, end ?? later(until.position, since ?? START));
+    const token = STICKY_TOKEN.format(history, end ?? laterOf(until.position, since ?? START));
     return { json: `{"next_batch":"${token}","rooms":{${rooms.join()}}}`, isNews: events.length > 0 };
   }
 
@@ -92,7 +92,7 @@ export class StickyEventsExtension implements SlidingExtension {
       const timeline = updates.find((update) => update.roomId === roomId)?.contents?.timeline;
       const range = { after, upTo: until.position, now, told: new Set(timeline?.ids) };
       for (const { position, row } of await listStickyEvents(room, range))
-        due.push({ room, row, at: isAnew ? undefined : later(position, came) });
+        due.push({ room, row, at: isAnew ? undefined : laterOf(position, came) });
     }
     return { due, isAnywhere: some.length > 0 };
   }
@@ -126,8 +126,4 @@ function pageOf(
   const end = others.length > limit ? others[limit - 1]?.at : undefined;
   const page = end === undefined ? others : others.filter(({ at }) => at! <= end);
   return { events: [...anew, ...page], end };
-}
-
-function later(a: Position, b: Position): Position {
-  return a > b ? a : b;
 }

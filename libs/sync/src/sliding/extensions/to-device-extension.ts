@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Inboxes } from '#devices/inboxes';
 import { readInbox } from '#devices/queries/read-inbox';
-import { type Position, START } from '#kernel/position';
+import { laterOf, type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import {
   type ExtensionContext,
@@ -9,7 +9,7 @@ import {
   NOTHING_TO_TELL,
   type SlidingExtension,
 } from './extension-context.js';
-import { formatToDeviceToken } from './to-device-token.js';
+import { TO_DEVICE_TOKEN } from './place-token.js';
 
 /**
  * Messages to the device. What the client has is told by the token of this extension alone, whichever connection it comes with, and
@@ -31,20 +31,16 @@ export class ToDeviceExtension implements SlidingExtension {
     const device = [requester.userId, requester.deviceId] as const;
     if (heard !== START) this.inboxes.noteArrival(device, heard);
     const arrived = this.inboxes.arrivedUpTo(device);
-    const after = arrived > heard ? arrived : heard;
-    if (since !== undefined && !user.mayHaveMessagesSince(after)) return this.#part([], later(until.position, heard));
+    const after = laterOf(arrived, heard);
+    if (since !== undefined && !user.mayHaveMessagesSince(after)) return this.#part([], laterOf(until.position, heard));
     const page = await readInbox(this.views, device, { after, upTo: until.position }, limit);
     if (page.first !== undefined) this.inboxes.noteTold(device, page.first);
-    const end = page.isCut && page.last !== undefined ? page.last : later(until.position, heard);
+    const end = page.isCut && page.last !== undefined ? page.last : laterOf(until.position, heard);
     return this.#part(page.events, end);
   }
 
   #part(events: readonly string[], end: Position): ExtensionPart {
-    const token = formatToDeviceToken(this.views.history, end);
+    const token = TO_DEVICE_TOKEN.format(this.views.history, end);
     return { json: `{"next_batch":"${token}","events":[${events.join()}]}`, isNews: events.length > 0 };
   }
-}
-
-function later(a: Position, b: Position): Position {
-  return a > b ? a : b;
 }
