@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, RoomId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { pduTextOf } from '#rooms/facts/fact-text';
 import type { ServerKeys } from '#rooms/server-keys';
 import { emptyObject } from '#testing/empty-object';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
-import { factsOf, Receiver } from '#testing/receiving/receiver';
+import { Receiver, tellAccepted } from '#testing/receiving/receiver';
 import { StableSlidingClient } from '#testing/sliding-client';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
@@ -49,11 +48,7 @@ beforeEach(async () => {
 type Draft = Omit<DraftOn, 'sender'> & { readonly sender?: string };
 
 /** Lets the other server know everything. */
-async function tellAll(): Promise<void> {
-  for (const { type, data } of await factsOf(app, roomId)) {
-    if (type === 'pdu-accepted') await there.receive(pduTextOf(data));
-  }
-}
+const tellAll = (): Promise<void> => tellAccepted(app, roomId, there);
 
 const member = (membership: string, of: string): Draft => ({
   type: 'm.room.member',

@@ -1,14 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RoomId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { pduTextOf } from '#rooms/facts/fact-text';
 import { type Finding, RoomVerifier } from '#rooms/audit/verify-room';
 import type { ServerKeys } from '#rooms/server-keys';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
-import { factsOf, Receiver } from '#testing/receiving/receiver';
+import { factsOf, Receiver, tellAccepted } from '#testing/receiving/receiver';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
 /** Messages that users of other servers hide, or send: those servers do nothing of it, and hand over all of it in whatever order. */
@@ -36,8 +35,7 @@ beforeEach(async () => {
   await alice.setState(roomId, 'm.room.power_levels', { users: { [alice.userId]: 100, [BOB]: 50 } });
   receiver = new Receiver(app, roomId, OTHER.name, KEYS);
   there = new MemoryRoom(roomId, findRoomVersion('11')!, KEYS);
-  for (const { type, data } of await factsOf(app, roomId))
-    if (type === 'pdu-accepted') await there.receive(pduTextOf(data));
+  await tellAccepted(app, roomId, there);
   for (const sender of [BOB, CAROL]) {
     const join = await make({ type: 'm.room.member', sender, stateKey: sender, content: { membership: 'join' } });
     await receiver.pdus(join.text);

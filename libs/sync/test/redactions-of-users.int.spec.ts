@@ -2,12 +2,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { UserRedactions } from '#admin/redactions/user-redactions';
 import type { RoomId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { pduTextOf } from '#rooms/facts/fact-text';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
-import { factsOf, Receiver } from '#testing/receiving/receiver';
+import { Receiver, tellAccepted } from '#testing/receiving/receiver';
 import { roomPath, SyncApp } from '#testing/sync-app';
 
 const OTHER = new ForeignServer('b.example', 2);
@@ -24,7 +23,7 @@ it('redacts of a user what was fetched from the past, too, behind all that was n
   const roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
   const keys = keysKnownTo(TEST_AUTHOR, OTHER);
   const there = new MemoryRoom(roomId, findRoomVersion('11')!, keys);
-  for (const { data } of await factsOf(app, roomId)) await there.receive(pduTextOf(data));
+  await tellAccepted(app, roomId, there);
   const receiver = new Receiver(app, roomId, OTHER.name, keys);
   const make = async (draft: Partial<DraftOn>) => {
     const pdu = await makeOn(there, OTHER, { type: 'm.room.message', sender: BOB, content: {}, ...draft });

@@ -10,13 +10,12 @@ import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { openMongoReadModels } from '#read-models/mongodb/mongodb-read-model-store';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { ReadModelStore } from '#read-models/read-model-store';
-import { pduTextOf } from '#rooms/facts/fact-text';
 import type { ServerKeys } from '#rooms/server-keys';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
-import { factsOf, Receiver } from '#testing/receiving/receiver';
+import { factsOf, Receiver, tellAccepted } from '#testing/receiving/receiver';
 import { SyncApp } from '#testing/sync-app';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 
@@ -70,7 +69,7 @@ it.each(Object.keys(PLACES))(
     const alice = await app.register('alice');
     const roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
     const there = new MemoryRoom(roomId, findRoomVersion('11')!, KEYS);
-    for (const { data } of await factsOf(app, roomId)) await there.receive(pduTextOf(data));
+    await tellAccepted(app, roomId, there);
     const made = async (draft: Omit<DraftOn, 'sender'>): Promise<ForeignPdu> => {
       const pdu = await makeOn(there, OTHER, { sender: BOB, ts: Date.now(), ...draft });
       await there.receive(pdu.text);

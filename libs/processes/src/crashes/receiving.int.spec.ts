@@ -4,14 +4,13 @@ import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { RoomVerifier } from '#rooms/audit/verify-room';
 import type { Receipt } from '#rooms/commands/receiving';
-import { pduTextOf } from '#rooms/facts/fact-text';
 import type { ServerKeys } from '#rooms/server-keys';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
-import { factsOf, Receiver } from '#testing/receiving/receiver';
+import { factsOf, Receiver, tellAccepted } from '#testing/receiving/receiver';
 import { SyncApp, type SyncUser } from '#testing/sync-app';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 
@@ -86,7 +85,7 @@ test(
         const alice: SyncUser = await app.register('alice');
         const roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
         const there = new MemoryRoom(roomId, findRoomVersion('11')!, KEYS);
-        for (const { data } of await factsOf(app, roomId)) await there.receive(pduTextOf(data));
+        await tellAccepted(app, roomId, there);
         return { alice, roomId, life: await livesOn(there) };
       },
       async act(app, { roomId, life }) {
@@ -130,7 +129,7 @@ test(
       const alice = await app.register('alice');
       const roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
       const there = new MemoryRoom(roomId, findRoomVersion('11')!, KEYS);
-      for (const { data } of await factsOf(app, roomId)) await there.receive(pduTextOf(data));
+      await tellAccepted(app, roomId, there);
       const receiver = new Receiver(app, roomId, OTHER.name, KEYS);
       const life = await livesOn(there);
       const names = ['graph', 'timeline', 'room-state', 'membership', 'relations'];

@@ -4,7 +4,6 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { RoomVerifier } from '#rooms/audit/verify-room';
 import { RedactAsServer, type RedactedAsServer } from '#rooms/commands/redact-as-server';
-import { pduTextOf } from '#rooms/facts/fact-text';
 import { type PduAccepted, type PduRedacted, roomStream } from '#rooms/facts/room-facts';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
@@ -12,7 +11,7 @@ import { MemoryReadModels } from '#testing/memory-read-models';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
-import { factsOf, Receiver } from '#testing/receiving/receiver';
+import { factsOf, Receiver, tellAccepted } from '#testing/receiving/receiver';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
@@ -49,8 +48,7 @@ const read = (who: SyncUser, eventId: string): ReturnType<SyncUser['ok']> =>
 
 /** Bob of the other server joins and does something. */
 async function receive(...drafts: DraftOn[]): Promise<ForeignPdu[]> {
-  for (const { type, data } of await factsOf(app, roomId))
-    if (type === 'pdu-accepted') await there.receive(pduTextOf(data));
+  await tellAccepted(app, roomId, there);
   const receiver = new Receiver(app, roomId, OTHER.name, KEYS);
   const join = { type: 'm.room.member', sender: BOB, stateKey: BOB, content: { membership: 'join' } };
   const made: ForeignPdu[] = [];

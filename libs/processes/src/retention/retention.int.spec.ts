@@ -8,7 +8,6 @@ import type { EventId, RoomId } from '#kernel/ids';
 import { parseVerifyKey } from '#protocol/signing/signing-key';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { RoomVerifier } from '#rooms/audit/verify-room';
-import { pduTextOf } from '#rooms/facts/fact-text';
 import { roomStream } from '#rooms/facts/room-facts';
 import { EXPIRED_UP_TO } from '#rooms/projections/retention.projector';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
@@ -23,7 +22,7 @@ import { MemoryReadModels } from '#testing/memory-read-models';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
-import { factsOf, Receiver } from '#testing/receiving/receiver';
+import { factsOf, Receiver, tellAccepted } from '#testing/receiving/receiver';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 import { ExpiredEvents } from './expired-events.js';
@@ -241,8 +240,7 @@ describe('a message that is older than its room keeps messages', () => {
     const keys = keysKnownTo(TEST_AUTHOR, other);
     const carol = other.user('carol');
     const there = new MemoryRoom(roomId, findRoomVersion('11')!, keys);
-    for (const { type, data } of await factsOf(app, roomId))
-      if (type === 'pdu-accepted') await there.receive(pduTextOf(data));
+    await tellAccepted(app, roomId, there);
     const receiver = new Receiver(app, roomId, other.name, keys);
     const send = async (draft: Partial<Parameters<typeof makeOn>[2]>): Promise<string> => {
       const pdu = await makeOn(there, other, { ts: Date.now(), sender: carol, ...draft } as never);

@@ -6,6 +6,7 @@ import { ReceiveOutliers, ReceiveOutliersHandler } from '#rooms/commands/receive
 import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
 import { ReceiveState, ReceiveStateHandler } from '#rooms/commands/receive-state';
 import { type Receipt, Receiving } from '#rooms/commands/receiving';
+import { pduTextOf } from '#rooms/facts/fact-text';
 import { roomStream } from '#rooms/facts/room-facts';
 import { allowAll } from '#rooms/receive/7-check-policy';
 import type { ServerKeys } from '#rooms/server-keys';
@@ -13,6 +14,7 @@ import { OtherProcesses } from '#rooms/worker/other-processes';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { TEST_AUTHOR } from '../local-room.js';
 import type { SyncApp } from '../sync-app.js';
+import type { MemoryRoom } from './memory-room.js';
 
 /** Receives events of a room as the server does, with the keys of others known, and waits until the views show them. */
 export class Receiver {
@@ -70,4 +72,10 @@ export async function factsOf(app: SyncApp, roomId: RoomId): Promise<RecordedFac
   for await (const fact of app.get<EventStore>(EVENT_STORE as never).readStream(roomStream(roomId), { inParts: true }))
     facts.push(fact);
   return facts;
+}
+
+/** Has another server hear of everything that was accepted in a room of an app. `there`: the room as that server has it. */
+export async function tellAccepted(app: SyncApp, roomId: RoomId, there: MemoryRoom): Promise<void> {
+  for (const { type, data } of await factsOf(app, roomId))
+    if (type === 'pdu-accepted') await there.receive(pduTextOf(data));
 }
