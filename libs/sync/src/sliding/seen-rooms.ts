@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { RoomId, UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
-import type { Position } from '#kernel/position';
+import { laterOf, type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import type { Reader } from '#rooms/reading/reader';
 import { hasForgotten, listStandings } from '#rooms/reading/standing';
@@ -100,7 +100,7 @@ async function findBefore(
   const at = row?.header.position;
   const known = {
     membership: before.membership,
-    position: at !== undefined && at > before.since ? at : before.since,
+    position: laterOf(before.since, at ?? START),
     forgotten: isAway(before.membership) && wasIn === undefined && (await hasForgotten(views, roomId, userId)),
     ...(sender === undefined || sender === userId ? {} : { by: sender }),
     ...(wasIn === undefined ? {} : { wasIn }),

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Inboxes } from '#devices/inboxes';
 import { INBOX } from '#devices/projections/inbox.projector';
 import { readInbox } from '#devices/queries/read-inbox';
-import { START } from '#kernel/position';
+import { laterOf, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import type { SyncContext, SyncPart, SyncStream } from './sync-context.js';
 
@@ -27,7 +27,7 @@ export class ToDeviceStream implements SyncStream {
     if (heard !== START) this.inboxes.noteArrival(device, heard);
     if (!mayHaveMessages) return NOTHING;
     const arrived = this.inboxes.arrivedUpTo(device);
-    const after = arrived > heard ? arrived : heard;
+    const after = laterOf(arrived, heard);
     const { events, first, last, isCut } = await readInbox(this.views, device, { after, upTo: until.position });
     if (first === undefined) return NOTHING;
     this.inboxes.noteTold(device, first);

@@ -1,6 +1,6 @@
 import { RECEIPTS } from '#ephemeral/projections/receipts.projector';
 import type { RoomId, UserId } from '#kernel/ids';
-import { type Position, START } from '#kernel/position';
+import { laterOf, type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { findPlaces } from '#rooms/reading/event-rows';
 
@@ -27,7 +27,7 @@ export async function readReadUpTo(views: Views, roomId: RoomId, userId: UserId)
       const { position } = place;
       const thread = key[3];
       // Of a public and a private receipt the one further ahead counts.
-      if (thread === '') all = position > all ? position : all;
+      if (thread === '') all = laterOf(position, all);
       else advance(threads, thread, position);
     }
   }

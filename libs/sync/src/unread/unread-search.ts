@@ -1,5 +1,5 @@
 import type { EventId } from '#kernel/ids';
-import { type Position, START } from '#kernel/position';
+import { laterOf, type Position, START } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
@@ -245,13 +245,13 @@ export class UnreadSearch {
     const { threads } = await this.#reads();
     const posted = await THREAD_SENDERS.get(this.views, [this.room.roomId, root, this.room.sync.requester.userId]);
     advance(this.#own, root, posted?.last ?? START);
-    return [floor, threads.get(root) ?? START, this.#own.get(root) ?? START].reduce((a, b) => (a > b ? a : b));
+    return [floor, threads.get(root) ?? START, this.#own.get(root) ?? START].reduce(laterOf);
   }
 
   /** The later of a place and of where the user came into the room. */
   async #joinedAfter(position: Position): Promise<Position> {
     const { roomId, sync, upTo } = this.room;
     const standing = await findStanding(this.views, roomId, sync.requester.userId, upTo);
-    return standing !== undefined && standing.since > position ? standing.since : position;
+    return laterOf(position, standing?.since ?? START);
   }
 }
