@@ -8,7 +8,7 @@ import { dirname, join, relative } from 'node:path';
 const LAYERS = [
   ['kernel'],
   ['protocol'],
-  ['config', 'event-store', 'read-models', 'projections', 'observability', 'http'],
+  ['config', 'event-store', 'read-models', 'projections', 'observability', 'http', 'mail'],
   [
     'push',
     'accounts',
@@ -20,9 +20,12 @@ const LAYERS = [
     'search',
     'sync',
     'identity',
+    'contacts',
     'federation',
     'calls',
     'appservices',
+    'sso',
+    'oauth',
     'admin',
   ],
   ['processes'],

@@ -1,4 +1,5 @@
-import { type Config, ConfigError } from '#config/config';
+import type { Config } from '#config/config';
+import { ConfigError } from '#config/config-error';
 import type { EventStore } from '#event-store/event-store';
 import { findLogIdentity } from '#event-store/log-identity';
 import { checkServerName } from '#homeserver/open-own-log';

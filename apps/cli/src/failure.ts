@@ -1,4 +1,4 @@
-import { EXIT_CONFIG } from '#config/config';
+import { EXIT_CONFIG } from '#config/config-error';
 
 /** How every command ends; docs/cli.md tells operators the same. */
 export const EXIT = {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, ConfigError } from '#config/config';
+import type { Config } from '#config/config';
+import { ConfigError } from '#config/config-error';
 import { readConfig } from '#config/read-config';
 import type { EventStore } from '#event-store/event-store';
 import { EventStoreMisconfigured, LogOfAnotherVersion } from '#event-store/event-store-errors';

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Config, ConfigError } from '#config/config';
+import type { Config } from '#config/config';
+import { ConfigError } from '#config/config-error';
 import type { EventStore } from '#event-store/event-store';
 import { TodaysEventStore } from '#event-store/todays-event-store';
 import { FACT_SHAPES } from '#processes/fact-shapes';

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { readRegistrations } from '#config/appservices/read-registrations';
-import { type Config, ConfigError } from '#config/config';
+import type { Config } from '#config/config';
+import { ConfigError } from '#config/config-error';
 
 /**
  * Looks at the files and the folder that settings name, before anything is opened or made. Throws ConfigError where one cannot

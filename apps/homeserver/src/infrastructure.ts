@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, ConfigError } from '#config/config';
+import type { Config } from '#config/config';
+import { ConfigError } from '#config/config-error';
 import type { EventStore } from '#event-store/event-store';
 import { EventStoreMisconfigured } from '#event-store/event-store-errors';
 import type { OutageWatch } from '#kernel/outage';

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { ConfigError, EXIT_CONFIG } from '#config/config';
+import { ConfigError, EXIT_CONFIG } from '#config/config-error';
 import { readConfig } from '#config/read-config';
 import { checkFiles } from './check-files.js';
 

@@ -11,7 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Config, ConfigError, loadConfig } from '#config/config';
+import { type Config, loadConfig } from '#config/config';
+import { ConfigError } from '#config/config-error';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { factId } from '#event-store/fact-id';
 import { acceptKey } from '#event-store/log-identity';

@@ -1,5 +1,6 @@
 import { readRegistrations } from '#config/appservices/read-registrations';
-import { type Config, ConfigError } from '#config/config';
+import type { Config } from '#config/config';
+import { ConfigError } from '#config/config-error';
 import { readConfig } from '#config/read-config';
 import type { ProcessLog } from '#observability/logger';
 import { messageOf } from '#kernel/message-of';

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import { type Config, ConfigError } from '#config/config';
+import type { Config } from '#config/config';
+import { ConfigError } from '#config/config-error';
 import { isBug } from '#kernel/is-bug';
 import { messageOf } from '#kernel/message-of';
 import type { Logger, ProcessLog } from '#observability/logger';

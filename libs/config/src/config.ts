@@ -1,18 +1,20 @@
 import 'reflect-metadata';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
-import { validateSync } from 'class-validator';
 import type { ServerName } from '#kernel/ids';
 import { messageOf } from '#kernel/message-of';
-import { parseDuration } from './duration.js';
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { listOf } from './list-of.js';
 import { type LiveKitConfig, liveKitOf, type RtcTransport, transportsOf } from './livekit-config.js';
 import { type MediaConfig, mediaOf, type PreviewsConfig, previewsOf } from './media-config.js';
+import { PREFIX, checkSettings } from './check-settings.js';
+import { ConfigError } from './config-error.js';
+import type { REGISTRATION_MODES } from './people-settings.js';
+import type { LOG_LEVELS } from './server-settings.js';
 import { type NoticesConfig, noticesOf } from './notices-config.js';
 import { type PurgeConfig, purgeOf } from './purge-config.js';
 import { type RetentionConfig, retentionOf } from './retention-config.js';
-import { LOG_LEVELS, REGISTRATION_MODES, SECRET_SETTINGS, Settings } from './settings.js';
+import { emptySettings, type Settings } from './settings.js';
 
 export type RegistrationMode = (typeof REGISTRATION_MODES)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -98,21 +100,6 @@ export interface Config {
 /** Injection token of the Config. */
 export const CONFIG = Symbol.for('annals.Config');
 
-/** BSD's EX_CONFIG: supervisors need not try again. */
-export const EXIT_CONFIG = 78;
-
-/**
- * A wrong key or value, or several of them. The message has one line for each, which names it and holds no secret. The process exits with
- * EXIT_CONFIG.
- */
-export class ConfigError extends Error {
-  constructor(...faults: readonly string[]) {
-    super(faults.map((fault) => fault.replaceAll(/\s+/g, ' ')).join('\n'));
-    this.name = 'ConfigError';
-  }
-}
-
-const PREFIX = 'ANNALS_';
 /** No settings: where the file is, and by which those who start the server know where it is installed and how to start it. */
 const LAUNCHERS: ReadonlySet<string> = new Set(['ANNALS_CONFIG', 'ANNALS_DIR', 'ANNALS_CMD']);
 const DEFAULT_VERIFY_URL = 'https://www.google.com/recaptcha/api/siteverify';
@@ -122,12 +109,13 @@ const DEFAULT_VERIFY_URL = 'https://www.google.com/recaptcha/api/siteverify';
  * `off` of an optional setting count as absent. Throws ConfigError.
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>, yamlText?: string): Config {
-  const settings = new Settings();
+  const groups = emptySettings();
   const origin = new Map<string, string>();
   const put = (key: string, name: string, value: string): void => {
-    if (!DEFAULTS.has(key)) throw new ConfigError(`${name}: no such setting`);
+    const group = groups.find((one) => key in one);
+    if (group === undefined) throw new ConfigError(`${name}: no such setting`);
     if (value === '') return;
-    Object.assign(settings, { [key]: value === 'off' && DEFAULTS.get(key) === undefined ? undefined : value });
+    Object.assign(group, { [key]: value === 'off' && DEFAULTS.get(key) === undefined ? undefined : value });
     origin.set(key, name);
   };
   for (const [key, value] of yamlSettings(yamlText)) put(key, `annals.yaml: ${key}`, value);
@@ -135,11 +123,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, ya
     if (!name.startsWith(PREFIX) || LAUNCHERS.has(name) || value === undefined) continue;
     put(name.slice(PREFIX.length).toLowerCase(), name, value.trim());
   }
-  checkSettings(settings, origin);
-  return parseSettings(settings, !origin.has('server_name'));
+  checkSettings(groups, origin);
+  return parseSettings(Object.assign({}, ...groups) as Settings, !origin.has('server_name'));
 }
 
-const DEFAULTS: ReadonlyMap<string, unknown> = new Map(Object.entries(new Settings()));
+const DEFAULTS: ReadonlyMap<string, unknown> = new Map(emptySettings().flatMap((group) => Object.entries(group)));
 
 function* yamlSettings(text: string | undefined): Generator<[string, string]> {
   if (text === undefined) return;
@@ -172,43 +160,6 @@ function yamlScalar(key: string, value: unknown): string {
 
 function firstLine(error: unknown): string {
   return messageOf(error).split('\n', 1)[0] ?? '';
-}
-
-function checkSettings(settings: Settings, origin: ReadonlyMap<string, string>): void {
-  const nameOf = (key: string): string => origin.get(key) ?? PREFIX + key.toUpperCase();
-  const [wrong] = validateSync(settings);
-  if (wrong !== undefined) {
-    const value = SECRET_SETTINGS.has(wrong.property) ? '' : ` (is ${JSON.stringify(wrong.value)})`;
-    throw new ConfigError(`${nameOf(wrong.property)}: ${Object.values(wrong.constraints ?? {})[0]}${value}`);
-  }
-  const together = (key: keyof Settings, other: keyof Settings): void => {
-    if (settings[key] !== undefined && settings[other] === undefined)
-      throw new ConfigError(`${nameOf(key)}: needs ${PREFIX}${other.toUpperCase()} too`);
-  };
-  const ordered = (least: keyof Settings, most: keyof Settings): void => {
-    const [min, max] = [parseDuration(settings[least] ?? ''), parseDuration(settings[most] ?? '')];
-    if (min !== undefined && max !== undefined && min > max)
-      throw new ConfigError(`${nameOf(least)}: is more than ${PREFIX}${most.toUpperCase()}`);
-  };
-  together('federation_listen', 'tls_cert');
-  together('tls_cert', 'tls_key');
-  together('tls_key', 'tls_cert');
-  together('recaptcha_site_key', 'recaptcha_secret');
-  together('recaptcha_secret', 'recaptcha_site_key');
-  together('media_bucket', 'media_bucket_key_id');
-  together('media_bucket', 'media_bucket_secret');
-  together('media_bucket_key_id', 'media_bucket');
-  together('media_bucket_secret', 'media_bucket');
-  together('turn_uris', 'turn_secret');
-  together('turn_secret', 'turn_uris');
-  together('livekit_url', 'livekit_key');
-  together('livekit_url', 'livekit_secret');
-  together('livekit_key', 'livekit_url');
-  together('livekit_secret', 'livekit_url');
-  together('livekit_api_url', 'livekit_url');
-  together('livekit_publishers', 'livekit_url');
-  ordered('retention_default_min', 'retention_default_max');
-  ordered('retention_allowed_min', 'retention_allowed_max');
 }
 
 function parseSettings(settings: Settings, isServerNameDefault: boolean): Config {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '#kernel/message-of';
-import { type Config, ConfigError } from '../config.js';
+import type { Config } from '../config.js';
+import { ConfigError } from '../config-error.js';
 import type { AppService } from './app-service.js';
 import { readRegistration, RegistrationFaults } from './read-registration.js';
 

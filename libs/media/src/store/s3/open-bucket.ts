@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { ConfigError } from '#config/config';
+import { ConfigError } from '#config/config-error';
 import type { BucketConfig } from '#config/media-config';
 import { StoreUnavailable } from '../media-store.js';
 import { Bucket } from './bucket.js';

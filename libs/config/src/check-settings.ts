@@ -1,0 +1,48 @@
+import { validateSync } from 'class-validator';
+import { ConfigError } from './config-error.js';
+import { parseDuration } from './duration.js';
+import { type emptySettings, SECRET_SETTINGS, type Settings } from './settings.js';
+
+/** What the name of a setting has before it in the environment. */
+export const PREFIX = 'ANNALS_';
+
+/**
+ * Throws ConfigError where a value has not its form, or two do not go together. `origin`: where each value comes from, for the message.
+ */
+export function checkSettings(groups: ReturnType<typeof emptySettings>, origin: ReadonlyMap<string, string>): void {
+  const nameOf = (key: string): string => origin.get(key) ?? PREFIX + key.toUpperCase();
+  const wrong = groups.flatMap((group) => validateSync(group))[0];
+  if (wrong !== undefined) {
+    const value = SECRET_SETTINGS.has(wrong.property) ? '' : ` (is ${JSON.stringify(wrong.value)})`;
+    throw new ConfigError(`${nameOf(wrong.property)}: ${Object.values(wrong.constraints ?? {})[0]}${value}`);
+  }
+  const settings = Object.assign({}, ...groups) as Settings;
+  const together = (key: keyof Settings, other: keyof Settings): void => {
+    if (settings[key] !== undefined && settings[other] === undefined)
+      throw new ConfigError(`${nameOf(key)}: needs ${PREFIX}${other.toUpperCase()} too`);
+  };
+  const ordered = (least: keyof Settings, most: keyof Settings): void => {
+    const [min, max] = [parseDuration(settings[least] ?? ''), parseDuration(settings[most] ?? '')];
+    if (min !== undefined && max !== undefined && min > max)
+      throw new ConfigError(`${nameOf(least)}: is more than ${PREFIX}${most.toUpperCase()}`);
+  };
+  together('federation_listen', 'tls_cert');
+  together('tls_cert', 'tls_key');
+  together('tls_key', 'tls_cert');
+  together('recaptcha_site_key', 'recaptcha_secret');
+  together('recaptcha_secret', 'recaptcha_site_key');
+  together('media_bucket', 'media_bucket_key_id');
+  together('media_bucket', 'media_bucket_secret');
+  together('media_bucket_key_id', 'media_bucket');
+  together('media_bucket_secret', 'media_bucket');
+  together('turn_uris', 'turn_secret');
+  together('turn_secret', 'turn_uris');
+  together('livekit_url', 'livekit_key');
+  together('livekit_url', 'livekit_secret');
+  together('livekit_key', 'livekit_url');
+  together('livekit_secret', 'livekit_url');
+  together('livekit_api_url', 'livekit_url');
+  together('livekit_publishers', 'livekit_url');
+  ordered('retention_default_min', 'retention_default_max');
+  ordered('retention_allowed_min', 'retention_allowed_max');
+}

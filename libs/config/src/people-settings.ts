@@ -1,0 +1,34 @@
+import { IsOptional } from 'class-validator';
+import { isFilled, isUrl } from './setting-forms.js';
+import { Form, OneOf } from './setting-rules.js';
+
+export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
+
+/** The settings of who may be here and how they show it, in the manner of `ServerSettings`. */
+export class PeopleSettings {
+  @OneOf(REGISTRATION_MODES)
+  registration: string = 'token';
+
+  @IsOptional()
+  @Form('a secret', isFilled)
+  registration_shared_secret?: string;
+
+  @IsOptional()
+  @Form('a URL such as smtp://user:password@host:port', isUrl(['smtp:', 'smtps:']))
+  smtp_url?: string;
+
+  @IsOptional()
+  @Form('a site key', isFilled)
+  recaptcha_site_key?: string;
+
+  @IsOptional()
+  @Form('a secret', isFilled)
+  recaptcha_secret?: string;
+
+  @IsOptional()
+  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  recaptcha_verify_url?: string;
+}
+
+/** Those of these settings whose values never appear in a message or a log line. */
+export const PEOPLE_SECRETS: readonly string[] = ['registration_shared_secret', 'smtp_url', 'recaptcha_secret'];
