@@ -112,7 +112,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, ya
   const groups = emptySettings();
   const origin = new Map<string, string>();
   const put = (key: string, name: string, value: string): void => {
-    const group = groups.find((one) => key in one);
+    const group = groups.find((one) => Object.hasOwn(one, key));
     if (group === undefined) throw new ConfigError(`${name}: no such setting`);
     if (value === '') return;
     Object.assign(group, { [key]: value === 'off' && DEFAULTS.get(key) === undefined ? undefined : value });
