@@ -1,0 +1,41 @@
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { MatrixError } from '#kernel/matrix-error';
+import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+
+/** The field of a form that holds its token. */
+export const FORM_TOKEN = 'form_token';
+
+/**
+ * Tokens by which a form shows that a page of this server made it, for the browser that sends it: no page of another site can have it
+ * sent. Nothing is stored: a token is a MAC of the browser's cookie, and good for as long as that.
+ */
+@Injectable()
+export class FormTokens {
+  readonly #key: Buffer;
+
+  constructor(@Inject(SIGNING_KEY) signingKey: SigningKey) {
+    this.#key = Buffer.from(hkdfSync('sha256', signingKey.exportSeed(), '', 'annals form token', 32));
+  }
+
+  /** The token of forms that are shown to the browser with this cookie. */
+  of(cookie: string): string {
+    return this.#macOf(cookie).toString('base64url');
+  }
+
+  /** Throws M_FORBIDDEN where the form was not made for the browser with this cookie, or was sent by a page of another origin. */
+  check({ headers }: FastifyRequest, cookie: string | undefined, token: string | undefined): void {
+    const site = headers['sec-fetch-site'];
+    const isForeign = site !== undefined && site !== 'same-origin' && site !== 'none';
+    const given = Buffer.from(token ?? '', 'base64url');
+    const right = this.#macOf(cookie ?? '');
+    const isRight = given.length === right.length && timingSafeEqual(given, right);
+    if (cookie !== undefined && isRight && !isForeign) return;
+    throw new MatrixError('M_FORBIDDEN', 'This form is out of date: go back, load the page again, and repeat it');
+  }
+
+  #macOf(cookie: string): Buffer {
+    return createHmac('sha256', this.#key).update(cookie).digest();
+  }
+}
