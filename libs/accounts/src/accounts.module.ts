@@ -38,7 +38,13 @@ import { RegisterV1Controller } from './doors/v1/register-v1.controller.js';
 import { FirstRegistrationToken } from './first-registration-token.js';
 import { AuthSessions } from './interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from './interactive-auth/interactive-auth.js';
-import { Stages } from './interactive-auth/stages.js';
+import { Flows } from './interactive-auth/flows.js';
+import { OfferedLogins } from './interactive-auth/offered-logins.js';
+import { StageRegistry } from './interactive-auth/stage-registry.js';
+import { DummyStage } from './interactive-auth/stages/dummy-stage.js';
+import { PasswordStage } from './interactive-auth/stages/password-stage.js';
+import { RegistrationTokenStage } from './interactive-auth/stages/registration-token-stage.js';
+import { SteppedAuth } from './interactive-auth/stepped-auth.js';
 import { OpenIdTokens } from './openid/openid-tokens.js';
 import { Devices } from './queries/devices.js';
 import { RegistrationRules } from './registration-rules.js';
@@ -86,6 +92,9 @@ const commandHandlers: Provider[] = [
   CreateRegistrationTokenHandler,
 ];
 
+/** Each adds itself to the registry. */
+const stages: Provider[] = [DummyStage, PasswordStage, RegistrationTokenStage];
+
 const services: Provider[] = [
   Accounts,
   RegistrationTokens,
@@ -95,7 +104,10 @@ const services: Provider[] = [
   PasswordCheck,
   BeginSession,
   AuthSessions,
-  Stages,
+  StageRegistry,
+  Flows,
+  OfferedLogins,
+  SteppedAuth,
   InteractiveAuth,
   TokenConfirmation,
   KnownTokens,
@@ -115,6 +127,7 @@ const services: Provider[] = [
   controllers,
   providers: [
     ...services,
+    ...stages,
     ...commandHandlers,
     { provide: ACCESS_TOKENS, useExisting: KnownTokens },
     { provide: SERVICE_USERS, useExisting: ActingServices },
@@ -125,6 +138,9 @@ const services: Provider[] = [
     Accounts,
     Devices,
     InteractiveAuth,
+    SteppedAuth,
+    StageRegistry,
+    Flows,
     KnownTokens,
     FirstRegistrationToken,
     OpenIdTokens,

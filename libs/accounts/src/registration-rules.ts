@@ -5,12 +5,8 @@ import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from './accounts.js';
 import { newUserId } from './user-ids.js';
 import type { RegisteredVia } from './facts/account-facts.js';
-import type { Stage } from './interactive-auth/auth-sessions.js';
-
-const FLOWS: Readonly<Record<'open' | 'token', readonly (readonly Stage[])[]>> = {
-  open: [['m.login.dummy']],
-  token: [['m.login.registration_token']],
-};
+import { type Flow, Flows } from './interactive-auth/flows.js';
+import type { Dialect } from './interactive-auth/stage.js';
 
 /** Who may register here, by the setting ANNALS_REGISTRATION. */
 @Injectable()
@@ -19,11 +15,13 @@ export class RegistrationRules {
     @Inject(CONFIG) private readonly config: Pick<Config, 'registration' | 'serverName' | 'notices'>,
     private readonly accounts: Accounts,
     private readonly services: AppServices,
+    private readonly flows: Flows,
   ) {}
 
   /** The flows of interactive authentication. Throws M_FORBIDDEN where registration is closed. */
-  getFlows(): readonly (readonly Stage[])[] {
-    return FLOWS[this.getMode()];
+  getFlows(dialect: Dialect = 'today'): readonly Flow[] {
+    this.getMode();
+    return this.flows.toRegister(dialect);
   }
 
   /** Whether everybody may register, or who has a token. Throws M_FORBIDDEN where nobody may. */

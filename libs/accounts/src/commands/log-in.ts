@@ -1,17 +1,17 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Account } from '../decide/account.js';
+import type { Learnt } from '../interactive-auth/auth-sessions.js';
 import { BeginSession, type LoggedIn } from '../sessions/begin-session.js';
 import type { SessionOptions } from '../sessions/issue-tokens.js';
-import { PasswordCheck, type PasswordClaim } from '../sessions/password-check.js';
 
 /**
- * Opens a session by password. Throws M_FORBIDDEN where the account is unknown, gone, or the password wrong, all alike and
- * after the same time; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs.
+ * Opens a session for who has gone through the stages of a log-in, by what was learnt of them. Throws M_FORBIDDEN where the account is gone
+ * meanwhile, or its password is another; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs.
  */
 export class LogIn extends Command<LoggedIn> {
   constructor(
-    readonly claim: PasswordClaim,
+    readonly learnt: Learnt,
     readonly options: SessionOptions,
     readonly requestId?: string,
   ) {
@@ -21,21 +21,17 @@ export class LogIn extends Command<LoggedIn> {
 
 @CommandHandler(LogIn)
 export class LogInHandler implements ICommandHandler<LogIn> {
-  constructor(
-    private readonly passwords: PasswordCheck,
-    private readonly sessions: BeginSession,
-  ) {}
+  constructor(private readonly sessions: BeginSession) {}
 
-  async execute({ claim, options, requestId }: LogIn): Promise<LoggedIn> {
-    const verified = await this.passwords.verify(claim);
-    const { userId } = claim;
-    if (verified === undefined || userId === undefined) throw wrongPassword();
+  async execute({ learnt, options, requestId }: LogIn): Promise<LoggedIn> {
+    const { userId, passwordHash } = learnt;
+    if (userId === undefined) throw new Error('the stages of a log-in have not said whose account it is');
     // The password may have been changed, or the account closed, while the old one was verified.
     const check = (account: Account): void => {
-      if (account.passwordHash !== verified) throw wrongPassword();
+      if (passwordHash !== undefined && account.passwordHash !== passwordHash) throw unknownUser();
     };
     return this.sessions.begin({ userId, options, check, requestId });
   }
 }
 
-const wrongPassword = (): MatrixError => new MatrixError('M_FORBIDDEN', 'Unknown user or wrong password');
+const unknownUser = (): MatrixError => new MatrixError('M_FORBIDDEN', 'Unknown user or wrong password');

@@ -4,12 +4,14 @@ import { TODAY, V1, under } from '#http/client-paths';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
-import type { AuthSession, Stage } from '../interactive-auth/auth-sessions.js';
+import type { AuthSession } from '../interactive-auth/auth-sessions.js';
 import { InteractionRequired } from '../interactive-auth/interaction-required.js';
 import { InteractiveAuth } from '../interactive-auth/interactive-auth.js';
 import type { HtmlPage } from '../pages/html-page.js';
 import { loginPage } from '../pages/login-page.js';
-import { isStageWithPage, stageDonePage, stagePage } from '../pages/stage-page.js';
+import type { Stage, StageView } from '../interactive-auth/stage.js';
+import { StageRegistry } from '../interactive-auth/stage-registry.js';
+import { stageDonePage } from '../pages/stage-page.js';
 
 const LOGIN_TODAY = loginPage('/_matrix/client/v3/login');
 const LOGIN_V1 = loginPage(`/${V1}/login`);
@@ -27,7 +29,10 @@ function show(reply: FastifyReply, page: HtmlPage): string {
 /** Pages for clients that do not know how to log in here (client-server API, "Fallback"; 2015: "Fallback"). */
 @Controller()
 export class FallbackPagesController {
-  constructor(private readonly auth: InteractiveAuth) {}
+  constructor(
+    private readonly auth: InteractiveAuth,
+    private readonly stages: StageRegistry,
+  ) {}
 
   @Get('_matrix/static/client/login')
   login(@Res({ passthrough: true }) reply: FastifyReply): string {
@@ -40,37 +45,48 @@ export class FallbackPagesController {
   }
 
   @Get(STAGE_PATHS)
-  stage(
-    @Param('stage') stage: string,
+  async stage(
+    @Param('stage') type: string,
     @Query() query: QueryOfUrl,
+    @Req() { url: path }: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): string {
-    const { session, name } = this.#find(stage, query);
-    return show(reply, session.completed.includes(name) ? stageDonePage() : stagePage(name));
+  ): Promise<string> {
+    const { session, stage } = await this.#find(type, query);
+    if (session.completed.includes(type)) return show(reply, stageDonePage());
+    return showView(reply, await stage.view({ session, path }));
   }
 
   @RateLimited('login')
   @HttpCode(200)
   @Post(STAGE_PATHS)
   async complete(
-    @Param('stage') stage: string,
+    @Param('stage') type: string,
     @Query() query: QueryOfUrl,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    const { session, name } = this.#find(stage, query);
+    const { session, stage } = await this.#find(type, query);
+    const context = { session, path: request.url };
     const form = new URLSearchParams(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
     try {
-      await this.auth.completeOnPage(session, name, Object.fromEntries(form));
+      const begun = await this.auth.completeOnPage(session, type, Object.fromEntries(form));
+      if (begun === undefined) return show(reply, stageDonePage());
+      return showView(reply, await stage.view({ ...context, begun }));
     } catch (error) {
       if (!(error instanceof InteractionRequired)) throw error;
-      return show(reply, stagePage(name, error.message));
+      return showView(reply, await stage.view({ ...context, problem: error.message }));
     }
-    return show(reply, stageDonePage());
   }
 
-  #find(stage: string, query: QueryOfUrl): { session: AuthSession; name: Stage } {
-    if (!isStageWithPage(stage)) throw new MatrixError('M_UNRECOGNIZED', 'There is no page for this stage');
-    return { session: this.auth.getSession(requiredText(query, 'session')), name: stage };
+  async #find(type: string, query: QueryOfUrl): Promise<{ session: AuthSession; stage: Stage }> {
+    const stage = this.stages.find(type);
+    if (stage === undefined) throw new MatrixError('M_UNRECOGNIZED', 'There is no page for this stage');
+    return { session: await this.auth.getSession(requiredText(query, 'session')), stage };
   }
+}
+
+function showView(reply: FastifyReply, view: StageView): string {
+  if ('page' in view) return show(reply, view.page);
+  void reply.status(302).header('location', view.redirectTo).header('cache-control', 'no-store');
+  return '';
 }

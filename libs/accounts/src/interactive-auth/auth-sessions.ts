@@ -5,16 +5,28 @@ import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 
-export type Stage = 'm.login.dummy' | 'm.login.password' | 'm.login.registration_token';
+/** What stages are gone through for: to log in, to get an account, or to confirm what one does to one's own. */
+export type Purpose = 'login' | 'registration' | 'confirmation';
 
 /** What somebody wants to do that needs more than an access token. A session is good for this and nothing else. */
 export interface Operation {
   /** Method and path with all ids in it. */
   readonly name: string;
+  readonly purpose: Purpose;
   /** Whose account it is about: who asks. Absent where nobody is logged in. */
   readonly userId?: UserId;
-  /** Each a list of stages, to be completed in order. */
-  readonly flows: readonly (readonly Stage[])[];
+  /** Each a list of types of stages, to be completed in order. */
+  readonly flows: readonly (readonly string[])[];
+}
+
+/** What stages have found out, for the work that follows and for the stages after them. */
+export interface Learnt {
+  /** Whose account it is: who logs in is nobody until a stage says it, and then nobody else. */
+  readonly userId?: UserId;
+  /** The hash that their password was checked against: by the time they are let in it may be another. */
+  readonly passwordHash?: string;
+  /** The registration token that was shown, for the registration to use up. */
+  readonly registrationToken?: string;
 }
 
 /** A session of interactive authentication. In memory only: after a restart the client begins again. */
@@ -25,9 +37,8 @@ export interface AuthSession {
   readonly expiresAt: number;
   /** The request's body without `auth`, as it was when the first stage was completed. Changed by `keepBody` alone. */
   body: JsonObject;
-  readonly completed: Stage[];
-  /** The registration token that was shown, for the registration to use up. */
-  registrationToken?: string;
+  readonly completed: string[];
+  learnt: Learnt;
   /** The answer of the operation, for clients that repeat the last request. */
   result?: Promise<unknown>;
 }
@@ -47,18 +58,27 @@ export class AuthSessions {
 
   constructor(@Inject(CLOCK) private readonly stopwatch: Stopwatch) {}
 
-  /** A new session for an operation and its body. */
-  open(operation: Operation, body: JsonObject): AuthSession {
-    const id = randomBytes(18).toString('base64url');
-    const session: AuthSession = {
-      id,
+  /** A new session for an operation and its body, which is not kept yet. */
+  begin(operation: Operation, body: JsonObject): AuthSession {
+    return {
+      id: randomBytes(18).toString('base64url'),
       operation,
       body,
       expiresAt: this.stopwatch.elapsed() + LIFETIME_MS,
       completed: [],
+      learnt: {},
     };
-    this.#sessions.set(id, session);
+  }
+
+  /** As `begin`, and kept. */
+  open(operation: Operation, body: JsonObject): AuthSession {
+    const session = this.begin(operation, body);
+    this.keep(session);
     return session;
+  }
+
+  keep(session: AuthSession): void {
+    this.#sessions.set(session.id, session);
   }
 
   /** The session, undefined where there is none or its time is over. */
@@ -72,7 +92,7 @@ export class AuthSessions {
   /** Takes another body for a session that is still open. */
   keepBody(session: AuthSession, body: JsonObject): void {
     session.body = body;
-    this.#sessions.set(session.id, session);
+    this.keep(session);
   }
 
   /** For metrics: of the sessions, those over but not yet asked for among them. */

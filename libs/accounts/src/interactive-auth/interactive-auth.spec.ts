@@ -2,26 +2,38 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { type AuthSession, AuthSessions, type Operation, type Stage } from './auth-sessions.js';
+import { type AuthSession, AuthSessions, type Operation } from './auth-sessions.js';
 import { InteractiveAuth } from './interactive-auth.js';
 import { InteractionRequired, StageFailed } from './interaction-required.js';
-import type { Stages } from './stages.js';
+import { PASSED, type Stage } from './stage.js';
+import { StageRegistry } from './stage-registry.js';
 
-const TOKEN: Stage = 'm.login.registration_token';
-const DUMMY: Stage = 'm.login.dummy';
-const PASSWORD: Stage = 'm.login.password';
+const TOKEN = 'm.login.registration_token';
+const DUMMY = 'm.login.dummy';
+const PASSWORD = 'm.login.password';
 const operation: Operation = {
   name: 'POST /test',
+  purpose: 'confirmation',
   userId: '@alice:example.org' as UserId,
   flows: [[TOKEN, DUMMY], [PASSWORD]],
 };
 
-/** Stages that `auth.right` passes. */
-const stages: Pick<Stages, 'pass'> = {
-  async pass(_stage, auth) {
-    if (auth['right'] !== true) throw new StageFailed('M_FORBIDDEN', 'wrong');
-  },
-};
+/** Stages that `auth.right` passes; `auth.begins` has them begin something. */
+const stages = new StageRegistry();
+for (const type of [TOKEN, DUMMY, PASSWORD]) {
+  stages.add({
+    type,
+    rank: 1,
+    standingIn: () => 'alternative',
+    ...(type === TOKEN ? { params: () => ({ hint: 'a token' }) } : {}),
+    view: () => ({ redirectTo: '/' }),
+    async pass(auth) {
+      if (auth['begins'] === true) return { isComplete: false, answer: { sent: true } };
+      if (auth['right'] !== true) throw new StageFailed('M_FORBIDDEN', 'wrong');
+      return PASSED;
+    },
+  } satisfies Stage);
+}
 
 const stage = (type: string, session: unknown, right = true): JsonObject => ({
   type,
@@ -36,7 +48,7 @@ describe('interactive authentication', () => {
   beforeEach(() => {
     now = 1000;
     sessions = new AuthSessions({ elapsed: () => now });
-    auth = new InteractiveAuth(sessions, stages as Stages);
+    auth = new InteractiveAuth(sessions, stages);
   });
 
   const refusal = async (body: JsonObject, of: Operation = operation): Promise<JsonObject> => {
@@ -56,7 +68,7 @@ describe('interactive authentication', () => {
     const first = await refusal({ x: 1, auth: stage(TOKEN, session) });
     expect(first).toEqual({
       session,
-      params: {},
+      params: { [TOKEN]: { hint: 'a token' } },
       completed: [TOKEN],
       flows: [{ stages: [TOKEN, DUMMY] }, { stages: [PASSWORD] }],
     });
@@ -66,6 +78,28 @@ describe('interactive authentication', () => {
     expect(other).toMatchObject({ errcode: 'M_UNRECOGNIZED', completed: [TOKEN] });
     const done = await auth.authorise(operation, { auth: stage(DUMMY, session) });
     expect(done.body).toEqual({ x: 1 });
+  });
+
+  it('says what a stage has begun beside what is known of it anyhow, and waits', async () => {
+    const begun = await refusal({ x: 1, auth: { type: TOKEN, begins: true } });
+    expect(begun).toMatchObject({ completed: [], params: { [TOKEN]: { hint: 'a token', sent: true } } });
+    expect(begun).not.toHaveProperty('errcode');
+    const next = await refusal({ x: 1, auth: stage(TOKEN, begun['session']) });
+    expect(next).toMatchObject({ completed: [TOKEN], params: { [TOKEN]: { hint: 'a token' } } });
+  });
+
+  it('takes a stage that was passed elsewhere where it is its turn, and never of two people in one session', async () => {
+    const { session } = await refusal({ x: 1 });
+    const opened = await auth.getSession(String(session));
+    const alice = '@alice:example.org' as UserId;
+    await expect(auth.completeElsewhere(opened, DUMMY)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+    await auth.completeElsewhere(opened, TOKEN, { userId: alice });
+    const eve = { userId: '@eve:example.org' as UserId };
+    await expect(auth.completeElsewhere(opened, DUMMY, eve)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+    await auth.completeElsewhere(opened, DUMMY, { userId: alice });
+    expect((await auth.authorise(operation, { x: 1, auth: { session: session as string } })).learnt).toEqual({
+      userId: alice,
+    });
   });
 
   it('needs no session where one stage is enough', async () => {
@@ -90,7 +124,7 @@ describe('interactive authentication', () => {
   });
 
   it('is not over because the clock was set forward', async () => {
-    auth = new InteractiveAuth(new AuthSessions(systemClock), stages as Stages);
+    auth = new InteractiveAuth(new AuthSessions(systemClock), stages);
     const { session } = await refusal({ x: 1 });
     vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 365 * 24 * 3_600_000);
     expect(await refusal({ x: 1, auth: stage(TOKEN, session) })).toMatchObject({ session });

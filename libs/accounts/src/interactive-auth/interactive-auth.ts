@@ -2,16 +2,17 @@ import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { type AuthSession, AuthSessions, type Operation, type Stage } from './auth-sessions.js';
-import { InteractionRequired, StageFailed } from './interaction-required.js';
-import { Stages } from './stages.js';
+import { type AuthSession, AuthSessions, type Learnt, type Operation } from './auth-sessions.js';
+import { InteractionRequired, type InteractionState, StageFailed } from './interaction-required.js';
+import { isComplete, nextStages, note } from './session-progress.js';
+import { StageRegistry } from './stage-registry.js';
 
 /** User-interactive authentication (client-server API, "User-Interactive Authentication API"). */
 @Injectable()
 export class InteractiveAuth {
   constructor(
     private readonly sessions: AuthSessions,
-    private readonly stages: Stages,
+    private readonly stages: StageRegistry,
   ) {}
 
   /**
@@ -27,9 +28,11 @@ export class InteractiveAuth {
     const session = this.#sessionFor(operation, auth ?? {}, request);
     if (isComplete(session)) return session;
     const stage = isJsonObject(auth) ? auth['type'] : undefined;
-    if (stage === undefined || stage === null || !isJsonObject(auth)) throw new InteractionRequired(stateOf(session));
-    await this.#attempt(session, stage, auth);
-    if (!isComplete(session)) throw new InteractionRequired(stateOf(session));
+    if (stage === undefined || stage === null || !isJsonObject(auth))
+      throw new InteractionRequired(this.#stateOf(session));
+    const answer = await this.#attempt(session, stage, auth);
+    const begun = answer && { type: String(stage), answer };
+    if (!isComplete(session)) throw new InteractionRequired(this.#stateOf(session, begun));
     return session;
   }
 
@@ -66,15 +69,29 @@ export class InteractiveAuth {
   }
 
   /** The session that a fallback page works on. Throws M_NOT_FOUND. */
-  getSession(id: string): AuthSession {
+  async getSession(id: string): Promise<AuthSession> {
     const session = this.sessions.find(id);
     if (session === undefined) throw new MatrixError('M_NOT_FOUND', 'No such session');
     return session;
   }
 
-  /** Completes a stage on a fallback page. Throws InteractionRequired with the reason where it failed. */
-  async completeOnPage(session: AuthSession, stage: string, auth: JsonObject): Promise<void> {
-    if (!isComplete(session)) await this.#attempt(session, stage, auth);
+  /**
+   * Completes a stage on its page: undefined once it is complete, else what it has begun. Throws InteractionRequired with the reason
+   * where it failed.
+   */
+  async completeOnPage(session: AuthSession, stage: string, auth: JsonObject): Promise<JsonObject | undefined> {
+    return isComplete(session) ? undefined : this.#attempt(session, stage, auth);
+  }
+
+  /**
+   * Completes a stage that was passed in another place: at another server, by a link in a mail. Throws M_FORBIDDEN where it is not one to be
+   * completed now, or it was somebody else who passed those before.
+   */
+  async completeElsewhere(session: AuthSession, stage: string, learnt: Learnt = {}): Promise<void> {
+    if (session.completed.includes(stage)) return;
+    if (!nextStages(session).includes(stage))
+      throw new MatrixError('M_FORBIDDEN', 'This is no stage to be completed now');
+    note(session, stage, learnt);
   }
 
   #sessionFor(operation: Operation, auth: JsonObject, request: JsonObject): AuthSession {
@@ -83,7 +100,7 @@ export class InteractiveAuth {
     const known = typeof id === 'string' ? this.sessions.find(id) : undefined;
     // A session that is over, or that a restart has taken, is begun again rather than refused. But nothing is tried in it: what
     // the client said when it began the old one, and may have left out since, is gone.
-    if (known === undefined) throw new InteractionRequired(stateOf(this.sessions.open(operation, request)));
+    if (known === undefined) throw new InteractionRequired(this.#stateOf(this.sessions.open(operation, request)));
     if (!isFor(known, operation)) throw new MatrixError('M_FORBIDDEN', 'The session was opened for another request');
     if (isSame(known, request)) return known;
     if (known.completed.length > 0) throw new MatrixError('M_FORBIDDEN', 'The request has changed within its session');
@@ -91,20 +108,35 @@ export class InteractiveAuth {
     return known;
   }
 
-  async #attempt(session: AuthSession, stage: unknown, auth: JsonObject): Promise<void> {
-    if (session.completed.includes(stage as Stage)) return;
-    const next = nextStages(session).find((one) => one === stage);
+  /** What the stage has begun; undefined where it is complete. */
+  async #attempt(session: AuthSession, type: unknown, auth: JsonObject): Promise<JsonObject | undefined> {
+    if (session.completed.some((one) => one === type)) return undefined;
+    const next = nextStages(session).find((one) => one === type);
     if (next === undefined) {
       const failure = { errcode: 'M_UNRECOGNIZED', error: 'This is no stage to be completed now' } as const;
-      throw new InteractionRequired(stateOf(session), failure);
+      throw new InteractionRequired(this.#stateOf(session), failure);
     }
     try {
-      await this.stages.pass(next, auth, session);
+      const passage = await this.stages.get(next).pass(auth, session);
+      if (!passage.isComplete) return passage.answer;
+      note(session, next, passage.learnt);
+      return undefined;
     } catch (error) {
       if (!(error instanceof StageFailed)) throw error;
-      throw new InteractionRequired(stateOf(session), { errcode: error.errcode, error: error.message });
+      throw new InteractionRequired(this.#stateOf(session), { errcode: error.errcode, error: error.message });
     }
-    if (!session.completed.includes(next)) session.completed.push(next);
+  }
+
+  /** What the client is told; of a stage that has begun also that. */
+  #stateOf(session: AuthSession, begun?: { readonly type: string; readonly answer: JsonObject }): InteractionState {
+    const { id, operation, completed } = session;
+    const params: Record<string, JsonObject> = {};
+    for (const type of new Set(operation.flows.flat())) {
+      const own = this.stages.get(type).params?.(session);
+      if (own !== undefined) params[type] = own;
+    }
+    if (begun !== undefined) params[begun.type] = { ...params[begun.type], ...begun.answer };
+    return { session: id, flows: operation.flows.map((stages) => ({ stages })), params, completed: [...completed] };
   }
 }
 
@@ -115,25 +147,4 @@ function isFor(session: AuthSession, { name, userId }: Operation): boolean {
 /** Clients may send the parameters once, and then `auth` alone. */
 function isSame({ body }: AuthSession, request: JsonObject): boolean {
   return Object.keys(request).length === 0 || isDeepStrictEqual(request, body);
-}
-
-function isComplete({ operation, completed }: AuthSession): boolean {
-  return operation.flows.some((flow) => flow.length > 0 && flow.every((stage, i) => completed[i] === stage));
-}
-
-/** The stages that may come now: those that go on a flow whose beginning is what was completed. */
-function nextStages({ operation, completed }: AuthSession): Stage[] {
-  return operation.flows
-    .filter((flow) => completed.every((stage, i) => flow[i] === stage))
-    .map((flow) => flow[completed.length])
-    .filter((stage) => stage !== undefined);
-}
-
-function stateOf({ id, operation, completed }: AuthSession): ConstructorParameters<typeof InteractionRequired>[0] {
-  return {
-    session: id,
-    flows: operation.flows.map((stages) => ({ stages })),
-    params: {},
-    completed: [...completed],
-  };
 }

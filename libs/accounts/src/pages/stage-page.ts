@@ -1,20 +1,15 @@
-import type { Stage } from '../interactive-auth/auth-sessions.js';
 import { type HtmlPage, escapeHtml, htmlPage } from './html-page.js';
 
-/** What a stage asks for: the name of the field and how it is shown. The dummy stage asks for nothing. */
-const FIELDS: Readonly<Record<Stage, { readonly title: string; readonly input?: string }>> = {
-  'm.login.dummy': { title: 'Please confirm' },
-  'm.login.password': {
-    title: 'Please confirm your password',
-    input:
-      '<label for="password">Password</label>' +
-      '<input id="password" name="password" type="password" autocomplete="current-password" required>',
-  },
-  'm.login.registration_token': {
-    title: 'Registration token',
-    input: '<label for="token">Token</label><input id="token" name="token" autocomplete="off" maxlength="64" required>',
-  },
-};
+/** The form of a stage, which is posted to where the page is. */
+export interface StageForm {
+  readonly title: string;
+  /** HTML, everything foreign in it escaped: the fields and what is said about them. */
+  readonly fields?: string;
+  /** What stands on the button. */
+  readonly action?: string;
+  /** Why the last attempt failed. */
+  readonly problem?: string;
+}
 
 /** The script that the specification prescribes for the end of a stage (client-server API, "Fallback"). */
 const DONE = `
@@ -25,16 +20,9 @@ if (window.onAuthDone) {
 }
 `;
 
-/** Whether there is a page for a stage of this name. */
-export function isStageWithPage(stage: string): stage is Stage {
-  return Object.hasOwn(FIELDS, stage);
-}
-
-/** A form that is posted to where the page is; `problem` says why the last attempt failed. */
-export function stagePage(stage: Stage, problem?: string): HtmlPage {
-  const { title, input = '' } = FIELDS[stage];
+export function stagePage({ title, fields = '', action = 'Continue', problem }: StageForm): HtmlPage {
   const alert = problem === undefined ? '' : `<p role="alert">${escapeHtml(problem)}</p>`;
-  return htmlPage(title, `<form method="post">${alert}${input}<button>Continue</button></form>`);
+  return htmlPage(title, `<form method="post">${alert}${fields}<button>${escapeHtml(action)}</button></form>`);
 }
 
 /** What is shown when the stage is complete: it tells the client. */

@@ -1,6 +1,6 @@
 import { Controller, HttpCode, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import type { Stage } from '#accounts/interactive-auth/auth-sessions';
+import { Flows } from '#accounts/interactive-auth/flows';
 import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
 import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { TODAY, under } from '#http/client-paths';
@@ -15,8 +15,6 @@ import { parseCrossSigningKeys, parseSentKeys } from './parse-cross-signing.js';
 /** Where clients look for them that are older than the specification of it. */
 const UNSTABLE = '_matrix/client/unstable';
 
-const FLOWS: readonly (readonly Stage[])[] = [['m.login.password']];
-
 /** Keys by which users sign their devices and each other, and what they signed (client-server API, "Cross-signing"). */
 @Authenticated()
 @OwnersOnly()
@@ -26,6 +24,7 @@ export class CrossSigningController {
   constructor(
     private readonly commands: CommandBus,
     private readonly auth: InteractiveAuth,
+    private readonly flows: Flows,
   ) {}
 
   @Post('device_signing/upload')
@@ -41,7 +40,7 @@ export class CrossSigningController {
     // Where a session is gone on with, the keys may be those that it was begun with.
     const goesOn = Object.keys(keys).length === 0 && body['auth'] !== undefined;
     if (!goesOn && (await this.commands.execute(new SetCrossSigningKeys(requester, keys, false)))) return {};
-    const operation = { name: 'POST /keys/device_signing/upload', userId, flows: FLOWS };
+    const operation = await this.flows.confirmation('POST /keys/device_signing/upload', userId);
     const session = await this.auth.authorise(operation, body);
     const authorised = parseCrossSigningKeys(session.body, userId);
     await this.auth.doAndClose(session, () =>

@@ -10,7 +10,7 @@ import type { Requester } from '#kernel/requester';
 import { causeOf } from '../../accounts.js';
 import { ChangePassword } from '../../commands/change-password.js';
 import { DeactivateAccount } from '../../commands/deactivate-account.js';
-import type { Stage } from '../../interactive-auth/auth-sessions.js';
+import { Flows } from '../../interactive-auth/flows.js';
 import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
 
 class PasswordBody {
@@ -22,8 +22,6 @@ class DeactivateBody {
   @IsOptional() @IsBoolean() erase?: boolean;
 }
 
-const FLOWS: readonly (readonly Stage[])[] = [['m.login.password']];
-
 /** The password and the end of an account (client-server API, "Account management"). */
 @Authenticated()
 @OwnersOnly()
@@ -32,13 +30,14 @@ export class AccountController {
   constructor(
     private readonly commands: CommandBus,
     private readonly auth: InteractiveAuth,
+    private readonly flows: Flows,
   ) {}
 
   @RateLimited('login')
   @HttpCode(200)
   @Post(under(TODAY_AND_ALPHA, 'account/password'))
   async changePassword(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
-    const operation = { name: 'POST /account/password', userId: requester.userId, flows: FLOWS };
+    const operation = await this.flows.confirmation('POST /account/password', requester.userId);
     const session = await this.auth.authorise(operation, body);
     const wanted = checkDto(PasswordBody, session.body);
     const logoutDevices = wanted.logout_devices ?? true;
@@ -64,7 +63,7 @@ export class AccountController {
     // Users of an application service have no password, and it has full control over them.
     if (requester.isServicesOwn === true) await deactivate(body);
     else {
-      const operation = { name: 'POST /account/deactivate', userId, flows: FLOWS };
+      const operation = await this.flows.confirmation('POST /account/deactivate', userId);
       const session = await this.auth.authorise(operation, body);
       await this.auth.doAndClose(session, () => deactivate(session.body));
     }

@@ -12,7 +12,7 @@ import type { Requester } from '#kernel/requester';
 import { CreateDevice } from '../../commands/create-device.js';
 import { DeleteDevices } from '../../commands/delete-devices.js';
 import { RenameDevice } from '../../commands/rename-device.js';
-import type { Stage } from '../../interactive-auth/auth-sessions.js';
+import { Flows } from '../../interactive-auth/flows.js';
 import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
 import { type ClientDevice, Devices } from '../../queries/devices.js';
 
@@ -24,8 +24,6 @@ class DeleteDevicesBody {
   @IsArray() @ArrayMaxSize(10_000) @IsString({ each: true }) devices!: string[];
 }
 
-const FLOWS: readonly (readonly Stage[])[] = [['m.login.password']];
-
 /** The devices of who asks (client-server API, module "Device Management"). */
 @Authenticated()
 @OwnersOnly()
@@ -35,6 +33,7 @@ export class DevicesController {
     private readonly commands: CommandBus,
     private readonly devices: Devices,
     private readonly auth: InteractiveAuth,
+    private readonly flows: Flows,
   ) {}
 
   @Authenticated({ guests: true })
@@ -103,7 +102,7 @@ export class DevicesController {
       await this.commands.execute(new DeleteDevices(requester, devicesOf(body)));
       return {};
     }
-    const session = await this.auth.authorise({ name, userId: requester.userId, flows: FLOWS }, body);
+    const session = await this.auth.authorise(await this.flows.confirmation(name, requester.userId), body);
     const deviceIds = devicesOf(session.body);
     await this.auth.doAndClose(session, () => this.commands.execute(new DeleteDevices(requester, deviceIds)));
     return {};

@@ -9,10 +9,11 @@ import { BY_SERVICE, getAppService } from '#http/find-app-service';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
-import { MatrixError } from '#kernel/matrix-error';
 import { LogInForService } from '../../commands/log-in-for-service.js';
 import { LogIn } from '../../commands/log-in.js';
 import { RefreshSession } from '../../commands/refresh-session.js';
+import { OfferedLogins } from '../../interactive-auth/offered-logins.js';
+import { SteppedAuth } from '../../interactive-auth/stepped-auth.js';
 import type { IssuedTokens } from '../../sessions/issue-tokens.js';
 import { PasswordCheck } from '../../sessions/password-check.js';
 import { type SessionBody, sessionBody } from '../../sessions/session-body.js';
@@ -36,31 +37,38 @@ export class LoginController {
     private readonly passwords: PasswordCheck,
     @Inject(CONFIG) private readonly config: Config,
     private readonly services: AppServices,
+    private readonly auth: SteppedAuth,
+    private readonly offered: OfferedLogins,
   ) {}
 
   @Get(under(TODAY, 'login'))
-  flows(): { flows: readonly { type: string }[] } {
+  flows(): { flows: readonly JsonObject[] } {
     const ofServices = this.services.all.length === 0 ? [] : [{ type: BY_SERVICE }];
-    return { flows: [{ type: 'm.login.password' }, ...ofServices] };
+    return { flows: [...this.offered.list(), ...ofServices] };
   }
 
   @RateLimited('login')
   @HttpCode(200)
   @Post(under(TODAY, 'login'))
-  async login(@JsonBody() body: JsonObject, @Req() request: FastifyRequest): Promise<SessionBody> {
+  async login(@JsonBody() body: JsonObject, @Req() request: FastifyRequest): Promise<SessionBody | JsonObject> {
     const parameters = checkDto(LoginBody, body);
-    const isByService = parameters.type === BY_SERVICE;
-    if (parameters.type !== 'm.login.password' && !isByService) {
-      throw new MatrixError('M_UNKNOWN', 'Unknown login type', { status: 400 });
-    }
-    const session = {
+    const options = {
       deviceId: parameters.device_id,
       initialDeviceDisplayName: parameters.initial_device_display_name,
       refreshToken: parameters.refresh_token,
     };
-    const login = isByService
-      ? new LogInForService(getAppService(request), this.passwords.parseUser(body), session, request.id)
-      : new LogIn(this.passwords.parseClaim(body), session, request.id);
+    if (parameters.type === BY_SERVICE) {
+      const user = this.passwords.parseUser(body);
+      return this.#open(new LogInForService(getAppService(request), user, options, request.id));
+    }
+    const step = await this.auth.step(this.offered.operation, body);
+    if (!step.isDone) return step.answer;
+    const answer = await this.#open(new LogIn(step.session.learnt, options, request.id));
+    this.auth.close(step.session);
+    return answer;
+  }
+
+  async #open(login: LogIn | LogInForService): Promise<SessionBody> {
     const loggedIn = await this.commands.execute(login);
     return sessionBody(loggedIn.userId, this.config.serverName, loggedIn);
   }

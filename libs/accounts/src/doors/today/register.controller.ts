@@ -54,7 +54,7 @@ export class RegisterController {
     const kind = queryText(query, 'kind') ?? 'user';
     if (kind === 'guest') return this.#registerGuest(body, request.id);
     if (kind !== 'user') throw new MatrixError('M_INVALID_PARAM', 'kind: neither user nor guest');
-    const operation = { name: 'POST /register', flows: this.rules.getFlows() };
+    const operation = { name: 'POST /register', purpose: 'registration', flows: this.rules.getFlows() } as const;
     const wanted = checkDto(RegisterBody, body);
     const repeated = this.auth.findResult<SessionBody>(operation, body);
     if (repeated !== undefined) return repeated;
@@ -119,7 +119,7 @@ export class RegisterController {
     throw new MatrixError('M_FORBIDDEN', 'guest_access_token: not of a guest with this user name');
   }
 
-  async #register({ body, registrationToken }: AuthSession, requestId: string): Promise<SessionBody> {
+  async #register({ body, learnt }: AuthSession, requestId: string): Promise<SessionBody> {
     const wanted = checkDto(RegisterBody, body);
     if (typeof wanted.password !== 'string') throw new MatrixError('M_MISSING_PARAM', 'password: required');
     const account = await this.commands.execute(
@@ -128,7 +128,7 @@ export class RegisterController {
         via: this.rules.via,
         password: wanted.password,
         upgradesGuest: await this.#upgradesGuest(wanted),
-        registrationToken,
+        registrationToken: learnt.registrationToken,
         session: wanted.inhibit_login === true ? undefined : sessionOf(wanted),
         requestId,
       }),

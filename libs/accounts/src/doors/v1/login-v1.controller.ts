@@ -7,9 +7,10 @@ import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { MatrixError } from '#kernel/matrix-error';
 import { LogIn } from '../../commands/log-in.js';
-import { PasswordCheck } from '../../sessions/password-check.js';
+import { Flows } from '../../interactive-auth/flows.js';
+import { SteppedAuth } from '../../interactive-auth/stepped-auth.js';
+import { type FlowV1, flowsV1 } from './flows-v1.js';
 
 /** The end of a login or registration in the API of 2015. */
 export interface CredentialsV1 {
@@ -18,28 +19,30 @@ export interface CredentialsV1 {
   readonly home_server: ServerName;
 }
 
-/** Login in the API of 2015 (section "Registration and Login"): one flow of one stage, no choice of device. */
+/** Login in the API of 2015 (section "Registration and Login"): flows of one stage or several, no choice of device. */
 @Controller(`${V1}/login`)
 export class LoginV1Controller {
   constructor(
     private readonly commands: CommandBus,
-    private readonly passwords: PasswordCheck,
+    private readonly auth: SteppedAuth,
+    private readonly flows: Flows,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   @Get()
-  flows(): { flows: readonly { type: string }[] } {
-    return { flows: [{ type: 'm.login.password' }] };
+  list(): { flows: readonly FlowV1[] } {
+    return { flows: flowsV1(this.flows.toLogIn('v1')) };
   }
 
   @RateLimited('login')
   @HttpCode(200)
   @Post()
-  async login(@JsonBody() body: JsonObject, @Req() request: FastifyRequest): Promise<CredentialsV1> {
-    if (body['type'] === undefined) throw new MatrixError('M_MISSING_PARAM', 'type: required');
-    if (body['type'] !== 'm.login.password') throw new MatrixError('M_UNKNOWN', 'Bad login type', { status: 400 });
-    const claim = this.passwords.parseClaim(body);
-    const { userId, tokens } = await this.commands.execute(new LogIn(claim, {}, request.id));
+  async login(@JsonBody() body: JsonObject, @Req() request: FastifyRequest): Promise<CredentialsV1 | JsonObject> {
+    const flows = this.flows.toLogIn('v1');
+    const step = await this.auth.step({ name: 'POST /api/v1/login', purpose: 'login', flows }, body);
+    if (!step.isDone) return step.answer;
+    const { userId, tokens } = await this.commands.execute(new LogIn(step.session.learnt, {}, request.id));
+    this.auth.close(step.session);
     return { user_id: userId, access_token: tokens.access_token, home_server: this.config.serverName };
   }
 }

@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import type { UserId } from '#kernel/ids';
+import type { Operation, Purpose } from './auth-sessions.js';
+import type { Dialect, Stage } from './stage.js';
+import { StageRegistry } from './stage-registry.js';
+
+/** Stages to be completed in this order. */
+export type Flow = readonly string[];
+
+const DUMMY: Flow = ['m.login.dummy'];
+const PASSWORD = 'm.login.password';
+
+/** Which stages lead to what, as the server is configured: client-server API, "User-Interactive Authentication API"; 2015: "N-Factor". */
+@Injectable()
+export class Flows {
+  constructor(private readonly registry: StageRegistry) {}
+
+  /** Those of a registration. In API v1 each ends with the stage in which user name and password are chosen. */
+  toRegister(dialect: Dialect): readonly Flow[] {
+    const offered = this.#offered('registration', dialect);
+    const flows = combine(offered);
+    const isNothingNeeded = offered.every(({ standing }) => standing === 'optional');
+    if (dialect === 'v1') return [...(isNothingNeeded ? [[]] : []), ...flows].map((flow) => [...flow, PASSWORD]);
+    return isNothingNeeded ? [DUMMY, ...flows] : flows;
+  }
+
+  /** Those of a log-in; today's clients pass any in one request. */
+  toLogIn(dialect: Dialect): readonly Flow[] {
+    return combine(this.#offered('login', dialect));
+  }
+
+  /**
+   * What somebody does to their own account, `name` as in `Operation`, which they confirm by what they can pass: by password where they
+   * can pass nothing.
+   */
+  async confirmation(name: string, userId: UserId): Promise<Operation> {
+    const able: OfferedStage[] = [];
+    for (const one of this.#offered('confirmation', 'today')) {
+      if ((await one.stage.isFor?.(userId)) !== false) able.push(one);
+    }
+    const flows = combine(able);
+    return { name, purpose: 'confirmation', userId, flows: flows.length === 0 ? [[PASSWORD]] : flows };
+  }
+
+  #offered(purpose: Purpose, dialect: Dialect): OfferedStage[] {
+    return this.registry.all.flatMap((stage) => {
+      const standing = stage.standingIn(purpose, dialect);
+      return standing === undefined ? [] : [{ stage, standing }];
+    });
+  }
+}
+
+interface OfferedStage {
+  readonly stage: Stage;
+  readonly standing: NonNullable<ReturnType<Stage['standingIn']>>;
+}
+
+/** What is required and one of the alternatives; what is required alone where nothing else is, or what else there is is optional. */
+function combine(offered: readonly OfferedStage[]): Flow[] {
+  const required = offered.filter(({ standing }) => standing === 'required').map(({ stage }) => stage.type);
+  const others = offered.filter(({ standing }) => standing !== 'required');
+  const flows = others.map(({ stage }) => [...required, stage.type]);
+  const isAloneEnough = others.every(({ standing }) => standing === 'optional');
+  return isAloneEnough && required.length > 0 ? [required, ...flows] : flows;
+}

@@ -1,0 +1,65 @@
+import type { UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { HtmlPage } from '../pages/html-page.js';
+import type { AuthSession, Learnt, Purpose } from './auth-sessions.js';
+
+/** Whose clients ask: today's, or those of 2014 and 2015, whose stages may take several requests. */
+export type Dialect = 'today' | 'v1';
+
+/**
+ * Where a stage stands in the flows of a purpose: `required` in each of them, before any other; `alternative` as the last of one of its
+ * own; `optional` as `alternative`, where there is also a flow without.
+ */
+export type Standing = 'required' | 'alternative' | 'optional';
+
+/**
+ * What came of `auth`: the stage is complete, and this was learnt on the way; or something has begun (a mail was sent, a page is to be
+ * visited), and this is what the client is told of it until it comes back.
+ */
+export type Passage =
+  | { readonly isComplete: true; readonly learnt?: Learnt }
+  | { readonly isComplete: false; readonly answer: JsonObject };
+
+export const PASSED: Passage = Object.freeze({ isComplete: true });
+
+/** What the page of a stage is to be made for. */
+export interface PageContext {
+  readonly session: AuthSession;
+  /** Where the page is, and its form is posted to: path and query. */
+  readonly path: string;
+  /** Why the last attempt failed. */
+  readonly problem?: string;
+  /** What the last attempt began, as `Passage` has it: the same page then asks for what comes next. */
+  readonly begun?: JsonObject;
+}
+
+/** A page, or where the browser is sent instead. */
+export type StageView = { readonly page: HtmlPage } | { readonly redirectTo: string };
+
+/**
+ * One way to show something of oneself (client-server API, "Authentication types"; 2015: "Registration and Login"). Each is
+ * registered once, with `StageRegistry`, in the constructor of what implements it, wherever that is.
+ */
+export interface Stage {
+  readonly type: string;
+  /** Where it stands among those of a flow: smaller ones come first. */
+  readonly rank: number;
+  /** Where it stands, as the server is configured; undefined: it is not offered for that. */
+  standingIn(purpose: Purpose, dialect: Dialect): Standing | undefined;
+  /** Whether this account could pass it, asked where it confirms something of an account's. Absent: all can. */
+  isFor?(userId: UserId): Promise<boolean>;
+  /** What `GET /login` says of it beside its type. */
+  about?(): JsonObject;
+  /** What clients have to know to pass it, if anything. */
+  params?(session: AuthSession): JsonObject | undefined;
+  /**
+   * Looks at what a client or the stage's page has sent. Throws StageFailed where another attempt may succeed; any other MatrixError
+   * is the answer to the request as it is.
+   */
+  pass(auth: JsonObject, session: AuthSession): Promise<Passage>;
+  /**
+   * The page for clients that do not know the stage: what its form sends is handed to `pass`, all of it text, and passes it. A stage that
+   * is completed elsewhere (`InteractiveAuth.completeElsewhere`) sends the browser there.
+   */
+  view(context: PageContext): StageView | Promise<StageView>;
+}

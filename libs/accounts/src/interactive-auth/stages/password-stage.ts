@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import { RateLimits } from '#http/rate-limits';
+import { type JsonObject, isJsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { stagePage } from '../../pages/stage-page.js';
+import { PasswordCheck } from '../../sessions/password-check.js';
+import type { AuthSession, Purpose } from '../auth-sessions.js';
+import { StageFailed } from '../interaction-required.js';
+import { PASSED, type PageContext, type Passage, type Stage, type StageView, type Standing } from '../stage.js';
+import { StageRegistry } from '../stage-registry.js';
+
+const INPUT =
+  '<label for="password">Password</label>' +
+  '<input id="password" name="password" type="password" autocomplete="current-password" required>';
+
+/** `m.login.password`: of the account that asks; in the registration of 2015, with which one is chosen, whatever it is. */
+@Injectable()
+export class PasswordStage implements Stage {
+  readonly type = 'm.login.password';
+  readonly rank = 50;
+
+  constructor(
+    registry: StageRegistry,
+    private readonly passwords: PasswordCheck,
+    private readonly limits: RateLimits,
+  ) {
+    registry.add(this);
+  }
+
+  standingIn(purpose: Purpose): Standing | undefined {
+    return purpose === 'registration' ? undefined : 'alternative';
+  }
+
+  /** Throws M_FORBIDDEN (403) where somebody shows that they are somebody else than who asks; M_LIMIT_EXCEEDED where it was tried too often, whatever the door. */
+  async pass(auth: JsonObject, session: AuthSession): Promise<Passage> {
+    const { purpose, userId } = session.operation;
+    if (purpose === 'registration') return this.#chosen(auth);
+    if (purpose === 'login') return this.#logIn(auth, session);
+    // Very old clients leave out who they are: the access token says it.
+    const named = auth['user'] !== undefined || isJsonObject(auth['identifier']);
+    const claim = this.passwords.parseClaim(named ? auth : { ...auth, user: userId });
+    if (claim.userId !== userId) throw new MatrixError('M_FORBIDDEN', 'This is not the account that asks');
+    this.limits.check('login', `the password of ${userId}`);
+    if ((await this.passwords.verify(claim)) === undefined) throw new StageFailed('M_FORBIDDEN', 'Invalid password');
+    return PASSED;
+  }
+
+  view({ problem }: PageContext): StageView {
+    return { page: stagePage({ title: 'Please confirm your password', fields: INPUT, problem }) };
+  }
+
+  async #logIn(auth: JsonObject, { learnt }: AuthSession): Promise<Passage> {
+    const claim = this.passwords.parseClaim(auth);
+    const passwordHash = await this.passwords.verify(claim);
+    const { userId } = claim;
+    const isOther = learnt.userId !== undefined && learnt.userId !== userId;
+    if (passwordHash === undefined || userId === undefined || isOther) {
+      throw new StageFailed('M_FORBIDDEN', 'Unknown user or wrong password');
+    }
+    return { isComplete: true, learnt: { userId, passwordHash } };
+  }
+
+  #chosen({ password }: JsonObject): Passage {
+    if (password === undefined) throw new MatrixError('M_MISSING_PARAM', 'password: required');
+    if (typeof password !== 'string') throw new MatrixError('M_BAD_JSON', 'password: must be a string');
+    return PASSED;
+  }
+}
