@@ -27,6 +27,7 @@ import { type Clock, systemClock } from '#kernel/clock';
 import { KeptContent } from '#media/kept-content';
 import { MediaAdministration } from '#media/media-administration';
 import { CacheRoom } from '#media/remote/cache-room';
+import { Mailer } from '#mail/mailer';
 import type { LogSink } from '#observability/log-sink';
 import type { Logger, ProcessLog } from '#observability/logger';
 import { MeteredEventStore } from '#observability/metered-event-store';
@@ -63,6 +64,7 @@ import { watchEffects } from './watch-effects.js';
 import { watchDestinations } from './watch-destinations.js';
 import { watchPeers } from './watch-peers.js';
 import { serviceMethods } from './service-methods.js';
+import { watchMail } from './watch-mail.js';
 import { watchServices } from './watch-services.js';
 import { watchProjections } from './watch-projections.js';
 
@@ -171,6 +173,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   watchCaches(ports.metrics, app, ports.store);
   watchPeers(ports.metrics, app.get(Peers, { strict: false }));
   watchDestinations(ports.metrics, app.get(Destinations, { strict: false }));
+  watchMail(ports.metrics, app.get(Mailer, { strict: false }));
   watchServices(ports.metrics, app.get(SendToServices, { strict: false }), ports.clock);
 
   // First: an effect that a crash left to be done begins at once, and gives commands.

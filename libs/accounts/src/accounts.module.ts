@@ -2,6 +2,7 @@ import { Global, Module, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ACCESS_TOKENS } from '#http/access-tokens';
 import { SERVICE_USERS } from '#http/service-users';
+import { MailModule } from '#mail/mail.module';
 import { Accounts } from './accounts.js';
 import { ChangePasswordHandler } from './commands/change-password.js';
 import { ChangeProfileHandler } from './commands/change-profile.js';
@@ -123,7 +124,7 @@ const services: Provider[] = [
  */
 @Global()
 @Module({
-  imports: [CqrsModule],
+  imports: [CqrsModule, MailModule],
   controllers,
   providers: [
     ...services,

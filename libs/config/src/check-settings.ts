@@ -31,6 +31,7 @@ export function checkSettings(groups: ReturnType<typeof emptySettings>, origin: 
   together('tls_key', 'tls_cert');
   together('recaptcha_site_key', 'recaptcha_secret');
   together('recaptcha_secret', 'recaptcha_site_key');
+  together('mail_from', 'smtp_url');
   together('media_bucket', 'media_bucket_key_id');
   together('media_bucket', 'media_bucket_secret');
   together('media_bucket_key_id', 'media_bucket');

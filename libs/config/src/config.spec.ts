@@ -38,6 +38,7 @@ describe('the configuration', () => {
         freeRedactedMs: undefined,
         bucket: undefined,
       },
+      mail: undefined,
       previews: { isOn: true, deny: [], privateHosts: [] },
       stickyEvents: false,
       purge: { afterMs: undefined, except: [] },
@@ -67,6 +68,16 @@ describe('the configuration', () => {
       expect(() => loadConfig(wrong)).toThrow();
   });
 
+  it('sends mails from an address of its own name, where nothing else is said', () => {
+    const env = { ANNALS_SERVER_NAME: 'example.org:8448', ANNALS_SMTP_URL: 'smtp://mail.example.org' };
+    expect(loadConfig(env).mail).toEqual({ smtpUrl: 'smtp://mail.example.org', from: 'noreply@example.org' });
+    const from = 'The pub <pub@example.org>';
+    expect(loadConfig({ ...env, ANNALS_MAIL_FROM: from }).mail).toMatchObject({ from });
+    for (const wrong of ['pub', 'a@example.org, b@example.org', 'Pub <a@example.org> <b@example.org>'])
+      expect(() => loadConfig({ ...env, ANNALS_MAIL_FROM: wrong })).toThrow('ANNALS_MAIL_FROM');
+    expect(() => loadConfig({ ANNALS_MAIL_FROM: 'a@example.org' })).toThrow('ANNALS_SMTP_URL');
+  });
+
   it('lets the environment win over the file', () => {
     const yaml = 'server_name: example.org\nlisten: 0.0.0.0:80\n';
     const config = loadConfig({ ANNALS_LISTEN: '[::1]:8009' }, yaml);
@@ -83,7 +94,7 @@ describe('the configuration', () => {
     expect(config.listen).toEqual({ host: '127.0.0.1', port: 9000 });
     expect([config.rateLimits, config.presence, config.stickyEvents]).toEqual([false, false, true]);
     expect(config.appservices).toEqual([resolve('a.yaml'), '/b.yaml']);
-    expect(config.smtpUrl).toBeUndefined();
+    expect(config.mail).toBeUndefined();
   });
 
   it('finds where other servers reach it by its public URL, unless told', () => {

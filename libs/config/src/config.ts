@@ -6,6 +6,7 @@ import { messageOf } from '#kernel/message-of';
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { listOf } from './list-of.js';
 import { type LiveKitConfig, liveKitOf, type RtcTransport, transportsOf } from './livekit-config.js';
+import { type MailConfig, mailOf } from './mail-config.js';
 import { type MediaConfig, mediaOf, type PreviewsConfig, previewsOf } from './media-config.js';
 import { PREFIX, checkSettings } from './check-settings.js';
 import { ConfigError } from './config-error.js';
@@ -74,7 +75,8 @@ export interface Config {
   readonly readModelsUrl?: string;
   readonly registration: RegistrationMode;
   readonly registrationSharedSecret?: string;
-  readonly smtpUrl?: string;
+  /** undefined: this server sends no mails. */
+  readonly mail?: MailConfig;
   readonly recaptcha?: RecaptchaConfig;
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
@@ -189,7 +191,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     readModelsUrl: settings.read_models_url,
     registration: settings.registration as RegistrationMode, // Checked by the validator.
     registrationSharedSecret: settings.registration_shared_secret,
-    smtpUrl: settings.smtp_url,
+    mail: mailOf(settings),
     recaptcha: recaptchaOf(settings),
     appservices: Object.freeze(listOf(settings.appservices).map((path) => resolve(path))),
     media: mediaOf(settings),

@@ -1,5 +1,5 @@
 import { IsOptional } from 'class-validator';
-import { isFilled, isUrl } from './setting-forms.js';
+import { isFilled, isSender, isUrl } from './setting-forms.js';
 import { Form, OneOf } from './setting-rules.js';
 
 export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
@@ -16,6 +16,10 @@ export class PeopleSettings {
   @IsOptional()
   @Form('a URL such as smtp://user:password@host:port', isUrl(['smtp:', 'smtps:']))
   smtp_url?: string;
+
+  @IsOptional()
+  @Form('a mail address, or a name and one in angle brackets', isSender)
+  mail_from?: string;
 
   @IsOptional()
   @Form('a site key', isFilled)

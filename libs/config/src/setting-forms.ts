@@ -35,3 +35,5 @@ export const isTurnLifetime = (text: string): boolean =>
   /^\d{2,6}$/.test(text) && Number(text) >= 60 && Number(text) <= 604_800;
 export const isLocalpart = (text: string): boolean => /^[a-z0-9._=/+-]{1,64}$/.test(text);
 export const isFilled = (text: string): boolean => text.trim() !== '';
+export const isSender = (text: string): boolean =>
+  /^([^<>@\r\n"]* <[^\s@<>,]+@[^\s@<>,]+>|[^\s@<>,]+@[^\s@<>,]+)$/.test(text);

@@ -1,0 +1,14 @@
+const MOST_LOCAL = 64;
+/** RFC 5321, 4.5.3.1.3: a path of 256 with its angle brackets. */
+const MOST = 254;
+/** What would be more than an address where a header is made of it: RFC 5322, "specials", but for the dot; blanks and controls. */
+// oxlint-disable-next-line no-control-regex
+const LOCAL = /^[^\u0000-\u0020\u007f-\u00a0()<>[\]:;@\\,"\u2028\u2029\ufeff]+$/;
+const DOMAIN = /^(?!-)[\p{L}\p{N}-]{1,63}(?:\.(?!-)[\p{L}\p{N}-]{1,63})*$/u;
+
+/** Whether it is one mail address and nothing else, without a name, a comment or a quoted part: nothing that could reach a header's end. */
+export function isMailAddress(text: string): boolean {
+  const at = text.lastIndexOf('@');
+  if (at < 1 || at > MOST_LOCAL || text.length > MOST) return false;
+  return LOCAL.test(text.slice(0, at)) && DOMAIN.test(text.slice(at + 1));
+}

@@ -1,0 +1,86 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { type MailServer, startMailServer } from '#testing/mail-server';
+import { Mailer, MailFailure } from './mailer.js';
+import { composeMail } from './mail-look.js';
+
+describe('a mail', () => {
+  let server: MailServer;
+  let mailer: Mailer;
+  beforeAll(async () => {
+    server = await startMailServer();
+    mailer = new Mailer({ mail: { smtpUrl: server.url, from: 'The pub <pub@example.org>' } });
+  });
+  afterAll(async () => {
+    await mailer.onModuleDestroy();
+    await server.close();
+  });
+  afterEach(() => vi.restoreAllMocks());
+
+  it('is handed over to the mail server, in plain text and in HTML', async () => {
+    const link = { label: 'Confirm', url: 'https://example.org/confirm?a=1&b=<2>' };
+    await mailer.send(
+      composeMail('alice@example.org', {
+        subject: 'Is this yöurs?',
+        says: ['Somebody <you?> gave this address.'],
+        code: '123 456',
+        link,
+        ends: ['Else do nothing.'],
+      }),
+    );
+    const { source, text, html } = await server.waitFor('alice@example.org');
+    expect(source).toContain('From: The pub <pub@example.org>');
+    expect(source).toContain('Auto-Submitted: auto-generated');
+    expect(source).toMatch(/Subject: =\?UTF-8\?Q\?Is_this_y=C3=B6urs=3F\?=/);
+    expect(text).toContain('Somebody <you?> gave this address.');
+    expect(text).toContain(link.url);
+    expect(html).toContain('Somebody &#60;you?&#62; gave this address.');
+    expect(html).toContain('href="https://example.org/confirm?a=1&#38;b=&#60;2&#62;"');
+    expect(mailer.numbers).toEqual({ sent: 1, failed: 0, waiting: 0 });
+  });
+
+  it('has one receiver and one subject, whatever is asked for', async () => {
+    const mail = { to: 'alice@example.org', subject: 'x', text: 'x' };
+    for (const to of [
+      'alice@example.org\r\nBcc: eve@example.org',
+      'a@example.org,b@example.org',
+      'A <a@example.org>',
+    ]) {
+      await expect(mailer.send({ ...mail, to })).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' });
+    }
+    await expect(mailer.send({ ...mail, subject: 'x\r\nBcc: eve@example.org' })).rejects.toThrow('more than one line');
+  });
+
+  it('that is refused is an error which says nothing of whom it was to', async () => {
+    server.refused.add('nobody@example.org');
+    const refused: unknown = await mailer
+      .send({ to: 'nobody@example.org', subject: 'x', text: 'x' })
+      .catch((e: unknown) => e);
+    expect(refused).toBeInstanceOf(MailFailure);
+    expect((refused as MailFailure).message).not.toContain('nobody');
+    expect((refused as MailFailure).isTransient).toBe(false);
+    const logged = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
+    mailer.post({ to: 'nobody@example.org', subject: 'x', text: 'x' });
+    await vi.waitFor(() => expect(logged).toHaveBeenCalled());
+    expect(JSON.stringify(logged.mock.calls)).not.toContain('nobody');
+  });
+
+  it('may be tried again where nobody answers', async () => {
+    const lonely = new Mailer({ mail: { smtpUrl: 'smtp://127.0.0.1:1', from: 'pub@example.org' } });
+    const sent = lonely.send({ to: 'alice@example.org', subject: 'x', text: 'x' });
+    await expect(sent).rejects.toMatchObject({ name: 'MailFailure', isTransient: true });
+    expect(lonely.numbers).toEqual({ sent: 0, failed: 1, waiting: 0 });
+    await lonely.onModuleDestroy();
+  });
+
+  it('does not wait where a thousand do', async () => {
+    const full = new Mailer({ mail: { smtpUrl: server.url, from: 'pub@example.org' } });
+    const mail = { to: 'many@example.org', subject: 'x', text: 'x' };
+    const sent = Array.from({ length: 1_000 }, () => full.send(mail));
+    await expect(full.send(mail)).rejects.toMatchObject({ errcode: 'M_LIMIT_EXCEEDED' });
+    expect(() => full.checkRoom()).toThrow();
+    await Promise.all(sent);
+    full.checkRoom();
+    await full.onModuleDestroy();
+  });
+});

@@ -1,0 +1,140 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Transporter } from 'nodemailer';
+import type SMTPPool from 'nodemailer/lib/smtp-pool';
+import { CONFIG, type Config } from '#config/config';
+import { MatrixError } from '#kernel/matrix-error';
+import { isMailAddress } from './mail-address.js';
+
+/** A mail to one address. */
+export interface Mail {
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly html?: string;
+}
+
+/** The mail server has not taken it. The message holds no address. */
+export class MailFailure extends Error {
+  constructor(
+    reason: string,
+    /** Whether it may be taken at another time. */
+    readonly isTransient: boolean,
+  ) {
+    super(reason);
+    this.name = 'MailFailure';
+  }
+}
+
+/** How many wait at most for the mail server. */
+const MOST_WAITING = 1_000;
+const CONNECTIONS = 2;
+const CONNECT_MS = 10_000;
+/** Without a sign of life of the mail server. */
+const SILENCE_MS = 30_000;
+// oxlint-disable-next-line no-control-regex
+const LINE_ENDS = /[\u0000-\u001f\u007f\u2028\u2029]/;
+
+/**
+ * Hands mails over to the mail server of the operator (`ANNALS_SMTP_URL`), two at once. What waits is in memory: codes and links are
+ * asked for again. Addresses, and what mails say, are never logged.
+ */
+@Injectable()
+export class Mailer {
+  readonly #log = new Logger(Mailer.name);
+  readonly #numbers = { sent: 0, failed: 0 };
+  #transport: Promise<Transporter<SMTPPool.SentMessageInfo>> | undefined;
+  #waiting = 0;
+
+  constructor(@Inject(CONFIG) private readonly config: Pick<Config, 'mail'>) {}
+
+  /** Whether this server sends mails at all. Where it does not, nothing that needs one is offered. */
+  get isConfigured(): boolean {
+    return this.config.mail !== undefined;
+  }
+
+  /** For metrics. */
+  get numbers(): { readonly sent: number; readonly failed: number; readonly waiting: number } {
+    return { ...this.#numbers, waiting: this.#waiting };
+  }
+
+  /** Throws M_LIMIT_EXCEEDED where no more may wait. To be asked before anything is looked up, so that the answer tells nothing of an address. */
+  checkRoom(): void {
+    if (this.#waiting < MOST_WAITING) return;
+    throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many mails are on their way', {
+      fields: { retry_after_ms: SILENCE_MS },
+    });
+  }
+
+  /** Settles once the mail server has taken it. Throws MailFailure, M_LIMIT_EXCEEDED as `checkRoom`, and M_INVALID_PARAM for what is no address. */
+  async send(mail: Mail): Promise<void> {
+    const { mail: config } = this.config;
+    if (config === undefined) throw new Error('no mail server is configured');
+    if (!isMailAddress(mail.to)) throw new MatrixError('M_INVALID_PARAM', 'This is no mail address');
+    if (LINE_ENDS.test(mail.subject)) throw new Error('the subject of a mail has more than one line');
+    this.checkRoom();
+    this.#waiting++;
+    try {
+      const transport = await (this.#transport ??= open(config.smtpUrl));
+      const { to, subject, text, html } = mail;
+      await transport.sendMail({
+        from: config.from,
+        to: { name: '', address: to },
+        subject,
+        text,
+        html,
+        headers: HEADERS,
+      });
+      this.#numbers.sent++;
+    } catch (error) {
+      this.#numbers.failed++;
+      throw failureOf(error);
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  /** As `send`, for who does not wait for it: what becomes of it is only logged. Throws as `checkRoom` at once. */
+  post(mail: Mail): void {
+    this.checkRoom();
+    this.send(mail).catch((error: unknown) => {
+      this.#log.error({ reason: error instanceof Error ? error.message : 'unknown' }, 'a mail was not sent');
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    (await this.#transport)?.close();
+  }
+}
+
+/** Not to be answered by machines (RFC 3834). */
+const HEADERS = { 'Auto-Submitted': 'auto-generated' };
+
+/** PERF: loaded with the first mail. */
+async function open(smtpUrl: string): Promise<Transporter<SMTPPool.SentMessageInfo>> {
+  const { createTransport } = await import('nodemailer');
+  const url = new URL(smtpUrl);
+  return createTransport({
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? undefined : Number(url.port),
+    secure: url.protocol === 'smtps:',
+    auth:
+      url.username === ''
+        ? undefined
+        : { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) },
+    pool: true,
+    maxConnections: CONNECTIONS,
+    connectionTimeout: CONNECT_MS,
+    greetingTimeout: CONNECT_MS,
+    socketTimeout: SILENCE_MS,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+}
+
+/** What went wrong, without what the mail server has said of it: that may name who the mail was to. */
+function failureOf(error: unknown): MailFailure {
+  const { code, responseCode, command } = error as { code?: unknown; responseCode?: unknown; command?: unknown };
+  const isRefusal = typeof responseCode === 'number' && responseCode >= 500;
+  const parts = [code, responseCode, command].filter((part) => typeof part === 'string' || typeof part === 'number');
+  return new MailFailure(`the mail server has not taken it (${parts.join(' ') || 'no answer'})`, !isRefusal);
+}
