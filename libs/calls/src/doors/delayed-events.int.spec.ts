@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type RoomsApp, type RoomsAnswer, startRoomsApp, type TestUser } from '#testing/rooms-app';
 
 const UNSTABLE = '/_matrix/client/unstable/org.matrix.msc4140';
@@ -20,7 +20,10 @@ beforeEach(async () => {
   room = encodeURIComponent(roomId);
   await bob.ok('POST', `/rooms/${room}/join`, {});
 });
-afterEach(() => app.close());
+afterEach(async () => {
+  vi.useRealTimers();
+  await app.close();
+});
 
 const text = (body: string): object => ({ msgtype: 'm.text', body });
 
@@ -198,6 +201,21 @@ describe('an event that is to be sent later', () => {
       if (!log.includes('secret')) break;
       await delay(20);
     }
+  });
+
+  it('is told without its content once its room keeps it no longer', async () => {
+    await app.close();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    app = await startRoomsApp([], { ANNALS_RETENTION: 'on' });
+    alice = await app.register('alice');
+    room = encodeURIComponent(await alice.createRoom());
+    await alice.ok('PUT', `/rooms/${room}/state/m.room.retention/`, { max_lifetime: LONG });
+    const id = await schedule(alice, text('secret'), LONG);
+    await manage(id, 'send');
+    expect(await find(alice, id)).toMatchObject({ content: text('secret') });
+    vi.setSystemTime(Date.now() + LONG);
+    expect(await find(alice, id)).toMatchObject({ content: {}, event_id: expect.any(String) });
+    expect(JSON.stringify(await list(alice))).not.toContain('secret');
   });
 
   it('is refused where there are too many, or it is to wait for too long, or it is none', async () => {

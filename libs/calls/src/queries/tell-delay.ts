@@ -4,11 +4,12 @@ import type { Requester } from '#kernel/requester';
 import type { Views } from '#projections/views';
 import { getEvent } from '#rooms/queries/get-event';
 import { readerOf } from '#rooms/reading/reader';
+import { asServed } from '#rooms/reading/withhold';
 import type { Delay } from '../decide/known-delays.js';
 
 /**
  * A delayed event as its user is told of it, as a JSON text: MSC4140, "Getting a single delayed event". The content of what was sent is
- * that which the room has, for it may be redacted there.
+ * that which the room serves, for it may be redacted there, or over.
  */
 export async function tellDelay(views: Views, requester: Requester, { event, end }: Delay): Promise<string> {
   const { delay_id, room_id, type, state_key, delay, running_since } = event;
@@ -35,7 +36,8 @@ async function contentOfSent(
 ): Promise<string> {
   if (end?.event_id === undefined) return '{}';
   try {
-    return (await getEvent(views, roomId, end.event_id, await readerOf(views, requester))).row.content;
+    const { room, row } = await getEvent(views, roomId, end.event_id, await readerOf(views, requester));
+    return (await asServed(room, row)).content;
   } catch (error) {
     // It was forgotten with its room.
     if (error instanceof MatrixError) return '{}';
