@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Position } from '#kernel/position';
-import { AT_LATEST_MS, RegularLooks } from './regular-looks.js';
+import { AGAIN_MS, AT_LATEST_MS, RegularLooks } from './regular-looks.js';
 
 let looked: number;
 let nextMs: number;
@@ -27,7 +27,7 @@ const log = { head: async () => 'b' as Position };
 const views = (moved: Promise<Position>) => ({ whenMoved: () => moved });
 const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
-it('it is looked when something is due, at the latest in an hour, and after what did not succeed', async () => {
+it('it is looked when something is due, at the latest in an hour, and soon after what did not succeed', async () => {
   looks.begin(views(Promise.resolve('b' as Position)), ['rows'], log);
   await pass(0);
   expect(looked).toBe(1);
@@ -40,7 +40,7 @@ it('it is looked when something is due, at the latest in an hour, and after what
   await pass(AT_LATEST_MS);
   expect([looked, failed]).toEqual([3, [failure]]);
   failure = undefined;
-  await pass(AT_LATEST_MS);
+  await pass(AGAIN_MS);
   expect([looked, failed.length]).toEqual([4, 1]);
 });
 

@@ -13,6 +13,8 @@ export interface RegularLook {
 
 /** The longest that a look is put off: timers end with the process, and clocks jump. */
 export const AT_LATEST_MS = 60 * 60_000;
+/** After so long it is looked again where a look did not come to its end: what is due has waited for it already. */
+export const AGAIN_MS = 5 * 60_000;
 
 /** Looks after what is due by the clock, and not by any fact: one look after another, at least once an hour, as long as the process runs. */
 export class RegularLooks {
@@ -58,7 +60,7 @@ export class RegularLooks {
   async #look(): Promise<void> {
     clearTimeout(this.#timer);
     if (this.#isStopped) return;
-    let nextMs = AT_LATEST_MS;
+    let nextMs = AGAIN_MS;
     try {
       nextMs = await this.regular.look();
     } catch (error) {
