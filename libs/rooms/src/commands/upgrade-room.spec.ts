@@ -87,11 +87,20 @@ describe.each([
     const content = { algorithm: 'm.megolm.v1.aes-sha2' };
     await rooms.setState(ALICE, old, 'm.room.encryption', content);
     await rooms.setState(ALICE, old, 'm.room.avatar', { url: 'mxc://a.example/a' });
+    await rooms.setState(ALICE, old, 'm.room.retention', { max_lifetime: 86_400_000 });
     await rooms.setState(ALICE, old, 'm.odd', { a: 1 });
     await rooms.execute(new BanUser(requesterOf(ALICE), old, CAROL, 'spam'));
     const next = await upgrade(old, to);
     expect(await rooms.state(next, 'm.room.create')).toMatchObject({ type: 'm.space' });
-    for (const type of ['name', 'avatar', 'encryption', 'join_rules', 'guest_access', 'history_visibility']) {
+    for (const type of [
+      'name',
+      'avatar',
+      'encryption',
+      'join_rules',
+      'guest_access',
+      'history_visibility',
+      'retention',
+    ]) {
       const moved = await rooms.state(old, `m.room.${type}`);
       expect([type, await rooms.state(next, `m.room.${type}`)]).toEqual([type, moved]);
     }

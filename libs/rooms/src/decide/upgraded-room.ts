@@ -7,6 +7,7 @@ import { parseLevel } from '#protocol/event-auth/power-levels';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { type CreateRoomOptions, withTombstoneLevel } from './new-room-events.js';
+import { RETENTION_TYPES } from './retention.js';
 
 /** The old room as an upgrade sees it. */
 export interface OldRoom {
@@ -21,8 +22,12 @@ const POWER_LEVELS = 'm.room.power_levels';
 /** The highest level that there can be: "Canonical JSON". */
 const MAX_LEVEL = Number.MAX_SAFE_INTEGER;
 
-/** Client-server API, "Room Upgrades", server behaviour, step 3: what a new room takes over from the old one. */
+/**
+ * Client-server API, "Room Upgrades", server behaviour, step 3: what a new room takes over from the old one. NOTSPEC: also for how long messages
+ * are kept, which the specification does not name: what its members were promised would end with the old room.
+ */
 export const TRANSFERABLE: readonly string[] = [
+  ...RETENTION_TYPES,
   'm.room.server_acl',
   'm.room.encryption',
   'm.room.name',
