@@ -20,11 +20,13 @@ import { RegisterAccountHandler } from './commands/register-account.js';
 import { RenameDeviceHandler } from './commands/rename-device.js';
 import { SetAccountDataHandler } from './commands/set-account-data.js';
 import { SetAdminHandler } from './commands/set-admin.js';
+import { SetReadersHandler } from './commands/set-readers.js';
 import { SetTagHandler } from './commands/set-tag.js';
 import { SucceedRoomHandler } from './commands/succeed-room.js';
 import { PasswordHasher } from './credentials/password-hasher.js';
 import { FallbackPagesController } from './doors/fallback-pages.controller.js';
 import { OpenIdController } from './doors/openid.controller.js';
+import { ProfileReadersController, UserDataReadersController } from './doors/readers.controller.js';
 import { AccountDataController } from './doors/today/account-data.controller.js';
 import { AccountController } from './doors/today/account.controller.js';
 import { DevicesController } from './doors/today/devices.controller.js';
@@ -34,6 +36,7 @@ import { ProfileController } from './doors/today/profile.controller.js';
 import { RegisterController } from './doors/today/register.controller.js';
 import { ServerInfoController } from './doors/today/server-info.controller.js';
 import { SessionController } from './doors/today/session.controller.js';
+import { UserDataController } from './doors/user-data.controller.js';
 import { LoginV1Controller } from './doors/v1/login-v1.controller.js';
 import { RegisterV1Controller } from './doors/v1/register-v1.controller.js';
 import { FirstRegistrationToken } from './first-registration-token.js';
@@ -48,6 +51,9 @@ import { RegistrationTokenStage } from './interactive-auth/stages/registration-t
 import { SteppedAuth } from './interactive-auth/stepped-auth.js';
 import { OpenIdTokens } from './openid/openid-tokens.js';
 import { Devices } from './queries/devices.js';
+import { AccessLists } from './reading/access-lists.js';
+import { ReadableProfiles } from './reading/readable-profiles.js';
+import { ReadableUserData } from './reading/readable-user-data.js';
 import { RegistrationRules } from './registration-rules.js';
 import { RegistrationTokens } from './registration-tokens.js';
 import { ActingServices } from './sessions/acting-services.js';
@@ -65,6 +71,9 @@ const controllers = [
   DevicesController,
   ProfileController,
   AccountDataController,
+  ProfileReadersController,
+  UserDataReadersController,
+  UserDataController,
   FiltersController,
   FallbackPagesController,
   OpenIdController,
@@ -87,6 +96,7 @@ const commandHandlers: Provider[] = [
   SetAdminHandler,
   ChangeProfileHandler,
   SetAccountDataHandler,
+  SetReadersHandler,
   SetTagHandler,
   SucceedRoomHandler,
   CreateFilterHandler,
@@ -115,6 +125,9 @@ const services: Provider[] = [
   ActingServices,
   Devices,
   OpenIdTokens,
+  AccessLists,
+  ReadableProfiles,
+  ReadableUserData,
 ];
 
 /**
@@ -136,8 +149,10 @@ const services: Provider[] = [
   exports: [
     ACCESS_TOKENS,
     SERVICE_USERS,
+    AccessLists,
     Accounts,
     Devices,
+    ReadableProfiles,
     InteractiveAuth,
     SteppedAuth,
     StageRegistry,

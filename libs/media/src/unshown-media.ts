@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { BY_SERVER } from '#accounts/accounts';
 import { ACCOUNT_DATA } from '#accounts/projections/account-data-row';
-import { PROFILES } from '#accounts/projections/profiles.projector';
+import { LIMITED_FIELDS, PROFILES } from '#accounts/projections/profiles.projector';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -114,6 +114,7 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
 
   async #isNamedBy(userId: UserId, uri: string): Promise<boolean> {
     if ((await PROFILES.get(this.views, [userId]))?.includes(uri) === true) return true;
+    if (JSON.stringify((await LIMITED_FIELDS.get(this.views, [userId])) ?? []).includes(uri)) return true;
     for await (const page of ACCOUNT_DATA.pages(this.views, { prefix: [userId] })) {
       if (page.some(({ value }) => value.content.includes(uri))) return true;
     }

@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { ROOMS_IN_COMMON } from '#accounts/rooms-in-common';
 import { CreateRoomController } from './doors/create-room.controller.js';
 import { FindEventsController } from './doors/find-events.controller.js';
 import { HierarchyController } from './doors/hierarchy.controller.js';
@@ -22,6 +23,7 @@ import { ClosestEvents } from './queries/closest-events.js';
 import { FillGaps } from './queries/fill-gaps.js';
 import { ServerAcls } from './queries/server-acls.js';
 import { ServingSources } from './queries/serving-sources.js';
+import { JoinedInCommon } from './joined-in-common.js';
 import { ForgottenSnapshots } from './forgotten-snapshots.js';
 import { ReceivedEvents } from './queries/received-events.js';
 import { MembershipsElsewhere } from './commands/memberships-elsewhere.js';
@@ -50,7 +52,22 @@ import { RoomWorkers } from './worker/room-workers.js';
     ReadV1Controller,
     SendV1Controller,
   ],
-  providers: [...ROOM_WRITING, ClosestEvents, FillGaps, ForgottenSnapshots, NamedRooms],
-  exports: [MembershipsElsewhere, ReceivedEvents, RoomWorkers, ServerAcls, ServingSources, ThreadSubscriptions],
+  providers: [
+    ...ROOM_WRITING,
+    ClosestEvents,
+    FillGaps,
+    ForgottenSnapshots,
+    NamedRooms,
+    { provide: ROOMS_IN_COMMON, useClass: JoinedInCommon },
+  ],
+  exports: [
+    MembershipsElsewhere,
+    ReceivedEvents,
+    ROOMS_IN_COMMON,
+    RoomWorkers,
+    ServerAcls,
+    ServingSources,
+    ThreadSubscriptions,
+  ],
 })
 export class RoomsModule {}

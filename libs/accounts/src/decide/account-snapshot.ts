@@ -1,13 +1,14 @@
 import type { FactAt, SnapshotCodec } from '#event-store/aggregates';
 import type { DeviceId, RoomId } from '#kernel/ids';
 import type { AccountFact } from '../facts/account-facts.js';
-import { type Account, NO_ACCOUNT, type ProfileEntry } from './account.js';
+import { type Account, NO_ACCOUNT, type ProfileEntry, type ReadersEntry } from './account.js';
 import type { DeviceRecord } from './device-tokens.js';
 
-/** An account as it is kept: of the password and the profile only the revisions of the facts that say them. */
+/** An account as it is kept: of the password, the profile and who may read what only the revisions of the facts that say them. */
 interface KeptAccount extends Pick<Account, 'exists' | 'guest' | 'admin' | 'deactivated' | 'byService' | 'serviceId'> {
   readonly password_at?: number;
   readonly profile: readonly (readonly [key: string, at: number])[];
+  readonly readers: readonly (readonly [name: string, at: number])[];
   readonly dehydrated?: { readonly device_id?: DeviceId; readonly at: number };
   readonly devices: readonly (readonly [DeviceId, DeviceRecord])[];
   readonly filters: readonly string[];
@@ -16,7 +17,7 @@ interface KeptAccount extends Pick<Account, 'exists' | 'guest' | 'admin' | 'deac
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 4,
+  version: 5,
   format({
     exists,
     guest,
@@ -28,6 +29,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
     devices,
     dehydrated,
     profile,
+    readers,
     filters,
     successors,
   }): KeptAccount {
@@ -41,6 +43,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       password_at: passwordAt,
       dehydrated: dehydrated && { device_id: dehydrated.deviceId, at: dehydrated.at },
       profile: [...profile].map(([key, { at }]) => [key, at]),
+      readers: [...readers].map(([name, { at }]) => [name, at]),
       devices: [...devices],
       filters: [...filters],
       successors: [...successors],
@@ -48,13 +51,23 @@ export const accountSnapshots: SnapshotCodec<Account> = {
   },
   async restore(kept, factAt): Promise<Account> {
     // As `format` wrote it.
-    const { password_at: passwordAt, profile, devices, dehydrated, filters, successors, ...rest } = kept as KeptAccount;
+    const {
+      password_at: passwordAt,
+      profile,
+      readers,
+      devices,
+      dehydrated,
+      filters,
+      successors,
+      ...rest
+    } = kept as KeptAccount;
     return {
       ...NO_ACCOUNT,
       ...rest,
       passwordAt,
       passwordHash: passwordAt === undefined ? undefined : await passwordHashAt(passwordAt, factAt),
       profile: new Map(await entriesAt(profile, factAt)),
+      readers: new Map(await readersAt(readers, factAt)),
       devices: new Map(devices),
       dehydrated: dehydrated && { deviceId: dehydrated.device_id, at: dehydrated.at },
       filters: new Set(filters),
@@ -75,6 +88,17 @@ async function entriesAt(profile: KeptAccount['profile'], factAt: FactAt): Promi
     const fact = await findFact(at, factAt);
     if (fact?.type === 'profile-changed' && fact.data.value !== undefined) {
       entries.push([key, { value: fact.data.value, at }]);
+    }
+  }
+  return entries;
+}
+
+async function readersAt(kept: KeptAccount['readers'], factAt: FactAt): Promise<[string, ReadersEntry][]> {
+  const entries: [string, ReadersEntry][] = [];
+  for (const [name, at] of kept) {
+    const fact = await findFact(at, factAt);
+    if (fact?.type === 'readers-set' && fact.data.readers !== undefined) {
+      entries.push([name, { readers: fact.data.readers, at }]);
     }
   }
   return entries;

@@ -1,11 +1,17 @@
 import type { DeviceId, RoomId } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
-import type { AccountFact, ProfileChanged } from '../facts/account-facts.js';
+import type { AccountFact, ProfileChanged, ReaderEntry, ReadersSet } from '../facts/account-facts.js';
 import { type DeviceRecord, deviceAfterConfirmation, deviceAfterLogin, deviceAfterRefresh } from './device-tokens.js';
 
 /** The value of one key of a profile, and the revision of the fact that says it. */
 export interface ProfileEntry {
   readonly value: JsonValue;
+  readonly at: number;
+}
+
+/** Who may read something, and the revision of the fact that says so. */
+export interface ReadersEntry {
+  readonly readers: readonly ReaderEntry[];
   readonly at: number;
 }
 
@@ -26,6 +32,8 @@ export interface Account {
   /** The device that no client holds, as long as it is there, and the revision of the last fact that told of one. */
   readonly dehydrated: { readonly deviceId: DeviceId | undefined; readonly at: number } | undefined;
   readonly profile: ReadonlyMap<string, ProfileEntry>;
+  /** By `nameOfList`. What is not here has no list. */
+  readonly readers: ReadonlyMap<string, ReadersEntry>;
   readonly filters: ReadonlySet<string>;
   /** The rooms into which what the user kept about their predecessors has followed. */
   readonly successors: ReadonlySet<RoomId>;
@@ -44,6 +52,7 @@ export const NO_ACCOUNT: Account = Object.freeze({
   devices: new Map<DeviceId, DeviceRecord>(),
   dehydrated: undefined,
   profile: new Map<string, ProfileEntry>(),
+  readers: new Map<string, ReadersEntry>(),
   filters: new Set<string>(),
   successors: new Set<RoomId>(),
 });
@@ -66,6 +75,11 @@ function withPassword(account: Account, passwordHash: string | undefined, revisi
 
 function profileAfter({ profile }: Account, { key, value }: ProfileChanged, at: number): Account['profile'] {
   return withEntry(profile, key, value === undefined ? undefined : { value, at });
+}
+
+/** Under which name the readers of something are known. */
+export function nameOfList({ of, key }: Pick<ReadersSet, 'of' | 'key'>): string {
+  return `${of} ${key}`;
 }
 
 /** Where a fact stands: when it was decided, in milliseconds, and at which revision of its stream. */
@@ -118,6 +132,11 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
       return { ...account, admin: fact.data.admin };
     case 'profile-changed':
       return { ...account, profile: profileAfter(account, fact.data, revision) };
+    case 'readers-set': {
+      const { readers } = fact.data;
+      const entry = readers && { readers, at: revision };
+      return { ...account, readers: withEntry(account.readers, nameOfList(fact.data), entry) };
+    }
     case 'filter-created':
       return { ...account, filters: new Set(account.filters).add(fact.data.filter_id) };
     case 'room-succeeded':

@@ -17,7 +17,8 @@ export function checkClientMayWrite(type: string): void {
   }
 }
 
-function checkName(what: string, name: string): void {
+/** Throws M_INVALID_PARAM for what cannot be the name of something kept. */
+export function checkName(what: string, name: string): void {
   if (name === '' || name.includes('\0') || Buffer.byteLength(name) > MAX_NAME_BYTES) {
     throw new MatrixError('M_INVALID_PARAM', `The ${what} must have 1 to ${MAX_NAME_BYTES} bytes`);
   }

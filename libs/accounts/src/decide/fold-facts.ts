@@ -18,6 +18,7 @@ const FOLDED: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-deactivated',
   'admin-changed',
   'profile-changed',
+  'readers-set',
   'filter-created',
   'room-succeeded',
 ]);

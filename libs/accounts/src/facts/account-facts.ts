@@ -108,6 +108,32 @@ export interface ProfileChanged {
   readonly removed?: true;
 }
 
+/** What has access lists: the fields of the profile, and the account's private data. */
+export type ListedData = 'profile' | 'user-data';
+
+/**
+ * Who may read something: everybody, users who share a room with its owner, the owner's contacts, those of a group of the owner's presence
+ * list, a user.
+ */
+export type ReaderEntry = 'everybody' | 'rooms' | 'contacts' | `group:${string}` | UserId;
+
+/** Who may read what has no list: profiles are for everybody, private data for nobody. */
+export const READERS_BY_DEFAULT: Readonly<Record<ListedData, readonly ReaderEntry[]>> = {
+  profile: ['everybody'],
+  'user-data': [],
+};
+
+/**
+ * `readers-set`: who may read a field of the profile or a piece of private data, its owner aside; nobody where the list is empty. `removed`
+ * instead: as it is without a list.
+ */
+export interface ReadersSet {
+  readonly of: ListedData;
+  readonly key: string;
+  readonly readers?: readonly ReaderEntry[];
+  readonly removed?: true;
+}
+
 /** `account-data-set`: private data of the user, for a room or (without `room_id`) for the account. */
 export interface AccountDataSet {
   readonly room_id?: RoomId;
@@ -152,6 +178,7 @@ export interface AccountFacts {
   'account-deactivated': AccountDeactivated;
   'admin-changed': AdminChanged;
   'profile-changed': ProfileChanged;
+  'readers-set': ReadersSet;
   'account-data-set': AccountDataSet;
   'tag-set': TagSet;
   'tag-removed': TagRemoved;
@@ -178,6 +205,7 @@ export const ACCOUNT_SHAPES: Readonly<Record<keyof AccountFacts, readonly Upcast
   'account-deactivated': [],
   'admin-changed': [],
   'profile-changed': [],
+  'readers-set': [],
   'account-data-set': [],
   'tag-set': [],
   'tag-removed': [],

@@ -9,6 +9,7 @@ interface ErasablePart {
 
 const PARTS: Readonly<Record<string, ErasablePart>> = {
   'profile-changed': { key: 'value', left: '"removed":true}' },
+  'readers-set': { key: 'readers', left: '"readers":[]}' },
   'device-dehydrated': { key: 'device_data', left: '"device_data":{}}' },
   'account-data-set': { key: 'content', left: '"content":{}}' },
 };

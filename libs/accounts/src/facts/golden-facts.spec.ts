@@ -25,6 +25,7 @@ describe('the facts of schema 1', () => {
       ...account,
       devices: [...account.devices],
       profile: [...account.profile],
+      readers: [...account.readers],
       filters: [...account.filters],
       successors: [...account.successors],
     }).toEqual({
@@ -47,6 +48,7 @@ describe('the facts of schema 1', () => {
       ],
       passwordAt: expect.any(Number),
       profile: [['displayname', { value: 'Alice', at: expect.any(Number) }]],
+      readers: [],
       filters: ['YnbLpgOlYsO5lWX9'],
       successors: [],
     });

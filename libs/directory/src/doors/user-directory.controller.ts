@@ -1,5 +1,6 @@
 import { Controller, HttpCode, Inject, Post } from '@nestjs/common';
 import { IsInt, IsOptional, IsString, Min } from 'class-validator';
+import { ReadableProfiles } from '#accounts/reading/readable-profiles';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
@@ -26,7 +27,10 @@ class UserSearchDto {
 @Authenticated()
 @RateLimited('search')
 export class UserDirectoryController {
-  constructor(@Inject(VIEWS) private readonly views: Views) {}
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly profiles: ReadableProfiles,
+  ) {}
 
   @Post('user_directory/search')
   @HttpCode(200)
@@ -35,7 +39,7 @@ export class UserDirectoryController {
     @JsonBody(UserSearchDto)
     { search_term: term, limit = DEFAULT_LIMIT }: UserSearchDto,
   ): Promise<FoundUsers> {
-    return searchUsers(this.views, requester.userId, {
+    return searchUsers(this.views, this.profiles, requester.userId, {
       term,
       limit: Math.min(limit, MAX_LIMIT),
     });

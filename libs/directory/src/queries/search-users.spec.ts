@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { AccessLists } from '#accounts/reading/access-lists';
+import { ReadableProfiles } from '#accounts/reading/readable-profiles';
 import type { RoomId, ServerName, UserId } from '#kernel/ids';
 import { START } from '#kernel/position';
 import type { Collection } from '#projections/collection';
@@ -68,7 +70,10 @@ class CountingViews extends MemoryReadModels {
 }
 
 const search = (views: CountingViews): ReturnType<typeof searchUsers> =>
-  searchUsers(views as unknown as Views, READER, { term: 'Sam', limit: 10 });
+  searchUsers(views as unknown as Views, new ReadableProfiles(views as unknown as Views, new AccessLists()), READER, {
+    term: 'Sam',
+    limit: 10,
+  });
 
 describe('a search that more match than are looked at', () => {
   it('finds whom one shares a room with all the same', async () => {

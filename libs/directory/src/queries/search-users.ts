@@ -1,4 +1,5 @@
 import { readIgnoredUsers } from '#accounts/queries/ignored-users';
+import type { ReadableProfiles } from '#accounts/reading/readable-profiles';
 import { foldUserId, isUserId, localpartOf, serverNameOf, type UserId } from '#kernel/ids';
 import { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
@@ -40,12 +41,17 @@ const LAST = '\u{10FFFF}';
  * such a room, and whom they ignore not at all. What is told of somebody is what the reader may see of them anyway. The cost is
  * bounded: where more match than can be looked at, those are told that were found first, and the answer is `limited`.
  */
-export async function searchUsers(views: Views, reader: UserId, { term, limit }: UserSearch): Promise<FoundUsers> {
+export async function searchUsers(
+  views: Views,
+  profiles: Pick<ReadableProfiles, 'find'>,
+  reader: UserId,
+  { term, limit }: UserSearch,
+): Promise<FoundUsers> {
   const words = wordsOf(term);
   const beginning = longestOf(wordsOf(term.replace(/(?<=.):.*$/su, '')));
   if (beginning === undefined) return { results: [], limited: false };
   const ignored = await readIgnoredUsers(views, reader);
-  const sight = new Sight(views, reader);
+  const sight = new Sight(views, profiles, reader);
   const { candidates, isCut } = await findCandidates(views, sight, beginning);
   // Whoever is named in full is not to be missed for others with the same words.
   const id = term.trim();

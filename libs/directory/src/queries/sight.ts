@@ -1,6 +1,5 @@
-import { PROFILES } from '#accounts/projections/profiles.projector';
+import type { ReadableProfiles } from '#accounts/reading/readable-profiles';
 import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import { MEMBERS, ROOM_COUNTS, ROOM_MEMBERS, USER_ROOMS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
@@ -32,6 +31,7 @@ export class Sight {
 
   constructor(
     private readonly views: Views,
+    private readonly profiles: Pick<ReadableProfiles, 'find'>,
     private readonly reader: UserId,
   ) {}
 
@@ -45,12 +45,11 @@ export class Sight {
     const room = await this.#findRoom(userId);
     if (room === undefined) return undefined;
     const [profile, member] = await Promise.all([
-      PROFILES.get(this.views, [userId]),
+      this.profiles.find(userId, this.reader, room.isShared),
       MEMBERS.get(this.views, [room.roomId, userId]),
     ]);
     // The profiles of other servers' users are theirs: what is known here is what they are called in the room.
-    const { displayname, avatar_url: avatar } =
-      profile === undefined ? { ...member } : (JSON.parse(profile) as JsonObject);
+    const { displayname, avatar_url: avatar } = profile ?? { ...member };
     return { userId, name: textOf(displayname), avatar: textOf(avatar), isMate: room.isShared };
   }
 

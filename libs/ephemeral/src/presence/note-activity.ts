@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { DeviceAdded, DevicesRemoved, ProfileChanged } from '#accounts/facts/account-facts';
+import type { DeviceAdded, DevicesRemoved, ProfileChanged, ReadersSet } from '#accounts/facts/account-facts';
 import { ACCOUNTS } from '#accounts/projections/accounts.projector';
 import type { RecordedFact } from '#event-store/event-store';
 import { isSaidAgain } from '#event-store/shorten-stream';
@@ -38,7 +38,9 @@ export class NoteActivity implements Listener {
       case 'devices-removed':
         return this.presence.removeDevices(userIdOfStream(stream), dataOf<DevicesRemoved>(fact).device_ids);
       case 'profile-changed':
-        if (TOLD_OF_PROFILES.has(dataOf<ProfileChanged>(fact).key)) this.presence.noteProfile(userIdOfStream(stream));
+      case 'readers-set':
+        if (TOLD_OF_PROFILES.has(dataOf<ProfileChanged | ReadersSet>(fact).key))
+          this.presence.noteProfile(userIdOfStream(stream));
         return;
       case 'account-deactivated':
         return this.presence.forget(userIdOfStream(stream));

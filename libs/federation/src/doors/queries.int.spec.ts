@@ -35,13 +35,26 @@ async function describeAs(room: LocalRoom, more: JsonObject): Promise<void> {
 
 describe('GET /query/profile', () => {
   const profile = { displayname: 'Alice', 'm.tz': 'Europe/Rome' };
-  beforeAll(() => app.views.store.write([{ collection: 'profiles', key: [ALICE], value: JSON.stringify(profile) }]));
+  const limited = [['org.example.pet', { readers: ['rooms', '@carol:b.example'], value: 'cat' }]];
+  beforeAll(() =>
+    app.views.store.write([
+      { collection: 'profiles', key: [ALICE], value: JSON.stringify(profile) },
+      { collection: 'limited-profile-fields', key: [ALICE], value: JSON.stringify(limited) },
+    ]),
+  );
   const ask = (query: string) => app.ask('b.example', `/query/profile?${query}`);
 
   it('gives all of the profile of a user here, or the field that is asked for', async () => {
     expect(await ask(`user_id=${ALICE}`)).toMatchObject({ status: 200, body: profile });
     expect((await ask(`user_id=${ALICE}&field=displayname`)).body).toEqual({ displayname: 'Alice' });
     expect((await ask(`user_id=${ALICE}&field=avatar_url`)).body).toEqual({});
+    const field = 'm.profile.display_name';
+    expect((await ask(`user_id=${ALICE}&field=${field}`)).body).toEqual({ [field]: 'Alice' });
+  });
+
+  it('gives no server what not everybody may read: it does not say for whom it asks, and may tell everybody', async () => {
+    expect((await ask(`user_id=${ALICE}`)).body).toEqual(profile);
+    expect(await ask(`user_id=${ALICE}&field=org.example.pet`)).toMatchObject({ status: 404 });
   });
 
   it('knows nobody else', async () => {

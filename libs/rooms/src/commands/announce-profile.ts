@@ -10,7 +10,8 @@ const ROOMS_AT_ONCE = 16;
 
 /**
  * Tells the rooms the requester is in of their profile, as the views have it: client-server API, "Events on Change of Profile
- * Information". The member event keeps whatever else it said. Answers whether any room had not heard of it.
+ * Information". Each is told what holds when its turn comes: where the profile changes again meanwhile no room is told twice, and one that
+ * was told before a crash is not told again. The member event keeps whatever else it said. Answers whether any room had not heard of it.
  */
 export class AnnounceProfile extends Command<boolean> {
   constructor(readonly requester: Requester) {
@@ -27,13 +28,12 @@ export class AnnounceProfileHandler implements ICommandHandler<AnnounceProfile> 
 
   async execute({ requester }: AnnounceProfile): Promise<boolean> {
     const { userId } = requester;
-    const profile = await this.memberships.contentOf({ target: userId, membership: 'join' });
     const rooms = await listJoinedRooms(this.views, userId);
     const next = rooms[Symbol.iterator]();
     let told = 0;
     const tell = async (): Promise<void> => {
       for (let room = next.next(); room.done !== true; room = next.next()) {
-        if (await this.memberships.tellProfile(requester, room.value, profile)) told++;
+        if (await this.memberships.tellProfile(requester, room.value)) told++;
       }
     };
     await Promise.all(Array.from({ length: ROOMS_AT_ONCE }, tell));

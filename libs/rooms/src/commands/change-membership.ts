@@ -76,16 +76,18 @@ export class MembershipChanges {
   }
 
   /**
-   * Tells a room a user is in of their profile (`contentOf` of a join); the member event keeps whatever else it said. Answers
-   * whether the room had something else.
+   * Tells a room a user is in of their profile as it is when the room's turn comes (`contentOf` of a join), so that what is told last is never
+   * what was before; the member event keeps whatever else it said. `given` is what the user said of themself there. Answers whether the room had
+   * something else.
    */
-  async tellProfile(requester: Requester, roomId: RoomId, profile: JsonObject): Promise<boolean> {
+  async tellProfile(requester: Requester, roomId: RoomId, given: JsonObject = {}): Promise<boolean> {
     const { userId } = requester;
     const sent = this.workers.run(roomId, contextOf(requester), async (turn) => {
       const before = await turn.findState('m.room.member', userId);
       if (before?.content['membership'] !== 'join') return;
       const { displayname: _, avatar_url: __, join_authorised_via_users_server: ___, ...kept } = before.content;
-      await sendMembership(turn, userId, userId, { ...kept, ...profile }, before);
+      const profile = await this.contentOf({ target: userId, membership: 'join' });
+      await sendMembership(turn, userId, userId, { ...kept, ...profile, ...given }, before);
     });
     try {
       const { position } = await sent;
@@ -109,7 +111,7 @@ export class MembershipChanges {
     given: JsonObject = {},
   ): Promise<void> {
     const now = await this.contentOf({ target: requester.userId, membership: 'join' });
-    if (canonicalJson(now) !== canonicalJson(shown)) await this.tellProfile(requester, roomId, { ...now, ...given });
+    if (canonicalJson(now) !== canonicalJson(shown)) await this.tellProfile(requester, roomId, given);
   }
 
   /** The content of a member event: with the profile where the target is or is asked to be in the room. */

@@ -1,8 +1,9 @@
-import { Controller, Delete, Get, Inject, Optional, Param, Put } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Optional, Param, Put, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
-import { TODAY, under, V1 } from '#http/client-paths';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { isOldDoor, TODAY, under, V1 } from '#http/client-paths';
+import { Authenticated, CurrentRequester, FindRequester, OptionallyAuthenticated } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
@@ -14,40 +15,61 @@ import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { VIEWS, type Views } from '#projections/views';
 import { ChangeProfile } from '../../commands/change-profile.js';
 import { PROFILES } from '../../projections/profiles.projector.js';
-import { fieldOfProfile, getProfileField, getProfileText } from '../../queries/profile.js';
+import { fieldOfProfile } from '../../queries/profile.js';
+import { nameOfField, withBothNames } from '../../facts/profile-fields.js';
+import { ReadableProfiles } from '../../reading/readable-profiles.js';
 import { USERS_ON_DEMAND, type UsersOnDemand } from '../../users-on-demand.js';
 import { REMOTE_PROFILES, type RemoteProfiles } from '../../remote-profiles.js';
 import { checkOwn } from '#http/check-own';
 
-/** Profiles, the same in 2015 and today (client-server API, "Profiles"). Everybody may read them. */
+/** What older clients unset by null. */
+const NULLABLE: ReadonlySet<string> = new Set(['displayname', 'avatar_url']);
+
+/**
+ * Profiles, the same in 2015 and today (client-server API, "Profiles"). Everybody may read them, but for fields whose access list says otherwise:
+ * these are as if they were not set. The documents of 2015 call the name and the avatar by namespaced keys too, which are other names of the same.
+ */
 @Controller(under([...TODAY, V1], 'profile'))
 export class ProfileController {
   constructor(
     private readonly commands: CommandBus,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    private readonly readable: ReadableProfiles,
     @Optional() @Inject(REMOTE_PROFILES) private readonly others?: RemoteProfiles,
     @Optional() @Inject(USERS_ON_DEMAND) private readonly demand?: UsersOnDemand,
   ) {}
 
+  @OptionallyAuthenticated()
   @RateLimited('default')
   @Get(':userId')
-  async profile(@Param('userId') userId: string): Promise<RawJson> {
+  async profile(
+    @FindRequester() requester: Requester | undefined,
+    @Req() request: FastifyRequest,
+    @Param('userId') userId: string,
+  ): Promise<RawJson> {
     const user = this.#parseUser(userId);
     const elsewhere = await this.#findElsewhere(user);
-    if (elsewhere !== undefined) return exactJson(elsewhere);
+    if (elsewhere !== undefined) return exactJson(isOldDoor(request) ? withBothNames(elsewhere) : elsewhere);
     await this.#makeWhereWanted(user);
-    return new RawJson(await getProfileText(this.views, user));
+    const text = await this.readable.getText(user, requester?.userId);
+    if (!isOldDoor(request)) return new RawJson(text);
+    return new RawJson(JSON.stringify(withBothNames(JSON.parse(text) as JsonObject)));
   }
 
+  @OptionallyAuthenticated()
   @RateLimited('default')
   @Get(':userId/:key')
-  async field(@Param('userId') userId: string, @Param('key') key: string): Promise<JsonObject | RawJson> {
+  async field(
+    @FindRequester() requester: Requester | undefined,
+    @Param('userId') userId: string,
+    @Param('key') key: string,
+  ): Promise<JsonObject | RawJson> {
     const user = this.#parseUser(userId);
     const elsewhere = await this.#findElsewhere(user);
     if (elsewhere !== undefined) return exactJson(fieldOfProfile(elsewhere, key));
     await this.#makeWhereWanted(user);
-    return getProfileField(this.views, user, key);
+    return fieldOfProfile(JSON.parse(await this.readable.getText(user, requester?.userId)) as JsonObject, key);
   }
 
   @Authenticated({ guests: true })
@@ -64,7 +86,7 @@ export class ProfileController {
     const value = Object.hasOwn(body, key) ? body[key] : undefined;
     if (value === undefined) throw new MatrixError('M_MISSING_PARAM', `${key}: required`);
     // Older clients unset a name or an avatar by null.
-    const unset = value === null && (key === 'displayname' || key === 'avatar_url');
+    const unset = value === null && NULLABLE.has(nameOfField(key));
     await this.commands.execute(new ChangeProfile(requester, key, unset ? undefined : value));
     return {};
   }
@@ -110,5 +132,5 @@ function exactJson(value: JsonObject): RawJson {
 
 /** Guests have a name and nothing more (module "Guest Access"). Throws M_GUEST_ACCESS_FORBIDDEN. */
 function checkGuestField({ isGuest }: Requester, key: string): void {
-  if (isGuest === true && key !== 'displayname') throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
+  if (isGuest === true && nameOfField(key) !== 'displayname') throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
 }
