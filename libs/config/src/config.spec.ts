@@ -137,6 +137,14 @@ describe('the configuration', () => {
     expect(loadConfig(named).pushPrivateGateways).toEqual(['push.lan']);
   });
 
+  it('says which identity servers may be asked, and which may be near', () => {
+    const near = { ANNALS_IDENTITY_PRIVATE_SERVERS: 'ID.lan:8090' };
+    expect(loadConfig(near).identityServers).toEqual({ allowed: ['*'], privateServers: ['id.lan:8090'] });
+    const named = loadConfig({}, 'identity_servers: [vector.im, "*.example.org"]').identityServers;
+    expect(named).toEqual({ allowed: ['vector.im', '*.example.org'], privateServers: [] });
+    expect(loadConfig({ ANNALS_IDENTITY_SERVERS: 'off' }).identityServers.allowed).toEqual([]);
+  });
+
   it('takes an empty value for an absent one', () => {
     expect(loadConfig({ ANNALS_EVENT_STORE_URL: '', ANNALS_REGISTRATION: '' })).toMatchObject({
       eventStoreUrl: undefined,

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import type { ServerName } from '#kernel/ids';
 import { messageOf } from '#kernel/message-of';
+import { type IdentityServersConfig, identityServersOf } from './identity-config.js';
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { listOf } from './list-of.js';
 import { type LiveKitConfig, liveKitOf, type RtcTransport, transportsOf } from './livekit-config.js';
@@ -80,6 +81,7 @@ export interface Config {
   readonly recaptcha?: RecaptchaConfig;
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
+  readonly identityServers: IdentityServersConfig;
   readonly media: MediaConfig;
   readonly previews: PreviewsConfig;
   readonly purge: PurgeConfig;
@@ -193,6 +195,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     registrationSharedSecret: settings.registration_shared_secret,
     mail: mailOf(settings),
     recaptcha: recaptchaOf(settings),
+    identityServers: identityServersOf(settings),
     appservices: Object.freeze(listOf(settings.appservices).map((path) => resolve(path))),
     media: mediaOf(settings),
     previews: previewsOf(settings),

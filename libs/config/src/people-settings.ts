@@ -1,5 +1,5 @@
 import { IsOptional } from 'class-validator';
-import { isFilled, isSender, isUrl } from './setting-forms.js';
+import { areGlobs, areServerNames, isFilled, isSender, isUrl } from './setting-forms.js';
 import { Form, OneOf } from './setting-rules.js';
 
 export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
@@ -32,6 +32,13 @@ export class PeopleSettings {
   @IsOptional()
   @Form('an http or https URL', isUrl(['http:', 'https:']))
   recaptcha_verify_url?: string;
+
+  @Form('names of servers, comma-separated, in which * and ? may stand for others (vector.im), or off', areGlobs)
+  identity_servers: string = '*';
+
+  @IsOptional()
+  @Form('names or addresses, comma-separated, with a port or for any (id.lan, 10.0.0.5:8443)', areServerNames)
+  identity_private_servers?: string;
 }
 
 /** Those of these settings whose values never appear in a message or a log line. */

@@ -1,0 +1,175 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { Outgoing, type OutgoingAnswer, OutgoingFailure } from '#http/outgoing/outgoing';
+import { isServerName, type ServerName } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { compileGlob, type TextMatcher } from '#protocol/glob';
+
+/** By what a user proves to another service who they are: client-server API, module "OpenID". */
+export interface OpenIdGrant {
+  readonly access_token: string;
+  readonly token_type: 'Bearer';
+  readonly matrix_server_name: ServerName;
+  readonly expires_in: number;
+}
+
+/** How an identity server wants addresses hashed. */
+export interface HashDetails {
+  readonly pepper: string;
+  readonly algorithms: readonly string[];
+}
+
+/** What an identity server is asked. */
+export interface IdentityRequest {
+  readonly method: 'GET' | 'POST';
+  /** Behind `/_matrix/identity/v2`, escaped. */
+  readonly path: string;
+  readonly body?: object;
+  /** The token of the user as whom it is asked; absent where none is needed. */
+  readonly token?: string;
+}
+
+const BASE = '/_matrix/identity/v2';
+const DEFAULT_PORT = 443;
+const WITHIN_MS = 20_000;
+/** A thousand mappings, and policies in many languages, have less. */
+const MAX_BYTES = 1024 * 1024;
+const MAX_PEPPER = 512;
+const MAX_TOKEN = 4096;
+
+/**
+ * Identity servers, as clients speak to them: identity service API. Users choose which, so they are connected to by HTTPS alone, at addresses of
+ * the Internet unless the operator vouches for them, and nobody follows a redirect. What is refused is thrown as PeerRefused, what is away or makes no
+ * sense as PeerUnavailable; what may not be asked as M_SERVER_NOT_TRUSTED. No token and no address is in any message.
+ */
+@Injectable()
+export class IdentityServers {
+  readonly #allowed: readonly TextMatcher[];
+  readonly #privateServers: readonly string[];
+
+  constructor(
+    private readonly outgoing: Outgoing,
+    @Inject(CONFIG) { identityServers }: Pick<Config, 'identityServers'>,
+  ) {
+    this.#allowed = identityServers.allowed.map((name) => compileGlob(name));
+    this.#privateServers = identityServers.privateServers;
+  }
+
+  /**
+   * The identity server that a client names. Throws M_INVALID_PARAM for what names none, and M_SERVER_NOT_TRUSTED for one that the operator does not
+   * let anybody ask.
+   */
+  parseServer(text: unknown): ServerName {
+    if (typeof text !== 'string' || !isServerName(text)) {
+      throw new MatrixError('M_INVALID_PARAM', 'id_server: must be the name of a server');
+    }
+    const server = text.toLowerCase() as ServerName; // still one
+    if (!this.#allowed.some((matches) => matches(server))) throw new MatrixError('M_SERVER_NOT_TRUSTED');
+    return server;
+  }
+
+  /** Exchanges an OpenID token for a token of the identity server: `POST /account/register`. */
+  async register(server: ServerName, grant: OpenIdGrant): Promise<string> {
+    const { token } = await this.ask(server, { method: 'POST', path: '/account/register', body: grant });
+    if (typeof token !== 'string' || token === '' || token.length > MAX_TOKEN) throw makesNoSense('a token');
+    return token;
+  }
+
+  /** Ends a token of the identity server: `POST /account/logout`. */
+  async logOut(server: ServerName, token: string): Promise<void> {
+    await this.ask(server, { method: 'POST', path: '/account/logout', body: {}, token });
+  }
+
+  /** `GET /hash_details`. */
+  async hashDetails(server: ServerName, token: string): Promise<HashDetails> {
+    const answer = await this.ask(server, { method: 'GET', path: '/hash_details', token });
+    const { lookup_pepper: pepper, algorithms } = answer;
+    if (typeof pepper !== 'string' || pepper.length > MAX_PEPPER || !Array.isArray(algorithms)) {
+      throw makesNoSense('hash details');
+    }
+    return { pepper, algorithms: algorithms.filter((name) => typeof name === 'string') };
+  }
+
+  /** What of some hashed addresses the server knows, by the hashes: `POST /lookup` by sha256. What it answers besides is left out. */
+  async lookup(
+    server: ServerName,
+    token: string,
+    pepper: string,
+    hashes: readonly string[],
+  ): Promise<ReadonlyMap<string, string>> {
+    const body = { algorithm: 'sha256', pepper, addresses: hashes };
+    const { mappings } = await this.ask(server, { method: 'POST', path: '/lookup', body, token });
+    if (!isJsonObject(mappings)) throw makesNoSense('mappings');
+    const found = new Map<string, string>();
+    for (const hash of hashes) {
+      const userId = Object.hasOwn(mappings, hash) ? mappings[hash] : undefined;
+      if (typeof userId === 'string') found.set(hash, userId);
+    }
+    return found;
+  }
+
+  /** The terms that the server has, as it says them: `GET /terms`. */
+  async terms(server: ServerName): Promise<JsonObject> {
+    const { policies } = await this.ask(server, { method: 'GET', path: '/terms' });
+    if (!isJsonObject(policies)) throw makesNoSense('policies');
+    return policies;
+  }
+
+  /** Says which terms, by their URLs, the user accepts: `POST /terms`. */
+  async acceptTerms(server: ServerName, token: string, urls: readonly string[]): Promise<void> {
+    await this.ask(server, { method: 'POST', path: '/terms', body: { user_accepts: urls }, token });
+  }
+
+  /** Asks anything else. */
+  async ask(server: ServerName, { method, path, body, token }: IdentityRequest): Promise<JsonObject> {
+    const { status, body: bytes } = await this.#send(server, {
+      method,
+      path: BASE + path,
+      headers: {
+        host: server,
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const answer = readObject(bytes);
+    if (status < 200 || status >= 300) throw new PeerRefused(status, answer ?? {});
+    if (answer === undefined) throw makesNoSense('JSON');
+    return answer;
+  }
+
+  async #send(
+    server: ServerName,
+    request: Pick<Parameters<Outgoing['send']>[1], 'method' | 'path' | 'headers' | 'body'>,
+  ): Promise<OutgoingAnswer> {
+    const { hostname, port } = new URL(`https://${server}`);
+    const name = hostname.replace(/^\[(.*)\]$/, '$1');
+    const at = [{ host: name, port: port === '' ? DEFAULT_PORT : Number(port) }];
+    const mayBePrivate = this.#privateServers.some((known) => known === hostname || known === server);
+    try {
+      return await this.outgoing.send(
+        { tlsName: name, at, mayBePrivate, isOfUsers: true },
+        { ...request, withinMs: WITHIN_MS, maxBytes: MAX_BYTES },
+      );
+    } catch (error) {
+      if (!(error instanceof OutgoingFailure)) throw error;
+      throw new PeerUnavailable('The identity server cannot be reached', { cause: error });
+    }
+  }
+}
+
+function makesNoSense(what: string): PeerUnavailable {
+  return new PeerUnavailable(`The identity server answers no ${what}`);
+}
+
+function readObject(bytes: Buffer): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString());
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
