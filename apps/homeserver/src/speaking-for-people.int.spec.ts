@@ -12,6 +12,8 @@ const CLOSED = [
   '/account/3pid',
   '/account/deactivate',
   '/account/password',
+  '/admin/lock',
+  '/admin/suspend',
   '/admin/whois',
   '/delete_devices',
   '/devices',

@@ -1,4 +1,5 @@
 import type { UserAdministration } from '#accounts/administration/user-administration';
+import type { Restriction } from '#accounts/facts/account-facts';
 import { listAccounts } from '#accounts/queries/list-accounts';
 import type { UserId } from '#kernel/ids';
 import type { ControlMethod } from '#projections/control-server';
@@ -16,10 +17,18 @@ export function userMethods(users: UserAdministration, views: Views): Readonly<R
       users.resetPassword(textOf(request, 'name'), textOf(request, 'password'), request.keepSessions === true),
     'users.deactivate': (request) => users.deactivate(textOf(request, 'name'), request.erase === true),
     'users.set-admin': (request) => users.setAdmin(textOf(request, 'name'), request.admin === true),
+    'users.restrict': (request) =>
+      users.restrict(textOf(request, 'name'), restrictionOf(request), request.isOn !== false),
     // A page; the next one begins behind its last user id.
     'users.list': ({ after }) =>
       listAccounts(views, { after: typeof after === 'string' ? (after as UserId) : undefined, limit: MOST_LISTED }),
   };
+}
+
+function restrictionOf(request: ControlRequest): Restriction {
+  const restriction = textOf(request, 'restriction');
+  if (restriction !== 'locked' && restriction !== 'suspended') throw new Error(`${request.method}: ${restriction}?`);
+  return restriction;
 }
 
 function textOf(request: ControlRequest, key: string): string {

@@ -18,6 +18,7 @@ import { LogOutHandler } from './commands/log-out.js';
 import { RefreshSessionHandler } from './commands/refresh-session.js';
 import { RegisterAccountHandler } from './commands/register-account.js';
 import { RenameDeviceHandler } from './commands/rename-device.js';
+import { RestrictAccountHandler } from './commands/restrict-account.js';
 import { SetAccountDataHandler } from './commands/set-account-data.js';
 import { SetAdminHandler } from './commands/set-admin.js';
 import { SetReadersHandler } from './commands/set-readers.js';
@@ -94,6 +95,7 @@ const commandHandlers: Provider[] = [
   ChangePasswordHandler,
   DeactivateAccountHandler,
   SetAdminHandler,
+  RestrictAccountHandler,
   ChangeProfileHandler,
   SetAccountDataHandler,
   SetReadersHandler,

@@ -14,6 +14,7 @@ import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import { userLocked } from '#kernel/user-locked';
 import { VIEWS, type Views } from '#projections/views';
 import { parseJson, type ParseJsonOptions } from '#protocol/canonical-json/parse-json';
 import { SendEvent } from '#rooms/commands/send-event';
@@ -182,7 +183,9 @@ export class DelayedEvents {
   /** Under a transaction of its own, so that the room has it once whatever crashes in between. */
   async #sendNow(userId: UserId, { event }: ScheduledDelay): Promise<EventId> {
     // No token is asked for here, and what the user has scheduled goes, and they from their rooms, some time after the account is closed.
-    if ((await findAccount(this.views, userId))?.deactivated === true) throw new MatrixError('M_USER_DEACTIVATED');
+    const { deactivated, locked, suspended } = (await findAccount(this.views, userId)) ?? {};
+    if (deactivated === true) throw new MatrixError('M_USER_DEACTIVATED');
+    if (locked === true) throw userLocked();
     const { delay_id: delayId, room_id: roomId, type, state_key: stateKey, guest } = event;
     const options = { sentAt: event.sent_at, stickyMs: event.sticky_ms };
     const content = parseJson(event.content, AS_IT_CAME) as JsonObject; // it was one when it came
@@ -191,6 +194,7 @@ export class DelayedEvents {
       deviceId: DELAYED_BY as DeviceId,
       isAdmin: false,
       ...(guest ? { isGuest: true } : {}),
+      ...(suspended ? { isSuspended: true } : {}),
       requestId: delayId,
     };
     const sent: EventSent = await this.commands.execute(

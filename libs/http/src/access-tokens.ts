@@ -10,13 +10,13 @@ export interface Connection {
 export interface AccessTokens {
   /**
    * Answers who holds the token (the guard fills in `requestId` itself). Throws M_UNKNOWN_TOKEN, with `soft_logout: true` in
-   * its fields where the token expired but the device may come back; M_USER_LOCKED, M_USER_SUSPENDED where that applies. `connection`: by
-   * which it is used.
+   * its fields where the token expired but the device may come back. That the account is locked or suspended the requester says: the guard
+   * refuses it. `connection`: by which it is used.
    */
   requesterOf(token: string, connection?: Connection): Promise<Requester>;
   /**
-   * When the token expires, in milliseconds since the epoch; Infinity where it does not. Throws as `requesterOf` does, but does
-   * not count as a use of the token.
+   * When the token expires, in milliseconds since the epoch; Infinity where it does not. Throws as `requesterOf` does, and M_USER_LOCKED
+   * where nobody may use the account any more, but does not count as a use of the token.
    */
   validUntil(token: string): Promise<number>;
 }

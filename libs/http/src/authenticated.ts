@@ -42,6 +42,19 @@ export function OwnersOnly(): DoorDecorator {
   return DoorRule({ ownersOnly: true });
 }
 
+/**
+ * Also for who is suspended: of what changes something all else is refused them with M_USER_SUSPENDED. For doors to what the
+ * specification lets them do ("Account suspension") and to what is theirs alone; where some of what a door does is not for them, its command says so.
+ */
+export function WhileSuspended(): DoorDecorator {
+  return DoorRule({ whileSuspended: true });
+}
+
+/** Also for whose account is locked, to whom all else is refused with M_USER_LOCKED: client-server API, "Account locking". */
+export function WhileLocked(): DoorDecorator {
+  return DoorRule({ whileLocked: true, whileSuspended: true });
+}
+
 /** A token is looked at where there is one (and must then be good), but not needed. Guests are welcome. */
 export function OptionallyAuthenticated(): DoorDecorator {
   return DoorRule({ authentication: 'optional', guests: true });

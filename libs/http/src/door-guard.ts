@@ -5,6 +5,7 @@ import { AppServices } from '#config/appservices/app-services';
 import { parseDeviceId, parseUserId, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import { userLocked } from '#kernel/user-locked';
 import { ACCESS_TOKENS, type AccessTokens } from './access-tokens.js';
 import { findAccessToken } from './find-access-token.js';
 import { isByService } from './find-app-service.js';
@@ -35,12 +36,19 @@ export interface DoorRules {
   asksAboutUser?: boolean;
   /** Not for an application service that speaks for somebody who is not its own. */
   ownersOnly?: boolean;
+  /** Also for who is suspended, though it changes something. What only reads is for them in any case. */
+  whileSuspended?: boolean;
+  /** Also for whose account is locked. */
+  whileLocked?: boolean;
 }
 
 /** Where the decorators leave their rules: on the method of the controller, or on the controller. */
 export const DOOR_RULES = Symbol.for('annals.DoorRules');
 
 const NO_RULES: DoorRules = Object.freeze({});
+
+/** The methods of requests that change nothing. */
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /** The one guard of all doors: who asks, and whether they ask too often. In this order, whatever the order of decorators. */
 @Injectable()
@@ -55,7 +63,7 @@ export class DoorGuard implements CanActivate {
     @Inject(SERVICE_USERS) private readonly serviceUsers: ServiceUsers,
   ) {}
 
-  /** Throws M_MISSING_TOKEN, M_UNKNOWN_TOKEN, M_GUEST_ACCESS_FORBIDDEN, M_FORBIDDEN or M_LIMIT_EXCEEDED, and as `ServiceUsers`. */
+  /** Throws M_MISSING_TOKEN, M_UNKNOWN_TOKEN, M_USER_LOCKED, M_USER_SUSPENDED, M_GUEST_ACCESS_FORBIDDEN, M_FORBIDDEN or M_LIMIT_EXCEEDED, and as `ServiceUsers`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
@@ -81,6 +89,7 @@ export class DoorGuard implements CanActivate {
       service === undefined
         ? await this.tokens.requesterOf(token, request)
         : await this.#requesterFor(service, request, rules);
+    checkRestriction(requester, rules, request.method);
     if (requester.isGuest === true && rules.guests !== true) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
     if (rules.ownersOnly === true && speaksForSomebody(requester)) {
       throw new MatrixError('M_FORBIDDEN', 'An application service may not do this for a person');
@@ -128,6 +137,14 @@ export class DoorGuard implements CanActivate {
       this.#rules.set(handler, rules);
     }
     return rules;
+  }
+}
+
+/** Throws M_USER_LOCKED, M_USER_SUSPENDED. */
+function checkRestriction({ isLocked, isSuspended }: Requester, rules: DoorRules, method: string): void {
+  if (isLocked === true && rules.whileLocked !== true) throw userLocked();
+  if (isSuspended === true && rules.whileSuspended !== true && !READS.has(method)) {
+    throw new MatrixError('M_USER_SUSPENDED');
   }
 }
 

@@ -8,7 +8,8 @@ export class OpenSession {
   ) {}
 
   /**
-   * When the session ends by itself, in milliseconds since the epoch, or Infinity. Throws M_UNKNOWN_TOKEN where it has ended.
+   * When the session ends by itself, in milliseconds since the epoch, or Infinity. Throws M_UNKNOWN_TOKEN where it has ended, M_USER_LOCKED where nobody
+   * may use the account any more.
    * Asked once an answer is made, it speaks for all that is in the answer: what was sent after the end of the session is not.
    */
   validUntil(): Promise<number> {

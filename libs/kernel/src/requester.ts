@@ -7,6 +7,10 @@ export interface Requester {
   readonly isAdmin: boolean;
   /** A guest account: only doors that welcome guests let it in. */
   readonly isGuest?: boolean;
+  /** The account is locked: only doors by which sessions end let it in. */
+  readonly isLocked?: boolean;
+  /** The account is suspended: it reads, and does what the specification lists ("Account suspension"). Commands that others see ask for it. */
+  readonly isSuspended?: boolean;
   /** The application service that acts as this user; its device id is '' where it named none. */
   readonly appServiceId?: string;
   /** The account is that service's own, which does with it whatever others have to show a password for. Others it only speaks for. */

@@ -1,5 +1,7 @@
-import { QueryBus } from '@nestjs/cqrs';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { BY_SERVER } from '#accounts/accounts';
+import { RestrictAccount } from '#accounts/commands/restrict-account';
 import { OpenSession } from '#http/open-session';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -169,6 +171,25 @@ describe('polls of a session that ends while they wait', () => {
       expect(spy).toHaveBeenCalled();
       spy.mockRestore();
     }
+  });
+
+  it('are refused once their account is locked, by all doors, and go on where they were when it is no more', async () => {
+    const roomId = await alice.createRoom({ preset: 'public_chat' });
+    const { ending } = await sessions(roomId);
+    const { next_batch: since } = await ending.sync();
+    const from = (await ending.v1('GET', '/events?from=END')).body.end;
+    const polls: Promise<SyncAnswer>[] = [
+      ending.call('GET', `/sync?${queryOf({ since, timeout: 20_000 })}`),
+      ending.v1('GET', `/events?from=${from}&timeout=20000`),
+    ];
+    const lock = (isOn: boolean): Promise<void> =>
+      app.get(CommandBus).execute(new RestrictAccount(ending.userId as UserId, 'locked', isOn, BY_SERVER));
+    await lock(true);
+    await alice.send(roomId, 'a secret');
+    const locked = { status: 401, body: { errcode: 'M_USER_LOCKED', soft_logout: true } };
+    for (const answer of await Promise.all(polls)) expect(answer).toMatchObject(locked);
+    await lock(false);
+    expect((await ending.sync({ since })).rooms.join[roomId].timeline.events).toHaveLength(1);
   });
 
   it('end softly at the very moment at which the token expires', async () => {

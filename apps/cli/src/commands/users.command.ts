@@ -115,6 +115,45 @@ export class MakeAdminCommand extends AnnalsCommand<MakeAdminOptions> {
   }
 }
 
+interface RestrictOptions extends CommonOptions {
+  readonly lift?: boolean;
+}
+
+/** What an account may be, and again not be. */
+abstract class RestrictCommand extends AnnalsCommand<RestrictOptions> {
+  protected abstract readonly restriction: 'locked' | 'suspended';
+
+  protected async execute([name = '']: string[], { data, lift }: RestrictOptions, terminal: Terminal) {
+    const { restrictUser } = await loadRun();
+    return restrictUser(findInstallation(data), terminal, name, this.restriction, lift !== true);
+  }
+
+  @Option({ flags: '--lift', description: 'end it instead' })
+  parseLift(): boolean {
+    return true;
+  }
+}
+
+@SubCommand({
+  name: 'lock',
+  arguments: '<name>',
+  argsDescription: NAME,
+  description: 'keep everybody from using an account; its sessions stay, for when that is lifted',
+})
+export class LockUserCommand extends RestrictCommand {
+  protected readonly restriction = 'locked';
+}
+
+@SubCommand({
+  name: 'suspend',
+  arguments: '<name>',
+  argsDescription: NAME,
+  description: 'let a user read, leave rooms and redact, and do nothing else that others see',
+})
+export class SuspendUserCommand extends RestrictCommand {
+  protected readonly restriction = 'suspended';
+}
+
 interface ListOptions extends CommonOptions {
   readonly json?: boolean;
 }
@@ -134,6 +173,14 @@ export class ListUsersCommand extends AnnalsCommand<ListOptions> {
 @Command({
   name: 'users',
   description: 'look after the accounts of this server',
-  subCommands: [CreateUserCommand, ResetPasswordCommand, DeactivateUserCommand, MakeAdminCommand, ListUsersCommand],
+  subCommands: [
+    CreateUserCommand,
+    ResetPasswordCommand,
+    DeactivateUserCommand,
+    LockUserCommand,
+    SuspendUserCommand,
+    MakeAdminCommand,
+    ListUsersCommand,
+  ],
 })
 export class UsersCommand extends GroupCommand {}

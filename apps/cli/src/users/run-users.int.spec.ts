@@ -11,7 +11,7 @@ import { DataFolder } from '#testing/data-folder';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
 import { testInstallation } from '../../test/test-installation.js';
 import { EXIT } from '../failure.js';
-import { createUser, deactivateUser, listUsers, resetPassword, setAdmin } from './run-users.js';
+import { createUser, deactivateUser, listUsers, resetPassword, restrictUser, setAdmin } from './run-users.js';
 
 let folder: DataFolder;
 let terminal: RecordedTerminal;
@@ -94,6 +94,22 @@ describe('the users of a stopped server', () => {
     expect(terminal.notes.at(-1)).toContain('the user leaves their rooms once it does');
     expect(await accepts(alice, 'sesame')).toBe(false);
     await expect(setAdmin(testInstallation(folder.path), terminal, 'alice', true)).rejects.toMatchObject({
+      exitCode: EXIT.found,
+    });
+  });
+
+  test('are locked and suspended, administrators too, until that is lifted', async () => {
+    const installation = testInstallation(folder.path);
+    await createUser(installation, terminal, 'alice', chosen, true);
+    await restrictUser(installation, terminal, 'alice', 'locked', true);
+    await restrictUser(installation, terminal, 'alice', 'suspended', true);
+    expect(await list()).toMatchObject([{ admin: true, locked: true, suspended: true }]);
+    await listUsers(installation, terminal, { json: false });
+    expect(terminal.lines.at(-1)).toContain('administrator, locked, suspended');
+    await restrictUser(installation, terminal, 'alice', 'locked', false);
+    expect(terminal.lines.at(-1)).toBe('@alice:a.example is no longer locked');
+    expect((await list())[0]).not.toHaveProperty('locked');
+    await expect(restrictUser(installation, terminal, 'bob', 'locked', true)).rejects.toMatchObject({
       exitCode: EXIT.found,
     });
   });

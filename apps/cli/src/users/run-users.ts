@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { administrateStopped } from '#accounts/administration/stopped-server';
 import { listLoggedAccounts } from '#accounts/administration/list-logged-accounts';
 import type { UserAdministration } from '#accounts/administration/user-administration';
+import type { Restriction } from '#accounts/facts/account-facts';
 import type { ListedAccount } from '#accounts/queries/list-accounts';
 import type { Config } from '#config/config';
 import type { EventStore } from '#event-store/event-store';
@@ -25,7 +26,7 @@ const PATIENCE_MS = 30_000;
 const LOOK_AGAIN_MS = 200;
 
 /** What can be done to users: by the running server, or upon the log of a stopped one. */
-type Administration = Pick<UserAdministration, 'create' | 'resetPassword' | 'deactivate' | 'setAdmin'>;
+type Administration = Pick<UserAdministration, 'create' | 'resetPassword' | 'deactivate' | 'setAdmin' | 'restrict'>;
 
 /** `users create NAME`. A name that is taken is no error: who sets up a server may do it again. Nothing is changed then. */
 export async function createUser(
@@ -91,6 +92,24 @@ export async function setAdmin(
 ): Promise<ExitCode> {
   const userId = await administrate(installation, (users) => users.setAdmin(name, admin));
   await terminal.line(`${userId} ${admin ? 'administers this server' : 'no longer administers this server'}`);
+  return EXIT.ok;
+}
+
+const TOLD = {
+  locked: ['locked: nobody can use the account; its sessions stay', 'no longer locked'],
+  suspended: ['suspended: the account is only to read with', 'no longer suspended'],
+} as const;
+
+/** `users lock NAME` and `users suspend NAME`, with `--lift` the other way. */
+export async function restrictUser(
+  installation: Installation,
+  terminal: Terminal,
+  name: string,
+  restriction: Restriction,
+  isOn: boolean,
+): Promise<ExitCode> {
+  const userId = await administrate(installation, (users) => users.restrict(name, restriction, isOn));
+  await terminal.line(`${userId} is ${TOLD[restriction][isOn ? 0 : 1]}`);
   return EXIT.ok;
 }
 
@@ -176,6 +195,7 @@ function remoteUsers(client: ControlClient): Administration {
     resetPassword: (name, password, keepSessions) => call('reset-password', { name, password, keepSessions }),
     deactivate: (name, erase) => call('deactivate', { name, erase }),
     setAdmin: (name, admin) => call('set-admin', { name, admin }),
+    restrict: (name, restriction, isOn) => call('restrict', { name, restriction, isOn }),
   };
 }
 
@@ -217,7 +237,9 @@ async function printUsers(terminal: Terminal, pages: AsyncIterable<ListedAccount
   }
 }
 
-function rowOf({ user_id: userId, created_ts: created, via, admin, deactivated, erased }: ListedAccount): string[] {
-  const state = [admin === true && 'administrator', deactivated === true && 'deactivated', erased === true && 'erased'];
-  return [userId, moment(created), via, state.filter(Boolean).join(', ')];
+function rowOf(account: ListedAccount): string[] {
+  const { user_id: userId, created_ts: created, via, admin, deactivated, erased, locked, suspended } = account;
+  const states = { administrator: admin, deactivated, erased, locked, suspended };
+  const state = Object.entries(states).flatMap(([name, is]) => (is === true ? [name] : []));
+  return [userId, moment(created), via, state.join(', ')];
 }

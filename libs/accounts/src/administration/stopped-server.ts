@@ -7,6 +7,7 @@ import { Accounts } from '../accounts.js';
 import { ChangePassword, ChangePasswordHandler } from '../commands/change-password.js';
 import { DeactivateAccount, DeactivateAccountHandler } from '../commands/deactivate-account.js';
 import { RegisterAccount, RegisterAccountHandler } from '../commands/register-account.js';
+import { RestrictAccount, RestrictAccountHandler } from '../commands/restrict-account.js';
 import { SetAdmin, SetAdminHandler } from '../commands/set-admin.js';
 import { PasswordHasher } from '../credentials/password-hasher.js';
 import { RegistrationTokens } from '../registration-tokens.js';
@@ -25,6 +26,7 @@ export function administrateStopped(store: EventStore, serverName: ServerName): 
     [ChangePassword, new ChangePasswordHandler(accounts, hasher)],
     [DeactivateAccount, new DeactivateAccountHandler(accounts)],
     [SetAdmin, new SetAdminHandler(accounts)],
+    [RestrictAccount, new RestrictAccountHandler(accounts)],
   ]);
   const execute = (command: ICommand): Promise<unknown> => {
     const handler = handlers.get(command.constructor);

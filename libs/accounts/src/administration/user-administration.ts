@@ -5,7 +5,9 @@ import { BY_SERVER } from '../accounts.js';
 import { ChangePassword } from '../commands/change-password.js';
 import { DeactivateAccount } from '../commands/deactivate-account.js';
 import { RegisterAccount } from '../commands/register-account.js';
+import { RestrictAccount } from '../commands/restrict-account.js';
 import { SetAdmin } from '../commands/set-admin.js';
+import type { Restriction } from '../facts/account-facts.js';
 import { findLocalUserId } from '../user-ids.js';
 
 /**
@@ -43,6 +45,13 @@ export class UserAdministration {
   async setAdmin(name: string, admin: boolean): Promise<UserId> {
     const userId = this.#userIdOf(name);
     await this.commands.execute(new SetAdmin(userId, admin, BY_SERVER));
+    return userId;
+  }
+
+  /** Locks or suspends an account, or lifts that. Also an administrator's. */
+  async restrict(name: string, restriction: Restriction, isOn: boolean): Promise<UserId> {
+    const userId = this.#userIdOf(name);
+    await this.commands.execute(new RestrictAccount(userId, restriction, isOn, BY_SERVER, true));
     return userId;
   }
 

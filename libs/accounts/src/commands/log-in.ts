@@ -7,7 +7,7 @@ import type { SessionOptions } from '../sessions/issue-tokens.js';
 
 /**
  * Opens a session for who has gone through the stages of a log-in, by what was learnt of them. Throws M_FORBIDDEN where the account is gone
- * meanwhile, or its password is another; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs.
+ * meanwhile, or its password is another; M_USER_LOCKED; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs.
  */
 export class LogIn extends Command<LoggedIn> {
   constructor(

@@ -5,7 +5,10 @@ import { type Account, NO_ACCOUNT, type ProfileEntry, type ReadersEntry } from '
 import type { DeviceRecord } from './device-tokens.js';
 
 /** An account as it is kept: of the password, the profile and who may read what only the revisions of the facts that say them. */
-interface KeptAccount extends Pick<Account, 'exists' | 'guest' | 'admin' | 'deactivated' | 'byService' | 'serviceId'> {
+interface KeptAccount extends Pick<
+  Account,
+  'exists' | 'guest' | 'admin' | 'deactivated' | 'locked' | 'suspended' | 'byService' | 'serviceId'
+> {
   readonly password_at?: number;
   readonly profile: readonly (readonly [key: string, at: number])[];
   readonly readers: readonly (readonly [name: string, at: number])[];
@@ -17,12 +20,14 @@ interface KeptAccount extends Pick<Account, 'exists' | 'guest' | 'admin' | 'deac
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 5,
+  version: 6,
   format({
     exists,
     guest,
     admin,
     deactivated,
+    locked,
+    suspended,
     byService,
     serviceId,
     passwordAt,
@@ -38,6 +43,8 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       guest,
       admin,
       deactivated,
+      locked,
+      suspended,
       byService,
       serviceId,
       password_at: passwordAt,

@@ -10,6 +10,7 @@ import {
   decideLogoutEverywhere,
   decidePasswordChange,
   decideRegistration,
+  decideRestriction,
 } from './decide-account.js';
 import { decideAccountData, decideFilter, decideTag } from './decide-account-data.js';
 import { decideProfileChange } from './decide-profile.js';
@@ -310,6 +311,44 @@ describe('what an account keeps', () => {
         decideDehydration(account, { device_id: dry, token_hash: '', device_data: { a: 'x'.repeat(65_536) } }),
       )
       .thenRefused('M_TOO_LARGE');
+  });
+
+  it('is locked and suspended, each for itself and once, as long as it is there', () => {
+    const lock: Decision = (account) => decideRestriction(account, 'locked', true);
+    const unlock: Decision = (account) => decideRestriction(account, 'locked', false);
+    const suspend: Decision = (account) => decideRestriction(account, 'suspended', true);
+    const lift: Decision = (account) => decideRestriction(account, 'suspended', false);
+    const [locked, suspended] = [
+      { type: 'account-locked', data: {} },
+      { type: 'account-suspended', data: {} },
+    ];
+    const [unlocked, unsuspended] = [
+      { type: 'account-unlocked', data: {} },
+      { type: 'account-unsuspended', data: {} },
+    ];
+    given(registered).when(lock).then([locked]);
+    given(registered, locked).when(lock).then([]);
+    given(registered, locked).when(suspend).then([suspended]);
+    given(registered, locked, suspended).when(unlock).then([unlocked]);
+    given(registered, locked, suspended, unlocked).when(lift).then([unsuspended]);
+    given(registered, suspended, unsuspended).when(lift).then([]);
+    for (const decision of [lock, unlock, suspend, lift]) {
+      given().when(decision).thenRefused('M_NOT_FOUND');
+      given(registered, deactivated).when(decision).thenRefused('M_NOT_FOUND');
+    }
+  });
+
+  it('lets nobody in while it is locked, and those who are in stay', () => {
+    const locked = { type: 'account-locked', data: {} };
+    given(registered, device(phone, { refresh_hash: 'rt' }), locked)
+      .when(refresh('rt'))
+      .thenRefused('M_USER_LOCKED');
+    given(registered, locked)
+      .when((account) => decideLogin(account, { device_id: laptop, token_hash: 'at' }))
+      .thenRefused('M_USER_LOCKED');
+    given(registered, device(phone), locked)
+      .when((account) => decideDeviceRemoval(account, [phone], 'logout'))
+      .then([{ type: 'devices-removed', data: { device_ids: [phone], reason: 'logout' } }]);
   });
 
   it('is not disturbed by the facts of other domains', () => {

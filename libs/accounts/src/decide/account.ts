@@ -21,6 +21,10 @@ export interface Account {
   readonly guest: boolean;
   readonly admin: boolean;
   readonly deactivated: boolean;
+  /** Nobody may use it. */
+  readonly locked: boolean;
+  /** It is only to read with. */
+  readonly suspended: boolean;
   /** An application service registered it. */
   readonly byService: boolean;
   /** Which one, by its id; undefined where none did, or it was not noted. */
@@ -45,6 +49,8 @@ export const NO_ACCOUNT: Account = Object.freeze({
   guest: false,
   admin: false,
   deactivated: false,
+  locked: false,
+  suspended: false,
   byService: false,
   serviceId: undefined,
   passwordHash: undefined,
@@ -67,6 +73,14 @@ function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V | undefined): 
 function withDevice(account: Account, id: DeviceId, change: (device: DeviceRecord) => DeviceRecord): Account {
   const device = account.devices.get(id);
   return device === undefined ? account : { ...account, devices: withEntry(account.devices, id, change(device)) };
+}
+
+function withoutDevices(account: Account, ids: readonly DeviceId[]): Account {
+  const devices = new Map(account.devices);
+  for (const id of ids) devices.delete(id);
+  const { dehydrated } = account;
+  const isGone = dehydrated?.deviceId !== undefined && ids.includes(dehydrated.deviceId);
+  return { ...account, devices, dehydrated: isGone ? { ...dehydrated, deviceId: undefined } : dehydrated };
 }
 
 function withPassword(account: Account, passwordHash: string | undefined, revision: number): Account {
@@ -113,13 +127,8 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
       }));
     case 'device-dehydrated':
       return { ...account, dehydrated: { deviceId: fact.data.device_id, at: revision } };
-    case 'devices-removed': {
-      const devices = new Map(account.devices);
-      for (const id of fact.data.device_ids) devices.delete(id);
-      const { dehydrated } = account;
-      const isGone = dehydrated?.deviceId !== undefined && fact.data.device_ids.includes(dehydrated.deviceId);
-      return { ...account, devices, dehydrated: isGone ? { ...dehydrated, deviceId: undefined } : dehydrated };
-    }
+    case 'devices-removed':
+      return withoutDevices(account, fact.data.device_ids);
     case 'tokens-refreshed':
       return withDevice(account, fact.data.device_id, (device) => deviceAfterRefresh(device, fact.data));
     case 'tokens-confirmed':
@@ -130,6 +139,12 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
       return { ...withPassword(account, undefined, revision), deactivated: true, admin: false };
     case 'admin-changed':
       return { ...account, admin: fact.data.admin };
+    case 'account-locked':
+    case 'account-unlocked':
+      return { ...account, locked: fact.type === 'account-locked' };
+    case 'account-suspended':
+    case 'account-unsuspended':
+      return { ...account, suspended: fact.type === 'account-suspended' };
     case 'profile-changed':
       return { ...account, profile: profileAfter(account, fact.data, revision) };
     case 'readers-set': {

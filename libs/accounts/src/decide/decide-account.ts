@@ -1,6 +1,7 @@
 import type { DeviceId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import type { AccountFact, DevicesRemovedReason, RegisteredVia } from '../facts/account-facts.js';
+import { userLocked } from '#kernel/user-locked';
+import type { AccountFact, DevicesRemovedReason, RegisteredVia, Restriction } from '../facts/account-facts.js';
 import type { Account } from './account.js';
 
 /** Throws M_NOT_FOUND for a user id nobody registered, M_USER_DEACTIVATED for one that is gone. */
@@ -37,10 +38,11 @@ export function decideRegistration(account: Account, registration: Registration)
   ];
 }
 
-/** A guest's account becomes a user's (module "Guest Access"). Throws M_USER_IN_USE for who is no guest, and as `checkActive`. */
+/** A guest's account becomes a user's (module "Guest Access"). Throws M_USER_IN_USE for who is no guest, M_USER_LOCKED, and as `checkActive`. */
 export function decideUpgrade(account: Account, passwordHash: string): AccountFact[] {
   checkActive(account);
   if (!account.guest) throw new MatrixError('M_USER_IN_USE');
+  checkNotLocked(account);
   return [{ type: 'guest-upgraded', data: { password_hash: passwordHash } }];
 }
 
@@ -77,6 +79,20 @@ export function decideDeactivation(account: Account, erase: boolean): AccountFac
 export function decideAdmin(account: Account, admin: boolean): AccountFact[] {
   checkActive(account);
   return account.admin === admin ? [] : [{ type: 'admin-changed', data: { admin } }];
+}
+
+const RESTRICTS = { locked: 'account-locked', suspended: 'account-suspended' } as const;
+const LIFTS = { locked: 'account-unlocked', suspended: 'account-unsuspended' } as const;
+
+/** Restricts an account, or lifts that. Nothing where it is so already. Throws M_NOT_FOUND for one that is not there, or gone. */
+export function decideRestriction(account: Account, restriction: Restriction, isOn: boolean): AccountFact[] {
+  if (!account.exists || account.deactivated) throw new MatrixError('M_NOT_FOUND', 'No such user');
+  return account[restriction] === isOn ? [] : [{ type: (isOn ? RESTRICTS : LIFTS)[restriction], data: {} }];
+}
+
+/** Throws M_USER_LOCKED, as the specification wants it ("Account locking"), where nobody may use the account. */
+export function checkNotLocked({ locked }: Pick<Account, 'locked'>): void {
+  if (locked) throw userLocked();
 }
 
 /** All sessions end. */

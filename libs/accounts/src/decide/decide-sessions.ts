@@ -8,7 +8,7 @@ import type {
   TokensRefreshed,
 } from '../facts/account-facts.js';
 import type { Account } from './account.js';
-import { checkActive } from './decide-account.js';
+import { checkActive, checkNotLocked } from './decide-account.js';
 import { validPairs } from './device-tokens.js';
 
 const MAX_DISPLAY_NAME_BYTES = 1024;
@@ -20,9 +20,10 @@ function checkDisplayName(name: string | undefined): void {
   }
 }
 
-/** A login: the device is new or takes over. Throws as `checkActive`, and M_INVALID_PARAM for an overlong display name. */
+/** A login: the device is new or takes over. Throws as `checkActive`, M_USER_LOCKED, and M_INVALID_PARAM for an overlong display name. */
 export function decideLogin(account: Account, login: DeviceAdded): AccountFact[] {
   checkActive(account);
+  checkNotLocked(account);
   checkDisplayName(login.display_name);
   return [{ type: 'device-added', data: login }];
 }
@@ -72,11 +73,12 @@ export function decideDeviceRemoval(
 
 /**
  * The exchange of a refresh token, that of the current pair or of the one before it while the new one is unused. Throws
- * M_UNKNOWN_TOKEN for any other.
+ * M_UNKNOWN_TOKEN for any other, M_USER_LOCKED where nobody may use the account.
  */
 export function decideRefresh(account: Account, refresh: Omit<TokensRefreshed, 'device_id'>): AccountFact[] {
   for (const [deviceId, device] of account.devices) {
     if (validPairs(device).some((pair) => pair.refresh_hash === refresh.used)) {
+      checkNotLocked(account);
       return [{ type: 'tokens-refreshed', data: { device_id: deviceId, ...refresh } }];
     }
   }

@@ -101,6 +101,15 @@ export interface AdminChanged {
   readonly admin: boolean;
 }
 
+/**
+ * `account-locked` and `account-unlocked`: nobody may use the account (its sessions stay, for when they may again). `account-suspended` and
+ * `account-unsuspended`: it is only to read with. Which of the two an account is says nothing of the other.
+ */
+export type AccountRestricted = Record<string, never>;
+
+/** In which way an account is restricted. */
+export type Restriction = 'locked' | 'suspended';
+
 /** `profile-changed`: one key of the profile; `removed` instead of a value when it was deleted. */
 export interface ProfileChanged {
   readonly key: string;
@@ -177,6 +186,10 @@ export interface AccountFacts {
   'password-changed': PasswordChanged;
   'account-deactivated': AccountDeactivated;
   'admin-changed': AdminChanged;
+  'account-locked': AccountRestricted;
+  'account-unlocked': AccountRestricted;
+  'account-suspended': AccountRestricted;
+  'account-unsuspended': AccountRestricted;
   'profile-changed': ProfileChanged;
   'readers-set': ReadersSet;
   'account-data-set': AccountDataSet;
@@ -204,6 +217,10 @@ export const ACCOUNT_SHAPES: Readonly<Record<keyof AccountFacts, readonly Upcast
   'password-changed': [],
   'account-deactivated': [],
   'admin-changed': [],
+  'account-locked': [],
+  'account-unlocked': [],
+  'account-suspended': [],
+  'account-unsuspended': [],
   'profile-changed': [],
   'readers-set': [],
   'account-data-set': [],

@@ -34,6 +34,8 @@ describe('the facts of schema 1', () => {
       byService: false,
       admin: true,
       deactivated: false,
+      locked: false,
+      suspended: false,
       passwordHash: '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$b3RoZXI',
       devices: [
         [

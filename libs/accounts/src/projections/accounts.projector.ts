@@ -13,16 +13,18 @@ export interface AccountRow {
   readonly guest?: true;
   readonly admin?: true;
   readonly deactivated?: true;
+  readonly locked?: true;
+  readonly suspended?: true;
   readonly erased?: true;
 }
 
 export const ACCOUNTS = new Collection<readonly [userId: UserId], AccountRow>('accounts', {
   key: ['user'],
-  says: 'since when and how it is there, whether guest, administrator, deactivated, erased',
+  says: 'since when and how it is there, whether guest, administrator, deactivated, erased, locked, suspended',
   codec: {
     // One order of keys, whatever happened before: rebuilt rows are compared as text.
-    encode: ({ created_ts, via, guest, admin, deactivated, erased }) =>
-      JSON.stringify({ created_ts, via, guest, admin, deactivated, erased }),
+    encode: ({ created_ts, via, guest, admin, deactivated, erased, locked, suspended }) =>
+      JSON.stringify({ created_ts, via, guest, admin, deactivated, erased, locked, suspended }),
     decode: asJson<AccountRow>().decode,
   },
 });
@@ -38,12 +40,16 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'guest-upgraded',
   'admin-changed',
   'account-deactivated',
+  'account-locked',
+  'account-unlocked',
+  'account-suspended',
+  'account-unsuspended',
 ]);
 
 /** Who has an account here, who is an administrator, who is gone, and who took what they said with them. */
 export const accountsProjector: Projector = {
   name: 'accounts',
-  version: 2,
+  version: 3,
   ...owning(ACCOUNTS, ERASED_USERS),
   handles: (type) => TYPES.has(type),
   project,
@@ -63,6 +69,10 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   if (type === 'guest-upgraded') put({ ...row, guest: undefined });
   const { admin: _before, ...others } = row;
   if (type === 'admin-changed') put(data.admin ? { ...others, admin: true } : others);
+  if (type === 'account-locked') put({ ...row, locked: true });
+  if (type === 'account-unlocked') put({ ...row, locked: undefined });
+  if (type === 'account-suspended') put({ ...row, suspended: true });
+  if (type === 'account-unsuspended') put({ ...row, suspended: undefined });
   if (type === 'account-deactivated' && data.erase) {
     ERASED_USERS.put(rows, [userId], fact.position);
   }

@@ -56,7 +56,7 @@ export class ActingServices implements ServiceUsers, Listener {
       throw new MatrixError('M_FORBIDDEN', 'The application service may not act as this user');
     }
     const account = await this.#getAccount(service, userId, deviceId);
-    const { deactivated, devices, admin, guest } = account;
+    const { deactivated, devices, admin, guest, locked, suspended } = account;
     if (deactivated) throw new MatrixError('M_USER_DEACTIVATED');
     if (deviceId !== undefined && !devices.has(deviceId)) throw new MatrixError('M_UNKNOWN_DEVICE');
     const isOwn = isServicesOwn(service, userId, account);
@@ -69,6 +69,8 @@ export class ActingServices implements ServiceUsers, Listener {
       // What an administrator may they may themself, and not who speaks for them.
       isAdmin: admin && isOwn,
       isGuest: guest,
+      isLocked: locked,
+      isSuspended: suspended,
       appServiceId: service.id,
       isServicesOwn: isOwn,
       requestId: '',

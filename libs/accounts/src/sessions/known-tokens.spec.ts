@@ -105,7 +105,15 @@ describe('known tokens', () => {
   });
 
   it('are read from the views once, and from then on from memory', async () => {
-    const expected = { userId: alice, deviceId: 'D', isAdmin: false, isGuest: false, requestId: '' };
+    const expected = {
+      userId: alice,
+      deviceId: 'D',
+      isAdmin: false,
+      isGuest: false,
+      isLocked: false,
+      isSuspended: false,
+      requestId: '',
+    };
     expect(await tokens.requesterOf('good')).toEqual(expected);
     expect(reads).toBe(3);
     expect(await tokens.requesterOf('good')).toEqual(expected);
@@ -126,6 +134,26 @@ describe('known tokens', () => {
       await expect(tokens.requesterOf('good')).rejects.toMatchObject(refused);
       await expect(tokens.validUntil('good')).rejects.toMatchObject(refused);
     }
+  });
+
+  it('say at once that an account is locked or suspended, and a locked one answers nothing more', async () => {
+    expect(await tokens.requesterOf('good')).toMatchObject({ isLocked: false, isSuspended: false });
+    rows.set(`accounts ${alice}`, JSON.stringify({ created_ts: 1, via: 'open', suspended: true }));
+    tokens.hear([fact('account-suspended')]);
+    expect(await tokens.requesterOf('good')).toMatchObject({ isLocked: false, isSuspended: true });
+    expect(await tokens.validUntil('good')).toBe(Infinity);
+    rows.set(`accounts ${alice}`, JSON.stringify({ created_ts: 1, via: 'open', locked: true }));
+    tokens.hear([fact('account-locked'), fact('account-unsuspended')]);
+    expect(await tokens.requesterOf('good')).toMatchObject({ isLocked: true, isSuspended: false });
+    await expect(tokens.validUntil('good')).rejects.toMatchObject({ errcode: 'M_USER_LOCKED' });
+    rows.set(`accounts ${alice}`, JSON.stringify({ created_ts: 1, via: 'open' }));
+    tokens.hear([fact('account-unlocked')]);
+    const before = reads;
+    expect(await tokens.requesterOf('good')).toMatchObject({ isLocked: false });
+    expect(reads).toBeGreaterThan(before);
+    const after = reads;
+    await tokens.requesterOf('good');
+    expect(reads).toBe(after);
   });
 
   it('are refused where they are unknown', async () => {

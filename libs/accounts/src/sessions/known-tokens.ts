@@ -16,10 +16,12 @@ import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { Accounts } from '../accounts.js';
 import { hashSecret } from '../credentials/secrets.js';
 import { type DeviceRecord, validPairs } from '../decide/device-tokens.js';
+import { userLocked } from '#kernel/user-locked';
 import { userIdOfStream } from '#kernel/user-stream';
 import type { AccountFact } from '../facts/account-facts.js';
 import { ACCOUNTS } from '../projections/accounts.projector.js';
 import { DEVICES, TOKENS } from '../projections/devices.projector.js';
+import { noteConnection } from './note-connection.js';
 import { TokenConfirmation } from './token-confirmation.js';
 
 interface KnownToken {
@@ -43,13 +45,12 @@ export interface Seen {
   readonly userAgent: string | undefined;
 }
 
-/** No more of what a client calls itself is remembered. */
-const MAX_USER_AGENT = 256;
-
 /** The account that a token is of. */
 interface Holder {
   readonly isAdmin: boolean;
   readonly isGuest: boolean;
+  readonly isLocked: boolean;
+  readonly isSuspended: boolean;
   /** The application service, by its id, that opened the session for them. */
   readonly openedBy: string | undefined;
 }
@@ -63,6 +64,10 @@ const FORGETTING: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-deactivated',
   'admin-changed',
   'guest-upgraded',
+  'account-locked',
+  'account-unlocked',
+  'account-suspended',
+  'account-unsuspended',
 ]);
 
 const CAPACITY = 50_000;
@@ -108,6 +113,7 @@ export class KnownTokens implements AccessTokens, Listener {
     const hash = hashSecret(token);
     const { expiresAt, requester } = this.#known.get(hash) ?? (await this.#lookUp(hash));
     if (!this.isOpen(requester)) throw new MatrixError('M_UNKNOWN_TOKEN');
+    if (requester.isLocked === true) throw userLocked();
     if (expiresAt <= this.clock.now()) throw expired();
     return expiresAt;
   }
@@ -202,10 +208,10 @@ export class KnownTokens implements AccessTokens, Listener {
     const { user: userId, device: deviceId } = row;
     const viewed = this.#areBehind ? undefined : await this.#holder(userId, deviceId, hash);
     const holder = viewed ?? (await this.#holderInLog(userId, deviceId, hash)) ?? (await this.#refuse());
-    const { isAdmin, isGuest, openedBy } = holder;
+    const { isAdmin, isGuest, openedBy, isLocked, isSuspended } = holder;
     // What an administrator may they may themself, and not who speaks for them.
     const rights = openedBy === undefined ? { isAdmin, isGuest } : { isAdmin: false, isGuest, openedBy };
-    const requester: Requester = Object.freeze({ userId, deviceId, ...rights, requestId: '' });
+    const requester: Requester = Object.freeze({ userId, deviceId, ...rights, isLocked, isSuspended, requestId: '' });
     const known: KnownToken = {
       requester,
       answer: Promise.resolve(requester),
@@ -232,7 +238,8 @@ export class KnownTokens implements AccessTokens, Listener {
       DEVICES.get(this.views, [userId, deviceId]),
     ]);
     if (account === undefined || !hasToken(device, hash)) return undefined;
-    return { isAdmin: account.admin ?? false, isGuest: account.guest ?? false, openedBy: device?.service };
+    const { admin = false, guest = false, locked = false, suspended = false } = account;
+    return { isAdmin: admin, isGuest: guest, isLocked: locked, isSuspended: suspended, openedBy: device?.service };
   }
 
   /**
@@ -240,9 +247,10 @@ export class KnownTokens implements AccessTokens, Listener {
    * yet what those of devices have.
    */
   async #holderInLog(userId: UserId, deviceId: DeviceId, hash: string): Promise<Holder | undefined> {
-    const { exists, devices, admin, guest } = await this.accounts.load(userId);
+    const { exists, devices, admin, guest, locked, suspended } = await this.accounts.load(userId);
     const device = devices.get(deviceId);
-    return exists && hasToken(device, hash) ? { isAdmin: admin, isGuest: guest, openedBy: device?.service } : undefined;
+    if (!exists || !hasToken(device, hash)) return undefined;
+    return { isAdmin: admin, isGuest: guest, isLocked: locked, isSuspended: suspended, openedBy: device?.service };
   }
 
   #remember(hash: string, known: KnownToken): void {
@@ -281,14 +289,3 @@ export class KnownTokens implements AccessTokens, Listener {
 function hasToken(device: DeviceRecord | undefined, hash: string): boolean {
   return device !== undefined && validPairs(device).some((pair) => pair.token_hash === hash);
 }
-
-/** PERF: once for each request, so nothing is made anew but where it is another client. */
-function noteConnection(known: KnownToken, { ip, headers }: Connection): void {
-  known.ip = ip;
-  const agent = headers['user-agent'];
-  if (agent === known.userAgent) return;
-  known.userAgent = agent === undefined || agent.length <= MAX_USER_AGENT ? agent : beginningOf(agent);
-}
-
-/** A copy: a slice would keep all of it in memory. Headers are latin1. */
-const beginningOf = (agent: string): string => Buffer.from(agent, 'latin1').toString('latin1', 0, MAX_USER_AGENT);

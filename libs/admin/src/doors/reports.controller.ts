@@ -1,7 +1,7 @@
 import { Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsInt, IsOptional, IsString, MaxLength } from 'class-validator';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -31,6 +31,7 @@ class ReportEventDto {
 }
 
 /** Telling the operators of what is bad: client-server API, "Reporting Content". */
+@WhileSuspended()
 @Controller([...TODAY])
 @Authenticated()
 @RateLimited('report')

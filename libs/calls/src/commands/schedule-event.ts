@@ -29,6 +29,8 @@ export class ScheduleEvent implements DelayedSends {
   /** See DelayedSends. `tooLong`: the code where it is to wait for too long. */
   schedule(requester: Requester, event: DelayedSend, tooLong: Errcode = 'M_UNKNOWN'): Promise<string> {
     const { roomId, type, stateKey, content, delay, txnId, sentAt, stickyMs } = event;
+    // What they may do at once they may not do later: it is asked again then, and of what is left of it nobody has any use.
+    if (requester.isSuspended === true) throw new MatrixError('M_USER_SUSPENDED');
     if (delay > MAX_DELAY_MS) throw new MatrixError(tooLong, TOO_LONG, { status: 400, fields: TOO_LONG_FIELDS });
     checkStateKey(type, stateKey);
     const text = canonicalJson(content, { lenient: true });

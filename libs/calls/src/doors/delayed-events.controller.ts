@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Inject, Param, Post, Put, Query } from '@nes
 import { CommandBus } from '@nestjs/cqrs';
 import { IsIn, IsInt, IsObject, IsOptional, IsString, Min } from 'class-validator';
 import { type Config, CONFIG } from '#config/config';
-import { Authenticated, CurrentRequester, OptionallyAuthenticated } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OptionallyAuthenticated, WhileSuspended } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { readMassagedTime } from '#http/massaged-time';
@@ -90,6 +90,7 @@ export class DelayedEventsController {
     return this.#schedule(requester, path, { query, body, tooLong: 'ORG.MATRIX.MSC4140_MAX_DELAY_EXCEEDED' });
   }
 
+  @WhileSuspended()
   @OptionallyAuthenticated()
   @RateLimited('default')
   @Post('_matrix/client/v1/delayed_events/:delayId/:action')
@@ -98,6 +99,7 @@ export class DelayedEventsController {
     return this.#do(readAction(action), delayId);
   }
 
+  @WhileSuspended()
   @OptionallyAuthenticated()
   @RateLimited('default')
   @Post(`${UNSTABLE}/delayed_events/:delayId/:action`)
@@ -107,6 +109,7 @@ export class DelayedEventsController {
   }
 
   /** As it was tried out: the action stands in the body. */
+  @WhileSuspended()
   @OptionallyAuthenticated()
   @RateLimited('default')
   @Post(`${UNSTABLE}/delayed_events/:delayId`)

@@ -1,7 +1,13 @@
 import { Controller, HttpCode, Inject, Post } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { readCallTokenRequest } from '#federation/calls/read-call-token-request';
-import { Authenticated, CurrentRequester, FindRequester, OptionallyAuthenticated } from '#http/authenticated';
+import {
+  Authenticated,
+  CurrentRequester,
+  FindRequester,
+  OptionallyAuthenticated,
+  WhileSuspended,
+} from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { isServerName } from '#kernel/ids';
@@ -42,6 +48,7 @@ export class LiveKitController {
    * Element Call asks without a token whether there is this, and chooses by that for how long its hang-ups wait: so where there is no LiveKit it is
    * unrecognised for whoever asks.
    */
+  @WhileSuspended()
   @OptionallyAuthenticated()
   @RateLimited('call')
   @Post('rtc/livekit/delegate_delayed_leave')

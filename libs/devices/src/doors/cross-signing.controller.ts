@@ -2,7 +2,7 @@ import { Controller, HttpCode, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Flows } from '#accounts/interactive-auth/flows';
 import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { TODAY, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -16,6 +16,7 @@ import { parseCrossSigningKeys, parseSentKeys } from './parse-cross-signing.js';
 const UNSTABLE = '_matrix/client/unstable';
 
 /** Keys by which users sign their devices and each other, and what they signed (client-server API, "Cross-signing"). */
+@WhileSuspended()
 @Authenticated()
 @OwnersOnly()
 @RateLimited('default')

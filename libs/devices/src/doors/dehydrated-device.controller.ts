@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { IsObject, IsOptional, IsString } from 'class-validator';
 import { DeleteDevices } from '#accounts/commands/delete-devices';
 import { DEHYDRATED, type DehydratedRow } from '#accounts/projections/devices.projector';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { queryText, type Query as Parameters, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
@@ -32,6 +32,7 @@ class EventsBody {
 }
 
 /** The device of a user that no client holds, to which others send keys meanwhile (MSC3814). */
+@WhileSuspended()
 @Authenticated()
 @OwnersOnly()
 @RateLimited('default')

@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsObject, IsOptional, IsString, ValidateIf } from 'class-validator';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { TODAY, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { type Query as Parameters, requiredText } from '#http/query';
@@ -36,6 +36,7 @@ interface Changed {
 }
 
 /** Key backups of who asks (client-server API, "Server-side key backups"). */
+@WhileSuspended()
 @Authenticated()
 @OwnersOnly()
 @RateLimited('default')

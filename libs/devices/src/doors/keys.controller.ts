@@ -1,6 +1,6 @@
 import { Controller, HttpCode, Post } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { TODAY, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -17,6 +17,7 @@ import { QueryKeys } from '../queries/query-keys.js';
 import { findObject, parseDeviceKeys, parseNamedKeys } from './parse-keys.js';
 
 /** The keys of devices (client-server API, module "End-to-End Encryption"). */
+@WhileSuspended()
 @Authenticated({ guests: true })
 @RateLimited('default')
 @Controller(under(TODAY, 'keys'))

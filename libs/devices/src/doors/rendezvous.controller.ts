@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, Headers, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { IsString } from 'class-validator';
-import { Authenticated, FindRequester, OptionallyAuthenticated } from '#http/authenticated';
+import { Authenticated, FindRequester, OptionallyAuthenticated, WhileSuspended } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
@@ -28,6 +28,7 @@ export class RendezvousController {
     return { create_available: requester !== undefined && requester.isGuest !== true };
   }
 
+  @WhileSuspended()
   @Authenticated()
   @Post()
   @HttpCode(200)

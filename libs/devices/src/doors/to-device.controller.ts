@@ -2,7 +2,7 @@ import { Controller, Inject, Param, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsObject } from 'class-validator';
 import { CONFIG, type Config } from '#config/config';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { TODAY, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -18,6 +18,7 @@ class ToDeviceBody {
 }
 
 /** Messages to devices (client-server API, "Send-to-Device messaging"). */
+@WhileSuspended()
 @Authenticated({ guests: true })
 @RateLimited('default')
 @Controller(under(TODAY, 'sendToDevice'))

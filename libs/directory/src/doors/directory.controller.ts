@@ -2,7 +2,13 @@ import { Controller, Delete, Get, HttpCode, Inject, Optional, Param, Post, Put, 
 import { CommandBus } from '@nestjs/cqrs';
 import { IsIn, IsOptional, IsString } from 'class-validator';
 import { CONFIG, type Config } from '#config/config';
-import { Authenticated, CurrentRequester, FindRequester, OptionallyAuthenticated } from '#http/authenticated';
+import {
+  Authenticated,
+  CurrentRequester,
+  FindRequester,
+  OptionallyAuthenticated,
+  WhileSuspended,
+} from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { queryText, type Query as QueryValues, queryInteger } from '#http/query';
@@ -110,6 +116,7 @@ export class DirectoryController {
     return this.#listRooms(server, { request, network: undefined });
   }
 
+  @WhileSuspended()
   @Post('publicRooms')
   @HttpCode(200)
   @Authenticated()

@@ -1,7 +1,7 @@
 import { Controller, HttpCode, Inject, Post } from '@nestjs/common';
 import { IsInt, IsOptional, IsString, Min } from 'class-validator';
 import { ReadableProfiles } from '#accounts/reading/readable-profiles';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -23,6 +23,7 @@ class UserSearchDto {
 }
 
 /** Users by their names: client-server API, "User Directory". */
+@WhileSuspended()
 @Controller([...TODAY])
 @Authenticated()
 @RateLimited('search')

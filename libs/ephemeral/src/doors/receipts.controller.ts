@@ -1,6 +1,6 @@
 import { Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { TODAY_AND_ALPHA, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -13,6 +13,7 @@ import { SetReadMarks } from '../commands/set-read-marks.js';
 import { RECEIPT_TYPES, type ReceiptThread } from '../facts/receipt-facts.js';
 
 /** Receipts and read markers (client-server API, modules "Receipts" and "Read and unread markers"). */
+@WhileSuspended()
 @Authenticated()
 @RateLimited('default')
 @Controller(under(TODAY_AND_ALPHA, 'rooms/:roomId'))

@@ -8,8 +8,9 @@ import { createRoomFactReader, currentStateOf } from '#rooms/projections/room-fa
 import { Typing } from './typing.js';
 
 const MEMBER = 'm.room.member';
+const ENDS: ReadonlySet<string> = new Set(['account-deactivated', 'account-locked', 'account-suspended']);
 
-/** Ends the typing of whoever leaves a room, is kicked or banned there, or closes their account. */
+/** Ends the typing of whoever leaves a room, is kicked or banned there, closes their account, or may not use it any more. */
 @Injectable()
 export class EndTyping implements Listener {
   readonly name = 'end-typing';
@@ -30,7 +31,7 @@ export class EndTyping implements Listener {
   /** PERF: of a room in which nobody types no fact is looked at, and a message is told from its header. */
   #take(fact: RecordedFact): void {
     const { stream, type } = fact;
-    if (type === 'account-deactivated') return this.typing.stopEverywhere(userIdOfStream(stream));
+    if (ENDS.has(type)) return this.typing.stopEverywhere(userIdOfStream(stream));
     if (type !== 'pdu-accepted' || !stream.startsWith(ROOM_STREAM_PREFIX)) return;
     const roomId = roomIdOfStream(stream);
     if (!this.typing.isBusy(roomId)) return;

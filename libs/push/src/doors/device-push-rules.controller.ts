@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, Inject, Param, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { under, V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import type { Query as QueryOfUrl } from '#http/query';
@@ -25,6 +25,7 @@ class RulePath {
 }
 
 /** Rules for pushers with a profile tag: "Push Notifications HTTP API" of 2015, scope `device/<profile_tag>`. */
+@WhileSuspended()
 @Authenticated()
 @Controller(under([V1], 'pushrules/device'))
 export class DevicePushRulesController {

@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, Inject, Param, Put, Query, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { isOldDoor } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import type { Query as QueryOfUrl } from '#http/query';
@@ -36,6 +36,7 @@ function readActions(actions: PushAction[], request: FastifyRequest): PushAction
 }
 
 /** The push rules of who asks (client-server API, "Push Rules: API"), also under the path they had in 2015. */
+@WhileSuspended()
 @Authenticated()
 @Controller(['_matrix/client/v3/pushrules', '_matrix/client/r0/pushrules', '_matrix/client/api/v1/pushrules'])
 export class PushRulesController {

@@ -1,6 +1,6 @@
 import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { under, V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -11,6 +11,7 @@ import { checkProfileTag } from './check-profile-tag.js';
 import { setPusher } from './set-pusher-of.js';
 
 /** Pushers as clients of 2015 set them: "Push Notifications HTTP API", "Pushers". */
+@WhileSuspended()
 @Authenticated()
 @OwnersOnly()
 @RateLimited('default')

@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { TODAY, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -13,6 +13,7 @@ import { DEVICE_ID, ENABLED } from './parse-pusher.js';
 import { setPusher } from './set-pusher-of.js';
 
 /** Where notifications are pushed to: client-server API, "Push Notifications", and MSC3881. */
+@WhileSuspended()
 @Authenticated()
 @OwnersOnly()
 @Controller(under(TODAY, 'pushers'))

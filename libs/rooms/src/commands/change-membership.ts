@@ -18,6 +18,7 @@ import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { checkIsIn, checkState } from './check-state.js';
 import { InvitationsElsewhere } from './invite-elsewhere.js';
+import { refuseSuspended } from './refuse-suspended.js';
 
 export type Membership = 'join' | 'invite' | 'leave' | 'ban' | 'knock';
 
@@ -51,8 +52,10 @@ export class MembershipChanges {
     @Optional() @Inject(USERS_ON_DEMAND) private readonly demand?: UsersOnDemand,
   ) {}
 
-  /** Where all of the room is needed and is not here, that is waited for. Throws RoomIsPartial where it takes long. */
+  /** Where all of the room is needed and is not here, that is waited for. Throws RoomIsPartial where it takes long, and as `refuseSuspended`. */
   change(requester: Requester, roomId: RoomId, change: MembershipChange): Promise<EventId> {
+    const isLeave = change.target === requester.userId && change.membership === 'leave';
+    if (!isLeave) refuseSuspended(requester);
     return whenWhole(this.views, roomId, () => this.#change(requester, roomId, change));
   }
 

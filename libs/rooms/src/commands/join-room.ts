@@ -17,12 +17,13 @@ import { MEMBERSHIP_VIEWS, MembershipChanges, sendMembership } from './change-me
 import { checkGuestMayJoin } from './guest-access.js';
 import { JoinElsewhere } from './join-elsewhere.js';
 import { authorisedJoin, type NotVouched } from './join-authoriser.js';
+import { refuseSuspended } from './refuse-suspended.js';
 import { redeemThirdPartyInvite, type ThirdPartySigned, thirdPartySignedOf } from './third-party-invite.js';
 
 /**
  * Joins a room: client-server API, "Joining rooms". Where nobody of this server is in it, and where nobody here can vouch for the join
  * of a restricted room, other servers are asked (`via`, and those that are known to be in it). Joining twice is no error. Throws
- * M_FORBIDDEN (also for a room that nobody who was asked has), M_GUEST_ACCESS_FORBIDDEN, M_BAD_JSON, and as `RemoteRooms`.
+ * M_FORBIDDEN (also for a room that nobody who was asked has), M_GUEST_ACCESS_FORBIDDEN, M_USER_SUSPENDED, M_BAD_JSON, and as `RemoteRooms`.
  * `third_party_signed` in the content redeems a third-party invite first.
  * NOTSPEC: whatever else the request says becomes part of the member event, `reason` among it. Clients do so since 2015, and
  * could set the same event by PUT /state.
@@ -55,8 +56,9 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
   ) {}
 
-  execute(command: JoinRoom): Promise<{ roomId: RoomId }> {
+  async execute(command: JoinRoom): Promise<{ roomId: RoomId }> {
     const { requester, roomId } = command;
+    refuseSuspended(requester);
     return this.elsewhere.handshakes.inTurn(requester.userId, roomId, () => this.#join(command));
   }
 

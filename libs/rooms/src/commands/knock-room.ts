@@ -12,10 +12,11 @@ import { contextOf } from '../worker/requester-context.js';
 import { MembershipChanges, type MembershipChange } from './change-membership.js';
 import { MembershipsElsewhere } from './memberships-elsewhere.js';
 import { readStrippedState } from './read-stripped-state.js';
+import { refuseSuspended } from './refuse-suspended.js';
 
 /**
  * Asks to be invited: client-server API, "Knocking on rooms". Where nobody of this server is in the room, another server is asked.
- * Throws M_FORBIDDEN (the join rule does not allow it, or the user is in the room or banned from it), and as `RemoteRooms`.
+ * Throws M_USER_SUSPENDED, M_FORBIDDEN (the join rule does not allow it, or the user is in the room or banned from it), and as `RemoteRooms`.
  */
 export class KnockRoom {
   constructor(
@@ -37,8 +38,9 @@ export class KnockRoomHandler implements ICommandHandler<KnockRoom> {
     @Optional() @Inject(REMOTE_ROOMS) private readonly others?: RemoteRooms,
   ) {}
 
-  execute(command: KnockRoom): Promise<{ roomId: RoomId }> {
+  async execute(command: KnockRoom): Promise<{ roomId: RoomId }> {
     const { requester, roomId } = command;
+    refuseSuspended(requester);
     return this.elsewhere.handshakes.inTurn(requester.userId, roomId, () => this.#knock(command));
   }
 

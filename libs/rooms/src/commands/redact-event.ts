@@ -12,7 +12,7 @@ import { type EventSent, findTransaction } from './transaction.js';
 /**
  * Strips an event of what is not essential to the protocol: client-server API, "Redactions". Its sender may, and whoever has
  * the redact level, also where the event has yet to come from another server. Throws M_INVALID_PARAM where the room has no such event
- * and cannot get it, M_FORBIDDEN.
+ * and cannot get it, M_FORBIDDEN, M_USER_SUSPENDED for who is suspended and has not sent it.
  */
 export class RedactEvent {
   constructor(

@@ -13,6 +13,7 @@ import type { EventDraft } from '../decide/decide-event.js';
 import { findPlaces } from '../reading/event-rows.js';
 import { findEventFor } from '../queries/get-event.js';
 import type { RoomTurn } from '../worker/room-turn.js';
+import { refuseRedactionOfSuspended } from './refuse-suspended.js';
 import { sendOnce, type Transaction } from './transaction.js';
 
 /** An event that is to be redacted. */
@@ -78,6 +79,7 @@ export function redactInTurn(
     const draft = { ...draftRedaction(turn, requester.userId, target.eventId, content), txn: transaction?.txn };
     await turn.authorise(draft);
     const event = await findTarget(turn, requester, target);
+    refuseRedactionOfSuspended(requester, event?.sender);
     if (event === undefined) return turn.send(draft);
     const refusal = await refuseEffect(turn, draft, event);
     if (refusal !== undefined) throw new MatrixError('M_FORBIDDEN', refusal);

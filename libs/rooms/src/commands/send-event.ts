@@ -11,11 +11,12 @@ import { RoomWorkers } from '../worker/room-workers.js';
 import { findLaterDuplicate, findRelationRefusal } from './check-relation.js';
 import { checkStateKey } from './check-state.js';
 import { findRedactionTarget, redactInTurn, parseRedactionTarget } from './redaction.js';
+import { refuseSuspended } from './refuse-suspended.js';
 import { type EventSent, findTransaction, sendOnce } from './transaction.js';
 
 /**
  * Sends a message event: client-server API, "Sending events to a room". The same transaction id of the same device, room and
- * type answers the event id of the first time. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON,
+ * type answers the event id of the first time. Throws M_FORBIDDEN, M_USER_SUSPENDED, M_TOO_LARGE, M_BAD_JSON,
  * M_DUPLICATE_ANNOTATION, M_UNKNOWN with status 400 (a thread on what relates to something itself), M_BAD_STATE (there is one
  * m.room.create), and as RedactEvent.
  */
@@ -58,6 +59,7 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
   async #send(command: SendEvent, annotation: Annotation | undefined): Promise<EventSent> {
     const { requester, roomId, type, content, txnId, options } = command;
     checkStateKey(type, undefined);
+    if (type !== 'm.room.redaction') refuseSuspended(requester);
     const redacts = type === 'm.room.redaction' ? parseRedactionTarget(content) : undefined;
     const transaction = await findTransaction(this.views, { requester, roomId, type, txnId, redacts });
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };

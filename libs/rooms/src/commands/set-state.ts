@@ -28,13 +28,14 @@ import { authorisedJoin } from './join-authoriser.js';
 import { JoinRoom } from './join-room.js';
 import { KnockRoom } from './knock-room.js';
 import { LeaveRoom } from './leave-room.js';
+import { refuseStateOfSuspended } from './refuse-suspended.js';
 import type { SendOptions } from './send-event.js';
 import { type EventSent, findTransaction, sendOnce } from './transaction.js';
 
 /**
  * Sets a key of the state dictionary: client-server API, "Sending events to a room". Setting what its sender has set
  * already, and may still set, answers the event of then, unless it is to be sticky. Who says something of themself in a room that nobody
- * of this server is in does as `JoinRoom`, `KnockRoom` and `LeaveRoom` would, and it is thrown as there; who declines an invitation so as `checkMayReject`. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
+ * of this server is in does as `JoinRoom`, `KnockRoom` and `LeaveRoom` would, and it is thrown as there; who declines an invitation so as `checkMayReject`. Throws M_FORBIDDEN, M_USER_SUSPENDED, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
  * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create), M_UNKNOWN (a thread cannot begin where it says), M_NOT_FOUND (they left what they were in by no event, or it deletes
  * what is not there, see `DeleteState`), RoomIsPartial where all of the room is needed and does not come in time.
  */
@@ -64,6 +65,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
   async execute(command: SetState): Promise<EventSent> {
     const { requester, roomId, type, stateKey, content } = command;
     checkStateKey(type, stateKey);
+    refuseStateOfSuspended(requester, command);
     const isOwn = type === MEMBER && stateKey === requester.userId;
     const own = isOwn ? ownMembershipOf(requester, roomId, content) : undefined;
     if (own instanceof LeaveRoom) await checkMayReject(this.views, this.config.notices, requester.userId, roomId);

@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsOptional, IsString } from 'class-validator';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { checkDto, EventContent, JsonBody } from '#http/json-body';
 import type { Query as QueryOf } from '#http/query';
@@ -95,6 +95,7 @@ export class MembershipController {
     return { room_id: roomId };
   }
 
+  @WhileSuspended()
   @Authenticated({ guests: true })
   @Post('rooms/:roomId/leave')
   @HttpCode(200)
@@ -107,6 +108,7 @@ export class MembershipController {
     return {};
   }
 
+  @WhileSuspended()
   @Post('rooms/:roomId/forget')
   @HttpCode(200)
   async forget(@CurrentRequester() requester: Requester, @Param('roomId') roomId: string): Promise<object> {

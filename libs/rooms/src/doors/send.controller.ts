@@ -1,7 +1,7 @@
 import { Controller, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { type Config, CONFIG } from '#config/config';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { EventContent } from '#http/json-body';
 import { readMassagedTime } from '#http/massaged-time';
@@ -31,6 +31,7 @@ export class SendController {
   ) {}
 
   /** NOTSPEC: without a transaction id, as in API v1; a client that repeats such a request sends twice. */
+  @WhileSuspended()
   @Authenticated({ guests: true })
   @Post('rooms/:roomId/send/:type')
   @HttpCode(200)
@@ -44,6 +45,7 @@ export class SendController {
     return this.send(requester, roomId, type, undefined, query, content);
   }
 
+  @WhileSuspended()
   @Authenticated({ guests: true })
   @Put('rooms/:roomId/send/:type/:txnId')
   async send(
@@ -64,6 +66,7 @@ export class SendController {
     return { event_id: sent.eventId };
   }
 
+  @WhileSuspended()
   @Authenticated({ guests: true })
   @Put('rooms/:roomId/state/:type')
   setState(
@@ -76,6 +79,7 @@ export class SendController {
     return this.#setState(requester, query, { roomId: parseRoomId(roomId), type, stateKey: '', content });
   }
 
+  @WhileSuspended()
   @Authenticated({ guests: true })
   @Put('rooms/:roomId/state/:type/:stateKey')
   setStateWithKey(
@@ -90,6 +94,7 @@ export class SendController {
     return this.#setState(requester, query, { roomId: parseRoomId(roomId), type, stateKey: key, content });
   }
 
+  @WhileSuspended()
   @Put('rooms/:roomId/redact/:eventId/:txnId')
   async redact(
     @CurrentRequester() requester: Requester,
@@ -105,6 +110,7 @@ export class SendController {
   }
 
   /** NOTSPEC: without a transaction id, as other servers take it. */
+  @WhileSuspended()
   @Post('rooms/:roomId/redact/:eventId')
   @HttpCode(200)
   async redactWithoutTransaction(

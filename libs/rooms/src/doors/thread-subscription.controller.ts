@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, Inject, Param, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { parseEventId, parseRoomId } from '#kernel/ids';
@@ -13,6 +13,7 @@ import { UnsubscribeFromThread } from '../commands/unsubscribe-from-thread.js';
 import { findThreadSubscription, type ThreadSubscription } from '../queries/find-thread-subscription.js';
 
 /** Whether the user wants to hear of a thread: MSC4306, under the names that it has while it is not accepted. */
+@WhileSuspended()
 @Authenticated()
 @RateLimited('default')
 @Controller('_matrix/client/unstable/io.element.msc4306/rooms/:roomId/thread/:eventId/subscription')

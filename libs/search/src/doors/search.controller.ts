@@ -1,5 +1,5 @@
 import { Controller, HttpCode, Inject, Post, Put, Query } from '@nestjs/common';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { TODAY_AND_ALPHA, V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { queryText, type Query as QueryValues } from '#http/query';
@@ -19,6 +19,7 @@ import { SearchTurns } from '../queries/search-turns.js';
 import type { SearchPlace } from '../queries/search-token.js';
 
 /** Finding events by their words: client-server API, "Server Side Search". */
+@WhileSuspended()
 @Controller()
 @Authenticated()
 @RateLimited('search')

@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, Inject, Param, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { TODAY_AND_ALPHA, under } from '#http/client-paths';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
@@ -17,6 +17,7 @@ import { findAccountData } from '../../queries/account-data.js';
 import { checkOwn } from '#http/check-own';
 
 /** Private data and tags (client-server API, modules "Client Config" and "Room Tagging"). */
+@WhileSuspended()
 @Authenticated()
 @Controller(under(TODAY_AND_ALPHA, 'user/:userId'))
 export class AccountDataController {

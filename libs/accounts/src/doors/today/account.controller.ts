@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
 import { TODAY, TODAY_AND_ALPHA, under } from '#http/client-paths';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
@@ -23,6 +23,7 @@ class DeactivateBody {
 }
 
 /** The password and the end of an account (client-server API, "Account management"). */
+@WhileSuspended()
 @Authenticated()
 @OwnersOnly()
 @Controller()

@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
 import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
 import { TODAY, under } from '#http/client-paths';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { type DeviceId, parseDeviceId } from '#kernel/ids';
@@ -25,6 +25,7 @@ class DeleteDevicesBody {
 }
 
 /** The devices of who asks (client-server API, module "Device Management"). */
+@WhileSuspended()
 @Authenticated()
 @OwnersOnly()
 @Controller()

@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { TODAY_AND_ALPHA, under } from '#http/client-paths';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
@@ -16,6 +16,7 @@ import { findFilterText } from '../../filters/find-filter-text.js';
 import { checkOwn } from '#http/check-own';
 
 /** Filters kept for /sync (client-server API, "Filtering"). */
+@WhileSuspended()
 @Authenticated({ guests: true })
 @Controller(under(TODAY_AND_ALPHA, 'user/:userId/filter'))
 export class FiltersController {

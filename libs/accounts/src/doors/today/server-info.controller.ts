@@ -1,8 +1,9 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { TODAY, under } from '#http/client-paths';
-import { Authenticated } from '#http/authenticated';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { RawJson } from '#http/raw-json';
+import type { Requester } from '#kernel/requester';
 import { DEFAULT_ROOM_VERSION, ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 
 /**
@@ -58,21 +59,23 @@ const UNSTABLE_FEATURES = {
   'org.matrix.msc3881': true,
 };
 
-const CAPABILITIES_BODY = new RawJson(
-  JSON.stringify({
-    capabilities: {
-      'm.change_password': { enabled: true },
-      'm.room_versions': {
-        default: DEFAULT_ROOM_VERSION,
-        available: Object.fromEntries(ROOM_VERSIONS.map(({ id, stable }) => [id, stable ? 'stable' : 'unstable'])),
-      },
-      'm.set_displayname': { enabled: true },
-      'm.set_avatar_url': { enabled: true },
-      'm.3pid_changes': { enabled: false },
-      'm.get_login_token': { enabled: false },
-      'm.profile_fields': { enabled: true },
-    },
-  }),
+const CAPABILITIES = {
+  'm.change_password': { enabled: true },
+  'm.room_versions': {
+    default: DEFAULT_ROOM_VERSION,
+    available: Object.fromEntries(ROOM_VERSIONS.map(({ id, stable }) => [id, stable ? 'stable' : 'unstable'])),
+  },
+  'm.set_displayname': { enabled: true },
+  'm.set_avatar_url': { enabled: true },
+  'm.3pid_changes': { enabled: false },
+  'm.get_login_token': { enabled: false },
+  'm.profile_fields': { enabled: true },
+};
+const CAPABILITIES_BODY = new RawJson(JSON.stringify({ capabilities: CAPABILITIES }));
+
+/** Administrators lock and suspend accounts as well. */
+const CAPABILITIES_OF_ADMINS = new RawJson(
+  JSON.stringify({ capabilities: { ...CAPABILITIES, 'm.account_moderation': { suspend: true, lock: true } } }),
 );
 
 /** What this server is and can (client-server API, "Server Discovery", "Capabilities negotiation"). */
@@ -109,7 +112,7 @@ export class ServerInfoController {
 
   @Authenticated({ guests: true })
   @Get(under(TODAY, 'capabilities'))
-  capabilities(): RawJson {
-    return CAPABILITIES_BODY;
+  capabilities(@CurrentRequester() { isAdmin }: Requester): RawJson {
+    return isAdmin ? CAPABILITIES_OF_ADMINS : CAPABILITIES_BODY;
   }
 }

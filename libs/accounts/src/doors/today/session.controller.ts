@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { TODAY, TODAY_AND_ALPHA, under, V1 } from '#http/client-paths';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly, WhileLocked } from '#http/authenticated';
 import { RateLimited } from '#http/rate-limited';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
@@ -28,6 +28,7 @@ export class SessionController {
     return { user_id: userId, ...(deviceId === '' ? {} : { device_id: deviceId }), is_guest: isGuest };
   }
 
+  @WhileLocked()
   @Authenticated({ guests: true })
   @RateLimited('default')
   @HttpCode(200)
@@ -37,6 +38,7 @@ export class SessionController {
     return {};
   }
 
+  @WhileLocked()
   @Authenticated({ guests: true })
   @OwnersOnly()
   @RateLimited('default')
@@ -47,6 +49,7 @@ export class SessionController {
     return {};
   }
 
+  @WhileLocked()
   @Authenticated({ guests: true })
   @RateLimited('default')
   @Put(`${V1}/logout/:txnId`)
@@ -54,6 +57,7 @@ export class SessionController {
     return this.logout(requester);
   }
 
+  @WhileLocked()
   @Authenticated({ guests: true })
   @OwnersOnly()
   @RateLimited('default')

@@ -1,7 +1,7 @@
 import { Controller, Inject, Param, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsOptional, IsString } from 'class-validator';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import { checkDto, EventContent } from '#http/json-body';
 import { readMassagedTime } from '#http/massaged-time';
@@ -44,6 +44,7 @@ export class MemberStateV1Controller {
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
+  @WhileSuspended()
   @Put('rooms/:roomId/state/m.room.member/:userId')
   async set(
     @CurrentRequester() requester: Requester,

@@ -2,7 +2,7 @@ import { Controller, createParamDecorator, type ExecutionContext, HttpCode, Para
 import { CommandBus } from '@nestjs/cqrs';
 import { IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -69,6 +69,7 @@ export class MembershipV1Controller {
     return this.answers.once(requester, `join/${idOrAlias}`, txnId, () => this.#join(requester, idOrAlias));
   }
 
+  @WhileSuspended()
   @Post(ACTIONS.map((action) => `rooms/:roomId/${action}`))
   @HttpCode(200)
   act(
@@ -80,6 +81,7 @@ export class MembershipV1Controller {
     return this.#act(requester, parseRoomId(roomId), action, body);
   }
 
+  @WhileSuspended()
   @Put(ACTIONS.map((action) => `rooms/:roomId/${action}/:txnId`))
   actOnce(
     @CurrentRequester() requester: Requester,

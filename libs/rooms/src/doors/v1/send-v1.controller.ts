@@ -1,6 +1,6 @@
 import { Controller, Delete, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import { EventContent } from '#http/json-body';
 import { readMassagedTime } from '#http/massaged-time';
@@ -28,6 +28,7 @@ const MAYBE_EMPTY = { allowEmpty: true } as const;
 export class SendV1Controller {
   constructor(private readonly commands: CommandBus) {}
 
+  @WhileSuspended()
   @Authenticated({ guests: true })
   @Post('send/:type')
   @HttpCode(200)
@@ -41,6 +42,7 @@ export class SendV1Controller {
     return this.sendOnce(requester, roomId, type, undefined, query, content);
   }
 
+  @WhileSuspended()
   @Authenticated({ guests: true })
   @Put('send/:type/:txnId')
   sendOnce(
@@ -56,6 +58,7 @@ export class SendV1Controller {
     return this.#execute(new SendEvent(requester, parseRoomId(roomId), type, content, txnId, { sentAt }));
   }
 
+  @WhileSuspended()
   @Authenticated({ guests: true })
   @Put('state/:type')
   setState(
@@ -68,6 +71,7 @@ export class SendV1Controller {
     return this.setStateWithKey(requester, roomId, type, '', query, content);
   }
 
+  @WhileSuspended()
   @Authenticated({ guests: true })
   @Put('state/:type/:stateKey')
   setStateWithKey(
@@ -103,6 +107,7 @@ export class SendV1Controller {
     return this.#execute(new DeleteState(requester, parseRoomId(roomId), type, stateKey));
   }
 
+  @WhileSuspended()
   @Post('redact/:eventId')
   @HttpCode(200)
   redact(
@@ -114,6 +119,7 @@ export class SendV1Controller {
     return this.#execute(new RedactEvent(requester, parseRoomId(roomId), parseEventId(eventId), content));
   }
 
+  @WhileSuspended()
   @Put('redact/:eventId/:txnId')
   redactOnce(
     @CurrentRequester() requester: Requester,

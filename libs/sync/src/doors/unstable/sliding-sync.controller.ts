@@ -2,7 +2,7 @@ import { Controller, createParamDecorator, type ExecutionContext, HttpCode, Post
 import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { MarksPresence } from '#ephemeral/presence/marks-presence';
-import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
+import { Authenticated, CurrentRequester, CurrentSession, WhileSuspended } from '#http/authenticated';
 import { takeJsonBody } from '#http/json-body';
 import type { OpenSession } from '#http/open-session';
 import type { Query } from '#http/query';
@@ -23,6 +23,7 @@ const UnstableRequestOf = createParamDecorator((_: unknown, context: ExecutionCo
 });
 
 /** Sliding sync in the shape that was tried out before MSC4186 was accepted, and that clients of today speak. */
+@WhileSuspended()
 @Authenticated({ guests: true })
 @RateLimited('default')
 @Controller('_matrix/client/unstable/org.matrix.simplified_msc3575/sync')

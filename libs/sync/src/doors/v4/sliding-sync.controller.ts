@@ -2,7 +2,7 @@ import { Controller, createParamDecorator, type ExecutionContext, HttpCode, Post
 import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { MarksPresence } from '#ephemeral/presence/marks-presence';
-import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
+import { Authenticated, CurrentRequester, CurrentSession, WhileSuspended } from '#http/authenticated';
 import { takeJsonBody } from '#http/json-body';
 import type { OpenSession } from '#http/open-session';
 import { RateLimited } from '#http/rate-limited';
@@ -19,6 +19,7 @@ const StableRequest = createParamDecorator((_: unknown, context: ExecutionContex
 );
 
 /** POST /sync: MSC4186. */
+@WhileSuspended()
 @Authenticated({ guests: true })
 @RateLimited('default')
 @Controller('_matrix/client/v4/sync')

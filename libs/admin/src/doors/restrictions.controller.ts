@@ -1,0 +1,107 @@
+import { Controller, Get, Inject, Param, Put } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { IsBoolean } from 'class-validator';
+import { causeOf } from '#accounts/accounts';
+import { RestrictAccount } from '#accounts/commands/restrict-account';
+import type { Restriction } from '#accounts/facts/account-facts';
+import { findAccount } from '#accounts/queries/find-account';
+import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import { readUserId } from '#http/read-user-id';
+import { serverNameOf, type UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { checkAdmin } from './check-admin.js';
+
+class LockBody {
+  @IsBoolean() locked!: boolean;
+}
+
+class SuspendBody {
+  @IsBoolean() suspended!: boolean;
+}
+
+class SynapseSuspendBody {
+  @IsBoolean() suspend!: boolean;
+}
+
+/**
+ * Accounts that nobody may use, and such as are only to read with: client-server API, "Server Administration" (v1.18); in the form that
+ * Matrix tools know from Synapse too. For administrators, who do it to others that are none.
+ */
+@Controller()
+@Authenticated()
+@OwnersOnly()
+@RateLimited('default')
+export class RestrictionsController {
+  constructor(
+    private readonly commands: CommandBus,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  @Get('_matrix/client/v1/admin/lock/:userId')
+  async isLocked(@CurrentRequester() requester: Requester, @Param('userId') user: string): Promise<object> {
+    return { locked: await this.#is('locked', requester, user) };
+  }
+
+  @Put('_matrix/client/v1/admin/lock/:userId')
+  async lock(
+    @CurrentRequester() requester: Requester,
+    @Param('userId') user: string,
+    @JsonBody(LockBody) { locked }: LockBody,
+  ): Promise<object> {
+    await this.#set('locked', requester, user, locked);
+    return { locked };
+  }
+
+  @Get('_matrix/client/v1/admin/suspend/:userId')
+  async isSuspended(@CurrentRequester() requester: Requester, @Param('userId') user: string): Promise<object> {
+    return { suspended: await this.#is('suspended', requester, user) };
+  }
+
+  @Put('_matrix/client/v1/admin/suspend/:userId')
+  async suspend(
+    @CurrentRequester() requester: Requester,
+    @Param('userId') user: string,
+    @JsonBody(SuspendBody) { suspended }: SuspendBody,
+  ): Promise<object> {
+    await this.#set('suspended', requester, user, suspended);
+    return { suspended };
+  }
+
+  @Put('_synapse/admin/v1/suspend/:userId')
+  async suspendAsSynapse(
+    @CurrentRequester() requester: Requester,
+    @Param('userId') user: string,
+    @JsonBody(SynapseSuspendBody) { suspend }: SynapseSuspendBody,
+  ): Promise<object> {
+    const userId = await this.#set('suspended', requester, user, suspend);
+    return { [`user_${userId}_suspended`]: suspend };
+  }
+
+  async #is(restriction: Restriction, requester: Requester, user: string): Promise<boolean> {
+    const userId = readTarget(requester, user);
+    const account = await findAccount(this.views, userId);
+    if (account === undefined || account.deactivated === true) throw new MatrixError('M_NOT_FOUND', 'No such user');
+    if (account.admin === true) throw new MatrixError('M_FORBIDDEN', 'The user is an administrator');
+    return account[restriction] === true;
+  }
+
+  async #set(restriction: Restriction, requester: Requester, user: string, isOn: boolean): Promise<UserId> {
+    const userId = readTarget(requester, user);
+    await this.commands.execute(new RestrictAccount(userId, restriction, isOn, causeOf(requester)));
+    return userId;
+  }
+}
+
+/** Whom it is about. Throws M_FORBIDDEN for who is no administrator before anything is looked for, M_INVALID_PARAM for users elsewhere. */
+function readTarget(requester: Requester, user: string): UserId {
+  checkAdmin(requester);
+  const userId = readUserId(requester, user);
+  if (serverNameOf(userId) !== serverNameOf(requester.userId)) {
+    throw new MatrixError('M_INVALID_PARAM', 'The user is not of this server');
+  }
+  return userId;
+}
