@@ -8,6 +8,7 @@ import { SERVICE_PREFIX, serviceAfter } from '#appservices/facts/service-facts';
 import { NO_ACCOUNT } from '#accounts/decide/account';
 import { foldAccountFact, foldRegistrationTokenFact } from '#accounts/decide/fold-facts';
 import { NO_REGISTRATION_TOKEN } from '#accounts/decide/registration-token';
+import { evolveHolder } from '#accounts/threepids/threepid-claims';
 import { foldDeviceKeyFact, NO_KEYS } from '#devices/decide/keys-of-device';
 import { EMPTY_BACKUP, foldBackup } from '#devices/decide/backup-state';
 import { foldBackupVersions, NO_VERSIONS } from '#devices/decide/backup-versions';
@@ -95,6 +96,7 @@ const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = 
   [ELSEWHERE_STREAM_PREFIX, []],
   ['user-', ['account-registered.1', 'device-added.1', 'push-rule-set.1']],
   ['registration-token-', ['registration-token-created.1']],
+  ['threepid-', ['threepid-claimed.1']],
   [REMOTE_DEVICES_PREFIX, ['remote-devices-listed.1']],
   [DEVICE_STREAM_PREFIX, ['device-keys-set.1', 'one-time-keys-added.1']],
   [EFFECTS_STREAM, ['effects-begun.1', 'effect-given-up.1']],
@@ -124,6 +126,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(ROOM_STREAM_PREFIX)) return readRoomFact(roomIdOfStream(stream), facts.at(-1)!);
   if (stream.startsWith('alias-')) return facts.reduce(evolveAlias, NO_ALIAS);
   if (stream.startsWith('registration-token-')) return facts.reduce(foldRegistrationTokenFact, NO_REGISTRATION_TOKEN);
+  if (stream.startsWith('threepid-')) return facts.reduce(evolveHolder, undefined) ?? 'nobody has it';
   if (stream.startsWith(REMOTE_DEVICES_PREFIX)) {
     return facts.reduce<RemoteDevices | undefined>(foldRemoteDeviceFact, undefined);
   }

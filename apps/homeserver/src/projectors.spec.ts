@@ -249,6 +249,11 @@ describe('the rows of every projector', () => {
       alice('tag-set', { room_id: roomId, tag: 'u.y', content: {} }),
       alice('tag-removed', { room_id: roomId, tag: 'u.x' }),
       alice('filter-created', { filter_id: 'f', filter: {} }),
+      ...['a@x.example', 'b@x.example'].map((address) =>
+        alice('threepid-added', { medium: 'email', validated_at: 1, added_at: 2, address }),
+      ),
+      alice('threepid-removed', { medium: 'email', address: 'b@x.example' }),
+      carol('threepid-added', { medium: 'email', validated_at: 1, added_at: 2, address: 'c@x.example' }),
       alice('push-rule-enabled-set', { kind: 'override', rule_id: '.m.rule.master', enabled: true }),
       alice('push-rule-actions-set', { kind: 'override', rule_id: '.m.rule.master', actions: [] }),
       receipt(1),

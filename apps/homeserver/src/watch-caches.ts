@@ -8,6 +8,7 @@ import { ListInNetworkHandler } from '#directory/commands/list-in-network';
 import { RegistrationTokens } from '#accounts/registration-tokens';
 import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
+import { ThreepidClaims } from '#accounts/threepids/threepid-claims';
 import { UserRedactions } from '#admin/redactions/user-redactions';
 import { RoomPurges } from '#admin/purges/room-purges';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
@@ -90,21 +91,18 @@ export function watchCaches(
     ...pushCaches(of),
     ...serviceCaches(of),
     ...mediaCaches(of),
-    accounts: of(Accounts),
+    ...accountCaches(of),
     aliases: of(Aliases),
-    'auth-sessions': of(AuthSessions),
     'cross-signing': of(CrossSigning),
     'delayed-events': of(DelayedEvents),
     'device-keys': of(DeviceKeys),
     'devices-asked-in-vain': of(ResyncRemoteDevices),
     'kept-presence': of(KeptPresence),
-    'known-tokens': of(KnownTokens),
     'lazy-members': of(LazyMembers),
     'open-rendezvous-sessions': of(OpenRendezvousSessions),
     'presence-texts': of(PresenceNews),
     'received-messages': of(ReceiveMessages),
     'registration-nonces': of(RegistrationNonces),
-    'registration-tokens': of(RegistrationTokens),
     'room-purges': of(RoomPurges),
     'remote-devices': of(RemoteDeviceLists),
     redactions: of(UserRedactions),
@@ -156,6 +154,19 @@ const COUNTERS: readonly Told[] = [
   ['annals_cache_misses_total', 'What a cache was asked for and did not have', ({ misses }) => misses],
   ['annals_cache_evictions_total', 'Entries of a cache that gave way to newer ones', ({ evictions }) => evictions],
 ];
+
+/** Those of accounts and how they are logged into. */
+function accountCaches(
+  of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
+): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
+  return {
+    accounts: of(Accounts),
+    'auth-sessions': of(AuthSessions),
+    'known-tokens': of(KnownTokens),
+    'registration-tokens': of(RegistrationTokens),
+    'threepid-claims': of(ThreepidClaims),
+  };
+}
 
 /** Those of application services. */
 function serviceCaches(

@@ -4,6 +4,7 @@ import { ACCESS_TOKENS } from '#http/access-tokens';
 import { SERVICE_USERS } from '#http/service-users';
 import { MailModule } from '#mail/mail.module';
 import { Accounts } from './accounts.js';
+import { AddThreepidHandler } from './commands/add-threepid.js';
 import { ChangePasswordHandler } from './commands/change-password.js';
 import { ChangeProfileHandler } from './commands/change-profile.js';
 import { CreateDeviceHandler } from './commands/create-device.js';
@@ -17,6 +18,7 @@ import { LogInHandler } from './commands/log-in.js';
 import { LogOutHandler } from './commands/log-out.js';
 import { RefreshSessionHandler } from './commands/refresh-session.js';
 import { RegisterAccountHandler } from './commands/register-account.js';
+import { RemoveThreepidHandler } from './commands/remove-threepid.js';
 import { RenameDeviceHandler } from './commands/rename-device.js';
 import { RestrictAccountHandler } from './commands/restrict-account.js';
 import { SetAccountDataHandler } from './commands/set-account-data.js';
@@ -61,6 +63,7 @@ import { ActingServices } from './sessions/acting-services.js';
 import { BeginSession } from './sessions/begin-session.js';
 import { KnownTokens } from './sessions/known-tokens.js';
 import { PasswordCheck } from './sessions/password-check.js';
+import { ThreepidClaims } from './threepids/threepid-claims.js';
 import { TokenConfirmation } from './sessions/token-confirmation.js';
 
 const controllers = [
@@ -94,6 +97,8 @@ const commandHandlers: Provider[] = [
   DeleteDevicesHandler,
   ChangePasswordHandler,
   DeactivateAccountHandler,
+  AddThreepidHandler,
+  RemoveThreepidHandler,
   SetAdminHandler,
   RestrictAccountHandler,
   ChangeProfileHandler,
@@ -112,6 +117,7 @@ const services: Provider[] = [
   Accounts,
   RegistrationTokens,
   RegistrationRules,
+  ThreepidClaims,
   FirstRegistrationToken,
   PasswordHasher,
   PasswordCheck,
@@ -159,6 +165,7 @@ const services: Provider[] = [
     SteppedAuth,
     StageRegistry,
     Flows,
+    ThreepidClaims,
     KnownTokens,
     FirstRegistrationToken,
     OpenIdTokens,

@@ -9,10 +9,11 @@ import { decidePasswordChange, decideRegistration } from './decide/decide-accoun
 import { decideAccountData, decideFilter } from './decide/decide-account-data.js';
 import { decideProfileChange } from './decide/decide-profile.js';
 import { decideLogin } from './decide/decide-sessions.js';
+import { decideThreepid } from './decide/decide-threepids.js';
 import { tailLeftOf } from './facts/erasable-parts.js';
 
 const alice = '@alice:example.org' as UserId;
-const SECRETS = ['hash of a password', 'Alice of the secret name'];
+const SECRETS = ['hash of a password', 'Alice of the secret name', 'alice@secret.example'];
 
 const setUp = () => {
   const store = new CountingEventStore();
@@ -29,6 +30,7 @@ async function live(accounts: Accounts, length: number): Promise<void> {
     (account: Account) => decidePasswordChange(account, { passwordHash: SECRETS[0]!, logoutDevices: false }),
     (account: Account) => decideProfileChange(account, 'displayname', SECRETS[1]),
     (account: Account) => decideLogin(account, { device_id: 'D' as DeviceId, token_hash: 'at' }),
+    (account: Account) => decideThreepid(account, { medium: 'email', address: SECRETS[2]! }, 1, 2),
     (account: Account) => decideFilter(account, 'f', {}),
   ];
   for (const decide of decisions) await accounts.change(alice, decide, BY_SERVER);
@@ -44,6 +46,7 @@ test('the account of a user with many facts costs few reads in a process that do
   const accounts = cold();
   expect(await store.countFacts(() => accounts.load(alice))).toBeLessThan(10);
   expect(await accounts.load(alice)).toEqual(whole);
+  expect(whole.threepids.size).toBe(1);
   expect(whole).toMatchObject({ passwordHash: SECRETS[0], profile: new Map([['displayname', expect.anything()]]) });
   const [{ value: kept }] = (await readModels.scan('stream-snapshots', { limit: 10 })) as [Row];
   expect(kept).toContain('"D"');
@@ -55,5 +58,7 @@ test('what was erased from the log is in no account that is made from a snapshot
   await live(cold(), 300);
   const named = store.facts.find(({ type }) => type === 'profile-changed')!;
   await store.erase(named.stream, named.revision, tailLeftOf(named.type)!);
-  expect((await cold().load(alice)).profile).toEqual(new Map());
+  const added = store.facts.find(({ type }) => type === 'threepid-added')!;
+  await store.erase(added.stream, added.revision, tailLeftOf(added.type)!);
+  expect(await cold().load(alice)).toMatchObject({ profile: new Map(), threepids: new Map() });
 });

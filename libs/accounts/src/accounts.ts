@@ -20,6 +20,7 @@ import { ACCOUNT_DATA } from './projections/account-data-row.js';
 import { ACCOUNTS } from './projections/accounts.projector.js';
 import { TOKENS } from './projections/devices.projector.js';
 import { PROFILES } from './projections/profiles.projector.js';
+import { THREEPIDS } from './projections/threepids.projector.js';
 import { textOfFact } from './facts/erasable-parts.js';
 
 /** Facts as they are handed to the log, under ids of their own: no account command is told apart from its repetition. */
@@ -36,7 +37,7 @@ export function causeOf(requester: Requester): Cause {
 export const BY_SERVER: Cause = Object.freeze({ actor: 'server' });
 
 /** Whoever changes an account waits for these: one collection of each projector that shows it. */
-const SHOWN = [ACCOUNTS, TOKENS, PROFILES, ACCOUNT_DATA].map(({ name }) => name);
+const SHOWN = [ACCOUNTS, TOKENS, PROFILES, ACCOUNT_DATA, THREEPIDS].map(({ name }) => name);
 
 /** How many accounts stay folded in memory. */
 const CAPACITY = 10_000;

@@ -1,5 +1,6 @@
 import { ACCOUNT_SHAPES } from '#accounts/facts/account-facts';
 import { REGISTRATION_TOKEN_SHAPES } from '#accounts/facts/registration-token-facts';
+import { THREEPID_SHAPES } from '#accounts/facts/threepid-facts';
 import { CROSS_SIGNING_SHAPES } from '#devices/facts/cross-signing-facts';
 import { PURGE_SHAPES } from '#admin/facts/purge-facts';
 import { REPORT_SHAPES } from '#admin/facts/report-facts';
@@ -38,6 +39,7 @@ export const FACT_SHAPES: FactShapes = {
   ...ELSEWHERE_SHAPES,
   ...ACCOUNT_SHAPES,
   ...REGISTRATION_TOKEN_SHAPES,
+  ...THREEPID_SHAPES,
   ...PUSH_RULE_SHAPES,
   ...PUSHER_SHAPES,
   ...DELAYED_EVENT_SHAPES,

@@ -15,6 +15,7 @@ import { SendDelayedEvents } from './delayed-events/send-delayed-events.effect.j
 import { Departure } from './departure/departure.effect.js';
 import { AccountErasure } from './erasure/account-erasure.effect.js';
 import { DehydratedDeviceErasure } from './erasure/dehydrated-device-erasure.effect.js';
+import { RemovedThreepids } from './erasure/removed-threepids.effect.js';
 import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
 import { UnfinishedHandshake } from './joins/unfinished-handshake.effect.js';
 import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
@@ -63,6 +64,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   CollectedMessages,
   DeletedBackups,
   DehydratedDeviceErasure,
+  RemovedThreepids,
   MissedDevices,
   RestoredLists,
   EndedPresence,

@@ -11,6 +11,7 @@ import { RestrictAccount, RestrictAccountHandler } from '../commands/restrict-ac
 import { SetAdmin, SetAdminHandler } from '../commands/set-admin.js';
 import { PasswordHasher } from '../credentials/password-hasher.js';
 import { RegistrationTokens } from '../registration-tokens.js';
+import { ThreepidClaims } from '../threepids/threepid-claims.js';
 import { UserAdministration } from './user-administration.js';
 
 /** Administration of the users of a server that does not run: upon its log alone. The views follow when it starts. */
@@ -18,13 +19,14 @@ export function administrateStopped(store: EventStore, serverName: ServerName): 
   const views = { whenProcessed: async (): Promise<void> => {} };
   const accounts = new Accounts(store, systemClock, views);
   const tokens = new RegistrationTokens(store, systemClock, views, {});
+  const claims = new ThreepidClaims(store, systemClock, {}, accounts);
   const hasher = new PasswordHasher();
   // What the operator does is done.
   const services = new AppServices();
   const handlers = new Map<unknown, ICommandHandler>([
     [RegisterAccount, new RegisterAccountHandler(accounts, tokens, hasher, systemClock, { serverName }, services)],
     [ChangePassword, new ChangePasswordHandler(accounts, hasher)],
-    [DeactivateAccount, new DeactivateAccountHandler(accounts)],
+    [DeactivateAccount, new DeactivateAccountHandler(accounts, claims)],
     [SetAdmin, new SetAdminHandler(accounts)],
     [RestrictAccount, new RestrictAccountHandler(accounts)],
   ]);

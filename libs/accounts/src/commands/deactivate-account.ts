@@ -3,6 +3,7 @@ import type { UserId } from '#kernel/ids';
 import type { Cause } from '#event-store/aggregates';
 import { Accounts } from '../accounts.js';
 import { decideDeactivation } from '../decide/decide-account.js';
+import { ThreepidClaims } from '../threepids/threepid-claims.js';
 
 /**
  * Ends an account for ever: its sessions, its password. With `erase` also its profile and private data leave the views, and
@@ -20,9 +21,14 @@ export class DeactivateAccount extends Command<void> {
 
 @CommandHandler(DeactivateAccount)
 export class DeactivateAccountHandler implements ICommandHandler<DeactivateAccount> {
-  constructor(private readonly accounts: Accounts) {}
+  constructor(
+    private readonly accounts: Accounts,
+    private readonly claims: ThreepidClaims,
+  ) {}
 
   async execute({ userId, erase, cause }: DeactivateAccount): Promise<void> {
+    const { threepids } = await this.accounts.load(userId);
     await this.accounts.change(userId, (account) => decideDeactivation(account, erase), cause);
+    for (const threepid of threepids.values()) await this.claims.release(threepid, userId);
   }
 }

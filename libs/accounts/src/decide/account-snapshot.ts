@@ -1,10 +1,11 @@
 import type { FactAt, SnapshotCodec } from '#event-store/aggregates';
 import type { DeviceId, RoomId } from '#kernel/ids';
 import type { AccountFact } from '../facts/account-facts.js';
-import { type Account, NO_ACCOUNT, type ProfileEntry, type ReadersEntry } from './account.js';
+import { threepidKey } from '../threepids/threepid.js';
+import { type Account, type KeptThreepid, NO_ACCOUNT, type ProfileEntry, type ReadersEntry } from './account.js';
 import type { DeviceRecord } from './device-tokens.js';
 
-/** An account as it is kept: of the password, the profile and who may read what only the revisions of the facts that say them. */
+/** An account as it is kept: of the password, the profile, who may read what and the addresses only the revisions of the facts that say them. */
 interface KeptAccount extends Pick<
   Account,
   'exists' | 'guest' | 'admin' | 'deactivated' | 'locked' | 'suspended' | 'byService' | 'serviceId'
@@ -12,6 +13,7 @@ interface KeptAccount extends Pick<
   readonly password_at?: number;
   readonly profile: readonly (readonly [key: string, at: number])[];
   readonly readers: readonly (readonly [name: string, at: number])[];
+  readonly threepids: readonly number[];
   readonly dehydrated?: { readonly device_id?: DeviceId; readonly at: number };
   readonly devices: readonly (readonly [DeviceId, DeviceRecord])[];
   readonly filters: readonly string[];
@@ -20,7 +22,7 @@ interface KeptAccount extends Pick<
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 6,
+  version: 7,
   format({
     exists,
     guest,
@@ -35,6 +37,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
     dehydrated,
     profile,
     readers,
+    threepids,
     filters,
     successors,
   }): KeptAccount {
@@ -51,6 +54,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       dehydrated: dehydrated && { device_id: dehydrated.deviceId, at: dehydrated.at },
       profile: [...profile].map(([key, { at }]) => [key, at]),
       readers: [...readers].map(([name, { at }]) => [name, at]),
+      threepids: [...threepids.values()].map(({ at }) => at),
       devices: [...devices],
       filters: [...filters],
       successors: [...successors],
@@ -62,6 +66,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       password_at: passwordAt,
       profile,
       readers,
+      threepids,
       devices,
       dehydrated,
       filters,
@@ -75,6 +80,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       passwordHash: passwordAt === undefined ? undefined : await passwordHashAt(passwordAt, factAt),
       profile: new Map(await entriesAt(profile, factAt)),
       readers: new Map(await readersAt(readers, factAt)),
+      threepids: new Map(await threepidsAt(threepids, factAt)),
       devices: new Map(devices),
       dehydrated: dehydrated && { deviceId: dehydrated.device_id, at: dehydrated.at },
       filters: new Set(filters),
@@ -107,6 +113,17 @@ async function readersAt(kept: KeptAccount['readers'], factAt: FactAt): Promise<
     if (fact?.type === 'readers-set' && fact.data.readers !== undefined) {
       entries.push([name, { readers: fact.data.readers, at }]);
     }
+  }
+  return entries;
+}
+
+async function threepidsAt(revisions: readonly number[], factAt: FactAt): Promise<[string, KeptThreepid][]> {
+  const entries: [string, KeptThreepid][] = [];
+  for (const at of revisions) {
+    const fact = await findFact(at, factAt);
+    if (fact?.type !== 'threepid-added' || fact.data.address === undefined) continue;
+    const { medium, address } = fact.data;
+    entries.push([threepidKey({ medium, address }), { medium, address, at }]);
   }
   return entries;
 }

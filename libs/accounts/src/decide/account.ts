@@ -1,6 +1,7 @@
 import type { DeviceId, RoomId } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
 import type { AccountFact, ProfileChanged, ReaderEntry, ReadersSet } from '../facts/account-facts.js';
+import { type Threepid, threepidKey } from '../threepids/threepid.js';
 import { type DeviceRecord, deviceAfterConfirmation, deviceAfterLogin, deviceAfterRefresh } from './device-tokens.js';
 
 /** The value of one key of a profile, and the revision of the fact that says it. */
@@ -12,6 +13,11 @@ export interface ProfileEntry {
 /** Who may read something, and the revision of the fact that says so. */
 export interface ReadersEntry {
   readonly readers: readonly ReaderEntry[];
+  readonly at: number;
+}
+
+/** An identifier of the account, and the revision of the fact that says it. */
+export interface KeptThreepid extends Threepid {
   readonly at: number;
 }
 
@@ -38,6 +44,8 @@ export interface Account {
   readonly profile: ReadonlyMap<string, ProfileEntry>;
   /** By `nameOfList`. What is not here has no list. */
   readonly readers: ReadonlyMap<string, ReadersEntry>;
+  /** Mail addresses and phone numbers, by `threepidKey`, with the revision of the fact that says each. */
+  readonly threepids: ReadonlyMap<string, KeptThreepid>;
   readonly filters: ReadonlySet<string>;
   /** The rooms into which what the user kept about their predecessors has followed. */
   readonly successors: ReadonlySet<RoomId>;
@@ -59,6 +67,7 @@ export const NO_ACCOUNT: Account = Object.freeze({
   dehydrated: undefined,
   profile: new Map<string, ProfileEntry>(),
   readers: new Map<string, ReadersEntry>(),
+  threepids: new Map<string, KeptThreepid>(),
   filters: new Set<string>(),
   successors: new Set<RoomId>(),
 });
@@ -94,6 +103,18 @@ function profileAfter({ profile }: Account, { key, value }: ProfileChanged, at: 
 /** Under which name the readers of something are known. */
 export function nameOfList({ of, key }: Pick<ReadersSet, 'of' | 'key'>): string {
   return `${of} ${key}`;
+}
+
+/** What was erased since was removed, too: it is known no more. */
+function withThreepid(
+  account: Account,
+  { type, data }: Extract<AccountFact, { type: 'threepid-added' | 'threepid-removed' }>,
+  at: number,
+): Account {
+  const { medium, address } = data;
+  if (address === undefined) return account;
+  const entry = type === 'threepid-added' ? { medium, address, at } : undefined;
+  return { ...account, threepids: withEntry(account.threepids, threepidKey({ medium, address }), entry) };
 }
 
 /** Where a fact stands: when it was decided, in milliseconds, and at which revision of its stream. */
@@ -136,7 +157,15 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
     case 'password-changed':
       return withPassword(account, fact.data.password_hash, revision);
     case 'account-deactivated':
-      return { ...withPassword(account, undefined, revision), deactivated: true, admin: false };
+      return {
+        ...withPassword(account, undefined, revision),
+        deactivated: true,
+        admin: false,
+        threepids: NO_ACCOUNT.threepids,
+      };
+    case 'threepid-added':
+    case 'threepid-removed':
+      return withThreepid(account, fact, revision);
     case 'admin-changed':
       return { ...account, admin: fact.data.admin };
     case 'account-locked':

@@ -16,6 +16,8 @@ const FOLDED: ReadonlySet<string> = new Set<AccountFact['type']>([
   'tokens-confirmed',
   'password-changed',
   'account-deactivated',
+  'threepid-added',
+  'threepid-removed',
   'admin-changed',
   'account-locked',
   'account-unlocked',

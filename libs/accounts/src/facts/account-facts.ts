@@ -1,6 +1,7 @@
 import type { Upcast } from '#event-store/fact-shapes';
 import type { DeviceId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
+import type { Medium } from '../threepids/threepid.js';
 
 /**
  * The facts of a user's stream that belong to accounts. Secrets appear only as hashes: tokens as sha256 in hex, passwords as
@@ -96,6 +97,23 @@ export interface AccountDeactivated {
   readonly erase: boolean;
 }
 
+/**
+ * `threepid-added`: a mail address or a phone number of the user's, which they showed to be theirs at `validated_at`. Without an
+ * `address`: it was removed, and the log has forgotten it.
+ */
+export interface ThreepidAdded {
+  readonly medium: Medium;
+  readonly validated_at: number;
+  readonly added_at: number;
+  readonly address?: string;
+}
+
+/** `threepid-removed`: the account has it no more. Without an `address` as in `ThreepidAdded`. */
+export interface ThreepidRemoved {
+  readonly medium: Medium;
+  readonly address?: string;
+}
+
 /** `admin-changed`: whether the user may use the server's administration. */
 export interface AdminChanged {
   readonly admin: boolean;
@@ -185,6 +203,8 @@ export interface AccountFacts {
   'tokens-confirmed': TokensConfirmed;
   'password-changed': PasswordChanged;
   'account-deactivated': AccountDeactivated;
+  'threepid-added': ThreepidAdded;
+  'threepid-removed': ThreepidRemoved;
   'admin-changed': AdminChanged;
   'account-locked': AccountRestricted;
   'account-unlocked': AccountRestricted;
@@ -216,6 +236,8 @@ export const ACCOUNT_SHAPES: Readonly<Record<keyof AccountFacts, readonly Upcast
   'tokens-confirmed': [],
   'password-changed': [],
   'account-deactivated': [],
+  'threepid-added': [],
+  'threepid-removed': [],
   'admin-changed': [],
   'account-locked': [],
   'account-unlocked': [],

@@ -5,6 +5,12 @@ import { tailLeftOf, textOfFact } from './erasable-parts.js';
 test.each([
   ['profile-changed', { key: 'displayname', value: 'Zoë' }, { key: 'displayname', removed: true }],
   [
+    'threepid-added',
+    { medium: 'email', validated_at: 1, added_at: 2, address: 'a@b.c' },
+    { medium: 'email', validated_at: 1, added_at: 2, removed: true },
+  ],
+  ['threepid-removed', { medium: 'email', address: 'a@b.c' }, { medium: 'email', erased: true }],
+  [
     'account-data-set',
     { room_id: '!r:a', type: 'm.x', content: { a: 1 } },
     { room_id: '!r:a', type: 'm.x', content: {} },

@@ -10,6 +10,8 @@ interface ErasablePart {
 const PARTS: Readonly<Record<string, ErasablePart>> = {
   'profile-changed': { key: 'value', left: '"removed":true}' },
   'readers-set': { key: 'readers', left: '"readers":[]}' },
+  'threepid-added': { key: 'address', left: '"removed":true}' },
+  'threepid-removed': { key: 'address', left: '"erased":true}' },
   'device-dehydrated': { key: 'device_data', left: '"device_data":{}}' },
   'account-data-set': { key: 'content', left: '"content":{}}' },
 };

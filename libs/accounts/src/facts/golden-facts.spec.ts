@@ -26,6 +26,7 @@ describe('the facts of schema 1', () => {
       devices: [...account.devices],
       profile: [...account.profile],
       readers: [...account.readers],
+      threepids: [...account.threepids],
       filters: [...account.filters],
       successors: [...account.successors],
     }).toEqual({
@@ -51,6 +52,7 @@ describe('the facts of schema 1', () => {
       passwordAt: expect.any(Number),
       profile: [['displayname', { value: 'Alice', at: expect.any(Number) }]],
       readers: [],
+      threepids: [],
       filters: ['YnbLpgOlYsO5lWX9'],
       successors: [],
     });

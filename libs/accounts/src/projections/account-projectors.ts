@@ -5,6 +5,7 @@ import { devicesProjector } from './devices.projector.js';
 import { filtersProjector } from './filters.projector.js';
 import { profilesProjector } from './profiles.projector.js';
 import { registrationTokensProjector } from './registration-tokens.projector.js';
+import { threepidsProjector } from './threepids.projector.js';
 
 /** All projectors of accounts, for the runtime and the command line. */
 export const accountProjectors: readonly Projector[] = Object.freeze([
@@ -14,4 +15,5 @@ export const accountProjectors: readonly Projector[] = Object.freeze([
   accountDataProjector,
   filtersProjector,
   registrationTokensProjector,
+  threepidsProjector,
 ]);

@@ -1,0 +1,37 @@
+import { hash } from 'node:crypto';
+import type { Upcast } from '#event-store/fact-shapes';
+import type { UserId } from '#kernel/ids';
+import { type Threepid, threepidKey } from '../threepids/threepid.js';
+
+/**
+ * Whose a third-party identifier is, by a stream of each: so that it is of one account only. The stream is called by its hash, for a name
+ * can never be taken out of the log; that the account has it is said in the user's own stream, from where it can.
+ */
+const THREEPID_STREAM_PREFIX = 'threepid-';
+export const threepidStream = (threepid: Threepid): string =>
+  `${THREEPID_STREAM_PREFIX}${hash('sha256', threepidKey(threepid), 'hex')}`;
+
+/** `threepid-claimed`: before it is added to the account. */
+export interface ThreepidClaimed {
+  readonly user_id: UserId;
+}
+
+/** `threepid-released`: that account has it no more, or never got it. */
+export interface ThreepidReleased {
+  readonly user_id: UserId;
+}
+
+export interface ThreepidFacts {
+  'threepid-claimed': ThreepidClaimed;
+  'threepid-released': ThreepidReleased;
+}
+
+export type ThreepidFact = {
+  [T in keyof ThreepidFacts]: { readonly type: T; readonly data: ThreepidFacts[T] };
+}[keyof ThreepidFacts];
+
+/** How old shapes of these facts become today's. */
+export const THREEPID_SHAPES: Readonly<Record<keyof ThreepidFacts, readonly Upcast[]>> = {
+  'threepid-claimed': [],
+  'threepid-released': [],
+};

@@ -1,0 +1,91 @@
+import { CommandBus } from '@nestjs/cqrs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { UserId } from '#kernel/ids';
+import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
+import { BY_SERVER } from '../accounts.js';
+import { AddThreepid } from '../commands/add-threepid.js';
+import { DeactivateAccount } from '../commands/deactivate-account.js';
+import { RegisterAccount } from '../commands/register-account.js';
+import { RemoveThreepid } from '../commands/remove-threepid.js';
+import { findByThreepid, listThreepids } from '../queries/threepids.js';
+import { parseThreepid } from './threepid.js';
+import { ThreepidClaims } from './threepid-claims.js';
+
+const MINUTE = 60_000;
+const [alice, bob] = ['@alice:example.org' as UserId, '@bob:example.org' as UserId];
+const mail = (name: string) => parseThreepid('email', `${name}@mail.example`);
+
+describe('an address', () => {
+  let app: AccountsApp;
+  beforeAll(async () => {
+    app = await startAccountsApp();
+    for (const username of ['alice', 'bob']) await execute(new RegisterAccount({ username, via: 'open' }));
+  });
+  afterAll(() => app.close());
+
+  const execute = (command: RegisterAccount | AddThreepid | RemoveThreepid | DeactivateAccount): Promise<unknown> =>
+    app.get(CommandBus).execute(command);
+  const add = (userId: UserId, name: string) => execute(new AddThreepid(userId, mail(name), 5, BY_SERVER));
+  const addressesOf = async (userId: UserId) => (await listThreepids(app.views, userId)).map(({ address }) => address);
+
+  it('is of an account, in whatever case it was typed', async () => {
+    await execute(new AddThreepid(alice, parseThreepid('email', ' Alice@Mail.example'), 5, BY_SERVER));
+    expect(await listThreepids(app.views, alice)).toEqual([
+      { medium: 'email', address: 'alice@mail.example', validated_at: 5, added_at: app.time.now },
+    ]);
+    expect(await findByThreepid(app.views, mail('alice'))).toBe(alice);
+    expect(await app.get(ThreepidClaims).findOwner(mail('alice'))).toBe(alice);
+    await add(alice, 'alice');
+    expect(await addressesOf(alice)).toEqual(['alice@mail.example']);
+  });
+
+  it('is of one account at a time, also where two want it at once', async () => {
+    await add(alice, 'one');
+    await expect(add(bob, 'one')).rejects.toMatchObject({ errcode: 'M_THREEPID_IN_USE', status: 400 });
+    const race = await Promise.allSettled([add(alice, 'race'), add(bob, 'race')]);
+    expect(race.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  });
+
+  it('is free once it was removed, or its account is no more', async () => {
+    await add(alice, 'free');
+    await execute(new RemoveThreepid(alice, mail('free'), BY_SERVER));
+    await execute(new RemoveThreepid(alice, mail('free'), BY_SERVER));
+    expect(await findByThreepid(app.views, mail('free'))).toBeUndefined();
+    await add(bob, 'free');
+    expect(await findByThreepid(app.views, mail('free'))).toBe(bob);
+    await execute(new RegisterAccount({ username: 'carol', via: 'open' }));
+    const carol = '@carol:example.org' as UserId;
+    await add(carol, 'gone');
+    await execute(new DeactivateAccount(carol, false, BY_SERVER));
+    expect(await addressesOf(carol)).toEqual([]);
+    await add(bob, 'gone');
+    expect(await findByThreepid(app.views, mail('gone'))).toBe(bob);
+  });
+
+  it('is free after a while where it was claimed for an account that never got it', async () => {
+    await app.get(ThreepidClaims).claim(mail('lost'), alice);
+    await expect(add(bob, 'lost')).rejects.toMatchObject({ errcode: 'M_THREEPID_IN_USE' });
+    app.time.now += MINUTE;
+    await add(bob, 'lost');
+    expect(await app.get(ThreepidClaims).findOwner(mail('lost'))).toBe(bob);
+  });
+
+  it('goes to nobody who is not there, and is not lost by that', async () => {
+    await expect(add('@nobody:example.org' as UserId, 'x')).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    await add(bob, 'x');
+  });
+
+  it.each([
+    ['email', 'no address'],
+    ['email', 'a@b.example,c@d.example'],
+    ['msisdn', '0049123'],
+    ['msisdn', 'alice'],
+    ['pigeon', 'alice'],
+  ])('is none: %s %s', (medium, address) => {
+    expect(() => parseThreepid(medium, address)).toThrow(expect.objectContaining({ errcode: 'M_INVALID_PARAM' }));
+  });
+
+  it('may be a phone number, of digits with the code of the country', () => {
+    expect(parseThreepid('msisdn', '+447700900001')).toEqual({ medium: 'msisdn', address: '447700900001' });
+  });
+});

@@ -1,0 +1,38 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { AccountFact, ThreepidAdded, ThreepidRemoved } from '#accounts/facts/account-facts';
+import { tailLeftOf } from '#accounts/facts/erasable-parts';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import type { Effect } from '#projections/effects/effect';
+
+const REMOVED: AccountFact['type'] = 'threepid-removed';
+const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>(['threepid-added', REMOVED]);
+
+/** Erases an address from the log once its account has it no more: whoever unlinks one wants it forgotten. */
+@Injectable()
+export class RemovedThreepids implements Effect {
+  readonly name = 'removed-threepids';
+  readonly fromStart = true;
+
+  constructor(@Inject(EVENT_STORE) private readonly store: EventStore) {}
+
+  keyOf({ type, stream }: RecordedFact): string | undefined {
+    return type === REMOVED ? stream : undefined;
+  }
+
+  /** That it was removed is erased last: so where this ends on the way, it is known the next time what is left to do. */
+  async run(removal: RecordedFact): Promise<boolean> {
+    const { stream } = removal;
+    const { medium, address } = JSON.parse(removal.data) as ThreepidRemoved; // written by `decideThreepidRemoval`
+    const tail = tailLeftOf(REMOVED);
+    if (address === undefined || tail === undefined) return false;
+    for await (const { type, data, revision } of this.store.readStream(stream)) {
+      if (revision >= removal.revision) break;
+      const left = tailLeftOf(type);
+      if (!TYPES.has(type) || left === undefined) continue;
+      const earlier = JSON.parse(data) as ThreepidAdded;
+      if (earlier.medium === medium && earlier.address === address) await this.store.erase(stream, revision, left);
+    }
+    await this.store.erase(stream, removal.revision, tail);
+    return true;
+  }
+}
