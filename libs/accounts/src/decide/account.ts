@@ -137,23 +137,6 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
       };
     case 'guest-upgraded':
       return { ...withPassword(account, fact.data.password_hash, revision), guest: false };
-    case 'device-added': {
-      const device = deviceAfterLogin(account.devices.get(fact.data.device_id), fact.data, at);
-      return { ...account, devices: withEntry(account.devices, fact.data.device_id, device) };
-    }
-    case 'device-renamed':
-      return withDevice(account, fact.data.device_id, (device) => ({
-        ...device,
-        display_name: fact.data.display_name,
-      }));
-    case 'device-dehydrated':
-      return { ...account, dehydrated: { deviceId: fact.data.device_id, at: revision } };
-    case 'devices-removed':
-      return withoutDevices(account, fact.data.device_ids);
-    case 'tokens-refreshed':
-      return withDevice(account, fact.data.device_id, (device) => deviceAfterRefresh(device, fact.data));
-    case 'tokens-confirmed':
-      return withDevice(account, fact.data.device_id, (device) => deviceAfterConfirmation(device, fact.data));
     case 'password-changed':
       return withPassword(account, fact.data.password_hash, revision);
     case 'account-deactivated':
@@ -185,6 +168,31 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
       return { ...account, filters: new Set(account.filters).add(fact.data.filter_id) };
     case 'room-succeeded':
       return { ...account, successors: new Set(account.successors).add(fact.data.to) };
+    default:
+      return devicesAfter(account, fact, { at, revision });
+  }
+}
+
+/** As `evolveAccount`: the devices and their tokens. */
+function devicesAfter(account: Account, fact: AccountFact, { at, revision }: FactPlace): Account {
+  switch (fact.type) {
+    case 'device-added': {
+      const device = deviceAfterLogin(account.devices.get(fact.data.device_id), fact.data, at);
+      return { ...account, devices: withEntry(account.devices, fact.data.device_id, device) };
+    }
+    case 'device-renamed':
+      return withDevice(account, fact.data.device_id, (device) => ({
+        ...device,
+        display_name: fact.data.display_name,
+      }));
+    case 'device-dehydrated':
+      return { ...account, dehydrated: { deviceId: fact.data.device_id, at: revision } };
+    case 'devices-removed':
+      return withoutDevices(account, fact.data.device_ids);
+    case 'tokens-refreshed':
+      return withDevice(account, fact.data.device_id, (device) => deviceAfterRefresh(device, fact.data));
+    case 'tokens-confirmed':
+      return withDevice(account, fact.data.device_id, (device) => deviceAfterConfirmation(device, fact.data));
     default:
       return account;
   }
