@@ -12,6 +12,8 @@ export interface Comparison {
   /** Rows compared; those written since the switch are left out. */
   readonly rows: number;
   readonly differences: number;
+  /** Rows that differ, and may: they say something of what was erased from the log since they were written. */
+  readonly forgotten?: number;
   /** Some of the differing rows: collection and key. */
   readonly examples: readonly (readonly string[])[];
 }

@@ -15,6 +15,8 @@ export interface GenerationRecord {
   readonly facts: number;
   /** The last fact that went by while it was filled. */
   readonly mark?: FactMark;
+  /** Some of the facts were erased by then. */
+  readonly hasErased?: true;
 }
 
 /** One filling of a projector's collections: written by one version of its code, from the first fact on. */
@@ -30,6 +32,8 @@ export class Generation {
   lateAt = -Infinity;
   facts: number;
   mark: FactMark | undefined;
+  /** Set once some of the facts that went by while it was filled had been erased. */
+  hasErased: true | undefined;
 
   constructor(
     readonly owner: string,
@@ -45,14 +49,14 @@ export class Generation {
   }
 
   static restore(owner: string, record: GenerationRecord): Generation {
-    const { version, generation: number, collections, at, facts, mark } = record;
+    const { version, generation: number, collections, at, facts, mark, hasErased } = record;
     const generation = new Generation(owner, version, number, collections, at, facts);
-    generation.mark = mark;
+    Object.assign(generation, { mark, hasErased });
     return generation;
   }
 
   toRecord(): GenerationRecord {
-    const { version, generation, collections, at, facts, mark } = this;
-    return { version, generation, collections, at, facts, mark };
+    const { version, generation, collections, at, facts, mark, hasErased } = this;
+    return { version, generation, collections, at, facts, mark, hasErased };
   }
 }

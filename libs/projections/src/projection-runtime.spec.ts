@@ -8,7 +8,7 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { SpokenLog } from '#testing/spoken-log';
 import { positionNumber } from '#testing/position-of';
-import { countsProjector, wordsProjector } from './example-projectors.js';
+import { countsProjector, said, wordsProjector } from './example-projectors.js';
 import { ProjectionRuntime } from './projection-runtime.js';
 import type { Projector } from './projector.js';
 import type { RuntimeParts } from './runtime-parts.js';
@@ -516,6 +516,40 @@ describe('ProjectionRuntime', () => {
           ['words', '0000000000000000001'],
           ['words', '0000000000000000002'],
         ],
+      });
+    });
+
+    it('takes it for no fault where rows differ that tell of what was erased since, and only then', async () => {
+      let suffix = '';
+      const plain = wordsProjector();
+      const remembering: Projector = {
+        ...plain,
+        remembersErased: true,
+        project: (fact, rows) => {
+          if (suffix !== '') rows.put('words', ['more'], suffix);
+          return plain.project(fact, rows);
+        },
+      };
+      const runtime = await begin([remembering]);
+      const compared = async (generation: number) => {
+        await runtime.rebuild('words');
+        await until(async () => (await runtime.status('words')).comparison?.generation === generation);
+        return (await runtime.status('words')).comparison;
+      };
+      const secret = said('secret');
+      const erasable = secret.data.indexOf('"secret"');
+      await store.append('spoken', 'no-stream', [{ ...secret, metadata: { ...secret.metadata, erasable } }]);
+      await runtime.whenProcessed(await store.head());
+      suffix = '!';
+      expect(await compared(2)).toMatchObject({ rows: 3, differences: 1 });
+      await store.erase('spoken', 0, '"gone"}');
+      expect(await compared(3)).toEqual({
+        generation: 3,
+        replaced: 2,
+        rows: 3,
+        differences: 0,
+        forgotten: 2,
+        examples: [],
       });
     });
 

@@ -23,6 +23,11 @@ export interface Projector {
    * newer one go on serving; older rows do not, and the server starts only once they are rebuilt. Default: every version.
    */
   readonly readableSince?: number;
+  /**
+   * Whether its rows are others where it projects what is left of facts that were erased: they say where things stood by what was there then.
+   * That a rebuild differs is no fault there. Default: they are the same.
+   */
+  readonly remembersErased?: true;
   /** The logical names of the collections it owns. */
   readonly collections: readonly string[];
   /** What they are (`owning`). Only what is no part of the house, in tests and benches, leaves it out. */

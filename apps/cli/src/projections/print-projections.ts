@@ -79,8 +79,17 @@ function generationOf({ generation, version, position }: GenerationStatus): stri
 }
 
 /** What a rebuild and what it replaced have in common, in words. */
-export function comparisonText({ generation, replaced, rows, differences, examples }: Comparison): string {
+export function comparisonText({
+  generation,
+  replaced,
+  rows,
+  differences,
+  forgotten = 0,
+  examples,
+}: Comparison): string {
   const what = `generation ${generation} against ${replaced}`;
+  if (forgotten > 0)
+    return `${what}: ${count(forgotten)} of ${counted(rows, 'row')} differ, for they tell of what was erased since`;
   if (differences === 0) return `${what}: ${counted(rows, 'row')}, all the same`;
   const some = examples.map((example) => example.join(' ')).join('; ');
   return `${what}: ${count(differences)} of ${counted(rows, 'row')} differ, such as ${some}`;

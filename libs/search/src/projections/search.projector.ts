@@ -48,6 +48,8 @@ export function searchProjector(reader: RoomFactReader): Projector {
     version: 8,
     // Before, a text did not say who may see it.
     readableSince: 5,
+    // Where a text stands, and how words are filed, goes by all texts that came before it, also those that were erased since.
+    remembersErased: true,
     ...owning(SHELVES, PAGES, WORDS, TEXTS, EDITS),
     handles: (type) => HANDLED.has(type),
     project(fact, rows) {
