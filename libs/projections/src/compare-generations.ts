@@ -3,6 +3,7 @@ import { encodeKey } from '#read-models/key-encoding';
 import type { Key, ReadModelStore, Row, Write } from '#read-models/read-model-store';
 import { pagesOf } from './checksums.js';
 import type { Generation } from './generation.js';
+import type { Projector } from './projector.js';
 import { Turn } from './turn.js';
 
 /** How a rebuilt generation differs from the one it replaced, at the position where it did. */
@@ -39,6 +40,7 @@ export async function compareGenerations(
   store: ReadModelStore,
   serving: Generation,
   replaced: Generation,
+  { remembersErased }: Pick<Projector, 'remembersErased'>,
 ): Promise<Comparison> {
   let rows = 0;
   let differences = 0;
@@ -57,7 +59,10 @@ export async function compareGenerations(
       if (examples.length < MOST_EXAMPLES) examples.push([logical, ...key]);
     }
   }
-  return { generation: serving.generation, replaced: replaced.generation, rows, differences, examples };
+  const compared = { generation: serving.generation, replaced: replaced.generation, rows };
+  return remembersErased === true && serving.hasErased === true
+    ? { ...compared, differences: 0, forgotten: differences, examples: [] }
+    : { ...compared, differences, examples };
 }
 
 type Pages = AsyncIterable<readonly Row[]> | Iterable<readonly Row[]>;

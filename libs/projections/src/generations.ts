@@ -283,9 +283,7 @@ export class Generations {
   }
 
   async #compareAndKeep(projection: Projection, serving: Generation, replaced: Generation): Promise<void> {
-    const found = await compareGenerations(this.parts.readModels, serving, replaced);
-    const mayDiffer = projection.projector.remembersErased === true && serving.hasErased === true;
-    const comparison = mayDiffer ? { ...found, differences: 0, forgotten: found.differences, examples: [] } : found;
+    const comparison = await compareGenerations(this.parts.readModels, serving, replaced, projection.projector);
     if (projection.serving !== serving || projection.previous !== replaced) return;
     if (comparison.differences > 0) {
       const { differences, examples } = comparison;

@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { sealFacts } from '#event-store/seal-facts';
+import { RETENTION_STREAM } from '#rooms/facts/retention-facts';
 import type { LocalRoom } from '#testing/local-room';
 import { B, C, newWorld, SendingServer, type World } from '../../test/sending-server.js';
 
@@ -76,6 +79,18 @@ describe('what is sticky in a room', () => {
     await until(() => expect(bodies(B)).toContain('after'));
     expect(bodies(B)).not.toContain('oops');
     expect(bodies(B)).not.toContain('over');
+  });
+
+  it('is not sent to who comes once the room keeps it no longer', async () => {
+    const data = JSON.stringify({ on: true, default: { max_lifetime: HOUR / 2 }, allowed: {} });
+    const ruled = { id: randomUUID(), type: 'retention-ruled', data, at: THEN, actor: 'server' };
+    await server.store.append(RETENTION_STREAM, 'no-stream', sealFacts(undefined, [ruled]));
+    await stick('old');
+    world.ahead += HOUR / 2;
+    await join('@b:b.example');
+    await room.say('after');
+    await until(() => expect(bodies(B)).toContain('after'));
+    expect(bodies(B)).not.toContain('old');
   });
 
   it('is sent to a server that is back, before the newest event, and not what that has', async () => {
