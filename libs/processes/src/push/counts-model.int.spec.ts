@@ -1,16 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { UserId } from '#kernel/ids';
 import { Badges } from '#sync/unread/badges';
 import { numbersFrom } from '#testing/numbers-from';
 import { GATEWAY_AUTHORITY, PushGateway, pusherAt } from '#testing/push-gateway';
 import { SlidingClient } from '#testing/sliding-client';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+import { ExpiredEvents } from '../retention/expired-events.js';
 
 /**
- * A plain model of what is unread for Alice, computed from scratch of all that ever happened, and random things that happen: whatever was
+ * A plain model of what is unread for Alice, computed from scratch of all that ever happened, and random things that happen, as time goes by: whatever was
  * followed or is counted anew, by this process or the next, with the views it has or others made of the log, all that tell her how much is
  * unread must say what the model says: /sync, the whole and what is new of it, sliding sync, the list of notifications, the badge and the push gateway. `ANNALS_STEPS`, `ANNALS_SEEDS` and
  * `ANNALS_SEED` for a long look, and for others.
@@ -22,7 +23,9 @@ interface Said {
   readonly kind: 'message' | 'mention' | 'word' | 'silent';
   /** A thread may begin at it. */
   readonly isPlain: boolean;
-  isRedacted: boolean;
+  readonly at: number;
+  /** Redacted, or erased because of its age. */
+  isGone: boolean;
 }
 
 /** Something that Alice did by which all before it is read, of the room or of a thread. */
@@ -49,14 +52,21 @@ class ModelRoom {
   readonly said: Said[] = [];
   reads: Read[] = [];
   isMuted = false;
+  /** For how long it keeps messages, in milliseconds. */
+  lifetime = Infinity;
 
   constructor(readonly id: string) {}
+
+  isOver({ at, isGone }: Said): boolean {
+    return isGone || at <= Date.now() - this.lifetime;
+  }
 
   /** What is unread, by thread. */
   count(ignored: SyncUser | undefined, hearsWord: boolean, reader: SyncUser): Map<string, Counts> {
     const counts = new Map<string, Counts>();
-    for (const [i, { sender, thread, kind, isRedacted }] of this.said.entries()) {
-      if (sender === reader || sender === ignored || isRedacted || kind === 'silent') continue;
+    for (const [i, said] of this.said.entries()) {
+      const { sender, thread, kind } = said;
+      if (sender === reader || sender === ignored || this.isOver(said) || kind === 'silent') continue;
       const highlight = kind === 'mention' || (kind === 'word' && hearsWord);
       if (this.isMuted && !highlight) continue;
       if (this.reads.some((read) => i < read.upTo && (read.thread ?? thread) === thread)) continue;
@@ -81,15 +91,24 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'annals-counts-'));
   const authority = join(directory, 'authority.pem');
   writeFileSync(authority, GATEWAY_AUTHORITY.certificate);
-  app = await SyncApp.start(undefined, { ANNALS_TLS_CA: authority, ANNALS_PUSH_PRIVATE_GATEWAYS: '127.0.0.1' });
+  app = await SyncApp.start(undefined, {
+    ANNALS_TLS_CA: authority,
+    ANNALS_PUSH_PRIVATE_GATEWAYS: '127.0.0.1',
+    ANNALS_RETENTION: 'on',
+  });
 });
 afterAll(async () => {
   await app.close();
   rmSync(directory, { recursive: true, force: true });
 });
 beforeEach(async () => {
+  // Time goes by at a word, and a little by itself.
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
   gateway = await PushGateway.start();
-  return () => gateway.close();
+  return () => {
+    vi.useRealTimers();
+    return gateway.close();
+  };
 });
 
 class Life {
@@ -99,6 +118,8 @@ class Life {
   #ignored: SyncUser | undefined;
   #hearsWord = false;
   #steps = 0;
+  /** What the gateway was told is known to the process that told it; so whether it is to be told another number. */
+  #isToldNumbers = true;
   /** What happened, for who looks at a failure. */
   readonly told: string[] = [];
 
@@ -124,11 +145,13 @@ class Life {
       ['alice', 'bob', 'carol'].map((name) => app.register(`${name}${seed}`)),
     );
     const life = new Life(seed, alice!, bob!, carol!);
+    await app.get(ExpiredEvents).look();
     for (let n = 0; n < ROOMS; n++) {
       const room = new ModelRoom(await bob!.createRoom({ preset: 'public_chat' }));
       await alice!.join(room.id);
       await carol!.join(room.id);
       life.rooms.push(room);
+      await life.#keep(room);
     }
     await alice!.ok('POST', '/pushers/set', pusherAt(gateway.url, { pushkey: `key of ${seed}` }));
     return life;
@@ -137,8 +160,9 @@ class Life {
   async step(): Promise<void> {
     const { next } = this;
     this.#steps++;
+    vi.setSystemTime(Date.now() + 1);
     const room = this.rooms[next(ROOMS)]!;
-    switch (next(16)) {
+    switch (next(19)) {
       case 0:
       case 1:
       case 2:
@@ -162,17 +186,22 @@ class Life {
         return this.#comeAgain(room);
       case 14:
         return this.#invite();
+      case 15:
+      case 16:
+        return this.#wait();
+      case 17:
+        return this.#keep(room);
       default:
         return this.#begin();
     }
   }
 
-  async #say(room: ModelRoom, sender: SyncUser): Promise<void> {
+  async #say(room: ModelRoom, sender: SyncUser, as?: Said['kind']): Promise<void> {
     const { next } = this;
     const about = room.said.length === 0 ? undefined : room.said[next(room.said.length)];
-    const kind = (['message', 'message', 'mention', 'word', 'silent'] as const)[next(5)]!;
+    const kind = as ?? (['message', 'message', 'mention', 'word', 'silent'] as const)[next(5)]!;
     const how =
-      about === undefined || about.isRedacted ? 'plain' : (['plain', 'thread', 'reference'] as const)[next(3)]!;
+      about === undefined || room.isOver(about) ? 'plain' : (['plain', 'thread', 'reference'] as const)[next(3)]!;
     const isRootless = about?.thread === MAIN && !about.isPlain;
     if (how === 'thread' && isRootless) return;
     const root = about?.thread === MAIN ? about.id : about?.thread;
@@ -187,16 +216,16 @@ class Life {
     const text = kind === 'word' ? 'well, ahoy!' : 'hello';
     const id = await sender.send(room.id, text, { ...relation, ...mentions, ...notice });
     this.#note(`${this.nameOf(sender)} says ${id} (${kind}, ${how} ${about?.id ?? ''}) in ${room.id}`);
-    if (sender === this.alice) room.reads.push({ upTo: room.said.length, thread });
-    room.said.push({ id, sender, thread, kind, isPlain: how === 'plain', isRedacted: false });
+    if (sender === this.alice) this.#noteRead(room, { upTo: room.said.length, thread });
+    room.said.push({ id, sender, thread, kind, isPlain: how === 'plain', at: Date.now(), isGone: false });
   }
 
   async #redact(room: ModelRoom): Promise<void> {
     const said = room.said[room.said.length - 1 - this.next(Math.min(8, room.said.length || 1))];
-    if (said === undefined || said.isRedacted) return;
+    if (said === undefined || room.isOver(said)) return;
     const by = said.sender;
     await by.ok('PUT', `${roomPath(room.id)}/redact/${encodeURIComponent(said.id)}/redact${this.#steps}`, {});
-    said.isRedacted = true;
+    said.isGone = true;
     this.#note(`${this.nameOf(by)} redacts ${said.id}`);
     if (by === this.alice) room.reads.push({ upTo: room.said.length, thread: MAIN });
   }
@@ -205,14 +234,19 @@ class Life {
     const { next } = this;
     if (room.said.length === 0) return;
     const at = next(room.said.length);
-    const { id, thread, isRedacted } = room.said[at]!;
-    if (isRedacted) return;
+    const { id, thread } = room.said[at]!;
+    if (room.isOver(room.said[at]!)) return;
     const type = next(3) === 0 ? 'm.read.private' : 'm.read';
     const ofThread = next(2) === 0 ? thread : undefined;
     const body = ofThread === undefined ? {} : { thread_id: ofThread };
     await this.alice.ok('POST', `${roomPath(room.id)}/receipt/${type}/${encodeURIComponent(id)}`, body);
     this.#note(`Alice has read ${id} (${type} ${ofThread ?? 'all'})`);
-    room.reads.push({ upTo: at + 1, thread: ofThread });
+    this.#noteRead(room, { upTo: at + 1, thread: ofThread });
+  }
+
+  #noteRead(room: ModelRoom, read: Read): void {
+    room.reads.push(read);
+    this.#isToldNumbers = true;
   }
 
   async #ignore(): Promise<void> {
@@ -258,13 +292,36 @@ class Life {
     this.#note(`Alice is invited to ${this.invited.size}`);
   }
 
+  /** Time goes by, and then something is said everywhere by which nobody is notified: whoever goes on hears with it of how much is unread by then. */
+  async #wait(): Promise<void> {
+    vi.setSystemTime(Date.now() + (1 + this.next(5)) * 40_000);
+    this.#note(`it is ${Date.now()}`);
+    for (const room of this.rooms) await this.#say(room, this.bob, 'silent');
+  }
+
+  async #keep(room: ModelRoom): Promise<void> {
+    room.lifetime = [Infinity, 60_000, 150_000, 400_000][this.next(4)]!;
+    const policy = room.lifetime === Infinity ? {} : { max_lifetime: room.lifetime };
+    await this.bob.setState(room.id, 'm.room.retention', policy);
+    this.#note(`${room.id} keeps messages for ${room.lifetime}`);
+  }
+
+  /** What is over is taken away. */
+  async erase(): Promise<void> {
+    await app.get(ExpiredEvents).look();
+    for (const room of this.rooms) for (const said of room.said) said.isGone = room.isOver(said);
+    this.#note('what is over is erased');
+  }
+
   /** The next process, with the views as they are or with others. */
   async #begin(): Promise<void> {
     const isAnew = this.next(2) === 0;
     await app.settled();
     if (isAnew) rmSync(join(app.directory, 'views'), { recursive: true, force: true });
     await app.restart();
+    this.#isToldNumbers = false;
     this.#note(`a start${isAnew ? ' with new views' : ''}`);
+    await this.erase();
   }
 
   #note(what: string): void {
@@ -319,6 +376,7 @@ class Life {
 
   /** What the gateway was told last, once it was told all. */
   async compareGateway(): Promise<void> {
+    if (!this.#isToldNumbers) await this.#say(this.rooms[0]!, this.alice);
     const model = this.expected();
     const total = [...model.values()].reduce((sum, counts) => sum + totalOf(counts).notifications, this.invited.size);
     await expect.poll(() => gateway.unread ?? 0, { message: this.told.join('\n'), timeout: 10_000 }).toBe(total);
@@ -356,6 +414,7 @@ describe('what is unread', () => {
         if (life.next(3) === 0) await life.compare();
       }
       await life.compare();
+      await life.erase();
       await life.compareGateway();
     },
   );

@@ -15,7 +15,8 @@ import { PUSHERS } from '#push/projections/pushers.projector';
 import { listPushers } from '#push/queries/list-pushers';
 import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import { ELSEWHERE_STREAM_PREFIX, type MembershipTold, userIdOfElsewhere } from '#rooms/facts/elsewhere-facts';
-import { moderates } from '#rooms/facts/fact-text';
+import { mayChangePolicy } from '#rooms/facts/retention-facts';
+import { headerTextOf, moderates } from '#rooms/facts/fact-text';
 import { roomIdOfStream } from '#rooms/facts/room-facts';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
@@ -72,8 +73,8 @@ export class FindPushes {
     const roomId = roomIdOfStream(stream);
     if (type === 'pdu-redacted') return this.#numbersFor(await this.users.in(roomId), { ifTold: true });
     const due = await this.#ofRoom(roomId, position);
-    // What is hidden, or shown again, is another number.
-    return moderates(fact.data)
+    // What is hidden, or shown again, or kept for another time, is another number.
+    return moderates(fact.data) || mayChangePolicy(headerTextOf(fact.data))
       ? [...due, ...(await this.#numbersFor(await this.users.in(roomId), { ifTold: true }))]
       : due;
   }

@@ -4,7 +4,7 @@ import { renderServiceEvent } from '#appservices/texts/render-service-events';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { loadConfig } from '#config/config';
 import { systemClock } from '#kernel/clock';
-import type { EventId, RoomId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { parseVerifyKey } from '#protocol/signing/signing-key';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { RoomVerifier } from '#rooms/audit/verify-room';
@@ -14,6 +14,7 @@ import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { readLoggedPdus } from '#rooms/queries/read-pdus';
 import { textsFor } from '#rooms/queries/serve-events';
 import { findServerReader } from '#rooms/reading/server-reader';
+import { Badges } from '#sync/unread/badges';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
 import { TEST_AUTHOR } from '#testing/local-room';
@@ -100,6 +101,33 @@ async function told(eventId: string): Promise<Record<string, string>> {
 
 const tellers = (answers: Record<string, string>): string[] =>
   Object.entries(answers).flatMap(([name, text]) => (text.includes(SECRET) ? [name] : []));
+
+/** How much is unread for somebody, as each way of telling it has it. */
+async function unreadOf(user: SyncUser): Promise<Record<string, readonly number[]>> {
+  const filter = { room: { timeline: { unread_thread_notifications: true } } };
+  const list = { lists: { a: { ranges: [[0, 9]], timeline_limit: 1, required_state: [] } } };
+  const whole = (await user.sync()).rooms.join[roomId].unread_notifications;
+  const joined = (await user.sync({ filter })).rooms.join[roomId];
+  const byThread = [joined.unread_notifications, ...Object.values(joined.unread_thread_notifications ?? {})];
+  const slid = (await user.ok('POST', SLIDING, list)).rooms[roomId];
+  const { notifications } = await user.ok('GET', '/notifications');
+  const sum = (key: string): number => byThread.reduce<number>((total, count) => total + count[key], 0);
+  return {
+    sync: [whole.notification_count, whole.highlight_count],
+    threads: [sum('notification_count'), sum('highlight_count')],
+    sliding: [slid.notification_count, slid.highlight_count],
+    listed: [notifications.filter(({ read }: { read: boolean }) => !read).length],
+    badge: [(await app.get(Badges).read(user.userId as UserId)).unread],
+  };
+}
+
+const allOf = (unread: number, highlights: number): Record<string, readonly number[]> => ({
+  sync: [unread, highlights],
+  threads: [unread, highlights],
+  sliding: [unread, highlights],
+  listed: [unread],
+  badge: [unread],
+});
 
 async function expectGone(): Promise<void> {
   const facts = async (): Promise<RecordedFact[]> => app.factsOf(roomStream(roomId));
@@ -194,16 +222,35 @@ describe('a message that is older than its room keeps messages', () => {
     expect(tellers(await told(eventId))).toEqual([]);
   });
 
-  it('notifies nobody any more', async () => {
+  it('is unread for nobody any more, at once, whatever tells it, and as little once it is erased', async () => {
+    await begin();
+    await keepFor(HOUR);
+    const thread = { rel_type: 'm.thread', event_id: await alice.send(roomId, 'to bob') };
+    wait(HOUR / 2);
+    await relate(thread);
+    await relate(thread, 'm.room.message', { 'm.mentions': { user_ids: [bob.userId] } });
+    expect(await unreadOf(bob)).toEqual(allOf(3, 1));
+    wait(HOUR / 2);
+    expect(await unreadOf(bob)).toEqual(allOf(2, 1));
+    wait(HOUR / 2);
+    expect(await unreadOf(bob)).toEqual(allOf(0, 0));
+    await app.get(ExpiredEvents).look();
+    expect(await unreadOf(bob)).toEqual(allOf(0, 0));
+  });
+
+  it('is unread again where its room keeps messages for longer, as long as it was not erased', async () => {
     await begin();
     await keepFor(HOUR);
     await alice.send(roomId, SECRET);
-    const unread = async (): Promise<number> =>
-      (await bob.ok('GET', '/sync')).rooms.join[roomId].unread_notifications.notification_count;
-    expect(await unread()).toBe(1);
     wait(HOUR);
-    await app.get(ExpiredEvents).look();
-    await expect.poll(unread).toBe(0);
+    await alice.send(roomId, SECRET);
+    expect(await unreadOf(bob)).toEqual(allOf(1, 0));
+    const policy = await keepFor(2 * HOUR);
+    expect(await unreadOf(bob)).toEqual(allOf(2, 0));
+    wait(HOUR);
+    expect(await unreadOf(bob)).toEqual(allOf(1, 0));
+    await alice.ok('PUT', `${roomPath(roomId)}/redact/${encodeURIComponent(policy)}/1`, {});
+    expect(await unreadOf(bob)).toEqual(allOf(2, 0));
   });
 
   it('is handed on to other servers redacted', async () => {

@@ -1,9 +1,6 @@
 import type { JsonObject } from '#kernel/json';
 import type { RetentionPolicy, RetentionRuled } from '../facts/retention-facts.js';
 
-/** What the policy of a room stands in, with an empty state key: what servers in use look for, and as the proposal (MSC1763) has it until then. The first counts. */
-export const RETENTION_TYPES = ['m.room.retention', 'org.matrix.msc1763.retention'] as const;
-
 /** Nothing goes sooner, whatever a room says. PERF: so of an event that is as fresh as this nobody has to ask how long it is kept. */
 export const SHORTEST_LIFETIME_MS = 60_000;
 
@@ -49,14 +46,17 @@ export interface AgeingEvent {
   readonly arrivedAt?: number;
 }
 
-/** Since when an event is there: when it was sent, or came, should it say to have been sent later. Else its sender could keep it for ever. */
-export function agesFrom({ sentAt, arrivedAt }: Pick<AgeingEvent, 'sentAt' | 'arrivedAt'>): number {
-  return arrivedAt ?? sentAt;
+/**
+ * Since when an event is there: when it was sent, or came, should it say to have been sent later. Else its sender could keep it for ever. State
+ * stays, and so does not age (`Infinity`): "Retention is only considered for non-state events".
+ */
+export function agesFrom({ stateKey, sentAt, arrivedAt }: AgeingEvent): number {
+  return stateKey === undefined ? (arrivedAt ?? sentAt) : Infinity;
 }
 
-/** Whether an event has been there for a time, in milliseconds. State stays however old it is: "Retention is only considered for non-state events". */
+/** Whether an event has been there for a time, in milliseconds. */
 export function isAsOldAs(event: AgeingEvent, lifetime: number, now: number): boolean {
-  return event.stateKey === undefined && agesFrom(event) <= now - lifetime;
+  return agesFrom(event) <= now - lifetime;
 }
 
 /** How the ids begin that stand for the redaction of an event that was taken away because of its age: no event is called so. */

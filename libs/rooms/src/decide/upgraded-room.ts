@@ -6,8 +6,8 @@ import { checkStateContent, type StateContent } from '#protocol/event-auth/check
 import { parseLevel } from '#protocol/event-auth/power-levels';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { RETENTION_TYPES } from '../facts/retention-facts.js';
 import { type CreateRoomOptions, withTombstoneLevel } from './new-room-events.js';
-import { RETENTION_TYPES } from './retention.js';
 
 /** The old room as an upgrade sees it. */
 export interface OldRoom {

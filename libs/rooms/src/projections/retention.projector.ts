@@ -2,9 +2,8 @@ import { SERVER_STREAM } from '#event-store/log-identity';
 import type { EventId, RoomId } from '#kernel/ids';
 import { asJson, asMark, asText, Collection, owning } from '#projections/collection';
 import type { Projector } from '#projections/projector';
-import { RETENTION_TYPES } from '../decide/retention.js';
 import type { MessagesKept } from '../facts/ordered-redaction.js';
-import type { RetentionRuled } from '../facts/retention-facts.js';
+import { RETENTION_TYPES, type RetentionRuled } from '../facts/retention-facts.js';
 import { purgeByRoom } from './purged-rows.js';
 import { currentStateOf, type RoomFactReader } from './room-fact-reader.js';
 

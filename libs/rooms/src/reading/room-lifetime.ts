@@ -1,6 +1,7 @@
 import type { RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
-import { lifetimeOf, readRetentionPolicy, RETENTION_TYPES } from '../decide/retention.js';
+import { lifetimeOf, readRetentionPolicy } from '../decide/retention.js';
+import { RETENTION_TYPES } from '../facts/retention-facts.js';
 import { RETENTION_RULES, RULES_KEY } from '../projections/retention.projector.js';
 import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { contentOfRow, parseRow } from '../projections/timeline-row.js';

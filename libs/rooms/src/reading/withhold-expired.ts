@@ -1,7 +1,7 @@
 import { systemClock } from '#kernel/clock';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
-import { expiryOf, isAsOldAs, SHORTEST_LIFETIME_MS } from '../decide/retention.js';
+import { type AgeingEvent, agesFrom, expiryOf, isAsOldAs, SHORTEST_LIFETIME_MS } from '../decide/retention.js';
 import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
 import { findVersion, redactedCopy } from './redacted-copy.js';
 import { findLifetime } from './room-lifetime.js';
@@ -43,6 +43,11 @@ export async function withoutExpired(
   const room = { views, roomId, lifetime: () => findLifetime(views, roomId) };
   const [kept = row] = await withholdExpired(room, [row], now);
   return kept;
+}
+
+/** When an event is over, by the clock, that its room keeps for so many milliseconds; as long as nobody has asked for how long (undefined) no sooner than that. */
+export function overFrom(event: AgeingEvent, lifetime: number | undefined): number {
+  return agesFrom(event) + (lifetime ?? SHORTEST_LIFETIME_MS);
 }
 
 /** Whether an event is older than messages are kept, and was not taken away yet. */

@@ -227,6 +227,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
       }
       case 'redaction':
         this.recent.redactions.note(touch.roomId, touch.eventId, position);
+        if (touch.moderates) this.recent.moderated.touch(touch.roomId, position);
         return;
       case 'receipt':
         this.recent.receipts.touch(touch.roomId, position);

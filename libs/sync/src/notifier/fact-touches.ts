@@ -16,6 +16,7 @@ import {
   roomIdOfStream,
   type StateChange,
 } from '#rooms/facts/room-facts';
+import { mayChangePolicy } from '#rooms/facts/retention-facts';
 import { headerTextOf, isOfThePast, moderates } from '#rooms/facts/fact-text';
 import { ELSEWHERE_STREAM_PREFIX, type MembershipTold, userIdOfElsewhere } from '#rooms/facts/elsewhere-facts';
 import { THREADS_STREAM_PREFIX, userIdOfThreads } from '#rooms/facts/thread-subscription-facts';
@@ -37,14 +38,14 @@ export type Touch =
       readonly kind: 'room';
       readonly roomId: RoomId;
       readonly hasMembers: boolean;
-      /** It hides events or shows them again: what was counted before is to be counted anew. */
+      /** It hides events or shows them again, or says how long they are kept: what was counted before is to be counted anew. */
       readonly moderates: boolean;
       readonly changesLevels: boolean;
       /** `nobody`: more comes at once, or is waited for, with which the room is news. */
       readonly hears: 'room' | 'nobody';
       members: MembersOf;
     }
-  | { readonly kind: 'redaction'; readonly roomId: RoomId; readonly eventId: EventId }
+  | { readonly kind: 'redaction'; readonly roomId: RoomId; readonly eventId: EventId; readonly moderates: boolean }
   | {
       readonly kind: 'receipt';
       readonly userId: UserId;
@@ -75,7 +76,7 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
   if (stream.startsWith(ROOM_STREAM_PREFIX)) {
     if (type === 'pdu-redacted') {
       const { event_id: eventId } = JSON.parse(fact.data) as PduRedacted;
-      return { kind: 'redaction', roomId: roomIdOfStream(stream), eventId };
+      return { kind: 'redaction', roomId: roomIdOfStream(stream), eventId, moderates: mayChangePolicy(fact.data) };
     }
     if (type === 'join-filled') return { ...newsOf(stream), hasMembers: true };
     if (type === 'soft-failure-lifted') return { ...newsOf(stream), hasMembers: false };
@@ -91,7 +92,7 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
       kind: 'room',
       roomId: roomIdOfStream(stream),
       hasMembers,
-      moderates: moderates(fact.data),
+      moderates: moderates(fact.data) || mayChangePolicy(header),
       changesLevels: header.includes(LEVELS),
       hears,
       members,

@@ -13,7 +13,7 @@ export class Recent {
   readonly receipts: LastTouched;
   /** When somebody last joined or left a room, or changed how they appear there. */
   readonly members: LastTouched;
-  /** When events of a room were last hidden or shown again. */
+  /** When events of a room were last hidden or shown again, or it was said for how long it keeps them. */
   readonly moderated: LastTouched;
   /** When the power levels of a room last changed, by which some are shown what is hidden. */
   readonly levels: LastTouched;

@@ -3,7 +3,8 @@ import type { AccountData } from '#accounts/queries/account-data';
 import { VIEWS, type Views } from '#projections/views';
 import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral.js';
 import { hasReadSince } from '../unread/read-up-to.js';
-import { UnreadCounts, type UnreadOfRoom } from '../unread/unread-counts.js';
+import type { UnreadOfRoom } from '../unread/known-unread.js';
+import { UnreadCounts } from '../unread/unread-counts.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
 import {

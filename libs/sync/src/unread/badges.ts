@@ -8,7 +8,8 @@ import { type Reader, readerOf } from '#rooms/reading/reader';
 import { findRoomReader } from '#rooms/reading/room-reader';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { SharedRows } from '../parts/recent-rows.js';
-import { UnreadCounts, type UnreadOfRoom } from './unread-counts.js';
+import type { UnreadOfRoom } from './known-unread.js';
+import { UnreadCounts } from './unread-counts.js';
 import type { UnreadEvent } from './unread-search.js';
 
 /** What is unread for a user in all of their rooms. */

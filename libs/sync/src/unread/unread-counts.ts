@@ -1,12 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { systemClock } from '#kernel/clock';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
-import { type Position, START } from '#kernel/position';
+import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { CompiledRules, type UserRules } from '#push/compiled-rules';
 import { listFollowedThreads } from '#rooms/queries/list-thread-subscriptions';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { areSameCounts, countByThread, type UnreadByThread } from './count-by-thread.js';
+import {
+  isNothing,
+  isUnread,
+  type Keeping,
+  keepingOf,
+  KEPT_FOR_EVER,
+  type Known,
+  taken,
+  type UnreadOfRoom,
+  withoutOver,
+} from './known-unread.js';
 import { OlderRows } from './older-rows.js';
 import { PushContexts } from './push-context.js';
 import { type ReadUpTo, readReadUpTo } from './read-up-to.js';
@@ -19,29 +32,8 @@ import {
   UnreadSearch,
 } from './unread-search.js';
 
-/** What is known of a user's unread events of a room, up to a position, and what that depends on. */
-interface Known extends UnreadOfRoom {
-  readonly rules: UserRules;
-  readonly ignored: ReadonlySet<UserId>;
-  readonly followed: UnreadRules['followed'];
-  readonly upTo: Position;
-  /** Whether some are hidden, from the user or but from others: a redaction may show them again, and another power level more of them, or fewer. */
-  readonly hasHidden: boolean;
-  /** By what the events were found unread; undefined where there were none. */
-  readonly readUpTo: ReadUpTo | undefined;
-}
-
 /** Up to where it was looked at. */
 type UpTo = Pick<Known, 'upTo'>;
-
-/** What of a room is unread for a user. */
-export interface UnreadOfRoom {
-  readonly counts: UnreadByThread;
-  /** Those that are counted, in their order. */
-  readonly events: readonly UnreadEvent[];
-  /** Where they were counted anew last and came to something else, or what they were before is not known: no event says so. */
-  readonly anewAt: Position;
-}
 
 const MOST_ROOMS = 300_000;
 /** A room of which nothing is unread weighs as much as some events. */
@@ -54,17 +46,14 @@ const BOUND = { most: 1_500_000, weigh: ({ events }: Known): number => WEIGHT_OF
 const SHARED_EVENTS = 50_000;
 /** Who ignores somebody. */
 const MOST_IGNORING = 20_000;
-/** The most unread events of a room that are counted. Beyond that only highlights are. */
-const MAX_EVENTS = 10_000;
-const MAX_OLDER_HIGHLIGHTS = 1_000;
 /** The most events that one answer looks at, besides the newest ones of each of its rooms. */
 const BUDGET = 20_000;
 
 /**
  * Counts what notifies a user and is unread: client-server API, "Receiving notifications". Computed when somebody asks, from
  * the events behind the user's receipts and own events; what was computed is kept, so that the next time only newer events
- * are looked at. What was redacted since is taken out, and all of it is counted anew where events were hidden or shown again, or who is shown those has changed, or where the push rules, the ignored users or, as far as
- * rules ask for them, the threads that the user is subscribed to have changed.
+ * are looked at. What was redacted since is taken out, and what the room keeps no longer; all of it is counted anew where events were hidden or shown again, or who is shown those has changed, or for how long
+ * the room keeps its messages, or where the push rules, the ignored users or, as far as rules ask for them, the threads that the user is subscribed to have changed.
  */
 @Injectable()
 export class UnreadCounts {
@@ -80,6 +69,7 @@ export class UnreadCounts {
     @Inject(VIEWS) private readonly views: Views,
     private readonly active: ActiveUsers,
     private readonly rules: CompiledRules,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'retention'>,
   ) {
     this.contexts = new PushContexts(views);
     this.#older = new OlderRows(views);
@@ -113,7 +103,7 @@ export class UnreadCounts {
     const key = keyOf(userId, roomId);
     const before = this.#known.get(key);
     const followed = await this.#followedBy(userId, roomId, rules, before);
-    const known = this.#stillTrue(roomId, before, { rules, ignored, followed });
+    const known = await this.#kept(room, this.#stillTrue(roomId, before, { rules, ignored, followed }));
     let read: Promise<ReadUpTo> | undefined;
     const readUpTo = (): Promise<ReadUpTo> => (read ??= readReadUpTo(this.views, roomId, userId));
     if (known !== undefined && known.upTo > upTo) {
@@ -126,11 +116,14 @@ export class UnreadCounts {
     const found = await search.find(known?.upTo, this.#budgetOf(room.sync));
     const { events, counts, last } = await taken(known, this.#shared(found), readUpTo);
     const hasHidden = found.hasHidden || known?.hasHidden === true;
-    const isAsBefore = before !== undefined && (known !== undefined || areSameCounts(before.counts, counts));
-    const anewAt = isAsBefore ? before.anewAt : upTo;
-    if (found.isComplete)
-      this.#known.set(key, { rules, followed, ignored, upTo, events, counts, anewAt, hasHidden, readUpTo: last });
-    return { counts, events, anewAt };
+    const isAsBefore = before !== undefined && areSameCounts(before.counts, counts);
+    const anewAt = known?.anewAt ?? (isAsBefore ? before.anewAt : upTo);
+    const unread = { events, counts, anewAt };
+    if (found.isComplete) {
+      const keeping = await this.#keepingOf(room, found, known);
+      this.#known.set(key, { rules, followed, ignored, upTo, ...unread, ...keeping, hasHidden, readUpTo: last });
+    }
+    return unread;
   }
 
   /**
@@ -142,6 +135,7 @@ export class UnreadCounts {
     if (known === undefined || known.rules !== by.rules || known.ignored !== by.ignored) return undefined;
     const { rooms, receipts, redactions } = this.active.recent;
     const { upTo } = known;
+    if (!this.#isKept(roomId, known)) return undefined;
     if (rooms.hasHappenedSince(roomId, upTo) !== false) return undefined;
     if (receipts.hasHappenedSince(roomId, upTo) !== false) return undefined;
     if (by.rules.asksForThreads && this.active.hasOwnFactsSince(userId, upTo) !== false) return undefined;
@@ -193,6 +187,28 @@ export class UnreadCounts {
     return { ...known, events, counts: countByThread(events) };
   }
 
+  /** Whether nothing of what is known is over, nor kept for another time by now. PERF: nothing is looked at where no message ever goes. */
+  #isKept(roomId: RoomId, { overFrom, upTo }: Known): boolean {
+    if (!this.config.retention.isOn) return true;
+    return overFrom > systemClock.now() && this.active.recent.moderated.hasHappenedSince(roomId, upTo) === false;
+  }
+
+  /** What is known, without what is over: by the clock alone, as all that is served (`withholdExpired`). */
+  async #kept({ reader, upTo }: UnreadRoom, known: Known | undefined): Promise<Known | undefined> {
+    const now = systemClock.now();
+    if (known === undefined || known.overFrom > now) return known;
+    return withoutOver(known, (await reader.lifetime()) ?? Infinity, now, upTo);
+  }
+
+  /** How long what is known now is kept. PERF: asks only what the search has asked too. */
+  async #keepingOf({ reader }: UnreadRoom, { events }: FoundUnread, known: Known | undefined): Promise<Keeping> {
+    if (!this.config.retention.isOn) return KEPT_FOR_EVER;
+    const fresh = keepingOf(events, known?.lifetime);
+    const isAsked = fresh.lifetime !== undefined || fresh.overFrom > systemClock.now();
+    const { lifetime, overFrom } = isAsked ? fresh : keepingOf(events, (await reader.lifetime()) ?? Infinity);
+    return { lifetime, overFrom: Math.min(overFrom, known?.overFrom ?? Infinity) };
+  }
+
   /** What was found, each event as the object that others have of it. */
   #shared(found: FoundUnread): FoundUnread {
     return found.events.length === 0
@@ -215,65 +231,13 @@ export class UnreadCounts {
   }
 }
 
-const isNothing = ({ events, hasHidden }: Known): boolean => events.length === 0 && !hasHidden;
-
 function keyOf(userId: UserId, roomId: RoomId): string {
   return `${userId} ${roomId}`;
 }
 
-/** What is unread of what was known and of what was found after it. */
-async function taken(
-  known: Known | undefined,
-  found: FoundUnread,
-  readUpTo: () => Promise<ReadUpTo>,
-): Promise<Pick<Known, 'events' | 'counts'> & { readonly last: ReadUpTo | undefined }> {
-  const earlier = known?.events ?? [];
-  if (earlier.length + found.events.length === 0) return { events: [], counts: NOTHING, last: undefined };
-  const last = await readUpTo();
-  // PERF: where nothing was read since, only what is new is looked at: the others may be thousands (bench/send.ts).
-  if (known !== undefined && isContinued(known, found, last)) {
-    const fresh = found.events.filter((event) => isUnread(event, last));
-    const events = limited([...earlier, ...fresh]);
-    const isWhole = events.length === earlier.length + fresh.length;
-    return { events, counts: isWhole ? countByThread(fresh, known.counts) : countByThread(events), last };
-  }
-  const events = limited(joined(earlier, found).filter((event) => isUnread(event, last)));
-  return { events, counts: countByThread(events), last };
-}
-
-/** Whether all that was known to be unread still is. */
-function isContinued(known: Known, { own, beginsWithJoin }: FoundUnread, last: ReadUpTo): boolean {
-  return own.size === 0 && !beginsWithJoin && areSameReads(known.readUpTo, last);
-}
-
-/** What was known and what was found after it, without what the user's own later events have read. */
-function joined(known: readonly UnreadEvent[], { events, own, beginsWithJoin }: FoundUnread): readonly UnreadEvent[] {
-  if (beginsWithJoin || known.length === 0) return events;
-  const left = own.size === 0 ? known : known.filter(({ position, thread }) => position > (own.get(thread) ?? START));
-  return [...left, ...events];
-}
-
-function limited(events: readonly UnreadEvent[]): readonly UnreadEvent[] {
-  const excess = events.length - MAX_EVENTS;
-  if (excess <= 0) return events;
-  const highlights = events.slice(0, excess).filter(({ isHighlight }) => isHighlight);
-  return [...highlights.slice(-MAX_OLDER_HIGHLIGHTS), ...events.slice(excess)];
-}
-
-function isUnread({ position, thread }: UnreadEvent, { all, threads }: ReadUpTo): boolean {
-  return position > all && position > (threads.get(thread) ?? START);
-}
-
 const NO_THREADS: ReadonlySet<EventId> = new Set();
 const NOBODY: ReadonlySet<UserId> = new Set();
-const NOTHING: UnreadByThread = new Map();
 
 function areSame<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
   return a === b || (a.size === b.size && [...a].every((one) => b.has(one)));
-}
-
-/** Whether two looks at what a user has read found the same. */
-function areSameReads(a: ReadUpTo | undefined, b: ReadUpTo): boolean {
-  if (a === undefined || a.all !== b.all || a.threads.size !== b.threads.size) return false;
-  return [...a.threads].every(([thread, position]) => b.threads.get(thread) === position);
 }

@@ -8,7 +8,7 @@ import type { UserEvaluator } from '#push/compiled-rules';
 import { THREAD_EVENTS, THREAD_SENDERS, THREADS_LOG } from '#rooms/projections/relations.projector';
 import { THREAD_ASIDES } from '#rooms/projections/thread-asides';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
-import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import { parseRow, type RowHeader, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById } from '#rooms/reading/event-rows';
 import { findThread } from '#rooms/queries/find-thread';
 import { findStanding } from '#rooms/reading/standing';
@@ -19,7 +19,7 @@ import { type ContextOfSender, eventOfRow, mayNotify, type PushContexts, withThr
 import { advance, MAIN, type ReadUpTo } from './read-up-to.js';
 
 /** An event that notifies a user. */
-export interface UnreadEvent {
+export interface UnreadEvent extends Pick<RowHeader, 'stateKey' | 'sentAt' | 'arrivedAt'> {
   readonly eventId: EventId;
   readonly position: Position;
   readonly thread: string;
@@ -170,7 +170,8 @@ export class UnreadSearch {
     if (!(await this.room.reader.over([row])).isShown(header)) return;
     if (row.header.hiddenBy !== undefined) this.#hasHidden = true;
     if (await isWithheld(this.room.reader, row)) return;
-    const found = { eventId: header.eventId, position: header.position, isHighlight: highlight };
+    const { eventId, position, stateKey, sentAt, arrivedAt } = header;
+    const found = { eventId, position, isHighlight: highlight, stateKey, sentAt, arrivedAt };
     const event = { ...found, thread: thread ?? (await this.#threadOf(row)) };
     if (event.position > (this.#own.get(event.thread) ?? START)) this.#events.push(event);
   }
