@@ -20,6 +20,8 @@ import { REMOTE_DEVICES_PREFIX } from '#devices/facts/remote-device-facts';
 import { DEVICE_STREAM_PREFIX } from '#devices/facts/device-key-facts';
 import { INBOX_STREAM_PREFIX, SENT_STREAM_PREFIX } from '#devices/facts/to-device-facts';
 import { keptIn, PRESENCE_STREAM_PREFIX } from '#ephemeral/facts/presence-facts';
+import { SUBSCRIPTIONS_STREAM_PREFIX } from '#ephemeral/facts/subscription-facts';
+import { presenceListsProjector } from '#ephemeral/projections/presence-lists.projector';
 import { evolveAlias, NO_ALIAS } from '#directory/aliases';
 import { evolveNetwork } from '#directory/commands/list-in-network';
 import { NETWORK_PREFIX } from '#directory/facts/network-facts';
@@ -91,6 +93,7 @@ function golden(name: string): GoldenFact {
 /** What has to be in a stream before most other facts mean something. */
 const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = [
   [THREADS_STREAM_PREFIX, ['thread-subscribed.1']],
+  [SUBSCRIPTIONS_STREAM_PREFIX, ['subscription-asked.1', 'watcher-asked.1']],
   [PUSHERS_STREAM_PREFIX, ['pusher-set.1']],
   [DELAYED_STREAM_PREFIX, ['event-delayed.1']],
   [ELSEWHERE_STREAM_PREFIX, []],
@@ -132,6 +135,12 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   }
   if (stream.startsWith(DEVICE_STREAM_PREFIX)) return facts.reduce(foldDeviceKeyFact, NO_KEYS);
   if (stream.startsWith(PRESENCE_STREAM_PREFIX)) return keptIn(facts.at(-1)!);
+  if (stream.startsWith(SUBSCRIPTIONS_STREAM_PREFIX)) {
+    return project(
+      presenceListsProjector,
+      facts.map((fact) => ({ ...fact, data: JSON.parse(fact.data) as unknown })),
+    );
+  }
   if (stream.startsWith(THREADS_STREAM_PREFIX)) {
     return project(
       threadSubscriptionsProjector(createRoomFactReader()),

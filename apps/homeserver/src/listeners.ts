@@ -1,3 +1,4 @@
+import { Subscribers } from '#ephemeral/lists/subscribers';
 import { NoteActivity } from '#ephemeral/presence/note-activity';
 import { EndTyping } from '#ephemeral/typing/end-typing';
 import { ActingServices } from '#accounts/sessions/acting-services';
@@ -20,6 +21,7 @@ export const LISTENERS: readonly Type<Listener>[] = [
   RoomsHere,
   EndTyping,
   NoteActivity,
+  Subscribers,
   PresenceIntroduction,
   ActiveUsers,
   MediaArrivals,

@@ -388,6 +388,13 @@ describe('the rows of every projector', () => {
       { stream: `presence-${BOB}`, type: 'presence-kept', data: { present: true } },
       { stream: `presence-${BOB}`, type: 'presence-kept', data: { last_active: 2, choice: 'hidden', status_msg: 's' } },
     ];
+    const lists: readonly StreamFact[] = [
+      { stream: `subscriptions-${ALICE}`, type: 'subscription-asked', data: { user_id: BOB } },
+      { stream: `subscriptions-${ALICE}`, type: 'subscription-grouped', data: { user_id: BOB, groups: ['work'] } },
+      { stream: `subscriptions-${BOB}`, type: 'watcher-asked', data: { user_id: ALICE } },
+      { stream: `subscriptions-${BOB}`, type: 'watcher-accepted', data: { user_id: ALICE } },
+      { stream: `subscriptions-${ALICE}`, type: 'subscription-accepted', data: { user_id: BOB } },
+    ];
     const toThread = (userId: UserId, type: string, data: object = {}): StreamFact => ({
       stream: `threads-${userId}`,
       type,
@@ -487,6 +494,7 @@ describe('the rows of every projector', () => {
       ...messages,
       ...backups,
       ...presence,
+      ...lists,
       ...owed,
       ...accounts,
     ];

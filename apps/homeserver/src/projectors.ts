@@ -3,6 +3,7 @@ import { delayedEventsProjector } from '#calls/projections/delayed-events.projec
 import { deviceProjectors } from '#devices/projections/device-projectors';
 import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { presenceProjector } from '#ephemeral/projections/presence.projector';
+import { presenceListsProjector } from '#ephemeral/projections/presence-lists.projector';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import { federationProjectors } from '#federation/projections/federation-projectors';
 import { mediaProjectors } from '#media/projections/media-projectors';
@@ -18,7 +19,7 @@ export function listProjectors(): readonly Projector[] {
   const reader = createRoomFactReader();
   const push = [pushRulesProjector, pushersProjector];
   const calls = [delayedEventsProjector];
-  const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, ...push];
+  const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, presenceListsProjector, ...push];
   const devices = deviceProjectors(reader);
   const others = [...mediaProjectors(reader), ...federationProjectors(reader), searchProjector(reader), ...calls];
   return [...roomProjectors(reader), ...accountProjectors, ...devices, ...own, ...others];

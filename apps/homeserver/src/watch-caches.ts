@@ -23,6 +23,8 @@ import { ResyncRemoteDevices } from '#devices/resync-remote-devices';
 import { OpenRendezvousSessions, RendezvousSessions } from '#devices/rendezvous/rendezvous-sessions';
 import { Aliases } from '#directory/aliases';
 import { KeptPresence } from '#ephemeral/presence/kept-presence';
+import { PresenceLists } from '#ephemeral/lists/presence-lists';
+import { Subscribers } from '#ephemeral/lists/subscribers';
 import { Receipts } from '#ephemeral/commands/receipts';
 import type { EventStore } from '#event-store/event-store';
 import { ServerAcls } from '#rooms/queries/server-acls';
@@ -92,15 +94,14 @@ export function watchCaches(
     ...serviceCaches(of),
     ...mediaCaches(of),
     ...accountCaches(of),
+    ...presenceCaches(of),
     aliases: of(Aliases),
     'cross-signing': of(CrossSigning),
     'delayed-events': of(DelayedEvents),
     'device-keys': of(DeviceKeys),
     'devices-asked-in-vain': of(ResyncRemoteDevices),
-    'kept-presence': of(KeptPresence),
     'lazy-members': of(LazyMembers),
     'open-rendezvous-sessions': of(OpenRendezvousSessions),
-    'presence-texts': of(PresenceNews),
     'received-messages': of(ReceiveMessages),
     'registration-nonces': of(RegistrationNonces),
     'room-purges': of(RoomPurges),
@@ -113,7 +114,6 @@ export function watchCaches(
     'stays-before-invitations': of(SeenRooms),
     'sync-filters': of(SyncFilters),
     'timeline-ends': of(SharedRows),
-    'typists-told': of(TypingSender),
     'wanted-states': of(WantedStates),
   };
   const list = (): [string, CacheNumbers][] => [
@@ -207,6 +207,18 @@ function mediaCaches(
     'media-refused': of(RemoteCache),
     'media-streams': of(MediaLog),
     previews: of(Previews),
+  };
+}
+
+function presenceCaches(
+  of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
+): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
+  return {
+    'kept-presence': of(KeptPresence),
+    'presence-lists': of(PresenceLists),
+    'presence-subscribers': of(Subscribers),
+    'presence-texts': of(PresenceNews),
+    'typists-told': of(TypingSender),
   };
 }
 

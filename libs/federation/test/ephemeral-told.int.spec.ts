@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PresenceLists } from '#ephemeral/lists/presence-lists';
+import { Subscribers } from '#ephemeral/lists/subscribers';
 import { Receipts } from '#ephemeral/commands/receipts';
 import { Presence } from '#ephemeral/presence/presence';
 import { RemotePresence } from '#ephemeral/presence/remote-presence';
@@ -11,6 +13,10 @@ import { SyncApp, type SyncUser } from '#testing/sync-app';
 import { turnsOf } from '#testing/turns-of';
 import { TakeEdus } from '../src/edus/take-edus.js';
 import { ServerAcls } from '#rooms/queries/server-acls';
+import { PresenceAcceptHandler, PresenceDenyHandler, PresenceDropHandler, PresenceInviteHandler, TellPresenceLists } from '../src/ephemeral/presence-list-handlers.js'; // prettier-ignore
+import type { PresenceSender } from '../src/ephemeral/presence-sender.js';
+import type { Edu } from '../src/sending/edu-source.js';
+import type { Outbox } from '../src/sending/outbox.js';
 import { PresenceHandler } from '../src/ephemeral/presence-handler.js';
 import { ReceiptHandler } from '../src/ephemeral/receipt-handler.js';
 import { TypingHandler } from '../src/ephemeral/typing-handler.js';
@@ -21,15 +27,27 @@ let app: SyncApp;
 let alice: SyncUser;
 let room: RoomId;
 let edus: TakeEdus;
+let sent: Edu[];
+let polled: unknown[];
 beforeAll(async () => {
   app = await SyncApp.start(undefined, { ANNALS_PRESENCE: 'on' });
   alice = await app.register('alice');
   room = (await alice.ok('POST', '/createRoom', {})).room_id;
   const views = app.get(VIEWS as never) as Views;
+  [sent, polled] = [[], []];
+  const outbox: Pick<Outbox, 'sendEdu'> = { sendEdu: (_, edu) => void sent.push(edu) };
+  const config = { serverName: 'a.example' as ServerName };
+  const lists = new TellPresenceLists(app.get(PresenceLists), outbox as Outbox, config);
+  const sender: Pick<PresenceSender, 'answer'> = { answer: async (_, users) => void polled.push(...users) };
+  const [presences, remote, subscribers] = [app.get(Presence), app.get(RemotePresence), app.get(Subscribers)];
   const all = [
+    new PresenceInviteHandler(lists),
+    new PresenceAcceptHandler(lists),
+    new PresenceDenyHandler(lists),
+    new PresenceDropHandler(lists),
     new TypingHandler(app.get(Typing), views),
     new ReceiptHandler(app.get(Receipts)),
-    new PresenceHandler(app.get(Presence), app.get(RemotePresence), views),
+    new PresenceHandler(presences, remote, subscribers, sender as PresenceSender, views),
   ];
   edus = new TakeEdus(all, new ServerAcls(views), { note: () => {} }, await createLogger('silent'));
 });
@@ -39,6 +57,8 @@ const typing = (userId: unknown, roomId: unknown, types: unknown = true): JsonOb
   ({ user_id: userId, room_id: roomId, typing: types }) as JsonObject;
 const receipt = (userId: string, eventId: unknown, data: unknown = { ts: 1 }): JsonObject =>
   ({ [room]: { 'm.read': { [userId]: { event_ids: [eventId], data } } } }) as JsonObject;
+const between = (observed: unknown, observer: unknown): JsonObject =>
+  ({ observed_user: observed, observer_user: observer }) as JsonObject;
 const presence = (userId: unknown, state: unknown = 'online'): JsonObject =>
   ({ push: [{ user_id: userId, presence: state, last_active_ago: 1 }, 7, null, {}] }) as JsonObject;
 
@@ -54,6 +74,13 @@ it.each<[string, string, () => JsonObject]>([
   ['receipts of no form', 'm.receipt', () => ({ [room]: [], x: 1, '!y:b.example': { 'm.read': 'all' } })],
   ['presence of a user here', 'm.presence', () => presence(alice.userId, 'unavailable')],
   ['presence of who is in no room', 'm.presence', () => presence('@b:b.example')],
+  ['an invitation of a user of a third server', 'm.presence_invite', () => between(alice.userId, '@c:c.example')],
+  ['an invitation of a user here', 'm.presence_invite', () => between('@b:b.example', alice.userId)],
+  ['an invitation of no form', 'm.presence_invite', () => between(alice.userId, 7)],
+  ['that somebody accepts who was not asked', 'm.presence_accept', () => between('@b:b.example', alice.userId)],
+  ['that a user here accepts', 'm.presence_accept', () => between(alice.userId, '@b:b.example')],
+  ['that somebody refuses who was not asked', 'm.presence_deny', () => between('@b:b.example', alice.userId)],
+  ['that somebody is dropped who did not see', 'dev.annals.presence_drop', () => between(alice.userId, '@b:b.example')],
   ['presence of no form', 'm.presence', () => presence(undefined, 'asleep')],
 ])('another server that tells %s changes nothing', async (_, type, content) => {
   await app.settled();
@@ -64,6 +91,47 @@ it.each<[string, string, () => JsonObject]>([
   expect(app.get(RemotePresence).find('@b:b.example' as UserId)).toBeUndefined();
   expect(app.get(Presence).find(alice.userId as UserId)?.state).toBe(own);
   expect(await app.store.head()).toBe(head);
+});
+
+describe('presence lists across servers', () => {
+  const BOB = '@bob:b.example' as UserId;
+  const take = (type: string, content: JsonObject) => edus.take(B, [{ edu_type: type, content }], '1');
+  const lists = async () => {
+    const { body } = await alice.call('GET', `/_matrix/client/unstable/dev.annals.presence_list/${alice.userId}`);
+    return [body.list, body.watchers];
+  };
+
+  it('are asked for, and end, as the other server tells; a telling that comes again changes nothing', async () => {
+    await take('m.presence_invite', between(alice.userId, BOB));
+    const head = await app.store.head();
+    await take('m.presence_invite', between(alice.userId, BOB));
+    expect(await app.store.head()).toBe(head);
+    expect(await lists()).toEqual([[], [{ user_id: BOB, accepted: false }]]);
+    await take('dev.annals.presence_drop', between(alice.userId, BOB));
+    expect(await lists()).toEqual([[], []]);
+  });
+
+  it('have who was asked once their server says so, and their presence though they share no room', async () => {
+    await alice.v1('POST', '/presence/list', { invite: [BOB] });
+    await take('m.presence', presence(BOB));
+    expect(app.get(RemotePresence).find(BOB)).toBeUndefined();
+    await take('m.presence_accept', between(BOB, alice.userId));
+    await take('m.presence', presence(BOB));
+    expect((await lists())[0]).toMatchObject([{ user_id: BOB, accepted: true, presence: 'online' }]);
+    await take('m.presence_deny', between(BOB, alice.userId));
+    expect(await lists()).toEqual([[], []]);
+    expect((await alice.call('GET', `/presence/${BOB}/status`)).status).toBe(403);
+  });
+
+  it('are refused at once by who is not there, as by who does not want it', async () => {
+    await take('m.presence_invite', between('@nobody:a.example', BOB));
+    expect(sent.splice(0)).toEqual([{ edu_type: 'm.presence_deny', content: between('@nobody:a.example', BOB) }]);
+  });
+
+  it('let another server ask for whom it wants to hear of', async () => {
+    await take('m.presence', { poll: [alice.userId, alice.userId, 7, 'nobody'], unpoll: [alice.userId] });
+    expect(polled.splice(0)).toEqual([alice.userId]);
+  });
 });
 
 describe('many EDUs of one transaction', () => {

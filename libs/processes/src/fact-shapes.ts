@@ -13,6 +13,7 @@ import { ALIAS_SHAPES } from '#directory/facts/alias-facts';
 import { NETWORK_SHAPES } from '#directory/facts/network-facts';
 import { PRESENCE_SHAPES } from '#ephemeral/facts/presence-facts';
 import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
+import { SUBSCRIPTION_SHAPES } from '#ephemeral/facts/subscription-facts';
 import type { FactShapes } from '#event-store/fact-shapes';
 import { INBOUND_SHAPES } from '#federation/facts/inbound-facts';
 import { ORIGIN_SHAPES } from '#federation/facts/origin-facts';
@@ -46,6 +47,7 @@ export const FACT_SHAPES: FactShapes = {
   ...RECEIPT_SHAPES,
   ...THREAD_SUBSCRIPTION_SHAPES,
   ...PRESENCE_SHAPES,
+  ...SUBSCRIPTION_SHAPES,
   ...CROSS_SIGNING_SHAPES,
   ...DEVICE_KEY_SHAPES,
   ...REMOTE_DEVICE_SHAPES,

@@ -38,6 +38,7 @@ import { PushLanes } from './push/push-lanes.js';
 import { PushedUsers } from './push/pushed-users.js';
 import { SendPushes } from './push/send-pushes.effect.js';
 import { TakenOverPushers } from './push/taken-over-pushers.effect.js';
+import { TellLists } from './presence-lists/tell-lists.effect.js';
 import { RemovedDevices } from './removed-devices/removed-devices.effect.js';
 import { RoomSuccession } from './succession/room-succession.effect.js';
 import { CollectedMessages } from './to-device/collected-messages.effect.js';
@@ -68,6 +69,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   MissedDevices,
   RestoredLists,
   EndedPresence,
+  TellLists,
   EndedThreads,
   EndedStays,
   RefusedStickyEvents,

@@ -15,7 +15,9 @@ import { deviceProjectors } from '#devices/projections/device-projectors';
 import { DirectoryModule } from '#directory/directory.module';
 import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
+import { Subscribers } from '#ephemeral/lists/subscribers';
 import { presenceProjector } from '#ephemeral/projections/presence.projector';
+import { presenceListsProjector } from '#ephemeral/projections/presence-lists.projector';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import { NoteActivity } from '#ephemeral/presence/note-activity';
 import { EndTyping } from '#ephemeral/typing/end-typing';
@@ -100,7 +102,7 @@ export async function startSyncApp(
   const effects: Effect[] = [];
   const reader = createRoomFactReader();
   const push = [pushRulesProjector, pushersProjector, delayedEventsProjector];
-  const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, ...push];
+  const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, presenceListsProjector, ...push];
   const projectors = [
     ...roomProjectors(reader),
     ...accountProjectors,
@@ -152,7 +154,7 @@ export async function startSyncApp(
     bodyParser: false,
     logger: ['error', 'warn'],
   });
-  for (const listener of [KnownTokens, ActingServices, EndTyping, NoteActivity, ActiveUsers])
+  for (const listener of [KnownTokens, ActingServices, EndTyping, NoteActivity, Subscribers, ActiveUsers])
     listeners.push(app.get<Listener>(listener, { strict: false }));
   for (const effect of EFFECTS) effects.push(app.get(effect, { strict: false }));
   await views.start();

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Subscribers } from '#ephemeral/lists/subscribers';
 import { Presence } from '#ephemeral/presence/presence';
 import { DEVICE_STATES } from '#ephemeral/presence/presence-state';
 import { RemotePresence, type ToldPresence } from '#ephemeral/presence/remote-presence';
@@ -8,13 +9,15 @@ import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import type { GatheringEduHandler } from '../edus/edu-handlers.js';
-import { PRESENCE } from './presence-sender.js';
+import { PRESENCE, PresenceSender } from './presence-sender.js';
 
 /** So many users of one transaction are looked at, the last. */
 const MOST = 2_000;
 const MOST_STATUS = 512;
+/** So many users of ours another server may ask for in a transaction. */
+const MOST_POLLED = 500;
 
-/** `m.presence`: who is there of the users of another server. */
+/** `m.presence`: who is there of the users of another server, and whom of ours it wants to hear of. */
 @Injectable()
 export class PresenceHandler implements GatheringEduHandler {
   readonly type = PRESENCE;
@@ -22,12 +25,14 @@ export class PresenceHandler implements GatheringEduHandler {
   constructor(
     private readonly presence: Presence,
     private readonly remote: RemotePresence,
+    private readonly subscribers: Subscribers,
+    private readonly sender: PresenceSender,
     @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
   ) {}
 
   /**
-   * Of each user the last counts. What is told of users of a third server, and of who is in no room that is here, is let be; all of it where
-   * presence is off.
+   * Of each user the last counts. What is told of users of a third server, and of who is in no room that is here and followed by nobody, is let
+   * be; all of it where presence is off.
    */
   async receiveAll(origin: ServerName, contents: readonly JsonObject[]): Promise<void> {
     if (!this.presence.isOn) return;
@@ -42,8 +47,13 @@ export class PresenceHandler implements GatheringEduHandler {
     }
     for (const [userId, presence] of [...told].slice(-MOST)) {
       if (turn.isOver()) await turn.pass();
-      if (await this.#isInSomeRoom(userId)) this.remote.take(userId, presence);
+      if (await this.#isOfInterest(userId)) this.remote.take(userId, presence);
     }
+    await this.sender.answer(origin, polledIn(contents).slice(-MOST_POLLED));
+  }
+
+  async #isOfInterest(userId: UserId): Promise<boolean> {
+    return (await this.subscribers.of(userId)).here.size > 0 || this.#isInSomeRoom(userId);
   }
 
   async #isInSomeRoom(userId: UserId): Promise<boolean> {
@@ -52,6 +62,12 @@ export class PresenceHandler implements GatheringEduHandler {
     }
     return false;
   }
+}
+
+/** Whom another server asks for: server-server API of 2015, "Presence", `poll`. */
+function polledIn(contents: readonly JsonObject[]): UserId[] {
+  const polled = contents.flatMap(({ poll }): readonly JsonValue[] => (Array.isArray(poll) ? poll : []));
+  return [...new Set(polled.filter((userId): userId is UserId => typeof userId === 'string' && isUserId(userId)))];
 }
 
 function readUpdate(update: JsonValue): { readonly userId: UserId; readonly presence: ToldPresence } | undefined {

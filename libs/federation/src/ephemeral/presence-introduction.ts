@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import { readSubscriptionFact, userIdOfSubscriptions } from '#ephemeral/facts/subscription-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import { isUserId, type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { LOGGER, type Logger } from '#observability/logger';
@@ -18,8 +19,8 @@ import { PresenceSender } from './presence-sender.js';
 const MOST_MEMBERS = 2_000;
 
 /**
- * Tells servers that come to share a room who of ours is there, and those in a room of one of ours who joins: of who shared no room they were
- * told nothing, and what goes on as it was is told to nobody.
+ * Tells servers that come to share a room who of ours is there, those in a room of one of ours who joins, and those of whose users one may
+ * follow one of ours by a presence list: of who shared nothing with them they were told nothing, and what goes on as it was is told to nobody.
  */
 @Injectable()
 export class PresenceIntroduction implements Listener {
@@ -35,12 +36,19 @@ export class PresenceIntroduction implements Listener {
 
   hear(facts: readonly RecordedFact[]): void {
     for (const fact of facts) {
+      if (fact.type === 'watcher-accepted') this.#takeFollower(fact);
       if (fact.type !== 'pdu-accepted' || !mayMoveMembers(fact)) continue;
       this.take(fact).catch((error: unknown) => {
         // Where the views are away nobody is told: nothing of it must come.
         tellUnlessOutage(this.logger, error, 'who came to share a room could not be told who is there');
       });
     }
+  }
+
+  /** A user of another server may follow one of ours: it hears who they are to follow. */
+  #takeFollower(fact: RecordedFact): void {
+    const server = serverNameOf(readSubscriptionFact(fact).data.user_id);
+    if (server !== this.config.serverName) this.sender.introduceTo(server, [userIdOfSubscriptions(fact.stream)]);
   }
 
   /** Settles once what is to be told is handed over. */

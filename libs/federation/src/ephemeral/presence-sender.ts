@@ -1,24 +1,30 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import { DueTimes } from '#ephemeral/presence/due-times';
 import { Presence } from '#ephemeral/presence/presence';
 import { contentOfPresence } from '#ephemeral/presence/shown-presence';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { LOGGER, type Logger } from '#observability/logger';
-import { ServersSharing } from '../devices/servers-sharing.js';
 import { tellUnlessOutage } from '../is-outage.js';
 import { Outbox } from '../sending/outbox.js';
 import { Batches } from './batches.js';
+import { PresenceAudience } from './presence-audience.js';
 
 export const PRESENCE = 'm.presence';
 /** So long a server that was let into a room may take to have it: who is in no room that it has it believes nothing of. */
 const JOINS_MS = 1_500;
 /** So many users come into one EDU. */
 const MOST = 100;
+/** Others believe for half an hour that somebody is there: before that is over they are told again. */
+const REMIND_MS = 25 * 60_000;
+const LOOK_MS = 30_000;
 
 /**
- * Tells other servers who of ours is there, of those who share a room with users of theirs: server-server API, "Presence". Only what
- * became other, and nothing of when somebody did something last alone. Where presence is off nobody is told.
+ * Tells other servers who of ours is there, of those who share a room with users of theirs, or let these follow them by a presence list:
+ * server-server API, "Presence". Only what became other, and nothing of when somebody did something last alone; who stays is told of again
+ * now and then. Where presence is off nobody is told.
  */
 @Injectable()
 export class PresenceSender implements OnModuleInit, OnModuleDestroy {
@@ -27,13 +33,17 @@ export class PresenceSender implements OnModuleInit, OnModuleDestroy {
     // Where the views are away nobody is told: nothing of it must come.
     (error) => tellUnlessOutage(this.logger, error, 'other servers could not be told who is there'),
   );
+  /** When who is there is to be told of again. */
+  readonly #reminders = new DueTimes<UserId>();
   #stop: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly presence: Presence,
-    private readonly sharing: ServersSharing,
+    private readonly audience: PresenceAudience,
     private readonly outbox: Outbox,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -42,11 +52,13 @@ export class PresenceSender implements OnModuleInit, OnModuleDestroy {
       if (change === 'forgotten' || !change.ofOthers || !change.wakes) return;
       if (serverNameOf(userId) === this.config.serverName) this.#batches.add(userId, userId);
     });
+    this.#timer = setInterval(() => this.remind(), LOOK_MS).unref();
   }
 
   onModuleDestroy(): void {
     this.#stop?.();
     this.#stop = undefined;
+    clearInterval(this.#timer);
     this.#batches.end();
   }
 
@@ -66,11 +78,32 @@ export class PresenceSender implements OnModuleInit, OnModuleDestroy {
     setTimeout(tell, JOINS_MS).unref();
   }
 
+  /** Tells another server of users of ours whom it asks for, as far as it may hear of them; also of who is not there. */
+  async answer(server: ServerName, users: readonly UserId[]): Promise<void> {
+    const told: UserId[] = [];
+    for (const userId of users) {
+      if (serverNameOf(userId) !== this.config.serverName || !(await this.audience.of(userId)).has(server)) continue;
+      await this.presence.get(userId); // what is kept of who was not here since the start
+      told.push(userId);
+    }
+    this.#send(
+      server,
+      told.map((userId) => this.#updateOf(userId)),
+    );
+  }
+
+  /** Tells again of those of whom nothing became other for long. Called by a timer of its own. */
+  remind(): void {
+    for (const userId of this.#reminders.take(this.stopwatch.elapsed())) this.#batches.add(userId, userId);
+  }
+
   async #tell(users: readonly UserId[]): Promise<number> {
     const byServer = new Map<ServerName, JsonObject[]>();
     for (const userId of users) {
-      const servers = await this.sharing.of(userId);
+      const servers = await this.audience.of(userId);
       const update = this.#updateOf(userId);
+      const isToldAgain = servers.size > 0 && update['presence'] !== 'offline';
+      this.#reminders.set(userId, isToldAgain ? this.stopwatch.elapsed() + REMIND_MS : Infinity);
       for (const server of servers) {
         const own = byServer.get(server) ?? [];
         byServer.set(server, own);

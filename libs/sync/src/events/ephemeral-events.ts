@@ -1,4 +1,5 @@
 import { listChangedAccountData } from '#accounts/queries/account-data';
+import { LIST_EVENT, listChangedRelations, relationEvent } from '#ephemeral/queries/list-relations';
 import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
@@ -40,6 +41,13 @@ export async function readEphemeralEvents(
   }
   events.push(...(await readChangedData(views, range)));
   return events;
+}
+
+/** Who stands otherwise to the reader by their presence list, and who asks to see them: each an event, a JSON text. */
+export async function readChangedLists(views: Views, { reader, from, to, filter }: NewsRange): Promise<string[]> {
+  if (filter?.presence.matches({ type: LIST_EVENT }) === false) return [];
+  const changed = await listChangedRelations(views, reader.userId, { after: from.position, upTo: to.position });
+  return changed.map((relation) => JSON.stringify(relationEvent(relation)));
 }
 
 async function readChangedData(views: Views, { reader, from, to, filter }: NewsRange): Promise<string[]> {

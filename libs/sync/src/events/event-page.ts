@@ -25,7 +25,7 @@ import { ActiveUsers } from '../notifier/active-users.js';
 import { isEndUnheard, membershipOver } from '../streams/membership-over.js';
 import { PresenceNews } from '../presence/presence-news.js';
 import { pickFieldsOfAll } from '../parts/pick-fields.js';
-import { readEphemeralEvents } from './ephemeral-events.js';
+import { readChangedLists, readEphemeralEvents } from './ephemeral-events.js';
 import { renderForEventStream } from './render-event-stream.js';
 import { mergeRooms, type ReadRow, RoomCursor, type Stretch } from './room-cursor.js';
 
@@ -184,10 +184,15 @@ export class EventPages {
     const joined = [...user.rooms].filter(([, { membership }]) => membership === 'join');
     const rooms = new Map(joined.filter(([roomId]) => only === undefined || roomId === only));
     const [since, until] = [momentOf(from), momentOf(to)];
-    const changed = await this.presence.changed({ userId: reader.userId, rooms }, since, until);
+    const changed = await this.presence.changed(
+      { userId: reader.userId, rooms, ofRoomOnly: only !== undefined },
+      since,
+      until,
+    );
     const presence = await this.presence.renderForEventStream(reader, changed, form, filter?.presence);
     const range = { reader, rooms: [...rooms.keys()], filter, from: since, to: until };
-    return [...presence, ...(await readEphemeralEvents(this.views, this.ephemerals, range))];
+    const lists = only === undefined ? await readChangedLists(this.views, range) : [];
+    return [...presence, ...lists, ...(await readEphemeralEvents(this.views, this.ephemerals, range))];
   }
 }
 

@@ -7,6 +7,7 @@ import { isSaidAgain } from '#event-store/shorten-stream';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import type { ReceiptSet } from '#ephemeral/facts/receipt-facts';
+import { SUBSCRIPTIONS_STREAM_PREFIX, userIdOfSubscriptions } from '#ephemeral/facts/subscription-facts';
 import {
   currentChangeOf,
   type PduAccepted,
@@ -105,6 +106,9 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
     return isSaidAgain(fact) ? { ...touch, hears: 'nobody' } : touch;
   }
   if (stream.startsWith(THREADS_STREAM_PREFIX)) return { kind: 'user', userId: userIdOfThreads(stream), hears: 'user' };
+  if (stream.startsWith(SUBSCRIPTIONS_STREAM_PREFIX)) {
+    return { kind: 'user', userId: userIdOfSubscriptions(stream), hears: 'user' };
+  }
   if (stream.startsWith(ELSEWHERE_STREAM_PREFIX)) return touchOfElsewhere(fact);
   if (stream.startsWith(SENT_STREAM_PREFIX) || stream.startsWith(RECEIVED_STREAM_PREFIX)) {
     return { kind: 'messages', userIds: usersIn(fact) };

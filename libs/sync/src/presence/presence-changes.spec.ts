@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SubscriberListener, Subscribers } from '#ephemeral/lists/subscribers';
 import type { Presence, PresenceListener } from '#ephemeral/presence/presence';
 import type { PresenceChange } from '#ephemeral/presence/shown-presence';
 import type { RoomId, UserId } from '#kernel/ids';
@@ -16,6 +17,8 @@ let change: PresenceListener;
 let changes: PresenceChanges;
 let sharing: number;
 let isKnown: boolean;
+let followers: Set<UserId>;
+let follow: SubscriberListener;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -23,6 +26,7 @@ beforeEach(() => {
   woken = [];
   sharing = 1_000;
   isKnown = true;
+  followers = new Set();
   const presence: Pick<Presence, 'isOn' | 'knows' | 'onChange'> = {
     isOn: true,
     knows: () => isKnown,
@@ -39,7 +43,15 @@ beforeEach(() => {
       return sharing;
     },
   };
-  changes = new PresenceChanges(presence as Presence, active as ActiveUsers, { elapsed: () => elapsed });
+  const subscribers: Pick<Subscribers, 'of' | 'onChange'> = {
+    of: () => ({ here: followers, servers: new Set() }),
+    onChange: (listener) => {
+      follow = listener;
+      return () => true;
+    },
+  };
+  const clock = { elapsed: () => elapsed };
+  changes = new PresenceChanges(presence as Presence, active as ActiveUsers, subscribers as Subscribers, clock);
 });
 afterEach(() => {
   changes.onModuleDestroy();
@@ -71,6 +83,19 @@ describe('changes of presence', () => {
     expect(woken).toHaveLength(4);
   });
 
+  it('wake who follows somebody by their list, and are told to who comes to follow them, until they do no more', () => {
+    followers.add(user(7));
+    change(user(0), COMES);
+    expect(woken).toEqual([{ users: [user(0), user(7)], rooms: [room] }]);
+    expect([...changes.onList(user(7))!.between(0, 1)]).toEqual([user(0)]);
+    follow(user(1), user(7), true);
+    expect([...changes.onList(user(7))!.between(1, Infinity)]).toEqual([user(1)]);
+    follow(user(0), user(7), false);
+    expect([...changes.onList(user(7))!.between(0, Infinity)]).toEqual([user(1)]);
+    change(user(1), 'forgotten');
+    expect(changes.onList(user(7))).toBeUndefined();
+  });
+
   it('wake at least every half minute', () => {
     sharing = 1_000_000;
     change(user(0), COMES);
@@ -100,7 +125,7 @@ describe('changes of presence', () => {
     changes.moved(user(0), other, 'join');
     expect([changes.inRoom(other)?.last, changes.mark()?.sequence]).toEqual([2, 2]);
     changes.moved(user(0), room, 'leave');
-    expect([...changes.inRoom(room)!.between(0, Infinity)]).toEqual([]);
+    expect(changes.inRoom(room)).toBeUndefined();
     change(user(0), 'forgotten');
     expect([changes.inRoom(other), changes.ofOneself(user(0))]).toEqual([undefined, 0]);
   });

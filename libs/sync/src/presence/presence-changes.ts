@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { type Followers, Subscribers } from '#ephemeral/lists/subscribers';
 import { Presence } from '#ephemeral/presence/presence';
 import type { PresenceChange } from '#ephemeral/presence/shown-presence';
 import type { PresenceMark } from '#http/tokens/presence-mark';
@@ -8,7 +9,11 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import type { MembershipFollower } from '../notifier/membership-follower.js';
-import { ChangeLog } from './change-log.js';
+import type { ChangeLog } from './change-log.js';
+import { ChangeLogs } from './change-logs.js';
+
+/** The rooms of a user, and who follows them by a list. */
+type Known = readonly [ReadonlyMap<RoomId, KnownRoom>, Followers];
 
 /**
  * Telling somebody of presence, which takes a third of a millisecond, is worth no more of a process than this: as many as hear of it, so
@@ -21,20 +26,20 @@ const MAX_PAUSE_MS = 30_000;
 const QUIET_PAUSE_MS = 10_000;
 
 /**
- * Whose presence changed in which room, by numbers counted from the start of the process: so what a reader has to hear of costs as much
- * as changed in their rooms. Wakes who waits, all at once for what came meanwhile, and the more seldom the more it wakes.
+ * Whose presence changed in which room, and on whose presence list, by numbers counted from the start of the process: so what a reader has to hear of costs as much
+ * as changed there. Wakes who waits, all at once for what came meanwhile, and the more seldom the more it wakes.
  */
 @Injectable()
 export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
   readonly #run = randomBytes(4).toString('hex');
-  readonly #inRooms = new Map<RoomId, ChangeLog>();
-  /** The rooms in whose logs a user stands. */
-  readonly #roomsOf = new Map<UserId, Set<RoomId>>();
+  readonly #inRooms = new ChangeLogs<RoomId>();
+  /** By those who follow others by their lists. */
+  readonly #onLists = new ChangeLogs<UserId>();
   /** When what users see of themselves changed last. */
   readonly #own = new Map<UserId, number>();
   /** Whom to wake, and whether with those in their rooms. */
   readonly #toWake = new Map<UserId, boolean>();
-  readonly #stop: () => void;
+  readonly #stop: readonly (() => void)[];
   #sequence = 0;
   /** Up to where changes are told: what came since is told once somebody is woken again, or who asks at once would ask without end. */
   #shown = 0;
@@ -45,14 +50,18 @@ export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
   constructor(
     private readonly presence: Presence,
     private readonly active: ActiveUsers,
+    private readonly subscribers: Subscribers,
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,
   ) {
-    this.#stop = presence.onChange((userId, change) => this.#take(userId, change));
+    this.#stop = [
+      presence.onChange((userId, change) => this.#take(userId, change)),
+      subscribers.onChange((observed, observer, follows) => this.#follow(observed, observer, follows)),
+    ];
     active.follow(this);
   }
 
   onModuleDestroy(): void {
-    this.#stop();
+    for (const stop of this.#stop) stop();
     clearTimeout(this.#timer);
   }
 
@@ -71,7 +80,12 @@ export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
 
   /** Who changed in a room; undefined: nobody did. */
   inRoom(roomId: RoomId): ChangeLog | undefined {
-    return this.#inRooms.get(roomId);
+    return this.#inRooms.of(roomId);
+  }
+
+  /** Who changed of those whom a user follows by their list; undefined: nobody did. */
+  onList(userId: UserId): ChangeLog | undefined {
+    return this.#onLists.of(userId);
   }
 
   /** When what a user sees of themself changed last; 0: never. */
@@ -81,61 +95,53 @@ export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
 
   /** See MembershipFollower. */
   follows(userId: UserId): boolean {
-    return this.#roomsOf.has(userId) || this.presence.knows(userId);
+    return this.#inRooms.keysOf(userId) !== undefined || this.presence.knows(userId);
   }
 
   /** See MembershipFollower. Who comes into a room is news there: those who are there may never have heard of them. */
   moved(userId: UserId, roomId: RoomId, membership: string): void {
-    const rooms = this.#roomsOf.get(userId);
+    const rooms = this.#inRooms.keysOf(userId);
     if (membership !== 'join') {
-      rooms?.delete(roomId);
-      this.#inRooms.get(roomId)?.delete(userId);
+      this.#inRooms.remove(roomId, userId);
       // An account that is closed leaves its rooms, and is heard of no more.
       if (rooms?.size === 0 && !this.presence.knows(userId)) this.#forget(userId);
     } else if (rooms?.has(roomId) !== true && this.presence.knows(userId)) {
-      this.#noteIn(roomId, userId, ++this.#sequence);
+      this.#inRooms.note(roomId, userId, ++this.#sequence);
       this.#shown = this.#sequence;
     }
   }
 
   #take(userId: UserId, change: PresenceChange): void {
     if (change === 'forgotten') return this.#forget(userId);
-    const rooms = this.active.roomsOf(userId);
-    const note = (of: ReadonlyMap<RoomId, KnownRoom>): void => this.#note(userId, of, change);
-    // Where their rooms cannot be read, nobody can be told.
-    if (rooms instanceof Promise) rooms.then(note, () => {});
-    else note(rooms);
+    const [rooms, followers] = [this.active.roomsOf(userId), this.subscribers.of(userId)];
+    const note = (of: Known): void => this.#note(userId, of, change);
+    // Where these cannot be read, nobody can be told.
+    if (rooms instanceof Promise || followers instanceof Promise) Promise.all([rooms, followers]).then(note, () => {});
+    else note([rooms, followers]);
   }
 
-  #note(
-    userId: UserId,
-    rooms: ReadonlyMap<RoomId, KnownRoom>,
-    { ofOthers, wakes }: Exclude<PresenceChange, string>,
-  ): void {
+  #note(userId: UserId, [rooms, followers]: Known, { ofOthers, wakes }: Exclude<PresenceChange, string>): void {
     const number = ++this.#sequence;
     this.#own.set(userId, number);
     if (ofOthers) {
-      for (const [roomId, { membership }] of rooms) if (membership === 'join') this.#noteIn(roomId, userId, number);
+      for (const [roomId, { membership }] of rooms)
+        if (membership === 'join') this.#inRooms.note(roomId, userId, number);
+      for (const follower of followers.here) this.#onLists.note(follower, userId, number);
     }
     if (wakes) this.#wakeSoon(userId, ofOthers);
   }
 
-  #noteIn(roomId: RoomId, userId: UserId, number: number): void {
-    let log = this.#inRooms.get(roomId);
-    if (log === undefined) this.#inRooms.set(roomId, (log = new ChangeLog()));
-    log.note(userId, number);
-    const rooms = this.#roomsOf.get(userId);
-    if (rooms === undefined) this.#roomsOf.set(userId, new Set([roomId]));
-    else rooms.add(roomId);
+  /** Who follows somebody from now on may never have heard of them. */
+  #follow(observed: UserId, observer: UserId, follows: boolean): void {
+    if (!follows) return this.#onLists.remove(observer, observed);
+    if (!this.presence.knows(observed)) return;
+    this.#onLists.note(observer, observed, ++this.#sequence);
+    this.#shown = this.#sequence;
   }
 
   #forget(userId: UserId): void {
-    for (const roomId of this.#roomsOf.get(userId) ?? []) {
-      const log = this.#inRooms.get(roomId);
-      log?.delete(userId);
-      if (log?.size === 0) this.#inRooms.delete(roomId);
-    }
-    this.#roomsOf.delete(userId);
+    this.#inRooms.forget(userId);
+    this.#onLists.forget(userId);
     this.#own.delete(userId);
   }
 
@@ -149,13 +155,15 @@ export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
 
   #wake(): void {
     this.#timer = undefined;
-    const rooms = new Set<RoomId>();
+    const [users, rooms] = [new Set(this.#toWake.keys()), new Set<RoomId>()];
     for (const [userId, ofOthers] of this.#toWake) {
-      if (ofOthers) for (const roomId of this.#roomsOf.get(userId) ?? []) rooms.add(roomId);
+      if (!ofOthers) continue;
+      for (const roomId of this.#inRooms.keysOf(userId) ?? []) rooms.add(roomId);
+      for (const follower of this.#onLists.keysOf(userId) ?? []) users.add(follower);
     }
     const now = this.stopwatch.elapsed();
     this.#show(now);
-    const hearers = this.active.wakeForPresence(this.#toWake.keys(), rooms);
+    const hearers = this.active.wakeForPresence(users, rooms);
     this.#toWake.clear();
     this.#quietUntil = now + Math.min(MAX_PAUSE_MS, hearers * PAUSE_PER_HEARER_MS);
   }

@@ -14,12 +14,15 @@ import type { EventForm } from '#rooms/queries/render-event';
 import type { Reader } from '#rooms/reading/reader';
 import type { KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
+import type { ChangeLog } from './change-log.js';
 import { PresenceChanges } from './presence-changes.js';
 
 /** Who asks, with the rooms in which they ask. */
 export interface PresenceReader {
   readonly userId: UserId;
   readonly rooms: ReadonlyMap<RoomId, KnownRoom>;
+  /** Whether they ask for a room alone, and not for those on their presence list besides. */
+  readonly ofRoomOnly?: boolean;
 }
 
 const TYPE = 'm.presence';
@@ -29,8 +32,8 @@ const TEXTS_FOR_MS = 1_000;
 const NOBODY: ReadonlySet<UserId> = new Set();
 
 /**
- * Whose presence somebody is told of: those with whom they are in a room now, and themself, but nobody whom they ignore. Who was told of
- * somebody and shares no room with them any more hears no more of them.
+ * Whose presence somebody is told of: those with whom they are in a room now, those who let them follow it by their presence list, and
+ * themself, but nobody whom they ignore. Who was told of somebody and may see them no more hears no more of them.
  */
 @Injectable()
 export class PresenceNews {
@@ -55,7 +58,7 @@ export class PresenceNews {
 
   /** Who changed between two moments. Of rooms that the reader joined there, everybody of whom anything is known. */
   async changed(
-    { userId: own, rooms }: PresenceReader,
+    { userId: own, rooms, ofRoomOnly }: PresenceReader,
     since: StreamMoment,
     until: StreamMoment,
   ): Promise<ReadonlySet<UserId>> {
@@ -71,6 +74,7 @@ export class PresenceNews {
       const after = isNew ? 0 : from;
       if (log.last > after) for (const userId of log.between(after, to)) users.add(userId);
     }
+    if (ofRoomOnly !== true) for (const userId of this.changes.onList(own)?.between(from, to) ?? []) users.add(userId);
     // What others see of the reader is what changed for them, or less than that.
     users.delete(own);
     const last = this.changes.ofOneself(own);
@@ -79,15 +83,14 @@ export class PresenceNews {
   }
 
   /** Who is there, with the reader, there or not. `withAway`: also those of whom it is known that they are not. */
-  present({ userId: own, rooms }: PresenceReader, withAway = false): ReadonlySet<UserId> {
+  present({ userId: own, rooms, ofRoomOnly }: PresenceReader, withAway = false): ReadonlySet<UserId> {
     if (!this.presence.isOn) return NOBODY;
     const users = new Set([own]);
-    for (const [roomId, { membership }] of rooms) {
-      if (membership !== 'join') continue;
-      for (const userId of this.changes.inRoom(roomId)?.between(0, Infinity) ?? []) {
-        if (withAway || this.#isThere(userId)) users.add(userId);
-      }
-    }
+    const take = (log: ChangeLog | undefined): void => {
+      for (const userId of log?.between(0, Infinity) ?? []) if (withAway || this.#isThere(userId)) users.add(userId);
+    };
+    for (const [roomId, { membership }] of rooms) if (membership === 'join') take(this.changes.inRoom(roomId));
+    if (ofRoomOnly !== true) take(this.changes.onList(own));
     return users;
   }
 

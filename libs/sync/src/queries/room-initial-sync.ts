@@ -61,7 +61,7 @@ export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
   async #presence(roomId: RoomId, reader: Reader, { form, filter }: RoomInitialSync['options']): Promise<string[]> {
     const known = (await this.active.roomsOf(reader.userId)).get(roomId);
     if (known === undefined) return [];
-    const asked = { userId: reader.userId, rooms: new Map([[roomId, known]]) };
+    const asked = { userId: reader.userId, rooms: new Map([[roomId, known]]), ofRoomOnly: true };
     return this.presence.renderForEventStream(reader, this.presence.present(asked, true), form, filter?.presence);
   }
 }

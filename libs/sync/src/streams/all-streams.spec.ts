@@ -14,6 +14,7 @@ describe('what /sync tells of', () => {
   it('is covered by its tokens: no stream reads a collection that they may run ahead of', () => {
     expect(ALL_COVERED).toEqual([
       'device-list-rooms',
+      'presence-lists',
       'account-data',
       'push-rules',
       'inbox',

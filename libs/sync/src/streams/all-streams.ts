@@ -14,6 +14,7 @@ import { KnownRooms } from '../sliding/known-rooms.js';
 import { AccountDataStream } from './account-data-stream.js';
 import { DeviceListsStream } from './device-lists-stream.js';
 import { OneTimeKeyCountStream, UnusedFallbackKeysStream } from './key-counts-streams.js';
+import { PresenceListStream } from './presence-list-stream.js';
 import { PresenceStream } from './presence-stream.js';
 import { RoomsStream } from './rooms-stream.js';
 import type { SyncStreamType } from './sync-context.js';
@@ -22,6 +23,7 @@ import { ToDeviceStream } from './to-device-stream.js';
 /** All that /sync tells of, one class for each key of the answer, in that order. Whoever adds one adds it here, and nowhere else. */
 export const ALL_STREAMS: readonly SyncStreamType[] = [
   PresenceStream,
+  PresenceListStream,
   AccountDataStream,
   ToDeviceStream,
   DeviceListsStream,

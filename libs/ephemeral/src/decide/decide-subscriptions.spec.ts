@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { UserId } from '#kernel/ids';
+import type { SubscriptionFact } from '../facts/subscription-facts.js';
+import {
+  accept,
+  ask,
+  decline,
+  drop,
+  endAll,
+  evolveRelations,
+  group,
+  NO_RELATIONS,
+  noteAccepted,
+  noteAsked,
+  noteDropped,
+  noteRefused,
+  type Relations,
+} from './decide-subscriptions.js';
+
+const BOB = '@bob:b.example' as UserId;
+const other = (n: number): UserId => `@other${n}:b.example` as UserId;
+
+type Decide = (relations: Relations) => readonly SubscriptionFact[];
+
+const after = (facts: readonly SubscriptionFact[], relations = NO_RELATIONS): Relations =>
+  facts.reduce((now, { type, data }) => evolveRelations(now, { type, data: JSON.stringify(data) }), relations);
+/** What comes of some steps, one upon the other. */
+const given = (...steps: readonly Decide[]): Relations =>
+  steps.reduce((now, step) => after(step(now), now), NO_RELATIONS);
+const typesOf = (facts: readonly SubscriptionFact[]): string[] => facts.map(({ type }) => type);
+
+const asks: Decide = (now) => ask(now, BOB, 'a1');
+const drops: Decide = (now) => drop(now, BOB);
+const accepts: Decide = (now) => accept(now, BOB);
+const isAsked: Decide = (now) => noteAsked(now, BOB, 'b1');
+const isAccepted: Decide = (now) => noteAccepted(now, BOB);
+
+describe('a presence list', () => {
+  it('has whom its owner asked, with their permission once they give it, until it is dropped', () => {
+    expect(given(asks).get(BOB)).toEqual({ listed: 'asked', list_ask: 'a1' });
+    expect(given(asks, isAccepted).get(BOB)).toEqual({ listed: 'accepted', list_ask: 'a1' });
+    expect(asks(given(asks))).toEqual([]);
+    expect(given(asks, isAccepted, drops)).toEqual(NO_RELATIONS);
+    expect(drops(NO_RELATIONS)).toEqual([]);
+  });
+
+  it('is not joined by who was never asked, nor by who was dropped meanwhile', () => {
+    expect(isAccepted(NO_RELATIONS)).toEqual([]);
+    expect(isAccepted(given(asks, drops))).toEqual([]);
+    expect(isAccepted(given(asks, isAccepted))).toEqual([]);
+  });
+
+  it('loses who refuses, or takes back what they gave', () => {
+    for (const before of [given(asks), given(asks, isAccepted)]) {
+      expect(noteRefused(before, BOB)).toEqual([{ type: 'subscription-ended', data: { user_id: BOB, by: 'other' } }]);
+    }
+    expect(noteRefused(NO_RELATIONS, BOB)).toEqual([]);
+  });
+
+  it('has groups, each named once, as long as somebody is on it', () => {
+    const grouped = given(asks, (now) => group(now, BOB, ['work', 'family', 'work']));
+    expect(grouped.get(BOB)).toEqual({ listed: 'asked', list_ask: 'a1', groups: ['family', 'work'] });
+    expect(group(grouped, BOB, ['family', 'work'])).toEqual([]);
+    expect(after(group(grouped, BOB, []), grouped).get(BOB)).toEqual({ listed: 'asked', list_ask: 'a1' });
+    expect(after(asks(after(drops(grouped), grouped)), NO_RELATIONS).get(BOB)).toEqual({
+      listed: 'asked',
+      list_ask: 'a1',
+    });
+    expect(() => group(NO_RELATIONS, BOB, ['work'])).toThrow(expect.objectContaining({ errcode: 'M_NOT_FOUND' }));
+  });
+
+  it('has room for a thousand', () => {
+    const full = given(
+      ...Array.from(
+        { length: 1_000 },
+        (_, n): Decide =>
+          (now) =>
+            ask(now, other(n), 'a'),
+      ),
+    );
+    expect(() => asks(full)).toThrow(expect.objectContaining({ errcode: 'M_INVALID_PARAM' }));
+  });
+});
+
+it('an answer to an earlier asking is none to what is asked now', () => {
+  const again = given(asks, drops, (now) => ask(now, BOB, 'a2'));
+  expect([noteAccepted(again, BOB, 'a1'), noteRefused(again, BOB, 'a1')]).toEqual([[], []]);
+  expect(typesOf(noteAccepted(again, BOB, 'a2'))).toEqual(['subscription-accepted']);
+  expect(typesOf(noteRefused(again, BOB))).toEqual(['subscription-ended']);
+  expect(given(isAsked, (now) => noteAsked(now, BOB, 'b2')).get(BOB)).toEqual({ watches: 'asked', watch_ask: 'b2' });
+});
+
+describe('who asks to see somebody', () => {
+  it('waits until they say so, and hears again that they may', () => {
+    expect(given(isAsked).get(BOB)).toEqual({ watches: 'asked', watch_ask: 'b1' });
+    expect(isAsked(given(isAsked))).toEqual([]);
+    expect(given(isAsked, accepts).get(BOB)).toEqual({ watches: 'accepted', watch_ask: 'b1' });
+    expect(typesOf(isAsked(given(isAsked, accepts)))).toEqual(['watcher-accepted']);
+    expect(accepts(given(isAsked, accepts))).toEqual([]);
+    expect(() => accepts(NO_RELATIONS)).toThrow(expect.objectContaining({ errcode: 'M_NOT_FOUND' }));
+  });
+
+  it('is accepted where there is a reverse subscription, also one that begins later', () => {
+    expect(typesOf(isAsked(given(asks, isAccepted)))).toEqual(['watcher-accepted']);
+    expect(typesOf(isAsked(given(asks)))).toEqual(['watcher-asked']);
+    expect(typesOf(isAccepted(given(asks, isAsked)))).toEqual(['subscription-accepted', 'watcher-accepted']);
+  });
+
+  it('may be declined, and what was given be taken back', () => {
+    for (const before of [given(isAsked), given(isAsked, accepts)]) {
+      expect(decline(before, BOB)).toEqual([{ type: 'watcher-ended', data: { user_id: BOB, by: 'owner', ask: 'b1' } }]);
+      expect(noteDropped(before, BOB)).toEqual([{ type: 'watcher-ended', data: { user_id: BOB, by: 'other' } }]);
+    }
+    expect([decline(NO_RELATIONS, BOB), noteDropped(NO_RELATIONS, BOB)]).toEqual([[], []]);
+  });
+
+  it('is refused where too many wait', () => {
+    const full = given(
+      ...Array.from(
+        { length: 500 },
+        (_, n): Decide =>
+          (now) =>
+            noteAsked(now, other(n)),
+      ),
+    );
+    expect(typesOf(isAsked(full))).toEqual(['watcher-ended']);
+  });
+});
+
+it('nothing is left of a closed account', () => {
+  const before = given(
+    asks,
+    isAsked,
+    (now) => ask(now, other(1), 'a2'),
+    (now) => noteAsked(now, other(2)),
+  );
+  expect(after(endAll(before), before)).toEqual(NO_RELATIONS);
+});
+
+it('two who tell each other all they do, in its order, agree in the end who sees whom', () => {
+  const [A, B] = ['@a:a.example', '@b:b.example'] as [UserId, UserId];
+  let asking = 0;
+  const acts = { ask: (now: Relations, who: UserId) => ask(now, who, `${asking++}`), drop, decline, accept: (now: Relations, who: UserId) => (now.has(who) && now.get(who)?.watches ? accept(now, who) : []) }; // prettier-ignore
+  const step = fc.tuple(fc.constantFrom(0, 1), fc.constantFrom<(keyof typeof acts)[]>('ask', 'drop', 'accept', 'decline'), fc.boolean()); // prettier-ignore
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      const names = [A, B];
+      const has = [NO_RELATIONS, NO_RELATIONS];
+      const told: SubscriptionFact[][] = [[], []];
+      const take = (who: number, facts: readonly SubscriptionFact[]): void => {
+        has[who] = after(facts, has[who]);
+        told[who]!.push(...facts);
+      };
+      const hear = (who: number): void => {
+        for (const { type, data } of told[1 - who]!.splice(0)) {
+          const [now, peer] = [has[who]!, names[1 - who]!];
+          if (type === 'subscription-asked') take(who, noteAsked(now, peer, data.ask));
+          if (type === 'watcher-accepted') take(who, noteAccepted(now, peer, data.ask));
+          if (type === 'watcher-ended' && data.by === 'owner') take(who, noteRefused(now, peer, data.ask));
+          if (type === 'subscription-ended' && data.by === 'owner') take(who, noteDropped(now, peer));
+        }
+      };
+      for (const [who, act, hears] of steps) {
+        take(who, acts[act](has[who]!, names[1 - who]!));
+        if (hears) hear(1 - who);
+      }
+      for (let i = 0; i < 6; i++) hear(i % 2);
+      for (const who of [0, 1]) {
+        const [mine, theirs] = [has[who]!.get(names[1 - who]!), has[1 - who]!.get(names[who]!)];
+        expect(mine?.listed).toBe(theirs?.watches);
+      }
+    }),
+  );
+});

@@ -1,0 +1,73 @@
+import type { NewFact } from '#event-store/event-store';
+import type { FactShapes } from '#event-store/fact-shapes';
+import type { UserId } from '#kernel/ids';
+
+/**
+ * Whose presence a user follows, and who follows theirs (2014/15, "Presence List"): `subscriptions-{user_id}`, for users of this server. Of
+ * who follows it the last fact counts, and those before go from the log.
+ */
+export const SUBSCRIPTIONS_STREAM_PREFIX = 'subscriptions-';
+export const subscriptionsStream = (userId: UserId): string => `${SUBSCRIPTIONS_STREAM_PREFIX}${userId}`;
+
+/** Whose subscriptions a stream has. */
+export const userIdOfSubscriptions = (stream: string): UserId =>
+  stream.slice(SUBSCRIPTIONS_STREAM_PREFIX.length) as UserId;
+
+/** Somebody else, as they stand to the owner of the stream. */
+export interface OtherUser {
+  readonly user_id: UserId;
+}
+
+/**
+ * That one asks the other, and what comes of it. `ask`: which time that was. Who asks, drops it and asks again while the answer is on its way
+ * knows by it that this is not the answer to what they ask now. Absent where a server of another make asked, or answered.
+ */
+export interface Asking extends OtherUser {
+  readonly ask?: string;
+}
+
+/** `by`: whose doing it was, the owner's of the stream, or the other's. */
+export interface RelationEnded extends Asking {
+  readonly by: 'owner' | 'other';
+}
+
+/** `subscription-grouped`: the groups that somebody on the list is in from now on. */
+export interface SubscriptionGrouped extends OtherUser {
+  readonly groups: readonly string[];
+}
+
+/**
+ * `subscription-…`: of whom the owner has on the list: asked to be seen, it was allowed, it is over. `watcher-…`: of who asks to see the owner,
+ * may, or may not any more.
+ */
+export type SubscriptionFact =
+  | { readonly type: 'subscription-asked'; readonly data: Asking }
+  | { readonly type: 'subscription-accepted'; readonly data: OtherUser }
+  | { readonly type: 'watcher-asked' | 'watcher-accepted'; readonly data: Asking }
+  | { readonly type: 'subscription-ended' | 'watcher-ended'; readonly data: RelationEnded }
+  | { readonly type: 'subscription-grouped'; readonly data: SubscriptionGrouped };
+
+/** How old shapes of these facts become today's. */
+export const SUBSCRIPTION_SHAPES = {
+  'subscription-asked': [],
+  'subscription-accepted': [],
+  'subscription-ended': [],
+  'subscription-grouped': [],
+  'watcher-asked': [],
+  'watcher-accepted': [],
+  'watcher-ended': [],
+} as const satisfies FactShapes;
+
+/** A fact of such a stream, read. */
+export function readSubscriptionFact({ type, data }: Pick<NewFact, 'type' | 'data'>): SubscriptionFact {
+  return { type, data: JSON.parse(data) as unknown } as SubscriptionFact; // what this library appended under these types has these shapes
+}
+
+/**
+ * Of the facts with the same key the last counts: of those that other servers cause as often as they like. What the owner does with the list
+ * stays.
+ */
+export function keyOfSubscriptionFact(fact: Pick<NewFact, 'id' | 'type' | 'data'>): string {
+  const { type, data } = readSubscriptionFact(fact);
+  return type.startsWith('watcher-') ? data.user_id : fact.id;
+}

@@ -1,0 +1,90 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ACCOUNTS } from '#accounts/projections/accounts.projector';
+import { readIgnoredUsers } from '#accounts/queries/ignored-users';
+import { Aggregates, type Cause } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { draftOf } from '#event-store/seal-facts';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import { VIEWS, type Views } from '#projections/views';
+import {
+  endAll,
+  evolveRelations,
+  NO_RELATIONS,
+  noteAccepted,
+  noteAsked,
+  noteDropped,
+  noteRefused,
+  type Relations,
+} from '../decide/decide-subscriptions.js';
+import { keyOfSubscriptionFact, type SubscriptionFact, subscriptionsStream } from '../facts/subscription-facts.js';
+import { PRESENCE_LISTS } from '../projections/presence-lists.projector.js';
+
+/** What the other of two users has done, which the one is to hear. */
+export interface ToldByOther {
+  readonly what: 'asked' | 'accepted' | 'refused' | 'dropped';
+  /** Which asking it is about, where that is known. */
+  readonly ask?: string;
+}
+
+const CAPACITY = 2_000;
+const NOTES = { asked: noteAsked, accepted: noteAccepted, refused: noteRefused, dropped: noteDropped } as const;
+
+/** The write side of presence lists: a stream for each user of this server. */
+@Injectable()
+export class PresenceLists {
+  readonly #streams: Aggregates<Relations>;
+
+  constructor(
+    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {
+    this.#streams = new Aggregates<Relations>({
+      store,
+      clock,
+      capacity: CAPACITY,
+      initialState: NO_RELATIONS,
+      evolve: evolveRelations,
+      lastOfEach: keyOfSubscriptionFact,
+    });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#streams.numbers;
+  }
+
+  /** Appends what `decide` answers, and settles once the views show it. Answers whether there was anything. Throws what it throws. */
+  async change(
+    userId: UserId,
+    decide: (relations: Relations) => readonly SubscriptionFact[],
+    cause: Cause,
+  ): Promise<boolean> {
+    const { position, facts } = await this.#streams.execute(
+      subscriptionsStream(userId),
+      (relations) => decide(relations).map(draftOf),
+      cause,
+    );
+    if (facts.length > 0) await this.views.whenProcessed(position, [PRESENCE_LISTS.name]);
+    return facts.length > 0;
+  }
+
+  /**
+   * Notes what another user has done, of this server or of another. Who is ignored asks in vain, and does not hear that. Answers
+   * whether there is such an account: of one that is closed, or never was, nothing is noted.
+   */
+  async note(userId: UserId, { what, ask }: ToldByOther, other: UserId, cause: Cause): Promise<boolean> {
+    const account = await ACCOUNTS.get(this.views, [userId]);
+    if (account === undefined || account.deactivated === true) return false;
+    if (what === 'asked' && (await readIgnoredUsers(this.views, userId)).has(other)) return true;
+    await this.change(userId, (relations) => NOTES[what](relations, other, ask), cause);
+    return true;
+  }
+
+  /** Ends all of a user's relations, whose account is closed. Answers whether there were any. */
+  end(userId: UserId, cause: Cause): Promise<boolean> {
+    return this.change(userId, endAll, cause);
+  }
+}

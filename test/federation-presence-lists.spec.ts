@@ -1,0 +1,84 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { TestAuthority } from '#testing/test-authority';
+import { FederatingAnnals } from './support/federation/federating-annals.js';
+import { Member } from './support/federation/member.js';
+
+const STARTS = 120_000;
+const WITHIN = 60_000;
+const PATIENTLY = { timeout: 20_000 };
+const V1 = '/_matrix/client/api/v1';
+
+let authority: TestAuthority;
+let here: FederatingAnnals;
+let there: FederatingAnnals;
+beforeAll(async () => {
+  authority = new TestAuthority();
+  here = await FederatingAnnals.begin(authority);
+  there = await FederatingAnnals.begin(authority);
+}, STARTS);
+afterAll(async () => {
+  await here?.remove();
+  await there?.remove();
+});
+afterEach(() => {
+  here.line.mend();
+  there.line.mend();
+});
+
+let count = 0;
+/** Alice here, Bob there, who share no room. */
+async function twoMembers(): Promise<[Member, Member]> {
+  const n = count++;
+  return [await Member.at(here, `alice${n}`), await Member.at(there, `bob${n}`)];
+}
+
+const pathOf = ({ id }: Member): string => `${V1}/presence/list/${encodeURIComponent(id)}`;
+const change = (who: Member, body: object): Promise<unknown> => who.ok('POST', pathOf(who), body);
+const listOf = (who: Member): Promise<unknown> => who.ok('GET', pathOf(who));
+const watchersOf = (who: Member): Promise<unknown> => who.ok('GET', `${pathOf(who)}/watchers`);
+const say = (who: Member, presence: string, message: string): Promise<unknown> =>
+  who.ok('PUT', `/presence/${encodeURIComponent(who.id)}/status`, { presence, status_msg: message });
+
+describe('a presence list with users of another server', () => {
+  it(
+    'shows whom it may, as they come and go, until either ends it',
+    async () => {
+      const [alice, bob] = await twoMembers();
+      await say(bob, 'online', 'first');
+      await change(alice, { invite: [bob.id] });
+      await expect.poll(() => watchersOf(bob), PATIENTLY).toEqual([{ user_id: alice.id, accepted: false }]);
+      await change(bob, { accept: [alice.id] });
+      const shown = (message: string) => [{ user_id: bob.id, accepted: true, presence: 'online', status_msg: message }];
+      await expect.poll(() => listOf(alice), PATIENTLY).toMatchObject(shown('first'));
+      await say(bob, 'online', 'second');
+      await expect.poll(() => listOf(alice), PATIENTLY).toMatchObject(shown('second'));
+
+      // A reverse subscription is accepted by itself.
+      await change(bob, { invite: [alice.id] });
+      await expect.poll(() => listOf(bob), PATIENTLY).toMatchObject([{ user_id: alice.id, accepted: true }]);
+      await change(bob, { decline: [alice.id] });
+      await expect.poll(() => listOf(alice), PATIENTLY).toEqual([]);
+      await change(bob, { drop: [alice.id] });
+      await expect.poll(() => watchersOf(alice), PATIENTLY).toEqual([]);
+    },
+    WITHIN,
+  );
+
+  it(
+    'hears what was decided while the server was away',
+    async () => {
+      const [alice, bob] = await twoMembers();
+      await change(alice, { invite: [bob.id] });
+      await expect.poll(() => watchersOf(bob), PATIENTLY).toHaveLength(1);
+      here.line.cut();
+      await change(bob, { accept: [alice.id] });
+      await there.end('SIGKILL');
+      await there.start();
+      here.line.mend();
+      // It is there again as soon as it says anything.
+      await change(alice, { invite: [`@nobody:${bob.id.slice(bob.id.indexOf(':') + 1)}`] });
+      await expect.poll(() => listOf(alice), PATIENTLY).toMatchObject([{ user_id: bob.id, accepted: true }]);
+    },
+    WITHIN,
+  );
+});
