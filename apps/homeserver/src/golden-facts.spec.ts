@@ -6,8 +6,10 @@ import { REPORTS_STREAM } from '#admin/facts/report-facts';
 import { listReports } from '#admin/reports/reports';
 import { SERVICE_PREFIX, serviceAfter } from '#appservices/facts/service-facts';
 import { NO_ACCOUNT } from '#accounts/decide/account';
+import { foldAuthNote, NO_NOTES } from '#accounts/decide/auth-notes';
 import { foldAccountFact, foldRegistrationTokenFact } from '#accounts/decide/fold-facts';
 import { NO_REGISTRATION_TOKEN } from '#accounts/decide/registration-token';
+import { AUTH_NOTES_STREAM } from '#accounts/facts/auth-note-facts';
 import { evolveHolder } from '#accounts/threepids/threepid-claims';
 import { foldDeviceKeyFact, NO_KEYS } from '#devices/decide/keys-of-device';
 import { EMPTY_BACKUP, foldBackup } from '#devices/decide/backup-state';
@@ -100,6 +102,7 @@ const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = 
   ['user-', ['account-registered.1', 'device-added.1', 'push-rule-set.1']],
   ['registration-token-', ['registration-token-created.1']],
   ['threepid-', ['threepid-claimed.1']],
+  [AUTH_NOTES_STREAM, ['auth-note-kept.1']],
   [REMOTE_DEVICES_PREFIX, ['remote-devices-listed.1']],
   [DEVICE_STREAM_PREFIX, ['device-keys-set.1', 'one-time-keys-added.1']],
   [EFFECTS_STREAM, ['effects-begun.1', 'effect-given-up.1']],
@@ -129,6 +132,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(ROOM_STREAM_PREFIX)) return readRoomFact(roomIdOfStream(stream), facts.at(-1)!);
   if (stream.startsWith('alias-')) return facts.reduce(evolveAlias, NO_ALIAS);
   if (stream.startsWith('registration-token-')) return facts.reduce(foldRegistrationTokenFact, NO_REGISTRATION_TOKEN);
+  if (stream === AUTH_NOTES_STREAM) return facts.reduce(foldAuthNote, NO_NOTES);
   if (stream.startsWith('threepid-')) return facts.reduce(evolveHolder, undefined) ?? 'nobody has it';
   if (stream.startsWith(REMOTE_DEVICES_PREFIX)) {
     return facts.reduce<RemoteDevices | undefined>(foldRemoteDeviceFact, undefined);

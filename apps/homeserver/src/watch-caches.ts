@@ -1,5 +1,6 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
+import { AuthNotes } from '#accounts/interactive-auth/auth-notes';
 import { AuthSessions } from '#accounts/interactive-auth/auth-sessions';
 import { ServiceNotes } from '#appservices/sending/service-notes';
 import { LookedAtUsers } from '#appservices/asking/looked-at-users';
@@ -161,6 +162,7 @@ function accountCaches(
 ): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
   return {
     accounts: of(Accounts),
+    'auth-notes': of(AuthNotes),
     'auth-sessions': of(AuthSessions),
     'known-tokens': of(KnownTokens),
     'registration-tokens': of(RegistrationTokens),

@@ -43,6 +43,7 @@ import { UserDataController } from './doors/user-data.controller.js';
 import { LoginV1Controller } from './doors/v1/login-v1.controller.js';
 import { RegisterV1Controller } from './doors/v1/register-v1.controller.js';
 import { FirstRegistrationToken } from './first-registration-token.js';
+import { AuthNotes } from './interactive-auth/auth-notes.js';
 import { AuthSessions } from './interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from './interactive-auth/interactive-auth.js';
 import { Flows } from './interactive-auth/flows.js';
@@ -122,6 +123,7 @@ const services: Provider[] = [
   PasswordHasher,
   PasswordCheck,
   BeginSession,
+  AuthNotes,
   AuthSessions,
   StageRegistry,
   Flows,
@@ -166,6 +168,7 @@ const services: Provider[] = [
     StageRegistry,
     Flows,
     ThreepidClaims,
+    AuthNotes,
     KnownTokens,
     FirstRegistrationToken,
     OpenIdTokens,

@@ -1,4 +1,5 @@
 import { ACCOUNT_SHAPES } from '#accounts/facts/account-facts';
+import { AUTH_NOTE_SHAPES } from '#accounts/facts/auth-note-facts';
 import { REGISTRATION_TOKEN_SHAPES } from '#accounts/facts/registration-token-facts';
 import { THREEPID_SHAPES } from '#accounts/facts/threepid-facts';
 import { CROSS_SIGNING_SHAPES } from '#devices/facts/cross-signing-facts';
@@ -41,6 +42,7 @@ export const FACT_SHAPES: FactShapes = {
   ...ACCOUNT_SHAPES,
   ...REGISTRATION_TOKEN_SHAPES,
   ...THREEPID_SHAPES,
+  ...AUTH_NOTE_SHAPES,
   ...PUSH_RULE_SHAPES,
   ...PUSHER_SHAPES,
   ...DELAYED_EVENT_SHAPES,

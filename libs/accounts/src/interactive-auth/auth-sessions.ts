@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { CLOCK, type Stopwatch } from '#kernel/clock';
+import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import type { JsonObject, JsonValue } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { AuthNotes } from './auth-notes.js';
 
 /** What stages are gone through for: to log in, to get an account, or to confirm what one does to one's own. */
 export type Purpose = 'login' | 'registration' | 'confirmation';
@@ -29,7 +30,10 @@ export interface Learnt {
   readonly registrationToken?: string;
 }
 
-/** A session of interactive authentication. In memory only: after a restart the client begins again. */
+/**
+ * A session of interactive authentication. In memory alone until a stage is completed, so that anybody's openings cost the log nothing; then
+ * it is noted there, sealed with its own id (bodies hold passwords), and survives a restart.
+ */
 export interface AuthSession {
   readonly id: string;
   readonly operation: Operation;
@@ -39,6 +43,10 @@ export interface AuthSession {
   body: JsonObject;
   readonly completed: string[];
   learnt: Learnt;
+  /** What a stage has begun, by its type, and remembers until it is passed. */
+  begun: Readonly<Record<string, JsonValue>>;
+  /** Whether the log has it. */
+  isNoted: boolean;
   /** The answer of the operation, for clients that repeat the last request. */
   result?: Promise<unknown>;
 }
@@ -56,7 +64,10 @@ export class AuthSessions {
     weigh: ({ body }) => JSON.stringify(body).length,
   });
 
-  constructor(@Inject(CLOCK) private readonly stopwatch: Stopwatch) {}
+  constructor(
+    @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
+    private readonly notes: AuthNotes,
+  ) {}
 
   /** A new session for an operation and its body, which is not kept yet. */
   begin(operation: Operation, body: JsonObject): AuthSession {
@@ -64,9 +75,11 @@ export class AuthSessions {
       id: randomBytes(18).toString('base64url'),
       operation,
       body,
-      expiresAt: this.stopwatch.elapsed() + LIFETIME_MS,
+      expiresAt: this.clock.elapsed() + LIFETIME_MS,
       completed: [],
       learnt: {},
+      begun: {},
+      isNoted: false,
     };
   }
 
@@ -77,16 +90,52 @@ export class AuthSessions {
     return session;
   }
 
+  /** Remembers it in this process. */
   keep(session: AuthSession): void {
     this.#sessions.set(session.id, session);
   }
 
-  /** The session, undefined where there is none or its time is over. */
-  find(id: string): AuthSession | undefined {
-    const session = this.#sessions.get(id);
-    if (session === undefined || session.expiresAt > this.stopwatch.elapsed()) return session;
-    this.#sessions.delete(id);
-    return undefined;
+  /** As `keep`, and once a stage is completed in the log: what was learnt, and what to do. Where there is no room it lives in this process alone. */
+  async save(session: AuthSession): Promise<void> {
+    this.keep(session);
+    if (session.completed.length === 0) return;
+    const left = session.expiresAt - this.clock.elapsed();
+    const { operation, body, completed, learnt, begun } = session;
+    // All of it is JSON.
+    const content = { operation, body, completed, learnt, begun } as unknown as JsonObject;
+    if (await this.notes.keep(session.id, content, Math.ceil(this.clock.now() + left))) session.isNoted = true;
+  }
+
+  /** The session, undefined where there is none, its time is over, or it was used up in another process. */
+  async find(id: string): Promise<AuthSession | undefined> {
+    const known = this.#sessions.get(id);
+    if (known !== undefined && known.expiresAt <= this.clock.elapsed()) {
+      await this.close(known);
+      return undefined;
+    }
+    if (known !== undefined && (!known.isNoted || known.result !== undefined)) return known;
+    const note = await this.notes.find(id);
+    if (note === 'used') {
+      this.#sessions.delete(id);
+      return undefined;
+    }
+    // Not before its time by the stopwatch, whatever the clock says.
+    return note === undefined ? known : this.#recall(id, note, known);
+  }
+
+  /** As the log has it: another process may have gone on with it. */
+  #recall(id: string, { content, until }: SessionNote, known: AuthSession | undefined): AuthSession {
+    // As `save` wrote it.
+    const noted = content as unknown as Pick<AuthSession, 'operation' | 'body' | 'completed' | 'learnt' | 'begun'>;
+    const left = Math.min(LIFETIME_MS, until - this.clock.now());
+    const expiresAt = known?.expiresAt ?? this.clock.elapsed() + left;
+    const session = known ?? { id, ...noted, expiresAt, isNoted: true };
+    if (known !== undefined && noted.completed.length > known.completed.length) {
+      known.completed.splice(0, Infinity, ...noted.completed);
+      Object.assign(known, { body: noted.body, learnt: noted.learnt, begun: noted.begun });
+    }
+    this.keep(session);
+    return session;
   }
 
   /** Takes another body for a session that is still open. */
@@ -100,8 +149,19 @@ export class AuthSessions {
     return this.#sessions.numbers;
   }
 
-  /** Ends a session: it cannot be used again. */
-  close(session: AuthSession): void {
+  /** Ends a session: it cannot be used again. Answers whether it had not been ended before, in whatever process. */
+  async close(session: AuthSession): Promise<boolean> {
     this.#sessions.delete(session.id);
+    return !session.isNoted || this.notes.use(session.id);
   }
+
+  /** As `close`, where its answer is given again to who repeats the request. */
+  async finish(session: AuthSession): Promise<void> {
+    if (session.isNoted) await this.notes.use(session.id);
+  }
+}
+
+interface SessionNote {
+  readonly content: JsonObject;
+  readonly until: number;
 }

@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { RecordedFact } from '#event-store/event-store';
 import { systemClock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { AuthNotes } from './auth-notes.js';
 import { type AuthSession, AuthSessions, type Operation } from './auth-sessions.js';
 import { InteractiveAuth } from './interactive-auth.js';
 import { InteractionRequired, StageFailed } from './interaction-required.js';
@@ -35,6 +38,12 @@ for (const type of [TOKEN, DUMMY, PASSWORD]) {
   } satisfies Stage);
 }
 
+async function readStream(store: MemoryEventStore): Promise<RecordedFact[]> {
+  const facts: RecordedFact[] = [];
+  for await (const fact of store.readStream('auth-notes')) facts.push(fact);
+  return facts;
+}
+
 const stage = (type: string, session: unknown, right = true): JsonObject => ({
   type,
   session: session as string,
@@ -43,13 +52,23 @@ const stage = (type: string, session: unknown, right = true): JsonObject => ({
 
 describe('interactive authentication', () => {
   let now: number;
+  let wall: number;
+  let store: MemoryEventStore;
   let sessions: AuthSessions;
   let auth: InteractiveAuth;
   beforeEach(() => {
     now = 1000;
-    sessions = new AuthSessions({ elapsed: () => now });
-    auth = new InteractiveAuth(sessions, stages);
+    wall = 1_700_000_000_000;
+    store = new MemoryEventStore();
+    restart();
   });
+
+  const clock = { now: () => wall, elapsed: () => now };
+  /** As another process of the server upon the same log, too. */
+  const restart = (): void => {
+    sessions = new AuthSessions(clock, new AuthNotes(store, clock));
+    auth = new InteractiveAuth(sessions, stages);
+  };
 
   const refusal = async (body: JsonObject, of: Operation = operation): Promise<JsonObject> => {
     const error: unknown = await auth.authorise(of, body).then(
@@ -124,7 +143,7 @@ describe('interactive authentication', () => {
   });
 
   it('is not over because the clock was set forward', async () => {
-    auth = new InteractiveAuth(new AuthSessions(systemClock), stages);
+    auth = new InteractiveAuth(new AuthSessions(systemClock, new AuthNotes(store, systemClock)), stages);
     const { session } = await refusal({ x: 1 });
     vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 365 * 24 * 3_600_000);
     expect(await refusal({ x: 1, auth: stage(TOKEN, session) })).toMatchObject({ session });
@@ -159,7 +178,7 @@ describe('interactive authentication', () => {
     const repeated = { session: session.id, type: PASSWORD };
     expect(await auth.findResult(operation, { x: 1, auth: repeated })).toBe('the answer');
     expect(await auth.findResult(operation, { auth: repeated })).toBe('the answer');
-    expect(auth.findResult(operation, { x: 2, auth: repeated })).toBeUndefined();
+    expect(await auth.findResult(operation, { x: 2, auth: repeated })).toBeUndefined();
     const refused = auth.authorise(operation, { x: 2, auth: repeated });
     await expect(refused).rejects.toMatchObject({ errcode: 'M_FORBIDDEN', status: 403 });
   });
@@ -171,8 +190,9 @@ describe('interactive authentication', () => {
     await expect(auth.doOnce(session, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
     expect(await Promise.all([auth.doOnce(session, work), auth.doOnce(session, work)])).toEqual([1, 1]);
     expect(await auth.findResult(operation, { auth: { session: session.id } })).toBe(1);
-    expect(auth.findResult({ ...operation, name: 'POST /other' }, { auth: { session: session.id } })).toBeUndefined();
-    expect(auth.findResult(operation, {})).toBeUndefined();
+    const other = { ...operation, name: 'POST /other' };
+    expect(await auth.findResult(other, { auth: { session: session.id } })).toBeUndefined();
+    expect(await auth.findResult(operation, {})).toBeUndefined();
   });
 
   it('lets a session be used no more where its work is done for good', async () => {
@@ -192,7 +212,65 @@ describe('interactive authentication', () => {
     const ids: string[] = [];
     for (let i = 0; i < 16; i++) ids.push(await open({ x: i }));
     for (const session of ids) await open({ x: large, auth: { session } });
-    const kept = [first, ...ids].filter((id) => sessions.find(id) !== undefined);
+    const kept: string[] = [];
+    for (const id of [first, ...ids]) if ((await sessions.find(id)) !== undefined) kept.push(id);
     expect(kept).toEqual(ids.slice(1));
+  });
+
+  describe('over a restart', () => {
+    const secret = { new_password: 'correct horse' };
+
+    it('goes on behind the stages that were completed, with what was asked for, and never costs the log an opening', async () => {
+      const { session } = await refusal(secret);
+      await refusal({ auth: stage(TOKEN, session, false) });
+      expect(store.facts).toHaveLength(0);
+      await refusal({ auth: stage(TOKEN, session) });
+      expect(store.facts).toHaveLength(1);
+      expect(JSON.stringify(store.facts)).not.toMatch(/correct horse|alice|POST/);
+      expect(JSON.stringify(store.facts)).not.toContain(session);
+      restart();
+      expect(await refusal({ auth: { session: session as string } })).toMatchObject({ session, completed: [TOKEN] });
+      const changed = auth.authorise(operation, { new_password: 'other', auth: stage(DUMMY, session) });
+      await expect(changed).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+      const other = { ...operation, userId: '@eve:example.org' as UserId };
+      await expect(auth.authorise(other, { auth: stage(DUMMY, session) })).rejects.toMatchObject({
+        errcode: 'M_FORBIDDEN',
+      });
+      expect((await auth.authorise(operation, { auth: stage(DUMMY, session) })).body).toEqual(secret);
+    });
+
+    it('does its work once, also where two processes want to', async () => {
+      const { session } = await refusal(secret);
+      await refusal({ auth: stage(TOKEN, session) });
+      const mine = await auth.authorise(operation, { auth: stage(DUMMY, session) });
+      const before = auth;
+      restart();
+      const theirs = await auth.authorise(operation, { auth: stage(DUMMY, session) });
+      await auth.doAndClose(theirs, async () => undefined);
+      await expect(before.doAndClose(mine, async () => 'again')).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+      expect(await refusal({ auth: stage(DUMMY, session) })).toMatchObject({ completed: [] });
+    });
+
+    it('hears of what another process has gone on with', async () => {
+      const { session } = await refusal({});
+      await refusal({ auth: stage(TOKEN, session) });
+      const mine = auth;
+      restart();
+      await auth.completeElsewhere(await auth.getSession(String(session)), DUMMY);
+      expect((await mine.authorise(operation, { auth: { session: session as string } })).completed).toEqual([
+        TOKEN,
+        DUMMY,
+      ]);
+    });
+
+    it('ends after the same half hour, and nothing of it is in the log by then', async () => {
+      const { session } = await refusal(secret);
+      await refusal({ auth: stage(TOKEN, session) });
+      restart();
+      wall += 30 * 60 * 1000;
+      expect(await refusal({ auth: stage(DUMMY, session) })).toMatchObject({ completed: [] });
+      await new AuthNotes(store, clock).look();
+      expect((await readStream(store)).map(({ type }) => type)).toEqual(['auth-notes-over']);
+    });
   });
 });

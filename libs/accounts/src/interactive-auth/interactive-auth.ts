@@ -25,26 +25,27 @@ export class InteractiveAuth {
     if (auth !== undefined && auth !== null && !isJsonObject(auth)) {
       throw new MatrixError('M_BAD_JSON', 'auth: must be an object');
     }
-    const session = this.#sessionFor(operation, auth ?? {}, request);
+    const session = await this.#sessionFor(operation, auth ?? {}, request);
     if (isComplete(session)) return session;
     const stage = isJsonObject(auth) ? auth['type'] : undefined;
     if (stage === undefined || stage === null || !isJsonObject(auth))
       throw new InteractionRequired(this.#stateOf(session));
     const answer = await this.#attempt(session, stage, auth);
     const begun = answer && { type: String(stage), answer };
-    if (!isComplete(session)) throw new InteractionRequired(this.#stateOf(session, begun));
-    return session;
+    if (isComplete(session)) return session;
+    await this.sessions.save(session);
+    throw new InteractionRequired(this.#stateOf(session, begun));
   }
 
   /**
    * The answer of an operation that the session named in the body has done already; undefined where there is none, or the body
    * asks for something else.
    */
-  findResult<T>(operation: Operation, { auth, ...request }: JsonObject): Promise<T> | undefined {
+  async findResult<T>(operation: Operation, { auth, ...request }: JsonObject): Promise<T | undefined> {
     const id = isJsonObject(auth) ? auth['session'] : undefined;
-    const session = typeof id === 'string' ? this.sessions.find(id) : undefined;
+    const session = typeof id === 'string' ? await this.sessions.find(id) : undefined;
     if (session === undefined || !isFor(session, operation) || !isSame(session, request)) return undefined;
-    return session.result as Promise<T> | undefined; // One session has one operation, one kind of answer.
+    return await (session.result as Promise<T> | undefined); // One session has one operation, one kind of answer.
   }
 
   /**
@@ -55,22 +56,24 @@ export class InteractiveAuth {
     const result = (session.result as Promise<T> | undefined) ?? work(); // One session has one operation, one kind of answer.
     session.result = result;
     try {
-      return await result;
+      const answer = await result;
+      await this.sessions.finish(session);
+      return answer;
     } catch (error) {
       session.result = undefined;
       throw error;
     }
   }
 
-  /** Does the work of an authorised session, which is then spent. */
+  /** Does the work of an authorised session, which is spent before: of two that want to do it at once one does. Throws M_FORBIDDEN. */
   async doAndClose<T>(session: AuthSession, work: () => Promise<T>): Promise<T> {
-    this.sessions.close(session);
+    if (!(await this.sessions.close(session))) throw new MatrixError('M_FORBIDDEN', 'This session was used already');
     return work();
   }
 
   /** The session that a fallback page works on. Throws M_NOT_FOUND. */
   async getSession(id: string): Promise<AuthSession> {
-    const session = this.sessions.find(id);
+    const session = await this.sessions.find(id);
     if (session === undefined) throw new MatrixError('M_NOT_FOUND', 'No such session');
     return session;
   }
@@ -80,7 +83,10 @@ export class InteractiveAuth {
    * where it failed.
    */
   async completeOnPage(session: AuthSession, stage: string, auth: JsonObject): Promise<JsonObject | undefined> {
-    return isComplete(session) ? undefined : this.#attempt(session, stage, auth);
+    if (isComplete(session)) return undefined;
+    const begun = await this.#attempt(session, stage, auth);
+    await this.sessions.save(session);
+    return begun;
   }
 
   /**
@@ -92,13 +98,14 @@ export class InteractiveAuth {
     if (!nextStages(session).includes(stage))
       throw new MatrixError('M_FORBIDDEN', 'This is no stage to be completed now');
     note(session, stage, learnt);
+    await this.sessions.save(session);
   }
 
-  #sessionFor(operation: Operation, auth: JsonObject, request: JsonObject): AuthSession {
+  async #sessionFor(operation: Operation, auth: JsonObject, request: JsonObject): Promise<AuthSession> {
     const id = auth['session'];
     if (id === undefined || id === null) return this.sessions.open(operation, request);
-    const known = typeof id === 'string' ? this.sessions.find(id) : undefined;
-    // A session that is over, or that a restart has taken, is begun again rather than refused. But nothing is tried in it: what
+    const known = typeof id === 'string' ? await this.sessions.find(id) : undefined;
+    // A session that is over, or that a restart has taken before a stage was complete, is begun again rather than refused. But nothing is tried in it: what
     // the client said when it began the old one, and may have left out since, is gone.
     if (known === undefined) throw new InteractionRequired(this.#stateOf(this.sessions.open(operation, request)));
     if (!isFor(known, operation)) throw new MatrixError('M_FORBIDDEN', 'The session was opened for another request');

@@ -34,12 +34,12 @@ export class SteppedAuth {
     if (typeof type !== 'string' || !operation.flows.flat().includes(type)) {
       throw new MatrixError('M_UNKNOWN', 'Bad login type', { status: 400 });
     }
-    const session = this.#sessionFor(operation, body['session']);
+    const session = await this.#sessionFor(operation, body['session']);
     const next = nextStages(session);
     if (!next.includes(type)) throw new MatrixError('M_FORBIDDEN', `This begins with the stage ${next.join(' or ')}`);
     const passage = await this.#pass(this.stages.get(type), body, session);
     if (passage.isComplete) return this.advance(session, type, passage.learnt);
-    this.sessions.keep(session);
+    await this.sessions.save(session);
     return { isDone: false, answer: { type, session: session.id, ...passage.answer } };
   }
 
@@ -48,19 +48,19 @@ export class SteppedAuth {
     const isDone = isLast(session, type);
     note(session, type, learnt, { isKept: !isDone });
     if (isDone) return { isDone, session };
-    this.sessions.keep(session);
+    await this.sessions.save(session);
     const [next] = nextStages(session);
     return { isDone, answer: { next: next ?? null, session: session.id } };
   }
 
   /** Ends a session whose work is done. */
-  close(session: AuthSession): void {
-    this.sessions.close(session);
+  async close(session: AuthSession): Promise<void> {
+    await this.sessions.close(session);
   }
 
-  #sessionFor(operation: Operation, id: unknown): AuthSession {
+  async #sessionFor(operation: Operation, id: unknown): Promise<AuthSession> {
     if (id === undefined || id === null) return this.sessions.begin(operation, {});
-    const session = typeof id === 'string' ? this.sessions.find(id) : undefined;
+    const session = typeof id === 'string' ? await this.sessions.find(id) : undefined;
     if (session?.operation.name === operation.name) return session;
     throw new MatrixError('M_FORBIDDEN', 'There is no such session: begin again');
   }

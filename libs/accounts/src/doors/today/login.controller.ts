@@ -64,7 +64,7 @@ export class LoginController {
     const step = await this.auth.step(this.offered.operation, body);
     if (!step.isDone) return step.answer;
     const answer = await this.#open(new LogIn(step.session.learnt, options, request.id));
-    this.auth.close(step.session);
+    await this.auth.close(step.session);
     return answer;
   }
 

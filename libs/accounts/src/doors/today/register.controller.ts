@@ -56,7 +56,7 @@ export class RegisterController {
     if (kind !== 'user') throw new MatrixError('M_INVALID_PARAM', 'kind: neither user nor guest');
     const operation = { name: 'POST /register', purpose: 'registration', flows: this.rules.getFlows() } as const;
     const wanted = checkDto(RegisterBody, body);
-    const repeated = this.auth.findResult<SessionBody>(operation, body);
+    const repeated = await this.auth.findResult<SessionBody>(operation, body);
     if (repeated !== undefined) return repeated;
     // Before any authentication, as the specification demands; and once more when the account is made.
     const upgradesGuest = await this.#upgradesGuest(wanted);

@@ -42,7 +42,7 @@ export class LoginV1Controller {
     const step = await this.auth.step({ name: 'POST /api/v1/login', purpose: 'login', flows }, body);
     if (!step.isDone) return step.answer;
     const { userId, tokens } = await this.commands.execute(new LogIn(step.session.learnt, {}, request.id));
-    this.auth.close(step.session);
+    await this.auth.close(step.session);
     return { user_id: userId, access_token: tokens.access_token, home_server: this.config.serverName };
   }
 }

@@ -49,7 +49,7 @@ export class RegisterV1Controller {
     const step = await this.auth.step({ name: 'POST /api/v1/register', purpose: 'registration', flows }, body);
     if (!step.isDone) return step.answer;
     const credentials = await this.#register(body, step.session, request.id);
-    this.auth.close(step.session);
+    await this.auth.close(step.session);
     return credentials;
   }
 
