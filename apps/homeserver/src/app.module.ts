@@ -9,6 +9,7 @@ import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { FederationModule } from '#federation/federation.module';
 import { HttpModule } from '#http/http.module';
 import { MediaModule } from '#media/media.module';
+import { OAuthModule } from '#oauth/oauth.module';
 import { ProcessesModule } from '#processes/processes.module';
 import { PushModule } from '#push/push.module';
 import { RoomsModule } from '#rooms/rooms.module';
@@ -40,6 +41,7 @@ export class AppModule {
         PushModule,
         AppservicesModule,
         CallsModule,
+        OAuthModule,
         AdminModule,
         ProcessesModule,
       ],

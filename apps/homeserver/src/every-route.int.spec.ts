@@ -65,7 +65,7 @@ describe('every route of the server', { timeout: 600_000 }, () => {
 
   beforeAll(async () => {
     // Names of servers are made up: none of them is to be looked for.
-    server = await WholeServer.start({ ANNALS_FEDERATION: 'off' });
+    server = await WholeServer.start({ ANNALS_FEDERATION: 'off', ANNALS_OAUTH: 'on' });
     const user = await server.register('alice');
     token = user.token;
     const post = async (path: string, body: object): Promise<Record<string, string>> =>
@@ -205,13 +205,15 @@ function parametersOf({ path }: Route): string[] {
 }
 
 /**
- * No bug, and readable by every web page; a refusal says why, or what is missing of an interactive authentication. 502: the server that
- * was named cannot be asked.
+ * No bug, and readable by every web page; a refusal says why, or what is missing of an interactive authentication, in the form of OAuth 2.0
+ * where that is asked for. 502: the server that was named cannot be asked. Pages on which people sign in are no other pages' to read.
  */
 function isStandard({ status, headers, text }: Answer): boolean {
+  if (headers['x-frame-options'] === 'DENY' || status === 303) return status < 500;
   if (headers['access-control-allow-origin'] !== '*' || (status >= 500 && status !== 502)) return false;
   if (status < 400) return true;
   const body = JSON.parse(text) as Record<string, unknown>;
   if (status === 401 && Array.isArray(body['flows'])) return true;
+  if (typeof body['error_description'] === 'string') return typeof body['error'] === 'string';
   return String(body['errcode']).startsWith('M_') && typeof body['error'] === 'string';
 }

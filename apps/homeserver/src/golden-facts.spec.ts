@@ -49,6 +49,8 @@ import { evolveRetention, NO_RULES } from '#processes/retention/rule-retention';
 import { RETENTION_STREAM } from '#rooms/facts/retention-facts';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { EFFECTS_STREAM, evolveEffects, NO_EFFECTS } from '#projections/effects/effect-facts';
+import { foldSignIn, NO_SIGN_INS } from '#oauth/decide/sign-ins';
+import { SIGN_INS_STREAM_PREFIX } from '#oauth/facts/sign-in-facts';
 import { PUSHERS_STREAM_PREFIX } from '#push/facts/pusher-facts';
 import { foldPusherFact, NO_PUSHERS } from '#push/pushers/known-pushers';
 import { NO_CHANGES } from '#push/rules/push-rule-changes';
@@ -98,6 +100,7 @@ const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = 
   [SUBSCRIPTIONS_STREAM_PREFIX, ['subscription-asked.1', 'watcher-asked.1']],
   [PUSHERS_STREAM_PREFIX, ['pusher-set.1']],
   [DELAYED_STREAM_PREFIX, ['event-delayed.1']],
+  [SIGN_INS_STREAM_PREFIX, ['browser-signed-in.1', 'access-granted.1', 'key-reset-allowed.1']],
   [ELSEWHERE_STREAM_PREFIX, []],
   ['user-', ['account-registered.1', 'device-added.1', 'push-rule-set.1']],
   ['registration-token-', ['registration-token-created.1']],
@@ -158,6 +161,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
     );
   }
   if (stream.startsWith(PUSHERS_STREAM_PREFIX)) return facts.reduce(foldPusherFact, NO_PUSHERS);
+  if (stream.startsWith(SIGN_INS_STREAM_PREFIX)) return facts.reduce(foldSignIn, NO_SIGN_INS);
   if (stream.startsWith(DELAYED_STREAM_PREFIX)) return facts.reduce(foldDelayFact, NO_DELAYS);
   if (stream.startsWith(SENT_STREAM_PREFIX)) return facts.reduce(foldSent, NOTHING_SENT);
   if (stream.startsWith(INBOX_STREAM_PREFIX)) return facts.reduce(foldTaken, NOTHING_TAKEN);

@@ -50,6 +50,8 @@ import { RemoteCache } from '#media/remote/remote-cache';
 import { Thumbnails } from '#media/thumbnails/thumbnails';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
+import { DeviceRequests } from '#oauth/device-requests';
+import { KeptSignIns } from '#oauth/sign-ins';
 import { FindPushes } from '#processes/push/find-pushes';
 import { PushedUsers } from '#processes/push/pushed-users';
 import { PushLanes } from '#processes/push/push-lanes';
@@ -164,8 +166,10 @@ function accountCaches(
     accounts: of(Accounts),
     'auth-notes': of(AuthNotes),
     'auth-sessions': of(AuthSessions),
+    'device-requests': of(DeviceRequests),
     'known-tokens': of(KnownTokens),
     'registration-tokens': of(RegistrationTokens),
+    'sign-ins': of(KeptSignIns),
     'threepid-claims': of(ThreepidClaims),
   };
 }

@@ -13,6 +13,7 @@ import { CreateRegistrationTokenHandler } from './commands/create-registration-t
 import { DeactivateAccountHandler } from './commands/deactivate-account.js';
 import { DehydrateDeviceHandler } from './commands/dehydrate-device.js';
 import { DeleteDevicesHandler } from './commands/delete-devices.js';
+import { EndGrantedSessionHandler } from './commands/end-granted-session.js';
 import { LogInForServiceHandler } from './commands/log-in-for-service.js';
 import { LogInHandler } from './commands/log-in.js';
 import { LogOutHandler } from './commands/log-out.js';
@@ -21,6 +22,7 @@ import { RegisterAccountHandler } from './commands/register-account.js';
 import { RemoveThreepidHandler } from './commands/remove-threepid.js';
 import { RenameDeviceHandler } from './commands/rename-device.js';
 import { RestrictAccountHandler } from './commands/restrict-account.js';
+import { RevokeTokenHandler } from './commands/revoke-token.js';
 import { SetAccountDataHandler } from './commands/set-account-data.js';
 import { SetAdminHandler } from './commands/set-admin.js';
 import { SetReadersHandler } from './commands/set-readers.js';
@@ -92,6 +94,8 @@ const commandHandlers: Provider[] = [
   LogInForServiceHandler,
   CreateDeviceHandler,
   RefreshSessionHandler,
+  RevokeTokenHandler,
+  EndGrantedSessionHandler,
   LogOutHandler,
   RenameDeviceHandler,
   DehydrateDeviceHandler,
@@ -161,8 +165,11 @@ const services: Provider[] = [
     SERVICE_USERS,
     AccessLists,
     Accounts,
+    BeginSession,
     Devices,
+    PasswordCheck,
     ReadableProfiles,
+    RegistrationRules,
     InteractiveAuth,
     SteppedAuth,
     StageRegistry,

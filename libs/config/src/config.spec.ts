@@ -39,6 +39,7 @@ describe('the configuration', () => {
         bucket: undefined,
       },
       mail: undefined,
+      oauth: false,
       previews: { isOn: true, deny: [], privateHosts: [] },
       stickyEvents: false,
       purge: { afterMs: undefined, except: [] },

@@ -78,6 +78,9 @@ export interface Config {
   readonly registrationSharedSecret?: string;
   /** undefined: this server sends no mails. */
   readonly mail?: MailConfig;
+  /** Whether applications may have sessions by the OAuth 2.0 API, and people an account page. */
+  readonly oauth: boolean;
+  readonly smtpUrl?: string;
   readonly recaptcha?: RecaptchaConfig;
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
@@ -194,6 +197,8 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     registration: settings.registration as RegistrationMode, // Checked by the validator.
     registrationSharedSecret: settings.registration_shared_secret,
     mail: mailOf(settings),
+    oauth: settings.oauth === 'on',
+    smtpUrl: settings.smtp_url,
     recaptcha: recaptchaOf(settings),
     identityServers: identityServersOf(settings),
     appservices: Object.freeze(listOf(settings.appservices).map((path) => resolve(path))),

@@ -2,12 +2,17 @@ import { IsOptional } from 'class-validator';
 import { areGlobs, areServerNames, isFilled, isSender, isUrl } from './setting-forms.js';
 import { Form, OneOf } from './setting-rules.js';
 
+export const OAUTH_MODES = ['off', 'on'] as const;
+
 export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
 
 /** The settings of who may be here and how they show it, in the manner of `ServerSettings`. */
 export class PeopleSettings {
   @OneOf(REGISTRATION_MODES)
   registration: string = 'token';
+
+  @OneOf(OAUTH_MODES)
+  oauth = 'off';
 
   @IsOptional()
   @Form('a secret', isFilled)

@@ -55,6 +55,14 @@ export function WhileLocked(): DoorDecorator {
   return DoorRule({ whileLocked: true, whileSuspended: true });
 }
 
+/**
+ * Not for an application that has its session by the OAuth 2.0 API, which is refused with M_FORBIDDEN: user-interactive authentication is
+ * nothing for it, its user does this at the account page (client-server API, "OAuth 2.0 API").
+ */
+export function NotByOAuth(): DoorDecorator {
+  return DoorRule({ notByOAuth: true });
+}
+
 /** A token is looked at where there is one (and must then be good), but not needed. Guests are welcome. */
 export function OptionallyAuthenticated(): DoorDecorator {
   return DoorRule({ authentication: 'optional', guests: true });

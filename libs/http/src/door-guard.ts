@@ -40,6 +40,8 @@ export interface DoorRules {
   whileSuspended?: boolean;
   /** Also for whose account is locked. */
   whileLocked?: boolean;
+  /** Not for an application that has its session by the OAuth 2.0 API. */
+  notByOAuth?: boolean;
 }
 
 /** Where the decorators leave their rules: on the method of the controller, or on the controller. */
@@ -93,6 +95,9 @@ export class DoorGuard implements CanActivate {
     if (requester.isGuest === true && rules.guests !== true) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
     if (rules.ownersOnly === true && speaksForSomebody(requester)) {
       throw new MatrixError('M_FORBIDDEN', 'An application service may not do this for a person');
+    }
+    if (rules.notByOAuth === true && requester.isOAuth === true) {
+      throw new MatrixError('M_FORBIDDEN', 'Of this the user is asked at the account page, and not by an application');
     }
     // PERF: an object that is spread and then gets another key takes V8 ten times as long.
     request.requester = Object.assign({}, requester, { requestId: request.id });

@@ -17,6 +17,8 @@ export interface Requester {
   readonly isServicesOwn?: boolean;
   /** The session is one that an application service, by its id, opened for a person: for them it speaks, by whatever token. */
   readonly openedBy?: string;
+  /** The session is one that an application has by the OAuth 2.0 API: its user is asked at the account page, and not by it. */
+  readonly isOAuth?: true;
   /** The id of the request, for logs and for the facts that it causes. */
   readonly requestId: string;
 }

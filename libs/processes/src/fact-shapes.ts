@@ -26,6 +26,7 @@ import { CONTENT_SHAPES } from '#media/facts/content-facts';
 import { DELAYED_EVENT_SHAPES } from '#calls/facts/delayed-event-facts';
 import { MEDIA_SHAPES } from '#media/facts/media-facts';
 import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
+import { SIGN_IN_SHAPES } from '#oauth/facts/sign-in-facts';
 import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
 import { PUSHER_SHAPES } from '#push/facts/pusher-facts';
 import { ELSEWHERE_SHAPES } from '#rooms/facts/elsewhere-facts';
@@ -43,6 +44,7 @@ export const FACT_SHAPES: FactShapes = {
   ...REGISTRATION_TOKEN_SHAPES,
   ...THREEPID_SHAPES,
   ...AUTH_NOTE_SHAPES,
+  ...SIGN_IN_SHAPES,
   ...PUSH_RULE_SHAPES,
   ...PUSHER_SHAPES,
   ...DELAYED_EVENT_SHAPES,

@@ -10,8 +10,20 @@ const random = (): string => randomBytes(32).toString('base64url');
 /** A new access token: 256 random bits behind a mark that secret scanners can look for. */
 export const newAccessToken = (): string => `annals_at_${random()}`;
 
-/** A new refresh token. */
-export const newRefreshToken = (): string => `annals_rt_${random()}`;
+/** A new refresh token; of a session whose refresh tokens have something in common, with that. */
+export const newRefreshToken = (family?: string): string =>
+  family === undefined ? `annals_rt_${random()}` : `annals_rt_${family}.${random()}`;
+
+/** A new secret for all refresh tokens of a session to have in common, so that an old one is known as one of that session. */
+export const newTokenFamily = (): string => randomBytes(16).toString('base64url');
+
+/** What a refresh token has in common with the others of its session; undefined where it has nothing. */
+export function findTokenFamily(refreshToken: string): string | undefined {
+  return /^annals_rt_([\w-]{22})\.[\w-]{43}$/.exec(refreshToken)?.[1];
+}
+
+/** A new code for which an application is given a session. */
+export const newAuthorisationCode = (): string => `annals_ac_${random()}`;
 
 /** A new registration token: 128 random bits, of the opaque identifier grammar and at most 64 characters. */
 export const newRegistrationToken = (): string => randomBytes(16).toString('base64url');

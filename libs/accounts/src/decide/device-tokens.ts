@@ -1,4 +1,4 @@
-import type { DeviceAdded, TokensConfirmed, TokensRefreshed } from '../facts/account-facts.js';
+import type { DeviceAdded, OAuthSession, TokensConfirmed, TokensRefreshed } from '../facts/account-facts.js';
 
 /** An access token and the refresh token given out with it, both as hashes. */
 export interface TokenPair {
@@ -18,6 +18,8 @@ export interface DeviceRecord {
   readonly previous?: TokenPair;
   /** The application service, by its id, that opened the session for a person. */
   readonly service?: string;
+  /** The application that has the session by the OAuth 2.0 API. */
+  readonly oauth?: OAuthSession;
 }
 
 /** The device after a login on it: new tokens alone are valid; a known device keeps its name and its age. */
@@ -32,6 +34,7 @@ export function deviceAfterLogin(known: DeviceRecord | undefined, fact: DeviceAd
       ...(fact.expires_at === undefined ? {} : { expires_at: fact.expires_at }),
     },
     ...(fact.service === undefined ? {} : { service: fact.service }),
+    ...(fact.oauth === undefined ? {} : { oauth: fact.oauth }),
   };
 }
 

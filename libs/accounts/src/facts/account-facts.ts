@@ -30,6 +30,20 @@ export interface GuestUpgraded {
   readonly password_hash: string;
 }
 
+/** Of a session that an application has by the OAuth 2.0 API: whose it is, and what it may. */
+export interface OAuthSession {
+  /** sha256 of the id that the application has here. */
+  readonly client: string;
+  readonly client_name?: string;
+  readonly client_uri: string;
+  /** What the user has let it do, in the words of the specification. */
+  readonly scope: string;
+  /** sha256 of what all refresh tokens of the session have in common. */
+  readonly family: string;
+  /** sha256 of the code for which it was given. */
+  readonly grant: string;
+}
+
 /**
  * `device-added`: a login bound this device. Tokens the device held before are void from here on. Where the device was known
  * already it keeps its display name.
@@ -43,6 +57,7 @@ export interface DeviceAdded {
   readonly display_name?: string;
   /** The id of the application service whose session it is, opened for a person: as whom it may then do no more than as it speaks for them. */
   readonly service?: string;
+  readonly oauth?: OAuthSession;
 }
 
 /** `device-renamed`. */
@@ -61,7 +76,14 @@ export interface DeviceDehydrated {
   readonly device_data: JsonObject;
 }
 
-export type DevicesRemovedReason = 'logout' | 'logout-all' | 'deleted' | 'password-changed' | 'deactivated';
+/** `token-replayed`: a refresh token, or a code, of the session was used again after it was void: somebody else may have it. */
+export type DevicesRemovedReason =
+  | 'logout'
+  | 'logout-all'
+  | 'deleted'
+  | 'password-changed'
+  | 'deactivated'
+  | 'token-replayed';
 
 /** `devices-removed`: the devices and all their tokens are gone. */
 export interface DevicesRemoved {

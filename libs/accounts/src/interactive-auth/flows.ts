@@ -42,6 +42,14 @@ export class Flows {
     return { name, purpose: 'confirmation', userId, flows: flows.length === 0 ? [[PASSWORD]] : flows };
   }
 
+  /**
+   * What an application does by a session of the OAuth 2.0 API, which its user confirms at the account page. By the name of the
+   * specification, and by the one that clients look for that are older than it (MSC4312).
+   */
+  atAccountPage(name: string, userId: UserId): Operation {
+    return { name, purpose: 'confirmation', userId, flows: [['m.oauth'], ['org.matrix.cross_signing_reset']] };
+  }
+
   #offered(purpose: Purpose, dialect: Dialect): OfferedStage[] {
     return this.registry.all.flatMap((stage) => {
       const standing = stage.standingIn(purpose, dialect);

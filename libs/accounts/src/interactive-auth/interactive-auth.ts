@@ -27,7 +27,7 @@ export class InteractiveAuth {
     }
     const session = await this.#sessionFor(operation, auth ?? {}, request);
     if (isComplete(session)) return session;
-    const stage = isJsonObject(auth) ? auth['type'] : undefined;
+    const stage = isJsonObject(auth) ? (auth['type'] ?? this.#findPassedElsewhere(session, auth)) : undefined;
     if (stage === undefined || stage === null || !isJsonObject(auth))
       throw new InteractionRequired(this.#stateOf(session));
     const answer = await this.#attempt(session, stage, auth);
@@ -99,6 +99,12 @@ export class InteractiveAuth {
       throw new MatrixError('M_FORBIDDEN', 'This is no stage to be completed now');
     note(session, stage, learnt);
     await this.sessions.save(session);
+  }
+
+  /** The stage that a client means that names its session alone (client-server API, "OAuth authentication"). */
+  #findPassedElsewhere(session: AuthSession, auth: JsonObject): string | undefined {
+    if (typeof auth['session'] !== 'string') return undefined;
+    return nextStages(session).find((type) => this.stages.find(type)?.isPassedElsewhere === true);
   }
 
   async #sessionFor(operation: Operation, auth: JsonObject, request: JsonObject): Promise<AuthSession> {

@@ -48,6 +48,8 @@ export interface Stage {
   standingIn(purpose: Purpose, dialect: Dialect): Standing | undefined;
   /** Whether this account could pass it, asked where it confirms something of an account's. Absent: all can. */
   isFor?(userId: UserId): Promise<boolean>;
+  /** Whether it is passed in a browser, so that clients say no more than that it may be by now: they name their session, and no type. */
+  readonly isPassedElsewhere?: true;
   /** What `GET /login` says of it beside its type. */
   about?(): JsonObject;
   /** What clients have to know to pass it, if anything. */

@@ -35,11 +35,11 @@ export interface RefreshTokenRow {
 
 export const DEVICES = new Collection<readonly [userId: UserId, deviceId: DeviceId], DeviceRecord>('devices', {
   key: ['user', 'device'],
-  says: 'name, when it was made, hashes of its tokens, which application service opened its session for a person',
+  says: 'name, when it was made, hashes of its tokens, which application service opened its session for a person, or which application has it by the OAuth 2.0 API',
   codec: {
     // One order of keys, whatever happened before: rebuilt rows are compared as text.
-    encode: ({ display_name, created_ts, current, previous, service }) =>
-      JSON.stringify({ display_name, created_ts, current, previous, service }),
+    encode: ({ display_name, created_ts, current, previous, service, oauth }) =>
+      JSON.stringify({ display_name, created_ts, current, previous, service, oauth }),
     decode: asJson<DeviceRecord>().decode,
   },
 });
@@ -51,7 +51,7 @@ export const TOKENS = new Collection<readonly [hash: string], TokenRow>('tokens'
 });
 
 export const REFRESH_TOKENS = new Collection<readonly [hash: string], RefreshTokenRow>('refresh-tokens', {
-  key: ['sha256 of the refresh token'],
+  key: ['sha256 of the refresh token, or of what those of a session have in common'],
   says: 'user, device',
   codec: asJson(),
 });
@@ -74,7 +74,7 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
 /** Devices, and the tokens that open them. */
 export const devicesProjector: Projector = {
   name: 'devices',
-  version: 3,
+  version: 4,
   ...owning(DEVICES, TOKENS, REFRESH_TOKENS, DEHYDRATED),
   handles: (type) => TYPES.has(type),
   project,
@@ -129,8 +129,10 @@ function replace(
     TOKENS.delete(rows, [pair.token_hash]);
     if (pair.refresh_hash !== undefined) REFRESH_TOKENS.delete(rows, [pair.refresh_hash]);
   }
+  if (before?.oauth !== undefined) REFRESH_TOKENS.delete(rows, [before.oauth.family]);
   if (after === undefined) return DEVICES.delete(rows, [user, device]);
   DEVICES.put(rows, [user, device], after);
+  if (after.oauth !== undefined) REFRESH_TOKENS.put(rows, [after.oauth.family], { user, device });
   for (const pair of validPairs(after)) {
     TOKENS.put(rows, [pair.token_hash], {
       user,

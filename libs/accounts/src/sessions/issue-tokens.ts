@@ -1,6 +1,13 @@
 import { type DeviceId, parseDeviceId } from '#kernel/ids';
-import type { DeviceAdded, TokensRefreshed } from '../facts/account-facts.js';
-import { hashSecret, newAccessToken, newDeviceId, newRefreshToken } from '../credentials/secrets.js';
+import type { DeviceAdded, OAuthSession, TokensRefreshed } from '../facts/account-facts.js';
+import {
+  findTokenFamily,
+  hashSecret,
+  newAccessToken,
+  newDeviceId,
+  newRefreshToken,
+  newTokenFamily,
+} from '../credentials/secrets.js';
 
 /** How long an access token lives that can be refreshed. Others never end by themselves. */
 const ACCESS_TOKEN_LIFETIME_MS = 60 * 60 * 1000;
@@ -11,6 +18,8 @@ export interface SessionOptions {
   readonly initialDeviceDisplayName?: string;
   /** Whether the client can refresh tokens. */
   readonly refreshToken?: boolean;
+  /** The application that gets it by the OAuth 2.0 API: its tokens can be refreshed. */
+  readonly oauth?: Omit<OAuthSession, 'family'>;
 }
 
 /** The secrets of a session, as the client is told them: the only place where they are not hashed. */
@@ -27,7 +36,10 @@ export function issueTokens(
 ): { readonly fact: DeviceAdded; readonly deviceId: DeviceId; readonly tokens: IssuedTokens } {
   const deviceId = parseDeviceId(options.deviceId ?? newDeviceId());
   const accessToken = newAccessToken();
-  const refreshToken = options.refreshToken === true ? newRefreshToken() : undefined;
+  const { oauth } = options;
+  const family = oauth === undefined ? undefined : newTokenFamily();
+  const isRefreshable = options.refreshToken === true || family !== undefined;
+  const refreshToken = isRefreshable ? newRefreshToken(family) : undefined;
   const name = options.initialDeviceDisplayName ?? undefined; // Some clients send null.
   const fact: DeviceAdded = {
     device_id: deviceId,
@@ -36,6 +48,7 @@ export function issueTokens(
       ? {}
       : { refresh_hash: hashSecret(refreshToken), expires_at: now + ACCESS_TOKEN_LIFETIME_MS }),
     ...(name === undefined ? {} : { display_name: name }),
+    ...(oauth === undefined || family === undefined ? {} : { oauth: { ...oauth, family: hashSecret(family) } }),
   };
   return { fact, deviceId, tokens: { access_token: accessToken, ...refreshable(refreshToken) } };
 }
@@ -46,7 +59,7 @@ export function reissueTokens(
   now: number,
 ): { readonly fact: Omit<TokensRefreshed, 'device_id'>; readonly tokens: IssuedTokens } {
   const accessToken = newAccessToken();
-  const refreshToken = newRefreshToken();
+  const refreshToken = newRefreshToken(findTokenFamily(used));
   return {
     fact: {
       used: hashSecret(used),

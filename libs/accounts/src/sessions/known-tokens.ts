@@ -22,6 +22,7 @@ import type { AccountFact } from '../facts/account-facts.js';
 import { ACCOUNTS } from '../projections/accounts.projector.js';
 import { DEVICES, TOKENS } from '../projections/devices.projector.js';
 import { noteConnection } from './note-connection.js';
+import { type Holder, rightsOf } from './rights-of.js';
 import { TokenConfirmation } from './token-confirmation.js';
 
 interface KnownToken {
@@ -43,16 +44,6 @@ export interface Seen {
   readonly at: number;
   readonly ip: string | undefined;
   readonly userAgent: string | undefined;
-}
-
-/** The account that a token is of. */
-interface Holder {
-  readonly isAdmin: boolean;
-  readonly isGuest: boolean;
-  readonly isLocked: boolean;
-  readonly isSuspended: boolean;
-  /** The application service, by its id, that opened the session for them. */
-  readonly openedBy: string | undefined;
 }
 
 /** The facts after which what is known of a user's tokens may be wrong. */
@@ -208,10 +199,7 @@ export class KnownTokens implements AccessTokens, Listener {
     const { user: userId, device: deviceId } = row;
     const viewed = this.#areBehind ? undefined : await this.#holder(userId, deviceId, hash);
     const holder = viewed ?? (await this.#holderInLog(userId, deviceId, hash)) ?? (await this.#refuse());
-    const { isAdmin, isGuest, openedBy, isLocked, isSuspended } = holder;
-    // What an administrator may they may themself, and not who speaks for them.
-    const rights = openedBy === undefined ? { isAdmin, isGuest } : { isAdmin: false, isGuest, openedBy };
-    const requester: Requester = Object.freeze({ userId, deviceId, ...rights, isLocked, isSuspended, requestId: '' });
+    const requester: Requester = Object.freeze({ userId, deviceId, ...rightsOf(holder), requestId: '' });
     const known: KnownToken = {
       requester,
       answer: Promise.resolve(requester),
@@ -239,7 +227,9 @@ export class KnownTokens implements AccessTokens, Listener {
     ]);
     if (account === undefined || !hasToken(device, hash)) return undefined;
     const { admin = false, guest = false, locked = false, suspended = false } = account;
-    return { isAdmin: admin, isGuest: guest, isLocked: locked, isSuspended: suspended, openedBy: device?.service };
+    const { service: openedBy, oauth } = device ?? {};
+    const states = { isLocked: locked, isSuspended: suspended };
+    return { isAdmin: admin, isGuest: guest, ...states, openedBy, scope: oauth?.scope };
   }
 
   /**
@@ -250,7 +240,9 @@ export class KnownTokens implements AccessTokens, Listener {
     const { exists, devices, admin, guest, locked, suspended } = await this.accounts.load(userId);
     const device = devices.get(deviceId);
     if (!exists || !hasToken(device, hash)) return undefined;
-    return { isAdmin: admin, isGuest: guest, isLocked: locked, isSuspended: suspended, openedBy: device?.service };
+    const { service: openedBy, oauth } = device ?? {};
+    const states = { isLocked: locked, isSuspended: suspended };
+    return { isAdmin: admin, isGuest: guest, ...states, openedBy, scope: oauth?.scope };
   }
 
   #remember(hash: string, known: KnownToken): void {

@@ -41,7 +41,9 @@ export class CrossSigningController {
     // Where a session is gone on with, the keys may be those that it was begun with.
     const goesOn = Object.keys(keys).length === 0 && body['auth'] !== undefined;
     if (!goesOn && (await this.commands.execute(new SetCrossSigningKeys(requester, keys, false)))) return {};
-    const operation = await this.flows.confirmation('POST /keys/device_signing/upload', userId);
+    const name = 'POST /keys/device_signing/upload';
+    const operation =
+      requester.isOAuth === true ? this.flows.atAccountPage(name, userId) : await this.flows.confirmation(name, userId);
     const session = await this.auth.authorise(operation, body);
     const authorised = parseCrossSigningKeys(session.body, userId);
     await this.auth.doAndClose(session, () =>

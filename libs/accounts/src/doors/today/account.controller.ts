@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
 import { TODAY, TODAY_AND_ALPHA, under } from '#http/client-paths';
-import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
+import { Authenticated, CurrentRequester, NotByOAuth, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
@@ -34,6 +34,7 @@ export class AccountController {
     private readonly flows: Flows,
   ) {}
 
+  @NotByOAuth()
   @RateLimited('login')
   @HttpCode(200)
   @Post(under(TODAY_AND_ALPHA, 'account/password'))
@@ -49,6 +50,7 @@ export class AccountController {
     return {};
   }
 
+  @NotByOAuth()
   @RateLimited('login')
   @HttpCode(200)
   @Post(under(TODAY, 'account/deactivate'))

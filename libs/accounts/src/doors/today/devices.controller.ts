@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
 import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
 import { TODAY, under } from '#http/client-paths';
-import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
+import { Authenticated, CurrentRequester, NotByOAuth, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { type DeviceId, parseDeviceId } from '#kernel/ids';
@@ -72,6 +72,7 @@ export class DevicesController {
     return {};
   }
 
+  @NotByOAuth()
   @RateLimited('default')
   @Delete(under(TODAY, 'devices/:deviceId'))
   delete(
@@ -83,6 +84,7 @@ export class DevicesController {
     return this.#delete(requester, `DELETE /devices/${deviceId}`, body, () => [deviceId]);
   }
 
+  @NotByOAuth()
   @RateLimited('default')
   @HttpCode(200)
   @Post(under(TODAY, 'delete_devices'))

@@ -1,0 +1,47 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Accounts } from '#accounts/accounts';
+import { Devices } from '#accounts/queries/devices';
+import { getProfileField } from '#accounts/queries/profile';
+import type { DeviceId, UserId } from '#kernel/ids';
+import { VIEWS, type Views } from '#projections/views';
+import { nameOfClient } from '../clients/client.js';
+import type { ShownDevice } from '../pages/account-pages.js';
+
+/** What the account page shows of an account. */
+@Injectable()
+export class AccountView {
+  constructor(
+    private readonly accounts: Accounts,
+    private readonly devices: Devices,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  /** '' where there is none. */
+  async displayname(userId: UserId): Promise<string> {
+    const { displayname } = await getProfileField(this.views, userId, 'displayname');
+    return typeof displayname === 'string' ? displayname : '';
+  }
+
+  /** Whether much of what they do is refused. */
+  async isSuspended(userId: UserId): Promise<boolean> {
+    return (await this.accounts.load(userId)).suspended;
+  }
+
+  /** All that are signed in, the one used last first. Those that no client holds are none that a person knows. */
+  async list(userId: UserId): Promise<ShownDevice[]> {
+    const [account, seen] = await Promise.all([this.accounts.load(userId), this.devices.connections(userId)]);
+    return [...account.devices]
+      .filter(([deviceId]) => deviceId !== account.dehydrated?.deviceId)
+      .map(([deviceId, { display_name: name, created_ts: createdAt, oauth }]) => {
+        const last = seen.get(deviceId);
+        const home = oauth && new URL(oauth.client_uri).hostname;
+        const application = oauth && `${nameOfClient(oauth)} (${home})`;
+        return { deviceId, name, createdAt, lastSeenAt: last?.at, lastSeenIp: last?.ip, application };
+      })
+      .toSorted((one, other) => (other.lastSeenAt ?? other.createdAt) - (one.lastSeenAt ?? one.createdAt));
+  }
+
+  async find(userId: UserId, deviceId: string | undefined): Promise<ShownDevice | undefined> {
+    return (await this.list(userId)).find((one) => one.deviceId === (deviceId as DeviceId));
+  }
+}

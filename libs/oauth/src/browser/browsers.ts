@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Accounts } from '#accounts/accounts';
+import { hashSecret } from '#accounts/credentials/secrets';
+import { CONFIG, type Config } from '#config/config';
+import { BrowserCookie } from '#http/browser/browser-cookie';
+import { FORM_TOKEN, FormTokens } from '#http/browser/form-tokens';
+import { type Form, readForm } from '#http/browser/read-form';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { isUserId, localpartOf, type UserId } from '#kernel/ids';
+import { decideSignOut } from '../decide/sign-ins.js';
+import { KeptSignIns } from '../sign-ins.js';
+
+/** How long a browser stays signed in. What could do harm asks for the password besides. */
+const SIGNED_IN_SECONDS = 7 * 24 * 60 * 60;
+/** Of a browser that nobody is signed in with the cookie serves its forms alone. */
+const ANONYMOUS_SECONDS = 24 * 60 * 60;
+
+/** A browser, by its cookie, and who is signed in there. */
+export interface Browser {
+  readonly cookie: string;
+  /** The field that shows of a form that it was made for this browser: to be put into each. */
+  readonly formToken: string;
+  readonly userId: UserId | undefined;
+  /** When they signed in there, in milliseconds since the epoch. */
+  readonly signedInAt: number | undefined;
+}
+
+interface SignedIn {
+  readonly userId: UserId;
+  readonly at: number;
+}
+
+/** Who somebody has shown to be, and where it was by a password the hash that it was checked against. */
+export interface Shown {
+  readonly userId: UserId;
+  readonly passwordHash?: string;
+}
+
+/**
+ * Where people are signed in with their browsers: to the pages of this server, not to the API. The cookie holds a secret, of which the
+ * log has the hash; with each sign-in it is another, so nobody can have a browser signed in with a cookie that they know.
+ */
+@Injectable()
+export class Browsers {
+  readonly #cookie: BrowserCookie;
+
+  constructor(
+    private readonly accounts: Accounts,
+    private readonly signIns: KeptSignIns,
+    private readonly tokens: FormTokens,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'publicUrl'>,
+  ) {
+    this.#cookie = new BrowserCookie('annals', config.publicUrl);
+  }
+
+  /** The browser that a request comes from; one that has no cookie, or one that is no more good, gets another. */
+  async of(request: FastifyRequest, reply: FastifyReply): Promise<Browser> {
+    const cookie = this.#cookie.find(request);
+    const signedIn = cookie === undefined ? undefined : await this.#find(cookie);
+    if (cookie !== undefined && (signedIn !== undefined || cookie.startsWith('-.')))
+      return this.#browser(cookie, signedIn);
+    const fresh = `-.${randomBytes(18).toString('base64url')}`;
+    this.#cookie.put(reply, fresh, ANONYMOUS_SECONDS);
+    return this.#browser(fresh, undefined);
+  }
+
+  /** The browser that sent a form, and the form. Throws M_FORBIDDEN where it was not made for this browser, and as `readForm`. */
+  async formOf(
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<{ readonly browser: Browser; readonly form: Form }> {
+    const form = readForm(request);
+    this.tokens.check(request, this.#cookie.find(request), form.get(FORM_TOKEN));
+    return { browser: await this.of(request, reply), form };
+  }
+
+  /**
+   * Signs somebody in who has shown who they are: by the password with this hash, or by other means. Answers whether they are, which they
+   * are not where it is another password by now, or the account is locked, or gone.
+   */
+  async signIn(reply: FastifyReply, { userId, passwordHash }: Shown, requestId: string): Promise<boolean> {
+    const secret = randomBytes(32).toString('base64url');
+    const account = await this.accounts.load(userId);
+    if (!account.exists || account.deactivated || account.guest || account.locked) return false;
+    if (passwordHash !== undefined && account.passwordHash !== passwordHash) return false;
+    const { passwordAt } = account;
+    const signedIn = {
+      browser: hashSecret(secret),
+      expires_at: this.clock.now() + SIGNED_IN_SECONDS * 1000,
+      ...(passwordAt === undefined ? {} : { password_at: passwordAt }),
+    };
+    await this.signIns.change(userId, () => [{ type: 'browser-signed-in', data: signedIn }], requestId);
+    const localpart = Buffer.from(localpartOf(userId)).toString('base64url');
+    this.#cookie.put(reply, `${localpart}.${secret}`, SIGNED_IN_SECONDS);
+    return true;
+  }
+
+  /** Signs who is signed in there out. */
+  async signOut(reply: FastifyReply, browser: Browser, requestId: string): Promise<void> {
+    this.#cookie.drop(reply);
+    await this.end(browser, requestId);
+  }
+
+  /** Ends what its cookie was good for, where it has another by now. */
+  async end({ cookie, userId }: Browser, requestId: string): Promise<void> {
+    if (userId === undefined) return;
+    const browser = hashSecret(cookie.split('.')[1] ?? '');
+    await this.signIns.change(userId, (state) => decideSignOut(state, browser), requestId);
+  }
+
+  async #find(cookie: string): Promise<SignedIn | undefined> {
+    const [localpart = '', secret] = cookie.split('.');
+    if (secret === undefined || localpart === '-') return undefined;
+    const userId = `@${Buffer.from(localpart, 'base64url').toString()}:${this.config.serverName}`;
+    if (!isUserId(userId)) return undefined;
+    const signedIn = (await this.signIns.of(userId)).browsers.get(hashSecret(secret));
+    if (signedIn === undefined || signedIn.expires_at <= this.clock.now()) return undefined;
+    const { exists, deactivated, locked, passwordAt } = await this.accounts.load(userId);
+    if (!exists || deactivated || locked || passwordAt !== signedIn.password_at) return undefined;
+    return { userId, at: signedIn.expires_at - SIGNED_IN_SECONDS * 1000 };
+  }
+
+  #browser(cookie: string, signedIn: SignedIn | undefined): Browser {
+    const formToken = `<input type="hidden" name="${FORM_TOKEN}" value="${this.tokens.of(cookie)}">`;
+    return { cookie, formToken, userId: signedIn?.userId, signedInAt: signedIn?.at };
+  }
+}

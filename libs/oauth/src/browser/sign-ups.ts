@@ -1,0 +1,93 @@
+import { Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import type { FastifyRequest } from 'fastify';
+import { RegisterAccount } from '#accounts/commands/register-account';
+import type { AuthSession } from '#accounts/interactive-auth/auth-sessions';
+import { InteractionRequired } from '#accounts/interactive-auth/interaction-required';
+import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
+import { isComplete, nextStages } from '#accounts/interactive-auth/session-progress';
+import type { StageView } from '#accounts/interactive-auth/stage';
+import { StageRegistry } from '#accounts/interactive-auth/stage-registry';
+import { RegistrationRules } from '#accounts/registration-rules';
+import { readForm } from '#http/browser/read-form';
+import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+
+const NAME = 'sign-up with a browser';
+/** Asks for nothing. */
+const DUMMY = 'm.login.dummy';
+
+/**
+ * Registrations by way of pages: the same stages as for clients that register by themselves. Name and password come last, so that no
+ * password waits anywhere for the stages to be passed.
+ */
+@Injectable()
+export class SignUps {
+  constructor(
+    private readonly auth: InteractiveAuth,
+    private readonly stages: StageRegistry,
+    private readonly rules: RegistrationRules,
+    private readonly commands: CommandBus,
+  ) {}
+
+  /** Begins one, and answers its id. Throws M_FORBIDDEN where registration is closed. */
+  async begin(): Promise<string> {
+    const operation = { name: NAME, purpose: 'registration', flows: this.rules.getFlows() } as const;
+    try {
+      return (await this.auth.authorise(operation, {})).id;
+    } catch (error) {
+      if (error instanceof InteractionRequired) return String(error.toBody()['session']);
+      throw error;
+    }
+  }
+
+  /** One that was begun; undefined where it is over, or something else was begun by that id. */
+  async find(id: string): Promise<AuthSession | undefined> {
+    try {
+      const session = await this.auth.getSession(id);
+      return session.operation.name === NAME ? session : undefined;
+    } catch (error) {
+      if (error instanceof MatrixError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Whether nothing is missing but a name and a password. */
+  isReady(session: AuthSession): boolean {
+    return isComplete(session);
+  }
+
+  /** The page of the stage that comes next; undefined where none is missing. */
+  async nextView(session: AuthSession, path: string): Promise<StageView | undefined> {
+    if (nextStages(session).includes(DUMMY)) await this.auth.completeElsewhere(session, DUMMY);
+    const [next] = isComplete(session) ? [] : nextStages(session);
+    return next === undefined ? undefined : this.stages.get(next).view({ session, path });
+  }
+
+  /** Takes what the page of the stage that comes next has sent; answers what it shows then, or undefined where it is passed. */
+  async pass(session: AuthSession, request: FastifyRequest): Promise<StageView | undefined> {
+    const [next] = nextStages(session);
+    if (next === undefined) return undefined;
+    const context = { session, path: request.url };
+    try {
+      const begun = await this.auth.completeOnPage(session, next, Object.fromEntries(readForm(request)));
+      return begun === undefined ? undefined : await this.stages.get(next).view({ ...context, begun });
+    } catch (error) {
+      if (!(error instanceof InteractionRequired)) throw error;
+      return this.stages.get(next).view({ ...context, problem: error.message });
+    }
+  }
+
+  /** Makes the account, once. Throws as `RegisterAccount`. */
+  async register(
+    session: AuthSession,
+    { username, password }: { readonly username: string; readonly password: string },
+    requestId: string,
+  ): Promise<UserId> {
+    await this.rules.checkFree(username);
+    const { registrationToken } = session.learnt;
+    const account = { username, password, registrationToken, via: this.rules.via, requestId };
+    const { userId } = await this.commands.execute(new RegisterAccount(account));
+    return this.auth.doAndClose(session, async () => userId);
+  }
+}

@@ -1,0 +1,106 @@
+import { hash } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { EndGrantedSession } from '#accounts/commands/end-granted-session';
+import { hashSecret } from '#accounts/credentials/secrets';
+import { BeginSession } from '#accounts/sessions/begin-session';
+import type { IssuedTokens } from '#accounts/sessions/issue-tokens';
+import { CONFIG, type Config } from '#config/config';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { isUserId, type UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { nameOfClient } from '../clients/client.js';
+import { decideRedemption, type Redemption } from '../decide/sign-ins.js';
+import { DeviceRequests } from '../device-requests.js';
+import type { AccessGranted } from '../facts/sign-in-facts.js';
+import { OAuthError } from '../oauth-error.js';
+import { KeptSignIns } from '../sign-ins.js';
+
+/** What an application shows for its session: client-server API, "Token request". */
+export interface CodeShown {
+  readonly clientId: string;
+  readonly code: string;
+  readonly redirectUri: string;
+  readonly verifier: string;
+}
+
+/** RFC 7636, section 4.1. */
+const VERIFIER = /^[\w.~-]{43,128}$/;
+const invalid = (): OAuthError => new OAuthError('invalid_grant', 'The code is not valid, or not any more');
+
+/** Gives an application the session that its user let it have, once. */
+@Injectable()
+export class RedeemGrant {
+  constructor(
+    private readonly signIns: KeptSignIns,
+    private readonly sessions: BeginSession,
+    private readonly devices: DeviceRequests,
+    private readonly commands: CommandBus,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  /**
+   * For a code. Throws OAuthError `invalid_grant`; where the code was used before, the session that was given for it ends: somebody has
+   * come by a code that is another's.
+   */
+  async byCode({ clientId, code, redirectUri, verifier }: CodeShown, requestId: string): Promise<Given> {
+    const userId = this.#userOf(code);
+    if (userId === undefined || !VERIFIER.test(verifier)) throw invalid();
+    const grant = hashSecret(code);
+    const { grants } = await this.signIns.of(userId);
+    if (grants.has(grant) && grants.get(grant) === undefined) {
+      await this.commands.execute(new EndGrantedSession(userId, grant));
+      throw invalid();
+    }
+    const challenge = hash('sha256', verifier, 'base64url');
+    return this.#redeem(userId, { grant, client: hashSecret(clientId), redirectUri, challenge }, requestId);
+  }
+
+  /** For the code of a device whose user has let it in. Throws as `DeviceRequests.userOf`, and `invalid_grant` where it has its session. */
+  byDevice(deviceCode: string, clientId: string, requestId: string): Promise<Given> {
+    const { userId, grant } = this.devices.userOf(deviceCode, clientId);
+    const shown = { grant, client: hashSecret(clientId), redirectUri: undefined, challenge: undefined };
+    return this.#redeem(userId, shown, requestId);
+  }
+
+  async #redeem(userId: UserId, shown: Redemption, requestId: string): Promise<Given> {
+    let granted: AccessGranted | undefined;
+    await this.signIns.change(
+      userId,
+      (state) => {
+        granted = state.grants.get(shown.grant);
+        return decideRedemption(state, shown, this.clock.now());
+      },
+      requestId,
+    );
+    if (granted === undefined) throw invalid();
+    const { client, client_name, client_uri, scope, grant, device_id: deviceId } = granted;
+    const name = client_name === undefined ? {} : { client_name };
+    const options = {
+      deviceId,
+      initialDeviceDisplayName: nameOfClient(granted),
+      oauth: { client, ...name, client_uri, scope, grant },
+    };
+    try {
+      const { tokens } = await this.sessions.begin({ userId, options, requestId });
+      return { tokens, scope };
+    } catch (error) {
+      // The account is gone since, or a key of theirs has the name of the device.
+      if (error instanceof MatrixError) throw new OAuthError('invalid_grant', error.message);
+      throw error;
+    }
+  }
+
+  #userOf(code: string): UserId | undefined {
+    const [, localpart, ...rest] = code.split('.');
+    if (localpart === undefined || rest.length > 0) return undefined;
+    const userId = `@${Buffer.from(localpart, 'base64url').toString()}:${this.config.serverName}`;
+    return isUserId(userId) ? userId : undefined;
+  }
+}
+
+export interface Given {
+  readonly tokens: IssuedTokens;
+  readonly scope: string;
+}

@@ -1,0 +1,108 @@
+import type { NewFact, RecordedFact } from '#event-store/event-store';
+import { type AccessGranted, type BrowserSignedIn, readSignInFact, type SignInFact } from '../facts/sign-in-facts.js';
+import { OAuthError } from '../oauth-error.js';
+
+/** What a user lets browsers and applications do: folded from `sign-ins-{user_id}`. */
+export interface SignIns {
+  readonly browsers: ReadonlyMap<string, BrowserSignedIn>;
+  /** By the hash of the code; undefined: it was used. */
+  readonly grants: ReadonlyMap<string, AccessGranted | undefined>;
+  /** Until when other cross-signing keys may be set, in milliseconds since the epoch. */
+  readonly keyResetUntil: number | undefined;
+}
+
+export const NO_SIGN_INS: SignIns = Object.freeze({
+  browsers: new Map<string, BrowserSignedIn>(),
+  grants: new Map<string, AccessGranted | undefined>(),
+  keyResetUntil: undefined,
+});
+
+/** So many browsers of a user are signed in at most, and so many codes wait: the oldest gives way. */
+const MOST_BROWSERS = 50;
+const MOST_GRANTS = 100;
+
+function withLast<V>(map: ReadonlyMap<string, V>, key: string, value: V, most: number): ReadonlyMap<string, V> {
+  const copy = new Map(map);
+  copy.delete(key);
+  copy.set(key, value);
+  for (const oldest of copy.keys()) {
+    if (copy.size <= most) break;
+    copy.delete(oldest);
+  }
+  return copy;
+}
+
+/** What it is after a fact of the stream. */
+export function foldSignIn(state: SignIns, fact: NewFact): SignIns {
+  return evolveSignIns(state, readSignInFact(fact));
+}
+
+function evolveSignIns(state: SignIns, { type, data }: SignInFact): SignIns {
+  switch (type) {
+    case 'browser-signed-in':
+      return { ...state, browsers: withLast(state.browsers, data.browser, data, MOST_BROWSERS) };
+    case 'browser-signed-out': {
+      const browsers = new Map(state.browsers);
+      browsers.delete(data.browser);
+      return { ...state, browsers };
+    }
+    case 'access-granted':
+      return { ...state, grants: withLast(state.grants, data.grant, data, MOST_GRANTS) };
+    case 'grant-used':
+      return { ...state, grants: withLast(state.grants, data.grant, undefined, MOST_GRANTS) };
+    case 'key-reset-allowed':
+      return { ...state, keyResetUntil: data.expires_at };
+    case 'key-reset-used':
+      return { ...state, keyResetUntil: undefined };
+    default:
+      return state;
+  }
+}
+
+/** Of the facts that were not overtaken those that say nothing any more, by the time of the newest. */
+export function findOverSignIns(counting: ReadonlyMap<string, RecordedFact>): string[] {
+  const now = Math.max(...[...counting.values()].map(({ metadata }) => metadata.at));
+  return [...counting].filter(([, fact]) => isOver(readSignInFact(fact), now)).map(([name]) => name);
+}
+
+function isOver({ data }: SignInFact, now: number): boolean {
+  return !('expires_at' in data) || data.expires_at <= now;
+}
+
+/** The end of a browser's sign-in. Nothing where it is over. */
+export function decideSignOut({ browsers }: SignIns, browser: string): SignInFact[] {
+  return browsers.has(browser) ? [{ type: 'browser-signed-out', data: { browser } }] : [];
+}
+
+/** What an application shows with a code: RFC 6749, section 4.1.3, and RFC 7636, section 4.5. */
+export interface Redemption {
+  readonly grant: string;
+  readonly client: string;
+  readonly redirectUri: string | undefined;
+  /** The challenge that belongs to what it has shown. */
+  readonly challenge: string | undefined;
+}
+
+/**
+ * Takes a code for the session that is given out for it: once. Throws OAuthError `invalid_grant` where there is no such code, or no more,
+ * or it was given to another application or asked for with another secret.
+ */
+export function decideRedemption({ grants }: SignIns, redemption: Redemption, now: number): SignInFact[] {
+  const granted = grants.get(redemption.grant);
+  const isRight =
+    granted !== undefined &&
+    granted.expires_at > now &&
+    granted.client === redemption.client &&
+    granted.redirect_uri === redemption.redirectUri &&
+    granted.challenge === redemption.challenge;
+  if (!isRight) throw new OAuthError('invalid_grant', 'The code is not valid, or not any more');
+  return [{ type: 'grant-used', data: { grant: redemption.grant, expires_at: granted.expires_at + REMEMBERED_MS } }];
+}
+
+/** For how long it is remembered that a code was used, beyond the time in which it could have been. */
+const REMEMBERED_MS = 24 * 60 * 60 * 1000;
+
+/** Takes the permission to set other keys. Nothing where there is none. */
+export function decideKeyReset({ keyResetUntil }: SignIns, now: number): SignInFact[] {
+  return keyResetUntil !== undefined && keyResetUntil > now ? [{ type: 'key-reset-used', data: {} }] : [];
+}

@@ -1,0 +1,136 @@
+import { Controller, Inject, Post, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { causeOf } from '#accounts/accounts';
+import { ChangePassword } from '#accounts/commands/change-password';
+import { ChangeProfile } from '#accounts/commands/change-profile';
+import { DeactivateAccount } from '#accounts/commands/deactivate-account';
+import { DeleteDevices } from '#accounts/commands/delete-devices';
+import type { HtmlPage } from '#accounts/pages/html-page';
+import type { Form } from '#http/browser/read-form';
+import { RateLimited } from '#http/rate-limited';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { type DeviceId, parseDeviceId, type UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { AccountView } from '../browser/account-view.js';
+import { type Browser, Browsers } from '../browser/browsers.js';
+import { ConfirmPerson } from '../browser/confirm-person.js';
+import { OAuthIsOn } from '../oauth-is-on.js';
+import { ACCOUNT_FORMS, PAGES } from '../oauth-paths.js';
+import { type AccountContext, closePage, hrefOf, keyResetPage, profilePage } from '../pages/account-pages.js';
+import { notePage } from '../pages/link-page.js';
+import { sendOn, showPage } from '../pages/show-page.js';
+import { KeptSignIns } from '../sign-ins.js';
+import { PageErrorFilter } from './page-error.filter.js';
+
+/** For so long an application may set other keys, once its user has allowed it. */
+const KEY_RESET_MS = 10 * 60 * 1000;
+/** Who asks in a browser does so on no device. */
+const NO_DEVICE = '' as DeviceId;
+
+/** Somebody who has sent a form of the account page. */
+interface Sender {
+  readonly userId: UserId;
+  readonly browser: Browser;
+  readonly form: Form;
+  readonly requester: Requester;
+}
+
+/** What the forms of the account page do (client-server API, "Account management"). */
+@UseGuards(OAuthIsOn)
+@UseFilters(PageErrorFilter)
+@RateLimited('login')
+@Controller()
+export class AccountFormsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly browsers: Browsers,
+    private readonly person: ConfirmPerson,
+    private readonly account: AccountView,
+    private readonly signIns: KeptSignIns,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @RateLimited('default')
+  @Post(ACCOUNT_FORMS.profile)
+  profile(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    return this.#doing(request, reply, profilePage, async ({ requester, form }) => {
+      const name = (form.get('displayname') ?? '').trim();
+      await this.commands.execute(new ChangeProfile(requester, 'displayname', name === '' ? undefined : name));
+      return doneAt('org.matrix.profile', 'saved');
+    });
+  }
+
+  @RateLimited('default')
+  @Post(ACCOUNT_FORMS.devices)
+  devices(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    return this.#doing(request, reply, profilePage, async ({ requester, form }) => {
+      await this.commands.execute(new DeleteDevices(requester, [parseDeviceId(form.get('device_id'))]));
+      return doneAt('org.matrix.devices_list', 'signed-out');
+    });
+  }
+
+  @Post(ACCOUNT_FORMS.password)
+  password(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    return this.#doing(request, reply, profilePage, async ({ userId, browser, form, requester }) => {
+      const password = form.get('new_password') ?? '';
+      if (password !== form.get('repeated')) throw new MatrixError('M_INVALID_PARAM', 'The two new passwords differ');
+      await this.person.check(browser, form.get('password'));
+      const change = { password, logoutDevices: form.get('logout_devices') === 'yes' };
+      await this.commands.execute(new ChangePassword(userId, change, causeOf(requester)));
+      // With it every browser is signed out, this one too.
+      await this.browsers.signIn(reply, { userId }, request.id);
+      return doneAt('org.matrix.profile', 'password');
+    });
+  }
+
+  @Post(ACCOUNT_FORMS.keyReset)
+  keyReset(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    return this.#doing(request, reply, keyResetPage, async ({ userId, browser, form }) => {
+      await this.person.check(browser, form.get('password'));
+      const allowed = { expires_at: this.clock.now() + KEY_RESET_MS };
+      await this.signIns.change(userId, () => [{ type: 'key-reset-allowed', data: allowed }], request.id);
+      return doneAt('org.matrix.profile', 'key-reset');
+    });
+  }
+
+  @Post(ACCOUNT_FORMS.close)
+  close(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    return this.#doing(request, reply, closePage, async ({ userId, browser, form, requester }) => {
+      if (form.get('confirmed')?.trim() !== userId)
+        throw new MatrixError('M_INVALID_PARAM', 'This is not your user ID');
+      await this.person.check(browser, form.get('password'));
+      const erase = form.get('erase') === 'yes';
+      await this.commands.execute(new DeactivateAccount(userId, erase, causeOf(requester)));
+      await this.browsers.signOut(reply, browser, request.id);
+      return undefined;
+    });
+  }
+
+  /** Does what a form asks for, and shows where it leads; where it is refused, its page again with the reason. */
+  async #doing(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    page: (context: AccountContext, displayname: string) => HtmlPage,
+    work: (sender: Sender) => Promise<string | undefined>,
+  ): Promise<string> {
+    const { browser, form } = await this.browsers.formOf(request, reply);
+    const { userId } = browser;
+    if (userId === undefined) return sendOn(reply, PAGES.account);
+    const isSuspended = await this.account.isSuspended(userId);
+    const requester = { userId, deviceId: NO_DEVICE, isAdmin: false, isSuspended, requestId: request.id };
+    try {
+      const to = await work({ userId, browser, form, requester });
+      if (to !== undefined) return sendOn(reply, to);
+      return showPage(reply, notePage('Your account is closed', 'You can close this page.'));
+    } catch (error) {
+      if (!(error instanceof MatrixError) || error.status >= 500) throw error;
+      const hasPassword = await this.person.hasPassword(userId);
+      const context = { browser, userId, hasPassword, problem: error.message };
+      return showPage(reply, page(context, await this.account.displayname(userId)), error.status);
+    }
+  }
+}
+
+const doneAt = (action: string, done: string): string => `${hrefOf(action)}&done=${done}`;

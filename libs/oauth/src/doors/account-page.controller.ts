@@ -1,0 +1,86 @@
+import { Controller, Get, Inject, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { HtmlPage } from '#accounts/pages/html-page';
+import { CONFIG, type Config } from '#config/config';
+import { type Query as QueryOfUrl, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { AccountView } from '../browser/account-view.js';
+import { Browsers } from '../browser/browsers.js';
+import { ConfirmPerson } from '../browser/confirm-person.js';
+import { OAuthIsOn } from '../oauth-is-on.js';
+import { PAGES } from '../oauth-paths.js';
+import {
+  type AccountContext,
+  closePage,
+  devicePage,
+  devicesPage,
+  keyResetPage,
+  profilePage,
+} from '../pages/account-pages.js';
+import { showPage } from '../pages/show-page.js';
+import { signInPage } from '../pages/sign-in-page.js';
+import { OLD_ACTIONS } from '../server-metadata.js';
+import { PageErrorFilter } from './page-error.filter.js';
+
+/** What a form of the page has done, by the word with which it comes back. */
+const NOTES: Readonly<Record<string, string>> = {
+  saved: 'Saved.',
+  password: 'Your password is changed.',
+  'signed-out': 'The device is signed out.',
+  'key-reset': 'Go back to your application now, and go on there: for ten minutes it may make new keys.',
+};
+
+/** Where people see to their account with a browser (client-server API, "Account management"). */
+@UseGuards(OAuthIsOn)
+@UseFilters(PageErrorFilter)
+@RateLimited('default')
+@Controller(PAGES.account)
+export class AccountPageController {
+  constructor(
+    private readonly browsers: Browsers,
+    private readonly person: ConfirmPerson,
+    private readonly account: AccountView,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'registration'>,
+  ) {}
+
+  @Get()
+  async show(
+    @Query() query: QueryOfUrl,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const browser = await this.browsers.of(request, reply);
+    const { userId } = browser;
+    if (userId === undefined) {
+      const { serverName, registration } = this.config;
+      const context = { browser, to: request.url, isOpen: registration !== 'closed', serverName };
+      return showPage(reply, signInPage(context));
+    }
+    const asked = queryText(query, 'action') ?? '';
+    const note = NOTES[queryText(query, 'done') ?? ''];
+    const hasPassword = await this.person.hasPassword(userId);
+    const context = { browser, userId, hasPassword, ...(note === undefined ? {} : { note }) };
+    return showPage(reply, await this.#page(OLD_ACTIONS[asked] ?? asked, context, queryText(query, 'device_id')));
+  }
+
+  /** What is not known leads to the account, and devices that are gone to those that are there. */
+  async #page(action: string, context: AccountContext, deviceId: string | undefined): Promise<HtmlPage> {
+    const { userId } = context;
+    switch (action) {
+      case 'org.matrix.devices_list':
+        return devicesPage(context, await this.account.list(userId));
+      case 'org.matrix.device_view':
+      case 'org.matrix.device_delete': {
+        const device = await this.account.find(userId, deviceId);
+        if (device === undefined) return devicesPage(context, await this.account.list(userId));
+        return devicePage(context, device, action === 'org.matrix.device_delete');
+      }
+      case 'org.matrix.account_deactivate':
+        return closePage(context);
+      case 'org.matrix.cross_signing_reset':
+        return keyResetPage(context);
+      default:
+        return profilePage(context, await this.account.displayname(userId));
+    }
+  }
+}

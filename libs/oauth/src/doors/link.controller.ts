@@ -1,0 +1,87 @@
+import { Controller, Get, HttpCode, Inject, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Accounts } from '#accounts/accounts';
+import { CONFIG, type Config } from '#config/config';
+import { type Query as QueryOfUrl, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { RateLimits } from '#http/rate-limits';
+import type { UserId } from '#kernel/ids';
+import { Browsers } from '../browser/browsers.js';
+import { GrantAccess } from '../commands/grant-access.js';
+import { type DeviceRequest, DeviceRequests } from '../device-requests.js';
+import { OAuthIsOn } from '../oauth-is-on.js';
+import { PAGES } from '../oauth-paths.js';
+import { consentPage } from '../pages/consent-page.js';
+import { linkPage, notePage } from '../pages/link-page.js';
+import { showPage } from '../pages/show-page.js';
+import { signInPage } from '../pages/sign-in-page.js';
+import { PageErrorFilter } from './page-error.filter.js';
+
+const NOT_FOUND = 'No device that waits shows this code. Look at it again: codes hold for a quarter of an hour.';
+
+/** Where somebody lets a device in that shows them a code (client-server API, "Device authorisation flow"; RFC 8628, section 3.3). */
+@UseGuards(OAuthIsOn)
+@UseFilters(PageErrorFilter)
+@RateLimited('default')
+@Controller(PAGES.link)
+export class LinkController {
+  constructor(
+    private readonly browsers: Browsers,
+    private readonly devices: DeviceRequests,
+    private readonly grants: GrantAccess,
+    private readonly accounts: Accounts,
+    private readonly limits: RateLimits,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'registration'>,
+  ) {}
+
+  @Get()
+  async ask(
+    @Query() query: QueryOfUrl,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const browser = await this.browsers.of(request, reply);
+    const { userId } = browser;
+    if (userId === undefined) {
+      const isOpen = this.config.registration !== 'closed';
+      const { serverName } = this.config;
+      return showPage(reply, signInPage({ browser, to: request.url, isOpen, serverName }));
+    }
+    const code = queryText(query, 'user_code');
+    if (code === undefined) return showPage(reply, linkPage());
+    const device = this.#find(userId, code);
+    if (device === undefined) return showPage(reply, linkPage(NOT_FOUND), 404);
+    const { client, scope } = device;
+    const known = (await this.accounts.load(userId)).devices.get(scope.deviceId);
+    const takesOver = known && (known.display_name ?? 'without a name');
+    return showPage(reply, consentPage({ browser, userId, client, scope, takesOver, path: request.url }));
+  }
+
+  @HttpCode(200)
+  @Post()
+  async decide(
+    @Query() query: QueryOfUrl,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const {
+      browser: { userId },
+      form,
+    } = await this.browsers.formOf(request, reply);
+    const device = userId === undefined ? undefined : this.#find(userId, queryText(query, 'user_code') ?? '');
+    if (userId === undefined || device === undefined) return showPage(reply, linkPage(NOT_FOUND), 404);
+    if (form.get('answer') !== 'yes') {
+      this.devices.settle(device, 'denied');
+      return showPage(reply, notePage('Not let in', 'The device is told so. You can close this page.'));
+    }
+    await this.grants.byDevice(userId, device, request.id);
+    this.devices.settle(device, userId);
+    return showPage(reply, notePage('The device is let in', 'It goes on by itself. You can close this page.'));
+  }
+
+  /** Nobody is to try all codes. Throws M_LIMIT_EXCEEDED. */
+  #find(userId: UserId, code: string): DeviceRequest | undefined {
+    this.limits.check('login', `codes of devices by ${userId}`);
+    return this.devices.find(code);
+  }
+}

@@ -1,0 +1,71 @@
+import { Controller, Get, Inject, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PasswordCheck } from '#accounts/sessions/password-check';
+import { findLocalUserId } from '#accounts/user-ids';
+import { CONFIG, type Config } from '#config/config';
+import { type Query as QueryOfUrl, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { RateLimits } from '#http/rate-limits';
+import { Browsers } from '../browser/browsers.js';
+import { OAuthIsOn } from '../oauth-is-on.js';
+import { ownPage, PAGES } from '../oauth-paths.js';
+import { sendOn, showPage } from '../pages/show-page.js';
+import { signInPage } from '../pages/sign-in-page.js';
+import { PageErrorFilter } from './page-error.filter.js';
+
+/** Where people sign in with a browser, and out again. */
+@UseGuards(OAuthIsOn)
+@UseFilters(PageErrorFilter)
+@Controller()
+export class SignInController {
+  constructor(
+    private readonly browsers: Browsers,
+    private readonly passwords: PasswordCheck,
+    private readonly limits: RateLimits,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'registration'>,
+  ) {}
+
+  @RateLimited('default')
+  @Get(PAGES.signIn)
+  async ask(
+    @Query() query: QueryOfUrl,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const browser = await this.browsers.of(request, reply);
+    return showPage(reply, signInPage({ ...this.#context, browser, to: ownPage(queryText(query, 'to')) }));
+  }
+
+  @RateLimited('login')
+  @Post(PAGES.signIn)
+  async signIn(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    const { browser, form } = await this.browsers.formOf(request, reply);
+    const [to, username] = [ownPage(form.get('to')), form.get('username') ?? ''];
+    const userId = findLocalUserId(username, this.config.serverName);
+    if (userId !== undefined) this.limits.check('login', `the password of ${userId}`);
+    const passwordHash = await this.passwords.verify({ userId, password: form.get('password') ?? '' });
+    const isSignedIn =
+      userId !== undefined &&
+      passwordHash !== undefined &&
+      (await this.browsers.signIn(reply, { userId, passwordHash }, request.id));
+    if (isSignedIn) {
+      // Who was signed in there before is no more.
+      if (browser.userId !== undefined) await this.browsers.end(browser, request.id);
+      return sendOn(reply, to);
+    }
+    const problem = 'Unknown user or wrong password';
+    return showPage(reply, signInPage({ ...this.#context, browser, to, username, problem }), 403);
+  }
+
+  @RateLimited('default')
+  @Post(PAGES.signOut)
+  async signOut(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    const { browser, form } = await this.browsers.formOf(request, reply);
+    await this.browsers.signOut(reply, browser, request.id);
+    return sendOn(reply, ownPage(form.get('to')));
+  }
+
+  get #context(): { readonly serverName: string; readonly isOpen: boolean } {
+    return { serverName: this.config.serverName, isOpen: this.config.registration !== 'closed' };
+  }
+}

@@ -1,0 +1,80 @@
+import { Controller, Get, Inject, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CONFIG, type Config } from '#config/config';
+import { type Query as QueryOfUrl, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { MatrixError } from '#kernel/matrix-error';
+import { Browsers } from '../browser/browsers.js';
+import { SignUps } from '../browser/sign-ups.js';
+import { OAuthIsOn } from '../oauth-is-on.js';
+import { ownPage, PAGES } from '../oauth-paths.js';
+import { sendOn, showPage } from '../pages/show-page.js';
+import { signUpPage } from '../pages/sign-in-page.js';
+import { PageErrorFilter } from './page-error.filter.js';
+
+/**
+ * Where people get an account with a browser: through the stages that a registration has here, each on its page, then a name and a
+ * password (client-server API, "User registration").
+ */
+@UseGuards(OAuthIsOn)
+@UseFilters(PageErrorFilter)
+@Controller(PAGES.signUp)
+export class SignUpController {
+  constructor(
+    private readonly browsers: Browsers,
+    private readonly signUps: SignUps,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  @RateLimited('default')
+  @Get()
+  async ask(
+    @Query() query: QueryOfUrl,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const to = ownPage(queryText(query, 'to'));
+    const id = queryText(query, 'session');
+    const session = id === undefined ? undefined : await this.signUps.find(id);
+    if (session === undefined) return sendOn(reply, pathOf(await this.signUps.begin(), to));
+    const view = await this.signUps.nextView(session, request.url);
+    if (view === undefined) {
+      const browser = await this.browsers.of(request, reply);
+      return showPage(reply, signUpPage({ browser, to, path: request.url, serverName: this.config.serverName }));
+    }
+    return 'page' in view ? showPage(reply, view.page) : sendOn(reply, view.redirectTo);
+  }
+
+  @RateLimited('registration')
+  @Post()
+  async answer(
+    @Query() query: QueryOfUrl,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const to = ownPage(queryText(query, 'to'));
+    const session = await this.signUps.find(queryText(query, 'session') ?? '');
+    if (session === undefined) return sendOn(reply, pathOf(await this.signUps.begin(), to));
+    if (!this.signUps.isReady(session)) {
+      const view = await this.signUps.pass(session, request);
+      if (view === undefined) return sendOn(reply, pathOf(session.id, to));
+      return 'page' in view ? showPage(reply, view.page) : sendOn(reply, view.redirectTo);
+    }
+    const { browser, form } = await this.browsers.formOf(request, reply);
+    const [username, password] = [form.get('username') ?? '', form.get('password') ?? ''];
+    try {
+      if (password !== form.get('repeated')) throw new MatrixError('M_INVALID_PARAM', 'The two passwords differ');
+      const userId = await this.signUps.register(session, { username, password }, request.id);
+      await this.browsers.signIn(reply, { userId }, request.id);
+      await this.browsers.end(browser, request.id);
+      return sendOn(reply, to);
+    } catch (error) {
+      if (!(error instanceof MatrixError) || error.status >= 500) throw error;
+      const context = { browser, to, path: request.url, serverName: this.config.serverName, username };
+      return showPage(reply, signUpPage({ ...context, problem: error.message }), error.status);
+    }
+  }
+}
+
+const pathOf = (session: string, to: string): string =>
+  `${PAGES.signUp}?${new URLSearchParams({ session, to }).toString()}`;

@@ -1,0 +1,43 @@
+/** What the paths of all pages and endpoints here begin with: a prefix of our own, for reverse proxies to let through. */
+const PREFIX = '/_annals';
+
+/** The pages that people see. */
+export const PAGES = Object.freeze({
+  authorise: `${PREFIX}/oauth2/authorize`,
+  link: `${PREFIX}/oauth2/link`,
+  account: `${PREFIX}/account`,
+  signIn: `${PREFIX}/sign-in`,
+  signUp: `${PREFIX}/sign-up`,
+  signOut: `${PREFIX}/sign-out`,
+});
+
+/** Where the forms of the account page go. */
+export const ACCOUNT_FORMS = Object.freeze({
+  profile: `${PAGES.account}/profile`,
+  password: `${PAGES.account}/password`,
+  devices: `${PAGES.account}/devices`,
+  keyReset: `${PAGES.account}/key-reset`,
+  close: `${PAGES.account}/close`,
+});
+
+/** What applications ask. */
+export const ENDPOINTS = Object.freeze({
+  token: `${PREFIX}/oauth2/token`,
+  revoke: `${PREFIX}/oauth2/revoke`,
+  register: `${PREFIX}/oauth2/register`,
+  device: `${PREFIX}/oauth2/device`,
+});
+
+/** The pages to which somebody may come back once they are signed in. */
+const RETURNS: ReadonlySet<string> = new Set([PAGES.authorise, PAGES.link, PAGES.account]);
+
+/**
+ * The page of ours, with its query, that a text from a browser names; the account page where it names none: nobody is sent anywhere else
+ * for having signed in.
+ */
+export function ownPage(text: string | undefined): string {
+  const origin = 'http://here.invalid';
+  if (text === undefined || !URL.canParse(text, origin)) return PAGES.account;
+  const url = new URL(text, origin);
+  return url.origin === origin && RETURNS.has(url.pathname) ? url.pathname + url.search : PAGES.account;
+}

@@ -1,0 +1,145 @@
+import { escapeHtml, type HtmlPage } from '#accounts/pages/html-page';
+import type { DeviceId, UserId } from '#kernel/ids';
+import type { Browser } from '../browser/browsers.js';
+import { ACCOUNT_FORMS, PAGES } from '../oauth-paths.js';
+import { accountPage, problemNote } from './show-page.js';
+
+/** A device as the account page shows it. */
+export interface ShownDevice {
+  readonly deviceId: DeviceId;
+  readonly name: string | undefined;
+  readonly createdAt: number;
+  readonly lastSeenAt: number | undefined;
+  readonly lastSeenIp: string | undefined;
+  /** Of an application that has the session by OAuth: how it calls itself, and where it says it is at home. */
+  readonly application: string | undefined;
+}
+
+/** What all of them are made for. */
+export interface AccountContext {
+  readonly browser: Browser;
+  readonly userId: UserId;
+  /** Whether there is a password to be asked for. */
+  readonly hasPassword: boolean;
+  /** What was done, or why it was not. */
+  readonly note?: string;
+  readonly problem?: string;
+}
+
+export const hrefOf = (action: string, deviceId?: DeviceId): string =>
+  `${PAGES.account}?${new URLSearchParams({ action, ...(deviceId === undefined ? {} : { device_id: deviceId }) }).toString()}`;
+
+const link = (action: string, text: string, deviceId?: DeviceId): string =>
+  `<a href="${escapeHtml(hrefOf(action, deviceId))}">${text}</a>`;
+
+const NAVIGATION = `<nav class="row">${link('org.matrix.profile', 'Account')}${link('org.matrix.devices_list', 'Devices')}</nav>`;
+
+function page(title: string, { note, problem }: AccountContext, body: string): HtmlPage {
+  const done = note === undefined ? '' : `<p role="status">${escapeHtml(note)}</p>`;
+  return accountPage(title, `${NAVIGATION}\n${done}${problemNote(problem)}\n${body}`);
+}
+
+function passwordField({ hasPassword }: AccountContext): string {
+  return hasPassword
+    ? `<label for="password">Your password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>`
+    : '';
+}
+
+/** Who somebody is here, how they show it, and their password. */
+export function profilePage(context: AccountContext, displayname: string): HtmlPage {
+  const { browser, userId, hasPassword } = context;
+  const token = browser.formToken;
+  const password = `<h2>Password</h2>
+<form method="post" action="${ACCOUNT_FORMS.password}">${token}<input type="hidden" name="username" autocomplete="username" value="${escapeHtml(userId)}">
+${passwordField(context)}
+<label for="new_password">New password</label>
+<input id="new_password" name="new_password" type="password" autocomplete="new-password" required>
+<label for="repeated">New password, once more</label>
+<input id="repeated" name="repeated" type="password" autocomplete="new-password" required>
+<label><input type="checkbox" name="logout_devices" value="yes" checked>Sign all devices out</label>
+<button>Change password</button></form>`;
+  return page(
+    'Your account',
+    context,
+    `<dl><dt>User ID</dt><dd><code>${escapeHtml(userId)}</code></dd></dl>
+<h2>Profile</h2>
+<form method="post" action="${ACCOUNT_FORMS.profile}">${token}
+<label for="displayname">Display name</label>
+<input id="displayname" name="displayname" autocomplete="nickname" maxlength="250" value="${escapeHtml(displayname)}">
+<button>Save</button></form>
+${hasPassword ? password : ''}
+<h2>More</h2>
+<ul class="list"><li>${link('org.matrix.cross_signing_reset', 'Reset your digital identity')}</li>
+<li>${link('org.matrix.account_deactivate', 'Close your account')}</li></ul>
+<form method="post" action="${PAGES.signOut}">${token}<button>Sign out of this browser</button></form>`,
+  );
+}
+
+function whenOf(milliseconds: number): string {
+  return `<time>${new Date(milliseconds).toISOString().slice(0, 16).replace('T', ' ')} UTC</time>`;
+}
+
+function nameOf({ name, deviceId }: ShownDevice): string {
+  return escapeHtml(name ?? deviceId);
+}
+
+/** Where somebody is signed in, the newest first. */
+export function devicesPage(context: AccountContext, devices: readonly ShownDevice[]): HtmlPage {
+  const items = devices.map(
+    (device) =>
+      `<li><strong>${link('org.matrix.device_view', nameOf(device), device.deviceId)}</strong><br>
+<span class="note">${device.lastSeenAt === undefined ? `since ${whenOf(device.createdAt)}` : `last used ${whenOf(device.lastSeenAt)}`}</span></li>`,
+  );
+  const list = items.length === 0 ? '<p>None.</p>' : `<ul class="list">${items.join('\n')}</ul>`;
+  return page('Your devices', context, list);
+}
+
+/** One of them, and its end. */
+export function devicePage(context: AccountContext, device: ShownDevice, isToEnd: boolean): HtmlPage {
+  const { deviceId, createdAt, lastSeenAt, lastSeenIp, application } = device;
+  const rows: (readonly [string, string | undefined])[] = [
+    ['Device ID', `<code>${escapeHtml(deviceId)}</code>`],
+    ['Application', application && escapeHtml(application)],
+    ['There since', whenOf(createdAt)],
+    ['Last used', lastSeenAt === undefined ? undefined : whenOf(lastSeenAt)],
+    ['From', lastSeenIp && escapeHtml(lastSeenIp)],
+  ];
+  const told = rows.flatMap(([term, text]) => (text === undefined ? [] : [`<dt>${term}</dt><dd>${text}</dd>`]));
+  return page(
+    isToEnd ? 'Sign this device out?' : nameOf(device),
+    context,
+    `${isToEnd ? `<p><strong>${nameOf(device)}</strong></p>` : ''}<dl>${told.join('')}</dl>
+<p>Messages whose keys no other device or back-up of yours has cannot be read any more once it is signed out.</p>
+<form method="post" action="${ACCOUNT_FORMS.devices}">${context.browser.formToken}
+<input type="hidden" name="device_id" value="${escapeHtml(deviceId)}"><button>Sign it out</button></form>`,
+  );
+}
+
+/** What an application may do next, because its user says here that it may. */
+export function keyResetPage(context: AccountContext): HtmlPage {
+  return page(
+    'Reset your digital identity?',
+    context,
+    `<p>An application of yours may then make new keys for you, by which others know your devices. Those whom you have verified
+have to be verified once more, and so have you. Do this only if you have lost all your devices and your recovery key.</p>
+<form method="post" action="${ACCOUNT_FORMS.keyReset}">${context.browser.formToken}
+${passwordField(context)}<button>Allow it for ten minutes</button></form>`,
+  );
+}
+
+/** The end of the account. */
+export function closePage(context: AccountContext): HtmlPage {
+  return page(
+    'Close your account?',
+    context,
+    `<p>It ends for ever: all your devices are signed out, you leave all rooms, and nobody gets the name
+<code>${escapeHtml(context.userId)}</code> again.</p>
+<form method="post" action="${ACCOUNT_FORMS.close}">${context.browser.formToken}
+${passwordField(context)}
+<label><input type="checkbox" name="erase" value="yes">Have what I wrote erased as well</label>
+<label for="confirmed">Your user ID, to make sure</label>
+<input id="confirmed" name="confirmed" autocomplete="off" autocapitalize="none" spellcheck="false" required>
+<button>Close my account</button></form>`,
+  );
+}

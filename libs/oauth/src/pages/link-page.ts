@@ -1,0 +1,19 @@
+import { escapeHtml, type HtmlPage } from '#accounts/pages/html-page';
+import { PAGES } from '../oauth-paths.js';
+import { accountPage, problemNote } from './show-page.js';
+
+/** Where somebody types the code that a device shows them. */
+export function linkPage(problem?: string): HtmlPage {
+  return accountPage(
+    'Sign a device in',
+    `<form method="get" action="${PAGES.link}">${problemNote(problem)}
+<label for="user_code">The code that the device shows</label>
+<input id="user_code" name="user_code" autocomplete="one-time-code" autocapitalize="characters" spellcheck="false" placeholder="ABCD-EFGH" required>
+<button>Continue</button></form>`,
+  );
+}
+
+/** A page that says something and asks nothing. */
+export function notePage(title: string, text: string): HtmlPage {
+  return accountPage(title, `<p>${escapeHtml(text)}</p>`);
+}

@@ -1,0 +1,44 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { draftFacts } from '#accounts/accounts';
+import { Aggregates, type Cause } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import { findOverSignIns, foldSignIn, NO_SIGN_INS, type SignIns } from './decide/sign-ins.js';
+import { nameOfSignInFact, type SignInFact, signInsStream } from './facts/sign-in-facts.js';
+
+/** How many users' stay folded in memory. */
+const CAPACITY = 2_000;
+
+/** What users let browsers and applications do: a stream for each, which is kept short. No view shows it: it is asked of the log's fold. */
+@Injectable()
+export class KeptSignIns {
+  readonly #streams: Aggregates<SignIns>;
+
+  constructor(@Inject(EVENT_STORE) store: EventStore, @Inject(CLOCK) clock: Clock) {
+    const fold = { initialState: NO_SIGN_INS, evolve: foldSignIn };
+    const shortening = { lastOfEach: nameOfSignInFact, findOver: findOverSignIns };
+    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold, ...shortening });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#streams.numbers;
+  }
+
+  async of(userId: UserId): Promise<SignIns> {
+    return (await this.#streams.load(signInsStream(userId))).state;
+  }
+
+  /** Appends what `decide` answers, and answers whether that was anything. Throws what `decide` throws. */
+  async change(
+    userId: UserId,
+    decide: (state: SignIns) => readonly SignInFact[],
+    correlation?: string,
+  ): Promise<boolean> {
+    const cause: Cause = { actor: userId, ...(correlation === undefined ? {} : { correlation }) };
+    const { facts } = await this.#streams.execute(signInsStream(userId), (state) => draftFacts(decide(state)), cause);
+    return facts.length > 0;
+  }
+}
