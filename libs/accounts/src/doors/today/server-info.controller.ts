@@ -73,6 +73,11 @@ const CAPABILITIES = {
 };
 const CAPABILITIES_BODY = new RawJson(JSON.stringify({ capabilities: CAPABILITIES }));
 
+/** Where the session is one of the OAuth 2.0 API the password is changed at the account page alone. */
+const CAPABILITIES_OF_APPLICATIONS = new RawJson(
+  JSON.stringify({ capabilities: { ...CAPABILITIES, 'm.change_password': { enabled: false } } }),
+);
+
 /** Administrators lock and suspend accounts as well. */
 const CAPABILITIES_OF_ADMINS = new RawJson(
   JSON.stringify({ capabilities: { ...CAPABILITIES, 'm.account_moderation': { suspend: true, lock: true } } }),
@@ -84,11 +89,15 @@ export class ServerInfoController {
   readonly #wellKnown: RawJson;
   readonly #versions: RawJson;
 
-  constructor(@Inject(CONFIG) config: Pick<Config, 'publicUrl' | 'retention' | 'rtcTransports' | 'stickyEvents'>) {
-    const { publicUrl, retention, rtcTransports, stickyEvents } = config;
+  constructor(
+    @Inject(CONFIG) config: Pick<Config, 'oauth' | 'publicUrl' | 'retention' | 'rtcTransports' | 'stickyEvents'>,
+  ) {
+    const { oauth, publicUrl, retention, rtcTransports, stickyEvents } = config;
     const features = {
       ...UNSTABLE_FEATURES,
       ...(stickyEvents ? { 'org.matrix.msc4354': true } : {}),
+      // Signing in by a QR code: with a rendezvous alone, and no grant for devices, it would come to nothing.
+      ...(oauth ? { 'org.matrix.msc4108': true } : {}),
       // The proposal names no flag: its prefix says it, as those of others do.
       ...(retention.isOn ? { 'org.matrix.msc1763': true } : {}),
     };
@@ -112,7 +121,8 @@ export class ServerInfoController {
 
   @Authenticated({ guests: true })
   @Get(under(TODAY, 'capabilities'))
-  capabilities(@CurrentRequester() { isAdmin }: Requester): RawJson {
+  capabilities(@CurrentRequester() { isAdmin, isOAuth }: Requester): RawJson {
+    if (isOAuth === true && !isAdmin) return CAPABILITIES_OF_APPLICATIONS;
     return isAdmin ? CAPABILITIES_OF_ADMINS : CAPABILITIES_BODY;
   }
 }
