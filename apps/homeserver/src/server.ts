@@ -23,6 +23,7 @@ import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { drain, type DrainStep } from '#http/drain';
 import { answerAfterEffects } from '#http/answer-after-effects';
 import { MatrixAdapter } from '#http/matrix-adapter';
+import { RateLimits } from '#http/rate-limits';
 import { type Clock, systemClock } from '#kernel/clock';
 import { KeptContent } from '#media/kept-content';
 import { MediaAdministration } from '#media/media-administration';
@@ -64,6 +65,7 @@ import { watchEffects } from './watch-effects.js';
 import { watchDestinations } from './watch-destinations.js';
 import { watchPeers } from './watch-peers.js';
 import { serviceMethods } from './service-methods.js';
+import { watchLimits } from './watch-limits.js';
 import { watchMail } from './watch-mail.js';
 import { watchServices } from './watch-services.js';
 import { watchProjections } from './watch-projections.js';
@@ -171,6 +173,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   for (const effect of ALL_EFFECTS) followers.effects.push(app.get(effect, { strict: false }));
 
   watchCaches(ports.metrics, app, ports.store);
+  watchLimits(ports.metrics, app.get(RateLimits, { strict: false }));
   watchPeers(ports.metrics, app.get(Peers, { strict: false }));
   watchDestinations(ports.metrics, app.get(Destinations, { strict: false }));
   watchMail(ports.metrics, app.get(Mailer, { strict: false }));

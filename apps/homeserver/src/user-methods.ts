@@ -1,5 +1,5 @@
 import type { UserAdministration } from '#accounts/administration/user-administration';
-import type { Restriction } from '#accounts/facts/account-facts';
+import type { RateLimitOverridden, Restriction } from '#accounts/facts/account-facts';
 import { listAccounts } from '#accounts/queries/list-accounts';
 import type { UserId } from '#kernel/ids';
 import type { ControlMethod } from '#projections/control-server';
@@ -19,6 +19,7 @@ export function userMethods(users: UserAdministration, views: Views): Readonly<R
     'users.set-admin': (request) => users.setAdmin(textOf(request, 'name'), request.admin === true),
     'users.restrict': (request) =>
       users.restrict(textOf(request, 'name'), restrictionOf(request), request.isOn !== false),
+    'users.set-rate-limit': (request) => users.setRateLimit(textOf(request, 'name'), rateLimitOf(request)),
     // A page; the next one begins behind its last user id.
     'users.list': ({ after }) =>
       listAccounts(views, { after: typeof after === 'string' ? (after as UserId) : undefined, limit: MOST_LISTED }),
@@ -29,6 +30,10 @@ function restrictionOf(request: ControlRequest): Restriction {
   const restriction = textOf(request, 'restriction');
   if (restriction !== 'locked' && restriction !== 'suspended') throw new Error(`${request.method}: ${restriction}?`);
   return restriction;
+}
+
+function rateLimitOf({ perSecond, burst }: ControlRequest): RateLimitOverridden | undefined {
+  return typeof perSecond === 'number' && typeof burst === 'number' ? { per_second: perSecond, burst } : undefined;
 }
 
 function textOf(request: ControlRequest, key: string): string {

@@ -1,8 +1,10 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import { RateLimited } from '#http/rate-limited';
 import { welcomePage } from './welcome-page.js';
 
 /** The page that a person sees who opens the server's address in a browser. */
+@RateLimited('default')
 @Controller()
 export class WelcomeController {
   readonly #page: string;

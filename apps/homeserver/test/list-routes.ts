@@ -1,4 +1,8 @@
 import { type DynamicModule, RequestMethod, type Type } from '@nestjs/common';
+import { GUARDS_METADATA } from '@nestjs/common/constants.js';
+import type { RateLimitClass } from '#config/rate-limits';
+import { ServerGuard } from '#federation/doors/from-server';
+import { DOOR_RULES, type DoorRules } from '#http/door-guard';
 import { AppModule } from '../src/app.module.js';
 import type { Ports } from '../src/ports.module.js';
 
@@ -6,6 +10,8 @@ export interface Route {
   readonly method: string;
   readonly path: string;
   readonly door: string;
+  /** By which class of requests it is limited; undefined where it is not. */
+  readonly limit: RateLimitClass | undefined;
 }
 
 /** Every route of the server, read from the decorators of its controllers. */
@@ -40,6 +46,7 @@ function routesOf(controller: Type): Route[] {
             method,
             path: `/${[prefix, path].join('/').split('/').filter(Boolean).join('/')}`,
             door: controller.name,
+            limit: limitOf(controller, handler),
           });
         }
       }
@@ -47,6 +54,19 @@ function routesOf(controller: Type): Route[] {
   }
   return routes;
 }
+
+/** What the guard of the doors goes by; whatever another server has signed the other guard counts. */
+function limitOf(controller: Type, handler: object): RateLimitClass | undefined {
+  const holders = [handler, controller];
+  const isOfServers = holders.some((holder) => guardsOf(holder).includes(ServerGuard));
+  if (isOfServers) return 'federation';
+  return holders
+    .map((holder) => (Reflect.getMetadata(DOOR_RULES, holder) as DoorRules | undefined)?.limit)
+    .find(Boolean);
+}
+
+const guardsOf = (holder: object): readonly unknown[] =>
+  (Reflect.getMetadata(GUARDS_METADATA, holder) as readonly unknown[] | undefined) ?? [];
 
 function texts(value: unknown): string[] {
   return Array.isArray(value) ? (value as string[]) : [String(value)];

@@ -17,6 +17,7 @@ import { EndGrantedSessionHandler } from './commands/end-granted-session.js';
 import { LogInForServiceHandler } from './commands/log-in-for-service.js';
 import { LogInHandler } from './commands/log-in.js';
 import { LogOutHandler } from './commands/log-out.js';
+import { OverrideRateLimitHandler } from './commands/override-rate-limit.js';
 import { RefreshSessionHandler } from './commands/refresh-session.js';
 import { RegisterAccountHandler } from './commands/register-account.js';
 import { RemoveThreepidHandler } from './commands/remove-threepid.js';
@@ -106,6 +107,7 @@ const commandHandlers: Provider[] = [
   RemoveThreepidHandler,
   SetAdminHandler,
   RestrictAccountHandler,
+  OverrideRateLimitHandler,
   ChangeProfileHandler,
   SetAccountDataHandler,
   SetReadersHandler,

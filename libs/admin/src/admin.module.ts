@@ -7,6 +7,7 @@ import { PurgesController } from './doors/purges.controller.js';
 import { RedactionsController } from './doors/redactions.controller.js';
 import { NoticesController } from './doors/notices.controller.js';
 import { ReportsController } from './doors/reports.controller.js';
+import { RateLimitsController } from './doors/rate-limits.controller.js';
 import { RestrictionsController } from './doors/restrictions.controller.js';
 import { RoomAdministration } from './purges/room-administration.js';
 import { RoomPurges } from './purges/room-purges.js';
@@ -27,6 +28,7 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
     ReportsController,
     WhoisController,
     RestrictionsController,
+    RateLimitsController,
     RedactionsController,
     NoticesController,
     PurgesController,

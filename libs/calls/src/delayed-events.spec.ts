@@ -2,7 +2,8 @@ import { beforeEach, expect, it } from 'vitest';
 import { type AppService, createAppService } from '#config/appservices/app-service';
 import { AppServices } from '#config/appservices/app-services';
 import type { Config } from '#config/config';
-import { BUCKETS, RateLimits } from '#http/rate-limits';
+import { RATE_LIMITS } from '#config/rate-limits';
+import { PARTIES, RateLimits } from '#http/rate-limits';
 import { RoomIsPartial } from '#rooms/partial-room';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -64,7 +65,7 @@ it('nothing is sent for who has closed their account, though it was not let go o
 });
 
 it('no more is sent at a time than its user may send: what is due waits until they may, and who says that one is to go is told so', async () => {
-  const { burst, perSecond } = BUCKETS.send;
+  const [burst, perSecond] = [RATE_LIMITS.send.burst * PARTIES.user, RATE_LIMITS.send.perSecond * PARTIES.user];
   const schedule = (): Promise<string> => delayed.schedule(alice, draft);
   for (let i = 0; i < burst; i++) await delayed.send(alice.userId, await schedule());
   expect(sent).toBe(burst);
@@ -88,12 +89,12 @@ it('what an application service has sent later that is not limited does not coun
   services.replace([of(false)]);
   const asService = { ...alice, appServiceId: 'bridge' };
   const schedule = (): Promise<string> => delayed.schedule(asService, draft);
-  for (let i = 0; i <= BUCKETS.send.burst; i++) await delayed.send(alice.userId, await schedule());
+  for (let i = 0; i <= RATE_LIMITS.send.burst * PARTIES.user; i++) await delayed.send(alice.userId, await schedule());
   const due = await schedule();
   now = 10;
   expect(await delayed.sendWhenDue(alice.userId, due)).toBeUndefined();
-  expect(sent).toBe(BUCKETS.send.burst + 2);
+  expect(sent).toBe(RATE_LIMITS.send.burst * PARTIES.user + 2);
   services.replace([of(true)]);
-  for (let i = 0; i < BUCKETS.send.burst; i++) await delayed.send(alice.userId, await schedule());
+  for (let i = 0; i < RATE_LIMITS.send.burst * PARTIES.user; i++) await delayed.send(alice.userId, await schedule());
   await expect(delayed.send(alice.userId, await schedule())).rejects.toMatchObject({ errcode: 'M_LIMIT_EXCEEDED' });
 });

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { findAccount } from '#accounts/queries/find-account';
+import { ownRateLimit } from '#accounts/sessions/own-rate-limit';
 import { AppServices } from '#config/appservices/app-services';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
@@ -13,6 +14,7 @@ import type { JsonObject } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
+import type { RateLimit } from '#kernel/rate-limit';
 import type { Requester } from '#kernel/requester';
 import { userLocked } from '#kernel/user-locked';
 import { VIEWS, type Views } from '#projections/views';
@@ -125,7 +127,7 @@ export class DelayedEvents {
       const delay = (await this.of(userId)).get(delayId);
       if (delay?.end?.outcome === 'send') return;
       if (!isScheduled(delay)) throw refusalOf(delay?.end);
-      if (this.#isLimited(userId, delay)) this.limits.check('send', userId);
+      if (this.#isLimited(userId, delay)) this.limits.checkForUser('send', userId, await this.#limitOf(userId));
       await this.#end(userId, delayId, {
         outcome: 'send',
         reason: 'action',
@@ -145,7 +147,9 @@ export class DelayedEvents {
       if (!isScheduled(delay)) return undefined;
       const due = dueOf(delay);
       if (due > this.clock.now()) return due;
-      const waitMs = this.#isLimited(userId, delay) ? this.limits.take('send', userId) : 0;
+      const waitMs = this.#isLimited(userId, delay)
+        ? this.limits.takeForUser('send', userId, await this.#limitOf(userId))
+        : 0;
       if (waitMs > 0) return this.clock.now() + waitMs;
       try {
         await this.#end(userId, delayId, {
@@ -178,6 +182,10 @@ export class DelayedEvents {
   /** Whether it counts among what its user sends: not where an application service scheduled it whose requests do not. */
   #isLimited(userId: UserId, { event: { service } }: ScheduledDelay): boolean {
     return service === undefined || this.services.find(service)?.isLimitedAs(userId) !== false;
+  }
+
+  async #limitOf(userId: UserId): Promise<RateLimit | undefined> {
+    return ownRateLimit((await findAccount(this.views, userId))?.rate_limit);
   }
 
   /** Under a transaction of its own, so that the room has it once whatever crashes in between. */

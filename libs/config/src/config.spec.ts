@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from './config.js';
+import { RATE_LIMITS } from './rate-limits.js';
 import { ConfigError } from './config-error.js';
 
 function refusal(env: Record<string, string>, yaml?: string): string {
@@ -45,6 +46,7 @@ describe('the configuration', () => {
       purge: { afterMs: undefined, except: [] },
       retention: { isOn: false },
       rateLimits: true,
+      rateLimitFigures: RATE_LIMITS,
       presence: true,
       log: 'info',
       eventStoreUrl: undefined,
@@ -171,6 +173,10 @@ describe('the configuration', () => {
     ['ANNALS_PUBLIC_URL', 'example.org'],
     ['ANNALS_REGISTRATION', 'maybe'],
     ['ANNALS_RATE_LIMITS', 'yes'],
+    ['ANNALS_RATE_LIMIT_FIGURES', 'sending=1:1'],
+    ['ANNALS_RATE_LIMIT_FIGURES', 'send=0:1'],
+    ['ANNALS_RATE_LIMIT_FIGURES', 'send=1:0'],
+    ['ANNALS_RATE_LIMIT_FIGURES', 'send=1:1,constructor=1:1'],
     ['ANNALS_PRESENCE', 'sometimes'],
     ['ANNALS_LOG', 'loud'],
     ['ANNALS_ROLES', 'federation'],

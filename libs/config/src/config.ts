@@ -15,6 +15,7 @@ import type { REGISTRATION_MODES } from './people-settings.js';
 import type { LOG_LEVELS } from './server-settings.js';
 import { type NoticesConfig, noticesOf } from './notices-config.js';
 import { type PurgeConfig, purgeOf } from './purge-config.js';
+import { type RateLimitFigures, rateLimitsOf } from './rate-limits.js';
 import { type RetentionConfig, retentionOf } from './retention-config.js';
 import { emptySettings, type Settings } from './settings.js';
 
@@ -97,6 +98,7 @@ export interface Config {
   /** undefined: the server tells its users nothing. */
   readonly notices?: NoticesConfig;
   readonly rateLimits: boolean;
+  readonly rateLimitFigures: RateLimitFigures;
   /** Whether people are told who is there. */
   readonly presence: boolean;
   readonly log: LogLevel;
@@ -212,6 +214,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     stickyEvents: settings.sticky_events === 'on',
     notices: noticesOf(settings),
     rateLimits: settings.rate_limits === 'on',
+    rateLimitFigures: rateLimitsOf(settings),
     presence: settings.presence === 'on',
     log: settings.log as LogLevel, // Checked by the validator.
     trustProxy: Object.freeze(listOf(settings.trust_proxy)),

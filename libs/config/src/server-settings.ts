@@ -1,6 +1,7 @@
 import { IsOptional } from 'class-validator';
 import { isServerName, isUserId } from '#kernel/ids';
 import { parseListen } from './listen-address.js';
+import { areRateLimits } from './rate-limits.js';
 import {
   areGlobs,
   areRooms,
@@ -237,6 +238,10 @@ export class ServerSettings {
 
   @OneOf(SWITCH)
   rate_limits = 'on';
+
+  @IsOptional()
+  @Form('classes of requests, comma-separated, each with its burst and how many a second (send=200:40)', areRateLimits)
+  rate_limit_figures?: string;
 
   @OneOf(SWITCH)
   presence = 'on';

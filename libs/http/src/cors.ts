@@ -6,7 +6,7 @@ const CORS_HEADERS = Object.freeze({
   'access-control-allow-methods': 'GET, HEAD, POST, PUT, DELETE, OPTIONS',
   'access-control-allow-headers': 'X-Requested-With, Content-Type, Authorization, Date, If-Match, If-None-Match',
   // Pages see no other header of an answer than they are let: "Rate limiting" tells clients to go by the first, MSC4108 by the second.
-  'access-control-expose-headers': 'Retry-After, ETag',
+  'access-control-expose-headers': 'Retry-After, RateLimit, RateLimit-Policy, ETag',
 });
 
 /** The same as lines of HTTP, for answers that are written to a socket. */

@@ -2,6 +2,7 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import type { FastifyRequest } from 'fastify';
 import type { AppService } from '#config/appservices/app-service';
 import { AppServices } from '#config/appservices/app-services';
+import type { RateLimitClass } from '#config/rate-limits';
 import { parseDeviceId, parseUserId, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -11,7 +12,7 @@ import { findAccessToken } from './find-access-token.js';
 import { isByService } from './find-app-service.js';
 import { OpenSession } from './open-session.js';
 import { type Query, queryText } from './query.js';
-import { type BucketName, RateLimits } from './rate-limits.js';
+import { RateLimits } from './rate-limits.js';
 import { SERVICE_USERS, type ServiceUsers } from './service-users.js';
 
 declare module 'fastify' {
@@ -31,7 +32,8 @@ declare module 'fastify' {
 export interface DoorRules {
   authentication?: 'required' | 'optional';
   guests?: boolean;
-  bucket?: BucketName;
+  /** The class of the request, by which it is limited. */
+  limit?: RateLimitClass;
   /** In the query `user_id` is whom the request is about: a service that asks is its sender. */
   asksAboutUser?: boolean;
   /** Not for an application service that speaks for somebody who is not its own. */
@@ -73,10 +75,8 @@ export class DoorGuard implements CanActivate {
     request.guarded = true;
     const rules = this.#rulesOf(context);
     if (rules.authentication !== undefined) await this.#authenticate(request, rules);
-    else if (rules.bucket !== undefined) this.#noteAppService(request);
-    if (rules.bucket !== undefined && !isFreeOfLimits(request)) {
-      this.limits.check(rules.bucket, request.requester?.userId ?? request.ip);
-    }
+    else if (rules.limit !== undefined) this.#noteAppService(request);
+    if (rules.limit !== undefined && !isFreeOfLimits(request)) this.limits.checkRequest(rules.limit, request);
     return true;
   }
 

@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorResponse } from './error-response.js';
+import { LIMIT, type LimitBody } from './rate-limits.js';
 
 /** The one place where what was thrown becomes a response. */
 @Catch()
@@ -21,6 +22,16 @@ export class ErrorFilter implements ExceptionFilter {
     const wait = (body as { retry_after_ms?: unknown }).retry_after_ms;
     if (typeof wait === 'number' && !reply.hasHeader('retry-after'))
       void reply.header('retry-after', Math.ceil(wait / 1000));
+    sayLimit(reply, body);
     void reply.status(status).type('application/json').send(body);
   }
+}
+
+/** The limit that refused a request, in the form of the IETF's draft-ietf-httpapi-ratelimit-headers: a quota, for so many seconds, and what is left. */
+function sayLimit(reply: FastifyReply, body: object): void {
+  const { [LIMIT]: limit, retry_after_ms: wait } = body as { [LIMIT]?: LimitBody; retry_after_ms?: number };
+  if (limit === undefined || wait === undefined) return;
+  const seconds = Math.max(1, Math.round(limit.burst / limit.per_second));
+  void reply.header('ratelimit-policy', `"${limit.class}";q=${limit.burst};w=${seconds}`);
+  void reply.header('ratelimit', `"${limit.class}";r=0;t=${Math.ceil(wait / 1000)}`);
 }

@@ -1,7 +1,7 @@
+import type { RateLimitClass } from '#config/rate-limits';
 import { DoorRule } from './authenticated.js';
-import type { BucketName } from './rate-limits.js';
 
-/** Limits how often one user (or one address, where nobody is known) may call: 429 M_LIMIT_EXCEEDED with `retry_after_ms`. */
-export function RateLimited(bucket: BucketName): ClassDecorator & MethodDecorator {
-  return DoorRule({ bucket });
+/** Limits how often one device, user and address may call: 429 M_LIMIT_EXCEEDED with `retry_after_ms`. See `RateLimits`. */
+export function RateLimited(limit: RateLimitClass): ClassDecorator & MethodDecorator {
+  return DoorRule({ limit });
 }

@@ -1,96 +1,203 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { CONFIG, type Config } from '#config/config';
+import { RATE_LIMITS, type RateLimitClass } from '#config/rate-limits';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
-
-/** A token bucket: how many requests at once, and how many a second in the long run. */
-export interface Bucket {
-  readonly burst: number;
-  readonly perSecond: number;
-}
+import type { RateLimit } from '#kernel/rate-limit';
+import type { Requester } from '#kernel/requester';
+import { addressParty } from './address-party.js';
+import { earlinessOf, intervalOf, nextExpected } from './gcra.js';
+import { isPublicAddress } from './outgoing/public-address.js';
 
 /**
- * The buckets by name: strict where passwords and accounts are at stake, moderate for what rooms receive, loose elsewhere. `federation`
- * counts the requests of another server, `unknown-server` those for which one must be asked that an address named, or signs as; `inviting`
- * the invitations of users here by another server, `inviting-user` those of one of them: what comes with each is kept, as is what is
- * told with a report. `call` counts the tokens for calls: for each a room is made that stays for minutes.
+ * Whose requests are counted, and how many times the figures of the class they may come to: those of one device, of its user by all their
+ * devices, of all users at one address. `caller`: another server, an address that nobody is known by, or what a domain counts by itself.
  */
-export const BUCKETS = Object.freeze({
-  registration: { burst: 5, perSecond: 0.2 },
-  login: { burst: 10, perSecond: 0.2 },
-  send: { burst: 100, perSecond: 20 },
-  room: { burst: 30, perSecond: 3 },
-  search: { burst: 30, perSecond: 5 },
-  preview: { burst: 30, perSecond: 1 },
-  report: { burst: 20, perSecond: 0.1 },
-  call: { burst: 30, perSecond: 1 },
-  federation: { burst: 500, perSecond: 100 },
-  'unknown-server': { burst: 100, perSecond: 5 },
-  inviting: { burst: 100, perSecond: 2 },
-  'inviting-user': { burst: 30, perSecond: 0.1 },
-  default: { burst: 300, perSecond: 100 },
-}) satisfies Readonly<Record<string, Bucket>>;
+export const PARTIES = Object.freeze({ caller: 1, device: 1, user: 2, address: 10 });
+type Party = keyof typeof PARTIES;
 
-export type BucketName = keyof typeof BUCKETS;
-
-/** How many callers each bucket remembers. Who is forgotten starts with a full bucket: kind, and bounded. */
-const MEMORY = 20_000;
-
-interface Level {
-  tokens: number;
-  at: number;
+/** Who asks, as far as limits go. */
+export interface LimitedRequest {
+  readonly ip: string;
+  readonly requester?: Pick<Requester, 'userId' | 'deviceId' | 'appServiceId' | 'rateLimit'> | undefined;
 }
 
-/** Counts the requests of each caller (a user id, another server, or an address) in each bucket. */
+/** How many parties of each kind each class remembers. Who is forgotten starts with a full burst: kind, and bounded. */
+const MEMORY = 20_000;
+
+/** When the next request of each is expected. */
+type Expected = LruCache<string, number>;
+type Meters = Readonly<Record<Party, Expected>>;
+
+interface Meter {
+  readonly party: Party;
+  readonly name: string;
+  readonly limit: RateLimit;
+}
+
+/** What became of a request: `wait` milliseconds until there may be one like it, and by whose limit; 0 where it may go on. */
+interface Verdict {
+  readonly wait: number;
+  readonly meter?: Meter;
+}
+
+const GRANTED: Verdict = Object.freeze({ wait: 0 });
+
+/**
+ * Counts requests by their class, by the generic cell rate algorithm (`gcra.ts`), towards clients and servers alike: a request goes on where
+ * it is too early for none of its parties, and counts for none where it is refused. docs/rate-limits.md has the figures.
+ */
 @Injectable()
 export class RateLimits {
-  readonly #levels: Readonly<Record<BucketName, LruCache<string, Level>>> = {
-    registration: new LruCache(MEMORY),
-    login: new LruCache(MEMORY),
-    send: new LruCache(MEMORY),
-    room: new LruCache(MEMORY),
-    search: new LruCache(MEMORY),
-    preview: new LruCache(MEMORY),
-    report: new LruCache(MEMORY),
-    call: new LruCache(MEMORY),
-    federation: new LruCache(MEMORY),
-    'unknown-server': new LruCache(MEMORY),
-    inviting: new LruCache(MEMORY),
-    'inviting-user': new LruCache(MEMORY),
-    default: new LruCache(MEMORY),
-  };
+  readonly #meters = new Map<RateLimitClass, Meters>();
+  readonly #refusals = new Map<string, number>();
+  /** The party of an address of the Internet; '' of others. PERF: asked for each request. */
+  readonly #addresses = new LruCache<string, string>(MEMORY);
 
   constructor(
-    @Inject(CONFIG) private readonly config: Config,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'rateLimits' | 'rateLimitFigures'>,
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,
-  ) {}
+  ) {
+    for (const name of Object.keys(RATE_LIMITS) as RateLimitClass[]) {
+      const meter = (): Expected => new LruCache(MEMORY);
+      this.#meters.set(name, { caller: meter(), device: meter(), user: meter(), address: meter() });
+    }
+  }
 
   /** For metrics, by name. */
   get caches(): Readonly<Record<string, CacheNumbers>> {
-    return Object.fromEntries(
-      Object.entries(this.#levels).map(([name, levels]) => [`rate-limits-${name}`, levels.numbers]),
+    const all = [...this.#meters].flatMap(([name, meters]) =>
+      Object.entries(meters).map(([party, { numbers }]) => [`rate-limits-${name}-${party}`, numbers] as const),
     );
+    return { ...Object.fromEntries(all), 'rate-limits-addresses': this.#addresses.numbers };
+  }
+
+  /** How many requests were refused so far, by class and party. */
+  *refusals(): Generator<{ readonly class: string; readonly by: string; readonly number: number }> {
+    for (const [key, number] of this.#refusals) {
+      const [name = '', by = ''] = key.split(' ');
+      yield { class: name, by, number };
+    }
+  }
+
+  /** The figures of a class. */
+  limitOf(name: RateLimitClass): RateLimit {
+    return (this.config.rateLimitFigures ?? RATE_LIMITS)[name];
+  }
+
+  /** Counts a request by all of its parties. Throws M_LIMIT_EXCEEDED. */
+  checkRequest(name: RateLimitClass, request: LimitedRequest): void {
+    this.#checked(name, this.#takeAll(name, this.#metersOf(name, request)));
   }
 
   /** As `take`, where there has to be one. Throws M_LIMIT_EXCEEDED. */
-  check(name: BucketName, caller: string): void {
-    const wait = this.take(name, caller);
-    if (wait > 0) throw new MatrixError('M_LIMIT_EXCEEDED', undefined, { fields: { retry_after_ms: Math.ceil(wait) } });
+  check(name: RateLimitClass, caller: string): void {
+    this.#checked(name, this.#takeAll(name, [{ party: 'caller', name: caller, limit: this.limitOf(name) }]));
   }
 
-  /** Takes one request from the caller's bucket: 0 when there was one, else the milliseconds until there is. */
-  take(name: BucketName, caller: string): number {
-    if (!this.config.rateLimits) return 0;
-    const bucket: Bucket = BUCKETS[name];
-    const levels = this.#levels[name];
+  /** Counts one request of a caller: 0 where it may go on, else the milliseconds until there may be one. */
+  take(name: RateLimitClass, caller: string): number {
+    return this.#takeAll(name, [{ party: 'caller', name: caller, limit: this.limitOf(name) }]).wait;
+  }
+
+  /** As `take`, of what is done for a user by no device of theirs; it counts among what they do. `own`: their own limit, where they have one. */
+  takeForUser(name: RateLimitClass, userId: string, own?: RateLimit): number {
+    return this.#takeAll(name, [{ party: 'user', name: userId, limit: this.#limitOfUser(name, own) }]).wait;
+  }
+
+  /** As `takeForUser`. Throws M_LIMIT_EXCEEDED. */
+  checkForUser(name: RateLimitClass, userId: string, own?: RateLimit): void {
+    this.#checked(name, this.#takeAll(name, [{ party: 'user', name: userId, limit: this.#limitOfUser(name, own) }]));
+  }
+
+  /** Takes back what `take` or `check` counted. */
+  giveBack(name: RateLimitClass, caller: string): void {
+    const expected = this.#metersNamed(name).caller;
+    const at = expected.get(caller);
+    if (at !== undefined) expected.set(caller, at - intervalOf(this.limitOf(name)));
+  }
+
+  /**
+   * The limits that hold for a request. Of a user with a limit of their own theirs alone. An address counts where it is one of the Internet:
+   * others may be a proxy's that everybody comes by. A service's requests all come from where it is.
+   */
+  #metersOf(name: RateLimitClass, { ip, requester }: LimitedRequest): Meter[] {
+    const limit = this.limitOf(name);
+    if (requester === undefined) return [{ party: 'caller', name: addressParty(ip), limit }];
+    const { userId, deviceId, appServiceId, rateLimit: own } = requester;
+    const ofUser = { party: 'user', name: userId, limit: this.#limitOfUser(name, own) } as const;
+    if (own !== undefined) return [ofUser];
+    const meters: Meter[] = [ofUser];
+    if (deviceId !== '') meters.push({ party: 'device', name: `${userId} ${deviceId}`, limit });
+    const address = appServiceId === undefined ? this.#publicParty(ip) : '';
+    if (address !== '') meters.push({ party: 'address', name: address, limit: multiply(limit, PARTIES.address) });
+    return meters;
+  }
+
+  #limitOfUser(name: RateLimitClass, own: RateLimit | undefined): RateLimit {
+    return own ?? multiply(this.limitOf(name), PARTIES.user);
+  }
+
+  #publicParty(ip: string): string {
+    let party = this.#addresses.get(ip);
+    if (party === undefined) this.#addresses.set(ip, (party = isPublicAddress(ip) ? addressParty(ip) : ''));
+    return party;
+  }
+
+  #takeAll(name: RateLimitClass, meters: readonly Meter[]): Verdict {
+    if (!this.config.rateLimits) return GRANTED;
     const now = this.stopwatch.elapsed();
-    const level = levels.get(caller) ?? { tokens: bucket.burst, at: now };
-    level.tokens = Math.min(bucket.burst, level.tokens + ((now - level.at) * bucket.perSecond) / 1000);
-    level.at = now;
-    levels.set(caller, level);
-    if (level.tokens < 1) return ((1 - level.tokens) * 1000) / bucket.perSecond;
-    level.tokens -= 1;
-    return 0;
+    const kept = this.#metersNamed(name);
+    let refused: Verdict = GRANTED;
+    for (const meter of meters) {
+      const wait = isLifted(meter.limit) ? 0 : earlinessOf(kept[meter.party].get(meter.name), now, meter.limit);
+      if (wait > refused.wait) refused = { wait, meter };
+    }
+    if (refused.meter !== undefined) {
+      const key = `${name} ${refused.meter.party}`;
+      this.#refusals.set(key, (this.#refusals.get(key) ?? 0) + 1);
+      return refused;
+    }
+    for (const { party, name: of, limit } of meters) {
+      if (!isLifted(limit)) kept[party].set(of, nextExpected(kept[party].peek(of), now, limit));
+    }
+    return GRANTED;
+  }
+
+  #metersNamed(name: RateLimitClass): Meters {
+    return this.#meters.get(name)!; // all classes have theirs
+  }
+
+  #checked(name: RateLimitClass, { wait, meter }: Verdict): void {
+    if (meter === undefined) return;
+    throw limitExceeded(wait, name, meter);
   }
 }
+
+/** The key of a refusal that says which limit it was, and its figures. */
+export const LIMIT = 'dev.annals.limit';
+
+/** What stands there. */
+export interface LimitBody {
+  readonly class: string;
+  readonly by: string;
+  readonly burst: number;
+  readonly per_second: number;
+}
+
+/** Client-server API, "Rate limiting"; with the figures of the limit. */
+function limitExceeded(wait: number, name: RateLimitClass, { party, limit: { burst, perSecond } }: Meter): MatrixError {
+  const limit = { class: name, by: party, burst, per_second: perSecond };
+  return new MatrixError('M_LIMIT_EXCEEDED', undefined, {
+    fields: { retry_after_ms: Math.ceil(wait), [LIMIT]: limit },
+  });
+}
+
+/** An operator has lifted it: Synapse's admin API, "Override ratelimiting for users". */
+const isLifted = ({ perSecond }: RateLimit): boolean => perSecond === 0;
+
+const multiply = ({ burst, perSecond }: RateLimit, by: number): RateLimit => ({
+  burst: burst * by,
+  perSecond: perSecond * by,
+});

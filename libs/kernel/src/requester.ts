@@ -1,4 +1,5 @@
 import type { DeviceId, UserId } from './ids.js';
+import type { RateLimit } from './rate-limit.js';
 
 /** Who asks: an explicit argument of every command and query that depends on it. */
 export interface Requester {
@@ -11,6 +12,8 @@ export interface Requester {
   readonly isLocked?: boolean;
   /** The account is suspended: it reads, and does what the specification lists ("Account suspension"). Commands that others see ask for it. */
   readonly isSuspended?: boolean;
+  /** The limit that an operator has set for the user, in place of those of each class; `perSecond` 0: none. */
+  readonly rateLimit?: RateLimit | undefined;
   /** The application service that acts as this user; its device id is '' where it named none. */
   readonly appServiceId?: string;
   /** The account is that service's own, which does with it whatever others have to show a password for. Others it only speaks for. */

@@ -4,6 +4,7 @@ import { findInstallation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { CliFailure } from '../failure.js';
 import type { ChosenPassword } from '../users/read-password.js';
+import { parseNumber } from './parse-number.js';
 import { AnnalsCommand, type CommonOptions, GroupCommand } from './annals-command.js';
 
 const loadRun = () => import('../users/run-users.js');
@@ -154,6 +155,52 @@ export class SuspendUserCommand extends RestrictCommand {
   protected readonly restriction = 'suspended';
 }
 
+interface RateLimitOptions extends CommonOptions {
+  readonly perSecond?: number;
+  readonly burst?: number;
+  readonly none?: boolean;
+  readonly restore?: boolean;
+}
+
+@SubCommand({
+  name: 'rate-limit',
+  arguments: '<name>',
+  argsDescription: NAME,
+  description: 'set how much a user may ask for, in place of the limits of everybody',
+})
+export class RateLimitCommand extends AnnalsCommand<RateLimitOptions> {
+  protected async execute([name = '']: string[], options: RateLimitOptions, terminal: Terminal): Promise<ExitCode> {
+    const { perSecond, burst, none, restore, data } = options;
+    if ([perSecond !== undefined, none === true, restore === true].filter(Boolean).length !== 1)
+      throw new CliFailure('one of --per-second, --none and --restore is needed');
+    if (perSecond === 0) throw new CliFailure('--per-second: at least 1; --none lifts the limit');
+    if (burst !== undefined && perSecond === undefined) throw new CliFailure('--burst goes with --per-second');
+    const limit = none === true ? { per_second: 0, burst: 0 } : undefined;
+    const set = perSecond === undefined ? limit : { per_second: perSecond, burst: burst ?? perSecond };
+    return (await loadRun()).setRateLimit(findInstallation(data), terminal, name, set);
+  }
+
+  @Option({ flags: '--per-second <number>', description: 'so many requests a second in the long run' })
+  parsePerSecond(text: string): number {
+    return parseNumber('--per-second', text);
+  }
+
+  @Option({ flags: '--burst <number>', description: 'so many at once; else as many as in a second' })
+  parseBurst(text: string): number {
+    return parseNumber('--burst', text);
+  }
+
+  @Option({ flags: '--none', description: 'no limit' })
+  parseNone(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--restore', description: 'the limits of everybody' })
+  parseRestore(): boolean {
+    return true;
+  }
+}
+
 interface ListOptions extends CommonOptions {
   readonly json?: boolean;
 }
@@ -179,6 +226,7 @@ export class ListUsersCommand extends AnnalsCommand<ListOptions> {
     DeactivateUserCommand,
     LockUserCommand,
     SuspendUserCommand,
+    RateLimitCommand,
     MakeAdminCommand,
     ListUsersCommand,
   ],

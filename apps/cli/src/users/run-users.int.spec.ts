@@ -11,7 +11,15 @@ import { DataFolder } from '#testing/data-folder';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
 import { testInstallation } from '../../test/test-installation.js';
 import { EXIT } from '../failure.js';
-import { createUser, deactivateUser, listUsers, resetPassword, restrictUser, setAdmin } from './run-users.js';
+import {
+  createUser,
+  deactivateUser,
+  listUsers,
+  resetPassword,
+  restrictUser,
+  setAdmin,
+  setRateLimit,
+} from './run-users.js';
 
 let folder: DataFolder;
 let terminal: RecordedTerminal;
@@ -112,6 +120,18 @@ describe('the users of a stopped server', () => {
     await expect(restrictUser(installation, terminal, 'bob', 'locked', true)).rejects.toMatchObject({
       exitCode: EXIT.found,
     });
+  });
+
+  test('have a rate limit of their own, until that of everybody holds again', async () => {
+    const installation = testInstallation(folder.path);
+    await createUser(installation, terminal, 'bot', chosen, false);
+    await setRateLimit(installation, terminal, 'bot', { per_second: 5, burst: 50 });
+    expect(terminal.lines.at(-1)).toBe('@bot:a.example may ask for 5 requests a second, and 50 at once');
+    expect(await list()).toMatchObject([{ rate_limit: { per_second: 5, burst: 50 } }]);
+    await setRateLimit(installation, terminal, 'bot', { per_second: 0, burst: 0 });
+    expect(terminal.lines.at(-1)).toContain('as much as they like');
+    await setRateLimit(installation, terminal, 'bot', undefined);
+    expect((await list())[0]).not.toHaveProperty('rate_limit');
   });
 
   test.each<[string, string]>([

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { administrateStopped } from '#accounts/administration/stopped-server';
 import { listLoggedAccounts } from '#accounts/administration/list-logged-accounts';
 import type { UserAdministration } from '#accounts/administration/user-administration';
-import type { Restriction } from '#accounts/facts/account-facts';
+import type { RateLimitOverridden, Restriction } from '#accounts/facts/account-facts';
 import type { ListedAccount } from '#accounts/queries/list-accounts';
 import type { Config } from '#config/config';
 import type { EventStore } from '#event-store/event-store';
@@ -26,7 +26,10 @@ const PATIENCE_MS = 30_000;
 const LOOK_AGAIN_MS = 200;
 
 /** What can be done to users: by the running server, or upon the log of a stopped one. */
-type Administration = Pick<UserAdministration, 'create' | 'resetPassword' | 'deactivate' | 'setAdmin' | 'restrict'>;
+type Administration = Pick<
+  UserAdministration,
+  'create' | 'resetPassword' | 'deactivate' | 'setAdmin' | 'restrict' | 'setRateLimit'
+>;
 
 /** `users create NAME`. A name that is taken is no error: who sets up a server may do it again. Nothing is changed then. */
 export async function createUser(
@@ -113,6 +116,20 @@ export async function restrictUser(
   return EXIT.ok;
 }
 
+/** `users rate-limit NAME`. */
+export async function setRateLimit(
+  installation: Installation,
+  terminal: Terminal,
+  name: string,
+  limit: RateLimitOverridden | undefined,
+): Promise<ExitCode> {
+  const userId = await administrate(installation, (users) => users.setRateLimit(name, limit));
+  const { per_second: perSecond, burst } = limit ?? {};
+  const may = perSecond === 0 ? 'as much as they like' : `${perSecond} requests a second, and ${burst} at once`;
+  await terminal.line(`${userId} may ask for ${limit === undefined ? 'as much as everybody' : may}`);
+  return EXIT.ok;
+}
+
 /** `users list`. */
 export async function listUsers(
   installation: Installation,
@@ -196,6 +213,7 @@ function remoteUsers(client: ControlClient): Administration {
     deactivate: (name, erase) => call('deactivate', { name, erase }),
     setAdmin: (name, admin) => call('set-admin', { name, admin }),
     restrict: (name, restriction, isOn) => call('restrict', { name, restriction, isOn }),
+    setRateLimit: (name, limit) => call('set-rate-limit', { name, perSecond: limit?.per_second, burst: limit?.burst }),
   };
 }
 

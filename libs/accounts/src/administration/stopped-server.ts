@@ -6,6 +6,7 @@ import type { ServerName } from '#kernel/ids';
 import { Accounts } from '../accounts.js';
 import { ChangePassword, ChangePasswordHandler } from '../commands/change-password.js';
 import { DeactivateAccount, DeactivateAccountHandler } from '../commands/deactivate-account.js';
+import { OverrideRateLimit, OverrideRateLimitHandler } from '../commands/override-rate-limit.js';
 import { RegisterAccount, RegisterAccountHandler } from '../commands/register-account.js';
 import { RestrictAccount, RestrictAccountHandler } from '../commands/restrict-account.js';
 import { SetAdmin, SetAdminHandler } from '../commands/set-admin.js';
@@ -28,6 +29,7 @@ export function administrateStopped(store: EventStore, serverName: ServerName): 
     [ChangePassword, new ChangePasswordHandler(accounts, hasher)],
     [DeactivateAccount, new DeactivateAccountHandler(accounts, claims)],
     [SetAdmin, new SetAdminHandler(accounts)],
+    [OverrideRateLimit, new OverrideRateLimitHandler(accounts)],
     [RestrictAccount, new RestrictAccountHandler(accounts)],
   ]);
   const execute = (command: ICommand): Promise<unknown> => {

@@ -4,10 +4,11 @@ import { MatrixError } from '#kernel/matrix-error';
 import { BY_SERVER } from '../accounts.js';
 import { ChangePassword } from '../commands/change-password.js';
 import { DeactivateAccount } from '../commands/deactivate-account.js';
+import { OverrideRateLimit } from '../commands/override-rate-limit.js';
 import { RegisterAccount } from '../commands/register-account.js';
 import { RestrictAccount } from '../commands/restrict-account.js';
 import { SetAdmin } from '../commands/set-admin.js';
-import type { Restriction } from '../facts/account-facts.js';
+import type { RateLimitOverridden, Restriction } from '../facts/account-facts.js';
 import { findLocalUserId } from '../user-ids.js';
 
 /**
@@ -52,6 +53,13 @@ export class UserAdministration {
   async restrict(name: string, restriction: Restriction, isOn: boolean): Promise<UserId> {
     const userId = this.#userIdOf(name);
     await this.commands.execute(new RestrictAccount(userId, restriction, isOn, BY_SERVER, true));
+    return userId;
+  }
+
+  /** Sets how much the user may ask for; undefined: as much as everybody. */
+  async setRateLimit(name: string, limit: RateLimitOverridden | undefined): Promise<UserId> {
+    const userId = this.#userIdOf(name);
+    await this.commands.execute(new OverrideRateLimit(userId, limit, BY_SERVER));
     return userId;
   }
 

@@ -8,7 +8,7 @@ import type { DeviceRecord } from './device-tokens.js';
 /** An account as it is kept: of the password, the profile, who may read what and the addresses only the revisions of the facts that say them. */
 interface KeptAccount extends Pick<
   Account,
-  'exists' | 'guest' | 'admin' | 'deactivated' | 'locked' | 'suspended' | 'byService' | 'serviceId'
+  'exists' | 'guest' | 'admin' | 'deactivated' | 'locked' | 'suspended' | 'rateLimit' | 'byService' | 'serviceId'
 > {
   readonly password_at?: number;
   readonly profile: readonly (readonly [key: string, at: number])[];
@@ -22,7 +22,7 @@ interface KeptAccount extends Pick<
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 7,
+  version: 8,
   format({
     exists,
     guest,
@@ -30,6 +30,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
     deactivated,
     locked,
     suspended,
+    rateLimit,
     byService,
     serviceId,
     passwordAt,
@@ -48,6 +49,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       deactivated,
       locked,
       suspended,
+      rateLimit,
       byService,
       serviceId,
       password_at: passwordAt,

@@ -9,6 +9,7 @@ import {
   decideDeactivation,
   decideLogoutEverywhere,
   decidePasswordChange,
+  decideRateLimit,
   decideRegistration,
   decideRestriction,
 } from './decide-account.js';
@@ -336,6 +337,28 @@ describe('what an account keeps', () => {
       given().when(decision).thenRefused('M_NOT_FOUND');
       given(registered, deactivated).when(decision).thenRefused('M_NOT_FOUND');
     }
+  });
+
+  it('has a rate limit of its own, until that of everybody holds again, each once', () => {
+    const override = (per_second: number, burst: number): Decision => {
+      return (account) => decideRateLimit(account, { per_second, burst });
+    };
+    const restore: Decision = (account) => decideRateLimit(account, undefined);
+    const overridden = (per_second: number, burst: number): PlainFact => ({
+      type: 'rate-limit-overridden',
+      data: { per_second, burst },
+    });
+    const restored = { type: 'rate-limit-restored', data: {} };
+    given(registered)
+      .when(override(0, 0))
+      .then([overridden(0, 0)]);
+    given(registered, overridden(0, 0)).when(override(0, 0)).then([]);
+    given(registered, overridden(0, 0))
+      .when(override(0, 1))
+      .then([overridden(0, 1)]);
+    given(registered, overridden(0, 0)).when(restore).then([restored]);
+    given(registered, overridden(0, 0), restored).when(restore).then([]);
+    given().when(restore).thenRefused('M_NOT_FOUND');
   });
 
   it('lets nobody in while it is locked, and those who are in stay', () => {

@@ -1,6 +1,12 @@
 import type { DeviceId, RoomId } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
-import type { AccountFact, ProfileChanged, ReaderEntry, ReadersSet } from '../facts/account-facts.js';
+import type {
+  AccountFact,
+  ProfileChanged,
+  RateLimitOverridden,
+  ReaderEntry,
+  ReadersSet,
+} from '../facts/account-facts.js';
 import { type Threepid, threepidKey } from '../threepids/threepid.js';
 import { type DeviceRecord, deviceAfterConfirmation, deviceAfterLogin, deviceAfterRefresh } from './device-tokens.js';
 
@@ -31,6 +37,8 @@ export interface Account {
   readonly locked: boolean;
   /** It is only to read with. */
   readonly suspended: boolean;
+  /** What an operator has set in place of the limits of each class. */
+  readonly rateLimit: RateLimitOverridden | undefined;
   /** An application service registered it. */
   readonly byService: boolean;
   /** Which one, by its id; undefined where none did, or it was not noted. */
@@ -59,6 +67,7 @@ export const NO_ACCOUNT: Account = Object.freeze({
   deactivated: false,
   locked: false,
   suspended: false,
+  rateLimit: undefined,
   byService: false,
   serviceId: undefined,
   passwordHash: undefined,
@@ -117,6 +126,15 @@ function withThreepid(
   return { ...account, threepids: withEntry(account.threepids, threepidKey({ medium, address }), entry) };
 }
 
+function restricted(account: Account, { type, data }: AccountFact): Account {
+  if (type === 'rate-limit-overridden') return { ...account, rateLimit: data };
+  if (type === 'rate-limit-restored') return { ...account, rateLimit: undefined };
+  const isOfLock = type === 'account-locked' || type === 'account-unlocked';
+  return isOfLock
+    ? { ...account, locked: type === 'account-locked' }
+    : { ...account, suspended: type === 'account-suspended' };
+}
+
 /** Where a fact stands: when it was decided, in milliseconds, and at which revision of its stream. */
 export interface FactPlace {
   readonly at: number;
@@ -153,10 +171,11 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
       return { ...account, admin: fact.data.admin };
     case 'account-locked':
     case 'account-unlocked':
-      return { ...account, locked: fact.type === 'account-locked' };
     case 'account-suspended':
     case 'account-unsuspended':
-      return { ...account, suspended: fact.type === 'account-suspended' };
+    case 'rate-limit-overridden':
+    case 'rate-limit-restored':
+      return restricted(account, fact);
     case 'profile-changed':
       return { ...account, profile: profileAfter(account, fact.data, revision) };
     case 'readers-set': {

@@ -1,7 +1,13 @@
 import type { DeviceId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { userLocked } from '#kernel/user-locked';
-import type { AccountFact, DevicesRemovedReason, RegisteredVia, Restriction } from '../facts/account-facts.js';
+import type {
+  AccountFact,
+  DevicesRemovedReason,
+  RateLimitOverridden,
+  RegisteredVia,
+  Restriction,
+} from '../facts/account-facts.js';
 import type { Account } from './account.js';
 
 /** Throws M_NOT_FOUND for a user id nobody registered, M_USER_DEACTIVATED for one that is gone. */
@@ -88,6 +94,16 @@ const LIFTS = { locked: 'account-unlocked', suspended: 'account-unsuspended' } a
 export function decideRestriction(account: Account, restriction: Restriction, isOn: boolean): AccountFact[] {
   if (!account.exists || account.deactivated) throw new MatrixError('M_NOT_FOUND', 'No such user');
   return account[restriction] === isOn ? [] : [{ type: (isOn ? RESTRICTS : LIFTS)[restriction], data: {} }];
+}
+
+/** A limit of the user's own, or `undefined`: that of everybody. Nothing where it is so already. Throws M_NOT_FOUND. */
+export function decideRateLimit(account: Account, limit: RateLimitOverridden | undefined): AccountFact[] {
+  if (!account.exists) throw new MatrixError('M_NOT_FOUND', 'No such user');
+  const { rateLimit: before } = account;
+  if (before?.per_second === limit?.per_second && before?.burst === limit?.burst) return [];
+  return [
+    limit === undefined ? { type: 'rate-limit-restored', data: {} } : { type: 'rate-limit-overridden', data: limit },
+  ];
 }
 
 /** Throws M_USER_LOCKED, as the specification wants it ("Account locking"), where nobody may use the account. */

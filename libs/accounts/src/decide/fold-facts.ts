@@ -23,6 +23,8 @@ const FOLDED: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-unlocked',
   'account-suspended',
   'account-unsuspended',
+  'rate-limit-overridden',
+  'rate-limit-restored',
   'profile-changed',
   'readers-set',
   'filter-created',

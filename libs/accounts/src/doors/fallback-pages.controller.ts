@@ -27,6 +27,7 @@ function show(reply: FastifyReply, page: HtmlPage): string {
 }
 
 /** Pages for clients that do not know how to log in here (client-server API, "Fallback"; 2015: "Fallback"). */
+@RateLimited('default')
 @Controller()
 export class FallbackPagesController {
   constructor(

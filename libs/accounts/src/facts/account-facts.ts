@@ -147,6 +147,15 @@ export interface AdminChanged {
  */
 export type AccountRestricted = Record<string, never>;
 
+/**
+ * `rate-limit-overridden`: an operator has set how much the user may ask for, in place of the limits of each class of requests; `per_second` 0:
+ * as much as they like. `rate-limit-restored` (no data): as everybody.
+ */
+export interface RateLimitOverridden {
+  readonly per_second: number;
+  readonly burst: number;
+}
+
 /** In which way an account is restricted. */
 export type Restriction = 'locked' | 'suspended';
 
@@ -232,6 +241,8 @@ export interface AccountFacts {
   'account-unlocked': AccountRestricted;
   'account-suspended': AccountRestricted;
   'account-unsuspended': AccountRestricted;
+  'rate-limit-overridden': RateLimitOverridden;
+  'rate-limit-restored': Record<string, never>;
   'profile-changed': ProfileChanged;
   'readers-set': ReadersSet;
   'account-data-set': AccountDataSet;
@@ -265,6 +276,8 @@ export const ACCOUNT_SHAPES: Readonly<Record<keyof AccountFacts, readonly Upcast
   'account-unlocked': [],
   'account-suspended': [],
   'account-unsuspended': [],
+  'rate-limit-overridden': [],
+  'rate-limit-restored': [],
   'profile-changed': [],
   'readers-set': [],
   'account-data-set': [],

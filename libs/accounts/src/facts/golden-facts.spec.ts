@@ -37,6 +37,7 @@ describe('the facts of schema 1', () => {
       deactivated: false,
       locked: false,
       suspended: false,
+      rateLimit: undefined,
       passwordHash: '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$b3RoZXI',
       devices: [
         [

@@ -4,7 +4,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { userIdOfStream } from '#kernel/user-stream';
-import type { AccountFact, RegisteredVia } from '../facts/account-facts.js';
+import type { AccountFact, RateLimitOverridden, RegisteredVia } from '../facts/account-facts.js';
 
 /** What is known of a local user besides what has a collection of its own. */
 export interface AccountRow {
@@ -15,16 +15,20 @@ export interface AccountRow {
   readonly deactivated?: true;
   readonly locked?: true;
   readonly suspended?: true;
+  /** What an operator has set in place of the limits of each class of requests. */
+  readonly rate_limit?: RateLimitOverridden;
   readonly erased?: true;
 }
 
 export const ACCOUNTS = new Collection<readonly [userId: UserId], AccountRow>('accounts', {
   key: ['user'],
-  says: 'since when and how it is there, whether guest, administrator, deactivated, erased, locked, suspended',
+  says: 'since when and how it is there, whether guest, administrator, deactivated, erased, locked, suspended; a rate limit of its own',
   codec: {
     // One order of keys, whatever happened before: rebuilt rows are compared as text.
-    encode: ({ created_ts, via, guest, admin, deactivated, erased, locked, suspended }) =>
-      JSON.stringify({ created_ts, via, guest, admin, deactivated, erased, locked, suspended }),
+    encode: ({ created_ts, via, guest, admin, deactivated, erased, locked, suspended, rate_limit: limit }) => {
+      const rate_limit = limit && { per_second: limit.per_second, burst: limit.burst };
+      return JSON.stringify({ created_ts, via, guest, admin, deactivated, erased, locked, suspended, rate_limit });
+    },
     decode: asJson<AccountRow>().decode,
   },
 });
@@ -44,12 +48,14 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-unlocked',
   'account-suspended',
   'account-unsuspended',
+  'rate-limit-overridden',
+  'rate-limit-restored',
 ]);
 
 /** Who has an account here, who is an administrator, who is gone, and who took what they said with them. */
 export const accountsProjector: Projector = {
   name: 'accounts',
-  version: 3,
+  version: 4,
   ...owning(ACCOUNTS, ERASED_USERS),
   handles: (type) => TYPES.has(type),
   project,
@@ -57,24 +63,39 @@ export const accountsProjector: Projector = {
 
 async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const userId = userIdOfStream(fact.stream);
-  const { type, data } = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
-  const put = (row: AccountRow): void => ACCOUNTS.put(rows, [userId], row);
-  if (type === 'account-registered') {
-    const guest = data.kind === 'guest' ? true : undefined;
-    put({ created_ts: fact.metadata.at, via: data.via, guest, ...(data.admin ? { admin: true } : {}) });
-    return;
+  const told = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
+  const before = told.type === 'account-registered' ? undefined : await ACCOUNTS.get(rows, [userId]);
+  const after = before === undefined ? firstRow(told, fact.metadata.at) : rowAfter(before, told);
+  if (after === undefined) return;
+  if (told.type === 'account-deactivated' && told.data.erase) ERASED_USERS.put(rows, [userId], fact.position);
+  ACCOUNTS.put(rows, [userId], after);
+}
+
+function firstRow({ type, data }: AccountFact, at: number): AccountRow | undefined {
+  if (type !== 'account-registered') return undefined;
+  const guest = data.kind === 'guest' ? true : undefined;
+  return { created_ts: at, via: data.via, guest, admin: data.admin };
+}
+
+function rowAfter(row: AccountRow, { type, data }: AccountFact): AccountRow {
+  switch (type) {
+    case 'guest-upgraded':
+      return { ...row, guest: undefined };
+    case 'admin-changed':
+      return { ...row, admin: data.admin || undefined };
+    case 'account-locked':
+    case 'account-unlocked':
+      return { ...row, locked: type === 'account-locked' || undefined };
+    case 'account-suspended':
+    case 'account-unsuspended':
+      return { ...row, suspended: type === 'account-suspended' || undefined };
+    case 'rate-limit-overridden':
+      return { ...row, rate_limit: data };
+    case 'rate-limit-restored':
+      return { ...row, rate_limit: undefined };
+    case 'account-deactivated':
+      return { ...row, admin: undefined, deactivated: true, erased: data.erase || undefined };
+    default:
+      return row;
   }
-  const row = await ACCOUNTS.get(rows, [userId]);
-  if (row === undefined) return;
-  if (type === 'guest-upgraded') put({ ...row, guest: undefined });
-  const { admin: _before, ...others } = row;
-  if (type === 'admin-changed') put(data.admin ? { ...others, admin: true } : others);
-  if (type === 'account-locked') put({ ...row, locked: true });
-  if (type === 'account-unlocked') put({ ...row, locked: undefined });
-  if (type === 'account-suspended') put({ ...row, suspended: true });
-  if (type === 'account-unsuspended') put({ ...row, suspended: undefined });
-  if (type === 'account-deactivated' && data.erase) {
-    ERASED_USERS.put(rows, [userId], fact.position);
-  }
-  if (type === 'account-deactivated') put({ ...others, deactivated: true, ...(data.erase ? { erased: true } : {}) });
 }

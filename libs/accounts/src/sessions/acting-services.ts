@@ -13,6 +13,7 @@ import type { Listener } from '#projections/listener';
 import { Accounts } from '../accounts.js';
 import { RegisterAccount } from '../commands/register-account.js';
 import type { Account } from '../decide/account.js';
+import { ownRateLimit } from './own-rate-limit.js';
 import { isServicesOwn } from './services-own.js';
 
 /** Of a request that an application service makes on no device. */
@@ -56,7 +57,7 @@ export class ActingServices implements ServiceUsers, Listener {
       throw new MatrixError('M_FORBIDDEN', 'The application service may not act as this user');
     }
     const account = await this.#getAccount(service, userId, deviceId);
-    const { deactivated, devices, admin, guest, locked, suspended } = account;
+    const { deactivated, devices, admin, guest, locked, suspended, rateLimit } = account;
     if (deactivated) throw new MatrixError('M_USER_DEACTIVATED');
     if (deviceId !== undefined && !devices.has(deviceId)) throw new MatrixError('M_UNKNOWN_DEVICE');
     const isOwn = isServicesOwn(service, userId, account);
@@ -71,6 +72,7 @@ export class ActingServices implements ServiceUsers, Listener {
       isGuest: guest,
       isLocked: locked,
       isSuspended: suspended,
+      rateLimit: ownRateLimit(rateLimit),
       appServiceId: service.id,
       isServicesOwn: isOwn,
       requestId: '',

@@ -22,7 +22,8 @@ import type { AccountFact } from '../facts/account-facts.js';
 import { ACCOUNTS } from '../projections/accounts.projector.js';
 import { DEVICES, TOKENS } from '../projections/devices.projector.js';
 import { noteConnection } from './note-connection.js';
-import { type Holder, rightsOf } from './rights-of.js';
+import { ownRateLimit } from './own-rate-limit.js';
+import { type Holder, holderOf, rightsOf } from './rights-of.js';
 import { TokenConfirmation } from './token-confirmation.js';
 
 interface KnownToken {
@@ -59,6 +60,8 @@ const FORGETTING: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-unlocked',
   'account-suspended',
   'account-unsuspended',
+  'rate-limit-overridden',
+  'rate-limit-restored',
 ]);
 
 const CAPACITY = 50_000;
@@ -226,10 +229,7 @@ export class KnownTokens implements AccessTokens, Listener {
       DEVICES.get(this.views, [userId, deviceId]),
     ]);
     if (account === undefined || !hasToken(device, hash)) return undefined;
-    const { admin = false, guest = false, locked = false, suspended = false } = account;
-    const { service: openedBy, oauth } = device ?? {};
-    const states = { isLocked: locked, isSuspended: suspended };
-    return { isAdmin: admin, isGuest: guest, ...states, openedBy, scope: oauth?.scope };
+    return holderOf(account, device, ownRateLimit(account.rate_limit));
   }
 
   /**
@@ -237,12 +237,11 @@ export class KnownTokens implements AccessTokens, Listener {
    * yet what those of devices have.
    */
   async #holderInLog(userId: UserId, deviceId: DeviceId, hash: string): Promise<Holder | undefined> {
-    const { exists, devices, admin, guest, locked, suspended } = await this.accounts.load(userId);
-    const device = devices.get(deviceId);
-    if (!exists || !hasToken(device, hash)) return undefined;
-    const { service: openedBy, oauth } = device ?? {};
-    const states = { isLocked: locked, isSuspended: suspended };
-    return { isAdmin: admin, isGuest: guest, ...states, openedBy, scope: oauth?.scope };
+    const account = await this.accounts.load(userId);
+    const device = account.devices.get(deviceId);
+    return account.exists && hasToken(device, hash)
+      ? holderOf(account, device, ownRateLimit(account.rateLimit))
+      : undefined;
   }
 
   #remember(hash: string, known: KnownToken): void {

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
+import { RateLimits } from '#http/rate-limits';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from '../accounts.js';
@@ -21,6 +22,7 @@ export class PasswordCheck {
     private readonly accounts: Accounts,
     private readonly hasher: PasswordHasher,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    private readonly limits: RateLimits,
   ) {}
 
   /**
@@ -40,8 +42,19 @@ export class PasswordCheck {
     return user === undefined ? undefined : findLocalUserId(user, this.config.serverName);
   }
 
-  /** The hash that the password was checked against; undefined where it is wrong or nobody can log in so. */
+  /**
+   * The hash that the password was checked against; undefined where it is wrong or nobody can log in so. Throws M_LIMIT_EXCEEDED where
+   * passwords of the account are guessed, from however many addresses, also where there is no such account.
+   */
   async verify(claim: PasswordClaim): Promise<string | undefined> {
+    // Counted before it is known to be wrong: many that come at once are as many guesses.
+    if (claim.userId !== undefined) this.limits.check('password', claim.userId);
+    const hash = await this.#verify(claim);
+    if (claim.userId !== undefined && hash !== undefined) this.limits.giveBack('password', claim.userId);
+    return hash;
+  }
+
+  async #verify(claim: PasswordClaim): Promise<string | undefined> {
     const account = claim.userId === undefined ? undefined : await this.accounts.load(claim.userId);
     const matches = await this.hasher.verify(account?.passwordHash, claim.password);
     return matches ? account?.passwordHash : undefined;

@@ -1,4 +1,6 @@
+import type { RateLimit } from '#kernel/rate-limit';
 import type { Requester } from '#kernel/requester';
+import type { DeviceRecord } from '../decide/device-tokens.js';
 
 /** The account that a token is of. */
 export interface Holder {
@@ -6,6 +8,8 @@ export interface Holder {
   readonly isGuest: boolean;
   readonly isLocked: boolean;
   readonly isSuspended: boolean;
+  /** What an operator has set in place of the limits of everybody. */
+  readonly rateLimit: RateLimit | undefined;
   /** The application service, by its id, that opened the session for them. */
   readonly openedBy: string | undefined;
   /** What the application may that has the session; undefined where it is none of the OAuth 2.0 API. */
@@ -25,9 +29,22 @@ export function rightsOf({
   scope,
   ...account
 }: Holder): Omit<Requester, 'userId' | 'deviceId' | 'requestId'> {
-  const { isGuest, isLocked, isSuspended } = account;
-  const states = { isGuest, isLocked, isSuspended };
+  const { isGuest, isLocked, isSuspended, rateLimit } = account;
+  const states = { isGuest, isLocked, isSuspended, rateLimit };
   if (openedBy !== undefined) return { isAdmin: false, ...states, openedBy };
   if (scope === undefined) return { isAdmin, ...states };
   return { isAdmin: isAdmin && scope.split(' ').includes(ADMIN_SCOPE), ...states, isOAuth: true };
 }
+
+/** Whose token it is, by an account and its device as the views have them, or the log. */
+export function holderOf(
+  { admin = false, guest = false, locked = false, suspended = false }: HeldAccount,
+  device: DeviceRecord | undefined,
+  rateLimit: RateLimit | undefined,
+): Holder {
+  const { service: openedBy, oauth } = device ?? {};
+  const states = { isLocked: locked, isSuspended: suspended, rateLimit };
+  return { isAdmin: admin, isGuest: guest, ...states, openedBy, scope: oauth?.scope };
+}
+
+type HeldAccount = Partial<Readonly<Record<'admin' | 'guest' | 'locked' | 'suspended', boolean>>>;

@@ -8,12 +8,11 @@ import { findAccount } from '#accounts/queries/find-account';
 import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
-import { readUserId } from '#http/read-user-id';
-import { serverNameOf, type UserId } from '#kernel/ids';
+import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { checkAdmin } from './check-admin.js';
+import { readLocalUser } from './read-local-user.js';
 
 class LockBody {
   @IsBoolean() locked!: boolean;
@@ -82,7 +81,7 @@ export class RestrictionsController {
   }
 
   async #is(restriction: Restriction, requester: Requester, user: string): Promise<boolean> {
-    const userId = readTarget(requester, user);
+    const userId = readLocalUser(requester, user);
     const account = await findAccount(this.views, userId);
     if (account === undefined || account.deactivated === true) throw new MatrixError('M_NOT_FOUND', 'No such user');
     if (account.admin === true) throw new MatrixError('M_FORBIDDEN', 'The user is an administrator');
@@ -90,18 +89,8 @@ export class RestrictionsController {
   }
 
   async #set(restriction: Restriction, requester: Requester, user: string, isOn: boolean): Promise<UserId> {
-    const userId = readTarget(requester, user);
+    const userId = readLocalUser(requester, user);
     await this.commands.execute(new RestrictAccount(userId, restriction, isOn, causeOf(requester)));
     return userId;
   }
-}
-
-/** Whom it is about. Throws M_FORBIDDEN for who is no administrator before anything is looked for, M_INVALID_PARAM for users elsewhere. */
-function readTarget(requester: Requester, user: string): UserId {
-  checkAdmin(requester);
-  const userId = readUserId(requester, user);
-  if (serverNameOf(userId) !== serverNameOf(requester.userId)) {
-    throw new MatrixError('M_INVALID_PARAM', 'The user is not of this server');
-  }
-  return userId;
 }

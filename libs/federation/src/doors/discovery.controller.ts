@@ -1,6 +1,7 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { RawJson } from '#http/raw-json';
+import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { SOFTWARE } from '#kernel/software';
 import { FederatedServers } from '../peers/federated-servers.js';
@@ -8,6 +9,7 @@ import { FederatedServers } from '../peers/federated-servers.js';
 const VERSION = new RawJson(JSON.stringify({ server: SOFTWARE }));
 
 /** What this server says of itself to whoever looks for it. */
+@RateLimited('default')
 @Controller()
 export class DiscoveryController {
   readonly #server: RawJson | undefined;

@@ -51,11 +51,8 @@ export class InvitesController {
 
   /** What comes with an invitation is kept, and anybody can invite: throws M_LIMIT_EXCEEDED for a flood of them, which is no other server's fault. */
   #limit(origin: ServerName, { state_key: invited }: JsonObject): void {
-    const ofServer = this.limits.take('inviting', origin);
-    const ofUser =
-      typeof invited === 'string' && isUserId(invited) ? this.limits.take('inviting-user', `${origin} ${invited}`) : 0;
-    const wait = Math.max(ofServer, ofUser);
-    if (wait > 0) throw new MatrixError('M_LIMIT_EXCEEDED', undefined, { fields: { retry_after_ms: Math.ceil(wait) } });
+    this.limits.check('inviting', origin);
+    if (typeof invited === 'string' && isUserId(invited)) this.limits.check('inviting-user', `${origin} ${invited}`);
   }
 }
 

@@ -27,6 +27,7 @@ class RulePath {
 /** Rules for pushers with a profile tag: "Push Notifications HTTP API" of 2015, scope `device/<profile_tag>`. */
 @WhileSuspended()
 @Authenticated()
+@RateLimited('default')
 @Controller(under([V1], 'pushrules/device'))
 export class DevicePushRulesController {
   constructor(
@@ -69,7 +70,6 @@ export class DevicePushRulesController {
     return { actions: (await this.#get(requester, path)).actions };
   }
 
-  @RateLimited('default')
   @Put(':tag/:kind/:ruleId')
   async set(
     @CurrentRequester() requester: Requester,
@@ -82,7 +82,6 @@ export class DevicePushRulesController {
     return {};
   }
 
-  @RateLimited('default')
   @Delete(':tag/:kind/:ruleId')
   async remove(@CurrentRequester() requester: Requester, @Param() path: RulePath): Promise<object> {
     const { tag, kind, ruleId } = readPath(requester, path);
@@ -90,7 +89,6 @@ export class DevicePushRulesController {
     return {};
   }
 
-  @RateLimited('default')
   @Put(':tag/:kind/:ruleId/enabled')
   setEnabled(
     @CurrentRequester() requester: Requester,
@@ -100,7 +98,6 @@ export class DevicePushRulesController {
     return this.#change(requester, path, { enabled });
   }
 
-  @RateLimited('default')
   @Put(':tag/:kind/:ruleId/actions')
   setActions(
     @CurrentRequester() requester: Requester,

@@ -38,6 +38,7 @@ function readActions(actions: PushAction[], request: FastifyRequest): PushAction
 /** The push rules of who asks (client-server API, "Push Rules: API"), also under the path they had in 2015. */
 @WhileSuspended()
 @Authenticated()
+@RateLimited('default')
 @Controller(['_matrix/client/v3/pushrules', '_matrix/client/r0/pushrules', '_matrix/client/api/v1/pushrules'])
 export class PushRulesController {
   constructor(
@@ -104,7 +105,6 @@ export class PushRulesController {
     return { actions: (await this.#get(requester, request, kind, ruleId)).actions };
   }
 
-  @RateLimited('default')
   @Put('global/:kind/:ruleId')
   async set(
     @CurrentRequester() requester: Requester,
@@ -120,7 +120,6 @@ export class PushRulesController {
     return {};
   }
 
-  @RateLimited('default')
   @Delete('global/:kind/:ruleId')
   async remove(
     @CurrentRequester() requester: Requester,
@@ -132,7 +131,6 @@ export class PushRulesController {
     return {};
   }
 
-  @RateLimited('default')
   @Put('global/:kind/:ruleId/enabled')
   async setEnabled(
     @CurrentRequester() requester: Requester,
@@ -145,7 +143,6 @@ export class PushRulesController {
     return {};
   }
 
-  @RateLimited('default')
   @Put('global/:kind/:ruleId/actions')
   async setActions(
     @CurrentRequester() requester: Requester,

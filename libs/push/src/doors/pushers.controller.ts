@@ -16,6 +16,7 @@ import { setPusher } from './set-pusher-of.js';
 @WhileSuspended()
 @Authenticated()
 @OwnersOnly()
+@RateLimited('default')
 @Controller(under(TODAY, 'pushers'))
 export class PushersController {
   constructor(
@@ -28,7 +29,6 @@ export class PushersController {
     return { pushers: (await listPushers(this.views, requester.userId)).map(pusherForClients) };
   }
 
-  @RateLimited('default')
   @Post('set')
   @HttpCode(200)
   set(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {

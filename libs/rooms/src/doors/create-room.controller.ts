@@ -27,7 +27,7 @@ class UpgradeDto {
 /** Beginning rooms: client-server API, "Creation" and "Room Upgrades". */
 @Controller([...TODAY])
 @Authenticated()
-@RateLimited('send')
+@RateLimited('room')
 export class CreateRoomController {
   constructor(private readonly commands: CommandBus) {}
 

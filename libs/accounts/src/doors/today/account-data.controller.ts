@@ -19,6 +19,7 @@ import { checkOwn } from '#http/check-own';
 /** Private data and tags (client-server API, modules "Client Config" and "Room Tagging"). */
 @WhileSuspended()
 @Authenticated()
+@RateLimited('default')
 @Controller(under(TODAY_AND_ALPHA, 'user/:userId'))
 export class AccountDataController {
   constructor(
@@ -35,7 +36,6 @@ export class AccountDataController {
     return this.#get(requester, userId, undefined, type);
   }
 
-  @RateLimited('default')
   @Put('account_data/:type')
   set(
     @CurrentRequester() requester: Requester,
@@ -56,7 +56,6 @@ export class AccountDataController {
     return this.#get(requester, userId, parseRoomId(roomId), type);
   }
 
-  @RateLimited('default')
   @Put('rooms/:roomId/account_data/:type')
   setOfRoom(
     @CurrentRequester() requester: Requester,
@@ -79,7 +78,6 @@ export class AccountDataController {
     return new RawJson(found?.content ?? '{"tags":{}}');
   }
 
-  @RateLimited('default')
   @Put('rooms/:roomId/tags/:tag')
   async setTag(
     @CurrentRequester() requester: Requester,
@@ -93,7 +91,6 @@ export class AccountDataController {
     return {};
   }
 
-  @RateLimited('default')
   @Delete('rooms/:roomId/tags/:tag')
   async removeTag(
     @CurrentRequester() requester: Requester,

@@ -26,6 +26,7 @@ class DeactivateBody {
 @WhileSuspended()
 @Authenticated()
 @OwnersOnly()
+@RateLimited('default')
 @Controller()
 export class AccountController {
   constructor(

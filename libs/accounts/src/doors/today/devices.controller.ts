@@ -28,6 +28,7 @@ class DeleteDevicesBody {
 @WhileSuspended()
 @Authenticated()
 @OwnersOnly()
+@RateLimited('default')
 @Controller()
 export class DevicesController {
   constructor(
@@ -50,7 +51,6 @@ export class DevicesController {
   }
 
   @Authenticated({ guests: true })
-  @RateLimited('default')
   @Put(under(TODAY, 'devices/:deviceId'))
   async rename(
     @CurrentRequester() requester: Requester,
@@ -73,7 +73,6 @@ export class DevicesController {
   }
 
   @NotByOAuth()
-  @RateLimited('default')
   @Delete(under(TODAY, 'devices/:deviceId'))
   delete(
     @CurrentRequester() requester: Requester,
@@ -85,7 +84,6 @@ export class DevicesController {
   }
 
   @NotByOAuth()
-  @RateLimited('default')
   @HttpCode(200)
   @Post(under(TODAY, 'delete_devices'))
   deleteMany(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {

@@ -18,6 +18,7 @@ import { checkOwn } from '#http/check-own';
 /** Filters kept for /sync (client-server API, "Filtering"). */
 @WhileSuspended()
 @Authenticated({ guests: true })
+@RateLimited('default')
 @Controller(under(TODAY_AND_ALPHA, 'user/:userId/filter'))
 export class FiltersController {
   constructor(
@@ -25,7 +26,6 @@ export class FiltersController {
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
-  @RateLimited('default')
   @HttpCode(200)
   @Post()
   async create(

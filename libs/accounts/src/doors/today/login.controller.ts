@@ -30,6 +30,7 @@ class RefreshBody {
 }
 
 /** POST /login and /refresh (client-server API, "Login", "Refreshing access tokens"). */
+@RateLimited('default')
 @Controller()
 export class LoginController {
   constructor(
@@ -73,7 +74,6 @@ export class LoginController {
     return sessionBody(loggedIn.userId, this.config.serverName, loggedIn);
   }
 
-  @RateLimited('default')
   @HttpCode(200)
   @Post(under(TODAY, 'refresh'))
   refresh(@JsonBody(RefreshBody) body: RefreshBody, @Req() request: FastifyRequest): Promise<IssuedTokens> {

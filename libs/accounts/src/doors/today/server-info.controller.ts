@@ -3,6 +3,7 @@ import { CONFIG, type Config } from '#config/config';
 import { TODAY, under } from '#http/client-paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { RawJson } from '#http/raw-json';
+import { RateLimited } from '#http/rate-limited';
 import type { Requester } from '#kernel/requester';
 import { DEFAULT_ROOM_VERSION, ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 
@@ -84,6 +85,7 @@ const CAPABILITIES_OF_ADMINS = new RawJson(
 );
 
 /** What this server is and can (client-server API, "Server Discovery", "Capabilities negotiation"). */
+@RateLimited('default')
 @Controller()
 export class ServerInfoController {
   readonly #wellKnown: RawJson;

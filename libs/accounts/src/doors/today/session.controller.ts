@@ -17,6 +17,7 @@ interface WhoAmI {
  * Whose session this is, and its end (client-server API, "Current account information", POST /logout). In API v1 each POST may be a PUT
  * with a transaction id behind its path; nothing is remembered of it here, for the token that says whose id it is ends with the request.
  */
+@RateLimited('default')
 @Controller()
 export class SessionController {
   constructor(private readonly commands: CommandBus) {}
@@ -30,7 +31,6 @@ export class SessionController {
 
   @WhileLocked()
   @Authenticated({ guests: true })
-  @RateLimited('default')
   @HttpCode(200)
   @Post(under([...TODAY_AND_ALPHA, V1], 'logout'))
   async logout(@CurrentRequester() requester: Requester): Promise<object> {
@@ -41,7 +41,6 @@ export class SessionController {
   @WhileLocked()
   @Authenticated({ guests: true })
   @OwnersOnly()
-  @RateLimited('default')
   @HttpCode(200)
   @Post(under([...TODAY_AND_ALPHA, V1], 'logout/all'))
   async logoutAll(@CurrentRequester() requester: Requester): Promise<object> {
@@ -51,7 +50,6 @@ export class SessionController {
 
   @WhileLocked()
   @Authenticated({ guests: true })
-  @RateLimited('default')
   @Put(`${V1}/logout/:txnId`)
   logoutOnce(@CurrentRequester() requester: Requester): Promise<object> {
     return this.logout(requester);
@@ -60,7 +58,6 @@ export class SessionController {
   @WhileLocked()
   @Authenticated({ guests: true })
   @OwnersOnly()
-  @RateLimited('default')
   @Put(`${V1}/logout/all/:txnId`)
   logoutAllOnce(@CurrentRequester() requester: Requester): Promise<object> {
     return this.logoutAll(requester);

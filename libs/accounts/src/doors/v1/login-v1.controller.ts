@@ -20,6 +20,7 @@ export interface CredentialsV1 {
 }
 
 /** Login in the API of 2015 (section "Registration and Login"): flows of one stage or several, no choice of device. */
+@RateLimited('default')
 @Controller(`${V1}/login`)
 export class LoginV1Controller {
   constructor(

@@ -26,6 +26,7 @@ class RegisterV1Body {
  * Registration in the API of 2015 (section "Registration and Login"): the last stage is a user name and a password; what
  * registration needs besides, a token of the operator's or a captcha, are stages before it.
  */
+@RateLimited('default')
 @Controller(`${V1}/register`)
 export class RegisterV1Controller {
   constructor(
