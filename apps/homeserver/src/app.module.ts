@@ -14,6 +14,7 @@ import { ProcessesModule } from '#processes/processes.module';
 import { PushModule } from '#push/push.module';
 import { RoomsModule } from '#rooms/rooms.module';
 import { SearchModule } from '#search/search.module';
+import { SsoModule } from '#sso/sso.module';
 import { SyncModule } from '#sync/sync.module';
 import { HandlerCheck } from './check-handlers.js';
 import { OperatorController } from './operator.controller.js';
@@ -41,6 +42,7 @@ export class AppModule {
         PushModule,
         AppservicesModule,
         CallsModule,
+        SsoModule,
         OAuthModule,
         AdminModule,
         ProcessesModule,

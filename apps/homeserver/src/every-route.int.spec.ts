@@ -212,6 +212,8 @@ function isStandard({ status, headers, text }: Answer): boolean {
   if (headers['x-frame-options'] === 'DENY' || status === 303) return status < 500;
   if (headers['access-control-allow-origin'] !== '*' || (status >= 500 && status !== 502)) return false;
   if (status < 400) return true;
+  // Where people look, they are told on a page.
+  if (String(headers['content-type']).startsWith('text/html')) return text.includes('role="alert"');
   const body = JSON.parse(text) as Record<string, unknown>;
   if (status === 401 && Array.isArray(body['flows'])) return true;
   if (typeof body['error_description'] === 'string') return typeof body['error'] === 'string';

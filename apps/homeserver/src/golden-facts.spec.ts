@@ -7,6 +7,7 @@ import { listReports } from '#admin/reports/reports';
 import { SERVICE_PREFIX, serviceAfter } from '#appservices/facts/service-facts';
 import { NO_ACCOUNT } from '#accounts/decide/account';
 import { foldAuthNote, NO_NOTES } from '#accounts/decide/auth-notes';
+import { type Claim, evolveClaim } from '#accounts/decide/decide-external-ids';
 import { foldAccountFact, foldRegistrationTokenFact } from '#accounts/decide/fold-facts';
 import { NO_REGISTRATION_TOKEN } from '#accounts/decide/registration-token';
 import { AUTH_NOTES_STREAM } from '#accounts/facts/auth-note-facts';
@@ -134,6 +135,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   const { stream } = facts[0]!;
   if (stream.startsWith(ROOM_STREAM_PREFIX)) return readRoomFact(roomIdOfStream(stream), facts.at(-1)!);
   if (stream.startsWith('alias-')) return facts.reduce(evolveAlias, NO_ALIAS);
+  if (stream.startsWith('external-id-')) return facts.reduce<Claim | undefined>(evolveClaim, undefined);
   if (stream.startsWith('registration-token-')) return facts.reduce(foldRegistrationTokenFact, NO_REGISTRATION_TOKEN);
   if (stream === AUTH_NOTES_STREAM) return facts.reduce(foldAuthNote, NO_NOTES);
   if (stream.startsWith('threepid-')) return facts.reduce(evolveHolder, undefined) ?? 'nobody has it';

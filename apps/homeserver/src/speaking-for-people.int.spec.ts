@@ -20,6 +20,7 @@ const CLOSED = [
   '/keys/device_signing',
   '/keys/signatures',
   '/keys/upload',
+  '/login/get_token',
   '/logout/all',
   '/logout/all/:txnId',
   '/org.matrix.msc3814.v1/dehydrated_device',

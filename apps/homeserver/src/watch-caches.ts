@@ -1,6 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
 import { AuthNotes } from '#accounts/interactive-auth/auth-notes';
+import { ExternalIds } from '#accounts/external-ids';
 import { AuthSessions } from '#accounts/interactive-auth/auth-sessions';
 import { ServiceNotes } from '#appservices/sending/service-notes';
 import { LookedAtUsers } from '#appservices/asking/looked-at-users';
@@ -167,6 +168,7 @@ function accountCaches(
     'auth-notes': of(AuthNotes),
     'auth-sessions': of(AuthSessions),
     'device-requests': of(DeviceRequests),
+    'external-ids': of(ExternalIds),
     'known-tokens': of(KnownTokens),
     'registration-tokens': of(RegistrationTokens),
     'sign-ins': of(KeptSignIns),

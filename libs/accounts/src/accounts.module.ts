@@ -14,6 +14,7 @@ import { DeactivateAccountHandler } from './commands/deactivate-account.js';
 import { DehydrateDeviceHandler } from './commands/dehydrate-device.js';
 import { DeleteDevicesHandler } from './commands/delete-devices.js';
 import { EndGrantedSessionHandler } from './commands/end-granted-session.js';
+import { IssueLoginTokenHandler } from './commands/issue-login-token.js';
 import { LogInForServiceHandler } from './commands/log-in-for-service.js';
 import { LogInHandler } from './commands/log-in.js';
 import { LogOutHandler } from './commands/log-out.js';
@@ -25,6 +26,7 @@ import { RenameDeviceHandler } from './commands/rename-device.js';
 import { RestrictAccountHandler } from './commands/restrict-account.js';
 import { RevokeTokenHandler } from './commands/revoke-token.js';
 import { SetAccountDataHandler } from './commands/set-account-data.js';
+import { SetAdminByGroupsHandler } from './commands/set-admin-by-groups.js';
 import { SetAdminHandler } from './commands/set-admin.js';
 import { SetReadersHandler } from './commands/set-readers.js';
 import { SetTagHandler } from './commands/set-tag.js';
@@ -45,6 +47,7 @@ import { SessionController } from './doors/today/session.controller.js';
 import { UserDataController } from './doors/user-data.controller.js';
 import { LoginV1Controller } from './doors/v1/login-v1.controller.js';
 import { RegisterV1Controller } from './doors/v1/register-v1.controller.js';
+import { ExternalIds } from './external-ids.js';
 import { FirstRegistrationToken } from './first-registration-token.js';
 import { AuthNotes } from './interactive-auth/auth-notes.js';
 import { AuthSessions } from './interactive-auth/auth-sessions.js';
@@ -53,6 +56,7 @@ import { Flows } from './interactive-auth/flows.js';
 import { OfferedLogins } from './interactive-auth/offered-logins.js';
 import { StageRegistry } from './interactive-auth/stage-registry.js';
 import { DummyStage } from './interactive-auth/stages/dummy-stage.js';
+import { LoginTokenStage } from './interactive-auth/stages/login-token-stage.js';
 import { PasswordStage } from './interactive-auth/stages/password-stage.js';
 import { RegistrationTokenStage } from './interactive-auth/stages/registration-token-stage.js';
 import { SteppedAuth } from './interactive-auth/stepped-auth.js';
@@ -93,6 +97,7 @@ const commandHandlers: Provider[] = [
   RegisterAccountHandler,
   LogInHandler,
   LogInForServiceHandler,
+  IssueLoginTokenHandler,
   CreateDeviceHandler,
   RefreshSessionHandler,
   RevokeTokenHandler,
@@ -108,6 +113,7 @@ const commandHandlers: Provider[] = [
   SetAdminHandler,
   RestrictAccountHandler,
   OverrideRateLimitHandler,
+  SetAdminByGroupsHandler,
   ChangeProfileHandler,
   SetAccountDataHandler,
   SetReadersHandler,
@@ -118,13 +124,14 @@ const commandHandlers: Provider[] = [
 ];
 
 /** Each adds itself to the registry. */
-const stages: Provider[] = [DummyStage, PasswordStage, RegistrationTokenStage];
+const stages: Provider[] = [DummyStage, PasswordStage, LoginTokenStage, RegistrationTokenStage];
 
 const services: Provider[] = [
   Accounts,
   RegistrationTokens,
   RegistrationRules,
   ThreepidClaims,
+  ExternalIds,
   FirstRegistrationToken,
   PasswordHasher,
   PasswordCheck,
@@ -168,6 +175,7 @@ const services: Provider[] = [
     AccessLists,
     Accounts,
     BeginSession,
+    ExternalIds,
     Devices,
     PasswordCheck,
     ReadableProfiles,

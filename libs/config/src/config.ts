@@ -17,6 +17,7 @@ import { type NoticesConfig, noticesOf } from './notices-config.js';
 import { type PurgeConfig, purgeOf } from './purge-config.js';
 import { type RateLimitFigures, rateLimitsOf } from './rate-limits.js';
 import { type RetentionConfig, retentionOf } from './retention-config.js';
+import { type SsoConfig, ssoOf } from './sso-config.js';
 import { emptySettings, type Settings } from './settings.js';
 
 export type RegistrationMode = (typeof REGISTRATION_MODES)[number];
@@ -83,6 +84,7 @@ export interface Config {
   readonly oauth: boolean;
   readonly smtpUrl?: string;
   readonly recaptcha?: RecaptchaConfig;
+  readonly sso: SsoConfig;
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
   readonly identityServers: IdentityServersConfig;
@@ -203,6 +205,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     smtpUrl: settings.smtp_url,
     recaptcha: recaptchaOf(settings),
     identityServers: identityServersOf(settings),
+    sso: ssoOf(settings),
     appservices: Object.freeze(listOf(settings.appservices).map((path) => resolve(path))),
     media: mediaOf(settings),
     previews: previewsOf(settings),

@@ -1,5 +1,5 @@
 import { IsOptional } from 'class-validator';
-import { areGlobs, areServerNames, isFilled, isSender, isUrl } from './setting-forms.js';
+import { areClientUrls, areGlobs, areServerNames, isFilled, isSender, isUrl } from './setting-forms.js';
 import { Form, OneOf } from './setting-rules.js';
 
 export const OAUTH_MODES = ['off', 'on'] as const;
@@ -44,6 +44,17 @@ export class PeopleSettings {
   @IsOptional()
   @Form('names or addresses, comma-separated, with a port or for any (id.lan, 10.0.0.5:8443)', areServerNames)
   identity_private_servers?: string;
+
+  @IsOptional()
+  @Form('the path of a file', isFilled)
+  sso_providers?: string;
+
+  @IsOptional()
+  @Form('comma-separated URLs of clients (https://app.example.org/, element://vector)', areClientUrls)
+  sso_clients?: string;
+
+  @OneOf(['on', 'off'])
+  login_tokens: string = 'on';
 }
 
 /** Those of these settings whose values never appear in a message or a log line. */

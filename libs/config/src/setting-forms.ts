@@ -37,3 +37,5 @@ export const isLocalpart = (text: string): boolean => /^[a-z0-9._=/+-]{1,64}$/.t
 export const isFilled = (text: string): boolean => text.trim() !== '';
 export const isSender = (text: string): boolean =>
   /^([^<>@\r\n"]* <[^\s@<>,]+@[^\s@<>,]+>|[^\s@<>,]+@[^\s@<>,]+)$/.test(text);
+export const areClientUrls = (text: string): boolean =>
+  text.split(',').every((url) => URL.canParse(url.trim()) && /^[a-z][a-z0-9+.-]*:\/\//i.test(url.trim()));

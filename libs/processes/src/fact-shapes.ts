@@ -1,5 +1,6 @@
 import { ACCOUNT_SHAPES } from '#accounts/facts/account-facts';
 import { AUTH_NOTE_SHAPES } from '#accounts/facts/auth-note-facts';
+import { EXTERNAL_ID_SHAPES } from '#accounts/facts/external-id-facts';
 import { REGISTRATION_TOKEN_SHAPES } from '#accounts/facts/registration-token-facts';
 import { THREEPID_SHAPES } from '#accounts/facts/threepid-facts';
 import { CROSS_SIGNING_SHAPES } from '#devices/facts/cross-signing-facts';
@@ -45,6 +46,7 @@ export const FACT_SHAPES: FactShapes = {
   ...THREEPID_SHAPES,
   ...AUTH_NOTE_SHAPES,
   ...SIGN_IN_SHAPES,
+  ...EXTERNAL_ID_SHAPES,
   ...PUSH_RULE_SHAPES,
   ...PUSHER_SHAPES,
   ...DELAYED_EVENT_SHAPES,

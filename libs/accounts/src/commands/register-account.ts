@@ -9,9 +9,11 @@ import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from '../accounts.js';
 import { PasswordHasher } from '../credentials/password-hasher.js';
 import { decideRegistration, decideUpgrade } from '../decide/decide-account.js';
+import { decideLink } from '../decide/decide-external-ids.js';
 import { decideProfileChange } from '../decide/decide-profile.js';
 import { NO_ACCOUNT } from '../decide/account.js';
 import type { AccountFact, RegisteredVia } from '../facts/account-facts.js';
+import type { ExternalId } from '../facts/external-id-facts.js';
 import { RegistrationTokens } from '../registration-tokens.js';
 import { type IssuedTokens, type SessionOptions, issueTokens } from '../sessions/issue-tokens.js';
 import { newUserId, randomUsername } from '../user-ids.js';
@@ -31,6 +33,8 @@ export interface NewAccount {
   readonly registrationToken?: string;
   /** The application service that registers one of its users. */
   readonly service?: AppService;
+  /** The account elsewhere that it is made for, which was claimed for it: see `ExternalIds`. */
+  readonly externalId?: ExternalId;
   /** Absent: no session is opened. */
   readonly session?: SessionOptions;
   readonly requestId?: string;
@@ -106,6 +110,7 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
         ...(displayname === undefined
           ? []
           : decideProfileChange({ ...NO_ACCOUNT, exists: true }, 'displayname', displayname)),
+        ...(account.externalId === undefined ? [] : decideLink({ ...NO_ACCOUNT, exists: true }, account.externalId)),
         ...(session === undefined ? [] : [{ type: 'device-added', data: session.fact } as const]),
       ],
       { actor: userId, device: session?.deviceId, correlation: account.requestId },

@@ -25,6 +25,19 @@ export function findTokenFamily(refreshToken: string): string | undefined {
 /** A new code for which an application is given a session. */
 export const newAuthorisationCode = (): string => `annals_ac_${random()}`;
 
+const LOGIN_TOKEN = /^annals_lt_([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+$/;
+
+/** A new login token of a user, by its localpart: such a token must say whose it is (client-server API, "Token-based"). */
+export function newLoginToken(localpart: string): string {
+  return `annals_lt_${Buffer.from(localpart).toString('base64url')}.${random()}`;
+}
+
+/** The localpart in a login token; undefined where it is none. */
+export function localpartOfLoginToken(token: string): string | undefined {
+  const encoded = LOGIN_TOKEN.exec(token)?.[1];
+  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64url').toString('utf8');
+}
+
 /** A new registration token: 128 random bits, of the opaque identifier grammar and at most 64 characters. */
 export const newRegistrationToken = (): string => randomBytes(16).toString('base64url');
 

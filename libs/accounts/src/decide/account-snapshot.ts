@@ -8,7 +8,18 @@ import type { DeviceRecord } from './device-tokens.js';
 /** An account as it is kept: of the password, the profile, who may read what and the addresses only the revisions of the facts that say them. */
 interface KeptAccount extends Pick<
   Account,
-  'exists' | 'guest' | 'admin' | 'deactivated' | 'locked' | 'suspended' | 'rateLimit' | 'byService' | 'serviceId'
+  | 'exists'
+  | 'guest'
+  | 'admin'
+  | 'adminBy'
+  | 'deactivated'
+  | 'locked'
+  | 'suspended'
+  | 'rateLimit'
+  | 'byService'
+  | 'serviceId'
+  | 'loginTokens'
+  | 'externalIds'
 > {
   readonly password_at?: number;
   readonly profile: readonly (readonly [key: string, at: number])[];
@@ -22,17 +33,20 @@ interface KeptAccount extends Pick<
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 8,
+  version: 9,
   format({
     exists,
     guest,
     admin,
+    adminBy,
     deactivated,
     locked,
     suspended,
     rateLimit,
     byService,
     serviceId,
+    loginTokens,
+    externalIds,
     passwordAt,
     devices,
     dehydrated,
@@ -46,12 +60,15 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       exists,
       guest,
       admin,
+      adminBy,
       deactivated,
       locked,
       suspended,
       rateLimit,
       byService,
       serviceId,
+      loginTokens,
+      externalIds,
       password_at: passwordAt,
       dehydrated: dehydrated && { device_id: dehydrated.deviceId, at: dehydrated.at },
       profile: [...profile].map(([key, { at }]) => [key, at]),

@@ -7,7 +7,9 @@ import type {
   ReaderEntry,
   ReadersSet,
 } from '../facts/account-facts.js';
+import type { LoginTokenIssued } from '../facts/login-facts.js';
 import { type Threepid, threepidKey } from '../threepids/threepid.js';
+import { loginsAfter } from './logins-after.js';
 import { type DeviceRecord, deviceAfterConfirmation, deviceAfterLogin, deviceAfterRefresh } from './device-tokens.js';
 
 /** The value of one key of a profile, and the revision of the fact that says it. */
@@ -32,6 +34,8 @@ export interface Account {
   readonly exists: boolean;
   readonly guest: boolean;
   readonly admin: boolean;
+  /** The provider of accounts whose groups made the user an administrator; undefined where an operator did. */
+  readonly adminBy?: string;
   readonly deactivated: boolean;
   /** Nobody may use it. */
   readonly locked: boolean;
@@ -57,6 +61,10 @@ export interface Account {
   readonly filters: ReadonlySet<string>;
   /** The rooms into which what the user kept about their predecessors has followed. */
   readonly successors: ReadonlySet<RoomId>;
+  /** By which a session may be opened once; undefined where there are none. */
+  readonly loginTokens?: readonly LoginTokenIssued[];
+  /** The hashes of the accounts elsewhere that are this user's; undefined where there are none. */
+  readonly externalIds?: readonly string[];
 }
 
 /** A user id that nobody has registered. */
@@ -156,19 +164,25 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
     case 'guest-upgraded':
       return { ...withPassword(account, fact.data.password_hash, revision), guest: false };
     case 'password-changed':
-      return withPassword(account, fact.data.password_hash, revision);
+      return { ...withPassword(account, fact.data.password_hash, revision), loginTokens: undefined };
     case 'account-deactivated':
       return {
         ...withPassword(account, undefined, revision),
         deactivated: true,
         admin: false,
+        loginTokens: undefined,
         threepids: NO_ACCOUNT.threepids,
       };
     case 'threepid-added':
     case 'threepid-removed':
       return withThreepid(account, fact, revision);
     case 'admin-changed':
-      return { ...account, admin: fact.data.admin };
+      return { ...account, admin: fact.data.admin, adminBy: fact.data.admin ? fact.data.provider : undefined };
+    case 'login-token-issued':
+    case 'login-token-used':
+    case 'external-id-linked':
+    case 'external-id-unlinked':
+      return loginsAfter(account, fact, at);
     case 'account-locked':
     case 'account-unlocked':
     case 'account-suspended':

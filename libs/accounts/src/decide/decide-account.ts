@@ -111,6 +111,16 @@ export function checkNotLocked({ locked }: Pick<Account, 'locked'>): void {
   if (locked) throw userLocked();
 }
 
+/**
+ * As `decideAdmin`, where the groups of the user at a provider of accounts say it: what an operator or another provider gave is theirs to
+ * take back.
+ */
+export function decideAdminByGroups(account: Account, admin: boolean, provider: string): AccountFact[] {
+  checkActive(account);
+  if (account.admin === admin || (!admin && account.adminBy !== provider)) return [];
+  return [{ type: 'admin-changed', data: { admin, provider } }];
+}
+
 /** All sessions end. */
 export function decideLogoutEverywhere(account: Account): AccountFact[] {
   return removalOfDevices(account, 'logout-all');

@@ -62,7 +62,9 @@ describe('sessions', () => {
     }
     const unknown = await app.call('POST', `${V3}/login`, { body: { type: 'm.login.oracle' } });
     expect([unknown.status, unknown.body['errcode']]).toEqual([400, 'M_UNKNOWN']);
-    expect((await app.call('GET', `${V3}/login`)).body).toEqual({ flows: [{ type: 'm.login.password' }] });
+    expect((await app.call('GET', `${V3}/login`)).body).toEqual({
+      flows: [{ type: 'm.login.password' }, { type: 'm.login.token', get_login_token: true }],
+    });
   });
 
   it('need a token that is known', async () => {

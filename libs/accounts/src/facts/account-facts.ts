@@ -2,6 +2,7 @@ import type { Upcast } from '#event-store/fact-shapes';
 import type { DeviceId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 import type { Medium } from '../threepids/threepid.js';
+import { LOGIN_SHAPES, type LoginFacts } from './login-facts.js';
 
 /**
  * The facts of a user's stream that belong to accounts. Secrets appear only as hashes: tokens as sha256 in hex, passwords as
@@ -11,7 +12,14 @@ import type { Medium } from '../threepids/threepid.js';
  */
 
 /** How an account came to be. */
-export type RegisteredVia = 'open' | 'registration-token' | 'shared-secret' | 'operator' | 'application-service';
+export type RegisteredVia =
+  | 'open'
+  | 'registration-token'
+  | 'shared-secret'
+  | 'operator'
+  | 'application-service'
+  /** Somebody who has an account elsewhere: see `ExternalIdLinked`. */
+  | 'external-id';
 
 /** `account-registered`: the first fact of a user. Without a `password_hash` nobody can log in by password. */
 export interface AccountRegistered {
@@ -139,6 +147,8 @@ export interface ThreepidRemoved {
 /** `admin-changed`: whether the user may use the server's administration. */
 export interface AdminChanged {
   readonly admin: boolean;
+  /** Whose groups said so, by the name of the provider of accounts: what they gave they take back. Absent: an operator did. */
+  readonly provider?: string;
 }
 
 /**
@@ -223,7 +233,7 @@ export interface FilterCreated {
 }
 
 /** type -> shape of the data, for all the facts above. */
-export interface AccountFacts {
+export interface AccountFacts extends LoginFacts {
   'account-registered': AccountRegistered;
   'guest-upgraded': GuestUpgraded;
   'device-added': DeviceAdded;
@@ -259,6 +269,7 @@ export type AccountFact = {
 
 /** How old shapes of these facts become today's. */
 export const ACCOUNT_SHAPES: Readonly<Record<keyof AccountFacts, readonly Upcast[]>> = {
+  ...LOGIN_SHAPES,
   'account-registered': [],
   'guest-upgraded': [],
   'device-added': [],

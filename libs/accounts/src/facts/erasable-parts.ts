@@ -13,6 +13,7 @@ const PARTS: Readonly<Record<string, ErasablePart>> = {
   'threepid-added': { key: 'address', left: '"removed":true}' },
   'threepid-removed': { key: 'address', left: '"erased":true}' },
   'device-dehydrated': { key: 'device_data', left: '"device_data":{}}' },
+  'external-id-linked': { key: 'subject', left: '"subject":""}' },
   'account-data-set': { key: 'content', left: '"content":{}}' },
 };
 

@@ -26,6 +26,8 @@ export interface Learnt {
   readonly userId?: UserId;
   /** The hash that their password was checked against: by the time they are let in it may be another. */
   readonly passwordHash?: string;
+  /** The hash of the login token that was shown, for the log-in to use up. */
+  readonly loginTokenHash?: string;
   /** The registration token that was shown, for the registration to use up. */
   readonly registrationToken?: string;
 }

@@ -15,12 +15,18 @@ const PASSWORD = 'm.login.password';
 export class Flows {
   constructor(private readonly registry: StageRegistry) {}
 
-  /** Those of a registration. In API v1 each ends with the stage in which user name and password are chosen. */
+  /** Those of a registration. In API v1 each ends with the stage in which user name and password are chosen, or one that makes the account. */
   toRegister(dialect: Dialect): readonly Flow[] {
     const offered = this.#offered('registration', dialect);
     const flows = combine(offered);
     const isNothingNeeded = offered.every(({ standing }) => standing === 'optional');
-    if (dialect === 'v1') return [...(isNothingNeeded ? [[]] : []), ...flows].map((flow) => [...flow, PASSWORD]);
+    if (dialect === 'v1') {
+      return [...(isNothingNeeded ? [[]] : []), ...flows].map((flow) => {
+        const last = flow.at(-1);
+        const isWhole = last !== undefined && this.registry.get(last).makesAccount === true;
+        return isWhole ? flow : [...flow, PASSWORD];
+      });
+    }
     return isNothingNeeded ? [DUMMY, ...flows] : flows;
   }
 

@@ -50,6 +50,8 @@ export interface Stage {
   isFor?(userId: UserId): Promise<boolean>;
   /** Whether it is passed in a browser, so that clients say no more than that it may be by now: they name their session, and no type. */
   readonly isPassedElsewhere?: true;
+  /** In registrations of 2015: who passes it has their account by that, and chooses no password. */
+  readonly makesAccount?: true;
   /** What `GET /login` says of it beside its type. */
   about?(): JsonObject;
   /** What clients have to know to pass it, if anything. */

@@ -2,6 +2,7 @@ import type { Projector } from '#projections/projector';
 import { accountDataProjector } from './account-data.projector.js';
 import { accountsProjector } from './accounts.projector.js';
 import { devicesProjector } from './devices.projector.js';
+import { externalIdsProjector } from './external-ids.projector.js';
 import { filtersProjector } from './filters.projector.js';
 import { profilesProjector } from './profiles.projector.js';
 import { registrationTokensProjector } from './registration-tokens.projector.js';
@@ -14,6 +15,7 @@ export const accountProjectors: readonly Projector[] = Object.freeze([
   profilesProjector,
   accountDataProjector,
   filtersProjector,
+  externalIdsProjector,
   registrationTokensProjector,
   threepidsProjector,
 ]);

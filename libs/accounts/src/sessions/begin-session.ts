@@ -5,6 +5,7 @@ import type { DeviceId, UserId } from '#kernel/ids';
 import { Accounts } from '../accounts.js';
 import type { Account } from '../decide/account.js';
 import { decideLogin } from '../decide/decide-sessions.js';
+import type { AccountFact } from '../facts/account-facts.js';
 import { TAKEN_DEVICE_IDS, type TakenDeviceIds, withFreeDeviceId } from '../taken-device-ids.js';
 import { type IssuedTokens, type SessionOptions, issueTokens } from './issue-tokens.js';
 
@@ -22,6 +23,8 @@ export interface NewSession {
   readonly check?: (account: Account, deviceId: DeviceId) => void;
   /** The application service, by its id, whose session it is where the account, as it is by then, is a person's and not its own. */
   readonly service?: (account: Account) => string | undefined;
+  /** What is written together with the session, by the account as it is by then. Throws where there may be none. */
+  readonly besides?: (account: Account) => readonly AccountFact[];
   readonly requestId: string | undefined;
 }
 
@@ -34,8 +37,8 @@ export class BeginSession {
     @Inject(TAKEN_DEVICE_IDS) private readonly taken: TakenDeviceIds,
   ) {}
 
-  /** Throws what `check` and `decideLogin` throw; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs. */
-  async begin({ userId, options, check, service, requestId }: NewSession): Promise<LoggedIn> {
+  /** Throws what `check`, `besides` and `decideLogin` throw; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs. */
+  async begin({ userId, options, check, service, besides, requestId }: NewSession): Promise<LoggedIn> {
     const { fact, deviceId, tokens } = issueTokens(options, this.clock.now());
     const change = (isAsSeen: (revision: ExpectedRevision) => void): Promise<unknown> =>
       this.accounts.change(
@@ -44,7 +47,8 @@ export class BeginSession {
           check?.(account, deviceId);
           isAsSeen(revision);
           const openedBy = service?.(account);
-          return decideLogin(account, openedBy === undefined ? fact : { ...fact, service: openedBy });
+          const first = besides?.(account) ?? [];
+          return [...first, ...decideLogin(account, openedBy === undefined ? fact : { ...fact, service: openedBy })];
         },
         { actor: userId, device: deviceId, correlation: requestId },
       );

@@ -42,6 +42,11 @@ export class PasswordCheck {
     return user === undefined ? undefined : findLocalUserId(user, this.config.serverName);
   }
 
+  /** Whether there is a password by which this account could be verified. */
+  async isFor(userId: UserId): Promise<boolean> {
+    return (await this.accounts.load(userId)).passwordHash !== undefined;
+  }
+
   /**
    * The hash that the password was checked against; undefined where it is wrong or nobody can log in so. Throws M_LIMIT_EXCEEDED where
    * passwords of the account are guessed, from however many addresses, also where there is no such account.

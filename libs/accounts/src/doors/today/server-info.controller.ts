@@ -4,6 +4,7 @@ import { TODAY, under } from '#http/client-paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { RawJson } from '#http/raw-json';
 import { RateLimited } from '#http/rate-limited';
+import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { DEFAULT_ROOM_VERSION, ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 
@@ -69,20 +70,13 @@ const CAPABILITIES = {
   'm.set_displayname': { enabled: true },
   'm.set_avatar_url': { enabled: true },
   'm.3pid_changes': { enabled: false },
-  'm.get_login_token': { enabled: false },
   'm.profile_fields': { enabled: true },
 };
-const CAPABILITIES_BODY = new RawJson(JSON.stringify({ capabilities: CAPABILITIES }));
-
 /** Where the session is one of the OAuth 2.0 API the password is changed at the account page alone. */
-const CAPABILITIES_OF_APPLICATIONS = new RawJson(
-  JSON.stringify({ capabilities: { ...CAPABILITIES, 'm.change_password': { enabled: false } } }),
-);
+const OF_APPLICATIONS = { 'm.change_password': { enabled: false } };
 
 /** Administrators lock and suspend accounts as well. */
-const CAPABILITIES_OF_ADMINS = new RawJson(
-  JSON.stringify({ capabilities: { ...CAPABILITIES, 'm.account_moderation': { suspend: true, lock: true } } }),
-);
+const OF_ADMINS = { 'm.account_moderation': { suspend: true, lock: true } };
 
 /** What this server is and can (client-server API, "Server Discovery", "Capabilities negotiation"). */
 @RateLimited('default')
@@ -90,11 +84,16 @@ const CAPABILITIES_OF_ADMINS = new RawJson(
 export class ServerInfoController {
   readonly #wellKnown: RawJson;
   readonly #versions: RawJson;
+  readonly #capabilities: JsonObject;
 
   constructor(
-    @Inject(CONFIG) config: Pick<Config, 'oauth' | 'publicUrl' | 'retention' | 'rtcTransports' | 'stickyEvents'>,
+    @Inject(CONFIG) config: Pick<
+      Config,
+      'oauth' | 'publicUrl' | 'retention' | 'rtcTransports' | 'sso' | 'stickyEvents'
+    >,
   ) {
-    const { oauth, publicUrl, retention, rtcTransports, stickyEvents } = config;
+    const { oauth, publicUrl, retention, rtcTransports, sso, stickyEvents } = config;
+    this.#capabilities = { ...CAPABILITIES, 'm.get_login_token': { enabled: sso.givesLoginTokens } };
     const features = {
       ...UNSTABLE_FEATURES,
       ...(stickyEvents ? { 'org.matrix.msc4354': true } : {}),
@@ -123,8 +122,12 @@ export class ServerInfoController {
 
   @Authenticated({ guests: true })
   @Get(under(TODAY, 'capabilities'))
-  capabilities(@CurrentRequester() { isAdmin, isOAuth }: Requester): RawJson {
-    if (isOAuth === true && !isAdmin) return CAPABILITIES_OF_APPLICATIONS;
-    return isAdmin ? CAPABILITIES_OF_ADMINS : CAPABILITIES_BODY;
+  capabilities(@CurrentRequester() { isAdmin, isOAuth }: Requester): { capabilities: JsonObject } {
+    const capabilities = {
+      ...this.#capabilities,
+      ...(isOAuth === true ? OF_APPLICATIONS : {}),
+      ...(isAdmin ? OF_ADMINS : {}),
+    };
+    return { capabilities };
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { RateLimits } from '#http/rate-limits';
+import type { UserId } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { stagePage } from '../../pages/stage-page.js';
@@ -29,6 +30,10 @@ export class PasswordStage implements Stage {
 
   standingIn(purpose: Purpose): Standing | undefined {
     return purpose === 'registration' ? undefined : 'alternative';
+  }
+
+  isFor(userId: UserId): Promise<boolean> {
+    return this.passwords.isFor(userId);
   }
 
   /** Throws M_FORBIDDEN (403) where somebody shows that they are somebody else than who asks; M_LIMIT_EXCEEDED where it was tried too often, whatever the door. */

@@ -1,0 +1,37 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Cause } from '#event-store/aggregates';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { localpartOf, type UserId } from '#kernel/ids';
+import { Accounts } from '../accounts.js';
+import { hashSecret, newLoginToken } from '../credentials/secrets.js';
+import { decideTokenIssue } from '../decide/decide-login-tokens.js';
+
+/**
+ * Makes a token by which one session of a user may be opened within its time (`m.login.token`), and answers it. The log has its hash alone.
+ * Throws M_NOT_FOUND, M_USER_DEACTIVATED.
+ */
+export class IssueLoginToken extends Command<string> {
+  constructor(
+    readonly userId: UserId,
+    readonly lifetimeMs: number,
+    readonly cause: Cause,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(IssueLoginToken)
+export class IssueLoginTokenHandler implements ICommandHandler<IssueLoginToken> {
+  constructor(
+    private readonly accounts: Accounts,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  async execute({ userId, lifetimeMs, cause }: IssueLoginToken): Promise<string> {
+    const token = newLoginToken(localpartOf(userId));
+    const issued = { token_hash: hashSecret(token), expires_at: this.clock.now() + lifetimeMs };
+    await this.accounts.change(userId, (account) => decideTokenIssue(account, issued), cause);
+    return token;
+  }
+}

@@ -1,0 +1,21 @@
+import type { AccountFact } from '../facts/account-facts.js';
+import type { Account } from './account.js';
+import { linksAfter } from './decide-external-ids.js';
+import { tokensAfterIssue, tokensAfterUse } from './decide-login-tokens.js';
+
+type LoginFact = Extract<
+  AccountFact,
+  { type: 'login-token-issued' | 'login-token-used' | 'external-id-linked' | 'external-id-unlinked' }
+>;
+
+/** The account after a fact of what it can be logged in with besides a password. `at`: when that was decided. */
+export function loginsAfter(account: Account, fact: LoginFact, at: number): Account {
+  switch (fact.type) {
+    case 'login-token-issued':
+      return { ...account, loginTokens: tokensAfterIssue(account.loginTokens, fact.data, at) };
+    case 'login-token-used':
+      return { ...account, loginTokens: tokensAfterUse(account.loginTokens, fact.data.token_hash) };
+    default:
+      return { ...account, externalIds: linksAfter(account.externalIds, fact) };
+  }
+}

@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { Aggregates, type Cause } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import type { FactDraft } from '#event-store/seal-facts';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
+import { Accounts } from './accounts.js';
+import { type Claim, decideLink, decideUnlink, evolveClaim } from './decide/decide-external-ids.js';
+import { type ExternalId, externalIdHash, externalIdStream } from './facts/external-id-facts.js';
+
+const CAPACITY = 1_000;
+/** So long a claim may wait for the account that is being made: an account is made in less. */
+const BEING_MADE_MS = 30_000;
+
+/**
+ * Whose accounts elsewhere are whose here. One of them is of one user at most: the log orders the claims of it, and the user's own stream
+ * says whether that came to something, so that no write has to be in two streams at once.
+ */
+@Injectable()
+export class ExternalIds {
+  readonly #claims: Aggregates<Claim | undefined>;
+
+  constructor(
+    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly accounts: Accounts,
+  ) {
+    this.#claims = new Aggregates({ store, clock, capacity: CAPACITY, initialState: undefined, evolve: evolveClaim });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#claims.numbers;
+  }
+
+  /** Whose it is here, also where that account is closed by now; undefined where it is nobody's. As the log has it. */
+  async find(id: ExternalId): Promise<UserId | undefined> {
+    const claim = await this.#claimOf(externalIdHash(id));
+    return claim !== undefined && (await this.#isOf(claim.user_id, id)) ? claim.user_id : undefined;
+  }
+
+  /**
+   * Says that it is to be a user's, before that user says so too (`RegisterAccount` with `externalId`, `link`). Throws M_LIMIT_EXCEEDED while
+   * the account of an earlier claim may be being made, M_FORBIDDEN where it is another user's.
+   */
+  async claim(id: ExternalId, userId: UserId, cause: Cause): Promise<void> {
+    const idHash = externalIdHash(id);
+    const known = await this.#claimOf(idHash);
+    const isTaken = known !== undefined && known.user_id !== userId && (await this.#isOf(known.user_id, id));
+    if (isTaken) throw new MatrixError('M_FORBIDDEN', 'This account is somebody else’s here');
+    const decide = (newest: Claim | undefined): FactDraft[] => {
+      if (newest?.user_id === userId) return [];
+      const isFresh = newest !== undefined && this.clock.now() - newest.at < BEING_MADE_MS;
+      if (isFresh || newest?.at !== known?.at) throw beingMade();
+      return [{ id: randomUUID(), type: 'external-id-claimed', data: JSON.stringify({ user_id: userId }) }];
+    };
+    await this.#claims.execute(externalIdStream(idHash), decide, cause);
+  }
+
+  /** Claims it for an account that is there. Throws as `claim` and `decideLink`. */
+  async link(id: ExternalId, userId: UserId, cause: Cause): Promise<void> {
+    decideLink(await this.accounts.load(userId), id);
+    await this.claim(id, userId, cause);
+    await this.accounts.change(userId, (account) => decideLink(account, id), cause);
+  }
+
+  /** It is the user's no more. */
+  async unlink(id: ExternalId, userId: UserId, cause: Cause): Promise<void> {
+    await this.accounts.change(userId, (account) => decideUnlink(account, id), cause);
+  }
+
+  async #isOf(userId: UserId, id: ExternalId): Promise<boolean> {
+    const { externalIds } = await this.accounts.load(userId);
+    return externalIds?.includes(externalIdHash(id)) === true;
+  }
+
+  async #claimOf(idHash: string): Promise<Claim | undefined> {
+    return (await this.#claims.load(externalIdStream(idHash))).state;
+  }
+}
+
+const beingMade = (): MatrixError =>
+  new MatrixError('M_LIMIT_EXCEEDED', 'This account is being made: try again in a moment', {
+    fields: { retry_after_ms: BEING_MADE_MS },
+  });

@@ -1,0 +1,30 @@
+import { hash } from 'node:crypto';
+import type { Upcast } from '#event-store/fact-shapes';
+import type { UserId } from '#kernel/ids';
+
+/** An account elsewhere: of which provider, and what that calls it for ever. */
+export interface ExternalId {
+  readonly provider: string;
+  readonly subject: string;
+}
+
+/** The name of an account elsewhere in the log. */
+export function externalIdHash({ provider, subject }: ExternalId): string {
+  return hash('sha256', JSON.stringify([provider, subject]), 'hex');
+}
+
+/** An account elsewhere is one stream, named by its hash (`externalIdHash`). */
+export const externalIdStream = (idHash: string): string => `external-id-${idHash}`;
+
+/**
+ * `external-id-claimed`: the account elsewhere is to be this user's, who says so too (`external-id-linked`). The last claim alone counts, and
+ * none where the user does not say so: the write that was to follow it came to nothing.
+ */
+export interface ExternalIdClaimed {
+  readonly user_id: UserId;
+}
+
+/** How old shapes of these facts become today's. */
+export const EXTERNAL_ID_SHAPES: Readonly<Record<'external-id-claimed', readonly Upcast[]>> = {
+  'external-id-claimed': [],
+};

@@ -1,0 +1,47 @@
+import type { Upcast } from '#event-store/fact-shapes';
+
+/* The facts of a user's stream of what the account can be logged in with besides a password. */
+
+/** `login-token-issued`: by a secret that ends soon a session may be opened once, with nothing else. */
+export interface LoginTokenIssued {
+  readonly token_hash: string;
+  /** In milliseconds since the epoch. */
+  readonly expires_at: number;
+}
+
+/** `login-token-used`: it stands in one write with what it was used for. */
+export interface LoginTokenUsed {
+  readonly token_hash: string;
+}
+
+/**
+ * `external-id-linked`: an account elsewhere is this user's. It counts as long as the last claim of it (`ExternalIdClaimed`) is this
+ * user's too. `id_hash` is of both names, and outlives the subject, which may be erased.
+ */
+export interface ExternalIdLinked {
+  readonly provider: string;
+  readonly id_hash: string;
+  readonly subject?: string;
+}
+
+/** `external-id-unlinked`. */
+export interface ExternalIdUnlinked {
+  readonly provider: string;
+  readonly id_hash: string;
+}
+
+/** type -> shape of the data, for the facts above. */
+export interface LoginFacts {
+  'login-token-issued': LoginTokenIssued;
+  'login-token-used': LoginTokenUsed;
+  'external-id-linked': ExternalIdLinked;
+  'external-id-unlinked': ExternalIdUnlinked;
+}
+
+/** How old shapes of these facts become today's. */
+export const LOGIN_SHAPES: Readonly<Record<keyof LoginFacts, readonly Upcast[]>> = {
+  'login-token-issued': [],
+  'login-token-used': [],
+  'external-id-linked': [],
+  'external-id-unlinked': [],
+};

@@ -1,0 +1,50 @@
+import type { UserId } from '#kernel/ids';
+import type { Outsider } from '../admission/outsider.js';
+import type { Secrets } from '../upstream/upstream-clients.js';
+
+/** What somebody shows who they are for. */
+export type Purpose =
+  /** To log a client in, which waits at a URL (`m.login.sso`). */
+  | { readonly kind: 'client'; readonly redirectUrl: string }
+  /** The stage of an interactive authentication (`m.login.sso`), which a user has begun. */
+  | { readonly kind: 'stage'; readonly session: string; readonly userId: UserId }
+  /** A stage in the API of 2015 (`m.login.oauth2`), of a user where one is named. */
+  | {
+      readonly kind: 'v1';
+      readonly session: string;
+      /** Who it must be, or how somebody who registers wishes to be called. */
+      readonly user?: UserId;
+      readonly registers?: true;
+      /** The registration token that pays for it. */
+      readonly registrationToken?: string;
+    }
+  /** Something else of this server, which waits at a path. */
+  | { readonly kind: 'own'; readonly returnTo: string };
+
+/** A log-in under way in a browser, which alone keeps it: sealed, in a cookie. */
+export type Attempt = Begun | Naming | Shown;
+
+/** They are away, at the provider. */
+export interface Begun {
+  readonly step: 'begun';
+  readonly provider: string;
+  readonly secrets: Secrets;
+  readonly purpose: Purpose;
+}
+
+/** They have shown who they are, and choose a name. */
+export interface Naming {
+  readonly step: 'naming';
+  readonly outsider: Outsider;
+  readonly purpose: Purpose;
+  /** What the page knows that asks for it. */
+  readonly key: string;
+}
+
+/** It is known who they are here; whoever waits for that has not been told yet. */
+export interface Shown {
+  readonly step: 'shown';
+  readonly userId: UserId;
+  readonly purpose: Purpose;
+  readonly key: string;
+}

@@ -1,0 +1,107 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CONFIG, type Config } from '#config/config';
+import { MatrixError } from '#kernel/matrix-error';
+import { SSO_PATH } from '../sso-path.js';
+import type { Attempt, Naming, Shown } from './attempt.js';
+import { Sealer } from './sealer.js';
+
+/** So long somebody may be away at a provider, and think about a name. */
+const LIFETIME_MS = 15 * 60 * 1000;
+/** What browsers keep of a cookie. */
+const MOST_BYTES = 4000;
+const ID = /^[A-Za-z0-9_-]{12}$/;
+
+/** A random text of 96 bits for an attempt, and of 256 bits for a secret of it. */
+export const newAttemptId = (): string => randomBytes(9).toString('base64url');
+export const newSecret = (): string => randomBytes(32).toString('base64url');
+
+/** Whether two texts are the same; how long that takes says nothing of either but its length. */
+export function isSame(one: string, other: string): boolean {
+  const [a, b] = [Buffer.from(one), Buffer.from(other)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/**
+ * The log-ins under way. Each is in a cookie of the browser in which it was begun, sealed: nobody else can go on with it, nor have another
+ * browser go on with theirs; it survives a restart, and costs this server nothing.
+ */
+@Injectable()
+export class Attempts {
+  /** Where pages of this library are, and where others of this server are. */
+  readonly #here: string;
+  readonly #everywhere: string;
+  readonly #attributes: string;
+
+  constructor(
+    private readonly sealer: Sealer,
+    @Inject(CONFIG) { publicUrl }: Pick<Config, 'publicUrl'>,
+  ) {
+    const { pathname, protocol } = new URL(publicUrl);
+    const root = pathname.replace(/\/$/, '');
+    this.#here = `; Path=${root}/${SSO_PATH}`;
+    this.#everywhere = `; Path=${root}/`;
+    // Lax: providers send people back by a link of theirs.
+    this.#attributes = `; HttpOnly; SameSite=Lax${protocol === 'https:' ? '; Secure' : ''}`;
+  }
+
+  /** Has the browser keep an attempt, in the place of what it kept under this id. Throws M_TOO_LARGE. */
+  keep(reply: FastifyReply, id: string, attempt: Attempt): void {
+    const sealed = this.sealer.seal(nameOf(id), attempt, LIFETIME_MS);
+    if (sealed.length > MOST_BYTES)
+      throw new MatrixError('M_TOO_LARGE', 'There is too much to be remembered of this log-in');
+    const isOfOthers = attempt.step === 'shown' && attempt.purpose.kind === 'own';
+    const place = `${isOfOthers ? this.#everywhere : this.#here}${this.#attributes}`;
+    void reply.header('set-cookie', `${nameOf(id)}=${sealed}; Max-Age=${LIFETIME_MS / 1000}${place}`);
+  }
+
+  /** What the browser keeps under an id; undefined where that is nothing, or its time is over. */
+  find(request: FastifyRequest, id: string): Attempt | undefined {
+    const sealed = ID.test(id) ? findCookie(request, nameOf(id)) : undefined;
+    // Only `keep` seals for this use.
+    return sealed === undefined ? undefined : (this.sealer.open(nameOf(id), sealed) as Attempt | undefined);
+  }
+
+  /** As `find`, where it is at this step. Throws M_FORBIDDEN where there is nothing such. */
+  get<S extends Attempt['step']>(request: FastifyRequest, id: string, step: S): Extract<Attempt, { step: S }> {
+    const attempt = this.find(request, id);
+    if (attempt?.step !== step) throw notHere();
+    return attempt as Extract<Attempt, { step: S }>;
+  }
+
+  /** As `get`, of an attempt whose page told its key. */
+  getByKey<S extends 'naming' | 'shown'>(
+    request: FastifyRequest,
+    { id, key }: { readonly id: string; readonly key: string },
+    step: S,
+  ): Extract<Attempt, { step: S }> {
+    const attempt = this.get(request, id, step);
+    const { key: known } = attempt as Naming | Shown; // both steps that are asked for have one
+    if (!isSame(known, key)) throw notHere();
+    return attempt;
+  }
+
+  /** The browser forgets an attempt. */
+  end(reply: FastifyReply, id: string): void {
+    for (const place of [this.#here, this.#everywhere]) {
+      void reply.header('set-cookie', `${nameOf(id)}=; Max-Age=0${place}${this.#attributes}`);
+    }
+  }
+}
+
+const nameOf = (id: string): string => `annals_sso_${id}`;
+
+export const notHere = (): MatrixError =>
+  new MatrixError(
+    'M_FORBIDDEN',
+    'This log-in was not begun in this browser, or took too long: please begin anew in your application',
+  );
+
+function findCookie({ headers }: FastifyRequest, name: string): string | undefined {
+  for (const pair of (headers.cookie ?? '').split(';')) {
+    const at = pair.indexOf('=');
+    if (pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+  }
+  return undefined;
+}

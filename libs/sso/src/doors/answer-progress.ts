@@ -1,0 +1,98 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import type { FastifyReply } from 'fastify';
+import { IssueLoginToken } from '#accounts/commands/issue-login-token';
+import { LogIn } from '#accounts/commands/log-in';
+import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
+import { SteppedAuth } from '#accounts/interactive-auth/stepped-auth';
+import { stageDonePage } from '#accounts/pages/stage-page';
+import { CONFIG, type Config } from '#config/config';
+import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Purpose } from '../attempts/attempt.js';
+import { isOfClient, shownOf, withLoginToken } from '../attempts/client-url.js';
+import { goTo, showPage } from '../pages/show-page.js';
+import { chooseUserNamePage, confirmClientPage, goOnPage } from '../pages/sso-pages.js';
+import { type Progress, UpstreamLogins } from '../upstream-logins.js';
+
+/** A browser is on its way back to the client, which then asks at once. */
+const LOGIN_TOKEN_MS = 30_000;
+
+/** What is answered. */
+export interface Answering {
+  readonly reply: FastifyReply;
+  readonly requestId: string;
+  /** A form was sent, whose answer may lead to no other server (its Content-Security-Policy). */
+  readonly isForm?: boolean;
+}
+
+/** What a browser is answered with that is back from a provider: a page, or whatever waits for who it is. */
+@Injectable()
+export class AnswerProgress {
+  constructor(
+    private readonly logins: UpstreamLogins,
+    private readonly commands: CommandBus,
+    private readonly auth: InteractiveAuth,
+    private readonly stepped: SteppedAuth,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'sso'>,
+  ) {}
+
+  async answer(progress: Progress, answering: Answering): Promise<string> {
+    const { page } = progress;
+    const link = (name: string): string => linkTo(name, page, answering);
+    if (progress.step === 'naming') {
+      const shown = { ...progress, serverName: this.config.serverName };
+      return showPage(answering.reply, chooseUserNamePage(link('user_name'), shown));
+    }
+    const { userId, purpose } = progress;
+    switch (purpose.kind) {
+      case 'client':
+        return this.#toClient(userId, new URL(purpose.redirectUrl), link('continue'), answering);
+      case 'own':
+        return goTo(answering.reply, this.logins.returnUrl(purpose.returnTo, page));
+      case 'stage':
+        return this.#completeStage(userId, purpose.session, answering);
+      case 'v1':
+        return this.#answerV1(userId, purpose, answering);
+    }
+  }
+
+  /** Sends the browser back to a client, with a token. */
+  async backToClient(userId: UserId, url: URL, { reply, requestId }: Answering): Promise<string> {
+    const cause = { actor: userId, correlation: requestId };
+    const token = await this.commands.execute(new IssueLoginToken(userId, LOGIN_TOKEN_MS, cause));
+    return goTo(reply, withLoginToken(url, token));
+  }
+
+  async #toClient(userId: UserId, url: URL, link: string, answering: Answering): Promise<string> {
+    const isTrusted = this.config.sso.trustedClients.some((prefix) => isOfClient(url, prefix));
+    if (!isTrusted) return showPage(answering.reply, confirmClientPage(userId, shownOf(url), link));
+    if (answering.isForm !== true) return this.backToClient(userId, url, answering);
+    void answering.reply.header('refresh', `0;url=${link}`);
+    return showPage(answering.reply, goOnPage(link));
+  }
+
+  async #completeStage(userId: UserId, sessionId: string, { reply }: Answering): Promise<string> {
+    const session = await this.auth.getSession(sessionId);
+    if (session.operation.userId !== userId) throw new MatrixError('M_FORBIDDEN', 'This is not the account that asks');
+    await this.auth.completeElsewhere(session, 'm.login.sso', { userId });
+    return showPage(reply, stageDonePage());
+  }
+
+  /** "MUST respond with either new credentials, the next stage of the login process, or a standard error response." */
+  async #answerV1(userId: UserId, purpose: Purpose & { kind: 'v1' }, { reply, requestId }: Answering): Promise<string> {
+    const session = await this.auth.getSession(purpose.session);
+    const step = await this.stepped.advance(session, 'm.login.oauth2', { userId });
+    void reply.type('application/json').header('cache-control', 'no-store').header('referrer-policy', 'no-referrer');
+    if (!step.isDone) return JSON.stringify(step.answer);
+    const { tokens } = await this.commands.execute(new LogIn(step.session.learnt, {}, requestId));
+    this.stepped.close(step.session);
+    const { serverName } = this.config;
+    return JSON.stringify({ user_id: userId, access_token: tokens.access_token, home_server: serverName });
+  }
+}
+
+function linkTo(name: string, page: Progress['page'], { isForm }: Answering): string {
+  // Relative to where the browser is, whatever is before this server.
+  return `${isForm === true ? '.' : '..'}/${name}?${new URLSearchParams({ ...page }).toString()}`;
+}

@@ -1,0 +1,106 @@
+import { Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Query as QueryOfUrl, requiredText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import type { Purpose } from '../attempts/attempt.js';
+import { notHere } from '../attempts/attempts.js';
+import { BegunRequests } from '../begun-requests.js';
+import { goTo, showOrTell, showPage } from '../pages/show-page.js';
+import { chooseProviderPage } from '../pages/sso-pages.js';
+import { SSO_PATH } from '../sso-path.js';
+import { idOfState, type PageOf, UpstreamLogins } from '../upstream-logins.js';
+import { UpstreamProviders } from '../upstream-providers.js';
+import { AnswerProgress } from './answer-progress.js';
+
+/** The pages between a provider and whoever waits for somebody to have shown who they are (client-server API, "SSO client login"). */
+@Controller(SSO_PATH)
+export class SsoPagesController {
+  constructor(
+    private readonly providers: UpstreamProviders,
+    private readonly requests: BegunRequests,
+    private readonly logins: UpstreamLogins,
+    private readonly progress: AnswerProgress,
+  ) {}
+
+  /** 2014, "OAuth2-based": the "service selection URI". */
+  @RateLimited('default')
+  @Get('begin')
+  begin(@Query() query: QueryOfUrl, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    return showOrTell(reply, async () => {
+      const purpose = this.requests.open(requiredText(query, 'request'));
+      const [first, second] = this.providers.all;
+      if (first !== undefined && second === undefined) return this.#goTo(first.id, purpose, reply);
+      const links = this.requests.linksOf(purpose);
+      return showPage(reply, chooseProviderPage('Log in', 'With which account do you want to log in?', links));
+    });
+  }
+
+  @RateLimited('default')
+  @Get('begin/:provider')
+  beginAt(
+    @Param('provider') provider: string,
+    @Query() query: QueryOfUrl,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    return showOrTell(reply, () => this.#goTo(provider, this.requests.open(requiredText(query, 'request')), reply));
+  }
+
+  @RateLimited('login')
+  @Get('callback/:provider')
+  callback(
+    @Param('provider') provider: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const at = request.url.indexOf('?');
+    const query = new URLSearchParams(at < 0 ? '' : request.url.slice(at + 1));
+    return this.#answer(request, reply, idOfState(query.get('state') ?? ''), async () => {
+      const progress = await this.logins.comeBack(request, reply, provider, query);
+      return this.progress.answer(progress, { reply, requestId: request.id });
+    });
+  }
+
+  @RateLimited('login')
+  @HttpCode(200)
+  @Post('user_name')
+  chooseName(
+    @Query() query: QueryOfUrl,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const form = new URLSearchParams(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
+    return this.#answer(request, reply, String(query['id']), async () => {
+      const progress = await this.logins.choose(request, reply, pageOf(query), form.get('name')?.trim() ?? '');
+      return this.progress.answer(progress, { reply, requestId: request.id, isForm: true });
+    });
+  }
+
+  /** A link of the page that asks whether a client may be logged in. */
+  @RateLimited('default')
+  @Get('continue')
+  goOn(
+    @Query() query: QueryOfUrl,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    return showOrTell(reply, async () => {
+      const { userId, purpose } = this.logins.take(request, reply, pageOf(query));
+      if (purpose.kind !== 'client') throw notHere();
+      return this.progress.backToClient(userId, new URL(purpose.redirectUrl), { reply, requestId: request.id });
+    });
+  }
+
+  async #goTo(provider: string, purpose: Purpose, reply: FastifyReply): Promise<string> {
+    const asking = { again: purpose.kind === 'stage', registers: purpose.kind === 'v1' && purpose.registers === true };
+    return goTo(reply, await this.logins.begin(reply, provider, purpose, asking));
+  }
+
+  /** Clients of 2015 read the answer themselves. */
+  #answer(request: FastifyRequest, reply: FastifyReply, id: string, answer: () => Promise<string>): Promise<string> {
+    return this.logins.purposeOf(request, id)?.kind === 'v1' ? answer() : showOrTell(reply, answer);
+  }
+}
+
+function pageOf(query: QueryOfUrl): PageOf {
+  return { id: requiredText(query, 'id'), key: requiredText(query, 'key') };
+}

@@ -1,0 +1,85 @@
+import { escapeHtml, type HtmlPage, htmlPage } from '#accounts/pages/html-page';
+
+/** A provider as a page names it, and where it leads. */
+export interface ProviderLink {
+  readonly name: string;
+  readonly href: string;
+}
+
+/** Several providers: one is to be chosen. `HtmlPage`s of this file say nothing that was not escaped. */
+export function chooseProviderPage(title: string, why: string, links: readonly ProviderLink[]): HtmlPage {
+  const items = links.map(({ name, href }) => `<li><a href="${escapeHtml(href)}">${escapeHtml(name)}</a></li>`);
+  return htmlPage(title, `<p>${escapeHtml(why)}</p><ul>${items.join('')}</ul>`);
+}
+
+/** Somebody comes for the first time. `problem`: why the name that they chose is none. */
+export function chooseUserNamePage(
+  action: string,
+  {
+    proposed,
+    serverName,
+    problem,
+  }: { readonly proposed: string; readonly serverName: string; readonly problem?: string },
+): HtmlPage {
+  const alert = problem === undefined ? '' : `<p role="alert" id="problem">${escapeHtml(problem)}</p>`;
+  const told = problem === undefined ? '' : ' aria-describedby="problem" aria-invalid="true"';
+  return htmlPage(
+    'Choose your user name',
+    `<p>It is part of your address, <code>@name:${escapeHtml(serverName)}</code>, and cannot be changed later.</p>
+<form method="post" action="${escapeHtml(action)}">${alert}
+<label for="name">User name</label>
+<input id="name" name="name" value="${escapeHtml(proposed)}" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="200" required${told}>
+<button>Continue</button></form>`,
+  );
+}
+
+/** An application wants to be logged in: may it? */
+export function confirmClientPage(userId: string, client: string, href: string): HtmlPage {
+  return htmlPage(
+    'Log this application in?',
+    `<p>You are <strong>${escapeHtml(userId)}</strong>. An application at <strong>${escapeHtml(client)}</strong> wants to use your account.</p>
+<p>If you do not know it, or did not come here from it, close this page.</p>
+<p><a href="${escapeHtml(href)}">Continue</a></p>`,
+  );
+}
+
+/** What operations are, in the words of whoever is asked for them: by the beginning of their name. */
+const OPERATIONS: readonly (readonly [name: string, words: string])[] = [
+  ['POST /account/password', 'change the password of your account'],
+  ['POST /account/deactivate', 'close your account for ever'],
+  ['POST /account/3pid', 'change the addresses of your account'],
+  ['DELETE /devices', 'remove a device from your account'],
+  ['POST /delete_devices', 'remove devices from your account'],
+  ['POST /keys/device_signing', 'replace the keys by which others recognise you'],
+  ['POST /login/get_token', 'log another device in to your account'],
+];
+
+/** Somebody is to show once more who they are, for something that they should know of. */
+export function confirmOperationPage(of: {
+  readonly userId: string;
+  readonly operation: string;
+  readonly links: readonly ProviderLink[];
+  readonly problem?: string;
+}): HtmlPage {
+  const words =
+    OPERATIONS.find(([name]) => of.operation.startsWith(name))?.[1] ?? 'change something about your account';
+  const alert = of.problem === undefined ? '' : `<p role="alert">${escapeHtml(of.problem)}</p>`;
+  const items = of.links.map(
+    ({ name, href }) => `<li><a href="${escapeHtml(href)}">Confirm with ${escapeHtml(name)}</a></li>`,
+  );
+  return htmlPage(
+    'Is it you?',
+    `${alert}<p>An application wants to ${words} <strong>${escapeHtml(of.userId)}</strong>. To confirm it, log in once more.</p>
+<p>If you did not expect this, somebody else may use your account: close this page.</p><ul>${items.join('')}</ul>`,
+  );
+}
+
+/** On the way back, for browsers that do not go by themselves. */
+export function goOnPage(href: string): HtmlPage {
+  return htmlPage('Thank you', `<p><a href="${escapeHtml(href)}">Continue</a></p>`);
+}
+
+/** Something went wrong. */
+export function problemPage(problem: string): HtmlPage {
+  return htmlPage('This did not work', `<p role="alert">${escapeHtml(problem)}</p>`);
+}

@@ -1,0 +1,38 @@
+import { Global, Module } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { AdmitOutsider } from './admission/admit-outsider.js';
+import { ApplyGroups } from './admission/apply-groups.js';
+import { Attempts } from './attempts/attempts.js';
+import { Sealer } from './attempts/sealer.js';
+import { BegunRequests } from './begun-requests.js';
+import { AnswerProgress } from './doors/answer-progress.js';
+import { LoginTokenController } from './doors/login-token.controller.js';
+import { SsoPagesController } from './doors/sso-pages.controller.js';
+import { SsoRedirectController } from './doors/sso-redirect.controller.js';
+import { OAuth2Stage } from './stages/oauth2-stage.js';
+import { SsoStage } from './stages/sso-stage.js';
+import { UpstreamClients } from './upstream/upstream-clients.js';
+import { UpstreamLogins } from './upstream-logins.js';
+import { UpstreamProviders } from './upstream-providers.js';
+
+/** Accounts that people have elsewhere. Needs VIEWS, CONFIG, CLOCK, LOGGER, SIGNING_KEY, Outgoing, and accounts and rooms from global modules. */
+@Global()
+@Module({
+  imports: [CqrsModule],
+  controllers: [SsoRedirectController, SsoPagesController, LoginTokenController],
+  providers: [
+    UpstreamProviders,
+    UpstreamClients,
+    Sealer,
+    Attempts,
+    AdmitOutsider,
+    ApplyGroups,
+    UpstreamLogins,
+    BegunRequests,
+    AnswerProgress,
+    SsoStage,
+    OAuth2Stage,
+  ],
+  exports: [UpstreamProviders, UpstreamLogins],
+})
+export class SsoModule {}

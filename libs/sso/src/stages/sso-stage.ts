@@ -1,0 +1,66 @@
+import { Injectable } from '@nestjs/common';
+import { Accounts } from '#accounts/accounts';
+import type { AuthSession, Purpose } from '#accounts/interactive-auth/auth-sessions';
+import { StageFailed } from '#accounts/interactive-auth/interaction-required';
+import type { Dialect, PageContext, Passage, Stage, StageView, Standing } from '#accounts/interactive-auth/stage';
+import { StageRegistry } from '#accounts/interactive-auth/stage-registry';
+import type { UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { BegunRequests } from '../begun-requests.js';
+import { confirmOperationPage } from '../pages/sso-pages.js';
+import { UpstreamProviders } from '../upstream-providers.js';
+
+/**
+ * `m.login.sso` (client-server API, "Client login via SSO", "SSO during User-Interactive Authentication"): a log-in goes through
+ * `login/sso/redirect` and ends with `m.login.token`; who confirms something shows at a provider once more who they are.
+ */
+@Injectable()
+export class SsoStage implements Stage {
+  readonly type = 'm.login.sso';
+  readonly rank = 55;
+  readonly isPassedElsewhere = true;
+
+  constructor(
+    registry: StageRegistry,
+    private readonly providers: UpstreamProviders,
+    private readonly accounts: Accounts,
+    private readonly requests: BegunRequests,
+  ) {
+    registry.add(this);
+  }
+
+  standingIn(purpose: Purpose, dialect: Dialect): Standing | undefined {
+    const isOffered = this.providers.all.length > 0 && dialect === 'today' && purpose !== 'registration';
+    return isOffered ? 'alternative' : undefined;
+  }
+
+  async isFor(userId: UserId): Promise<boolean> {
+    return (await this.accounts.load(userId)).externalIds !== undefined;
+  }
+
+  about(): JsonObject {
+    const identityProviders = this.providers.all.map(({ id, name, icon, brand }) => ({
+      id,
+      name,
+      ...(icon === undefined ? {} : { icon }),
+      ...(brand === undefined ? {} : { brand }),
+    }));
+    return { identity_providers: identityProviders };
+  }
+
+  async pass(_auth: JsonObject, { operation }: AuthSession): Promise<Passage> {
+    if (operation.purpose === 'login') {
+      throw new MatrixError('M_UNKNOWN', 'Single sign-on begins at login/sso/redirect', { status: 400 });
+    }
+    throw new StageFailed('M_FORBIDDEN', 'This stage is completed on its page');
+  }
+
+  view({ session, problem }: PageContext): StageView {
+    const { operation } = session;
+    const { userId } = operation;
+    if (userId === undefined) throw new MatrixError('M_UNRECOGNIZED', 'There is no page for this stage');
+    const links = this.requests.linksOf({ kind: 'stage', session: session.id, userId });
+    return { page: confirmOperationPage({ userId, operation: operation.name, links, problem }) };
+  }
+}
