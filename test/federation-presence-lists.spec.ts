@@ -53,6 +53,12 @@ describe('a presence list with users of another server', () => {
       await say(bob, 'online', 'second');
       await expect.poll(() => listOf(alice), PATIENTLY).toMatchObject(shown('second'));
 
+      // Between servers a state that today's specification has no word for is exactly what it was.
+      await bob.ok('PUT', `${V1}/presence/${encodeURIComponent(bob.id)}/device`, { device_type: 'mobile' });
+      await bob.ok('PUT', `${V1}/presence/${encodeURIComponent(bob.id)}/status`, { presence: 'busy' });
+      const busy = [{ user_id: bob.id, presence: 'busy', device_type: 'mobile' }];
+      await expect.poll(() => listOf(alice), PATIENTLY).toMatchObject(busy);
+
       // A reverse subscription is accepted by itself.
       await change(bob, { invite: [alice.id] });
       await expect.poll(() => listOf(bob), PATIENTLY).toMatchObject([{ user_id: alice.id, accepted: true }]);

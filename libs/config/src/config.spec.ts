@@ -48,6 +48,7 @@ describe('the configuration', () => {
       rateLimits: true,
       rateLimitFigures: RATE_LIMITS,
       presence: true,
+      presenceElsewhere: true,
       log: 'info',
       eventStoreUrl: undefined,
       eventStoreNamespace: 'annals',

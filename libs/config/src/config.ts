@@ -103,6 +103,8 @@ export interface Config {
   readonly rateLimitFigures: RateLimitFigures;
   /** Whether people are told who is there. */
   readonly presence: boolean;
+  /** Whether other servers are, and are believed. */
+  readonly presenceElsewhere: boolean;
   readonly log: LogLevel;
   /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
   readonly trustProxy: readonly string[];
@@ -218,7 +220,8 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     notices: noticesOf(settings),
     rateLimits: settings.rate_limits === 'on',
     rateLimitFigures: rateLimitsOf(settings),
-    presence: settings.presence === 'on',
+    presence: settings.presence !== 'off',
+    presenceElsewhere: settings.presence === 'on',
     log: settings.log as LogLevel, // Checked by the validator.
     trustProxy: Object.freeze(listOf(settings.trust_proxy)),
   });

@@ -243,7 +243,7 @@ export class ServerSettings {
   @Form('classes of requests, comma-separated, each with its burst and how many a second (send=200:40)', areRateLimits)
   rate_limit_figures?: string;
 
-  @OneOf(SWITCH)
+  @OneOf([...SWITCH, 'here'])
   presence = 'on';
 
   @OneOf(LOG_LEVELS)

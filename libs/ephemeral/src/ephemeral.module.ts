@@ -3,10 +3,11 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { GROUPS_OF } from '#accounts/groups-of';
 import { ChangePresenceListHandler } from './commands/change-presence-list.js';
 import { Receipts } from './commands/receipts.js';
+import { ReportDeviceHandler } from './commands/report-device.js';
 import { SetReadMarksHandler } from './commands/set-read-marks.js';
 import { SetTypingHandler } from './commands/set-typing.js';
 import { SetPresenceHandler } from './commands/set-presence.js';
-import { PresenceController, PresenceV1Controller } from './doors/presence.controller.js';
+import { PresenceController, PresenceDeviceController, PresenceV1Controller } from './doors/presence.controller.js';
 import { PresenceListController, PresenceListV1Controller } from './doors/presence-list.controller.js';
 import { ReceiptsController } from './doors/receipts.controller.js';
 import { TypingController } from './doors/typing.controller.js';
@@ -31,6 +32,7 @@ import { Typing } from './typing/typing.js';
     PresenceListV1Controller,
     PresenceListController,
     PresenceController,
+    PresenceDeviceController,
     PresenceV1Controller,
     ReceiptsController,
     TypingController,
@@ -47,6 +49,7 @@ import { Typing } from './typing/typing.js';
     PresenceMarker,
     Receipts,
     RemotePresence,
+    ReportDeviceHandler,
     SetPresenceHandler,
     SetReadMarksHandler,
     SetTypingHandler,

@@ -39,7 +39,7 @@ beforeAll(async () => {
   const config = { serverName: 'a.example' as ServerName };
   const lists = new TellPresenceLists(app.get(PresenceLists), outbox as Outbox, config);
   const sender: Pick<PresenceSender, 'answer'> = { answer: async (_, users) => void polled.push(...users) };
-  const [presences, remote, subscribers] = [app.get(Presence), app.get(RemotePresence), app.get(Subscribers)];
+  const [remote, subscribers] = [app.get(RemotePresence), app.get(Subscribers)];
   const all = [
     new PresenceInviteHandler(lists),
     new PresenceAcceptHandler(lists),
@@ -47,7 +47,7 @@ beforeAll(async () => {
     new PresenceDropHandler(lists),
     new TypingHandler(app.get(Typing), views),
     new ReceiptHandler(app.get(Receipts)),
-    new PresenceHandler(presences, remote, subscribers, sender as PresenceSender, views),
+    new PresenceHandler(remote, subscribers, sender as PresenceSender, views, { presenceElsewhere: true }),
   ];
   edus = new TakeEdus(all, new ServerAcls(views), { note: () => {} }, await createLogger('silent'));
 });

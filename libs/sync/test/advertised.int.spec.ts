@@ -11,7 +11,11 @@ let roomId: string;
 let root: string;
 
 beforeAll(async () => {
-  app = await SyncApp.start(undefined, { ANNALS_STICKY_EVENTS: 'on', ANNALS_RETENTION: 'on' });
+  app = await SyncApp.start(undefined, {
+    ANNALS_STICKY_EVENTS: 'on',
+    ANNALS_RETENTION: 'on',
+    ANNALS_PRESENCE: 'on',
+  });
   [alice, bob, carol] = await Promise.all([app.register('alice'), app.register('bob'), app.register('carol')]);
   roomId = await alice.createRoom({ preset: 'public_chat', room_version: '10' });
   await bob.join(roomId);
@@ -64,6 +68,12 @@ const SHOWN: Readonly<Record<string, () => Promise<void>>> = {
     await alice.ok('POST', '/keys/device_signing/upload', keys);
     const { master_keys: masters } = await bob.ok('POST', '/keys/query', { device_keys: { [alice.userId]: [] } });
     expect(masters[alice.userId].keys).toEqual(keys.master_key['keys']);
+  },
+  'org.matrix.msc3026.busy_presence': async () => {
+    await alice.ok('PUT', `/presence/${alice.userId}/status`, { presence: 'org.matrix.msc3026.busy' });
+    await alice.sync();
+    const { presence } = await bob.ok('GET', `/presence/${alice.userId}/status`);
+    expect(presence).toBe('org.matrix.msc3026.busy');
   },
   'org.matrix.msc2285.stable': async () => {
     await bob.ok('POST', `${roomPath(roomId)}/receipt/m.read.private/${root}`, {});

@@ -165,7 +165,7 @@ describe('presence', () => {
   });
 });
 
-describe('the five states of 2014/15', () => {
+describe('the states of 2014/15, and more', () => {
   const table: readonly (readonly [set: string, own: string, others: string, ownToday: string, othersToday: string])[] =
     [
       ['online', 'online', 'online', 'online', 'online'],
@@ -173,6 +173,9 @@ describe('the five states of 2014/15', () => {
       ['offline', 'offline', 'offline', 'offline', 'offline'],
       ['free_for_chat', 'free_for_chat', 'free_for_chat', 'online', 'online'],
       ['hidden', 'hidden', 'offline', 'offline', 'offline'],
+      ['busy', 'busy', 'busy', 'org.matrix.msc3026.busy', 'org.matrix.msc3026.busy'],
+      ['do_not_disturb', 'do_not_disturb', 'do_not_disturb', 'org.matrix.msc3026.busy', 'org.matrix.msc3026.busy'],
+      ['com.example.away', 'unavailable', 'unavailable', 'unavailable', 'unavailable'],
     ];
 
   it.each(table)('%s is seen as %s by oneself, as %s by others; today as %s and %s', async (state, ...seen) => {
@@ -188,6 +191,46 @@ describe('the five states of 2014/15', () => {
       await bob.call('GET', path),
     ];
     expect(answers.map(({ body }) => body.presence)).toEqual(seen);
+  });
+
+  it('are extensible: what nobody knows stands beside the nearest that is known', async () => {
+    const { alice, bob } = await mates();
+    await alice.v1('GET', '/events?timeout=0');
+    const path = statusPath(alice);
+    await setV1(alice, 'do_not_disturb');
+    expect(await bob.ok('GET', path)).toMatchObject({ 'dev.annals.state': 'do_not_disturb' });
+    await alice.v1('PUT', path, { presence: 'online', 'dev.annals.state': 'com.example.singing' });
+    const exact = { presence: 'online', 'dev.annals.state': 'com.example.singing' };
+    expect((await bob.v1('GET', path)).body).toMatchObject(exact);
+    expect(await bob.ok('GET', path)).toMatchObject(exact);
+    expect(eventsOf(await look(bob))).toContainEqual(
+      expect.objectContaining({ content: expect.objectContaining(exact) }),
+    );
+    expect((await alice.call('PUT', path, { presence: 'org.matrix.msc3026.busy' })).status).toBe(200);
+    expect((await bob.v1('GET', path)).body).toMatchObject({ presence: 'busy' });
+    expect((await alice.v1('PUT', path, { ...exact, 'dev.annals.state': 'a b' })).body.errcode).toBe('M_BAD_JSON');
+  });
+
+  it('have the kind of device, and when it was last used, as its client tells', async () => {
+    const { alice, bob } = await mates();
+    const phone = await alice.logIn();
+    await phone.sync();
+    const put = (body: object, of = alice) => phone.v1('PUT', `/presence/${of.userId}/device`, body);
+    expect((await put({ device_type: 'mobile' })).status).toBe(200);
+    expect((await bob.v1('GET', statusPath(alice))).body).toMatchObject({ presence: 'online', device_type: 'mobile' });
+    const own = `/_matrix/client/unstable/dev.annals.presence/${alice.userId}/device`;
+    expect((await phone.call('PUT', own, { idle_ms: 60_000 })).status).toBe(200);
+    const idle = await bob.ok('GET', statusPath(alice));
+    expect(idle).toMatchObject({ presence: 'unavailable', 'dev.annals.device_type': 'mobile' });
+    await phone.call('PUT', own, { idle_ms: 0, device_type: '' });
+    const back = await bob.ok('GET', statusPath(alice));
+    expect(back).toMatchObject({ presence: 'online', currently_active: true });
+    expect(back).not.toHaveProperty(['dev.annals.device_type']);
+    for (const wrong of [{ idle_ms: -1 }, { idle_ms: 0.5 }, { idle_ms: 1e12 }, { device_type: 'a phone' }])
+      expect((await put(wrong)).body.errcode).toBe('M_INVALID_PARAM');
+    for (const wrong of [{ idle_ms: '1' }, { device_type: 5 }])
+      expect((await put(wrong)).body.errcode).toBe('M_BAD_JSON');
+    expect((await put({ idle_ms: 1 }, bob)).body.errcode).toBe('M_FORBIDDEN');
   });
 
   it('are told in events, with name and picture, and in initialSync', async () => {

@@ -2,7 +2,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { Presence } from '../presence/presence.js';
-import type { PresenceState } from '../presence/presence-state.js';
+import type { SaidState } from '../presence/availability.js';
 
 /** As much as a display name may have of characters, twice. */
 const MAX_STATUS_LENGTH = 512;
@@ -14,7 +14,7 @@ const MAX_STATUS_LENGTH = 512;
 export class SetPresence extends Command<void> {
   constructor(
     readonly requester: Requester,
-    readonly state: PresenceState,
+    readonly said: SaidState,
     readonly statusMsg: string | undefined,
   ) {
     super();
@@ -25,10 +25,10 @@ export class SetPresence extends Command<void> {
 export class SetPresenceHandler implements ICommandHandler<SetPresence> {
   constructor(private readonly presence: Presence) {}
 
-  async execute({ requester, state, statusMsg }: SetPresence): Promise<void> {
+  async execute({ requester, said, statusMsg }: SetPresence): Promise<void> {
     if (statusMsg !== undefined && statusMsg.length > MAX_STATUS_LENGTH) {
       throw new MatrixError('M_INVALID_PARAM', `status_msg: longer than ${MAX_STATUS_LENGTH} characters`);
     }
-    await this.presence.choose(requester, state, statusMsg || undefined);
+    await this.presence.choose(requester, said, statusMsg || undefined);
   }
 }

@@ -3,7 +3,7 @@ import type { FactShapes } from '#event-store/fact-shapes';
 import type { UserId } from '#kernel/ids';
 
 /** What somebody chooses for all of their devices, until they choose anything else (2014/15, "Presence"). */
-export type PresenceChoice = 'free_for_chat' | 'hidden';
+export type PresenceChoice = 'free_for_chat' | 'busy' | 'do_not_disturb' | 'hidden';
 
 /** Of one user what is kept of their presence: the last fact says all of it, and those before go from the log, with a message at once. */
 export const PRESENCE_STREAM_PREFIX = 'presence-';
@@ -22,7 +22,11 @@ export interface PresenceKept {
   /** Others may have been told that they are there. */
   readonly present?: true;
   readonly choice?: PresenceChoice;
+  /** What they said instead of a state that is known here: `for` stands for it. */
+  readonly word?: { readonly name: string; readonly for: string };
   readonly status_msg?: string;
+  /** Of what kind devices are, as far as they said so. */
+  readonly device_types?: Readonly<Record<string, string>>;
 }
 
 /** What a fact keeps. */
@@ -32,5 +36,6 @@ export function keptIn({ data }: Pick<NewFact, 'data'>): PresenceKept {
 
 /** How old shapes of these facts become today's. */
 export const PRESENCE_SHAPES = {
-  'presence-kept': [],
+  // To the second: more choices, and other keys beside them.
+  'presence-kept': [(before) => before],
 } as const satisfies FactShapes;

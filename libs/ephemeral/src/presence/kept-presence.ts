@@ -64,7 +64,7 @@ export class KeptPresence {
 
   async #write(userId: UserId, data: string, cause: Cause): Promise<boolean> {
     const stream = presenceStream(userId);
-    const draft = { id: randomUUID(), type: 'presence-kept', data };
+    const draft = { id: randomUUID(), type: 'presence-kept', data, schema: 2 };
     let overtaken = NOTHING;
     const decide = (last: string): FactDraft[] => {
       overtaken = last;

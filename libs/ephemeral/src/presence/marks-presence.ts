@@ -12,7 +12,7 @@ import { readJsonBody } from '#http/json-body';
 import { type Query, queryEnum } from '#http/query';
 import { MatrixError } from '#kernel/matrix-error';
 import { Presence } from './presence.js';
-import { DEVICE_STATES, type DeviceState } from './presence-state.js';
+import { DEVICE_STATES, type DeviceState } from './availability.js';
 
 const MARKS = Symbol.for('annals.MarksPresence');
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DeviceId } from '#kernel/ids';
+import { DEVICE_STATES, type DeviceState, PRESENCE_STATES, type PresenceState } from './availability.js';
 import { isKeepDue, keptOf } from './keep-due.js';
 import {
   act,
@@ -8,17 +9,15 @@ import {
   AWAY_MS,
   choose,
   connect,
-  DEVICE_STATES,
-  type DeviceState,
   disconnect,
   GONE_MS,
   IDLE_MS,
   nextChange,
   NO_PRESENCE,
-  PRESENCE_STATES,
-  type PresenceState,
   removeDevices,
+  reportIdle,
   seenPresence,
+  setDeviceType,
   tidy,
   type UserPresence,
 } from './presence-state.js';
@@ -62,12 +61,12 @@ describe('somebody', () => {
   });
 
   it('stays what was set explicitly while a client asks on as before', () => {
-    const idle = choose(poll(NO_PRESENCE, 0, 'online'), D, 'unavailable', undefined, 1);
+    const idle = choose(poll(NO_PRESENCE, 0, 'online'), D, { state: 'unavailable' }, undefined, 1);
     expect(stateAt(poll(idle, 2, 'online'), 3)).toBe('unavailable');
     expect(stateAt(poll(poll(idle, 2, 'unavailable'), 3, 'online'), 4)).toBe('online');
-    const set = poll(choose(NO_PRESENCE, D, 'online', undefined, 0), 1, 'offline');
+    const set = poll(choose(NO_PRESENCE, D, { state: 'online' }, undefined, 0), 1, 'offline');
     expect([stateAt(set, 2), stateAt(set, AWAY_MS)]).toEqual(['online', 'offline']);
-    const left = poll(choose(NO_PRESENCE, D, 'offline', undefined, 0), 1, undefined);
+    const left = poll(choose(NO_PRESENCE, D, { state: 'offline' }, undefined, 0), 1, undefined);
     expect(stateAt(left, 2)).toBe('offline');
   });
 
@@ -101,16 +100,61 @@ describe('somebody', () => {
     const away = poll(NO_PRESENCE, 0, 'offline');
     expect(act(away, D, 5).activeAt).toBeUndefined();
     expect(act(NO_PRESENCE, D, 5).activeAt).toBe(5);
-    const hidden = choose(poll(NO_PRESENCE, 0, 'online'), D, 'hidden', undefined, 1);
+    const hidden = choose(poll(NO_PRESENCE, 0, 'online'), D, { state: 'hidden' }, undefined, 1);
     expect(act(poll(hidden, 2, 'online', E), E, 3).activeAt).toBe(0);
     expect(stateAt(act(hidden, D, 3), 4)).toBe('hidden');
   });
 
   it('is free for chat only while they are there', () => {
-    const free = choose(poll(NO_PRESENCE, 0, undefined), D, 'free_for_chat', undefined, 0);
+    const free = choose(poll(NO_PRESENCE, 0, undefined), D, { state: 'free_for_chat' }, undefined, 0);
     expect([1, AWAY_MS].map((now) => stateAt(free, now))).toEqual(['free_for_chat', 'offline']);
     expect(stateAt(poll(free, AWAY_MS + 1, undefined), AWAY_MS + 2)).toBe('free_for_chat');
-    expect(stateAt(choose(free, D, 'online', undefined, 1), 2)).toBe('online');
+    expect(stateAt(choose(free, D, { state: 'online' }, undefined, 1), 2)).toBe('online');
+  });
+
+  it('is busy on all devices whatever they do, while they are there, until they choose something else', () => {
+    const busy = choose(poll(NO_PRESENCE, 0, 'online'), D, { state: 'busy' }, undefined, 1);
+    expect(busy.activeAt).toBe(0); // less available than before: no action
+    expect(stateAt(act(poll(busy, 2, 'online', E), E, 3), 4)).toBe('busy');
+    const open = connect(busy, D, 'online', 2);
+    expect([IDLE_MS + 2, 2 * IDLE_MS].map((now) => stateAt(open, now))).toEqual(['busy', 'busy']);
+    expect(stateAt(disconnect(open, D, 5), 5 + AWAY_MS)).toBe('offline');
+    expect(stateAt(choose(open, D, { state: 'online' }, undefined, 6), 7)).toBe('online');
+    expect(choose(NO_PRESENCE, D, { state: 'do_not_disturb' }, undefined, 9).activeAt).toBe(9);
+  });
+
+  it('is what they say in a word of their own, as long as they are what stands for it', () => {
+    const said = choose(NO_PRESENCE, D, { state: 'unavailable', word: 'com.example.lunch' }, undefined, 0);
+    expect(seenPresence(said, 1)).toMatchObject({ state: 'unavailable', word: 'com.example.lunch' });
+    expect(seenPresence(act(said, D, 2), 3)).toMatchObject({ state: 'online', word: undefined });
+    expect(seenPresence(choose(said, D, { state: 'unavailable' }, undefined, 2), 3).word).toBeUndefined();
+  });
+
+  it('is idle once the clients of all devices say so, since the last of what they tell', () => {
+    let user = connect(connect(NO_PRESENCE, D, 'online', 0), E, 'online', 0);
+    user = reportIdle(act(act(user, E, 60_000), D, 100_000), E, 40_000, 110_000);
+    expect([stateAt(user, 110_000), user.activeAt]).toEqual(['online', 100_000]);
+    user = reportIdle(user, D, 5_000, 110_000);
+    expect([stateAt(user, 110_000), user.activeAt]).toEqual(['unavailable', 105_000]);
+    expect(stateAt(reportIdle(user, E, 0, 111_000), 111_001)).toBe('online');
+    expect(stateAt(act(user, D, 111_000), 111_001)).toBe('online');
+    const hidden = choose(user, D, { state: 'hidden' }, undefined, 112_000);
+    expect(reportIdle(hidden, D, 1, 113_000).activeAt).toBe(105_000);
+  });
+
+  it('is there with the kind of the device that is there most, and was used last', () => {
+    let user = setDeviceType(setDeviceType(NO_PRESENCE, D, 'desktop'), E, 'mobile');
+    expect(seenPresence(user, 0).deviceType).toBeUndefined();
+    user = connect(connect(user, D, 'online', 0), E, 'online', 1);
+    expect(seenPresence(user, 2).deviceType).toBe('mobile');
+    user = act(user, D, 3);
+    expect(seenPresence(user, 4).deviceType).toBe('desktop');
+    user = connect(user, D, 'unavailable', 5);
+    expect(seenPresence(user, 6).deviceType).toBe('mobile');
+    expect(seenPresence(setDeviceType(user, E, undefined), 6).deviceType).toBeUndefined();
+    expect(seenPresence(removeDevices(user, [E]), 6).deviceType).toBe('desktop');
+    for (let n = 0; n < 60; n++) user = setDeviceType(user, `D${n}` as DeviceId, 'bot');
+    expect(user.deviceTypes.size).toBe(50);
   });
 
   it('has no more than fifty devices remembered, of which those that are there go last', () => {
@@ -152,7 +196,7 @@ class Model {
     if (one.kind === 'wait') return void (this.now += one.ms);
     const { id } = one;
     if (one.kind === 'choose') {
-      this.user = choose(user, id, one.state, undefined, now);
+      this.user = choose(user, id, { state: one.state }, undefined, now);
       this.choice = one.state;
       this.heard.set(id, now);
     } else if (one.kind === 'connect') {

@@ -1,13 +1,6 @@
 import type { DeviceId } from '#kernel/ids';
 import type { PresenceChoice } from '../facts/presence-facts.js';
-
-/** What a device says of itself: the states of today. */
-export const DEVICE_STATES = ['offline', 'unavailable', 'online'] as const;
-export type DeviceState = (typeof DEVICE_STATES)[number];
-
-/** The states of 2014/15. Today's have no word for two of them: see `shownState`. */
-export const PRESENCE_STATES = [...DEVICE_STATES, 'free_for_chat', 'hidden'] as const;
-export type PresenceState = DeviceState | PresenceChoice;
+import { type DeviceState, type PresenceState, RANK, type SaidState } from './availability.js';
 
 /** A device as far as presence knows it. Times are a stopwatch's. */
 export interface DevicePresence {
@@ -24,6 +17,8 @@ export interface DevicePresence {
   readonly contactAt: number;
   /** When somebody last did something with it. */
   readonly activeAt: number;
+  /** Its client says that nobody has since. */
+  readonly isIdle?: true;
 }
 
 /** What is known of a user's presence. Times are a stopwatch's. */
@@ -32,7 +27,11 @@ export interface UserPresence {
   /** When they last did something that others may know of. */
   readonly activeAt: number | undefined;
   readonly choice: PresenceChoice | undefined;
+  /** What they said instead of a known state, and that one, which stands for it. */
+  readonly word: { readonly name: string; readonly for: PresenceState } | undefined;
   readonly statusMsg: string | undefined;
+  /** Of what kind devices are: a phone, on which long answers are not to be expected. */
+  readonly deviceTypes: ReadonlyMap<DeviceId, string>;
 }
 
 /** The state of a user, all devices together. */
@@ -40,13 +39,19 @@ export interface SeenPresence {
   readonly state: PresenceState;
   /** They did something just now: until this is taken back nobody is told when they did something last. */
   readonly currentlyActive: boolean;
+  /** What they said instead of the state, which stands for it. */
+  readonly word: string | undefined;
+  /** The kind of the device with which they are there. */
+  readonly deviceType: string | undefined;
 }
 
 export const NO_PRESENCE: UserPresence = Object.freeze({
   devices: new Map<DeviceId, DevicePresence>(),
   activeAt: undefined,
   choice: undefined,
+  word: undefined,
   statusMsg: undefined,
+  deviceTypes: new Map<DeviceId, string>(),
 });
 
 /** So long after a device's last event stream has ended it still counts as there: clients ask again. */
@@ -58,7 +63,13 @@ export const ACTIVE_MS = 60_000;
 /** A device that comes back sooner goes on where it was; later, its coming counts as something that its user did. */
 export const GONE_MS = 10 * 60_000;
 const MAX_DEVICES = 50;
-const RANK: Readonly<Record<DeviceState, number>> = { offline: 0, unavailable: 1, online: 2 };
+/** What is chosen for all devices at once, and said by none of them. */
+const CHOICES: ReadonlySet<PresenceState> = new Set<PresenceChoice>([
+  'free_for_chat',
+  'busy',
+  'do_not_disturb',
+  'hidden',
+]);
 
 /**
  * An event stream of a device begins (`said` undefined: it says nothing of presence, as those of 2014/15). What it says counts
@@ -102,42 +113,97 @@ export function act(user: UserPresence, id: DeviceId, now: number): UserPresence
 export function choose(
   user: UserPresence,
   id: DeviceId,
-  state: PresenceState,
+  { state, word }: SaidState,
   statusMsg: string | undefined,
   now: number,
 ): UserPresence {
-  const choice = state === 'hidden' || state === 'free_for_chat' ? state : undefined;
+  const choice = isChoice(state) ? state : undefined;
   const known = user.devices.get(id) ?? newDevice('online', now);
-  const said = state === 'hidden' ? known.said : state === 'free_for_chat' ? 'online' : state;
+  const said = isDeviceState(state) ? state : state === 'hidden' ? known.said : 'online';
   const before = stateOfDevice(known, now);
-  const isActive = choice !== 'hidden' && (said === 'online' || RANK[said] > RANK[before]);
+  // From a lower to a higher level of availability counts as an action; who says that they are there does something by it.
+  const isActive = state !== 'hidden' && (RANK[state] >= RANK.online || RANK[state] > RANK[before]);
   const device: DevicePresence = { ...known, said, contactAt: now };
-  return withDevice({ ...user, choice, statusMsg }, id, device, isActive ? now : undefined);
+  const exact = word === undefined ? undefined : { name: word, for: state };
+  return withDevice({ ...user, choice, statusMsg, word: exact }, id, device, isActive ? now : undefined);
+}
+
+/** What a device's client says of the device. */
+export interface DeviceReport {
+  readonly idleMs?: number;
+  /** Its kind; '' takes back what was said. */
+  readonly type?: string;
+}
+
+/** A device's client says something of it; what is undefined stays as it was. */
+export function noteReport(
+  user: UserPresence,
+  id: DeviceId,
+  { idleMs, type }: DeviceReport,
+  now: number,
+): UserPresence {
+  const typed = type === undefined ? user : setDeviceType(user, id, type === '' ? undefined : type);
+  return idleMs === undefined ? typed : reportIdle(typed, id, idleMs, now);
+}
+
+/**
+ * A device's client says that nobody has done anything with it for so long; 0: somebody does just now. "Maintained individually by the user's
+ * clients": what counts of several is the latest that somebody did.
+ */
+export function reportIdle(user: UserPresence, id: DeviceId, idleMs: number, now: number): UserPresence {
+  if (idleMs === 0) return act(user, id, now);
+  const known = user.devices.get(id);
+  if (known === undefined || isGone(known, now)) return user;
+  const activeAt = now - idleMs;
+  const devices = new Map(user.devices).set(id, { ...known, activeAt, isIdle: true, contactAt: now });
+  if (user.choice === 'hidden' || known.said === 'offline') return { ...user, devices };
+  return { ...user, devices, activeAt: Math.max(activeAt, user.activeAt ?? -Infinity) };
+}
+
+/** A device's client says of what kind it is. */
+export function setDeviceType(user: UserPresence, id: DeviceId, type: string | undefined): UserPresence {
+  const deviceTypes = new Map(user.deviceTypes);
+  deviceTypes.delete(id);
+  if (type !== undefined) deviceTypes.set(id, type);
+  const [oldest] = deviceTypes.size > MAX_DEVICES ? deviceTypes.keys() : [];
+  if (oldest !== undefined) deviceTypes.delete(oldest);
+  return { ...user, deviceTypes };
 }
 
 /** Devices are no more. */
 export function removeDevices(user: UserPresence, ids: readonly DeviceId[]): UserPresence {
-  const devices = new Map(user.devices);
-  for (const id of ids) devices.delete(id);
-  return { ...user, devices };
+  const deviceTypes = new Map(user.deviceTypes);
+  for (const id of ids) deviceTypes.delete(id);
+  return { ...withoutDevices(user, ids), deviceTypes };
 }
 
 /** Without the devices that have been away for long. */
 export function tidy(user: UserPresence, now: number): UserPresence {
   const gone = [...user.devices].filter(([, device]) => isGone(device, now)).map(([id]) => id);
-  return gone.length === 0 ? user : removeDevices(user, gone);
+  return gone.length === 0 ? user : withoutDevices(user, gone);
 }
 
-/** The state of a user: that of the device that is there most. */
+/**
+ * The state of a user: that of the device that is there most, or where they are there what they chose: `free_for_chat` while they are online, and
+ * what is less than that also while they do nothing.
+ */
 export function seenPresence(user: UserPresence, now: number): SeenPresence {
-  if (user.choice === 'hidden') return { state: 'hidden', currentlyActive: false };
-  let state: DeviceState = 'offline';
-  for (const device of user.devices.values()) {
+  const { choice } = user;
+  if (choice === 'hidden')
+    return { state: choice, currentlyActive: false, word: wordFor(user, choice), deviceType: undefined };
+  let there: DeviceState = 'offline';
+  let by: DeviceId | undefined;
+  let byActiveAt = -Infinity;
+  for (const [id, device] of user.devices) {
     const one = stateOfDevice(device, now);
-    if (RANK[one] > RANK[state]) state = one;
+    if (RANK[one] < RANK[there] || (one === there && device.activeAt < byActiveAt)) continue;
+    [there, by, byActiveAt] = [one, id, device.activeAt];
   }
-  const currentlyActive = state === 'online' && user.activeAt !== undefined && now - user.activeAt < ACTIVE_MS;
-  return { state: state === 'online' ? (user.choice ?? state) : state, currentlyActive };
+  const currentlyActive = there === 'online' && user.activeAt !== undefined && now - user.activeAt < ACTIVE_MS;
+  const counts = choice !== undefined && there !== 'offline' && (there === 'online' || RANK[choice] < RANK.online);
+  const state = counts ? choice : there;
+  const deviceType = by === undefined || there === 'offline' ? undefined : user.deviceTypes.get(by);
+  return { state, currentlyActive, word: wordFor(user, state), deviceType };
 }
 
 /** When `seenPresence` may next become something else although nothing happens, or a device be gone; Infinity: never. */
@@ -162,15 +228,6 @@ export function isThere({ devices }: UserPresence, now: number): boolean {
   return [...devices.values()].some((device) => device.said !== 'offline' && !isGone(device, now));
 }
 
-/**
- * What others see of a state, and oneself where `isOwn`, in the words of today (`today`) or of 2014/15. Who hides is offline to all
- * others, and to clients of today, which know no other word for it.
- */
-export function shownState(state: PresenceState, isOwn: boolean, form: 'today' | 'v1'): PresenceState {
-  if (state === 'hidden') return isOwn && form === 'v1' ? state : 'offline';
-  return state === 'free_for_chat' && form === 'today' ? 'online' : state;
-}
-
 function newDevice(said: DeviceState, now: number, streamSaid?: DeviceState): DevicePresence {
   return { said, ...(streamSaid === undefined ? {} : { streamSaid }), streams: 0, contactAt: now, activeAt: -Infinity };
 }
@@ -190,7 +247,8 @@ function withSaid(device: DevicePresence, said: DeviceState | undefined, now: nu
 
 function stateOfDevice(device: DevicePresence, now: number): DeviceState {
   if (device.streams === 0 && now - device.contactAt >= AWAY_MS) return 'offline';
-  return device.said === 'online' && now - device.activeAt >= IDLE_MS ? 'unavailable' : device.said;
+  const isIdle = device.isIdle === true || now - device.activeAt >= IDLE_MS;
+  return device.said === 'online' && isIdle ? 'unavailable' : device.said;
 }
 
 function isGone({ streams, contactAt }: DevicePresence, now: number): boolean {
@@ -199,10 +257,29 @@ function isGone({ streams, contactAt }: DevicePresence, now: number): boolean {
 
 function withDevice(user: UserPresence, id: DeviceId, device: DevicePresence, activeAt?: number): UserPresence {
   const devices = new Map(user.devices);
-  devices.set(id, activeAt === undefined ? device : { ...device, activeAt });
+  devices.set(id, activeAt === undefined ? device : { ...device, activeAt, isIdle: undefined });
   if (devices.size > MAX_DEVICES) devices.delete(stalest(devices, id));
   if (activeAt === undefined || user.choice === 'hidden') return { ...user, devices };
   return { ...user, devices, activeAt };
+}
+
+function withoutDevices(user: UserPresence, ids: readonly DeviceId[]): UserPresence {
+  const devices = new Map(user.devices);
+  for (const id of ids) devices.delete(id);
+  return { ...user, devices };
+}
+
+/** What they said, as long as they are seen in the state that stands for it. */
+function wordFor({ word }: UserPresence, state: PresenceState): string | undefined {
+  return word?.for === state ? word.name : undefined;
+}
+
+function isChoice(state: PresenceState): state is PresenceChoice {
+  return CHOICES.has(state);
+}
+
+function isDeviceState(state: PresenceState): state is DeviceState {
+  return !CHOICES.has(state);
 }
 
 function stalest(devices: ReadonlyMap<DeviceId, DevicePresence>, but: DeviceId): DeviceId {

@@ -90,6 +90,8 @@ describe('presence', () => {
     expect(await presence.get(alice)).toEqual({
       state: 'offline',
       currentlyActive: false,
+      word: undefined,
+      deviceType: undefined,
       statusMsg: undefined,
       lastActiveAgo: 5_000,
     });
@@ -99,7 +101,7 @@ describe('presence', () => {
   });
 
   it('tells oneself alone that one hides where one was not there, and keeps that', async () => {
-    await presence.choose(requester, 'hidden', 'psst');
+    await presence.choose(requester, { state: 'hidden' }, 'psst');
     expect(told).toEqual(['hidden {"ofOthers":false,"wakes":true}']);
     expect(kept.get(alice)).toEqual({ choice: 'hidden', status_msg: 'psst' });
     presence = start();
@@ -110,10 +112,10 @@ describe('presence', () => {
   it('is nothing where it is off, and of whom there is no account', async () => {
     const stranger = { ...requester, userId: '@nobody:a.example' as UserId };
     await presence.connect(stranger, 'online');
-    await presence.choose(stranger, 'online', undefined);
+    await presence.choose(stranger, { state: 'online' }, undefined);
     const off = start(false);
     await off.connect(requester, 'online');
-    await off.choose(requester, 'online', 'here');
+    await off.choose(requester, { state: 'online' }, 'here');
     off.act(alice, requester.deviceId);
     expect([told, writes, presence.size, off.size]).toEqual([[], 0, 0, 0]);
   });

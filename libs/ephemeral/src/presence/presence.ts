@@ -4,20 +4,21 @@ import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Requester } from '#kernel/requester';
-import type { PresenceKept } from '../facts/presence-facts.js';
 import { DueTimes } from './due-times.js';
-import { keptOf, isKeepDue } from './keep-due.js';
+import { isKeepDue, isKeptAlike, keptOf } from './keep-due.js';
+import type { DeviceState, SaidState } from './availability.js';
 import { KeptPresence } from './kept-presence.js';
+import { type Entry, entryOf } from './presence-entry.js';
 import {
   act,
   choose,
   connect,
-  type DeviceState,
+  type DeviceReport,
   disconnect,
   isThere,
   nextChange,
   NO_PRESENCE,
-  type PresenceState,
+  noteReport,
   removeDevices,
   tidy,
   type UserPresence,
@@ -27,15 +28,6 @@ import { isOtherThan, type PresenceChange, shownPresence, type ShownPresence } f
 
 /** What became other. */
 export type PresenceListener = (userId: UserId, change: PresenceChange) => void;
-
-interface Entry {
-  readonly userId: UserId;
-  user: UserPresence;
-  /** What it was when listeners were told last. */
-  shown: ShownPresence;
-  /** What is kept of it in the log. */
-  kept: PresenceKept;
-}
 
 type Doing = (user: UserPresence, now: number) => UserPresence;
 
@@ -112,20 +104,13 @@ export class Presence implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Sets the requester's presence and the message beside it, durably as far as it outlives a restart. */
-  choose({ userId, deviceId }: Requester, state: PresenceState, statusMsg: string | undefined): Promise<void> {
-    if (!this.isOn) return Promise.resolve();
-    return this.#turns.run(userId, async () => {
-      const entry = await this.#open(userId);
-      if (entry === undefined) return;
-      const doing: Doing = (user, now) => choose(user, deviceId, state, statusMsg, now);
-      const now = this.clock.elapsed();
-      const kept = keptOf(doing(entry.user, now), now, this.clock.now());
-      if (kept.choice !== entry.kept.choice || kept.status_msg !== entry.kept.status_msg) {
-        await this.kept.keep(userId, kept, { actor: userId, device: deviceId });
-        entry.kept = kept;
-      }
-      this.#apply(entry, doing);
-    });
+  choose(requester: Requester, said: SaidState, statusMsg: string | undefined): Promise<void> {
+    return this.#keepAndApply(requester, (user, now) => choose(user, requester.deviceId, said, statusMsg, now));
+  }
+
+  /** Notes how long nobody has done anything with the requester's device, and of what kind it is, durably; what is undefined is left as it is. */
+  report(requester: Requester, report: DeviceReport): Promise<void> {
+    return this.#keepAndApply(requester, (user, now) => noteReport(user, requester.deviceId, report, now));
   }
 
   /** Devices of a user are no more. */
@@ -204,6 +189,22 @@ export class Presence implements OnModuleInit, OnModuleDestroy {
     }
   }
 
+  /** Does something that somebody says, once as much of it is kept as outlives a restart. */
+  async #keepAndApply({ userId, deviceId }: Requester, doing: Doing): Promise<void> {
+    if (!this.isOn) return;
+    await this.#turns.run(userId, async () => {
+      const entry = await this.#open(userId);
+      if (entry === undefined) return;
+      const now = this.clock.elapsed();
+      const kept = keptOf(doing(entry.user, now), now, this.clock.now());
+      if (!isKeptAlike(entry.kept, kept)) {
+        await this.kept.keep(userId, kept, { actor: userId, device: deviceId });
+        entry.kept = kept;
+      }
+      this.#apply(entry, doing);
+    });
+  }
+
   /** Does something to a user's presence at once where it is in memory, else once it is. */
   #later(userId: UserId, doing: Doing): void {
     if (!this.isOn) return;
@@ -230,11 +231,7 @@ export class Presence implements OnModuleInit, OnModuleDestroy {
   async #load(userId: UserId): Promise<Entry | undefined> {
     const kept = await this.kept.find(userId);
     if (kept === undefined) return undefined;
-    const { last_active: lastActive, choice, status_msg: statusMsg } = kept;
-    const activeAt =
-      lastActive === undefined ? undefined : this.clock.elapsed() - Math.max(0, this.clock.now() - lastActive);
-    const user: UserPresence = { ...NO_PRESENCE, activeAt, choice, statusMsg };
-    const entry: Entry = { userId, user, shown: shownPresence(user, this.clock.elapsed()), kept };
+    const entry = entryOf(userId, kept, this.clock);
     this.#entries.set(userId, entry);
     this.#forgetSomebody();
     return entry;

@@ -6,6 +6,8 @@ const BOB = '@bob:b.example' as UserId;
 const MINUTE = 60_000;
 const told = (other: Partial<ToldPresence> = {}): ToldPresence => ({
   state: 'online',
+  word: undefined,
+  deviceType: undefined,
   currentlyActive: true,
   statusMsg: undefined,
   lastActiveAgo: 1_000,

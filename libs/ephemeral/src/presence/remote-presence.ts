@@ -1,14 +1,17 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
-import type { DeviceState } from './presence-state.js';
+import type { PresenceState } from './availability.js';
 import { isOtherThan, type PresenceChange, type ShownPresence } from './shown-presence.js';
 
 /** What another server tells of a user of its own. */
 export interface ToldPresence {
-  readonly state: DeviceState;
+  readonly state: PresenceState;
+  /** What they are instead of it, where that is not known here. */
+  readonly word: string | undefined;
   readonly currentlyActive: boolean;
   readonly statusMsg: string | undefined;
+  readonly deviceType: string | undefined;
   readonly lastActiveAgo: number | undefined;
 }
 
@@ -74,7 +77,8 @@ export class RemotePresence implements OnModuleInit, OnModuleDestroy {
     for (const [userId, known] of this.#known) {
       if (known.toldAt > old) return;
       if (known.state !== 'offline') {
-        this.take(userId, { ...known, state: 'offline', currentlyActive: false });
+        const gone = { state: 'offline', word: undefined, deviceType: undefined, currentlyActive: false } as const;
+        this.take(userId, { ...known, ...gone });
       } else {
         this.#known.delete(userId);
         this.#tell(userId, 'forgotten');

@@ -1,11 +1,19 @@
 import type { JsonObject } from '#kernel/json';
-import { type PresenceState, seenPresence, shownState, type UserPresence } from './presence-state.js';
+import { EXACT_STATE, type PresenceState, shownState } from './availability.js';
+import { seenPresence, type UserPresence } from './presence-state.js';
+
+/** The key in today's words of the kind of device with which somebody is there: 2015, "Device Type". */
+export const DEVICE_TYPE = 'dev.annals.device_type';
 
 /** A user's presence as it is now. */
 export interface ShownPresence {
   readonly state: PresenceState;
+  /** What they said instead of it: it is the nearest that is known. */
+  readonly word: string | undefined;
   readonly currentlyActive: boolean;
   readonly statusMsg: string | undefined;
+  /** The kind of device with which they are there. */
+  readonly deviceType: string | undefined;
   /** Milliseconds since they last did something that others may know of. */
   readonly lastActiveAgo: number | undefined;
 }
@@ -22,8 +30,8 @@ export function shownPresence(user: UserPresence, now: number): ShownPresence {
  */
 export type PresenceChange = 'forgotten' | { readonly ofOthers: boolean; readonly wakes: boolean };
 
-/** The form of an answer: today's, or that of 2014/15. */
-export type PresenceForm = 'today' | 'v1';
+/** The form of an answer: today's, that of 2014/15, or what other servers are told. */
+export type PresenceForm = 'today' | 'v1' | 'servers';
 
 /** What of a presence became other; undefined where nobody has to hear of it. When somebody did something last is no news by itself. */
 export function isOtherThan(before: ShownPresence, now: ShownPresence): Exclude<PresenceChange, string> | undefined {
@@ -38,11 +46,16 @@ export function contentOfPresence(presence: ShownPresence, isOwn: boolean, form:
   const { state, currentlyActive, lastActiveAgo } = presence;
   const shown = shownState(state, isOwn, form);
   const statusMsg = statusOf(presence, isOwn);
+  const exact = exactOf(presence, isOwn);
+  const { deviceType } = presence;
+  const isOnline = shown === 'online' || shown === 'free_for_chat';
   return {
     presence: shown,
+    ...(exact === shown ? {} : { [EXACT_STATE]: exact }),
     ...(lastActiveAgo === undefined ? {} : { last_active_ago: lastActiveAgo }),
-    ...(shown === 'online' || shown === 'free_for_chat' ? { currently_active: currentlyActive } : {}),
+    ...(isOnline ? { currently_active: currentlyActive } : {}),
     ...(statusMsg === undefined ? {} : { status_msg: statusMsg }),
+    ...(deviceType === undefined ? {} : { [form === 'v1' ? 'device_type' : DEVICE_TYPE]: deviceType }),
   };
 }
 
@@ -53,7 +66,13 @@ export function isOffline({ state }: ShownPresence): boolean {
 
 function differs(before: ShownPresence, now: ShownPresence, isOwn: boolean): boolean {
   if (statusOf(before, isOwn) !== statusOf(now, isOwn)) return true;
-  return shownState(before.state, isOwn, 'v1') !== shownState(now.state, isOwn, 'v1');
+  return exactOf(before, isOwn) !== exactOf(now, isOwn) || before.deviceType !== now.deviceType;
+}
+
+/** What somebody is to others, or themself, by all that they said. */
+function exactOf({ state, word }: ShownPresence, isOwn: boolean): string {
+  if (state === 'hidden' && !isOwn) return 'offline';
+  return word ?? state;
 }
 
 /** Of who hides, others hear nothing new, not even what they say of it. */

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
 import { Subscribers } from '#ephemeral/lists/subscribers';
-import { Presence } from '#ephemeral/presence/presence';
-import { DEVICE_STATES } from '#ephemeral/presence/presence-state';
+import { EXACT_STATE, isWord, readState } from '#ephemeral/presence/availability';
+import { DEVICE_TYPE } from '#ephemeral/presence/shown-presence';
 import { RemotePresence, type ToldPresence } from '#ephemeral/presence/remote-presence';
 import { isUserId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
@@ -23,19 +24,19 @@ export class PresenceHandler implements GatheringEduHandler {
   readonly type = PRESENCE;
 
   constructor(
-    private readonly presence: Presence,
     private readonly remote: RemotePresence,
     private readonly subscribers: Subscribers,
     private readonly sender: PresenceSender,
     @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'presenceElsewhere'>,
   ) {}
 
   /**
    * Of each user the last counts. What is told of users of a third server, and of who is in no room that is here and followed by nobody, is let
-   * be; all of it where presence is off.
+   * be; all of it where presence is off, or of this server alone.
    */
   async receiveAll(origin: ServerName, contents: readonly JsonObject[]): Promise<void> {
-    if (!this.presence.isOn) return;
+    if (!this.config.presenceElsewhere) return;
     const told = new Map<UserId, ToldPresence>();
     const turn = new Turn();
     for (const update of contents.flatMap(({ push }): readonly JsonValue[] => (Array.isArray(push) ? push : []))) {
@@ -73,12 +74,17 @@ function polledIn(contents: readonly JsonObject[]): UserId[] {
 function readUpdate(update: JsonValue): { readonly userId: UserId; readonly presence: ToldPresence } | undefined {
   if (!isJsonObject(update)) return undefined;
   const { user_id: userId, presence, last_active_ago: ago, status_msg: status } = update;
-  const state = DEVICE_STATES.find((one) => one === presence);
-  if (typeof userId !== 'string' || !isUserId(userId) || state === undefined) return undefined;
+  const said = readState(presence, update[EXACT_STATE]);
+  if (typeof userId !== 'string' || !isUserId(userId) || said === undefined) return undefined;
+  // Who hides does so at home: to others they are offline.
+  const state = said.state === 'hidden' ? 'offline' : said.state;
+  const deviceType = update[DEVICE_TYPE];
   return {
     userId,
     presence: {
       state,
+      word: said.word,
+      deviceType: isWord(deviceType) && state !== 'offline' ? deviceType : undefined,
       currentlyActive: update['currently_active'] === true,
       statusMsg: typeof status === 'string' && status !== '' ? status.slice(0, MOST_STATUS).toWellFormed() : undefined,
       lastActiveAgo: Number.isSafeInteger(ago) && Number(ago) >= 0 ? Number(ago) : undefined,

@@ -24,7 +24,7 @@ const LOOK_MS = 30_000;
 /**
  * Tells other servers who of ours is there, of those who share a room with users of theirs, or let these follow them by a presence list:
  * server-server API, "Presence". Only what became other, and nothing of when somebody did something last alone; who stays is told of again
- * now and then. Where presence is off nobody is told.
+ * now and then. Nobody is told where presence is off, or of this server alone.
  */
 @Injectable()
 export class PresenceSender implements OnModuleInit, OnModuleDestroy {
@@ -42,12 +42,13 @@ export class PresenceSender implements OnModuleInit, OnModuleDestroy {
     private readonly presence: Presence,
     private readonly audience: PresenceAudience,
     private readonly outbox: Outbox,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'presenceElsewhere'>,
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   onModuleInit(): void {
+    if (!this.config.presenceElsewhere) return;
     this.#stop = this.presence.onChange((userId, change) => {
       if (change === 'forgotten' || !change.ofOthers || !change.wakes) return;
       if (serverNameOf(userId) === this.config.serverName) this.#batches.add(userId, userId);
@@ -64,12 +65,12 @@ export class PresenceSender implements OnModuleInit, OnModuleDestroy {
 
   /** Tells all servers that share a room with a user of ours who they are there: some of them may not have heard yet. */
   introduce(userId: UserId): void {
-    if (this.presence.isOn) this.#batches.add(userId, userId);
+    if (this.config.presenceElsewhere) this.#batches.add(userId, userId);
   }
 
   /** Tells a server that comes to a room of users of ours in it, as far as they are there, once it has the room. */
   introduceTo(server: ServerName, users: readonly UserId[]): void {
-    if (!this.presence.isOn) return;
+    if (!this.config.presenceElsewhere) return;
     const tell = (): void => {
       if (this.#stop === undefined) return;
       const updates = users.map((userId) => this.#updateOf(userId)).filter(({ presence }) => presence !== 'offline');
@@ -116,7 +117,7 @@ export class PresenceSender implements OnModuleInit, OnModuleDestroy {
 
   #updateOf(userId: UserId): JsonObject {
     const shown = this.presence.find(userId);
-    const content = shown === undefined ? { presence: 'offline' } : contentOfPresence(shown, false, 'today');
+    const content = shown === undefined ? { presence: 'offline' } : contentOfPresence(shown, false, 'servers');
     return { user_id: userId, last_active_ago: 0, ...content };
   }
 

@@ -18,6 +18,8 @@ it('what others are told of somebody is written once for all of them, until it c
     void shown.set(userId, {
       state,
       currentlyActive: true,
+      word: undefined,
+      deviceType: undefined,
       statusMsg: state === 'hidden' ? 'hiding' : undefined,
       lastActiveAgo,
     });
@@ -41,7 +43,7 @@ it('what others are told of somebody is written once for all of them, until it c
   expect(contents(bob)).toEqual([offline(10), online(20)]);
   set(bob, 'online', 30);
   // What users are told of themselves is theirs alone, and who hides is shown so to nobody else.
-  expect(contents(alice)).toEqual([{ ...offline(10), status_msg: 'hiding' }, online(30)]);
+  expect(contents(alice)).toEqual([{ ...offline(10), status_msg: 'hiding', 'dev.annals.state': 'hidden' }, online(30)]);
   set(bob, 'online', 40);
   expect(contents(alice).at(1)).toEqual(online(30));
   set(bob, 'offline', 50);

@@ -89,13 +89,15 @@ export class ServerInfoController {
   constructor(
     @Inject(CONFIG) config: Pick<
       Config,
-      'oauth' | 'publicUrl' | 'retention' | 'rtcTransports' | 'sso' | 'stickyEvents'
+      'oauth' | 'presence' | 'publicUrl' | 'retention' | 'rtcTransports' | 'sso' | 'stickyEvents'
     >,
   ) {
-    const { oauth, publicUrl, retention, rtcTransports, sso, stickyEvents } = config;
+    const { oauth, presence, publicUrl, retention, rtcTransports, sso, stickyEvents } = config;
     this.#capabilities = { ...CAPABILITIES, 'm.get_login_token': { enabled: sso.givesLoginTokens } };
     const features = {
       ...UNSTABLE_FEATURES,
+      // A state of presence besides the three.
+      ...(presence ? { 'org.matrix.msc3026.busy_presence': true } : {}),
       ...(stickyEvents ? { 'org.matrix.msc4354': true } : {}),
       // Signing in by a QR code: with a rendezvous alone, and no grant for devices, it would come to nothing.
       ...(oauth ? { 'org.matrix.msc4108': true } : {}),
