@@ -4,6 +4,7 @@ import { AdminModule } from '#admin/admin.module';
 import { AppservicesModule } from '#appservices/appservices.module';
 import { CallsModule } from '#calls/calls.module';
 import { DevicesModule } from '#devices/devices.module';
+import { ContactsModule } from '#contacts/contacts.module';
 import { DirectoryModule } from '#directory/directory.module';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { FederationModule } from '#federation/federation.module';
@@ -38,6 +39,7 @@ export class AppModule {
         EphemeralModule,
         SearchModule,
         SyncModule,
+        ContactsModule,
         FederationModule,
         PushModule,
         AppservicesModule,

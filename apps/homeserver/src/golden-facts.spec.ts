@@ -53,6 +53,8 @@ import { EFFECTS_STREAM, evolveEffects, NO_EFFECTS } from '#projections/effects/
 import { foldSignIn, NO_SIGN_INS } from '#oauth/decide/sign-ins';
 import { SIGN_INS_STREAM_PREFIX } from '#oauth/facts/sign-in-facts';
 import { PUSHERS_STREAM_PREFIX } from '#push/facts/pusher-facts';
+import { foldContactFact, NO_BOOK } from '#contacts/decide/known-book';
+import { CONTACTS_STREAM_PREFIX } from '#contacts/facts/contact-facts';
 import { foldPusherFact, NO_PUSHERS } from '#push/pushers/known-pushers';
 import { NO_CHANGES } from '#push/rules/push-rule-changes';
 import { foldPushRuleFact } from '#push/rules/fold-push-rules';
@@ -100,6 +102,7 @@ const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = 
   [THREADS_STREAM_PREFIX, ['thread-subscribed.1']],
   [SUBSCRIPTIONS_STREAM_PREFIX, ['subscription-asked.1', 'watcher-asked.1']],
   [PUSHERS_STREAM_PREFIX, ['pusher-set.1']],
+  [CONTACTS_STREAM_PREFIX, ['contact-put.1']],
   [DELAYED_STREAM_PREFIX, ['event-delayed.1']],
   [SIGN_INS_STREAM_PREFIX, ['browser-signed-in.1', 'access-granted.1', 'key-reset-allowed.1']],
   [ELSEWHERE_STREAM_PREFIX, []],
@@ -161,6 +164,13 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
       membershipProjector(createRoomFactReader()),
       facts.map((fact) => ({ ...fact, data: JSON.parse(fact.data) as unknown })),
     );
+  }
+  if (stream.startsWith(CONTACTS_STREAM_PREFIX)) {
+    const { contacts, ids, shared, bytes } = facts.reduce(
+      (book, fact) => foldContactFact(book, fact, fact.revision),
+      NO_BOOK,
+    );
+    return { contacts: [...contacts.entries()], ids: [...ids.entries()], shared: [...shared.entries()], bytes };
   }
   if (stream.startsWith(PUSHERS_STREAM_PREFIX)) return facts.reduce(foldPusherFact, NO_PUSHERS);
   if (stream.startsWith(SIGN_INS_STREAM_PREFIX)) return facts.reduce(foldSignIn, NO_SIGN_INS);

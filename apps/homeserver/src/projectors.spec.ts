@@ -451,6 +451,29 @@ describe('the rows of every projector', () => {
       toPusher(BOB, 'pushers-ended'),
       toPusher(CAROL, 'pusher-set', { enabled: false }),
     ];
+    const toContacts = (userId: UserId, type: string, data: object): StreamFact => ({
+      stream: `contacts-${userId}`,
+      type,
+      data,
+    });
+    const mailOfBob = { medium: 'email', address: 'bob@example.org' };
+    const contact = { name: 'Bob', threepids: [mailOfBob], user_ids: [CAROL] };
+    const contacts = [
+      toContacts(ALICE, 'contact-put', { contact_id: 'one', contact }),
+      toContacts(ALICE, 'contact-matched', {
+        contact_id: 'one',
+        matches: [{ ...mailOfBob, user_id: BOB, by: 'id.example' }],
+      }),
+      toContacts(ALICE, 'contact-put', { contact_id: 'one', overtakes: 0, contact: { ...contact, name: 'Bobby' } }),
+      toContacts(ALICE, 'contact-put', { contact_id: 'two', contact }),
+      toContacts(ALICE, 'contact-removed', { contact_id: 'two', overtakes: [3] }),
+      toContacts(ALICE, 'address-shared', { shared: true, of: mailOfBob }),
+      toContacts(ALICE, 'address-shared', { shared: true, of: { ...mailOfBob, address: 'b@example.org' } }),
+      toContacts(ALICE, 'address-shared', { shared: false, of: { ...mailOfBob, address: 'b@example.org' } }),
+      toContacts(BOB, 'contact-put', { contact_id: 'one', contact }),
+      toContacts(BOB, 'address-shared', { shared: true, of: mailOfBob }),
+      toContacts(BOB, 'contacts-ended', {}),
+    ];
     const toDelay = (userId: UserId, type: string, data: object = {}): StreamFact => ({
       stream: `delayed-${userId}`,
       type,
@@ -472,6 +495,7 @@ describe('the rows of every projector', () => {
       ...media,
       ...delays,
       ...pushers,
+      ...contacts,
       ...threads,
       ...inRoom,
       past,

@@ -1,5 +1,6 @@
 import { accountProjectors } from '#accounts/projections/account-projectors';
 import { delayedEventsProjector } from '#calls/projections/delayed-events.projector';
+import { contactsProjector } from '#contacts/projections/contacts.projector';
 import { deviceProjectors } from '#devices/projections/device-projectors';
 import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { presenceProjector } from '#ephemeral/projections/presence.projector';
@@ -19,7 +20,8 @@ export function listProjectors(): readonly Projector[] {
   const reader = createRoomFactReader();
   const push = [pushRulesProjector, pushersProjector];
   const calls = [delayedEventsProjector];
-  const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, presenceListsProjector, ...push];
+  const presence = [presenceProjector, presenceListsProjector];
+  const own = [...directoryProjectors(reader), receiptsProjector, ...presence, contactsProjector, ...push];
   const devices = deviceProjectors(reader);
   const others = [...mediaProjectors(reader), ...federationProjectors(reader), searchProjector(reader), ...calls];
   return [...roomProjectors(reader), ...accountProjectors, ...devices, ...own, ...others];

@@ -15,6 +15,8 @@ const CLOSED = [
   '/admin/lock',
   '/admin/suspend',
   '/admin/whois',
+  '/annals.contacts',
+  '/contacts',
   '/delete_devices',
   '/devices',
   '/keys/device_signing',

@@ -14,6 +14,7 @@ import { ThreepidClaims } from '#accounts/threepids/threepid-claims';
 import { UserRedactions } from '#admin/redactions/user-redactions';
 import { RoomPurges } from '#admin/purges/room-purges';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
+import { AddressBooks } from '#contacts/address-books';
 import { CrossSigning } from '#devices/cross-signing';
 import { ReceiveMessages } from '#devices/commands/receive-messages';
 import { SendToDeviceHandler } from '#devices/commands/send-to-device';
@@ -239,6 +240,7 @@ function pushCaches(
     'pushed-numbers': of(PushLanes),
     'pushed-rooms': of(PushedUsers),
     pushers: of(Pushers),
+    'address-books': of(AddressBooks),
   };
 }
 

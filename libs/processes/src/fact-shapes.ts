@@ -3,6 +3,7 @@ import { AUTH_NOTE_SHAPES } from '#accounts/facts/auth-note-facts';
 import { EXTERNAL_ID_SHAPES } from '#accounts/facts/external-id-facts';
 import { REGISTRATION_TOKEN_SHAPES } from '#accounts/facts/registration-token-facts';
 import { THREEPID_SHAPES } from '#accounts/facts/threepid-facts';
+import { CONTACT_SHAPES } from '#contacts/facts/contact-facts';
 import { CROSS_SIGNING_SHAPES } from '#devices/facts/cross-signing-facts';
 import { PURGE_SHAPES } from '#admin/facts/purge-facts';
 import { REPORT_SHAPES } from '#admin/facts/report-facts';
@@ -49,6 +50,7 @@ export const FACT_SHAPES: FactShapes = {
   ...EXTERNAL_ID_SHAPES,
   ...PUSH_RULE_SHAPES,
   ...PUSHER_SHAPES,
+  ...CONTACT_SHAPES,
   ...DELAYED_EVENT_SHAPES,
   ...RECEIPT_SHAPES,
   ...THREAD_SUBSCRIPTION_SHAPES,

@@ -2,10 +2,13 @@ import { Module, type Type } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AdminModule } from '#admin/admin.module';
 import { CallsModule } from '#calls/calls.module';
+import { ContactsModule } from '#contacts/contacts.module';
 import { DevicesModule } from '#devices/devices.module';
 import type { Effect } from '#projections/effects/effect';
 import { SyncModule } from '#sync/sync.module';
 import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
+import { EndedContacts } from './contacts/ended-contacts.effect.js';
+import { OvertakenContacts } from './contacts/overtaken-contacts.effect.js';
 import { MissedDevices } from './device-lists/missed-devices.effect.js';
 import { RestoredLists } from './device-lists/restored-lists.effect.js';
 import { DelayedContents } from './delayed-events/delayed-contents.effect.js';
@@ -74,6 +77,8 @@ export const EFFECTS: readonly Type<Effect>[] = [
   EndedStays,
   RefusedStickyEvents,
   ThreadRules,
+  EndedContacts,
+  OvertakenContacts,
   EndedPushers,
   TakenOverPushers,
   SendPushes,
@@ -88,7 +93,16 @@ export const EFFECTS: readonly Type<Effect>[] = [
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */
 @Module({
-  imports: [AdminModule, CqrsModule, CallsModule, DevicesModule, EphemeralModule, PushModule, SyncModule],
+  imports: [
+    AdminModule,
+    CqrsModule,
+    CallsModule,
+    ContactsModule,
+    DevicesModule,
+    EphemeralModule,
+    PushModule,
+    SyncModule,
+  ],
   providers: [
     ...EFFECTS,
     DesertedRooms,

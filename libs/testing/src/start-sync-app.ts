@@ -11,7 +11,9 @@ import { delayedEventsProjector } from '#calls/projections/delayed-events.projec
 import { CONFIG, loadConfig } from '#config/config';
 import { DEVICE_PEERS, NO_PEERS } from '#devices/device-peers';
 import { DevicesModule } from '#devices/devices.module';
+import { contactsProjector } from '#contacts/projections/contacts.projector';
 import { deviceProjectors } from '#devices/projections/device-projectors';
+import { ContactsModule } from '#contacts/contacts.module';
 import { DirectoryModule } from '#directory/directory.module';
 import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
@@ -104,6 +106,7 @@ export async function startSyncApp(
   const push = [pushRulesProjector, pushersProjector, delayedEventsProjector];
   const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, presenceListsProjector, ...push];
   const projectors = [
+    contactsProjector,
     ...roomProjectors(reader),
     ...accountProjectors,
     ...deviceProjectors(reader),
@@ -142,6 +145,7 @@ export async function startSyncApp(
     SearchModule,
     SyncModule,
     PushModule,
+    ContactsModule,
   ];
 
   @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains, ProcessesModule] })

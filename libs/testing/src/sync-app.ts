@@ -95,8 +95,9 @@ export class SyncApp {
     path: string,
     token: string,
     text?: string,
+    type?: string,
   ): Promise<{ status: number; text: string }> {
-    const headers = { authorization: `Bearer ${token}` };
+    const headers = { authorization: `Bearer ${token}`, ...(type === undefined ? {} : { 'content-type': type }) };
     const fastify = this.#running!.app.getHttpAdapter().getInstance();
     const answer = await fastify.inject({ method, url: path, headers, payload: text });
     return { status: answer.statusCode, text: answer.payload };

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { erasableText } from '#event-store/erasable-text';
 
 /** What may have to go of a fact one day: the key whose value it is, and what stands there then. */
 interface ErasablePart {
@@ -17,16 +17,11 @@ const PARTS: Readonly<Record<string, ErasablePart>> = {
   'account-data-set': { key: 'content', left: '"content":{}}' },
 };
 
-const SALT_BYTES = 16;
-
-/** A fact's data as text, and where the part begins that may be erased: with a salt, for its hash stays and it could be guessed. */
+/** A fact's data as text, and where the part begins that may be erased. */
 export function textOfFact(type: string, data: unknown): { readonly data: string; readonly erasable?: number } {
+  const fields = data as Readonly<Record<string, unknown>>; // a fact's data is an object
   const key = PARTS[type]?.key;
-  const { [key ?? '']: value, ...rest } = data as Readonly<Record<string, unknown>>; // a fact's data is an object
-  if (key === undefined || value === undefined) return { data: JSON.stringify(data) };
-  const head = `${JSON.stringify(rest).slice(0, -1)},`;
-  const salt = randomBytes(SALT_BYTES).toString('base64url');
-  return { data: `${head}"${key}":${JSON.stringify(value)},"salt":"${salt}"}`, erasable: head.length };
+  return key === undefined ? { data: JSON.stringify(fields) } : erasableText(fields, key);
 }
 
 /** What takes the place of the erasable part of a user's fact, at the latest when the account goes; undefined where it has none. */

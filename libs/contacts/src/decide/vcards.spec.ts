@@ -1,0 +1,209 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { ServerName } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Contact } from '../facts/contact-facts.js';
+import { findAddress } from './find-address.js';
+import type { ContactReading } from './parse-contact.js';
+import { readVCards, writeVCard } from './vcards.js';
+
+const READING: ContactReading = {
+  ours: 'example.org' as ServerName,
+  // As in Germany.
+  findAddress: (medium, text) =>
+    findAddress(medium, text, (phone) =>
+      /^0[1-9][\d ]+$/.test(phone) ? `49${phone.replaceAll(' ', '').slice(1)}` : undefined,
+    ),
+};
+const read = (text: string): Contact[] => readVCards(text, READING);
+const card = (...lines: string[]): string => ['BEGIN:VCARD', ...lines, 'END:VCARD', ''].join('\r\n');
+const errcodeOf = (text: string): string => {
+  try {
+    return `${read(text).length} read`;
+  } catch (error) {
+    if (error instanceof MatrixError) return error.errcode;
+    throw error;
+  }
+};
+
+describe('a vCard', () => {
+  it('is read: whom it names, where they are reached, which users they are, and what it says besides', () => {
+    const text = card(
+      'VERSION:4.0',
+      'PRODID:-//a maker//EN',
+      'UID:urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1',
+      'FN:Zoë Smith\\, of course',
+      'N:Smith;Zoë;;;',
+      'EMAIL;TYPE=home:ZOE@Example.ORG',
+      'item1.TEL;TYPE=cell,voice:+49 (30) 123-456',
+      'item1.X-ABLABEL:mine',
+      'TEL;VALUE=uri:tel:0049-30-98765',
+      'TEL:030 555 5555',
+      'TEL:call me',
+      'IMPP:matrix:u/zoe:example.org?action=chat',
+      'IMPP:xmpp:zoe@example.org',
+      'NOTE:two\\nlines\\, of it',
+      'BDAY:1985-04-12',
+      'ADR;TYPE=home:;;Street 1\\, left;Berlin;;10115;Germany',
+      'PHOTO;ENCODING=b;TYPE=JPEG:AAAA',
+      ' BBBB',
+      'CATEGORIES:a,b',
+    );
+    expect(read(text)).toEqual([
+      {
+        uid: 'urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1',
+        name: 'Zoë Smith, of course',
+        threepids: [
+          { medium: 'email', address: 'zoe@example.org', label: 'home' },
+          { medium: 'msisdn', address: '4930123456', label: 'cell,voice' },
+          { medium: 'msisdn', address: '493098765' },
+          { medium: 'msisdn', address: '49305555555' },
+        ],
+        user_ids: ['@zoe:example.org'],
+        note: 'two\nlines, of it',
+        vcard: [
+          ['n', {}, 'text', ['Smith', 'Zoë', '', '', '']],
+          ['x-ablabel', { group: 'item1' }, 'unknown', 'mine'],
+          ['tel', {}, 'uri', 'call me'],
+          ['impp', {}, 'uri', 'xmpp:zoe@example.org'],
+          ['bday', {}, 'date-and-or-time', '1985-04-12'],
+          ['adr', { type: 'home' }, 'text', ['', '', 'Street 1, left', 'Berlin', '', '10115', 'Germany']],
+          ['categories', {}, 'text', 'a', 'b'],
+        ],
+      },
+    ]);
+  });
+
+  it('is read in version 2.1, as telephones write it', () => {
+    const text = card(
+      'VERSION:2.1',
+      'N;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:M=C3=BCller;J=C3=BCrgen;;;',
+      'FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:J=C3=BCrgen=20=',
+      'M=C3=BCller',
+      'TEL;CELL;PREF:+4930123456',
+      'NOTE;ENCODING=QUOTED-PRINTABLE:one=0Atwo, three',
+      'PHOTO;ENCODING=BASE64;JPEG:AAAA',
+      ' BBBB',
+      '',
+      'EMAIL;HOME:j@example.org',
+    );
+    expect(read(text + text)[1]).toMatchObject({
+      name: 'Jürgen Müller',
+      threepids: [
+        { medium: 'msisdn', address: '4930123456', label: 'cell,pref' },
+        { medium: 'email', address: 'j@example.org', label: 'home' },
+      ],
+      note: 'one\ntwo, three',
+      vcard: [['n', {}, 'text', ['Müller', 'Jürgen', '', '', '']]],
+    });
+  });
+
+  it('has the name that its parts make where nothing else is said', () => {
+    expect(read(card('VERSION:3.0', 'N:Smith;Bob;;;'))[0]).toMatchObject({ name: 'Bob Smith' });
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['text', 'hello'],
+    ['a calendar', 'BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR'],
+    ['JSON', '{"a":[]}'],
+    ['an end without a beginning', 'END:VCARD\r\nEND:VCARD\r\nFN:x'],
+    ['no end', 'BEGIN:VCARD\r\nVERSION:4.0\r\nFN:x'],
+    ['nothing in it', card()],
+    ['a line that is none', card('VERSION:4.0', 'FN')],
+    ['parameters that end nowhere', card('VERSION:4.0', 'FN;X="')],
+    ['a type that is a list', card('VERSION:4.0', 'FN;VALUE=text,uri:x')],
+  ])('is refused where it is none: %s', (_, text) => {
+    expect(errcodeOf(text)).toBe('M_INVALID_PARAM');
+  });
+
+  it('is refused where it is too large, or there are too many', () => {
+    expect(errcodeOf(card('VERSION:4.0', `FN:${'x'.repeat(20_000)}`))).toMatch(/M_(TOO_LARGE|INVALID_PARAM)/);
+    expect(errcodeOf(card('VERSION:4.0', 'FN:x', `X-LONG:${'x'.repeat(20_000)}`))).toBe('M_TOO_LARGE');
+    expect(errcodeOf(card('VERSION:4.0', `NOTE:${'x'.repeat(1_100_000)}`))).toBe('M_TOO_LARGE');
+    expect(errcodeOf(card('VERSION:4.0', 'FN:x').repeat(1_001))).toBe('M_TOO_LARGE');
+  });
+
+  it('comes to no harm by names that objects have, nor by what is very deep or very long', () => {
+    const odd = ['__proto__', 'constructor', 'toString', 'hasOwnProperty'];
+    const names = odd.map((name) => `${name};${name}=x:${name}`);
+    expect(read(card('VERSION:4.0', 'FN:x', ...names))[0]?.name).toBe('x');
+    expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+    for (const text of [
+      'BEGIN:VCARD\r\n'.repeat(50_000),
+      card('VERSION:4.0', `FN${';A=B'.repeat(100_000)}:x`),
+      card('VERSION:4.0', `N:${';'.repeat(500_000)}`),
+      card('VERSION:4.0', `CATEGORIES:${','.repeat(500_000)}`),
+      card('VERSION:4.0', `FN:${'\\'.repeat(500_000)}`),
+      card('VERSION:4.0', `FN;X="${'^'.repeat(500_000)}":x`),
+      card('VERSION:4.0', 'FN:x', ' y\r\n'.repeat(200_000)),
+      `VERSION:2.1\r\nNOTE;QUOTED-PRINTABLE:${'=\r\n'.repeat(200_000)}`,
+    ]) {
+      const begun = performance.now();
+      errcodeOf(text);
+      expect(performance.now() - begun).toBeLessThan(5_000);
+    }
+  });
+
+  it('is read or refused, and nothing else, whatever it holds', () => {
+    const piece = fc.constantFrom(
+      'BEGIN:VCARD', 'END:VCARD', 'VERSION:4.0', 'VERSION:2.1', 'FN:x', 'N:a;b', 'TEL;TYPE=a,b:+1234567', 'x.y.z:1',
+      'NOTE;ENCODING=QUOTED-PRINTABLE:=C3=', ' folded', ';', ':', '=', '"', ',', '\\', '\r\n', '\n', '\u0000', '\uD800', 'VALUE=', 'BDAY:--04', 'GENDER:;', '^n', 'LANG;PREF=1:de', 'REV:2', 'KIND:group',
+    ); // prettier-ignore
+    const noise = fc.array(fc.oneof({ weight: 4, arbitrary: piece }, fc.string({ maxLength: 20, unit: 'binary' })), {
+      maxLength: 30,
+    });
+    const text = noise.chain((pieces) =>
+      fc.constantFrom(
+        pieces.join('\r\n'),
+        pieces.join(''),
+        card('VERSION:4.0', 'FN:x', ...pieces),
+        card(pieces.join('')),
+      ),
+    );
+    fc.assert(
+      fc.property(text, (given) => {
+        const outcome = errcodeOf(given);
+        expect(outcome).toMatch(/^(\d+ read|M_INVALID_PARAM|M_TOO_LARGE|M_BAD_JSON)$/);
+        if (outcome.endsWith(' read'))
+          for (const contact of read(given)) expect(() => read(writeVCard(contact))).not.toThrow();
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe('a contact', () => {
+  it('goes out as a vCard that says the same', () => {
+    const contact: Contact = {
+      uid: 'u1',
+      name: 'Zoë; Smith, \\ of\ncourse',
+      note: 'a\nb, c; d',
+      threepids: [
+        { medium: 'email', address: 'zoe@example.org', label: 'home' },
+        { medium: 'msisdn', address: '4930123456', label: 'cell,voice' },
+      ],
+      user_ids: ['@zoë/x:b.example' as never, '@bob:example.org' as never],
+      vcard: [
+        ['n', {}, 'text', ['Smith', 'Zoë', '', '', '']],
+        ['adr', { type: 'home' }, 'text', ['', '', 'Street 1, left', 'Berlin', '', '10115', 'Germany']],
+      ],
+    };
+    expect(read(writeVCard(contact))).toEqual([contact]);
+  });
+
+  it('writes no line but its own', () => {
+    const evil = 'x\r\nTEL:+123456789\r\n';
+    const contact: Contact = {
+      name: evil,
+      threepids: [{ medium: 'email', address: 'a@b', label: evil }],
+      vcard: [
+        ['url', { type: evil }, 'uri', evil],
+        ['x-odd', { type: [evil, '"'] }, 'boolean', evil],
+        ['bday', {}, 'date', evil],
+      ],
+    };
+    const [again] = read(writeVCard(contact));
+    expect(again?.threepids?.map(({ medium }) => medium)).toEqual(['email']);
+  });
+});

@@ -1,0 +1,168 @@
+import ICAL from 'ical.js';
+import { isUserId, type UserId } from '#kernel/ids';
+import type { JsonValue } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Contact, ContactAddress, VCardProperty } from '../facts/contact-facts.js';
+import { checkContact, type ContactReading, isProperty, parseContact } from './parse-contact.js';
+import { plainVCards } from './plain-vcards.js';
+
+/** So much text is parsed, once pictures are left out: it is done in one turn of the event loop. */
+const MAX_CHARACTERS = 1024 * 1024;
+/** So many vCards at once. */
+export const MAX_VCARDS = 1_000;
+/** What says nothing of a person, or is told by a key of ours. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['version', 'prodid', 'rev', 'uid', 'fn', 'note']);
+const TYPES: ReadonlySet<string> = new Set([
+  'text',
+  'uri',
+  'date',
+  'date-time',
+  'date-and-or-time',
+  'timestamp',
+  'unknown',
+]);
+const MAX_PROPERTIES = 100;
+const MAX_LABEL = 64;
+
+/**
+ * What vCards (RFC 6350; 3.0 and 2.1 too) say. What cannot be read as an address stays among the properties as it was written. Throws M_INVALID_PARAM
+ * for text that is none, and M_TOO_LARGE.
+ */
+export function readVCards(text: string, reading: ContactReading): Contact[] {
+  const plain = plainVCards(text);
+  if (plain.length > MAX_CHARACTERS) throw new MatrixError('M_TOO_LARGE', 'So many vCards are not taken at once');
+  const cards = parseCards(plain);
+  if (cards.length === 0) throw new MatrixError('M_INVALID_PARAM', 'There is no vCard');
+  if (cards.length > MAX_VCARDS)
+    throw new MatrixError('M_TOO_LARGE', `More than ${MAX_VCARDS} vCards are not taken at once`);
+  return cards.map((properties) => contactOf(properties, reading));
+}
+
+/** The properties of each vCard. */
+function parseCards(text: string): VCardProperty[][] {
+  let parsed: unknown;
+  try {
+    parsed = text.trim() === '' ? [] : ICAL.parse(text);
+  } catch {
+    // Whatever the parser stumbles over: what it says of it holds what was written.
+    throw new MatrixError('M_INVALID_PARAM', 'This is no vCard');
+  }
+  const components = Array.isArray(parsed) && typeof parsed[0] === 'string' ? [parsed] : parsed;
+  if (!Array.isArray(components)) throw new MatrixError('M_INVALID_PARAM', 'This is no vCard');
+  return components.map((component: unknown) => {
+    const [name, properties] = Array.isArray(component) ? (component as readonly unknown[]) : [];
+    if (name !== 'vcard' || !Array.isArray(properties)) throw new MatrixError('M_INVALID_PARAM', 'This is no vCard');
+    return properties.map((property: unknown) => asTexts(property)).filter(isProperty);
+  });
+}
+
+/** Numbers and the like as text: what is none of our business goes out as it came in. */
+function asTexts(property: unknown): unknown {
+  if (!Array.isArray(property)) return property;
+  return property.map((each: unknown, at) => (at > 2 && typeof each !== 'object' ? String(each) : each));
+}
+
+function contactOf(properties: readonly VCardProperty[], reading: ContactReading): Contact {
+  const threepids: ContactAddress[] = [];
+  const userIds: UserId[] = [];
+  const rest: VCardProperty[] = [];
+  for (const property of properties) {
+    const address = addressOf(property, reading);
+    const userId = userOf(property);
+    if (address !== undefined) threepids.push(address);
+    else if (userId !== undefined) userIds.push(userId);
+    else if (!LEFT_OUT.has(property[0]) && textOf(property) !== '') rest.push(property);
+  }
+  const say = (name: string): string[] =>
+    properties.flatMap((each) => (each[0] === name ? textOf(each).trim() : '')).filter((each) => each !== '');
+  const notes = say('note').join('\n');
+  const contact = {
+    uid: say('uid')[0],
+    name: say('fn')[0] ?? nameOf(properties),
+    note: notes === '' ? undefined : notes,
+    threepids: threepids.slice(0, MAX_PROPERTIES),
+    user_ids: userIds.slice(0, MAX_PROPERTIES),
+    vcard: rest.slice(0, MAX_PROPERTIES),
+  };
+  // By the rules of contacts that come as JSON, of which half a character is none.
+  const text = JSON.stringify(contact, (_, each: unknown) => (typeof each === 'string' ? each.toWellFormed() : each));
+  return checkContact(parseContact(JSON.parse(text) as JsonValue, reading));
+}
+
+/** What `fn` should say, where there is none: the given name and the family's. */
+function nameOf(properties: readonly VCardProperty[]): string | undefined {
+  const [family, given] = (properties.find(([name]) => name === 'n')?.[3] ?? []) as readonly unknown[];
+  const name = [given, family].filter((each) => typeof each === 'string' && each !== '').join(' ');
+  return name === '' ? undefined : name;
+}
+
+function addressOf(property: VCardProperty, { findAddress }: ContactReading): ContactAddress | undefined {
+  const [name, { type }] = property;
+  const medium = name === 'email' ? 'email' : name === 'tel' ? 'msisdn' : undefined;
+  if (medium === undefined) return undefined;
+  const address = findAddress(medium, textOf(property).replace(/^(?:tel|mailto):/i, ''));
+  if (address === undefined) return undefined;
+  const label = (typeof type === 'string' ? [type] : (type ?? [])).join(',').toLowerCase().slice(0, MAX_LABEL);
+  return { medium, address, ...(label === '' ? {} : { label }) };
+}
+
+/** A user by a URI of Matrix (appendices, "Matrix URI scheme") or, as address books write it, by the id. */
+function userOf(property: VCardProperty): UserId | undefined {
+  if (property[0] !== 'impp' && property[0] !== 'x-matrix') return undefined;
+  const text = textOf(property)
+    .replace(/^matrix:(?:u\/)?/i, '')
+    .replace(/[?#].*$/, '');
+  const decoded = decode(text);
+  const userId = decoded.startsWith('@') ? decoded : `@${decoded}`;
+  const isMatrix = /^matrix:/i.test(textOf(property)) || property[0] === 'x-matrix' || decoded.startsWith('@');
+  return isMatrix && isUserId(userId) ? userId : undefined;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function textOf(property: VCardProperty): string {
+  const [, , , value = ''] = property;
+  return typeof value === 'string' ? value : value.flat().join(' ');
+}
+
+/** A contact as a vCard of version 4.0. */
+export function writeVCard(contact: Contact): string {
+  const { uid, name, note, threepids = [], user_ids: userIds = [], vcard = [] } = contact;
+  const properties: VCardProperty[] = [['version', {}, 'text', '4.0']];
+  if (uid !== undefined) properties.push(['uid', {}, 'text', uid]);
+  properties.push(['fn', {}, 'text', name ?? threepids[0]?.address ?? userIds[0] ?? '?']);
+  for (const { medium, address, label } of threepids) {
+    const parameters: Record<string, string> = label === undefined ? {} : { type: label };
+    if (medium === 'email') properties.push(['email', parameters, 'text', address]);
+    if (medium === 'msisdn') properties.push(['tel', { ...parameters, value: 'uri' }, 'uri', `tel:+${address}`]);
+  }
+  for (const userId of userIds) properties.push(['impp', {}, 'uri', `matrix:u/${encodeURI(userId.slice(1))}`]);
+  if (note !== undefined) properties.push(['note', {}, 'text', note]);
+  const written = [...properties, ...vcard].map(onOneLine);
+  return `${ICAL.stringify(['vcard', written, []])}\r\n`;
+}
+
+/** Nobody writes lines of another property by a value of one: text is escaped, and nothing else may have what ends a line. */
+function onOneLine([name, parameters, type, ...values]: VCardProperty): unknown[] {
+  const known = TYPES.has(type) ? type : 'text';
+  const clean = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(clean);
+    const text = String(value);
+    return known === 'text'
+      ? text.replaceAll(/[\r\u0085\u2028\u2029]/g, ' ')
+      : text.replaceAll(/[\p{Cc}\u2028\u2029]/gu, ' ');
+  };
+  const said = Object.entries(parameters).map(([key, value]) => {
+    const texts = (typeof value === 'string' ? [value] : value).map((each) =>
+      each.replaceAll(/[\p{Cc}"\u2028\u2029]/gu, ' '),
+    );
+    return [key, texts.length === 1 ? texts[0] : texts] as const;
+  });
+  return [name, Object.fromEntries(said), known, ...values.map(clean)];
+}

@@ -1,0 +1,32 @@
+import type { FastifyRequest } from 'fastify';
+import { readJsonBody } from '#http/json-body';
+import { type Query, queryText } from '#http/query';
+import type { ServerName } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { findAddress } from '../decide/find-address.js';
+import { type ContactReading, parseContact } from '../decide/parse-contact.js';
+import { MAX_VCARDS, readVCards } from '../decide/vcards.js';
+import type { Contact } from '../facts/contact-facts.js';
+import { phoneReader } from '../phone-numbers.js';
+
+/** As much as every JSON body may have. */
+const MAX_JSON = 1024 * 1024;
+
+/** How the contacts of a request are read: `country` says of which country phone numbers are that name none. Throws M_INVALID_PARAM. */
+export async function readingOf(ours: ServerName, query: Query): Promise<ContactReading> {
+  const readPhone = await phoneReader(queryText(query, 'country'));
+  return { ours, findAddress: (medium, text) => findAddress(medium, text, readPhone) };
+}
+
+/** The contacts of a body: vCards where its type says so, else JSON: `{"contacts": […]}`. Throws as `readVCards` and `parseContact`. */
+export function readContacts(request: FastifyRequest, reading: ContactReading): Contact[] {
+  const { body, headers } = request;
+  const isVCard = /^text\/(?:x-)?v(?:card|-card)\b|^text\/directory\b/i.test(headers['content-type'] ?? '');
+  if (isVCard) return readVCards(Buffer.isBuffer(body) ? body.toString() : '', reading);
+  if (Buffer.isBuffer(body) && body.length > MAX_JSON) throw new MatrixError('M_TOO_LARGE');
+  const { contacts } = readJsonBody(request);
+  if (contacts === undefined) throw new MatrixError('M_MISSING_PARAM', 'contacts: required');
+  if (!Array.isArray(contacts)) throw new MatrixError('M_BAD_JSON', 'contacts: must be a list');
+  if (contacts.length > MAX_VCARDS) throw new MatrixError('M_TOO_LARGE', `More than ${MAX_VCARDS} contacts at once`);
+  return contacts.map((contact) => parseContact(contact, reading));
+}
