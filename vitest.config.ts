@@ -26,8 +26,8 @@ export default defineConfig({
     include: ['libs/**/*.spec.ts', 'apps/**/*.spec.ts', 'test/**/*.spec.ts'],
     // Each process loads the sources once, and not again for every file: that took half of the time. No file mocks a module.
     isolate: false,
-    // Two also where there are two cores: many tests wait for other processes.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Three also where there are two cores: many tests wait for other processes, half of their time.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     sequence: { sequencer: LongFirst },
     // How fast a busy machine is, is no subject of a test.
     expect: { poll: { timeout: 60_000 } },

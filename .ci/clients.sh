@@ -7,7 +7,7 @@
 #   clients.sh mautrix   a Python with mautrix and matrix-nio, both with encryption (CLIENT_MAUTRIX); needs CMake and a C++ compiler too
 #   clients.sh bot-sdk   a folder with matrix-bot-sdk, without encryption (CLIENT_BOT_SDK)
 #   clients.sh bridge    a folder with matrix-appservice-bridge, without encryption (CLIENT_BRIDGE)
-#   clients.sh hydrogen  a folder with Hydrogen, what drives a browser, and Chromium, which is Debian's (CLIENT_HYDROGEN)
+#   clients.sh hydrogen  a folder with Hydrogen, and Chromium, which is Debian's (CLIENT_HYDROGEN)
 #   clients.sh rust      the program of test/clients/rust, built (CLIENT_RUST); needs Cargo with Rust 1.95, and minutes the first time
 set -euo pipefail
 shopt -s inherit_errexit
@@ -18,7 +18,6 @@ readonly mautrix_version=0.21.1
 readonly bot_sdk_version=0.8.0
 readonly bridge_version=11.2.0
 readonly hydrogen_version=0.3.1
-readonly playwright_version=1.65.1
 readonly root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly me=clients
 # shellcheck source=.ci/cache.sh
@@ -69,15 +68,14 @@ install_bridge() {
 }
 
 install_hydrogen() {
-  npm install --prefix "$1" --no-save --no-audit --no-fund --ignore-scripts \
-    "hydrogen-view-sdk@$hydrogen_version" "playwright-core@$playwright_version"
+  npm install --prefix "$1" --no-save --no-audit --no-fund --ignore-scripts "hydrogen-view-sdk@$hydrogen_version"
 }
 
 hydrogen() {
   # The font is for the pictures.
   command -v chromium >/dev/null || from_debian chromium fonts-noto-color-emoji || fail "there is no 'chromium' on the PATH"
   local folder
-  folder=$(filled "hydrogen-$hydrogen_version-$playwright_version" install_hydrogen)
+  folder=$(filled "hydrogen-$hydrogen_version" install_hydrogen)
   ln -sfn "$(command -v chromium)" "$folder/chromium"
   echo "$folder"
 }

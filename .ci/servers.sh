@@ -26,7 +26,7 @@ synapse() {
 }
 
 build_dendrite() {
-  GOBIN=$1 nice -n 15 go install -trimpath -ldflags '-s -w' "github.com/matrix-org/dendrite/cmd/dendrite@v$dendrite_version"
+  GOBIN=$1 go install -trimpath -ldflags '-s -w' "github.com/matrix-org/dendrite/cmd/dendrite@v$dendrite_version"
 }
 
 dendrite() {
@@ -37,7 +37,7 @@ dendrite() {
 }
 
 build_livekit() {
-  GOBIN=$1 nice -n 15 go install -trimpath -ldflags '-s -w' "github.com/livekit/livekit-server/cmd/server@v$livekit_version"
+  GOBIN=$1 go install -trimpath -ldflags '-s -w' "github.com/livekit/livekit-server/cmd/server@v$livekit_version"
   mv "$1/server" "$1/livekit-server"
 }
 

@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { once } from 'node:events';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
 import { Person } from './person.mjs';
 import { serveHydrogen } from './serve.mjs';
 
@@ -22,11 +22,9 @@ export async function picture(person, name) {
 
 /**
  * Lets people of these names, at browsers of their own with Hydrogen open, do something: a program that was given a folder that has
- * hydrogen-view-sdk and playwright-core in its node_modules, and `chromium`, and the address of the homeserver. Where that fails, it
- * says what they saw.
+ * hydrogen-view-sdk in its node_modules, and `chromium`, and the address of the homeserver. Where that fails, it says what they saw.
  */
 export async function visit(names, act) {
-  const { chromium } = createRequire(join(folder, 'package.json'))('playwright-core');
   const people = [];
   let site, browser;
   try {
