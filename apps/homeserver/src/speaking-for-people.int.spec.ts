@@ -34,7 +34,8 @@ const CLOSED = [
 const ROUTES = listRoutes().filter(({ path }) => path.startsWith('/_matrix/client/'));
 const CLOSED_ROUTES = ROUTES.filter(({ path }) => {
   const rest = path.replace(/^\/_matrix\/client\/(api\/v1|v2_alpha|r0|v3|v1|unstable)/, '');
-  return CLOSED.some((closed) => rest === closed || rest.startsWith(`${closed}/`));
+  // Whoever has a mail sent is nobody: what comes of it is known to who reads that.
+  return !rest.endsWith('/requestToken') && CLOSED.some((closed) => rest === closed || rest.startsWith(`${closed}/`));
 });
 
 const nameOf = ({ method, path }: Route): string => `${method} ${path}`;

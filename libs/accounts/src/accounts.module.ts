@@ -38,9 +38,12 @@ import { ProfileReadersController, UserDataReadersController } from './doors/rea
 import { AccountDataController } from './doors/today/account-data.controller.js';
 import { AccountController } from './doors/today/account.controller.js';
 import { DevicesController } from './doors/today/devices.controller.js';
+import { MailLinksController } from './doors/mail-links.controller.js';
 import { FiltersController } from './doors/today/filters.controller.js';
 import { LoginController } from './doors/today/login.controller.js';
 import { ProfileController } from './doors/today/profile.controller.js';
+import { RequestTokenController } from './doors/today/request-token.controller.js';
+import { ThreepidsController } from './doors/today/threepids.controller.js';
 import { RegisterController } from './doors/today/register.controller.js';
 import { ServerInfoController } from './doors/today/server-info.controller.js';
 import { SessionController } from './doors/today/session.controller.js';
@@ -57,6 +60,7 @@ import { OfferedLogins } from './interactive-auth/offered-logins.js';
 import { StageRegistry } from './interactive-auth/stage-registry.js';
 import { DummyStage } from './interactive-auth/stages/dummy-stage.js';
 import { LoginTokenStage } from './interactive-auth/stages/login-token-stage.js';
+import { EmailIdentityStage } from './interactive-auth/stages/email-identity-stage.js';
 import { PasswordStage } from './interactive-auth/stages/password-stage.js';
 import { RegistrationTokenStage } from './interactive-auth/stages/registration-token-stage.js';
 import { SteppedAuth } from './interactive-auth/stepped-auth.js';
@@ -65,12 +69,15 @@ import { Devices } from './queries/devices.js';
 import { AccessLists } from './reading/access-lists.js';
 import { ReadableProfiles } from './reading/readable-profiles.js';
 import { ReadableUserData } from './reading/readable-user-data.js';
+import { RegistrationClaims } from './registration-claims.js';
 import { RegistrationRules } from './registration-rules.js';
 import { RegistrationTokens } from './registration-tokens.js';
 import { ActingServices } from './sessions/acting-services.js';
 import { BeginSession } from './sessions/begin-session.js';
 import { KnownTokens } from './sessions/known-tokens.js';
 import { PasswordCheck } from './sessions/password-check.js';
+import { MailValidation } from './threepids/mail-validation.js';
+import { ValidationLinks } from './threepids/validation-links.js';
 import { ThreepidClaims } from './threepids/threepid-claims.js';
 import { TokenConfirmation } from './sessions/token-confirmation.js';
 
@@ -87,6 +94,9 @@ const controllers = [
   UserDataReadersController,
   UserDataController,
   FiltersController,
+  ThreepidsController,
+  RequestTokenController,
+  MailLinksController,
   FallbackPagesController,
   OpenIdController,
   LoginV1Controller,
@@ -124,7 +134,7 @@ const commandHandlers: Provider[] = [
 ];
 
 /** Each adds itself to the registry. */
-const stages: Provider[] = [DummyStage, PasswordStage, LoginTokenStage, RegistrationTokenStage];
+const stages: Provider[] = [DummyStage, PasswordStage, LoginTokenStage, RegistrationTokenStage, EmailIdentityStage];
 
 const services: Provider[] = [
   Accounts,
@@ -132,6 +142,9 @@ const services: Provider[] = [
   RegistrationRules,
   ThreepidClaims,
   ExternalIds,
+  RegistrationClaims,
+  ValidationLinks,
+  MailValidation,
   FirstRegistrationToken,
   PasswordHasher,
   PasswordCheck,

@@ -32,6 +32,8 @@ export function checkSettings(groups: ReturnType<typeof emptySettings>, origin: 
   together('recaptcha_site_key', 'recaptcha_secret');
   together('recaptcha_secret', 'recaptcha_site_key');
   together('mail_from', 'smtp_url');
+  if (settings.registration_email === 'required' && settings.smtp_url === undefined)
+    throw new ConfigError(`${nameOf('registration_email')}: needs ${PREFIX}SMTP_URL too`);
   together('media_bucket', 'media_bucket_key_id');
   together('media_bucket', 'media_bucket_secret');
   together('media_bucket_key_id', 'media_bucket');

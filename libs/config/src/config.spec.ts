@@ -41,6 +41,7 @@ describe('the configuration', () => {
       },
       mail: undefined,
       oauth: false,
+      registrationEmail: 'optional',
       previews: { isOn: true, deny: [], privateHosts: [] },
       stickyEvents: false,
       purge: { afterMs: undefined, except: [] },

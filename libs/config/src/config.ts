@@ -11,7 +11,7 @@ import { type MailConfig, mailOf } from './mail-config.js';
 import { type MediaConfig, mediaOf, type PreviewsConfig, previewsOf } from './media-config.js';
 import { PREFIX, checkSettings } from './check-settings.js';
 import { ConfigError } from './config-error.js';
-import type { REGISTRATION_MODES } from './people-settings.js';
+import type { REGISTRATION_EMAIL, REGISTRATION_MODES } from './people-settings.js';
 import type { LOG_LEVELS } from './server-settings.js';
 import { type NoticesConfig, noticesOf } from './notices-config.js';
 import { type PurgeConfig, purgeOf } from './purge-config.js';
@@ -77,6 +77,8 @@ export interface Config {
   readonly eventStoreNamespace: string;
   readonly readModelsUrl?: string;
   readonly registration: RegistrationMode;
+  /** Whether one shows a mail address to be one's own on the way; of no meaning where no mails are sent. */
+  readonly registrationEmail: (typeof REGISTRATION_EMAIL)[number];
   readonly registrationSharedSecret?: string;
   /** undefined: this server sends no mails. */
   readonly mail?: MailConfig;
@@ -201,6 +203,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     eventStoreNamespace: settings.event_store_namespace,
     readModelsUrl: settings.read_models_url,
     registration: settings.registration as RegistrationMode, // Checked by the validator.
+    registrationEmail: settings.registration_email as Config['registrationEmail'], // Checked by the validator.
     registrationSharedSecret: settings.registration_shared_secret,
     mail: mailOf(settings),
     oauth: settings.oauth === 'on',

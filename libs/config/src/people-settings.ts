@@ -6,6 +6,9 @@ export const OAUTH_MODES = ['off', 'on'] as const;
 
 export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
 
+/** Whether an account that is registered has a mail address. */
+export const REGISTRATION_EMAIL = ['off', 'optional', 'required'] as const;
+
 /** The settings of who may be here and how they show it, in the manner of `ServerSettings`. */
 export class PeopleSettings {
   @OneOf(REGISTRATION_MODES)
@@ -13,6 +16,9 @@ export class PeopleSettings {
 
   @OneOf(OAUTH_MODES)
   oauth = 'off';
+
+  @OneOf(REGISTRATION_EMAIL)
+  registration_email: string = 'optional';
 
   @IsOptional()
   @Form('a secret', isFilled)

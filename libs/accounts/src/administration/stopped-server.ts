@@ -11,6 +11,7 @@ import { RegisterAccount, RegisterAccountHandler } from '../commands/register-ac
 import { RestrictAccount, RestrictAccountHandler } from '../commands/restrict-account.js';
 import { SetAdmin, SetAdminHandler } from '../commands/set-admin.js';
 import { PasswordHasher } from '../credentials/password-hasher.js';
+import { RegistrationClaims } from '../registration-claims.js';
 import { RegistrationTokens } from '../registration-tokens.js';
 import { ThreepidClaims } from '../threepids/threepid-claims.js';
 import { UserAdministration } from './user-administration.js';
@@ -21,11 +22,12 @@ export function administrateStopped(store: EventStore, serverName: ServerName): 
   const accounts = new Accounts(store, systemClock, views);
   const tokens = new RegistrationTokens(store, systemClock, views, {});
   const claims = new ThreepidClaims(store, systemClock, {}, accounts);
+  const spent = new RegistrationClaims(tokens, claims);
   const hasher = new PasswordHasher();
   // What the operator does is done.
   const services = new AppServices();
   const handlers = new Map<unknown, ICommandHandler>([
-    [RegisterAccount, new RegisterAccountHandler(accounts, tokens, hasher, systemClock, { serverName }, services)],
+    [RegisterAccount, new RegisterAccountHandler(accounts, spent, hasher, systemClock, { serverName }, services)],
     [ChangePassword, new ChangePasswordHandler(accounts, hasher)],
     [DeactivateAccount, new DeactivateAccountHandler(accounts, claims)],
     [SetAdmin, new SetAdminHandler(accounts)],

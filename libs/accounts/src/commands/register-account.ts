@@ -14,7 +14,8 @@ import { decideProfileChange } from '../decide/decide-profile.js';
 import { NO_ACCOUNT } from '../decide/account.js';
 import type { AccountFact, RegisteredVia } from '../facts/account-facts.js';
 import type { ExternalId } from '../facts/external-id-facts.js';
-import { RegistrationTokens } from '../registration-tokens.js';
+import { RegistrationClaims } from '../registration-claims.js';
+import type { Learnt } from '../interactive-auth/auth-sessions.js';
 import { type IssuedTokens, type SessionOptions, issueTokens } from '../sessions/issue-tokens.js';
 import { newUserId, randomUsername } from '../user-ids.js';
 
@@ -31,6 +32,8 @@ export interface NewAccount {
   readonly displayname?: string;
   /** The registration token that pays for it, where one must. */
   readonly registrationToken?: string;
+  /** An address that was shown to be theirs. */
+  readonly threepid?: Learnt['threepid'];
   /** The application service that registers one of its users. */
   readonly service?: AppService;
   /** The account elsewhere that it is made for, which was claimed for it: see `ExternalIds`. */
@@ -47,7 +50,7 @@ export interface RegisteredAccount {
 
 /**
  * Makes an account, and opens its first session where one is asked for, in one write. Throws M_INVALID_USERNAME,
- * M_USER_IN_USE, M_WEAK_PASSWORD, M_INVALID_PARAM, M_EXCLUSIVE where the user id is kept for an application service, or the one that asks
+ * M_USER_IN_USE, M_WEAK_PASSWORD, M_INVALID_PARAM, M_THREEPID_IN_USE, M_EXCLUSIVE where the user id is kept for an application service, or the one that asks
  * may not have it, and M_FORBIDDEN for a registration token that is used up.
  */
 export class RegisterAccount extends Command<RegisteredAccount> {
@@ -60,7 +63,7 @@ export class RegisterAccount extends Command<RegisteredAccount> {
 export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> {
   constructor(
     private readonly accounts: Accounts,
-    private readonly tokens: RegistrationTokens,
+    private readonly spent: RegistrationClaims,
     private readonly hasher: PasswordHasher,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'notices'>,
@@ -76,13 +79,26 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
       throw new MatrixError('M_USER_IN_USE');
     }
     const passwordHash = account.password === undefined ? undefined : await this.hasher.hash(account.password);
-    if (registrationToken === undefined) return this.#register(userId, account, passwordHash);
-    await this.tokens.use(registrationToken, userId);
+    if (registrationToken === undefined) return this.#claimAndRegister(userId, account, passwordHash);
+    await this.spent.tokens.use(registrationToken, userId);
+    try {
+      return await this.#claimAndRegister(userId, account, passwordHash);
+    } catch (error) {
+      // After any other error the account may be there; where it is not, the use is given back when it is wanted.
+      if (error instanceof MatrixError) await this.spent.tokens.giveBack(registrationToken, userId);
+      throw error;
+    }
+  }
+
+  async #claimAndRegister(userId: UserId, account: NewAccount, passwordHash?: string): Promise<RegisteredAccount> {
+    const { threepid } = account;
+    if (threepid === undefined) return this.#register(userId, account, passwordHash);
+    await this.spent.addresses.claim(threepid, userId);
     try {
       return await this.#register(userId, account, passwordHash);
     } catch (error) {
-      // After any other error the account may be there; where it is not, the use is given back when it is wanted.
-      if (error instanceof MatrixError) await this.tokens.giveBack(registrationToken, userId);
+      // As with a registration token.
+      if (error instanceof MatrixError) await this.spent.addresses.release(threepid, userId);
       throw error;
     }
   }
@@ -98,9 +114,10 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
   }
 
   async #register(userId: UserId, account: NewAccount, passwordHash: string | undefined): Promise<RegisteredAccount> {
-    const { via, admin, guest, displayname, upgradesGuest } = account;
+    const { via, admin, guest, displayname, upgradesGuest, threepid } = account;
+    const now = this.clock.now();
     const service = account.service?.id;
-    const session = account.session === undefined ? undefined : issueTokens(account.session, this.clock.now());
+    const session = account.session === undefined ? undefined : issueTokens(account.session, now);
     await this.accounts.change(
       userId,
       (state): AccountFact[] => [
@@ -111,6 +128,7 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
           ? []
           : decideProfileChange({ ...NO_ACCOUNT, exists: true }, 'displayname', displayname)),
         ...(account.externalId === undefined ? [] : decideLink({ ...NO_ACCOUNT, exists: true }, account.externalId)),
+        ...(threepid === undefined ? [] : [addressAdded(threepid, now)]),
         ...(session === undefined ? [] : [{ type: 'device-added', data: session.fact } as const]),
       ],
       { actor: userId, device: session?.deviceId, correlation: account.requestId },
@@ -118,4 +136,8 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
     if (session === undefined) return { userId };
     return { userId, session: { deviceId: session.deviceId, tokens: session.tokens } };
   }
+}
+
+function addressAdded({ medium, address, validatedAt }: NonNullable<Learnt['threepid']>, now: number): AccountFact {
+  return { type: 'threepid-added', data: { medium, address, validated_at: validatedAt, added_at: now } };
 }

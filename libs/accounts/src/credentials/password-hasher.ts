@@ -10,7 +10,7 @@ const MAX_PASSWORD_BYTES = 512;
 const AT_ONCE = 2;
 
 /** Throws M_WEAK_PASSWORD for an empty password and M_INVALID_PARAM for one beyond 512 bytes. */
-function checkPassword(password: string): void {
+export function checkPassword(password: string): void {
   if (password === '') throw new MatrixError('M_WEAK_PASSWORD', 'The password is empty');
   if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
     throw new MatrixError('M_INVALID_PARAM', `The password is longer than ${MAX_PASSWORD_BYTES} bytes`);

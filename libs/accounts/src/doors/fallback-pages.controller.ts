@@ -7,7 +7,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { AuthSession } from '../interactive-auth/auth-sessions.js';
 import { InteractionRequired } from '../interactive-auth/interaction-required.js';
 import { InteractiveAuth } from '../interactive-auth/interactive-auth.js';
-import type { HtmlPage } from '../pages/html-page.js';
+import { showPage } from '../pages/show-page.js';
 import { loginPage } from '../pages/login-page.js';
 import type { Stage, StageView } from '../interactive-auth/stage.js';
 import { StageRegistry } from '../interactive-auth/stage-registry.js';
@@ -16,15 +16,6 @@ import { stageDonePage } from '../pages/stage-page.js';
 const LOGIN_TODAY = loginPage('/_matrix/client/v3/login');
 const LOGIN_V1 = loginPage(`/${V1}/login`);
 const STAGE_PATHS = under(TODAY, 'auth/:stage/fallback/web');
-
-function show(reply: FastifyReply, page: HtmlPage): string {
-  void reply
-    .header('content-security-policy', page.contentSecurityPolicy)
-    .header('cache-control', 'no-store')
-    .header('referrer-policy', 'no-referrer')
-    .type('text/html; charset=utf-8');
-  return page.html;
-}
 
 /** Pages for clients that do not know how to log in here (client-server API, "Fallback"; 2015: "Fallback"). */
 @RateLimited('default')
@@ -37,12 +28,12 @@ export class FallbackPagesController {
 
   @Get('_matrix/static/client/login')
   login(@Res({ passthrough: true }) reply: FastifyReply): string {
-    return show(reply, LOGIN_TODAY);
+    return showPage(reply, LOGIN_TODAY);
   }
 
   @Get(`${V1}/login/fallback`)
   loginV1(@Res({ passthrough: true }) reply: FastifyReply): string {
-    return show(reply, LOGIN_V1);
+    return showPage(reply, LOGIN_V1);
   }
 
   @Get(STAGE_PATHS)
@@ -53,7 +44,7 @@ export class FallbackPagesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     const { session, stage } = await this.#find(type, query);
-    if (session.completed.includes(type)) return show(reply, stageDonePage());
+    if (session.completed.includes(type)) return showPage(reply, stageDonePage());
     return showView(reply, await stage.view({ session, path }));
   }
 
@@ -71,7 +62,7 @@ export class FallbackPagesController {
     const form = new URLSearchParams(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
     try {
       const begun = await this.auth.completeOnPage(session, type, Object.fromEntries(form));
-      if (begun === undefined) return show(reply, stageDonePage());
+      if (begun === undefined) return showPage(reply, stageDonePage());
       return showView(reply, await stage.view({ ...context, begun }));
     } catch (error) {
       if (!(error instanceof InteractionRequired)) throw error;
@@ -87,7 +78,7 @@ export class FallbackPagesController {
 }
 
 function showView(reply: FastifyReply, view: StageView): string {
-  if ('page' in view) return show(reply, view.page);
+  if ('page' in view) return showPage(reply, view.page);
   void reply.status(302).header('location', view.redirectTo).header('cache-control', 'no-store');
   return '';
 }

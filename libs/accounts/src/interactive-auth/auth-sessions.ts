@@ -4,10 +4,11 @@ import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import type { Threepid } from '../threepids/threepid.js';
 import { AuthNotes } from './auth-notes.js';
 
-/** What stages are gone through for: to log in, to get an account, or to confirm what one does to one's own. */
-export type Purpose = 'login' | 'registration' | 'confirmation';
+/** What stages are gone through for: to log in, to get an account, to confirm what one does to one's own, or to get into it again. */
+export type Purpose = 'login' | 'registration' | 'confirmation' | 'recovery';
 
 /** What somebody wants to do that needs more than an access token. A session is good for this and nothing else. */
 export interface Operation {
@@ -28,6 +29,8 @@ export interface Learnt {
   readonly passwordHash?: string;
   /** The hash of the login token that was shown, for the log-in to use up. */
   readonly loginTokenHash?: string;
+  /** The address that was shown to be theirs, for the account. */
+  readonly threepid?: Threepid & { readonly validatedAt: number };
   /** The registration token that was shown, for the registration to use up. */
   readonly registrationToken?: string;
 }

@@ -56,6 +56,11 @@ export class Flows {
     return { name, purpose: 'confirmation', userId, flows: [['m.oauth'], ['org.matrix.cross_signing_reset']] };
   }
 
+  /** How somebody who cannot log in any more shows that an account is theirs. */
+  toRecover(): readonly Flow[] {
+    return combine(this.#offered('recovery', 'today'));
+  }
+
   #offered(purpose: Purpose, dialect: Dialect): OfferedStage[] {
     return this.registry.all.flatMap((stage) => {
       const standing = stage.standingIn(purpose, dialect);

@@ -2,16 +2,21 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import { RateLimits } from '#http/rate-limits';
-import { type JsonObject, isJsonObject } from '#kernel/json';
+import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from '../accounts.js';
 import { PasswordHasher } from '../credentials/password-hasher.js';
+import { type Threepid, threepidKey } from '../threepids/threepid.js';
+import { ThreepidClaims } from '../threepids/threepid-claims.js';
 import { findLocalUserId } from '../user-ids.js';
+import { findNamed } from './find-named.js';
 
 /** Who somebody says to be, and the password that is to show it. */
 export interface PasswordClaim {
   /** The account; undefined where no account of this server is meant. */
   readonly userId: UserId | undefined;
+  /** As whom its guesses are counted, where not as that account: by the address that was typed, or the count would tell which account it is of. */
+  readonly countedAs?: string;
   readonly password: string;
 }
 
@@ -23,23 +28,30 @@ export class PasswordCheck {
     private readonly hasher: PasswordHasher,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     private readonly limits: RateLimits,
+    private readonly addresses: ThreepidClaims,
   ) {}
 
   /**
-   * The claim in `identifier` (type `m.id.user`) or, as older clients send it, in `user`. Third-party identifiers name no
-   * account here. Throws M_MISSING_PARAM, M_BAD_JSON, and M_UNKNOWN (400) for an unknown type of identifier.
+   * The claim in `identifier` (`m.id.user`, `m.id.thirdparty`, `m.id.phone`) or, as older clients send it, in `user`, which may be a mail address,
+   * or `medium` and `address`. Throws M_MISSING_PARAM, M_BAD_JSON, and M_UNKNOWN (400) for an unknown type of identifier.
    */
-  parseClaim(body: JsonObject): PasswordClaim {
+  async parseClaim(body: JsonObject): Promise<PasswordClaim> {
     const password = body['password'];
     if (password === undefined) throw new MatrixError('M_MISSING_PARAM', 'password: required');
     if (typeof password !== 'string') throw new MatrixError('M_BAD_JSON', 'password: must be a string');
-    return { userId: this.parseUser(body), password };
+    const named = await findNamed(body);
+    const userId = await this.#find(named);
+    return { userId, password, ...(typeof named === 'object' ? { countedAs: threepidKey(named) } : {}) };
   }
 
   /** The account alone that a login names, as `parseClaim`. */
-  parseUser(body: JsonObject): UserId | undefined {
-    const user = this.#userOf(body);
-    return user === undefined ? undefined : findLocalUserId(user, this.config.serverName);
+  async parseUser(body: JsonObject): Promise<UserId | undefined> {
+    return this.#find(await findNamed(body));
+  }
+
+  async #find(named: string | Threepid | undefined): Promise<UserId | undefined> {
+    if (named === undefined) return undefined;
+    return typeof named === 'string' ? findLocalUserId(named, this.config.serverName) : this.addresses.findOwner(named);
   }
 
   /** Whether there is a password by which this account could be verified. */
@@ -53,9 +65,10 @@ export class PasswordCheck {
    */
   async verify(claim: PasswordClaim): Promise<string | undefined> {
     // Counted before it is known to be wrong: many that come at once are as many guesses.
-    if (claim.userId !== undefined) this.limits.check('password', claim.userId);
+    const countedAs = claim.countedAs ?? claim.userId;
+    if (countedAs !== undefined) this.limits.check('password', countedAs);
     const hash = await this.#verify(claim);
-    if (claim.userId !== undefined && hash !== undefined) this.limits.giveBack('password', claim.userId);
+    if (countedAs !== undefined && hash !== undefined) this.limits.giveBack('password', countedAs);
     return hash;
   }
 
@@ -63,20 +76,5 @@ export class PasswordCheck {
     const account = claim.userId === undefined ? undefined : await this.accounts.load(claim.userId);
     const matches = await this.hasher.verify(account?.passwordHash, claim.password);
     return matches ? account?.passwordHash : undefined;
-  }
-
-  #userOf(body: JsonObject): string | undefined {
-    const { identifier } = body;
-    if (identifier === undefined) {
-      if (typeof body['user'] === 'string') return body['user'];
-      if (body['medium'] !== undefined || body['address'] !== undefined) return undefined;
-      throw new MatrixError('M_MISSING_PARAM', 'identifier: required');
-    }
-    if (!isJsonObject(identifier)) throw new MatrixError('M_BAD_JSON', 'identifier: must be an object');
-    const { type, user } = identifier;
-    if (type === 'm.id.thirdparty' || type === 'm.id.phone') return undefined;
-    if (type !== 'm.id.user') throw new MatrixError('M_UNKNOWN', 'Unknown type of identifier', { status: 400 });
-    if (typeof user !== 'string') throw new MatrixError('M_MISSING_PARAM', 'identifier.user: required');
-    return user;
   }
 }

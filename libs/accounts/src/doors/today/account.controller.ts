@@ -1,14 +1,25 @@
-import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Controller, HttpCode, Post, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
+import type { FastifyRequest } from 'fastify';
 import { TODAY, TODAY_AND_ALPHA, under } from '#http/client-paths';
-import { Authenticated, CurrentRequester, NotByOAuth, OwnersOnly, WhileSuspended } from '#http/authenticated';
+import {
+  Authenticated,
+  CurrentRequester,
+  FindRequester,
+  NotByOAuth,
+  OptionallyAuthenticated,
+  OwnersOnly,
+  WhileSuspended,
+} from '#http/authenticated';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { causeOf } from '../../accounts.js';
 import { ChangePassword } from '../../commands/change-password.js';
+import { checkPassword } from '../../credentials/password-hasher.js';
 import { DeactivateAccount } from '../../commands/deactivate-account.js';
 import { Flows } from '../../interactive-auth/flows.js';
 import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
@@ -35,11 +46,19 @@ export class AccountController {
     private readonly flows: Flows,
   ) {}
 
+  /** Who cannot log in any more shows by a mail that the account is theirs: then there is no token. */
+  @OptionallyAuthenticated()
   @NotByOAuth()
   @RateLimited('login')
   @HttpCode(200)
   @Post(under(TODAY_AND_ALPHA, 'account/password'))
-  async changePassword(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
+  async changePassword(
+    @FindRequester() requester: Requester | undefined,
+    @JsonBody() body: JsonObject,
+    @Req() request: FastifyRequest,
+  ): Promise<object> {
+    if (requester === undefined) return this.#recover(body, request.id);
+    if (requester.isGuest === true) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
     const operation = await this.flows.confirmation('POST /account/password', requester.userId);
     const session = await this.auth.authorise(operation, body);
     const wanted = checkDto(PasswordBody, session.body);
@@ -75,9 +94,21 @@ export class AccountController {
     return { id_server_unbind_result: 'success' };
   }
 
-  /** No third-party identifier can be added here, so there is none. */
-  @Get(under(TODAY_AND_ALPHA, 'account/3pid'))
-  threepids(): { threepids: readonly never[] } {
-    return { threepids: [] };
+  /** Throws M_MISSING_TOKEN where no flow leads to that. */
+  async #recover(body: JsonObject, requestId: string): Promise<object> {
+    const flows = this.flows.toRecover();
+    if (flows.length === 0) throw new MatrixError('M_MISSING_TOKEN');
+    // Said before anything is asked for: what was shown for it could not be used a second time.
+    if (typeof body['new_password'] === 'string') checkPassword(body['new_password']);
+    const operation = { name: 'POST /account/password', purpose: 'recovery', flows } as const;
+    const session = await this.auth.authorise(operation, body);
+    const { new_password: password, logout_devices: logoutDevices = true } = checkDto(PasswordBody, session.body);
+    const { userId } = session.learnt;
+    if (userId === undefined) throw new Error('the stages of a recovery have not said whose account it is');
+    const cause = { actor: userId, correlation: requestId };
+    await this.auth.doAndClose(session, () =>
+      this.commands.execute(new ChangePassword(userId, { password, logoutDevices }, cause)),
+    );
+    return {};
   }
 }

@@ -59,7 +59,7 @@ export class LoginController {
       refreshToken: parameters.refresh_token,
     };
     if (parameters.type === BY_SERVICE) {
-      const user = this.passwords.parseUser(body);
+      const user = await this.passwords.parseUser(body);
       return this.#open(new LogInForService(getAppService(request), user, options, request.id));
     }
     const step = await this.auth.step(this.offered.operation, body);

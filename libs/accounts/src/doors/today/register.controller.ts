@@ -129,6 +129,7 @@ export class RegisterController {
         password: wanted.password,
         upgradesGuest: await this.#upgradesGuest(wanted),
         registrationToken: learnt.registrationToken,
+        threepid: learnt.threepid,
         session: wanted.inhibit_login === true ? undefined : sessionOf(wanted),
         requestId,
       }),

@@ -69,7 +69,6 @@ const CAPABILITIES = {
   },
   'm.set_displayname': { enabled: true },
   'm.set_avatar_url': { enabled: true },
-  'm.3pid_changes': { enabled: false },
   'm.profile_fields': { enabled: true },
 };
 /** Where the session is one of the OAuth 2.0 API the password is changed at the account page alone. */
@@ -89,11 +88,16 @@ export class ServerInfoController {
   constructor(
     @Inject(CONFIG) config: Pick<
       Config,
-      'oauth' | 'presence' | 'publicUrl' | 'retention' | 'rtcTransports' | 'sso' | 'stickyEvents'
+      'mail' | 'oauth' | 'presence' | 'publicUrl' | 'retention' | 'rtcTransports' | 'sso' | 'stickyEvents'
     >,
   ) {
     const { oauth, presence, publicUrl, retention, rtcTransports, sso, stickyEvents } = config;
-    this.#capabilities = { ...CAPABILITIES, 'm.get_login_token': { enabled: sso.givesLoginTokens } };
+    this.#capabilities = {
+      ...CAPABILITIES,
+      'm.get_login_token': { enabled: sso.givesLoginTokens },
+      // An address is added once a mail has shown whose it is.
+      'm.3pid_changes': { enabled: config.mail !== undefined },
+    };
     const features = {
       ...UNSTABLE_FEATURES,
       // A state of presence besides the three.

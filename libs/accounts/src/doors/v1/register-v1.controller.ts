@@ -70,6 +70,7 @@ export class RegisterV1Controller {
       via: this.rules.via,
       password,
       registrationToken: learnt.registrationToken,
+      threepid: learnt.threepid,
       session: {},
       requestId,
     });

@@ -29,7 +29,7 @@ export class PasswordStage implements Stage {
   }
 
   standingIn(purpose: Purpose): Standing | undefined {
-    return purpose === 'registration' ? undefined : 'alternative';
+    return purpose === 'login' || purpose === 'confirmation' ? 'alternative' : undefined;
   }
 
   isFor(userId: UserId): Promise<boolean> {
@@ -43,7 +43,7 @@ export class PasswordStage implements Stage {
     if (purpose === 'login') return this.#logIn(auth, session);
     // Very old clients leave out who they are: the access token says it.
     const named = auth['user'] !== undefined || isJsonObject(auth['identifier']);
-    const claim = this.passwords.parseClaim(named ? auth : { ...auth, user: userId });
+    const claim = await this.passwords.parseClaim(named ? auth : { ...auth, user: userId });
     if (claim.userId !== userId) throw new MatrixError('M_FORBIDDEN', 'This is not the account that asks');
     this.limits.check('login', `the password of ${userId}`);
     if ((await this.passwords.verify(claim)) === undefined) throw new StageFailed('M_FORBIDDEN', 'Invalid password');
@@ -55,7 +55,7 @@ export class PasswordStage implements Stage {
   }
 
   async #logIn(auth: JsonObject, { learnt }: AuthSession): Promise<Passage> {
-    const claim = this.passwords.parseClaim(auth);
+    const claim = await this.passwords.parseClaim(auth);
     const passwordHash = await this.passwords.verify(claim);
     const { userId } = claim;
     const isOther = learnt.userId !== undefined && learnt.userId !== userId;

@@ -1,0 +1,106 @@
+import { Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { IsObject, IsString } from 'class-validator';
+import { Authenticated, CurrentRequester, NotByOAuth, OwnersOnly } from '#http/authenticated';
+import { TODAY, TODAY_AND_ALPHA, under } from '#http/client-paths';
+import { checkDto, JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { causeOf } from '../../accounts.js';
+import { AddThreepid } from '../../commands/add-threepid.js';
+import { RemoveThreepid } from '../../commands/remove-threepid.js';
+import { Flows } from '../../interactive-auth/flows.js';
+import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
+import { type AccountThreepid, listThreepids } from '../../queries/threepids.js';
+import { MailValidation } from '../../threepids/mail-validation.js';
+import { parseThreepid } from '../../threepids/threepid.js';
+
+class CredentialsBody {
+  @IsString() client_secret!: string;
+  @IsString() sid!: string;
+}
+
+class OldCredentialsBody {
+  @IsObject() three_pid_creds!: JsonObject;
+}
+
+class ThreepidBody {
+  @IsString() medium!: string;
+  @IsString() address!: string;
+}
+
+/** Mail addresses and phone numbers of an account (client-server API, "Adding Account Administrative Contact Information"). */
+@Authenticated()
+@OwnersOnly()
+@Controller()
+export class ThreepidsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly auth: InteractiveAuth,
+    private readonly flows: Flows,
+    private readonly validation: MailValidation,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  @RateLimited('default')
+  @Get(under(TODAY_AND_ALPHA, 'account/3pid'))
+  async list(@CurrentRequester() { userId }: Requester): Promise<{ threepids: AccountThreepid[] }> {
+    return { threepids: await listThreepids(this.views, userId) };
+  }
+
+  @NotByOAuth()
+  @RateLimited('login')
+  @HttpCode(200)
+  @Post(under(TODAY, 'account/3pid/add'))
+  add(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
+    return this.#add(requester, 'POST /account/3pid/add', body, (request) => checkDto(CredentialsBody, request));
+  }
+
+  /**
+   * As before there was `add`. NOTSPEC: it is confirmed as that is. An address is all it takes to choose a new password, so an access
+   * token alone is not enough to add one.
+   */
+  @NotByOAuth()
+  @RateLimited('login')
+  @HttpCode(200)
+  @Post(under(TODAY_AND_ALPHA, 'account/3pid'))
+  addAsBefore(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
+    return this.#add(requester, 'POST /account/3pid', body, (request) => {
+      const { sid, client_secret, clientSecret } = checkDto(OldCredentialsBody, request).three_pid_creds;
+      return checkDto(CredentialsBody, { sid, client_secret: client_secret ?? clientSecret } as JsonObject);
+    });
+  }
+
+  @RateLimited('default')
+  @HttpCode(200)
+  @Post(under(TODAY, 'account/3pid/delete'))
+  async delete(
+    @CurrentRequester() requester: Requester,
+    @JsonBody(ThreepidBody) { medium, address }: ThreepidBody,
+  ): Promise<{ id_server_unbind_result: 'no-support' }> {
+    const threepid = parseThreepid(medium, address);
+    await this.commands.execute(new RemoveThreepid(requester.userId, threepid, causeOf(requester)));
+    return { id_server_unbind_result: 'no-support' };
+  }
+
+  /** Throws M_THREEPID_AUTH_FAILED where the address was not shown to be theirs, before they confirm anything. */
+  async #add(
+    requester: Requester,
+    name: string,
+    body: JsonObject,
+    credentialsOf: (request: JsonObject) => CredentialsBody,
+  ): Promise<object> {
+    const session = await this.auth.authorise(await this.flows.confirmation(name, requester.userId), body);
+    const { sid, client_secret: clientSecret } = credentialsOf(session.body);
+    await this.auth.doAndClose(session, async () => {
+      const shown = await this.validation.take('addition', sid, clientSecret);
+      if (shown === undefined) throw new MatrixError('M_THREEPID_AUTH_FAILED');
+      const { threepid, validatedAt } = shown;
+      await this.commands.execute(new AddThreepid(requester.userId, threepid, validatedAt, causeOf(requester)));
+    });
+    return {};
+  }
+}

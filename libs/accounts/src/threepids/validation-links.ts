@@ -1,0 +1,68 @@
+import { createHmac } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import { openText, sealingKey, sealText } from '../credentials/sealed-text.js';
+import type { Threepid } from './threepid.js';
+
+/** What an address is to be shown for. What was shown for one is good for no other. */
+export type ValidationPurpose = 'registration' | 'recovery' | 'addition' | 'login';
+
+/** A validation that was begun: by whom knows the secret. */
+export interface Validation {
+  readonly purpose: ValidationPurpose;
+  readonly threepid: Threepid;
+  readonly clientSecret: string;
+}
+
+/** What a link in a mail says. */
+export interface ValidationLink extends Validation {
+  readonly until: number;
+  /** Where who opened it may go on, http or https. */
+  readonly nextLink?: string;
+}
+
+/** Where the links of mails lead to. */
+export const LINK_PATH = '_matrix/static/client/confirm';
+
+/** The links of mails. They carry all that they say, sealed with a key made of the server's signing key: nothing is kept of those that nobody opens, and every process knows them. */
+@Injectable()
+export class ValidationLinks {
+  readonly #linkKey: Buffer;
+  readonly #sidKey: Buffer;
+
+  constructor(
+    @Inject(SIGNING_KEY) signingKey: SigningKey,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl' | 'serverName'>,
+  ) {
+    this.#linkKey = sealingKey(signingKey.exportSeed(), 'link of a mail');
+    this.#sidKey = sealingKey(signingKey.exportSeed(), 'id of a validation');
+  }
+
+  /** What mails call this server. */
+  get serverName(): string {
+    return this.config.serverName;
+  }
+
+  /** By which its client asks for a validation: the same for the same address and secret (identity service API, "Email associations"). */
+  sidOf({ purpose, threepid, clientSecret }: Validation): string {
+    const text = JSON.stringify([purpose, threepid.medium, threepid.address, clientSecret]);
+    return createHmac('sha256', this.#sidKey).update(text).digest('base64url');
+  }
+
+  /** The URL for a mail. */
+  urlOf(link: ValidationLink): string {
+    const token = sealText(this.#linkKey, JSON.stringify(link));
+    return `${this.config.publicUrl}/${LINK_PATH}?token=${token}`;
+  }
+
+  /** What a link says; undefined where it is none of ours, or its time is over. */
+  open(token: string): ValidationLink | undefined {
+    const text = openText(this.#linkKey, token);
+    if (text === undefined) return undefined;
+    const link = JSON.parse(text) as ValidationLink; // as `urlOf` wrote it
+    return link.until > this.clock.now() ? link : undefined;
+  }
+}
