@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest';
 import { RoomPurges } from '#admin/purges/room-purges';
-import type { RoomId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { MembershipsElsewhere } from '#rooms/commands/memberships-elsewhere';
+import type { MembershipTold } from '#rooms/facts/elsewhere-facts';
 import { DESERTED_ROOMS } from '#rooms/projections/deserted-rooms.projector';
+import { OTHER_SERVER } from '#testing/forked-room';
 import { Disk, MortalStores } from '#testing/mortal-stores';
 import { roomPath, SyncApp } from '#testing/sync-app';
 
@@ -27,6 +30,32 @@ it('rooms that nobody is in are looked for once the views show all that the log 
   await next.views.resume('deserted-rooms');
   await expect.poll(async () => (await purgesOf(next)).map(({ room_id }) => room_id)).toEqual([gone]);
   await next.close();
+}, 60_000);
+
+it('a room to which another server invited somebody once all here had left it, which the room itself does not know, stays, and so does the invitation', async () => {
+  const app = await SyncApp.start();
+  const [alice, bob] = [await app.register('alice'), await app.register('bob')];
+  const roomId = (await alice.createRoom()) as RoomId;
+  await alice.ok('POST', `${roomPath(roomId)}/leave`, {});
+  const userId = bob.userId as UserId;
+  const sender = OTHER_SERVER.user('carol');
+  const member = { type: 'm.room.member', sender, state_key: userId, content: { membership: 'invite' } };
+  const invited: MembershipTold = {
+    room_id: roomId,
+    room_version: '11',
+    membership: 'invite',
+    event_id: '$invitation' as EventId,
+    origin: OTHER_SERVER.name,
+    pdu: { ...member, origin_server_ts: Date.now() },
+    state: [],
+  };
+  await app.get(MembershipsElsewhere).tell(userId, invited, { actor: sender });
+  await app.settled();
+  await app.get(RoomPurges).order({ room_id: roomId, because: 'deserted' }, 'server');
+  await expect.poll(async () => (await purgesOf(app))[0]?.ended, { timeout: 20_000 }).toBeDefined();
+  expect((await purgesOf(app))[0]?.ended?.refused).toContain(`${userId} is in the room, or invited`);
+  expect((await bob.sync()).rooms.invite[roomId]).toBeDefined();
+  await app.close();
 }, 60_000);
 
 it('a room that is held once its purge was ordered, and before its turn, stays', async () => {
