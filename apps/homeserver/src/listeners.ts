@@ -4,6 +4,7 @@ import { EndTyping } from '#ephemeral/typing/end-typing';
 import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import type { Type } from '@nestjs/common';
+import { MasTokens } from '#oauth/mas/mas-tokens';
 import { PresenceIntroduction } from '#federation/ephemeral/presence-introduction';
 import { RoomsHere } from '#federation/inbound/rooms-here';
 import { ServersInRooms } from '#federation/sending/servers-in-rooms';
@@ -17,6 +18,7 @@ import { ActiveUsers } from '#sync/notifier/active-users';
 export const LISTENERS: readonly Type<Listener>[] = [
   KnownTokens,
   ActingServices,
+  MasTokens,
   ServersInRooms,
   RoomsHere,
   EndTyping,

@@ -52,6 +52,7 @@ import { RemoteCache } from '#media/remote/remote-cache';
 import { Thumbnails } from '#media/thumbnails/thumbnails';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
+import { MasTokens } from '#oauth/mas/mas-tokens';
 import { DeviceRequests } from '#oauth/device-requests';
 import { KeptSignIns } from '#oauth/sign-ins';
 import { FindPushes } from '#processes/push/find-pushes';
@@ -171,6 +172,7 @@ function accountCaches(
     'device-requests': of(DeviceRequests),
     'external-ids': of(ExternalIds),
     'known-tokens': of(KnownTokens),
+    'mas-tokens': of(MasTokens),
     'registration-tokens': of(RegistrationTokens),
     'sign-ins': of(KeptSignIns),
     'threepid-claims': of(ThreepidClaims),

@@ -79,6 +79,7 @@ import { PasswordCheck } from './sessions/password-check.js';
 import { MailValidation } from './threepids/mail-validation.js';
 import { ValidationLinks } from './threepids/validation-links.js';
 import { ThreepidClaims } from './threepids/threepid-claims.js';
+import { SessionTokens } from './sessions/session-tokens.js';
 import { TokenConfirmation } from './sessions/token-confirmation.js';
 
 const controllers = [
@@ -158,6 +159,7 @@ const services: Provider[] = [
   InteractiveAuth,
   TokenConfirmation,
   KnownTokens,
+  SessionTokens,
   ActingServices,
   Devices,
   OpenIdTokens,
@@ -179,7 +181,7 @@ const services: Provider[] = [
     ...services,
     ...stages,
     ...commandHandlers,
-    { provide: ACCESS_TOKENS, useExisting: KnownTokens },
+    { provide: ACCESS_TOKENS, useExisting: SessionTokens },
     { provide: SERVICE_USERS, useExisting: ActingServices },
   ],
   exports: [
@@ -200,6 +202,7 @@ const services: Provider[] = [
     ThreepidClaims,
     AuthNotes,
     KnownTokens,
+    SessionTokens,
     FirstRegistrationToken,
     OpenIdTokens,
   ],

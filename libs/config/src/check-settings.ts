@@ -29,6 +29,12 @@ export function checkSettings(groups: ReturnType<typeof emptySettings>, origin: 
   together('federation_listen', 'tls_cert');
   together('tls_cert', 'tls_key');
   together('tls_key', 'tls_cert');
+  together('mas_url', 'mas_secret');
+  together('mas_secret', 'mas_url');
+  if (settings.mas_url !== undefined && settings.oauth === 'on')
+    throw new ConfigError(
+      `${nameOf('mas_url')}: does not go with ${PREFIX}OAUTH=on: one of the two says who somebody is`,
+    );
   together('recaptcha_site_key', 'recaptcha_secret');
   together('recaptcha_secret', 'recaptcha_site_key');
   together('mail_from', 'smtp_url');

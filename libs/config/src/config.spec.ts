@@ -73,6 +73,21 @@ describe('the configuration', () => {
       expect(() => loadConfig(wrong)).toThrow();
   });
 
+  it('trusts one authentication service, or is one itself', () => {
+    const env = { ANNALS_MAS_URL: 'http://mas.lan:8080/', ANNALS_MAS_SECRET: 'a secret', ANNALS_REGISTRATION: 'open' };
+    expect(loadConfig(env)).toMatchObject({
+      mas: { url: 'http://mas.lan:8080', secret: 'a secret' },
+      registration: 'closed',
+      oauth: false,
+    });
+    for (const wrong of [
+      { ...env, ANNALS_OAUTH: 'on' },
+      { ANNALS_MAS_URL: env.ANNALS_MAS_URL },
+      { ANNALS_MAS_SECRET: 'x' },
+    ])
+      expect(() => loadConfig(wrong)).toThrow(/MAS/);
+  });
+
   it('sends mails from an address of its own name, where nothing else is said', () => {
     const env = { ANNALS_SERVER_NAME: 'example.org:8448', ANNALS_SMTP_URL: 'smtp://mail.example.org' };
     expect(loadConfig(env).mail).toEqual({ smtpUrl: 'smtp://mail.example.org', from: 'noreply@example.org' });

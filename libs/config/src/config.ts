@@ -13,6 +13,7 @@ import { PREFIX, checkSettings } from './check-settings.js';
 import { ConfigError } from './config-error.js';
 import type { REGISTRATION_EMAIL, REGISTRATION_MODES } from './people-settings.js';
 import type { LOG_LEVELS } from './server-settings.js';
+import { type MasConfig, masOf } from './mas-config.js';
 import { type NoticesConfig, noticesOf } from './notices-config.js';
 import { type PurgeConfig, purgeOf } from './purge-config.js';
 import { type RateLimitFigures, rateLimitsOf } from './rate-limits.js';
@@ -84,6 +85,8 @@ export interface Config {
   readonly mail?: MailConfig;
   /** Whether applications may have sessions by the OAuth 2.0 API, and people an account page. */
   readonly oauth: boolean;
+  /** Who says in place of this server who somebody is; then nobody registers here. */
+  readonly mas?: MasConfig;
   readonly smtpUrl?: string;
   readonly recaptcha?: RecaptchaConfig;
   readonly sso: SsoConfig;
@@ -202,11 +205,12 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     eventStoreUrl: settings.event_store_url,
     eventStoreNamespace: settings.event_store_namespace,
     readModelsUrl: settings.read_models_url,
-    registration: settings.registration as RegistrationMode, // Checked by the validator.
+    registration: settings.mas_url === undefined ? (settings.registration as RegistrationMode) : 'closed', // Checked by the validator.
     registrationEmail: settings.registration_email as Config['registrationEmail'], // Checked by the validator.
     registrationSharedSecret: settings.registration_shared_secret,
     mail: mailOf(settings),
     oauth: settings.oauth === 'on',
+    mas: masOf(settings),
     smtpUrl: settings.smtp_url,
     recaptcha: recaptchaOf(settings),
     identityServers: identityServersOf(settings),

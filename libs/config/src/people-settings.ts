@@ -21,6 +21,14 @@ export class PeopleSettings {
   registration_email: string = 'optional';
 
   @IsOptional()
+  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  mas_url?: string;
+
+  @IsOptional()
+  @Form('a secret', isFilled)
+  mas_secret?: string;
+
+  @IsOptional()
   @Form('a secret', isFilled)
   registration_shared_secret?: string;
 
@@ -64,4 +72,9 @@ export class PeopleSettings {
 }
 
 /** Those of these settings whose values never appear in a message or a log line. */
-export const PEOPLE_SECRETS: readonly string[] = ['registration_shared_secret', 'smtp_url', 'recaptcha_secret'];
+export const PEOPLE_SECRETS: readonly string[] = [
+  'registration_shared_secret',
+  'mas_secret',
+  'smtp_url',
+  'recaptcha_secret',
+];

@@ -7,8 +7,12 @@ import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
 import { decideKeyReset } from './decide/sign-ins.js';
-import { hrefOf } from './pages/account-pages.js';
+import { Mas } from './mas/mas.js';
+import { PAGES } from './oauth-paths.js';
 import { KeptSignIns } from './sign-ins.js';
+
+/** For so long other keys may be set, once their user has allowed it. */
+export const KEY_RESET_MS = 10 * 60 * 1000;
 
 /** By the name of the specification, and the one before it (MSC4312), for which clients look. */
 export const KEY_RESET_STAGES = ['m.oauth', 'org.matrix.cross_signing_reset'] as const;
@@ -23,7 +27,7 @@ class KeyResetStage implements Stage {
 
   constructor(
     readonly type: string,
-    private readonly url: string,
+    private readonly page: () => string,
     private readonly signIns: KeptSignIns,
     private readonly clock: Clock,
   ) {}
@@ -34,7 +38,7 @@ class KeyResetStage implements Stage {
   }
 
   params(): JsonObject {
-    return { url: this.url };
+    return { url: this.page() };
   }
 
   async pass(_auth: JsonObject, { operation: { userId } }: AuthSession): Promise<Passage> {
@@ -45,7 +49,7 @@ class KeyResetStage implements Stage {
   }
 
   view(): StageView {
-    return { redirectTo: this.url };
+    return { redirectTo: this.page() };
   }
 }
 
@@ -57,8 +61,17 @@ export class KeyResetStages {
     signIns: KeptSignIns,
     @Inject(CLOCK) clock: Clock,
     @Inject(CONFIG) { publicUrl }: Pick<Config, 'publicUrl'>,
+    mas: Mas,
   ) {
-    const url = publicUrl + hrefOf('org.matrix.cross_signing_reset');
-    for (const type of KEY_RESET_STAGES) registry.add(new KeyResetStage(type, url, signIns, clock));
+    // Who comes with a token of the service has had it asked, and it has said by then where its page is.
+    const page = (): string =>
+      withAction(mas.accountUri ?? publicUrl + PAGES.account, 'org.matrix.cross_signing_reset');
+    for (const type of KEY_RESET_STAGES) registry.add(new KeyResetStage(type, page, signIns, clock));
   }
+}
+
+function withAction(uri: string, action: string): string {
+  const url = new URL(uri);
+  url.searchParams.set('action', action);
+  return url.href;
 }

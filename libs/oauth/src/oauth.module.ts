@@ -13,14 +13,23 @@ import { AccountFormsController } from './doors/account-forms.controller.js';
 import { AccountPageController } from './doors/account-page.controller.js';
 import { AuthoriseController } from './doors/authorise.controller.js';
 import { LinkController } from './doors/link.controller.js';
+import { MasDevicesController } from './doors/mas-devices.controller.js';
+import { MasController } from './doors/mas.controller.js';
 import { MetadataController } from './doors/metadata.controller.js';
 import { OAuthController } from './doors/oauth.controller.js';
 import { SignInController } from './doors/sign-in.controller.js';
 import { SignUpController } from './doors/sign-up.controller.js';
 import { KeyResetStages } from './key-reset-stage.js';
+import { MasTokens } from './mas/mas-tokens.js';
+import { MasUsers } from './mas/mas-users.js';
+import { Mas } from './mas/mas.js';
+import { ProvisionUser } from './mas/provision-user.js';
 import { KeptSignIns } from './sign-ins.js';
 
-/** The OAuth 2.0 API and the account page. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG and SIGNING_KEY from global modules, and accounts. */
+/**
+ * The OAuth 2.0 API and the account page, or another service that is trusted instead. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, LOGGER, SIGNING_KEY
+ * and Outgoing from global modules, and accounts. `MasTokens` is a listener to be run.
+ */
 @Module({
   imports: [CqrsModule],
   controllers: [
@@ -32,6 +41,8 @@ import { KeptSignIns } from './sign-ins.js';
     SignUpController,
     AccountPageController,
     AccountFormsController,
+    MasController,
+    MasDevicesController,
   ],
   providers: [
     FormTokens,
@@ -45,6 +56,10 @@ import { KeptSignIns } from './sign-ins.js';
     GrantAccess,
     RedeemGrant,
     KeyResetStages,
+    Mas,
+    MasTokens,
+    MasUsers,
+    ProvisionUser,
   ],
 })
 export class OAuthModule {}

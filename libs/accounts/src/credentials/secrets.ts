@@ -7,8 +7,13 @@ export function hashSecret(secret: string): string {
 
 const random = (): string => randomBytes(32).toString('base64url');
 
+const ACCESS_TOKEN = 'annals_at_';
+
 /** A new access token: 256 random bits behind a mark that secret scanners can look for. */
-export const newAccessToken = (): string => `annals_at_${random()}`;
+export const newAccessToken = (): string => `${ACCESS_TOKEN}${random()}`;
+
+/** Whether a token looks like one of this server's. */
+export const isOwnAccessToken = (token: string): boolean => token.startsWith(ACCESS_TOKEN);
 
 /** A new refresh token; of a session whose refresh tokens have something in common, with that. */
 export const newRefreshToken = (family?: string): string =>

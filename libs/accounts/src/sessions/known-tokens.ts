@@ -48,7 +48,7 @@ export interface Seen {
 }
 
 /** The facts after which what is known of a user's tokens may be wrong. */
-const FORGETTING: ReadonlySet<string> = new Set<AccountFact['type']>([
+export const FORGETTING: ReadonlySet<string> = new Set<AccountFact['type']>([
   'device-added',
   'devices-removed',
   'tokens-refreshed',

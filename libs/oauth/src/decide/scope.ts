@@ -41,6 +41,16 @@ export function parseScope(text: string): Scope {
   return { text: given.join(' '), deviceId: parseDeviceId(device), isAdmin: given.includes(ADMIN_SCOPE) };
 }
 
+/** Whether a scope that was given is for the client-server API. */
+export function isForApi(scope: string): boolean {
+  return scope.split(' ').some((token) => namesIn(token, API).some((rest) => rest === ''));
+}
+
+/** The device that a scope names which was given; undefined where it names none. */
+export function findDevice(scope: string): string | undefined {
+  return scope.split(' ').flatMap((token) => namesIn(token, DEVICE))[0];
+}
+
 /** What stands behind the name of one kind of token; nothing where the token is of another. */
 function namesIn(token: string, kind: string): string[] {
   const prefix = PREFIXES.find((one) => token.startsWith(one + kind));

@@ -16,6 +16,7 @@ import type { Requester } from '#kernel/requester';
 import { AccountView } from '../browser/account-view.js';
 import { type Browser, Browsers } from '../browser/browsers.js';
 import { ConfirmPerson } from '../browser/confirm-person.js';
+import { KEY_RESET_MS } from '../key-reset-stage.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { ACCOUNT_FORMS, PAGES } from '../oauth-paths.js';
 import { type AccountContext, closePage, hrefOf, keyResetPage, profilePage } from '../pages/account-pages.js';
@@ -24,8 +25,6 @@ import { sendOn, showPage } from '../pages/show-page.js';
 import { KeptSignIns } from '../sign-ins.js';
 import { PageErrorFilter } from './page-error.filter.js';
 
-/** For so long an application may set other keys, once its user has allowed it. */
-const KEY_RESET_MS = 10 * 60 * 1000;
 /** Who asks in a browser does so on no device. */
 const NO_DEVICE = '' as DeviceId;
 

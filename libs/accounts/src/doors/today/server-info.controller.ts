@@ -88,10 +88,10 @@ export class ServerInfoController {
   constructor(
     @Inject(CONFIG) config: Pick<
       Config,
-      'mail' | 'oauth' | 'presence' | 'publicUrl' | 'retention' | 'rtcTransports' | 'sso' | 'stickyEvents'
+      'mail' | 'mas' | 'oauth' | 'presence' | 'publicUrl' | 'retention' | 'rtcTransports' | 'sso' | 'stickyEvents'
     >,
   ) {
-    const { oauth, presence, publicUrl, retention, rtcTransports, sso, stickyEvents } = config;
+    const { mas, oauth, presence, publicUrl, retention, rtcTransports, sso, stickyEvents } = config;
     this.#capabilities = {
       ...CAPABILITIES,
       'm.get_login_token': { enabled: sso.givesLoginTokens },
@@ -104,7 +104,7 @@ export class ServerInfoController {
       ...(presence ? { 'org.matrix.msc3026.busy_presence': true } : {}),
       ...(stickyEvents ? { 'org.matrix.msc4354': true } : {}),
       // Signing in by a QR code: with a rendezvous alone, and no grant for devices, it would come to nothing.
-      ...(oauth ? { 'org.matrix.msc4108': true } : {}),
+      ...(oauth || mas !== undefined ? { 'org.matrix.msc4108': true } : {}),
       // The proposal names no flag: its prefix says it, as those of others do.
       ...(retention.isOn ? { 'org.matrix.msc1763': true } : {}),
     };

@@ -1,0 +1,226 @@
+import 'reflect-metadata';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { WholeServer } from '../test/whole-server.js';
+
+// The suite looks at what it expects of each answer.
+// oxlint-disable-next-line typescript/no-explicit-any
+type Body = any;
+
+const SECRET = 'what both know';
+const V3 = '/_matrix/client/v3';
+const METADATA = {
+  issuer: 'https://mas.example/',
+  token_endpoint: 'https://mas.example/oauth2/token',
+  account_management_uri: 'https://mas.example/account/?lang=en',
+};
+
+/** An authentication service as far as it is asked: tokens are what a test says. */
+class FakeMas {
+  readonly tokens = new Map<string, object>();
+  asked: string[] = [];
+  status = 200;
+
+  private constructor(private readonly server: Server) {}
+
+  static async start(): Promise<FakeMas> {
+    const server = createServer((request, response) => {
+      void fake.#answer(request).then(([status, body]) => {
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      });
+    }).listen(0, '127.0.0.1');
+    const fake = new FakeMas(server);
+    await once(server, 'listening');
+    return fake;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  close(): void {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+
+  async #answer(request: IncomingMessage): Promise<[number, object]> {
+    let text = '';
+    for await (const piece of request) text += String(piece);
+    if (request.url === '/base/.well-known/openid-configuration') return [200, METADATA];
+    if (request.url !== '/base/oauth2/introspect') return [404, {}];
+    if (request.headers.authorization !== `Bearer ${SECRET}`) return [401, {}];
+    const token = new URLSearchParams(text).get('token') ?? '';
+    this.asked.push(token);
+    return [this.status, this.tokens.get(token) ?? { active: false }];
+  }
+}
+
+describe('an authentication service that is trusted', { timeout: 60_000 }, () => {
+  let mas: FakeMas;
+  let server: WholeServer;
+  let count = 0;
+  let name: string;
+  let userId: string;
+
+  beforeAll(async () => {
+    mas = await FakeMas.start();
+    server = await WholeServer.start({ ANNALS_MAS_URL: `${mas.url}/base/`, ANNALS_MAS_SECRET: SECRET });
+  });
+  afterAll(async () => {
+    await server.close();
+    mas.close();
+  });
+  beforeEach(async () => {
+    name = `user${++count}`;
+    userId = `@${name}:a.example`;
+    mas.asked = [];
+    mas.status = 200;
+  });
+
+  const ask = async (
+    method: string,
+    path: string,
+    token: string | undefined,
+    body?: object,
+  ): Promise<[number, Body]> => {
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const { status, text } = await server.request(method, path, { token, ...sent });
+    return [status, text === '' ? undefined : JSON.parse(text)];
+  };
+  const order = (what: string, body: object): Promise<[number, Body]> =>
+    ask('POST', `/_synapse/mas/${what}`, SECRET, { localpart: name, ...body });
+  const whoami = (token: string): Promise<[number, Body]> => ask('GET', `${V3}/account/whoami`, token);
+  const sessionOf = async (device: string, more: object = {}): Promise<string> => {
+    await order('provision_user', {});
+    expect((await order('upsert_device', { device_id: device, display_name: 'A device' }))[0]).toBe(201);
+    const token = `mat_${name}_${device}`;
+    const scope = `urn:matrix:client:api:* urn:matrix:client:device:${device}`;
+    mas.tokens.set(token, { active: true, username: name, scope, expires_in: 300, ...more });
+    return token;
+  };
+
+  it('makes users and says who they are', async () => {
+    expect((await ask('GET', `/_synapse/mas/is_localpart_available?localpart=${name}`, SECRET))[0]).toBe(200);
+    const emails = [`${name}@example.org`];
+    const wanted = { set_displayname: 'Somebody', set_avatar_url: 'mxc://a.example/b', set_emails: emails };
+    expect(await order('provision_user', wanted)).toEqual([201, {}]);
+    expect(await order('provision_user', { unset_avatar_url: true, set_emails: [`new.${emails[0]}`] })).toEqual([
+      200,
+      {},
+    ]);
+    expect(await ask('GET', `/_synapse/mas/query_user?localpart=${name}`, SECRET)).toEqual([
+      200,
+      { user_id: userId, display_name: 'Somebody', avatar_url: null, is_suspended: false, is_deactivated: false },
+    ]);
+    expect((await ask('GET', `/_synapse/mas/is_localpart_available?localpart=${name}`, SECRET))[1].errcode).toBe(
+      'M_USER_IN_USE',
+    );
+    const token = await sessionOf('DEVICE');
+    expect(await whoami(token)).toEqual([200, { user_id: userId, device_id: 'DEVICE', is_guest: false }]);
+    const other = { localpart: `other.${name}` };
+    expect((await order('provision_user', { ...other, set_emails: [`new.${emails[0]}`] }))[1].errcode).toBe(
+      'M_THREEPID_IN_USE',
+    );
+    expect((await order('provision_user', { ...other, set_emails: emails }))[0]).toBe(200);
+    await order('set_displayname', { displayname: 'Another' });
+    expect((await ask('GET', `${V3}/profile/${userId}`, token))[1].displayname).toBe('Another');
+    await order('unset_displayname', {});
+    expect((await ask('GET', `${V3}/profile/${userId}`, token))[1].displayname).toBeUndefined();
+    expect((await ask('GET', '/_synapse/mas/query_user?localpart=nobody', SECRET))[0]).toBe(404);
+  });
+
+  it('is asked about a token once in a while, and its sessions end at once with their devices', async () => {
+    const token = await sessionOf('DEVICE');
+    const all = await Promise.all(Array.from({ length: 10 }, () => whoami(token)));
+    expect(all.map(([status]) => status)).toEqual(Array.from({ length: 10 }, () => 200));
+    expect(mas.asked).toEqual([token]);
+    expect((await order('delete_device', { device_id: 'DEVICE' }))[0]).toBe(204);
+    expect(await whoami(token)).toEqual([401, expect.objectContaining({ errcode: 'M_UNKNOWN_TOKEN' })]);
+  });
+
+  it('may know nothing of a token, or not answer, which is not the same', async () => {
+    expect((await whoami('mat_none'))[1].errcode).toBe('M_UNKNOWN_TOKEN');
+    expect((await whoami('mat_none'))[0]).toBe(401);
+    expect(mas.asked).toEqual(['mat_none']);
+    // Of this server's own it is not asked.
+    expect((await whoami('annals_at_none'))[0]).toBe(401);
+    expect(mas.asked).toHaveLength(1);
+    mas.status = 500;
+    expect((await whoami('mat_other'))[0]).toBe(503);
+    mas.status = 200;
+    for (const scope of ['', 'openid', 'urn:matrix:client:device:DEVICE']) {
+      const token = await sessionOf(`D${scope.length}`, { scope });
+      expect((await whoami(token))[0]).toBe(401);
+    }
+    const over = await sessionOf('OVER', { expires_in: 0 });
+    expect((await whoami(over))[0]).toBe(401);
+    const strange = await sessionOf('STRANGE', { username: 'nobody' });
+    expect((await whoami(strange))[0]).toBe(401);
+  });
+
+  it('says by the scope who is an administrator, and of what sessions of old are in words of its own', async () => {
+    const scope = 'urn:matrix:org.matrix.msc2967.client:api:* urn:synapse:admin:*';
+    const admin = await sessionOf('ADMIN', { scope, device_id: 'ADMIN' });
+    expect((await whoami(admin))[1].device_id).toBe('ADMIN');
+    expect((await ask('GET', `/_matrix/client/v1/admin/lock/${userId}`, admin))[0]).toBe(200);
+    const plain = await sessionOf('PLAIN');
+    expect((await ask('GET', `/_matrix/client/v1/admin/lock/${userId}`, plain))[0]).toBe(403);
+    expect((await ask('POST', `${V3}/account/password`, plain, {}))[0]).toBe(403);
+  });
+
+  it('has devices be those that it knows, but for one that no client holds', async () => {
+    const token = await sessionOf('ONE');
+    const path = '/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device';
+    const keys = { user_id: userId, device_id: 'ASLEEP', algorithms: [], keys: {}, signatures: {} };
+    const asleep = { device_id: 'ASLEEP', device_data: { algorithm: 'x' }, device_keys: keys };
+    const [dehydrated] = await ask('PUT', path, token, asleep);
+    expect(await order('sync_devices', { devices: ['TWO', 'THREE'] })).toEqual([200, {}]);
+    const other = await sessionOf('FOUR');
+    expect((await order('update_device_display_name', { device_id: 'TWO', display_name: 'Two' }))[0]).toBe(200);
+    const [, { devices }] = await ask('GET', `${V3}/devices`, other);
+    const expected = ['FOUR', 'THREE', 'TWO', ...(dehydrated === 200 ? ['ASLEEP'] : [])];
+    expect(devices.map(({ device_id: id }: { device_id: string }) => id).toSorted()).toEqual(expected.toSorted());
+    expect(devices).toContainEqual(expect.objectContaining({ device_id: 'TWO', display_name: 'Two' }));
+    expect((await whoami(token))[0]).toBe(401);
+  });
+
+  it('closes accounts for ever', async () => {
+    const token = await sessionOf('DEVICE');
+    expect((await order('reactivate_user', {}))[0]).toBe(200);
+    expect(await order('delete_user', { erase: true })).toEqual([200, {}]);
+    expect((await whoami(token))[0]).toBe(401);
+    expect((await order('reactivate_user', {}))[1].errcode).toBe('M_FORBIDDEN');
+  });
+
+  it('lets keys be reset, at its own page', async () => {
+    const token = await sessionOf('DEVICE');
+    const upload = (key: string, auth?: object): Promise<[number, Body]> => {
+      const master = { user_id: userId, usage: ['master'], keys: { [`ed25519:${key}`]: key } };
+      return ask('POST', `${V3}/keys/device_signing/upload`, token, { master_key: master, ...(auth && { auth }) });
+    };
+    const keyOf = (letter: string): string => Buffer.alloc(32, letter).toString('base64').replace(/=+$/, '');
+    expect((await upload(keyOf('a')))[0]).toBe(200);
+    const [status, { params, session }] = await upload(keyOf('b'));
+    expect([status, params['m.oauth'].url]).toEqual([
+      401,
+      'https://mas.example/account/?lang=en&action=org.matrix.cross_signing_reset',
+    ]);
+    expect((await upload(keyOf('b'), { session }))[0]).toBe(401);
+    expect((await order('allow_cross_signing_reset', {}))[0]).toBe(200);
+    expect((await upload(keyOf('b'), { session }))[0]).toBe(200);
+  });
+
+  it('is what applications are told of, and nobody registers here besides', async () => {
+    expect(await ask('GET', '/_matrix/client/v1/auth_metadata', undefined)).toEqual([200, METADATA]);
+    expect((await ask('GET', '/_annals/account', undefined))[0]).toBe(404);
+    expect((await ask('POST', '/_annals/oauth2/token', undefined, {}))[0]).toBe(404);
+    const body = { username: name, password: 'x', auth: { type: 'm.login.dummy' } };
+    expect((await ask('POST', `${V3}/register`, undefined, body))[0]).toBe(403);
+    for (const token of [undefined, 'wrong', `${SECRET}x`])
+      expect((await ask('POST', '/_synapse/mas/provision_user', token, { localpart: name }))[1].errcode).toBe(
+        'M_FORBIDDEN',
+      );
+  });
+});

@@ -1,0 +1,140 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Accounts } from '#accounts/accounts';
+import { hashSecret } from '#accounts/credentials/secrets';
+import { FORGETTING } from '#accounts/sessions/known-tokens';
+import { ownRateLimit } from '#accounts/sessions/own-rate-limit';
+import { holderOf, rightsOf } from '#accounts/sessions/rights-of';
+import { SessionTokens } from '#accounts/sessions/session-tokens';
+import { CONFIG, type Config } from '#config/config';
+import type { RecordedFact } from '#event-store/event-store';
+import type { AccessTokens } from '#http/access-tokens';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { type DeviceId, isUserId, type UserId } from '#kernel/ids';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
+import type { Listener } from '#projections/listener';
+import { findDevice, isForApi } from '../decide/scope.js';
+import { Mas } from './mas.js';
+
+interface KnownToken {
+  readonly requester: Requester;
+  readonly answer: Promise<Requester>;
+  readonly expiresAt: number;
+  /** Until then the service is not asked again. */
+  readonly askAgainAt: number;
+}
+
+const CAPACITY = 50_000;
+/** How long a token may be good here after the service has ended it by itself: where a session ends it takes the device away, which is heard at once. */
+const TRUSTED_MS = 2 * 60 * 1000;
+/** So many that the service did not know are remembered, for so long. */
+const CAPACITY_OF_UNKNOWN = 10_000;
+const UNKNOWN_MS = 10_000;
+
+/**
+ * Whom the tokens of a Matrix Authentication Service stand for: it is asked about each, and again after two minutes. What is known of the
+ * account is this server's: a device that is gone has no session, whatever the service says.
+ */
+@Injectable()
+export class MasTokens implements AccessTokens, Listener {
+  readonly name = 'mas-tokens';
+  readonly reads = [];
+  readonly #known = new LruCache<string, KnownToken>(CAPACITY);
+  readonly #unknown = new LruCache<string, number>(CAPACITY_OF_UNKNOWN);
+  readonly #asked = new Map<string, Promise<KnownToken | undefined>>();
+  readonly #hashesOf = new Map<UserId, Set<string>>();
+  #heard = 0;
+
+  constructor(
+    private readonly mas: Mas,
+    private readonly accounts: Accounts,
+    sessions: SessionTokens,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {
+    if (mas.isOn) sessions.trust(this);
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#known.numbers;
+  }
+
+  /** See AccessTokens. Throws M_UNKNOWN_TOKEN, and M_UNKNOWN with status 503 where the service does not answer. */
+  async requesterOf(token: string): Promise<Requester> {
+    return (await this.#get(token)).answer;
+  }
+
+  /** See AccessTokens. */
+  async validUntil(token: string): Promise<number> {
+    return (await this.#get(token)).expiresAt;
+  }
+
+  hear(facts: readonly RecordedFact[]): void {
+    for (const { stream, type } of facts) {
+      if (!FORGETTING.has(type) || !stream.startsWith(USER_STREAM_PREFIX)) continue;
+      this.#heard++;
+      const userId = userIdOfStream(stream);
+      for (const hash of this.#hashesOf.get(userId) ?? []) this.#known.delete(hash);
+      this.#hashesOf.delete(userId);
+    }
+  }
+
+  async #get(token: string): Promise<KnownToken> {
+    const hash = hashSecret(token);
+    const now = this.clock.now();
+    const known = this.#known.get(hash);
+    if (known !== undefined && known.askAgainAt > now && known.expiresAt > now) return known;
+    if ((this.#unknown.get(hash) ?? 0) > now) throw new MatrixError('M_UNKNOWN_TOKEN');
+    const found = await this.#ask(hash, token);
+    if (found === undefined || found.expiresAt <= this.clock.now()) throw new MatrixError('M_UNKNOWN_TOKEN');
+    return found;
+  }
+
+  /** Once, however many requests come with it meanwhile. */
+  #ask(hash: string, token: string): Promise<KnownToken | undefined> {
+    let asked = this.#asked.get(hash);
+    if (asked === undefined) {
+      asked = this.#lookUp(hash, token).finally(() => this.#asked.delete(hash));
+      this.#asked.set(hash, asked);
+    }
+    return asked;
+  }
+
+  async #lookUp(hash: string, token: string): Promise<KnownToken | undefined> {
+    const { active, scope, username, deviceId: named, expiresAt } = await this.mas.introspect(token);
+    const userId = `@${username ?? ''}:${this.config.serverName}`;
+    if (!active || !isForApi(scope) || !isUserId(userId)) {
+      this.#unknown.set(hash, this.clock.now() + UNKNOWN_MS);
+      return undefined;
+    }
+    const before = this.#heard;
+    const account = await this.accounts.load(userId);
+    const deviceId = (named ?? findDevice(scope) ?? '') as DeviceId; // What the service has made here, or none.
+    const device = account.devices.get(deviceId);
+    if (!account.exists || account.deactivated || (deviceId !== '' && device === undefined)) return undefined;
+    const holder = holderOf(account, device, ownRateLimit(account.rateLimit));
+    // The service says who is an administrator: by the scope alone.
+    const rights = rightsOf({ ...holder, isAdmin: true, openedBy: undefined, scope });
+    const requester: Requester = Object.freeze({ userId, deviceId, ...rights, requestId: '' });
+    const askAgainAt = this.clock.now() + TRUSTED_MS;
+    const known = { requester, answer: Promise.resolve(requester), expiresAt, askAgainAt };
+    // A fact may have come in while the account was read: then the next request reads it again.
+    if (before === this.#heard) this.#remember(hash, userId, known);
+    return known;
+  }
+
+  #remember(hash: string, userId: UserId, known: KnownToken): void {
+    // Hashes that fell out of the cache stay in the index until their user is heard of: start over before that piles up.
+    if (this.#hashesOf.size > CAPACITY) {
+      this.#hashesOf.clear();
+      this.#known.clear();
+    }
+    let hashes = this.#hashesOf.get(userId);
+    if (hashes === undefined) this.#hashesOf.set(userId, (hashes = new Set()));
+    hashes.add(hash);
+    this.#known.set(hash, known);
+  }
+}
