@@ -39,6 +39,22 @@ const watchersOf = (who: Member): Promise<unknown> => who.ok('GET', `${pathOf(wh
 const say = (who: Member, presence: string, message: string): Promise<unknown> =>
   who.ok('PUT', `/presence/${encodeURIComponent(who.id)}/status`, { presence, status_msg: message });
 
+it(
+  'who wants no invitations gets none of another server either',
+  async () => {
+    const [alice, bob] = await twoMembers();
+    const config = `/user/${encodeURIComponent(bob.id)}/account_data/m.invite_permission_config`;
+    await bob.ok('PUT', config, { default_action: 'block' });
+    const room = await alice.create('11', { preset: 'private_chat' });
+    const path = `/rooms/${encodeURIComponent(room)}/invite`;
+    const { status, body } = await alice.request('POST', path, { user_id: bob.id });
+    expect([status, body.errcode]).toEqual([403, 'M_INVITE_BLOCKED']);
+    await bob.ok('PUT', config, {});
+    await alice.ok('POST', path, { user_id: bob.id });
+  },
+  WITHIN,
+);
+
 describe('a presence list with users of another server', () => {
   it(
     'shows whom it may, as they come and go, until either ends it',

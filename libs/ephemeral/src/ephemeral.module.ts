@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { GROUPS_OF } from '#accounts/groups-of';
+import { INVITE_SIGNALS } from '#rooms/invite-signals';
 import { ChangePresenceListHandler } from './commands/change-presence-list.js';
 import { Receipts } from './commands/receipts.js';
 import { ReportDeviceHandler } from './commands/report-device.js';
@@ -18,6 +19,7 @@ import { KeptPresence } from './presence/kept-presence.js';
 import { PresenceMarker } from './presence/marks-presence.js';
 import { NoteActivity } from './presence/note-activity.js';
 import { Presence } from './presence/presence.js';
+import { PresenceSignals } from './presence/presence-signals.js';
 import { RemotePresence } from './presence/remote-presence.js';
 import { GetPresenceHandler } from './queries/get-presence.js';
 import { GetPresenceListHandler } from './queries/get-presence-list.js';
@@ -56,10 +58,12 @@ import { Typing } from './typing/typing.js';
     Subscribers,
     Typing,
     { provide: GROUPS_OF, useClass: PresenceGroups },
+    { provide: INVITE_SIGNALS, useClass: PresenceSignals },
   ],
   exports: [
     EndTyping,
     GROUPS_OF,
+    INVITE_SIGNALS,
     KeptPresence,
     NoteActivity,
     Presence,

@@ -46,6 +46,7 @@ export const ERRORS = {
   M_LOGIN_EMAIL_URL_NOT_YET: [401, 'The link in the mail has not been opened yet'],
   M_CONSENT_NOT_GIVEN: [403, 'The terms of this server have not been accepted'],
   M_SERVER_NOT_TRUSTED: [400, 'Server not trusted'],
+  M_INVITE_BLOCKED: [403, 'This user does not want to be invited'],
   M_RESOURCE_LIMIT_EXCEEDED: [403, 'A limit of this server was reached'],
   M_MAX_DELAY_EXCEEDED: [400, 'The event is to wait for too long'],
   'ORG.MATRIX.MSC4140_MAX_DELAY_EXCEEDED': [400, 'The event is to wait for too long'],

@@ -21,6 +21,7 @@ import { ExpireEventsHandler } from './commands/expire-events.js';
 import { ExchangeInviteHandler } from './commands/exchange-invite.js';
 import { FillRoomHandler } from './commands/fill-room.js';
 import { ForgetRoomHandler } from './commands/forget-room.js';
+import { InvitePermissions } from './commands/invite-permissions.js';
 import { InvitationsElsewhere } from './commands/invite-elsewhere.js';
 import { InviteUserHandler } from './commands/invite-user.js';
 import { JoinElsewhere } from './commands/join-elsewhere.js';
@@ -103,6 +104,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   { provide: POLICY, useValue: allowAll },
   ExtremityMerging,
   InvitationsElsewhere,
+  InvitePermissions,
   JoinElsewhere,
   Joining,
   MembershipChanges,

@@ -61,6 +61,13 @@ async function profileHas(key: string): Promise<void> {
   expect(await bob.ok('GET', `/profile/${alice.userId}/${key}`)).toEqual({ [key]: 'x' });
 }
 
+async function invitationsAreRefused(type: string, content: object): Promise<void> {
+  const path = `/user/${carol.userId}/account_data/${type}`;
+  await carol.ok('PUT', path, content);
+  expect((await bob.call('POST', '/createRoom', { invite: [carol.userId] })).body.errcode).toBe('M_INVITE_BLOCKED');
+  await carol.ok('PUT', path, {});
+}
+
 /** Each feature that the server says it has, or may say when it is wanted, and what shows that it has it. */
 const SHOWN: Readonly<Record<string, () => Promise<void>>> = {
   'org.matrix.e2e_cross_signing': async () => {
@@ -75,6 +82,9 @@ const SHOWN: Readonly<Record<string, () => Promise<void>>> = {
     const { presence } = await bob.ok('GET', `/presence/${alice.userId}/status`);
     expect(presence).toBe('org.matrix.msc3026.busy');
   },
+  'org.matrix.msc4380.stable': () => invitationsAreRefused('m.invite_permission_config', { default_action: 'block' }),
+  'org.matrix.msc4155': () =>
+    invitationsAreRefused('org.matrix.msc4155.invite_permission_config', { blocked_users: [bob.userId] }),
   'org.matrix.msc2285.stable': async () => {
     await bob.ok('POST', `${roomPath(roomId)}/receipt/m.read.private/${root}`, {});
     expect(JSON.stringify((await bob.sync()).rooms.join[roomId].ephemeral)).toContain('m.read.private');

@@ -21,6 +21,7 @@ import { EndStay, EndStayHandler } from '#rooms/commands/end-stay';
 import { ExchangeInvite, ExchangeInviteHandler } from '#rooms/commands/exchange-invite';
 import { FillRoom, FillRoomHandler } from '#rooms/commands/fill-room';
 import { ForgetRoom, ForgetRoomHandler } from '#rooms/commands/forget-room';
+import { InvitePermissions } from '#rooms/commands/invite-permissions';
 import { InvitationsElsewhere } from '#rooms/commands/invite-elsewhere';
 import { InviteUser, InviteUserHandler } from '#rooms/commands/invite-user';
 import { JoinElsewhere } from '#rooms/commands/join-elsewhere';
@@ -101,7 +102,8 @@ export class RoomCommands {
     const joining = new Joining(workers, store, others);
     const merging = new ExtremityMerging(workers, views, author, clock);
     const elsewhere = new MembershipsElsewhere(store, clock, views);
-    const invitations = new InvitationsElsewhere(workers, elsewhere, views, author);
+    const permissions = new InvitePermissions(views, { serverName: author.serverName });
+    const invitations = new InvitationsElsewhere(workers, elsewhere, views, author, permissions);
     const members = new MembershipChanges(workers, views, invitations);
     const aliases = new Aliases(store, clock, views, config, new AppServices());
     const threads = new ThreadSubscriptions(store, clock, views);

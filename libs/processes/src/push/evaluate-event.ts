@@ -8,7 +8,7 @@ import type { PushVerdict } from '#protocol/push-rules/evaluate-rules';
 import type { RoomEvent } from '#protocol/room-event';
 import { CompiledRules, type UserRules } from '#push/compiled-rules';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
-import { type Reader, readerOf } from '#rooms/reading/reader';
+import { type Reader, followerOf } from '#rooms/reading/reader';
 import { NotifiedRoom } from '#sync/unread/notified-room';
 import { contextIn, eventOfRow } from '#sync/unread/push-context';
 import { UnreadCounts } from '#sync/unread/unread-counts';
@@ -79,7 +79,7 @@ export class EvaluateEvent {
 
   /** Whether an event of a room is unread for a user, whatever their rules say of it. */
   async isUnread(roomId: RoomId, row: TimelineRow, userId: UserId): Promise<boolean> {
-    const reader = await readerOf(this.views, { userId });
+    const reader = await followerOf(this.views, { userId });
     const rules = await this.rules.of(userId);
     return this.#roomOf(roomId, reader, rules, row.header.position).isUnread(row);
   }

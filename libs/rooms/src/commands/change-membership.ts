@@ -1,5 +1,5 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { USERS_ON_DEMAND, type UsersOnDemand } from '#accounts/users-on-demand';
+import { GROUPS_OF, type GroupsOf } from '#accounts/groups-of';
 import { PROFILES } from '#accounts/projections/profiles.projector';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -49,7 +49,7 @@ export class MembershipChanges {
     @Inject(VIEWS) private readonly views: Views,
     /** Of those whose server is asked first. */
     readonly invitations: InvitationsElsewhere,
-    @Optional() @Inject(USERS_ON_DEMAND) private readonly demand?: UsersOnDemand,
+    @Optional() @Inject(GROUPS_OF) readonly groups?: GroupsOf,
   ) {}
 
   /** Where all of the room is needed and is not here, that is waited for. Throws RoomIsPartial where it takes long, and as `refuseSuspended`. */
@@ -65,6 +65,7 @@ export class MembershipChanges {
     if (wanted === 'invite' && this.invitations.isElsewhere(target)) {
       return this.invitations.invite(roomId, requester.userId, target, content, contextOf(requester));
     }
+    if (wanted === 'invite') await this.invitations.permissions.check(requester.userId, target, content);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       refuseWhilePartial(turn.head, { type: 'm.room.member', sender: requester.userId, stateKey: target, content });
       const before = await turn.findState('m.room.member', change.target);
@@ -134,8 +135,9 @@ export class MembershipChanges {
   async #findProfile(target: UserId, membership: Membership): Promise<string | undefined> {
     const profile = await PROFILES.get(this.views, [target]);
     const isUnknown = profile === undefined && membership === 'invite' && !this.invitations.isElsewhere(target);
-    if (!isUnknown || this.demand === undefined) return profile;
-    await this.demand.make(target);
+    const { demand } = this.invitations.permissions;
+    if (!isUnknown || demand === undefined) return profile;
+    await demand.make(target);
     return PROFILES.get(this.views, [target]);
   }
 }

@@ -30,7 +30,7 @@ import { isSameAlias } from './drop-canonical-alias.js';
 /**
  * Begins a room: client-server API, "Creation". All of its first events reach the log in one write, unless it may take several. Throws
  * M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE (the alias is taken), M_INVALID_ROOM_STATE (the events wanted contradict each
- * other), M_FORBIDDEN, M_INVALID_PARAM, M_BAD_JSON (state that rules read cannot be read), M_BAD_ALIAS.
+ * other), M_FORBIDDEN, M_INVALID_PARAM, M_BAD_JSON (state that rules read cannot be read), M_BAD_ALIAS, M_INVITE_BLOCKED (somebody of this server).
  */
 export class CreateRoom {
   constructor(
@@ -161,15 +161,39 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     }
   }
 
-  /** The creator's join and the invitations, with the profiles of their users. */
-  async #members(creator: UserId, { invite = [], is_direct: direct }: CreateRoomOptions): Promise<Member[]> {
+  /**
+   * The creator's join and the invitations, with the profiles of their users. Whoever is invited with a group, and does not want that, is left
+   * out; who is named must want it.
+   */
+  async #members(
+    creator: UserId,
+    { invite = [], inviteGroups = [], is_direct: direct }: CreateRoomOptions,
+  ): Promise<Member[]> {
     const members = [
       { userId: creator, content: await this.memberships.contentOf({ target: creator, membership: 'join' }) },
     ];
-    for (const userId of new Set(invite)) {
-      if (userId === creator) throw new MatrixError('M_FORBIDDEN', 'You are in the room already');
-      const content = await this.memberships.contentOf({ target: userId, membership: 'invite' });
-      members.push({ userId, content: direct === true ? { ...content, is_direct: true } : content });
+    if (invite.includes(creator)) throw new MatrixError('M_FORBIDDEN', 'You are in the room already');
+    const named = new Set(invite);
+    for (const userId of new Set([...invite, ...(await this.#membersOf(creator, inviteGroups))])) {
+      const shown = await this.memberships.contentOf({ target: userId, membership: 'invite' });
+      const content = direct === true ? { ...shown, is_direct: true } : shown;
+      try {
+        await this.memberships.invitations.permissions.check(creator, userId, content);
+        members.push({ userId, content });
+      } catch (error) {
+        if (named.has(userId) || !(error instanceof MatrixError)) throw error;
+      }
+    }
+    return members;
+  }
+
+  /** Who is in groups of the creator's presence list. */
+  async #membersOf(creator: UserId, groups: readonly string[]): Promise<UserId[]> {
+    const members: UserId[] = [];
+    for (const group of groups) {
+      const found = (await this.memberships.groups?.listMembers(creator, group)) ?? [];
+      if (found.length === 0) throw new MatrixError('M_INVALID_PARAM', 'Nobody on your presence list is in this group');
+      members.push(...found);
     }
     return members;
   }

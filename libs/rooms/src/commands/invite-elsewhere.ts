@@ -21,6 +21,7 @@ import { RoomWorkers } from '../worker/room-workers.js';
 import type { OpenHandshake } from './handshakes.js';
 import { MembershipsElsewhere } from './memberships-elsewhere.js';
 import { isOutage } from './stays-elsewhere.js';
+import { InvitePermissions } from './invite-permissions.js';
 import { checkIsIn, checkState } from './check-state.js';
 
 const TOLD: readonly StateKey[] = POTENTIAL_MEMBERS_STATE.map((type) => ({ type, stateKey: '' }));
@@ -42,6 +43,8 @@ export class InvitationsElsewhere {
     private readonly elsewhere: MembershipsElsewhere,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
+    /** Of users of this server. */
+    @Inject(InvitePermissions) readonly permissions: Pick<InvitePermissions, 'check' | 'demand'>,
     @Optional() @Inject(REMOTE_ROOMS) private readonly others?: RemoteRooms,
   ) {}
 

@@ -4,7 +4,7 @@ import type { Requester } from '#kernel/requester';
 import { MembershipChanges } from './change-membership.js';
 
 /**
- * Asks a user into a room: client-server API, "Joining rooms". Throws M_FORBIDDEN, and of a user of another server what
+ * Asks a user into a room: client-server API, "Joining rooms". Throws M_FORBIDDEN, M_INVITE_BLOCKED, and of a user of another server what
  * that says against it.
  */
 export class InviteUser {

@@ -36,7 +36,7 @@ import { type EventSent, findTransaction, sendOnce } from './transaction.js';
  * Sets a key of the state dictionary: client-server API, "Sending events to a room". Setting what its sender has set
  * already, and may still set, answers the event of then, unless it is to be sticky. Who says something of themself in a room that nobody
  * of this server is in does as `JoinRoom`, `KnockRoom` and `LeaveRoom` would, and it is thrown as there; who declines an invitation so as `checkMayReject`. Throws M_FORBIDDEN, M_USER_SUSPENDED, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
- * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create), M_UNKNOWN (a thread cannot begin where it says), M_NOT_FOUND (they left what they were in by no event, or it deletes
+ * M_INVITE_BLOCKED, M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create), M_UNKNOWN (a thread cannot begin where it says), M_NOT_FOUND (they left what they were in by no event, or it deletes
  * what is not there, see `DeleteState`), RoomIsPartial where all of the room is needed and does not come in time.
  */
 export class SetState {
@@ -83,6 +83,9 @@ export class SetStateHandler implements ICommandHandler<SetState> {
       return {
         eventId: await this.invitations.invite(roomId, sender, stateKey as UserId, content, contextOf(requester)),
       };
+    }
+    if (isMember && content['membership'] === 'invite') {
+      await this.invitations.permissions.check(sender, stateKey as UserId, content);
     }
     const transaction = await findTransaction(this.views, { requester, roomId, type, txnId });
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };

@@ -1,6 +1,5 @@
-import { Inject, Optional } from '@nestjs/common';
+import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { USERS_ON_DEMAND, type UsersOnDemand } from '#accounts/users-on-demand';
 import { findAccount } from '#accounts/queries/find-account';
 import { type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
@@ -18,6 +17,7 @@ import { isServerIn } from '../reading/server-standing.js';
 import type { WantedKey } from '../server-keys.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { checkAcl, checkIsOf, checkIsSealedBy, lookFor, refusalOf } from './check-server.js';
+import { InvitePermissions } from './invite-permissions.js';
 import { MembershipsElsewhere } from './memberships-elsewhere.js';
 import { readStrippedState } from './read-stripped-state.js';
 import { Receiving } from './receiving.js';
@@ -27,7 +27,7 @@ import { Receiving } from './receiving.js';
  * this server is in the room, the user is told of it by what came with it; else it comes as any event of the room does.
  *
  * Throws M_INCOMPATIBLE_ROOM_VERSION, M_INVALID_PARAM and M_BAD_JSON for what is no such event, and M_FORBIDDEN where it is not signed, or
- * nobody is to be invited so, and M_LIMIT_EXCEEDED where too many servers invite them there. Where keys would help to check it, that is answered and nothing done.
+ * nobody is to be invited so, and M_INVITE_BLOCKED where the user does not want it, and M_LIMIT_EXCEEDED where too many servers invite them there. Where keys would help to check it, that is answered and nothing done.
  */
 export class TakeInvite {
   constructor(
@@ -53,7 +53,7 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     private readonly elsewhere: MembershipsElsewhere,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
-    @Optional() @Inject(USERS_ON_DEMAND) private readonly demand?: UsersOnDemand,
+    private readonly permissions: InvitePermissions,
   ) {}
 
   async execute(command: TakeInvite): Promise<InviteTaken> {
@@ -67,10 +67,11 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     const invited = this.#checkIsInvite(event, command);
     const wantedKeys = await this.#prepare(command, version);
     if (wantedKeys !== undefined) return { wantedKeys };
-    if ((await findAccount(this.views, invited)) === undefined) await this.demand?.make(invited);
+    if ((await findAccount(this.views, invited)) === undefined) await this.permissions.demand?.make(invited);
     const { serverName, signingKey } = this.author;
     const isHere = await isServerIn(this.views, roomId, serverName);
     await this.#checkMayBeInvited(invited, command, isHere);
+    await this.permissions.check(event.sender, invited, event.content);
     const signed = signEvent(pdu, version, serverName, signingKey);
     if (isHere) {
       // The room decides once it has the event, and all else of it.

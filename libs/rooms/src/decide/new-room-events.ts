@@ -20,6 +20,8 @@ export interface CreateRoomOptions {
   readonly name?: string;
   readonly topic?: string;
   readonly invite?: readonly UserId[];
+  /** Groups of the creator's presence list, of which all are invited. */
+  readonly inviteGroups?: readonly string[];
   readonly room_version?: string;
   readonly creation_content?: JsonObject;
   readonly initial_state?: readonly InitialState[];

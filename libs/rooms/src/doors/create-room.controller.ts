@@ -12,7 +12,7 @@ import type { Requester } from '#kernel/requester';
 import { CreateRoom, type RoomCreated } from '../commands/create-room.js';
 import { UpgradeRoom } from '../commands/upgrade-room.js';
 import type { CreateRoomOptions } from '../decide/new-room-events.js';
-import { CreateRoomDto } from './create-room.dto.js';
+import { CreateRoomDto, INVITE_GROUPS } from './create-room.dto.js';
 
 class UpgradeDto {
   @IsString()
@@ -58,9 +58,9 @@ export class CreateRoomController {
 
 /** The options of a body. Invitations by third-party identifier need an identity server: M_FORBIDDEN. */
 export function optionsOf(requester: Requester, body: CreateRoomDto): CreateRoomOptions {
-  const { invite_3pid: byThirdParty = [], invite, ...options } = body;
+  const { invite_3pid: byThirdParty = [], invite, [INVITE_GROUPS]: inviteGroups, ...options } = body;
   if (byThirdParty.length > 0) {
     throw new MatrixError('M_FORBIDDEN', 'This server cannot invite by third-party identifiers');
   }
-  return { ...options, invite: invite?.map((user) => readUserId(requester, user)) };
+  return { ...options, inviteGroups, invite: invite?.map((user) => readUserId(requester, user)) };
 }

@@ -3,6 +3,9 @@ import { ListOf } from '#http/json-body';
 import type { JsonObject } from '#kernel/json';
 import type { Preset } from '../decide/new-room-events.js';
 
+/** A key of our own: 2015, "Presence List", lets a group be invited to a new room at once, and says not how. */
+export const INVITE_GROUPS = 'dev.annals.invite_groups';
+
 /** A state event of POST /createRoom. */
 export class InitialStateDto {
   @IsString()
@@ -38,6 +41,12 @@ export class CreateRoomDto {
   @IsArray()
   @IsString({ each: true })
   invite?: string[];
+
+  /** Groups of the creator's presence list: who is in them is invited too. */
+  @IsOptional()
+  @IsArray()
+  @IsString({ each: true })
+  [INVITE_GROUPS]?: string[];
 
   @IsOptional()
   @IsArray()

@@ -5,7 +5,7 @@ import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
 import { maySee, type SeenHeader } from './may-see.js';
 import { Memberships } from './memberships.js';
 import { findPastStandings, OUTSIDE, type PastStanding } from './past-standing.js';
-import type { Reader } from './reader.js';
+import { type Reader, refusesInvitations } from './reader.js';
 import { findLifetime } from './room-lifetime.js';
 import { hasForgotten, listStandings, type Standing } from './standing.js';
 
@@ -99,8 +99,8 @@ export class RoomReader {
    * exception of state events", and "invites […] by ignored users will not be sent to the client" ("Ignoring Users").
    */
   ignores({ sender, stateKey, membership }: RowHeader): boolean {
-    if (!this.reader.ignored.has(sender)) return false;
-    return stateKey === undefined || (membership === 'invite' && stateKey === this.reader.userId);
+    if (membership === 'invite' && stateKey === this.reader.userId) return refusesInvitations(this.reader, sender);
+    return stateKey === undefined && this.reader.ignored.has(sender);
   }
 
   /** Whether an event changes what the reader is in the room. Streams tell of these whatever else may be seen. */

@@ -16,7 +16,7 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import type { EventForm } from '#rooms/queries/render-event';
-import { type Reader, readerOf } from '#rooms/reading/reader';
+import { type Reader, followerOf } from '#rooms/reading/reader';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral.js';
 import type { SyncFilter } from '../filters/sync-filter.js';
@@ -77,7 +77,7 @@ export class EventPages {
       ? { after: to.place, upTo: from.place }
       : { after: from.place, upTo: comparePlaces(to.place, now.place) < 0 ? to.place : now.place };
     const rooms = this.#roomsOf(user, request, stretch);
-    const reader = await readerOf(this.views, requester);
+    const reader = await followerOf(this.views, requester);
     const cursors = await this.#cursors(rooms, reader, stretch, reverse, request.filter?.timeline);
     const { rows, hasMore } = await mergeRooms(cursors, reverse, plan.limit ?? MAX_EVENTS);
     const reached = hasMore ? placeAt(rows.at(-1)?.row, reverse, from) : to;

@@ -8,7 +8,7 @@ import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import type { EventForm } from '#rooms/queries/render-event';
 import { letIn } from '#rooms/reading/open-room';
-import { readerOf } from '#rooms/reading/reader';
+import { followerOf } from '#rooms/reading/reader';
 import { findRoomReader } from '#rooms/reading/room-reader';
 import { RoomOverviews, type OverviewRequest } from '../events/room-overviews.js';
 import { isAway, type KnownRoom } from '../notifier/active-user.js';
@@ -62,7 +62,7 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
     const { user, interest } = await this.active.watch(requester.userId);
     try {
       const now = await this.contexts.moments.moment(undefined, (roomId) => user.isIn(roomId), user);
-      const reader = await readerOf(this.views, requester);
+      const reader = await followerOf(this.views, requester);
       const request: OverviewRequest = { reader, now, limit: options.limit, form: options.form, filter };
       const data = await readAllAccountData(this.views, requester.userId, now.position);
       const rooms: string[] = [];

@@ -13,7 +13,7 @@ import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { listUserRooms } from '#rooms/queries/list-user-rooms';
 import type { RoomReader } from '#rooms/reading/room-reader';
-import { readerOf } from '#rooms/reading/reader';
+import { followerOf } from '#rooms/reading/reader';
 import { type Badge, Badges } from '../unread/badges.js';
 import { NotifiedRoom } from '../unread/notified-room.js';
 import { PushContexts } from '../unread/push-context.js';
@@ -82,7 +82,7 @@ export class ListNotificationsHandler implements IQueryHandler<ListNotifications
   async execute({ requester, wish }: ListNotifications): Promise<NotificationsPage> {
     const { views } = this;
     const { userId } = requester;
-    const reader = await readerOf(views, requester);
+    const reader = await followerOf(views, requester);
     const rules = await this.rules.of(userId);
     const moment = views.position();
     // What is unread is said by the counts alone.

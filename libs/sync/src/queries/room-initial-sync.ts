@@ -8,7 +8,7 @@ import { VIEWS, type Views } from '#projections/views';
 import type { EventForm } from '#rooms/queries/render-event';
 import { openWhole } from '#rooms/queries/partial-rooms';
 import { openRoom } from '#rooms/reading/open-room';
-import { type Reader, readerOf } from '#rooms/reading/reader';
+import { type Reader, followerOf } from '#rooms/reading/reader';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { PresenceNews } from '../presence/presence-news.js';
 import { RoomOverviews } from '../events/room-overviews.js';
@@ -42,7 +42,7 @@ export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
   ) {}
 
   async execute({ requester, session, roomId, options }: RoomInitialSync): Promise<string> {
-    const reader = await readerOf(this.views, requester);
+    const reader = await followerOf(this.views, requester);
     // Before the moment is taken: of what comes while that is waited for this answer shows all.
     await openWhole(this.views, roomId, reader);
     const now = await this.moments.moment(undefined, (one) => one === roomId);

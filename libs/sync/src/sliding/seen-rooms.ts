@@ -3,7 +3,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { laterOf, type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
-import type { Reader } from '#rooms/reading/reader';
+import { type Reader, refusesInvitations } from '#rooms/reading/reader';
 import { hasForgotten, listStandings } from '#rooms/reading/standing';
 import { findMemberAt } from '../streams/membership-over.js';
 import { type ActiveUser, isAway, type KnownRoom } from '../notifier/active-user.js';
@@ -40,13 +40,13 @@ export class SeenRooms {
   /** All rooms that a user has or had to do with, and those that they know of: the one with the last activity first. `until`: the end of the answer. */
   async list(
     user: ActiveUser,
-    { ignored }: Reader,
+    reader: Reader,
     until: Position,
   ): Promise<{ all: readonly ListedRoom[]; seen: readonly ListedRoom[] }> {
     const all = await this.known.list(user);
     const isHidden = ({ known: { membership, by } }: ListedRoom): boolean =>
-      membership === 'invite' && by !== undefined && ignored.has(by);
-    const hidden = ignored.size === 0 ? [] : all.filter(isHidden);
+      membership === 'invite' && by !== undefined && refusesInvitations(reader, by);
+    const hidden = reader.ignored.size === 0 && reader.rules === undefined ? [] : all.filter(isHidden);
     if (hidden.length === 0) return { all, seen: all };
     const before: ListedRoom[] = [];
     for (const room of hidden) {

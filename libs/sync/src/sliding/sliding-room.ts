@@ -5,6 +5,7 @@ import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { wasFilled } from '#rooms/queries/partial-rooms';
 import { listStateChanges } from '#rooms/queries/past-state';
+import { refusesInvitations } from '#rooms/reading/reader';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { isAway } from '../notifier/active-user.js';
 import { readStrippedRoom } from '../parts/invited-rooms.js';
@@ -91,7 +92,7 @@ export class SlidingRooms {
     const { membership } = over.last;
     if (membership !== 'invite' && membership !== 'knock') return this.#left(sync, task, departure);
     const { sender, events } = await readStrippedRoom(room, at);
-    if (membership === 'knock' || sender === undefined || !room.reader.ignored.has(sender))
+    if (membership === 'knock' || sender === undefined || !refusesInvitations(room.reader, sender))
       return { membership, contents: undefined, stripped: events };
     // The client may believe to be in the room, or invited by somebody else.
     const before = task.after === undefined ? undefined : await membershipBefore(room, over, task.after);

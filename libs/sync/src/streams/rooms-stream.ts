@@ -10,6 +10,7 @@ import { ROOM_STATE } from '#rooms/projections/room-state.projector';
 import { STICKY_EVENTS } from '#rooms/projections/sticky-events.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { wasFilled } from '#rooms/queries/partial-rooms';
+import { refusesInvitations } from '#rooms/reading/reader';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { findStanding } from '#rooms/reading/standing';
 import { isAway } from '../notifier/active-user.js';
@@ -147,7 +148,7 @@ export class RoomsStream implements SyncStream {
       return { section: 'leave', ...(await this.left.read(context, departure, data)) };
     }
     const { sender, events } = await readStrippedRoom(room, at);
-    if (membership === 'knock' || sender === undefined || !room.reader.ignored.has(sender))
+    if (membership === 'knock' || sender === undefined || !refusesInvitations(room.reader, sender))
       return { section: membership, json: `{"${membership}_state":{"events":[${events.join()}]}}`, isNews: true };
     // The client may believe to be in the room, or invited by somebody else, or want to hear of the rooms that were left.
     const { since, isAnew, filter } = context;

@@ -6,7 +6,7 @@ import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
-import { readerOf } from '#rooms/reading/reader';
+import { followerOf } from '#rooms/reading/reader';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUser } from '../notifier/active-user.js';
 import { LazyMembers } from '../parts/lazy-members.js';
@@ -70,7 +70,7 @@ export class SyncContexts {
       mayHaveMessages: since === undefined || user.mayHaveMessagesSince(since.inbox ?? since.position),
       accountData: once(readAccountData),
       keyCounts: once(() => readKeyCounts(views, requester)),
-      reader: once(() => readerOf(views, requester)),
+      reader: once(() => followerOf(views, requester)),
       turn: new Turn(1),
     };
   }

@@ -4,7 +4,7 @@ import { type Position, START } from '#kernel/position';
 import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import { CompiledRules } from '#push/compiled-rules';
-import { type Reader, readerOf } from '#rooms/reading/reader';
+import { followerOf, type Reader, refusesInvitations } from '#rooms/reading/reader';
 import { findRoomReader } from '#rooms/reading/room-reader';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { SharedRows } from '../parts/recent-rows.js';
@@ -45,7 +45,7 @@ export class Badges {
     await this.active.catchUp();
     const rooms = await this.active.roomsOf(userId);
     const upTo = this.active.knownUpTo();
-    const [reader, rules] = await Promise.all([readerOf(this.views, { userId }), this.rules.of(userId)]);
+    const [reader, rules] = await Promise.all([followerOf(this.views, { userId }), this.rules.of(userId)]);
     const ignored = this.unread.sameIgnored(userId, reader.ignored);
     const sync = { requester: { userId }, turn: new Turn(1) };
     const found = new Map<RoomId, readonly UnreadEvent[]>();
@@ -53,7 +53,7 @@ export class Badges {
     let unread = 0;
     let newest: Badge['newest'];
     for (const [roomId, { membership, by }] of Array.from(rooms)) {
-      if (membership === 'invite' && (by === undefined || !ignored.has(by))) invitedTo.add(roomId);
+      if (membership === 'invite' && (by === undefined || !refusesInvitations(reader, by))) invitedTo.add(roomId);
       if (membership !== 'join') continue;
       const known = this.unread.recall(userId, roomId, { rules, ignored });
       const { events } = known ?? (await this.#look(sync, roomId, reader, upTo));

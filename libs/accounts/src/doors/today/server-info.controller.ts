@@ -57,6 +57,9 @@ const UNSTABLE_FEATURES = {
   // Events that are sent later.
   'org.matrix.msc4140': true,
   'org.matrix.msc4140.stable': true,
+  // Whose invitations somebody wants: nobody's (v1.18), or by lists.
+  'org.matrix.msc4380.stable': true,
+  'org.matrix.msc4155': true,
   // Pushers that another device switches on and off.
   'org.matrix.msc3881': true,
 };

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SlidingClient } from '#testing/sliding-client';
+import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+
+/** Client-server API, "Invite permission"; MSC4155; 2015, "Presence": as a signal, and groups that are invited at once. */
+
+let app: SyncApp;
+beforeAll(async () => void (app = await SyncApp.start(undefined, { ANNALS_PRESENCE: 'on' })));
+afterAll(() => app.close());
+
+let names = 0;
+const someone = (): Promise<SyncUser> => app.register(`invited${names++}`);
+const configure = (who: SyncUser, content: object, type = 'm.invite_permission_config'): Promise<unknown> =>
+  who.ok('PUT', `/user/${who.userId}/account_data/${type}`, content);
+const LISTS = 'org.matrix.msc4155.invite_permission_config';
+const SIGNALS = 'dev.annals.one_to_one_invites';
+
+type Invite = (by: SyncUser, whom: SyncUser, isDirect?: boolean) => Promise<{ status: number; errcode?: string }>;
+const answered = async (answer: ReturnType<SyncUser['call']>): Promise<{ status: number; errcode?: string }> => {
+  const { status, body } = await answer;
+  return { status, errcode: body.errcode };
+};
+const WAYS: Readonly<Record<string, Invite>> = {
+  invite: async (by, whom) =>
+    answered(by.call('POST', `${roomPath(await by.createRoom())}/invite`, { user_id: whom.userId })),
+  'a member event': async (by, whom, isDirect) =>
+    answered(
+      by.call('PUT', `${roomPath(await by.createRoom())}/state/m.room.member/${whom.userId}`, {
+        membership: 'invite',
+        ...(isDirect === true ? { is_direct: true } : {}),
+      }),
+    ),
+  createRoom: (by, whom, isDirect) =>
+    answered(by.call('POST', '/createRoom', { invite: [whom.userId], is_direct: isDirect === true })),
+  'invite of 2015': async (by, whom) =>
+    answered(by.v1('POST', `${roomPath(await by.createRoom())}/invite`, { user_id: whom.userId })),
+  'createRoom of 2015': (by, whom) =>
+    answered(by.v1('POST', '/createRoom', { visibility: 'private', invite: [whom.userId] })),
+  'a member event of 2015': async (by, whom) =>
+    answered(
+      by.v1('PUT', `${roomPath(await by.createRoom())}/state/m.room.member/${whom.userId}`, { membership: 'invite' }),
+    ),
+};
+
+describe('who wants no invitations', () => {
+  it.each(Object.entries(WAYS))('is invited by nobody: by %s', async (_, invite) => {
+    const [alice, bob] = [await someone(), await someone()];
+    await configure(bob, { default_action: 'block' });
+    expect(await invite(alice, bob)).toEqual({ status: 403, errcode: 'M_INVITE_BLOCKED' });
+    await configure(bob, {});
+    expect((await invite(alice, bob)).status).toBe(200);
+    await configure(bob, { default_action: 'maybe' });
+    expect((await invite(alice, bob)).status).toBe(200);
+  });
+
+  it('begins no room by being invited into it, and hears nothing of invitations that there are', async () => {
+    const [alice, bob] = [await someone(), await someone()];
+    const roomId = await alice.createRoom({ invite: [bob.userId] });
+    await app.settled();
+    const shown = async (): Promise<boolean[]> => {
+      const sliding = new SlidingClient(bob);
+      const body = { lists: { all: { ranges: [[0, 9]], required_state: [], timeline_limit: 1 } } };
+      const { rooms } = await bob.sync();
+      return [
+        roomId in (rooms?.invite ?? {}),
+        JSON.stringify((await bob.v1('GET', '/initialSync')).body.rooms).includes(roomId),
+        roomId in ((await sliding.next(body)).rooms ?? {}),
+      ];
+    };
+    expect(await shown()).toEqual([true, true, true]);
+    await configure(bob, { default_action: 'block' });
+    expect(await shown()).toEqual([false, false, false]);
+    expect((await alice.ok('GET', `${roomPath(roomId)}/members`)).chunk).toHaveLength(2);
+    const before = (await alice.ok('GET', '/joined_rooms')).joined_rooms.length;
+    expect((await alice.call('POST', '/createRoom', { invite: [bob.userId] })).body.errcode).toBe('M_INVITE_BLOCKED');
+    expect((await alice.ok('GET', '/joined_rooms')).joined_rooms).toHaveLength(before);
+    await configure(bob, {});
+    expect(await shown()).toEqual([true, true, true]);
+  });
+
+  it('may say of whom: the first list that names them decides, users before servers', async () => {
+    const [alice, bob, carol] = [await someone(), await someone(), await someone()];
+    const errcodeOf = async (by: SyncUser): Promise<string | undefined> => (await WAYS['createRoom']!(by, bob)).errcode;
+    const lists = { allowed_users: [carol.userId], blocked_servers: ['?.example', 7], ignored_users: 'all' };
+    await configure(bob, lists, LISTS);
+    expect([await errcodeOf(alice), await errcodeOf(carol)]).toEqual(['M_INVITE_BLOCKED', undefined]);
+    await configure(bob, { ...lists, enabled: false }, LISTS);
+    expect(await errcodeOf(alice)).toBeUndefined();
+    const { next_batch: since } = await bob.sync();
+    await configure(bob, { ignored_users: ['@invited*'], blocked_users: ['*'] }, LISTS);
+    const roomId = await alice.createRoom({ invite: [bob.userId] });
+    await app.settled();
+    expect((await bob.sync({ since })).rooms?.invite?.[roomId]).toBeUndefined();
+    await configure(bob, {}, LISTS);
+    expect((await bob.sync()).rooms.invite[roomId]).toBeDefined();
+  });
+});
+
+describe('presence as a signal', () => {
+  const chooses = (who: SyncUser, presence: string): Promise<unknown> =>
+    who.v1('PUT', `/presence/${who.userId}/status`, { presence });
+  const asks = async (by: SyncUser, whom: SyncUser, isDirect = true): Promise<boolean> =>
+    (await WAYS['createRoom']!(by, whom, isDirect)).errcode !== 'M_INVITE_BLOCKED';
+
+  it('says who may ask for a one-to-one chat: everybody, those on the list, a group, nobody', async () => {
+    const [bob, stranger, friend, important] = [await someone(), await someone(), await someone(), await someone()];
+    const content = { free_for_chat: 'everybody', online: 'list', busy: { groups: ['important'] }, hidden: 'nobody' };
+    await configure(bob, content, SIGNALS);
+    const groups = { [important.userId]: ['important'] };
+    await bob.v1('POST', '/presence/list', { invite: [friend.userId, important.userId], groups });
+    const may = async (): Promise<boolean[]> => Promise.all([stranger, friend, important].map((who) => asks(who, bob)));
+    expect(await may()).toEqual([false, true, true]);
+    await chooses(bob, 'free_for_chat');
+    expect(await may()).toEqual([true, true, true]);
+    await chooses(bob, 'busy');
+    expect(await may()).toEqual([false, false, true]);
+    await chooses(bob, 'hidden');
+    expect(await may()).toEqual([false, false, false]);
+    expect(await asks(stranger, bob, false)).toBe(true);
+    await chooses(bob, 'do_not_disturb');
+    expect(await may()).toEqual([true, true, true]);
+  });
+
+  it('of no form says nothing', async () => {
+    const [bob, stranger] = [await someone(), await someone()];
+    for (const online of [7, 'some', { groups: 'all' }, null]) {
+      await configure(bob, { online }, SIGNALS);
+      expect(await asks(stranger, bob)).toBe(true);
+    }
+  });
+});
+
+describe('a group of a presence list', () => {
+  it('is invited to a new room at once, but for who does not want that', async () => {
+    const [alice, bob, carol, dave] = [await someone(), await someone(), await someone(), await someone()];
+    const groups = { [bob.userId]: ['work'], [carol.userId]: ['work'], [dave.userId]: ['family'] };
+    await alice.v1('POST', '/presence/list', { invite: [bob, carol, dave].map(({ userId }) => userId), groups });
+    await configure(carol, { default_action: 'block' });
+    const membersIn = async (roomId: string): Promise<string[]> =>
+      (await alice.ok('GET', `${roomPath(roomId)}/members`)).chunk.map(
+        ({ state_key }: { state_key: string }) => state_key,
+      );
+    const roomId = await alice.createRoom({ 'dev.annals.invite_groups': ['work'] });
+    expect((await membersIn(roomId)).toSorted()).toEqual([alice.userId, bob.userId].toSorted());
+    const body = { 'dev.annals.invite_groups': ['work', 'family'], invite: [bob.userId] };
+    const { room_id: other } = (await alice.v1('POST', '/createRoom', body)).body;
+    expect(await membersIn(other)).toHaveLength(3);
+    const none = await alice.call('POST', '/createRoom', { 'dev.annals.invite_groups': ['nobody'] });
+    expect([none.status, none.body.errcode]).toEqual([400, 'M_INVALID_PARAM']);
+  });
+});
