@@ -245,6 +245,7 @@ describe('the rows of every projector', () => {
       alice('readers-set', { of: 'profile', key: 'org.example.pet', readers: ['@bob:a.example'] }),
       alice('profile-changed', { key: 'org.example.pet', value: 'cat' }),
       alice('readers-set', { of: 'user-data', key: 'a', readers: ['rooms'] }),
+      alice('readers-set', { of: 'threepids', key: 'email', readers: ['contacts'] }),
       alice('account-data-set', { type: 'a', content: { n: 1 } }),
       alice('account-data-set', { type: 'a', content: { n: 2 }, room_id: roomId }),
       alice('account-data-set', { type: 'a', content: { n: 3 } }),

@@ -34,7 +34,11 @@ import { SucceedRoomHandler } from './commands/succeed-room.js';
 import { PasswordHasher } from './credentials/password-hasher.js';
 import { FallbackPagesController } from './doors/fallback-pages.controller.js';
 import { OpenIdController } from './doors/openid.controller.js';
-import { ProfileReadersController, UserDataReadersController } from './doors/readers.controller.js';
+import {
+  ProfileReadersController,
+  ThreepidReadersController,
+  UserDataReadersController,
+} from './doors/readers.controller.js';
 import { AccountDataController } from './doors/today/account-data.controller.js';
 import { AccountController } from './doors/today/account.controller.js';
 import { DevicesController } from './doors/today/devices.controller.js';
@@ -67,6 +71,7 @@ import { SteppedAuth } from './interactive-auth/stepped-auth.js';
 import { OpenIdTokens } from './openid/openid-tokens.js';
 import { Devices } from './queries/devices.js';
 import { AccessLists } from './reading/access-lists.js';
+import { FindableThreepids } from './reading/findable-threepids.js';
 import { ReadableProfiles } from './reading/readable-profiles.js';
 import { ReadableUserData } from './reading/readable-user-data.js';
 import { RegistrationClaims } from './registration-claims.js';
@@ -92,6 +97,7 @@ const controllers = [
   ProfileController,
   AccountDataController,
   ProfileReadersController,
+  ThreepidReadersController,
   UserDataReadersController,
   UserDataController,
   FiltersController,
@@ -164,6 +170,7 @@ const services: Provider[] = [
   Devices,
   OpenIdTokens,
   AccessLists,
+  FindableThreepids,
   ReadableProfiles,
   ReadableUserData,
 ];
@@ -193,6 +200,7 @@ const services: Provider[] = [
     ExternalIds,
     Devices,
     PasswordCheck,
+    FindableThreepids,
     ReadableProfiles,
     RegistrationRules,
     InteractiveAuth,

@@ -82,6 +82,19 @@ describe('who may read a field', () => {
       .then([]);
   });
 
+  it('may find the user by the addresses of a medium that there is', () => {
+    const found = listed({ of: 'threepids', key: 'email', readers: ['contacts'] });
+    given(registered)
+      .when(set('threepids', 'email', ['contacts']))
+      .then([found]);
+    given(registered)
+      .when(set('threepids', 'email', []))
+      .then([]);
+    given(registered)
+      .when(set('threepids', 'fax', ['contacts']))
+      .thenRefused('M_INVALID_PARAM');
+  });
+
   it('is refused of what can be no field, and beyond what an account may have of lists', () => {
     given(registered)
       .when(set('profile', 'No Key', []))

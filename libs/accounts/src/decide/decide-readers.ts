@@ -3,6 +3,7 @@ import { foldUserId, isUserId, type ServerName } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { type AccountFact, type ListedData, READERS_BY_DEFAULT, type ReaderEntry } from '../facts/account-facts.js';
+import { MEDIA } from '../threepids/threepid.js';
 import { type Account, nameOfList } from './account.js';
 import { checkActive } from './decide-account.js';
 import { checkName } from './decide-account-data.js';
@@ -41,8 +42,14 @@ function parseReader(entry: JsonValue, ours: ServerName): ReaderEntry {
   );
 }
 
+function checkMedium(key: string): void {
+  if (!MEDIA.some((medium) => medium === key)) {
+    throw new MatrixError('M_INVALID_PARAM', `There are no addresses of the medium ${key}`);
+  }
+}
+
 /**
- * Who may read a field of the profile or a piece of private data; `undefined`: as it is without a list. Nothing where that is so already.
+ * Who may read a field of the profile or a piece of private data, or find the user by the addresses of a medium; `undefined`: as it is without a list. Nothing where that is so already.
  * Throws for a bad key, and M_INVALID_PARAM where the account has too many lists.
  */
 export function decideReaders(
@@ -54,7 +61,8 @@ export function decideReaders(
   checkActive(account);
   const key = of === 'profile' ? nameOfField(named) : named;
   if (of === 'profile') checkProfileKey(key);
-  else checkName('key', key);
+  else if (of === 'user-data') checkName('key', key);
+  else checkMedium(key);
   const before = account.readers.get(nameOfList({ of, key }));
   if (readers === undefined || isDeepStrictEqual(readers, READERS_BY_DEFAULT[of])) {
     return before === undefined ? [] : [{ type: 'readers-set', data: { of, key, removed: true } }];

@@ -76,6 +76,12 @@ export class ProfileReadersController extends ReadersDoor {
   protected readonly of = 'profile';
 }
 
+/** Who may find a user by their mail addresses (`email`), or their phone numbers (`msisdn`); nobody, unless they say so. */
+@Controller([`${V1}/threepids`, '_matrix/client/unstable/annals.threepids'])
+export class ThreepidReadersController extends ReadersDoor {
+  protected readonly of = 'threepids';
+}
+
 /** Who may read a piece of private data besides its owner. */
 @Controller([`${V1}/user_data`, '_matrix/client/unstable/annals.user_data'])
 export class UserDataReadersController extends ReadersDoor {

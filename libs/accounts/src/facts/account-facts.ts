@@ -176,8 +176,8 @@ export interface ProfileChanged {
   readonly removed?: true;
 }
 
-/** What has access lists: the fields of the profile, and the account's private data. */
-export type ListedData = 'profile' | 'user-data';
+/** What has access lists: the fields of the profile, the account's private data, and being found by the addresses of a medium. */
+export type ListedData = 'profile' | 'user-data' | 'threepids';
 
 /**
  * Who may read something: everybody, users who share a room with its owner, the owner's contacts, those of a group of the owner's presence
@@ -185,15 +185,16 @@ export type ListedData = 'profile' | 'user-data';
  */
 export type ReaderEntry = 'everybody' | 'rooms' | 'contacts' | `group:${string}` | UserId;
 
-/** Who may read what has no list: profiles are for everybody, private data for nobody. */
+/** Who may read what has no list: profiles are for everybody, private data for nobody, and nobody is found by an address. */
 export const READERS_BY_DEFAULT: Readonly<Record<ListedData, readonly ReaderEntry[]>> = {
   profile: ['everybody'],
   'user-data': [],
+  threepids: [],
 };
 
 /**
- * `readers-set`: who may read a field of the profile or a piece of private data, its owner aside; nobody where the list is empty. `removed`
- * instead: as it is without a list.
+ * `readers-set`: who may read a field of the profile or a piece of private data, its owner aside, or find the user by the addresses of a medium;
+ * nobody where the list is empty. `removed` instead: as it is without a list.
  */
 export interface ReadersSet {
   readonly of: ListedData;

@@ -4,7 +4,7 @@ import type { OwnRows, Projector } from '#projections/projector';
 import type { RecordedFact } from '#event-store/event-store';
 import type { JsonValue } from '#kernel/json';
 import { userIdOfStream } from '#kernel/user-stream';
-import type { AccountFact, ReaderEntry } from '../facts/account-facts.js';
+import type { AccountFact, ListedData, ReaderEntry } from '../facts/account-facts.js';
 
 const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-registered',
@@ -35,17 +35,21 @@ export const LIMITED_FIELDS = new Collection<
   codec: asJson(),
 });
 
-/** Which pieces of the account's private data others may read. */
-export const SHARED_DATA = new Collection<readonly [userId: UserId, type: string], readonly ReaderEntry[]>(
-  'shared-account-data',
-  { key: ['user', 'type'], says: 'who may read it besides the user', codec: asJson() },
-);
+/** Which pieces of private data others may read, and by the addresses of which media others find the user. */
+export const ACCESS_LISTS = new Collection<
+  readonly [userId: UserId, of: Exclude<ListedData, 'profile'>, key: string],
+  readonly ReaderEntry[]
+>('access-lists', {
+  key: ['user', 'user-data or threepids', 'type or medium'],
+  says: 'who may read it, or find the user by it',
+  codec: asJson(),
+});
 
 /** Profiles, `{}` for a user who has set nothing, and who may read what of them and of private data. */
 export const profilesProjector: Projector = {
   name: 'profiles',
-  version: 2,
-  ...owning(PROFILES, LIMITED_FIELDS, SHARED_DATA),
+  version: 3,
+  ...owning(PROFILES, LIMITED_FIELDS, ACCESS_LISTS),
   handles: (type) => TYPES.has(type),
   project,
 };
@@ -55,9 +59,10 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const { type, data } = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
   if (type === 'account-registered') return begin(rows, user);
   if (type === 'account-deactivated') return data.erase ? erase(rows, user) : undefined;
-  if (type === 'readers-set' && data.of === 'user-data') {
-    if (data.readers === undefined || data.readers.length === 0) SHARED_DATA.delete(rows, [user, data.key]);
-    else SHARED_DATA.put(rows, [user, data.key], data.readers);
+  if (type === 'readers-set' && data.of !== 'profile') {
+    const { of, key, readers = [] } = data;
+    if (readers.length === 0) ACCESS_LISTS.delete(rows, [user, of, key]);
+    else ACCESS_LISTS.put(rows, [user, of, key], readers);
     return;
   }
   if (type !== 'profile-changed' && type !== 'readers-set') return;
@@ -86,8 +91,8 @@ function begin(rows: OwnRows, user: UserId): void {
 async function erase(rows: OwnRows, user: UserId): Promise<void> {
   begin(rows, user);
   LIMITED_FIELDS.delete(rows, [user]);
-  for await (const page of SHARED_DATA.pages(rows, { prefix: [user] }))
-    for (const { key } of page) SHARED_DATA.delete(rows, key);
+  for await (const page of ACCESS_LISTS.pages(rows, { prefix: [user] }))
+    for (const { key } of page) ACCESS_LISTS.delete(rows, key);
 }
 
 /** In one order of keys, whatever was set first: rebuilt rows are compared as text. */

@@ -4,7 +4,7 @@ import type { JsonObject, JsonValue } from '#kernel/json';
 import { VIEWS, type Views } from '#projections/views';
 import { valueOfContent } from '../decide/user-data.js';
 import { ACCOUNT_DATA } from '../projections/account-data-row.js';
-import { SHARED_DATA } from '../projections/profiles.projector.js';
+import { ACCESS_LISTS } from '../projections/profiles.projector.js';
 import { AccessLists } from './access-lists.js';
 
 /** What a reader may see of the private data of an account: its owner all of it, others what lists let them. */
@@ -17,7 +17,7 @@ export class ReadableUserData {
 
   /** The value under a key; undefined where there is none, or none that the reader may see. */
   async find(owner: UserId, reader: UserId, key: string): Promise<JsonValue | undefined> {
-    const readers = owner === reader ? [] : await SHARED_DATA.get(this.views, [owner, key]);
+    const readers = owner === reader ? [] : await ACCESS_LISTS.get(this.views, [owner, 'user-data', key]);
     if (readers === undefined || !(await this.lists.read(owner, reader).isOn(readers))) return undefined;
     return this.#findValue(owner, key);
   }
@@ -31,8 +31,8 @@ export class ReadableUserData {
       for await (const page of ACCOUNT_DATA.pages(this.views, { prefix: [owner, ''] }))
         for (const { key } of page) keys.push(key[2]);
     } else {
-      for await (const page of SHARED_DATA.pages(this.views, { prefix: [owner] }))
-        for (const { key, value } of page) if (await reading.isOn(value)) keys.push(key[1]);
+      for await (const page of ACCESS_LISTS.pages(this.views, { prefix: [owner, 'user-data'] }))
+        for (const { key, value } of page) if (await reading.isOn(value)) keys.push(key[2]);
     }
     for (const key of keys) {
       const value = await this.#findValue(owner, key);

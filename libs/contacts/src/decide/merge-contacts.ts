@@ -18,6 +18,7 @@ export interface Person {
   readonly contact_id: string;
   readonly contact_ids: readonly string[];
   readonly uids?: readonly string[];
+  readonly threepids?: readonly ContactAddress[];
   /** What else they are called. */
   readonly other_names?: readonly string[];
   readonly notes?: readonly string[];

@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { FindableThreepids } from '#accounts/reading/findable-threepids';
 import { CONFIG, type Config } from '#config/config';
 import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { BodyLimit } from '#http/body-limit';
@@ -20,6 +21,7 @@ import type { NewContact } from '../decide/decide-contacts.js';
 import { parseContact } from '../decide/parse-contact.js';
 import { writeVCard } from '../decide/vcards.js';
 import { CONTACTS } from '../projections/contacts.projector.js';
+import { withOwnUsers } from '../queries/with-own-users.js';
 import { listContacts, listPeople } from '../queries/list-people.js';
 import { readContacts, readingOf } from './read-contacts.js';
 
@@ -28,7 +30,7 @@ export const CONTACT_PATHS = [`${V1}/contacts`, '_matrix/client/unstable/annals.
 /** Pictures that vCards hold are left out, but they come. */
 const MAX_BODY = 8 * 1024 * 1024;
 const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 1_000;
+const MAX_LIMIT = 200;
 const CONTACT_ID = /^[\w-]{1,64}$/;
 
 const IDS: Places<string> = {
@@ -50,6 +52,7 @@ export class ContactsController {
     private readonly answers: TransactionAnswers,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    private readonly findable: FindableThreepids,
   ) {}
 
   /** The people of the address book. */
@@ -64,9 +67,10 @@ export class ContactsController {
     const people = await listPeople(this.views, requester.userId);
     const plan = planPage({ ...parameters, limit }, IDS);
     const { items, start, end } = pageOfList(people, plan, (person) => person.contact_id, IDS);
-    if (isOldDoor(request)) return { chunk: items, start, end };
+    const chunk = await withOwnUsers(this.findable, items, requester.userId);
+    if (isOldDoor(request)) return { chunk, start, end };
     const hasMore = items.length > 0 && items.at(-1) !== people.at(plan.direction === 'f' ? -1 : 0);
-    return { chunk: items, ...(hasMore && { next_batch: end }) };
+    return { chunk, ...(hasMore && { next_batch: end }) };
   }
 
   @Post()

@@ -1,8 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CommandBus } from '@nestjs/cqrs';
+import { BY_SERVER } from '#accounts/accounts';
+import { AddThreepid } from '#accounts/commands/add-threepid';
 import { AccessLists } from '#accounts/reading/access-lists';
 import type { RecordedFact } from '#event-store/event-store';
+import { parseThreepid } from '#accounts/threepids/threepid';
 import type { UserId } from '#kernel/ids';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
@@ -231,6 +235,54 @@ describe('a field of a profile for contacts', () => {
     expect((await ask(eve, 'GET', `/_matrix/client/v3${path}`)).status).toBe(404);
     const lists = app.get(AccessLists);
     expect(await lists.read(alice.userId as UserId, eve.userId as UserId).isOn(['contacts'])).toBe(false);
+  });
+});
+
+describe('the users of this server whose addresses an address book has', () => {
+  const withMail = async (name: string): Promise<SyncUser> => {
+    const user = await app.register(`${name}${count}`);
+    const address = parseThreepid('email', `${user.userId.slice(1).replace(':', '.')}@example.org`);
+    await app.get(CommandBus).execute(new AddThreepid(user.userId as UserId, address, 5, BY_SERVER));
+    return user;
+  };
+  const mailOf = (user: SyncUser): object => mail(user.userId.slice(1).replace(':', '.'));
+
+  it.each(['2015', 'today'] as const)(
+    'are told where they let themselves be found, through the door of %s',
+    async (door) => {
+      const [bob, book] = [await withMail('bob'), bookOf(alice, door)];
+      await book.put({ name: 'Bob', threepids: [mailOf(bob)] });
+      const found = async (): Promise<unknown> =>
+        ((await book.list())['chunk'] as Record<string, unknown>[])[0]?.['user_ids'];
+      const root = door === 'today' ? '/_matrix/client/unstable/annals.threepids' : '/_matrix/client/api/v1/threepids';
+      const letIn = (...readers: string[]): Promise<unknown> =>
+        bob.ok('PUT', `${root}/${bob.userId}/email/readers`, { readers });
+      expect(await found()).toBeUndefined();
+      await letIn('everybody');
+      expect(await found()).toEqual([bob.userId]);
+      await letIn('contacts');
+      expect(await found()).toBeUndefined();
+      await bookOf(bob, door).put({ user_ids: [alice.userId] });
+      expect(await found()).toEqual([bob.userId]);
+      await bob.ok('DELETE', `${root}/${bob.userId}/email/readers`);
+      expect(await found()).toBeUndefined();
+      expect((await ask(bob, 'PUT', `${root}/${bob.userId}/fax/readers`, { readers: [] })).status).toBe(400);
+      expect((await ask(alice, 'PUT', `${root}/${bob.userId}/email/readers`, { readers: ['everybody'] })).status).toBe(
+        403,
+      );
+    },
+  );
+
+  it('are contacts, whether or not they let themselves be found', async () => {
+    const bob = await withMail('bob');
+    await bookOf(alice, 'today').put({ threepids: [mailOf(bob)] });
+    const readers = ['contacts'] as const;
+    const isOn = (reader: SyncUser): Promise<boolean> =>
+      app
+        .get(AccessLists)
+        .read(alice.userId as UserId, reader.userId as UserId)
+        .isOn(readers);
+    expect([await isOn(bob), await isOn(await withMail('eve'))]).toEqual([true, false]);
   });
 });
 
