@@ -60,11 +60,17 @@ import { AuthNotes } from './interactive-auth/auth-notes.js';
 import { AuthSessions } from './interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from './interactive-auth/interactive-auth.js';
 import { Flows } from './interactive-auth/flows.js';
+import { LoginByMail } from './interactive-auth/login-by-mail.js';
+import { Terms } from './terms/terms.js';
 import { OfferedLogins } from './interactive-auth/offered-logins.js';
 import { StageRegistry } from './interactive-auth/stage-registry.js';
 import { DummyStage } from './interactive-auth/stages/dummy-stage.js';
 import { LoginTokenStage } from './interactive-auth/stages/login-token-stage.js';
 import { EmailIdentityStage } from './interactive-auth/stages/email-identity-stage.js';
+import { EmailCodeStage } from './interactive-auth/stages/email-code-stage.js';
+import { EmailUrlStage } from './interactive-auth/stages/email-url-stage.js';
+import { RecaptchaStage } from './interactive-auth/stages/recaptcha-stage.js';
+import { TermsStage } from './interactive-auth/stages/terms-stage.js';
 import { PasswordStage } from './interactive-auth/stages/password-stage.js';
 import { RegistrationTokenStage } from './interactive-auth/stages/registration-token-stage.js';
 import { SteppedAuth } from './interactive-auth/stepped-auth.js';
@@ -141,7 +147,17 @@ const commandHandlers: Provider[] = [
 ];
 
 /** Each adds itself to the registry. */
-const stages: Provider[] = [DummyStage, PasswordStage, LoginTokenStage, RegistrationTokenStage, EmailIdentityStage];
+const stages: Provider[] = [
+  DummyStage,
+  PasswordStage,
+  LoginTokenStage,
+  RegistrationTokenStage,
+  RecaptchaStage,
+  TermsStage,
+  EmailIdentityStage,
+  EmailCodeStage,
+  EmailUrlStage,
+];
 
 const services: Provider[] = [
   Accounts,
@@ -152,6 +168,8 @@ const services: Provider[] = [
   RegistrationClaims,
   ValidationLinks,
   MailValidation,
+  LoginByMail,
+  Terms,
   FirstRegistrationToken,
   PasswordHasher,
   PasswordCheck,

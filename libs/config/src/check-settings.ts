@@ -37,6 +37,8 @@ export function checkSettings(groups: ReturnType<typeof emptySettings>, origin: 
     );
   together('recaptcha_site_key', 'recaptcha_secret');
   together('recaptcha_secret', 'recaptcha_site_key');
+  together('recaptcha_verify_url', 'recaptcha_secret');
+  together('recaptcha_script_url', 'recaptcha_secret');
   together('mail_from', 'smtp_url');
   if (settings.registration_email === 'required' && settings.smtp_url === undefined)
     throw new ConfigError(`${nameOf('registration_email')}: needs ${PREFIX}SMTP_URL too`);

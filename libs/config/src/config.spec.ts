@@ -54,6 +54,7 @@ describe('the configuration', () => {
       eventStoreUrl: undefined,
       eventStoreNamespace: 'annals',
       recaptcha: undefined,
+      terms: undefined,
     });
   });
 
@@ -268,6 +269,7 @@ describe('the configuration', () => {
       siteKey: 'k',
       secret: 's',
       verifyUrl: 'https://www.google.com/recaptcha/api/siteverify',
+      scriptUrl: 'https://www.google.com/recaptcha/api.js',
     });
   });
 

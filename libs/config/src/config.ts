@@ -28,6 +28,8 @@ export interface RecaptchaConfig {
   readonly siteKey: string;
   readonly secret: string;
   readonly verifyUrl: string;
+  /** The script of the widget, for pages. */
+  readonly scriptUrl: string;
 }
 
 /** Whom people of other servers may write to, for well-known. */
@@ -89,6 +91,8 @@ export interface Config {
   readonly mas?: MasConfig;
   readonly smtpUrl?: string;
   readonly recaptcha?: RecaptchaConfig;
+  /** The absolute path of the file of the documents that people accept: see `readTerms`. */
+  readonly terms?: string;
   readonly sso: SsoConfig;
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
@@ -120,6 +124,7 @@ export const CONFIG = Symbol.for('annals.Config');
 
 /** No settings: where the file is, and by which those who start the server know where it is installed and how to start it. */
 const LAUNCHERS: ReadonlySet<string> = new Set(['ANNALS_CONFIG', 'ANNALS_DIR', 'ANNALS_CMD']);
+const DEFAULT_SCRIPT_URL = 'https://www.google.com/recaptcha/api.js';
 const DEFAULT_VERIFY_URL = 'https://www.google.com/recaptcha/api/siteverify';
 
 /**
@@ -213,6 +218,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     mas: masOf(settings),
     smtpUrl: settings.smtp_url,
     recaptcha: recaptchaOf(settings),
+    terms: settings.terms === undefined ? undefined : resolve(settings.terms),
     identityServers: identityServersOf(settings),
     sso: ssoOf(settings),
     appservices: Object.freeze(listOf(settings.appservices).map((path) => resolve(path))),
@@ -264,6 +270,7 @@ function notariesOf(settings: Settings): ServerName[] {
 
 function recaptchaOf(settings: Settings): RecaptchaConfig | undefined {
   const { recaptcha_site_key: siteKey, recaptcha_secret: secret, recaptcha_verify_url: verifyUrl } = settings;
+  const scriptUrl = settings.recaptcha_script_url ?? DEFAULT_SCRIPT_URL;
   if (siteKey === undefined || secret === undefined) return undefined;
-  return Object.freeze({ siteKey, secret, verifyUrl: verifyUrl ?? DEFAULT_VERIFY_URL });
+  return Object.freeze({ siteKey, secret, verifyUrl: verifyUrl ?? DEFAULT_VERIFY_URL, scriptUrl });
 }

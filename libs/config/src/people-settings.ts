@@ -41,6 +41,14 @@ export class PeopleSettings {
   mail_from?: string;
 
   @IsOptional()
+  @Form('the path of a file', isFilled)
+  terms?: string;
+
+  @IsOptional()
+  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  recaptcha_script_url?: string;
+
+  @IsOptional()
   @Form('a site key', isFilled)
   recaptcha_site_key?: string;
 

@@ -32,6 +32,8 @@ export interface NewAccount {
   readonly displayname?: string;
   /** The registration token that pays for it, where one must. */
   readonly registrationToken?: string;
+  /** The documents that were accepted on the way. */
+  readonly acceptedTerms?: Learnt['acceptedTerms'];
   /** An address that was shown to be theirs. */
   readonly threepid?: Learnt['threepid'];
   /** The application service that registers one of its users. */
@@ -114,7 +116,7 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
   }
 
   async #register(userId: UserId, account: NewAccount, passwordHash: string | undefined): Promise<RegisteredAccount> {
-    const { via, admin, guest, displayname, upgradesGuest, threepid } = account;
+    const { via, admin, guest, displayname, upgradesGuest, threepid, acceptedTerms } = account;
     const now = this.clock.now();
     const service = account.service?.id;
     const session = account.session === undefined ? undefined : issueTokens(account.session, now);
@@ -128,6 +130,9 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
           ? []
           : decideProfileChange({ ...NO_ACCOUNT, exists: true }, 'displayname', displayname)),
         ...(account.externalId === undefined ? [] : decideLink({ ...NO_ACCOUNT, exists: true }, account.externalId)),
+        ...(acceptedTerms === undefined
+          ? []
+          : [{ type: 'terms-accepted', data: { documents: acceptedTerms } } as const]),
         ...(threepid === undefined ? [] : [addressAdded(threepid, now)]),
         ...(session === undefined ? [] : [{ type: 'device-added', data: session.fact } as const]),
       ],

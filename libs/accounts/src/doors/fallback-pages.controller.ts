@@ -5,7 +5,6 @@ import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import type { AuthSession } from '../interactive-auth/auth-sessions.js';
-import { InteractionRequired } from '../interactive-auth/interaction-required.js';
 import { InteractiveAuth } from '../interactive-auth/interactive-auth.js';
 import { showPage } from '../pages/show-page.js';
 import { loginPage } from '../pages/login-page.js';
@@ -65,7 +64,8 @@ export class FallbackPagesController {
       if (begun === undefined) return showPage(reply, stageDonePage());
       return showView(reply, await stage.view({ ...context, begun }));
     } catch (error) {
-      if (!(error instanceof InteractionRequired)) throw error;
+      // To who sits before a page it is all the same which kind of refusal it is.
+      if (!(error instanceof MatrixError) || error.status >= 500) throw error;
       return showView(reply, await stage.view({ ...context, problem: error.message }));
     }
   }

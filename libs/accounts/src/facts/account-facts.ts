@@ -1,7 +1,7 @@
 import type { Upcast } from '#event-store/fact-shapes';
 import type { DeviceId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
-import type { Medium } from '../threepids/threepid.js';
+import type { ThreepidAdded, ThreepidRemoved } from './threepid-facts.js';
 import { LOGIN_SHAPES, type LoginFacts } from './login-facts.js';
 
 /**
@@ -127,21 +127,9 @@ export interface AccountDeactivated {
   readonly erase: boolean;
 }
 
-/**
- * `threepid-added`: a mail address or a phone number of the user's, which they showed to be theirs at `validated_at`. Without an
- * `address`: it was removed, and the log has forgotten it.
- */
-export interface ThreepidAdded {
-  readonly medium: Medium;
-  readonly validated_at: number;
-  readonly added_at: number;
-  readonly address?: string;
-}
-
-/** `threepid-removed`: the account has it no more. Without an `address` as in `ThreepidAdded`. */
-export interface ThreepidRemoved {
-  readonly medium: Medium;
-  readonly address?: string;
+/** `terms-accepted`: which version of each document, by its id, the user has accepted. */
+export interface TermsAccepted {
+  readonly documents: Readonly<Record<string, string>>;
 }
 
 /** `admin-changed`: whether the user may use the server's administration. */
@@ -245,6 +233,7 @@ export interface AccountFacts extends LoginFacts {
   'tokens-confirmed': TokensConfirmed;
   'password-changed': PasswordChanged;
   'account-deactivated': AccountDeactivated;
+  'terms-accepted': TermsAccepted;
   'threepid-added': ThreepidAdded;
   'threepid-removed': ThreepidRemoved;
   'admin-changed': AdminChanged;
@@ -281,6 +270,7 @@ export const ACCOUNT_SHAPES: Readonly<Record<keyof AccountFacts, readonly Upcast
   'tokens-confirmed': [],
   'password-changed': [],
   'account-deactivated': [],
+  'terms-accepted': [],
   'threepid-added': [],
   'threepid-removed': [],
   'admin-changed': [],

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Upcast } from '#event-store/fact-shapes';
 import type { UserId } from '#kernel/ids';
-import { type Threepid, threepidKey } from '../threepids/threepid.js';
+import { type Medium, type Threepid, threepidKey } from '../threepids/threepid.js';
 
 /**
  * Whose a third-party identifier is, by a stream of each: so that it is of one account only. The stream is called by its hash, for a name
@@ -35,3 +35,20 @@ export const THREEPID_SHAPES: Readonly<Record<keyof ThreepidFacts, readonly Upca
   'threepid-claimed': [],
   'threepid-released': [],
 };
+
+/**
+ * In the stream of the user, `threepid-added`: a mail address or a phone number of the user's, which they showed to be theirs at `validated_at`. Without an
+ * `address`: it was removed, and the log has forgotten it.
+ */
+export interface ThreepidAdded {
+  readonly medium: Medium;
+  readonly validated_at: number;
+  readonly added_at: number;
+  readonly address?: string;
+}
+
+/** In the stream of the user, `threepid-removed`: the account has it no more. Without an `address` as in `ThreepidAdded`. */
+export interface ThreepidRemoved {
+  readonly medium: Medium;
+  readonly address?: string;
+}

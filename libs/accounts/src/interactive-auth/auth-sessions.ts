@@ -4,6 +4,7 @@ import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import type { AcceptedTerms } from '../terms/terms.js';
 import type { Threepid } from '../threepids/threepid.js';
 import { AuthNotes } from './auth-notes.js';
 
@@ -29,6 +30,8 @@ export interface Learnt {
   readonly passwordHash?: string;
   /** The hash of the login token that was shown, for the log-in to use up. */
   readonly loginTokenHash?: string;
+  /** The documents that were accepted, for the account. */
+  readonly acceptedTerms?: AcceptedTerms;
   /** The address that was shown to be theirs, for the account. */
   readonly threepid?: Threepid & { readonly validatedAt: number };
   /** The registration token that was shown, for the registration to use up. */

@@ -23,6 +23,8 @@ export function escapeHtml(text: string): string {
 export interface PageRules {
   /** Where its forms may lead besides: the origin, or the scheme, of the place to which a browser is sent on for what it sends. */
   readonly formsLeadTo?: string;
+  /** Scripts of others that run on it, and frames of theirs, by their origins: a captcha is made of such, and nothing else is. */
+  readonly othersScripts?: { readonly scriptsOf: readonly string[]; readonly framesOf: readonly string[] };
   /** No page at all may show it within: for those on which a click lets somebody in. */
   readonly isNeverFramed?: true;
 }
@@ -39,13 +41,20 @@ ${body}${script === undefined ? '' : `\n<script>${script}</script>`}
   const policy = [
     "default-src 'none'",
     `style-src ${hashSource(STYLE)}`,
-    ...(script === undefined ? [] : [`script-src ${hashSource(script)}`]),
-    "connect-src 'self'",
+    ...scriptSources(script, rules.othersScripts),
+    ["connect-src 'self'", ...(rules.othersScripts?.framesOf ?? [])].join(' '),
     ["form-action 'self'", rules.formsLeadTo].filter(Boolean).join(' '),
     "base-uri 'none'",
     rules.isNeverFramed === true ? "frame-ancestors 'none'" : "frame-ancestors 'self'",
   ];
   return Object.freeze({ html, contentSecurityPolicy: policy.join('; ') });
+}
+
+function scriptSources(script: string | undefined, others: PageRules['othersScripts']): string[] {
+  const scripts = [...(script === undefined ? [] : [hashSource(script)]), ...(others?.scriptsOf ?? [])];
+  const frames =
+    others === undefined ? [] : [`frame-src ${others.framesOf.join(' ')}`, "style-src-attr 'unsafe-inline'"];
+  return [...(scripts.length === 0 ? [] : [`script-src ${scripts.join(' ')}`]), ...frames];
 }
 
 function hashSource(text: string): string {

@@ -1,4 +1,4 @@
-import { type HtmlPage, escapeHtml, htmlPage } from './html-page.js';
+import { type HtmlPage, escapeHtml, htmlPage, type PageRules } from './html-page.js';
 
 /** The form of a stage, which is posted to where the page is. */
 export interface StageForm {
@@ -9,6 +9,7 @@ export interface StageForm {
   readonly action?: string;
   /** Why the last attempt failed. */
   readonly problem?: string;
+  readonly rules?: PageRules;
 }
 
 /** The script that the specification prescribes for the end of a stage (client-server API, "Fallback"). */
@@ -20,9 +21,14 @@ if (window.onAuthDone) {
 }
 `;
 
-export function stagePage({ title, fields = '', action = 'Continue', problem }: StageForm): HtmlPage {
+export function stagePage({ title, fields = '', action = 'Continue', problem, rules }: StageForm): HtmlPage {
   const alert = problem === undefined ? '' : `<p role="alert">${escapeHtml(problem)}</p>`;
-  return htmlPage(title, `<form method="post">${alert}${fields}<button>${escapeHtml(action)}</button></form>`);
+  return htmlPage(
+    title,
+    `<form method="post">${alert}${fields}<button>${escapeHtml(action)}</button></form>`,
+    undefined,
+    rules,
+  );
 }
 
 /** What is shown when the stage is complete: it tells the client. */

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AccountFact, ThreepidAdded, ThreepidRemoved } from '#accounts/facts/account-facts';
+import type { AccountFact } from '#accounts/facts/account-facts';
+import type { ThreepidAdded, ThreepidRemoved } from '#accounts/facts/threepid-facts';
 import { tailLeftOf } from '#accounts/facts/erasable-parts';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { Effect } from '#projections/effects/effect';

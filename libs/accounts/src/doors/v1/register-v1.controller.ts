@@ -71,6 +71,7 @@ export class RegisterV1Controller {
       password,
       registrationToken: learnt.registrationToken,
       threepid: learnt.threepid,
+      acceptedTerms: learnt.acceptedTerms,
       session: {},
       requestId,
     });

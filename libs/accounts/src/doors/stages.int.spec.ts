@@ -1,0 +1,199 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AccountsApp, type Answer, startAccountsApp } from '#testing/accounts-app';
+import { type CaptchaServer, SOLVED, startCaptchaServer } from '#testing/captcha-server';
+import { type MailServer, startMailServer } from '#testing/mail-server';
+
+const V3 = '/_matrix/client/v3';
+const V1 = '/_matrix/client/api/v1';
+const [PASSWORD, CAPTCHA, TERMS] = ['m.login.password', 'm.login.recaptcha', 'm.login.terms'];
+const [CODE, URL_, IDENTITY] = ['m.login.email.code', 'm.login.email.url', 'm.login.email.identity'];
+const DOCUMENTS = `
+terms_of_service:
+  version: "2"
+  en: { name: Terms, url: "https://example.org/terms" }
+`;
+
+describe('a registration that asks for a captcha and for terms', () => {
+  let captcha: CaptchaServer;
+  let app: AccountsApp;
+  beforeAll(async () => {
+    captcha = await startCaptchaServer();
+    const terms = join(mkdtempSync(join(tmpdir(), 'annals-terms-')), 'terms.yaml');
+    writeFileSync(terms, DOCUMENTS);
+    app = await startAccountsApp({
+      ANNALS_RECAPTCHA_SITE_KEY: 'site',
+      ANNALS_RECAPTCHA_SECRET: 'secret of the captcha',
+      ANNALS_RECAPTCHA_VERIFY_URL: captcha.verifyUrl,
+      ANNALS_RECAPTCHA_SCRIPT_URL: captcha.scriptUrl,
+      ANNALS_TERMS: terms,
+    });
+  });
+  afterAll(async () => {
+    await app.close();
+    await captcha.close();
+  });
+
+  const register = (auth: object | undefined, username = 'alice'): Promise<Answer> =>
+    app.call('POST', `${V3}/register`, { body: { username, password: 'x', ...(auth === undefined ? {} : { auth }) } });
+
+  it('has both as stages, says what clients need to know for them, and notes what was accepted', async () => {
+    const { body } = await register(undefined);
+    expect(body['flows']).toEqual([{ stages: [CAPTCHA, TERMS] }]);
+    expect(body['params']).toEqual({
+      [CAPTCHA!]: { public_key: 'site' },
+      [TERMS!]: {
+        policies: { terms_of_service: { version: '2', en: { name: 'Terms', url: 'https://example.org/terms' } } },
+      },
+    });
+    const { session } = body;
+    const wrong = await register({ type: CAPTCHA, session, response: 'guessed' });
+    expect([wrong.status, wrong.body['errcode']]).toEqual([401, 'M_FORBIDDEN']);
+    expect((await register({ type: CAPTCHA, session })).body['errcode']).toBe('M_MISSING_PARAM');
+    const solved = await register({ type: CAPTCHA, session, response: SOLVED });
+    expect(solved.body['completed']).toEqual([CAPTCHA]);
+    expect(captcha.asked.at(-1)?.get('secret')).toBe('secret of the captcha');
+    expect((await register({ type: TERMS, session })).body['user_id']).toBe('@alice:example.org');
+    const facts: string[] = [];
+    for await (const { type, data } of app.store.readStream('user-@alice:example.org')) facts.push(`${type} ${data}`);
+    expect(facts).toContain('terms-accepted {"documents":{"terms_of_service":"2"}}');
+  });
+
+  it('has them in the API of 2015, too, in the form of then', async () => {
+    const { body } = await app.call('GET', `${V1}/register`);
+    expect(body['flows']).toEqual([{ type: CAPTCHA, stages: [CAPTCHA, TERMS, PASSWORD] }]);
+    const post = async (step: object) => (await app.call('POST', `${V1}/register`, { body: step })).body;
+    const { next, session } = await post({ type: CAPTCHA, challenge: 'of then', response: SOLVED });
+    expect(next).toBe(TERMS);
+    expect(await post({ type: PASSWORD, session, user: 'bob', password: 'x' })).toMatchObject({
+      errcode: 'M_FORBIDDEN',
+    });
+    expect(await post({ type: TERMS, session })).toEqual({ next: PASSWORD, session });
+    const last = { type: PASSWORD, session, user: 'bob', password: 'x' };
+    expect((await post(last))['user_id']).toBe('@bob:example.org');
+  });
+
+  it('has pages for them, of which only that of the captcha runs the script of somebody else', async () => {
+    const { session } = (await register(undefined, 'carol')).body;
+    const pageOf = (stage: string) => `${V3}/auth/${stage}/fallback/web?session=${String(session)}`;
+    const { headers, text } = await app.call('GET', pageOf(CAPTCHA!));
+    expect(text).toContain(captcha.scriptUrl);
+    expect(String(headers['content-security-policy'])).toContain(`script-src ${new URL(captcha.scriptUrl).origin}`);
+    const solved = await app.call('POST', pageOf(CAPTCHA!), { raw: `g-recaptcha-response=${SOLVED}` });
+    expect(solved.text).toContain('onAuthDone');
+    const terms = await app.call('GET', pageOf(TERMS!));
+    expect(terms.text).toContain('href="https://example.org/terms"');
+    expect(String(terms.headers['content-security-policy'])).not.toContain('script-src');
+    expect((await app.call('POST', pageOf(TERMS!), { raw: 'ticked=yes' })).text).toContain('has to be accepted');
+    const accepted = await app.call('POST', pageOf(TERMS!), { raw: 'ticked=yes&accept+terms_of_service=on' });
+    expect(accepted.text).toContain('onAuthDone');
+    expect((await register({ session }, 'carol')).status).toBe(200);
+  });
+
+  it('says that it cannot be gone on with where the service of the captcha does not answer', async () => {
+    const lonely = await startAccountsApp({
+      ANNALS_RECAPTCHA_SITE_KEY: 'site',
+      ANNALS_RECAPTCHA_SECRET: 'secret',
+      ANNALS_RECAPTCHA_VERIFY_URL: 'http://127.0.0.1:1/siteverify',
+    });
+    const body = { username: 'dan', password: 'x', auth: { type: CAPTCHA, response: SOLVED } };
+    const { status, text } = await lonely.call('POST', `${V3}/register`, { body });
+    expect([status, text.includes('secret')]).toEqual([503, false]);
+    await lonely.close();
+  });
+});
+
+describe('log-ins by mail as 2015 has them', () => {
+  let mails: MailServer;
+  let app: AccountsApp;
+  beforeAll(async () => {
+    mails = await startMailServer();
+    app = await startAccountsApp({ ANNALS_SMTP_URL: mails.url });
+    for (const name of ['ann', 'ben']) await register(name);
+  });
+  afterAll(async () => {
+    await app.close();
+    await mails.close();
+  });
+
+  const post = (path: string, body: object) => app.call('POST', `${V1}/${path}`, { body });
+  const addressOf = (name: string) => `${name}@mail.example`;
+  const codeIn = ({ text }: { text: string }): string => /^\d{8}$/m.exec(text)![0];
+  const open = async (name: string, number = 1): Promise<void> => {
+    const { text } = await mails.waitFor(addressOf(name), number);
+    await app.call('POST', `/${/(_matrix\/static\/\S+)/.exec(text)![1]!}`);
+  };
+  /** By a code, which shows the address of the new account. */
+  const register = async (name: string): Promise<void> => {
+    const { session } = (await post('register', { type: CODE, email: addressOf(name) })).body;
+    const code = codeIn(await mails.waitFor(addressOf(name)));
+    expect((await post('register', { type: CODE, session, code })).body).toEqual({ next: PASSWORD, session });
+    const last = { type: PASSWORD, session, user: name, password: `password of ${name}` };
+    expect((await post('register', last)).body['user_id']).toBe(`@${name}:example.org`);
+  };
+
+  it('are listed beside the password, in both registrations and logins', async () => {
+    const { body } = await app.call('GET', `${V1}/login`);
+    expect(body['flows']).toEqual([{ type: PASSWORD }, { type: CODE }, { type: URL_ }]);
+    const offered = (await app.call('GET', `${V1}/register`)).body['flows'];
+    expect(offered).toEqual([
+      { type: PASSWORD },
+      ...[IDENTITY, CODE, URL_].map((type) => ({ type, stages: [type, PASSWORD] })),
+    ]);
+  });
+
+  it('are by a code, once', async () => {
+    const asked = await post('login', { type: CODE, user: 'ann', email: 'Ann@mail.example' });
+    const { session } = asked.body;
+    expect(asked.body).toEqual({ type: CODE, session });
+    const code = codeIn(await mails.waitFor(addressOf('ann'), 2));
+    const wrong = await post('login', { type: CODE, session, code: '00000000' });
+    expect([wrong.status, wrong.body['errcode']]).toEqual([403, 'M_FORBIDDEN']);
+    const right = { type: CODE, session, code: `${code.slice(0, 4)} ${code.slice(4)}` };
+    const both = await Promise.all([post('login', right), post('login', right)]);
+    expect(both.map(({ status }) => status).toSorted((a, b) => a - b)[0]).toBe(200);
+    expect(both.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect((await post('login', right)).body['errcode']).toBe('M_FORBIDDEN');
+  });
+
+  it('end after five wrong codes, and hold in their own session alone', async () => {
+    const { session } = (await post('login', { type: CODE, email: addressOf('ann') })).body;
+    const code = codeIn(await mails.waitFor(addressOf('ann'), 3));
+    const other = (await post('login', { type: CODE, email: addressOf('ann') })).body['session'];
+    expect((await post('login', { type: CODE, session: other, code })).status).toBe(403);
+    for (let n = 0; n < 5; n++) await post('login', { type: CODE, session, code: `0000000${n}` });
+    expect((await post('login', { type: CODE, session, code })).status).toBe(403);
+  });
+
+  it('are by a link, and answered M_LOGIN_EMAIL_URL_NOT_YET until it is opened', async () => {
+    const { session } = (await post('login', { type: URL_, user: '@ben:example.org', email: addressOf('ben') })).body;
+    const poll = () => post('login', { type: URL_, session });
+    await mails.waitFor(addressOf('ben'), 2);
+    expect((await poll()).body['errcode']).toBe('M_LOGIN_EMAIL_URL_NOT_YET');
+    await open('ben', 2);
+    expect((await poll()).body['user_id']).toBe('@ben:example.org');
+    expect((await poll()).status).toBe(403);
+  });
+
+  it('send nothing that logs in to an address of somebody else, and answer alike', async () => {
+    const asked = [
+      await post('login', { type: CODE, user: 'ann', email: addressOf('ben') }),
+      await post('login', { type: CODE, user: 'nobody', email: addressOf('none') }),
+      await post('login', { type: URL_, user: 'ann', email: addressOf('eve') }),
+    ];
+    for (const { status, body } of asked) expect([status, Object.keys(body)]).toEqual([200, ['type', 'session']]);
+    for (const name of ['none', 'eve']) {
+      const { text } = await mails.waitFor(addressOf(name));
+      expect(text).toContain('does not belong to');
+      expect(text).not.toMatch(/\d{8}|_matrix/);
+    }
+  });
+
+  it('are refused without an address, or with one that is none', async () => {
+    expect((await post('login', { type: CODE })).body['errcode']).toBe('M_MISSING_PARAM');
+    expect((await post('login', { type: URL_, email: 'x' })).body['errcode']).toBe('M_INVALID_PARAM');
+    expect((await post('login', { type: CODE, code: '1' })).body['errcode']).toBe('M_MISSING_PARAM');
+  });
+});

@@ -1,0 +1,92 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Mail } from '#mail/mailer';
+import { MailValidation } from '../threepids/mail-validation.js';
+import { parseThreepid } from '../threepids/threepid.js';
+import { ThreepidClaims } from '../threepids/threepid-claims.js';
+import type { ValidationPurpose } from '../threepids/validation-links.js';
+import type { ValidationMail } from '../threepids/validation-mails.js';
+import { findLocalUserId } from '../user-ids.js';
+import type { AuthSession, Learnt, Purpose } from './auth-sessions.js';
+import { StageFailed } from './interaction-required.js';
+import type { Dialect, Standing } from './stage.js';
+
+/** Which address somebody says to have, and which account by that. */
+export interface MailClaim {
+  readonly email: string;
+  /** Absent: whichever has the address. */
+  readonly userId?: UserId;
+}
+
+const FIELDS =
+  '<label for="email">Mail address</label>' +
+  '<input id="email" name="email" type="email" autocomplete="email" maxlength="254" required>';
+
+/** What the stages of 2015 have in common that show by a mail who somebody is, or, in a registration, that an address is theirs. */
+@Injectable()
+export class LoginByMail {
+  constructor(
+    private readonly validation: MailValidation,
+    private readonly claims: ThreepidClaims,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'registrationEmail'>,
+  ) {}
+
+  now(): number {
+    return this.clock.now();
+  }
+
+  /** Today's clients show an address by `m.login.email.identity`; but who logs in on a page may do so by these, too. */
+  standingIn(purpose: Purpose, dialect: Dialect): Standing | undefined {
+    if (!this.validation.isConfigured) return undefined;
+    if (purpose === 'login') return dialect === 'v1' ? 'alternative' : undefined;
+    const isWanted = purpose === 'registration' && dialect === 'v1' && this.config.registrationEmail === 'optional';
+    return isWanted ? 'optional' : undefined;
+  }
+
+  /** The fields of a page. */
+  fieldsFor(_session: AuthSession): string {
+    return FIELDS;
+  }
+
+  /** What a client says: `email`, and where it logs in `user`. Throws M_MISSING_PARAM, M_INVALID_PARAM, and M_FORBIDDEN where stages before it said that it is somebody else. */
+  parse({ email, user }: JsonObject, { operation, learnt }: AuthSession): MailClaim {
+    if (typeof email !== 'string') throw new MatrixError('M_MISSING_PARAM', 'email: required');
+    const { address } = parseThreepid('email', email);
+    if (operation.purpose !== 'login') return { email: address };
+    const named =
+      typeof user === 'string' && user !== '' ? findLocalUserId(user, this.config.serverName) : learnt.userId;
+    if (typeof user === 'string' && user !== '' && named === undefined) {
+      throw new MatrixError('M_INVALID_PARAM', 'user: no user of this server');
+    }
+    return named === undefined ? { email: address } : { email: address, userId: named };
+  }
+
+  /** Sends a mail as `MailValidation.post` does. Throws M_LIMIT_EXCEEDED. */
+  post({ email, userId }: MailClaim, session: AuthSession, compose: (mail: ValidationMail) => Mail): void {
+    const threepid = parseThreepid('email', email);
+    this.validation.checkRoom(threepid);
+    this.validation.post({ purpose: validationPurposeOf(session), threepid }, userId, compose);
+  }
+
+  /** Whose account it is, or which address the account gets, once the mail was read. Throws StageFailed where the address is not of that account any more. */
+  async learn({ email, userId }: MailClaim, { operation }: AuthSession): Promise<Learnt> {
+    const threepid = parseThreepid('email', email);
+    const owner = await this.claims.findOwner(threepid);
+    if (operation.purpose === 'registration') {
+      if (owner !== undefined) throw new MatrixError('M_THREEPID_IN_USE');
+      return { threepid: { ...threepid, validatedAt: this.clock.now() } };
+    }
+    if (owner === undefined || (userId ?? owner) !== owner)
+      throw new StageFailed('M_FORBIDDEN', 'Unknown user or address');
+    return { userId: owner };
+  }
+}
+
+export function validationPurposeOf({ operation }: AuthSession): ValidationPurpose {
+  return operation.purpose === 'registration' ? 'registration' : 'login';
+}

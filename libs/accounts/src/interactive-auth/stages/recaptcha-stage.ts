@@ -1,0 +1,99 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { Outgoing, OutgoingFailure } from '#http/outgoing/outgoing';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { stagePage } from '../../pages/stage-page.js';
+import { escapeHtml } from '../../pages/html-page.js';
+import type { Purpose } from '../auth-sessions.js';
+import { StageFailed } from '../interaction-required.js';
+import { PASSED, type PageContext, type Passage, type Stage, type StageView, type Standing } from '../stage.js';
+import { StageRegistry } from '../stage-registry.js';
+
+const WITHIN_MS = 10_000;
+const MAX_BYTES = 64 * 1024;
+const MOST_RESPONSE = 8 * 1024;
+/** What the widgets of reCAPTCHA and of services that are made as it call what they add to a form. */
+const FIELDS = ['response', 'g-recaptcha-response', 'h-captcha-response', 'cf-turnstile-response'];
+/** From where the script of Google's fetches the rest of itself. */
+const GSTATIC = 'https://www.gstatic.com';
+
+/**
+ * `m.login.recaptcha` (client-server API, "Google ReCAPTCHA"; 2015, "Captcha-based"): what a widget says of who solved it, verified by the
+ * service of the operator's choice, which is asked as reCAPTCHA is (`siteverify`).
+ */
+@Injectable()
+export class RecaptchaStage implements Stage {
+  readonly type = 'm.login.recaptcha';
+  readonly rank = 20;
+
+  constructor(
+    registry: StageRegistry,
+    private readonly outgoing: Outgoing,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'recaptcha'>,
+  ) {
+    registry.add(this);
+  }
+
+  standingIn(purpose: Purpose): Standing | undefined {
+    return purpose === 'registration' && this.config.recaptcha !== undefined ? 'required' : undefined;
+  }
+
+  params(): JsonObject | undefined {
+    const { recaptcha } = this.config;
+    return recaptcha && { public_key: recaptcha.siteKey };
+  }
+
+  /** In 2015's form there was a `challenge` besides, of a version of the service that is no more. Throws M_UNKNOWN (503) where the service does not answer. */
+  async pass(auth: JsonObject): Promise<Passage> {
+    const response = FIELDS.map((name) => auth[name]).find((value) => value !== undefined);
+    if (typeof response !== 'string' || response === '') {
+      throw new StageFailed('M_MISSING_PARAM', 'The captcha is not solved');
+    }
+    if (response.length > MOST_RESPONSE || !(await this.#isGood(response))) {
+      throw new StageFailed('M_FORBIDDEN', 'The captcha was not solved');
+    }
+    return PASSED;
+  }
+
+  view({ problem }: PageContext): StageView {
+    const { siteKey = '', scriptUrl = '' } = this.config.recaptcha ?? {};
+    const { origin } = new URL(scriptUrl);
+    const key = escapeHtml(siteKey);
+    const fields = `<div class="g-recaptcha h-captcha cf-turnstile" data-sitekey="${key}"></div>
+<noscript><p role="alert">This step needs JavaScript.</p></noscript>
+<script src="${escapeHtml(scriptUrl)}" async defer></script>`;
+    const othersScripts = { scriptsOf: [origin, GSTATIC], framesOf: [origin] };
+    return { page: stagePage({ title: 'Are you a person?', fields, problem, rules: { othersScripts } }) };
+  }
+
+  async #isGood(response: string): Promise<boolean> {
+    const { recaptcha } = this.config;
+    if (recaptcha === undefined) return false;
+    const { protocol, hostname, port, pathname, search } = new URL(recaptcha.verifyUrl);
+    const isPlain = protocol === 'http:';
+    const host = hostname.replace(/^\[|\]$/g, '');
+    const place = {
+      tlsName: host,
+      at: [{ host, port: port === '' ? (isPlain ? 80 : 443) : Number(port) }],
+      isPlain,
+      // The operator has chosen it, and it may be on this machine.
+      mayBePrivate: true,
+    };
+    try {
+      const { status, body } = await this.outgoing.send(place, {
+        method: 'POST',
+        path: `${pathname}${search}`,
+        headers: { host: new URL(recaptcha.verifyUrl).host, 'content-type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams({ secret: recaptcha.secret, response }).toString(),
+        withinMs: WITHIN_MS,
+        maxBytes: MAX_BYTES,
+      });
+      const told: unknown = status === 200 ? JSON.parse(body.toString('utf8')) : undefined;
+      return (told as { success?: unknown } | undefined)?.success === true;
+    } catch (error) {
+      if (!(error instanceof OutgoingFailure) && !(error instanceof SyntaxError)) throw error;
+      throw new MatrixError('M_UNKNOWN', 'The captcha cannot be verified at the moment', { status: 503 });
+    }
+  }
+}

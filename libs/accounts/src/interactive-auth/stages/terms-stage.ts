@@ -1,0 +1,45 @@
+import { Injectable } from '@nestjs/common';
+import type { JsonObject } from '#kernel/json';
+import { stagePage } from '../../pages/stage-page.js';
+import { termsFields } from '../../pages/terms-fields.js';
+import { Terms } from '../../terms/terms.js';
+import type { AuthSession, Purpose } from '../auth-sessions.js';
+import { StageFailed } from '../interaction-required.js';
+import type { PageContext, Passage, Stage, StageView, Standing } from '../stage.js';
+import { StageRegistry } from '../stage-registry.js';
+
+/** `m.login.terms`: who registers accepts documents (client-server API, "Terms of service at registration"). Which versions they were shown is noted with the account. */
+@Injectable()
+export class TermsStage implements Stage {
+  readonly type = 'm.login.terms';
+  readonly rank = 30;
+
+  constructor(
+    registry: StageRegistry,
+    private readonly terms: Terms,
+  ) {
+    registry.add(this);
+  }
+
+  standingIn(purpose: Purpose): Standing | undefined {
+    return purpose === 'registration' && this.terms.areThere ? 'required' : undefined;
+  }
+
+  params(_session: AuthSession): JsonObject {
+    return { policies: this.terms.policies };
+  }
+
+  /** A page says what was ticked; a client says nothing more than that all of it was accepted. */
+  async pass({ ticked, ...auth }: JsonObject): Promise<Passage> {
+    const isOfPage = ticked !== undefined;
+    if (isOfPage && this.terms.documents.some(({ id }) => auth[`accept ${id}`] !== 'on')) {
+      throw new StageFailed('M_FORBIDDEN', 'All of it has to be accepted');
+    }
+    return { isComplete: true, learnt: { acceptedTerms: this.terms.versions } };
+  }
+
+  view({ problem }: PageContext): StageView {
+    const fields = termsFields(this.terms.documents);
+    return { page: stagePage({ title: 'Terms of this server', fields, problem }) };
+  }
+}
