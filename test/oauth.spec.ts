@@ -1,11 +1,15 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as oauth from 'openid-client';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { OidcProvider } from './support/oidc-provider.js';
 import { HAS_BROWSER, NEEDS_BROWSER, picture, RealBrowser } from './support/browser.js';
-import { Client, Homeserver, passwordOf } from './support/homeserver.js';
+import { Client, freePort, Homeserver, passwordOf } from './support/homeserver.js';
 
 const METADATA = {
   client_name: 'Library',
@@ -19,7 +23,9 @@ const METADATA = {
 const scopeOf = (device: string): string => `urn:matrix:client:api:* urn:matrix:client:device:${device}`;
 
 describe.runIf(HAS_BROWSER)(`an application that asks by OAuth (${NEEDS_BROWSER})`, { timeout: 120_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'annals-oauth-'));
   let server: Homeserver;
+  let provider: OidcProvider;
   let browser: RealBrowser;
   let person: BrowserContext;
   let page: Page;
@@ -43,6 +49,8 @@ describe.runIf(HAS_BROWSER)(`an application that asks by OAuth (${NEEDS_BROWSER}
     application.close();
     await browser.close();
     await server.remove();
+    await provider.end();
+    rmSync(folder, { recursive: true, force: true });
   });
   beforeEach(async () => {
     person = await browser.newPerson();
@@ -50,11 +58,17 @@ describe.runIf(HAS_BROWSER)(`an application that asks by OAuth (${NEEDS_BROWSER}
   });
   afterEach(() => person.close());
 
-  /** The server says by which address it is reached, so the address comes first. */
+  /** The server says by which address it is reached, and so does the provider of accounts elsewhere: the address comes first. */
   async function startServer(): Promise<Homeserver> {
-    const started = await Homeserver.start();
-    started.set({ ANNALS_OAUTH: 'on', ANNALS_PUBLIC_URL: started.base });
-    await started.restart();
+    const port = await freePort();
+    const base = `http://127.0.0.1:${port}`;
+    provider = await OidcProvider.start([`${base}/_matrix/client/unstable/annals.sso/callback/main`]);
+    const confidential = { client_id: 'annals', client_secret: 'a secret of the server' };
+    const main = { id: 'main', name: 'The other house', issuer: provider.issuer, ...confidential };
+    writeFileSync(join(folder, 'providers.yaml'), JSON.stringify({ providers: [main] }));
+    const file = { ANNALS_SSO_PROVIDERS: join(folder, 'providers.yaml') };
+    const started = new Homeserver({ env: { ANNALS_OAUTH: 'on', ANNALS_PUBLIC_URL: base, ...file } });
+    await started.start(port);
     return started;
   }
 
@@ -194,6 +208,20 @@ describe.runIf(HAS_BROWSER)(`an application that asks by OAuth (${NEEDS_BROWSER}
     await page.getByText('Your password is changed.').waitFor();
     await page.getByRole('button', { name: 'Sign out of this browser' }).click();
     await page.getByLabel('User name').waitFor();
+  });
+
+  test('is let in by who has an account elsewhere, who needs no password here', async () => {
+    await provider.as({ sub: 'gerda', preferred_username: 'gerda', name: 'Gerda' });
+    const { url, verifier } = await begin('LAPTOP');
+    await page.goto(url);
+    await page.getByRole('link', { name: 'Go on with The other house' }).click();
+    await page.getByRole('button', { name: 'Let it in' }).click();
+    const client = clientWith(await finish(verifier), '@gerda:e2e.example', 'LAPTOP');
+    expect((await client.ok('GET', '/account/whoami')).user_id).toBe('@gerda:e2e.example');
+    await page.goto(`${server.base}/_annals/account?action=org.matrix.cross_signing_reset`);
+    await page.getByRole('button', { name: 'Allow it for ten minutes' }).click();
+    await page.getByText('Go back to your application now').waitFor();
+    expect(await page.getByLabel('New password').count()).toBe(0);
   });
 
   test('cannot have its page shown within another', async () => {

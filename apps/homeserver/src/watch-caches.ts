@@ -53,6 +53,7 @@ import { Thumbnails } from '#media/thumbnails/thumbnails';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
 import { MasTokens } from '#oauth/mas/mas-tokens';
+import { Returns } from '#oauth/browser/returns';
 import { DeviceRequests } from '#oauth/device-requests';
 import { KeptSignIns } from '#oauth/sign-ins';
 import { FindPushes } from '#processes/push/find-pushes';
@@ -175,6 +176,7 @@ function accountCaches(
     'mas-tokens': of(MasTokens),
     'registration-tokens': of(RegistrationTokens),
     'sign-ins': of(KeptSignIns),
+    'sign-in-returns': of(Returns),
     'threepid-claims': of(ThreepidClaims),
   };
 }

@@ -7,6 +7,9 @@ export const PAGES = Object.freeze({
   link: `${PREFIX}/oauth2/link`,
   account: `${PREFIX}/account`,
   signIn: `${PREFIX}/sign-in`,
+  /** By an account elsewhere: behind it the provider. */
+  signInWith: `${PREFIX}/sign-in/with`,
+  signInBack: `${PREFIX}/sign-in/back`,
   signUp: `${PREFIX}/sign-up`,
   signOut: `${PREFIX}/sign-out`,
 });

@@ -4,6 +4,8 @@ import { FormTokens } from '#http/browser/form-tokens';
 import { AccountView } from './browser/account-view.js';
 import { Browsers } from './browser/browsers.js';
 import { ConfirmPerson } from './browser/confirm-person.js';
+import { Returns } from './browser/returns.js';
+import { SignInWays } from './browser/sign-in-ways.js';
 import { SignUps } from './browser/sign-ups.js';
 import { ClientIds } from './clients/client-ids.js';
 import { GrantAccess } from './commands/grant-access.js';
@@ -19,6 +21,7 @@ import { MetadataController } from './doors/metadata.controller.js';
 import { OAuthController } from './doors/oauth.controller.js';
 import { SignInController } from './doors/sign-in.controller.js';
 import { SignUpController } from './doors/sign-up.controller.js';
+import { UpstreamSignInController } from './doors/upstream-sign-in.controller.js';
 import { KeyResetStages } from './key-reset-stage.js';
 import { MasTokens } from './mas/mas-tokens.js';
 import { MasUsers } from './mas/mas-users.js';
@@ -28,7 +31,7 @@ import { KeptSignIns } from './sign-ins.js';
 
 /**
  * The OAuth 2.0 API and the account page, or another service that is trusted instead. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, LOGGER, SIGNING_KEY
- * and Outgoing from global modules, and accounts. `MasTokens` is a listener to be run.
+ * and Outgoing from global modules, accounts and sso. `MasTokens` is a listener to be run.
  */
 @Module({
   imports: [CqrsModule],
@@ -39,6 +42,7 @@ import { KeptSignIns } from './sign-ins.js';
     LinkController,
     SignInController,
     SignUpController,
+    UpstreamSignInController,
     AccountPageController,
     AccountFormsController,
     MasController,
@@ -49,6 +53,8 @@ import { KeptSignIns } from './sign-ins.js';
     Browsers,
     ConfirmPerson,
     SignUps,
+    SignInWays,
+    Returns,
     AccountView,
     KeptSignIns,
     ClientIds,

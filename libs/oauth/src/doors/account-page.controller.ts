@@ -1,11 +1,11 @@
-import { Controller, Get, Inject, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { Controller, Get, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { HtmlPage } from '#accounts/pages/html-page';
-import { CONFIG, type Config } from '#config/config';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { AccountView } from '../browser/account-view.js';
 import { Browsers } from '../browser/browsers.js';
+import { SignInWays } from '../browser/sign-in-ways.js';
 import { ConfirmPerson } from '../browser/confirm-person.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { PAGES } from '../oauth-paths.js';
@@ -40,7 +40,7 @@ export class AccountPageController {
     private readonly browsers: Browsers,
     private readonly person: ConfirmPerson,
     private readonly account: AccountView,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'registration'>,
+    private readonly ways: SignInWays,
   ) {}
 
   @Get()
@@ -52,9 +52,7 @@ export class AccountPageController {
     const browser = await this.browsers.of(request, reply);
     const { userId } = browser;
     if (userId === undefined) {
-      const { serverName, registration } = this.config;
-      const context = { browser, to: request.url, isOpen: registration !== 'closed', serverName };
-      return showPage(reply, signInPage(context));
+      return showPage(reply, signInPage({ ...this.ways.context, browser, to: request.url }));
     }
     const asked = queryText(query, 'action') ?? '';
     const note = NOTES[queryText(query, 'done') ?? ''];

@@ -11,6 +11,7 @@ import {
   type ReturnAddress,
 } from '../authorisation-request.js';
 import { type Browser, Browsers } from '../browser/browsers.js';
+import { SignInWays } from '../browser/sign-in-ways.js';
 import { ClientIds } from '../clients/client-ids.js';
 import { withParameters } from '../clients/redirect-uris.js';
 import { GrantAccess } from '../commands/grant-access.js';
@@ -33,7 +34,8 @@ export class AuthoriseController {
     private readonly clients: ClientIds,
     private readonly grants: GrantAccess,
     private readonly accounts: Accounts,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl' | 'serverName' | 'registration'>,
+    private readonly ways: SignInWays,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl'>,
   ) {}
 
   @Get()
@@ -46,12 +48,11 @@ export class AuthoriseController {
       const asked = parseAuthorisationRequest(query, this.clients);
       const browser = await this.browsers.of(request, reply);
       const to = withoutPrompt(request.url);
-      const isOpen = this.config.registration !== 'closed';
-      if (asked.prompt === 'create' && isOpen)
+      if (asked.prompt === 'create' && this.ways.context.isOpen)
         return sendOn(reply, `${PAGES.signUp}?${new URLSearchParams({ to }).toString()}`);
       if (browser.userId !== undefined && asked.prompt !== 'login')
         return this.#consent(reply, request, asked, browser);
-      return showPage(reply, signInPage({ browser, to, isOpen, serverName: this.config.serverName }));
+      return showPage(reply, signInPage({ ...this.ways.context, browser, to }));
     });
   }
 

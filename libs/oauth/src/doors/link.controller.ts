@@ -1,12 +1,12 @@
-import { Controller, Get, HttpCode, Inject, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Accounts } from '#accounts/accounts';
-import { CONFIG, type Config } from '#config/config';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RateLimits } from '#http/rate-limits';
 import type { UserId } from '#kernel/ids';
 import { Browsers } from '../browser/browsers.js';
+import { SignInWays } from '../browser/sign-in-ways.js';
 import { GrantAccess } from '../commands/grant-access.js';
 import { type DeviceRequest, DeviceRequests } from '../device-requests.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
@@ -31,7 +31,7 @@ export class LinkController {
     private readonly grants: GrantAccess,
     private readonly accounts: Accounts,
     private readonly limits: RateLimits,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'registration'>,
+    private readonly ways: SignInWays,
   ) {}
 
   @Get()
@@ -43,9 +43,7 @@ export class LinkController {
     const browser = await this.browsers.of(request, reply);
     const { userId } = browser;
     if (userId === undefined) {
-      const isOpen = this.config.registration !== 'closed';
-      const { serverName } = this.config;
-      return showPage(reply, signInPage({ browser, to: request.url, isOpen, serverName }));
+      return showPage(reply, signInPage({ ...this.ways.context, browser, to: request.url }));
     }
     const code = queryText(query, 'user_code');
     if (code === undefined) return showPage(reply, linkPage());

@@ -1,12 +1,12 @@
-import { Controller, Get, Inject, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { Controller, Get, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PasswordCheck } from '#accounts/sessions/password-check';
 import { findLocalUserId } from '#accounts/user-ids';
-import { CONFIG, type Config } from '#config/config';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RateLimits } from '#http/rate-limits';
 import { Browsers } from '../browser/browsers.js';
+import { SignInWays } from '../browser/sign-in-ways.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { ownPage, PAGES } from '../oauth-paths.js';
 import { sendOn, showPage } from '../pages/show-page.js';
@@ -22,7 +22,7 @@ export class SignInController {
     private readonly browsers: Browsers,
     private readonly passwords: PasswordCheck,
     private readonly limits: RateLimits,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'registration'>,
+    private readonly ways: SignInWays,
   ) {}
 
   @RateLimited('default')
@@ -33,7 +33,7 @@ export class SignInController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     const browser = await this.browsers.of(request, reply);
-    return showPage(reply, signInPage({ ...this.#context, browser, to: ownPage(queryText(query, 'to')) }));
+    return showPage(reply, signInPage({ ...this.ways.context, browser, to: ownPage(queryText(query, 'to')) }));
   }
 
   @RateLimited('login')
@@ -41,7 +41,7 @@ export class SignInController {
   async signIn(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     const { browser, form } = await this.browsers.formOf(request, reply);
     const [to, username] = [ownPage(form.get('to')), form.get('username') ?? ''];
-    const userId = findLocalUserId(username, this.config.serverName);
+    const userId = findLocalUserId(username, this.ways.context.serverName);
     if (userId !== undefined) this.limits.check('login', `the password of ${userId}`);
     const passwordHash = await this.passwords.verify({ userId, password: form.get('password') ?? '' });
     const isSignedIn =
@@ -54,7 +54,7 @@ export class SignInController {
       return sendOn(reply, to);
     }
     const problem = 'Unknown user or wrong password';
-    return showPage(reply, signInPage({ ...this.#context, browser, to, username, problem }), 403);
+    return showPage(reply, signInPage({ ...this.ways.context, browser, to, username, problem }), 403);
   }
 
   @RateLimited('default')
@@ -63,9 +63,5 @@ export class SignInController {
     const { browser, form } = await this.browsers.formOf(request, reply);
     await this.browsers.signOut(reply, browser, request.id);
     return sendOn(reply, ownPage(form.get('to')));
-  }
-
-  get #context(): { readonly serverName: string; readonly isOpen: boolean } {
-    return { serverName: this.config.serverName, isOpen: this.config.registration !== 'closed' };
   }
 }

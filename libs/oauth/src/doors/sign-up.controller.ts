@@ -1,10 +1,10 @@
-import { Controller, Get, Inject, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { Controller, Get, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CONFIG, type Config } from '#config/config';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { Browsers } from '../browser/browsers.js';
+import { SignInWays } from '../browser/sign-in-ways.js';
 import { SignUps } from '../browser/sign-ups.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { ownPage, PAGES } from '../oauth-paths.js';
@@ -23,7 +23,7 @@ export class SignUpController {
   constructor(
     private readonly browsers: Browsers,
     private readonly signUps: SignUps,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    private readonly ways: SignInWays,
   ) {}
 
   @RateLimited('default')
@@ -40,7 +40,7 @@ export class SignUpController {
     const view = await this.signUps.nextView(session, request.url);
     if (view === undefined) {
       const browser = await this.browsers.of(request, reply);
-      return showPage(reply, signUpPage({ browser, to, path: request.url, serverName: this.config.serverName }));
+      return showPage(reply, signUpPage({ ...this.ways.context, browser, to, path: request.url }));
     }
     return 'page' in view ? showPage(reply, view.page) : sendOn(reply, view.redirectTo);
   }
@@ -70,7 +70,7 @@ export class SignUpController {
       return sendOn(reply, to);
     } catch (error) {
       if (!(error instanceof MatrixError) || error.status >= 500) throw error;
-      const context = { browser, to, path: request.url, serverName: this.config.serverName, username };
+      const context = { ...this.ways.context, browser, to, path: request.url, username };
       return showPage(reply, signUpPage({ ...context, problem: error.message }), error.status);
     }
   }

@@ -1,4 +1,5 @@
 import { escapeHtml, type HtmlPage } from '#accounts/pages/html-page';
+import type { ServerName } from '#kernel/ids';
 import type { Browser } from '../browser/browsers.js';
 import { PAGES } from '../oauth-paths.js';
 import { accountPage, problemNote } from './show-page.js';
@@ -8,9 +9,11 @@ export interface SignInContext {
   readonly browser: Browser;
   /** The page of ours to which they go from there. */
   readonly to: string;
-  readonly serverName: string;
+  readonly serverName: ServerName;
   /** Whether people get accounts here by themselves. */
   readonly isOpen: boolean;
+  /** Where people may have accounts besides. */
+  readonly providers: readonly { readonly id: string; readonly name: string }[];
   /** What was typed before, and why it did not do. */
   readonly username?: string;
   readonly problem?: string;
@@ -32,8 +35,17 @@ function userField(username: string | undefined): string {
 <input id="username" name="username" autocomplete="username" autocapitalize="none" spellcheck="false" required${value}>`;
 }
 
+function linksTo(providers: SignInContext['providers'], to: string): string {
+  const links = providers.map(
+    ({ id, name }) =>
+      `<li><a href="${linkTo(`${PAGES.signInWith}/${id}`, to)}">Go on with ${escapeHtml(name)}</a></li>`,
+  );
+  return links.length === 0 ? '' : `<h2>Or with an account elsewhere</h2>\n<ul class="list">${links.join('')}</ul>`;
+}
+
 /** Where somebody shows that an account is theirs. */
-export function signInPage({ browser, to, serverName, isOpen, username, problem }: SignInContext): HtmlPage {
+export function signInPage(context: SignInContext): HtmlPage {
+  const { browser, to, serverName, isOpen, providers, username, problem } = context;
   const other = isOpen ? `<p><a href="${linkTo(PAGES.signUp, to)}">Create an account</a></p>` : '';
   return accountPage(
     'Sign in',
@@ -43,12 +55,14 @@ ${userField(username)}
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <button>Sign in</button></form>
+${linksTo(providers, to)}
 ${other}`,
   );
 }
 
 /** Where somebody chooses the name and the password of a new account. */
-export function signUpPage({ browser, to, path, serverName, username, problem }: SignUpContext): HtmlPage {
+export function signUpPage(context: SignUpContext): HtmlPage {
+  const { browser, to, path, serverName, providers, username, problem } = context;
   return accountPage(
     'Create an account',
     `<p>Your new account at <strong>${escapeHtml(serverName)}</strong></p>
@@ -59,6 +73,7 @@ ${userField(username)}
 <label for="repeated">Password, once more</label>
 <input id="repeated" name="repeated" type="password" autocomplete="new-password" required>
 <button>Create account</button></form>
+${linksTo(providers, to)}
 <p><a href="${linkTo(PAGES.signIn, to)}">I have an account</a></p>`,
   );
 }

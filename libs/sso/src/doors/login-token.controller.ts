@@ -5,7 +5,7 @@ import { IssueLoginToken } from '#accounts/commands/issue-login-token';
 import { Flows } from '#accounts/interactive-auth/flows';
 import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
 import { CONFIG, type Config } from '#config/config';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, NotByOAuth, OwnersOnly } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
@@ -18,6 +18,7 @@ const LIFETIME_MS = 120_000;
 /** Who is logged in logs another client in (client-server API, POST /login/get_token). */
 @Authenticated()
 @OwnersOnly()
+@NotByOAuth()
 @Controller('_matrix/client/v1/login/get_token')
 export class LoginTokenController {
   constructor(

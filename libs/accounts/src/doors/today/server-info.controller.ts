@@ -74,8 +74,12 @@ const CAPABILITIES = {
   'm.set_avatar_url': { enabled: true },
   'm.profile_fields': { enabled: true },
 };
-/** Where the session is one of the OAuth 2.0 API the password is changed at the account page alone. */
-const OF_APPLICATIONS = { 'm.change_password': { enabled: false } };
+/** Where the session is one of the OAuth 2.0 API nothing is done that asks for more than its token. */
+const OF_APPLICATIONS = {
+  'm.change_password': { enabled: false },
+  'm.3pid_changes': { enabled: false },
+  'm.get_login_token': { enabled: false },
+};
 
 /** Administrators lock and suspend accounts as well. */
 const OF_ADMINS = { 'm.account_moderation': { suspend: true, lock: true } };

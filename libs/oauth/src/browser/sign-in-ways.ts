@@ -1,0 +1,18 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { UpstreamProviders } from '#sso/upstream-providers';
+import type { SignInContext } from '../pages/sign-in-page.js';
+
+/** By what people sign in here, for the pages that offer it. */
+@Injectable()
+export class SignInWays {
+  readonly context: Pick<SignInContext, 'serverName' | 'isOpen' | 'providers'>;
+
+  constructor(
+    @Inject(CONFIG) { serverName, registration }: Pick<Config, 'serverName' | 'registration'>,
+    { all }: UpstreamProviders,
+  ) {
+    const providers = all.map(({ id, name }) => ({ id, name }));
+    this.context = Object.freeze({ serverName, isOpen: registration !== 'closed', providers });
+  }
+}

@@ -1,0 +1,53 @@
+import { Controller, Get, Param, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Query as QueryOfUrl, queryText, requiredText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { MatrixError } from '#kernel/matrix-error';
+import { UpstreamLogins } from '#sso/upstream-logins';
+import { Browsers } from '../browser/browsers.js';
+import { Returns } from '../browser/returns.js';
+import { OAuthIsOn } from '../oauth-is-on.js';
+import { ownPage, PAGES } from '../oauth-paths.js';
+import { sendOn } from '../pages/show-page.js';
+import { PageErrorFilter } from './page-error.filter.js';
+
+/** Where people sign in with a browser by an account that they have elsewhere. */
+@UseGuards(OAuthIsOn)
+@UseFilters(PageErrorFilter)
+@RateLimited('default')
+@Controller()
+export class UpstreamSignInController {
+  constructor(
+    private readonly browsers: Browsers,
+    private readonly logins: UpstreamLogins,
+    private readonly returns: Returns,
+  ) {}
+
+  @Get(`${PAGES.signInWith}/:providerId`)
+  async begin(
+    @Param('providerId') providerId: string,
+    @Query() query: QueryOfUrl,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const name = this.returns.keep(ownPage(queryText(query, 'to')));
+    const returnTo = `${PAGES.signInBack}?to=${name}`;
+    return sendOn(reply, await this.logins.begin(reply, providerId, { kind: 'own', returnTo }));
+  }
+
+  @Get(PAGES.signInBack)
+  async comeBack(
+    @Query() query: QueryOfUrl,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const page = { id: requiredText(query, 'id'), key: requiredText(query, 'key') };
+    const { userId, purpose } = this.logins.take(request, reply, page);
+    // Whoever showed something for another end has not shown it for this.
+    if (purpose.kind !== 'own') throw new MatrixError('M_FORBIDDEN', 'This was begun for something else');
+    const before = await this.browsers.of(request, reply);
+    if (!(await this.browsers.signIn(reply, { userId }, request.id)))
+      throw new MatrixError('M_FORBIDDEN', 'This account cannot sign in');
+    await this.browsers.end(before, request.id);
+    return sendOn(reply, this.returns.find(queryText(query, 'to') ?? ''));
+  }
+}
