@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Homeservers of other makers that tests federate with, and what carries calls. Each is installed into ${ANNALS_CI_CACHE:-$HOME/.cache/annals-ci}, unless
+# Homeservers of other makers that tests federate with, what carries calls, and a directory of users. Each is installed into ${ANNALS_CI_CACHE:-$HOME/.cache/annals-ci}, unless
 # that has been done; each command prints the path that tests are given.
 #
 #   servers.sh synapse    a Python with Synapse (SERVER_SYNAPSE); needs Python 3.10 or later
 #   servers.sh dendrite   Dendrite's program (SERVER_DENDRITE); needs Go, and minutes the first time
 #   servers.sh livekit    LiveKit's program (SERVER_LIVEKIT), which carries calls; needs Go, and minutes the first time
+#   servers.sh slapd      a folder with OpenLDAP's slapd, of Debian's packages (SERVER_SLAPD); needs Debian
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -48,10 +49,23 @@ livekit() {
   echo "$folder/livekit-server"
 }
 
+# Unpacked and not installed: nothing is to run but what a test starts.
+unpack_slapd() {
+  local needs
+  needs=$(apt-cache depends slapd | sed -n 's/^ *Depends: \(lib[^ <>]*\)$/\1/p' | grep -vxE 'libc6|libperl.*')
+  (cd "$1" && apt-get download -qq slapd $needs && for package in *.deb; do dpkg-deb -x "$package" . && rm "$package"; done)
+}
+
+slapd() {
+  command -v dpkg-deb >/dev/null && apt-cache show slapd >/dev/null 2>&1 || fail "there is no package 'slapd' to be had"
+  filled slapd unpack_slapd
+}
+
 [[ $# == 1 ]] || usage
 case $1 in
   synapse) synapse ;;
   dendrite) dendrite ;;
   livekit) livekit ;;
+  slapd) slapd ;;
   *) usage ;;
 esac

@@ -86,6 +86,7 @@ import { RegistrationTokens } from './registration-tokens.js';
 import { ActingServices } from './sessions/acting-services.js';
 import { BeginSession } from './sessions/begin-session.js';
 import { KnownTokens } from './sessions/known-tokens.js';
+import { PasswordAuthorities } from './sessions/password-authorities.js';
 import { PasswordCheck } from './sessions/password-check.js';
 import { MailValidation } from './threepids/mail-validation.js';
 import { ValidationLinks } from './threepids/validation-links.js';
@@ -172,6 +173,7 @@ const services: Provider[] = [
   Terms,
   FirstRegistrationToken,
   PasswordHasher,
+  PasswordAuthorities,
   PasswordCheck,
   BeginSession,
   AuthNotes,
@@ -217,6 +219,7 @@ const services: Provider[] = [
     BeginSession,
     ExternalIds,
     Devices,
+    PasswordAuthorities,
     PasswordCheck,
     FindableThreepids,
     ReadableProfiles,

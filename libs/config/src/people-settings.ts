@@ -72,6 +72,10 @@ export class PeopleSettings {
   sso_providers?: string;
 
   @IsOptional()
+  @Form('the path of a file', isFilled)
+  ldap?: string;
+
+  @IsOptional()
   @Form('comma-separated URLs of clients (https://app.example.org/, element://vector)', areClientUrls)
   sso_clients?: string;
 

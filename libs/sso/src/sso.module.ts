@@ -9,6 +9,7 @@ import { AnswerProgress } from './doors/answer-progress.js';
 import { LoginTokenController } from './doors/login-token.controller.js';
 import { SsoPagesController } from './doors/sso-pages.controller.js';
 import { SsoRedirectController } from './doors/sso-redirect.controller.js';
+import { LdapAuthority } from './ldap/ldap-authority.js';
 import { OAuth2Stage } from './stages/oauth2-stage.js';
 import { SsoStage } from './stages/sso-stage.js';
 import { UpstreamClients } from './upstream/upstream-clients.js';
@@ -28,6 +29,7 @@ import { UpstreamProviders } from './upstream-providers.js';
     AdmitOutsider,
     ApplyGroups,
     UpstreamLogins,
+    LdapAuthority,
     BegunRequests,
     AnswerProgress,
     SsoStage,

@@ -8,6 +8,7 @@ import { Accounts } from '../accounts.js';
 import { PasswordHasher } from '../credentials/password-hasher.js';
 import { type Threepid, threepidKey } from '../threepids/threepid.js';
 import { ThreepidClaims } from '../threepids/threepid-claims.js';
+import { PasswordAuthorities } from './password-authorities.js';
 import { findLocalUserId } from '../user-ids.js';
 import { findNamed } from './find-named.js';
 
@@ -20,6 +21,13 @@ export interface PasswordClaim {
   readonly password: string;
 }
 
+/** Whose password it was. */
+export interface VerifiedPassword {
+  readonly userId: UserId;
+  /** The hash that it was checked against; undefined where somebody else knows it. */
+  readonly passwordHash?: string;
+}
+
 /** Reads `m.login.password` out of a login or an `auth` object, in today's form and in those before it. */
 @Injectable()
 export class PasswordCheck {
@@ -29,6 +37,7 @@ export class PasswordCheck {
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     private readonly limits: RateLimits,
     private readonly addresses: ThreepidClaims,
+    private readonly authorities: PasswordAuthorities,
   ) {}
 
   /**
@@ -56,25 +65,29 @@ export class PasswordCheck {
 
   /** Whether there is a password by which this account could be verified. */
   async isFor(userId: UserId): Promise<boolean> {
-    return (await this.accounts.load(userId)).passwordHash !== undefined;
+    const { passwordHash } = await this.accounts.load(userId);
+    return passwordHash !== undefined || (await this.authorities.areFor(userId));
   }
 
   /**
-   * The hash that the password was checked against; undefined where it is wrong or nobody can log in so. Throws M_LIMIT_EXCEEDED where
-   * passwords of the account are guessed, from however many addresses, also where there is no such account.
+   * Whose password it is; undefined where it is wrong or nobody can log in so. Throws M_LIMIT_EXCEEDED where passwords of the account are
+   * guessed, from however many addresses, also where there is no such account; and as `PasswordAuthority`.
    */
-  async verify(claim: PasswordClaim): Promise<string | undefined> {
+  async verify(claim: PasswordClaim): Promise<VerifiedPassword | undefined> {
     // Counted before it is known to be wrong: many that come at once are as many guesses.
     const countedAs = claim.countedAs ?? claim.userId;
     if (countedAs !== undefined) this.limits.check('password', countedAs);
-    const hash = await this.#verify(claim);
-    if (countedAs !== undefined && hash !== undefined) this.limits.giveBack('password', countedAs);
-    return hash;
+    const verified = await this.#verify(claim);
+    if (countedAs !== undefined && verified !== undefined) this.limits.giveBack('password', countedAs);
+    return verified;
   }
 
-  async #verify(claim: PasswordClaim): Promise<string | undefined> {
-    const account = claim.userId === undefined ? undefined : await this.accounts.load(claim.userId);
-    const matches = await this.hasher.verify(account?.passwordHash, claim.password);
-    return matches ? account?.passwordHash : undefined;
+  async #verify({ userId, password }: PasswordClaim): Promise<VerifiedPassword | undefined> {
+    const account = userId === undefined ? undefined : await this.accounts.load(userId);
+    const matches = await this.hasher.verify(account?.passwordHash, password);
+    if (userId === undefined) return undefined;
+    if (matches) return { userId, passwordHash: account?.passwordHash };
+    const theirs = await this.authorities.verify(userId, password);
+    return theirs === undefined ? undefined : { userId: theirs };
   }
 }

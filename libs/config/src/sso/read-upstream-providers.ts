@@ -4,6 +4,7 @@ import { ConfigError } from '../config-error.js';
 import type { SsoConfig } from '../sso-config.js';
 import { MappingFaults, MappingReader, parseMapping } from '../yaml-mapping.js';
 import { readAccountRules } from './account-rules.js';
+import { readSecretOf } from './read-secret.js';
 import { parseTemplate, type Template } from './template.js';
 import type { ClaimsMapping, UpstreamEndpoints, UpstreamProvider } from './upstream-provider.js';
 
@@ -33,7 +34,7 @@ export function readUpstreamProviders({
 }
 
 /** The providers in the text of such a file. Throws MappingFaults. */
-export function readProviders(text: string, readSecret = readSecretFile): readonly UpstreamProvider[] {
+export function readProviders(text: string, readSecret?: (path: string) => string): readonly UpstreamProvider[] {
   const file = new MappingReader(parseMapping(text));
   const ids = new Set<string>();
   const providers = file.list('providers').map((from) => {
@@ -47,16 +48,12 @@ export function readProviders(text: string, readSecret = readSecretFile): readon
   return Object.freeze(providers);
 }
 
-function readSecretFile(path: string): string {
-  return readFileSync(path, 'utf8').trim();
-}
-
-function readProvider(from: MappingReader, readSecret: (path: string) => string): UpstreamProvider {
+function readProvider(from: MappingReader, readSecret?: (path: string) => string): UpstreamProvider {
   const id = from.getText('id', 'a name of a-z, 0-9, and behind the first letter also _.-', (text) => ID.test(text));
   if (TAKEN_IDS.has(id)) from.fault('id', 'this name has another meaning');
   const icon = from.findText('icon', 'an mxc:// URI', (text) => /^mxc:\/\/[^/]+\/[^/]+$/.test(text));
   const brand = from.findText('brand', 'a name such as github', (text) => /^[a-z][a-z0-9_.-]*$/.test(text));
-  const secret = readSecretOf(from, readSecret);
+  const secret = readSecretOf(from, 'client_secret', readSecret);
   const clientAuth = from.getWord(
     'client_auth',
     secret === undefined ? ['none', 'basic', 'post'] : ['basic', 'post', 'none'],
@@ -82,18 +79,6 @@ function readProvider(from: MappingReader, readSecret: (path: string) => string)
   if (!provider.scopes.includes('openid')) from.fault('scopes', 'openid must be among them');
   from.refuseOthers();
   return Object.freeze(provider);
-}
-
-function readSecretOf(from: MappingReader, readSecret: (path: string) => string): string | undefined {
-  const secret = from.findText('client_secret', 'a secret');
-  const path = from.findText('client_secret_file', 'the path of a file');
-  if (path === undefined) return secret;
-  if (secret !== undefined) from.fault('client_secret_file', 'there is a client_secret too');
-  try {
-    return readSecret(path);
-  } catch (error) {
-    return from.fault('client_secret_file', messageOf(error));
-  }
 }
 
 function readEndpoints(from: MappingReader): { readonly endpoints?: UpstreamEndpoints } {

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Accounts } from '#accounts/accounts';
 import { PasswordCheck } from '#accounts/sessions/password-check';
 import { RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -14,7 +13,6 @@ const FRESH_MS = 10 * 60 * 1000;
 @Injectable()
 export class ConfirmPerson {
   constructor(
-    private readonly accounts: Accounts,
     private readonly passwords: PasswordCheck,
     private readonly limits: RateLimits,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -22,7 +20,7 @@ export class ConfirmPerson {
 
   /** Whether they can be asked for a password. */
   async hasPassword(userId: UserId): Promise<boolean> {
-    return (await this.accounts.load(userId)).passwordHash !== undefined;
+    return this.passwords.isFor(userId);
   }
 
   /** Throws M_FORBIDDEN where it is not their password, or they have none and signed in too long ago; M_LIMIT_EXCEEDED. */
@@ -33,7 +31,7 @@ export class ConfirmPerson {
       throw new MatrixError('M_FORBIDDEN', 'Sign out and in again, then repeat this within ten minutes');
     }
     this.limits.check('login', `the password of ${userId}`);
-    const isRight = (await this.passwords.verify({ userId, password: password ?? '' })) !== undefined;
+    const isRight = (await this.passwords.verify({ userId, password: password ?? '' }))?.userId === userId;
     if (!isRight) throw new MatrixError('M_FORBIDDEN', 'This is not your password');
   }
 }

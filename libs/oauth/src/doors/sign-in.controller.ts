@@ -43,11 +43,8 @@ export class SignInController {
     const [to, username] = [ownPage(form.get('to')), form.get('username') ?? ''];
     const userId = findLocalUserId(username, this.ways.context.serverName);
     if (userId !== undefined) this.limits.check('login', `the password of ${userId}`);
-    const passwordHash = await this.passwords.verify({ userId, password: form.get('password') ?? '' });
-    const isSignedIn =
-      userId !== undefined &&
-      passwordHash !== undefined &&
-      (await this.browsers.signIn(reply, { userId, passwordHash }, request.id));
+    const verified = await this.passwords.verify({ userId, password: form.get('password') ?? '' });
+    const isSignedIn = verified !== undefined && (await this.browsers.signIn(reply, verified, request.id));
     if (isSignedIn) {
       // Who was signed in there before is no more.
       if (browser.userId !== undefined) await this.browsers.end(browser, request.id);

@@ -110,7 +110,8 @@ export class AdmitOutsider {
   }
 }
 
-const OF_NAMES: ReadonlySet<string> = new Set(['M_USER_IN_USE', 'M_INVALID_USERNAME', 'M_EXCLUSIVE']);
+/** What is said against a name. */
+export const OF_NAMES: ReadonlySet<string> = new Set(['M_USER_IN_USE', 'M_INVALID_USERNAME', 'M_EXCLUSIVE']);
 
 function causeOf(userId: UserId, requestId: string | undefined): Cause {
   return { actor: userId, correlation: requestId };

@@ -16,7 +16,7 @@ export interface Outsider {
 }
 
 /** Every member event of theirs says it. */
-const MOST_NAME = 128;
+export const MOST_NAME = 128;
 const MOST_SUBJECT_BYTES = 1024;
 
 /** Whom the claims of a provider tell of. Throws M_UNKNOWN with status 502 where they name nobody. */

@@ -46,7 +46,8 @@ export class PasswordStage implements Stage {
     const claim = await this.passwords.parseClaim(named ? auth : { ...auth, user: userId });
     if (claim.userId !== userId) throw new MatrixError('M_FORBIDDEN', 'This is not the account that asks');
     this.limits.check('login', `the password of ${userId}`);
-    if ((await this.passwords.verify(claim)) === undefined) throw new StageFailed('M_FORBIDDEN', 'Invalid password');
+    if ((await this.passwords.verify(claim))?.userId !== userId)
+      throw new StageFailed('M_FORBIDDEN', 'Invalid password');
     return PASSED;
   }
 
@@ -56,13 +57,10 @@ export class PasswordStage implements Stage {
 
   async #logIn(auth: JsonObject, { learnt }: AuthSession): Promise<Passage> {
     const claim = await this.passwords.parseClaim(auth);
-    const passwordHash = await this.passwords.verify(claim);
-    const { userId } = claim;
-    const isOther = learnt.userId !== undefined && learnt.userId !== userId;
-    if (passwordHash === undefined || userId === undefined || isOther) {
-      throw new StageFailed('M_FORBIDDEN', 'Unknown user or wrong password');
-    }
-    return { isComplete: true, learnt: { userId, passwordHash } };
+    const verified = await this.passwords.verify(claim);
+    const isOther = learnt.userId !== undefined && learnt.userId !== verified?.userId;
+    if (verified === undefined || isOther) throw new StageFailed('M_FORBIDDEN', 'Unknown user or wrong password');
+    return { isComplete: true, learnt: verified };
   }
 
   #chosen({ password }: JsonObject): Passage {
