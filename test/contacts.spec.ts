@@ -10,7 +10,7 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const DOORS = {
   2015: '/_matrix/client/api/v1/contacts',
-  today: '/_matrix/client/unstable/annals.contacts',
+  today: '/_matrix/client/unstable/dev.annals.contacts',
 } as const;
 
 describeWithStores('an address book', (stores) => {

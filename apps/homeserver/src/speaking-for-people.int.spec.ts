@@ -15,7 +15,7 @@ const CLOSED = [
   '/admin/lock',
   '/admin/suspend',
   '/admin/whois',
-  '/annals.contacts',
+  '/dev.annals.contacts',
   '/contacts',
   '/delete_devices',
   '/devices',

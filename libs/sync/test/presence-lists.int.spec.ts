@@ -110,6 +110,21 @@ describe('a presence list', () => {
     expect(JSON.stringify(chunk)).not.toContain('UNSEEN');
   });
 
+  it('has groups that stand in access lists of profiles', async () => {
+    const [alice, bob] = [await someone(), await someone()];
+    await change(alice, { invite: [bob.userId], groups: { [bob.userId]: ['family'] } });
+    const field = `/profile/${alice.userId}/org.example.pet`;
+    await alice.ok('PUT', field, { 'org.example.pet': 'cat' });
+    const path = `/_matrix/client/unstable/dev.annals.profile/${alice.userId}/org.example.pet/readers`;
+    const reads = async (): Promise<number> => (await app.call('GET', `/_matrix/client/v3${field}`, bob.token)).status;
+    await alice.ok('PUT', path, { readers: ['group:work'] });
+    expect(await reads()).toBe(404);
+    await alice.ok('PUT', path, { readers: ['group:work', 'group:family'] });
+    expect(await reads()).toBe(200);
+    await change(alice, { drop: [bob.userId] });
+    expect(await reads()).toBe(404);
+  });
+
   it('is told of to its owner, and who asks is', async () => {
     const [alice, bob] = [await someone(), await someone()];
     const [mine, his] = [(await look(alice)).next_batch, (await look(bob)).next_batch];

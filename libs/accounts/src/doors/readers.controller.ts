@@ -71,19 +71,19 @@ abstract class ReadersDoor {
 }
 
 /** Who may read a field of a profile. */
-@Controller([`${V1}/profile`, '_matrix/client/unstable/annals.profile'])
+@Controller([`${V1}/profile`, '_matrix/client/unstable/dev.annals.profile'])
 export class ProfileReadersController extends ReadersDoor {
   protected readonly of = 'profile';
 }
 
 /** Who may find a user by their mail addresses (`email`), or their phone numbers (`msisdn`); nobody, unless they say so. */
-@Controller([`${V1}/threepids`, '_matrix/client/unstable/annals.threepids'])
+@Controller([`${V1}/threepids`, '_matrix/client/unstable/dev.annals.threepids'])
 export class ThreepidReadersController extends ReadersDoor {
   protected readonly of = 'threepids';
 }
 
 /** Who may read a piece of private data besides its owner. */
-@Controller([`${V1}/user_data`, '_matrix/client/unstable/annals.user_data'])
+@Controller([`${V1}/user_data`, '_matrix/client/unstable/dev.annals.user_data'])
 export class UserDataReadersController extends ReadersDoor {
   protected readonly of = 'user-data';
 }

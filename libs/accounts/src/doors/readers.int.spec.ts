@@ -63,7 +63,7 @@ describe('the name and the avatar of 2015', () => {
 
 describe.each([
   ['2015', V1, V1],
-  ['today', V3, `${UNSTABLE}/annals.`],
+  ['today', V3, `${UNSTABLE}/dev.annals.`],
 ])('a field of a profile, through the doors of %s', (_, door, unstable) => {
   const prefix = unstable === V1 ? `${V1}/` : unstable;
   const fieldOf = (who: User, key: string): string => `${door}/profile/${who.userId}/${key}`;
@@ -113,7 +113,7 @@ describe.each([
 
 describe.each([
   ['2015', `${V1}/user_data`],
-  ['today', `${UNSTABLE}/annals.user_data`],
+  ['today', `${UNSTABLE}/dev.annals.user_data`],
 ])('private data, through the doors of %s', (_, door) => {
   it('has the shape of a profile, and is the account data of today', async () => {
     const [theme, size] = ['org.example.theme', 'org.example.size'];

@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, Inject, Param, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, WhileSuspended } from '#http/authenticated';
 import { checkOwn } from '#http/check-own';
 import { V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
@@ -20,7 +20,8 @@ import { ReadableUserData } from '../reading/readable-user-data.js';
  * list says otherwise. What today's clients keep as account data of the whole account is the same data.
  */
 @Authenticated()
-@Controller([`${V1}/user_data`, '_matrix/client/unstable/annals.user_data'])
+@WhileSuspended()
+@Controller([`${V1}/user_data`, '_matrix/client/unstable/dev.annals.user_data'])
 export class UserDataController {
   constructor(
     private readonly commands: CommandBus,

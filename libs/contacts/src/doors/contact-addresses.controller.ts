@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { TransactionAnswers } from '#http/transaction-answers';
@@ -56,6 +56,7 @@ export class ContactAddressesController {
     return { shared };
   }
 
+  @WhileSuspended()
   @RateLimited('default')
   @Put('shared/:medium/:address')
   share(
@@ -66,6 +67,7 @@ export class ContactAddressesController {
     return this.#share(requester, readAddress(medium, address), true);
   }
 
+  @WhileSuspended()
   @RateLimited('default')
   @Delete('shared/:medium/:address')
   unshare(

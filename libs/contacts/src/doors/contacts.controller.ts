@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { FindableThreepids } from '#accounts/reading/findable-threepids';
 import { CONFIG, type Config } from '#config/config';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { BodyLimit } from '#http/body-limit';
 import { isOldDoor, V1 } from '#http/client-paths';
 import { pageOfList, type Places, planPage, readPageParameters } from '#http/pagination';
@@ -25,7 +25,7 @@ import { withOwnUsers } from '../queries/with-own-users.js';
 import { listContacts, listPeople } from '../queries/list-people.js';
 import { readContacts, readingOf } from './read-contacts.js';
 
-export const CONTACT_PATHS = [`${V1}/contacts`, '_matrix/client/unstable/annals.contacts'];
+export const CONTACT_PATHS = [`${V1}/contacts`, '_matrix/client/unstable/dev.annals.contacts'];
 
 /** Pictures that vCards hold are left out, but they come. */
 const MAX_BODY = 8 * 1024 * 1024;
@@ -44,6 +44,7 @@ const IDS: Places<string> = {
  */
 @Authenticated()
 @OwnersOnly()
+@WhileSuspended()
 @RateLimited('default')
 @Controller(CONTACT_PATHS)
 export class ContactsController {

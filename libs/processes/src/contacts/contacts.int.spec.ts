@@ -15,7 +15,7 @@ import { type SyncAnswer, SyncApp, type SyncUser } from '#testing/sync-app';
 
 const BOOKS = {
   '2015': '/_matrix/client/api/v1/contacts',
-  today: '/_matrix/client/unstable/annals.contacts',
+  today: '/_matrix/client/unstable/dev.annals.contacts',
 } as const;
 const SECRET = 'Zoë of the secret word';
 
@@ -228,7 +228,7 @@ describe('a field of a profile for contacts', () => {
     await bookOf(alice, 'today').put({ user_ids: [bob.userId] });
     const path = `/profile/${alice.userId}/org.example.pet`;
     await alice.ok('PUT', path, { 'org.example.pet': 'cat' });
-    await alice.ok('PUT', `/_matrix/client/unstable/annals.profile/${alice.userId}/org.example.pet/readers`, {
+    await alice.ok('PUT', `/_matrix/client/unstable/dev.annals.profile/${alice.userId}/org.example.pet/readers`, {
       readers: ['contacts'],
     });
     expect(await bob.ok('GET', path)).toEqual({ 'org.example.pet': 'cat' });
@@ -254,7 +254,8 @@ describe('the users of this server whose addresses an address book has', () => {
       await book.put({ name: 'Bob', threepids: [mailOf(bob)] });
       const found = async (): Promise<unknown> =>
         ((await book.list())['chunk'] as Record<string, unknown>[])[0]?.['user_ids'];
-      const root = door === 'today' ? '/_matrix/client/unstable/annals.threepids' : '/_matrix/client/api/v1/threepids';
+      const root =
+        door === 'today' ? '/_matrix/client/unstable/dev.annals.threepids' : '/_matrix/client/api/v1/threepids';
       const letIn = (...readers: string[]): Promise<unknown> =>
         bob.ok('PUT', `${root}/${bob.userId}/email/readers`, { readers });
       expect(await found()).toBeUndefined();

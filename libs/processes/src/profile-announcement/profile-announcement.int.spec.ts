@@ -28,7 +28,7 @@ describe('a name that is not for everybody', () => {
   const member = (who: TestUser, roomId: string): Promise<unknown> =>
     who.ok('GET', `/rooms/${roomId}/state/m.room.member/${who.userId}`);
   const readers = (who: TestUser, list: readonly string[]): Promise<unknown> =>
-    who.ok('PUT', `/_matrix/client/unstable/annals.profile/${who.userId}/displayname/readers`, { readers: list });
+    who.ok('PUT', `/_matrix/client/unstable/dev.annals.profile/${who.userId}/displayname/readers`, { readers: list });
   const found = async (reader: TestUser): Promise<unknown> =>
     (await reader.ok('POST', '/user_directory/search', { search_term: NAME })).results;
 
