@@ -1,5 +1,8 @@
 import 'reflect-metadata';
 import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { registerAdmin } from '#testing/register-admin';
 import { PageReader } from '../test/page-reader.js';
@@ -184,6 +187,26 @@ describe('the account page', { timeout: 60_000 }, () => {
     // Once.
     expect((await browser.send(page, '/_annals/sign-up', { ...fields, username: `second.${user}` })).status).toBe(303);
     expect((await json('GET', `${V3}/profile/@second.${user}:a.example`))[0]).toBe(404);
+  });
+
+  it('has the terms accepted that the operator has', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'annals-terms-'));
+    const terms = join(folder, 'terms.yaml');
+    const document = { version: '1.2', en: { name: 'House rules', url: 'https://a.example/rules' } };
+    writeFileSync(terms, JSON.stringify({ rules: document }));
+    const by = await WholeServer.start({ ANNALS_OAUTH: 'on', ANNALS_TERMS: terms });
+    const reader = new PageReader(by);
+    const { location: path } = (await reader.get('/_annals/sign-up')).headers;
+    expect((await reader.get(path!)).text).toContain('House rules');
+    expect((await reader.post(path!, { ticked: '' })).text).toContain('role="alert"');
+    const passed = await reader.post(path!, { ticked: '', 'accept rules': 'on' });
+    expect([passed.status, passed.headers.location]).toEqual([303, path]);
+    const fields = { username: 'accepting', password: 'a password', repeated: 'a password' };
+    const made = await reader.send(await reader.get(path!), '/_annals/sign-up', fields);
+    expect(made.headers.location).toBe(ACCOUNT);
+    expect((await reader.get(ACCOUNT)).text).toContain('@accepting:a.example');
+    await by.close();
+    rmSync(folder, { recursive: true });
   });
 
   it('lets other keys be made by an application, once for each time that it is allowed', async () => {

@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PasswordCheck } from '#accounts/sessions/password-check';
-import { RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -14,7 +13,6 @@ const FRESH_MS = 10 * 60 * 1000;
 export class ConfirmPerson {
   constructor(
     private readonly passwords: PasswordCheck,
-    private readonly limits: RateLimits,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -30,7 +28,6 @@ export class ConfirmPerson {
       if (signedInAt !== undefined && this.clock.now() - signedInAt < FRESH_MS) return;
       throw new MatrixError('M_FORBIDDEN', 'Sign out and in again, then repeat this within ten minutes');
     }
-    this.limits.check('login', `the password of ${userId}`);
     const isRight = (await this.passwords.verify({ userId, password: password ?? '' }))?.userId === userId;
     if (!isRight) throw new MatrixError('M_FORBIDDEN', 'This is not your password');
   }

@@ -85,8 +85,9 @@ export class SignUps {
     requestId: string,
   ): Promise<UserId> {
     await this.rules.checkFree(username);
-    const { registrationToken } = session.learnt;
-    const account = { username, password, registrationToken, via: this.rules.via, requestId };
+    const { registrationToken, threepid, acceptedTerms } = session.learnt;
+    const shown = { registrationToken, threepid, acceptedTerms };
+    const account = { username, password, ...shown, via: this.rules.via, requestId };
     const { userId } = await this.commands.execute(new RegisterAccount(account));
     return this.auth.doAndClose(session, async () => userId);
   }

@@ -1,10 +1,8 @@
 import { Controller, Get, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PasswordCheck } from '#accounts/sessions/password-check';
-import { findLocalUserId } from '#accounts/user-ids';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
-import { RateLimits } from '#http/rate-limits';
 import { Browsers } from '../browser/browsers.js';
 import { SignInWays } from '../browser/sign-in-ways.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
@@ -21,7 +19,6 @@ export class SignInController {
   constructor(
     private readonly browsers: Browsers,
     private readonly passwords: PasswordCheck,
-    private readonly limits: RateLimits,
     private readonly ways: SignInWays,
   ) {}
 
@@ -41,9 +38,8 @@ export class SignInController {
   async signIn(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     const { browser, form } = await this.browsers.formOf(request, reply);
     const [to, username] = [ownPage(form.get('to')), form.get('username') ?? ''];
-    const userId = findLocalUserId(username, this.ways.context.serverName);
-    if (userId !== undefined) this.limits.check('login', `the password of ${userId}`);
-    const verified = await this.passwords.verify({ userId, password: form.get('password') ?? '' });
+    const claim = await this.passwords.parseClaim({ user: username, password: form.get('password') ?? '' });
+    const verified = await this.passwords.verify(claim);
     const isSignedIn = verified !== undefined && (await this.browsers.signIn(reply, verified, request.id));
     if (isSignedIn) {
       // Who was signed in there before is no more.

@@ -12,6 +12,8 @@ export interface SignInContext {
   readonly serverName: ServerName;
   /** Whether people get accounts here by themselves. */
   readonly isOpen: boolean;
+  /** Whether an account may have a mail address, by which it is found too. */
+  readonly hasAddresses: boolean;
   /** Where people may have accounts besides. */
   readonly providers: readonly { readonly id: string; readonly name: string }[];
   /** What was typed before, and why it did not do. */
@@ -29,9 +31,9 @@ const hidden = (name: string, value: string): string =>
   `<input type="hidden" name="${name}" value="${escapeHtml(value)}">`;
 const linkTo = (page: string, to: string): string => escapeHtml(`${page}?${new URLSearchParams({ to }).toString()}`);
 
-function userField(username: string | undefined): string {
+function userField(username: string | undefined, label = 'User name'): string {
   const value = username === undefined ? '' : ` value="${escapeHtml(username)}"`;
-  return `<label for="username">User name</label>
+  return `<label for="username">${label}</label>
 <input id="username" name="username" autocomplete="username" autocapitalize="none" spellcheck="false" required${value}>`;
 }
 
@@ -51,7 +53,7 @@ export function signInPage(context: SignInContext): HtmlPage {
     'Sign in',
     `<p>Your account at <strong>${escapeHtml(serverName)}</strong></p>
 <form method="post" action="${PAGES.signIn}">${problemNote(problem)}${browser.formToken}${hidden('to', to)}
-${userField(username)}
+${userField(username, context.hasAddresses ? 'User name or mail address' : undefined)}
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <button>Sign in</button></form>
