@@ -19,6 +19,7 @@ import type { AccountFact } from './facts/account-facts.js';
 import { ACCOUNT_DATA } from './projections/account-data-row.js';
 import { ACCOUNTS } from './projections/accounts.projector.js';
 import { TOKENS } from './projections/devices.projector.js';
+import { EXTERNAL_IDS } from './projections/external-ids.projector.js';
 import { PROFILES } from './projections/profiles.projector.js';
 import { THREEPIDS } from './projections/threepids.projector.js';
 import { textOfFact } from './facts/erasable-parts.js';
@@ -37,7 +38,7 @@ export function causeOf(requester: Requester): Cause {
 export const BY_SERVER: Cause = Object.freeze({ actor: 'server' });
 
 /** Whoever changes an account waits for these: one collection of each projector that shows it. */
-const SHOWN = [ACCOUNTS, TOKENS, PROFILES, ACCOUNT_DATA, THREEPIDS].map(({ name }) => name);
+const SHOWN = [ACCOUNTS, TOKENS, PROFILES, ACCOUNT_DATA, THREEPIDS, EXTERNAL_IDS].map(({ name }) => name);
 
 /** How many accounts stay folded in memory. */
 const CAPACITY = 10_000;

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import type { UpstreamProvider } from '#config/sso/upstream-provider';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Purpose } from './attempts/attempt.js';
 import { Sealer } from './attempts/sealer.js';
@@ -27,10 +28,13 @@ export class BegunRequests {
     return `${this.config.publicUrl}/${SSO_PATH}/begin?${this.#query(purpose)}`;
   }
 
-  /** A link for each provider. */
-  linksOf(purpose: Purpose): { readonly name: string; readonly href: string }[] {
+  /** A link for each provider that will do. */
+  linksOf(
+    purpose: Purpose,
+    will: (provider: UpstreamProvider) => boolean = () => true,
+  ): { readonly name: string; readonly href: string }[] {
     const query = this.#query(purpose);
-    return this.providers.all.map(({ id, name }) => ({
+    return this.providers.all.filter(will).map(({ id, name }) => ({
       name,
       href: `${this.config.publicUrl}/${SSO_PATH}/begin/${id}?${query}`,
     }));

@@ -1,5 +1,5 @@
-import { Injectable } from '@nestjs/common';
-import { Accounts } from '#accounts/accounts';
+import { Inject, Injectable } from '@nestjs/common';
+import { listExternalIds } from '#accounts/queries/external-ids';
 import type { AuthSession, Purpose } from '#accounts/interactive-auth/auth-sessions';
 import { StageFailed } from '#accounts/interactive-auth/interaction-required';
 import type { Dialect, PageContext, Passage, Stage, StageView, Standing } from '#accounts/interactive-auth/stage';
@@ -7,6 +7,7 @@ import { StageRegistry } from '#accounts/interactive-auth/stage-registry';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { VIEWS, type Views } from '#projections/views';
 import { BegunRequests } from '../begun-requests.js';
 import { confirmOperationPage } from '../pages/sso-pages.js';
 import { UpstreamProviders } from '../upstream-providers.js';
@@ -24,8 +25,8 @@ export class SsoStage implements Stage {
   constructor(
     registry: StageRegistry,
     private readonly providers: UpstreamProviders,
-    private readonly accounts: Accounts,
     private readonly requests: BegunRequests,
+    @Inject(VIEWS) private readonly views: Views,
   ) {
     registry.add(this);
   }
@@ -36,7 +37,8 @@ export class SsoStage implements Stage {
   }
 
   async isFor(userId: UserId): Promise<boolean> {
-    return (await this.accounts.load(userId)).externalIds !== undefined;
+    const known = await this.#providersOf(userId);
+    return this.providers.all.some(({ id }) => known.has(id));
   }
 
   about(): JsonObject {
@@ -56,11 +58,17 @@ export class SsoStage implements Stage {
     throw new StageFailed('M_FORBIDDEN', 'This stage is completed on its page');
   }
 
-  view({ session, problem }: PageContext): StageView {
+  async view({ session, problem }: PageContext): Promise<StageView> {
     const { operation } = session;
     const { userId } = operation;
     if (userId === undefined) throw new MatrixError('M_UNRECOGNIZED', 'There is no page for this stage');
-    const links = this.requests.linksOf({ kind: 'stage', session: session.id, userId });
+    const known = await this.#providersOf(userId);
+    const links = this.requests.linksOf({ kind: 'stage', session: session.id, userId }, ({ id }) => known.has(id));
     return { page: confirmOperationPage({ userId, operation: operation.name, links, problem }) };
+  }
+
+  /** At which they have an account, by their ids. */
+  async #providersOf(userId: UserId): Promise<ReadonlySet<string>> {
+    return new Set((await listExternalIds(this.views, userId)).map(({ provider }) => provider));
   }
 }
