@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { hash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { registerAdmin } from '#testing/register-admin';
 import { PageReader } from '../test/page-reader.js';
 import { type Answer, WholeServer } from '../test/whole-server.js';
 
@@ -333,5 +334,35 @@ describe('the OAuth 2.0 API', { timeout: 60_000 }, () => {
         403,
         expect.objectContaining({ errcode: 'M_FORBIDDEN' }),
       ]);
+    const [, { capabilities }] = await json('GET', '/_matrix/client/v3/capabilities', undefined, token);
+    expect(capabilities['m.change_password']).toEqual({ enabled: false });
+    await registerAdmin({
+      async call(method, path, { body } = {}) {
+        const [status, answer] = await json(method, path, body as object | undefined);
+        return { status, body: answer };
+      },
+    });
+    browser = new PageReader(server);
+    const isAdmin = async (scope: string): Promise<boolean> => {
+      const path = urlOf(clientId, { scope });
+      if (!browser.isSignedIn) await signIn(path, 'root');
+      const [, tokens] = await redeem(clientId, codeOf(await allow(path)));
+      expect(tokens.scope).toBe(scope);
+      const lock = `/_matrix/client/v1/admin/lock/@${user}:a.example`;
+      return (await json('GET', lock, undefined, tokens.access_token))[0] === 200;
+    };
+    expect(await isAdmin(scopeOf('TOOL'))).toBe(false);
+    expect(await isAdmin(`${scopeOf('TOOL')} urn:synapse:admin:*`)).toBe(true);
+  });
+
+  it('gives one session for a code that comes twice at once, and ends that', async () => {
+    const clientId = await register();
+    const path = urlOf(clientId);
+    await signIn(path);
+    const code = codeOf(await allow(path));
+    const answers = await Promise.all([redeem(clientId, code), redeem(clientId, code), redeem(clientId, code)]);
+    const given = answers.filter(([status]) => status === 200);
+    expect(given).toHaveLength(1);
+    expect((await whoami(given[0]![1].access_token))[0]).toBe(401);
   });
 });

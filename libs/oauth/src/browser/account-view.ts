@@ -5,16 +5,33 @@ import { getProfileField } from '#accounts/queries/profile';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { nameOfClient } from '../clients/client.js';
-import type { ShownDevice } from '../pages/account-pages.js';
+import type { AccountContext, ShownDevice } from '../pages/account-pages.js';
+import type { Browser } from './browsers.js';
+import { ConfirmPerson } from './confirm-person.js';
 
 /** What the account page shows of an account. */
 @Injectable()
 export class AccountView {
   constructor(
     private readonly accounts: Accounts,
+    private readonly person: ConfirmPerson,
     private readonly devices: Devices,
     @Inject(VIEWS) private readonly views: Views,
   ) {}
+
+  /** Of the person who is signed in: what all pages are made for. */
+  async contextFor(browser: Browser, userId: UserId): Promise<AccountContext> {
+    const [hasPassword, isPasswordOurs] = await Promise.all([
+      this.person.hasPassword(userId),
+      this.isPasswordOurs(userId),
+    ]);
+    return { browser, userId, hasPassword, isPasswordOurs };
+  }
+
+  /** Whether their password is one that this server keeps. */
+  async isPasswordOurs(userId: UserId): Promise<boolean> {
+    return (await this.accounts.load(userId)).passwordHash !== undefined;
+  }
 
   /** '' where there is none. */
   async displayname(userId: UserId): Promise<string> {

@@ -8,6 +8,7 @@ import type { IssuedTokens } from '#accounts/sessions/issue-tokens';
 import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { isUserId, type UserId } from '#kernel/ids';
+import { KeyedQueue } from '#kernel/keyed-queue';
 import { MatrixError } from '#kernel/matrix-error';
 import { nameOfClient } from '../clients/client.js';
 import { decideRedemption, type Redemption } from '../decide/sign-ins.js';
@@ -31,6 +32,9 @@ const invalid = (): OAuthError => new OAuthError('invalid_grant', 'The code is n
 /** Gives an application the session that its user let it have, once. */
 @Injectable()
 export class RedeemGrant {
+  /** By the hash of the code: who comes with one that is being used comes too late, and finds what it opened. */
+  readonly #turns = new KeyedQueue<string>();
+
   constructor(
     private readonly signIns: KeptSignIns,
     private readonly sessions: BeginSession,
@@ -48,13 +52,15 @@ export class RedeemGrant {
     const userId = this.#userOf(code);
     if (userId === undefined || !VERIFIER.test(verifier)) throw invalid();
     const grant = hashSecret(code);
-    const { grants } = await this.signIns.of(userId);
-    if (grants.has(grant) && grants.get(grant) === undefined) {
+    const challenge = hash('sha256', verifier, 'base64url');
+    const shown = { grant, client: hashSecret(clientId), redirectUri, challenge };
+    return this.#turns.run(grant, async () => {
+      const { grants } = await this.signIns.of(userId);
+      const isUsed = grants.has(grant) && grants.get(grant) === undefined;
+      if (!isUsed) return this.#redeem(userId, shown, requestId);
       await this.commands.execute(new EndGrantedSession(userId, grant));
       throw invalid();
-    }
-    const challenge = hash('sha256', verifier, 'base64url');
-    return this.#redeem(userId, { grant, client: hashSecret(clientId), redirectUri, challenge }, requestId);
+    });
   }
 
   /** For the code of a device whose user has let it in. Throws as `DeviceRequests.userOf`, and `invalid_grant` where it has its session. */

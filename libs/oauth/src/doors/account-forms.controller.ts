@@ -76,6 +76,8 @@ export class AccountFormsController {
       const password = form.get('new_password') ?? '';
       if (password !== form.get('repeated')) throw new MatrixError('M_INVALID_PARAM', 'The two new passwords differ');
       await this.person.check(browser, form.get('password'));
+      if (!(await this.account.isPasswordOurs(userId)))
+        throw new MatrixError('M_FORBIDDEN', 'Your password is kept in another place: change it there');
       const change = { password, logoutDevices: form.get('logout_devices') === 'yes' };
       await this.commands.execute(new ChangePassword(userId, change, causeOf(requester)));
       // With it every browser is signed out, this one too.
@@ -125,8 +127,7 @@ export class AccountFormsController {
       return showPage(reply, notePage('Your account is closed', 'You can close this page.'));
     } catch (error) {
       if (!(error instanceof MatrixError) || error.status >= 500) throw error;
-      const hasPassword = await this.person.hasPassword(userId);
-      const context = { browser, userId, hasPassword, problem: error.message };
+      const context = { ...(await this.account.contextFor(browser, userId)), problem: error.message };
       return showPage(reply, page(context, await this.account.displayname(userId)), error.status);
     }
   }

@@ -6,7 +6,6 @@ import { RateLimited } from '#http/rate-limited';
 import { AccountView } from '../browser/account-view.js';
 import { Browsers } from '../browser/browsers.js';
 import { SignInWays } from '../browser/sign-in-ways.js';
-import { ConfirmPerson } from '../browser/confirm-person.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { PAGES } from '../oauth-paths.js';
 import {
@@ -38,7 +37,6 @@ const NOTES: Readonly<Record<string, string>> = {
 export class AccountPageController {
   constructor(
     private readonly browsers: Browsers,
-    private readonly person: ConfirmPerson,
     private readonly account: AccountView,
     private readonly ways: SignInWays,
   ) {}
@@ -56,8 +54,7 @@ export class AccountPageController {
     }
     const asked = queryText(query, 'action') ?? '';
     const note = NOTES[queryText(query, 'done') ?? ''];
-    const hasPassword = await this.person.hasPassword(userId);
-    const context = { browser, userId, hasPassword, ...(note === undefined ? {} : { note }) };
+    const context = { ...(await this.account.contextFor(browser, userId)), ...(note === undefined ? {} : { note }) };
     return showPage(reply, await this.#page(OLD_ACTIONS[asked] ?? asked, context, queryText(query, 'device_id')));
   }
 

@@ -19,8 +19,10 @@ export interface ShownDevice {
 export interface AccountContext {
   readonly browser: Browser;
   readonly userId: UserId;
-  /** Whether there is a password to be asked for. */
+  /** Whether there is a password to be asked for, here or where the account is kept. */
   readonly hasPassword: boolean;
+  /** Whether it is this server that keeps it, so that it is changed here. */
+  readonly isPasswordOurs: boolean;
   /** What was done, or why it was not. */
   readonly note?: string;
   readonly problem?: string;
@@ -48,7 +50,7 @@ function passwordField({ hasPassword }: AccountContext): string {
 
 /** Who somebody is here, how they show it, and their password. */
 export function profilePage(context: AccountContext, displayname: string): HtmlPage {
-  const { browser, userId, hasPassword } = context;
+  const { browser, userId, isPasswordOurs } = context;
   const token = browser.formToken;
   const password = `<h2>Password</h2>
 <form method="post" action="${ACCOUNT_FORMS.password}">${token}<input type="hidden" name="username" autocomplete="username" value="${escapeHtml(userId)}">
@@ -68,7 +70,7 @@ ${passwordField(context)}
 <label for="displayname">Display name</label>
 <input id="displayname" name="displayname" autocomplete="nickname" maxlength="250" value="${escapeHtml(displayname)}">
 <button>Save</button></form>
-${hasPassword ? password : ''}
+${isPasswordOurs ? password : ''}
 <h2>More</h2>
 <ul class="list"><li>${link('org.matrix.cross_signing_reset', 'Reset your digital identity')}</li>
 <li>${link('org.matrix.account_deactivate', 'Close your account')}</li></ul>
