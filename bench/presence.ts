@@ -1,4 +1,5 @@
 import { type Figure, percentile, under } from './figures.js';
+import { benchPresenceCrowd } from './presence-crowd.js';
 import { type BenchUser, RunningServer } from './running-server.js';
 
 const MEMBERS = Number(process.env['BENCH_MEMBERS'] ?? 1_000);
@@ -51,6 +52,7 @@ class Follower {
  * them comes to what the others are quiet in.
  */
 export async function benchPresence(): Promise<Figure[]> {
+  const figures = await benchPresenceCrowd();
   const server = await RunningServer.start({
     connections: MEMBERS + 50,
     env: { ANNALS_REGISTRATION_SHARED_SECRET: 'bench' },
@@ -60,10 +62,11 @@ export async function benchPresence(): Promise<Figure[]> {
     const coming = await measureComing(server, followers);
     const one = await measureOne(server, followers);
     for (const each of followers) each.end();
-    return [...coming, ...one];
+    figures.push(...coming, ...one);
   } finally {
     await server.stop();
   }
+  return figures;
 }
 
 async function gather(server: RunningServer): Promise<Follower[]> {

@@ -63,6 +63,8 @@ import { peopleOf } from '#rooms/audit/people';
 import { readRoomFact } from '#rooms/facts/read-room-fact';
 import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
 import { ELSEWHERE_STREAM_PREFIX } from '#rooms/facts/elsewhere-facts';
+import { evolveHeld, NOTHING_HELD } from '#rooms/commands/held-invitations';
+import { HELD_STREAM_PREFIX } from '#rooms/facts/held-invitation-facts';
 import { membershipProjector } from '#rooms/projections/membership.projector';
 import { THREADS_STREAM_PREFIX } from '#rooms/facts/thread-subscription-facts';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
@@ -101,6 +103,7 @@ function golden(name: string): GoldenFact {
 const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = [
   [THREADS_STREAM_PREFIX, ['thread-subscribed.1']],
   [SUBSCRIPTIONS_STREAM_PREFIX, ['subscription-asked.1', 'watcher-asked.1']],
+  [HELD_STREAM_PREFIX, ['invitation-held.1']],
   [PUSHERS_STREAM_PREFIX, ['pusher-set.1']],
   [CONTACTS_STREAM_PREFIX, ['contact-put.1']],
   [DELAYED_STREAM_PREFIX, ['event-delayed.1']],
@@ -147,6 +150,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   }
   if (stream.startsWith(DEVICE_STREAM_PREFIX)) return facts.reduce(foldDeviceKeyFact, NO_KEYS);
   if (stream.startsWith(PRESENCE_STREAM_PREFIX)) return keptIn(facts.at(-1)!);
+  if (stream.startsWith(HELD_STREAM_PREFIX)) return facts.reduce(evolveHeld, NOTHING_HELD);
   if (stream.startsWith(SUBSCRIPTIONS_STREAM_PREFIX)) {
     return project(
       presenceListsProjector,

@@ -402,6 +402,11 @@ describe('the rows of every projector', () => {
       { stream: `subscriptions-${BOB}`, type: 'watcher-accepted', data: { user_id: ALICE } },
       { stream: `subscriptions-${ALICE}`, type: 'subscription-accepted', data: { user_id: BOB } },
     ];
+    const held: readonly StreamFact[] = [
+      { stream: `held-${BOB}`, type: 'invitation-held', data: { room_id: roomId, sender: ALICE } },
+      { stream: `held-${BOB}`, type: 'invitation-released', data: { room_id: roomId, sender: ALICE } },
+      { stream: `held-${ALICE}`, type: 'invitation-held', data: { room_id: roomId, sender: BOB } },
+    ];
     const toThread = (userId: UserId, type: string, data: object = {}): StreamFact => ({
       stream: `threads-${userId}`,
       type,
@@ -526,6 +531,7 @@ describe('the rows of every projector', () => {
       ...backups,
       ...presence,
       ...lists,
+      ...held,
       ...owed,
       ...accounts,
     ];

@@ -64,6 +64,7 @@ import { CompiledRules } from '#push/compiled-rules';
 import { PushRules } from '#push/push-rules';
 import { DelayedEvents } from '#calls/delayed-events';
 import { Pushers } from '#push/pushers';
+import { HeldInvitations } from '#rooms/commands/held-invitations';
 import { ForgetRoomHandler } from '#rooms/commands/forget-room';
 import { MembershipsElsewhere } from '#rooms/commands/memberships-elsewhere';
 import { ExtremityMerging } from '#rooms/commands/merge-extremities';
@@ -254,6 +255,7 @@ function roomCaches(
   return {
     'expired-events': of(ExpiredEvents),
     'forgotten-rooms': of(ForgetRoomHandler),
+    'held-invitations': of(HeldInvitations),
     'memberships-elsewhere': of(MembershipsElsewhere),
     'merges-in-vain': of(ExtremityMerging),
     receipts: of(Receipts),

@@ -33,6 +33,7 @@ import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
 import { PUSHER_SHAPES } from '#push/facts/pusher-facts';
 import { ELSEWHERE_SHAPES } from '#rooms/facts/elsewhere-facts';
 import { RETENTION_SHAPES } from '#rooms/facts/retention-facts';
+import { HELD_INVITATION_SHAPES } from '#rooms/facts/held-invitation-facts';
 import { ROOM_SHAPES } from '#rooms/facts/room-facts';
 import { THREAD_SUBSCRIPTION_SHAPES } from '#rooms/facts/thread-subscription-facts';
 import { SLIDING_SHAPES } from '#sync/facts/sliding-facts';
@@ -56,6 +57,7 @@ export const FACT_SHAPES: FactShapes = {
   ...THREAD_SUBSCRIPTION_SHAPES,
   ...PRESENCE_SHAPES,
   ...SUBSCRIPTION_SHAPES,
+  ...HELD_INVITATION_SHAPES,
   ...CROSS_SIGNING_SHAPES,
   ...DEVICE_KEY_SHAPES,
   ...REMOTE_DEVICE_SHAPES,

@@ -41,6 +41,7 @@ import { PushLanes } from './push/push-lanes.js';
 import { PushedUsers } from './push/pushed-users.js';
 import { SendPushes } from './push/send-pushes.effect.js';
 import { TakenOverPushers } from './push/taken-over-pushers.effect.js';
+import { ReleaseInvitations } from './held-invitations/held-invitations.effect.js';
 import { TellLists } from './presence-lists/tell-lists.effect.js';
 import { RemovedDevices } from './removed-devices/removed-devices.effect.js';
 import { RoomSuccession } from './succession/room-succession.effect.js';
@@ -73,6 +74,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   RestoredLists,
   EndedPresence,
   TellLists,
+  ReleaseInvitations,
   EndedThreads,
   EndedStays,
   RefusedStickyEvents,

@@ -21,6 +21,7 @@ import { ExpireEventsHandler } from './commands/expire-events.js';
 import { ExchangeInviteHandler } from './commands/exchange-invite.js';
 import { FillRoomHandler } from './commands/fill-room.js';
 import { ForgetRoomHandler } from './commands/forget-room.js';
+import { HeldInvitations } from './commands/held-invitations.js';
 import { InvitePermissions } from './commands/invite-permissions.js';
 import { InvitationsElsewhere } from './commands/invite-elsewhere.js';
 import { InviteUserHandler } from './commands/invite-user.js';
@@ -104,6 +105,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   { provide: POLICY, useValue: allowAll },
   ExtremityMerging,
   InvitationsElsewhere,
+  HeldInvitations,
   InvitePermissions,
   JoinElsewhere,
   Joining,

@@ -26,6 +26,7 @@ import { ServingSources } from './queries/serving-sources.js';
 import { JoinedInCommon } from './joined-in-common.js';
 import { ForgottenSnapshots } from './forgotten-snapshots.js';
 import { ReceivedEvents } from './queries/received-events.js';
+import { HeldInvitations } from './commands/held-invitations.js';
 import { MembershipsElsewhere } from './commands/memberships-elsewhere.js';
 import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
 import { RoomWorkers } from './worker/room-workers.js';
@@ -61,6 +62,7 @@ import { RoomWorkers } from './worker/room-workers.js';
     { provide: ROOMS_IN_COMMON, useClass: JoinedInCommon },
   ],
   exports: [
+    HeldInvitations,
     MembershipsElsewhere,
     ReceivedEvents,
     ROOMS_IN_COMMON,

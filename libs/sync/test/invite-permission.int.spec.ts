@@ -121,6 +121,40 @@ describe('presence as a signal', () => {
     expect(await may()).toEqual([true, true, true]);
   });
 
+  it('holds what is not accepted where it is told to: not shown until it is, also after a restart, and then by itself', async () => {
+    const [bob, stranger] = [await someone(), await someone()];
+    const content = { busy: 'nobody', online: 'everybody', otherwise: 'hold' };
+    await configure(bob, content, SIGNALS);
+    await chooses(bob, 'busy');
+    const since = (await bob.sync()).next_batch;
+    const { room_id: roomId } = await stranger.ok('POST', '/createRoom', { invite: [bob.userId], is_direct: true });
+    const other = await stranger.createRoom({ invite: [bob.userId] });
+    await app.settled();
+    const invitations = async (token?: string): Promise<string[]> => {
+      const { rooms } = await bob.sync(token === undefined ? {} : { since: token });
+      return Object.keys(rooms?.invite ?? {});
+    };
+    const body = { lists: { all: { ranges: [[0, 9]], required_state: [], timeline_limit: 1 } } };
+    const sliding = async (): Promise<string[]> => Object.keys((await new SlidingClient(bob).next(body)).rooms ?? {});
+    expect([await invitations(since), await invitations(), await sliding()]).toEqual([[other], [other], [other]]);
+    expect(JSON.stringify((await bob.v1('GET', '/initialSync')).body.rooms)).not.toContain(roomId);
+    await app.restart();
+    const { next_batch: held } = await bob.sync();
+    expect(await invitations()).toEqual([other]);
+    await chooses(bob, 'online');
+    // That they are online is news too, and may come first.
+    let [token, told]: [string, string[]] = [held, []];
+    for (let n = 0; n < 5 && told.length === 0; n++) {
+      const { rooms, next_batch: next } = await bob.sync({ since: token, timeout: 5_000 });
+      [token, told] = [next, Object.keys(rooms?.invite ?? {})];
+    }
+    expect(told).toEqual([roomId]);
+    expect(await invitations(token)).toEqual([]);
+    expect((await invitations()).toSorted()).toEqual([roomId, other].toSorted());
+    expect((await sliding()).toSorted()).toEqual([roomId, other].toSorted());
+    await bob.join(roomId);
+  });
+
   it('of no form says nothing', async () => {
     const [bob, stranger] = [await someone(), await someone()];
     for (const online of [7, 'some', { groups: 'all' }, null]) {

@@ -65,7 +65,7 @@ export class MembershipChanges {
     if (wanted === 'invite' && this.invitations.isElsewhere(target)) {
       return this.invitations.invite(roomId, requester.userId, target, content, contextOf(requester));
     }
-    if (wanted === 'invite') await this.invitations.permissions.check(requester.userId, target, content);
+    if (wanted === 'invite') await this.invitations.permissions.check(roomId, requester.userId, target, content);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       refuseWhilePartial(turn.head, { type: 'm.room.member', sender: requester.userId, stateKey: target, content });
       const before = await turn.findState('m.room.member', change.target);

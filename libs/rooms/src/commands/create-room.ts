@@ -124,7 +124,7 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     [initialState = [], ...later]: readonly (readonly InitialState[])[],
   ): Promise<void> {
     const { event, head } = create;
-    const members = await this.#members(requester.userId, options);
+    const members = await this.#members(event.roomId, requester.userId, options);
     const { invitations } = this.memberships;
     const [invitedElsewhere, invitedHere] = divide(members.slice(1), ({ userId }) => invitations.isElsewhere(userId));
     const seed = liveRoom(event.roomId, headBeforeCreate(head.version, event));
@@ -166,6 +166,7 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
    * out; who is named must want it.
    */
   async #members(
+    roomId: RoomId,
     creator: UserId,
     { invite = [], inviteGroups = [], is_direct: direct }: CreateRoomOptions,
   ): Promise<Member[]> {
@@ -178,7 +179,7 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
       const shown = await this.memberships.contentOf({ target: userId, membership: 'invite' });
       const content = direct === true ? { ...shown, is_direct: true } : shown;
       try {
-        await this.memberships.invitations.permissions.check(creator, userId, content);
+        await this.memberships.invitations.permissions.check(roomId, creator, userId, content);
         members.push({ userId, content });
       } catch (error) {
         if (named.has(userId) || !(error instanceof MatrixError)) throw error;

@@ -2,11 +2,12 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { readInviteRules } from '#accounts/queries/invite-rules';
 import { USERS_ON_DEMAND, type UsersOnDemand } from '#accounts/users-on-demand';
 import { CONFIG, type Config } from '#config/config';
-import { serverNameOf, type UserId } from '#kernel/ids';
+import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
 import { INVITE_SIGNALS, type InviteSignals } from '../invite-signals.js';
+import { HeldInvitations } from './held-invitations.js';
 
 /** Who of this server may be invited, and by whom. */
 @Injectable()
@@ -17,20 +18,22 @@ export class InvitePermissions {
     /** Who is invited and has no account may get one for that. */
     @Optional() @Inject(USERS_ON_DEMAND) readonly demand?: UsersOnDemand,
     @Optional() @Inject(INVITE_SIGNALS) private readonly signals?: InviteSignals,
+    @Optional() private readonly held?: HeldInvitations,
   ) {}
 
   /**
    * `content`: of the member event that invites them. Throws M_INVITE_BLOCKED where they do not want to be invited by the sender: client-server
-   * API, "Invite permission"; into a one-to-one chat also where their presence says so. Of users of other servers these say it. The server itself
-   * may tell its users something whatever they want.
+   * API, "Invite permission"; into a one-to-one chat also where their presence says so, or it is held. Of users of other servers these say it. The
+   * server itself may tell its users something whatever they want.
    */
-  async check(sender: UserId, target: UserId, content: JsonObject): Promise<void> {
+  async check(roomId: RoomId, sender: UserId, target: UserId, content: JsonObject): Promise<void> {
     const { serverName, notices } = this.config;
     if (serverNameOf(target) !== serverName || sender === notices?.userId || sender === target) return;
     const rules = await readInviteRules(this.views, target);
     const isDirect = content['is_direct'] === true;
-    const isBlocked =
-      rules?.ruleFor(sender) === 'block' || (isDirect && (await this.signals?.refuses(target, sender)) === true);
-    if (isBlocked) throw new MatrixError('M_INVITE_BLOCKED');
+    const signal = isDirect ? ((await this.signals?.decide(target, sender)) ?? 'accept') : 'accept';
+    if (rules?.ruleFor(sender) === 'block' || signal === 'refuse') throw new MatrixError('M_INVITE_BLOCKED');
+    if (signal === 'hold') await this.held?.hold(target, roomId, sender, { actor: sender });
+    else if (this.signals !== undefined) await this.held?.release(target, [roomId], { actor: sender });
   }
 }

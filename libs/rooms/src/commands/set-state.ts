@@ -85,7 +85,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
       };
     }
     if (isMember && content['membership'] === 'invite') {
-      await this.invitations.permissions.check(sender, stateKey as UserId, content);
+      await this.invitations.permissions.check(roomId, sender, stateKey as UserId, content);
     }
     const transaction = await findTransaction(this.views, { requester, roomId, type, txnId });
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };

@@ -71,7 +71,7 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     const { serverName, signingKey } = this.author;
     const isHere = await isServerIn(this.views, roomId, serverName);
     await this.#checkMayBeInvited(invited, command, isHere);
-    await this.permissions.check(event.sender, invited, event.content);
+    await this.permissions.check(roomId, event.sender, invited, event.content);
     const signed = signEvent(pdu, version, serverName, signingKey);
     if (isHere) {
       // The room decides once it has the event, and all else of it.

@@ -13,6 +13,7 @@ import { roomActivityProjector } from './room-activity.projector.js';
 import { roomStateProjector } from './room-state.projector.js';
 import { roomSummaryProjector } from './room-summary.projector.js';
 import { stickyEventsProjector } from './sticky-events.projector.js';
+import { heldInvitationsProjector } from './held-invitations.projector.js';
 import { threadSubscriptionsProjector } from './thread-subscriptions.projector.js';
 import { timelineProjector } from './timeline.projector.js';
 
@@ -31,6 +32,7 @@ export function roomProjectors(reader = createRoomFactReader()): readonly Projec
     handshakesProjector(reader),
     keptMembershipsProjector(),
     threadSubscriptionsProjector(reader),
+    heldInvitationsProjector,
     stickyEventsProjector(reader),
     retentionProjector(reader),
     partialRoomsProjector,

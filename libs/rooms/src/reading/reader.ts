@@ -1,7 +1,11 @@
 import { readIgnoredUsers } from '#accounts/queries/ignored-users';
 import { type InviteRules, readInviteRules } from '#accounts/queries/invite-rules';
-import type { UserId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
+import { HELD_INVITATIONS, type HeldInvitationRow } from '../projections/held-invitations.projector.js';
+
+/** So many that are or were held are looked at. */
+const MOST_HELD = 1_000;
 
 /** Whose eyes an answer is for. */
 export interface Reader {
@@ -12,6 +16,8 @@ export interface Reader {
   readonly ignored: ReadonlySet<UserId>;
   /** Where the reader is told what is new: whose invitations they do not want besides. */
   readonly rules?: InviteRules;
+  /** There: which invitations are held, and which are shown again since when. */
+  readonly held?: ReadonlyMap<RoomId, HeldInvitationRow>;
 }
 
 /** Who sent a request, as a reader. */
@@ -27,14 +33,22 @@ export async function readerOf(
  * synchronisation endpoints": client-server API, "Invite permission"). Others serve them as any event.
  */
 export async function followerOf(
-  views: Pick<Views, 'get' | 'getMany'>,
-  requester: Omit<Reader, 'ignored' | 'rules'>,
+  views: Pick<Views, 'get' | 'getMany' | 'scan'>,
+  requester: Omit<Reader, 'ignored' | 'rules' | 'held'>,
 ): Promise<Reader> {
-  const [reader, rules] = await Promise.all([readerOf(views, requester), readInviteRules(views, requester.userId)]);
-  return rules === undefined ? reader : { ...reader, rules };
+  const { userId } = requester;
+  const [reader, rules, held] = await Promise.all([
+    readerOf(views, requester),
+    readInviteRules(views, userId),
+    HELD_INVITATIONS.scan(views, { prefix: [userId], limit: MOST_HELD }),
+  ]);
+  if (rules === undefined && held.length === 0) return reader;
+  return { ...reader, rules, held: new Map(held.map(({ key, value }) => [key[1], value])) };
 }
 
-/** Whether a reader is told nothing of invitations by somebody. */
-export function refusesInvitations({ ignored, rules }: Pick<Reader, 'ignored' | 'rules'>, sender: UserId): boolean {
-  return ignored.has(sender) || (rules !== undefined && rules.ruleFor(sender) !== 'allow');
+/** Whether a reader is told nothing of an invitation to a room by somebody. */
+export function refusesInvitations({ ignored, rules, held }: Reader, roomId: RoomId, sender: UserId): boolean {
+  if (ignored.has(sender) || (rules !== undefined && rules.ruleFor(sender) !== 'allow')) return true;
+  const row = held?.get(roomId);
+  return row?.held === true && row.sender === sender;
 }

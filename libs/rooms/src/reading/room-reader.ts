@@ -99,7 +99,8 @@ export class RoomReader {
    * exception of state events", and "invites […] by ignored users will not be sent to the client" ("Ignoring Users").
    */
   ignores({ sender, stateKey, membership }: RowHeader): boolean {
-    if (membership === 'invite' && stateKey === this.reader.userId) return refusesInvitations(this.reader, sender);
+    if (membership === 'invite' && stateKey === this.reader.userId)
+      return refusesInvitations(this.reader, this.roomId, sender);
     return stateKey === undefined && this.reader.ignored.has(sender);
   }
 

@@ -19,6 +19,7 @@ import {
 } from '#rooms/facts/room-facts';
 import { mayChangePolicy } from '#rooms/facts/retention-facts';
 import { headerTextOf, isOfThePast, moderates } from '#rooms/facts/fact-text';
+import { HELD_STREAM_PREFIX, userIdOfHeld } from '#rooms/facts/held-invitation-facts';
 import { ELSEWHERE_STREAM_PREFIX, type MembershipTold, userIdOfElsewhere } from '#rooms/facts/elsewhere-facts';
 import { THREADS_STREAM_PREFIX, userIdOfThreads } from '#rooms/facts/thread-subscription-facts';
 import { createRoomFactReader, currentMembersOf, mayBeSticky } from '#rooms/projections/room-fact-reader';
@@ -109,6 +110,7 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
   if (stream.startsWith(SUBSCRIPTIONS_STREAM_PREFIX)) {
     return { kind: 'user', userId: userIdOfSubscriptions(stream), hears: 'user' };
   }
+  if (stream.startsWith(HELD_STREAM_PREFIX)) return { kind: 'user', userId: userIdOfHeld(stream), hears: 'user' };
   if (stream.startsWith(ELSEWHERE_STREAM_PREFIX)) return touchOfElsewhere(fact);
   if (stream.startsWith(SENT_STREAM_PREFIX) || stream.startsWith(RECEIVED_STREAM_PREFIX)) {
     return { kind: 'messages', userIds: usersIn(fact) };

@@ -44,9 +44,10 @@ export class SeenRooms {
     until: Position,
   ): Promise<{ all: readonly ListedRoom[]; seen: readonly ListedRoom[] }> {
     const all = await this.known.list(user);
-    const isHidden = ({ known: { membership, by } }: ListedRoom): boolean =>
-      membership === 'invite' && by !== undefined && refusesInvitations(reader, by);
-    const hidden = reader.ignored.size === 0 && reader.rules === undefined ? [] : all.filter(isHidden);
+    const isHidden = ({ roomId, known: { membership, by } }: ListedRoom): boolean =>
+      membership === 'invite' && by !== undefined && refusesInvitations(reader, roomId, by);
+    const hidden =
+      reader.ignored.size === 0 && reader.rules === undefined && reader.held === undefined ? [] : all.filter(isHidden);
     if (hidden.length === 0) return { all, seen: all };
     const before: ListedRoom[] = [];
     for (const room of hidden) {

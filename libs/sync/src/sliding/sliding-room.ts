@@ -92,7 +92,7 @@ export class SlidingRooms {
     const { membership } = over.last;
     if (membership !== 'invite' && membership !== 'knock') return this.#left(sync, task, departure);
     const { sender, events } = await readStrippedRoom(room, at);
-    if (membership === 'knock' || sender === undefined || !refusesInvitations(room.reader, sender))
+    if (membership === 'knock' || sender === undefined || !refusesInvitations(room.reader, room.roomId, sender))
       return { membership, contents: undefined, stripped: events };
     // The client may believe to be in the room, or invited by somebody else.
     const before = task.after === undefined ? undefined : await membershipBefore(room, over, task.after);

@@ -20,6 +20,7 @@ describe('what /sync tells of', () => {
       'inbox',
       'membership-log',
       'key-counts',
+      'held-invitations',
       'timeline',
       'room-state',
       'rooms',

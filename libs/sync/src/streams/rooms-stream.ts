@@ -3,6 +3,7 @@ import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
+import { HELD_INVITATIONS } from '#rooms/projections/held-invitations.projector';
 import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
 import { PARTIAL_ROOMS } from '#rooms/projections/partial-rooms.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
@@ -45,6 +46,8 @@ interface Task {
   readonly hasNews: boolean | undefined;
   /** What notifies the user is something else since the client last looked: how much of the room is unread may be, too. */
   readonly isRecounted: boolean;
+  /** It is an invitation that was held: the client was told nothing of it yet. */
+  readonly isReleased?: true;
 }
 
 /** What a room has news by: an event of the past, which no timeline shows, may be sticky. */
@@ -55,7 +58,14 @@ const NO_ROOMS = '{"join":{},"invite":{},"leave":{}}';
 /** The user's rooms: `rooms`. Which of them have news is decided in memory. */
 @Injectable()
 export class RoomsStream implements SyncStream {
-  static readonly covers = [TIMELINE.name, ROOM_STATE.name, MEMBERSHIP_LOG.name, ROOMS.name, PARTIAL_ROOMS.name];
+  static readonly covers = [
+    HELD_INVITATIONS.name,
+    TIMELINE.name,
+    ROOM_STATE.name,
+    MEMBERSHIP_LOG.name,
+    ROOMS.name,
+    PARTIAL_ROOMS.name,
+  ];
   readonly key = 'rooms';
 
   constructor(
@@ -70,6 +80,7 @@ export class RoomsStream implements SyncStream {
   async read(context: SyncContext): Promise<SyncPart> {
     const { rooms: changed } = await context.accountData();
     const tasks = this.#selectRooms(context, changed, await isCountedAnew(context));
+    tasks.push(...(await this.#released(context, tasks)));
     const nothing = context.allSections ? NO_ROOMS : undefined;
     if (tasks.length === 0) return { json: nothing, isNews: false };
     const sections: Record<Section, string[]> = { join: [], invite: [], knock: [], leave: [] };
@@ -111,6 +122,22 @@ export class RoomsStream implements SyncStream {
     return tasks;
   }
 
+  /** Rooms of invitations that were held, and are shown again since the client last looked. */
+  async #released(
+    { since, until, rooms, filter, hasOwnFacts, reader }: SyncContext,
+    tasks: readonly Task[],
+  ): Promise<Task[]> {
+    if (since === undefined || !hasOwnFacts) return [];
+    const released: Task[] = [];
+    for (const [roomId, { held, pos }] of (await reader()).held ?? []) {
+      const isDue = !held && pos > since.position && pos <= until.position && filter.includesRoom(roomId);
+      if (!isDue || rooms.get(roomId)?.membership !== 'invite' || tasks.some((task) => task.roomId === roomId))
+        continue;
+      released.push({ roomId, isMembershipNew: true, hasNews: true, isRecounted: false, isReleased: true });
+    }
+    return released;
+  }
+
   async #answer(context: SyncContext, task: Task): Promise<(RoomAnswer & { section: Section }) | undefined> {
     const { roomId, isMembershipNew, isRecounted } = task;
     const hasNews = task.hasNews ?? (await this.#lookUpNews(context, roomId));
@@ -121,7 +148,8 @@ export class RoomsStream implements SyncStream {
       return { section: 'join', ...(await this.#joinedRoom(room, isRecounted)) };
     }
 
-    const { since, until, rooms, isAnew } = context;
+    const { until, rooms, isAnew } = context;
+    const since = task.isReleased === true ? undefined : context.since;
     const room = await findRoomReader(this.views, roomId, await context.reader());
     const over = await membershipOver(room, since?.position, until.position);
     // What changed may lie after the end of this answer.
@@ -148,7 +176,7 @@ export class RoomsStream implements SyncStream {
       return { section: 'leave', ...(await this.left.read(context, departure, data)) };
     }
     const { sender, events } = await readStrippedRoom(room, at);
-    if (membership === 'knock' || sender === undefined || !refusesInvitations(room.reader, sender))
+    if (membership === 'knock' || sender === undefined || !refusesInvitations(room.reader, room.roomId, sender))
       return { section: membership, json: `{"${membership}_state":{"events":[${events.join()}]}}`, isNews: true };
     // The client may believe to be in the room, or invited by somebody else, or want to hear of the rooms that were left.
     const { since, isAnew, filter } = context;

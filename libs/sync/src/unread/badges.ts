@@ -53,7 +53,8 @@ export class Badges {
     let unread = 0;
     let newest: Badge['newest'];
     for (const [roomId, { membership, by }] of Array.from(rooms)) {
-      if (membership === 'invite' && (by === undefined || !refusesInvitations(reader, by))) invitedTo.add(roomId);
+      if (membership === 'invite' && (by === undefined || !refusesInvitations(reader, roomId, by)))
+        invitedTo.add(roomId);
       if (membership !== 'join') continue;
       const known = this.unread.recall(userId, roomId, { rules, ignored });
       const { events } = known ?? (await this.#look(sync, roomId, reader, upTo));

@@ -1,0 +1,45 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { BY_SERVER } from '#accounts/accounts';
+import type { AccountDataSet } from '#accounts/facts/account-facts';
+import { PRESENCE_STREAM_PREFIX, userIdOfPresence } from '#ephemeral/facts/presence-facts';
+import { SUBSCRIPTIONS_STREAM_PREFIX, userIdOfSubscriptions } from '#ephemeral/facts/subscription-facts';
+import type { RecordedFact } from '#event-store/event-store';
+import type { RoomId, UserId } from '#kernel/ids';
+import { USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
+import type { Effect } from '#projections/effects/effect';
+import { HeldInvitations } from '#rooms/commands/held-invitations';
+import { INVITE_SIGNALS, type InviteSignals, SIGNALS } from '#rooms/invite-signals';
+
+/** Shows invitations again that are held, once their user's presence, or their list, or what they say of it, lets them be shown. */
+@Injectable()
+export class ReleaseInvitations implements Effect {
+  readonly name = 'held-invitations';
+
+  constructor(
+    private readonly held: HeldInvitations,
+    @Inject(INVITE_SIGNALS) private readonly signals: InviteSignals,
+  ) {}
+
+  keyOf(fact: RecordedFact): string | undefined {
+    return userIdOf(fact);
+  }
+
+  async run(fact: RecordedFact): Promise<boolean> {
+    const userId = userIdOf(fact);
+    if (userId === undefined) return false;
+    const shown: RoomId[] = [];
+    for (const [roomId, sender] of await this.held.list(userId)) {
+      if ((await this.signals.decide(userId, sender)) === 'accept') shown.push(roomId);
+    }
+    return shown.length > 0 && this.held.release(userId, shown, BY_SERVER);
+  }
+}
+
+/** Of whom a fact may change which invitations are shown. */
+function userIdOf({ type, stream, data }: RecordedFact): UserId | undefined {
+  if (stream.startsWith(PRESENCE_STREAM_PREFIX)) return userIdOfPresence(stream);
+  if (stream.startsWith(SUBSCRIPTIONS_STREAM_PREFIX)) return userIdOfSubscriptions(stream);
+  if (type !== 'account-data-set' || !stream.startsWith(USER_STREAM_PREFIX) || !data.includes(SIGNALS))
+    return undefined;
+  return (JSON.parse(data) as AccountDataSet).type === SIGNALS ? userIdOfStream(stream) : undefined;
+}
