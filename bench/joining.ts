@@ -12,7 +12,7 @@ import { Joining } from '#rooms/joining/joining';
 import { ReceiveRoom, ReceiveRoomHandler } from '#rooms/commands/receive-room';
 import { Receiving } from '#rooms/commands/receiving';
 import { roomProjectors } from '#rooms/projections/room-projectors';
-import { allowAll } from '#rooms/receive/7-check-policy';
+import { allowAll } from '#rooms/room-policy';
 import { RoomSnapshots } from '#rooms/worker/room-snapshots';
 import { OtherProcesses } from '#rooms/worker/other-processes';
 import { RoomWorkers } from '#rooms/worker/room-workers';

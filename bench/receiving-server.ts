@@ -15,7 +15,7 @@ import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
 import { Receiving } from '#rooms/commands/receiving';
 import { TakeInRoom, TakeInRoomHandler } from '#testing/receiving/take-in-room';
-import { allowAll } from '#rooms/receive/7-check-policy';
+import { allowAll } from '#rooms/room-policy';
 import type { ServerKeys } from '#rooms/server-keys';
 import { RoomSnapshots } from '#rooms/worker/room-snapshots';
 import { RoomWorkers } from '#rooms/worker/room-workers';

@@ -17,6 +17,7 @@ import type { Config } from '#config/config';
 import { ConfigError } from '#config/config-error';
 import { SendToServices } from '#appservices/sending/send-to-services.effect';
 import { Peers } from '#federation/peers/peers';
+import { PolicyServers } from '#federation/policy/policy-servers';
 import { DestinationNotes } from '#federation/sending/destination-notes';
 import { Destinations } from '#federation/sending/destinations';
 import { takeWriterLock } from '#event-store/lmdb/writer-lock';
@@ -174,7 +175,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
 
   watchCaches(ports.metrics, app, ports.store);
   watchLimits(ports.metrics, app.get(RateLimits, { strict: false }));
-  watchPeers(ports.metrics, app.get(Peers, { strict: false }));
+  watchPeers(ports.metrics, app.get(Peers, { strict: false }), app.get(PolicyServers, { strict: false }));
   watchDestinations(ports.metrics, app.get(Destinations, { strict: false }));
   watchMail(ports.metrics, app.get(Mailer, { strict: false }));
   watchServices(ports.metrics, app.get(SendToServices, { strict: false }), ports.clock);

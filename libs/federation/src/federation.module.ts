@@ -19,6 +19,7 @@ import { KEY_PROVIDERS } from './keys/key-providers.js';
 import { KeyRing } from './keys/key-ring.js';
 import { Refusals } from './refusals/refusals.js';
 import { RECEIVING_PROVIDERS } from './receiving-providers.js';
+import { PolicyServers } from './policy/policy-servers.js';
 import { Destinations } from './sending/destinations.js';
 import { Outbox } from './sending/outbox.js';
 import { SENDING_PROVIDERS } from './sending/sending-providers.js';
@@ -62,6 +63,7 @@ import { Peers } from './peers/peers.js';
     ...ASKING_PORTS,
     PeersProfiles,
     PeersSpaces,
+    PolicyServers,
     AuthenticateRequest,
     DEVICE_PEERS,
     Destinations,

@@ -36,7 +36,7 @@ import { PurgeRoomHandler } from './commands/purge-room.js';
 import { ReceiveOutliersHandler } from './commands/receive-outliers.js';
 import { ReceivePdusHandler } from './commands/receive-pdus.js';
 import { ReceiveStateHandler } from './commands/receive-state.js';
-import { POLICY, Receiving } from './commands/receiving.js';
+import { Receiving } from './commands/receiving.js';
 import { Joining } from './joining/joining.js';
 import { ReceiveRoomHandler } from './commands/receive-room.js';
 import { SettleHandshakeHandler } from './commands/settle-handshake.js';
@@ -58,7 +58,7 @@ import { UnbanUserHandler } from './commands/unban-user.js';
 import { UnsubscribeFromThreadHandler } from './commands/unsubscribe-from-thread.js';
 import { UpgradeRoomHandler } from './commands/upgrade-room.js';
 import { EVENT_AUTHOR, type EventAuthor } from './decide/decide-event.js';
-import { allowAll, type Policy } from './receive/7-check-policy.js';
+import { type Policy, ROOM_POLICY } from './room-policy.js';
 import { ServerAcls } from './queries/server-acls.js';
 import { ServingSources } from './queries/serving-sources.js';
 import { ReceivedEvents } from './queries/received-events.js';
@@ -86,14 +86,14 @@ const roomSnapshots: FactoryProvider<RoomSnapshots> = {
 
 const roomWorkers: FactoryProvider<RoomWorkers> = {
   provide: RoomWorkers,
-  inject: [EVENT_STORE, RoomSnapshots, VIEWS, EVENT_AUTHOR, CLOCK, POLICY],
+  inject: [EVENT_STORE, RoomSnapshots, VIEWS, EVENT_AUTHOR, CLOCK, { token: ROOM_POLICY, optional: true }],
   useFactory: (
     store: EventStore,
     snapshots: RoomSnapshots,
     views: Views,
     author: EventAuthor,
     clock: Clock,
-    policy: Policy,
+    policy: Policy | undefined,
   ) => new RoomWorkers({ store, snapshots, views, author, clock, policy }),
 };
 
@@ -102,7 +102,6 @@ export const ROOM_WRITING: readonly Provider[] = [
   eventAuthor,
   roomSnapshots,
   roomWorkers,
-  { provide: POLICY, useValue: allowAll },
   ExtremityMerging,
   InvitationsElsewhere,
   HeldInvitations,

@@ -7,7 +7,7 @@ import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
 import { ReceiveRoomHandler } from '#rooms/commands/receive-room';
 import { Receiving } from '#rooms/commands/receiving';
-import { allowAll } from '#rooms/receive/7-check-policy';
+import { allowAll } from '#rooms/room-policy';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { ForeignServer } from '#testing/receiving/foreign-server';

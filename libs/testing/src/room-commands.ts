@@ -52,7 +52,7 @@ import { UnbanUser, UnbanUserHandler } from '#rooms/commands/unban-user';
 import { UnsubscribeFromThread, UnsubscribeFromThreadHandler } from '#rooms/commands/unsubscribe-from-thread';
 import { UpgradeRoom, UpgradeRoomHandler } from '#rooms/commands/upgrade-room';
 import type { CreateRoomOptions } from '#rooms/decide/new-room-events';
-import { allowAll, type Policy } from '#rooms/receive/7-check-policy';
+import { allowAll, type Policy } from '#rooms/room-policy';
 import { type PduAccepted, type PduRedacted, roomStream } from '#rooms/facts/room-facts';
 import { listStateRows } from '#rooms/queries/state-rows';
 import { OtherProcesses } from '#rooms/worker/other-processes';

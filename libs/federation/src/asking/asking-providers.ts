@@ -1,16 +1,27 @@
-import type { Provider } from '@nestjs/common';
+import type { FactoryProvider, Provider } from '@nestjs/common';
 import { REMOTE_PROFILES } from '#accounts/remote-profiles';
+import { CONFIG, type Config } from '#config/config';
 import { REMOTE_DIRECTORIES } from '#directory/remote-directories';
 import { REMOTE_MEDIA } from '#media/remote-media';
+import { VIEWS, type Views } from '#projections/views';
+import { Peers } from '../peers/peers.js';
 import { PeersMedia } from '../media/peers-media.js';
 import { PeersDirectories } from './peers-directories.js';
+import { ROOM_POLICY } from '#rooms/room-policy';
 import { SPACES_ELSEWHERE } from '#rooms/spaces-elsewhere';
 import { TIMES_ELSEWHERE } from '#rooms/times-elsewhere';
 import { PeersProfiles } from './peers-profiles.js';
 import { PeersSpaces } from './peers-spaces.js';
 import { PeersTimes } from './peers-times.js';
+import { PolicyServers } from '../policy/policy-servers.js';
 
-/** What clients are told of other servers' users and rooms. */
+const policyServers: FactoryProvider<PolicyServers> = {
+  provide: PolicyServers,
+  inject: [Peers, VIEWS, CONFIG],
+  useFactory: (peers: Peers, views: Views, config: Config) => new PolicyServers(peers, views, config),
+};
+
+/** What clients are told of other servers' users and rooms, and what policy servers say of events. */
 export const ASKING_PROVIDERS: readonly Provider[] = [
   PeersProfiles,
   PeersSpaces,
@@ -19,6 +30,8 @@ export const ASKING_PROVIDERS: readonly Provider[] = [
   { provide: REMOTE_PROFILES, useExisting: PeersProfiles },
   { provide: SPACES_ELSEWHERE, useExisting: PeersSpaces },
   { provide: TIMES_ELSEWHERE, useClass: PeersTimes },
+  policyServers,
+  { provide: ROOM_POLICY, inject: [PolicyServers], useFactory: ({ policy }: PolicyServers) => policy },
 ];
 /** Who in other domains is given them. */
 export const ASKING_PORTS: readonly symbol[] = [
@@ -27,4 +40,5 @@ export const ASKING_PORTS: readonly symbol[] = [
   REMOTE_PROFILES,
   SPACES_ELSEWHERE,
   TIMES_ELSEWHERE,
+  ROOM_POLICY,
 ];

@@ -38,7 +38,7 @@ export class EndStayHandler implements ICommandHandler<EndStay> {
 
   async execute({ origin, roomId, pdu }: EndStay): Promise<boolean> {
     const [prepared] = await this.receiving.prepareHere({ origin, roomId, pdus: [pdu] });
-    if (prepared?.kind !== 'prepared' || prepared.isAltered === true || !prepared.policy.isAllowed) return false;
+    if (prepared?.kind !== 'prepared' || prepared.isAltered === true) return false;
     const { event } = prepared;
     const userId = this.#findPutOut(event, origin);
     if (userId === undefined) return false;

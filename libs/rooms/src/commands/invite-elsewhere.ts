@@ -145,8 +145,7 @@ async function decideInvite(
   const isSame =
     before?.sender === sender && canonicalJson(before.content, options) === canonicalJson(content, options);
   if (isSame) return before.eventId;
-  const { event } = await turn.decide(draft);
-  return { event, version };
+  return { event: turn.offer(await turn.decide(draft)), version };
 }
 
 /**

@@ -13,7 +13,7 @@ import { turnsOf } from '#testing/turns-of';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
 import { RoomVerifier } from '../audit/verify-room.js';
 import type { PduAccepted } from '../facts/room-facts.js';
-import type { Policy } from '../receive/7-check-policy.js';
+import type { Policy } from '../room-policy.js';
 import type { ServerKeys } from '../server-keys.js';
 import { ReceiveOutliers } from './receive-outliers.js';
 import { ReceivePdus } from './receive-pdus.js';

@@ -18,7 +18,7 @@ import { TIMELINE } from '../projections/timeline-collections.js';
 import { timelineProjector } from '../projections/timeline.projector.js';
 import { parseRow, rowHeaderOf } from '../projections/timeline-row.js';
 import { getEvent } from '../queries/get-event.js';
-import type { Policy } from '../receive/7-check-policy.js';
+import type { Policy } from '../room-policy.js';
 import type { ServerKeys } from '../server-keys.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';

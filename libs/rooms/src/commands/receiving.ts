@@ -1,14 +1,16 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
 import { eachInTurns } from '#projections/each-in-turns';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import type { Policy } from '../receive/7-check-policy.js';
+import { allowAll, POLICY, type Policy, type PolicyQuestion, ROOM_POLICY } from '../room-policy.js';
 import type { Arrival } from '../receive/judge-pdu.js';
 import type { AlreadyKnown, Dropped, MissingEvents, PreparedPdu } from '../receive/outcome.js';
 import { preparePdu } from '../receive/prepare-pdu.js';
+import { withPolicySignature } from '../receive/with-policy-signature.js';
 import { SERVER_KEYS, type ServerKeys } from '../server-keys.js';
 import { receiveInTurn, receiveOutlierInTurn } from '../worker/receive-in-turn.js';
 import type { FactContext, RoomTurn } from '../worker/room-turn.js';
@@ -16,9 +18,6 @@ import { RoomWorkers } from '../worker/room-workers.js';
 import { checkingTogether } from '../worker/signature-batches.js';
 import { type StagedPdu, StagingArea } from '../worker/staging-area.js';
 import { UnknownRoom, unknownRoom } from '../worker/unknown-room.js';
-
-/** Injection token of the policy that is asked for what is received. */
-export const POLICY = Symbol.for('annals.Policy');
 
 /** What became of an event, or will: one that is missing others waits for them in the staging area. */
 export type Received = Dropped | AlreadyKnown | MissingEvents | Landed;
@@ -57,6 +56,13 @@ export interface Judged {
   readonly open?: number;
 }
 
+/** The policy is to be asked for an event, by this; nothing was done. */
+export interface ToBeAsked {
+  readonly question: PolicyQuestion;
+}
+
+/** After so many times the room changes its policy too fast. */
+const MOST_ASKED = 10;
 /** How many events are prepared at the same time. */
 const AT_ONCE = 256;
 
@@ -69,7 +75,7 @@ export class Receiving {
   constructor(
     private readonly workers: RoomWorkers,
     @Inject(SERVER_KEYS) keys: ServerKeys,
-    @Inject(POLICY) private readonly policy: Policy,
+    @Optional() @Inject(ROOM_POLICY) private readonly policy?: Policy,
   ) {
     this.#keys = checkingTogether(keys);
   }
@@ -105,12 +111,11 @@ export class Receiving {
     inputs: readonly (Uint8Array | string | Pdu)[],
     room: { readonly roomId: RoomId; readonly version: RoomVersion; readonly origin: ServerName },
   ): Promise<(PreparedPdu | Dropped)[]> {
-    const { policy } = this;
     const keys = this.#keys;
     const prepared: (PreparedPdu | Dropped)[] = [];
     for (let at = 0; at < inputs.length; at += AT_ONCE) {
       const some = inputs.slice(at, at + AT_ONCE);
-      prepared.push(...(await eachInTurns(some, AT_ONCE, (input) => preparePdu(input, { ...room, keys, policy }))));
+      prepared.push(...(await eachInTurns(some, AT_ONCE, (input) => preparePdu(input, { ...room, keys }))));
     }
     return prepared;
   }
@@ -121,17 +126,26 @@ export class Receiving {
    */
   async judge(roomId: RoomId, pdu: PreparedPdu | Dropped, arrival: Arrival = {}): Promise<Judged> {
     if (pdu.kind === 'dropped') return { received: pdu };
-    const { result, position } = await this.workers.receive(roomId, causeOf(pdu, arrival), (turn) =>
-      this.judgeInTurn(turn, { pdu, arrival }),
-    );
-    return { ...result, position };
+    let asked = pdu;
+    for (let tries = 0; tries < MOST_ASKED; tries++) {
+      const staged = { pdu: asked, arrival };
+      const { result, position } = await this.workers.receive(roomId, causeOf(pdu, arrival), (turn) =>
+        this.judgeInTurn(turn, staged),
+      );
+      if (!('question' in result)) return { ...result, position };
+      asked = await this.#ask(asked, result.question);
+    }
+    throw new EventStoreUnavailable('the room changes faster than its policy can be asked');
   }
 
-  /** As `judge`, in a turn that is there. */
-  async judgeInTurn(turn: RoomTurn, staged: StagedPdu): Promise<Judged> {
+  /** As `judge`, in a turn that is there: where the policy is to be asked, that is answered. */
+  async judgeInTurn(turn: RoomTurn, staged: StagedPdu): Promise<Judged | ToBeAsked> {
     const { roomId } = turn;
     const { eventId } = staged.pdu.event;
     const outcome = await receiveInTurn(turn, staged.pdu, staged.arrival);
+    if (outcome.kind === 'unasked') {
+      return { question: { isOwn: false, version: turn.head.version, policyEvent: await turn.findState(POLICY) } };
+    }
     // Here and not later: what it waits for may be the next that is judged.
     if (outcome.kind === 'missing') this.#staging.add(roomId, staged, outcome);
     // Of what is dropped a better copy may wait.
@@ -174,6 +188,15 @@ export class Receiving {
       all.push(...next);
     }
     return receiptOf(all, judged.length);
+  }
+
+  /** The event with what the policy says of it, and with its signature where it gives one. */
+  async #ask(pdu: PreparedPdu, question: PolicyQuestion): Promise<PreparedPdu> {
+    const { policy = allowAll } = this;
+    const said = await policy(pdu.event, question);
+    const verdict = { ...said, of: question.policyEvent?.eventId };
+    const signed = said.isAllowed ? said.signed : undefined;
+    return { ...pdu, verdict, ...(signed && withPolicySignature(pdu.event, signed, question.version)) };
   }
 
   #release(roomId: RoomId, received: Received): StagedPdu[] {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
@@ -13,7 +14,7 @@ import { RoomVerifier } from '../audit/verify-room.js';
 import type { RowHeader } from '../projections/timeline-row.js';
 import { listStickyEvents } from '../reading/sticky-events.js';
 import { findRoomReader } from '../reading/room-reader.js';
-import type { Policy } from '../receive/7-check-policy.js';
+import { type Policy, policyEventIdOf } from '../room-policy.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';
 import { ReconsiderStickyEvents } from './reconsider-sticky-events.js';
@@ -150,7 +151,9 @@ describe('a sticky event that was soft-failed', () => {
   it('is not let in where a policy does not want it', async () => {
     const wants: Policy = ({ content }) =>
       Promise.resolve(content['body'] === 'spam' ? { isAllowed: false, reason: 'spam' } : { isAllowed: true });
-    await begin(wants);
+    await begin(Object.assign(wants, { concerns: (state: StateTrie) => policyEventIdOf(state) !== undefined }));
+    await home.setState(ALICE, roomId, 'm.room.policy', {});
+    await there.hear(home);
     await home.on(ALICE, 'kick', roomId, CAROL);
     await receive(await sticky('spam'), await sticky('spam', { sender: BOB }));
     await there.hear(home);

@@ -95,7 +95,7 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     return stateKey as UserId; // it ends with the name of this server
   }
 
-  /** The form, signatures and hash. Answers keys that lack. Throws M_INVALID_PARAM, and M_FORBIDDEN also where the policy is against it. */
+  /** The form, signatures and hash. Answers keys that lack. Throws M_INVALID_PARAM and M_FORBIDDEN. */
   async #prepare({ origin, roomId, pdu }: TakeInvite, version: RoomVersion): Promise<readonly WantedKey[] | undefined> {
     const prepared = (await this.receiving.prepare([pdu], { roomId, version, origin }))[0]!;
     if (prepared.kind === 'dropped') {
@@ -103,7 +103,6 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
       throw refusalOf(prepared);
     }
     if (prepared.isAltered === true) throw new MatrixError('M_INVALID_PARAM', 'The content hash does not hold');
-    if (!prepared.policy.isAllowed) throw new MatrixError('M_FORBIDDEN', prepared.policy.reason);
     return undefined;
   }
 

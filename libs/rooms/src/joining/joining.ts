@@ -167,6 +167,6 @@ export class Joining {
     const { revision } = room.index.outliers.get(eventId)!;
     const { data } = await readRevision(this.store, room.roomId, revision);
     const { event } = getKnown(await room.find([eventId]), eventId);
-    return { kind: 'prepared', event, pduText: pduTextOf(data), origin, policy: { isAllowed: true } };
+    return { kind: 'prepared', event, pduText: pduTextOf(data), origin, verdict: { isAllowed: true } };
   }
 }

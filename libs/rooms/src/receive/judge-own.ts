@@ -19,7 +19,7 @@ export interface OwnPdu {
  * Throws M_FORBIDDEN where the state before it or the current one does not allow it.
  */
 export async function judgeOwn({ event, pduText, origin, txn }: OwnPdu, room: KnownRoom): Promise<Accepted> {
-  const outcome = await judgePdu({ kind: 'prepared', event, pduText, origin, policy: { isAllowed: true } }, room);
+  const outcome = await judgePdu({ kind: 'prepared', event, pduText, origin, verdict: { isAllowed: true } }, room);
   if (outcome.kind === 'soft-failed') throw new MatrixError('M_FORBIDDEN', outcome.header.reason);
   if (outcome.kind === 'rejected') throw new MatrixError('M_FORBIDDEN', outcome.header.reason);
   if (outcome.kind !== 'accepted') throw new Error(`${room.roomId}: an event of ours is ${outcome.kind}`);

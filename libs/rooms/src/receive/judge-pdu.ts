@@ -2,6 +2,7 @@ import type { EventId } from '#kernel/ids';
 import { visibilityChangeOf } from '#protocol/message-visibility';
 import type { Pdu, RoomEvent } from '#protocol/room-event';
 import type { Rejection } from '#protocol/state-resolution/events-by-id';
+import { stickinessOf } from '#protocol/stickiness';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { tellModeration } from '../decide/decide-event.js';
 import { stateAfterEvent, tellHeldBefore } from '../decide/room-state.js';
@@ -11,7 +12,7 @@ import { dropAltered, isAllThereIs } from './altered-copy.js';
 import { refuseByAuthEvents } from './4-check-auth-events.js';
 import { authStateAt, findStateBefore, refuseByState, type StateBefore } from './5-check-state-before.js';
 import { refuseByCurrentState } from './6-check-current-state.js';
-import { refuseByPolicy } from './7-check-policy.js';
+import { isToBeAsked, refuseByPolicy } from './7-check-policy.js';
 import { bringsAnew } from './brings-anew.js';
 import { findOwnEffect, findWaitingRedactions } from './find-due-redactions.js';
 import { getKnown, type KnownEvent, type KnownRoom } from './known-room.js';
@@ -43,6 +44,8 @@ type EffectTold = Pick<Accepted['header'], 'takes_effect' | 'redacted_by'>;
  * Steps 4 to 7 of the checks on receipt of a PDU, and all that is to be written of it. Server-server API, "Checks performed on
  * receipt of a PDU". The room is held meanwhile, and nothing waits for the network: what is missing is told, with nothing done.
  *
+ * Where the policy of the room has a say and was not asked (`Unasked`), nothing is done either: whoever judges asks, and judges again.
+ *
  * An event that was accepted, soft-failed or rejected is answered as known; an outlier is judged as if it were new. Throws an
  * Error only where what the room tells of itself does not agree.
  */
@@ -73,7 +76,10 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   if (isPast || (outcome === 'outlier' && (await isSuperseded(event, room)))) return judging.acceptHistory(isHole);
   const isAnew = await bringsAnew(event, before, room);
   const byNow = isAnew ? undefined : await refuseByCurrentState(event, before, known, room);
-  const refusalNow = byNow ?? refuseByPolicy(pdu.policy);
+  // What is sticky is looked at again where the state of the room was against it, and the policy is not.
+  const isPolicysTurn = byNow === undefined || stickinessOf(event.pdu, event.originServerTs) !== undefined;
+  if (isPolicysTurn && isToBeAsked(event, pdu.verdict, room.policyId)) return { kind: 'unasked', eventId };
+  const refusalNow = byNow ?? refuseByPolicy(pdu.verdict);
   return refusalNow === undefined ? judging.accept(isAnew) : judging.softFail(refusalNow);
 }
 
@@ -129,7 +135,7 @@ class Judging {
   async softFail(reason: string): Promise<SoftFailed> {
     const state = this.#stateAfter();
     // What the policy does not want is not looked at again.
-    const unwanted = this.pdu.policy.isAllowed ? {} : { unwanted: true as const };
+    const unwanted = this.pdu.verdict?.isAllowed === false ? { unwanted: true as const } : {};
     const header = { ...(await this.#header(await this.#tellAllowed(state))), ...unwanted, reason };
     const redactions = await findWaitingRedactions(this.#event, this.room);
     return { kind: 'soft-failed', ...this.#judged(state), redactions, header };

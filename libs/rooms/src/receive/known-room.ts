@@ -72,6 +72,8 @@ export interface KnownRoom {
   readonly createEvent: RoomEvent | undefined;
   /** The resolved current state. */
   readonly state: StateTrie;
+  /** The state event by which the policy of the room is asked for what comes in; undefined where nobody is asked. */
+  readonly policyId?: EventId | undefined;
   /** The history visibility in it. */
   readonly visibility: HistoryVisibility;
   readonly extremities: readonly KnownExtremity[];

@@ -4,7 +4,7 @@ import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { OutlierStored, PduAccepted, PduRejected, PduSoftFailed } from '../facts/room-facts.js';
 import type { DueRedaction } from '../decide/decide-event.js';
 import type { EventOutcome } from './known-room.js';
-import type { PolicyVerdict } from './7-check-policy.js';
+import type { PolicyVerdict } from '../room-policy.js';
 import type { WantedKey } from '../server-keys.js';
 
 /** A PDU that passed what can be checked without its room (steps 1 to 3), on its way to the rest. */
@@ -15,7 +15,8 @@ export interface PreparedPdu {
   readonly pduText: string;
   /** The server it came from. */
   readonly origin: ServerName;
-  readonly policy: PolicyVerdict;
+  /** What the policy of the room says of it; undefined where that was not asked. */
+  readonly verdict?: PolicyVerdict;
   /** The content hash does not hold: there may be more of it. */
   readonly isAltered?: true;
 }
@@ -51,6 +52,12 @@ export interface MissingEvents {
   readonly beside: readonly EventId[];
 }
 
+/** It passed all checks but that of the policy, which is to be asked; nothing was done. */
+export interface Unasked {
+  readonly kind: 'unasked';
+  readonly eventId: EventId;
+}
+
 interface Judged {
   readonly event: RoomEvent;
   /** The text that stands last in the fact. */
@@ -80,7 +87,7 @@ export interface Rejected extends Judged {
 }
 
 /** What becomes of a PDU where its place in the room is known. */
-export type Outcome = Dropped | AlreadyKnown | MissingEvents | Accepted | SoftFailed | Rejected;
+export type Outcome = Dropped | AlreadyKnown | MissingEvents | Accepted | SoftFailed | Rejected | Unasked;
 
 /** Part of an auth chain or of a state that was told: its place in the room is not known. */
 export interface StoredOutlier {

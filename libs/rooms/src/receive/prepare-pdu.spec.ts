@@ -9,8 +9,7 @@ import { signEvent } from '#protocol/signing/sign-event';
 import { createSigningKey } from '#protocol/signing/signing-key';
 import { emptyObject } from '#testing/empty-object';
 import { type ForeignDraft, ForeignServer } from '#testing/receiving/foreign-server';
-import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
-import { allowAll } from './7-check-policy.js';
+import { keysOf } from '#testing/receiving/memory-room';
 import { preparePdu } from './prepare-pdu.js';
 import type { ServerKey } from '../server-keys.js';
 
@@ -30,7 +29,7 @@ function message(of: RoomVersion, more: Partial<ForeignDraft> = {}): Pdu {
 }
 
 async function prepare(of: RoomVersion, input: Pdu | string, keys = keysOf(A, B)) {
-  return preparePdu(input, { roomId: roomIdOf(of), version: of, origin: ORIGIN, keys, policy: allowAll });
+  return preparePdu(input, { roomId: roomIdOf(of), version: of, origin: ORIGIN, keys });
 }
 
 async function kindOf(of: RoomVersion, pdu: JsonObject): Promise<string> {
@@ -193,13 +192,4 @@ describe('an event that its sender named itself', () => {
     const pdu = message(version('1'), { pdu: { event_id: '$me:a.example' }, prev: ['$me:a.example'] });
     expect(await prepare(version('1'), pdu)).toMatchObject({ kind: 'dropped', reason: 'The event refers to itself' });
   });
-});
-
-it('asks the policy for what passed, without the room', async () => {
-  const of = version('12');
-  const room = new MemoryRoom(roomIdOf(of), of, keysOf(A), ({ type }) =>
-    Promise.resolve(type === 'm.room.message' ? { isAllowed: false, reason: 'spam' } : { isAllowed: true }),
-  );
-  const prepared = await preparePdu(message(of), room.preparation());
-  expect(prepared).toMatchObject({ kind: 'prepared', policy: { isAllowed: false, reason: 'spam' } });
 });

@@ -5,7 +5,6 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { checkFormat, type WellFormed } from './1-check-format.js';
 import { findSignatureFault } from './2-check-signatures.js';
 import { keepHashed } from './3-check-hash.js';
-import type { Policy } from './7-check-policy.js';
 import type { Dropped, PreparedPdu } from './outcome.js';
 import type { ServerKeys } from '../server-keys.js';
 
@@ -16,16 +15,15 @@ export interface Preparation {
   /** The server it came from. */
   readonly origin: ServerName;
   readonly keys: ServerKeys;
-  readonly policy: Policy;
 }
 
 /**
- * Steps 1 to 3 of the checks on receipt of a PDU, and the policy's word for step 7: all that needs no room, so that none is
+ * Steps 1 to 3 of the checks on receipt of a PDU: all that needs no room, so that none is
  * held meanwhile. Server-server API, "Checks performed on receipt of a PDU". Bad input is an outcome and never thrown.
  */
 export async function preparePdu(
   input: Uint8Array | string | Pdu,
-  { roomId, version, origin, keys, policy }: Preparation,
+  { roomId, version, origin, keys }: Preparation,
 ): Promise<PreparedPdu | Dropped> {
   let wellFormed: WellFormed;
   try {
@@ -42,7 +40,6 @@ export async function preparePdu(
     event,
     pduText,
     origin,
-    policy: await policy(event),
     ...(isAltered ? { isAltered } : {}),
   };
 }

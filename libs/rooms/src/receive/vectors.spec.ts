@@ -59,7 +59,7 @@ describe.each(read<Case[]>('cases.json'))('the recorded room: $name', ({ batches
       const room = new MemoryRoom(order[0]!.roomId, version, keysOf());
       for (const event of order) {
         const outcome = await judgePdu(
-          { kind: 'prepared', event, pduText: '{}', origin: 'x' as ServerName, policy: { isAllowed: true } },
+          { kind: 'prepared', event, pduText: '{}', origin: 'x' as ServerName, verdict: { isAllowed: true } },
           room,
         );
         expect(['accepted', 'soft-failed']).toContain(outcome.kind);

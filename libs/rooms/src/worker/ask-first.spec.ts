@@ -3,6 +3,7 @@ import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import type { EventId, RoomId } from '#kernel/ids';
 import { parseVerifyKey } from '#protocol/signing/signing-key';
 import type { RoomEvent } from '#protocol/room-event';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { ALICE, BOB, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomCommands } from '#testing/room-commands';
@@ -10,7 +11,7 @@ import { RoomViews } from '#testing/room-views';
 import { RoomVerifier } from '../audit/verify-room.js';
 import { ownKey } from '../commands/own-key.js';
 import type { PduAccepted } from '../facts/room-facts.js';
-import type { Policy, PolicyVerdict } from '../receive/7-check-policy.js';
+import { type Policy, policyEventIdOf, type PolicyVerdict } from '../room-policy.js';
 
 const ALLOWED: PolicyVerdict = { isAllowed: true };
 const VERSIONS = ['1', '11', '12'];
@@ -63,6 +64,61 @@ describe('a policy', () => {
     expect(seen.map(({ eventId, pdu }) => [eventId, pdu])).toEqual(stored.map(({ event_id, pdu }) => [event_id, pdu]));
     expect(seen.map(({ eventId }) => eventId)).toContain(said);
     expect(problemsOf(home, roomId)).toEqual([]);
+  });
+
+  it.each(VERSIONS)('has its signature added to each event of ours (room version %s)', async (version) => {
+    const signed = { signer: 'policy.example', keyId: 'ed25519:policy_server', signature: 'c2lnbmVk' };
+    const { home, roomId } = await homeWith(() => Promise.resolve({ isAllowed: true, signed }), version);
+    await home.send(ALICE, roomId);
+    await home.setState(ALICE, roomId, 'm.room.topic', { topic: 'T' });
+    for (const { data } of home.facts(roomId, 'pdu-accepted')) {
+      const { pdu } = JSON.parse(data) as { pdu: { signatures: object } };
+      expect(pdu.signatures).toMatchObject({
+        'policy.example': { 'ed25519:policy_server': 'c2lnbmVk' },
+        'a.example': {},
+      });
+    }
+    expect(problemsOf(home, roomId)).toEqual([]);
+  });
+
+  it('is not asked for what names it, nor anything of a room that it says nothing of', async () => {
+    const seen: string[] = [];
+    const counting: Policy = ({ type }) => {
+      seen.push(type);
+      return Promise.resolve(ALLOWED);
+    };
+    const policy = Object.assign(counting, { concerns: (state: StateTrie) => policyEventIdOf(state) !== undefined });
+    const { home, roomId } = await homeWith(policy);
+    await home.send(ALICE, roomId);
+    await home.setState(ALICE, roomId, 'm.room.policy', { via: 'b.example' });
+    expect(seen).toEqual([]);
+    await home.send(ALICE, roomId);
+    await home.setState(ALICE, roomId, 'm.room.policy', {});
+    expect(seen).toEqual(['m.room.message']);
+  });
+
+  it('is asked again where the room names another one meanwhile', async () => {
+    const by: (EventId | undefined)[] = [];
+    let during = async (): Promise<unknown> => undefined;
+    const noting: Policy = async (event, { policyEvent }) => {
+      if (!isSaying(event, 'x')) return ALLOWED;
+      by.push(policyEvent?.eventId);
+      const change = during;
+      during = async () => undefined;
+      await change();
+      return ALLOWED;
+    };
+    const policy = Object.assign(noting, { concerns: (state: StateTrie) => policyEventIdOf(state) !== undefined });
+    const { home, roomId } = await homeWith(policy);
+    const first = await home.setState(ALICE, roomId, 'm.room.policy', { via: 'b.example' });
+    let second: unknown;
+    during = async () => {
+      // Of two of one moment the event id would decide.
+      home.now++;
+      second = await home.setState(ALICE, roomId, 'm.room.policy', { via: 'c.example' });
+    };
+    await home.send(ALICE, roomId, { body: 'x' });
+    expect(by).toEqual([first, second]);
   });
 
   it('refuses what it does not want, and nothing of it is there', async () => {

@@ -1,9 +1,11 @@
 import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import type { EventId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { DecidedEvent, EventDraft } from '../decide/decide-event.js';
 import type { RoomHead } from '../decide/room-head.js';
-import type { Policy } from '../receive/7-check-policy.js';
+import { isBeyondPolicy, type Policy, policyEventIdOf, type PolicyQuestion } from '../room-policy.js';
+import { withPolicySignature } from '../receive/with-policy-signature.js';
 
 /** After so many times the room changes too fast: each time a task wanted to append other events than those that were asked for. */
 const MOST_ASKED = 10;
@@ -14,11 +16,19 @@ export interface ForeseenEvent {
   /** What it was decided of, and where the room stood then; undefined of one that the task was given. */
   readonly draft?: string;
   readonly standing?: string;
+  /** The state event that the policy was asked by. */
+  readonly policyId?: EventId | undefined;
 }
+
+/** What the policy is asked by. */
+type Asking = Omit<PolicyQuestion, 'isOwn'>;
 
 /** Ends a turn of which nothing is appended: the policy was not asked for all that it would append. */
 class PolicyUnasked extends Error {
-  constructor(readonly events: readonly ForeseenEvent[]) {
+  constructor(
+    readonly events: readonly ForeseenEvent[],
+    readonly asking: Asking,
+  ) {
     super('the policy was not asked for the events of a task');
   }
 }
@@ -33,35 +43,66 @@ export async function askFirst<T>(
   policy: Policy,
   attempt: (allowed: readonly ForeseenEvent[]) => Promise<T>,
 ): Promise<T> {
-  const allowed: ForeseenEvent[] = [];
-  for (let asked = 0; asked < MOST_ASKED; asked++) {
+  let allowed: ForeseenEvent[] = [];
+  for (let tries = 0; tries < MOST_ASKED; tries++) {
     try {
       return await attempt([...allowed]);
     } catch (error) {
       if (!(error instanceof PolicyUnasked)) throw error;
-      await ask(policy, error.events);
-      allowed.push(...error.events);
+      const asked = await ask(policy, error);
+      const names = new Set(asked.map(({ decided }) => decided.event.eventId));
+      allowed = [...allowed.filter(({ decided }) => !names.has(decided.event.eventId)), ...asked];
     }
   }
   throw new EventStoreUnavailable('the room changes faster than its policy can be asked');
 }
 
-/** Asks for some events, at once. */
-async function ask(policy: Policy, events: readonly ForeseenEvent[]): Promise<void> {
-  const verdicts = await Promise.all(events.map(({ decided }) => policy(decided.event)));
-  for (const verdict of verdicts) if (!verdict.isAllowed) throw new MatrixError('M_FORBIDDEN', verdict.reason);
+/** Asks for some events, at once; answers them as they may be appended. */
+async function ask(policy: Policy, { events, asking }: PolicyUnasked): Promise<ForeseenEvent[]> {
+  const question = { ...asking, isOwn: true };
+  const verdicts = await Promise.all(events.map(({ decided }) => policy(decided.event, question)));
+  return verdicts.map((verdict, i) => {
+    if (!verdict.isAllowed) throw new MatrixError('M_FORBIDDEN', verdict.reason);
+    const { decided, ...foreseen } = events[i]!;
+    const { signed } = verdict;
+    const event = signed === undefined ? {} : withPolicySignature(decided.event, signed, asking.version);
+    return { ...foreseen, decided: { ...decided, ...event }, policyId: asking.policyEvent?.eventId };
+  });
 }
 
 /** The events of one run of a task, by what the policy said of those of earlier runs. */
 export class Foresight {
   readonly #left: ForeseenEvent[];
-  readonly #allowed: ReadonlySet<EventId>;
+  readonly #allowed: ReadonlyMap<EventId, ForeseenEvent>;
   readonly #decided = new Map<EventId, ForeseenEvent>();
   readonly #unasked: ForeseenEvent[] = [];
 
-  constructor(allowed: readonly ForeseenEvent[]) {
+  /** `policyId`: the state event by which the policy would be asked now; what it said by another one does not count. */
+  constructor(
+    allowed: readonly ForeseenEvent[],
+    readonly policyId: EventId | undefined,
+  ) {
     this.#left = [...allowed];
-    this.#allowed = new Set(allowed.map(({ decided }) => decided.event.eventId));
+    // Those that are to be asked for again are the events of the same drafts.
+    for (const one of allowed) this.#decided.set(one.decided.event.eventId, one);
+    const current = allowed.filter((one) => one.policyId === policyId);
+    this.#allowed = new Map(current.map((one) => [one.decided.event.eventId, one]));
+  }
+
+  /** PERF: none of a room that has no policy, which pays for one look into its state. */
+  static of(allowed: readonly ForeseenEvent[], policy: Policy | undefined, state: StateTrie): Foresight | undefined {
+    return policy?.concerns?.(state) === false ? undefined : new Foresight(allowed, policyEventIdOf(state));
+  }
+
+  /** Whether nothing was accepted that nobody was asked for. */
+  get isAsked(): boolean {
+    return this.#unasked.length === 0;
+  }
+
+  /** An event that is allowed, with the signature that says so. */
+  findSigned(eventId: EventId): Pick<DecidedEvent, 'event' | 'pduText'> | undefined {
+    const decided = this.#allowed.get(eventId)?.decided;
+    return decided && { event: decided.event, pduText: decided.pduText };
   }
 
   /** The event that was decided of this draft before, and is allowed; each once. */
@@ -77,13 +118,15 @@ export class Foresight {
   }
 
   noteAccepted(decided: DecidedEvent): void {
-    const { eventId } = decided.event;
-    if (!this.#allowed.has(eventId)) this.#unasked.push(this.#decided.get(eventId) ?? { decided });
+    const { event } = decided;
+    const { eventId } = event;
+    if (!isBeyondPolicy(event) && !this.#allowed.has(eventId))
+      this.#unasked.push(this.#decided.get(eventId) ?? { decided });
   }
 
   /** Ends the turn where it accepted what nobody was asked for. */
-  requireAsked(): void {
-    if (this.#unasked.length > 0) throw new PolicyUnasked(this.#unasked);
+  requireAsked(asking: Asking): void {
+    if (!this.isAsked) throw new PolicyUnasked(this.#unasked, asking);
   }
 }
 

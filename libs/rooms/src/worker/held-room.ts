@@ -14,6 +14,7 @@ import { isAfterGap, isOfThePast } from '../facts/fact-text.js';
 import type { GraphEvent, LearntRow } from '../graph/graph-rows.js';
 import { type GraphSources, RecentGraph } from '../graph/recent-graph.js';
 import type { GraphState, RoomGraph } from '../graph/room-graph.js';
+import { type Policy, policyEventIdOf } from '../room-policy.js';
 import { endsNothing, type KnownEvent, type KnownRoom } from '../receive/known-room.js';
 import type { LiveRoom } from './live-room.js';
 import { readRevisions } from './read-revisions.js';
@@ -36,7 +37,10 @@ export interface TurnState {
 export class HeldRoom implements KnownRoom {
   constructor(
     private readonly turn: TurnState,
-    private readonly sources: GraphSources & { readonly author: Pick<EventAuthor, 'serverName'> },
+    private readonly sources: GraphSources & {
+      readonly author: Pick<EventAuthor, 'serverName'>;
+      readonly policy?: Policy | undefined;
+    },
   ) {}
 
   get ours(): ServerName {
@@ -58,6 +62,11 @@ export class HeldRoom implements KnownRoom {
 
   get state(): StateTrie {
     return this.turn.head.state;
+  }
+
+  get policyId(): EventId | undefined {
+    const { state } = this.turn.head;
+    return this.sources.policy?.concerns?.(state) === true ? policyEventIdOf(state) : undefined;
   }
 
   get visibility(): HistoryVisibility {

@@ -1,7 +1,5 @@
-import type { EventStore } from '#event-store/event-store';
 import { decisionId } from '#event-store/fact-id';
 import type { UnsealedFact } from '#event-store/seal-facts';
-import type { Clock } from '#kernel/clock';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
@@ -16,7 +14,6 @@ import {
   decideEvent,
   type DecidedEvent,
   type DueRedaction,
-  type EventAuthor,
   type EventDraft,
 } from '../decide/decide-event.js';
 import { headAfter, MOST_NAMED, movedBack, type RoomHead } from '../decide/room-head.js';
@@ -25,7 +22,6 @@ import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '..
 import { type PduRedacted, roomStream } from '../facts/room-facts.js';
 import { erasablePlaceIn, factWithPdu } from '../facts/fact-text.js';
 import { type AppendedParts, type PlacedHeader, tellInParts, tellPlaced } from '../facts/told-in-parts.js';
-import type { GraphSources } from '../graph/recent-graph.js';
 import { decideAmongMany } from '../receive/decide-among-many.js';
 import { getKnown } from '../receive/known-room.js';
 import type { Accepted } from '../receive/outcome.js';
@@ -36,6 +32,7 @@ import type { LiveRoom } from './live-room.js';
 import { readRevision } from './read-revisions.js';
 import { rememberTransactions } from './remember-transactions.js';
 import { transactionName } from './room-transactions.js';
+import type { TurnServices } from './turn-services.js';
 import { headAfterAccepted, withStatesOfExtremities } from './states-of-extremities.js';
 import { Undurable } from './undurable.js';
 
@@ -46,15 +43,6 @@ export interface FactContext {
   /** The request of another server by which it came. */
   readonly causation?: string;
   readonly correlation?: string;
-}
-
-/** What a turn needs besides the room. */
-export interface TurnServices {
-  readonly store: EventStore;
-  readonly author: EventAuthor;
-  readonly clock: Clock;
-  /** The graph of the room is read there. */
-  readonly views: GraphSources['views'];
 }
 
 /** A fact decided and not yet in the log, and where the room stands once it is. */
@@ -88,7 +76,7 @@ export class RoomTurn {
     allowed?: readonly ForeseenEvent[],
   ) {
     this.undurable = new Undurable(before);
-    this.#foresight = allowed && new Foresight(allowed);
+    this.#foresight = allowed && Foresight.of(allowed, services.policy, head.state);
   }
 
   get roomId(): RoomId {
@@ -176,8 +164,17 @@ export class RoomTurn {
   }
 
   /** Ends a turn of whose events the policy was not asked: then nothing of it is appended (`askFirst`). */
-  requireAsked(): void {
-    this.#foresight?.requireAsked();
+  async requireAsked(): Promise<void> {
+    if (this.#foresight?.isAsked !== false) return;
+    const { policyId } = this.#foresight;
+    const policyEvent = policyId && (await this.#stateEvent(policyId));
+    this.#foresight.requireAsked({ version: this.head.version, policyEvent });
+  }
+
+  /** An event that was decided and leaves this server before it is part of the room: of it the policy is asked as of what is accepted. */
+  offer({ event, ...decided }: DecidedEvent): RoomEvent {
+    this.#foresight?.noteAccepted({ event, ...decided });
+    return this.#foresight?.findSigned(event.eventId)?.event ?? event;
   }
 
   /** An event that was decided before, and may not change any more: where the room has gone on, it stands on the past. */
@@ -208,10 +205,11 @@ export class RoomTurn {
   }
 
   /** Accepts an event decided elsewhere on top of this turn's head, with what redactions do then. */
-  accept(decided: DecidedEvent): RoomEvent {
+  accept(unsigned: DecidedEvent): RoomEvent {
+    const { eventId } = unsigned.event;
+    this.#foresight?.noteAccepted(unsigned);
+    const decided = { ...unsigned, ...this.#foresight?.findSigned(eventId) };
     const { event } = decided;
-    const { eventId } = event;
-    this.#foresight?.noteAccepted(decided);
     const parts = atOnce(this.appendParts(decided.header));
     const { data, header } = tellPlaced(decided.header, decided.pduText, parts);
     const head = movedBack(decided.head, eventId, parts?.parts.length ?? 0);

@@ -11,16 +11,17 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { isHere } from '../decide/room-head.js';
 import { readRoomFact } from '../facts/read-room-fact.js';
 import { roomStream } from '../facts/room-facts.js';
-import { allowAll, type Policy } from '../receive/7-check-policy.js';
+import { allowAll } from '../room-policy.js';
 import { askFirst } from './ask-first.js';
 import { evolveRoom, isGoing, isPurgedSince, roomBefore } from './evolve-room.js';
 import { inWrites, wholeOf } from './in-writes.js';
 import type { LiveRoom } from './live-room.js';
 import { RoomQueue } from './room-queue.js';
 import type { RoomSnapshots } from './room-snapshots.js';
-import type { FactContext, RoomTurn, TurnServices } from './room-turn.js';
+import type { FactContext, RoomTurn } from './room-turn.js';
 import { type Batch, decideBatch, mustCatchUp, type QueuedTask, settle } from './task-batch.js';
 import { remember } from './undurable.js';
+import type { TurnServices } from './turn-services.js';
 import { UnknownRoom, unknownRoom } from './unknown-room.js';
 
 /** What a task does with its turn. It may wait for the log only, never for another room. */
@@ -34,8 +35,6 @@ export interface TurnResult<T> {
 
 export interface RoomWorkersOptions extends TurnServices {
   readonly snapshots: RoomSnapshots;
-  /** Asked for each event of ours before it is appended. */
-  readonly policy?: Policy;
   /** How many rooms are kept in memory when nobody writes to them. */
   readonly capacity?: number;
 }

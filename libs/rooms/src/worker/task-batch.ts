@@ -5,8 +5,9 @@ import type { ForeseenEvent } from './ask-first.js';
 import { FACT_BYTES } from '../facts/log-limits.js';
 import { isInParts } from './in-writes.js';
 import type { LiveRoom } from './live-room.js';
-import { type FactContext, type PendingFact, RoomTurn, type TurnServices } from './room-turn.js';
+import { type FactContext, type PendingFact, RoomTurn } from './room-turn.js';
 import { Undurable } from './undurable.js';
+import type { TurnServices } from './turn-services.js';
 import { refusalFor, unknownRoom } from './unknown-room.js';
 
 /** A task in the queue of its room. */
@@ -69,7 +70,7 @@ export async function decideBatch(
     const turn = new RoomTurn(room, batch.head, undurable, task.context, services, task.allowed);
     try {
       const result = await task.run(turn);
-      turn.requireAsked();
+      await turn.requireAsked();
       const bytes = bytesOf(turn.facts);
       // Decided again on top of what goes first.
       if (batch.writers > 0 && bytes > 0 && (isInParts(turn.facts) || batch.bytes + bytes > maxBytes)) break;

@@ -15,7 +15,7 @@ import {
 } from '#rooms/facts/room-facts';
 import { factWithPdu } from '#rooms/facts/fact-text';
 import { extremitiesAfter } from '#rooms/facts/told-extremities';
-import { allowAll, type Policy } from '#rooms/receive/7-check-policy';
+import { allowAll, type Policy } from '#rooms/room-policy';
 import { judgeOutlier } from '#rooms/receive/judge-outlier';
 import { type Arrival, judgePdu } from '#rooms/receive/judge-pdu';
 import {
@@ -103,15 +103,17 @@ export class MemoryRoom implements KnownRoom {
 
   /** How a PDU comes into this room from a server. */
   preparation(origin = 'other.example' as ServerName): Preparation {
-    const { roomId, version, keys, policy } = this;
-    return { roomId, version, origin, keys, policy };
+    const { roomId, version, keys } = this;
+    return { roomId, version, origin, keys };
   }
 
   /** Receives a PDU by its bytes. */
   async receive(input: string | Pdu, arrival?: Arrival): Promise<Outcome> {
     const prepared = await preparePdu(input, this.preparation());
     if (prepared.kind === 'dropped') return prepared;
-    const outcome = await judgePdu(prepared, this, arrival);
+    const question = { isOwn: false, version: this.version, policyEvent: undefined };
+    const verdict = await this.policy(prepared.event, question);
+    const outcome = await judgePdu({ ...prepared, verdict }, this, arrival);
     this.apply(outcome);
     return outcome;
   }

@@ -8,7 +8,7 @@ import { ReceiveState, ReceiveStateHandler } from '#rooms/commands/receive-state
 import { type Receipt, Receiving } from '#rooms/commands/receiving';
 import { pduTextOf } from '#rooms/facts/fact-text';
 import { roomStream } from '#rooms/facts/room-facts';
-import { allowAll } from '#rooms/receive/7-check-policy';
+import { allowAll } from '#rooms/room-policy';
 import type { ServerKeys } from '#rooms/server-keys';
 import { OtherProcesses } from '#rooms/worker/other-processes';
 import { RoomWorkers } from '#rooms/worker/room-workers';

@@ -37,7 +37,9 @@ export class TakeInRoomHandler implements ICommandHandler<TakeInRoom> {
     }
     const seed = liveRoom(roomId, headBeforeCreate(version, pdu.event));
     const { result } = await this.workers.create(seed, { actor: origin }, async (turn) => {
-      const { received } = await this.receiving.judgeInTurn(turn, { pdu, arrival: {} });
+      const judged = await this.receiving.judgeInTurn(turn, { pdu, arrival: {} });
+      if ('question' in judged) throw new Error('A room that begins has no policy');
+      const { received } = judged;
       // A stream begins with a create event: nothing else is written into an empty one.
       if (received.kind !== 'accepted') throw new MatrixError('M_UNKNOWN', 'This event does not begin the room');
       return received;

@@ -1,0 +1,40 @@
+import { type Errcode, ERRORS, MatrixError } from '#kernel/matrix-error';
+import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+
+/** Why there is no signature of a policy server. */
+export type PolicyFault = PeerRefused | PeerUnavailable | MatrixError;
+
+const MOST_OF_REASON = 300;
+/** What a policy server says of an event. All else it says of the request, which is this server's. */
+const OF_EVENTS: ReadonlySet<string> = new Set<Errcode>([
+  'M_FORBIDDEN',
+  'M_BAD_JSON',
+  'M_TOO_LARGE',
+  'M_LIMIT_EXCEEDED',
+]);
+
+export function isFault(error: unknown): error is PolicyFault {
+  return error instanceof PeerRefused || error instanceof PeerUnavailable || error instanceof MatrixError;
+}
+
+/** For the log, and for operators who ask why an event was refused. */
+export function reasonOf(error: PolicyFault): string {
+  return error.message.slice(0, MOST_OF_REASON);
+}
+
+/**
+ * What who sent an event is told: what the policy server says of the event, as it says it ("that error SHOULD be provided to the client
+ * verbatim"). What it says of this server, or where it says nothing, is no refusal: 503, so that they may try again.
+ */
+export function toSender(error: PolicyFault): MatrixError {
+  if (error instanceof MatrixError) return new MatrixError('M_FORBIDDEN', `The room's policy server: ${error.message}`);
+  const errcode = error instanceof PeerRefused ? error.errcode : undefined;
+  if (!(error instanceof PeerRefused) || errcode === undefined || !OF_EVENTS.has(errcode)) {
+    return new MatrixError('M_UNKNOWN', "The room's policy server does not answer", { status: 503, cause: error });
+  }
+  const { body, status, retryAfterMs } = error;
+  const text =
+    typeof body['error'] === 'string' ? body['error'].slice(0, MOST_OF_REASON) : ERRORS[errcode as Errcode][1];
+  const fields = retryAfterMs === undefined ? undefined : { retry_after_ms: retryAfterMs };
+  return new MatrixError(errcode as Errcode, text, { status, fields, cause: error });
+}
