@@ -6,6 +6,7 @@ import { CreateDevice } from '#accounts/commands/create-device';
 import { DeleteDevices } from '#accounts/commands/delete-devices';
 import { RenameDevice } from '#accounts/commands/rename-device';
 import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
 import { parseDeviceId } from '#kernel/ids';
 import { FromMas } from '../mas/from-mas.js';
 import { MasUsers } from '../mas/mas-users.js';
@@ -27,6 +28,7 @@ class DevicesBody {
 
 /** What a Matrix Authentication Service has this server do with devices, each of which is a session of its own. */
 @UseGuards(FromMas)
+@RateLimited('default')
 @Controller('_synapse/mas')
 export class MasDevicesController {
   constructor(

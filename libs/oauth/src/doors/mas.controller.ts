@@ -8,6 +8,7 @@ import { DeactivateAccount } from '#accounts/commands/deactivate-account';
 import { RegistrationRules } from '#accounts/registration-rules';
 import { JsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
 import { KEY_RESET_MS } from '../key-reset-stage.js';
@@ -39,6 +40,7 @@ class NameBody extends UserBody {
 
 /** What a Matrix Authentication Service has this server do with users, at the paths by which it asks Synapse. */
 @UseGuards(FromMas)
+@RateLimited('default')
 @Controller('_synapse/mas')
 export class MasController {
   constructor(
