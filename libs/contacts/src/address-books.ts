@@ -14,7 +14,7 @@ import { type ContactFact, contactsStream, ERASABLE, readContactFact } from './f
 import { CONTACTS } from './projections/contacts.projector.js';
 
 /** Books of thousands of contacts take megabytes. */
-const CAPACITY = 200;
+const CAPACITY = 50;
 
 /** The write side of address books: a stream for each user, which is kept short. */
 @Injectable()

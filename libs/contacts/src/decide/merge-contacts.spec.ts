@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { UserId } from '#kernel/ids';
-import { mergeContacts, type Person, type WrittenContact } from './merge-contacts.js';
+import { atOnce } from '#kernel/steps';
+import { mergeContacts as mergeInSteps, type Person, type WrittenContact } from './merge-contacts.js';
 
+const mergeContacts = (contacts: readonly WrittenContact[], shared: ReadonlySet<string>): Person[] =>
+  atOnce(mergeInSteps(contacts, shared));
 const mail = (name: string, label?: string) => ({
   medium: 'email',
   address: `${name}@example.org`,

@@ -1,4 +1,5 @@
 import type { UserId } from '#kernel/ids';
+import { each as forEach, type Steps } from '#kernel/steps';
 import type { JsonValue } from '#kernel/json';
 import type { Contact, ContactAddress, Match } from '../facts/contact-facts.js';
 import { keyOfAddress } from './known-book.js';
@@ -56,18 +57,18 @@ class Groups {
 /**
  * The people whom contacts are of, in the order of their ids: contacts with the same uid, user id or address are of the same person, but not by
  * an address that is shared (`keyOfAddress`) by several people. The same contacts make the same people, in whatever order they come; none of them is
- * changed, so that a contact which is taken away takes with it what it joined.
+ * changed, so that a contact which is taken away takes with it what it joined. A step for some of them.
  */
-export function mergeContacts(contacts: readonly WrittenContact[], shared: ReadonlySet<string>): Person[] {
+export function* mergeContacts(contacts: readonly WrittenContact[], shared: ReadonlySet<string>): Steps<Person[]> {
   const groups = new Groups();
   const first = new Map<string, string>();
-  for (const { id, contact } of contacts) {
+  yield* forEach(contacts, ({ id, contact }) => {
     for (const sign of signsOf(contact, shared)) {
       const known = first.get(sign);
       if (known === undefined) first.set(sign, id);
       else groups.join(known, id);
     }
-  }
+  });
   const people = new Map<string, WrittenContact[]>();
   for (const contact of contacts) {
     const root = groups.rootOf(contact.id);
@@ -75,7 +76,10 @@ export function mergeContacts(contacts: readonly WrittenContact[], shared: Reado
     if (own === undefined) people.set(root, [contact]);
     else own.push(contact);
   }
-  return [...people].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, own]) => personOf(own));
+  const told: Person[] = [];
+  const ordered = [...people].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  yield* forEach(ordered, ([, own]) => void told.push(personOf(own)));
+  return told;
 }
 
 /** By what a contact is known to be of the same person as another. */
@@ -96,14 +100,14 @@ function personOf(contacts: readonly WrittenContact[]): Person {
   );
   const has = new Set(threepids.map(keyOfAddress));
   const matches = uniqueBy(
-    newest.flatMap((each) => each.matches).filter((match) => has.has(keyOfAddress(match))),
+    newest.flatMap(({ matches: known }) => known).filter((match) => has.has(keyOfAddress(match))),
     (match) => `${keyOfAddress(match)} ${match.user_id} ${match.by}`,
   );
   const names = unique(newest.flatMap(({ contact: { name } }) => name ?? []));
   const named = newest.flatMap(({ contact }) => contact.user_ids ?? []);
   const vcard = uniqueBy(
     newest.flatMap(({ contact }) => contact.vcard ?? []),
-    (each) => JSON.stringify(each),
+    (property) => JSON.stringify(property),
   );
   return {
     contact_id: ids[0]!,

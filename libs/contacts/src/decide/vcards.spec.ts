@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { atOnce } from '#kernel/steps';
 import type { Contact } from '../facts/contact-facts.js';
 import { findAddress } from './find-address.js';
 import type { ContactReading } from './parse-contact.js';
@@ -15,7 +16,7 @@ const READING: ContactReading = {
       /^0[1-9][\d ]+$/.test(phone) ? `49${phone.replaceAll(' ', '').slice(1)}` : undefined,
     ),
 };
-const read = (text: string): Contact[] => readVCards(text, READING);
+const read = (text: string): Contact[] => atOnce(readVCards(text, READING));
 const card = (...lines: string[]): string => ['BEGIN:VCARD', ...lines, 'END:VCARD', ''].join('\r\n');
 const errcodeOf = (text: string): string => {
   try {

@@ -2,11 +2,12 @@ import ICAL from 'ical.js';
 import { isUserId, type UserId } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { each as forEach, type Steps } from '#kernel/steps';
 import type { Contact, ContactAddress, VCardProperty } from '../facts/contact-facts.js';
 import { checkContact, type ContactReading, isProperty, parseContact } from './parse-contact.js';
 import { plainVCards } from './plain-vcards.js';
 
-/** So much text is parsed, once pictures are left out: it is done in one turn of the event loop. */
+/** So much text is parsed, once pictures are left out. */
 const MAX_CHARACTERS = 1024 * 1024;
 /** So many vCards at once. */
 export const MAX_VCARDS = 1_000;
@@ -25,35 +26,36 @@ const MAX_PROPERTIES = 100;
 const MAX_LABEL = 64;
 
 /**
- * What vCards (RFC 6350; 3.0 and 2.1 too) say. What cannot be read as an address stays among the properties as it was written. Throws M_INVALID_PARAM
- * for text that is none, and M_TOO_LARGE.
+ * What vCards (RFC 6350; 3.0 and 2.1 too) say, a step for each. What cannot be read as an address stays among the properties as it was written.
+ * Throws M_INVALID_PARAM for text that is none, and M_TOO_LARGE.
  */
-export function readVCards(text: string, reading: ContactReading): Contact[] {
-  const plain = plainVCards(text);
+export function* readVCards(text: string, reading: ContactReading): Steps<Contact[]> {
+  const plain = plainVCards(text.replace(/^\uFEFF/, ''));
   if (plain.length > MAX_CHARACTERS) throw new MatrixError('M_TOO_LARGE', 'So many vCards are not taken at once');
-  const cards = parseCards(plain);
+  const cards = plain.split(/^(?=BEGIN:VCARD\s*$)/im).filter((card) => card.trim() !== '');
   if (cards.length === 0) throw new MatrixError('M_INVALID_PARAM', 'There is no vCard');
   if (cards.length > MAX_VCARDS)
     throw new MatrixError('M_TOO_LARGE', `More than ${MAX_VCARDS} vCards are not taken at once`);
-  return cards.map((properties) => contactOf(properties, reading));
+  const contacts: Contact[] = [];
+  for (const card of cards) {
+    contacts.push(contactOf(parseCard(card), reading));
+    yield;
+  }
+  return contacts;
 }
 
-/** The properties of each vCard. */
-function parseCards(text: string): VCardProperty[][] {
+/** The properties of a vCard. */
+function parseCard(text: string): VCardProperty[] {
   let parsed: unknown;
   try {
-    parsed = text.trim() === '' ? [] : ICAL.parse(text);
+    parsed = ICAL.parse(text);
   } catch {
     // Whatever the parser stumbles over: what it says of it holds what was written.
     throw new MatrixError('M_INVALID_PARAM', 'This is no vCard');
   }
-  const components = Array.isArray(parsed) && typeof parsed[0] === 'string' ? [parsed] : parsed;
-  if (!Array.isArray(components)) throw new MatrixError('M_INVALID_PARAM', 'This is no vCard');
-  return components.map((component: unknown) => {
-    const [name, properties] = Array.isArray(component) ? (component as readonly unknown[]) : [];
-    if (name !== 'vcard' || !Array.isArray(properties)) throw new MatrixError('M_INVALID_PARAM', 'This is no vCard');
-    return properties.map((property: unknown) => asTexts(property)).filter(isProperty);
-  });
+  const [name, properties] = Array.isArray(parsed) ? (parsed as readonly unknown[]) : [];
+  if (name !== 'vcard' || !Array.isArray(properties)) throw new MatrixError('M_INVALID_PARAM', 'This is no vCard');
+  return properties.map((property: unknown) => asTexts(property)).filter(isProperty);
 }
 
 /** Numbers and the like as text: what is none of our business goes out as it came in. */
@@ -129,6 +131,13 @@ function decode(text: string): string {
 function textOf(property: VCardProperty): string {
   const [, , , value = ''] = property;
   return typeof value === 'string' ? value : value.flat().join(' ');
+}
+
+/** Contacts as vCards of version 4.0, a step for some of them. */
+export function* writeVCards(contacts: readonly Contact[]): Steps<string> {
+  const cards: string[] = [];
+  yield* forEach(contacts, (contact) => void cards.push(writeVCard(contact)));
+  return cards.join('');
 }
 
 /** A contact as a vCard of version 4.0. */

@@ -13,13 +13,14 @@ import { TransactionAnswers } from '#http/transaction-answers';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import { inTurns } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import { JsonBody } from '#http/json-body';
 import { PutContacts } from '../commands/put-contacts.js';
 import { RemoveContact } from '../commands/remove-contact.js';
 import type { NewContact } from '../decide/decide-contacts.js';
 import { parseContact } from '../decide/parse-contact.js';
-import { writeVCard } from '../decide/vcards.js';
+import { writeVCards } from '../decide/vcards.js';
 import { CONTACTS } from '../projections/contacts.projector.js';
 import { withOwnUsers } from '../queries/with-own-users.js';
 import { listContacts, listPeople } from '../queries/list-people.js';
@@ -114,7 +115,7 @@ export class ContactsController {
       .type('text/vcard; charset=utf-8')
       .header('content-disposition', 'attachment; filename=contacts.vcf')
       .header('x-content-type-options', 'nosniff');
-    return contacts.map(({ contact }) => writeVCard(contact)).join('');
+    return inTurns(writeVCards(contacts.map(({ contact }) => contact)));
   }
 
   /** A contact as it was put. */
@@ -146,7 +147,7 @@ export class ContactsController {
   }
 
   async #put(requester: Requester, request: FastifyRequest, query: QueryOfUrl): Promise<object> {
-    const contacts = readContacts(request, await readingOf(this.config.serverName, query));
+    const contacts = await readContacts(request, await readingOf(this.config.serverName, query));
     const ids = await this.#putAll(
       requester,
       contacts.map((contact) => ({ contact })),

@@ -3,6 +3,7 @@ import { readJsonBody } from '#http/json-body';
 import { type Query, queryText } from '#http/query';
 import type { ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { inTurns } from '#projections/turn';
 import { findAddress } from '../decide/find-address.js';
 import { type ContactReading, parseContact } from '../decide/parse-contact.js';
 import { MAX_VCARDS, readVCards } from '../decide/vcards.js';
@@ -19,10 +20,10 @@ export async function readingOf(ours: ServerName, query: Query): Promise<Contact
 }
 
 /** The contacts of a body: vCards where its type says so, else JSON: `{"contacts": […]}`. Throws as `readVCards` and `parseContact`. */
-export function readContacts(request: FastifyRequest, reading: ContactReading): Contact[] {
+export async function readContacts(request: FastifyRequest, reading: ContactReading): Promise<Contact[]> {
   const { body, headers } = request;
   const isVCard = /^text\/(?:x-)?v(?:card|-card)\b|^text\/directory\b/i.test(headers['content-type'] ?? '');
-  if (isVCard) return readVCards(Buffer.isBuffer(body) ? body.toString() : '', reading);
+  if (isVCard) return inTurns(readVCards(Buffer.isBuffer(body) ? body.toString() : '', reading));
   if (Buffer.isBuffer(body) && body.length > MAX_JSON) throw new MatrixError('M_TOO_LARGE');
   const { contacts } = readJsonBody(request);
   if (contacts === undefined) throw new MatrixError('M_MISSING_PARAM', 'contacts: required');

@@ -1,4 +1,5 @@
 import type { UserId } from '#kernel/ids';
+import { inTurns } from '#projections/turn';
 import type { Views } from '#projections/views';
 import { keyOfAddress } from '../decide/known-book.js';
 import { mergeContacts, type Person, type WrittenContact } from '../decide/merge-contacts.js';
@@ -21,5 +22,5 @@ export async function listPeople(views: Pick<Views, 'scan'>, userId: UserId): Pr
   const shared = new Set<string>();
   for await (const page of SHARED_ADDRESSES.pages(views, { prefix: [userId] }))
     for (const { key } of page) shared.add(keyOfAddress({ medium: key[1], address: key[2] }));
-  return mergeContacts(await listContacts(views, userId), shared);
+  return inTurns(mergeContacts(await listContacts(views, userId), shared));
 }
