@@ -32,15 +32,20 @@ function withLast<V>(map: ReadonlyMap<string, V>, key: string, value: V, most: n
   return copy;
 }
 
-/** What it is after a fact of the stream. */
-export function foldSignIn(state: SignIns, fact: NewFact): SignIns {
-  return evolveSignIns(state, readSignInFact(fact));
+/** What is over takes nobody's place. */
+function stillSignedIn({ browsers }: SignIns, at: number): SignIns['browsers'] {
+  return new Map([...browsers].filter(([, { expires_at: until }]) => until > at));
 }
 
-function evolveSignIns(state: SignIns, { type, data }: SignInFact): SignIns {
+/** What it is after a fact of the stream. */
+export function foldSignIn(state: SignIns, fact: NewFact): SignIns {
+  return evolveSignIns(state, readSignInFact(fact), fact.metadata.at);
+}
+
+function evolveSignIns(state: SignIns, { type, data }: SignInFact, at: number): SignIns {
   switch (type) {
     case 'browser-signed-in':
-      return { ...state, browsers: withLast(state.browsers, data.browser, data, MOST_BROWSERS) };
+      return { ...state, browsers: withLast(stillSignedIn(state, at), data.browser, data, MOST_BROWSERS) };
     case 'browser-signed-out': {
       const browsers = new Map(state.browsers);
       browsers.delete(data.browser);
