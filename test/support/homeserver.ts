@@ -128,7 +128,7 @@ export class Homeserver implements Spoken {
     while (!(await this.#answers())) {
       if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
       if (Date.now() > deadline) throw new Error('the server did not answer in time');
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
