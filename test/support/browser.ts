@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 /** Whether there is a browser. Suites that need one are skipped where there is none, and say so. */
@@ -19,8 +19,8 @@ export class RealBrowser {
   }
 
   /** Somebody else's browser. */
-  newPerson(): Promise<BrowserContext> {
-    return this.browser.newContext({ viewport: { width: 480, height: 720 } });
+  newPerson(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+    return this.browser.newContext({ viewport: { width: 480, height: 720 }, ...options });
   }
 
   close(): Promise<void> {

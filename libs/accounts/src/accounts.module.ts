@@ -33,6 +33,7 @@ import { SetTagHandler } from './commands/set-tag.js';
 import { SucceedRoomHandler } from './commands/succeed-room.js';
 import { PasswordHasher } from './credentials/password-hasher.js';
 import { FallbackPagesController } from './doors/fallback-pages.controller.js';
+import { ProcessPagesController } from './doors/process-pages.controller.js';
 import { OpenIdController } from './doors/openid.controller.js';
 import {
   ProfileReadersController,
@@ -63,6 +64,7 @@ import { Flows } from './interactive-auth/flows.js';
 import { LoginByMail } from './interactive-auth/login-by-mail.js';
 import { Terms } from './terms/terms.js';
 import { OfferedLogins } from './interactive-auth/offered-logins.js';
+import { PageProcess } from './interactive-auth/page-process.js';
 import { StageRegistry } from './interactive-auth/stage-registry.js';
 import { DummyStage } from './interactive-auth/stages/dummy-stage.js';
 import { LoginTokenStage } from './interactive-auth/stages/login-token-stage.js';
@@ -112,6 +114,7 @@ const controllers = [
   RequestTokenController,
   MailLinksController,
   FallbackPagesController,
+  ProcessPagesController,
   OpenIdController,
   LoginV1Controller,
   RegisterV1Controller,
@@ -170,6 +173,7 @@ const services: Provider[] = [
   ValidationLinks,
   MailValidation,
   LoginByMail,
+  PageProcess,
   Terms,
   FirstRegistrationToken,
   PasswordHasher,

@@ -29,7 +29,7 @@ export function composeMail(to: string, { subject, says, code, link, ends = [] }
       ? []
       : [
           `<p><a style="${BUTTON}" href="${escape(link.url)}">${escape(link.label)}</a></p>`,
-          `<p style="font-size:.85rem">${escape(link.url)}</p>`,
+          `<p style="font-size:.85rem;word-break:break-all">${escape(link.url)}</p>`,
         ]),
     ...ends.map(paragraph),
   ];

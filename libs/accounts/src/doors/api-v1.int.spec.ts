@@ -79,16 +79,6 @@ describe('the API of 2015', () => {
     expect(await Promise.all(tokens.map(rules))).toEqual([401, 401, 401]);
   });
 
-  it('has a page that performs a login, under a policy that lets its own script run', async () => {
-    for (const path of [`${V1}/login/fallback`, '/_matrix/static/client/login/']) {
-      const { status, headers, text } = await app.call('GET', path);
-      expect(status).toBe(200);
-      expect(headers['content-type']).toBe('text/html; charset=utf-8');
-      expect(text).toContain('window.matrixLogin.onLogin(body)');
-      expect(headers['content-security-policy']).toMatch(/script-src 'sha256-/);
-    }
-  });
-
   it('asks for the registration token in a stage of its own, where one is needed', async () => {
     const closed = await startAccountsApp({ ANNALS_REGISTRATION: 'token' });
     let token: string | undefined;

@@ -1,22 +1,19 @@
 import { Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { TODAY, V1, under } from '#http/client-paths';
+import { TODAY, under } from '#http/client-paths';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import type { AuthSession } from '../interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from '../interactive-auth/interactive-auth.js';
-import { showPage } from '../pages/show-page.js';
-import { loginPage } from '../pages/login-page.js';
-import type { Stage, StageView } from '../interactive-auth/stage.js';
+import { showPage, showView } from '../pages/show-page.js';
+import type { Stage } from '../interactive-auth/stage.js';
 import { StageRegistry } from '../interactive-auth/stage-registry.js';
 import { stageDonePage } from '../pages/stage-page.js';
 
-const LOGIN_TODAY = loginPage('/_matrix/client/v3/login');
-const LOGIN_V1 = loginPage(`/${V1}/login`);
 const STAGE_PATHS = under(TODAY, 'auth/:stage/fallback/web');
 
-/** Pages for clients that do not know how to log in here (client-server API, "Fallback"; 2015: "Fallback"). */
+/** Pages of single stages, for clients that do not know them (client-server API, "Fallback"). */
 @RateLimited('default')
 @Controller()
 export class FallbackPagesController {
@@ -24,16 +21,6 @@ export class FallbackPagesController {
     private readonly auth: InteractiveAuth,
     private readonly stages: StageRegistry,
   ) {}
-
-  @Get('_matrix/static/client/login')
-  login(@Res({ passthrough: true }) reply: FastifyReply): string {
-    return showPage(reply, LOGIN_TODAY);
-  }
-
-  @Get(`${V1}/login/fallback`)
-  loginV1(@Res({ passthrough: true }) reply: FastifyReply): string {
-    return showPage(reply, LOGIN_V1);
-  }
 
   @Get(STAGE_PATHS)
   async stage(
@@ -75,10 +62,4 @@ export class FallbackPagesController {
     if (stage === undefined) throw new MatrixError('M_UNRECOGNIZED', 'There is no page for this stage');
     return { session: await this.auth.getSession(requiredText(query, 'session')), stage };
   }
-}
-
-function showView(reply: FastifyReply, view: StageView): string {
-  if ('page' in view) return showPage(reply, view.page);
-  void reply.status(302).header('location', view.redirectTo).header('cache-control', 'no-store');
-  return '';
 }

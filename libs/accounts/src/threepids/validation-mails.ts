@@ -46,7 +46,7 @@ export function linkMail({ purpose, to, serverName, owner }: ValidationMail, url
     subject: `${subject} (${serverName})`,
     says: [
       `${says} ${nameOf(owner)}on ${serverName}.`,
-      `The link holds for ${minutes} minutes, and is asked once more before anything is done.`,
+      `The link holds for ${minutes} minutes. The page behind it asks once more before anything is done.`,
     ],
     link: { label, url },
     ends: [IGNORE],

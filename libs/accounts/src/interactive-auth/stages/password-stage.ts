@@ -10,9 +10,23 @@ import { StageFailed } from '../interaction-required.js';
 import { PASSED, type PageContext, type Passage, type Stage, type StageView, type Standing } from '../stage.js';
 import { StageRegistry } from '../stage-registry.js';
 
-const INPUT =
+const passwordField = (hint: 'current-password' | 'new-password'): string =>
   '<label for="password">Password</label>' +
-  '<input id="password" name="password" type="password" autocomplete="current-password" required>';
+  `<input id="password" name="password" type="password" autocomplete="${hint}" required>`;
+const USER =
+  '<label for="user">User name</label>' +
+  '<input id="user" name="user" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="255" required>';
+
+/** What each page asks for. */
+const FORMS = {
+  login: { title: 'Log in', fields: USER + passwordField('current-password'), action: 'Log in' },
+  registration: {
+    title: 'Choose a user name',
+    fields: USER + passwordField('new-password'),
+    action: 'Create the account',
+  },
+  confirmation: { title: 'Please confirm your password', fields: passwordField('current-password') },
+};
 
 /** `m.login.password`: of the account that asks; in the registration of 2015, with which one is chosen, whatever it is. */
 @Injectable()
@@ -51,8 +65,9 @@ export class PasswordStage implements Stage {
     return PASSED;
   }
 
-  view({ problem }: PageContext): StageView {
-    return { page: stagePage({ title: 'Please confirm your password', fields: INPUT, problem }) };
+  view({ session, problem }: PageContext): StageView {
+    const { purpose } = session.operation;
+    return { page: stagePage({ ...FORMS[purpose === 'recovery' ? 'confirmation' : purpose], problem }) };
   }
 
   async #logIn(auth: JsonObject, { learnt }: AuthSession): Promise<Passage> {

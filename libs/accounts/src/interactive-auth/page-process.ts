@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { RegistrationRules } from '../registration-rules.js';
+import { type AuthSession, AuthSessions } from './auth-sessions.js';
+import { type Flow, Flows } from './flows.js';
+import { nextStages } from './session-progress.js';
+import type { PageContext, StageView } from './stage.js';
+import { StageRegistry } from './stage-registry.js';
+import { type Step, SteppedAuth } from './stepped-auth.js';
+
+/** What somebody goes through on pages from the beginning to the end. */
+export type PagePurpose = 'login' | 'registration';
+
+/** A way through it. `bySso`: one that begins at another page, which sends the browser back with a login token. */
+export interface PageFlow {
+  readonly stages: Flow;
+  readonly bySso?: true;
+}
+
+const SSO = 'm.login.sso';
+const TOKEN = 'm.login.token';
+/** Stages of API v1 whose answer is no page: on pages there is single sign-on for the same. */
+const NOT_ON_PAGES: ReadonlySet<string> = new Set(['m.login.oauth2', TOKEN]);
+
+/**
+ * Whole log-ins and registrations on pages, stage by stage (2015, "Fallback"; client-server API, "Login fallback"). A session of theirs is of the browser in
+ * which it was begun, so that nobody has somebody else go through stages for them.
+ */
+@Injectable()
+export class PageProcess {
+  constructor(
+    private readonly sessions: AuthSessions,
+    private readonly stepped: SteppedAuth,
+    private readonly stages: StageRegistry,
+    private readonly flows: Flows,
+    private readonly rules: RegistrationRules,
+  ) {}
+
+  /** The ways there are. Throws M_FORBIDDEN where registration is closed. */
+  flowsFor(purpose: PagePurpose): readonly PageFlow[] {
+    const offered = purpose === 'login' ? this.flows.toLogIn('v1') : this.rules.getFlows('v1');
+    const own = offered.filter((flow) => !flow.some((type) => NOT_ON_PAGES.has(type))).map((stages) => ({ stages }));
+    const isWithSso = this.flows.toLogIn('today').some((flow) => flow.length === 1 && flow[0] === SSO);
+    return isWithSso ? [...own, { stages: [TOKEN], bySso: true }] : own;
+  }
+
+  /** Begins one, for a browser. `done` is where single sign-on makes accounts: for both purposes it logs in. */
+  open(purpose: PagePurpose, { stages, bySso }: PageFlow, browser: string): AuthSession {
+    const name = nameFor(purpose, browser);
+    return this.sessions.open({ name, purpose: bySso === true ? 'login' : purpose, flows: [stages] }, {});
+  }
+
+  /** The session that a browser goes through; undefined where it is none of its own, or over. */
+  async find(purpose: PagePurpose, id: string, browser: string): Promise<AuthSession | undefined> {
+    const session = await this.sessions.find(id);
+    return session?.operation.name === nameFor(purpose, browser) ? session : undefined;
+  }
+
+  /** The page of the stage that comes next. */
+  view(session: AuthSession, context: Omit<PageContext, 'session'>): StageView | Promise<StageView> {
+    return this.stages.get(this.#next(session)).view({ ...context, session });
+  }
+
+  /** Takes what was sent on that page. Throws what the stage refuses it with. */
+  step(session: AuthSession, form: JsonObject): Promise<Step> {
+    return this.stepped.step(session.operation, { ...form, type: this.#next(session), session: session.id });
+  }
+
+  close(session: AuthSession): Promise<void> {
+    return this.stepped.close(session);
+  }
+
+  #next(session: AuthSession): string {
+    const [next] = nextStages(session);
+    if (next === undefined) throw new MatrixError('M_FORBIDDEN', 'Begin again');
+    return next;
+  }
+}
+
+const nameFor = (purpose: PagePurpose, browser: string): string => `page of ${purpose} ${browser}`;

@@ -1,0 +1,67 @@
+import type { SessionBody } from '../sessions/session-body.js';
+import type { PageFlow, PagePurpose } from '../interactive-auth/page-process.js';
+import { escapeHtml, type HtmlPage, htmlPage } from './html-page.js';
+
+const TITLES: Readonly<Record<PagePurpose, string>> = { login: 'Log in', registration: 'Create an account' };
+
+/** What a way is called, by the stage that tells it from the others. */
+const WAYS: Readonly<Record<string, string>> = {
+  'm.login.password': 'With a password',
+  'm.login.email.code': 'With a code by mail',
+  'm.login.email.url': 'With a link by mail',
+  'm.login.email.identity': 'With a mail address',
+  'm.login.token': 'With an account elsewhere',
+};
+
+/** Which of several ways somebody wants to go; each is a link by its number. */
+export function choicePage(
+  purpose: PagePurpose,
+  flows: readonly PageFlow[],
+  linkOf: (flow: number) => string,
+): HtmlPage {
+  const links = flows.map(
+    (flow, n) => `<li><a href="${escapeHtml(linkOf(n))}">${escapeHtml(wayOf(purpose, flow))}</a></li>`,
+  );
+  return htmlPage(TITLES[purpose], `<ul class="list">${links.join('')}</ul>`);
+}
+
+function wayOf(purpose: PagePurpose, { stages, bySso }: PageFlow): string {
+  if (bySso === true) return WAYS['m.login.token']!;
+  // Behind all that a registration needs stands the password that one chooses.
+  const telling = purpose === 'registration' ? stages.findLast((type) => type.includes('email')) : undefined;
+  if (purpose === 'registration') return telling === undefined ? 'With a password alone' : (WAYS[telling] ?? telling);
+  return stages
+    .map((type, n) => (n === 0 ? (WAYS[type] ?? type) : (WAYS[type] ?? type).replace('With', 'and')))
+    .join(' ');
+}
+
+/** Where a session is over, or was begun in another browser. */
+export function beginAgainPage(purpose: PagePurpose, link: string): HtmlPage {
+  return htmlPage(
+    TITLES[purpose],
+    `<p role="alert">This took too long, or was begun elsewhere.</p><p><a href="${escapeHtml(link)}">Begin again</a></p>`,
+  );
+}
+
+export function closedPage(purpose: PagePurpose, why: string): HtmlPage {
+  return htmlPage(TITLES[purpose], `<p role="alert">${escapeHtml(why)}</p>`);
+}
+
+/** The end: the client whose window it is gets the session (client-server API, "Login fallback"; registrations as clients have always been told). */
+export function processDonePage(purpose: PagePurpose, session: SessionBody): HtmlPage {
+  const answer = JSON.stringify(session).replaceAll('<', '\\u003c');
+  const script = `
+const answer = ${answer};
+if (window.matrixLogin && window.matrixLogin.onLogin) {
+  window.matrixLogin.onLogin(answer);
+} else if (window.matrixRegistration && window.matrixRegistration.onRegistered) {
+  window.matrixRegistration.onRegistered(answer.home_server, answer.user_id, answer.access_token);
+}
+`;
+  const done = purpose === 'login' ? 'You are logged in' : 'There is an account for you';
+  return htmlPage(
+    'Welcome',
+    `<p>${done} as ${escapeHtml(session.user_id)}. You can go back to your application now.</p>`,
+    script,
+  );
+}
