@@ -9,8 +9,5 @@ export interface InviteSignals {
   decide(userId: UserId, sender: UserId): Promise<InviteSignal>;
 }
 
-/** The account data that says so. */
-export const SIGNALS = 'dev.annals.one_to_one_invites';
-
 /** Injection token of the InviteSignals; where there is none, presence says nothing of it. */
 export const INVITE_SIGNALS = Symbol.for('annals.InviteSignals');

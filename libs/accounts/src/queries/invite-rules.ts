@@ -10,16 +10,19 @@ export type InviteRule = 'allow' | 'ignore' | 'block';
 /** Whose invitations a user wants. */
 export interface InviteRules {
   ruleFor(sender: UserId): InviteRule;
+  /** Whether invitations into one-to-one chats may be held: the user says something of these. */
+  readonly mayHold: boolean;
 }
 
 /** Client-server API, "Invite permission". */
 const CONFIG = 'm.invite_permission_config';
 /** MSC4155, which is no part of the specification. */
 const LISTS_CONFIG = 'org.matrix.msc4155.invite_permission_config';
+/** The account data that says who may ask somebody into a one-to-one chat: 2015, "Presence". A type of our own. */
+export const ONE_TO_ONE_INVITES = 'dev.annals.one_to_one_invites';
 /** So many entries of a list are looked at: each costs something with each invitation, and with each look at those that are there. */
 const MOST = 1_000;
 
-const BLOCK_ALL: InviteRules = { ruleFor: () => 'block' };
 const ORDER = [
   ['users', 'allowed', 'allow'],
   ['users', 'ignored', 'ignore'],
@@ -36,24 +39,25 @@ const ORDER = [
 export async function readInviteRules(views: Pick<Views, 'getMany'>, userId: UserId): Promise<InviteRules | undefined> {
   const rows = await ACCOUNT_DATA.getMany(
     views,
-    [CONFIG, LISTS_CONFIG].map((type) => [userId, '', type]),
+    [CONFIG, LISTS_CONFIG, ONE_TO_ONE_INVITES].map((type) => [userId, '', type]),
   );
   const [config, lists] = rows.map((row) => (row === undefined ? undefined : (JSON.parse(row.content) as JsonObject)));
-  if (config?.['default_action'] === 'block') return BLOCK_ALL;
-  return lists === undefined || lists['enabled'] === false ? undefined : rulesOf(lists);
+  const mayHold = rows[2] !== undefined;
+  if (config?.['default_action'] === 'block') return { ruleFor: () => 'block', mayHold };
+  const ruleFor = lists === undefined || lists['enabled'] === false ? undefined : ruleOfLists(lists);
+  if (ruleFor === undefined) return mayHold ? { ruleFor: () => 'allow', mayHold } : undefined;
+  return { ruleFor, mayHold };
 }
 
-function rulesOf(lists: JsonObject): InviteRules | undefined {
+function ruleOfLists(lists: JsonObject): InviteRules['ruleFor'] | undefined {
   const rules = ORDER.flatMap(([of, kind, rule]) => {
     const matchers = matchersIn(lists[`${kind}_${of}`]);
     return matchers.length === 0 ? [] : [{ of, matchers, rule }];
   });
   if (rules.length === 0) return undefined;
-  return {
-    ruleFor(sender) {
-      const named = { users: sender, servers: serverNameOf(sender) };
-      return rules.find(({ of, matchers }) => matchers.some((matches) => matches(named[of])))?.rule ?? 'allow';
-    },
+  return (sender) => {
+    const named = { users: sender, servers: serverNameOf(sender) };
+    return rules.find(({ of, matchers }) => matchers.some((matches) => matches(named[of])))?.rule ?? 'allow';
   };
 }
 

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { findAccountData } from '#accounts/queries/account-data';
+import { ONE_TO_ONE_INVITES } from '#accounts/queries/invite-rules';
 import type { UserId } from '#kernel/ids';
 import { isJsonObject, type JsonValue } from '#kernel/json';
 import { VIEWS, type Views } from '#projections/views';
-import { type InviteSignal, type InviteSignals, SIGNALS } from '#rooms/invite-signals';
+import type { InviteSignal, InviteSignals } from '#rooms/invite-signals';
 import { PRESENCE_LISTS } from '../projections/presence-lists.projector.js';
 import { PRESENCE } from '../projections/presence.projector.js';
 
@@ -18,7 +19,7 @@ export class PresenceSignals implements InviteSignals {
   constructor(@Inject(VIEWS) private readonly views: Views) {}
 
   async decide(userId: UserId, sender: UserId): Promise<InviteSignal> {
-    const data = await findAccountData(this.views, userId, undefined, SIGNALS);
+    const data = await findAccountData(this.views, userId, undefined, ONE_TO_ONE_INVITES);
     if (data === undefined) return 'accept';
     const content = JSON.parse(data.content) as JsonValue;
     if (!isJsonObject(content)) return 'accept';

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { BY_SERVER } from '#accounts/accounts';
 import type { AccountDataSet } from '#accounts/facts/account-facts';
+import { ONE_TO_ONE_INVITES } from '#accounts/queries/invite-rules';
 import { PRESENCE_STREAM_PREFIX, userIdOfPresence } from '#ephemeral/facts/presence-facts';
 import { SUBSCRIPTIONS_STREAM_PREFIX, userIdOfSubscriptions } from '#ephemeral/facts/subscription-facts';
 import type { RecordedFact } from '#event-store/event-store';
@@ -8,7 +9,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import type { Effect } from '#projections/effects/effect';
 import { HeldInvitations } from '#rooms/commands/held-invitations';
-import { INVITE_SIGNALS, type InviteSignals, SIGNALS } from '#rooms/invite-signals';
+import { INVITE_SIGNALS, type InviteSignals } from '#rooms/invite-signals';
 
 /** Shows invitations again that are held, once their user's presence, or their list, or what they say of it, lets them be shown. */
 @Injectable()
@@ -39,7 +40,7 @@ export class ReleaseInvitations implements Effect {
 function userIdOf({ type, stream, data }: RecordedFact): UserId | undefined {
   if (stream.startsWith(PRESENCE_STREAM_PREFIX)) return userIdOfPresence(stream);
   if (stream.startsWith(SUBSCRIPTIONS_STREAM_PREFIX)) return userIdOfSubscriptions(stream);
-  if (type !== 'account-data-set' || !stream.startsWith(USER_STREAM_PREFIX) || !data.includes(SIGNALS))
+  if (type !== 'account-data-set' || !stream.startsWith(USER_STREAM_PREFIX) || !data.includes(ONE_TO_ONE_INVITES))
     return undefined;
-  return (JSON.parse(data) as AccountDataSet).type === SIGNALS ? userIdOfStream(stream) : undefined;
+  return (JSON.parse(data) as AccountDataSet).type === ONE_TO_ONE_INVITES ? userIdOfStream(stream) : undefined;
 }

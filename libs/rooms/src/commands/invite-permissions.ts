@@ -34,6 +34,6 @@ export class InvitePermissions {
     const signal = isDirect ? ((await this.signals?.decide(target, sender)) ?? 'accept') : 'accept';
     if (rules?.ruleFor(sender) === 'block' || signal === 'refuse') throw new MatrixError('M_INVITE_BLOCKED');
     if (signal === 'hold') await this.held?.hold(target, roomId, sender, { actor: sender });
-    else if (this.signals !== undefined) await this.held?.release(target, [roomId], { actor: sender });
+    else if (rules?.mayHold === true) await this.held?.release(target, [roomId], { actor: sender });
   }
 }
