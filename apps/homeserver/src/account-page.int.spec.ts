@@ -79,6 +79,14 @@ describe('the account page', { timeout: 60_000 }, () => {
     expect((await json('GET', `${V3}/profile/${userId}/displayname`))[1].displayname).toBe('Changed');
   });
 
+  it('shows their name to whoever lets nobody else read it', async () => {
+    await signIn();
+    await json('PUT', `${V3}/profile/${userId}/displayname`, { displayname: 'Only mine' });
+    const path = `/_matrix/client/unstable/dev.annals.profile/${userId}/displayname/readers`;
+    expect((await json('PUT', path, { readers: [] }))[0]).toBe(200);
+    expect((await open('org.matrix.profile')).text).toContain('Only mine');
+  });
+
   it('shows devices, and signs one out', async () => {
     const login = { type: 'm.login.password', identifier: { type: 'm.id.user', user }, password: 'a password' };
     const [, other] = await json('POST', `${V3}/login`, { ...login, initial_device_display_name: '<b>Phone' });

@@ -1,9 +1,7 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
 import { Devices } from '#accounts/queries/devices';
-import { getProfileField } from '#accounts/queries/profile';
 import type { DeviceId, UserId } from '#kernel/ids';
-import { VIEWS, type Views } from '#projections/views';
 import { nameOfClient } from '../clients/client.js';
 import type { AccountContext, ShownDevice } from '../pages/account-pages.js';
 import type { Browser } from './browsers.js';
@@ -16,7 +14,6 @@ export class AccountView {
     private readonly accounts: Accounts,
     private readonly person: ConfirmPerson,
     private readonly devices: Devices,
-    @Inject(VIEWS) private readonly views: Views,
   ) {}
 
   /** Of the person who is signed in: what all pages are made for. */
@@ -33,9 +30,9 @@ export class AccountView {
     return (await this.accounts.load(userId)).passwordHash !== undefined;
   }
 
-  /** '' where there is none. */
+  /** Whoever else may read it; '' where there is none. */
   async displayname(userId: UserId): Promise<string> {
-    const { displayname } = await getProfileField(this.views, userId, 'displayname');
+    const displayname = (await this.accounts.load(userId)).profile.get('displayname')?.value;
     return typeof displayname === 'string' ? displayname : '';
   }
 
