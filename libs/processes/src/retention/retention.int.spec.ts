@@ -1,4 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CommandBus } from '@nestjs/cqrs';
 import { renderServiceEvent } from '#appservices/texts/render-service-events';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
@@ -22,6 +25,7 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { makeOn } from '#testing/receiving/make-on';
+import { GATEWAY_AUTHORITY, PushGateway, pusherAt } from '#testing/push-gateway';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
 import { factsOf, Receiver, tellAccepted } from '#testing/receiving/receiver';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
@@ -251,6 +255,32 @@ describe('a message that is older than its room keeps messages', () => {
     expect(await unreadOf(bob)).toEqual(allOf(1, 0));
     await alice.ok('PUT', `${roomPath(roomId)}/redact/${encodeURIComponent(policy)}/1`, {});
     expect(await unreadOf(bob)).toEqual(allOf(2, 0));
+  });
+
+  it('is not told to a push gateway that comes back, though it was sent in time', async () => {
+    const [gateway, folder] = [await PushGateway.start(), mkdtempSync(join(tmpdir(), 'annals-gateway-'))];
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true });
+      return gateway.close();
+    });
+    const authority = join(folder, 'authority.pem');
+    writeFileSync(authority, GATEWAY_AUTHORITY.certificate);
+    await begin({ ...ON, ANNALS_TLS_CA: authority, ANNALS_PUSH_PRIVATE_GATEWAYS: '127.0.0.1' });
+    await keepFor(HOUR);
+    await bob.ok('POST', '/pushers/set', pusherAt(gateway.url));
+    let asked = 0;
+    gateway.answer = () => {
+      asked++;
+      return { status: 502 };
+    };
+    await alice.send(roomId, SECRET);
+    await expect.poll(() => asked).toBeGreaterThan(0);
+    wait(HOUR);
+    gateway.answer = () => ({});
+    const fresh = await alice.send(roomId, 'fresh');
+    await expect.poll(() => gateway.events).toContain(fresh);
+    expect(JSON.stringify(gateway.told)).not.toContain(SECRET);
+    expect(gateway.unread).toBe(1);
   });
 
   it('is handed on to other servers redacted', async () => {
