@@ -4,12 +4,13 @@
 #![recursion_limit = "256"]
 
 mod device;
+mod oauth;
 mod threads;
 mod verify;
 
-use std::io::stdin;
+use std::{env::args, io::stdin};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use device::{Device, until};
 use matrix_sdk::{
     encryption::recovery::RecoveryState,
@@ -28,6 +29,7 @@ use matrix_sdk_ui::{
     },
     timeline::RoomExt,
 };
+use oauth::log_in_by_oauth;
 use threads::{follow_mention, follow_threads};
 use verify::{is_verified, remove, verify_by_emoji};
 
@@ -105,6 +107,9 @@ async fn notified(
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    if args().nth(1).as_deref() == Some("oauth") {
+        return log_in_by_oauth(&args().nth(2).context("where the server is")?).await;
+    }
     let mut alice = Device::log_in("alice", "alice's phone").await?;
     let mut bob = Device::log_in("bob", "bob's phone").await?;
     let mut laptop = Device::log_in("bob", "bob's laptop").await?;
