@@ -41,6 +41,7 @@ describe('the configuration', () => {
       },
       mail: undefined,
       oauth: false,
+      loginFlows: undefined,
       registrationEmail: 'optional',
       previews: { isOn: true, deny: [], privateHosts: [] },
       stickyEvents: false,
@@ -97,6 +98,16 @@ describe('the configuration', () => {
     for (const wrong of ['pub', 'a@example.org, b@example.org', 'Pub <a@example.org> <b@example.org>'])
       expect(() => loadConfig({ ...env, ANNALS_MAIL_FROM: wrong })).toThrow('ANNALS_MAIL_FROM');
     expect(() => loadConfig({ ANNALS_MAIL_FROM: 'a@example.org' })).toThrow('ANNALS_SMTP_URL');
+  });
+
+  it('has ways to log in of several stages', () => {
+    const flows = 'm.login.password+m.login.email.code, m.login.sso';
+    expect(loadConfig({ ANNALS_LOGIN_FLOWS: flows }).loginFlows).toEqual([
+      ['m.login.password', 'm.login.email.code'],
+      ['m.login.sso'],
+    ]);
+    expect(() => loadConfig({ ANNALS_LOGIN_FLOWS: 'm.login.password+' })).toThrow('ANNALS_LOGIN_FLOWS');
+    expect(() => loadConfig({ ANNALS_LOGIN_FLOWS: flows, ANNALS_OAUTH: 'on' })).toThrow('ANNALS_OAUTH');
   });
 
   it('lets the environment win over the file', () => {

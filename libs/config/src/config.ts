@@ -80,6 +80,8 @@ export interface Config {
   readonly eventStoreNamespace: string;
   readonly readModelsUrl?: string;
   readonly registration: RegistrationMode;
+  /** The ways to log in, each of stages to be completed in order; undefined: each stage that is configured is one. */
+  readonly loginFlows?: readonly (readonly string[])[];
   /** Whether one shows a mail address to be one's own on the way; of no meaning where no mails are sent. */
   readonly registrationEmail: (typeof REGISTRATION_EMAIL)[number];
   readonly registrationSharedSecret?: string;
@@ -211,6 +213,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     eventStoreNamespace: settings.event_store_namespace,
     readModelsUrl: settings.read_models_url,
     registration: settings.mas_url === undefined ? (settings.registration as RegistrationMode) : 'closed', // Checked by the validator.
+    loginFlows: loginFlowsOf(settings),
     registrationEmail: settings.registration_email as Config['registrationEmail'], // Checked by the validator.
     registrationSharedSecret: settings.registration_shared_secret,
     mail: mailOf(settings),
@@ -250,6 +253,10 @@ function addressOf(publicUrl: string | undefined): string | undefined {
 
 function supportOf({ support_matrix_id: matrixId, support_email: email, support_page: page }: Settings): SupportConfig {
   return Object.freeze({ matrixId, email, page });
+}
+
+function loginFlowsOf({ login_flows: flows }: Settings): Config['loginFlows'] {
+  return flows === undefined ? undefined : Object.freeze(listOf(flows).map((flow) => Object.freeze(flow.split('+'))));
 }
 
 /** All of it checked by the validator. */

@@ -1,5 +1,5 @@
 import { IsOptional } from 'class-validator';
-import { areClientUrls, areGlobs, areServerNames, isFilled, isSender, isUrl } from './setting-forms.js';
+import { areClientUrls, areGlobs, areServerNames, areLoginFlows, isFilled, isSender, isUrl } from './setting-forms.js';
 import { Form, OneOf } from './setting-rules.js';
 
 export const OAUTH_MODES = ['off', 'on'] as const;
@@ -16,6 +16,13 @@ export class PeopleSettings {
 
   @OneOf(OAUTH_MODES)
   oauth = 'off';
+
+  @IsOptional()
+  @Form(
+    'comma-separated ways to log in, each of types of stages with + between them (m.login.password+m.login.email.code)',
+    areLoginFlows,
+  )
+  login_flows?: string;
 
   @OneOf(REGISTRATION_EMAIL)
   registration_email: string = 'optional';

@@ -39,3 +39,5 @@ export const isSender = (text: string): boolean =>
   /^([^<>@\r\n"]* <[^\s@<>,]+@[^\s@<>,]+>|[^\s@<>,]+@[^\s@<>,]+)$/.test(text);
 export const areClientUrls = (text: string): boolean =>
   text.split(',').every((url) => URL.canParse(url.trim()) && /^[a-z][a-z0-9+.-]*:\/\//i.test(url.trim()));
+export const areLoginFlows = (text: string): boolean =>
+  text.split(',').every((flow) => /^[a-z0-9_.]+(\+[a-z0-9_.]+)*$/.test(flow.trim()));

@@ -44,7 +44,6 @@ export const ERRORS = {
   M_THREEPID_DENIED: [403, 'Third-party identifier is not allowed'],
   M_THREEPID_MEDIUM_NOT_SUPPORTED: [400, 'Third-party identifiers of this kind cannot be validated here'],
   M_LOGIN_EMAIL_URL_NOT_YET: [401, 'The link in the mail has not been opened yet'],
-  M_CONSENT_NOT_GIVEN: [403, 'The terms of this server have not been accepted'],
   M_SERVER_NOT_TRUSTED: [400, 'Server not trusted'],
   M_INVITE_BLOCKED: [403, 'This user does not want to be invited'],
   M_RESOURCE_LIMIT_EXCEEDED: [403, 'A limit of this server was reached'],

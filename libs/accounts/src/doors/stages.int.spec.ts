@@ -197,3 +197,50 @@ describe('log-ins by mail as 2015 has them', () => {
     expect((await post('login', { type: CODE, code: '1' })).body['errcode']).toBe('M_MISSING_PARAM');
   });
 });
+
+describe('a log-in of several stages', () => {
+  let mails: MailServer;
+  let app: AccountsApp;
+  beforeAll(async () => {
+    mails = await startMailServer();
+    const flows = 'm.login.password+m.login.email.code';
+    app = await startAccountsApp({ ANNALS_SMTP_URL: mails.url, ANNALS_LOGIN_FLOWS: flows });
+    for (const name of ['ann', 'ben']) {
+      const email = `${name}@mail.example`;
+      const { session } = (await post('register', { type: CODE, email })).body;
+      const code = codeIn(await mails.waitFor(email));
+      await post('register', { type: CODE, session, code });
+      await post('register', { type: PASSWORD, session, user: name, password: `password of ${name}` });
+    }
+  });
+  afterAll(async () => {
+    await app.close();
+    await mails.close();
+  });
+
+  const post = (path: string, body: object) => app.call('POST', `${V1}/${path}`, { body });
+  const codeIn = ({ text }: { text: string }): string => /^\d{8}$/m.exec(text)![0];
+  const byPassword = (name: string) => ({ type: PASSWORD, user: name, password: `password of ${name}` });
+
+  it('names all of them at first, and has no session before the last', async () => {
+    expect((await app.call('GET', `${V1}/login`)).body['flows']).toEqual([
+      { type: PASSWORD, stages: [PASSWORD, CODE] },
+    ]);
+    expect((await app.call('GET', `${V3}/login`)).body['flows']).toEqual([]);
+    const { session, ...first } = (await post('login', byPassword('ann'))).body;
+    expect(first).toEqual({ next: CODE });
+    await post('login', { type: CODE, session, email: 'ann@mail.example' });
+    const code = codeIn(await mails.waitFor('ann@mail.example', 2));
+    expect((await post('login', { type: CODE, session, code })).body['user_id']).toBe('@ann:example.org');
+    const today = await app.call('POST', `${V3}/login`, { body: byPassword('ann') });
+    expect(today.body).toEqual({ next: CODE, session: expect.any(String) });
+  });
+
+  it('is of one person from the first stage to the last', async () => {
+    const { session } = (await post('login', byPassword('ann'))).body;
+    await post('login', { type: CODE, session, user: 'ben', email: 'ben@mail.example' });
+    const code = codeIn(await mails.waitFor('ben@mail.example', 2));
+    expect((await post('login', { type: CODE, session, code })).body['errcode']).toBe('M_FORBIDDEN');
+    expect((await post('login', { type: CODE, code, email: 'ben@mail.example' })).body['errcode']).toBe('M_FORBIDDEN');
+  });
+});

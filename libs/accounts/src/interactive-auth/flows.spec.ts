@@ -16,9 +16,13 @@ const stage = (type: string, rank: number, standing: Standing | undefined, more:
 });
 
 function flowsOf(...stages: readonly Stage[]): Flows {
+  return configured(undefined, ...stages);
+}
+
+function configured(loginFlows: readonly string[][] | undefined, ...stages: readonly Stage[]): Flows {
   const registry = new StageRegistry();
   for (const one of stages) registry.add(one);
-  return new Flows(registry);
+  return new Flows(registry, loginFlows === undefined ? {} : { loginFlows });
 }
 
 describe('the flows of stages', () => {
@@ -58,6 +62,21 @@ describe('the flows of stages', () => {
     const sso = stage('sso', 60, 'alternative', { isFor: async (userId) => userId !== ALICE });
     expect(await of(stage('password', 50, 'alternative'), sso)).toEqual([['password']]);
     expect(await of(sso)).toEqual([['m.login.password']]);
+  });
+
+  it('of log-ins are those that the operator wants, and no others', () => {
+    const code = stage('code', 60, undefined, {
+      standingIn: (_, dialect) => (dialect === 'v1' ? 'alternative' : undefined),
+    });
+    const sso = stage('sso', 70, undefined, {
+      standingIn: (_, dialect) => (dialect === 'v1' ? undefined : 'alternative'),
+    });
+    const flows = configured([['password', 'code'], ['sso']], stage('password', 50, 'alternative'), code, sso);
+    flows.onApplicationBootstrap();
+    expect(flows.toLogIn('today')).toEqual([['password', 'code'], ['sso']]);
+    expect(flows.toLogIn('v1')).toEqual([['password', 'code']]);
+    const wrong = configured([['password', 'code']], stage('password', 50, 'alternative'));
+    expect(() => wrong.onApplicationBootstrap()).toThrow('ANNALS_LOGIN_FLOWS: code');
   });
 
   it('have no two stages of one type', () => {

@@ -1,4 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { ConfigError } from '#config/config-error';
 import type { UserId } from '#kernel/ids';
 import type { Operation, Purpose } from './auth-sessions.js';
 import type { Dialect, Stage } from './stage.js';
@@ -12,8 +14,19 @@ const PASSWORD = 'm.login.password';
 
 /** Which stages lead to what, as the server is configured: client-server API, "User-Interactive Authentication API"; 2015: "N-Factor". */
 @Injectable()
-export class Flows {
-  constructor(private readonly registry: StageRegistry) {}
+export class Flows implements OnApplicationBootstrap {
+  constructor(
+    private readonly registry: StageRegistry,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'loginFlows'>,
+  ) {}
+
+  /** Throws ConfigError where somebody is to log in by what is not there: nobody could. */
+  onApplicationBootstrap(): void {
+    for (const type of this.config.loginFlows?.flat() ?? []) {
+      if (!this.#logsIn(type, 'today'))
+        throw new ConfigError(`ANNALS_LOGIN_FLOWS: ${type}: nobody can log in by that here`);
+    }
+  }
 
   /** Those of a registration. In API v1 each ends with the stage in which user name and password are chosen, or one that makes the account. */
   toRegister(dialect: Dialect): readonly Flow[] {
@@ -30,9 +43,11 @@ export class Flows {
     return isNothingNeeded ? [DUMMY, ...flows] : flows;
   }
 
-  /** Those of a log-in; today's clients pass any in one request. */
+  /** Those of a log-in, as the operator has them (`ANNALS_LOGIN_FLOWS`), or by each stage that there is for it. */
   toLogIn(dialect: Dialect): readonly Flow[] {
-    return combine(this.#offered('login', dialect));
+    const { loginFlows } = this.config;
+    if (loginFlows === undefined) return combine(this.#offered('login', dialect));
+    return loginFlows.filter((flow) => flow.every((type) => this.#logsIn(type, dialect)));
   }
 
   /**
@@ -59,6 +74,16 @@ export class Flows {
   /** How somebody who cannot log in any more shows that an account is theirs. */
   toRecover(): readonly Flow[] {
     return combine(this.#offered('recovery', 'today'));
+  }
+
+  /** Today's clients may go through the stages of 2015, too, if need be on a page. */
+  #logsIn(type: string, dialect: Dialect): boolean {
+    const stage = this.registry.find(type);
+    const standings = [
+      stage?.standingIn('login', 'v1'),
+      dialect === 'today' ? stage?.standingIn('login', 'today') : undefined,
+    ];
+    return standings.some((standing) => standing !== undefined);
   }
 
   #offered(purpose: Purpose, dialect: Dialect): OfferedStage[] {
