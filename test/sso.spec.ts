@@ -361,6 +361,54 @@ describe('single sign-on by OpenID Connect', () => {
     expect((await server.request('POST', `${v1}/login`, { body: elsewhere })).status).toBe(403);
   });
 
+  it('ends the sessions of a log-in that ends at the provider, and no others', async () => {
+    const hugo = person('hugo');
+    await provider.as(hugo);
+    const [first, second] = [browser(), browser()];
+    const tokens: string[] = [];
+    for (const one of [first, second]) {
+      const { body } = await logInWith(tokenAt(await one.visit(redirectTo('main', TRUSTED))));
+      tokens.push(body.access_token);
+    }
+    const states = async (): Promise<number[]> =>
+      Promise.all(
+        tokens.map(
+          async (token) => (await server.request('GET', '/_matrix/client/v3/account/whoami', { token })).status,
+        ),
+      );
+    expect(await states()).toEqual([200, 200]);
+    const page = await first.visit(`${provider.issuer}/session/end`);
+    const xsrf = /name="xsrf" value="([^"]*)"/.exec(page.text)?.[1] ?? '';
+    await first.visit(linkOn(page, 'session/end/confirm'), { xsrf, logout: 'yes' });
+    expect(await states()).toEqual([401, 200]);
+  });
+
+  it('believes nobody else of a log-out', async () => {
+    const url = `${server.base}/_matrix/client/unstable/annals.sso/backchannel_logout/main`;
+    const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const claims = {
+      iss: provider.issuer,
+      aud: 'annals',
+      sub: 'id-of-alice',
+      iat: Math.floor(Date.now() / 1000),
+      jti: 'x',
+      events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+    };
+    const alice = await logIn(person('alice'));
+    for (const token of [
+      '',
+      'x',
+      `${encode({ alg: 'none' })}.${encode(claims)}.`,
+      `${encode({ alg: 'RS256' })}.${encode(claims)}.AAAA`,
+    ]) {
+      const answer = await fetch(url, { method: 'POST', body: new URLSearchParams({ logout_token: token }) });
+      expect(answer.status).toBe(400);
+    }
+    expect((await fetch(url, { method: 'POST' })).status).toBe(400);
+    expect((await fetch(url.replace('main', 'none'), { method: 'POST' })).status).toBe(404);
+    expect((await alice.request('GET', '/account/whoami')).status).toBe(200);
+  });
+
   it('gives who is logged in a token for another client, against a password', async () => {
     const dave = await registerAt(server, 'dave');
     const path = '/_matrix/client/v1/login/get_token';

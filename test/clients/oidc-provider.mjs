@@ -21,7 +21,12 @@ const client = (id, further) => ({
 
 const provider = new Provider(issuer, {
   clients: [
-    client('annals', { client_secret: 'a secret of the server', token_endpoint_auth_method: 'client_secret_basic' }),
+    client('annals', {
+      client_secret: 'a secret of the server',
+      token_endpoint_auth_method: 'client_secret_basic',
+      backchannel_logout_uri: callbacks[0].replace('/callback/', '/backchannel_logout/'),
+      backchannel_logout_session_required: true,
+    }),
     client('posting', { client_secret: 'another secret', token_endpoint_auth_method: 'client_secret_post' }),
     client('public', { token_endpoint_auth_method: 'none' }),
   ],
@@ -34,6 +39,8 @@ const provider = new Provider(issuer, {
     groups: ['groups'],
   },
   features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
+  // By itself it says nothing to addresses of this machine.
+  fetch: (url, options) => globalThis.fetch(url, { ...options, dispatcher: undefined }),
   cookies: { keys: ['a key of the test'] },
   interactions: { policy: interactionPolicy.base(), url: (_, { uid }) => `/interaction/${uid}` },
   findAccount: (_, sub) => ({ accountId: sub, claims: () => people.get(sub) ?? { sub } }),

@@ -13,6 +13,7 @@ import { CreateRegistrationTokenHandler } from './commands/create-registration-t
 import { DeactivateAccountHandler } from './commands/deactivate-account.js';
 import { DehydrateDeviceHandler } from './commands/dehydrate-device.js';
 import { DeleteDevicesHandler } from './commands/delete-devices.js';
+import { EndUpstreamSessionsHandler } from './commands/end-upstream-sessions.js';
 import { EndGrantedSessionHandler } from './commands/end-granted-session.js';
 import { IssueLoginTokenHandler } from './commands/issue-login-token.js';
 import { LogInForServiceHandler } from './commands/log-in-for-service.js';
@@ -129,6 +130,7 @@ const commandHandlers: Provider[] = [
   RefreshSessionHandler,
   RevokeTokenHandler,
   EndGrantedSessionHandler,
+  EndUpstreamSessionsHandler,
   LogOutHandler,
   RenameDeviceHandler,
   DehydrateDeviceHandler,

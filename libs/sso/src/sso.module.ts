@@ -6,12 +6,14 @@ import { Attempts } from './attempts/attempts.js';
 import { Sealer } from './attempts/sealer.js';
 import { BegunRequests } from './begun-requests.js';
 import { AnswerProgress } from './doors/answer-progress.js';
+import { BackchannelLogoutController } from './doors/backchannel-logout.controller.js';
 import { LoginTokenController } from './doors/login-token.controller.js';
 import { SsoPagesController } from './doors/sso-pages.controller.js';
 import { SsoRedirectController } from './doors/sso-redirect.controller.js';
 import { LdapAuthority } from './ldap/ldap-authority.js';
 import { OAuth2Stage } from './stages/oauth2-stage.js';
 import { SsoStage } from './stages/sso-stage.js';
+import { ReadLogoutToken } from './upstream/read-logout-token.js';
 import { UpstreamClients } from './upstream/upstream-clients.js';
 import { UpstreamLogins } from './upstream-logins.js';
 import { UpstreamProviders } from './upstream-providers.js';
@@ -20,10 +22,11 @@ import { UpstreamProviders } from './upstream-providers.js';
 @Global()
 @Module({
   imports: [CqrsModule],
-  controllers: [SsoRedirectController, SsoPagesController, LoginTokenController],
+  controllers: [BackchannelLogoutController, SsoRedirectController, SsoPagesController, LoginTokenController],
   providers: [
     UpstreamProviders,
     UpstreamClients,
+    ReadLogoutToken,
     Sealer,
     Attempts,
     AdmitOutsider,

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
-import { localpartOf, type UserId } from '#kernel/ids';
+import { localpartOf } from '#kernel/ids';
 import { AdmitOutsider, type Admission } from './admission/admit-outsider.js';
 import { ApplyGroups } from './admission/apply-groups.js';
 import { type Outsider, outsiderOf } from './admission/outsider.js';
@@ -19,7 +19,7 @@ export interface PageOf {
 /** How far somebody has come who is back from a provider. */
 export type Progress =
   | { readonly step: 'naming'; readonly page: PageOf; readonly proposed: string; readonly problem?: string }
-  | { readonly step: 'shown'; readonly page: PageOf; readonly userId: UserId; readonly purpose: Purpose };
+  | ({ readonly step: 'shown'; readonly page: PageOf } & Pick<Shown, 'userId' | 'purpose' | 'upstream'>);
 
 /** Logs people in who have their account at a provider: from the first link to whose account here that is. */
 @Injectable()
@@ -111,8 +111,10 @@ export class UpstreamLogins {
     } = outsider;
     if (groups !== undefined && purpose.kind !== 'stage')
       await this.groups.apply({ userId, provider, groups, rules, requestId });
-    this.attempts.keep(reply, id, { step: 'shown', userId, purpose, key: page.key });
-    return { step: 'shown', page, userId, purpose };
+    const { sidHash } = outsider;
+    const upstream = { provider, ...(sidHash === undefined ? {} : { sid_hash: sidHash }) };
+    this.attempts.keep(reply, id, { step: 'shown', userId, upstream, purpose, key: page.key });
+    return { step: 'shown', page, userId, upstream, purpose };
   }
 }
 

@@ -5,6 +5,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import { localpartOf, type UserId } from '#kernel/ids';
 import { Accounts } from '../accounts.js';
 import { hashSecret, newLoginToken } from '../credentials/secrets.js';
+import type { UpstreamSession } from '../facts/login-facts.js';
 import { decideTokenIssue } from '../decide/decide-login-tokens.js';
 
 /**
@@ -16,6 +17,8 @@ export class IssueLoginToken extends Command<string> {
     readonly userId: UserId,
     readonly lifetimeMs: number,
     readonly cause: Cause,
+    /** Of whoever has just shown there who they are. */
+    readonly upstream?: UpstreamSession,
   ) {
     super();
   }
@@ -28,9 +31,13 @@ export class IssueLoginTokenHandler implements ICommandHandler<IssueLoginToken> 
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  async execute({ userId, lifetimeMs, cause }: IssueLoginToken): Promise<string> {
+  async execute({ userId, lifetimeMs, cause, upstream }: IssueLoginToken): Promise<string> {
     const token = newLoginToken(localpartOf(userId));
-    const issued = { token_hash: hashSecret(token), expires_at: this.clock.now() + lifetimeMs };
+    const issued = {
+      token_hash: hashSecret(token),
+      expires_at: this.clock.now() + lifetimeMs,
+      ...(upstream === undefined ? {} : { upstream }),
+    };
     await this.accounts.change(userId, (account) => decideTokenIssue(account, issued), cause);
     return token;
   }

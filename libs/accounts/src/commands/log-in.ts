@@ -5,6 +5,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Account } from '../decide/account.js';
 import { decideLoginTokenUse } from '../decide/decide-login-tokens.js';
 import type { AccountFact } from '../facts/account-facts.js';
+import type { UpstreamSession } from '../facts/login-facts.js';
 import type { Learnt } from '../interactive-auth/auth-sessions.js';
 import { BeginSession, type LoggedIn } from '../sessions/begin-session.js';
 import type { SessionOptions } from '../sessions/issue-tokens.js';
@@ -39,7 +40,9 @@ export class LogInHandler implements ICommandHandler<LogIn> {
     };
     const besides = (account: Account): AccountFact[] =>
       loginTokenHash === undefined ? [] : decideLoginTokenUse(account, loginTokenHash, this.clock.now());
-    return this.sessions.begin({ userId, options, check, besides, requestId });
+    const upstream = (account: Account): UpstreamSession | undefined =>
+      learnt.upstream ?? account.loginTokens?.find((one) => one.token_hash === loginTokenHash)?.upstream;
+    return this.sessions.begin({ userId, options, check, upstream, besides, requestId });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { DeviceAdded, OAuthSession, TokensConfirmed, TokensRefreshed } from '../facts/account-facts.js';
+import type { UpstreamSession } from '../facts/login-facts.js';
 
 /** An access token and the refresh token given out with it, both as hashes. */
 export interface TokenPair {
@@ -20,6 +21,8 @@ export interface DeviceRecord {
   readonly service?: string;
   /** The application that has the session by the OAuth 2.0 API. */
   readonly oauth?: OAuthSession;
+  /** The provider of accounts at which its user logged in. */
+  readonly upstream?: UpstreamSession;
 }
 
 /** The device after a login on it: new tokens alone are valid; a known device keeps its name and its age. */
@@ -35,6 +38,7 @@ export function deviceAfterLogin(known: DeviceRecord | undefined, fact: DeviceAd
     },
     ...(fact.service === undefined ? {} : { service: fact.service }),
     ...(fact.oauth === undefined ? {} : { oauth: fact.oauth }),
+    ...(fact.upstream === undefined ? {} : { upstream: fact.upstream }),
   };
 }
 

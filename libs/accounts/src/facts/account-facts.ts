@@ -2,7 +2,7 @@ import type { Upcast } from '#event-store/fact-shapes';
 import type { DeviceId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 import type { ThreepidAdded, ThreepidRemoved } from './threepid-facts.js';
-import { LOGIN_SHAPES, type LoginFacts } from './login-facts.js';
+import { LOGIN_SHAPES, type LoginFacts, type UpstreamSession } from './login-facts.js';
 
 /**
  * The facts of a user's stream that belong to accounts. Secrets appear only as hashes: tokens as sha256 in hex, passwords as
@@ -66,6 +66,7 @@ export interface DeviceAdded {
   /** The id of the application service whose session it is, opened for a person: as whom it may then do no more than as it speaks for them. */
   readonly service?: string;
   readonly oauth?: OAuthSession;
+  readonly upstream?: UpstreamSession;
 }
 
 /** `device-renamed`. */

@@ -2,11 +2,19 @@ import type { Upcast } from '#event-store/fact-shapes';
 
 /* The facts of a user's stream of what the account can be logged in with besides a password. */
 
+/** At which provider of accounts somebody showed who they are for a session, and the hash of what that calls their session there. */
+export interface UpstreamSession {
+  readonly provider: string;
+  readonly sid_hash?: string;
+}
+
 /** `login-token-issued`: by a secret that ends soon a session may be opened once, with nothing else. */
 export interface LoginTokenIssued {
   readonly token_hash: string;
   /** In milliseconds since the epoch. */
   readonly expires_at: number;
+  /** What the session that it begins comes of. */
+  readonly upstream?: UpstreamSession;
 }
 
 /** `login-token-used`: it stands in one write with what it was used for. */

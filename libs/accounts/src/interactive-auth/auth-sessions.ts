@@ -7,6 +7,7 @@ import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { AcceptedTerms } from '../terms/terms.js';
 import type { Threepid } from '../threepids/threepid.js';
 import { AuthNotes } from './auth-notes.js';
+import type { UpstreamSession } from '../facts/login-facts.js';
 
 /** What stages are gone through for: to log in, to get an account, to confirm what one does to one's own, or to get into it again. */
 export type Purpose = 'login' | 'registration' | 'confirmation' | 'recovery';
@@ -28,6 +29,8 @@ export interface Learnt {
   readonly userId?: UserId;
   /** The hash that their password was checked against: by the time they are let in it may be another. */
   readonly passwordHash?: string;
+  /** At which provider of accounts they have shown who they are. */
+  readonly upstream?: UpstreamSession;
   /** The hash of the login token that was shown, for the log-in to use up. */
   readonly loginTokenHash?: string;
   /** The documents that were accepted, for the account. */

@@ -6,6 +6,7 @@ import { Accounts } from '../accounts.js';
 import type { Account } from '../decide/account.js';
 import { decideLogin } from '../decide/decide-sessions.js';
 import type { AccountFact } from '../facts/account-facts.js';
+import type { UpstreamSession } from '../facts/login-facts.js';
 import { TAKEN_DEVICE_IDS, type TakenDeviceIds, withFreeDeviceId } from '../taken-device-ids.js';
 import { type IssuedTokens, type SessionOptions, issueTokens } from './issue-tokens.js';
 
@@ -23,6 +24,8 @@ export interface NewSession {
   readonly check?: (account: Account, deviceId: DeviceId) => void;
   /** The application service, by its id, whose session it is where the account, as it is by then, is a person's and not its own. */
   readonly service?: (account: Account) => string | undefined;
+  /** The provider of accounts behind it, by the account as it is by then. */
+  readonly upstream?: (account: Account) => UpstreamSession | undefined;
   /** What is written together with the session, by the account as it is by then. Throws where there may be none. */
   readonly besides?: (account: Account) => readonly AccountFact[];
   readonly requestId: string | undefined;
@@ -38,7 +41,7 @@ export class BeginSession {
   ) {}
 
   /** Throws what `check`, `besides` and `decideLogin` throw; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs. */
-  async begin({ userId, options, check, service, besides, requestId }: NewSession): Promise<LoggedIn> {
+  async begin({ userId, options, check, service, upstream, besides, requestId }: NewSession): Promise<LoggedIn> {
     const { fact, deviceId, tokens } = issueTokens(options, this.clock.now());
     const change = (isAsSeen: (revision: ExpectedRevision) => void): Promise<unknown> =>
       this.accounts.change(
@@ -46,9 +49,14 @@ export class BeginSession {
         (account, revision) => {
           check?.(account, deviceId);
           isAsSeen(revision);
-          const openedBy = service?.(account);
+          const [openedBy, shownAt] = [service?.(account), upstream?.(account)];
           const first = besides?.(account) ?? [];
-          return [...first, ...decideLogin(account, openedBy === undefined ? fact : { ...fact, service: openedBy })];
+          const login = {
+            ...fact,
+            ...(openedBy === undefined ? {} : { service: openedBy }),
+            ...(shownAt === undefined ? {} : { upstream: shownAt }),
+          };
+          return [...first, ...decideLogin(account, login)];
         },
         { actor: userId, device: deviceId, correlation: requestId },
       );

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { ExternalId } from '#accounts/facts/external-id-facts';
 import { fillTemplate, valueAt } from '#config/sso/template';
 import type { UpstreamProvider } from '#config/sso/upstream-provider';
@@ -9,6 +10,8 @@ export interface Outsider {
   readonly id: ExternalId;
   /** A localpart. */
   readonly userName?: string;
+  /** The hash of what their session there is called. */
+  readonly sidHash?: string;
   readonly displayName?: string;
   readonly email?: string;
   /** Undefined where nothing is known of them. */
@@ -34,6 +37,7 @@ export function outsiderOf(provider: UpstreamProvider, claims: Readonly<Record<s
   const groups = mapping.groups === undefined ? undefined : textsOf(valueAt(claims, mapping.groups));
   return {
     id: { provider: provider.id, subject },
+    ...(typeof claims['sid'] === 'string' ? { sidHash: hash('sha256', claims['sid'], 'hex') } : {}),
     ...(userName === undefined ? {} : { userName: localpartOfName(userName) }),
     ...(displayName === undefined ? {} : { displayName: [...displayName].slice(0, MOST_NAME).join('') }),
     ...(email === undefined ? {} : { email }),

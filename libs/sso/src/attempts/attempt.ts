@@ -1,3 +1,4 @@
+import type { UpstreamSession } from '#accounts/facts/login-facts';
 import type { UserId } from '#kernel/ids';
 import type { Outsider } from '../admission/outsider.js';
 import type { Secrets } from '../upstream/upstream-clients.js';
@@ -45,6 +46,7 @@ export interface Naming {
 export interface Shown {
   readonly step: 'shown';
   readonly userId: UserId;
+  readonly upstream: UpstreamSession;
   readonly purpose: Purpose;
   readonly key: string;
 }

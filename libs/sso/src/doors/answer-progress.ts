@@ -9,7 +9,7 @@ import { stageDonePage } from '#accounts/pages/stage-page';
 import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import type { Purpose } from '../attempts/attempt.js';
+import type { Purpose, Shown } from '../attempts/attempt.js';
 import { isOfClient, shownOf, withLoginToken } from '../attempts/client-url.js';
 import { goTo, showPage } from '../pages/show-page.js';
 import { chooseUserNamePage, confirmClientPage, goOnPage } from '../pages/sso-pages.js';
@@ -17,6 +17,9 @@ import { type Progress, UpstreamLogins } from '../upstream-logins.js';
 
 /** A browser is on its way back to the client, which then asks at once. */
 const LOGIN_TOKEN_MS = 30_000;
+
+/** Who has shown that they are it, and where. */
+type Who = Pick<Shown, 'userId' | 'upstream'>;
 
 /** What is answered. */
 export interface Answering {
@@ -44,30 +47,30 @@ export class AnswerProgress {
       const shown = { ...progress, serverName: this.config.serverName };
       return showPage(answering.reply, chooseUserNamePage(link('user_name'), shown));
     }
-    const { userId, purpose } = progress;
+    const { userId, upstream, purpose } = progress;
     switch (purpose.kind) {
       case 'client':
-        return this.#toClient(userId, new URL(purpose.redirectUrl), link('continue'), answering);
+        return this.#toClient({ userId, upstream }, new URL(purpose.redirectUrl), link('continue'), answering);
       case 'own':
         return goTo(answering.reply, this.logins.returnUrl(purpose.returnTo, page));
       case 'stage':
         return this.#completeStage(userId, purpose.session, answering);
       case 'v1':
-        return this.#answerV1(userId, purpose, answering);
+        return this.#answerV1({ userId, upstream }, purpose, answering);
     }
   }
 
   /** Sends the browser back to a client, with a token. */
-  async backToClient(userId: UserId, url: URL, { reply, requestId }: Answering): Promise<string> {
+  async backToClient({ userId, upstream }: Who, url: URL, { reply, requestId }: Answering): Promise<string> {
     const cause = { actor: userId, correlation: requestId };
-    const token = await this.commands.execute(new IssueLoginToken(userId, LOGIN_TOKEN_MS, cause));
+    const token = await this.commands.execute(new IssueLoginToken(userId, LOGIN_TOKEN_MS, cause, upstream));
     return goTo(reply, withLoginToken(url, token));
   }
 
-  async #toClient(userId: UserId, url: URL, link: string, answering: Answering): Promise<string> {
+  async #toClient(who: Who, url: URL, link: string, answering: Answering): Promise<string> {
     const isTrusted = this.config.sso.trustedClients.some((prefix) => isOfClient(url, prefix));
-    if (!isTrusted) return showPage(answering.reply, confirmClientPage(userId, shownOf(url), link));
-    if (answering.isForm !== true) return this.backToClient(userId, url, answering);
+    if (!isTrusted) return showPage(answering.reply, confirmClientPage(who.userId, shownOf(url), link));
+    if (answering.isForm !== true) return this.backToClient(who, url, answering);
     void answering.reply.header('refresh', `0;url=${link}`);
     return showPage(answering.reply, goOnPage(link));
   }
@@ -80,15 +83,15 @@ export class AnswerProgress {
   }
 
   /** "MUST respond with either new credentials, the next stage of the login process, or a standard error response." */
-  async #answerV1(userId: UserId, purpose: Purpose & { kind: 'v1' }, { reply, requestId }: Answering): Promise<string> {
+  async #answerV1(who: Who, purpose: Purpose & { kind: 'v1' }, { reply, requestId }: Answering): Promise<string> {
     const session = await this.auth.getSession(purpose.session);
-    const step = await this.stepped.advance(session, 'm.login.oauth2', { userId });
+    const step = await this.stepped.advance(session, 'm.login.oauth2', who);
     void reply.type('application/json').header('cache-control', 'no-store').header('referrer-policy', 'no-referrer');
     if (!step.isDone) return JSON.stringify(step.answer);
     const { tokens } = await this.commands.execute(new LogIn(step.session.learnt, {}, requestId));
     this.stepped.close(step.session);
     const { serverName } = this.config;
-    return JSON.stringify({ user_id: userId, access_token: tokens.access_token, home_server: serverName });
+    return JSON.stringify({ user_id: who.userId, access_token: tokens.access_token, home_server: serverName });
   }
 }
 

@@ -84,9 +84,9 @@ export class SsoPagesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     return showOrTell(reply, async () => {
-      const { userId, purpose } = this.logins.take(request, reply, pageOf(query));
+      const { purpose, ...who } = this.logins.take(request, reply, pageOf(query));
       if (purpose.kind !== 'client') throw notHere();
-      return this.progress.backToClient(userId, new URL(purpose.redirectUrl), { reply, requestId: request.id });
+      return this.progress.backToClient(who, new URL(purpose.redirectUrl), { reply, requestId: request.id });
     });
   }
 

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Configuration } from 'openid-client';
+import type { Configuration, ServerMetadata } from 'openid-client';
 import { CONFIG, type Config } from '#config/config';
 import type { UpstreamProvider } from '#config/sso/upstream-provider';
 import { Outgoing } from '#http/outgoing/outgoing';
@@ -54,6 +54,11 @@ export class UpstreamClients {
   /** Where a provider is to send people back to: what is registered there. */
   callbackOf({ id }: UpstreamProvider): string {
     return `${this.config.publicUrl}/${SSO_PATH}/callback/${id}`;
+  }
+
+  /** What a provider says of itself. Throws as `authorisationUrl`. */
+  metadataOf(provider: UpstreamProvider): Promise<Readonly<ServerMetadata>> {
+    return this.#asking(provider, async (_, configuration) => configuration.serverMetadata());
   }
 
   /** Where somebody shows who they are. Throws M_UNKNOWN with status 502 where the provider does not answer. */
