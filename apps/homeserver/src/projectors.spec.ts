@@ -208,6 +208,7 @@ describe('the rows of every projector', () => {
       alice('tokens-refreshed', { device_id: 'D', used, token_hash: `a${n}`, refresh_hash: `r${n}`, expires_at: n });
     const accounts = [
       token('registration-token-created', { uses_allowed: 5 }),
+      token('registration-token-changed', { expires_at: 9 }),
       token('registration-token-used', { user_id: ALICE }),
       token('registration-token-returned', { user_id: ALICE }),
       ...[alice, bob, carol].map((by, n) =>

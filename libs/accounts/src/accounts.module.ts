@@ -9,6 +9,7 @@ import { ChangePasswordHandler } from './commands/change-password.js';
 import { ChangeProfileHandler } from './commands/change-profile.js';
 import { CreateDeviceHandler } from './commands/create-device.js';
 import { CreateFilterHandler } from './commands/create-filter.js';
+import { ChangeRegistrationTokenHandler } from './commands/change-registration-token.js';
 import { CreateRegistrationTokenHandler } from './commands/create-registration-token.js';
 import { DeactivateAccountHandler } from './commands/deactivate-account.js';
 import { DehydrateDeviceHandler } from './commands/dehydrate-device.js';
@@ -150,6 +151,7 @@ const commandHandlers: Provider[] = [
   SucceedRoomHandler,
   CreateFilterHandler,
   CreateRegistrationTokenHandler,
+  ChangeRegistrationTokenHandler,
 ];
 
 /** Each adds itself to the registry. */

@@ -12,6 +12,7 @@ import { BY_SERVER, draftFacts } from './accounts.js';
 import {
   NO_REGISTRATION_TOKEN,
   type RegistrationToken,
+  decideTokenChange,
   decideTokenCreation,
   decideTokenReturn,
   decideTokenRevocation,
@@ -26,6 +27,7 @@ import {
   type RegistrationTokenReturned,
   type RegistrationTokenUsed,
   registrationTokenStream,
+  type TokenLimits,
 } from './facts/registration-token-facts.js';
 import { hashSecret } from './credentials/secrets.js';
 
@@ -112,17 +114,33 @@ export class RegistrationTokens {
     return false;
   }
 
-  /** Withdraws a token. Throws M_NOT_FOUND. */
-  revoke(token: string, cause: Cause): Promise<void> {
-    return this.#change(token, decideTokenRevocation, cause);
+  /** Withdraws a token, by its hash. Throws M_NOT_FOUND. */
+  revoke(hash: string, cause: Cause): Promise<void> {
+    return this.#changeStream(registrationTokenStream(hash), decideTokenRevocation, cause);
   }
 
-  async #change(
+  /** Gives a token other limits, by its hash. Throws as `decideTokenChange`. */
+  change(hash: string, limits: (before: TokenLimits) => TokenLimits, cause: Cause): Promise<void> {
+    return this.#changeStream(
+      registrationTokenStream(hash),
+      (state) => decideTokenChange(state, limits(state), this.clock.now()),
+      cause,
+    );
+  }
+
+  #change(
     token: string,
     decide: (state: RegistrationToken) => readonly RegistrationTokenFact[],
     cause: Cause,
   ): Promise<void> {
-    const stream = registrationTokenStream(hashSecret(token));
+    return this.#changeStream(registrationTokenStream(hashSecret(token)), decide, cause);
+  }
+
+  async #changeStream(
+    stream: string,
+    decide: (state: RegistrationToken) => readonly RegistrationTokenFact[],
+    cause: Cause,
+  ): Promise<void> {
     const { position, facts } = await this.#aggregates.execute(stream, (state) => draftFacts(decide(state)), cause);
     if (facts.length > 0) await this.views.whenProcessed(position);
   }

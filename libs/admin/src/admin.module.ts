@@ -8,6 +8,7 @@ import { RedactionsController } from './doors/redactions.controller.js';
 import { NoticesController } from './doors/notices.controller.js';
 import { ReportsController } from './doors/reports.controller.js';
 import { RateLimitsController } from './doors/rate-limits.controller.js';
+import { RegistrationTokensController } from './doors/registration-tokens.controller.js';
 import { RestrictionsController } from './doors/restrictions.controller.js';
 import { RoomAdministration } from './purges/room-administration.js';
 import { RoomPurges } from './purges/room-purges.js';
@@ -29,6 +30,7 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
     WhoisController,
     RestrictionsController,
     RateLimitsController,
+    RegistrationTokensController,
     RedactionsController,
     NoticesController,
     PurgesController,

@@ -9,13 +9,14 @@ const OPAQUE_IDENTIFIER = /^[0-9A-Za-z._~-]{1,64}$/;
 
 /**
  * Makes a registration token valid and answers it: `token`, or one made up where that is undefined. The log has only its
- * hash, so this answer is the last that is seen of it. Throws M_INVALID_PARAM.
+ * hash, so this answer is the last that is seen of it; unless it is kept, for operators to be shown it. Throws M_INVALID_PARAM.
  */
 export class CreateRegistrationToken extends Command<string> {
   constructor(
     readonly creation: RegistrationTokenCreated,
     readonly cause: Cause,
     readonly token?: string,
+    readonly isKept = false,
   ) {
     super();
   }
@@ -25,11 +26,11 @@ export class CreateRegistrationToken extends Command<string> {
 export class CreateRegistrationTokenHandler implements ICommandHandler<CreateRegistrationToken> {
   constructor(private readonly tokens: RegistrationTokens) {}
 
-  async execute({ creation, cause, token = newRegistrationToken() }: CreateRegistrationToken): Promise<string> {
+  async execute({ creation, cause, token = newRegistrationToken(), isKept }: CreateRegistrationToken): Promise<string> {
     if (!OPAQUE_IDENTIFIER.test(token)) {
       throw new MatrixError('M_INVALID_PARAM', "A registration token has 1 to 64 letters, digits and '._~-'");
     }
-    await this.tokens.create(token, creation, cause);
+    await this.tokens.create(token, isKept ? { ...creation, token } : creation, cause);
     return token;
   }
 }

@@ -7,6 +7,7 @@ import { foldRegistrationTokenFact } from './fold-facts.js';
 import {
   NO_REGISTRATION_TOKEN,
   type RegistrationToken,
+  decideTokenChange,
   decideTokenCreation,
   decideTokenReturn,
   decideTokenRevocation,
@@ -37,6 +38,30 @@ const create = (data: object): Decision => {
 };
 
 describe('a registration token', () => {
+  it('is given other limits, its uses counted, as long as it was not withdrawn', () => {
+    const change = (limits: object): Decision => {
+      return (token) => decideTokenChange(token, limits, 1000);
+    };
+    const changed = (data: object): PlainFact => ({ type: 'registration-token-changed', data });
+    given(created({ uses_allowed: 1 }), used)
+      .when(change({ uses_allowed: 2 }))
+      .then([changed({ uses_allowed: 2 })]);
+    given(created({ uses_allowed: 1 }), used, changed({ uses_allowed: 2 }))
+      .when(use)
+      .then([used]);
+    given(created({ uses_allowed: 1 }), used, changed({}))
+      .when(use)
+      .then([used]);
+    given(created({ uses_allowed: 1 }))
+      .when(change({ uses_allowed: 1 }))
+      .then([]);
+    given(created({}))
+      .when(change({ expires_at: 1000 }))
+      .thenRefused('M_INVALID_PARAM');
+    given(created({}), revoked).when(change({})).thenRefused('M_NOT_FOUND');
+    given().when(change({})).thenRefused('M_NOT_FOUND');
+  });
+
   it('is used as often as it may be, and no more', () => {
     given().when(use).thenRefused('M_FORBIDDEN');
     given(created({ uses_allowed: 2 }), used)

@@ -1,6 +1,10 @@
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import type { RegistrationTokenCreated, RegistrationTokenFact } from '../facts/registration-token-facts.js';
+import type {
+  RegistrationTokenCreated,
+  RegistrationTokenFact,
+  TokenLimits,
+} from '../facts/registration-token-facts.js';
 
 /** What is known of a registration token. Also the shape of its row in the view. */
 export interface RegistrationToken {
@@ -9,6 +13,8 @@ export interface RegistrationToken {
   readonly revoked: boolean;
   readonly uses_allowed?: number;
   readonly expires_at?: number;
+  /** Its text, where that is kept. */
+  readonly token?: string;
 }
 
 export const NO_REGISTRATION_TOKEN: RegistrationToken = Object.freeze({ exists: false, used: 0, revoked: false });
@@ -18,6 +24,10 @@ export function evolveRegistrationToken(token: RegistrationToken, fact: Registra
   switch (fact.type) {
     case 'registration-token-created':
       return { ...NO_REGISTRATION_TOKEN, ...fact.data, exists: true };
+    case 'registration-token-changed': {
+      const { uses_allowed: _, expires_at: __, ...rest } = token;
+      return { ...rest, ...fact.data };
+    }
     case 'registration-token-used':
       return { ...token, used: token.used + 1 };
     case 'registration-token-returned':
@@ -47,6 +57,16 @@ export function decideTokenCreation(
     throw new MatrixError('M_INVALID_PARAM', 'This registration token could never be used');
   }
   return [{ type: 'registration-token-created', data: creation }];
+}
+
+/** Other limits for a token. Nothing where they are as before. Throws M_NOT_FOUND, and M_INVALID_PARAM for an end in the past. */
+export function decideTokenChange(token: RegistrationToken, limits: TokenLimits, now: number): RegistrationTokenFact[] {
+  if (!token.exists || token.revoked) throw new MatrixError('M_NOT_FOUND', 'No such registration token');
+  if (limits.expires_at === token.expires_at && limits.uses_allowed === token.uses_allowed) return [];
+  if (limits.expires_at !== undefined && limits.expires_at !== token.expires_at && limits.expires_at <= now) {
+    throw new MatrixError('M_INVALID_PARAM', 'expiry_time: in the past');
+  }
+  return [{ type: 'registration-token-changed', data: limits }];
 }
 
 /** Takes one use for a registration. Throws M_FORBIDDEN where there is none to take. */

@@ -15,7 +15,7 @@ export const REGISTRATION_TOKENS = new Collection<readonly [hash: string], Regis
   'registration-tokens',
   {
     key: ['sha256 of the token'],
-    says: 'uses, expiry, whether revoked',
+    says: 'uses, expiry, whether revoked; its text, where that is kept',
     codec: asJson(),
   },
 );
@@ -23,7 +23,7 @@ export const REGISTRATION_TOKENS = new Collection<readonly [hash: string], Regis
 /** What an operator sees of registration tokens. */
 export const registrationTokensProjector: Projector = {
   name: 'registration-tokens',
-  version: 1,
+  version: 2,
   ...owning(REGISTRATION_TOKENS),
   handles: (type) => type.startsWith('registration-token-'),
   project,

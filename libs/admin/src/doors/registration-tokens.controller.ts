@@ -1,0 +1,116 @@
+import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { causeOf } from '#accounts/accounts';
+import { ChangeRegistrationToken } from '#accounts/commands/change-registration-token';
+import { CreateRegistrationToken } from '#accounts/commands/create-registration-token';
+import type { TokenLimits } from '#accounts/facts/registration-token-facts';
+import { findRegistrationToken, listRegistrationTokens, type ListedToken } from '#accounts/queries/registration-tokens';
+import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { checkDto, JsonBody } from '#http/json-body';
+import { type Query as QueryValues, queryEnum } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { checkAdmin } from './check-admin.js';
+
+const MOST = Number.MAX_SAFE_INTEGER;
+
+class LimitsBody {
+  @IsOptional() @IsInt() @Min(0) @Max(MOST) uses_allowed?: number;
+  @IsOptional() @IsInt() @Min(0) @Max(MOST) expiry_time?: number;
+}
+
+class NewTokenBody extends LimitsBody {
+  @IsOptional() @IsString() token?: string;
+}
+
+/** Tokens with which people register, made and withdrawn by administrators: not of the specification, but what Matrix tools use. */
+@Controller('_synapse/admin/v1/registration_tokens')
+@Authenticated()
+@OwnersOnly()
+@RateLimited('default')
+export class RegistrationTokensController {
+  constructor(
+    private readonly commands: CommandBus,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @Get()
+  async list(@CurrentRequester() requester: Requester, @Query() query: QueryValues): Promise<object> {
+    checkAdmin(requester);
+    const valid = queryEnum(query, 'valid', ['true', 'false']);
+    const tokens = await listRegistrationTokens(this.views, this.clock.now());
+    const wanted = valid === undefined ? tokens : tokens.filter(({ isValid }) => isValid === (valid === 'true'));
+    return { registration_tokens: wanted.map(told) };
+  }
+
+  @Post('new')
+  @HttpCode(200)
+  async create(
+    @CurrentRequester() requester: Requester,
+    @JsonBody(NewTokenBody, { allowEmpty: true }) body: NewTokenBody,
+  ): Promise<object> {
+    checkAdmin(requester);
+    const creation = limitsOf(body);
+    const command = new CreateRegistrationToken(creation, causeOf(requester), body.token ?? undefined, true);
+    return this.#get(await this.commands.execute(command));
+  }
+
+  @Get(':token')
+  get(@CurrentRequester() requester: Requester, @Param('token') token: string): Promise<object> {
+    checkAdmin(requester);
+    return this.#get(token);
+  }
+
+  @Put(':token')
+  async change(
+    @CurrentRequester() requester: Requester,
+    @Param('token') token: string,
+    @JsonBody() body: JsonObject,
+  ): Promise<object> {
+    checkAdmin(requester);
+    const limits = checkDto(LimitsBody, body);
+    // `null`: without limit, and for ever.
+    const kept = ({ uses_allowed: uses, expires_at: expiry }: TokenLimits): TokenLimits => ({
+      ...(body['uses_allowed'] === undefined ? { uses_allowed: uses } : {}),
+      ...(body['expiry_time'] === undefined ? { expires_at: expiry } : {}),
+    });
+    const change = (before: TokenLimits): TokenLimits => limitsOf(limits, kept(before));
+    await this.commands.execute(new ChangeRegistrationToken(token, change, causeOf(requester)));
+    return this.#get(token);
+  }
+
+  @Delete(':token')
+  async revoke(@CurrentRequester() requester: Requester, @Param('token') token: string): Promise<object> {
+    checkAdmin(requester);
+    await this.#get(token);
+    await this.commands.execute(new ChangeRegistrationToken(token, 'revoke', causeOf(requester)));
+    return {};
+  }
+
+  async #get(name: string): Promise<object> {
+    const token = await findRegistrationToken(this.views, name, this.clock.now());
+    if (token === undefined) throw new MatrixError('M_NOT_FOUND', 'No such registration token');
+    return told(token);
+  }
+}
+
+/** The limits that a body says, and those that it says nothing of. */
+function limitsOf({ uses_allowed: uses, expiry_time: expiry }: LimitsBody, kept: TokenLimits = {}): TokenLimits {
+  const usesAllowed = uses ?? kept.uses_allowed;
+  const expiresAt = expiry ?? kept.expires_at;
+  return {
+    ...(usesAllowed === undefined ? {} : { uses_allowed: usesAllowed }),
+    ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
+  };
+}
+
+/** A use is taken before the account is there, and given back where it comes to nothing: none is pending for long. */
+function told({ name, used, uses_allowed: uses, expires_at: expiry }: ListedToken): object {
+  return { token: name, uses_allowed: uses ?? null, pending: 0, completed: used, expiry_time: expiry ?? null };
+}
