@@ -43,6 +43,11 @@ test('notes are refused where they are large, or there are many', () => {
     .when(keep(`${large}x`))
     .then([]);
   given(decider, many(2_000, 'x')).when(keep('x')).then([]);
+  const cheap = (notes: KnownNotes) => decideNote(notes, { ...note, sealed: 'x' }, true);
+  given(decider, many(1_500, 'x')).when(cheap).then([]);
+  given(decider, many(1_500, 'x'))
+    .when(keep('x'))
+    .then([noted('a')]);
   given(decider, many(128, large)).when(keep('x')).then([]);
   given(decider, many(127, large))
     .when(keep(large))

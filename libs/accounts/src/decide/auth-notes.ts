@@ -15,6 +15,9 @@ export const NO_NOTES: KnownNotes = new Map<string, KnownNote>();
 
 /** So many at once, of so many characters together: anybody may have some made. Who finds no room goes without. */
 const MOST_NOTES = 2_000;
+/** Of those so many of what costs nobody anything to have made: the others are for whoever has shown something. */
+const MOST_CHEAP = 1_500;
+const MOST_CHEAP_CHARACTERS = 6 * 1024 * 1024;
 const MOST_CHARACTERS = 8 * 1024 * 1024;
 const MOST_OF_ONE = 64 * 1024;
 
@@ -29,12 +32,14 @@ export function foldAuthNote(notes: KnownNotes, { type, data, metadata }: NewFac
 }
 
 /** Nothing where there is no room for it, or it was used up. */
-export function decideNote(notes: KnownNotes, kept: AuthNoteKept): AuthNoteFact[] {
+export function decideNote(notes: KnownNotes, kept: AuthNoteKept, isCheap = false): AuthNoteFact[] {
   const others = [...notes].filter(([name]) => name !== kept.note).map(([, { sealed = '' }]) => sealed.length);
   const before = notes.get(kept.note);
   if (before !== undefined && before.sealed === undefined) return [];
-  const isTooMuch = others.reduce((sum, length) => sum + length, kept.sealed.length) > MOST_CHARACTERS;
-  if (kept.sealed.length > MOST_OF_ONE || isTooMuch || others.length >= MOST_NOTES) return [];
+  const isTooMuch =
+    others.reduce((sum, length) => sum + length, kept.sealed.length) >
+    (isCheap ? MOST_CHEAP_CHARACTERS : MOST_CHARACTERS);
+  if (kept.sealed.length > MOST_OF_ONE || isTooMuch || others.length >= (isCheap ? MOST_CHEAP : MOST_NOTES)) return [];
   return [{ type: 'auth-note-kept', data: kept }];
 }
 

@@ -47,11 +47,14 @@ export class AuthNotes implements OnApplicationBootstrap, OnModuleDestroy {
     return this.#notes.numbers;
   }
 
-  /** Takes a note, or says anew what it says, until a moment in milliseconds since the epoch. Answers whether it is kept: there is room for so many. */
-  async keep(secret: string, content: JsonObject, until: number): Promise<boolean> {
+  /**
+   * Takes a note, or says anew what it says, until a moment in milliseconds since the epoch. Answers whether it is kept: there is room for
+   * so many, and for fewer of those that are `isCheap`, which cost nobody anything to have made.
+   */
+  async keep(secret: string, content: JsonObject, until: number, isCheap = false): Promise<boolean> {
     const sealed = sealText(keyOf(secret), JSON.stringify(content));
     const kept = { note: hashSecret(secret), until, sealed };
-    const { facts } = await this.#execute((notes) => decideNote(notes, kept));
+    const { facts } = await this.#execute((notes) => decideNote(notes, kept, isCheap));
     return facts.length > 0;
   }
 

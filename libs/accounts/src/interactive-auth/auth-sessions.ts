@@ -114,7 +114,8 @@ export class AuthSessions {
     const { operation, body, completed, learnt, begun } = session;
     // All of it is JSON.
     const content = { operation, body, completed, learnt, begun } as unknown as JsonObject;
-    if (await this.notes.keep(session.id, content, Math.ceil(this.clock.now() + left))) session.isNoted = true;
+    const until = Math.ceil(this.clock.now() + left);
+    if (await this.notes.keep(session.id, content, until, true)) session.isNoted = true;
   }
 
   /** The session, undefined where there is none, its time is over, or it was used up in another process. */

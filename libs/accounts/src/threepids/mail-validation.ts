@@ -115,17 +115,17 @@ export class MailValidation {
     return this.links.open(token);
   }
 
-  /** Takes it for shown that whoever opened the link reads the mails of the address. Throws M_FORBIDDEN where its time is over, or it was used. */
+  /** Takes it for shown that whoever opened the link reads the mails of the address. Throws M_FORBIDDEN where its time is over, or it was used, and M_LIMIT_EXCEEDED. */
   async confirm(token: string): Promise<ValidationLink> {
     const link = this.links.open(token);
     if (link === undefined) throw new MatrixError('M_FORBIDDEN', 'This link holds no more');
     const now = this.clock.now();
     const { medium, address } = link.threepid;
     const content = { medium, address, validated_at: now };
-    if (!(await this.notes.keep(this.#secretOf(link), content, now + LIFETIME_MS))) {
-      throw new MatrixError('M_FORBIDDEN', 'This link was used already');
-    }
-    return link;
+    const secret = this.#secretOf(link);
+    if (await this.notes.keep(secret, content, now + LIFETIME_MS)) return link;
+    if ((await this.notes.find(secret)) === 'used') throw new MatrixError('M_FORBIDDEN', 'This link was used already');
+    throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many do this at once', { fields: { retry_after_ms: MINUTE_MS } });
   }
 
   /** What was shown; undefined where the link was not opened, or what was shown by it was used. */
