@@ -216,6 +216,44 @@ describe('a presence list', () => {
   });
 });
 
+it('is the same where the views are made anew, with groups, who asks, who may see whom and what is held', async () => {
+  const house = await SyncApp.start(undefined, { ANNALS_PRESENCE: 'on' });
+  try {
+    const people = ['alice', 'bob', 'carol', 'dave'].map((name) => house.register(name));
+    const [alice, bob, carol, dave] = (await Promise.all(people)) as [SyncUser, SyncUser, SyncUser, SyncUser];
+    await alice.v1('POST', listPath(alice), {
+      invite: [bob.userId, carol.userId, dave.userId],
+      groups: { [bob.userId]: ['work'], [dave.userId]: ['family'] },
+    });
+    await house.settled();
+    await bob.v1('POST', listPath(bob), { accept: [alice.userId], invite: [alice.userId] });
+    await carol.v1('POST', listPath(carol), { decline: [alice.userId] });
+    await alice.v1('POST', listPath(alice), { drop: [dave.userId] });
+    const signals = { online: { groups: ['work'] }, otherwise: 'hold' };
+    await alice.ok('PUT', `/user/${alice.userId}/account_data/dev.annals.one_to_one_invites`, signals);
+    for (const one of [bob, carol]) await one.ok('POST', '/createRoom', { invite: [alice.userId], is_direct: true });
+    const answers = async (): Promise<unknown[]> => {
+      const all: unknown[] = [];
+      for (const one of [alice, bob, carol, dave]) {
+        all.push((await one.call('GET', `${OWN}/${one.userId}`)).body, await sees(alice, one), await sees(one, alice));
+      }
+      const { rooms, ...answer } = await look(alice);
+      return [...all, heardIn(answer), Object.keys(rooms?.invite ?? {})];
+    };
+    await expect.poll(async () => (await listOf(bob))[0]?.accepted).toBe(true);
+    await expect.poll(async () => (await listOf(alice)).length).toBe(1);
+    await house.settled();
+    const before = await answers();
+    expect((before.at(-1) as string[]).length).toBe(1);
+    await house.restart(true);
+    await house.settled();
+    const withoutTimes = (value: unknown): string => JSON.stringify(value).replace(/"last_active_ago":\d+,?/g, '');
+    expect(withoutTimes(await answers())).toBe(withoutTimes(before));
+  } finally {
+    await house.close();
+  }
+});
+
 it('is the same after a restart, with who sees whom', async () => {
   const house = await SyncApp.start(undefined, { ANNALS_PRESENCE: 'on' });
   try {

@@ -37,9 +37,10 @@ export class SyncApp {
     this.#running?.shutdown.abort();
   }
 
-  /** Ends and starts again over the same stores. */
-  async restart(): Promise<void> {
+  /** Ends and starts again over the same stores; `withoutViews`: over the log alone, of which they are made anew. */
+  async restart(withoutViews = false): Promise<void> {
     await this.#running?.close();
+    if (withoutViews) rmSync(join(this.directory, 'views'), { recursive: true });
     this.#running = await startSyncApp(this.directory, await openStores(this.directory), this.#settings);
   }
 
