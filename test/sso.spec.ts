@@ -34,7 +34,7 @@ describe('single sign-on by OpenID Connect', () => {
     const { issuer } = provider;
     const confidential = { issuer, client_id: 'annals', client_secret: 'a secret of the server' };
     const scopes = ['openid', 'profile', 'email', 'groups'];
-    const claims = { groups: 'groups' };
+    const claims = { groups: 'groups', email: '{email}' };
     const providers = [
       {
         id: 'main',
@@ -407,6 +407,17 @@ describe('single sign-on by OpenID Connect', () => {
     expect((await fetch(url, { method: 'POST' })).status).toBe(400);
     expect((await fetch(url.replace('main', 'none'), { method: 'POST' })).status).toBe(404);
     expect((await alice.request('GET', '/account/whoami')).status).toBe(200);
+  });
+
+  it('adds a mail address that the provider has verified, and lets in who has one of somebody else', async () => {
+    const mail = { email: 'Ida@Mail.Example', email_verified: true };
+    const addresses = async (client: Client): Promise<string[]> =>
+      (await client.ok('GET', '/account/3pid')).threepids.map(({ address }: { address: string }) => address);
+    expect(await addresses(await logIn(person('ida', mail)))).toEqual(['ida@mail.example']);
+    expect(await addresses(await logIn(person('imposter', mail)))).toEqual([]);
+    expect(await addresses(await logIn(person('ivo', { email: 'ivo@mail.example', email_verified: false })))).toEqual(
+      [],
+    );
   });
 
   it('gives who is logged in a token for another client, against a password', async () => {

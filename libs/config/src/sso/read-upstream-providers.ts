@@ -101,16 +101,17 @@ function readEndpoints(from: MappingReader): { readonly endpoints?: UpstreamEndp
 }
 
 function readClaims(from: MappingReader): ClaimsMapping {
-  const find = (key: string, usual: string): Template | undefined => {
+  const find = (key: string, usual?: string): Template | undefined => {
     const words = 'a text with claims in braces, such as {name}, and no other braces';
-    return parseTemplate(from.findText(key, words, (text) => parseTemplate(text) !== undefined) ?? usual);
+    const text = from.findText(key, words, (one) => parseTemplate(one) !== undefined) ?? usual;
+    return text === undefined ? undefined : parseTemplate(text);
   };
   const groups = from.findText('groups', 'the name of a claim');
   const claims: ClaimsMapping = {
     subject: find('subject', '{sub}') ?? [],
     userName: find('user_name', '{preferred_username}'),
     displayName: find('display_name', '{name}'),
-    email: find('email', '{email}'),
+    email: find('email'),
     ...(groups === undefined ? {} : { groups: groups.includes('/') ? [groups] : groups.split('.') }),
   };
   from.refuseOthers();

@@ -1,14 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Accounts } from '#accounts/accounts';
+import { AddThreepid } from '#accounts/commands/add-threepid';
 import { RegisterAccount } from '#accounts/commands/register-account';
 import { ExternalIds } from '#accounts/external-ids';
 import { RegistrationRules } from '#accounts/registration-rules';
+import { findThreepid } from '#accounts/threepids/threepid';
 import { findLocalUserId, newUserId } from '#accounts/user-ids';
 import { CONFIG, type Config } from '#config/config';
 import type { AccountRules } from '#config/sso/account-rules';
 import type { UpstreamProvider } from '#config/sso/upstream-provider';
 import type { Cause } from '#event-store/aggregates';
+import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Outsider } from './outsider.js';
@@ -43,6 +46,7 @@ export class AdmitOutsider {
     private readonly commands: CommandBus,
     private readonly registration: RegistrationRules,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /**
@@ -92,7 +96,7 @@ export class AdmitOutsider {
     return userId;
   }
 
-  async #make({ id, displayName }: Outsider, username: string, admission: Admission): Promise<UserId> {
+  async #make({ id, displayName, email }: Outsider, username: string, admission: Admission): Promise<UserId> {
     const { registrationToken, requestId } = admission;
     // Before the claim: one that comes to nothing would have them wait.
     await this.registration.checkFree(username);
@@ -101,11 +105,24 @@ export class AdmitOutsider {
     const paidBy = { externalId: id, registrationToken };
     const account = { username, via: 'external-id', displayname: displayName, ...paidBy, requestId } as const;
     try {
-      return (await this.commands.execute(new RegisterAccount(account))).userId;
+      await this.commands.execute(new RegisterAccount(account));
+      await this.#addMail(userId, email, requestId);
+      return userId;
     } catch (error) {
       // Two of their own log-ins at once: the other one has made it.
       if (error instanceof MatrixError && (await this.externalIds.find(id)) === userId) return userId;
       throw error;
+    }
+  }
+
+  /** The provider has seen to it that it is theirs. That it is somebody else's here keeps nobody out. */
+  async #addMail(userId: UserId, email: string | undefined, requestId: string | undefined): Promise<void> {
+    const threepid = email === undefined ? undefined : findThreepid('email', email);
+    if (threepid === undefined) return;
+    try {
+      await this.commands.execute(new AddThreepid(userId, threepid, this.clock.now(), causeOf(userId, requestId)));
+    } catch (error) {
+      if (!(error instanceof MatrixError)) throw error;
     }
   }
 }

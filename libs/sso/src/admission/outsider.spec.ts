@@ -23,7 +23,7 @@ describe('whom a provider tells of', () => {
           name: 'One',
           issuer: 'https://id.example',
           client_id: 'a',
-          claims: { groups: 'realm.roles', user_name: '{email|before @}' },
+          claims: { groups: 'realm.roles', user_name: '{email|before @}', email: '{email}' },
           admin_groups: ['admins'],
           room_groups: { staff: ['#staff:a.example'] },
         },

@@ -13,6 +13,7 @@ export interface Outsider {
   /** The hash of what their session there is called. */
   readonly sidHash?: string;
   readonly displayName?: string;
+  /** A mail address that is theirs. */
   readonly email?: string;
   /** Undefined where nothing is known of them. */
   readonly groups?: readonly string[];
