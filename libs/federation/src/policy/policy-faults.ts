@@ -1,5 +1,6 @@
 import { type Errcode, ERRORS, MatrixError } from '#kernel/matrix-error';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { PolicyAway } from '#rooms/policy-away';
 
 /** Why there is no signature of a policy server. */
 export type PolicyFault = PeerRefused | PeerUnavailable | MatrixError;
@@ -30,7 +31,7 @@ export function toSender(error: PolicyFault): MatrixError {
   if (error instanceof MatrixError) return new MatrixError('M_FORBIDDEN', `The room's policy server: ${error.message}`);
   const errcode = error instanceof PeerRefused ? error.errcode : undefined;
   if (!(error instanceof PeerRefused) || errcode === undefined || !OF_EVENTS.has(errcode)) {
-    return new MatrixError('M_UNKNOWN', "The room's policy server does not answer", { status: 503, cause: error });
+    return new PolicyAway(error);
   }
   const { body, status, retryAfterMs } = error;
   const text =
