@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RoomId, ServerName } from '#kernel/ids';
-import { signRequest } from '#federation/peers/sign-request';
+import { signRequest } from '#protocol/signing/sign-request';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';

@@ -6,7 +6,7 @@ import { nameLog } from '#event-store/log-identity';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { TodaysEventStore } from '#event-store/todays-event-store';
 import type { PeerRequest, Peers } from '#federation/peers/peers';
-import { signRequest } from '#federation/peers/sign-request';
+import { signRequest } from '#protocol/signing/sign-request';
 import { TransactionDelivery } from '#federation/sending/deliver-transaction';
 import { DestinationNotes } from '#federation/sending/destination-notes';
 import { Destinations } from '#federation/sending/destinations';

@@ -65,7 +65,11 @@ describe('every route of the server', { timeout: 600_000 }, () => {
 
   beforeAll(async () => {
     // Names of servers are made up: none of them is to be looked for.
-    server = await WholeServer.start({ ANNALS_FEDERATION: 'off', ANNALS_OAUTH: 'on' });
+    server = await WholeServer.start({
+      ANNALS_FEDERATION: 'off',
+      ANNALS_OAUTH: 'on',
+      ANNALS_ROLES: 'all,identity',
+    });
     const user = await server.register('alice');
     token = user.token;
     const post = async (path: string, body: object): Promise<Record<string, string>> =>

@@ -54,6 +54,15 @@ import { foldSignIn, NO_SIGN_INS } from '#oauth/decide/sign-ins';
 import { SIGN_INS_STREAM_PREFIX } from '#oauth/facts/sign-in-facts';
 import { PUSHERS_STREAM_PREFIX } from '#push/facts/pusher-facts';
 import { foldContactFact, NO_BOOK } from '#contacts/decide/known-book';
+import { foldAssociation, NO_HOLDER } from '#identity/decide/association';
+import { foldBinding, NO_BINDINGS } from '#identity/decide/bindings';
+import { foldIdentityAccount, NO_IDENTITY_ACCOUNT } from '#identity/decide/identity-account';
+import {
+  ASSOCIATION_PREFIX,
+  BINDINGS_PREFIX,
+  IDENTITY_ACCOUNT_PREFIX,
+  PEPPER_STREAM,
+} from '#identity/facts/identity-facts';
 import { CONTACTS_STREAM_PREFIX } from '#contacts/facts/contact-facts';
 import { foldPusherFact, NO_PUSHERS } from '#push/pushers/known-pushers';
 import { NO_CHANGES } from '#push/rules/push-rule-changes';
@@ -106,6 +115,9 @@ const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = 
   [HELD_STREAM_PREFIX, ['invitation-held.1']],
   [PUSHERS_STREAM_PREFIX, ['pusher-set.1']],
   [CONTACTS_STREAM_PREFIX, ['contact-put.1']],
+  [IDENTITY_ACCOUNT_PREFIX, ['identity-token-issued.1']],
+  [ASSOCIATION_PREFIX, ['association-made.1']],
+  [BINDINGS_PREFIX, ['binding-noted.1']],
   [DELAYED_STREAM_PREFIX, ['event-delayed.1']],
   [SIGN_INS_STREAM_PREFIX, ['browser-signed-in.1', 'access-granted.1', 'key-reset-allowed.1']],
   [ELSEWHERE_STREAM_PREFIX, []],
@@ -143,6 +155,10 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith('alias-')) return facts.reduce(evolveAlias, NO_ALIAS);
   if (stream.startsWith('external-id-')) return facts.reduce<Claim | undefined>(evolveClaim, undefined);
   if (stream.startsWith('registration-token-')) return facts.reduce(foldRegistrationTokenFact, NO_REGISTRATION_TOKEN);
+  if (stream.startsWith(IDENTITY_ACCOUNT_PREFIX)) return facts.reduce(foldIdentityAccount, NO_IDENTITY_ACCOUNT);
+  if (stream.startsWith(ASSOCIATION_PREFIX)) return facts.reduce(foldAssociation, NO_HOLDER);
+  if (stream.startsWith(BINDINGS_PREFIX)) return facts.reduce(foldBinding, NO_BINDINGS);
+  if (stream === PEPPER_STREAM) return 'a time';
   if (stream === AUTH_NOTES_STREAM) return facts.reduce(foldAuthNote, NO_NOTES);
   if (stream.startsWith('threepid-')) return facts.reduce(evolveHolder, undefined) ?? 'nobody has it';
   if (stream.startsWith(REMOTE_DEVICES_PREFIX)) {

@@ -481,6 +481,33 @@ describe('the rows of every projector', () => {
       toContacts(BOB, 'address-shared', { shared: true, of: mailOfBob }),
       toContacts(BOB, 'contacts-ended', {}),
     ];
+    const toIdentity = (stream: string, type: string, data: object): StreamFact => ({ stream, type, data });
+    const toBob = (type: string, data: object): StreamFact => toIdentity(`identity-account-${BOB}`, type, data);
+    const pepper = (text: string): StreamFact => toIdentity('identity-pepper', 'pepper-set', { pepper: text });
+    const association = { mxid: BOB, ts: 1, not_before: 1, not_after: 2, by: 'a.example', of: mailOfBob };
+    const identity = [
+      pepper('first'),
+      toBob('identity-token-issued', { token_hash: 'one' }),
+      toBob('identity-token-issued', { token_hash: 'two' }),
+      toBob('identity-token-ended', { token_hash: 'one' }),
+      toBob('identity-terms-accepted', { urls: ['https://a.example/terms'] }),
+      toIdentity('association-held', 'association-made', association),
+      toIdentity('association-over', 'association-made', {
+        ...association,
+        of: { ...mailOfBob, address: 'b@example.org' },
+      }),
+      toIdentity('association-over', 'association-ended', {
+        mxid: BOB,
+        ts: 3,
+        of: { ...mailOfBob, address: 'b@example.org' },
+      }),
+      toIdentity(`bindings-${ALICE}`, 'binding-noted', { binding_id: 'one', id_server: 'a.example', of: mailOfBob }),
+      pepper('second'),
+      toIdentity('association-late', 'association-made', {
+        ...association,
+        of: { medium: 'msisdn', address: '4930123456' },
+      }),
+    ];
     const toDelay = (userId: UserId, type: string, data: object = {}): StreamFact => ({
       stream: `delayed-${userId}`,
       type,
@@ -503,6 +530,7 @@ describe('the rows of every projector', () => {
       ...delays,
       ...pushers,
       ...contacts,
+      ...identity,
       ...threads,
       ...inRoom,
       past,

@@ -29,6 +29,10 @@ import { KeptPresence } from '#ephemeral/presence/kept-presence';
 import { PresenceLists } from '#ephemeral/lists/presence-lists';
 import { Subscribers } from '#ephemeral/lists/subscribers';
 import { Receipts } from '#ephemeral/commands/receipts';
+import { Associations } from '#identity/associations';
+import { Bindings } from '#identity/bindings';
+import { IdentityAccounts } from '#identity/identity-accounts';
+import { Validations } from '#identity/validations';
 import type { EventStore } from '#event-store/event-store';
 import { ServerAcls } from '#rooms/queries/server-acls';
 import { AnsweredTransactions } from '#federation/commands/answered-transactions';
@@ -103,6 +107,7 @@ export function watchCaches(
     ...mediaCaches(of),
     ...accountCaches(of),
     ...presenceCaches(of),
+    ...identityCaches(of),
     aliases: of(Aliases),
     'cross-signing': of(CrossSigning),
     'delayed-events': of(DelayedEvents),
@@ -221,6 +226,17 @@ function mediaCaches(
     'media-refused': of(RemoteCache),
     'media-streams': of(MediaLog),
     previews: of(Previews),
+  };
+}
+
+function identityCaches(
+  of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
+): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
+  return {
+    associations: of(Associations),
+    'identity-accounts': of(IdentityAccounts),
+    'identity-bindings': of(Bindings),
+    'identity-validations': of(Validations),
   };
 }
 

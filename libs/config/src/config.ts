@@ -3,7 +3,8 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import type { ServerName } from '#kernel/ids';
 import { messageOf } from '#kernel/message-of';
-import { type IdentityServersConfig, identityServersOf } from './identity-config.js';
+import { identityRoleOf, identityServersOf } from './identity-config.js';
+import type { IdentityRoleConfig, IdentityServersConfig } from './identity-config.js';
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { listOf } from './list-of.js';
 import { type LiveKitConfig, liveKitOf, type RtcTransport, transportsOf } from './livekit-config.js';
@@ -99,6 +100,8 @@ export interface Config {
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
   readonly identityServers: IdentityServersConfig;
+  /** undefined: this server is no identity server itself. */
+  readonly identityRole?: IdentityRoleConfig;
   readonly media: MediaConfig;
   readonly previews: PreviewsConfig;
   readonly purge: PurgeConfig;
@@ -223,6 +226,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     recaptcha: recaptchaOf(settings),
     terms: settings.terms === undefined ? undefined : resolve(settings.terms),
     identityServers: identityServersOf(settings),
+    identityRole: identityRoleOf(settings),
     sso: ssoOf(settings),
     appservices: Object.freeze(listOf(settings.appservices).map((path) => resolve(path))),
     media: mediaOf(settings),

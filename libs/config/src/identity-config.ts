@@ -17,3 +17,16 @@ export function identityServersOf(settings: Settings): IdentityServersConfig {
     privateServers: Object.freeze(listOf(privateServers).map((name) => name.toLowerCase())),
   });
 }
+
+/** What this server does as an identity server. */
+export interface IdentityRoleConfig {
+  /** What everybody has to accept who uses it; undefined: nothing. */
+  readonly terms?: { readonly url: string; readonly version: string };
+}
+
+/** All of it checked by the validator. */
+export function identityRoleOf(settings: Settings): IdentityRoleConfig | undefined {
+  if (!settings.roles.split(',').includes('identity')) return undefined;
+  const { identity_terms_url: url, identity_terms_version: version } = settings;
+  return Object.freeze(url === undefined ? {} : { terms: Object.freeze({ url, version }) });
+}

@@ -75,6 +75,13 @@ export class PeopleSettings {
   identity_private_servers?: string;
 
   @IsOptional()
+  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  identity_terms_url?: string;
+
+  @Form('a version such as 1.0', (text) => /^[\w.-]{1,64}$/.test(text))
+  identity_terms_version: string = '1';
+
+  @IsOptional()
   @Form('the path of a file', isFilled)
   sso_providers?: string;
 

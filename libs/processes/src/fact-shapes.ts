@@ -18,6 +18,7 @@ import { PRESENCE_SHAPES } from '#ephemeral/facts/presence-facts';
 import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
 import { SUBSCRIPTION_SHAPES } from '#ephemeral/facts/subscription-facts';
 import type { FactShapes } from '#event-store/fact-shapes';
+import { IDENTITY_SHAPES } from '#identity/facts/identity-facts';
 import { INBOUND_SHAPES } from '#federation/facts/inbound-facts';
 import { ORIGIN_SHAPES } from '#federation/facts/origin-facts';
 import { REFUSAL_SHAPES } from '#federation/facts/refusal-facts';
@@ -52,6 +53,7 @@ export const FACT_SHAPES: FactShapes = {
   ...PUSH_RULE_SHAPES,
   ...PUSHER_SHAPES,
   ...CONTACT_SHAPES,
+  ...IDENTITY_SHAPES,
   ...DELAYED_EVENT_SHAPES,
   ...RECEIPT_SHAPES,
   ...THREAD_SUBSCRIPTION_SHAPES,

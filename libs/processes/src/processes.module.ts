@@ -18,6 +18,7 @@ import { SendDelayedEvents } from './delayed-events/send-delayed-events.effect.j
 import { Departure } from './departure/departure.effect.js';
 import { AccountErasure } from './erasure/account-erasure.effect.js';
 import { DehydratedDeviceErasure } from './erasure/dehydrated-device-erasure.effect.js';
+import { EndedAssociations } from './erasure/ended-associations.effect.js';
 import { RemovedThreepids } from './erasure/removed-threepids.effect.js';
 import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
 import { UnfinishedHandshake } from './joins/unfinished-handshake.effect.js';
@@ -70,6 +71,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   DeletedBackups,
   DehydratedDeviceErasure,
   RemovedThreepids,
+  EndedAssociations,
   MissedDevices,
   RestoredLists,
   EndedPresence,

@@ -4,7 +4,7 @@ import { createServer, request as httpsRequest, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
-import { signRequest } from '#federation/peers/sign-request';
+import { signRequest } from '#protocol/signing/sign-request';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { encodeBase64 } from '#protocol/signing/base64';

@@ -14,7 +14,7 @@ export type KnownNotes = ReadonlyMap<string, KnownNote>;
 export const NO_NOTES: KnownNotes = new Map<string, KnownNote>();
 
 /** So many at once, of so many characters together: anybody may have some made. Who finds no room goes without. */
-const MOST_NOTES = 2_000;
+export const MOST_NOTES = 2_000;
 /** Of those so many of what costs nobody anything to have made: the others are for whoever has shown something. */
 const MOST_CHEAP = 1_500;
 const MOST_CHEAP_CHARACTERS = 6 * 1024 * 1024;
@@ -32,14 +32,14 @@ export function foldAuthNote(notes: KnownNotes, { type, data, metadata }: NewFac
 }
 
 /** Nothing where there is no room for it, or it was used up. */
-export function decideNote(notes: KnownNotes, kept: AuthNoteKept, isCheap = false): AuthNoteFact[] {
+export function decideNote(notes: KnownNotes, kept: AuthNoteKept, isCheap = false, most = MOST_NOTES): AuthNoteFact[] {
   const others = [...notes].filter(([name]) => name !== kept.note).map(([, { sealed = '' }]) => sealed.length);
   const before = notes.get(kept.note);
   if (before !== undefined && before.sealed === undefined) return [];
   const isTooMuch =
     others.reduce((sum, length) => sum + length, kept.sealed.length) >
     (isCheap ? MOST_CHEAP_CHARACTERS : MOST_CHARACTERS);
-  if (kept.sealed.length > MOST_OF_ONE || isTooMuch || others.length >= (isCheap ? MOST_CHEAP : MOST_NOTES)) return [];
+  if (kept.sealed.length > MOST_OF_ONE || isTooMuch || others.length >= (isCheap ? MOST_CHEAP : most)) return [];
   return [{ type: 'auth-note-kept', data: kept }];
 }
 

@@ -1,106 +1,14 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { Aggregates } from '#event-store/aggregates';
+import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { JsonObject } from '#kernel/json';
-import type { CacheNumbers } from '#kernel/lru-cache';
-import { RegularLooks } from '#projections/regular-looks';
-import { BY_SERVER, draftFacts } from '../accounts.js';
-import { openText, sealingKey, sealText } from '../credentials/sealed-text.js';
-import { hashSecret } from '../credentials/secrets.js';
-import { decideNote, decideNoteEnd, firstThatCounts, foldAuthNote, type KnownNotes, NO_NOTES } from '../decide/auth-notes.js'; // prettier-ignore
+import { MOST_NOTES } from '../decide/auth-notes.js';
 import { AUTH_NOTES_STREAM } from '../facts/auth-note-facts.js';
+import { KeptNotes } from './kept-notes.js';
 
-/** How often it is looked for notes that are over. */
-const LOOK_MS = 10 * 60_000;
-
-/**
- * Notes about an authentication that is under way, for as long as it is: they survive a restart, and every process of a server that shares its
- * log knows them. Whoever wants one made holds a secret of 128 bits or more: it is found by that, and read with it.
- */
+/** Notes about an authentication that is under way. */
 @Injectable()
-export class AuthNotes implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly #log = new Logger('accounts');
-  readonly #notes: Aggregates<KnownNotes>;
-  readonly #looks = new RegularLooks({
-    look: () => this.#look(),
-    failed: (error) => this.#log.warn({ err: error }, 'what is over of authentications is in the log still'),
-  });
-
-  constructor(
-    @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(CLOCK) private readonly clock: Clock,
-  ) {
-    this.#notes = new Aggregates({ store, clock, capacity: 1, initialState: NO_NOTES, evolve: foldAuthNote });
-  }
-
-  onApplicationBootstrap(): void {
-    this.#looks.soon();
-  }
-
-  onModuleDestroy(): Promise<void> {
-    return this.#looks.end();
-  }
-
-  /** For metrics. */
-  get numbers(): CacheNumbers {
-    return this.#notes.numbers;
-  }
-
-  /**
-   * Takes a note, or says anew what it says, until a moment in milliseconds since the epoch. Answers whether it is kept: there is room for
-   * so many, and for fewer of those that are `isCheap`, which cost nobody anything to have made.
-   */
-  async keep(secret: string, content: JsonObject, until: number, isCheap = false): Promise<boolean> {
-    const sealed = sealText(keyOf(secret), JSON.stringify(content));
-    const kept = { note: hashSecret(secret), until, sealed };
-    const { facts } = await this.#execute((notes) => decideNote(notes, kept, isCheap));
-    return facts.length > 0;
-  }
-
-  /** What it says, and until when; undefined where there is none, or no more, and `used` where it was used up. */
-  async find(secret: string): Promise<{ readonly content: JsonObject; readonly until: number } | 'used' | undefined> {
-    const { state } = await this.#notes.load(AUTH_NOTES_STREAM);
-    const note = state.get(hashSecret(secret));
-    if (note === undefined || note.until <= this.clock.now()) return undefined;
-    if (note.sealed === undefined) return 'used';
-    const text = openText(keyOf(secret), note.sealed);
-    // As `keep` wrote it.
-    return text === undefined ? undefined : { content: JSON.parse(text) as JsonObject, until: note.until };
-  }
-
-  /** Uses it up. Answers whether this was what did: of two who try at once it is one, whatever the process. */
-  async use(secret: string): Promise<boolean> {
-    const { facts } = await this.#execute((notes) => decideNoteEnd(notes, hashSecret(secret)));
-    return facts.length > 0;
-  }
-
-  /** Lets go of what is over, from the log, too. For tests; else it is done by itself. */
-  look(): Promise<void> {
-    return this.#looks.now();
-  }
-
-  #execute(
-    decide: (notes: KnownNotes) => Parameters<typeof draftFacts>[0],
-  ): ReturnType<Aggregates<KnownNotes>['execute']> {
-    return this.#notes.execute(AUTH_NOTES_STREAM, (notes) => draftFacts(decide(notes)), BY_SERVER);
-  }
-
-  async #look(): Promise<number> {
-    const { state } = await this.#notes.load(AUTH_NOTES_STREAM);
-    if (state.size === 0) return LOOK_MS;
-    const now = this.clock.now();
-    const first = firstThatCounts(state, now);
-    if (first !== undefined) await this.store.truncate(AUTH_NOTES_STREAM, first);
-    else {
-      // The last fact of a stream stays: so it is one that holds nothing.
-      const over = (notes: KnownNotes) =>
-        firstThatCounts(notes, now) === undefined ? [{ type: 'auth-notes-over', data: {} }] : [];
-      const { revision, facts } = await this.#execute(over);
-      if (facts.length > 0 && typeof revision === 'number') await this.store.truncate(AUTH_NOTES_STREAM, revision);
-    }
-    return LOOK_MS;
+export class AuthNotes extends KeptNotes {
+  constructor(@Inject(EVENT_STORE) store: EventStore, @Inject(CLOCK) clock: Clock) {
+    super(store, clock, { stream: AUTH_NOTES_STREAM, most: MOST_NOTES });
   }
 }
-
-const keyOf = (secret: string): Buffer => sealingKey(secret, 'auth note');

@@ -1,11 +1,13 @@
 import type { FactoryProvider, Provider } from '@nestjs/common';
 import { REMOTE_PROFILES } from '#accounts/remote-profiles';
 import { CONFIG, type Config } from '#config/config';
+import { HOMESERVERS } from '#identity/homeservers';
 import { REMOTE_DIRECTORIES } from '#directory/remote-directories';
 import { REMOTE_MEDIA } from '#media/remote-media';
 import { VIEWS, type Views } from '#projections/views';
 import { Peers } from '../peers/peers.js';
 import { PeersMedia } from '../media/peers-media.js';
+import { PeersAsHomeservers } from './peers-as-homeservers.js';
 import { PeersDirectories } from './peers-directories.js';
 import { ROOM_POLICY } from '#rooms/room-policy';
 import { SPACES_ELSEWHERE } from '#rooms/spaces-elsewhere';
@@ -25,6 +27,7 @@ const policyServers: FactoryProvider<PolicyServers> = {
 export const ASKING_PROVIDERS: readonly Provider[] = [
   PeersProfiles,
   PeersSpaces,
+  { provide: HOMESERVERS, useClass: PeersAsHomeservers },
   { provide: REMOTE_DIRECTORIES, useClass: PeersDirectories },
   { provide: REMOTE_MEDIA, useClass: PeersMedia },
   { provide: REMOTE_PROFILES, useExisting: PeersProfiles },
@@ -35,6 +38,7 @@ export const ASKING_PROVIDERS: readonly Provider[] = [
 ];
 /** Who in other domains is given them. */
 export const ASKING_PORTS: readonly symbol[] = [
+  HOMESERVERS,
   REMOTE_DIRECTORIES,
   REMOTE_MEDIA,
   REMOTE_PROFILES,

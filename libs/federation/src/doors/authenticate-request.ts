@@ -9,7 +9,7 @@ import { KeyRing } from '../keys/key-ring.js';
 import { OwnKeys } from '../keys/own-keys.js';
 import { FederatedServers } from '../peers/federated-servers.js';
 import { Peers } from '../peers/peers.js';
-import { parseXMatrix, textToSign, type ServerRequest, type XMatrix } from '../peers/signed-request.js';
+import { parseXMatrix, textToSign, type ServerRequest, type XMatrix } from '#protocol/signing/signed-request';
 
 /** A request as it came. */
 export interface CameRequest extends Pick<ServerRequest, 'method' | 'uri'> {

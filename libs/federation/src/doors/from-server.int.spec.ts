@@ -30,7 +30,7 @@ import { OwnKeys } from '../keys/own-keys.js';
 import { ServerKeyLog } from '../keys/server-key-log.js';
 import { FederatedServers } from '../peers/federated-servers.js';
 import { Peers } from '../peers/peers.js';
-import { signRequest } from '../peers/sign-request.js';
+import { signRequest } from '#protocol/signing/sign-request';
 import { QueryServerKeysHandler } from '../queries/query-server-keys.js';
 import { readRefused, REFUSALS_STREAM } from '../facts/refusal-facts.js';
 import { Refusals } from '../refusals/refusals.js';

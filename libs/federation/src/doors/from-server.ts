@@ -12,7 +12,7 @@ import type { ServerName } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { parseJson } from '#protocol/canonical-json/parse-json';
-import { parseXMatrix } from '../peers/signed-request.js';
+import { parseXMatrix } from '#protocol/signing/signed-request';
 import { Refusals } from '../refusals/refusals.js';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { MAX_DEPTH_OF_PARTS, type SignedContent } from '../receive/unread-part.js';

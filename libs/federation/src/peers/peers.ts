@@ -21,7 +21,7 @@ import { Discovery } from '../discovery/discovery.js';
 import { BackOff } from './back-off.js';
 import { FederatedServers } from './federated-servers.js';
 import { inTime } from './in-time.js';
-import { signRequest } from './sign-request.js';
+import { signRequest } from '#protocol/signing/sign-request';
 
 /** What is asked of another server. */
 export interface PeerRequest {

@@ -29,9 +29,12 @@ export interface IdentityRequest {
   readonly body?: object;
   /** The token of the user as whom it is asked; absent where none is needed. */
   readonly token?: string;
+  /** What stands in the header instead, for a request that this server has signed. */
+  readonly authorization?: string;
 }
 
-const BASE = '/_matrix/identity/v2';
+/** Where identity servers are asked. */
+export const IDENTITY_BASE = '/_matrix/identity/v2';
 const DEFAULT_PORT = 443;
 const WITHIN_MS = 20_000;
 /** A thousand mappings, and policies in many languages, have less. */
@@ -123,15 +126,16 @@ export class IdentityServers {
   }
 
   /** Asks anything else. */
-  async ask(server: ServerName, { method, path, body, token }: IdentityRequest): Promise<JsonObject> {
+  async ask(server: ServerName, { method, path, body, ...by }: IdentityRequest): Promise<JsonObject> {
+    const authorization = by.authorization ?? (by.token === undefined ? undefined : `Bearer ${by.token}`);
     const { status, body: bytes } = await this.#send(server, {
       method,
-      path: BASE + path,
+      path: IDENTITY_BASE + path,
       headers: {
         host: server,
         accept: 'application/json',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(authorization === undefined ? {} : { authorization }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });

@@ -1,4 +1,4 @@
-import { Controller, HttpCode, Post, Req } from '@nestjs/common';
+import { Controller, HttpCode, Inject, Optional, Post, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
@@ -23,6 +23,7 @@ import { checkPassword } from '../../credentials/password-hasher.js';
 import { DeactivateAccount } from '../../commands/deactivate-account.js';
 import { Flows } from '../../interactive-auth/flows.js';
 import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
+import { BOUND_ELSEWHERE, type BoundElsewhere, type UnbindResult } from '../../threepids/bound-elsewhere.js';
 
 class PasswordBody {
   @IsString() new_password!: string;
@@ -44,6 +45,7 @@ export class AccountController {
     private readonly commands: CommandBus,
     private readonly auth: InteractiveAuth,
     private readonly flows: Flows,
+    @Optional() @Inject(BOUND_ELSEWHERE) private readonly bound?: BoundElsewhere,
   ) {}
 
   /** Who cannot log in any more shows by a mail that the account is theirs: then there is no token. */
@@ -77,7 +79,7 @@ export class AccountController {
   async deactivate(
     @CurrentRequester() requester: Requester,
     @JsonBody(undefined, { allowEmpty: true }) body: JsonObject,
-  ): Promise<{ id_server_unbind_result: 'success' }> {
+  ): Promise<{ id_server_unbind_result: UnbindResult }> {
     const { userId } = requester;
     const deactivate = (request: JsonObject): Promise<unknown> => {
       const erase = checkDto(DeactivateBody, request).erase ?? false;
@@ -90,8 +92,7 @@ export class AccountController {
       const session = await this.auth.authorise(operation, body);
       await this.auth.doAndClose(session, () => deactivate(session.body));
     }
-    // Nothing is ever bound here, so all of it is unbound.
-    return { id_server_unbind_result: 'success' };
+    return { id_server_unbind_result: (await this.bound?.forgetAll(userId)) ?? 'success' };
   }
 
   /** Throws M_MISSING_TOKEN where no flow leads to that. */

@@ -1,6 +1,6 @@
-import { Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Optional, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { IsObject, IsString } from 'class-validator';
+import { IsObject, IsOptional, IsString } from 'class-validator';
 import { Authenticated, CurrentRequester, NotByOAuth, OwnersOnly } from '#http/authenticated';
 import { TODAY, TODAY_AND_ALPHA, under } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
@@ -15,6 +15,7 @@ import { RemoveThreepid } from '../../commands/remove-threepid.js';
 import { Flows } from '../../interactive-auth/flows.js';
 import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
 import { type AccountThreepid, listThreepids } from '../../queries/threepids.js';
+import { BOUND_ELSEWHERE, type BoundElsewhere, type UnbindResult } from '../../threepids/bound-elsewhere.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import { parseThreepid } from '../../threepids/threepid.js';
 
@@ -30,6 +31,7 @@ class OldCredentialsBody {
 class ThreepidBody {
   @IsString() medium!: string;
   @IsString() address!: string;
+  @IsOptional() @IsString() id_server?: string;
 }
 
 /** Mail addresses and phone numbers of an account (client-server API, "Adding Account Administrative Contact Information"). */
@@ -43,6 +45,9 @@ export class ThreepidsController {
     private readonly flows: Flows,
     private readonly validation: MailValidation,
     @Inject(VIEWS) private readonly views: Views,
+    @Optional()
+    @Inject(BOUND_ELSEWHERE)
+    private readonly bound?: BoundElsewhere,
   ) {}
 
   @RateLimited('default')
@@ -70,20 +75,26 @@ export class ThreepidsController {
   addAsBefore(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
     return this.#add(requester, 'POST /account/3pid', body, (request) => {
       const { sid, client_secret, clientSecret } = checkDto(OldCredentialsBody, request).three_pid_creds;
-      return checkDto(CredentialsBody, { sid, client_secret: client_secret ?? clientSecret } as JsonObject);
+      return checkDto(CredentialsBody, {
+        sid,
+        client_secret: client_secret ?? clientSecret,
+      } as JsonObject);
     });
   }
 
+  /** That identity servers know it no more is asked of them, and its outcome told; the account has it no more in any case. */
   @RateLimited('default')
   @HttpCode(200)
   @Post(under(TODAY, 'account/3pid/delete'))
   async delete(
     @CurrentRequester() requester: Requester,
-    @JsonBody(ThreepidBody) { medium, address }: ThreepidBody,
-  ): Promise<{ id_server_unbind_result: 'no-support' }> {
+    @JsonBody(ThreepidBody)
+    { medium, address, id_server: idServer }: ThreepidBody,
+  ): Promise<{ id_server_unbind_result: UnbindResult }> {
     const threepid = parseThreepid(medium, address);
     await this.commands.execute(new RemoveThreepid(requester.userId, threepid, causeOf(requester)));
-    return { id_server_unbind_result: 'no-support' };
+    const result = await this.bound?.forget(requester.userId, threepid, idServer);
+    return { id_server_unbind_result: result ?? 'no-support' };
   }
 
   /** Throws M_THREEPID_AUTH_FAILED where the address was not shown to be theirs, before they confirm anything. */

@@ -1,6 +1,6 @@
-import { canonicalJson } from '#protocol/canonical-json/canonical-json';
-import { encodeBase64 } from '#protocol/signing/base64';
-import type { SigningKey } from '#protocol/signing/signing-key';
+import { canonicalJson } from '../canonical-json/canonical-json.js';
+import { encodeBase64 } from './base64.js';
+import type { SigningKey } from './signing-key.js';
 import { type ServerRequest, textToSign } from './signed-request.js';
 
 /** The header by which the other server knows us, and the body that goes with it. */

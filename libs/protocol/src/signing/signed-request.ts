@@ -1,6 +1,6 @@
 import { isServerName, type ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { canonicalString } from '#protocol/canonical-json/canonical-json';
+import { canonicalString } from '../canonical-json/canonical-json.js';
 
 /** A request between servers, as its signature sees it. */
 export interface ServerRequest {

@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { verifyJson } from '#protocol/signing/sign-json';
-import { createSigningKey, parseVerifyKey } from '#protocol/signing/signing-key';
+import { verifyJson } from './sign-json.js';
+import { createSigningKey, parseVerifyKey } from './signing-key.js';
 import { signRequest } from './sign-request.js';
 import { parseXMatrix } from './signed-request.js';
 

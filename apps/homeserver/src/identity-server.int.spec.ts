@@ -1,0 +1,446 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hashAddress } from '#identity/client/hash-address';
+import { FakePeer } from '#testing/fake-peer';
+import { type MailServer, startMailServer } from '#testing/mail-server';
+import { FederatedServer } from '../test/federated-server.js';
+
+const V2 = '/_matrix/identity/v2';
+const V1 = '/_matrix/identity/api/v1';
+const TERMS = 'https://id.example/terms';
+type Body = Readonly<Record<string, unknown>>;
+
+describe('the identity server', () => {
+  let mails: MailServer;
+  let peer: FakePeer;
+  let server: FederatedServer;
+  /** Whose OpenID tokens the other homeserver knows: token -> user id. */
+  const elsewhere = new Map<string, string>();
+
+  beforeAll(async () => {
+    mails = await startMailServer();
+    peer = await FakePeer.start();
+    peer.on('GET', '/_matrix/federation/v1/openid/userinfo', ({ path }) => {
+      const sub = elsewhere.get(new URL(path, 'https://x').searchParams.get('access_token')!);
+      return sub === undefined ? { status: 401, body: { errcode: 'M_UNKNOWN_TOKEN' } } : { body: { sub } };
+    });
+    server = await FederatedServer.start({
+      ANNALS_ROLES: 'all,identity',
+      ANNALS_SMTP_URL: mails.url,
+    });
+  });
+  afterAll(async () => {
+    await server.stop();
+    await peer.stop();
+    await mails.close();
+  });
+
+  const call = async (
+    method: string,
+    path: string,
+    { token, body, on = server }: { token?: string; body?: object; on?: FederatedServer } = {},
+  ): Promise<{ status: number; body: Body }> => {
+    const answer = await fetch(`${on.address}${path.startsWith('/') ? path : `${V2}/${path}`}`, {
+      method,
+      ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    return {
+      status: answer.status,
+      body: (text.startsWith('{') ? JSON.parse(text) : { text }) as Body,
+    };
+  };
+  const page = async (method: string, path: string): Promise<string> => String((await call(method, path)).body['text']);
+  const ok = async (...asked: Parameters<typeof call>): Promise<Body> => {
+    const { status, body } = await call(...asked);
+    expect([status, body]).toEqual([200, body]);
+    return body;
+  };
+  /** Somebody of another homeserver, with a token of the identity server. */
+  const useIt = async (name: string, on = server): Promise<{ userId: string; token: string }> => {
+    const userId = `@${name}:${peer.name}`;
+    elsewhere.set(`openid of ${name}`, userId);
+    const grant = {
+      access_token: `openid of ${name}`,
+      matrix_server_name: peer.name,
+      token_type: 'Bearer',
+      expires_in: 9,
+    };
+    return {
+      userId,
+      token: String((await ok('POST', 'account/register', { body: grant, on }))['token']),
+    };
+  };
+  const begin = async (
+    token: string,
+    email: string,
+    more: object = {},
+  ): Promise<{ sid: string; client_secret: string }> => {
+    const body = {
+      client_secret: `secret-${email.split('@')[0]}`,
+      email,
+      send_attempt: 1,
+      ...more,
+    };
+    return {
+      sid: String((await ok('POST', 'validate/email/requestToken', { token, body }))['sid']),
+      client_secret: body.client_secret,
+    };
+  };
+  const linkTo = async (email: string): Promise<string> =>
+    /https?:\/\/[^/\s]+(\/_matrix\/\S+)/.exec((await mails.waitFor(email)).text)![1]!;
+  const confirm = async (email: string): Promise<string> => {
+    const link = await linkTo(email);
+    const action = /action="([^"]+)"/.exec(await page('GET', link))![1]!.replaceAll('&#38;', '&');
+    const { pathname, search } = new URL(action, `http://x${link}`);
+    return page('POST', `${pathname}${search}`);
+  };
+  const lookUp = async (token: string, address: string, medium = 'email'): Promise<unknown> => {
+    const { lookup_pepper: pepper, algorithms } = await ok('GET', 'hash_details', { token });
+    expect(algorithms).toEqual(['sha256']);
+    const hashed = hashAddress({ medium, address }, String(pepper));
+    const { mappings } = await ok('POST', 'lookup', {
+      token,
+      body: { addresses: [hashed], algorithm: 'sha256', pepper },
+    });
+    return (mappings as Body)[hashed];
+  };
+  const bind = async (who: { userId: string; token: string }, email: string) => {
+    const session = await begin(who.token, email);
+    await confirm(email);
+    return {
+      session,
+      signed: await ok('POST', '3pid/bind', {
+        token: who.token,
+        body: { ...session, mxid: who.userId },
+      }),
+    };
+  };
+
+  it('is there where the roles of the server say so, and nowhere else', async () => {
+    expect(await call('GET', V2)).toEqual({ status: 200, body: {} });
+    expect(await call('GET', V1)).toEqual({ status: 200, body: {} });
+    const other = await FederatedServer.start();
+    for (const path of [V2, `${V1}/lookup?medium=email&address=a@b.c`, `${V2}/terms`, `${V2}/hash_details`]) {
+      expect(await call('GET', path, { on: other })).toMatchObject({
+        status: 404,
+        body: { errcode: 'M_UNRECOGNIZED' },
+      });
+    }
+    await other.stop();
+  });
+
+  it('knows its users by OpenID tokens of their homeservers, until they log out', async () => {
+    const alice = await useIt('alice');
+    expect(await ok('GET', 'account', { token: alice.token })).toEqual({
+      user_id: alice.userId,
+    });
+    elsewhere.set('a lie', '@mallory:elsewhere.example');
+    for (const access_token of ['nobody’s', 'a lie']) {
+      const grant = { access_token, matrix_server_name: peer.name };
+      expect(await call('POST', 'account/register', { body: grant })).toMatchObject({
+        status: 401,
+        body: { errcode: 'M_UNAUTHORIZED' },
+      });
+    }
+    await ok('POST', 'account/logout', { token: alice.token, body: {} });
+    for (const token of [alice.token, undefined]) {
+      expect(await call('GET', 'account', { token: token! })).toMatchObject({
+        status: 401,
+        body: { errcode: 'M_UNAUTHORIZED' },
+      });
+    }
+    const own = await server.register('own');
+    const grant = await ok('POST', `/_matrix/client/v3/user/${encodeURIComponent(own.userId)}/openid/request_token`, {
+      token: own.token,
+      body: {},
+    });
+    const { token } = await ok('POST', 'account/register', { body: grant });
+    expect(await ok('GET', 'account', { token: String(token) })).toEqual({
+      user_id: own.userId,
+    });
+  });
+
+  it('has its terms accepted before anything else, where it has some', async () => {
+    const strict = await FederatedServer.start({
+      ANNALS_ROLES: 'all,identity',
+      ANNALS_IDENTITY_TERMS_URL: TERMS,
+      ANNALS_IDENTITY_TERMS_VERSION: '2.0',
+    });
+    const own = await strict.register('own');
+    const grant = await ok('POST', `/_matrix/client/v3/user/${encodeURIComponent(own.userId)}/openid/request_token`, {
+      token: own.token,
+      body: {},
+      on: strict,
+    });
+    const token = String((await ok('POST', 'account/register', { body: grant, on: strict }))['token']);
+    const name = `Terms of ${strict.name}`;
+    expect(await ok('GET', 'terms', { on: strict })).toEqual({
+      policies: {
+        terms_of_service: { version: '2.0', en: { name, url: TERMS } },
+      },
+    });
+    const refused = { status: 403, body: { errcode: 'M_TERMS_NOT_SIGNED' } };
+    expect(await call('GET', 'account', { token, on: strict })).toMatchObject(refused);
+    await ok('POST', 'terms', {
+      token,
+      body: { user_accepts: ['https://other.example'] },
+      on: strict,
+    });
+    expect(await call('GET', 'hash_details', { token, on: strict })).toMatchObject(refused);
+    await ok('POST', 'terms', {
+      token,
+      body: { user_accepts: [TERMS] },
+      on: strict,
+    });
+    await ok('GET', 'hash_details', { token, on: strict });
+    await strict.stop();
+  });
+
+  it('tells its keys', async () => {
+    const keys = await ok('GET', '/_matrix/key/v2/server');
+    const [[keyId, { key }]] = Object.entries(keys['verify_keys'] as Record<string, { key: string }>) as [
+      [string, { key: string }],
+    ];
+    expect(await ok('GET', `pubkey/${keyId}`)).toEqual({ public_key: key });
+    expect(await call('GET', 'pubkey/ed25519:other')).toMatchObject({
+      status: 404,
+      body: { errcode: 'M_NOT_FOUND' },
+    });
+    expect(await ok('GET', `pubkey/isvalid?public_key=${encodeURIComponent(key)}`)).toEqual({ valid: true });
+    expect(await ok('GET', 'pubkey/isvalid?public_key=abc')).toEqual({
+      valid: false,
+    });
+  });
+
+  it('has who asks show that an address is theirs, by a page that asks once more, and makes it theirs', async () => {
+    const alice = await useIt('alice');
+    const session = await begin(alice.token, 'Alice@Mail.example');
+    const query = new URLSearchParams(session).toString();
+    const validated = () => call('GET', `3pid/getValidated3pid?${query}`, { token: alice.token });
+    const bound = () =>
+      call('POST', '3pid/bind', {
+        token: alice.token,
+        body: { ...session, mxid: alice.userId },
+      });
+    const link = await linkTo('alice@mail.example');
+    expect(await page('GET', link)).toContain('alice@mail.example');
+    expect(await validated()).toMatchObject({
+      status: 400,
+      body: { errcode: 'M_SESSION_NOT_VALIDATED' },
+    });
+    expect(await bound()).toMatchObject({
+      status: 400,
+      body: { errcode: 'M_SESSION_NOT_VALIDATED' },
+    });
+    expect(await confirm('alice@mail.example')).toContain('Thank you');
+    expect(await validated()).toMatchObject({
+      status: 200,
+      body: { medium: 'email', address: 'alice@mail.example' },
+    });
+    expect(await lookUp(alice.token, 'alice@mail.example')).toBeUndefined();
+    const { status, body } = await bound();
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      medium: 'email',
+      address: 'alice@mail.example',
+      mxid: alice.userId,
+      signatures: { [server.name]: {} },
+    });
+    expect(await lookUp(alice.token, 'alice@mail.example')).toBe(alice.userId);
+    expect(await ok('GET', `${V1}/lookup?medium=email&address=ALICE@mail.example`)).toEqual(body);
+    expect(await ok('GET', `${V1}/lookup?medium=email&address=nobody@mail.example`)).toEqual({});
+    const threepids = [
+      ['email', 'alice@mail.example'],
+      ['msisdn', '49301234567'],
+    ];
+    expect(await ok('POST', `${V1}/bulk_lookup`, { body: { threepids } })).toEqual({
+      threepids: [['email', 'alice@mail.example', alice.userId]],
+    });
+  });
+
+  it('takes a token once asked for, and no other, of the session alone', async () => {
+    const bob = await useIt('bob');
+    const session = await begin(bob.token, 'bob@mail.example');
+    const submit = (body: object) =>
+      call('POST', 'validate/email/submitToken', {
+        token: bob.token,
+        body: { ...session, ...body },
+      });
+    const right = new URL(`http://x${await linkTo('bob@mail.example')}`).searchParams.get('token')!;
+    expect(await submit({ token: 'wrong' })).toMatchObject({
+      status: 400,
+      body: { errcode: 'M_TOKEN_INCORRECT' },
+    });
+    expect(await submit({ token: right, sid: 'other' })).toMatchObject({
+      status: 404,
+      body: { errcode: 'M_NO_VALID_SESSION' },
+    });
+    expect(await submit({ token: right, client_secret: 'other' })).toMatchObject({
+      status: 404,
+      body: { errcode: 'M_NO_VALID_SESSION' },
+    });
+    for (let n = 0; n < 10; n++) await submit({ token: 'wrong' });
+    expect(await submit({ token: right })).toMatchObject({
+      status: 400,
+      body: { errcode: 'M_TOKEN_INCORRECT' },
+    });
+    expect(await page('GET', 'validate/email/submitToken?token=x&sid=y&client_secret=z')).toContain('holds no more');
+    const invalid = { client_secret: 's', email: 'nonsense', send_attempt: 1 };
+    expect(
+      await call('POST', 'validate/email/requestToken', {
+        token: bob.token,
+        body: invalid,
+      }),
+    ).toMatchObject({ status: 400, body: { errcode: 'M_INVALID_EMAIL' } });
+  });
+
+  it('sends another mail only for another attempt', async () => {
+    const carol = await useIt('carol');
+    const first = await begin(carol.token, 'carol@mail.example');
+    const link = await linkTo('carol@mail.example');
+    expect(await begin(carol.token, 'carol@mail.example')).toEqual(first);
+    expect(await begin(carol.token, 'carol@mail.example', { send_attempt: 2 })).toEqual(first);
+    const second = await mails.waitFor('carol@mail.example', 2);
+    expect(second.text).toContain(link);
+    expect(mails.received.filter(({ to }) => to.includes('carol@mail.example'))).toHaveLength(2);
+  });
+
+  it('makes an address nobody’s but whose who asks is', async () => {
+    const dave = await useIt('dave');
+    const session = await begin(dave.token, 'dave@mail.example');
+    await confirm('dave@mail.example');
+    const body = { ...session, mxid: '@billg:microsoft.example' };
+    expect(await call('POST', '3pid/bind', { token: dave.token, body })).toMatchObject({
+      status: 403,
+      body: { errcode: 'M_FORBIDDEN' },
+    });
+  });
+
+  it('ends it for who has the session, and for the homeserver of the user, and forgets the address', async () => {
+    const erin = await useIt('erin');
+    const { session } = await bind(erin, 'erin@mail.example');
+    const threepid = { medium: 'email', address: 'erin@mail.example' };
+    const unbind = (body: object) =>
+      call('POST', '3pid/unbind', {
+        body: { mxid: erin.userId, threepid, ...body },
+      });
+    expect(await unbind({})).toMatchObject({ status: 403 });
+    expect(
+      await unbind({
+        ...session,
+        threepid: { medium: 'email', address: 'alice@mail.example' },
+      }),
+    ).toMatchObject({ status: 403 });
+    expect(await unbind(session)).toEqual({ status: 200, body: {} });
+    expect(await lookUp(erin.token, 'erin@mail.example')).toBeUndefined();
+    await ok('POST', '3pid/bind', {
+      token: erin.token,
+      body: { ...session, mxid: erin.userId },
+    });
+    expect(await lookUp(erin.token, 'erin@mail.example')).toBe(erin.userId);
+    const signed = (mxid: string) =>
+      peer.ask(server.origin, {
+        destination: server.name as never,
+        method: 'POST',
+        path: `${V2}/3pid/unbind`,
+        content: { mxid, threepid },
+      });
+    expect((await signed('@somebody:else.example')).status).toBe(403);
+    expect((await signed(erin.userId)).status).toBe(200);
+    expect(await lookUp(erin.token, 'erin@mail.example')).toBeUndefined();
+  });
+
+  it('refuses look-ups in plain text, and those by another pepper', async () => {
+    const { token } = await useIt('frank');
+    const { lookup_pepper: pepper } = await ok('GET', 'hash_details', {
+      token,
+    });
+    const lookup = (body: object) =>
+      call('POST', 'lookup', {
+        token,
+        body: {
+          addresses: ['a@b.c email'],
+          algorithm: 'sha256',
+          pepper,
+          ...body,
+        },
+      });
+    expect(await lookup({ algorithm: 'none' })).toMatchObject({
+      status: 400,
+      body: { errcode: 'M_INVALID_PARAM' },
+    });
+    expect(await lookup({ pepper: 'old' })).toMatchObject({
+      status: 400,
+      body: { errcode: 'M_INVALID_PEPPER', lookup_pepper: pepper },
+    });
+  });
+
+  describe('as a homeserver uses one', () => {
+    let home: FederatedServer;
+    beforeAll(async () => {
+      home = await FederatedServer.start({ ANNALS_IDENTITY_PRIVATE_SERVERS: 'localhost' });
+    });
+    afterAll(() => home.stop());
+
+    const bindFor = async (name: string, email: string) => {
+      const user = await home.register(name);
+      const grant = await user.ok('POST', `/user/${encodeURIComponent(user.userId)}/openid/request_token`, {});
+      const token = String((await ok('POST', 'account/register', { body: grant }))['token']);
+      const session = await begin(token, email);
+      await confirm(email);
+      const at = { id_server: server.name, id_access_token: token };
+      await user.ok('POST', '/account/3pid/bind', { ...session, ...at });
+      expect(await lookUp(token, email)).toBe(user.userId);
+      return { user, token, session, at };
+    };
+    const of = (address: string) => ({ medium: 'email', address });
+
+    it('makes addresses known for its users, and has it undone', async () => {
+      const { user, token, session, at } = await bindFor('grace', 'grace@mail.example');
+      const unknown = { ...session, ...at, sid: 'other' };
+      expect(await user.call('POST', '/account/3pid/bind', unknown)).toMatchObject({
+        status: 404,
+        body: { errcode: 'M_NO_VALID_SESSION' },
+      });
+      const unbind = (body: object) => user.call('POST', '/account/3pid/unbind', body);
+      expect(await unbind(of('other@mail.example'))).toEqual({
+        status: 200,
+        body: { id_server_unbind_result: 'no-support' },
+      });
+      const undone = { status: 200, body: { id_server_unbind_result: 'success' } };
+      expect(await unbind({ ...of('grace@mail.example'), id_server: server.name })).toEqual(undone);
+      expect(await lookUp(token, 'grace@mail.example')).toBeUndefined();
+      await user.ok('POST', '/account/3pid/bind', { ...session, ...at });
+      expect(await user.call('POST', '/account/3pid/delete', of('grace@mail.example'))).toEqual(undone);
+      expect(await lookUp(token, 'grace@mail.example')).toBeUndefined();
+      expect(await user.call('POST', '/account/3pid/delete', of('grace@mail.example'))).toMatchObject({
+        body: { id_server_unbind_result: 'no-support' },
+      });
+    });
+
+    it('has all undone once an account ends, and says where it could not', async () => {
+      const { user } = await bindFor('heidi', 'heidi@mail.example');
+      const { token } = await useIt('heidi-elsewhere');
+      const auth = {
+        type: 'm.login.password',
+        identifier: { type: 'm.id.user', user: 'heidi' },
+        password: 'a password',
+      };
+      expect(await user.ok('POST', '/account/deactivate', { auth })).toEqual({ id_server_unbind_result: 'success' });
+      expect(await lookUp(token, 'heidi@mail.example')).toBeUndefined();
+      const { user: ivan } = await bindFor('ivan', 'ivan@mail.example');
+      await server.whileAway(async () => {
+        const his = { ...auth, identifier: { type: 'm.id.user', user: 'ivan' } };
+        const { id_server_unbind_result: result } = await ivan.ok('POST', '/account/deactivate', { auth: his });
+        expect(result).toBe('no-support');
+      });
+    });
+
+    it('asks none that its operator does not let it ask', async () => {
+      const judy = await home.register('judy');
+      const body = { id_server: 'localhost/x', id_access_token: 't', sid: 's', client_secret: 'c' };
+      expect(await judy.call('POST', '/account/3pid/bind', body)).toMatchObject({ status: 400 });
+    });
+  });
+});

@@ -1,0 +1,19 @@
+import type { UserId } from '#kernel/ids';
+import type { Threepid } from './threepid.js';
+
+/** Whether identity servers know no more of an identifier: client-server API, `id_server_unbind_result`. */
+export type UnbindResult = 'success' | 'no-support';
+
+/** What accounts need of who makes identifiers known to identity servers; `libs/identity` implements it. */
+export interface BoundElsewhere {
+  /**
+   * Has an identifier known as the user's no more, where the identity server is named by that, else by all through which it was made known.
+   * `no-support` where none was, or one refuses or is away. Throws M_INVALID_PARAM and M_SERVER_NOT_TRUSTED for one that may not be asked.
+   */
+  forget(userId: UserId, threepid: Threepid, idServer?: unknown): Promise<UnbindResult>;
+  /** The same for all of a user's. `success` where nothing was ever made known. */
+  forgetAll(userId: UserId): Promise<UnbindResult>;
+}
+
+/** Injection token of the BoundElsewhere; where there is none, nothing was ever made known. */
+export const BOUND_ELSEWHERE = Symbol.for('annals.BoundElsewhere');

@@ -1,0 +1,76 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { findOpenIdOwner } from '#accounts/openid/find-openid-owner';
+import { OpenIdTokens } from '#accounts/openid/openid-tokens';
+import { CONFIG, type Config } from '#config/config';
+import { readJsonBody } from '#http/json-body';
+import type { Homeservers } from '#identity/homeservers';
+import { isUserId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { VIEWS, type Views } from '#projections/views';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { AuthenticateRequest } from '../doors/authenticate-request.js';
+import { pathOf } from '../peers/path-of.js';
+import { Peers } from '../peers/peers.js';
+
+const USERINFO = '/_matrix/federation/v1/openid/userinfo';
+const TIMEOUT_MS = 10_000;
+const MOST_BYTES = 64 * 1024;
+const X_MATRIX = /^x-matrix[ \t]/i;
+
+/** Homeservers as an identity server asks them, and is asked by them: the server-server API. */
+@Injectable()
+export class PeersAsHomeservers implements Homeservers {
+  constructor(
+    private readonly peers: Peers,
+    private readonly authenticate: AuthenticateRequest,
+    private readonly tokens: OpenIdTokens,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  /** A server vouches for its own users alone. What it is asked holds the token, and so does what is said of a failure: nobody is told of that. */
+  async findOpenIdUser(server: ServerName, token: string): Promise<UserId | undefined> {
+    if (server === this.config.serverName) return (await findOpenIdOwner(this.tokens, this.views, token))?.userId;
+    const path = pathOf(USERINFO, {}, { access_token: token });
+    const limits = {
+      timeoutMs: TIMEOUT_MS,
+      maxBytes: MOST_BYTES,
+      insists: true,
+    };
+    try {
+      const { sub } = await this.peers.ask(server, {
+        method: 'GET',
+        path,
+        isUnsigned: true,
+        ...limits,
+      });
+      return typeof sub === 'string' && isUserId(sub) && serverNameOf(sub) === server ? sub : undefined;
+    } catch (error) {
+      if (error instanceof PeerRefused || error instanceof PeerUnavailable) return undefined;
+      throw error;
+    }
+  }
+
+  async findOrigin(request: FastifyRequest): Promise<ServerName | undefined> {
+    const { method, url: uri, ip: from } = request;
+    const { rawHeaders } = request.raw;
+    const authorization = rawHeaders.filter(
+      (_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === 'authorization',
+    );
+    if (!authorization.some((header) => X_MATRIX.test(header))) return undefined;
+    const readContent = (): Promise<string> =>
+      Promise.resolve(
+        canonicalJson(readJsonBody(request, { exactNumbers: true }), {
+          lenient: true,
+        }),
+      );
+    return this.authenticate.originOf({
+      method,
+      uri,
+      authorization,
+      from,
+      readContent,
+    });
+  }
+}

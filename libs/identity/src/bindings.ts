@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { BoundElsewhere, UnbindResult } from '#accounts/threepids/bound-elsewhere';
+import { findThreepid, type Threepid } from '#accounts/threepids/threepid';
+import { CONFIG, type Config } from '#config/config';
+import { Aggregates } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { ServerName, UserId } from '#kernel/ids';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { signRequest } from '#protocol/signing/sign-request';
+import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import { Associations } from './associations.js';
+import { IDENTITY_BASE, IdentityServers } from './client/identity-servers.js';
+import {
+  type Binding,
+  decideBinding,
+  decideBindingEnd,
+  foldBinding,
+  type KnownBindings,
+  listBindings,
+  NO_BINDINGS,
+} from './decide/bindings.js';
+import { draftIdentityFacts } from './facts/draft-identity-facts.js';
+import { bindingsStream, type IdentityFact } from './facts/identity-facts.js';
+
+const CAPACITY = 1_000;
+const UNBIND = '/3pid/unbind';
+
+/** What a client has from an identity server that it shows an identifier to be its user's by. */
+export interface ShownElsewhere {
+  readonly token: string;
+  readonly sid: string;
+  readonly clientSecret: string;
+}
+
+/** Where users of this server made identifiers known, so that it can be undone: client-server API, "Adding Account Administrative Contact Information". */
+@Injectable()
+export class Bindings implements BoundElsewhere {
+  readonly #log = new Logger('identity');
+  readonly #streams: Aggregates<KnownBindings>;
+
+  constructor(
+    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(CONFIG)
+    private readonly config: Pick<Config, 'serverName' | 'identityRole'>,
+    @Inject(SIGNING_KEY) private readonly key: SigningKey,
+    private readonly servers: IdentityServers,
+    private readonly own: Associations,
+  ) {
+    const fold = { initialState: NO_BINDINGS, evolve: foldBinding };
+    this.#streams = new Aggregates({
+      store,
+      clock,
+      capacity: CAPACITY,
+      ...fold,
+    });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#streams.numbers;
+  }
+
+  /** Has an identity server make an identifier known as the user's, and notes that. Throws what it answers. */
+  async bind(userId: UserId, server: ServerName, { token, sid, clientSecret }: ShownElsewhere): Promise<void> {
+    const body = { sid, client_secret: clientSecret, mxid: userId };
+    const { medium, address } = await this.servers.ask(server, {
+      method: 'POST',
+      path: '/3pid/bind',
+      body,
+      token,
+    });
+    const of = findThreepid(String(medium), String(address));
+    if (of === undefined) throw new PeerUnavailable('The identity server answers no association');
+    await this.#change(userId, (known) => decideBinding(known, randomUUID(), { of, server }));
+  }
+
+  /** As `forget`, and throws what the identity server says against it. */
+  async unbind(userId: UserId, of: Threepid, idServer?: unknown): Promise<UnbindResult> {
+    const named = idServer === undefined ? undefined : this.servers.parseServer(idServer);
+    const bound = await this.#serversWith(userId, of);
+    const wanted = named === undefined ? bound : [named];
+    for (const server of wanted) await this.#unbindAt(userId, { of, server });
+    return wanted.length === 0 ? 'no-support' : 'success';
+  }
+
+  forget(userId: UserId, of: Threepid, idServer?: unknown): Promise<UnbindResult> {
+    if (idServer !== undefined) this.servers.parseServer(idServer);
+    return this.#quietly(() => this.unbind(userId, of, idServer));
+  }
+
+  async forgetAll(userId: UserId): Promise<UnbindResult> {
+    const { state } = await this.#streams.load(bindingsStream(userId));
+    let result: UnbindResult = 'success';
+    for (const [, binding] of listBindings(state, {})) {
+      const one = await this.#quietly(() => this.#unbindAt(userId, binding));
+      if (one === 'no-support') result = one;
+    }
+    return result;
+  }
+
+  async #serversWith(userId: UserId, of: Threepid): Promise<ServerName[]> {
+    const { state } = await this.#streams.load(bindingsStream(userId));
+    return listBindings(state, { of }).map(([, { server }]) => server);
+  }
+
+  /** Signed: identity service API, `POST /3pid/unbind`. Of itself this server needs not ask anything. */
+  async #unbindAt(userId: UserId, { of, server }: Binding): Promise<UnbindResult> {
+    const { serverName, identityRole } = this.config;
+    if (server === serverName && identityRole !== undefined) await this.own.unbind(of, userId);
+    else {
+      const content = {
+        mxid: userId,
+        threepid: { medium: of.medium, address: of.address },
+      };
+      const uri = `${IDENTITY_BASE}${UNBIND}`;
+      const request = {
+        method: 'POST',
+        uri,
+        origin: serverName,
+        destination: server,
+        content,
+      };
+      const { authorization } = signRequest(request, this.key);
+      await this.servers.ask(server, {
+        method: 'POST',
+        path: UNBIND,
+        body: content,
+        authorization,
+      });
+    }
+    await this.#change(userId, (known) => decideBindingEnd(known, { of, server }));
+    return 'success';
+  }
+
+  async #quietly(unbind: () => Promise<UnbindResult>): Promise<UnbindResult> {
+    try {
+      return await unbind();
+    } catch (error) {
+      if (!(error instanceof PeerRefused) && !(error instanceof PeerUnavailable)) throw error;
+      this.#log.warn({ reason: error.message }, 'an identity server knows an identifier still');
+      return 'no-support';
+    }
+  }
+
+  async #change(userId: UserId, decide: (known: KnownBindings) => IdentityFact[]): Promise<void> {
+    const cause = { actor: userId };
+    await this.#streams.execute(bindingsStream(userId), (known) => draftIdentityFacts(decide(known)), cause);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Threepid } from '#accounts/threepids/threepid';
+import type { ServerName, UserId } from '#kernel/ids';
+import { type IdentityFact, readIdentityFact } from '../facts/identity-facts.js';
+
+/** What is known of an identifier: whose it is, if anybody's, and since when that is so. */
+export interface Holder {
+  readonly mxid?: UserId;
+  readonly ts: number;
+}
+
+export const NO_HOLDER: Holder = Object.freeze({ ts: 0 });
+
+/** For so long an association holds unless it is ended: a hundred years. */
+const LIFETIME_MS = 100 * 365 * 24 * 3600_000;
+
+export function foldAssociation(_: Holder, fact: { readonly type: string; readonly data: string }): Holder {
+  const { type, data } = readIdentityFact(fact);
+  if (type === 'association-made') return { mxid: data.mxid, ts: data.ts };
+  return type === 'association-ended' ? { ts: data.ts } : _;
+}
+
+/** Who says it, and when, in milliseconds since the epoch. */
+export interface Saying {
+  readonly by: ServerName;
+  readonly now: number;
+}
+
+/** The identifier is the user's, whosever it was; nothing where it is already. What is said later counts, also where a clock went back. */
+export function decideAssociation(holder: Holder, of: Threepid, mxid: UserId, { by, now }: Saying): IdentityFact[] {
+  if (holder.mxid === mxid) return [];
+  const ts = Math.max(now, holder.ts + 1);
+  return [
+    {
+      type: 'association-made',
+      data: { mxid, ts, not_before: ts, not_after: ts + LIFETIME_MS, by, of },
+    },
+  ];
+}
+
+/** It is that user's no more; nothing where it is not theirs. */
+export function decideEnd(holder: Holder, of: Threepid, mxid: UserId, { by, now }: Saying): IdentityFact[] {
+  if (holder.mxid !== mxid) return [];
+  return [
+    {
+      type: 'association-ended',
+      data: { mxid, ts: Math.max(now, holder.ts + 1), by, of },
+    },
+  ];
+}

@@ -1,0 +1,41 @@
+import { Controller, Get, Param, Query, UseGuards } from '@nestjs/common';
+import { type Query as QueryOfUrl, requiredText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { MatrixError } from '#kernel/matrix-error';
+import { LongTermKeys } from '../long-term-keys.js';
+import { IdentityRole } from './identity-role.js';
+
+/** What anybody may ask of the identity server: identity service API, "Status check" and "Key management". */
+@UseGuards(IdentityRole)
+@Controller('_matrix/identity')
+export class IdentityKeysController {
+  constructor(private readonly keys: LongTermKeys) {}
+
+  @RateLimited('default')
+  @Get(['v2', 'api/v1'])
+  status(): object {
+    return {};
+  }
+
+  @RateLimited('default')
+  @Get('versions')
+  versions(): { versions: string[] } {
+    return {
+      versions: ['v1.1', 'v1.2', 'v1.3', 'v1.4', 'v1.5', 'v1.6', 'v1.7', 'v1.8', 'v1.9', 'v1.10', 'v1.11'],
+    };
+  }
+
+  @RateLimited('default')
+  @Get(['v2/pubkey/isvalid', 'api/v1/pubkey/isvalid'])
+  isValid(@Query() query: QueryOfUrl): { valid: boolean } {
+    return { valid: this.keys.isValid(requiredText(query, 'public_key')) };
+  }
+
+  @RateLimited('default')
+  @Get(['v2/pubkey/:keyId', 'api/v1/pubkey/:keyId'])
+  async key(@Param('keyId') keyId: string): Promise<{ public_key: string }> {
+    const publicKey = await this.keys.find(keyId);
+    if (publicKey === undefined) throw new MatrixError('M_NOT_FOUND', 'There is no such key');
+    return { public_key: publicKey };
+  }
+}

@@ -1,0 +1,130 @@
+import { hash } from 'node:crypto';
+import type { Threepid } from '#accounts/threepids/threepid';
+import type { FactShapes } from '#event-store/fact-shapes';
+import type { ServerName, UserId } from '#kernel/ids';
+
+/*
+ * What this server knows as an identity server: who uses it, and whose mail addresses and phone numbers are. Apart from the accounts that it may have
+ * as a homeserver.
+ */
+
+/** Who uses the identity server, whatever their homeserver: their tokens, and the terms that they accepted. */
+export const IDENTITY_ACCOUNT_PREFIX = 'identity-account-';
+export const identityAccountStream = (userId: UserId): string => `${IDENTITY_ACCOUNT_PREFIX}${userId}`;
+
+/** Of whom such a stream is. */
+export const userIdOfIdentityAccount = (stream: string): UserId =>
+  stream.slice(IDENTITY_ACCOUNT_PREFIX.length) as UserId; // named so above
+
+/**
+ * Whose an identifier is, by a stream of each: one user's at a time. The stream is called by its hash, for a name can never be taken out of the log; in a
+ * fact the identifier stands where it can.
+ */
+export const ASSOCIATION_PREFIX = 'association-';
+export const associationStream = (threepid: Threepid): string => `${ASSOCIATION_PREFIX}${threepidHash(threepid)}`;
+
+/** What stands for an identifier in names. */
+export const threepidHash = ({ medium, address }: Threepid): string => hash('sha256', `${medium} ${address}`, 'hex');
+
+/** Where a user of this server made identifiers known by it: to which identity servers, this one or others. */
+export const BINDINGS_PREFIX = 'bindings-';
+export const bindingsStream = (userId: UserId): string => `${BINDINGS_PREFIX}${userId}`;
+
+/** The pepper of the hashes by which identifiers are looked up. */
+export const PEPPER_STREAM = 'identity-pepper';
+
+/** Validations that are under way, as notes (`KeptNotes`). */
+export const VALIDATIONS_STREAM = 'identity-validations';
+
+/** `identity-token-issued`: who has it speaks for the user. */
+export interface IdentityTokenIssued {
+  readonly token_hash: string;
+}
+
+/** `identity-token-ended`. */
+export interface IdentityTokenEnded {
+  readonly token_hash: string;
+}
+
+/** `identity-terms-accepted`: all URLs of terms that the user has accepted so far. */
+export interface IdentityTermsAccepted {
+  readonly urls: readonly string[];
+}
+
+/** `association-made`: from `ts` on, in milliseconds since the epoch, the identifier is the user's. `by`: the identity server to which that was shown. */
+export interface AssociationMade {
+  readonly mxid: UserId;
+  readonly ts: number;
+  readonly not_before: number;
+  readonly not_after: number;
+  readonly by: ServerName;
+  /** null: erased, once it was ended. */
+  readonly of: Threepid | null;
+}
+
+/** `association-ended`: from `ts` on it is nobody's. */
+export interface AssociationEnded {
+  readonly mxid: UserId;
+  readonly ts: number;
+  readonly by: ServerName;
+  readonly of: Threepid | null;
+}
+
+/** `binding-noted`: an identifier was made known to an identity server. */
+export interface BindingNoted {
+  readonly binding_id: string;
+  readonly id_server: ServerName;
+  /** null: erased, once it was ended. */
+  readonly of: Threepid | null;
+}
+
+/** `binding-ended`: that server knows it no more. */
+export interface BindingEnded {
+  readonly binding_id: string;
+}
+
+/** `pepper-set`: by it identifiers are hashed from here on. */
+export interface PepperSet {
+  readonly pepper: string;
+}
+
+export interface IdentityFacts {
+  'identity-token-issued': IdentityTokenIssued;
+  'identity-token-ended': IdentityTokenEnded;
+  'identity-terms-accepted': IdentityTermsAccepted;
+  'association-made': AssociationMade;
+  'association-ended': AssociationEnded;
+  'binding-noted': BindingNoted;
+  'binding-ended': BindingEnded;
+  'pepper-set': PepperSet;
+}
+
+export type IdentityFact = {
+  [T in keyof IdentityFacts]: {
+    readonly type: T;
+    readonly data: IdentityFacts[T];
+  };
+}[keyof IdentityFacts];
+
+/** How old shapes of these facts become today's. */
+export const IDENTITY_SHAPES = {
+  'identity-token-issued': [],
+  'identity-token-ended': [],
+  'identity-terms-accepted': [],
+  'association-made': [],
+  'association-ended': [],
+  'binding-noted': [],
+  'binding-ended': [],
+  'pepper-set': [],
+} as const satisfies FactShapes;
+
+/** Of an association or a binding: the key of what may be erased, and what stands there then. */
+export const ASSOCIATION_TAIL = Object.freeze({
+  key: 'of',
+  left: '"of":null}',
+});
+
+/** A fact of the identity server as its stream has it. */
+export function readIdentityFact({ type, data }: { readonly type: string; readonly data: string }): IdentityFact {
+  return { type, data: JSON.parse(data) as unknown } as IdentityFact; // written by this library
+}

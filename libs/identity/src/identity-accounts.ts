@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { hashSecret } from '#accounts/credentials/secrets';
+import { CONFIG, type Config } from '#config/config';
+import { Aggregates } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
+import { VIEWS, type Views } from '#projections/views';
+import {
+  decideAcceptance,
+  decideToken,
+  decideTokenEnd,
+  foldIdentityAccount,
+  type IdentityAccount,
+  NO_IDENTITY_ACCOUNT,
+} from './decide/identity-account.js';
+import { draftIdentityFacts } from './facts/draft-identity-facts.js';
+import { type IdentityFact, identityAccountStream, readIdentityFact } from './facts/identity-facts.js';
+import { IDENTITY_TERMS, IDENTITY_TOKENS } from './projections/identity.projector.js';
+
+const CAPACITY = 1_000;
+
+/** Who uses the identity server: identity service API, "Authentication" and "Terms of service". */
+@Injectable()
+export class IdentityAccounts {
+  readonly #streams: Aggregates<IdentityAccount>;
+
+  constructor(
+    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'identityRole'>,
+  ) {
+    this.#streams = new Aggregates({
+      store,
+      clock,
+      capacity: CAPACITY,
+      initialState: NO_IDENTITY_ACCOUNT,
+      evolve: foldIdentityAccount,
+      lastOfEach: nameOfFact,
+      findOver,
+    });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#streams.numbers;
+  }
+
+  /** A new token of a user. */
+  async issueToken(userId: UserId): Promise<string> {
+    const token = `annals_it_${randomBytes(32).toString('base64url')}`;
+    await this.#change(userId, (account) => decideToken(account, hashSecret(token)));
+    return token;
+  }
+
+  /** Ends a token. */
+  async endToken(userId: UserId, token: string): Promise<void> {
+    await this.#change(userId, (account) => decideTokenEnd(account, hashSecret(token)));
+  }
+
+  /** Who has a token; undefined: nobody. */
+  findByToken(token: string): Promise<UserId | undefined> {
+    return IDENTITY_TOKENS.get(this.views, [hashSecret(token)]);
+  }
+
+  /** The user accepts terms, by their URLs. Others than this server has mean nothing, and are let be. */
+  async acceptTerms(userId: UserId, urls: readonly string[]): Promise<void> {
+    const { terms } = this.config.identityRole ?? {};
+    const known = urls.filter((url) => url === terms?.url);
+    await this.#change(userId, (account) => decideAcceptance(account, known));
+  }
+
+  /** Throws M_TERMS_NOT_SIGNED where there are terms that the user has not accepted. */
+  async checkTerms(userId: UserId): Promise<void> {
+    const { terms } = this.config.identityRole ?? {};
+    if (terms === undefined) return;
+    const accepted = await IDENTITY_TERMS.get(this.views, [userId]);
+    if (accepted?.includes(terms.url) !== true) throw new MatrixError('M_TERMS_NOT_SIGNED');
+  }
+
+  async #change(userId: UserId, decide: (account: IdentityAccount) => IdentityFact[]): Promise<void> {
+    const { position, facts } = await this.#streams.execute(
+      identityAccountStream(userId),
+      (account) => draftIdentityFacts(decide(account)),
+      { actor: userId },
+    );
+    if (facts.length > 0) await this.views.whenProcessed(position, [IDENTITY_TOKENS.name]);
+  }
+}
+
+/** Of which facts the last one counts. */
+function nameOfFact(fact: Pick<RecordedFact, 'type' | 'data'>): string {
+  const { type, data } = readIdentityFact(fact);
+  return type === 'identity-token-issued' || type === 'identity-token-ended' ? data.token_hash : 'terms';
+}
+
+/** Tokens that have ended. */
+function* findOver(counting: ReadonlyMap<string, RecordedFact>): Generator<string, void> {
+  for (const [name, { type }] of counting) if (type === 'identity-token-ended') yield name;
+}

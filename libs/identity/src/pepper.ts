@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { Aggregates } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { RegularLooks } from '#projections/regular-looks';
+import { VIEWS, type Views } from '#projections/views';
+import { draftIdentityFacts } from './facts/draft-identity-facts.js';
+import { PEPPER_STREAM } from './facts/identity-facts.js';
+import { ASSOCIATION_HASHES, PEPPER } from './projections/identity.projector.js';
+
+const LOOK_MS = 60 * 60_000;
+/** Hashes that somebody computed beforehand are of no use for longer. */
+const LIFETIME_MS = 7 * 24 * 3600_000;
+/** More than an address book has. */
+const MOST_AT_ONCE = 10_000;
+
+/** The pepper of the hashes by which identifiers are looked up: a new one each week. Identity service API, "Association lookup". */
+@Injectable()
+export class Pepper implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #log = new Logger('identity');
+  readonly #set: Aggregates<number>;
+  readonly #looks = new RegularLooks({
+    look: () => this.#look(),
+    failed: (error) => this.#log.warn({ err: error }, 'the pepper of look-ups was not renewed'),
+  });
+
+  constructor(
+    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'identityRole'>,
+  ) {
+    const evolve = (_: number, { metadata }: NewFact): number => metadata.at;
+    this.#set = new Aggregates({
+      store,
+      clock,
+      capacity: 1,
+      initialState: -Infinity,
+      evolve,
+      newestOnly: true,
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.config.identityRole !== undefined) this.#looks.soon();
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.#looks.end();
+  }
+
+  /** The pepper of now. */
+  async get(): Promise<string> {
+    const known = await PEPPER.get(this.views, ['pepper']);
+    if (known !== undefined) return known;
+    await this.#renew();
+    return (await PEPPER.get(this.views, ['pepper']))!; // what was set is shown
+  }
+
+  /** Whose identifiers are, by their hashes. Throws M_INVALID_PEPPER where they were made with another pepper, M_TOO_LARGE for too many. */
+  async lookUp(pepper: string, hashes: readonly string[]): Promise<Readonly<Record<string, UserId>>> {
+    if (hashes.length > MOST_AT_ONCE) throw new MatrixError('M_TOO_LARGE', `addresses: ${MOST_AT_ONCE} at most`);
+    const now = await this.get();
+    if (pepper !== now) throw new MatrixError('M_INVALID_PEPPER', undefined, { fields: { lookup_pepper: now, algorithm: 'sha256' } }); // prettier-ignore
+    const found = await ASSOCIATION_HASHES.getMany(
+      this.views,
+      hashes.map((one) => [one]),
+    );
+    const mappings = hashes.map((one, at): [string, UserId | undefined] => [one, found[at]]);
+    return Object.fromEntries(mappings.filter((one): one is [string, UserId] => one[1] !== undefined));
+  }
+
+  /** Renews it where it is old. For tests; else it is done by itself. */
+  look(): Promise<void> {
+    return this.#looks.now();
+  }
+
+  async #look(): Promise<number> {
+    await this.#renew();
+    return LOOK_MS;
+  }
+
+  async #renew(): Promise<void> {
+    const pepper = randomBytes(24).toString('base64url');
+    const { position } = await this.#set.execute(
+      PEPPER_STREAM,
+      (at) => {
+        if (at + LIFETIME_MS > this.clock.now()) return [];
+        return draftIdentityFacts([{ type: 'pepper-set', data: { pepper } }]);
+      },
+      { actor: 'server' },
+    );
+    await this.views.whenProcessed(position, [PEPPER.name]);
+  }
+}

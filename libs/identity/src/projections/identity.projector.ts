@@ -1,0 +1,100 @@
+import type { Medium } from '#accounts/threepids/threepid';
+import type { RecordedFact } from '#event-store/event-store';
+import type { UserId } from '#kernel/ids';
+import { asJson, asText, Collection, owning } from '#projections/collection';
+import type { OwnRows, Projector } from '#projections/projector';
+import { hashAddress } from '../client/hash-address.js';
+import { IDENTITY_SHAPES, readIdentityFact, userIdOfIdentityAccount } from '../facts/identity-facts.js';
+
+/** Whose an identifier is; times in milliseconds since the epoch. */
+export interface AssociationRow {
+  readonly mxid: UserId;
+  readonly ts: number;
+  readonly not_before: number;
+  readonly not_after: number;
+}
+
+export const IDENTITY_TOKENS = new Collection<readonly [tokenHash: string], UserId>('identity-tokens', {
+  key: ['hash of a token of the identity server'],
+  says: 'the user who has it',
+  codec: asText(),
+});
+
+export const IDENTITY_TERMS = new Collection<readonly [userId: UserId], readonly string[]>('identity-terms', {
+  key: ['user of the identity server'],
+  says: 'the URLs of the terms that they accepted',
+  codec: asJson(),
+});
+
+export const ASSOCIATIONS = new Collection<readonly [medium: Medium, address: string], AssociationRow>('associations', {
+  key: ['medium', 'address'],
+  says: 'the user whose it is by the identity server, and since when',
+  codec: asJson(),
+});
+
+export const ASSOCIATION_HASHES = new Collection<readonly [hash: string], UserId>('association-hashes', {
+  key: ['hash of an identifier, with the pepper of now'],
+  says: 'the user whose it is',
+  codec: asText(),
+});
+
+export const PEPPER = new Collection<readonly ['pepper'], string>('identity-pepper', {
+  key: ['pepper'],
+  says: 'the pepper of now',
+  codec: asText(),
+});
+
+/** What the identity server is asked. With a new pepper all hashes are made anew. */
+export const identityProjector: Projector = {
+  name: 'identity',
+  version: 1,
+  ...owning(IDENTITY_TOKENS, IDENTITY_TERMS, ASSOCIATIONS, ASSOCIATION_HASHES, PEPPER),
+  handles: (type) => Object.hasOwn(IDENTITY_SHAPES, type),
+  project,
+};
+
+async function project(recorded: RecordedFact, rows: OwnRows): Promise<void> {
+  const { type, data } = readIdentityFact(recorded);
+  switch (type) {
+    case 'identity-token-issued':
+      return IDENTITY_TOKENS.put(rows, [data.token_hash], userIdOfIdentityAccount(recorded.stream));
+    case 'identity-token-ended':
+      return IDENTITY_TOKENS.delete(rows, [data.token_hash]);
+    case 'identity-terms-accepted':
+      return IDENTITY_TERMS.put(rows, [userIdOfIdentityAccount(recorded.stream)], data.urls);
+    case 'association-made': {
+      // What was erased since was ended, too.
+      if (data.of === null) return;
+      const { mxid, ts, not_before, not_after, of } = data;
+      ASSOCIATIONS.put(rows, [of.medium, of.address], {
+        mxid,
+        ts,
+        not_before,
+        not_after,
+      });
+      const pepper = await PEPPER.get(rows, ['pepper']);
+      if (pepper !== undefined) ASSOCIATION_HASHES.put(rows, [hashAddress(of, pepper)], mxid);
+      return;
+    }
+    case 'association-ended': {
+      if (data.of === null) return;
+      ASSOCIATIONS.delete(rows, [data.of.medium, data.of.address]);
+      const pepper = await PEPPER.get(rows, ['pepper']);
+      if (pepper !== undefined) ASSOCIATION_HASHES.delete(rows, [hashAddress(data.of, pepper)]);
+      return;
+    }
+    case 'pepper-set':
+      return hashAnew(rows, data.pepper);
+    default:
+  }
+}
+
+async function hashAnew(rows: OwnRows, pepper: string): Promise<void> {
+  const old: (readonly [string])[] = [];
+  await ASSOCIATION_HASHES.forEach(rows, {}, ({ key }) => void old.push(key));
+  for (const key of old) ASSOCIATION_HASHES.delete(rows, key);
+  PEPPER.put(rows, ['pepper'], pepper);
+  await ASSOCIATIONS.forEach(rows, {}, ({ key: [medium, address], value: { mxid } }) =>
+    ASSOCIATION_HASHES.put(rows, [hashAddress({ medium, address }, pepper)], mxid),
+  );
+}
