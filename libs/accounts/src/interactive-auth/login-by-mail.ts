@@ -48,8 +48,8 @@ export class LoginByMail {
     return isWanted ? 'optional' : undefined;
   }
 
-  /** The fields of a page. */
-  fieldsFor(_session: AuthSession): string {
+  /** What a page asks for. */
+  get fields(): string {
     return FIELDS;
   }
 

@@ -45,7 +45,7 @@ export class PageProcess {
     return isWithSso ? [...own, { stages: [TOKEN], bySso: true }] : own;
   }
 
-  /** Begins one, for a browser. `done` is where single sign-on makes accounts: for both purposes it logs in. */
+  /** Begins one, for a browser. Single sign-on makes accounts by itself, and comes back with a token: whatever it was for, it is a log-in here. */
   open(purpose: PagePurpose, { stages, bySso }: PageFlow, browser: string): AuthSession {
     const name = nameFor(purpose, browser);
     return this.sessions.open({ name, purpose: bySso === true ? 'login' : purpose, flows: [stages] }, {});

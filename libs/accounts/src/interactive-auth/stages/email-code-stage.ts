@@ -57,7 +57,7 @@ export class EmailCodeStage implements Stage {
     const sent = session.begun[this.type];
     const title = 'A code by mail';
     if (!isJsonObject(sent)) {
-      return { page: stagePage({ title, fields: this.byMail.fieldsFor(session), action: 'Send a mail', problem }) };
+      return { page: stagePage({ title, fields: this.byMail.fields, action: 'Send a mail', problem }) };
     }
     const fields = `<p>A mail with a code is on its way to ${escapeHtml(String(sent['email']))}.</p>${CODE}`;
     return { page: stagePage({ title, fields, problem }) };

@@ -50,7 +50,7 @@ export class EmailUrlStage implements Stage {
     const sent = session.begun[this.type];
     const title = 'A link by mail';
     if (!isJsonObject(sent)) {
-      return { page: stagePage({ title, fields: this.byMail.fieldsFor(session), action: 'Send a mail', problem }) };
+      return { page: stagePage({ title, fields: this.byMail.fields, action: 'Send a mail', problem }) };
     }
     const fields = `<p>A mail is on its way to ${escapeHtml(String(sent['email']))}. Open the link in it, then go on here.</p>`;
     return { page: stagePage({ title, fields, problem }) };

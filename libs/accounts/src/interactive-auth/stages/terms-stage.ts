@@ -3,7 +3,7 @@ import type { JsonObject } from '#kernel/json';
 import { stagePage } from '../../pages/stage-page.js';
 import { termsFields } from '../../pages/terms-fields.js';
 import { Terms } from '../../terms/terms.js';
-import type { AuthSession, Purpose } from '../auth-sessions.js';
+import type { Purpose } from '../auth-sessions.js';
 import { StageFailed } from '../interaction-required.js';
 import type { PageContext, Passage, Stage, StageView, Standing } from '../stage.js';
 import { StageRegistry } from '../stage-registry.js';
@@ -25,7 +25,7 @@ export class TermsStage implements Stage {
     return purpose === 'registration' && this.terms.areThere ? 'required' : undefined;
   }
 
-  params(_session: AuthSession): JsonObject {
+  params(): JsonObject {
     return { policies: this.terms.policies };
   }
 
