@@ -102,6 +102,25 @@ export class Bindings implements BoundElsewhere {
     return result;
   }
 
+  /**
+   * As `forgetAll`, for who asks again: answers whether there was any. What a server refuses for good is let be. Throws PeerUnavailable where one is away, once all
+   * others were asked.
+   */
+  async endAll(userId: UserId): Promise<boolean> {
+    const { state } = await this.#streams.load(bindingsStream(userId));
+    let away: PeerUnavailable | undefined;
+    for (const [, binding] of listBindings(state, {})) {
+      try {
+        await this.#unbindAt(userId, binding);
+      } catch (error) {
+        if (error instanceof PeerUnavailable) away = error;
+        else if (!(error instanceof PeerRefused)) throw error;
+      }
+    }
+    if (away !== undefined) throw away;
+    return state.size > 0;
+  }
+
   async #serversWith(userId: UserId, of: Threepid): Promise<ServerName[]> {
     const { state } = await this.#streams.load(bindingsStream(userId));
     return listBindings(state, { of }).map(([, { server }]) => server);

@@ -19,6 +19,7 @@ import { Departure } from './departure/departure.effect.js';
 import { AccountErasure } from './erasure/account-erasure.effect.js';
 import { DehydratedDeviceErasure } from './erasure/dehydrated-device-erasure.effect.js';
 import { EndedAssociations } from './erasure/ended-associations.effect.js';
+import { EndedBindings } from './erasure/ended-bindings.effect.js';
 import { RemovedThreepids } from './erasure/removed-threepids.effect.js';
 import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
 import { UnfinishedHandshake } from './joins/unfinished-handshake.effect.js';
@@ -72,6 +73,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   DehydratedDeviceErasure,
   RemovedThreepids,
   EndedAssociations,
+  EndedBindings,
   MissedDevices,
   RestoredLists,
   EndedPresence,
