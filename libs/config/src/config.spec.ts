@@ -195,6 +195,15 @@ describe('the configuration', () => {
     expect(loadConfig({ ANNALS_DIR: '/opt/annals', ANNALS_CMD: 'npm start' })).toEqual(loadConfig({}));
   });
 
+  it('makes the server an identity server where its roles have that, with terms where it has some', () => {
+    expect(loadConfig({ ANNALS_IDENTITY_TERMS_URL: 'https://id.example/terms' }).identityRole).toBeUndefined();
+    expect(loadConfig({ ANNALS_ROLES: 'all,identity' }).identityRole).toEqual({});
+    const terms = { url: 'https://id.example/terms', version: '2.0' };
+    const settings = { ANNALS_IDENTITY_TERMS_URL: terms.url, ANNALS_IDENTITY_TERMS_VERSION: terms.version };
+    expect(loadConfig({}, 'roles: [all, identity]').identityRole).toEqual({});
+    expect(loadConfig({ ANNALS_ROLES: 'all,identity', ...settings }).identityRole).toEqual({ terms });
+  });
+
   it.each([
     ['ANNALS_SERVER_NAME', 'not a name'],
     ['ANNALS_LISTEN', '127.0.0.1:99999'],

@@ -114,9 +114,8 @@ export class Validations extends KeptNotes {
   async submit(name: SessionName, token: string): Promise<{ readonly nextLink?: string }> {
     this.limits.check('password', `validation ${name.sid}`);
     const session = await this.#get(name);
-    const [given, right] = [Buffer.from(token), Buffer.from(session.token)];
-    const isRight = given.length === right.length && timingSafeEqual(given, right) && session.tries < MOST_TRIES;
-    if (!isRight) {
+    if (session.tries >= MOST_TRIES) throw new MatrixError('M_TOKEN_INCORRECT');
+    if (!isToken(token, session)) {
       await this.#keep(name, { ...session, tries: session.tries + 1 });
       throw new MatrixError('M_TOKEN_INCORRECT');
     }
@@ -135,9 +134,8 @@ export class Validations extends KeptNotes {
   /** The address of a session whose token somebody has, for the page that asks them; undefined where it is not right. */
   async peek(name: SessionName, token: string): Promise<string | undefined> {
     const session = await this.#find(name);
-    return session === undefined || session.until <= this.time.now() || session.token !== token
-      ? undefined
-      : session.address;
+    const holds = session !== undefined && session.until > this.time.now() && session.tries < MOST_TRIES;
+    return holds && isToken(token, session) ? session.address : undefined;
   }
 
   /** What was shown in a session. Throws M_NO_VALID_SESSION, M_SESSION_EXPIRED, M_SESSION_NOT_VALIDATED. */
@@ -187,3 +185,8 @@ export class Validations extends KeptNotes {
 
 /** The sid alone has bits enough. */
 const secretOf = ({ sid, clientSecret }: SessionName): string => JSON.stringify([sid, clientSecret]);
+
+function isToken(text: string, { token }: Session): boolean {
+  const [given, right] = [Buffer.from(text), Buffer.from(token)];
+  return given.length === right.length && timingSafeEqual(given, right);
+}
