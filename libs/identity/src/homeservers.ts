@@ -11,3 +11,10 @@ export interface Homeservers {
   /** The server that signed a request; undefined where none did. Throws as request authentication does: server-server API. */
   findOrigin(request: FastifyRequest): Promise<ServerName | undefined>;
 }
+
+/** Where no other server is spoken to. */
+export const NO_HOMESERVERS: Homeservers = Object.freeze({ findOpenIdUser: findNobody, findOrigin: findNobody });
+
+function findNobody(): Promise<undefined> {
+  return Promise.resolve(undefined);
+}

@@ -228,7 +228,7 @@ describe('what a client asks for at its start and the server does not have', () 
       'm.set_avatar_url': { enabled: true },
       'm.change_password': { enabled: true },
       'm.3pid_changes': { enabled: false },
-      'm.get_login_token': { enabled: false },
+      'm.get_login_token': { enabled: true },
       'm.room_versions': { default: '12' },
     });
   });

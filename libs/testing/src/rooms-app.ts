@@ -14,6 +14,7 @@ import { CallsModule } from '#calls/calls.module';
 import { delayedEventsProjector } from '#calls/projections/delayed-events.projector';
 import { CONFIG, loadConfig } from '#config/config';
 import { DEVICE_PEERS, NO_PEERS } from '#devices/device-peers';
+import { HOMESERVERS, NO_HOMESERVERS } from '#identity/homeservers';
 import { DirectoryModule } from '#directory/directory.module';
 import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
@@ -126,6 +127,7 @@ export async function startRoomsApp(
     { provide: READ_MODEL_STORE, useValue: readModels },
     { provide: VIEWS, useValue: views },
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
+    { provide: HOMESERVERS, useValue: NO_HOMESERVERS },
     { provide: DEVICE_PEERS, useValue: NO_PEERS },
     { provide: HISTORY_ELSEWHERE, useValue: NO_HISTORY_ELSEWHERE },
     { provide: Peers, useValue: new TestPeers().peers },

@@ -14,6 +14,7 @@ import { DevicesModule } from '#devices/devices.module';
 import { contactsProjector } from '#contacts/projections/contacts.projector';
 import { deviceProjectors } from '#devices/projections/device-projectors';
 import { ContactsModule } from '#contacts/contacts.module';
+import { HOMESERVERS, NO_HOMESERVERS } from '#identity/homeservers';
 import { DirectoryModule } from '#directory/directory.module';
 import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
@@ -124,6 +125,7 @@ export async function startSyncApp(
     { provide: VIEWS, useValue: views },
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
     { provide: DEVICE_PEERS, useValue: NO_PEERS },
+    { provide: HOMESERVERS, useValue: NO_HOMESERVERS },
     { provide: HISTORY_ELSEWHERE, useValue: NO_HISTORY_ELSEWHERE },
     { provide: Peers, useValue: new TestPeers().peers },
     { provide: SERVER_KEYS, useValue: ownKey(TEST_AUTHOR) },
