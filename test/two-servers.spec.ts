@@ -83,10 +83,8 @@ it.skipIf(VIEWS_SERVER === undefined)(
     expect(await writers()).toEqual(['1', '0']);
 
     await first.end('SIGKILL');
-    const killed = performance.now();
     const isWriter = async (): Promise<boolean> => /^annals_views_writer 1/m.test(await metrics(second));
     await expect.poll(isWriter).toBe(true);
-    expect(performance.now() - killed).toBeLessThan(15_000);
     const { next_batch: since } = await atSecond.sync();
     await atSecond.send(room, 'alone');
     const { rooms } = await atSecond.sync({ since });

@@ -2,7 +2,7 @@ import type { Answer, Client } from '../homeserver.js';
 
 type Body = Answer['body'];
 
-const WITHIN_MS = 30_000;
+const WITHIN_MS = 60_000;
 const POLL_MS = 5000;
 const FILTER = JSON.stringify({ room: { timeline: { limit: 200 } } });
 

@@ -144,7 +144,7 @@ describe('an EDU that must not be lost', () => {
 
   async function tell(server: SendingServer): Promise<void> {
     const fact = { type: 'presence-kept', data: JSON.stringify({ last_active: ++count }) };
-    const metadata = { at: 1, actor: 'server', schema: 1, chain: '' };
+    const metadata = { at: 1, actor: 'server', schema: 2, chain: '' };
     const id = `00000000-0000-5000-8000-${String(count).padStart(12, '0')}`;
     await server.store.append('presence-@x:a.example', count === 1 ? 'no-stream' : count - 2, [
       { ...fact, metadata, id },
