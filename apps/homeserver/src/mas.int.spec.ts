@@ -66,7 +66,9 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
 
   beforeAll(async () => {
     mas = await FakeMas.start();
-    server = await WholeServer.start({ ANNALS_MAS_URL: `${mas.url}/base/`, ANNALS_MAS_SECRET: SECRET });
+    const settings = { ANNALS_MAS_URL: `${mas.url}/base/`, ANNALS_MAS_SECRET: SECRET };
+    // There is none at this place: nothing is to be sent.
+    server = await WholeServer.start({ ...settings, ANNALS_SMTP_URL: 'smtp://127.0.0.1:1' });
   });
   afterAll(async () => {
     await server.close();
@@ -184,6 +186,21 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     expect(devices.map(({ device_id: id }: { device_id: string }) => id).toSorted()).toEqual(expected.toSorted());
     expect(devices).toContainEqual(expect.objectContaining({ device_id: 'TWO', display_name: 'Two' }));
     expect((await whoami(token))[0]).toBe(401);
+  });
+
+  it('is past by nobody: no password and no mail of this server lets anybody in', async () => {
+    for (const path of [`${V3}/login`, '/_matrix/client/api/v1/login']) {
+      expect(await ask('GET', path, undefined)).toEqual([200, { flows: [] }]);
+      const body = { type: 'm.login.password', user: name, password: 'x' };
+      expect((await ask('POST', path, undefined, body))[0]).toBe(400);
+    }
+    const wanted = { client_secret: 'secret', email: `${name}@example.org`, send_attempt: 1 };
+    const mail = await ask('POST', `${V3}/account/password/email/requestToken`, undefined, wanted);
+    expect([mail[0], mail[1].errcode]).toEqual([403, 'M_FORBIDDEN']);
+    const recovery = await ask('POST', `${V3}/account/password`, undefined, { new_password: 'x' });
+    expect([recovery[0], recovery[1].errcode]).toEqual([401, 'M_MISSING_TOKEN']);
+    const page = await server.request('GET', '/_matrix/static/client/login');
+    expect([page.status, page.text.includes('Nobody logs in here')]).toEqual([200, true]);
   });
 
   it('closes accounts for ever', async () => {

@@ -92,6 +92,7 @@ import { BeginSession } from './sessions/begin-session.js';
 import { KnownTokens } from './sessions/known-tokens.js';
 import { PasswordAuthorities } from './sessions/password-authorities.js';
 import { PasswordCheck } from './sessions/password-check.js';
+import { WhosePassword } from './sessions/whose-password.js';
 import { MailValidation } from './threepids/mail-validation.js';
 import { ValidationLinks } from './threepids/validation-links.js';
 import { ThreepidClaims } from './threepids/threepid-claims.js';
@@ -183,6 +184,7 @@ const services: Provider[] = [
   PasswordHasher,
   PasswordAuthorities,
   PasswordCheck,
+  WhosePassword,
   BeginSession,
   AuthNotes,
   AuthSessions,

@@ -14,6 +14,8 @@ import { PasswordHasher } from '../credentials/password-hasher.js';
 import { RegistrationClaims } from '../registration-claims.js';
 import { RegistrationTokens } from '../registration-tokens.js';
 import { ThreepidClaims } from '../threepids/threepid-claims.js';
+import { PasswordAuthorities } from '../sessions/password-authorities.js';
+import { WhosePassword } from '../sessions/whose-password.js';
 import { UserAdministration } from './user-administration.js';
 
 /** Administration of the users of a server that does not run: upon its log alone. The views follow when it starts. */
@@ -26,9 +28,10 @@ export function administrateStopped(store: EventStore, serverName: ServerName): 
   const hasher = new PasswordHasher();
   // What the operator does is done.
   const services = new AppServices();
+  const whose = new WhosePassword(accounts, new PasswordAuthorities(), {});
   const handlers = new Map<unknown, ICommandHandler>([
     [RegisterAccount, new RegisterAccountHandler(accounts, spent, hasher, systemClock, { serverName }, services)],
-    [ChangePassword, new ChangePasswordHandler(accounts, hasher)],
+    [ChangePassword, new ChangePasswordHandler(accounts, hasher, whose)],
     [DeactivateAccount, new DeactivateAccountHandler(accounts, claims)],
     [SetAdmin, new SetAdminHandler(accounts)],
     [OverrideRateLimit, new OverrideRateLimitHandler(accounts)],

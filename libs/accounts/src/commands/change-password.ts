@@ -4,17 +4,20 @@ import type { Cause } from '#event-store/aggregates';
 import { Accounts } from '../accounts.js';
 import { PasswordHasher } from '../credentials/password-hasher.js';
 import { checkActive, decidePasswordChange } from '../decide/decide-account.js';
+import { WhosePassword } from '../sessions/whose-password.js';
 
 export interface NewPassword {
   readonly password: string;
   /** Whether the user's sessions end, but for that of `keepDevice`. */
   readonly logoutDevices: boolean;
   readonly keepDevice?: DeviceId;
+  /** It is an operator's will: also where another place keeps the user's. */
+  readonly isOperators?: true;
 }
 
 /**
  * Sets a password: for the user themselves once they have shown who they are, or for an operator. Throws M_WEAK_PASSWORD,
- * M_INVALID_PARAM, M_NOT_FOUND, M_USER_DEACTIVATED.
+ * M_INVALID_PARAM, M_NOT_FOUND, M_USER_DEACTIVATED; to the user M_FORBIDDEN where their password is not this server's.
  */
 export class ChangePassword extends Command<void> {
   constructor(
@@ -31,11 +34,13 @@ export class ChangePasswordHandler implements ICommandHandler<ChangePassword> {
   constructor(
     private readonly accounts: Accounts,
     private readonly hasher: PasswordHasher,
+    private readonly whose: WhosePassword,
   ) {}
 
   async execute({ userId, change, cause }: ChangePassword): Promise<void> {
     checkActive(await this.accounts.load(userId));
-    const { password, logoutDevices, keepDevice } = change;
+    const { password, logoutDevices, keepDevice, isOperators } = change;
+    if (isOperators !== true) await this.whose.check(userId);
     const passwordHash = await this.hasher.hash(password);
     await this.accounts.change(
       userId,

@@ -79,6 +79,13 @@ describe('the flows of stages', () => {
     expect(() => wrong.onApplicationBootstrap()).toThrow('ANNALS_LOGIN_FLOWS: code');
   });
 
+  it('let nobody in, nor back in, where another service says who everybody is', () => {
+    const registry = new StageRegistry();
+    registry.add(stage('password', 50, 'alternative'));
+    const flows = new Flows(registry, { mas: { url: 'https://mas.example', secret: 'x' } });
+    expect([flows.toLogIn('today'), flows.toLogIn('v1'), flows.toRecover()]).toEqual([[], [], []]);
+  });
+
   it('have no two stages of one type', () => {
     expect(() => flowsOf(stage('a', 1, 'required'), stage('a', 2, undefined))).toThrow('two stages a');
   });

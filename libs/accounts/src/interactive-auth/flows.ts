@@ -17,7 +17,7 @@ const PASSWORD = 'm.login.password';
 export class Flows implements OnApplicationBootstrap {
   constructor(
     private readonly registry: StageRegistry,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'loginFlows'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'loginFlows' | 'mas'>,
   ) {}
 
   /** Throws ConfigError where somebody is to log in by what is not there: nobody could. */
@@ -43,9 +43,13 @@ export class Flows implements OnApplicationBootstrap {
     return isNothingNeeded ? [DUMMY, ...flows] : flows;
   }
 
-  /** Those of a log-in, as the operator has them (`ANNALS_LOGIN_FLOWS`), or by each stage that there is for it. */
+  /**
+   * Those of a log-in, as the operator has them (`ANNALS_LOGIN_FLOWS`), or by each stage that there is for it; none where
+   * another service says who everybody is.
+   */
   toLogIn(dialect: Dialect): readonly Flow[] {
-    const { loginFlows } = this.config;
+    const { loginFlows, mas } = this.config;
+    if (mas !== undefined) return [];
     if (loginFlows === undefined) return combine(this.#offered('login', dialect));
     return loginFlows.filter((flow) => flow.every((type) => this.#logsIn(type, dialect)));
   }
@@ -71,9 +75,9 @@ export class Flows implements OnApplicationBootstrap {
     return { name, purpose: 'confirmation', userId, flows: [['m.oauth'], ['org.matrix.cross_signing_reset']] };
   }
 
-  /** How somebody who cannot log in any more shows that an account is theirs. */
+  /** How somebody who cannot log in any more shows that an account is theirs; none where nobody logs in here. */
   toRecover(): readonly Flow[] {
-    return combine(this.#offered('recovery', 'today'));
+    return this.config.mas !== undefined ? [] : combine(this.#offered('recovery', 'today'));
   }
 
   /** Today's clients may go through the stages of 2015, too, if need be on a page. */

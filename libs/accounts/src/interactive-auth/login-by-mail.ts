@@ -5,6 +5,7 @@ import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Mail } from '#mail/mailer';
+import { KEPT_ELSEWHERE, WhosePassword } from '../sessions/whose-password.js';
 import { MailValidation } from '../threepids/mail-validation.js';
 import { parseThreepid } from '../threepids/threepid.js';
 import { ThreepidClaims } from '../threepids/threepid-claims.js';
@@ -32,6 +33,7 @@ export class LoginByMail {
   constructor(
     private readonly validation: MailValidation,
     private readonly claims: ThreepidClaims,
+    private readonly whose: WhosePassword,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'registrationEmail'>,
   ) {}
@@ -73,7 +75,7 @@ export class LoginByMail {
     this.validation.post({ purpose: validationPurposeOf(session), threepid }, userId, compose);
   }
 
-  /** Whose account it is, or which address the account gets, once the mail was read. Throws StageFailed where the address is not of that account any more. */
+  /** Whose account it is, or which address the account gets, once the mail was read. Throws StageFailed where the address is not of that account any more, or another place lets that person in. */
   async learn({ email, userId }: MailClaim, { operation }: AuthSession): Promise<Learnt> {
     const threepid = parseThreepid('email', email);
     const owner = await this.claims.findOwner(threepid);
@@ -83,6 +85,8 @@ export class LoginByMail {
     }
     if (owner === undefined || (userId ?? owner) !== owner)
       throw new StageFailed('M_FORBIDDEN', 'Unknown user or address');
+    // Who reads their mails may be somebody whom that place keeps out.
+    if (!(await this.whose.isOurs(owner))) throw new StageFailed('M_FORBIDDEN', KEPT_ELSEWHERE);
     return { userId: owner };
   }
 }

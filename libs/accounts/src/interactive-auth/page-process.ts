@@ -37,10 +37,11 @@ export class PageProcess {
     private readonly rules: RegistrationRules,
   ) {}
 
-  /** The ways there are. Throws M_FORBIDDEN where registration is closed. */
+  /** The ways there are. Throws M_FORBIDDEN where there is none. */
   flowsFor(purpose: PagePurpose): readonly PageFlow[] {
     const offered = purpose === 'login' ? this.flows.toLogIn('v1') : this.rules.getFlows('v1');
     const own = offered.filter((flow) => !flow.some((type) => NOT_ON_PAGES.has(type))).map((stages) => ({ stages }));
+    if (offered.length === 0) throw new MatrixError('M_FORBIDDEN', 'Nobody logs in here');
     const isWithSso = this.flows.toLogIn('today').some((flow) => flow.length === 1 && flow[0] === SSO);
     return isWithSso ? [...own, { stages: [TOKEN], bySso: true }] : own;
   }

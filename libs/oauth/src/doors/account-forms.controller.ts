@@ -7,6 +7,7 @@ import { ChangeProfile } from '#accounts/commands/change-profile';
 import { DeactivateAccount } from '#accounts/commands/deactivate-account';
 import { DeleteDevices } from '#accounts/commands/delete-devices';
 import type { HtmlPage } from '#accounts/pages/html-page';
+import { KEPT_ELSEWHERE } from '#accounts/sessions/whose-password';
 import type { Form } from '#http/browser/read-form';
 import { RateLimited } from '#http/rate-limited';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -76,8 +77,7 @@ export class AccountFormsController {
       const password = form.get('new_password') ?? '';
       if (password !== form.get('repeated')) throw new MatrixError('M_INVALID_PARAM', 'The two new passwords differ');
       await this.person.check(browser, form.get('password'));
-      if (!(await this.account.isPasswordOurs(userId)))
-        throw new MatrixError('M_FORBIDDEN', 'Your password is kept in another place: change it there');
+      if (!(await this.account.isPasswordOurs(userId))) throw new MatrixError('M_FORBIDDEN', KEPT_ELSEWHERE);
       const change = { password, logoutDevices: form.get('logout_devices') === 'yes' };
       await this.commands.execute(new ChangePassword(userId, change, causeOf(requester)));
       // With it every browser is signed out, this one too.

@@ -5,6 +5,7 @@ import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { RegistrationRules } from '../../registration-rules.js';
+import { KEPT_ELSEWHERE, WhosePassword } from '../../sessions/whose-password.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import type { ValidationPurpose } from '../../threepids/validation-links.js';
 
@@ -25,6 +26,7 @@ export class RequestTokenController {
   constructor(
     private readonly validation: MailValidation,
     private readonly rules: RegistrationRules,
+    private readonly whose: WhosePassword,
   ) {}
 
   @RateLimited('mail')
@@ -39,6 +41,7 @@ export class RequestTokenController {
   @HttpCode(200)
   @Post(under(TODAY_AND_ALPHA, 'account/password/email/requestToken'))
   recover(@JsonBody(RequestTokenBody) body: RequestTokenBody): { sid: string } {
+    if (!this.whose.areAnyOurs) throw new MatrixError('M_FORBIDDEN', KEPT_ELSEWHERE);
     return this.#begin('recovery', body);
   }
 

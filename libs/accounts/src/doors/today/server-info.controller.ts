@@ -7,6 +7,7 @@ import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { DEFAULT_ROOM_VERSION, ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
+import { WhosePassword } from '../../sessions/whose-password.js';
 
 /**
  * The versions of the specification whose clients find here what they call. All of them: some clients look for one by its name. What
@@ -65,7 +66,6 @@ const UNSTABLE_FEATURES = {
 };
 
 const CAPABILITIES = {
-  'm.change_password': { enabled: true },
   'm.room_versions': {
     default: DEFAULT_ROOM_VERSION,
     available: Object.fromEntries(ROOM_VERSIONS.map(({ id, stable }) => [id, stable ? 'stable' : 'unstable'])),
@@ -97,6 +97,7 @@ export class ServerInfoController {
       Config,
       'mail' | 'mas' | 'oauth' | 'presence' | 'publicUrl' | 'retention' | 'rtcTransports' | 'sso' | 'stickyEvents'
     >,
+    private readonly whose: WhosePassword,
   ) {
     const { mas, oauth, presence, publicUrl, retention, rtcTransports, sso, stickyEvents } = config;
     this.#capabilities = {
@@ -135,8 +136,11 @@ export class ServerInfoController {
 
   @Authenticated({ guests: true })
   @Get(under(TODAY, 'capabilities'))
-  capabilities(@CurrentRequester() { isAdmin, isOAuth }: Requester): { capabilities: JsonObject } {
+  async capabilities(
+    @CurrentRequester() { userId, isAdmin, isOAuth }: Requester,
+  ): Promise<{ capabilities: JsonObject }> {
     const capabilities = {
+      'm.change_password': { enabled: await this.whose.isOurs(userId) },
       ...this.#capabilities,
       ...(isOAuth === true ? OF_APPLICATIONS : {}),
       ...(isAdmin ? OF_ADMINS : {}),

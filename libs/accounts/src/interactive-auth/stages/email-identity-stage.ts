@@ -5,6 +5,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { hashSecret } from '../../credentials/secrets.js';
 import { escapeHtml } from '../../pages/html-page.js';
 import { stagePage } from '../../pages/stage-page.js';
+import { KEPT_ELSEWHERE, WhosePassword } from '../../sessions/whose-password.js';
 import { MailValidation, type Validated } from '../../threepids/mail-validation.js';
 import { ThreepidClaims } from '../../threepids/threepid-claims.js';
 import type { ValidationPurpose } from '../../threepids/validation-links.js';
@@ -36,6 +37,7 @@ export class EmailIdentityStage implements Stage {
     registry: StageRegistry,
     private readonly validation: MailValidation,
     private readonly claims: ThreepidClaims,
+    private readonly whose: WhosePassword,
     @Inject(CONFIG) private readonly config: Pick<Config, 'registrationEmail'>,
   ) {
     registry.add(this);
@@ -86,6 +88,7 @@ export class EmailIdentityStage implements Stage {
       return { threepid: { ...threepid, validatedAt } };
     }
     if (owner === undefined) throw new MatrixError('M_THREEPID_NOT_FOUND', 'No account has this address');
+    if (!(await this.whose.isOurs(owner))) throw new StageFailed('M_FORBIDDEN', KEPT_ELSEWHERE);
     return { userId: owner };
   }
 }
