@@ -203,6 +203,21 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     expect([page.status, page.text.includes('Nobody logs in here')]).toEqual([200, true]);
   });
 
+  it('says who asks, and this server that their account is locked: also to who waits already', async () => {
+    const admin = await sessionOf('ADMIN', {
+      scope: 'urn:matrix:client:api:* urn:synapse:admin:*',
+      device_id: 'ADMIN',
+    });
+    name = `${name}.waits`;
+    const token = await sessionOf('WAITS');
+    const [, { next_batch: since }] = await ask('GET', `${V3}/sync`, token);
+    const waits = ask('GET', `${V3}/sync?since=${since}&timeout=30000`, token);
+    const path = `/_matrix/client/v1/admin/lock/@${name}:a.example`;
+    expect((await ask('PUT', path, admin, { locked: true }))[0]).toBe(200);
+    const [status, body] = await waits;
+    expect([status, body.errcode, body.soft_logout]).toEqual([401, 'M_USER_LOCKED', true]);
+  });
+
   it('closes accounts for ever', async () => {
     const token = await sessionOf('DEVICE');
     expect((await order('reactivate_user', {}))[0]).toBe(200);

@@ -13,6 +13,7 @@ import { type DeviceId, isUserId, type UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import { userLocked } from '#kernel/user-locked';
 import { USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import type { Listener } from '#projections/listener';
 import { findDevice, isForApi } from '../decide/scope.js';
@@ -67,9 +68,11 @@ export class MasTokens implements AccessTokens, Listener {
     return (await this.#get(token)).answer;
   }
 
-  /** See AccessTokens. */
+  /** See AccessTokens. Throws as `requesterOf`, and M_USER_LOCKED. */
   async validUntil(token: string): Promise<number> {
-    return (await this.#get(token)).expiresAt;
+    const { expiresAt, requester } = await this.#get(token);
+    if (requester.isLocked === true) throw userLocked();
+    return expiresAt;
   }
 
   hear(facts: readonly RecordedFact[]): void {
