@@ -32,7 +32,9 @@ export class SsoStage implements Stage {
   }
 
   standingIn(purpose: Purpose, dialect: Dialect): Standing | undefined {
-    const isOffered = this.providers.all.length > 0 && dialect === 'today' && purpose !== 'registration';
+    // Who recovers an account has not said yet whose it is: nobody could be sent to the right provider.
+    const isForThis = purpose === 'login' || purpose === 'confirmation';
+    const isOffered = this.providers.all.length > 0 && dialect === 'today' && isForThis;
     return isOffered ? 'alternative' : undefined;
   }
 
