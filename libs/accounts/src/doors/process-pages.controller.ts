@@ -7,6 +7,7 @@ import { BrowserCookie } from '#http/browser/browser-cookie';
 import { readForm } from '#http/browser/read-form';
 import { V1 } from '#http/client-paths';
 import { RateLimited } from '#http/rate-limited';
+import { RateLimits } from '#http/rate-limits';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { LogIn } from '../commands/log-in.js';
@@ -45,6 +46,7 @@ export class ProcessPagesController {
     private readonly commands: CommandBus,
     private readonly process: PageProcess,
     private readonly rules: RegistrationRules,
+    private readonly limits: RateLimits,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'publicUrl'>,
   ) {
     this.#cookie = new BrowserCookie('annals-pages', config.publicUrl);
@@ -83,7 +85,11 @@ export class ProcessPagesController {
       const session = await this.#find(visit);
       if (session === undefined) return showPage(reply, beginAgainPage(purpose, linkTo(request, {})));
       const token = searchParams.get('loginToken');
-      if (token !== null) return this.#take(visit, session, { token });
+      if (token !== null && this.process.isTokenNext(session)) {
+        // By no form, but as good as one that is posted.
+        this.limits.checkRequest('login', request);
+        return this.#take(visit, session, { token });
+      }
       return showView(reply, await this.process.view(session, { path: request.url }));
     }
     try {

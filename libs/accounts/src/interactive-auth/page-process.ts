@@ -68,6 +68,11 @@ export class PageProcess {
     return this.stepped.step(session.operation, { ...form, type: this.#next(session), session: session.id });
   }
 
+  /** Whether a login token is what comes next, which no form brings: the browser is sent back with it. */
+  isTokenNext(session: AuthSession): boolean {
+    return this.#next(session) === TOKEN;
+  }
+
   close(session: AuthSession): Promise<void> {
     return this.stepped.close(session);
   }
