@@ -1,14 +1,14 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { listExternalIds } from '#accounts/queries/external-ids';
 import { PasswordAuthorities, type PasswordAuthority } from '#accounts/sessions/password-authorities';
 import { CONFIG, type Config } from '#config/config';
 import type { AccountRules } from '#config/sso/account-rules';
 import type { LdapDirectory } from '#config/sso/ldap-directory';
 import { readLdapDirectory } from '#config/sso/read-ldap-directory';
+import { RateLimits } from '#http/rate-limits';
 import { localpartOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { messageOf } from '#kernel/message-of';
-import { LOGGER, type Logger } from '#observability/logger';
 import { VIEWS, type Views } from '#projections/views';
 import { AdmitOutsider, OF_NAMES } from '../admission/admit-outsider.js';
 import { ApplyGroups } from '../admission/apply-groups.js';
@@ -22,6 +22,7 @@ export const LDAP = 'ldap';
 /** The directory as somebody who knows passwords: who shows theirs for the first time gets an account, which has none of its own. */
 @Injectable()
 export class LdapAuthority implements PasswordAuthority {
+  readonly #log = new Logger('sso');
   readonly #directory: LdapDirectory | undefined;
   readonly #people: LdapPeople | undefined;
 
@@ -31,12 +32,17 @@ export class LdapAuthority implements PasswordAuthority {
     private readonly admission: AdmitOutsider,
     private readonly groups: ApplyGroups,
     @Inject(VIEWS) private readonly views: Views,
+    limits: RateLimits,
     @Inject(CONFIG) config: Pick<Config, 'sso'>,
-    @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.#directory = readLdapDirectory(config.sso);
     if (this.#directory === undefined) return;
-    this.#people = new LdapPeople(this.#directory);
+    // One entry may have many names: by those of accounts each would have its own guesses.
+    const countedAs = (dn: string): string => `${LDAP} ${dn}`;
+    this.#people = new LdapPeople(this.#directory, {
+      check: (dn) => limits.check('password', countedAs(dn)),
+      giveBack: (dn) => limits.giveBack('password', countedAs(dn)),
+    });
     authorities.add(this);
   }
 
@@ -44,7 +50,7 @@ export class LdapAuthority implements PasswordAuthority {
     return (await listExternalIds(this.views, userId)).some(({ provider }) => provider === LDAP);
   }
 
-  /** Throws M_UNKNOWN with status 502 where the directory does not answer, and as `admit`. */
+  /** Throws M_UNKNOWN with status 502 where the directory does not answer, M_LIMIT_EXCEEDED, and as `admit`. */
   async verify(userId: UserId, password: string): Promise<UserId | undefined> {
     const person = await this.#ask(nameOfLocalpart(localpartOf(userId)), password);
     return person === undefined ? undefined : this.#admit(person);
@@ -54,7 +60,8 @@ export class LdapAuthority implements PasswordAuthority {
     try {
       return await this.#people?.find(user, password);
     } catch (error) {
-      this.logger.warn({ context: 'sso' }, `The directory does not answer as it must: ${messageOf(error)}`);
+      if (error instanceof MatrixError) throw error;
+      this.#log.warn(`The directory does not answer as it must: ${messageOf(error)}`);
       throw new MatrixError('M_UNKNOWN', 'The directory of users does not answer', { status: 502 });
     }
   }

@@ -17,6 +17,14 @@ export interface LdapPerson {
   readonly groups?: readonly string[];
 }
 
+/** How often passwords of one entry are tried, whatever of its names was said. */
+export interface Guesses {
+  /** Counts one before it is tried. Throws M_LIMIT_EXCEEDED. */
+  check(dn: string): void;
+  /** It was none: the password was right. */
+  giveBack(dn: string): void;
+}
+
 /** Somebody waits; the directory is near. */
 const WITHIN_MS = 5_000;
 /** Each is a connection of its own, which ends with it. */
@@ -27,11 +35,14 @@ const MOST_GROUPS = 1_000;
 export class LdapPeople {
   readonly #slots = new Slots(AT_ONCE);
 
-  constructor(private readonly directory: LdapDirectory) {}
+  constructor(
+    private readonly directory: LdapDirectory,
+    private readonly guesses: Guesses,
+  ) {}
 
   /**
-   * Who has this name and this password; undefined where nobody has, or may not log in. Throws what ldapts throws where the directory cannot
-   * be asked. Somebody who is not there takes as long as somebody whose password is wrong.
+   * Who has this name and this password; undefined where nobody has, or may not log in. Throws M_LIMIT_EXCEEDED as `Guesses`, and what
+   * ldapts throws where the directory cannot be asked. Somebody who is not there takes as long as somebody whose password is wrong.
    */
   async find(user: string, password: string): Promise<LdapPerson | undefined> {
     // A bind with no password succeeds for everybody: RFC 4513, section 5.1.2.
@@ -66,7 +77,7 @@ export class LdapPeople {
   async #findByName(ldap: Ldap, client: Client, user: string, password: string): Promise<LdapPerson | undefined> {
     const { userDn = '', active = '(objectClass=*)' } = this.directory;
     const dn = userDn.replaceAll(USER_PLACE, () => escapeDn(user));
-    if (!(await isBound(ldap, client, dn, password))) return undefined;
+    if (!(await this.#isTheirs(ldap, client, dn, password))) return undefined;
     const entry = await this.#only(client, dn, { scope: 'base', filter: active });
     return entry && this.#personOf(client, entry, user);
   }
@@ -87,8 +98,19 @@ export class LdapPeople {
       filter: active === '' ? named : `(&${named}${active})`,
     });
     const person = entry && (await this.#personOf(client, entry, user));
-    const dn = entry?.dn ?? `cn=${randomBytes(8).toString('hex')},${base}`;
-    return (await isBound(ldap, client, dn, password)) ? person : undefined;
+    if (entry !== undefined) return (await this.#isTheirs(ldap, client, entry.dn, password)) ? person : undefined;
+    await isBound(ldap, client, `cn=${randomBytes(8).toString('hex')},${base}`, password);
+    return undefined;
+  }
+
+  /** As `isBound`, and counted. */
+  async #isTheirs(ldap: Ldap, client: Client, dn: string, password: string): Promise<boolean> {
+    // Names of entries are alike whatever their case and spaces (RFC 4518).
+    const counted = dn.normalize('NFKC').toLowerCase().replaceAll(/\s+/g, ' ');
+    this.guesses.check(counted);
+    const isTheirs = await isBound(ldap, client, dn, password);
+    if (isTheirs) this.guesses.giveBack(counted);
+    return isTheirs;
   }
 
   /** The one entry that a search finds. Of several nobody knows who is meant. */
