@@ -6,6 +6,7 @@ import type { AccountFact } from '../facts/account-facts.js';
 import { type Account, NO_ACCOUNT } from './account.js';
 import {
   decideAdmin,
+  decideAdminByGroups,
   decideDeactivation,
   decideLogoutEverywhere,
   decidePasswordChange,
@@ -138,6 +139,26 @@ describe('an account', () => {
     given(registered, made)
       .when((account) => decideAdmin(account, false))
       .then([{ type: 'admin-changed', data: { admin: false } }]);
+  });
+});
+
+describe('an administrator by the groups of somewhere else', () => {
+  const byGroups = { type: 'admin-changed', data: { admin: true, provider: 'main' } };
+  const byOperator = { type: 'admin-changed', data: { admin: true } };
+
+  it('is one no more once the groups say so', () => {
+    given(registered, byGroups)
+      .when((account) => decideAdminByGroups(account, false, 'main'))
+      .then([{ type: 'admin-changed', data: { admin: false, provider: 'main' } }]);
+  });
+
+  it('stays one whom an operator has made one besides', () => {
+    given(registered, byGroups)
+      .when((account) => decideAdmin(account, true))
+      .then([byOperator]);
+    given(registered, byGroups, byOperator)
+      .when((account) => decideAdminByGroups(account, false, 'main'))
+      .then([]);
   });
 });
 

@@ -81,10 +81,10 @@ export function decideDeactivation(account: Account, erase: boolean): AccountFac
   return [...removalOfDevices(account, 'deactivated'), { type: 'account-deactivated', data: { erase } }];
 }
 
-/** Makes the user an administrator or takes it away. Nothing where it is so already. */
+/** Makes the user an administrator or takes it away. Nothing where it is so already; who was one by groups alone is one without them from then on. */
 export function decideAdmin(account: Account, admin: boolean): AccountFact[] {
   checkActive(account);
-  return account.admin === admin ? [] : [{ type: 'admin-changed', data: { admin } }];
+  return account.admin === admin && account.adminBy === undefined ? [] : [{ type: 'admin-changed', data: { admin } }];
 }
 
 const RESTRICTS = { locked: 'account-locked', suspended: 'account-suspended' } as const;
