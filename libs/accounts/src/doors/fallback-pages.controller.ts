@@ -47,7 +47,7 @@ export class FallbackPagesController {
     const context = { session, path: request.url };
     const form = new URLSearchParams(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
     try {
-      const begun = await this.auth.completeOnPage(session, type, Object.fromEntries(form));
+      const begun = await this.auth.completeOnPage(session, type, Object.fromEntries(form), request);
       if (begun === undefined) return showPage(reply, stageDonePage());
       return showView(reply, await stage.view({ ...context, begun }));
     } catch (error) {

@@ -128,7 +128,7 @@ export class ProcessPagesController {
   /** What somebody sent; at the end they have their session, and else the next page. */
   async #take({ purpose, request, reply }: Visit, session: AuthSession, form: JsonObject): Promise<string> {
     try {
-      const step = await this.process.step(session, form);
+      const step = await this.process.step(session, form, request);
       if (!step.isDone) return goTo(reply, linkTo(request, { session: session.id }));
       const answer = await this.#finish(session, form, request);
       await this.process.close(session);

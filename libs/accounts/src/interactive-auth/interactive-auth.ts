@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
+import type { LimitedRequest } from '#http/rate-limits';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { type AuthSession, AuthSessions, type Learnt, type Operation } from './auth-sessions.js';
@@ -18,9 +19,9 @@ export class InteractiveAuth {
   /**
    * Settles with the session once the client has completed a flow of the operation; `session.body` is then what to do.
    * Throws InteractionRequired (401) until that is so; M_FORBIDDEN where a session is used for something else than it was
-   * opened for; M_BAD_JSON.
+   * opened for; M_BAD_JSON. `asker`: whose request it is, where stages may send mails.
    */
-  async authorise(operation: Operation, body: JsonObject): Promise<AuthSession> {
+  async authorise(operation: Operation, body: JsonObject, asker?: LimitedRequest): Promise<AuthSession> {
     const { auth, ...request } = body;
     if (auth !== undefined && auth !== null && !isJsonObject(auth)) {
       throw new MatrixError('M_BAD_JSON', 'auth: must be an object');
@@ -30,7 +31,7 @@ export class InteractiveAuth {
     const stage = isJsonObject(auth) ? (auth['type'] ?? this.#findPassedElsewhere(session, auth)) : undefined;
     if (stage === undefined || stage === null || !isJsonObject(auth))
       throw new InteractionRequired(this.#stateOf(session));
-    const answer = await this.#attempt(session, stage, auth);
+    const answer = await this.#attempt(session, stage, auth, asker);
     const begun = answer && { type: String(stage), answer };
     if (isComplete(session)) return session;
     await this.sessions.save(session);
@@ -82,9 +83,14 @@ export class InteractiveAuth {
    * Completes a stage on its page: undefined once it is complete, else what it has begun. Throws InteractionRequired with the reason
    * where it failed.
    */
-  async completeOnPage(session: AuthSession, stage: string, auth: JsonObject): Promise<JsonObject | undefined> {
+  async completeOnPage(
+    session: AuthSession,
+    stage: string,
+    auth: JsonObject,
+    asker: LimitedRequest,
+  ): Promise<JsonObject | undefined> {
     if (isComplete(session)) return undefined;
-    const begun = await this.#attempt(session, stage, auth);
+    const begun = await this.#attempt(session, stage, auth, asker);
     await this.sessions.save(session);
     return begun;
   }
@@ -122,7 +128,12 @@ export class InteractiveAuth {
   }
 
   /** What the stage has begun; undefined where it is complete. */
-  async #attempt(session: AuthSession, type: unknown, auth: JsonObject): Promise<JsonObject | undefined> {
+  async #attempt(
+    session: AuthSession,
+    type: unknown,
+    auth: JsonObject,
+    asker: LimitedRequest | undefined,
+  ): Promise<JsonObject | undefined> {
     if (session.completed.some((one) => one === type)) return undefined;
     const next = nextStages(session).find((one) => one === type);
     if (next === undefined) {
@@ -130,7 +141,7 @@ export class InteractiveAuth {
       throw new InteractionRequired(this.#stateOf(session), failure);
     }
     try {
-      const passage = await this.stages.get(next).pass(auth, session);
+      const passage = await this.stages.get(next).pass(auth, session, asker);
       if (!passage.isComplete) return passage.answer;
       note(session, next, passage.learnt);
       return undefined;

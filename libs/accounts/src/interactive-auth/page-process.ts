@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { LimitedRequest } from '#http/rate-limits';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { RegistrationRules } from '../registration-rules.js';
@@ -64,8 +65,8 @@ export class PageProcess {
   }
 
   /** Takes what was sent on that page. Throws what the stage refuses it with. */
-  step(session: AuthSession, form: JsonObject): Promise<Step> {
-    return this.stepped.step(session.operation, { ...form, type: this.#next(session), session: session.id });
+  step(session: AuthSession, form: JsonObject, asker: LimitedRequest): Promise<Step> {
+    return this.stepped.step(session.operation, { ...form, type: this.#next(session), session: session.id }, asker);
   }
 
   /** Whether a login token is what comes next, which no form brings: the browser is sent back with it. */

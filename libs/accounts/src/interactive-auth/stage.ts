@@ -1,3 +1,4 @@
+import type { LimitedRequest } from '#http/rate-limits';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { HtmlPage } from '../pages/html-page.js';
@@ -58,9 +59,9 @@ export interface Stage {
   params?(session: AuthSession): JsonObject | undefined;
   /**
    * Looks at what a client or the stage's page has sent. Throws StageFailed where another attempt may succeed; any other MatrixError
-   * is the answer to the request as it is.
+   * is the answer to the request as it is. `asker`: whose request it is, where what it has the stage do is limited.
    */
-  pass(auth: JsonObject, session: AuthSession): Promise<Passage>;
+  pass(auth: JsonObject, session: AuthSession, asker?: LimitedRequest): Promise<Passage>;
   /**
    * The page for clients that do not know the stage: what its form sends is handed to `pass`, all of it text, and passes it. A stage that
    * is completed elsewhere (`InteractiveAuth.completeElsewhere`) sends the browser there.

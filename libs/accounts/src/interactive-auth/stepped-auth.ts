@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { LimitedRequest } from '#http/rate-limits';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { type AuthSession, AuthSessions, type Operation } from './auth-sessions.js';
@@ -28,7 +29,7 @@ export class SteppedAuth {
    * Takes a request. Throws what its stage refuses it with; M_MISSING_PARAM without a `type`, M_UNKNOWN (400) for one that stands in no
    * flow, and M_FORBIDDEN for one that is not to be completed now, or where the session is over or another operation's.
    */
-  async step(operation: Operation, body: JsonObject): Promise<Step> {
+  async step(operation: Operation, body: JsonObject, asker: LimitedRequest): Promise<Step> {
     const { type } = body;
     if (type === undefined) throw new MatrixError('M_MISSING_PARAM', 'type: required');
     if (typeof type !== 'string' || !operation.flows.flat().includes(type)) {
@@ -37,7 +38,7 @@ export class SteppedAuth {
     const session = await this.#sessionFor(operation, body['session']);
     const next = nextStages(session);
     if (!next.includes(type)) throw new MatrixError('M_FORBIDDEN', `This begins with the stage ${next.join(' or ')}`);
-    const passage = await this.#pass(this.stages.get(type), body, session);
+    const passage = await this.#pass(this.stages.get(type), body, session, asker);
     if (passage.isComplete) return this.advance(session, type, passage.learnt);
     await this.sessions.save(session);
     return { isDone: false, answer: { type, session: session.id, ...passage.answer } };
@@ -65,9 +66,9 @@ export class SteppedAuth {
     throw new MatrixError('M_FORBIDDEN', 'There is no such session: begin again');
   }
 
-  async #pass(stage: Stage, body: JsonObject, session: AuthSession): Promise<Passage> {
+  async #pass(stage: Stage, body: JsonObject, session: AuthSession, asker: LimitedRequest): Promise<Passage> {
     try {
-      return await stage.pass(body, session);
+      return await stage.pass(body, session, asker);
     } catch (error) {
       if (error instanceof StageFailed) throw new MatrixError(error.errcode, error.message);
       throw error;

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { RateLimits } from '#http/rate-limits';
+import { type LimitedRequest, RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
@@ -83,6 +83,12 @@ export class MailValidation {
     };
     this.post(validation, userId, (mail) => linkMail(mail, this.links.urlOf(link), LIFETIME_MS / MINUTE_MS));
     return sid;
+  }
+
+  /** Counts somebody who has a stage send a mail, as whoever asks for one at a door of its own. Throws M_LIMIT_EXCEEDED. */
+  checkAsker(asker: LimitedRequest | undefined): void {
+    if (asker === undefined) throw new Error('a mail is to be sent, and nobody is said to ask for it');
+    this.limits.checkRequest('mail', asker);
   }
 
   /** Throws M_LIMIT_EXCEEDED where no more mails may be sent, or none to this address. */

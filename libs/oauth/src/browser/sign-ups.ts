@@ -70,7 +70,7 @@ export class SignUps {
     if (next === undefined) return undefined;
     const context = { session, path: request.url };
     try {
-      const begun = await this.auth.completeOnPage(session, next, Object.fromEntries(readForm(request)));
+      const begun = await this.auth.completeOnPage(session, next, Object.fromEntries(readForm(request)), request);
       return begun === undefined ? undefined : await this.stages.get(next).view({ ...context, begun });
     } catch (error) {
       if (!(error instanceof InteractionRequired)) throw error;

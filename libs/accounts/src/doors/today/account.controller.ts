@@ -59,7 +59,7 @@ export class AccountController {
     @JsonBody() body: JsonObject,
     @Req() request: FastifyRequest,
   ): Promise<object> {
-    if (requester === undefined) return this.#recover(body, request.id);
+    if (requester === undefined) return this.#recover(body, request);
     if (requester.isGuest === true) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
     const operation = await this.flows.confirmation('POST /account/password', requester.userId);
     const session = await this.auth.authorise(operation, body);
@@ -96,17 +96,17 @@ export class AccountController {
   }
 
   /** Throws M_MISSING_TOKEN where no flow leads to that. */
-  async #recover(body: JsonObject, requestId: string): Promise<object> {
+  async #recover(body: JsonObject, request: FastifyRequest): Promise<object> {
     const flows = this.flows.toRecover();
     if (flows.length === 0) throw new MatrixError('M_MISSING_TOKEN');
     // Said before anything is asked for: what was shown for it could not be used a second time.
     if (typeof body['new_password'] === 'string') checkPassword(body['new_password']);
     const operation = { name: 'POST /account/password', purpose: 'recovery', flows } as const;
-    const session = await this.auth.authorise(operation, body);
+    const session = await this.auth.authorise(operation, body, request);
     const { new_password: password, logout_devices: logoutDevices = true } = checkDto(PasswordBody, session.body);
     const { userId } = session.learnt;
     if (userId === undefined) throw new Error('the stages of a recovery have not said whose account it is');
-    const cause = { actor: userId, correlation: requestId };
+    const cause = { actor: userId, correlation: request.id };
     await this.auth.doAndClose(session, () =>
       this.commands.execute(new ChangePassword(userId, { password, logoutDevices }, cause)),
     );

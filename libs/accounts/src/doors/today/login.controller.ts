@@ -62,7 +62,7 @@ export class LoginController {
       const user = await this.passwords.parseUser(body);
       return this.#open(new LogInForService(getAppService(request), user, options, request.id));
     }
-    const step = await this.auth.step(this.offered.operation, body);
+    const step = await this.auth.step(this.offered.operation, body, request);
     if (!step.isDone) return step.answer;
     const answer = await this.#open(new LogIn(step.session.learnt, options, request.id));
     await this.auth.close(step.session);

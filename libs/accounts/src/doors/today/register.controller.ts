@@ -61,7 +61,7 @@ export class RegisterController {
     // Before any authentication, as the specification demands; and once more when the account is made.
     const upgradesGuest = await this.#upgradesGuest(wanted);
     if (!upgradesGuest && wanted.username !== undefined) await this.rules.checkFree(wanted.username);
-    const session = await this.auth.authorise(operation, body);
+    const session = await this.auth.authorise(operation, body, request);
     return this.auth.doOnce(session, () => this.#register(session, request.id));
   }
 

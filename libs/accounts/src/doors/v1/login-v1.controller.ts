@@ -40,7 +40,7 @@ export class LoginV1Controller {
   @Post()
   async login(@JsonBody() body: JsonObject, @Req() request: FastifyRequest): Promise<CredentialsV1 | JsonObject> {
     const flows = this.flows.toLogIn('v1');
-    const step = await this.auth.step({ name: 'POST /api/v1/login', purpose: 'login', flows }, body);
+    const step = await this.auth.step({ name: 'POST /api/v1/login', purpose: 'login', flows }, body, request);
     if (!step.isDone) return step.answer;
     const { userId, tokens } = await this.commands.execute(new LogIn(step.session.learnt, {}, request.id));
     await this.auth.close(step.session);

@@ -47,7 +47,7 @@ export class RegisterV1Controller {
   async register(@JsonBody() body: JsonObject, @Req() request: FastifyRequest): Promise<CredentialsV1 | JsonObject> {
     if (body['type'] === 'm.login.application_service') return this.#registerForService(body, request);
     const flows = this.rules.getFlows('v1');
-    const step = await this.auth.step({ name: 'POST /api/v1/register', purpose: 'registration', flows }, body);
+    const step = await this.auth.step({ name: 'POST /api/v1/register', purpose: 'registration', flows }, body, request);
     if (!step.isDone) return step.answer;
     const credentials = await this.#register(body, step.session, request.id);
     await this.auth.close(step.session);

@@ -1,10 +1,12 @@
 import { randomInt, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import type { LimitedRequest } from '#http/rate-limits';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { hashSecret } from '../../credentials/secrets.js';
 import { escapeHtml } from '../../pages/html-page.js';
 import { stagePage } from '../../pages/stage-page.js';
+import { MailValidation } from '../../threepids/mail-validation.js';
 import { codeMail } from '../../threepids/validation-mails.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';
 import { StageFailed } from '../interaction-required.js';
@@ -36,6 +38,7 @@ export class EmailCodeStage implements Stage {
   constructor(
     registry: StageRegistry,
     private readonly byMail: LoginByMail,
+    private readonly validation: MailValidation,
   ) {
     registry.add(this);
   }
@@ -44,8 +47,8 @@ export class EmailCodeStage implements Stage {
     return this.byMail.standingIn(purpose, dialect);
   }
 
-  async pass(auth: JsonObject, session: AuthSession): Promise<Passage> {
-    if (auth['code'] === undefined) return this.#send(auth, session);
+  async pass(auth: JsonObject, session: AuthSession, asker?: LimitedRequest): Promise<Passage> {
+    if (auth['code'] === undefined) return this.#send(auth, session, asker);
     if (typeof auth['code'] !== 'string') throw new MatrixError('M_BAD_JSON', 'code: must be a string');
     const sent = session.begun[this.type];
     if (!isJsonObject(sent)) throw new MatrixError('M_MISSING_PARAM', 'email: required');
@@ -63,8 +66,9 @@ export class EmailCodeStage implements Stage {
     return { page: stagePage({ title, fields, problem }) };
   }
 
-  async #send(auth: JsonObject, session: AuthSession): Promise<Passage> {
+  async #send(auth: JsonObject, session: AuthSession, asker: LimitedRequest | undefined): Promise<Passage> {
     const claim = this.byMail.parse(auth, session);
+    this.validation.checkAsker(asker);
     const code = String(randomInt(10 ** DIGITS)).padStart(DIGITS, '0');
     this.byMail.post(claim, session, (mail) => codeMail(mail, code, LIFETIME_MINUTES));
     const until = this.byMail.now() + LIFETIME_MINUTES * 60_000;

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import type { LimitedRequest } from '#http/rate-limits';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { hashSecret } from '../../credentials/secrets.js';
@@ -50,9 +51,12 @@ export class EmailIdentityStage implements Stage {
     return this.config.registrationEmail === 'required' ? 'required' : 'optional';
   }
 
-  async pass(auth: JsonObject, session: AuthSession): Promise<Passage> {
+  async pass(auth: JsonObject, session: AuthSession, asker?: LimitedRequest): Promise<Passage> {
     const purpose: ValidationPurpose = session.operation.purpose === 'recovery' ? 'recovery' : 'registration';
-    if (typeof auth['email'] === 'string' && auth['email'] !== '') return this.#begin(auth['email'], purpose, session);
+    if (typeof auth['email'] === 'string' && auth['email'] !== '') {
+      this.validation.checkAsker(asker);
+      return this.#begin(auth['email'], purpose, session);
+    }
     const { sid, clientSecret } = readCredentials(auth) ?? this.#begun(session);
     const shown = await this.validation.take(purpose, sid, clientSecret);
     if (shown === undefined) throw new StageFailed('M_THREEPID_AUTH_FAILED', 'The link in the mail was not opened yet');

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { LimitedRequest } from '#http/rate-limits';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { hashSecret } from '../../credentials/secrets.js';
 import { escapeHtml } from '../../pages/html-page.js';
@@ -36,9 +37,9 @@ export class EmailUrlStage implements Stage {
     return this.byMail.standingIn(purpose, dialect);
   }
 
-  async pass(auth: JsonObject, session: AuthSession): Promise<Passage> {
+  async pass(auth: JsonObject, session: AuthSession, asker?: LimitedRequest): Promise<Passage> {
     const begun = session.begun[this.type];
-    if (auth['email'] !== undefined || !isJsonObject(begun)) return this.#send(auth, session);
+    if (auth['email'] !== undefined || !isJsonObject(begun)) return this.#send(auth, session, asker);
     const sent = begun as unknown as SentLink; // as `#send` wrote it
     const shown = await this.validation.take(validationPurposeOf(session), sent.sid, secretOf(session));
     if (shown === undefined)
@@ -56,8 +57,9 @@ export class EmailUrlStage implements Stage {
     return { page: stagePage({ title, fields, problem }) };
   }
 
-  #send(auth: JsonObject, session: AuthSession): Passage {
+  #send(auth: JsonObject, session: AuthSession, asker: LimitedRequest | undefined): Passage {
     const claim = this.byMail.parse(auth, session);
+    this.validation.checkAsker(asker);
     const purpose = validationPurposeOf(session);
     const userId = claim.userId === undefined ? {} : { userId: claim.userId };
     const wanted = { purpose, email: claim.email, clientSecret: secretOf(session), sendAttempt: 1, ...userId };
