@@ -4,7 +4,7 @@ import { RATE_LIMITS } from '#config/rate-limits';
 import { systemClock } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { RateLimit } from '#kernel/rate-limit';
-import { type LimitedRequest, PARTIES, RateLimits } from './rate-limits.js';
+import { keptAs, type LimitedRequest, PARTIES, RateLimits } from './rate-limits.js';
 
 function limits(settings: Record<string, string> = {}): { limits: RateLimits; clock: { time: number } } {
   const clock = { time: 0 };
@@ -48,6 +48,18 @@ describe('a rate limit', () => {
     clock.time += 24 * 3600 * 1000;
     for (let i = 0; i < RATE_LIMITS.login.burst; i++) expect(all.take('login', '@a:x')).toBe(0);
     expect(all.take('login', '@a:x')).toBeGreaterThan(0);
+  });
+
+  it('keeps little of names that are long, and counts each of them alone', () => {
+    const { limits: all } = limits();
+    const [one, other] = [`validation ${'x'.repeat(50_000)}`, `validation ${'x'.repeat(49_999)}y`];
+    expect(keptAs('@a:x')).toBe('@a:x');
+    expect(keptAs(one).length).toBeLessThan(50);
+    for (let i = 0; i < RATE_LIMITS.password.burst; i++) all.check('password', one);
+    expect(all.take('password', one)).toBeGreaterThan(0);
+    expect(all.take('password', other)).toBe(0);
+    all.giveBack('password', one);
+    expect(all.take('password', one)).toBe(0);
   });
 
   it('counts each caller and each class alone, and takes back what did not count', () => {

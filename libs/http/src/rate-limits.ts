@@ -6,6 +6,7 @@ import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import type { RateLimit } from '#kernel/rate-limit';
 import type { Requester } from '#kernel/requester';
+import { shortHash } from '#kernel/short-hash';
 import { addressParty } from './address-party.js';
 import { earlinessOf, intervalOf, nextExpected } from './gcra.js';
 import { isPublicAddress } from './outgoing/public-address.js';
@@ -25,6 +26,9 @@ export interface LimitedRequest {
 
 /** How many parties of each kind each class remembers. Who is forgotten starts with a full burst: kind, and bounded. */
 const MEMORY = 20_000;
+
+/** Of names that are longer a hash is kept. */
+const LONGEST_NAME = 128;
 
 /** When the next request of each is expected. */
 type Expected = LruCache<string, number>;
@@ -114,8 +118,9 @@ export class RateLimits {
   /** Takes back what `take` or `check` counted. */
   giveBack(name: RateLimitClass, caller: string): void {
     const expected = this.#metersNamed(name).caller;
-    const at = expected.get(caller);
-    if (at !== undefined) expected.set(caller, at - intervalOf(this.limitOf(name)));
+    const key = keptAs(caller);
+    const at = expected.get(key);
+    if (at !== undefined) expected.set(key, at - intervalOf(this.limitOf(name)));
   }
 
   /**
@@ -151,7 +156,7 @@ export class RateLimits {
     const kept = this.#metersNamed(name);
     let refused: Verdict = GRANTED;
     for (const meter of meters) {
-      const wait = isLifted(meter.limit) ? 0 : earlinessOf(kept[meter.party].get(meter.name), now, meter.limit);
+      const wait = isLifted(meter.limit) ? 0 : earlinessOf(kept[meter.party].get(keptAs(meter.name)), now, meter.limit);
       if (wait > refused.wait) refused = { wait, meter };
     }
     if (refused.meter !== undefined) {
@@ -160,7 +165,8 @@ export class RateLimits {
       return refused;
     }
     for (const { party, name: of, limit } of meters) {
-      if (!isLifted(limit)) kept[party].set(of, nextExpected(kept[party].peek(of), now, limit));
+      const key = keptAs(of);
+      if (!isLifted(limit)) kept[party].set(key, nextExpected(kept[party].peek(key), now, limit));
     }
     return GRANTED;
   }
@@ -193,6 +199,12 @@ function limitExceeded(wait: number, name: RateLimitClass, { party, limit: { bur
     fields: { retry_after_ms: Math.ceil(wait), [LIMIT]: limit },
   });
 }
+
+/**
+ * What a party is kept as. Some names have in them what a client sent, as long as a request may be: kept as they are, those of one class could come to more
+ * than the server has memory.
+ */
+export const keptAs = (name: string): string => (name.length > LONGEST_NAME ? shortHash(name) : name);
 
 /** An operator has lifted it: Synapse's admin API, "Override ratelimiting for users". */
 const isLifted = ({ perSecond }: RateLimit): boolean => perSecond === 0;

@@ -20,7 +20,7 @@ class RequestTokenBody {
 }
 
 class SubmitTokenBody {
-  @IsString() sid!: string;
+  @IsString() @MaxLength(255) sid!: string;
   @IsString() client_secret!: string;
   @IsString() @MaxLength(255) token!: string;
 }
