@@ -6,7 +6,7 @@ import { REPORTS_STREAM } from '#admin/facts/report-facts';
 import { listReports } from '#admin/reports/reports';
 import { SERVICE_PREFIX, serviceAfter } from '#appservices/facts/service-facts';
 import { NO_ACCOUNT } from '#accounts/decide/account';
-import { foldAuthNote, NO_NOTES } from '#accounts/decide/auth-notes';
+import { foldAuthNote, listNotes, NO_NOTES } from '#accounts/decide/auth-notes';
 import { type Claim, evolveClaim } from '#accounts/decide/decide-external-ids';
 import { foldAccountFact, foldRegistrationTokenFact } from '#accounts/decide/fold-facts';
 import { NO_REGISTRATION_TOKEN } from '#accounts/decide/registration-token';
@@ -159,7 +159,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(ASSOCIATION_PREFIX)) return facts.reduce(foldAssociation, NO_HOLDER);
   if (stream.startsWith(BINDINGS_PREFIX)) return facts.reduce(foldBinding, NO_BINDINGS);
   if (stream === PEPPER_STREAM) return 'a time';
-  if (stream === AUTH_NOTES_STREAM) return facts.reduce(foldAuthNote, NO_NOTES);
+  if (stream === AUTH_NOTES_STREAM) return [...listNotes(facts.reduce(foldAuthNote, NO_NOTES), 0)];
   if (stream.startsWith('threepid-')) return facts.reduce(evolveHolder, undefined) ?? 'nobody has it';
   if (stream.startsWith(REMOTE_DEVICES_PREFIX)) {
     return facts.reduce<RemoteDevices | undefined>(foldRemoteDeviceFact, undefined);

@@ -306,6 +306,18 @@ describe('the identity server', () => {
     expect(mails.received.filter(({ to }) => to.includes('carol@mail.example'))).toHaveLength(2);
   });
 
+  it('has so many addresses of one user to be shown, and those of others all the same', async () => {
+    const [many, one] = [await useIt('many'), await useIt('one')];
+    for (let n = 0; n < 30; n++) await begin(many.token, `many-${n}@mail.example`);
+    const body = { client_secret: 's', email: 'many-30@mail.example', send_attempt: 1 };
+    const asked = (more: object = {}) =>
+      call('POST', 'validate/email/requestToken', { token: many.token, body: { ...body, ...more } });
+    expect(await asked()).toMatchObject({ status: 429, body: { errcode: 'M_LIMIT_EXCEEDED' } });
+    expect(await asked({ next_link: `https://a.example/${'x'.repeat(500)}` })).toMatchObject({ status: 400 });
+    await confirm('many-7@mail.example');
+    await begin(one.token, 'one@mail.example');
+  });
+
   it('makes an address nobody’s but whose who asks is', async () => {
     const dave = await useIt('dave');
     const session = await begin(dave.token, 'dave@mail.example');

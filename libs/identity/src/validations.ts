@@ -8,6 +8,7 @@ import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { Mailer } from '#mail/mailer';
@@ -22,10 +23,13 @@ const KNOWN_MS = 2 * LIFETIME_MS;
 const MOST_TRIES = 10;
 /** So many at once: anybody who has an account somewhere may begin some. */
 const MOST = 10_000;
+/** Of one user: nobody has so many addresses to show, and else one user would leave none for others. */
+const MOST_OF_ONE = 30;
 const BUSY_MS = 60_000;
 
 /** What a client asks a validation for. */
 export interface NewValidation {
+  readonly userId: UserId;
   readonly threepid: Threepid;
   readonly clientSecret: string;
   readonly sendAttempt: number;
@@ -50,6 +54,8 @@ interface Session {
   readonly until: number;
   readonly validated_at?: number;
   readonly next_link?: string;
+  /** What stands for who began it. */
+  readonly owner: string;
 }
 
 /** An identifier that was shown to be somebody's. */
@@ -74,7 +80,7 @@ export class Validations extends KeptNotes {
     private readonly mailer: Mailer,
     private readonly limits: RateLimits,
   ) {
-    super(store, time, { stream: VALIDATIONS_STREAM, most: MOST });
+    super(store, time, { stream: VALIDATIONS_STREAM, most: MOST, mostOfOwner: MOST_OF_ONE });
     this.#sidKey = sealingKey(key.exportSeed(), 'id of a validation by the identity server');
   }
 
@@ -82,7 +88,7 @@ export class Validations extends KeptNotes {
    * Begins a session, or goes on with one, sends a mail where it is to be sent, and answers its id. Throws M_INVALID_PARAM, M_LIMIT_EXCEEDED, and
    * M_EMAIL_SEND_ERROR where this server sends no mails.
    */
-  async begin({ threepid, clientSecret, sendAttempt, nextLink }: NewValidation): Promise<string> {
+  async begin({ userId, threepid, clientSecret, sendAttempt, nextLink }: NewValidation): Promise<string> {
     if (!this.mailer.isConfigured) throw new MatrixError('M_EMAIL_SEND_ERROR', 'This server sends no mails');
     checkClientSecret(clientSecret);
     const name = { sid: this.#sidOf(threepid, clientSecret), clientSecret };
@@ -99,6 +105,7 @@ export class Validations extends KeptNotes {
       attempt: sendAttempt,
       tries: before?.tries ?? 0,
       until: before?.until ?? now + LIFETIME_MS,
+      owner: before?.owner ?? this.#hmacOf(['user', userId]),
       ...(before?.validated_at === undefined ? {} : { validated_at: before.validated_at }),
       ...(nextLink === undefined ? {} : { next_link: nextLink }),
     };
@@ -160,7 +167,8 @@ export class Validations extends KeptNotes {
 
   async #keep(name: SessionName, session: Session): Promise<void> {
     const content = { ...session } as unknown as JsonObject; // texts and numbers
-    if (await this.keep(secretOf(name), content, session.until - LIFETIME_MS + KNOWN_MS)) return;
+    const { until, owner } = session;
+    if (await this.keep(secretOf(name), content, until - LIFETIME_MS + KNOWN_MS, { owner })) return;
     throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many validations are under way', {
       fields: { retry_after_ms: BUSY_MS },
     });
@@ -168,9 +176,11 @@ export class Validations extends KeptNotes {
 
   /** The same for the same address and secret, and nobody else makes it up. */
   #sidOf({ medium, address }: Threepid, clientSecret: string): string {
-    return createHmac('sha256', this.#sidKey)
-      .update(JSON.stringify([medium, address, clientSecret]))
-      .digest('base64url');
+    return this.#hmacOf([medium, address, clientSecret]);
+  }
+
+  #hmacOf(texts: readonly string[]): string {
+    return createHmac('sha256', this.#sidKey).update(JSON.stringify(texts)).digest('base64url');
   }
 
   #linkFor({ sid, clientSecret }: SessionName, token: string): string {

@@ -5,13 +5,25 @@ import type { AuthNoteFact, AuthNoteKept } from '../facts/auth-note-facts.js';
 export interface KnownNote {
   readonly until: number;
   readonly sealed?: string;
+  readonly owner?: string;
   readonly revision: number;
 }
 
-/** All that count, by the hashes of their secrets. */
-export type KnownNotes = ReadonlyMap<string, KnownNote>;
+/**
+ * Notes by the hashes of their secrets, those that were kept last apart from the others: PERF, a fact copies the few, and not all. Some may be over:
+ * they are forgotten where the few come to the others.
+ */
+export interface KnownNotes {
+  readonly older: ReadonlyMap<string, KnownNote>;
+  readonly newest: ReadonlyMap<string, KnownNote>;
+}
 
-export const NO_NOTES: KnownNotes = new Map<string, KnownNote>();
+const NONE: ReadonlyMap<string, KnownNote> = new Map<string, KnownNote>();
+
+export const NO_NOTES: KnownNotes = Object.freeze({ older: NONE, newest: NONE });
+
+/** So many are apart. */
+const MOST_NEWEST = 128;
 
 /** So many at once, of so many characters together: anybody may have some made. Who finds no room goes without. */
 export const MOST_NOTES = 2_000;
@@ -21,36 +33,72 @@ const MOST_CHEAP_CHARACTERS = 6 * 1024 * 1024;
 const MOST_CHARACTERS = 8 * 1024 * 1024;
 const MOST_OF_ONE = 64 * 1024;
 
-/** The notes as of a fact: those whose time was over by then are forgotten. */
+/** The notes as of a fact. */
 export function foldAuthNote(notes: KnownNotes, { type, data, metadata }: NewFact, revision: number): KnownNotes {
-  const fact = { type, data: JSON.parse(data) as unknown } as AuthNoteFact; // written by AuthNotes alone
+  const fact = { type, data: JSON.parse(data) as unknown } as AuthNoteFact; // written by KeptNotes alone
   if (fact.type === 'auth-notes-over') return NO_NOTES;
-  const known = new Map([...notes].filter(([, { until }]) => until > metadata.at));
   const { note, until } = fact.data;
-  known.set(note, { until, revision, ...(fact.type === 'auth-note-kept' ? { sealed: fact.data.sealed } : {}) });
-  return known;
+  const owner = fact.type === 'auth-note-kept' ? fact.data.owner : findNote(notes, note)?.owner;
+  const known: KnownNote = {
+    until,
+    revision,
+    ...(owner === undefined ? {} : { owner }),
+    ...(fact.type === 'auth-note-kept' ? { sealed: fact.data.sealed } : {}),
+  };
+  const after = { older: notes.older, newest: new Map(notes.newest).set(note, known) };
+  return after.newest.size < MOST_NEWEST ? after : { older: new Map(listNotes(after, metadata.at)), newest: NONE };
+}
+
+/** What is known of a note, though it may be over. */
+export function findNote({ older, newest }: KnownNotes, note: string): KnownNote | undefined {
+  return newest.get(note) ?? older.get(note);
+}
+
+/** All that count at a moment. */
+export function* listNotes({ older, newest }: KnownNotes, now: number): Generator<[note: string, KnownNote], void> {
+  for (const entry of older) if (entry[1].until > now && !newest.has(entry[0])) yield entry;
+  for (const entry of newest) if (entry[1].until > now) yield entry;
+}
+
+/** How many notes there may be. */
+export interface NotesBound {
+  readonly now: number;
+  /** By default `MOST_NOTES`. */
+  readonly most?: number;
+  /** Of one owner; unless told as many as of all. */
+  readonly mostOfOwner?: number;
 }
 
 /** Nothing where there is no room for it, or it was used up. */
-export function decideNote(notes: KnownNotes, kept: AuthNoteKept, isCheap = false, most = MOST_NOTES): AuthNoteFact[] {
-  const others = [...notes].filter(([name]) => name !== kept.note).map(([, { sealed = '' }]) => sealed.length);
-  const before = notes.get(kept.note);
-  if (before !== undefined && before.sealed === undefined) return [];
-  const isTooMuch =
-    others.reduce((sum, length) => sum + length, kept.sealed.length) >
-    (isCheap ? MOST_CHEAP_CHARACTERS : MOST_CHARACTERS);
-  if (kept.sealed.length > MOST_OF_ONE || isTooMuch || others.length >= (isCheap ? MOST_CHEAP : most)) return [];
+export function decideNote(
+  notes: KnownNotes,
+  kept: AuthNoteKept,
+  { now, most = MOST_NOTES, mostOfOwner = most }: NotesBound,
+  isCheap = false,
+): AuthNoteFact[] {
+  const before = findNote(notes, kept.note);
+  if (before !== undefined && before.until > now && before.sealed === undefined) return [];
+  let [count, ofOwner, characters] = [0, 0, kept.sealed.length];
+  for (const [note, { sealed = '', owner }] of listNotes(notes, now)) {
+    if (note === kept.note) continue;
+    count++;
+    characters += sealed.length;
+    if (owner !== undefined && owner === kept.owner) ofOwner++;
+  }
+  const isTooMuch = characters > (isCheap ? MOST_CHEAP_CHARACTERS : MOST_CHARACTERS) || ofOwner >= mostOfOwner;
+  if (kept.sealed.length > MOST_OF_ONE || isTooMuch || count >= (isCheap ? MOST_CHEAP : most)) return [];
   return [{ type: 'auth-note-kept', data: kept }];
 }
 
 /** Nothing where there is none, or it was used up before. */
 export function decideNoteEnd(notes: KnownNotes, note: string): AuthNoteFact[] {
-  const known = notes.get(note);
+  const known = findNote(notes, note);
   return known?.sealed === undefined ? [] : [{ type: 'auth-note-ended', data: { note, until: known.until } }];
 }
 
 /** The revision of the first fact that counts at a moment; undefined where none does. */
 export function firstThatCounts(notes: KnownNotes, now: number): number | undefined {
-  const counting = [...notes.values()].filter(({ until }) => until > now).map(({ revision }) => revision);
-  return counting.length === 0 ? undefined : Math.min(...counting);
+  let first: number | undefined;
+  for (const [, { revision }] of listNotes(notes, now)) first = Math.min(first ?? revision, revision);
+  return first;
 }

@@ -12,6 +12,8 @@ export interface AuthNoteKept {
   readonly note: string;
   readonly until: number;
   readonly sealed: string;
+  /** What stands for whom it counts for, where one may have so many: it names nobody to who has the log alone. */
+  readonly owner?: string;
 }
 
 /** `auth-note-ended`: it was used up. Known for as long as the note would have been, so that nobody uses it again. */

@@ -115,7 +115,7 @@ export class AuthSessions {
     // All of it is JSON.
     const content = { operation, body, completed, learnt, begun } as unknown as JsonObject;
     const until = Math.ceil(this.clock.now() + left);
-    if (await this.notes.keep(session.id, content, until, true)) session.isNoted = true;
+    if (await this.notes.keep(session.id, content, until, { isCheap: true })) session.isNoted = true;
   }
 
   /** The session, undefined where there is none, its time is over, or it was used up in another process. */

@@ -8,15 +8,24 @@ import { RegularLooks } from '#projections/regular-looks';
 import { BY_SERVER, draftFacts } from '../accounts.js';
 import { openText, sealingKey, sealText } from '../credentials/sealed-text.js';
 import { hashSecret } from '../credentials/secrets.js';
-import { decideNote, decideNoteEnd, firstThatCounts, foldAuthNote, type KnownNotes, NO_NOTES } from '../decide/auth-notes.js'; // prettier-ignore
+import { decideNote, decideNoteEnd, findNote, firstThatCounts, foldAuthNote, type KnownNotes, NO_NOTES } from '../decide/auth-notes.js'; // prettier-ignore
 
 /** How often it is looked for notes that are over. */
 const LOOK_MS = 10 * 60_000;
 
-/** In which stream notes are, and how many may be there at once. */
+/** In which stream notes are, and how many may be there at once, of one owner and of all. */
 export interface NotesPlace {
   readonly stream: string;
   readonly most: number;
+  readonly mostOfOwner?: number;
+}
+
+/** For whom a note counts. */
+export interface NoteOf {
+  /** It costs nobody anything to have made. */
+  readonly isCheap?: boolean;
+  /** What stands for whom it counts for, and names nobody. */
+  readonly owner?: string;
 }
 
 /**
@@ -54,19 +63,21 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
 
   /**
    * Takes a note, or says anew what it says, until a moment in milliseconds since the epoch. Answers whether it is kept: there is room for
-   * so many, and for fewer of those that are `isCheap`, which cost nobody anything to have made.
+   * so many, and for fewer of those that are cheap, and of one owner.
    */
-  async keep(secret: string, content: JsonObject, until: number, isCheap = false): Promise<boolean> {
+  async keep(secret: string, content: JsonObject, until: number, { isCheap, owner }: NoteOf = {}): Promise<boolean> {
     const sealed = sealText(keyOf(secret), JSON.stringify(content));
-    const kept = { note: hashSecret(secret), until, sealed };
-    const { facts } = await this.#execute((notes) => decideNote(notes, kept, isCheap, this.place.most));
+    const kept = { note: hashSecret(secret), until, sealed, ...(owner === undefined ? {} : { owner }) };
+    const { facts } = await this.#execute((notes) =>
+      decideNote(notes, kept, { ...this.place, now: this.clock.now() }, isCheap),
+    );
     return facts.length > 0;
   }
 
   /** What it says, and until when; undefined where there is none, or no more, and `used` where it was used up. */
   async find(secret: string): Promise<{ readonly content: JsonObject; readonly until: number } | 'used' | undefined> {
     const { state } = await this.#notes.load(this.place.stream);
-    const note = state.get(hashSecret(secret));
+    const note = findNote(state, hashSecret(secret));
     if (note === undefined || note.until <= this.clock.now()) return undefined;
     if (note.sealed === undefined) return 'used';
     const text = openText(keyOf(secret), note.sealed);
@@ -93,7 +104,7 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
 
   async #look(): Promise<number> {
     const { state } = await this.#notes.load(this.place.stream);
-    if (state.size === 0) return LOOK_MS;
+    if (state.older.size + state.newest.size === 0) return LOOK_MS;
     const now = this.clock.now();
     const first = firstThatCounts(state, now);
     if (first !== undefined) await this.store.truncate(this.place.stream, first);

@@ -10,13 +10,13 @@ import { MatrixError } from '#kernel/matrix-error';
 import { validatedPage, validationOverPage, validationPage } from '../pages/validation-pages.js';
 import { type SessionName, Validations } from '../validations.js';
 import { IdentityRole } from './identity-role.js';
-import { FromIdentityUser } from './identity-user.js';
+import { CurrentCaller, FromIdentityUser, type IdentityCaller } from './identity-user.js';
 
 class RequestTokenBody {
   @IsString() client_secret!: string;
   @IsString() email!: string;
   @IsInt() send_attempt!: number;
-  @IsOptional() @IsString() @MaxLength(2048) next_link?: string;
+  @IsOptional() @IsString() @MaxLength(512) next_link?: string;
 }
 
 class SubmitTokenBody {
@@ -38,7 +38,10 @@ export class ValidateEmailController {
   @RateLimited('mail')
   @HttpCode(200)
   @Post('requestToken')
-  async requestToken(@JsonBody(RequestTokenBody) body: RequestTokenBody): Promise<{ sid: string }> {
+  async requestToken(
+    @CurrentCaller() { userId }: IdentityCaller,
+    @JsonBody(RequestTokenBody) body: RequestTokenBody,
+  ): Promise<{ sid: string }> {
     const { client_secret: clientSecret, email, send_attempt: sendAttempt, next_link: nextLink } = body;
     const threepid = findThreepid('email', email);
     if (threepid === undefined) throw new MatrixError('M_INVALID_EMAIL');
@@ -48,6 +51,7 @@ export class ValidateEmailController {
     const next = nextLink === undefined ? {} : { nextLink };
     return {
       sid: await this.validations.begin({
+        userId,
         threepid,
         clientSecret,
         sendAttempt,
