@@ -22,8 +22,18 @@ describe('the account page', { timeout: 60_000 }, () => {
   let userId: string;
   let token: string;
   let browser: PageReader;
+  let admin: string;
 
-  beforeAll(async () => void (server = await WholeServer.start({ ANNALS_OAUTH: 'on' })));
+  beforeAll(async () => {
+    server = await WholeServer.start({ ANNALS_OAUTH: 'on' });
+    admin = await registerAdmin({
+      async call(method, path, { body } = {}) {
+        const parts = body === undefined ? {} : { body: JSON.stringify(body) };
+        const { status, text } = await server.request(method, path, parts);
+        return { status, body: JSON.parse(text) };
+      },
+    });
+  });
   afterAll(() => server.close());
   beforeEach(async () => {
     user = `person${++count}`;
@@ -87,6 +97,15 @@ describe('the account page', { timeout: 60_000 }, () => {
     expect((await open('org.matrix.profile')).text).toContain('Only mine');
   });
 
+  it('changes no name of who is suspended, and says so', async () => {
+    await signIn();
+    const path = `/_matrix/client/v1/admin/suspend/${userId}`;
+    expect((await json('PUT', path, { suspended: true }, admin))[0]).toBe(200);
+    const answer = await browser.send(await open('org.matrix.profile'), `${ACCOUNT}/profile`, { displayname: 'New' });
+    expect([answer.status, answer.text.includes('role="alert"')]).toEqual([403, true]);
+    expect((await json('GET', `${V3}/profile/${userId}/displayname`))[1].displayname).toBeUndefined();
+  });
+
   it('shows devices, and signs one out', async () => {
     const login = { type: 'm.login.password', identifier: { type: 'm.id.user', user }, password: 'a password' };
     const [, other] = await json('POST', `${V3}/login`, { ...login, initial_device_display_name: '<b>Phone' });
@@ -146,13 +165,6 @@ describe('the account page', { timeout: 60_000 }, () => {
 
   it('shuts out who is locked, and shows itself again once they are not', async () => {
     await signIn();
-    const admin = await registerAdmin({
-      async call(method, path, { body } = {}) {
-        const parts = body === undefined ? {} : { body: JSON.stringify(body) };
-        const { status, text } = await server.request(method, path, parts);
-        return { status, body: JSON.parse(text) };
-      },
-    });
     const lock = (locked: boolean): Promise<[number, Body]> =>
       json('PUT', `/_matrix/client/v1/admin/lock/${userId}`, { locked }, admin);
     expect((await lock(true))[0]).toBe(200);

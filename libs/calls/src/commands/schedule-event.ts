@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type Errcode, MatrixError } from '#kernel/matrix-error';
+import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import type { DelayedSend, DelayedSends } from '#rooms/delayed-sends';
@@ -30,7 +31,7 @@ export class ScheduleEvent implements DelayedSends {
   schedule(requester: Requester, event: DelayedSend, tooLong: Errcode = 'M_UNKNOWN'): Promise<string> {
     const { roomId, type, stateKey, content, delay, txnId, sentAt, stickyMs } = event;
     // What they may do at once they may not do later: it is asked again then, and of what is left of it nobody has any use.
-    if (requester.isSuspended === true) throw new MatrixError('M_USER_SUSPENDED');
+    refuseSuspended(requester);
     if (delay > MAX_DELAY_MS) throw new MatrixError(tooLong, TOO_LONG, { status: 400, fields: TOO_LONG_FIELDS });
     checkStateKey(type, stateKey);
     const text = canonicalJson(content, { lenient: true });

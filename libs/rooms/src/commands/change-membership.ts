@@ -4,6 +4,7 @@ import { PROFILES } from '#accounts/projections/profiles.projector';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
@@ -18,7 +19,6 @@ import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { checkIsIn, checkState } from './check-state.js';
 import { InvitationsElsewhere } from './invite-elsewhere.js';
-import { refuseSuspended } from './refuse-suspended.js';
 
 export type Membership = 'join' | 'invite' | 'leave' | 'ban' | 'knock';
 

@@ -3,6 +3,7 @@ import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId, ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
@@ -17,7 +18,6 @@ import { MEMBERSHIP_VIEWS, MembershipChanges, sendMembership } from './change-me
 import { checkGuestMayJoin } from './guest-access.js';
 import { JoinElsewhere } from './join-elsewhere.js';
 import { authorisedJoin, type NotVouched } from './join-authoriser.js';
-import { refuseSuspended } from './refuse-suspended.js';
 import { redeemThirdPartyInvite, type ThirdPartySigned, thirdPartySignedOf } from './third-party-invite.js';
 
 /**

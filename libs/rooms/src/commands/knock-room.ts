@@ -3,6 +3,7 @@ import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
@@ -12,7 +13,6 @@ import { contextOf } from '../worker/requester-context.js';
 import { MembershipChanges, type MembershipChange } from './change-membership.js';
 import { MembershipsElsewhere } from './memberships-elsewhere.js';
 import { readStrippedState } from './read-stripped-state.js';
-import { refuseSuspended } from './refuse-suspended.js';
 
 /**
  * Asks to be invited: client-server API, "Knocking on rooms". Where nobody of this server is in the room, another server is asked.

@@ -13,7 +13,7 @@ import type { EventDraft } from '../decide/decide-event.js';
 import { findPlaces } from '../reading/event-rows.js';
 import { findEventFor } from '../queries/get-event.js';
 import type { RoomTurn } from '../worker/room-turn.js';
-import { refuseRedactionOfSuspended } from './refuse-suspended.js';
+import { refuseRedactionOfSuspended } from './refuse-state-of-suspended.js';
 import { sendOnce, type Transaction } from './transaction.js';
 
 /** An event that is to be redacted. */

@@ -3,6 +3,7 @@ import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
+import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { type Annotation, annotationOf, annotationRowKey, ANNOTATIONS } from '../projections/annotations.projector.js';
@@ -11,7 +12,6 @@ import { RoomWorkers } from '../worker/room-workers.js';
 import { findLaterDuplicate, findRelationRefusal } from './check-relation.js';
 import { checkStateKey } from './check-state.js';
 import { findRedactionTarget, redactInTurn, parseRedactionTarget } from './redaction.js';
-import { refuseSuspended } from './refuse-suspended.js';
 import { type EventSent, findTransaction, sendOnce } from './transaction.js';
 
 /**

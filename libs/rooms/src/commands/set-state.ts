@@ -28,7 +28,7 @@ import { authorisedJoin } from './join-authoriser.js';
 import { JoinRoom } from './join-room.js';
 import { KnockRoom } from './knock-room.js';
 import { LeaveRoom } from './leave-room.js';
-import { refuseStateOfSuspended } from './refuse-suspended.js';
+import { refuseStateOfSuspended } from './refuse-state-of-suspended.js';
 import type { SendOptions } from './send-event.js';
 import { type EventSent, findTransaction, sendOnce } from './transaction.js';
 
