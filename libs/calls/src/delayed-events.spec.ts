@@ -41,11 +41,11 @@ beforeEach(() => {
 
 const find = async (id: string): Promise<Delay | undefined> => (await delayed.of(alice.userId)).get(id);
 
-it('an event whose time has come waits on where its room waits for other servers, and ends where it is refused', async () => {
+it('an event whose time has come waits on where its room waits for other servers, or its policy server is asked too much, and ends where it is refused', async () => {
   const id = await delayed.schedule(alice, draft);
   now = 10;
-  refusal = new RoomIsPartial();
-  await expect(delayed.sendWhenDue(alice.userId, id)).rejects.toBe(refusal);
+  for (refusal of [new RoomIsPartial(), new MatrixError('M_LIMIT_EXCEEDED')])
+    await expect(delayed.sendWhenDue(alice.userId, id)).rejects.toBe(refusal);
   expect((await find(id))!.end).toBeUndefined();
   refusal = new MatrixError('M_FORBIDDEN');
   await delayed.sendWhenDue(alice.userId, id);

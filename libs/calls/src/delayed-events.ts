@@ -14,6 +14,7 @@ import type { JsonObject } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import type { RateLimit } from '#kernel/rate-limit';
 import type { Requester } from '#kernel/requester';
 import { userLocked } from '#kernel/user-locked';
@@ -39,8 +40,6 @@ const AS_IT_CAME: ParseJsonOptions = Object.freeze({ lenient: true, respell: tru
 
 /** Of a user they may be two megabytes. */
 const CAPACITY = 200;
-/** The status of refusals that say nothing but that it does not go for the moment. */
-const PASSES = 503;
 const ENDED: DelayedEventFact['type'] = 'delayed-events-ended';
 
 /**
@@ -138,8 +137,7 @@ export class DelayedEvents {
 
   /**
    * Sends an event whose time has come; what refuses it is what became of it. Answers when it is due where that is not yet, or the user has sent
-   * too much by now, in milliseconds since the epoch, and undefined where nothing is left to do. Throws what is no refusal, and what passes: that the room waits for other
-   * servers.
+   * too much by now, in milliseconds since the epoch, and undefined where nothing is left to do. Throws what is no refusal, and what may pass.
    */
   sendWhenDue(userId: UserId, delayId: string): Promise<number | undefined> {
     return this.#turns.run(delayId, async () => {
@@ -158,7 +156,7 @@ export class DelayedEvents {
           event_id: await this.#sendNow(userId, delay),
         });
       } catch (error) {
-        if (!(error instanceof MatrixError) || error.status === PASSES) throw error;
+        if (!(error instanceof MatrixError) || mayPass(error)) throw error;
         await this.#end(userId, delayId, { outcome: 'error', reason: 'delay', error: error.toBody() });
       }
       return undefined;

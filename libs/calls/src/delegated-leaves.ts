@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import { VIEWS, type Views } from '#projections/views';
 import { DelayedEvents } from './delayed-events.js';
 import { LiveKit } from './livekit/livekit.js';
@@ -19,8 +20,6 @@ const WAIT_MS = 5 * 60_000;
 const LOOK_MS = 30_000;
 /** So often at least while the event's own time lasts. */
 const LOOKS = 3;
-/** The status of refusals that say nothing but that it does not go for the moment. */
-const PASSES = 503;
 
 /** Hang-ups that clients have handed over: they are sent when who is in the call is gone from LiveKit, and not before (MSC4195, "Optional delegated delayed leave events"). */
 @Injectable()
@@ -77,7 +76,7 @@ export class DelegatedLeaves {
       await acting;
       return true;
     } catch (error) {
-      if (error instanceof MatrixError && error.status !== PASSES) return false;
+      if (error instanceof MatrixError && !mayPass(error)) return false;
       throw error;
     }
   }

@@ -9,6 +9,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import { type RoomId, type UserId, isRoomId, serverNameOf } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import type { Effect } from '#projections/effects/effect';
 import { ROOM_MEMBERS } from '#rooms/projections/membership.projector';
 import { VIEWS, type Views } from '#projections/views';
@@ -75,7 +76,7 @@ export class RoomSuccession implements Effect {
       if (!isOurs) await this.commands.execute(new CompleteUpgrade(actForUser(userId, fact), rooms.from, rooms.to));
       return await this.#follow(userId, rooms, fact);
     } catch (error) {
-      if (!(error instanceof MatrixError)) throw error;
+      if (!(error instanceof MatrixError) || mayPass(error)) throw error;
       // The account was closed meanwhile, or has all the push rules that it may have.
       this.#log.warn({ err: error, userId, ...rooms }, 'what a user kept did not follow them into an upgraded room');
       return false;

@@ -1,5 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { listJoinedRooms } from '../queries/list-user-rooms.js';
@@ -11,7 +13,8 @@ const ROOMS_AT_ONCE = 16;
 /**
  * Tells the rooms the requester is in of their profile, as the views have it: client-server API, "Events on Change of Profile
  * Information". Each is told what holds when its turn comes: where the profile changes again meanwhile no room is told twice, and one that
- * was told before a crash is not told again. The member event keeps whatever else it said. Answers whether any room had not heard of it.
+ * was told before a crash is not told again. The member event keeps whatever else it said. Answers whether any room had not heard of it. Throws
+ * what may pass, of whichever room it is, once all others are told.
  */
 export class AnnounceProfile extends Command<boolean> {
   constructor(readonly requester: Requester) {
@@ -31,12 +34,19 @@ export class AnnounceProfileHandler implements ICommandHandler<AnnounceProfile> 
     const rooms = await listJoinedRooms(this.views, userId);
     const next = rooms[Symbol.iterator]();
     let told = 0;
+    const passing: MatrixError[] = [];
     const tell = async (): Promise<void> => {
       for (let room = next.next(); room.done !== true; room = next.next()) {
-        if (await this.memberships.tellProfile(requester, room.value)) told++;
+        try {
+          if (await this.memberships.tellProfile(requester, room.value)) told++;
+        } catch (error) {
+          if (!(error instanceof MatrixError) || !mayPass(error)) throw error;
+          passing.push(error);
+        }
       }
     };
     await Promise.all(Array.from({ length: ROOMS_AT_ONCE }, tell));
+    if (passing[0] !== undefined) throw passing[0];
     return told > 0;
   }
 }

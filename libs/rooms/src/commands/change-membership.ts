@@ -4,6 +4,7 @@ import { PROFILES } from '#accounts/projections/profiles.projector';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
@@ -82,7 +83,7 @@ export class MembershipChanges {
   /**
    * Tells a room a user is in of their profile as it is when the room's turn comes (`contentOf` of a join), so that what is told last is never
    * what was before; the member event keeps whatever else it said. `given` is what the user said of themself there. Answers whether the room had
-   * something else.
+   * something else. Throws what may pass.
    */
   async tellProfile(requester: Requester, roomId: RoomId, given: JsonObject = {}): Promise<boolean> {
     const { userId } = requester;
@@ -99,7 +100,7 @@ export class MembershipChanges {
       return position !== undefined;
     } catch (error) {
       // A room may forbid it (a join rule that has changed since); the other rooms are told all the same.
-      if (!(error instanceof MatrixError)) throw error;
+      if (!(error instanceof MatrixError) || mayPass(error)) throw error;
       return false;
     }
   }
@@ -115,7 +116,13 @@ export class MembershipChanges {
     given: JsonObject = {},
   ): Promise<void> {
     const now = await this.contentOf({ target: requester.userId, membership: 'join' });
-    if (canonicalJson(now) !== canonicalJson(shown)) await this.tellProfile(requester, roomId, given);
+    if (canonicalJson(now) === canonicalJson(shown)) return;
+    try {
+      await this.tellProfile(requester, roomId, given);
+    } catch (error) {
+      // They are in the room, whatever it says of them: whoever let them in does not fail by it.
+      if (!mayPass(error)) throw error;
+    }
   }
 
   /** The content of a member event: with the profile where the target is or is asked to be in the room. */

@@ -3,6 +3,7 @@ import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { foldRoomAlias, isRoomAlias, type RoomAlias, type RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { contextOf } from '../worker/requester-context.js';
@@ -10,7 +11,7 @@ import { RoomWorkers } from '../worker/room-workers.js';
 
 /**
  * Takes an alias that was deleted out of the room's m.room.canonical_alias, where it is named there and the user may change
- * that: client-server API, `DELETE /directory/room/{roomAlias}`. A user who may not, or a room that is gone, is no error.
+ * that: client-server API, `DELETE /directory/room/{roomAlias}`. A user who may not, or a room that is gone, is no error. Throws what may pass.
  */
 export class DropCanonicalAlias {
   constructor(
@@ -38,7 +39,7 @@ export class DropCanonicalAliasHandler implements ICommandHandler<DropCanonicalA
       const { position } = await dropped;
       if (position !== undefined) await this.views.whenProcessed(position);
     } catch (error) {
-      if (!(error instanceof MatrixError)) throw error;
+      if (!(error instanceof MatrixError) || mayPass(error)) throw error;
     }
   }
 }

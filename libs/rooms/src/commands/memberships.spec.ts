@@ -4,6 +4,8 @@ import type { JsonObject } from '#kernel/json';
 import { ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 import { ALICE, BOB } from '#testing/local-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
+import { PolicyAway } from '../policy-away.js';
+import { allowAll, type Policy } from '../room-policy.js';
 import { AnnounceProfile } from './announce-profile.js';
 import { ForgetRoom } from './forget-room.js';
 import { JoinRoom } from './join-room.js';
@@ -353,5 +355,21 @@ describe('a changed profile', () => {
     const { length } = rooms.events(here);
     expect(await rooms.execute(new AnnounceProfile(requesterOf(BOB)))).toBe(false);
     expect(rooms.events(here)).toHaveLength(length);
+  });
+
+  it('is told to all rooms but one that does not take it for the moment, which is tried again', async () => {
+    let away: RoomId | undefined;
+    const policy: Policy = ({ roomId }) => (roomId === away ? Promise.reject(new PolicyAway()) : allowAll());
+    rooms = new RoomCommands(undefined, undefined, undefined, policy);
+    const [here, there] = [await rooms.open(), await rooms.open()];
+    for (const room of [here, there]) await rooms.join(BOB, room);
+    await rooms.views.store.write([{ collection: 'profiles', key: [BOB], value: '{"displayname":"Robert"}' }]);
+    const nameIn = async (room: RoomId) => (await rooms.state(room, 'm.room.member', BOB))?.['displayname'];
+    away = there;
+    await expect(rooms.execute(new AnnounceProfile(requesterOf(BOB)))).rejects.toThrow(PolicyAway);
+    expect([await nameIn(here), await nameIn(there)]).toEqual(['Robert', undefined]);
+    away = undefined;
+    expect(await rooms.execute(new AnnounceProfile(requesterOf(BOB)))).toBe(true);
+    expect(await nameIn(there)).toBe('Robert');
   });
 });
