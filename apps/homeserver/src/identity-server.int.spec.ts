@@ -363,6 +363,24 @@ describe('the identity server', () => {
     expect(await lookUp(erin.token, 'erin@mail.example')).toBeUndefined();
   });
 
+  it('has nothing more of a user of this homeserver whose account ends, also of what they asked for themselves', async () => {
+    const own = await server.register('leaver');
+    const openId = `/user/${encodeURIComponent(own.userId)}/openid/request_token`;
+    const grant = await own.ok('POST', openId, {});
+    const token = String((await ok('POST', 'account/register', { body: grant }))['token']);
+    await bind({ userId: own.userId, token }, 'leaver@mail.example');
+    const { token: other } = await useIt('looker');
+    expect(await lookUp(other, 'leaver@mail.example')).toBe(own.userId);
+    const auth = {
+      type: 'm.login.password',
+      identifier: { type: 'm.id.user', user: 'leaver' },
+      password: 'a password',
+    };
+    await own.ok('POST', '/account/deactivate', { auth });
+    await expect.poll(() => lookUp(other, 'leaver@mail.example')).toBeUndefined();
+    expect((await call('GET', 'account', { token })).status).toBe(401);
+  });
+
   it('refuses look-ups in plain text, and those by another pepper', async () => {
     const { token } = await useIt('frank');
     const { lookup_pepper: pepper } = await ok('GET', 'hash_details', {

@@ -53,6 +53,19 @@ export class Associations {
     await this.#change(threepid, userId, (holder, saying) => decideEnd(holder, threepid, userId, saying));
   }
 
+  /** Ends all that are the user's, as the views have them. Answers whether there was any. Looks at all there are: accounts seldom end. */
+  async endAll(userId: UserId): Promise<boolean> {
+    let hadAny = false;
+    for await (const page of ASSOCIATIONS.pages(this.views, {})) {
+      for (const { key, value } of page) {
+        if (value.mxid !== userId) continue;
+        await this.unbind({ medium: key[0], address: key[1] }, userId);
+        hadAny = true;
+      }
+    }
+    return hadAny;
+  }
+
   /** Whose it is, as a signed document: identity service API, `POST /3pid/bind`. Undefined where it is nobody's. */
   async find({ medium, address }: Threepid): Promise<JsonObject | undefined> {
     const row = await ASSOCIATIONS.get(this.views, [medium, address]);

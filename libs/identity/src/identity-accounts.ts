@@ -13,6 +13,7 @@ import {
   decideAcceptance,
   decideToken,
   decideTokenEnd,
+  decideTokensEnd,
   foldIdentityAccount,
   type IdentityAccount,
   NO_IDENTITY_ACCOUNT,
@@ -62,6 +63,11 @@ export class IdentityAccounts {
     await this.#change(userId, (account) => decideTokenEnd(account, hashSecret(token)));
   }
 
+  /** Ends all tokens of a user. Answers whether there was any. */
+  endTokens(userId: UserId): Promise<boolean> {
+    return this.#change(userId, decideTokensEnd);
+  }
+
   /** Who has a token; undefined: nobody. */
   findByToken(token: string): Promise<UserId | undefined> {
     return IDENTITY_TOKENS.get(this.views, [hashSecret(token)]);
@@ -82,13 +88,15 @@ export class IdentityAccounts {
     if (accepted?.includes(terms.url) !== true) throw new MatrixError('M_TERMS_NOT_SIGNED');
   }
 
-  async #change(userId: UserId, decide: (account: IdentityAccount) => IdentityFact[]): Promise<void> {
+  /** Answers whether anything changed. */
+  async #change(userId: UserId, decide: (account: IdentityAccount) => IdentityFact[]): Promise<boolean> {
     const { position, facts } = await this.#streams.execute(
       identityAccountStream(userId),
       (account) => draftIdentityFacts(decide(account)),
       { actor: userId },
     );
     if (facts.length > 0) await this.views.whenProcessed(position, [IDENTITY_TOKENS.name]);
+    return facts.length > 0;
   }
 }
 

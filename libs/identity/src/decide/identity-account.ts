@@ -52,6 +52,11 @@ export function decideTokenEnd({ tokens }: IdentityAccount, tokenHash: string): 
   return tokens.includes(tokenHash) ? [{ type: 'identity-token-ended', data: { token_hash: tokenHash } }] : [];
 }
 
+/** None of them holds any more. */
+export function decideTokensEnd({ tokens }: IdentityAccount): IdentityFact[] {
+  return tokens.map((one) => ({ type: 'identity-token-ended', data: { token_hash: one } }));
+}
+
 /** Some more terms are accepted; of too many those that were accepted first are forgotten. */
 export function decideAcceptance({ accepted }: IdentityAccount, urls: readonly string[]): IdentityFact[] {
   const all = [...new Set([...accepted, ...urls])].slice(-MOST_URLS);
