@@ -191,6 +191,17 @@ describe('the account page', { timeout: 60_000 }, () => {
     await by.close();
   });
 
+  it('has nobody go through the stages of a registration that another browser has begun', async () => {
+    const { location } = (await browser.get('/_annals/sign-up')).headers;
+    const theirs = new PageReader(server);
+    await theirs.get(ACCOUNT);
+    for (const answer of [await theirs.get(location!), await theirs.post(location!, {})]) {
+      expect([answer.status, answer.headers.location === location]).toEqual([303, false]);
+      expect(answer.headers.location).toContain('/_annals/sign-up?');
+    }
+    expect((await browser.get(location!)).text).toContain('new-password');
+  });
+
   it('makes accounts as registration is set, and goes on to what was asked for', async () => {
     const to = `${ACCOUNT}?action=org.matrix.devices_list`;
     const first = await browser.get(`/_annals/sign-up?to=${encodeURIComponent(to)}`);

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { RegisterAccount } from '#accounts/commands/register-account';
+import { hashSecret } from '#accounts/credentials/secrets';
 import type { AuthSession } from '#accounts/interactive-auth/auth-sessions';
 import { InteractionRequired } from '#accounts/interactive-auth/interaction-required';
 import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
@@ -12,14 +13,15 @@ import { RegistrationRules } from '#accounts/registration-rules';
 import { readForm } from '#http/browser/read-form';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import type { Browser } from './browsers.js';
 
-const NAME = 'sign-up with a browser';
 /** Asks for nothing. */
 const DUMMY = 'm.login.dummy';
 
 /**
  * Registrations by way of pages: the same stages as for clients that register by themselves. Name and password come last, so that no
- * password waits anywhere for the stages to be passed.
+ * password waits anywhere for the stages to be passed. Each is of the browser in which it was begun, so that nobody has somebody else go
+ * through stages for them.
  */
 @Injectable()
 export class SignUps {
@@ -30,9 +32,9 @@ export class SignUps {
     private readonly commands: CommandBus,
   ) {}
 
-  /** Begins one, and answers its id. Throws M_FORBIDDEN where registration is closed. */
-  async begin(): Promise<string> {
-    const operation = { name: NAME, purpose: 'registration', flows: this.rules.getFlows() } as const;
+  /** Begins one, for a browser, and answers its id. Throws M_FORBIDDEN where registration is closed. */
+  async begin(browser: Browser): Promise<string> {
+    const operation = { name: nameFor(browser), purpose: 'registration', flows: this.rules.getFlows() } as const;
     try {
       return (await this.auth.authorise(operation, {})).id;
     } catch (error) {
@@ -41,11 +43,11 @@ export class SignUps {
     }
   }
 
-  /** One that was begun; undefined where it is over, or something else was begun by that id. */
-  async find(id: string): Promise<AuthSession | undefined> {
+  /** One that was begun in this browser; undefined where it is over, or something else was begun by that id. */
+  async find(id: string, browser: Browser): Promise<AuthSession | undefined> {
     try {
       const session = await this.auth.getSession(id);
-      return session.operation.name === NAME ? session : undefined;
+      return session.operation.name === nameFor(browser) ? session : undefined;
     } catch (error) {
       if (error instanceof MatrixError) return undefined;
       throw error;
@@ -92,3 +94,6 @@ export class SignUps {
     return this.auth.doAndClose(session, async () => userId);
   }
 }
+
+/** The cookie may sign somebody in, so no session holds it. */
+const nameFor = ({ cookie }: Browser): string => `sign-up with the browser ${hashSecret(cookie)}`;

@@ -34,12 +34,11 @@ export class SignUpController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     const to = ownPage(queryText(query, 'to'));
-    const id = queryText(query, 'session');
-    const session = id === undefined ? undefined : await this.signUps.find(id);
-    if (session === undefined) return sendOn(reply, pathOf(await this.signUps.begin(), to));
+    const browser = await this.browsers.of(request, reply);
+    const session = await this.signUps.find(queryText(query, 'session') ?? '', browser);
+    if (session === undefined) return sendOn(reply, pathOf(await this.signUps.begin(browser), to));
     const view = await this.signUps.nextView(session, request.url);
     if (view === undefined) {
-      const browser = await this.browsers.of(request, reply);
       return showPage(reply, signUpPage({ ...this.ways.context, browser, to, path: request.url }));
     }
     return 'page' in view ? showPage(reply, view.page) : sendOn(reply, view.redirectTo);
@@ -53,14 +52,15 @@ export class SignUpController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     const to = ownPage(queryText(query, 'to'));
-    const session = await this.signUps.find(queryText(query, 'session') ?? '');
-    if (session === undefined) return sendOn(reply, pathOf(await this.signUps.begin(), to));
+    const browser = await this.browsers.of(request, reply);
+    const session = await this.signUps.find(queryText(query, 'session') ?? '', browser);
+    if (session === undefined) return sendOn(reply, pathOf(await this.signUps.begin(browser), to));
     if (!this.signUps.isReady(session)) {
       const view = await this.signUps.pass(session, request);
       if (view === undefined) return sendOn(reply, pathOf(session.id, to));
       return 'page' in view ? showPage(reply, view.page) : sendOn(reply, view.redirectTo);
     }
-    const { browser, form } = await this.browsers.formOf(request, reply);
+    const { form } = await this.browsers.formOf(request, reply);
     const [username, password] = [form.get('username') ?? '', form.get('password') ?? ''];
     try {
       if (password !== form.get('repeated')) throw new MatrixError('M_INVALID_PARAM', 'The two passwords differ');
