@@ -115,6 +115,12 @@ describe.skipIf(!HAS_BROWSER)(`the pages of single sign-on ${NEEDS_BROWSER}`, ()
     expect(await opened.getByRole('link').allTextContents()).toEqual(['Confirm with Our company']);
     await picture(opened, 'sso-confirm-operation');
     await opened.getByRole('link', { name: 'Confirm with Our company' }).click();
+    await opened.getByText('Is this what you want?').waitFor();
+    expect(await opened.textContent('body')).toContain(
+      'remove a device from your account @alice.elsewhere:e2e.example',
+    );
+    await picture(opened, 'sso-approve-operation');
+    await opened.getByRole('button', { name: 'Confirm' }).click();
     await opened.getByText('You can go back to your application now.').waitFor();
     await page.waitForFunction(`document.title === 'told: authDone'`);
     expect((await server.request('DELETE', path, { token, body: { auth: { session } } })).status).toBe(200);

@@ -319,8 +319,19 @@ describe('single sign-on by OpenID Connect', () => {
     expect((await confirm(person('alice'))).status).toBe(403);
     expect((await confirm(person('never-seen'))).status).toBe(403);
     expect((await fred.request('DELETE', path, { auth: { session } })).status).toBe(401);
-    expect((await confirm(person('fred'))).text).toContain('onAuthDone');
-    expect((await provider.asked()).at(-1)).toMatchObject({ prompt: 'login' });
+    await provider.as(person('fred'));
+    const mine = browser();
+    const asksOnce = await mine.visit(linkOn(await mine.visit(fallback), 'begin/main'));
+    expect((await provider.asked()).at(-1)).toMatchObject({ prompt: 'login', max_age: '0' });
+    // The provider asked fred nothing, and a link may have led here: nothing is confirmed yet, nor by anybody else.
+    expect(asksOnce.text).toContain('remove a device from your account <strong>@fred:e2e.example</strong>');
+    expect((await fred.request('DELETE', path, { auth: { session } })).status).toBe(401);
+    const button = linkOn(asksOnce, '/confirm');
+    expect((await browser().visit(button, {})).status).toBe(403);
+    expect((await mine.visit(`${button}x`, {})).status).toBe(403);
+    expect((await mine.visit(button.replace('/confirm', '/continue'))).status).toBe(403);
+    const again = await mine.visit(linkOn(await mine.visit(fallback), 'begin/main'));
+    expect((await mine.visit(linkOn(again, '/confirm'), {})).text).toContain('onAuthDone');
     expect((await fred.request('DELETE', path, { auth: { session } })).status).toBe(200);
   });
 

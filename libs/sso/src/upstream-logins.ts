@@ -43,7 +43,8 @@ export class UpstreamLogins {
     // The state tells which of the attempts of a browser it is, and is a secret of that browser besides.
     const secrets = { state: `${id}${newSecret()}`, nonce: newSecret(), verifier: newSecret() };
     const url = await this.clients.authorisationUrl(provider, secrets, asking);
-    this.attempts.keep(reply, id, { step: 'begun', provider: providerId, secrets, purpose });
+    const { anewSince } = asking;
+    this.attempts.keep(reply, id, { step: 'begun', provider: providerId, secrets, purpose, anewSince });
     return url.href;
   }
 
@@ -61,12 +62,12 @@ export class UpstreamLogins {
   ): Promise<Progress> {
     const state = query.get('state') ?? '';
     const id = idOfState(state);
-    const { provider: asked, secrets, purpose } = this.attempts.get(request, id, 'begun');
+    const { provider: asked, secrets, purpose, anewSince } = this.attempts.get(request, id, 'begun');
     // What one provider says is never taken for the word of another.
     if (asked !== providerId || !isSame(state, secrets.state)) throw notHere();
     this.attempts.end(reply, id);
     const provider = this.providers.get(providerId);
-    const outsider = outsiderOf(provider, await this.clients.claimsOf(provider, query, secrets));
+    const outsider = outsiderOf(provider, await this.clients.claimsOf(provider, query, secrets, anewSince));
     return this.#goOn(reply, { id, outsider, purpose }, request.id);
   }
 

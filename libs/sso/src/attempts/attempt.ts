@@ -31,6 +31,8 @@ export interface Begun {
   readonly provider: string;
   readonly secrets: Secrets;
   readonly purpose: Purpose;
+  /** Where they have to show anew who they are: since when, in milliseconds since the epoch. */
+  readonly anewSince: number | undefined;
 }
 
 /** They have shown who they are, and choose a name. */

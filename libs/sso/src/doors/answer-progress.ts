@@ -3,6 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
 import { IssueLoginToken } from '#accounts/commands/issue-login-token';
 import { LogIn } from '#accounts/commands/log-in';
+import type { AuthSession } from '#accounts/interactive-auth/auth-sessions';
 import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
 import { SteppedAuth } from '#accounts/interactive-auth/stepped-auth';
 import { stageDonePage } from '#accounts/pages/stage-page';
@@ -12,7 +13,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Purpose, Shown } from '../attempts/attempt.js';
 import { isOfClient, shownOf, withLoginToken } from '../attempts/client-url.js';
 import { goTo, showPage } from '../pages/show-page.js';
-import { chooseUserNamePage, confirmClientPage, goOnPage } from '../pages/sso-pages.js';
+import { approveOperationPage, chooseUserNamePage, confirmClientPage, goOnPage } from '../pages/sso-pages.js';
 import { type Progress, UpstreamLogins } from '../upstream-logins.js';
 
 /** A browser is on its way back to the client, which then asks at once. */
@@ -54,7 +55,7 @@ export class AnswerProgress {
       case 'own':
         return goTo(answering.reply, this.logins.returnUrl(purpose.returnTo, page));
       case 'stage':
-        return this.#completeStage(userId, purpose.session, answering);
+        return this.#askFor(userId, purpose.session, link('confirm'), answering);
       case 'v1':
         return this.#answerV1({ userId, upstream }, purpose, answering);
     }
@@ -75,11 +76,23 @@ export class AnswerProgress {
     return showPage(answering.reply, goOnPage(link));
   }
 
-  async #completeStage(userId: UserId, sessionId: string, { reply }: Answering): Promise<string> {
-    const session = await this.auth.getSession(sessionId);
-    if (session.operation.userId !== userId) throw new MatrixError('M_FORBIDDEN', 'This is not the account that asks');
+  /** Completes the stage of who has said yes to what they were asked once they had shown who they are. Throws M_FORBIDDEN, M_NOT_FOUND. */
+  async completeStage(userId: UserId, sessionId: string, { reply }: Answering): Promise<string> {
+    const session = await this.#sessionOf(userId, sessionId);
     await this.auth.completeElsewhere(session, 'm.login.sso', { userId });
     return showPage(reply, stageDonePage());
+  }
+
+  /** A provider may send somebody back whom it asked nothing, and who came by a link that others made: so they read here what it is for. */
+  async #askFor(userId: UserId, sessionId: string, action: string, { reply }: Answering): Promise<string> {
+    const { operation } = await this.#sessionOf(userId, sessionId);
+    return showPage(reply, approveOperationPage({ userId, operation: operation.name, action }));
+  }
+
+  async #sessionOf(userId: UserId, id: string): Promise<AuthSession> {
+    const session = await this.auth.getSession(id);
+    if (session.operation.userId === userId) return session;
+    throw new MatrixError('M_FORBIDDEN', 'This is not the account that asks');
   }
 
   /** "MUST respond with either new credentials, the next stage of the login process, or a standard error response." */

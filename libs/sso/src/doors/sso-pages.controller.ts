@@ -1,7 +1,8 @@
-import { Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
+import { CLOCK, type Clock } from '#kernel/clock';
 import type { Purpose } from '../attempts/attempt.js';
 import { notHere } from '../attempts/attempts.js';
 import { BegunRequests } from '../begun-requests.js';
@@ -20,6 +21,7 @@ export class SsoPagesController {
     private readonly requests: BegunRequests,
     private readonly logins: UpstreamLogins,
     private readonly progress: AnswerProgress,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** 2014, "OAuth2-based": the "service selection URI". */
@@ -90,8 +92,27 @@ export class SsoPagesController {
     });
   }
 
+  /** The button of the page that asks whether something is to be done. */
+  @RateLimited('default')
+  @HttpCode(200)
+  @Post('confirm')
+  confirm(
+    @Query() query: QueryOfUrl,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    return showOrTell(reply, async () => {
+      const { purpose, userId } = this.logins.take(request, reply, pageOf(query));
+      if (purpose.kind !== 'stage') throw notHere();
+      return this.progress.completeStage(userId, purpose.session, { reply, requestId: request.id });
+    });
+  }
+
   async #goTo(provider: string, purpose: Purpose, reply: FastifyReply): Promise<string> {
-    const asking = { again: purpose.kind === 'stage', registers: purpose.kind === 'v1' && purpose.registers === true };
+    const asking = {
+      ...(purpose.kind === 'stage' ? { anewSince: this.clock.now() } : {}),
+      registers: purpose.kind === 'v1' && purpose.registers === true,
+    };
     return goTo(reply, await this.logins.begin(reply, provider, purpose, asking));
   }
 

@@ -54,6 +54,9 @@ const OPERATIONS: readonly (readonly [name: string, words: string])[] = [
   ['POST /login/get_token', 'log another device in to your account'],
 ];
 
+const wordsFor = (operation: string): string =>
+  OPERATIONS.find(([name]) => operation.startsWith(name))?.[1] ?? 'change something about your account';
+
 /** Somebody is to show once more who they are, for something that they should know of. */
 export function confirmOperationPage(of: {
   readonly userId: string;
@@ -61,16 +64,30 @@ export function confirmOperationPage(of: {
   readonly links: readonly ProviderLink[];
   readonly problem?: string;
 }): HtmlPage {
-  const words =
-    OPERATIONS.find(([name]) => of.operation.startsWith(name))?.[1] ?? 'change something about your account';
   const alert = of.problem === undefined ? '' : `<p role="alert">${escapeHtml(of.problem)}</p>`;
   const items = of.links.map(
     ({ name, href }) => `<li><a href="${escapeHtml(href)}">Confirm with ${escapeHtml(name)}</a></li>`,
   );
   return htmlPage(
     'Is it you?',
-    `${alert}<p>An application wants to ${words} <strong>${escapeHtml(of.userId)}</strong>. To confirm it, log in once more.</p>
+    `${alert}<p>An application wants to ${wordsFor(of.operation)} <strong>${escapeHtml(of.userId)}</strong>. To confirm it, log in once more.</p>
 <p>If you did not expect this, somebody else may use your account: close this page.</p><ul>${items.join('')}</ul>`,
+  );
+}
+
+/** They have shown it: is it done? Whoever was led here by a link alone reads of it here first. `action`: where the answer goes. */
+export function approveOperationPage(of: {
+  readonly userId: string;
+  readonly operation: string;
+  readonly action: string;
+}): HtmlPage {
+  return htmlPage(
+    'Is this what you want?',
+    `<p>An application wants to ${wordsFor(of.operation)} <strong>${escapeHtml(of.userId)}</strong>.</p>
+<p>If you did not ask for this in your application just now, somebody else did: close this page.</p>
+<form method="post" action="${escapeHtml(of.action)}"><button>Confirm</button></form>`,
+    undefined,
+    { isNeverFramed: true },
   );
 }
 

@@ -8,6 +8,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { messageOf } from '#kernel/message-of';
 import { LOGGER, type Logger } from '#observability/logger';
 import { SSO_PATH } from '../sso-path.js';
+import { checkShownAnew } from './check-shown-anew.js';
 import { outgoingFetch } from './outgoing-fetch.js';
 
 type OpenIdClient = typeof import('openid-client');
@@ -22,8 +23,8 @@ export interface Secrets {
 
 /** What somebody is asked for besides who they are. */
 export interface Asking {
-  /** They have to show it again, though the provider knows them. */
-  readonly again?: boolean;
+  /** They have to show it again, though the provider knows them: since when, in milliseconds since the epoch. */
+  readonly anewSince?: number;
   /** They want an account, also at the provider. */
   readonly registers?: boolean;
 }
@@ -74,19 +75,20 @@ export class UpstreamClients {
         nonce: secrets.nonce,
         code_challenge: await client.calculatePKCECodeChallenge(secrets.verifier),
         code_challenge_method: 'S256',
-        ...(asking.again === true ? { prompt: 'login' } : creates ? { prompt: 'create' } : {}),
+        ...(asking.anewSince !== undefined ? { prompt: 'login', max_age: '0' } : creates ? { prompt: 'create' } : {}),
       });
     });
   }
 
   /**
    * What a provider says of whom it sent back, `query` being what it said by the browser: the claims of the ID token, and above them those
-   * of its userinfo endpoint. Throws M_FORBIDDEN where it says no, M_UNKNOWN with status 502 where what it says cannot be believed.
+   * of its userinfo endpoint. Throws M_FORBIDDEN where it says no, or they have not shown it anew since `anewSince`; M_UNKNOWN with status 502 where what it says cannot be believed.
    */
   async claimsOf(
     provider: UpstreamProvider,
     query: URLSearchParams,
     secrets: Secrets,
+    anewSince?: number,
   ): Promise<Readonly<Record<string, unknown>>> {
     const refusal = query.get('error');
     if (refusal !== null) {
@@ -103,6 +105,7 @@ export class UpstreamClients {
       });
       const claims = tokens.claims();
       if (claims === undefined) throw new Error('there is no ID token');
+      if (anewSince !== undefined) checkShownAnew(provider, claims, anewSince);
       const isAsked = provider.asksUserInfo && configuration.serverMetadata().userinfo_endpoint !== undefined;
       if (!isAsked) return claims;
       // Its subject has to be that of the ID token.

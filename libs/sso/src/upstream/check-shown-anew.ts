@@ -1,0 +1,19 @@
+import type { UpstreamProvider } from '#config/sso/upstream-provider';
+import { MatrixError } from '#kernel/matrix-error';
+
+/** By so much the clock of a provider may be behind. */
+const SKEW_MS = 60_000;
+
+/**
+ * Whether somebody showed who they are once they were asked to, and not before: providers may pass `prompt=login` over (OpenID Connect
+ * Core, sections 2 and 3.1.2.1: `auth_time`, which whoever is asked with `max_age` has to tell). Of those that tell no time it cannot be
+ * known. Throws M_FORBIDDEN.
+ */
+export function checkShownAnew(
+  { name }: Pick<UpstreamProvider, 'name'>,
+  { auth_time: seconds }: { readonly auth_time?: unknown },
+  anewSince: number,
+): void {
+  if (typeof seconds !== 'number' || (seconds + 1) * 1000 > anewSince - SKEW_MS) return;
+  throw new MatrixError('M_FORBIDDEN', `${name} did not ask you to log in once more`);
+}
