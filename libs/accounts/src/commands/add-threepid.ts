@@ -39,7 +39,7 @@ export class AddThreepidHandler implements ICommandHandler<AddThreepid> {
       await this.accounts.change(userId, (account) => decideThreepid(account, threepid, validatedAt, now), cause);
     } catch (error) {
       // After any other error the account may have it; where it does not, it is free for who wants it next.
-      if (error instanceof MatrixError) await this.claims.release(threepid, userId);
+      if (error instanceof MatrixError) await this.claims.giveBack(threepid, userId);
       throw error;
     }
   }

@@ -100,7 +100,7 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
       return await this.#register(userId, account, passwordHash);
     } catch (error) {
       // As with a registration token.
-      if (error instanceof MatrixError) await this.spent.addresses.release(threepid, userId);
+      if (error instanceof MatrixError) await this.spent.addresses.giveBack(threepid, userId);
       throw error;
     }
   }

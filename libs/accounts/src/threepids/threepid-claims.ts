@@ -69,6 +69,11 @@ export class ThreepidClaims {
     await this.#streams.execute(threepidStream(threepid), (holder) => draftFacts(facts(holder)), BY_SERVER);
   }
 
+  /** As `release`, after what it was claimed for has failed: where the account has it by now, another of two who did the same at once has not. */
+  async giveBack(threepid: Threepid, userId: UserId): Promise<void> {
+    if (!(await this.#has(userId, threepid))) await this.release(threepid, userId);
+  }
+
   /** Whose it is, asked of the log; undefined where the account that claimed it does not have it. */
   async findOwner(threepid: Threepid): Promise<UserId | undefined> {
     const { state } = await this.#streams.load(threepidStream(threepid));

@@ -46,6 +46,15 @@ describe('an address', () => {
     expect(race.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   });
 
+  it('stays with the account that has it where two make the same account with it at once', async () => {
+    const threepid = { ...mail('twice'), validatedAt: 5 };
+    const register = () => execute(new RegisterAccount({ username: 'twice', via: 'open', threepid }));
+    const both = await Promise.allSettled([register(), register()]);
+    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    expect(await app.get(ThreepidClaims).findOwner(mail('twice'))).toBe('@twice:example.org');
+    await expect(add(bob, 'twice')).rejects.toMatchObject({ errcode: 'M_THREEPID_IN_USE' });
+  });
+
   it('is free once it was removed, or its account is no more', async () => {
     await add(alice, 'free');
     await execute(new RemoveThreepid(alice, mail('free'), BY_SERVER));
