@@ -3,6 +3,7 @@ import { AppServices } from '#config/appservices/app-services';
 import { CONFIG, type Config } from '#config/config';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from './accounts.js';
+import { checkPassword } from './credentials/password-hasher.js';
 import { newUserId } from './user-ids.js';
 import type { RegisteredVia } from './facts/account-facts.js';
 import { type Flow, Flows } from './interactive-auth/flows.js';
@@ -38,6 +39,12 @@ export class RegistrationRules {
   /** How accounts come to be in this mode. */
   get via(): RegisteredVia {
     return this.config.registration === 'open' ? 'open' : 'registration-token';
+  }
+
+  /** What is known to be wrong with what somebody wants, before they spend on it what they went through stages for. Throws as `checkFree` and `checkPassword`. */
+  async checkWanted(username: string | undefined, password: string | undefined): Promise<void> {
+    if (password !== undefined) checkPassword(password);
+    if (username !== undefined) await this.checkFree(username);
   }
 
   /** Throws M_INVALID_USERNAME, M_EXCLUSIVE or M_USER_IN_USE where no account could be made under the user name. */

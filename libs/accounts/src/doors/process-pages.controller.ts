@@ -131,7 +131,6 @@ export class ProcessPagesController {
       const step = await this.process.step(session, form, request);
       if (!step.isDone) return goTo(reply, linkTo(request, { session: session.id }));
       const answer = await this.#finish(session, form, request);
-      await this.process.close(session);
       return showPage(reply, processDonePage(purpose, answer));
     } catch (error) {
       if (!(error instanceof MatrixError) || error.status >= 500) throw error;
@@ -139,22 +138,26 @@ export class ProcessPagesController {
     }
   }
 
-  async #finish({ learnt, operation }: AuthSession, form: JsonObject, request: FastifyRequest): Promise<SessionBody> {
+  async #finish(session: AuthSession, form: JsonObject, request: FastifyRequest): Promise<SessionBody> {
     const { serverName } = this.config;
+    const { learnt, operation } = session;
     const { searchParams } = urlOf(request);
-    const session = {
+    const options = {
       deviceId: searchParams.get('device_id') ?? undefined,
       initialDeviceDisplayName: searchParams.get('initial_device_display_name') ?? undefined,
       refreshToken: searchParams.get('refresh_token') === 'true',
     };
     if (operation.purpose === 'login') {
-      const loggedIn = await this.commands.execute(new LogIn(learnt, session, request.id));
+      await this.process.spend(session);
+      const loggedIn = await this.commands.execute(new LogIn(learnt, options, request.id));
       return sessionBody(loggedIn.userId, serverName, loggedIn);
     }
     const { user, password } = form;
     if (typeof user !== 'string' || typeof password !== 'string') {
       throw new MatrixError('M_MISSING_PARAM', 'A user name and a password are required');
     }
+    await this.rules.checkWanted(user, password);
+    await this.process.spend(session);
     const { registrationToken, threepid, acceptedTerms } = learnt;
     const account = await this.commands.execute(
       new RegisterAccount({
@@ -164,7 +167,7 @@ export class ProcessPagesController {
         registrationToken,
         threepid,
         acceptedTerms,
-        session,
+        session: options,
         requestId: request.id,
       }),
     );

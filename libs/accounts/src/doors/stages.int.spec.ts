@@ -75,6 +75,18 @@ describe('a registration that asks for a captcha and for terms', () => {
     expect((await post(last))['user_id']).toBe('@bob:example.org');
   });
 
+  it('makes one account for one who went through them, also where two are asked for at once', async () => {
+    const post = (step: object) => app.call('POST', `${V1}/register`, { body: step });
+    const { session } = (await post({ type: CAPTCHA, response: SOLVED })).body;
+    await post({ type: TERMS, session });
+    const last = (user: string, password = 'x') => post({ type: PASSWORD, session, user, password });
+    // What is wrong with a name or a password costs nothing.
+    expect((await last('bob')).body['errcode']).toBe('M_USER_IN_USE');
+    expect((await last('dora', '')).body['errcode']).toBe('M_WEAK_PASSWORD');
+    const both = await Promise.all([last('dora'), last('dirk')]);
+    expect(both.map(({ status }) => status).toSorted()).toEqual([200, 403]);
+  });
+
   it('has pages for them, of which only that of the captcha runs the script of somebody else', async () => {
     const { session } = (await register(undefined, 'carol')).body;
     const pageOf = (stage: string) => `${V3}/auth/${stage}/fallback/web?session=${String(session)}`;

@@ -58,6 +58,8 @@ export interface AuthSession {
   begun: Readonly<Record<string, JsonValue>>;
   /** Whether the log has it. */
   isNoted: boolean;
+  /** Whether it was ended in this process. */
+  isOver?: true;
   /** The answer of the operation, for clients that repeat the last request. */
   result?: Promise<unknown>;
 }
@@ -164,6 +166,8 @@ export class AuthSessions {
   /** Ends a session: it cannot be used again. Answers whether it had not been ended before, in whatever process. */
   async close(session: AuthSession): Promise<boolean> {
     this.#sessions.delete(session.id);
+    if (session.isOver === true) return false;
+    session.isOver = true;
     return !session.isNoted || this.notes.use(session.id);
   }
 

@@ -201,6 +201,12 @@ describe('interactive authentication', () => {
     expect(await refusal({ auth: { session: session.id } })).toMatchObject({ completed: [] });
   });
 
+  it('does the work of a session that the log has no part of once, also where two have it in hand', async () => {
+    const session = sessions.open(operation, {});
+    const both = [1, 2].map((number) => auth.doAndClose(session, async () => number));
+    expect((await Promise.allSettled(both)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+  });
+
   it('refuses an auth that is no object', async () => {
     await expect(auth.authorise(operation, { auth: 'password' })).rejects.toMatchObject({ errcode: 'M_BAD_JSON' });
   });

@@ -74,8 +74,9 @@ export class PageProcess {
     return this.#next(session) === TOKEN;
   }
 
-  close(session: AuthSession): Promise<void> {
-    return this.stepped.close(session);
+  /** Ends a session whose work is to be done now. Throws as `SteppedAuth.spend`. */
+  spend(session: AuthSession): Promise<void> {
+    return this.stepped.spend(session);
   }
 
   #next(session: AuthSession): string {

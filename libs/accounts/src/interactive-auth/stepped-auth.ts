@@ -15,8 +15,8 @@ export type Step =
 
 /**
  * Stages in the manner of 2014 and 2015 (section "Registration and Login"): each is one request or several to the same path, and the answer to
- * one says what comes `next`, and by which `session` it is gone on with. The request that completes the last stage does the work:
- * where that fails, the last stage is gone through again.
+ * one says what comes `next`, and by which `session` it is gone on with. The request that completes the last stage does the work,
+ * for which the session is spent: what can be known to be wrong with that before is looked at before.
  */
 @Injectable()
 export class SteppedAuth {
@@ -54,9 +54,9 @@ export class SteppedAuth {
     return { isDone, answer: { next: next ?? null, session: session.id } };
   }
 
-  /** Ends a session whose work is done. */
-  async close(session: AuthSession): Promise<void> {
-    await this.sessions.close(session);
+  /** Ends a session whose work is to be done now: of two that want to do it at once one does. Throws M_FORBIDDEN. */
+  async spend(session: AuthSession): Promise<void> {
+    if (!(await this.sessions.close(session))) throw new MatrixError('M_FORBIDDEN', 'This session was used already');
   }
 
   async #sessionFor(operation: Operation, id: unknown): Promise<AuthSession> {

@@ -86,12 +86,12 @@ export class SignUps {
     { username, password }: { readonly username: string; readonly password: string },
     requestId: string,
   ): Promise<UserId> {
-    await this.rules.checkFree(username);
+    await this.rules.checkWanted(username, password);
     const { registrationToken, threepid, acceptedTerms } = session.learnt;
     const shown = { registrationToken, threepid, acceptedTerms };
     const account = { username, password, ...shown, via: this.rules.via, requestId };
-    const { userId } = await this.commands.execute(new RegisterAccount(account));
-    return this.auth.doAndClose(session, async () => userId);
+    const { userId } = await this.auth.doAndClose(session, () => this.commands.execute(new RegisterAccount(account)));
+    return userId;
   }
 }
 

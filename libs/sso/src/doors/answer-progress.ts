@@ -101,8 +101,8 @@ export class AnswerProgress {
     const step = await this.stepped.advance(session, 'm.login.oauth2', who);
     void reply.type('application/json').header('cache-control', 'no-store').header('referrer-policy', 'no-referrer');
     if (!step.isDone) return JSON.stringify(step.answer);
+    await this.stepped.spend(step.session);
     const { tokens } = await this.commands.execute(new LogIn(step.session.learnt, {}, requestId));
-    this.stepped.close(step.session);
     const { serverName } = this.config;
     return JSON.stringify({ user_id: who.userId, access_token: tokens.access_token, home_server: serverName });
   }

@@ -64,9 +64,8 @@ export class LoginController {
     }
     const step = await this.auth.step(this.offered.operation, body, request);
     if (!step.isDone) return step.answer;
-    const answer = await this.#open(new LogIn(step.session.learnt, options, request.id));
-    await this.auth.close(step.session);
-    return answer;
+    await this.auth.spend(step.session);
+    return this.#open(new LogIn(step.session.learnt, options, request.id));
   }
 
   async #open(login: LogIn | LogInForService): Promise<SessionBody> {

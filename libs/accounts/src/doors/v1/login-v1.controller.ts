@@ -42,8 +42,8 @@ export class LoginV1Controller {
     const flows = this.flows.toLogIn('v1');
     const step = await this.auth.step({ name: 'POST /api/v1/login', purpose: 'login', flows }, body, request);
     if (!step.isDone) return step.answer;
+    await this.auth.spend(step.session);
     const { userId, tokens } = await this.commands.execute(new LogIn(step.session.learnt, {}, request.id));
-    await this.auth.close(step.session);
     return { user_id: userId, access_token: tokens.access_token, home_server: this.config.serverName };
   }
 }

@@ -49,9 +49,7 @@ export class RegisterV1Controller {
     const flows = this.rules.getFlows('v1');
     const step = await this.auth.step({ name: 'POST /api/v1/register', purpose: 'registration', flows }, body, request);
     if (!step.isDone) return step.answer;
-    const credentials = await this.#register(body, step.session, request.id);
-    await this.auth.close(step.session);
-    return credentials;
+    return this.#register(body, step.session, request.id);
   }
 
   /** Application service API of 2015, "Server admin style permissions": without a password, by the token of the service. */
@@ -63,10 +61,14 @@ export class RegisterV1Controller {
     return this.#make({ ...account, session: {}, requestId: request.id });
   }
 
-  async #register(body: JsonObject, { learnt }: AuthSession, requestId: string): Promise<CredentialsV1> {
+  async #register(body: JsonObject, session: AuthSession, requestId: string): Promise<CredentialsV1> {
     const { user, password } = checkDto(RegisterV1Body, body);
+    const username = this.#usernameOf(user);
+    await this.rules.checkWanted(username, password);
+    await this.auth.spend(session);
+    const { learnt } = session;
     return this.#make({
-      username: this.#usernameOf(user),
+      username,
       via: this.rules.via,
       password,
       registrationToken: learnt.registrationToken,
