@@ -181,6 +181,25 @@ describe('the OAuth 2.0 API', { timeout: 60_000 }, () => {
     expect(await whoami(tokens.access_token)).toEqual([401, expect.objectContaining({ errcode: 'M_UNKNOWN_TOKEN' })]);
   });
 
+  it('takes no code that was sent before the password became another, or all sessions were ended', async () => {
+    const clientId = await register();
+    const path = urlOf(clientId);
+    await signIn(path);
+    const logIn = async (): Promise<string> => {
+      const login = { type: 'm.login.password', identifier: { type: 'm.id.user', user }, password: 'a password' };
+      return (await json('POST', '/_matrix/client/v3/login', login))[1].access_token;
+    };
+    const before = codeOf(await allow(path));
+    expect((await json('POST', '/_matrix/client/v3/logout/all', {}, await logIn()))[0]).toBe(200);
+    expect(await redeem(clientId, before)).toEqual([400, expect.objectContaining({ error: 'invalid_grant' })]);
+    const code = codeOf(await allow(path));
+    const identifier = { type: 'm.id.user', user };
+    const auth = { type: 'm.login.password', identifier, password: 'a password' };
+    const change = { new_password: 'another', logout_devices: false, auth };
+    expect((await json('POST', '/_matrix/client/v3/account/password', change, await logIn()))[0]).toBe(200);
+    expect(await redeem(clientId, code)).toEqual([400, expect.objectContaining({ error: 'invalid_grant' })]);
+  });
+
   it('tells an application what is wrong with its request, and nobody whose address it is not', async () => {
     const clientId = await register();
     const errorOf = async (more: Readonly<Record<string, string | undefined>>): Promise<unknown> => {

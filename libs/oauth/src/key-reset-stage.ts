@@ -1,18 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Accounts } from '#accounts/accounts';
 import { StageFailed } from '#accounts/interactive-auth/interaction-required';
 import { type Passage, PASSED, type Stage, type StageView } from '#accounts/interactive-auth/stage';
 import { StageRegistry } from '#accounts/interactive-auth/stage-registry';
 import type { AuthSession } from '#accounts/interactive-auth/auth-sessions';
+import { trustedSince } from '#accounts/sessions/trusted-since';
 import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { decideKeyReset } from './decide/sign-ins.js';
 import { Mas } from './mas/mas.js';
 import { PAGES } from './oauth-paths.js';
 import { KeptSignIns } from './sign-ins.js';
-
-/** For so long other keys may be set, once their user has allowed it. */
-export const KEY_RESET_MS = 10 * 60 * 1000;
 
 /** By the name of the specification, and the one before it (MSC4312), for which clients look. */
 export const KEY_RESET_STAGES = ['m.oauth', 'org.matrix.cross_signing_reset'] as const;
@@ -28,6 +28,7 @@ class KeyResetStage implements Stage {
   constructor(
     readonly type: string,
     private readonly page: () => string,
+    private readonly accounts: Accounts,
     private readonly signIns: KeptSignIns,
     private readonly clock: Clock,
   ) {}
@@ -42,10 +43,13 @@ class KeyResetStage implements Stage {
   }
 
   async pass(_auth: JsonObject, { operation: { userId } }: AuthSession): Promise<Passage> {
-    const isAllowed =
-      userId !== undefined && (await this.signIns.change(userId, (state) => decideKeyReset(state, this.clock.now())));
-    if (isAllowed) return PASSED;
+    if (userId !== undefined && (await this.#takePermission(userId))) return PASSED;
     throw new StageFailed('M_FORBIDDEN', 'The user has not allowed it at the account page');
+  }
+
+  async #takePermission(userId: UserId): Promise<boolean> {
+    const since = trustedSince(await this.accounts.load(userId));
+    return this.signIns.change(userId, (state) => decideKeyReset(state, this.clock.now(), since));
   }
 
   view(): StageView {
@@ -58,6 +62,7 @@ class KeyResetStage implements Stage {
 export class KeyResetStages {
   constructor(
     registry: StageRegistry,
+    accounts: Accounts,
     signIns: KeptSignIns,
     @Inject(CLOCK) clock: Clock,
     @Inject(CONFIG) { publicUrl }: Pick<Config, 'publicUrl'>,
@@ -66,7 +71,7 @@ export class KeyResetStages {
     // Who comes with a token of the service has had it asked, and it has said by then where its page is.
     const page = (): string =>
       withAction(mas.accountUri ?? publicUrl + PAGES.account, 'org.matrix.cross_signing_reset');
-    for (const type of KEY_RESET_STAGES) registry.add(new KeyResetStage(type, page, signIns, clock));
+    for (const type of KEY_RESET_STAGES) registry.add(new KeyResetStage(type, page, accounts, signIns, clock));
   }
 }
 

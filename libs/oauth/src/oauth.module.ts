@@ -6,6 +6,7 @@ import { Browsers } from './browser/browsers.js';
 import { ConfirmPerson } from './browser/confirm-person.js';
 import { Returns } from './browser/returns.js';
 import { SignInWays } from './browser/sign-in-ways.js';
+import { AllowKeyReset } from './commands/allow-key-reset.js';
 import { SignUps } from './browser/sign-ups.js';
 import { ClientIds } from './clients/client-ids.js';
 import { GrantAccess } from './commands/grant-access.js';
@@ -53,6 +54,7 @@ import { KeptSignIns } from './sign-ins.js';
     Browsers,
     ConfirmPerson,
     SignUps,
+    AllowKeyReset,
     SignInWays,
     Returns,
     AccountView,

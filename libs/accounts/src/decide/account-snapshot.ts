@@ -18,6 +18,7 @@ interface KeptAccount extends Pick<
   | 'rateLimit'
   | 'byService'
   | 'serviceId'
+  | 'loggedOutAt'
   | 'loginTokens'
   | 'externalIds'
 > {
@@ -33,7 +34,7 @@ interface KeptAccount extends Pick<
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 10,
+  version: 11,
   format({
     exists,
     guest,
@@ -45,6 +46,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
     rateLimit,
     byService,
     serviceId,
+    loggedOutAt,
     loginTokens,
     externalIds,
     passwordAt,
@@ -67,6 +69,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       rateLimit,
       byService,
       serviceId,
+      loggedOutAt,
       loginTokens,
       externalIds,
       password_at: passwordAt,

@@ -50,6 +50,8 @@ export interface Account {
   readonly passwordHash: string | undefined;
   /** The revision of the fact that says the password's hash. */
   readonly passwordAt: number | undefined;
+  /** The revision of the fact by which all sessions ended at once; undefined where they never did. */
+  readonly loggedOutAt?: number;
   readonly devices: ReadonlyMap<DeviceId, DeviceRecord>;
   /** The device that no client holds, as long as it is there, and the revision of the last fact that told of one. */
   readonly dehydrated: { readonly deviceId: DeviceId | undefined; readonly at: number } | undefined;
@@ -220,8 +222,10 @@ function devicesAfter(account: Account, fact: AccountFact, { at, revision }: Fac
       }));
     case 'device-dehydrated':
       return { ...account, dehydrated: { deviceId: fact.data.device_id, at: revision } };
-    case 'devices-removed':
-      return withoutDevices(account, fact.data.device_ids);
+    case 'devices-removed': {
+      const left = withoutDevices(account, fact.data.device_ids);
+      return fact.data.reason === 'logout-all' ? { ...left, loggedOutAt: revision } : left;
+    }
     case 'tokens-refreshed':
       return withDevice(account, fact.data.device_id, (device) => deviceAfterRefresh(device, fact.data));
     case 'tokens-confirmed':

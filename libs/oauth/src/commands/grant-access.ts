@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Accounts } from '#accounts/accounts';
 import { hashSecret, newAuthorisationCode } from '#accounts/credentials/secrets';
+import { trustedSince } from '#accounts/sessions/trusted-since';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { localpartOf, type UserId } from '#kernel/ids';
 import type { AuthorisationRequest } from '../authorisation-request.js';
@@ -13,6 +15,7 @@ const CODE_LIFETIME_MS = 2 * 60 * 1000;
 @Injectable()
 export class GrantAccess {
   constructor(
+    private readonly accounts: Accounts,
     private readonly signIns: KeptSignIns,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -37,6 +40,7 @@ export class GrantAccess {
     to: { readonly redirect_uri?: string; readonly challenge?: string; readonly expires_at: number },
     requestId: string,
   ): Promise<void> {
+    const since = trustedSince(await this.accounts.load(userId));
     const granted = {
       grant,
       client: hashSecret(clientId),
@@ -45,6 +49,7 @@ export class GrantAccess {
       scope: scope.text,
       device_id: scope.deviceId,
       ...to,
+      ...(since === undefined ? {} : { trusted_since: since }),
     };
     await this.signIns.change(userId, () => [{ type: 'access-granted', data: granted }], requestId);
   }

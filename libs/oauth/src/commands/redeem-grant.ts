@@ -3,8 +3,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { EndGrantedSession } from '#accounts/commands/end-granted-session';
 import { hashSecret } from '#accounts/credentials/secrets';
-import { BeginSession } from '#accounts/sessions/begin-session';
+import { BeginSession, type NewSession } from '#accounts/sessions/begin-session';
 import type { IssuedTokens } from '#accounts/sessions/issue-tokens';
+import { trustedSince } from '#accounts/sessions/trusted-since';
 import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { isUserId, type UserId } from '#kernel/ids';
@@ -81,18 +82,21 @@ export class RedeemGrant {
       requestId,
     );
     if (granted === undefined) throw invalid();
-    const { client, client_name, client_uri, scope, grant, device_id: deviceId } = granted;
+    const { client, client_name, client_uri, scope, grant, device_id: deviceId, trusted_since: since } = granted;
     const name = client_name === undefined ? {} : { client_name };
     const options = {
       deviceId,
       initialDeviceDisplayName: nameOfClient(granted),
       oauth: { client, ...name, client_uri, scope, grant },
     };
+    const check: NewSession['check'] = (account) => {
+      if (trustedSince(account) !== since) throw new MatrixError('M_FORBIDDEN', 'The code is not valid any more');
+    };
     try {
-      const { tokens } = await this.sessions.begin({ userId, options, requestId });
+      const { tokens } = await this.sessions.begin({ userId, options, check, requestId });
       return { tokens, scope };
     } catch (error) {
-      // The account is gone since, or a key of theirs has the name of the device.
+      // The account is gone since, has another password, has ended all its sessions, or a key of theirs has the name of the device.
       if (error instanceof MatrixError) throw new OAuthError('invalid_grant', error.message);
       throw error;
     }

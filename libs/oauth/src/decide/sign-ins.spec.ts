@@ -57,11 +57,17 @@ describe('a code', () => {
 
 describe('a permission to reset keys', () => {
   it('is used once, in its time', () => {
-    const allowed = after({ type: 'key-reset-allowed', data: { expires_at: 1000 } });
-    expect(decideKeyReset(allowed, 1000)).toEqual([]);
-    const used = decideKeyReset(allowed, 999);
+    const data = { expires_at: 1000, trusted_since: 3 };
+    const allowed = after({ type: 'key-reset-allowed', data });
+    expect(decideKeyReset(allowed, 1000, 3)).toEqual([]);
+    const used = decideKeyReset(allowed, 999, 3);
     expect(used).toEqual([{ type: 'key-reset-used', data: {} }]);
-    expect(decideKeyReset(after({ type: 'key-reset-allowed', data: { expires_at: 1000 } }, ...used), 999)).toEqual([]);
+    expect(decideKeyReset(after({ type: 'key-reset-allowed', data }, ...used), 999, 3)).toEqual([]);
+  });
+
+  it('is over with another password, or once all sessions were ended', () => {
+    const allowed = after({ type: 'key-reset-allowed', data: { expires_at: 1000, trusted_since: 3 } });
+    for (const since of [undefined, 4]) expect(decideKeyReset(allowed, 999, since)).toEqual([]);
   });
 });
 

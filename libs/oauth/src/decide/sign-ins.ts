@@ -1,5 +1,11 @@
 import type { NewFact, RecordedFact } from '#event-store/event-store';
-import { type AccessGranted, type BrowserSignedIn, readSignInFact, type SignInFact } from '../facts/sign-in-facts.js';
+import {
+  type AccessGranted,
+  type BrowserSignedIn,
+  type KeyResetAllowed,
+  readSignInFact,
+  type SignInFact,
+} from '../facts/sign-in-facts.js';
 import { OAuthError } from '../oauth-error.js';
 
 /** What a user lets browsers and applications do: folded from `sign-ins-{user_id}`. */
@@ -7,14 +13,14 @@ export interface SignIns {
   readonly browsers: ReadonlyMap<string, BrowserSignedIn>;
   /** By the hash of the code; undefined: it was used. */
   readonly grants: ReadonlyMap<string, AccessGranted | undefined>;
-  /** Until when other cross-signing keys may be set, in milliseconds since the epoch. */
-  readonly keyResetUntil: number | undefined;
+  /** By which other cross-signing keys may be set. */
+  readonly keyReset: KeyResetAllowed | undefined;
 }
 
 export const NO_SIGN_INS: SignIns = Object.freeze({
   browsers: new Map<string, BrowserSignedIn>(),
   grants: new Map<string, AccessGranted | undefined>(),
-  keyResetUntil: undefined,
+  keyReset: undefined,
 });
 
 /** So many browsers of a user are signed in at most, and so many codes wait: the oldest gives way. */
@@ -56,9 +62,9 @@ function evolveSignIns(state: SignIns, { type, data }: SignInFact, at: number): 
     case 'grant-used':
       return { ...state, grants: withLast(state.grants, data.grant, undefined, MOST_GRANTS) };
     case 'key-reset-allowed':
-      return { ...state, keyResetUntil: data.expires_at };
+      return { ...state, keyReset: data };
     case 'key-reset-used':
-      return { ...state, keyResetUntil: undefined };
+      return { ...state, keyReset: undefined };
     default:
       return state;
   }
@@ -107,7 +113,8 @@ export function decideRedemption({ grants }: SignIns, redemption: Redemption, no
 /** For how long it is remembered that a code was used, beyond the time in which it could have been. */
 const REMEMBERED_MS = 24 * 60 * 60 * 1000;
 
-/** Takes the permission to set other keys. Nothing where there is none. */
-export function decideKeyReset({ keyResetUntil }: SignIns, now: number): SignInFact[] {
-  return keyResetUntil !== undefined && keyResetUntil > now ? [{ type: 'key-reset-used', data: {} }] : [];
+/** Takes the permission to set other keys, of who is trusted since then. Nothing where there is none. */
+export function decideKeyReset({ keyReset }: SignIns, now: number, trustedSince: number | undefined): SignInFact[] {
+  const isAllowed = keyReset !== undefined && keyReset.expires_at > now && keyReset.trusted_since === trustedSince;
+  return isAllowed ? [{ type: 'key-reset-used', data: {} }] : [];
 }

@@ -1,4 +1,4 @@
-import { Controller, Inject, Post, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { Controller, Post, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { causeOf } from '#accounts/accounts';
@@ -10,20 +10,18 @@ import type { HtmlPage } from '#accounts/pages/html-page';
 import { KEPT_ELSEWHERE } from '#accounts/sessions/whose-password';
 import type { Form } from '#http/browser/read-form';
 import { RateLimited } from '#http/rate-limited';
-import { CLOCK, type Clock } from '#kernel/clock';
 import { type DeviceId, parseDeviceId, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { AccountView } from '../browser/account-view.js';
 import { type Browser, Browsers } from '../browser/browsers.js';
 import { ConfirmPerson } from '../browser/confirm-person.js';
-import { KEY_RESET_MS } from '../key-reset-stage.js';
+import { AllowKeyReset } from '../commands/allow-key-reset.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { ACCOUNT_FORMS, PAGES } from '../oauth-paths.js';
 import { type AccountContext, closePage, hrefOf, keyResetPage, profilePage } from '../pages/account-pages.js';
 import { notePage } from '../pages/link-page.js';
 import { sendOn, showPage } from '../pages/show-page.js';
-import { KeptSignIns } from '../sign-ins.js';
 import { PageErrorFilter } from './page-error.filter.js';
 
 /** Who asks in a browser does so on no device. */
@@ -48,8 +46,7 @@ export class AccountFormsController {
     private readonly browsers: Browsers,
     private readonly person: ConfirmPerson,
     private readonly account: AccountView,
-    private readonly signIns: KeptSignIns,
-    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly keyResets: AllowKeyReset,
   ) {}
 
   @RateLimited('default')
@@ -90,8 +87,7 @@ export class AccountFormsController {
   keyReset(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     return this.#doing(request, reply, keyResetPage, async ({ userId, browser, form }) => {
       await this.person.check(browser, form.get('password'));
-      const allowed = { expires_at: this.clock.now() + KEY_RESET_MS };
-      await this.signIns.change(userId, () => [{ type: 'key-reset-allowed', data: allowed }], request.id);
+      await this.keyResets.allow(userId, request.id);
       return doneAt('org.matrix.profile', 'key-reset');
     });
   }

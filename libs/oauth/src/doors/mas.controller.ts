@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Inject, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ArrayMaxSize, IsArray, IsBoolean, IsOptional, IsString } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -9,13 +9,11 @@ import { RegistrationRules } from '#accounts/registration-rules';
 import { JsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
-import { CLOCK, type Clock } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
-import { KEY_RESET_MS } from '../key-reset-stage.js';
+import { AllowKeyReset } from '../commands/allow-key-reset.js';
 import { FromMas } from '../mas/from-mas.js';
 import { MasUsers } from '../mas/mas-users.js';
 import { ProvisionUser } from '../mas/provision-user.js';
-import { KeptSignIns } from '../sign-ins.js';
 
 class UserBody {
   @IsString() localpart!: string;
@@ -48,8 +46,7 @@ export class MasController {
     private readonly provisioning: ProvisionUser,
     private readonly commands: CommandBus,
     private readonly rules: RegistrationRules,
-    private readonly signIns: KeptSignIns,
-    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly keyResets: AllowKeyReset,
   ) {}
 
   @Get('query_user')
@@ -125,8 +122,7 @@ export class MasController {
   @Post('allow_cross_signing_reset')
   async allowReset(@JsonBody(UserBody) { localpart }: UserBody, @Req() request: FastifyRequest): Promise<object> {
     const { userId } = (await this.users.get(localpart, request.id)).requester;
-    const allowed = { expires_at: this.clock.now() + KEY_RESET_MS };
-    await this.signIns.change(userId, () => [{ type: 'key-reset-allowed', data: allowed }], request.id);
+    await this.keyResets.allow(userId, request.id);
     return {};
   }
 }

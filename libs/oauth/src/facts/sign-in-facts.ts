@@ -39,6 +39,8 @@ export interface AccessGranted {
   /** RFC 7636, S256. */
   readonly challenge?: string;
   readonly expires_at: number;
+  /** What `trustedSince` said of the account when it was let in: with another answer it is over. */
+  readonly trusted_since?: number;
 }
 
 /** In the same stream: `grant-used`: the session was given out, or is about to be: never twice. */
@@ -50,6 +52,8 @@ export interface GrantUsed {
 /** In the same stream: `key-reset-allowed`: until then an application may set other cross-signing keys, once. */
 export interface KeyResetAllowed {
   readonly expires_at: number;
+  /** As that of `AccessGranted`. */
+  readonly trusted_since?: number;
 }
 
 /** In the same stream: `key-reset-used`. */
