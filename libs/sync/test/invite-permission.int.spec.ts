@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { UserId } from '#kernel/ids';
+import { HeldInvitations } from '#rooms/commands/held-invitations';
 import { SlidingClient } from '#testing/sliding-client';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
@@ -102,6 +104,10 @@ describe('presence as a signal', () => {
   const asks = async (by: SyncUser, whom: SyncUser, isDirect = true): Promise<boolean> =>
     (await WAYS['createRoom']!(by, whom, isDirect)).errcode !== 'M_INVITE_BLOCKED';
 
+  const heldOf = async (who: SyncUser): Promise<string[]> => [
+    ...(await app.get(HeldInvitations).list(who.userId as UserId)).values(),
+  ];
+
   it('says who may ask for a one-to-one chat: everybody, those on the list, a group, nobody', async () => {
     const [bob, stranger, friend, important] = [await someone(), await someone(), await someone(), await someone()];
     const content = { free_for_chat: 'everybody', online: 'list', busy: { groups: ['important'] }, hidden: 'nobody' };
@@ -153,6 +159,31 @@ describe('presence as a signal', () => {
     expect((await invitations()).toSorted()).toEqual([roomId, other].toSorted());
     expect((await sliding()).toSorted()).toEqual([roomId, other].toSorted());
     await bob.join(roomId);
+  });
+
+  it('says nothing to who may not invite them, and nothing is held that is not sent', async () => {
+    const [bob, carol, stranger] = [await someone(), await someone(), await someone()];
+    const elsewhere = await carol.createRoom();
+    const member = async (roomId: string, whom: SyncUser): ReturnType<Invite> =>
+      answered(
+        stranger.call('PUT', `${roomPath(roomId)}/state/m.room.member/${whom.userId}`, {
+          membership: 'invite',
+          is_direct: true,
+        }),
+      );
+    for (const otherwise of ['refuse', 'hold']) {
+      await configure(bob, { online: 'nobody', otherwise }, SIGNALS);
+      for (const roomId of [elsewhere, elsewhere.replace('!', '!not')]) {
+        const answer = await member(roomId, bob);
+        expect(answer).toEqual(await member(roomId, carol));
+        expect(answer.errcode).not.toBe('M_INVITE_BLOCKED');
+      }
+      const body = { invite: [bob.userId], is_direct: true, initial_state: [{ type: 'm.room.power_levels', content: { users: 7 } }] }; // prettier-ignore
+      expect((await stranger.call('POST', '/createRoom', body)).status).not.toBe(200);
+    }
+    expect(await heldOf(bob)).toEqual([]);
+    await WAYS['a member event']!(stranger, bob, true);
+    expect(await heldOf(bob)).toEqual([stranger.userId]);
   });
 
   it('of no form says nothing', async () => {

@@ -20,6 +20,7 @@ import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { checkIsIn, checkState } from './check-state.js';
 import { InvitationsElsewhere } from './invite-elsewhere.js';
+import type { InvitePermissions } from './invite-permissions.js';
 
 export type Membership = 'join' | 'invite' | 'leave' | 'ban' | 'knock';
 
@@ -66,7 +67,6 @@ export class MembershipChanges {
     if (wanted === 'invite' && this.invitations.isElsewhere(target)) {
       return this.invitations.invite(roomId, requester.userId, target, content, contextOf(requester));
     }
-    if (wanted === 'invite') await this.invitations.permissions.check(roomId, requester.userId, target, content);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       refuseWhilePartial(turn.head, { type: 'm.room.member', sender: requester.userId, stateKey: target, content });
       const before = await turn.findState('m.room.member', change.target);
@@ -74,7 +74,8 @@ export class MembershipChanges {
       if (before !== undefined && change.onlyOnce === true && membership === change.membership) return before.eventId;
       if (requester.userId !== change.target) await checkIsIn(turn, requester.userId);
       change.check?.(membership);
-      return sendMembership(turn, requester.userId, change.target, content, before);
+      const { permissions } = this.invitations;
+      return sendMembership(turn, requester.userId, change.target, content, before, permissions);
     });
     if (position !== undefined) await this.views.whenProcessed(position, MEMBERSHIP_VIEWS);
     return result;
@@ -149,18 +150,25 @@ export class MembershipChanges {
   }
 }
 
-/** Sends a member event, or answers the same one where it stands already; in both cases only to who may send it. */
+/**
+ * Sends a member event, or answers the same one where it stands already; in both cases only to who may send it, and where it invites somebody as
+ * `permissions` let them be.
+ */
 export async function sendMembership(
   turn: RoomTurn,
   sender: UserId,
   target: UserId,
   content: JsonObject,
   before: RoomEvent | undefined,
+  permissions?: Pick<InvitePermissions, 'check' | 'hold'>,
 ): Promise<EventId> {
   const draft = { type: 'm.room.member', stateKey: target, sender, content };
   await checkState(turn, draft);
+  const isHeld = content['membership'] === 'invite' && (await permissions?.check(sender, target, content)) === true;
   const lenient = !turn.head.version.strictCanonicalJson;
   const unchanged =
     before?.sender === sender && canonicalJson(before.content, { lenient }) === canonicalJson(content, { lenient });
-  return unchanged ? before.eventId : (await turn.send(draft)).eventId;
+  if (unchanged) return before.eventId;
+  if (isHeld) await permissions?.hold(turn.roomId, sender, target);
+  return (await turn.send(draft)).eventId;
 }

@@ -124,7 +124,7 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     [initialState = [], ...later]: readonly (readonly InitialState[])[],
   ): Promise<void> {
     const { event, head } = create;
-    const members = await this.#members(event.roomId, requester.userId, options);
+    const members = await this.#members(requester.userId, options);
     const { invitations } = this.memberships;
     const [invitedElsewhere, invitedHere] = divide(members.slice(1), ({ userId }) => invitations.isElsewhere(userId));
     const seed = liveRoom(event.roomId, headBeforeCreate(head.version, event));
@@ -135,6 +135,10 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
       for (const member of invitedHere) await sendMember(turn, requester.userId, member);
       if (options.visibility === 'public') {
         turn.append('room-listed', { listed: true, by: requester.userId } satisfies RoomListed);
+      }
+      // What a room would not begin with holds nothing.
+      for (const { userId, isHeld } of invitedHere) {
+        if (isHeld === true) await invitations.permissions.hold(event.roomId, requester.userId, userId);
       }
     });
     for (const piece of later) {
@@ -166,11 +170,10 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
    * out; who is named must want it.
    */
   async #members(
-    roomId: RoomId,
     creator: UserId,
     { invite = [], inviteGroups = [], is_direct: direct }: CreateRoomOptions,
   ): Promise<Member[]> {
-    const members = [
+    const members: Member[] = [
       { userId: creator, content: await this.memberships.contentOf({ target: creator, membership: 'join' }) },
     ];
     if (invite.includes(creator)) throw new MatrixError('M_FORBIDDEN', 'You are in the room already');
@@ -179,8 +182,8 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
       const shown = await this.memberships.contentOf({ target: userId, membership: 'invite' });
       const content = direct === true ? { ...shown, is_direct: true } : shown;
       try {
-        await this.memberships.invitations.permissions.check(roomId, creator, userId, content);
-        members.push({ userId, content });
+        const isHeld = await this.memberships.invitations.permissions.check(creator, userId, content);
+        members.push({ userId, content, isHeld });
       } catch (error) {
         if (named.has(userId) || !(error instanceof MatrixError)) throw error;
       }
@@ -226,6 +229,8 @@ async function checkOwnAliases(
 interface Member {
   readonly userId: UserId;
   readonly content: JsonObject;
+  /** They are not shown the invitation for now. */
+  readonly isHeld?: boolean;
 }
 
 async function sendMember(turn: RoomTurn, sender: UserId, member: Member | undefined): Promise<void> {

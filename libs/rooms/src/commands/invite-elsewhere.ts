@@ -44,7 +44,7 @@ export class InvitationsElsewhere {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
     /** Of users of this server. */
-    @Inject(InvitePermissions) readonly permissions: Pick<InvitePermissions, 'check' | 'demand'>,
+    @Inject(InvitePermissions) readonly permissions: Pick<InvitePermissions, 'check' | 'hold' | 'demand'>,
     @Optional() @Inject(REMOTE_ROOMS) private readonly others?: RemoteRooms,
   ) {}
 

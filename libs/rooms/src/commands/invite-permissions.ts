@@ -22,18 +22,23 @@ export class InvitePermissions {
   ) {}
 
   /**
-   * `content`: of the member event that invites them. Throws M_INVITE_BLOCKED where they do not want to be invited by the sender: client-server
+   * `content`: of the member event that invites them, which may be sent but for this: who may not send it learns nothing of them. Answers whether it
+   * is to be held (`hold`) before it is sent. Throws M_INVITE_BLOCKED where they do not want to be invited by the sender: client-server
    * API, "Invite permission"; into a one-to-one chat also where their presence says so, or it is held. Of users of other servers these say it. The
    * server itself may tell its users something whatever they want.
    */
-  async check(roomId: RoomId, sender: UserId, target: UserId, content: JsonObject): Promise<void> {
+  async check(sender: UserId, target: UserId, content: JsonObject): Promise<boolean> {
     const { serverName, notices } = this.config;
-    if (serverNameOf(target) !== serverName || sender === notices?.userId || sender === target) return;
+    if (serverNameOf(target) !== serverName || sender === notices?.userId || sender === target) return false;
     const rules = await readInviteRules(this.views, target);
     const isDirect = content['is_direct'] === true;
     const signal = isDirect ? ((await this.signals?.decide(target, sender)) ?? 'accept') : 'accept';
     if (rules?.ruleFor(sender) === 'block' || signal === 'refuse') throw new MatrixError('M_INVITE_BLOCKED');
-    if (signal === 'hold') await this.held?.hold(target, roomId, sender, { actor: sender });
-    else if (rules?.mayHold === true) await this.held?.release(target, [roomId], { actor: sender });
+    return signal === 'hold';
+  }
+
+  /** What the sender is about to send is not shown to the target, once this settles. What `check` answered that for. */
+  async hold(roomId: RoomId, sender: UserId, target: UserId): Promise<void> {
+    await this.held?.hold(target, roomId, sender, { actor: sender });
   }
 }

@@ -78,14 +78,13 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     const { txnId, ...said } = options;
     const { userId: sender } = requester;
     const { serverName: ours } = this.config;
+    const { permissions } = this.invitations;
     const isMember = type === MEMBER;
-    if (isMember && content['membership'] === 'invite' && this.invitations.isElsewhere(stateKey as UserId)) {
+    const isInvite = isMember && content['membership'] === 'invite';
+    if (isInvite && this.invitations.isElsewhere(stateKey as UserId)) {
       return {
         eventId: await this.invitations.invite(roomId, sender, stateKey as UserId, content, contextOf(requester)),
       };
-    }
-    if (isMember && content['membership'] === 'invite') {
-      await this.invitations.permissions.check(roomId, sender, stateKey as UserId, content);
     }
     const transaction = await findTransaction(this.views, { requester, roomId, type, txnId });
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };
@@ -104,6 +103,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
         content: isJoin ? (await authorisedJoin(turn, this.views, sender, content, ours)).content : content,
       };
       await checkState(turn, draft);
+      const isHeld = isInvite && (await permissions.check(sender, stateKey as UserId, content));
       checkDeletesSomething(turn, draft);
       const isAsBefore = current?.sender === sender && said.stickyMs === undefined;
       if (isAsBefore && sameContent(turn, current.content, draft.content)) return current;
@@ -112,6 +112,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
       if (type === 'm.room.canonical_alias') {
         await checkAliases(this.aliases, turn.roomId, current?.content ?? {}, draft.content);
       }
+      if (isHeld) await permissions.hold(roomId, sender, stateKey as UserId);
       return turn.send(draft);
     };
     const { result, position } = await this.workers.run(roomId, contextOf(requester), (turn) =>

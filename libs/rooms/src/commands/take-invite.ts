@@ -71,14 +71,14 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     const { serverName, signingKey } = this.author;
     const isHere = await isServerIn(this.views, roomId, serverName);
     await this.#checkMayBeInvited(invited, command, isHere);
-    await this.permissions.check(roomId, event.sender, invited, event.content);
+    // The room decides once it has the event, and all else of it.
+    if (isHere) await lookFor(this.workers, roomId, origin, (turn) => checkAcl(turn, origin), { isPartEnough: true });
+    const state = isHere ? undefined : readStrippedState(command.roomState, { roomId, version }, invited);
+    // Last: who may not invite them learns nothing of what they say of it.
+    const isHeld = await this.permissions.check(event.sender, invited, event.content);
     const signed = signEvent(pdu, version, serverName, signingKey);
-    if (isHere) {
-      // The room decides once it has the event, and all else of it.
-      await lookFor(this.workers, roomId, origin, (turn) => checkAcl(turn, origin), { isPartEnough: true });
-      return { pdu: signed };
-    }
-    const state = readStrippedState(command.roomState, { roomId, version }, invited);
+    if (isHeld) await this.permissions.hold(roomId, event.sender, invited);
+    if (state === undefined) return { pdu: signed };
     await this.#tell(invited, event, signed, state, command);
     return { pdu: signed };
   }
