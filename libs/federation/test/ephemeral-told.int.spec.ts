@@ -111,6 +111,20 @@ describe('presence lists across servers', () => {
     expect(await lists()).toEqual([[], []]);
   });
 
+  it('have no more than a hundred of one server who wait: the next are told no, and nothing is written of them', async () => {
+    const carol = await app.register('carol');
+    const asks = (n: number) => take('m.presence_invite', between(carol.userId, `@made-up${n}:b.example`));
+    for (let n = 0; n < 100; n++) await asks(n);
+    const head = await app.store.head();
+    sent.splice(0);
+    await asks(100);
+    await asks(0);
+    expect(sent.splice(0)).toEqual([
+      { edu_type: 'm.presence_deny', content: between(carol.userId, '@made-up100:b.example') },
+    ]);
+    expect(await app.store.head()).toBe(head);
+  });
+
   it('have who was asked once their server says so, and their presence though they share no room', async () => {
     await alice.v1('POST', '/presence/list', { invite: [BOB] });
     await take('m.presence', presence(BOB));

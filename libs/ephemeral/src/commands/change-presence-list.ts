@@ -4,7 +4,8 @@ import { causeOf } from '#accounts/accounts';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
-import { accept, ask, decline, drop, evolveRelations, group, type Relations } from '../decide/decide-subscriptions.js';
+import { accept, ask, decline, drop, evolveRelations, group } from '../decide/decide-subscriptions.js';
+import type { Relations } from '../decide/relations.js';
 import type { SubscriptionFact } from '../facts/subscription-facts.js';
 import { PresenceLists } from '../lists/presence-lists.js';
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
-import type { SubscriptionFact } from '../facts/subscription-facts.js';
+import { findOverSubscriptions, keyOfSubscriptionFact, type SubscriptionFact } from '../facts/subscription-facts.js';
 import {
   accept,
   ask,
@@ -10,24 +11,24 @@ import {
   endAll,
   evolveRelations,
   group,
-  NO_RELATIONS,
+  hasNoRoomFor,
   noteAccepted,
   noteAsked,
   noteDropped,
   noteRefused,
-  type Relations,
 } from './decide-subscriptions.js';
+import { Relations } from './relations.js';
 
 const BOB = '@bob:b.example' as UserId;
 const other = (n: number): UserId => `@other${n}:b.example` as UserId;
 
 type Decide = (relations: Relations) => readonly SubscriptionFact[];
 
-const after = (facts: readonly SubscriptionFact[], relations = NO_RELATIONS): Relations =>
+const after = (facts: readonly SubscriptionFact[], relations = Relations.none): Relations =>
   facts.reduce((now, { type, data }) => evolveRelations(now, { type, data: JSON.stringify(data) }), relations);
 /** What comes of some steps, one upon the other. */
 const given = (...steps: readonly Decide[]): Relations =>
-  steps.reduce((now, step) => after(step(now), now), NO_RELATIONS);
+  steps.reduce((now, step) => after(step(now), now), Relations.none);
 const typesOf = (facts: readonly SubscriptionFact[]): string[] => facts.map(({ type }) => type);
 
 const asks: Decide = (now) => ask(now, BOB, 'a1');
@@ -41,12 +42,12 @@ describe('a presence list', () => {
     expect(given(asks).get(BOB)).toEqual({ listed: 'asked', list_ask: 'a1' });
     expect(given(asks, isAccepted).get(BOB)).toEqual({ listed: 'accepted', list_ask: 'a1' });
     expect(asks(given(asks))).toEqual([]);
-    expect(given(asks, isAccepted, drops)).toEqual(NO_RELATIONS);
-    expect(drops(NO_RELATIONS)).toEqual([]);
+    expect(given(asks, isAccepted, drops)).toEqual(Relations.none);
+    expect(drops(Relations.none)).toEqual([]);
   });
 
   it('is not joined by who was never asked, nor by who was dropped meanwhile', () => {
-    expect(isAccepted(NO_RELATIONS)).toEqual([]);
+    expect(isAccepted(Relations.none)).toEqual([]);
     expect(isAccepted(given(asks, drops))).toEqual([]);
     expect(isAccepted(given(asks, isAccepted))).toEqual([]);
   });
@@ -55,7 +56,7 @@ describe('a presence list', () => {
     for (const before of [given(asks), given(asks, isAccepted)]) {
       expect(noteRefused(before, BOB)).toEqual([{ type: 'subscription-ended', data: { user_id: BOB, by: 'other' } }]);
     }
-    expect(noteRefused(NO_RELATIONS, BOB)).toEqual([]);
+    expect(noteRefused(Relations.none, BOB)).toEqual([]);
   });
 
   it('has groups, each named once, as long as somebody is on it', () => {
@@ -63,11 +64,11 @@ describe('a presence list', () => {
     expect(grouped.get(BOB)).toEqual({ listed: 'asked', list_ask: 'a1', groups: ['family', 'work'] });
     expect(group(grouped, BOB, ['family', 'work'])).toEqual([]);
     expect(after(group(grouped, BOB, []), grouped).get(BOB)).toEqual({ listed: 'asked', list_ask: 'a1' });
-    expect(after(asks(after(drops(grouped), grouped)), NO_RELATIONS).get(BOB)).toEqual({
+    expect(after(asks(after(drops(grouped), grouped)), Relations.none).get(BOB)).toEqual({
       listed: 'asked',
       list_ask: 'a1',
     });
-    expect(() => group(NO_RELATIONS, BOB, ['work'])).toThrow(expect.objectContaining({ errcode: 'M_NOT_FOUND' }));
+    expect(() => group(Relations.none, BOB, ['work'])).toThrow(expect.objectContaining({ errcode: 'M_NOT_FOUND' }));
   });
 
   it('has room for a thousand', () => {
@@ -98,7 +99,7 @@ describe('who asks to see somebody', () => {
     expect(given(isAsked, accepts).get(BOB)).toEqual({ watches: 'accepted', watch_ask: 'b1' });
     expect(typesOf(isAsked(given(isAsked, accepts)))).toEqual(['watcher-accepted']);
     expect(accepts(given(isAsked, accepts))).toEqual([]);
-    expect(() => accepts(NO_RELATIONS)).toThrow(expect.objectContaining({ errcode: 'M_NOT_FOUND' }));
+    expect(() => accepts(Relations.none)).toThrow(expect.objectContaining({ errcode: 'M_NOT_FOUND' }));
   });
 
   it('is accepted where there is a reverse subscription, also one that begins later', () => {
@@ -112,19 +113,71 @@ describe('who asks to see somebody', () => {
       expect(decline(before, BOB)).toEqual([{ type: 'watcher-ended', data: { user_id: BOB, by: 'owner', ask: 'b1' } }]);
       expect(noteDropped(before, BOB)).toEqual([{ type: 'watcher-ended', data: { user_id: BOB, by: 'other' } }]);
     }
-    expect([decline(NO_RELATIONS, BOB), noteDropped(NO_RELATIONS, BOB)]).toEqual([[], []]);
+    expect([decline(Relations.none, BOB), noteDropped(Relations.none, BOB)]).toEqual([[], []]);
   });
 
-  it('is refused where too many wait', () => {
-    const full = given(
-      ...Array.from(
-        { length: 500 },
-        (_, n): Decide =>
-          (now) =>
-            noteAsked(now, other(n)),
-      ),
+  it('is refused where too many wait, also of one server, and nothing is noted of them', () => {
+    const waiting = (number: number, name: (n: number) => UserId): Relations =>
+      given(
+        ...Array.from(
+          { length: number },
+          (_, n): Decide =>
+            (now) =>
+              noteAsked(now, name(n)),
+        ),
+      );
+    const ofOne = waiting(100, other);
+    expect(hasNoRoomFor(ofOne, BOB, false)).toBe(true);
+    expect(hasNoRoomFor(ofOne, '@bob:c.example' as UserId, false)).toBe(false);
+    expect(hasNoRoomFor(ofOne, BOB, true)).toBe(false);
+    expect(hasNoRoomFor(ofOne, other(7), false)).toBe(false);
+    expect(hasNoRoomFor(after(isAccepted(after(asks(ofOne), ofOne)), after(asks(ofOne), ofOne)), BOB, false)).toBe(
+      false,
     );
-    expect(typesOf(isAsked(full))).toEqual(['watcher-ended']);
+    const full = waiting(500, (n) => `@other:${n}.example` as UserId);
+    expect([hasNoRoomFor(full, BOB, false), hasNoRoomFor(full, BOB, true)]).toEqual([true, true]);
+  });
+});
+
+describe('a stream of them that is kept short', () => {
+  const PEOPLE = [BOB, other(1), other(2)];
+  const step = fc.tuple(fc.constantFrom(...PEOPLE), fc.constantFrom('ask', 'drop', 'group', 'accept', 'decline', 'asked', 'accepted', 'refused', 'dropped'), fc.nat(3)); // prettier-ignore
+  const decideBy: Readonly<Record<string, (now: Relations, who: UserId, n: number) => readonly SubscriptionFact[]>> = {
+    ask: (now, who, n) => ask(now, who, `a${n}`),
+    drop,
+    decline,
+    group: (now, who, n) => (now.get(who)?.listed ? group(now, who, n === 0 ? [] : [`g${n}`]) : []),
+    accept: (now, who) => (now.get(who)?.watches ? accept(now, who) : []),
+    asked: (now, who, n) => noteAsked(now, who, `b${n}`),
+    accepted: (now, who) => noteAccepted(now, who),
+    refused: (now, who) => noteRefused(now, who),
+    dropped: noteDropped,
+  };
+
+  it('says the same as before, and of each no more than what is said of them in the end', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        let now = Relations.none;
+        const told: SubscriptionFact[] = [];
+        for (const [who, act, n] of steps) {
+          const facts = decideBy[act]!(now, who, n);
+          told.push(...facts);
+          now = after(facts, now);
+        }
+        const counting = new Map<string, RecordedFact>();
+        told.forEach(({ type, data }, revision) => {
+          const fact = { type, data: JSON.stringify(data), revision } as RecordedFact;
+          const key = keyOfSubscriptionFact(fact);
+          counting.delete(key);
+          counting.set(key, fact);
+        });
+        for (const key of findOverSubscriptions(counting)) counting.delete(key);
+        expect(counting.size).toBeLessThanOrEqual(PEOPLE.length * 5);
+        const kept = [...counting.values()].reduce((state, fact) => evolveRelations(state, fact), Relations.none);
+        for (const who of PEOPLE) expect(kept.get(who)).toEqual(now.get(who));
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
@@ -135,18 +188,18 @@ it('nothing is left of a closed account', () => {
     (now) => ask(now, other(1), 'a2'),
     (now) => noteAsked(now, other(2)),
   );
-  expect(after(endAll(before), before)).toEqual(NO_RELATIONS);
+  expect(after(endAll(before), before)).toEqual(Relations.none);
 });
 
 it('two who tell each other all they do, in its order, agree in the end who sees whom', () => {
   const [A, B] = ['@a:a.example', '@b:b.example'] as [UserId, UserId];
   let asking = 0;
-  const acts = { ask: (now: Relations, who: UserId) => ask(now, who, `${asking++}`), drop, decline, accept: (now: Relations, who: UserId) => (now.has(who) && now.get(who)?.watches ? accept(now, who) : []) }; // prettier-ignore
+  const acts = { ask: (now: Relations, who: UserId) => ask(now, who, `${asking++}`), drop, decline, accept: (now: Relations, who: UserId) => (now.get(who)?.watches ? accept(now, who) : []) }; // prettier-ignore
   const step = fc.tuple(fc.constantFrom(0, 1), fc.constantFrom<(keyof typeof acts)[]>('ask', 'drop', 'accept', 'decline'), fc.boolean()); // prettier-ignore
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       const names = [A, B];
-      const has = [NO_RELATIONS, NO_RELATIONS];
+      const has = [Relations.none, Relations.none];
       const told: SubscriptionFact[][] = [[], []];
       const take = (who: number, facts: readonly SubscriptionFact[]): void => {
         has[who] = after(facts, has[who]);

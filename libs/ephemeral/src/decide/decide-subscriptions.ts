@@ -1,29 +1,14 @@
 import type { NewFact } from '#event-store/event-store';
-import type { UserId } from '#kernel/ids';
+import { serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { readSubscriptionFact, type SubscriptionFact } from '../facts/subscription-facts.js';
-
-/** How two users stand to each other, as one of them has it: each side is absent where nothing was asked, or it is over. */
-export interface Relation {
-  /** The other is on the list: asked for their permission, or with it. */
-  readonly listed?: 'asked' | 'accepted';
-  /** The groups the other is in, as long as they are on the list. */
-  readonly groups?: readonly string[];
-  /** The other asks to see the owner, or may. */
-  readonly watches?: 'asked' | 'accepted';
-  /** Which time it was that they asked: the owner, and the other. */
-  readonly list_ask?: string;
-  readonly watch_ask?: string;
-}
-
-/** A user's relations. */
-export type Relations = ReadonlyMap<UserId, Relation>;
-
-export const NO_RELATIONS: Relations = new Map();
+import { isAsking, type Relation, type Relations } from './relations.js';
 
 /** So many stand on a list, and so many may wait to be answered. */
 const MOST_LISTED = 1_000;
 const MOST_ASKING = 500;
+/** So many of them of one server: those of the others have room beside them. */
+const MOST_ASKING_OF_A_SERVER = 100;
 
 /** What a fact makes of a relation. */
 export function relationAfter(before: Relation, { type, data }: SubscriptionFact): Relation {
@@ -50,22 +35,13 @@ export function relationAfter(before: Relation, { type, data }: SubscriptionFact
 /** The relations behind a fact of their stream. */
 export function evolveRelations(relations: Relations, fact: Pick<NewFact, 'type' | 'data'>): Relations {
   const read = readSubscriptionFact(fact);
-  const next = new Map(relations);
-  const after = relationAfter(relations.get(read.data.user_id) ?? {}, read);
-  if (isNone(after)) next.delete(read.data.user_id);
-  else next.set(read.data.user_id, after);
-  return next;
-}
-
-/** Whether nothing is left of a relation. */
-export function isNone({ listed, watches }: Relation): boolean {
-  return listed === undefined && watches === undefined;
+  return relations.with(read.data.user_id, relationAfter(relations.get(read.data.user_id) ?? {}, read));
 }
 
 /** The owner puts somebody on the list. `id`: of this asking, and of no other. Throws M_INVALID_PARAM where it is full. */
 export function ask(relations: Relations, userId: UserId, id: string): SubscriptionFact[] {
   if (relations.get(userId)?.listed !== undefined) return [];
-  if (count(relations, ({ listed }) => listed !== undefined) >= MOST_LISTED) {
+  if (relations.listed >= MOST_LISTED) {
     throw new MatrixError('M_INVALID_PARAM', `A presence list has room for ${MOST_LISTED}`);
   }
   return [{ type: 'subscription-asked', data: { user_id: userId, ask: id } }];
@@ -101,15 +77,28 @@ export function decline(relations: Relations, userId: UserId): SubscriptionFact[
 
 /**
  * Somebody asks to see the owner. "HSes may wish to automatically accept requests when a reverse subscription already exists." Who asks again
- * though they may is told so again. With too many who wait for an answer it is no.
+ * though they may is told so again.
  */
 export function noteAsked(relations: Relations, userId: UserId, id?: string): SubscriptionFact[] {
   const { listed, watches, watch_ask: before } = relations.get(userId) ?? {};
   if (watches === 'accepted' || listed === 'accepted') return [watcherAccepted(userId, id)];
   if (watches === 'asked' && before === id) return [];
-  const isFull = watches === undefined && count(relations, (one) => one.watches === 'asked') >= MOST_ASKING;
-  if (isFull) return [watcherEnded(userId, 'owner', id)];
   return [{ type: 'watcher-asked', data: { user_id: userId, ask: id } }];
+}
+
+/**
+ * Whether so many wait for an answer that somebody who asks is told no, `isOurs`: a user of this server. Nothing is noted of that: whoever makes up
+ * users could have as much written as they like.
+ */
+export function hasNoRoomFor(relations: Relations, userId: UserId, isOurs: boolean): boolean {
+  const { listed, watches } = relations.get(userId) ?? {};
+  if (watches !== undefined || listed === 'accepted') return false;
+  if (relations.asking >= MOST_ASKING) return true;
+  if (isOurs || relations.asking < MOST_ASKING_OF_A_SERVER) return false;
+  const server = serverNameOf(userId);
+  let asking = 0;
+  for (const [other, one] of relations) if (isAsking(one) && serverNameOf(other) === server) asking++;
+  return asking >= MOST_ASKING_OF_A_SERVER;
 }
 
 /** Somebody on the list allows it: from now on there is a reverse subscription for what they may have asked themself. */
@@ -134,7 +123,7 @@ export function noteDropped(relations: Relations, userId: UserId): SubscriptionF
 
 /** The owner's account is closed: all of it is over, which the others are to hear. */
 export function endAll(relations: Relations): SubscriptionFact[] {
-  return [...relations.keys()].flatMap((userId) => [...drop(relations, userId), ...decline(relations, userId)]);
+  return [...relations].flatMap(([userId]) => [...drop(relations, userId), ...decline(relations, userId)]);
 }
 
 function watcherAccepted(userId: UserId, id: string | undefined): SubscriptionFact {
@@ -143,10 +132,4 @@ function watcherAccepted(userId: UserId, id: string | undefined): SubscriptionFa
 
 function watcherEnded(userId: UserId, by: 'owner' | 'other', id?: string): SubscriptionFact {
   return { type: 'watcher-ended', data: { user_id: userId, by, ask: id } };
-}
-
-function count(relations: Relations, isOne: (relation: Relation) => boolean): number {
-  let found = 0;
-  for (const one of relations.values()) if (isOne(one)) found++;
-  return found;
 }

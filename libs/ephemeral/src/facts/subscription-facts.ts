@@ -1,10 +1,10 @@
-import type { NewFact } from '#event-store/event-store';
+import type { NewFact, RecordedFact } from '#event-store/event-store';
 import type { FactShapes } from '#event-store/fact-shapes';
 import type { UserId } from '#kernel/ids';
 
 /**
  * Whose presence a user follows, and who follows theirs (2014/15, "Presence List"): `subscriptions-{user_id}`, for users of this server. Of
- * who follows it the last fact counts, and those before go from the log.
+ * what is said of each of them the last fact counts, and those before go from the log.
  */
 export const SUBSCRIPTIONS_STREAM_PREFIX = 'subscriptions-';
 export const subscriptionsStream = (userId: UserId): string => `${SUBSCRIPTIONS_STREAM_PREFIX}${userId}`;
@@ -63,11 +63,52 @@ export function readSubscriptionFact({ type, data }: Pick<NewFact, 'type' | 'dat
   return { type, data: JSON.parse(data) as unknown } as SubscriptionFact; // what this library appended under these types has these shapes
 }
 
-/**
- * Of the facts with the same key the last counts: of those that other servers cause as often as they like. What the owner does with the list
- * stays.
- */
-export function keyOfSubscriptionFact(fact: Pick<NewFact, 'id' | 'type' | 'data'>): string {
-  const { type, data } = readSubscriptionFact(fact);
-  return type.startsWith('watcher-') ? data.user_id : fact.id;
+/** What a fact says of two users. */
+type Said = 'list' | 'accepted' | 'groups' | 'watch' | 'declined';
+
+function saidBy({ type, data }: SubscriptionFact): Said {
+  switch (type) {
+    case 'subscription-accepted':
+      return 'accepted';
+    case 'subscription-grouped':
+      return 'groups';
+    case 'subscription-asked':
+    case 'subscription-ended':
+      return 'list';
+    case 'watcher-ended':
+      return data.by === 'owner' ? 'declined' : 'watch';
+    default:
+      return 'watch';
+  }
+}
+
+/** Of the facts with the same key the last counts: of each thing that is said of somebody else. Both users cause them as often as they like. */
+export function keyOfSubscriptionFact(fact: Pick<NewFact, 'type' | 'data'>): string {
+  const read = readSubscriptionFact(fact);
+  return `${saidBy(read)} ${read.data.user_id}`;
+}
+
+/** Of the facts that count by their keys: which do not, since something else was said of the same user. */
+export function* findOverSubscriptions(counting: ReadonlyMap<string, RecordedFact>): Generator<string, void> {
+  for (const [key, fact] of counting) {
+    const read = readSubscriptionFact(fact);
+    const isBefore = (said: Said): boolean => {
+      const other = counting.get(`${said} ${read.data.user_id}`);
+      return other !== undefined && fact.revision < other.revision;
+    };
+    if (isOver(read, isBefore, counting)) yield key;
+  }
+}
+
+function isOver(
+  fact: SubscriptionFact,
+  isBefore: (said: Said) => boolean,
+  counting: ReadonlyMap<string, RecordedFact>,
+): boolean {
+  const said = saidBy(fact);
+  if (said === 'accepted' || said === 'groups') return isBefore('list');
+  if (said === 'watch') return isBefore('declined');
+  return (
+    said === 'declined' && isBefore('watch') && counting.get(`watch ${fact.data.user_id}`)?.type === 'watcher-accepted'
+  );
 }

@@ -5,20 +5,25 @@ import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { draftOf } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { UserId } from '#kernel/ids';
+import { serverNameOf, type UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
 import {
   endAll,
   evolveRelations,
-  NO_RELATIONS,
+  hasNoRoomFor,
   noteAccepted,
   noteAsked,
   noteDropped,
   noteRefused,
-  type Relations,
 } from '../decide/decide-subscriptions.js';
-import { keyOfSubscriptionFact, type SubscriptionFact, subscriptionsStream } from '../facts/subscription-facts.js';
+import { Relations } from '../decide/relations.js';
+import {
+  findOverSubscriptions,
+  keyOfSubscriptionFact,
+  type SubscriptionFact,
+  subscriptionsStream,
+} from '../facts/subscription-facts.js';
 import { PRESENCE_LISTS } from '../projections/presence-lists.projector.js';
 
 /** What the other of two users has done, which the one is to hear. */
@@ -45,9 +50,10 @@ export class PresenceLists {
       store,
       clock,
       capacity: CAPACITY,
-      initialState: NO_RELATIONS,
+      initialState: Relations.none,
       evolve: evolveRelations,
       lastOfEach: keyOfSubscriptionFact,
+      findOver: findOverSubscriptions,
     });
   }
 
@@ -73,14 +79,19 @@ export class PresenceLists {
 
   /**
    * Notes what another user has done, of this server or of another. Who is ignored asks in vain, and does not hear that. Answers
-   * whether there is such an account: of one that is closed, or never was, nothing is noted.
+   * whether there is such an account, with room for who asks: of one that is closed, or never was, nothing is noted.
    */
   async note(userId: UserId, { what, ask }: ToldByOther, other: UserId, cause: Cause): Promise<boolean> {
     const account = await ACCOUNTS.get(this.views, [userId]);
     if (account === undefined || account.deactivated === true) return false;
     if (what === 'asked' && (await readIgnoredUsers(this.views, userId)).has(other)) return true;
-    await this.change(userId, (relations) => NOTES[what](relations, other, ask), cause);
-    return true;
+    let isRefused = false;
+    const decide = (relations: Relations): SubscriptionFact[] => {
+      isRefused = what === 'asked' && hasNoRoomFor(relations, other, serverNameOf(other) === serverNameOf(userId));
+      return isRefused ? [] : NOTES[what](relations, other, ask);
+    };
+    await this.change(userId, decide, cause);
+    return !isRefused;
   }
 
   /** Ends all of a user's relations, whose account is closed. Answers whether there were any. */

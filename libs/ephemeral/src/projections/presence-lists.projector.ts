@@ -3,7 +3,8 @@ import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { asJson, asMark, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
-import { type Relation, relationAfter } from '../decide/decide-subscriptions.js';
+import { relationAfter } from '../decide/decide-subscriptions.js';
+import type { Relation } from '../decide/relations.js';
 import {
   readSubscriptionFact,
   type SubscriptionFact,

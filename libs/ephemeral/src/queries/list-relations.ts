@@ -2,7 +2,7 @@ import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
-import { isNone } from '../decide/decide-subscriptions.js';
+import { isNone } from '../decide/relations.js';
 import { PRESENCE_LISTS, PRESENCE_LISTS_LOG, type RelationRow } from '../projections/presence-lists.projector.js';
 
 /** The type of the events by which clients hear of their presence list: the documents leave open how they do. */
