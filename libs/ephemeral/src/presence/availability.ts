@@ -36,7 +36,7 @@ const ALSO: ReadonlyMap<string, PresenceState> = new Map(
     away: 'unavailable',
     idle: 'unavailable',
     available: 'online',
-    invisible: 'offline',
+    invisible: 'hidden',
   }),
 );
 const WORD = /^[A-Za-z][\w.-]{0,63}$/;
@@ -75,6 +75,8 @@ export function readState(presence: unknown, exact: unknown): SaidState | undefi
   if (isPresenceState(word)) return { state: word };
   const told = findNearest(presence);
   const state = findNearest(word) ?? told ?? 'unavailable';
+  // Who hides would be told of by the word they hide with.
+  if (state === 'hidden') return { state };
   return word === BUSY_TODAY ? { state: 'busy' } : { state, word };
 }
 
