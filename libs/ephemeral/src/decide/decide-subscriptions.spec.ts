@@ -116,6 +116,18 @@ describe('who asks to see somebody', () => {
     expect([decline(Relations.none, BOB), noteDropped(Relations.none, BOB)]).toEqual([[], []]);
   });
 
+  it('waits once they were declined, though there is a reverse subscription, until they are let in', () => {
+    const declined = given(asks, isAccepted, isAsked, (now) => decline(now, BOB));
+    expect(typesOf(isAsked(declined))).toEqual(['watcher-asked']);
+    const asking = after(isAsked(declined), declined);
+    expect(typesOf(noteDropped(asking, BOB))).toEqual(['watcher-ended']);
+    const dropped = after(noteDropped(asking, BOB), asking);
+    expect(typesOf(isAsked(dropped))).toEqual(['watcher-asked']);
+    const before = given(asks, isAsked, (now) => decline(now, BOB), (now) => noteAsked(now, BOB, 'b2')); // prettier-ignore
+    expect(typesOf(isAccepted(before))).toEqual(['subscription-accepted']);
+    expect(typesOf(isAsked(after(noteDropped(after(accepts(asking), asking), BOB), after(accepts(asking), asking))))).toEqual(['watcher-accepted']); // prettier-ignore
+  });
+
   it('is refused where too many wait, also of one server, and nothing is noted of them', () => {
     const waiting = (number: number, name: (n: number) => UserId): Relations =>
       given(

@@ -24,9 +24,11 @@ export function relationAfter(before: Relation, { type, data }: SubscriptionFact
     case 'watcher-asked':
       return { ...before, watches: 'asked', watch_ask: data.ask };
     case 'watcher-accepted':
-      return { ...before, watches: 'accepted', watch_ask: data.ask };
-    case 'watcher-ended':
-      return { ...before, watches: undefined, watch_ask: undefined };
+      return { ...before, watches: 'accepted', watch_ask: data.ask, declined: undefined };
+    case 'watcher-ended': {
+      const declined = data.by === 'owner' ? true : before.declined;
+      return { ...before, watches: undefined, watch_ask: undefined, declined };
+    }
     default:
       return before;
   }
@@ -76,14 +78,20 @@ export function decline(relations: Relations, userId: UserId): SubscriptionFact[
 }
 
 /**
- * Somebody asks to see the owner. "HSes may wish to automatically accept requests when a reverse subscription already exists." Who asks again
- * though they may is told so again.
+ * Somebody asks to see the owner. "HSes may wish to automatically accept requests when a reverse subscription already exists": not
+ * of whom the owner has declined, who would let themself in again. Who asks again though they may is told so again.
  */
 export function noteAsked(relations: Relations, userId: UserId, id?: string): SubscriptionFact[] {
-  const { listed, watches, watch_ask: before } = relations.get(userId) ?? {};
-  if (watches === 'accepted' || listed === 'accepted') return [watcherAccepted(userId, id)];
+  const relation = relations.get(userId) ?? {};
+  const { watches, watch_ask: before } = relation;
+  if (watches === 'accepted' || isLetIn(relation)) return [watcherAccepted(userId, id)];
   if (watches === 'asked' && before === id) return [];
   return [{ type: 'watcher-asked', data: { user_id: userId, ask: id } }];
+}
+
+/** Whether the owner follows somebody, and so lets them follow in turn. */
+function isLetIn({ listed, declined }: Relation): boolean {
+  return listed === 'accepted' && declined !== true;
 }
 
 /**
@@ -91,8 +99,8 @@ export function noteAsked(relations: Relations, userId: UserId, id?: string): Su
  * users could have as much written as they like.
  */
 export function hasNoRoomFor(relations: Relations, userId: UserId, isOurs: boolean): boolean {
-  const { listed, watches } = relations.get(userId) ?? {};
-  if (watches !== undefined || listed === 'accepted') return false;
+  const relation = relations.get(userId) ?? {};
+  if (relation.watches !== undefined || isLetIn(relation)) return false;
   if (relations.asking >= MOST_ASKING) return true;
   if (isOurs || relations.asking < MOST_ASKING_OF_A_SERVER) return false;
   const server = serverNameOf(userId);
@@ -103,10 +111,10 @@ export function hasNoRoomFor(relations: Relations, userId: UserId, isOurs: boole
 
 /** Somebody on the list allows it: from now on there is a reverse subscription for what they may have asked themself. */
 export function noteAccepted(relations: Relations, userId: UserId, id?: string): SubscriptionFact[] {
-  const { listed, watches, list_ask: own, watch_ask: theirs } = relations.get(userId) ?? {};
+  const { listed, watches, declined, list_ask: own, watch_ask: theirs } = relations.get(userId) ?? {};
   if (listed !== 'asked' || (id !== undefined && id !== own)) return [];
   const accepted = { type: 'subscription-accepted', data: { user_id: userId } } as const;
-  return watches === 'asked' ? [accepted, watcherAccepted(userId, theirs)] : [accepted];
+  return watches === 'asked' && declined !== true ? [accepted, watcherAccepted(userId, theirs)] : [accepted];
 }
 
 /** Somebody on the list does not allow it, or no more. */

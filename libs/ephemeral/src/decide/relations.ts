@@ -8,6 +8,8 @@ export interface Relation {
   readonly groups?: readonly string[];
   /** The other asks to see the owner, or may. */
   readonly watches?: 'asked' | 'accepted';
+  /** The owner did not let the other see them, and did not let them since. */
+  readonly declined?: true;
   /** Which time it was that they asked: the owner, and the other. */
   readonly list_ask?: string;
   readonly watch_ask?: string;
