@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { UserId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
 import { HeldInvitations } from '#rooms/commands/held-invitations';
+import { InvitePermissions } from '#rooms/commands/invite-permissions';
 import { SlidingClient } from '#testing/sliding-client';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
@@ -184,6 +185,39 @@ describe('presence as a signal', () => {
     expect(await heldOf(bob)).toEqual([]);
     await WAYS['a member event']!(stranger, bob, true);
     expect(await heldOf(bob)).toEqual([stranger.userId]);
+  });
+
+  it('refuses what there is no more room to hold, and shows none of what is held for it', async () => {
+    const [bob, stranger] = [await someone(), await someone()];
+    await configure(bob, { online: 'nobody', otherwise: 'hold' }, SIGNALS);
+    const held = app.get(HeldInvitations);
+    for (let n = 0; n < 200; n++) {
+      await held.hold(bob.userId as UserId, `!held${n}:a.example` as RoomId, stranger.userId as UserId, {
+        actor: 'test',
+      });
+    }
+    for (const way of ['a member event', 'createRoom']) {
+      expect(await WAYS[way]!(stranger, bob, true)).toEqual({ status: 403, errcode: 'M_INVITE_BLOCKED' });
+    }
+    expect(await heldOf(bob)).toHaveLength(200);
+  });
+
+  it('does not let a sender show what is held of them by sending it again in another form', async () => {
+    const [bob, stranger] = [await someone(), await someone()];
+    await configure(bob, { online: 'nobody', otherwise: 'hold' }, SIGNALS);
+    const { room_id: roomId } = await stranger.ok('POST', '/createRoom', { invite: [bob.userId], is_direct: true });
+    await stranger.ok('POST', `${roomPath(roomId)}/invite`, { user_id: bob.userId });
+    await app.settled();
+    expect(await heldOf(bob)).toEqual([stranger.userId]);
+    expect((await bob.sync()).rooms?.invite?.[roomId]).toBeUndefined();
+  });
+
+  it('lets nothing be held for good that was to be shown by the time it was held', async () => {
+    const [bob, stranger] = [await someone(), await someone()];
+    const roomId = '!there:a.example' as RoomId;
+    // Nothing that changes comes behind this: it says already that everybody may invite them.
+    await app.get(InvitePermissions).hold(roomId, stranger.userId as UserId, bob.userId as UserId);
+    expect(await heldOf(bob)).toEqual([]);
   });
 
   it('of no form says nothing', async () => {

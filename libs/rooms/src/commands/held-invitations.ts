@@ -5,6 +5,7 @@ import { draftOf } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
 import { heldStream, type InvitationHeld } from '../facts/held-invitation-facts.js';
 import { HELD_INVITATIONS } from '../projections/held-invitations.projector.js';
@@ -13,8 +14,8 @@ import { HELD_INVITATIONS } from '../projections/held-invitations.projector.js';
 export type Held = ReadonlyMap<RoomId, UserId>;
 
 const CAPACITY = 1_000;
-/** So many are held of one user: those that were held first are shown again. */
-const MOST = 200;
+/** So many are held of one user; more are refused: to show others for them would show what the user does not want to see. */
+const MOST_HELD = 200;
 export const NOTHING_HELD: Held = new Map();
 
 /** The invitations of a user that are held, behind a fact of their stream. */
@@ -56,15 +57,20 @@ export class HeldInvitations {
     return (await this.#streams.load(heldStream(userId))).state;
   }
 
-  /** What somebody sends, or will have sent in a moment, is not shown to the user, once this settles. */
+  /** Whether no more are held of a user. */
+  async isFull(userId: UserId): Promise<boolean> {
+    return (await this.list(userId)).size >= MOST_HELD;
+  }
+
+  /**
+   * What somebody sends, or will have sent in a moment, is not shown to the user, once this settles. Throws M_INVITE_BLOCKED where no more are
+   * held of them.
+   */
   hold(userId: UserId, roomId: RoomId, sender: UserId, cause: Cause): Promise<boolean> {
     return this.#change(userId, cause, (held) => {
       if (held.get(roomId) === sender) return [];
-      const first = held.size >= MOST ? [...held].slice(0, 1) : [];
-      return [
-        ...first.map(([id, by]) => released(id, by)),
-        { type: 'invitation-held', data: { room_id: roomId, sender } },
-      ];
+      if (!held.has(roomId) && held.size >= MOST_HELD) throw new MatrixError('M_INVITE_BLOCKED');
+      return [{ type: 'invitation-held', data: { room_id: roomId, sender } }];
     });
   }
 

@@ -24,7 +24,7 @@ export class InvitePermissions {
   /**
    * `content`: of the member event that invites them, which may be sent but for this: who may not send it learns nothing of them. Answers whether it
    * is to be held (`hold`) before it is sent. Throws M_INVITE_BLOCKED where they do not want to be invited by the sender: client-server
-   * API, "Invite permission"; into a one-to-one chat also where their presence says so, or it is held. Of users of other servers these say it. The
+   * API, "Invite permission"; into a one-to-one chat also where their presence says so, or no more is held of them. Of users of other servers these say it. The
    * server itself may tell its users something whatever they want.
    */
   async check(sender: UserId, target: UserId, content: JsonObject): Promise<boolean> {
@@ -34,11 +34,19 @@ export class InvitePermissions {
     const isDirect = content['is_direct'] === true;
     const signal = isDirect ? ((await this.signals?.decide(target, sender)) ?? 'accept') : 'accept';
     if (rules?.ruleFor(sender) === 'block' || signal === 'refuse') throw new MatrixError('M_INVITE_BLOCKED');
-    return signal === 'hold';
+    if (signal !== 'hold') return false;
+    if ((await this.held?.isFull(target)) === true) throw new MatrixError('M_INVITE_BLOCKED');
+    return true;
   }
 
-  /** What the sender is about to send is not shown to the target, once this settles. What `check` answered that for. */
+  /**
+   * What the sender is about to send is not shown to the target, once this settles. What `check` answered that for. Throws M_INVITE_BLOCKED
+   * where no more are held of the target by now.
+   */
   async hold(roomId: RoomId, sender: UserId, target: UserId): Promise<void> {
-    await this.held?.hold(target, roomId, sender, { actor: sender });
+    const cause = { actor: sender };
+    await this.held?.hold(target, roomId, sender, cause);
+    // What changed between the two found nothing held that it could show.
+    if ((await this.signals?.decide(target, sender)) === 'accept') await this.held?.release(target, [roomId], cause);
   }
 }
