@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RoomId, UserId } from '#kernel/ids';
 import { HeldInvitations } from '#rooms/commands/held-invitations';
+import { heldStream } from '#rooms/facts/held-invitation-facts';
 import { InvitePermissions } from '#rooms/commands/invite-permissions';
 import { SlidingClient } from '#testing/sliding-client';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
@@ -218,6 +219,21 @@ describe('presence as a signal', () => {
     // Nothing that changes comes behind this: it says already that everybody may invite them.
     await app.get(InvitePermissions).hold(roomId, stranger.userId as UserId, bob.userId as UserId);
     expect(await heldOf(bob)).toEqual([]);
+  });
+
+  it('holds nothing any more once the account is closed', async () => {
+    const [bob, stranger] = [await someone(), await someone()];
+    await configure(bob, { online: 'nobody', otherwise: 'hold' }, SIGNALS);
+    for (let n = 0; n < 2; n++) await WAYS['a member event']!(stranger, bob, true);
+    expect(await heldOf(bob)).toHaveLength(2);
+    const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user: bob.userId } };
+    const password = `password of ${bob.userId.slice(1, bob.userId.indexOf(':'))}`;
+    await bob.ok('POST', '/account/deactivate', { auth: { ...auth, password } });
+    await expect.poll(() => heldOf(bob)).toEqual([]);
+    await app.settled();
+    const kept: string[] = [];
+    for await (const { type } of app.store.readStream(heldStream(bob.userId as UserId))) kept.push(type);
+    expect(kept).toEqual(['invitation-released']);
   });
 
   it('of no form says nothing', async () => {

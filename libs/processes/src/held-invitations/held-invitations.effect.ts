@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { BY_SERVER } from '#accounts/accounts';
-import type { AccountDataSet } from '#accounts/facts/account-facts';
+import type { AccountDataSet, AccountFact } from '#accounts/facts/account-facts';
 import { ONE_TO_ONE_INVITES } from '#accounts/queries/invite-rules';
 import { PRESENCE_STREAM_PREFIX, userIdOfPresence } from '#ephemeral/facts/presence-facts';
 import { SUBSCRIPTIONS_STREAM_PREFIX, userIdOfSubscriptions } from '#ephemeral/facts/subscription-facts';
@@ -11,7 +11,12 @@ import type { Effect } from '#projections/effects/effect';
 import { HeldInvitations } from '#rooms/commands/held-invitations';
 import { INVITE_SIGNALS, type InviteSignals } from '#rooms/invite-signals';
 
-/** Shows invitations again that are held, once their user's presence, or their list, or what they say of it, lets them be shown. */
+const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
+
+/**
+ * Shows invitations again that are held, once their user's presence, or their list, or what they say of it, lets them be shown. With their account
+ * it is over.
+ */
 @Injectable()
 export class ReleaseInvitations implements Effect {
   readonly name = 'held-invitations';
@@ -28,6 +33,10 @@ export class ReleaseInvitations implements Effect {
   async run(fact: RecordedFact): Promise<boolean> {
     const userId = userIdOf(fact);
     if (userId === undefined) return false;
+    if (fact.type === DEACTIVATED) {
+      const { actor, device } = fact.metadata;
+      return this.held.end(userId, { actor, device });
+    }
     const shown: RoomId[] = [];
     for (const [roomId, sender] of await this.held.list(userId)) {
       if ((await this.signals.decide(userId, sender)) === 'accept') shown.push(roomId);
@@ -40,6 +49,7 @@ export class ReleaseInvitations implements Effect {
 function userIdOf({ type, stream, data }: RecordedFact): UserId | undefined {
   if (stream.startsWith(PRESENCE_STREAM_PREFIX)) return userIdOfPresence(stream);
   if (stream.startsWith(SUBSCRIPTIONS_STREAM_PREFIX)) return userIdOfSubscriptions(stream);
+  if (type === DEACTIVATED) return userIdOfStream(stream);
   if (type !== 'account-data-set' || !stream.startsWith(USER_STREAM_PREFIX) || !data.includes(ONE_TO_ONE_INVITES))
     return undefined;
   return (JSON.parse(data) as AccountDataSet).type === ONE_TO_ONE_INVITES ? userIdOfStream(stream) : undefined;

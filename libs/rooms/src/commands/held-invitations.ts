@@ -33,7 +33,7 @@ export class HeldInvitations {
   readonly #streams: Aggregates<Held>;
 
   constructor(
-    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
   ) {
@@ -84,6 +84,18 @@ export class HeldInvitations {
     );
   }
 
+  /** Lets go of what is held of a user whose account is closed, and of what was. Answers whether any was held. */
+  async end(userId: UserId, cause: Cause): Promise<boolean> {
+    const stream = heldStream(userId);
+    const { revision, facts } = await this.#streams.execute(
+      stream,
+      (held) => [...held].map(([roomId, sender]) => draftOf(released(roomId, sender, true))),
+      cause,
+    );
+    if (typeof revision === 'number' && revision > 0) await this.store.truncate(stream, revision);
+    return facts.length > 0;
+  }
+
   async #change(
     userId: UserId,
     cause: Cause,
@@ -96,6 +108,10 @@ export class HeldInvitations {
   }
 }
 
-function released(roomId: RoomId, sender: UserId): { readonly type: string; readonly data: InvitationHeld } {
-  return { type: 'invitation-released', data: { room_id: roomId, sender } };
+function released(
+  roomId: RoomId,
+  sender: UserId,
+  ended?: true,
+): { readonly type: string; readonly data: InvitationHeld } {
+  return { type: 'invitation-released', data: { room_id: roomId, sender, ...(ended === true ? { ended } : {}) } };
 }

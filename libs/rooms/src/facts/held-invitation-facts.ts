@@ -15,6 +15,8 @@ export const userIdOfHeld = (stream: string): UserId => stream.slice(HELD_STREAM
 export interface InvitationHeld {
   readonly room_id: RoomId;
   readonly sender: UserId;
+  /** `invitation-released`: the user's account is closed, and nobody is shown it. */
+  readonly ended?: true;
 }
 
 /** How old shapes of these facts become today's. */

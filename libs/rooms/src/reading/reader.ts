@@ -4,7 +4,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { HELD_INVITATIONS, type HeldInvitationRow } from '../projections/held-invitations.projector.js';
 
-/** So many that are or were held are looked at. */
+/** More than there are rows of a user: 200 are held at most, and of 200 more it is known that they were. */
 const MOST_HELD = 1_000;
 
 /** Whose eyes an answer is for. */
