@@ -17,24 +17,28 @@ describe('somebody whose password is kept in another place', () => {
   let mails: MailServer;
   let app: AccountsApp;
   let token: string;
-  let passwordThere: string | undefined;
+  let isThere = false;
   beforeAll(async () => {
     mails = await startMailServer();
     app = await startAccountsApp({ ANNALS_SMTP_URL: mails.url });
-    app.get(PasswordAuthorities).add({
-      isFor: async (userId) => userId === DAN,
-      verify: async (userId, password) => (userId === DAN && password === passwordThere ? DAN : undefined),
-    });
-    const threepid = { medium: 'email', address: EMAIL, validatedAt: 1 } as const;
-    const account = { username: 'dan', via: 'external-id', threepid, session: {} } as const;
-    const { session } = await app.get(CommandBus).execute(new RegisterAccount(account));
-    token = session!.tokens.access_token;
+    token = await settle(app, () => isThere);
   });
   afterAll(async () => {
     await app.close();
     await mails.close();
   });
 
+  /** Somebody of that place, whose password there is `there`. */
+  const settle = async (where: AccountsApp, isIn: () => boolean): Promise<string> => {
+    where.get(PasswordAuthorities).add({
+      isFor: async (userId) => userId === DAN,
+      verify: async (userId, password) => (userId === DAN && isIn() && password === 'there' ? DAN : undefined),
+    });
+    const threepid = { medium: 'email', address: EMAIL, validatedAt: 1 } as const;
+    const account = { username: 'dan', via: 'external-id', threepid, session: {} } as const;
+    const { session } = await where.get(CommandBus).execute(new RegisterAccount(account));
+    return session!.tokens.access_token;
+  };
   const post = (path: string, body: object, more: { token?: string } = {}): Promise<Answer> =>
     app.call('POST', path, { body, ...more });
   const logIn = (password: string): Promise<Answer> =>
@@ -63,13 +67,25 @@ describe('somebody whose password is kept in another place', () => {
   });
 
   it('chooses none here, and is told so', async () => {
-    passwordThere = 'there';
+    isThere = true;
     const auth = { type: 'm.login.password', user: 'dan', password: 'there' };
     const { status, body } = await post(`${V3}/account/password`, { new_password: 'new', auth }, { token });
     expect([status, body['errcode']]).toEqual([403, 'M_FORBIDDEN']);
-    passwordThere = undefined;
+    isThere = false;
     expect((await logIn('new')).status).toBe(403);
     expect(await mayChange()).toEqual({ enabled: false });
+  });
+
+  it('gets in by it and a mail besides, where both are asked for', async () => {
+    const flows = 'm.login.password+m.login.email.code';
+    const strict = await startAccountsApp({ ANNALS_SMTP_URL: mails.url, ANNALS_LOGIN_FLOWS: flows });
+    await settle(strict, () => true);
+    const step = (body: object): Promise<Answer> => strict.call('POST', `${V1}/login`, { body });
+    const { session } = (await step({ type: 'm.login.password', user: 'dan', password: 'there' })).body;
+    await step({ type: CODE, session, email: EMAIL });
+    const code = /^\d{8}$/m.exec((await mails.waitFor(EMAIL, 3)).text)![0];
+    expect((await step({ type: CODE, session, code })).body['user_id']).toBe(DAN);
+    await strict.close();
   });
 
   it('has one from the operator, and sees to it from then on', async () => {

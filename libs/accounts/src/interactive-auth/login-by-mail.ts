@@ -23,6 +23,8 @@ export interface MailClaim {
   readonly userId?: UserId;
 }
 
+const MAILS: ReadonlySet<string> = new Set(['m.login.email.code', 'm.login.email.url']);
+
 const FIELDS =
   '<label for="email">Mail address</label>' +
   '<input id="email" name="email" type="email" autocomplete="email" maxlength="254" required>';
@@ -75,8 +77,9 @@ export class LoginByMail {
     this.validation.post({ purpose: validationPurposeOf(session), threepid }, userId, compose);
   }
 
-  /** Whose account it is, or which address the account gets, once the mail was read. Throws StageFailed where the address is not of that account any more, or another place lets that person in. */
-  async learn({ email, userId }: MailClaim, { operation }: AuthSession): Promise<Learnt> {
+  /** Whose account it is, or which address the account gets, once the mail was read. Throws StageFailed where the address is not of that account any more, or another place lets that person in and nothing but mails is asked for. */
+  async learn({ email, userId }: MailClaim, session: AuthSession): Promise<Learnt> {
+    const { operation } = session;
     const threepid = parseThreepid('email', email);
     const owner = await this.claims.findOwner(threepid);
     if (operation.purpose === 'registration') {
@@ -85,10 +88,17 @@ export class LoginByMail {
     }
     if (owner === undefined || (userId ?? owner) !== owner)
       throw new StageFailed('M_FORBIDDEN', 'Unknown user or address');
-    // Who reads their mails may be somebody whom that place keeps out.
-    if (!(await this.whose.isOurs(owner))) throw new StageFailed('M_FORBIDDEN', KEPT_ELSEWHERE);
+    // Who reads their mails may be somebody whom that place keeps out. Beside their password there it is as good as any.
+    if (isByMailAlone(session) && !(await this.whose.isOurs(owner)))
+      throw new StageFailed('M_FORBIDDEN', KEPT_ELSEWHERE);
     return { userId: owner };
   }
+}
+
+/** Whether nothing but mails shows who somebody is, or has to. */
+function isByMailAlone({ operation, completed }: AuthSession): boolean {
+  const areMails = (types: readonly string[]): boolean => types.every((type) => MAILS.has(type));
+  return areMails(completed) && operation.flows.some(areMails);
 }
 
 export function validationPurposeOf({ operation }: AuthSession): ValidationPurpose {
