@@ -1,7 +1,8 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { isSameSecret } from '#kernel/is-same-secret';
+import { keyFor } from '#protocol/signing/key-for';
+import { createHmac, randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { KeptNotes } from '#accounts/interactive-auth/kept-notes';
-import { sealingKey } from '#accounts/credentials/sealed-text';
 import { checkClientSecret } from '#accounts/threepids/mail-validation';
 import type { Medium, Threepid } from '#accounts/threepids/threepid';
 import { CONFIG, type Config } from '#config/config';
@@ -81,7 +82,7 @@ export class Validations extends KeptNotes {
     private readonly limits: RateLimits,
   ) {
     super(store, time, { stream: VALIDATIONS_STREAM, most: MOST, mostOfOwner: MOST_OF_ONE });
-    this.#sidKey = sealingKey(key.exportSeed(), 'id of a validation by the identity server');
+    this.#sidKey = keyFor(key.exportSeed(), 'id of a validation by the identity server');
   }
 
   /**
@@ -197,6 +198,5 @@ export class Validations extends KeptNotes {
 const secretOf = ({ sid, clientSecret }: SessionName): string => JSON.stringify([sid, clientSecret]);
 
 function isToken(text: string, { token }: Session): boolean {
-  const [given, right] = [Buffer.from(text), Buffer.from(token)];
-  return given.length === right.length && timingSafeEqual(given, right);
+  return isSameSecret(text, token);
 }

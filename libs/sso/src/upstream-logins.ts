@@ -1,3 +1,4 @@
+import { isSameSecret } from '#kernel/is-same-secret';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
@@ -6,7 +7,7 @@ import { AdmitOutsider, type Admission } from './admission/admit-outsider.js';
 import { ApplyGroups } from './admission/apply-groups.js';
 import { type Outsider, outsiderOf } from './admission/outsider.js';
 import type { Purpose, Shown } from './attempts/attempt.js';
-import { Attempts, isSame, newAttemptId, newSecret, notHere } from './attempts/attempts.js';
+import { Attempts, newAttemptId, newSecret, notHere } from './attempts/attempts.js';
 import { type Asking, UpstreamClients } from './upstream/upstream-clients.js';
 import { UpstreamProviders } from './upstream-providers.js';
 
@@ -64,7 +65,7 @@ export class UpstreamLogins {
     const id = idOfState(state);
     const { provider: asked, secrets, purpose, anewSince } = this.attempts.get(request, id, 'begun');
     // What one provider says is never taken for the word of another.
-    if (asked !== providerId || !isSame(state, secrets.state)) throw notHere();
+    if (asked !== providerId || !isSameSecret(state, secrets.state)) throw notHere();
     this.attempts.end(reply, id);
     const provider = this.providers.get(providerId);
     const outsider = outsiderOf(provider, await this.clients.claimsOf(provider, query, secrets, anewSince));

@@ -1,13 +1,14 @@
+import { keyFor } from '#protocol/signing/key-for';
 import { expect, test } from 'vitest';
-import { openText, sealingKey, sealText } from './sealed-text.js';
+import { openText, sealText } from './sealed-text.js';
 
-const key = sealingKey('a secret', 'test');
+const key = keyFor('a secret', 'test');
 
 test('a text is read with its key alone, and as it was written', () => {
   const sealed = sealText(key, 'päßword');
   expect(openText(key, sealed)).toBe('päßword');
   expect(sealText(key, 'päßword')).not.toBe(sealed);
-  expect(openText(sealingKey('a secret', 'another test'), sealed)).toBeUndefined();
+  expect(openText(keyFor('a secret', 'another test'), sealed)).toBeUndefined();
   for (const forged of [`A${sealed.slice(1)}`, sealed.slice(0, -2), '', 'x'])
     expect(openText(key, forged)).toBeUndefined();
 });

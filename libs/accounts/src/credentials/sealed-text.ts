@@ -1,13 +1,8 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
 const CIPHER = 'aes-256-gcm';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
-
-/** A key for one purpose, made of a secret that has bits enough to be one. */
-export function sealingKey(secret: string | Uint8Array, purpose: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, '', `annals ${purpose}`, 32));
-}
 
 /** A text that nobody reads or changes without the key: base64url. */
 export function sealText(key: Buffer, text: string): string {

@@ -1,3 +1,4 @@
+import { keyFor } from '#protocol/signing/key-for';
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Aggregates } from '#event-store/aggregates';
 import type { EventStore } from '#event-store/event-store';
@@ -6,7 +7,7 @@ import type { JsonObject } from '#kernel/json';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { RegularLooks } from '#projections/regular-looks';
 import { BY_SERVER, draftFacts } from '../accounts.js';
-import { openText, sealingKey, sealText } from '../credentials/sealed-text.js';
+import { openText, sealText } from '../credentials/sealed-text.js';
 import { hashSecret } from '../credentials/secrets.js';
 import { decideNote, decideNoteEnd, findNote, firstThatCounts, foldAuthNote, type KnownNotes, NO_NOTES } from '../decide/auth-notes.js'; // prettier-ignore
 
@@ -119,4 +120,4 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-const keyOf = (secret: string): Buffer => sealingKey(secret, 'auth note');
+const keyOf = (secret: string): Buffer => keyFor(secret, 'auth note');

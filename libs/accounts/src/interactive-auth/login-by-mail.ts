@@ -25,10 +25,6 @@ export interface MailClaim {
 
 const MAILS: ReadonlySet<string> = new Set(['m.login.email.code', 'm.login.email.url']);
 
-const FIELDS =
-  '<label for="email">Mail address</label>' +
-  '<input id="email" name="email" type="email" autocomplete="email" maxlength="254" required>';
-
 /** What the stages of 2015 have in common that show by a mail who somebody is, or, in a registration, that an address is theirs. */
 @Injectable()
 export class LoginByMail {
@@ -50,11 +46,6 @@ export class LoginByMail {
     if (purpose === 'login') return dialect === 'v1' ? 'alternative' : undefined;
     const isWanted = purpose === 'registration' && dialect === 'v1' && this.config.registrationEmail === 'optional';
     return isWanted ? 'optional' : undefined;
-  }
-
-  /** What a page asks for. */
-  get fields(): string {
-    return FIELDS;
   }
 
   /** What a client says: `email`, and where it logs in `user`. Throws M_MISSING_PARAM, M_INVALID_PARAM, and M_FORBIDDEN where stages before it said that it is somebody else. */

@@ -1,7 +1,9 @@
-import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { type DeviceId, isUserId, type UserId } from '#kernel/ids';
+import { isSameSecret } from '#kernel/is-same-secret';
+import { keyFor } from '#protocol/signing/key-for';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 
 /** How long an OpenID token can be exchanged. */
@@ -26,7 +28,7 @@ export class OpenIdTokens {
     @Inject(SIGNING_KEY) signingKey: SigningKey,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
-    this.#key = Buffer.from(hkdfSync('sha256', signingKey.exportSeed(), '', 'annals openid token', 32));
+    this.#key = keyFor(signingKey.exportSeed(), 'openid token');
   }
 
   /** A new token for a user of this server. */
@@ -41,8 +43,7 @@ export class OpenIdTokens {
   findOwner(token: string): OpenIdOwner | undefined {
     const [encoded = '', mac = '', ...rest] = token.split('.');
     const claim = Buffer.from(encoded, 'base64url').toString('utf8');
-    const [given, right] = [Buffer.from(mac, 'base64url'), this.#macOf(claim)];
-    if (rest.length > 0 || given.length !== right.length || !timingSafeEqual(given, right)) return undefined;
+    if (rest.length > 0 || !isSameSecret(Buffer.from(mac, 'base64url'), this.#macOf(claim))) return undefined;
     const [end = '', , device = '', ...user] = claim.split(' ');
     const userId = user.join(' ');
     if (Number(end) <= this.clock.now() || !isUserId(userId)) return undefined;

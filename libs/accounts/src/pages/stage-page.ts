@@ -12,6 +12,11 @@ export interface StageForm {
   readonly rules?: PageRules;
 }
 
+/** Where somebody types their mail address. */
+export const EMAIL_INPUT =
+  '<label for="email">Mail address</label>' +
+  '<input id="email" name="email" type="email" autocomplete="email" maxlength="254" required>';
+
 /** The script that the specification prescribes for the end of a stage (client-server API, "Fallback"). */
 const DONE = `
 if (window.onAuthDone) {

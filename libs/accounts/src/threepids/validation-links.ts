@@ -1,9 +1,10 @@
+import { keyFor } from '#protocol/signing/key-for';
 import { createHmac } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import { openText, sealingKey, sealText } from '../credentials/sealed-text.js';
+import { openText, sealText } from '../credentials/sealed-text.js';
 import type { Threepid } from './threepid.js';
 
 /** What an address is to be shown for. What was shown for one is good for no other. */
@@ -37,8 +38,8 @@ export class ValidationLinks {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl' | 'serverName'>,
   ) {
-    this.#linkKey = sealingKey(signingKey.exportSeed(), 'link of a mail');
-    this.#sidKey = sealingKey(signingKey.exportSeed(), 'id of a validation');
+    this.#linkKey = keyFor(signingKey.exportSeed(), 'link of a mail');
+    this.#sidKey = keyFor(signingKey.exportSeed(), 'id of a validation');
   }
 
   /** What mails call this server. */

@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { isSameSecret } from '#kernel/is-same-secret';
 
 /** What a registration by shared secret vouches for. */
 export interface VouchedRegistration {
@@ -27,6 +28,5 @@ export function registrationMac(secret: string, registration: VouchedRegistratio
 
 /** Whether a MAC is the right one, found out in the same time whether it is or not. */
 export function isRegistrationMac(mac: string, secret: string, registration: VouchedRegistration): boolean {
-  const [given, right] = [Buffer.from(mac), Buffer.from(registrationMac(secret, registration))];
-  return given.length === right.length && timingSafeEqual(given, right);
+  return isSameSecret(mac, registrationMac(secret, registration));
 }

@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { keyFor } from '#protocol/signing/key-for';
 import { type DeviceId, isRoomId, isUserId, type RoomId, type UserId } from '#kernel/ids';
 
 /** Who asks for a place in a call. */
@@ -53,5 +54,5 @@ export function openSeat(text: string, secret: string): SeatOwner | undefined {
 }
 
 function keyOf(secret: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, '', 'annals livekit seat', 32));
+  return keyFor(secret, 'livekit seat');
 }

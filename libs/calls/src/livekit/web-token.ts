@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { isSameSecret } from '#kernel/is-same-secret';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 
 const HEADER = encode({ alg: 'HS256', typ: 'JWT' });
@@ -12,8 +13,8 @@ export function signWebToken(claims: JsonObject, secret: string): string {
 /** The claims of a token under this secret, which has begun and not ended by `now` (in seconds); undefined where it is none. */
 export function readWebToken(token: string, secret: string, now: number): JsonObject | undefined {
   const [header = '', claims = '', mac = '', ...rest] = token.split('.');
-  const [given, right] = [Buffer.from(mac, 'base64url'), macOf(`${header}.${claims}`, secret)];
-  if (rest.length > 0 || given.length !== right.length || !timingSafeEqual(given, right)) return undefined;
+  const isOurs = isSameSecret(Buffer.from(mac, 'base64url'), macOf(`${header}.${claims}`, secret));
+  if (rest.length > 0 || !isOurs) return undefined;
   const read = decode(claims);
   if (decode(header)?.['alg'] !== 'HS256' || read === undefined) return undefined;
   const { nbf = 0, exp } = read;

@@ -1,7 +1,9 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { MatrixError } from '#kernel/matrix-error';
+import { isSameSecret } from '#kernel/is-same-secret';
+import { keyFor } from '#protocol/signing/key-for';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 
 /** The field of a form that holds its token. */
@@ -16,7 +18,7 @@ export class FormTokens {
   readonly #key: Buffer;
 
   constructor(@Inject(SIGNING_KEY) signingKey: SigningKey) {
-    this.#key = Buffer.from(hkdfSync('sha256', signingKey.exportSeed(), '', 'annals form token', 32));
+    this.#key = keyFor(signingKey.exportSeed(), 'form token');
   }
 
   /** The token of forms that are shown to the browser with this cookie. */
@@ -28,9 +30,7 @@ export class FormTokens {
   check({ headers }: FastifyRequest, cookie: string | undefined, token: string | undefined): void {
     const site = headers['sec-fetch-site'];
     const isForeign = site !== undefined && site !== 'same-origin' && site !== 'none';
-    const given = Buffer.from(token ?? '', 'base64url');
-    const right = this.#macOf(cookie ?? '');
-    const isRight = given.length === right.length && timingSafeEqual(given, right);
+    const isRight = isSameSecret(Buffer.from(token ?? '', 'base64url'), this.#macOf(cookie ?? ''));
     if (cookie !== undefined && isRight && !isForeign) return;
     throw new MatrixError('M_FORBIDDEN', 'This form is out of date: go back, load the page again, and repeat it');
   }

@@ -1,6 +1,8 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { Inject, Injectable } from '@nestjs/common';
+import { isSameSecret } from '#kernel/is-same-secret';
+import { keyFor } from '#protocol/signing/key-for';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import type { Client } from './client.js';
 
@@ -18,7 +20,7 @@ export class ClientIds {
   readonly #key: Buffer;
 
   constructor(@Inject(SIGNING_KEY) signingKey: SigningKey) {
-    this.#key = Buffer.from(hkdfSync('sha256', signingKey.exportSeed(), '', 'annals oauth client', 32));
+    this.#key = keyFor(signingKey.exportSeed(), 'oauth client');
   }
 
   /** The id of an application. */
@@ -31,8 +33,7 @@ export class ClientIds {
   find(id: string): Client | undefined {
     if (id.length > MOST_CHARACTERS) return undefined;
     const [text = '', mac = '', ...rest] = id.split('.');
-    const [given, right] = [Buffer.from(mac, 'base64url'), this.#macOf(text)];
-    if (rest.length > 0 || given.length !== right.length || !timingSafeEqual(given, right)) return undefined;
+    if (rest.length > 0 || !isSameSecret(Buffer.from(mac, 'base64url'), this.#macOf(text))) return undefined;
     return JSON.parse(inflateRawSync(Buffer.from(text, 'base64url')).toString()) as Client; // written above
   }
 

@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
+import { isSameSecret } from '#kernel/is-same-secret';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { hashSecret } from '#accounts/credentials/secrets';
@@ -19,7 +19,7 @@ export class FromMas implements CanActivate {
     if (mas === undefined) throw new MatrixError('M_UNRECOGNIZED', 'There is no such path');
     const { headers } = context.switchToHttp().getRequest<FastifyRequest>();
     const [, token = ''] = BEARER.exec(headers.authorization ?? '') ?? [];
-    if (timingSafeEqual(Buffer.from(hashSecret(token)), Buffer.from(hashSecret(mas.secret)))) return true;
+    if (isSameSecret(hashSecret(token), hashSecret(mas.secret))) return true;
     throw new MatrixError('M_FORBIDDEN', 'This is for the authentication service alone');
   }
 }

@@ -1,13 +1,13 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { UserId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
+import { keyFor } from '#protocol/signing/key-for';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import type { SearchRequest } from './parse-search.js';
 import { formatSearchPlace, noToken, parseSearchPlace, type SearchPlace } from './search-token.js';
 
 const CIPHER = 'aes-256-gcm';
-const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 /** So long is what is sealed, or a multiple of it: how long a token is says nothing of what is in it. */
@@ -36,7 +36,7 @@ export class SealedPlaces {
     @Inject(SIGNING_KEY) signingKey: SigningKey,
     @Inject(VIEWS) private readonly views: Pick<Views, 'history' | 'position'>,
   ) {
-    this.#key = Buffer.from(hkdfSync('sha256', signingKey.exportSeed(), '', 'annals search place', KEY_BYTES));
+    this.#key = keyFor(signingKey.exportSeed(), 'search place');
   }
 
   format(place: SearchPlace, search: SealedFor): string {

@@ -1,4 +1,5 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { isSameSecret } from '#kernel/is-same-secret';
+import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
@@ -16,12 +17,6 @@ const ID = /^[A-Za-z0-9_-]{12}$/;
 /** A random text of 96 bits for an attempt, and of 256 bits for a secret of it. */
 export const newAttemptId = (): string => randomBytes(9).toString('base64url');
 export const newSecret = (): string => randomBytes(32).toString('base64url');
-
-/** Whether two texts are the same; how long that takes says nothing of either but its length. */
-export function isSame(one: string, other: string): boolean {
-  const [a, b] = [Buffer.from(one), Buffer.from(other)];
-  return a.length === b.length && timingSafeEqual(a, b);
-}
 
 /**
  * The log-ins under way. Each is in a cookie of the browser in which it was begun, sealed: nobody else can go on with it, nor have another
@@ -78,7 +73,7 @@ export class Attempts {
   ): Extract<Attempt, { step: S }> {
     const attempt = this.get(request, id, step);
     const { key: known } = attempt as Naming | Shown; // both steps that are asked for have one
-    if (!isSame(known, key)) throw notHere();
+    if (!isSameSecret(known, key)) throw notHere();
     return attempt;
   }
 

@@ -1,6 +1,7 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '#kernel/clock';
+import { keyFor } from '#protocol/signing/key-for';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 
 const ALGORITHM = 'aes-256-gcm';
@@ -19,7 +20,7 @@ export class Sealer {
     @Inject(SIGNING_KEY) signingKey: SigningKey,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
-    this.#key = Buffer.from(hkdfSync('sha256', signingKey.exportSeed(), '', 'annals sso attempt', 32));
+    this.#key = keyFor(signingKey.exportSeed(), 'sso attempt');
   }
 
   /** `value`, which JSON can tell, as a text of the letters of base64url. It can be opened for `lifetimeMs`, by the same `use` of it. */

@@ -1,11 +1,12 @@
-import { randomInt, timingSafeEqual } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { LimitedRequest } from '#http/rate-limits';
+import { isSameSecret } from '#kernel/is-same-secret';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { hashSecret } from '../../credentials/secrets.js';
 import { escapeHtml } from '../../pages/html-page.js';
-import { stagePage } from '../../pages/stage-page.js';
+import { EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import { codeMail } from '../../threepids/validation-mails.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';
@@ -60,7 +61,7 @@ export class EmailCodeStage implements Stage {
     const sent = session.begun[this.type];
     const title = 'A code by mail';
     if (!isJsonObject(sent)) {
-      return { page: stagePage({ title, fields: this.byMail.fields, action: 'Send a mail', problem }) };
+      return { page: stagePage({ title, fields: EMAIL_INPUT, action: 'Send a mail', problem }) };
     }
     const fields = `<p>A mail with a code is on its way to ${escapeHtml(String(sent['email']))}.</p>${CODE}`;
     return { page: stagePage({ title, fields, problem }) };
@@ -85,8 +86,8 @@ export class EmailCodeStage implements Stage {
       throw new StageFailed('M_FORBIDDEN', 'This code holds no more: have another one sent');
     }
     session.begun = { ...others, [this.type]: { ...sent, tries: sent.tries + 1 } };
-    const [typed, right] = [hashOf(code.replace(/\s/g, ''), session), sent.hash];
-    if (!timingSafeEqual(Buffer.from(typed), Buffer.from(right))) throw new StageFailed('M_FORBIDDEN', 'Wrong code');
+    if (!isSameSecret(hashOf(code.replace(/\s/g, ''), session), sent.hash))
+      throw new StageFailed('M_FORBIDDEN', 'Wrong code');
     session.begun = others;
     return sent;
   }

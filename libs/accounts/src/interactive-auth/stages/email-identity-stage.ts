@@ -5,7 +5,7 @@ import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { hashSecret } from '../../credentials/secrets.js';
 import { escapeHtml } from '../../pages/html-page.js';
-import { stagePage } from '../../pages/stage-page.js';
+import { EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
 import { KEPT_ELSEWHERE, WhosePassword } from '../../sessions/whose-password.js';
 import { MailValidation, type Validated } from '../../threepids/mail-validation.js';
 import { ThreepidClaims } from '../../threepids/threepid-claims.js';
@@ -14,10 +14,6 @@ import type { AuthSession, Learnt, Purpose } from '../auth-sessions.js';
 import { StageFailed } from '../interaction-required.js';
 import type { PageContext, Passage, Stage, StageView, Standing } from '../stage.js';
 import { StageRegistry } from '../stage-registry.js';
-
-const INPUT =
-  '<label for="email">Mail address</label>' +
-  '<input id="email" name="email" type="email" autocomplete="email" maxlength="254" required>';
 
 /** By which a client shows a validation. */
 interface Credentials {
@@ -66,7 +62,8 @@ export class EmailIdentityStage implements Stage {
   view({ session, problem }: PageContext): StageView {
     const begun = session.begun[this.type];
     const title = 'Confirm your mail address';
-    if (!isJsonObject(begun)) return { page: stagePage({ title, fields: INPUT, action: 'Send a mail', problem }) };
+    if (!isJsonObject(begun))
+      return { page: stagePage({ title, fields: EMAIL_INPUT, action: 'Send a mail', problem }) };
     const fields = `<p>A mail is on its way to ${escapeHtml(String(begun['email']))}. Open the link in it, then go on here.</p>`;
     return { page: stagePage({ title, fields, problem }) };
   }

@@ -3,7 +3,7 @@ import type { LimitedRequest } from '#http/rate-limits';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { hashSecret } from '../../credentials/secrets.js';
 import { escapeHtml } from '../../pages/html-page.js';
-import { stagePage } from '../../pages/stage-page.js';
+import { EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';
 import { StageFailed } from '../interaction-required.js';
@@ -51,7 +51,7 @@ export class EmailUrlStage implements Stage {
     const sent = session.begun[this.type];
     const title = 'A link by mail';
     if (!isJsonObject(sent)) {
-      return { page: stagePage({ title, fields: this.byMail.fields, action: 'Send a mail', problem }) };
+      return { page: stagePage({ title, fields: EMAIL_INPUT, action: 'Send a mail', problem }) };
     }
     const fields = `<p>A mail is on its way to ${escapeHtml(String(sent['email']))}. Open the link in it, then go on here.</p>`;
     return { page: stagePage({ title, fields, problem }) };
