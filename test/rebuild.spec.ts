@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Client, Homeserver } from './support/homeserver.js';
-import { describeWithAllStores } from './support/stores.js';
+import { describeWithStores } from './support/stores.js';
 
 // Servers are started.
 vi.setConfig({ testTimeout: 120_000 });
 
-describeWithAllStores('a server whose views are deleted', (stores) => {
+describeWithStores('a server whose views are deleted', (stores) => {
   let server: Homeserver;
   let alice: Client;
   let bob: Client;

@@ -178,7 +178,8 @@ export class Homeserver implements Spoken {
 
   async #answers(): Promise<boolean> {
     try {
-      return (await fetch(`${this.base}/_matrix/client/versions`)).status === 200;
+      // An identity server that is no homeserver has no such path.
+      return [200, 404].includes((await fetch(`${this.base}/_matrix/client/versions`)).status);
     } catch {
       return false;
     }

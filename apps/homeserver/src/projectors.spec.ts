@@ -491,6 +491,8 @@ describe('the rows of every projector', () => {
       toBob('identity-token-issued', { token_hash: 'two' }),
       toBob('identity-token-ended', { token_hash: 'one' }),
       toBob('identity-terms-accepted', { urls: ['https://a.example/terms'] }),
+      toBob('identity-readers-set', { readers: [ALICE] }),
+      toBob('identity-key-published', { master_key: { user_id: BOB, usage: ['master'], keys: {} } }),
       toIdentity('association-held', 'association-made', association),
       toIdentity('association-over', 'association-made', {
         ...association,

@@ -9,6 +9,7 @@ const UNLIMITED: ReadonlySet<string> = new Set(['GET /health', 'GET /metrics']);
 
 /** Those that are counted where the request is done, by whom it is about. */
 const COUNTED_WITHIN: Partial<Record<RateLimitClass, string>> = {
+  'all-texts': 'messages to phones, by this server in all',
   password: 'passwords that were wrong, for each account that they were tried for',
   inviting: 'invitations by one other server',
   'inviting-user': 'invitations of one user by one other server',
@@ -60,7 +61,8 @@ by (an IPv6 address counts for its network of 64 bits) and of one other _server_
 and all users at one _address_ of the Internet for ${PARTIES.address} times as much. Addresses of private networks do not count where it is known who asks: they
 may be those of a reverse proxy (\`ANNALS_TRUST_PROXY\` says of which \`X-Forwarded-For\` is believed). Application services are not limited by their
 address, and those whose registration says \`rate_limited: false\` not at all, as little as the sender of any.
-What has a stage of a log-in, a registration or a recovery send a mail counts for \`mail\` besides the class of its door.
+What has a stage of a log-in, a registration or a recovery send a mail or a message to a phone counts for \`mail\` or \`text\` besides the class of its door; so do
+the mails to one address and the messages to one number.
 
 The answer says which limit it was: \`"dev.annals.limit": {"class": "send", "by": "device", "burst": 100, "per_second": 20}\` in the body, and the same in the
 headers \`RateLimit-Policy: "send";q=100;w=5\` and \`RateLimit: "send";r=0;t=1\` (draft-ietf-httpapi-ratelimit-headers: 100 in 5 seconds, none left, try again in 1).

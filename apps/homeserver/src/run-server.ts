@@ -96,10 +96,14 @@ function onSignal(stop: (signal: string) => Promise<void>): void {
 }
 
 /** Tells the operator where the server is and how people get an account. */
-function announce({ serverName, publicUrl, registration }: Config, logger: Logger, { address }: RunningServer): void {
+function announce(
+  { serverName, publicUrl, registration, isHomeserver }: Config,
+  logger: Logger,
+  { address }: RunningServer,
+): void {
   logger.info(
     { serverName, publicUrl, address },
     `${serverName} listens on ${address}; open ${publicUrl}/ in a browser`,
   );
-  logger.info(FIRST_ACCOUNT[registration]);
+  if (isHomeserver) logger.info(FIRST_ACCOUNT[registration]);
 }

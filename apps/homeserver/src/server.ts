@@ -22,20 +22,18 @@ import { DestinationNotes } from '#federation/sending/destination-notes';
 import { Destinations } from '#federation/sending/destinations';
 import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { drain, type DrainStep } from '#http/drain';
-import { answerAfterEffects } from '#http/answer-after-effects';
-import { MatrixAdapter } from '#http/matrix-adapter';
 import { RateLimits } from '#http/rate-limits';
 import { type Clock, systemClock } from '#kernel/clock';
 import { KeptContent } from '#media/kept-content';
 import { MediaAdministration } from '#media/media-administration';
 import { CacheRoom } from '#media/remote/cache-room';
 import { Mailer } from '#mail/mailer';
+import { Texter } from '#phones/texter';
 import type { LogSink } from '#observability/log-sink';
 import type { Logger, ProcessLog } from '#observability/logger';
 import { MeteredEventStore } from '#observability/metered-event-store';
 import { Metrics } from '#observability/metrics';
 import { NestLogger } from '#observability/nest-logger';
-import { watchRequests } from '#observability/request-log';
 import { type ControlServer, startControlServer } from '#projections/control-server';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Effect } from '#projections/effects/effect';
@@ -53,6 +51,7 @@ import { notePutBack } from './note-put-back.js';
 import { describeDamage, openOwnLog } from './open-own-log.js';
 import { watchLog, watchViews } from './watch-stores.js';
 import type { Ports } from './ports.module.js';
+import { openAdapter } from './open-adapter.js';
 import { listProjectors } from './projectors.js';
 import { LISTENERS } from './listeners.js';
 import { showFirstToken } from './show-first-token.js';
@@ -67,7 +66,7 @@ import { watchDestinations } from './watch-destinations.js';
 import { watchPeers } from './watch-peers.js';
 import { serviceMethods } from './service-methods.js';
 import { watchLimits } from './watch-limits.js';
-import { watchMail } from './watch-mail.js';
+import { watchMail, watchTexts } from './watch-mail.js';
 import { watchServices } from './watch-services.js';
 import { watchProjections } from './watch-projections.js';
 
@@ -161,10 +160,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   const { config, logger, sink } = given;
   const followers: Followers = { listeners: [], effects: [] };
   const ports = await openPorts(given, followers, closing);
-  const adapter = new MatrixAdapter(config);
-  watchRequests(adapter.getInstance(), logger, ports.metrics);
-  answerAfterEffects(adapter.getInstance(), ports.projections.effects);
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(ports), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(ports), openAdapter(ports), {
     abortOnError: false,
     bodyParser: false,
     logger: new NestLogger(logger),
@@ -178,6 +174,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   watchPeers(ports.metrics, app.get(Peers, { strict: false }), app.get(PolicyServers, { strict: false }));
   watchDestinations(ports.metrics, app.get(Destinations, { strict: false }));
   watchMail(ports.metrics, app.get(Mailer, { strict: false }));
+  watchTexts(ports.metrics, app.get(Texter, { strict: false }));
   watchServices(ports.metrics, app.get(SendToServices, { strict: false }), ports.clock);
 
   // First: an effect that a crash left to be done begins at once, and gives commands.

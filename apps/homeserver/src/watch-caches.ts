@@ -10,6 +10,7 @@ import { ListInNetworkHandler } from '#directory/commands/list-in-network';
 import { RegistrationTokens } from '#accounts/registration-tokens';
 import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
+import { PhoneValidation } from '#accounts/threepids/phone-validation';
 import { ThreepidClaims } from '#accounts/threepids/threepid-claims';
 import { UserRedactions } from '#admin/redactions/user-redactions';
 import { RoomPurges } from '#admin/purges/room-purges';
@@ -32,6 +33,7 @@ import { Receipts } from '#ephemeral/commands/receipts';
 import { Associations } from '#identity/associations';
 import { Bindings } from '#identity/bindings';
 import { IdentityAccounts } from '#identity/identity-accounts';
+import { ShownToIdentityServers } from '#identity/shown-to-identity-servers';
 import { Validations } from '#identity/validations';
 import type { EventStore } from '#event-store/event-store';
 import { ServerAcls } from '#rooms/queries/server-acls';
@@ -175,6 +177,7 @@ function accountCaches(
   return {
     accounts: of(Accounts),
     'auth-notes': of(AuthNotes),
+    'phone-validations': of(PhoneValidation),
     'auth-sessions': of(AuthSessions),
     'device-requests': of(DeviceRequests),
     'external-ids': of(ExternalIds),
@@ -237,6 +240,7 @@ function identityCaches(
     'identity-accounts': of(IdentityAccounts),
     'identity-bindings': of(Bindings),
     'identity-validations': of(Validations),
+    'shown-elsewhere': of(ShownToIdentityServers),
   };
 }
 

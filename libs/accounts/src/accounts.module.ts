@@ -3,6 +3,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { ACCESS_TOKENS } from '#http/access-tokens';
 import { SERVICE_USERS } from '#http/service-users';
 import { MailModule } from '#mail/mail.module';
+import { PhonesModule } from '#phones/phones.module';
 import { Accounts } from './accounts.js';
 import { AddThreepidHandler } from './commands/add-threepid.js';
 import { ChangePasswordHandler } from './commands/change-password.js';
@@ -49,6 +50,7 @@ import { MailLinksController } from './doors/mail-links.controller.js';
 import { FiltersController } from './doors/today/filters.controller.js';
 import { LoginController } from './doors/today/login.controller.js';
 import { ProfileController } from './doors/today/profile.controller.js';
+import { PhoneTokenController } from './doors/today/phone-token.controller.js';
 import { RequestTokenController } from './doors/today/request-token.controller.js';
 import { ThreepidsController } from './doors/today/threepids.controller.js';
 import { RegisterController } from './doors/today/register.controller.js';
@@ -65,6 +67,7 @@ import { InteractiveAuth } from './interactive-auth/interactive-auth.js';
 import { Flows } from './interactive-auth/flows.js';
 import { LoginByMail } from './interactive-auth/login-by-mail.js';
 import { Terms } from './terms/terms.js';
+import { PassByThreepid } from './interactive-auth/pass-by-threepid.js';
 import { OfferedLogins } from './interactive-auth/offered-logins.js';
 import { PageProcess } from './interactive-auth/page-process.js';
 import { StageRegistry } from './interactive-auth/stage-registry.js';
@@ -72,6 +75,7 @@ import { DummyStage } from './interactive-auth/stages/dummy-stage.js';
 import { LoginTokenStage } from './interactive-auth/stages/login-token-stage.js';
 import { EmailIdentityStage } from './interactive-auth/stages/email-identity-stage.js';
 import { EmailCodeStage } from './interactive-auth/stages/email-code-stage.js';
+import { MsisdnStage } from './interactive-auth/stages/msisdn-stage.js';
 import { EmailUrlStage } from './interactive-auth/stages/email-url-stage.js';
 import { RecaptchaStage } from './interactive-auth/stages/recaptcha-stage.js';
 import { TermsStage } from './interactive-auth/stages/terms-stage.js';
@@ -94,6 +98,8 @@ import { PasswordAuthorities } from './sessions/password-authorities.js';
 import { PasswordCheck } from './sessions/password-check.js';
 import { WhosePassword } from './sessions/whose-password.js';
 import { MailValidation } from './threepids/mail-validation.js';
+import { PhoneParts, PhoneValidation } from './threepids/phone-validation.js';
+import { ShownThreepids } from './threepids/shown-threepids.js';
 import { ValidationLinks } from './threepids/validation-links.js';
 import { ThreepidClaims } from './threepids/threepid-claims.js';
 import { SessionTokens } from './sessions/session-tokens.js';
@@ -115,6 +121,7 @@ const controllers = [
   FiltersController,
   ThreepidsController,
   RequestTokenController,
+  PhoneTokenController,
   MailLinksController,
   FallbackPagesController,
   ProcessPagesController,
@@ -166,6 +173,7 @@ const stages: Provider[] = [
   EmailIdentityStage,
   EmailCodeStage,
   EmailUrlStage,
+  MsisdnStage,
 ];
 
 const services: Provider[] = [
@@ -177,6 +185,10 @@ const services: Provider[] = [
   RegistrationClaims,
   ValidationLinks,
   MailValidation,
+  PhoneParts,
+  PhoneValidation,
+  ShownThreepids,
+  PassByThreepid,
   LoginByMail,
   PageProcess,
   Terms,
@@ -212,7 +224,7 @@ const services: Provider[] = [
  */
 @Global()
 @Module({
-  imports: [CqrsModule, MailModule],
+  imports: [CqrsModule, MailModule, PhonesModule],
   controllers,
   providers: [
     ...services,

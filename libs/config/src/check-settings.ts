@@ -40,11 +40,16 @@ export function checkSettings(groups: ReturnType<typeof emptySettings>, origin: 
   together('recaptcha_verify_url', 'recaptcha_secret');
   together('recaptcha_script_url', 'recaptcha_secret');
   together('mail_from', 'smtp_url');
+  together('text_messages_authorization', 'text_messages');
+  together('text_messages_body', 'text_messages');
+  together('text_messages_countries', 'text_messages');
   // Its page asks for the password alone.
   if (settings.login_flows !== undefined && settings.oauth === 'on')
     throw new ConfigError(`${nameOf('login_flows')}: does not go with ${PREFIX}OAUTH`);
   if (settings.registration_email === 'required' && settings.smtp_url === undefined)
     throw new ConfigError(`${nameOf('registration_email')}: needs ${PREFIX}SMTP_URL too`);
+  if (settings.registration_phone !== 'off' && settings.text_messages === undefined)
+    throw new ConfigError(`${nameOf('registration_phone')}: needs ${PREFIX}TEXT_MESSAGES too`);
   together('media_bucket', 'media_bucket_key_id');
   together('media_bucket', 'media_bucket_secret');
   together('media_bucket_key_id', 'media_bucket');

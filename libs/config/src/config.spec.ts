@@ -171,9 +171,10 @@ describe('the configuration', () => {
 
   it('says which identity servers may be asked, and which may be near', () => {
     const near = { ANNALS_IDENTITY_PRIVATE_SERVERS: 'ID.lan:8090' };
-    expect(loadConfig(near).identityServers).toEqual({ allowed: ['*'], privateServers: ['id.lan:8090'] });
-    const named = loadConfig({}, 'identity_servers: [vector.im, "*.example.org"]').identityServers;
-    expect(named).toEqual({ allowed: ['vector.im', '*.example.org'], privateServers: [] });
+    expect(loadConfig(near).identityServers).toEqual({ allowed: ['*'], trusted: [], privateServers: ['id.lan:8090'] });
+    const yaml = 'identity_servers: [vector.im, "*.example.org"]\nidentity_trusted_servers: Vector.IM\n';
+    const named = { allowed: ['vector.im', '*.example.org'], trusted: ['vector.im'], privateServers: [] };
+    expect(loadConfig({}, yaml).identityServers).toEqual(named);
     expect(loadConfig({ ANNALS_IDENTITY_SERVERS: 'off' }).identityServers.allowed).toEqual([]);
   });
 
@@ -197,11 +198,44 @@ describe('the configuration', () => {
 
   it('makes the server an identity server where its roles have that, with terms where it has some', () => {
     expect(loadConfig({ ANNALS_IDENTITY_TERMS_URL: 'https://id.example/terms' }).identityRole).toBeUndefined();
-    expect(loadConfig({ ANNALS_ROLES: 'all,identity' }).identityRole).toEqual({});
+    const today = { v1: true, plainLookup: true };
+    expect(loadConfig({ ANNALS_ROLES: 'all,identity' })).toMatchObject({ isHomeserver: true, identityRole: today });
     const terms = { url: 'https://id.example/terms', version: '2.0' };
     const settings = { ANNALS_IDENTITY_TERMS_URL: terms.url, ANNALS_IDENTITY_TERMS_VERSION: terms.version };
-    expect(loadConfig({}, 'roles: [all, identity]').identityRole).toEqual({});
-    expect(loadConfig({ ANNALS_ROLES: 'all,identity', ...settings }).identityRole).toEqual({ terms });
+    expect(loadConfig({}, 'roles: [all, identity]').identityRole).toEqual(today);
+    expect(loadConfig({ ANNALS_ROLES: 'all,identity', ...settings }).identityRole).toEqual({ terms, ...today });
+    const roleOf = (name: string) => loadConfig({ ANNALS_ROLES: 'all,identity', [name]: 'off' }).identityRole;
+    expect(roleOf('ANNALS_IDENTITY_PLAIN_LOOKUP')).toEqual({ v1: true, plainLookup: false });
+    expect(roleOf('ANNALS_IDENTITY_V1')).toEqual({ v1: false, plainLookup: false });
+  });
+
+  it('makes it nothing but one where it has no other role: then nobody registers', () => {
+    const alone = loadConfig({ ANNALS_ROLES: 'identity', ANNALS_REGISTRATION: 'open' });
+    expect(alone).toMatchObject({ isHomeserver: false, registration: 'closed', identityRole: { v1: true } });
+  });
+
+  it('has messages brought to phones by a gateway, or into the log', () => {
+    expect(loadConfig({}).textMessages).toBeUndefined();
+    expect(loadConfig({ ANNALS_TEXT_MESSAGES: 'log' }).textMessages).toEqual({});
+    const url = 'https://sms.example/send';
+    expect(loadConfig({ ANNALS_TEXT_MESSAGES: url }).textMessages).toEqual({
+      gateway: { url, body: { to: '{number}', text: '{text}' } },
+    });
+    const yaml = `text_messages: ${url}\ntext_messages_authorization: Bearer x\ntext_messages_countries: [de, AT]\n`;
+    expect(loadConfig({ ANNALS_TEXT_MESSAGES_BODY: '{"a": "{digits} {text}"}' }, yaml).textMessages).toEqual({
+      gateway: { url, authorization: 'Bearer x', body: { a: '{digits} {text}' } },
+      countries: ['DE', 'AT'],
+    });
+    expect(refusal({ ANNALS_TEXT_MESSAGES: 'carrier pigeon' })).toMatch(/^ANNALS_TEXT_MESSAGES: .*gateway, or log$/);
+    for (const body of ['{', '{"to": "{number}"}', '{"text": "{text}"}']) {
+      const refused = refusal({ ANNALS_TEXT_MESSAGES: url, ANNALS_TEXT_MESSAGES_BODY: body });
+      expect(refused).toBe('ANNALS_TEXT_MESSAGES_BODY: must be JSON with {number} or {digits} and {text} in it');
+    }
+    const besides = { AUTHORIZATION: 'x', COUNTRIES: 'DE', BODY: '{"a": "{digits} {text}"}' };
+    for (const [name, value] of Object.entries(besides)) {
+      expect(refusal({ [`ANNALS_TEXT_MESSAGES_${name}`]: value })).toContain('needs ANNALS_TEXT_MESSAGES too');
+    }
+    expect(refusal({ ANNALS_REGISTRATION_PHONE: 'required' })).toContain('needs ANNALS_TEXT_MESSAGES too');
   });
 
   it.each([

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import type { ServerName } from '#kernel/ids';
 import { messageOf } from '#kernel/message-of';
-import { identityRoleOf, identityServersOf } from './identity-config.js';
+import { identityRoleOf, identityServersOf, isHomeserver } from './identity-config.js';
 import type { IdentityRoleConfig, IdentityServersConfig } from './identity-config.js';
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { listOf } from './list-of.js';
@@ -12,26 +12,20 @@ import { type MailConfig, mailOf } from './mail-config.js';
 import { type MediaConfig, mediaOf, type PreviewsConfig, previewsOf } from './media-config.js';
 import { PREFIX, checkSettings } from './check-settings.js';
 import { ConfigError } from './config-error.js';
-import type { REGISTRATION_EMAIL, REGISTRATION_MODES } from './people-settings.js';
+import type { REGISTRATION_EMAIL, REGISTRATION_MODES, REGISTRATION_PHONE } from './people-settings.js';
 import type { LOG_LEVELS } from './server-settings.js';
 import { type MasConfig, masOf } from './mas-config.js';
 import { type NoticesConfig, noticesOf } from './notices-config.js';
 import { type PurgeConfig, purgeOf } from './purge-config.js';
 import { type RateLimitFigures, rateLimitsOf } from './rate-limits.js';
+import { type RecaptchaConfig, recaptchaOf } from './recaptcha-config.js';
 import { type RetentionConfig, retentionOf } from './retention-config.js';
 import { type SsoConfig, ssoOf } from './sso-config.js';
 import { emptySettings, type Settings } from './settings.js';
+import { type TextMessagesConfig, textMessagesOf } from './text-messages-config.js';
 
 export type RegistrationMode = (typeof REGISTRATION_MODES)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
-
-export interface RecaptchaConfig {
-  readonly siteKey: string;
-  readonly secret: string;
-  readonly verifyUrl: string;
-  /** The script of the widget, for pages. */
-  readonly scriptUrl: string;
-}
 
 /** Whom people of other servers may write to, for well-known. */
 export interface SupportConfig {
@@ -85,9 +79,13 @@ export interface Config {
   readonly loginFlows?: readonly (readonly string[])[];
   /** Whether one shows a mail address to be one's own on the way; of no meaning where no mails are sent. */
   readonly registrationEmail: (typeof REGISTRATION_EMAIL)[number];
+  /** The same of a phone number. */
+  readonly registrationPhone: (typeof REGISTRATION_PHONE)[number];
   readonly registrationSharedSecret?: string;
   /** undefined: this server sends no mails. */
   readonly mail?: MailConfig;
+  /** undefined: this server sends no messages to phones. */
+  readonly textMessages?: TextMessagesConfig;
   /** Whether applications may have sessions by the OAuth 2.0 API, and people an account page. */
   readonly oauth: boolean;
   /** Who says in place of this server who somebody is; then nobody registers here. */
@@ -100,6 +98,8 @@ export interface Config {
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
   readonly identityServers: IdentityServersConfig;
+  /** Whether this server is a homeserver: else it is an identity server alone. */
+  readonly isHomeserver: boolean;
   /** undefined: this server is no identity server itself. */
   readonly identityRole?: IdentityRoleConfig;
   readonly media: MediaConfig;
@@ -129,8 +129,6 @@ export const CONFIG = Symbol.for('annals.Config');
 
 /** No settings: where the file is, and by which those who start the server know where it is installed and how to start it. */
 const LAUNCHERS: ReadonlySet<string> = new Set(['ANNALS_CONFIG', 'ANNALS_DIR', 'ANNALS_CMD']);
-const DEFAULT_SCRIPT_URL = 'https://www.google.com/recaptcha/api.js';
-const DEFAULT_VERIFY_URL = 'https://www.google.com/recaptcha/api/siteverify';
 
 /**
  * Makes the configuration of the environment (which wins) and the text of `annals.yaml`. Pure. An empty value and the value
@@ -215,17 +213,20 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     eventStoreUrl: settings.event_store_url,
     eventStoreNamespace: settings.event_store_namespace,
     readModelsUrl: settings.read_models_url,
-    registration: settings.mas_url === undefined ? (settings.registration as RegistrationMode) : 'closed', // Checked by the validator.
+    registration: registrationOf(settings),
     loginFlows: loginFlowsOf(settings),
     registrationEmail: settings.registration_email as Config['registrationEmail'], // Checked by the validator.
+    registrationPhone: settings.registration_phone as Config['registrationPhone'], // Checked by the validator.
     registrationSharedSecret: settings.registration_shared_secret,
     mail: mailOf(settings),
+    textMessages: textMessagesOf(settings),
     oauth: settings.oauth === 'on',
     mas: masOf(settings),
     smtpUrl: settings.smtp_url,
     recaptcha: recaptchaOf(settings),
     terms: settings.terms === undefined ? undefined : resolve(settings.terms),
     identityServers: identityServersOf(settings),
+    isHomeserver: isHomeserver(settings),
     identityRole: identityRoleOf(settings),
     sso: ssoOf(settings),
     appservices: Object.freeze(listOf(settings.appservices).map((path) => resolve(path))),
@@ -255,6 +256,12 @@ function addressOf(publicUrl: string | undefined): string | undefined {
   return port === '' ? `${host}:443` : host;
 }
 
+/** Checked by the validator. Where another service says who somebody is, or this is no homeserver, nobody registers here. */
+function registrationOf(settings: Settings): RegistrationMode {
+  const isHere = settings.mas_url === undefined && isHomeserver(settings);
+  return isHere ? (settings.registration as RegistrationMode) : 'closed';
+}
+
 function supportOf({ support_matrix_id: matrixId, support_email: email, support_page: page }: Settings): SupportConfig {
   return Object.freeze({ matrixId, email, page });
 }
@@ -277,11 +284,4 @@ function privateGatewaysOf({ push_private_gateways: named, ...settings }: Settin
 
 function notariesOf(settings: Settings): ServerName[] {
   return listOf(settings.federation_notaries) as ServerName[]; // Checked by the validator.
-}
-
-function recaptchaOf(settings: Settings): RecaptchaConfig | undefined {
-  const { recaptcha_site_key: siteKey, recaptcha_secret: secret, recaptcha_verify_url: verifyUrl } = settings;
-  const scriptUrl = settings.recaptcha_script_url ?? DEFAULT_SCRIPT_URL;
-  if (siteKey === undefined || secret === undefined) return undefined;
-  return Object.freeze({ siteKey, secret, verifyUrl: verifyUrl ?? DEFAULT_VERIFY_URL, scriptUrl });
 }

@@ -1,3 +1,4 @@
+import type { ServerName } from '#kernel/ids';
 import { listOf } from './list-of.js';
 import type { Settings } from './settings.js';
 
@@ -5,28 +6,47 @@ import type { Settings } from './settings.js';
 export interface IdentityServersConfig {
   /** Names, in which `*` and `?` may stand for others. */
   readonly allowed: readonly string[];
+  /** Those that are believed where they say that an identifier was shown to be somebody's. */
+  readonly trusted: readonly ServerName[];
   /** Those that may be on this machine or its networks: names or addresses, with a port or for any. */
   readonly privateServers: readonly string[];
 }
 
 /** All of it checked by the validator. */
 export function identityServersOf(settings: Settings): IdentityServersConfig {
-  const { identity_servers: named, identity_private_servers: privateServers } = settings;
+  const {
+    identity_servers: named,
+    identity_trusted_servers: trusted,
+    identity_private_servers: privateServers,
+  } = settings;
   return Object.freeze({
     allowed: Object.freeze(named === 'off' ? [] : listOf(named).map((name) => name.toLowerCase())),
+    trusted: Object.freeze(listOf(trusted).map((name) => name.toLowerCase() as ServerName)),
     privateServers: Object.freeze(listOf(privateServers).map((name) => name.toLowerCase())),
   });
 }
+
+/** Whether this server is a homeserver, whatever else it is. */
+export const isHomeserver = ({ roles }: Pick<Settings, 'roles'>): boolean => roles.split(',').includes('all');
 
 /** What this server does as an identity server. */
 export interface IdentityRoleConfig {
   /** What everybody has to accept who uses it; undefined: nothing. */
   readonly terms?: { readonly url: string; readonly version: string };
+  /** Whether it speaks API v1, in which nobody says who they are. */
+  readonly v1: boolean;
+  /** Whether that says whose an identifier is, in plain text. */
+  readonly plainLookup: boolean;
 }
 
 /** All of it checked by the validator. */
 export function identityRoleOf(settings: Settings): IdentityRoleConfig | undefined {
   if (!settings.roles.split(',').includes('identity')) return undefined;
   const { identity_terms_url: url, identity_terms_version: version } = settings;
-  return Object.freeze(url === undefined ? {} : { terms: Object.freeze({ url, version }) });
+  const v1 = settings.identity_v1 === 'on';
+  return Object.freeze({
+    ...(url === undefined ? {} : { terms: Object.freeze({ url, version }) }),
+    v1,
+    plainLookup: v1 && settings.identity_plain_lookup === 'on',
+  });
 }

@@ -1,6 +1,7 @@
 import { IsOptional } from 'class-validator';
 import { areClientUrls, areGlobs, areServerNames, areLoginFlows, isFilled, isSender, isUrl } from './setting-forms.js';
 import { Form, OneOf } from './setting-rules.js';
+import { areCountries, isTextsBody, isTextsTarget } from './text-messages-config.js';
 
 export const OAUTH_MODES = ['off', 'on'] as const;
 
@@ -8,6 +9,9 @@ export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
 
 /** Whether an account that is registered has a mail address. */
 export const REGISTRATION_EMAIL = ['off', 'optional', 'required'] as const;
+
+/** Whether it has a phone number. */
+export const REGISTRATION_PHONE = ['off', 'optional', 'required'] as const;
 
 /** The settings of who may be here and how they show it, in the manner of `ServerSettings`. */
 export class PeopleSettings {
@@ -26,6 +30,10 @@ export class PeopleSettings {
 
   @OneOf(REGISTRATION_EMAIL)
   registration_email: string = 'optional';
+
+  /** Off where nobody says otherwise: what anybody may have sent costs money. */
+  @OneOf(REGISTRATION_PHONE)
+  registration_phone: string = 'off';
 
   @IsOptional()
   @Form('an http or https URL', isUrl(['http:', 'https:']))
@@ -46,6 +54,22 @@ export class PeopleSettings {
   @IsOptional()
   @Form('a mail address, or a name and one in angle brackets', isSender)
   mail_from?: string;
+
+  @IsOptional()
+  @Form('the http or https URL of a gateway, or log', isTextsTarget)
+  text_messages?: string;
+
+  @IsOptional()
+  @Form('what stands in the header Authorization, such as Bearer …', isFilled)
+  text_messages_authorization?: string;
+
+  @IsOptional()
+  @Form('JSON with {number} or {digits} and {text} in it', isTextsBody)
+  text_messages_body?: string;
+
+  @IsOptional()
+  @Form('countries by two letters, comma-separated (DE, AT)', areCountries)
+  text_messages_countries?: string;
 
   @IsOptional()
   @Form('the path of a file', isFilled)
@@ -71,6 +95,10 @@ export class PeopleSettings {
   identity_servers: string = '*';
 
   @IsOptional()
+  @Form('names of servers, comma-separated (vector.im)', areServerNames)
+  identity_trusted_servers?: string;
+
+  @IsOptional()
   @Form('names or addresses, comma-separated, with a port or for any (id.lan, 10.0.0.5:8443)', areServerNames)
   identity_private_servers?: string;
 
@@ -80,6 +108,12 @@ export class PeopleSettings {
 
   @Form('a version such as 1.0', (text) => /^[\w.-]{1,64}$/.test(text))
   identity_terms_version: string = '1';
+
+  @OneOf(['on', 'off'])
+  identity_v1: string = 'on';
+
+  @OneOf(['on', 'off'])
+  identity_plain_lookup: string = 'on';
 
   @IsOptional()
   @Form('the path of a file', isFilled)
@@ -102,5 +136,8 @@ export const PEOPLE_SECRETS: readonly string[] = [
   'registration_shared_secret',
   'mas_secret',
   'smtp_url',
+  'text_messages',
+  'text_messages_authorization',
+  'text_messages_body',
   'recaptcha_secret',
 ];

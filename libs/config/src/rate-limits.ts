@@ -4,7 +4,8 @@ import type { Settings } from './settings.js';
 /**
  * The classes of requests, and what of each one device, one address that nobody is known by, or one other server may do: strict where
  * passwords and accounts are at stake, moderate for what rooms receive, loose elsewhere. `password` counts the passwords that were wrong, by
- * the account that they were tried for, `mail` those who have mails sent, and the mails to one address. `federation`
+ * the account that they were tried for, `mail` those who have mails sent, and the mails to one address; `text` is the same of messages to
+ * phones, which cost money, and `all-texts` counts those of this server in all. `federation`
  * counts the requests of another server, `unknown-server` those for which one must be asked that an address named, or signs as; `inviting`
  * the invitations of users here by another server, `inviting-user` those of one of them: what comes with each is kept, as is what is
  * told with a report. `call` counts the tokens for calls: for each a room is made that stays for minutes. What each is for the page says
@@ -15,6 +16,8 @@ export const RATE_LIMITS = Object.freeze({
   login: { burst: 10, perSecond: 0.2 },
   password: { burst: 10, perSecond: 0.1 },
   mail: { burst: 5, perSecond: 0.02 },
+  text: { burst: 3, perSecond: 0.003 },
+  'all-texts': { burst: 100, perSecond: 0.05 },
   send: { burst: 100, perSecond: 20 },
   room: { burst: 30, perSecond: 3 },
   search: { burst: 30, perSecond: 5 },

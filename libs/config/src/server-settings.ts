@@ -22,8 +22,8 @@ import {
 import { Form, OneOf } from './setting-rules.js';
 
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
-/** What this server is: a homeserver, or an identity server besides. */
-const ROLES = ['all', 'all,identity'] as const;
+/** What this server is: a homeserver, an identity server besides, or an identity server alone. */
+const ROLES = ['all', 'all,identity', 'identity'] as const;
 const SWITCH = ['on', 'off'] as const;
 const DURATION = 'a time such as 12h, 30d or 1y (s, m, h, d, w, y)';
 const BOOLEAN = ['true', 'false'] as const;

@@ -64,18 +64,23 @@ export class Bindings implements BoundElsewhere {
     return this.#streams.numbers;
   }
 
-  /** Has an identity server make an identifier known as the user's, and notes that. Throws what it answers. */
+  /**
+   * Has an identity server make an identifier known as the user's. That is noted before: where this server ends between the two, or has no answer, it is undone with
+   * the others, and there may be nothing to undo. Throws what the identity server answers.
+   */
   async bind(userId: UserId, server: ServerName, { token, sid, clientSecret }: ShownElsewhere): Promise<void> {
-    const body = { sid, client_secret: clientSecret, mxid: userId };
-    const { medium, address } = await this.servers.ask(server, {
-      method: 'POST',
-      path: '/3pid/bind',
-      body,
-      token,
-    });
+    const { medium, address } = await this.servers.findValidated(server, { sid, clientSecret }, token);
     const of = findThreepid(String(medium), String(address));
-    if (of === undefined) throw new PeerUnavailable('The identity server answers no association');
-    await this.#change(userId, (known) => decideBinding(known, randomUUID(), { of, server }));
+    if (of === undefined) throw new PeerUnavailable('The identity server says not what was shown');
+    const isNew = await this.#change(userId, (known) => decideBinding(known, randomUUID(), { of, server }));
+    const body = { sid, client_secret: clientSecret, mxid: userId };
+    try {
+      await this.servers.ask(server, { method: 'POST', path: '/3pid/bind', body, token });
+    } catch (error) {
+      const isRefused = isNew && error instanceof PeerRefused;
+      if (isRefused) await this.#change(userId, (known) => decideBindingEnd(known, { of, server }));
+      throw error;
+    }
   }
 
   /** As `forget`, and throws what the identity server says against it. */
@@ -165,8 +170,9 @@ export class Bindings implements BoundElsewhere {
     }
   }
 
-  async #change(userId: UserId, decide: (known: KnownBindings) => IdentityFact[]): Promise<void> {
-    const cause = { actor: userId };
-    await this.#streams.execute(bindingsStream(userId), (known) => draftIdentityFacts(decide(known)), cause);
+  /** Answers whether anything changed. */
+  async #change(userId: UserId, decide: (known: KnownBindings) => IdentityFact[]): Promise<boolean> {
+    const draft = (known: KnownBindings) => draftIdentityFacts(decide(known));
+    return (await this.#streams.execute(bindingsStream(userId), draft, { actor: userId })).facts.length > 0;
   }
 }

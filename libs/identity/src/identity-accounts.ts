@@ -11,16 +11,23 @@ import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
 import {
   decideAcceptance,
+  decideAccountEnd,
+  decideIdentityReaders,
+  decideKey,
   decideToken,
   decideTokenEnd,
-  decideTokensEnd,
   foldIdentityAccount,
   type IdentityAccount,
   NO_IDENTITY_ACCOUNT,
 } from './decide/identity-account.js';
 import { draftIdentityFacts } from './facts/draft-identity-facts.js';
-import { type IdentityFact, identityAccountStream, readIdentityFact } from './facts/identity-facts.js';
-import { IDENTITY_TERMS, IDENTITY_TOKENS } from './projections/identity.projector.js';
+import { type IdentityFact, type IdentityReader, identityAccountStream, type MasterKey, readIdentityFact } from './facts/identity-facts.js'; // prettier-ignore
+import {
+  IDENTITY_PEOPLE,
+  IDENTITY_TERMS,
+  IDENTITY_TOKENS,
+  type IdentityPersonRow,
+} from './projections/identity.projector.js';
 
 const CAPACITY = 1_000;
 
@@ -63,9 +70,24 @@ export class IdentityAccounts {
     await this.#change(userId, (account) => decideTokenEnd(account, hashSecret(token)));
   }
 
-  /** Ends all tokens of a user. Answers whether there was any. */
-  endTokens(userId: UserId): Promise<boolean> {
-    return this.#change(userId, decideTokensEnd);
+  /** Ends all tokens of a user, and tells their key to nobody any more. Answers whether there was anything. */
+  end(userId: UserId): Promise<boolean> {
+    return this.#change(userId, decideAccountEnd);
+  }
+
+  /** Says who may find the user by their identifiers. */
+  async setReaders(userId: UserId, readers: readonly IdentityReader[]): Promise<void> {
+    await this.#change(userId, (account) => decideIdentityReaders(account, readers));
+  }
+
+  /** Says which key is told of the user to whoever may find them; undefined: none. */
+  async publishKey(userId: UserId, key: MasterKey | undefined): Promise<void> {
+    await this.#change(userId, (account) => decideKey(account, key));
+  }
+
+  /** What the user says of how they are found. */
+  async findPerson(userId: UserId): Promise<IdentityPersonRow> {
+    return (await IDENTITY_PEOPLE.get(this.views, [userId])) ?? {};
   }
 
   /** Who has a token; undefined: nobody. */
@@ -103,7 +125,7 @@ export class IdentityAccounts {
 /** Of which facts the last one counts. */
 function nameOfFact(fact: Pick<RecordedFact, 'type' | 'data'>): string {
   const { type, data } = readIdentityFact(fact);
-  return type === 'identity-token-issued' || type === 'identity-token-ended' ? data.token_hash : 'terms';
+  return type === 'identity-token-issued' || type === 'identity-token-ended' ? data.token_hash : type;
 }
 
 /** Tokens that have ended. */

@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { BOUND_ELSEWHERE } from '#accounts/threepids/bound-elsewhere';
+import { VALIDATED_ELSEWHERE } from '#accounts/threepids/validated-elsewhere';
 import { Associations } from './associations.js';
 import { Bindings } from './bindings.js';
 import { IdentityServers } from './client/identity-servers.js';
@@ -8,17 +9,24 @@ import { AssociationsController } from './doors/associations.controller.js';
 import { BindThreepidsController } from './doors/bind-threepids.controller.js';
 import { IdentityAccountsController } from './doors/identity-accounts.controller.js';
 import { IdentityKeysController } from './doors/identity-keys.controller.js';
+import { IdentityPeopleController } from './doors/identity-people.controller.js';
 import { IdentityTermsController } from './doors/identity-terms.controller.js';
 import { LookupController } from './doors/lookup.controller.js';
+import { AssociationsV1Controller } from './doors/v1/associations-v1.controller.js';
+import { LookupV1Controller } from './doors/v1/lookup-v1.controller.js';
+import { ValidateEmailV1Controller, ValidatePhoneV1Controller } from './doors/v1/validate-v1.controller.js';
 import { ValidateEmailController } from './doors/validate-email.controller.js';
+import { ValidatePhoneController } from './doors/validate-phone.controller.js';
+import { FindableAssociations } from './findable-associations.js';
 import { IdentityAccounts } from './identity-accounts.js';
 import { LongTermKeys } from './long-term-keys.js';
 import { Pepper } from './pepper.js';
-import { Validations } from './validations.js';
+import { ShownToIdentityServers } from './shown-to-identity-servers.js';
+import { Messengers, Validations } from './validations.js';
 
 /**
  * Identity servers, in both directions: asked as their clients do, and the one that this server is itself where its roles have that. Needs CONFIG, CLOCK,
- * EVENT_STORE, VIEWS, SIGNING_KEY, Outgoing, RateLimits, Mailer and HOMESERVERS from global modules.
+ * EVENT_STORE, VIEWS, SIGNING_KEY, Outgoing, RateLimits, Mailer, Texter, AccessLists and HOMESERVERS from global modules.
  */
 @Global()
 @Module({
@@ -27,7 +35,13 @@ import { Validations } from './validations.js';
     IdentityTermsController,
     IdentityKeysController,
     LookupController,
+    LookupV1Controller,
     ValidateEmailController,
+    ValidatePhoneController,
+    ValidateEmailV1Controller,
+    ValidatePhoneV1Controller,
+    AssociationsV1Controller,
+    IdentityPeopleController,
     AssociationsController,
     BindThreepidsController,
   ],
@@ -38,10 +52,22 @@ import { Validations } from './validations.js';
     Associations,
     Bindings,
     Pepper,
+    FindableAssociations,
+    Messengers,
     Validations,
+    ShownToIdentityServers,
     LongTermKeys,
     { provide: BOUND_ELSEWHERE, useExisting: Bindings },
+    { provide: VALIDATED_ELSEWHERE, useExisting: ShownToIdentityServers },
   ],
-  exports: [BOUND_ELSEWHERE, Bindings, IdentityServers, LookUpThreepids, IdentityAccounts, Associations],
+  exports: [
+    BOUND_ELSEWHERE,
+    VALIDATED_ELSEWHERE,
+    Bindings,
+    IdentityServers,
+    LookUpThreepids,
+    IdentityAccounts,
+    Associations,
+  ],
 })
 export class IdentityModule {}

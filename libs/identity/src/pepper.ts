@@ -61,17 +61,15 @@ export class Pepper implements OnApplicationBootstrap, OnModuleDestroy {
     return (await PEPPER.get(this.views, ['pepper']))!; // what was set is shown
   }
 
-  /** Whose identifiers are, by their hashes. Throws M_INVALID_PEPPER where they were made with another pepper, M_TOO_LARGE for too many. */
-  async lookUp(pepper: string, hashes: readonly string[]): Promise<Readonly<Record<string, UserId>>> {
+  /** Whose identifiers are, by their hashes, in their order. Throws M_INVALID_PEPPER where they were made with another pepper, M_TOO_LARGE for too many. */
+  async lookUp(pepper: string, hashes: readonly string[]): Promise<(UserId | undefined)[]> {
     if (hashes.length > MOST_AT_ONCE) throw new MatrixError('M_TOO_LARGE', `addresses: ${MOST_AT_ONCE} at most`);
     const now = await this.get();
     if (pepper !== now) throw new MatrixError('M_INVALID_PEPPER', undefined, { fields: { lookup_pepper: now, algorithm: 'sha256' } }); // prettier-ignore
-    const found = await ASSOCIATION_HASHES.getMany(
+    return ASSOCIATION_HASHES.getMany(
       this.views,
-      hashes.map((one) => [one]),
+      hashes.map((one) => [one] as const),
     );
-    const mappings = hashes.map((one, at): [string, UserId | undefined] => [one, found[at]]);
-    return Object.fromEntries(mappings.filter((one): one is [string, UserId] => one[1] !== undefined));
   }
 
   /** Renews it where it is old. For tests; else it is done by itself. */

@@ -1,21 +1,22 @@
-import { isSameSecret } from '#kernel/is-same-secret';
-import { keyFor } from '#protocol/signing/key-for';
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { KeptNotes } from '#accounts/interactive-auth/kept-notes';
-import { checkClientSecret } from '#accounts/threepids/mail-validation';
-import type { Medium, Threepid } from '#accounts/threepids/threepid';
+import { makeCode } from '#accounts/credentials/make-code';
+import { checkClientSecret } from '#accounts/threepids/client-secret';
+import { findThreepid, type Threepid } from '#accounts/threepids/threepid';
+import { type SessionName, type ValidationSession, ValidationSessions } from '#accounts/threepids/validation-sessions';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import { serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { Mailer } from '#mail/mailer';
+import { phoneReader } from '#phones/phone-numbers';
+import { Texter } from '#phones/texter';
+import { keyFor } from '#protocol/signing/key-for';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { VALIDATIONS_STREAM } from './facts/identity-facts.js';
-import { validationMail } from './pages/identity-mails.js';
+import { validationMail, validationText } from './pages/identity-mails.js';
 
 /** A session goes on for a day since it was begun or passed: identity service API, "Establishing associations". */
 const LIFETIME_MS = 24 * 3600_000;
@@ -26,177 +27,124 @@ const MOST_TRIES = 10;
 const MOST = 10_000;
 /** Of one user: nobody has so many addresses to show, and else one user would leave none for others. */
 const MOST_OF_ONE = 30;
-const BUSY_MS = 60_000;
+/** Of all users of one homeserver, which makes as many as it likes. */
+const MOST_OF_SERVER = 2_000;
+
+/** Who asks for a validation: a user, or in API v1 somebody of whom no more is known than where they are. */
+export type Asker = { readonly userId: UserId } | { readonly address: string };
 
 /** What a client asks a validation for. */
 export interface NewValidation {
-  readonly userId: UserId;
-  readonly threepid: Threepid;
+  readonly asker: Asker;
   readonly clientSecret: string;
   readonly sendAttempt: number;
   readonly nextLink?: string;
 }
 
-/** By what a client names a session. */
-export interface SessionName {
-  readonly sid: string;
-  readonly clientSecret: string;
+/** A phone number, as it is dialled in a country, which has two letters. */
+export interface DialledNumber {
+  readonly country: string;
+  readonly phone: string;
 }
 
-/** What is kept of a session. */
-interface Session {
-  readonly medium: Medium;
-  readonly address: string;
-  /** What is sent to the address: random. */
-  readonly token: string;
-  readonly attempt: number;
-  /** How many wrong tokens were shown. */
-  readonly tries: number;
-  readonly until: number;
-  readonly validated_at?: number;
-  readonly next_link?: string;
-  /** What stands for who began it. */
-  readonly owner: string;
-}
-
-/** An identifier that was shown to be somebody's. */
-export interface Validated extends Threepid {
-  readonly validated_at: number;
-}
-
-/**
- * Has people show that a mail address is theirs. A session is a note that only who began it can read, sealed with its id and the client's secret: so no
- * address stands in the log before it was shown to be somebody's.
- */
+/** How notes are made of what is asked. */
 @Injectable()
-export class Validations extends KeptNotes {
-  readonly #sidKey: Buffer;
+export class Messengers {
+  constructor(
+    readonly mailer: Mailer,
+    readonly texter: Texter,
+  ) {}
+}
 
+/** Has people show that a mail address or a phone number is theirs. */
+@Injectable()
+export class Validations extends ValidationSessions {
   constructor(
     @Inject(EVENT_STORE) store: EventStore,
-    @Inject(CLOCK) private readonly time: Clock,
+    @Inject(CLOCK) time: Clock,
     @Inject(SIGNING_KEY) key: SigningKey,
-    @Inject(CONFIG)
-    private readonly config: Pick<Config, 'publicUrl' | 'serverName'>,
-    private readonly mailer: Mailer,
-    private readonly limits: RateLimits,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl' | 'serverName'>,
+    private readonly messengers: Messengers,
+    limits: RateLimits,
   ) {
-    super(store, time, { stream: VALIDATIONS_STREAM, most: MOST, mostOfOwner: MOST_OF_ONE });
-    this.#sidKey = keyFor(key.exportSeed(), 'id of a validation by the identity server');
+    super(
+      store,
+      time,
+      limits,
+      { stream: VALIDATIONS_STREAM, most: MOST, mostOfOwner: MOST_OF_ONE, mostOfGroup: MOST_OF_SERVER },
+      { lifetimeMs: LIFETIME_MS, knownMs: KNOWN_MS, mostTries: MOST_TRIES },
+      keyFor(key.exportSeed(), 'id of a validation by the identity server'),
+    );
   }
 
   /**
-   * Begins a session, or goes on with one, sends a mail where it is to be sent, and answers its id. Throws M_INVALID_PARAM, M_LIMIT_EXCEEDED, and
-   * M_EMAIL_SEND_ERROR where this server sends no mails.
+   * Begins a session, or goes on with one, sends a mail where it is to be sent, and answers its id. Throws M_INVALID_EMAIL, M_INVALID_PARAM,
+   * M_LIMIT_EXCEEDED, and M_EMAIL_SEND_ERROR where this server sends no mails.
    */
-  async begin({ userId, threepid, clientSecret, sendAttempt, nextLink }: NewValidation): Promise<string> {
-    if (!this.mailer.isConfigured) throw new MatrixError('M_EMAIL_SEND_ERROR', 'This server sends no mails');
-    checkClientSecret(clientSecret);
-    const name = { sid: this.#sidOf(threepid, clientSecret), clientSecret };
-    const known = await this.#find(name);
-    const now = this.time.now();
-    const before = known === undefined || known.until <= now ? undefined : known;
-    if (before !== undefined && before.attempt >= sendAttempt) return name.sid;
-    this.mailer.checkRoom();
-    this.limits.check('mail', `mails to ${threepid.address}`);
-    const session: Session = {
-      medium: threepid.medium,
-      address: threepid.address,
-      token: before?.token ?? randomBytes(16).toString('base64url'),
-      attempt: sendAttempt,
-      tries: before?.tries ?? 0,
-      until: before?.until ?? now + LIFETIME_MS,
-      owner: before?.owner ?? this.#hmacOf(['user', userId]),
-      ...(before?.validated_at === undefined ? {} : { validated_at: before.validated_at }),
-      ...(nextLink === undefined ? {} : { next_link: nextLink }),
-    };
-    await this.#keep(name, session);
-    this.mailer.post(validationMail(threepid.address, this.config.serverName, this.#linkFor(name, session.token)));
+  async beginByMail(email: string, wanted: NewValidation): Promise<string> {
+    const { mailer } = this.messengers;
+    const threepid = findThreepid('email', email);
+    if (threepid === undefined) throw new MatrixError('M_INVALID_EMAIL');
+    if (!mailer.isConfigured) throw new MatrixError('M_EMAIL_SEND_ERROR', 'This server sends no mails');
+    const makeToken = (): string => randomBytes(16).toString('base64url');
+    const { name, session } = await this.#begin(threepid, wanted, makeToken, () => {
+      mailer.checkRoom();
+      this.limits.check('mail', `mails to ${threepid.address}`);
+    });
+    if (session !== undefined) {
+      const { serverName } = this.config;
+      const url = this.#linkFor(name, session.token);
+      mailer.post(validationMail(threepid.address, { serverName, userId: userIdOf(wanted.asker), url }));
+    }
     return name.sid;
   }
 
   /**
-   * Takes it for shown that whoever has the token reads what is sent to the address. Answers where they may go on. Throws M_NO_VALID_SESSION,
-   * M_SESSION_EXPIRED, M_TOKEN_INCORRECT, M_LIMIT_EXCEEDED.
+   * As `beginByMail`, by a message with a code to a phone. Throws M_INVALID_ADDRESS for what is no number, M_DESTINATION_REJECTED for a country to which nothing
+   * is sent, M_INVALID_PARAM, M_LIMIT_EXCEEDED, and M_SEND_ERROR where this server sends no messages.
    */
-  async submit(name: SessionName, token: string): Promise<{ readonly nextLink?: string }> {
-    this.limits.check('password', `validation ${name.sid}`);
-    const session = await this.#get(name);
-    if (session.tries >= MOST_TRIES) throw new MatrixError('M_TOKEN_INCORRECT');
-    if (!isToken(token, session)) {
-      await this.#keep(name, { ...session, tries: session.tries + 1 });
-      throw new MatrixError('M_TOKEN_INCORRECT');
-    }
-    const now = this.time.now();
-    // Who presses the button twice is told the same, and nothing goes on for longer by it.
-    if (session.validated_at === undefined) {
-      await this.#keep(name, {
-        ...session,
-        validated_at: now,
-        until: now + LIFETIME_MS,
-      });
-    }
-    return session.next_link === undefined ? {} : { nextLink: session.next_link };
-  }
-
-  /** The address of a session whose token somebody has, for the page that asks them; undefined where it is not right. */
-  async peek(name: SessionName, token: string): Promise<string | undefined> {
-    const session = await this.#find(name);
-    const holds = session !== undefined && session.until > this.time.now() && session.tries < MOST_TRIES;
-    return holds && isToken(token, session) ? session.address : undefined;
-  }
-
-  /** What was shown in a session. Throws M_NO_VALID_SESSION, M_SESSION_EXPIRED, M_SESSION_NOT_VALIDATED. */
-  async getValidated(name: SessionName): Promise<Validated> {
-    const { medium, address, validated_at } = await this.#get(name);
-    if (validated_at === undefined) throw new MatrixError('M_SESSION_NOT_VALIDATED');
-    return { medium, address, validated_at };
-  }
-
-  async #get(name: SessionName): Promise<Session> {
-    const session = await this.#find(name);
-    if (session === undefined) throw new MatrixError('M_NO_VALID_SESSION');
-    if (session.until <= this.time.now()) throw new MatrixError('M_SESSION_EXPIRED');
-    return session;
-  }
-
-  async #find(name: SessionName): Promise<Session | undefined> {
-    const note = await this.find(secretOf(name));
-    // As `#keep` wrote it.
-    return note === undefined || note === 'used' ? undefined : (note.content as unknown as Session);
-  }
-
-  async #keep(name: SessionName, session: Session): Promise<void> {
-    const content = { ...session } as unknown as JsonObject; // texts and numbers
-    const { until, owner } = session;
-    if (await this.keep(secretOf(name), content, until - LIFETIME_MS + KNOWN_MS, { owner })) return;
-    throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many validations are under way', {
-      fields: { retry_after_ms: BUSY_MS },
+  async beginByText({ country, phone }: DialledNumber, wanted: NewValidation): Promise<string> {
+    const { texter } = this.messengers;
+    if (!texter.isConfigured) throw new MatrixError('M_SEND_ERROR', 'This server sends no messages to phones');
+    const number = (await phoneReader(country))(phone);
+    const threepid = number === undefined ? undefined : findThreepid('msisdn', number.digits);
+    if (number === undefined || threepid === undefined) throw new MatrixError('M_INVALID_ADDRESS');
+    if (!texter.reaches(number)) throw new MatrixError('M_DESTINATION_REJECTED');
+    const userId = userIdOf(wanted.asker);
+    const { name, session } = await this.#begin(threepid, wanted, makeCode, () => {
+      if (userId !== undefined) this.limits.checkForUser('text', userId);
+      texter.checkRoom(threepid.address);
     });
+    if (session !== undefined) {
+      texter.post({ number: threepid.address, text: validationText(this.config.serverName, session.token) });
+    }
+    return name.sid;
   }
 
-  /** The same for the same address and secret, and nobody else makes it up. */
-  #sidOf({ medium, address }: Threepid, clientSecret: string): string {
-    return this.#hmacOf([medium, address, clientSecret]);
+  async #begin(
+    threepid: Threepid,
+    { asker, clientSecret, sendAttempt, nextLink }: NewValidation,
+    makeToken: () => string,
+    checkRoom: () => void,
+  ): Promise<{ readonly name: SessionName; readonly session: ValidationSession | undefined }> {
+    checkClientSecret(clientSecret);
+    const name = { sid: this.hmacOf([threepid.medium, threepid.address, clientSecret]), clientSecret };
+    const userId = userIdOf(asker);
+    const asked = { name, threepid, sendAttempt, nextLink, userId, ...this.#whose(asker) };
+    return { name, session: await this.open(asked, makeToken, checkRoom) };
   }
 
-  #hmacOf(texts: readonly string[]): string {
-    return createHmac('sha256', this.#sidKey).update(JSON.stringify(texts)).digest('base64url');
+  /** What stands for who asks, and for where they are from. */
+  #whose(asker: Asker): { readonly owner: string; readonly group: string } {
+    if ('address' in asker) return { owner: this.hmacOf(['address', asker.address]), group: this.hmacOf(['v1']) };
+    const { userId } = asker;
+    return { owner: this.hmacOf(['user', userId]), group: this.hmacOf(['server', serverNameOf(userId)]) };
   }
 
   #linkFor({ sid, clientSecret }: SessionName, token: string): string {
-    const query = new URLSearchParams({
-      token,
-      client_secret: clientSecret,
-      sid,
-    }).toString();
+    const query = new URLSearchParams({ token, client_secret: clientSecret, sid }).toString();
     return `${this.config.publicUrl}/_matrix/identity/v2/validate/email/submitToken?${query}`;
   }
 }
 
-/** The sid alone has bits enough. */
-const secretOf = ({ sid, clientSecret }: SessionName): string => JSON.stringify([sid, clientSecret]);
-
-function isToken(text: string, { token }: Session): boolean {
-  return isSameSecret(text, token);
-}
+const userIdOf = (asker: Asker): UserId | undefined => ('userId' in asker ? asker.userId : undefined);

@@ -46,6 +46,7 @@ export const ERRORS = {
   M_INVALID_EMAIL: [400, 'This is no mail address'],
   M_INVALID_ADDRESS: [400, 'This is no phone number'],
   M_EMAIL_SEND_ERROR: [400, 'The mail could not be sent'],
+  M_DESTINATION_REJECTED: [400, 'Messages are sent to no phones there'],
   M_SEND_ERROR: [400, 'The message could not be sent'],
   M_NO_VALID_SESSION: [404, 'There is no such validation session'],
   M_SESSION_NOT_VALIDATED: [400, 'It has not been shown yet that the identifier is yours'],

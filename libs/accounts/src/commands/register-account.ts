@@ -17,6 +17,7 @@ import type { ExternalId } from '../facts/external-id-facts.js';
 import { RegistrationClaims } from '../registration-claims.js';
 import type { Learnt } from '../interactive-auth/auth-sessions.js';
 import { type IssuedTokens, type SessionOptions, issueTokens } from '../sessions/issue-tokens.js';
+import type { Threepid } from '../threepids/threepid.js';
 import { newUserId, randomUsername } from '../user-ids.js';
 
 export interface NewAccount {
@@ -36,6 +37,8 @@ export interface NewAccount {
   readonly acceptedTerms?: Learnt['acceptedTerms'];
   /** An address that was shown to be theirs. */
   readonly threepid?: Learnt['threepid'];
+  /** A phone number that was. */
+  readonly phone?: Learnt['phone'];
   /** The application service that registers one of its users. */
   readonly service?: AppService;
   /** The account elsewhere that it is made for, which was claimed for it: see `ExternalIds`. */
@@ -93,14 +96,18 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
   }
 
   async #claimAndRegister(userId: UserId, account: NewAccount, passwordHash?: string): Promise<RegisteredAccount> {
-    const { threepid } = account;
-    if (threepid === undefined) return this.#register(userId, account, passwordHash);
-    await this.spent.addresses.claim(threepid, userId);
+    const claimed: Threepid[] = [];
     try {
+      for (const threepid of addressesOf(account)) {
+        await this.spent.addresses.claim(threepid, userId);
+        claimed.push(threepid);
+      }
       return await this.#register(userId, account, passwordHash);
     } catch (error) {
       // As with a registration token.
-      if (error instanceof MatrixError) await this.spent.addresses.giveBack(threepid, userId);
+      if (error instanceof MatrixError) {
+        for (const threepid of claimed) await this.spent.addresses.giveBack(threepid, userId);
+      }
       throw error;
     }
   }
@@ -116,7 +123,7 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
   }
 
   async #register(userId: UserId, account: NewAccount, passwordHash: string | undefined): Promise<RegisteredAccount> {
-    const { via, admin, guest, displayname, upgradesGuest, threepid, acceptedTerms } = account;
+    const { via, admin, guest, displayname, upgradesGuest, acceptedTerms } = account;
     const now = this.clock.now();
     const service = account.service?.id;
     const session = account.session === undefined ? undefined : issueTokens(account.session, now);
@@ -133,7 +140,7 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
         ...(acceptedTerms === undefined
           ? []
           : [{ type: 'terms-accepted', data: { documents: acceptedTerms } } as const]),
-        ...(threepid === undefined ? [] : [addressAdded(threepid, now)]),
+        ...addressesOf(account).map((threepid) => addressAdded(threepid, now)),
         ...(session === undefined ? [] : [{ type: 'device-added', data: session.fact } as const]),
       ],
       { actor: userId, device: session?.deviceId, correlation: account.requestId },
@@ -141,6 +148,10 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
     if (session === undefined) return { userId };
     return { userId, session: { deviceId: session.deviceId, tokens: session.tokens } };
   }
+}
+
+function addressesOf({ threepid, phone }: NewAccount): NonNullable<Learnt['threepid']>[] {
+  return [threepid, phone].filter((one) => one !== undefined);
 }
 
 function addressAdded({ medium, address, validatedAt }: NonNullable<Learnt['threepid']>, now: number): AccountFact {

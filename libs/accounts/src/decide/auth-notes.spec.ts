@@ -73,6 +73,17 @@ test('of one owner there are fewer than of all, and only those count that are no
       .then([of('c', 'alice')]);
 });
 
+test('there is room for so many of one group, whoever of it they are of, and for those of others', () => {
+  const bound = { now: BEGAN, most: 10, mostOfOwner: 5, mostOfGroup: 2 };
+  const of = (note: string, owner: string, group: string) => noted(note, { owner, group });
+  const two = [of('a', 'alice', 'one'), of('b', 'bob', 'one')];
+  const keep = (group: string) => (notes: KnownNotes) => decideNote(notes, of('c', 'carol', group).data, bound);
+  given(decider, two).when(keep('one')).then([]);
+  given(decider, two)
+    .when(keep('two'))
+    .then([of('c', 'carol', 'two')]);
+});
+
 const fold = (facts: readonly { readonly type: string; readonly data: object }[]) =>
   facts.reduce<KnownNotes>(
     (state, { type, data }, n) =>

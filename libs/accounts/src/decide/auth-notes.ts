@@ -6,6 +6,7 @@ export interface KnownNote {
   readonly until: number;
   readonly sealed?: string;
   readonly owner?: string;
+  readonly group?: string;
   readonly revision: number;
 }
 
@@ -38,11 +39,12 @@ export function foldAuthNote(notes: KnownNotes, { type, data, metadata }: NewFac
   const fact = { type, data: JSON.parse(data) as unknown } as AuthNoteFact; // written by KeptNotes alone
   if (fact.type === 'auth-notes-over') return NO_NOTES;
   const { note, until } = fact.data;
-  const owner = fact.type === 'auth-note-kept' ? fact.data.owner : findNote(notes, note)?.owner;
+  const { owner, group } = (fact.type === 'auth-note-kept' ? fact.data : findNote(notes, note)) ?? {};
   const known: KnownNote = {
     until,
     revision,
     ...(owner === undefined ? {} : { owner }),
+    ...(group === undefined ? {} : { group }),
     ...(fact.type === 'auth-note-kept' ? { sealed: fact.data.sealed } : {}),
   };
   const after = { older: notes.older, newest: new Map(notes.newest).set(note, known) };
@@ -67,25 +69,29 @@ export interface NotesBound {
   readonly most?: number;
   /** Of one owner; unless told as many as of all. */
   readonly mostOfOwner?: number;
+  /** Of one group; unless told as many as of all. */
+  readonly mostOfGroup?: number;
 }
 
 /** Nothing where there is no room for it, or it was used up. */
 export function decideNote(
   notes: KnownNotes,
   kept: AuthNoteKept,
-  { now, most = MOST_NOTES, mostOfOwner = most }: NotesBound,
+  { now, most = MOST_NOTES, mostOfOwner = most, mostOfGroup = most }: NotesBound,
   isCheap = false,
 ): AuthNoteFact[] {
   const before = findNote(notes, kept.note);
   if (before !== undefined && before.until > now && before.sealed === undefined) return [];
-  let [count, ofOwner, characters] = [0, 0, kept.sealed.length];
-  for (const [note, { sealed = '', owner }] of listNotes(notes, now)) {
+  let [count, ofOwner, ofGroup, characters] = [0, 0, 0, kept.sealed.length];
+  for (const [note, { sealed = '', owner, group }] of listNotes(notes, now)) {
     if (note === kept.note) continue;
     count++;
     characters += sealed.length;
     if (owner !== undefined && owner === kept.owner) ofOwner++;
+    if (group !== undefined && group === kept.group) ofGroup++;
   }
-  const isTooMuch = characters > (isCheap ? MOST_CHEAP_CHARACTERS : MOST_CHARACTERS) || ofOwner >= mostOfOwner;
+  const isTooLong = characters > (isCheap ? MOST_CHEAP_CHARACTERS : MOST_CHARACTERS);
+  const isTooMuch = isTooLong || ofOwner >= mostOfOwner || ofGroup >= mostOfGroup;
   if (kept.sealed.length > MOST_OF_ONE || isTooMuch || count >= (isCheap ? MOST_CHEAP : most)) return [];
   return [{ type: 'auth-note-kept', data: kept }];
 }

@@ -3,6 +3,7 @@ import { foldUserId, isUserId, type ServerName } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { type AccountFact, type ListedData, READERS_BY_DEFAULT, type ReaderEntry } from '../facts/account-facts.js';
+import { ACCOUNT_MEDIUM } from '../threepids/account-address.js';
 import { MEDIA } from '../threepids/threepid.js';
 import { type Account, nameOfList } from './account.js';
 import { checkActive } from './decide-account.js';
@@ -43,7 +44,7 @@ function parseReader(entry: JsonValue, ours: ServerName): ReaderEntry {
 }
 
 function checkMedium(key: string): void {
-  if (!MEDIA.some((medium) => medium === key)) {
+  if (key !== ACCOUNT_MEDIUM && !MEDIA.some((medium) => medium === key)) {
     throw new MatrixError('M_INVALID_PARAM', `There are no addresses of the medium ${key}`);
   }
 }

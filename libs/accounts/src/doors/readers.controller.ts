@@ -76,7 +76,7 @@ export class ProfileReadersController extends ReadersDoor {
   protected readonly of = 'profile';
 }
 
-/** Who may find a user by their mail addresses (`email`), or their phone numbers (`msisdn`); nobody, unless they say so. */
+/** Who may find a user by their mail addresses (`email`), phone numbers (`msisdn`) or accounts elsewhere (`dev.annals.account`); nobody, unless they say so. */
 @Controller([`${V1}/threepids`, '_matrix/client/unstable/dev.annals.threepids'])
 export class ThreepidReadersController extends ReadersDoor {
   protected readonly of = 'threepids';

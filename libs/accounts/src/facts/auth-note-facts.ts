@@ -7,6 +7,9 @@ import type { Upcast } from '#event-store/fact-shapes';
  */
 export const AUTH_NOTES_STREAM = 'auth-notes';
 
+/** Phone numbers that people are showing to be theirs, as such notes. */
+export const PHONE_VALIDATIONS_STREAM = 'phone-validations';
+
 /** `auth-note-kept`: what a note says from here on, until a moment in milliseconds since the epoch. */
 export interface AuthNoteKept {
   readonly note: string;
@@ -14,6 +17,8 @@ export interface AuthNoteKept {
   readonly sealed: string;
   /** What stands for whom it counts for, where one may have so many: it names nobody to who has the log alone. */
   readonly owner?: string;
+  /** The same for many owners that have something in common: the server that they are of. */
+  readonly group?: string;
 }
 
 /** `auth-note-ended`: it was used up. Known for as long as the note would have been, so that nobody uses it again. */

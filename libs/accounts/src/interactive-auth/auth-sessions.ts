@@ -37,6 +37,8 @@ export interface Learnt {
   readonly acceptedTerms?: AcceptedTerms;
   /** The address that was shown to be theirs, for the account. */
   readonly threepid?: Threepid & { readonly validatedAt: number };
+  /** The phone number that was, likewise. */
+  readonly phone?: Threepid & { readonly validatedAt: number };
   /** The registration token that was shown, for the registration to use up. */
   readonly registrationToken?: string;
 }

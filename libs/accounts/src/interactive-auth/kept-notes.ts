@@ -14,11 +14,12 @@ import { decideNote, decideNoteEnd, findNote, firstThatCounts, foldAuthNote, typ
 /** How often it is looked for notes that are over. */
 const LOOK_MS = 10 * 60_000;
 
-/** In which stream notes are, and how many may be there at once, of one owner and of all. */
+/** In which stream notes are, and how many may be there at once, of one owner, of one group and of all. */
 export interface NotesPlace {
   readonly stream: string;
   readonly most: number;
   readonly mostOfOwner?: number;
+  readonly mostOfGroup?: number;
 }
 
 /** For whom a note counts. */
@@ -27,6 +28,17 @@ export interface NoteOf {
   readonly isCheap?: boolean;
   /** What stands for whom it counts for, and names nobody. */
   readonly owner?: string;
+  /** The same for many owners that have something in common. */
+  readonly group?: string;
+  /** It is kept only where what stands there is this revision of it, `null` nothing: of two that go on from the same one does. */
+  readonly instead?: number | null;
+}
+
+/** What a note says, until when, and which revision of it that is. */
+export interface FoundNote {
+  readonly content: JsonObject;
+  readonly until: number;
+  readonly revision: number;
 }
 
 /**
@@ -66,24 +78,37 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
    * Takes a note, or says anew what it says, until a moment in milliseconds since the epoch. Answers whether it is kept: there is room for
    * so many, and for fewer of those that are cheap, and of one owner.
    */
-  async keep(secret: string, content: JsonObject, until: number, { isCheap, owner }: NoteOf = {}): Promise<boolean> {
+  async keep(secret: string, content: JsonObject, until: number, of: NoteOf = {}): Promise<boolean> {
+    const { isCheap, owner, group, instead } = of;
     const sealed = sealText(keyOf(secret), JSON.stringify(content));
-    const kept = { note: hashSecret(secret), until, sealed, ...(owner === undefined ? {} : { owner }) };
-    const { facts } = await this.#execute((notes) =>
-      decideNote(notes, kept, { ...this.place, now: this.clock.now() }, isCheap),
-    );
+    const note = hashSecret(secret);
+    const kept = {
+      note,
+      until,
+      sealed,
+      ...(owner === undefined ? {} : { owner }),
+      ...(group === undefined ? {} : { group }),
+    };
+    const { facts } = await this.#execute((notes) => {
+      const now = this.clock.now();
+      const known = findNote(notes, note);
+      const revision = known === undefined || known.until <= now ? null : known.revision;
+      if (instead !== undefined && revision !== instead) return [];
+      return decideNote(notes, kept, { ...this.place, now }, isCheap);
+    });
     return facts.length > 0;
   }
 
   /** What it says, and until when; undefined where there is none, or no more, and `used` where it was used up. */
-  async find(secret: string): Promise<{ readonly content: JsonObject; readonly until: number } | 'used' | undefined> {
+  async find(secret: string): Promise<FoundNote | 'used' | undefined> {
     const { state } = await this.#notes.load(this.place.stream);
     const note = findNote(state, hashSecret(secret));
     if (note === undefined || note.until <= this.clock.now()) return undefined;
     if (note.sealed === undefined) return 'used';
     const text = openText(keyOf(secret), note.sealed);
     // As `keep` wrote it.
-    return text === undefined ? undefined : { content: JSON.parse(text) as JsonObject, until: note.until };
+    if (text === undefined) return undefined;
+    return { content: JSON.parse(text) as JsonObject, until: note.until, revision: note.revision };
   }
 
   /** Uses it up. Answers whether this was what did: of two who try at once it is one, whatever the process. */

@@ -17,6 +17,17 @@ export const EMAIL_INPUT =
   '<label for="email">Mail address</label>' +
   '<input id="email" name="email" type="email" autocomplete="email" maxlength="254" required>';
 
+/** Where somebody types their phone number, and of which country it is. */
+export const PHONE_INPUT =
+  '<label for="country">Country (two letters, such as DE)</label>' +
+  '<input id="country" name="country" autocomplete="country" minlength="2" maxlength="2" pattern="[A-Za-z]{2}" required>' +
+  '<label for="phone_number">Phone number</label>' +
+  '<input id="phone_number" name="phone_number" type="tel" autocomplete="tel" maxlength="32" required>';
+
+/** Where somebody types a code that they were sent. */
+export const CODE_INPUT =
+  '<label for="code">Code</label><input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="16" required>';
+
 /** The script that the specification prescribes for the end of a stage (client-server API, "Fallback"). */
 const DONE = `
 if (window.onAuthDone) {

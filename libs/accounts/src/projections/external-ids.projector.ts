@@ -1,7 +1,7 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
 import { userIdOfStream } from '#kernel/user-stream';
-import { asJson, Collection, owning } from '#projections/collection';
+import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { AccountFact } from '../facts/account-facts.js';
 
@@ -17,13 +17,19 @@ export const EXTERNAL_IDS = new Collection<readonly [userId: UserId, idHash: str
   codec: asJson(),
 });
 
+export const EXTERNAL_ID_OWNERS = new Collection<readonly [idHash: string], UserId>('external-id-owners', {
+  key: ['sha256 of provider and subject'],
+  says: 'the user whose it is, while their account is open',
+  codec: asText(),
+});
+
 const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>(['external-id-linked', 'external-id-unlinked']);
 
 /** Which accounts elsewhere the users here have. */
 export const externalIdsProjector: Projector = {
   name: 'external-ids',
-  version: 1,
-  ...owning(EXTERNAL_IDS),
+  version: 2,
+  ...owning(EXTERNAL_IDS, EXTERNAL_ID_OWNERS),
   handles: (type) => TYPES.has(type) || type === 'account-deactivated',
   project,
 };
@@ -34,9 +40,22 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   if (type === 'external-id-linked') {
     const { provider, id_hash: idHash, subject = '' } = data;
     EXTERNAL_IDS.put(rows, [userId, idHash], { provider, subject });
+    EXTERNAL_ID_OWNERS.put(rows, [idHash], userId);
   }
-  if (type === 'external-id-unlinked') EXTERNAL_IDS.delete(rows, [userId, data.id_hash]);
-  if (type === 'account-deactivated' && data.erase) {
-    await EXTERNAL_IDS.forEach(rows, { prefix: [userId] }, ({ key }) => EXTERNAL_IDS.delete(rows, key));
+  if (type === 'external-id-unlinked') {
+    EXTERNAL_IDS.delete(rows, [userId, data.id_hash]);
+    await disown(rows, data.id_hash, userId);
   }
+  if (type !== 'account-deactivated') return;
+  for await (const page of EXTERNAL_IDS.pages(rows, { prefix: [userId] })) {
+    for (const { key } of page) {
+      await disown(rows, key[1], userId);
+      if (data.erase) EXTERNAL_IDS.delete(rows, key);
+    }
+  }
+}
+
+/** It may be another user's by now. */
+async function disown(rows: OwnRows, idHash: string, userId: UserId): Promise<void> {
+  if ((await EXTERNAL_ID_OWNERS.get(rows, [idHash])) === userId) EXTERNAL_ID_OWNERS.delete(rows, [idHash]);
 }

@@ -1,5 +1,6 @@
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { phoneReader } from '#phones/phone-numbers';
 import { findThreepid, type Threepid } from '../threepids/threepid.js';
 
 /**
@@ -38,10 +39,7 @@ async function phoneIn({ country, phone: today, number: before }: JsonObject): P
   if (typeof country !== 'string' || typeof phone !== 'string') {
     throw new MatrixError('M_MISSING_PARAM', 'country and phone: required');
   }
-  // PERF: loaded with the first log-in by phone: it knows the numbering plans of all countries.
-  const { isSupportedCountry, parsePhoneNumberFromString } = await import('libphonenumber-js');
-  const code = country.toUpperCase();
-  if (!isSupportedCountry(code)) throw new MatrixError('M_INVALID_PARAM', 'country: no two-letter code of a country');
-  const parsed = parsePhoneNumberFromString(phone, code);
-  return parsed === undefined ? undefined : findThreepid('msisdn', parsed.number);
+  const read = await phoneReader(country);
+  const number = read(phone);
+  return number === undefined ? undefined : findThreepid('msisdn', number.digits);
 }

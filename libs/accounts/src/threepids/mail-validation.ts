@@ -6,6 +6,7 @@ import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { type Mail, Mailer } from '#mail/mailer';
 import { AuthNotes } from '../interactive-auth/auth-notes.js';
+import { checkClientSecret } from './client-secret.js';
 import { parseThreepid, type Threepid } from './threepid.js';
 import { ThreepidClaims } from './threepid-claims.js';
 import { type Validation, type ValidationLink, ValidationLinks, type ValidationPurpose } from './validation-links.js';
@@ -161,9 +162,3 @@ export class MailValidation {
 /** The sid alone has bits enough: nobody makes it up who has not the server's key. */
 const secretFor = (purpose: ValidationPurpose, sid: string, clientSecret: string): string =>
   JSON.stringify([purpose, sid, clientSecret]);
-
-/** Throws M_INVALID_PARAM for what is no client secret: identity service API, "Email associations". */
-export function checkClientSecret(text: string): void {
-  if (/^[0-9a-zA-Z.=_-]{1,255}$/.test(text)) return;
-  throw new MatrixError('M_INVALID_PARAM', 'client_secret: 1 to 255 of the characters 0-9a-zA-Z.=_-');
-}

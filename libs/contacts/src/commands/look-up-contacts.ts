@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { causeOf } from '#accounts/accounts';
 import { OPENID_LIFETIME_MS, OpenIdTokens } from '#accounts/openid/openid-tokens';
+import { ACCOUNT_MEDIUM } from '#accounts/threepids/account-address';
 import { CONFIG, type Config } from '#config/config';
 import { IdentityServers } from '#identity/client/identity-servers';
 import { LookUpThreepids } from '#identity/client/look-up-threepids';
@@ -59,9 +60,13 @@ export class LookUpContactsHandler implements ICommandHandler<LookUpContacts> {
   async execute({ requester, asked }: LookUpContacts): Promise<LookedUp> {
     const rows = await this.#listContacts(requester.userId);
     const addresses = new Map<string, Address>();
-    for (const { contact } of rows.values())
-      for (const { medium, address } of contact.threepids ?? [])
+    for (const { contact } of rows.values()) {
+      for (const { medium, address } of contact.threepids ?? []) {
+        // Of accounts elsewhere identity servers know nothing.
+        if (medium === ACCOUNT_MEDIUM) continue;
         addresses.set(keyOfAddress({ medium, address }), { medium, address });
+      }
+    }
     const some = [...addresses.values()].slice(0, MAX_ADDRESSES);
     const matches = await this.#ask(requester, asked, some);
     await this.#note(requester, asked.server, rows, matches);

@@ -1,3 +1,5 @@
+import { ACCOUNT_MEDIUM, findAccountAddress } from '#accounts/threepids/account-address';
+
 /** Reads a phone number as people of a country write it: its digits with the country's code; undefined where it is none, or the country is not known. */
 export type ReadPhone = (text: string) => string | undefined;
 
@@ -18,6 +20,7 @@ export function findAddress(medium: string, text: string, readPhone: ReadPhone):
     const folded = text.trim().toLowerCase();
     return folded.length <= MAX_MAIL && MAIL.test(folded) ? folded : undefined;
   }
+  if (medium === ACCOUNT_MEDIUM) return findAccountAddress(text) === undefined ? undefined : text;
   if (medium !== 'msisdn' || text.length > MAX_PHONE) return undefined;
   const international = /^(?:\+|00)(\d+)$/.exec(text.replaceAll(/[\s().\-/\u2010-\u2015]/g, ''))?.[1];
   if (international === undefined) return readPhone(text);

@@ -3,19 +3,24 @@ import { readJsonBody } from '#http/json-body';
 import { type Query, queryText } from '#http/query';
 import type { ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { phoneReader } from '#phones/phone-numbers';
 import { inTurns } from '#projections/turn';
 import { findAddress } from '../decide/find-address.js';
 import { type ContactReading, parseContact } from '../decide/parse-contact.js';
 import { MAX_VCARDS, readVCards } from '../decide/vcards.js';
 import type { Contact } from '../facts/contact-facts.js';
-import { phoneReader } from '../phone-numbers.js';
 
 /** As much as every JSON body may have. */
 const MAX_JSON = 1024 * 1024;
 
-/** How the contacts of a request are read: `country` says of which country phone numbers are that name none. Throws M_INVALID_PARAM. */
+/**
+ * How the contacts of a request are read: `country` says of which country phone numbers are that name none; without it those alone count that name theirs.
+ * Throws M_INVALID_PARAM.
+ */
 export async function readingOf(ours: ServerName, query: Query): Promise<ContactReading> {
-  const readPhone = await phoneReader(queryText(query, 'country'));
+  const country = queryText(query, 'country');
+  const read = country === undefined ? undefined : await phoneReader(country);
+  const readPhone = (text: string): string | undefined => read?.(text)?.digits;
   return { ours, findAddress: (medium, text) => findAddress(medium, text, readPhone) };
 }
 

@@ -1,5 +1,4 @@
 import type { FindableThreepids } from '#accounts/reading/findable-threepids';
-import { findThreepid } from '#accounts/threepids/threepid';
 import { serverNameOf, type UserId } from '#kernel/ids';
 import { keyOfAddress } from '../decide/known-book.js';
 import type { Person } from '../decide/merge-contacts.js';
@@ -13,9 +12,9 @@ export async function withOwnUsers(
 ): Promise<Person[]> {
   const addresses = new Map<string, Address>();
   for (const { threepids = [] } of people) for (const each of threepids) addresses.set(keyOfAddress(each), each);
-  const asked = [...addresses.values()].flatMap(({ medium, address }) => findThreepid(medium, address) ?? []);
+  const asked = [...addresses.values()];
   const owners = await findable.find(asked, by);
-  const found = new Map(asked.map((threepid, i) => [keyOfAddress(threepid), owners[i]]));
+  const found = new Map(asked.map((address, i) => [keyOfAddress(address), owners[i]]));
   return people.map((person) => withUsers(person, found, serverNameOf(by)));
 }
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { SessionName } from '#accounts/threepids/validation-sessions';
 import { CONFIG, type Config } from '#config/config';
 import { Outgoing, type OutgoingAnswer, OutgoingFailure } from '#http/outgoing/outgoing';
 import { isServerName, type ServerName } from '#kernel/ids';
@@ -24,8 +25,9 @@ export interface HashDetails {
 /** What an identity server is asked. */
 export interface IdentityRequest {
   readonly method: 'GET' | 'POST';
-  /** Behind `/_matrix/identity/v2`, escaped. */
+  /** Behind `/_matrix/identity/v2`, or what `base` says, escaped. */
   readonly path: string;
+  readonly base?: string;
   readonly body?: object;
   /** The token of the user as whom it is asked; absent where none is needed. */
   readonly token?: string;
@@ -35,6 +37,8 @@ export interface IdentityRequest {
 
 /** Where identity servers are asked. */
 export const IDENTITY_BASE = '/_matrix/identity/v2';
+/** The same in API v1, in which nobody says who they are. */
+const V1_BASE = '/_matrix/identity/api/v1';
 const DEFAULT_PORT = 443;
 const WITHIN_MS = 20_000;
 /** A thousand mappings, and policies in many languages, have less. */
@@ -125,12 +129,28 @@ export class IdentityServers {
     await this.ask(server, { method: 'POST', path: '/terms', body: { user_accepts: urls }, token });
   }
 
+  /**
+   * What was shown in a validation, as that server says it: `GET /3pid/getValidated3pid`, without a token as in API v1. Refused where nothing was.
+   */
+  findValidated(
+    server: ServerName,
+    { sid, clientSecret }: SessionName,
+    token: string | undefined,
+  ): Promise<JsonObject> {
+    const query = new URLSearchParams({ sid, client_secret: clientSecret }).toString();
+    const request = { method: 'GET', path: `/3pid/getValidated3pid?${query}` } as const;
+    return this.ask(server, token === undefined ? { ...request, base: V1_BASE } : { ...request, token });
+  }
+
   /** Asks anything else. */
-  async ask(server: ServerName, { method, path, body, ...by }: IdentityRequest): Promise<JsonObject> {
+  async ask(
+    server: ServerName,
+    { method, path, base = IDENTITY_BASE, body, ...by }: IdentityRequest,
+  ): Promise<JsonObject> {
     const authorization = by.authorization ?? (by.token === undefined ? undefined : `Bearer ${by.token}`);
     const { status, body: bytes } = await this.#send(server, {
       method,
-      path: IDENTITY_BASE + path,
+      path: base + path,
       headers: {
         host: server,
         accept: 'application/json',

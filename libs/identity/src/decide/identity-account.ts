@@ -1,9 +1,13 @@
-import { type IdentityFact, readIdentityFact } from '../facts/identity-facts.js';
+import { isDeepStrictEqual } from 'node:util';
+import { type IdentityFact, type IdentityReader, type MasterKey, readIdentityFact } from '../facts/identity-facts.js';
 
-/** Who uses the identity server: the tokens that hold, the oldest first, and the URLs of accepted terms. */
+/** Who uses the identity server: the tokens that hold, the oldest first, the URLs of accepted terms, who may find them, and the key that is told then. */
 export interface IdentityAccount {
   readonly tokens: readonly string[];
   readonly accepted: readonly string[];
+  /** Absent: everybody. */
+  readonly readers?: readonly IdentityReader[];
+  readonly masterKey?: MasterKey;
 }
 
 export const NO_IDENTITY_ACCOUNT: IdentityAccount = Object.freeze({
@@ -33,6 +37,10 @@ export function foldIdentityAccount(
       };
     case 'identity-terms-accepted':
       return { ...account, accepted: data.urls };
+    case 'identity-readers-set':
+      return { ...account, readers: data.readers };
+    case 'identity-key-published':
+      return { ...account, masterKey: data.master_key ?? undefined };
     default:
       return account;
   }
@@ -52,9 +60,29 @@ export function decideTokenEnd({ tokens }: IdentityAccount, tokenHash: string): 
   return tokens.includes(tokenHash) ? [{ type: 'identity-token-ended', data: { token_hash: tokenHash } }] : [];
 }
 
-/** None of them holds any more. */
-export function decideTokensEnd({ tokens }: IdentityAccount): IdentityFact[] {
-  return tokens.map((one) => ({ type: 'identity-token-ended', data: { token_hash: one } }));
+/** None of their tokens holds any more, and their key is told to nobody. */
+export function decideAccountEnd({ tokens, masterKey }: IdentityAccount): IdentityFact[] {
+  return [
+    ...tokens.map((one) => ({ type: 'identity-token-ended', data: { token_hash: one } }) as const),
+    ...decideKey({ masterKey }, undefined),
+  ];
+}
+
+/** Who may find them. Nothing where it is so already. */
+export function decideIdentityReaders(
+  { readers: before = ['everybody'] }: Pick<IdentityAccount, 'readers'>,
+  readers: readonly IdentityReader[],
+): IdentityFact[] {
+  return isDeepStrictEqual(before, readers) ? [] : [{ type: 'identity-readers-set', data: { readers } }];
+}
+
+/** The key that is told of them; undefined: none. Nothing where it is so already. */
+export function decideKey(
+  { masterKey: before }: Pick<IdentityAccount, 'masterKey'>,
+  masterKey: MasterKey | undefined,
+): IdentityFact[] {
+  if (isDeepStrictEqual(before, masterKey)) return [];
+  return [{ type: 'identity-key-published', data: { master_key: masterKey ?? null } }];
 }
 
 /** Some more terms are accepted; of too many those that were accepted first are forgotten. */

@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Inject, Post, Query, Req, UseGuards } from '
 import { IsObject, IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { findThreepid, type Threepid } from '#accounts/threepids/threepid';
-import { JsonBody } from '#http/json-body';
+import type { ValidatedThreepid } from '#accounts/threepids/validation-sessions';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { isUserId, serverNameOf, type UserId } from '#kernel/ids';
@@ -10,7 +10,8 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { Associations } from '../associations.js';
 import { HOMESERVERS, type Homeservers } from '../homeservers.js';
-import { type Validated, Validations } from '../validations.js';
+import { Validations } from '../validations.js';
+import { FormOrJson } from './form-or-json.js';
 import { IdentityRole } from './identity-role.js';
 import { CurrentCaller, FromIdentityUser, type IdentityCaller } from './identity-user.js';
 
@@ -28,7 +29,7 @@ class UnbindBody {
 }
 
 /** Identifiers are made people's, and are theirs no more: identity service API, "Establishing associations". */
-@Controller('_matrix/identity/v2/3pid')
+@Controller('_matrix/identity')
 export class AssociationsController {
   constructor(
     private readonly validations: Validations,
@@ -38,8 +39,8 @@ export class AssociationsController {
 
   @FromIdentityUser()
   @RateLimited('default')
-  @Get('getValidated3pid')
-  validated(@Query() query: QueryOfUrl): Promise<Validated> {
+  @Get('v2/3pid/getValidated3pid')
+  validated(@Query() query: QueryOfUrl): Promise<ValidatedThreepid> {
     const name = {
       sid: requiredText(query, 'sid'),
       clientSecret: requiredText(query, 'client_secret'),
@@ -51,8 +52,8 @@ export class AssociationsController {
   @FromIdentityUser()
   @RateLimited('default')
   @HttpCode(200)
-  @Post('bind')
-  async bind(@CurrentCaller() { userId }: IdentityCaller, @JsonBody(BindBody) body: BindBody): Promise<object> {
+  @Post('v2/3pid/bind')
+  async bind(@CurrentCaller() { userId }: IdentityCaller, @FormOrJson(BindBody) body: BindBody): Promise<object> {
     if (body.mxid !== userId) throw new MatrixError('M_FORBIDDEN', 'mxid: must be who asks');
     const threepid = await this.validations.getValidated({
       sid: body.sid,
@@ -69,8 +70,8 @@ export class AssociationsController {
   @UseGuards(IdentityRole)
   @RateLimited('default')
   @HttpCode(200)
-  @Post('unbind')
-  async unbind(@Req() request: FastifyRequest, @JsonBody(UnbindBody) body: UnbindBody): Promise<object> {
+  @Post(['v2/3pid/unbind', 'api/v1/3pid/unbind'])
+  async unbind(@Req() request: FastifyRequest, @FormOrJson(UnbindBody) body: UnbindBody): Promise<object> {
     const { medium, address } = body.threepid;
     const threepid = findThreepid(String(medium), String(address));
     if (threepid === undefined || !isUserId(body.mxid)) {

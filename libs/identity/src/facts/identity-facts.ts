@@ -36,6 +36,9 @@ export const PEPPER_STREAM = 'identity-pepper';
 /** Validations that are under way, as notes (`KeptNotes`). */
 export const VALIDATIONS_STREAM = 'identity-validations';
 
+/** Validations by other identity servers that were good for something here, as such notes: so that they are for nothing else. */
+export const SHOWN_ELSEWHERE_STREAM = 'shown-elsewhere';
+
 /** `identity-token-issued`: who has it speaks for the user. */
 export interface IdentityTokenIssued {
   readonly token_hash: string;
@@ -49,6 +52,26 @@ export interface IdentityTokenEnded {
 /** `identity-terms-accepted`: all URLs of terms that the user has accepted so far. */
 export interface IdentityTermsAccepted {
   readonly urls: readonly string[];
+}
+
+/** Who may find a user: `contacts` are those of an address book that this server has. */
+export type IdentityReader = 'everybody' | 'contacts' | UserId;
+
+/** `identity-readers-set`: who may find the user by their identifiers; empty: nobody. */
+export interface IdentityReadersSet {
+  readonly readers: readonly IdentityReader[];
+}
+
+/** A public key of a user for cross-signing: client-server API, "Cross-signing". */
+export interface MasterKey {
+  readonly user_id: UserId;
+  readonly usage: readonly ['master'];
+  readonly keys: Readonly<Record<string, string>>;
+}
+
+/** `identity-key-published`: the key that is told to whoever may find the user; null: none. */
+export interface IdentityKeyPublished {
+  readonly master_key: MasterKey | null;
 }
 
 /** `association-made`: from `ts` on, in milliseconds since the epoch, the identifier is the user's. `by`: the identity server to which that was shown. */
@@ -92,6 +115,8 @@ export interface IdentityFacts {
   'identity-token-issued': IdentityTokenIssued;
   'identity-token-ended': IdentityTokenEnded;
   'identity-terms-accepted': IdentityTermsAccepted;
+  'identity-readers-set': IdentityReadersSet;
+  'identity-key-published': IdentityKeyPublished;
   'association-made': AssociationMade;
   'association-ended': AssociationEnded;
   'binding-noted': BindingNoted;
@@ -111,6 +136,8 @@ export const IDENTITY_SHAPES = {
   'identity-token-issued': [],
   'identity-token-ended': [],
   'identity-terms-accepted': [],
+  'identity-readers-set': [],
+  'identity-key-published': [],
   'association-made': [],
   'association-ended': [],
   'binding-noted': [],

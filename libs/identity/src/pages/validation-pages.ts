@@ -1,8 +1,23 @@
 import { escapeHtml, type HtmlPage, htmlPage } from '#accounts/pages/html-page';
+import type { Threepid } from '#accounts/threepids/threepid';
+import type { UserId } from '#kernel/ids';
 
-/** What a link in a mail shows: a question, and one button. `action`: where its form leads, a URL that is relative to the page. */
-export function validationPage(address: string, action: string): HtmlPage {
-  const body = `<p>${escapeHtml(address)}</p><p>Is this your address, and do you want to be found by it?</p>
+/** What is asked about on a page, and by which server. */
+export interface AskedAbout {
+  readonly threepid: Threepid;
+  /** Who asked for it; absent where nobody is known. */
+  readonly userId?: UserId;
+  readonly serverName: string;
+}
+
+/** What a link shows: a question, and one button. `action`: where its form leads, a URL that is relative to the page. */
+export function validationPage({ threepid, userId, serverName }: AskedAbout, action: string): HtmlPage {
+  const { medium, address } = threepid;
+  const what = medium === 'email' ? 'address' : 'phone number';
+  const who = userId === undefined ? 'Somebody' : `<strong>${escapeHtml(userId)}</strong>`;
+  const body = `<p>${who} wants to be found on Matrix, through the identity server <strong>${escapeHtml(serverName)}</strong>, by</p>
+<p><strong>${medium === 'email' ? '' : '+'}${escapeHtml(address)}</strong></p>
+<p>Is this your ${what}${userId === undefined ? '' : ', and is that you'}?</p>
 <p>If you asked for nothing of the kind, close this page.</p>
 <form method="post" action="${escapeHtml(action)}"><button>Yes</button></form>`;
   return htmlPage('Confirm', body, undefined, { isNeverFramed: true });
@@ -18,5 +33,5 @@ export function validatedPage(nextLink: string | undefined): HtmlPage {
 }
 
 export function validationOverPage(): HtmlPage {
-  return htmlPage('This link holds no more', '<p role="alert">Its time is over. Have another mail sent.</p>');
+  return htmlPage('This link holds no more', '<p role="alert">Its time is over. Have another one sent.</p>');
 }

@@ -4,7 +4,13 @@ import type { UserId } from '#kernel/ids';
 import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { hashAddress } from '../client/hash-address.js';
-import { IDENTITY_SHAPES, readIdentityFact, userIdOfIdentityAccount } from '../facts/identity-facts.js';
+import {
+  IDENTITY_SHAPES,
+  type IdentityReader,
+  type MasterKey,
+  readIdentityFact,
+  userIdOfIdentityAccount,
+} from '../facts/identity-facts.js';
 
 /** Whose an identifier is; times in milliseconds since the epoch. */
 export interface AssociationRow {
@@ -25,6 +31,22 @@ export const IDENTITY_TERMS = new Collection<readonly [userId: UserId], readonly
   says: 'the URLs of the terms that they accepted',
   codec: asJson(),
 });
+
+/** What somebody says of how they are found. */
+export interface IdentityPersonRow {
+  /** Absent: everybody. */
+  readonly readers?: readonly IdentityReader[];
+  readonly master_key?: MasterKey;
+}
+
+export const IDENTITY_PEOPLE = new Collection<readonly [userId: UserId], IdentityPersonRow>('identity-people', {
+  key: ['user of the identity server'],
+  says: 'who may find them by their identifiers, and the public master key that is told then',
+  codec: asJson(),
+});
+
+/** Who may find somebody who says nothing of it. */
+export const EVERYBODY: readonly IdentityReader[] = ['everybody'];
 
 export const ASSOCIATIONS = new Collection<readonly [medium: Medium, address: string], AssociationRow>('associations', {
   key: ['medium', 'address'],
@@ -47,8 +69,8 @@ export const PEPPER = new Collection<readonly ['pepper'], string>('identity-pepp
 /** What the identity server is asked. With a new pepper all hashes are made anew. */
 export const identityProjector: Projector = {
   name: 'identity',
-  version: 1,
-  ...owning(IDENTITY_TOKENS, IDENTITY_TERMS, ASSOCIATIONS, ASSOCIATION_HASHES, PEPPER),
+  version: 2,
+  ...owning(IDENTITY_TOKENS, IDENTITY_TERMS, IDENTITY_PEOPLE, ASSOCIATIONS, ASSOCIATION_HASHES, PEPPER),
   handles: (type) => Object.hasOwn(IDENTITY_SHAPES, type),
   project,
 };
@@ -62,6 +84,10 @@ async function project(recorded: RecordedFact, rows: OwnRows): Promise<void> {
       return IDENTITY_TOKENS.delete(rows, [data.token_hash]);
     case 'identity-terms-accepted':
       return IDENTITY_TERMS.put(rows, [userIdOfIdentityAccount(recorded.stream)], data.urls);
+    case 'identity-readers-set':
+      return changePerson(rows, userIdOfIdentityAccount(recorded.stream), { readers: data.readers });
+    case 'identity-key-published':
+      return changePerson(rows, userIdOfIdentityAccount(recorded.stream), { master_key: data.master_key ?? undefined });
     case 'association-made': {
       // What was erased since was ended, too.
       if (data.of === null) return;
@@ -97,4 +123,11 @@ async function hashAnew(rows: OwnRows, pepper: string): Promise<void> {
   await ASSOCIATIONS.forEach(rows, {}, ({ key: [medium, address], value: { mxid } }) =>
     ASSOCIATION_HASHES.put(rows, [hashAddress({ medium, address }, pepper)], mxid),
   );
+}
+
+async function changePerson(rows: OwnRows, userId: UserId, change: IdentityPersonRow): Promise<void> {
+  const { readers, master_key } = { ...(await IDENTITY_PEOPLE.get(rows, [userId])), ...change };
+  const row = { ...(readers === undefined ? {} : { readers }), ...(master_key === undefined ? {} : { master_key }) };
+  if (Object.keys(row).length === 0) IDENTITY_PEOPLE.delete(rows, [userId]);
+  else IDENTITY_PEOPLE.put(rows, [userId], row);
 }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CommandBus } from '@nestjs/cqrs';
 import { BY_SERVER } from '#accounts/accounts';
 import { AddThreepid } from '#accounts/commands/add-threepid';
+import { ExternalIds } from '#accounts/external-ids';
 import { AccessLists } from '#accounts/reading/access-lists';
 import type { RecordedFact } from '#event-store/event-store';
 import { parseThreepid } from '#accounts/threepids/threepid';
@@ -274,15 +275,39 @@ describe('the users of this server whose addresses an address book has', () => {
     },
   );
 
+  it('are told by their accounts elsewhere, too, where they let themselves be found by those', async () => {
+    const bob = await app.register(`bob${count}`);
+    const account = { provider: 'company', subject: `b:${count}` };
+    await app.get(ExternalIds).link(account, bob.userId as UserId, BY_SERVER);
+    const book = bookOf(alice, 'today');
+    const threepids = [{ medium: 'dev.annals.account', address: `company:b:${count}` }];
+    await book.put({ name: 'Bob', threepids });
+    const found = async (): Promise<unknown> =>
+      ((await book.list())['chunk'] as Record<string, unknown>[])[0]?.['user_ids'];
+    const readers = `/_matrix/client/unstable/dev.annals.threepids/${bob.userId}/dev.annals.account/readers`;
+    expect(await found()).toBeUndefined();
+    await bob.ok('PUT', readers, { readers: ['everybody'] });
+    expect(await found()).toEqual([bob.userId]);
+    await app.get(ExternalIds).unlink(account, bob.userId as UserId, BY_SERVER);
+    await expect.poll(found).toBeUndefined();
+    const nameless = [{ medium: 'dev.annals.account', address: 'company' }];
+    expect((await ask(alice, 'POST', BOOKS.today, { contacts: [{ threepids: nameless }] })).status).toBe(400);
+  });
+
   it('are contacts, whether or not they let themselves be found', async () => {
     const bob = await withMail('bob');
-    await bookOf(alice, 'today').put({ threepids: [mailOf(bob)] });
+    const account = { provider: 'company', subject: `dora ${count}` };
+    const dora = await app.register(`dora${count}`);
+    await app.get(ExternalIds).link(account, dora.userId as UserId, BY_SERVER);
+    const elsewhere = { medium: 'dev.annals.account', address: `company:dora ${count}` };
+    await bookOf(alice, 'today').put({ threepids: [mailOf(bob)] }, { threepids: [elsewhere] });
     const readers = ['contacts'] as const;
     const isOn = (reader: SyncUser): Promise<boolean> =>
       app
         .get(AccessLists)
         .read(alice.userId as UserId, reader.userId as UserId)
         .isOn(readers);
+    await expect.poll(() => isOn(dora)).toBe(true);
     expect([await isOn(bob), await isOn(await withMail('eve'))]).toEqual([true, false]);
   });
 });

@@ -17,8 +17,9 @@ test('where a closed account was made known is undone, and again where a server 
   const asked: string[] = [];
   const isAway = new Set([away]);
   const servers = {
+    findValidated: () => Promise.resolve({ medium: 'email', address: 'alice@mail.example' }),
     ask(server: ServerName, { path, authorization }: { path: string; authorization?: string }) {
-      if (path === '/3pid/bind') return Promise.resolve({ medium: 'email', address: 'alice@mail.example' });
+      if (path === '/3pid/bind') return Promise.resolve({});
       asked.push(server);
       expect(authorization).toContain(`destination="${server}"`);
       if (isAway.has(server)) return Promise.reject(new PeerUnavailable('away'));
@@ -30,7 +31,7 @@ test('where a closed account was made known is undone, and again where a server 
   const ofUs: string[] = [];
   const ends = (what: string) => (userId: UserId) => Promise.resolve(ofUs.push(`${what} of ${userId}`) === 0);
   const none = { endAll: ends('associations') } as unknown as Associations;
-  const accounts = { endTokens: ends('tokens') } as unknown as IdentityAccounts;
+  const accounts = { end: ends('tokens') } as unknown as IdentityAccounts;
   const client = servers as unknown as IdentityServers;
   const bindings = new Bindings(store, { now: () => 1 }, config, generateSigningKey(), client, none);
   const shown = { token: 't', sid: 's', clientSecret: 'c' };

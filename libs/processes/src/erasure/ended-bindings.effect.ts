@@ -30,7 +30,7 @@ export class EndedBindings implements Effect {
   async run({ stream }: RecordedFact): Promise<boolean> {
     const userId = userIdOfStream(stream);
     // Who has a token could have another one made theirs.
-    const hadTokens = await this.accounts.endTokens(userId);
+    const hadTokens = await this.accounts.end(userId);
     const hadOwn = await this.own.endAll(userId);
     const wasBound = await this.bindings.endAll(userId);
     return hadTokens || hadOwn || wasBound;

@@ -130,6 +130,7 @@ export class RegisterController {
         upgradesGuest: await this.#upgradesGuest(wanted),
         registrationToken: learnt.registrationToken,
         threepid: learnt.threepid,
+        phone: learnt.phone,
         acceptedTerms: learnt.acceptedTerms,
         session: wanted.inhibit_login === true ? undefined : sessionOf(wanted),
         requestId,

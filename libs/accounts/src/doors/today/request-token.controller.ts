@@ -1,6 +1,6 @@
 import { Controller, HttpCode, Post } from '@nestjs/common';
 import { IsInt, IsOptional, IsString, MaxLength } from 'class-validator';
-import { TODAY, TODAY_AND_ALPHA, under } from '#http/client-paths';
+import { TODAY_AND_ALPHA, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
@@ -50,14 +50,6 @@ export class RequestTokenController {
   @Post(under(TODAY_AND_ALPHA, 'account/3pid/email/requestToken'))
   add(@JsonBody(RequestTokenBody) body: RequestTokenBody): { sid: string } {
     return this.#begin('addition', body);
-  }
-
-  /** There is nobody who would send messages to phones. */
-  @RateLimited('mail')
-  @HttpCode(200)
-  @Post(['register', 'account/password', 'account/3pid'].flatMap((what) => under(TODAY, `${what}/msisdn/requestToken`)))
-  phone(): never {
-    throw new MatrixError('M_THREEPID_MEDIUM_NOT_SUPPORTED', 'This server sends no messages to phones');
   }
 
   #begin(purpose: ValidationPurpose, body: RequestTokenBody): { sid: string } {

@@ -16,12 +16,15 @@ import { Flows } from '../../interactive-auth/flows.js';
 import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
 import { type AccountThreepid, listThreepids } from '../../queries/threepids.js';
 import { BOUND_ELSEWHERE, type BoundElsewhere, type UnbindResult } from '../../threepids/bound-elsewhere.js';
-import { MailValidation } from '../../threepids/mail-validation.js';
+import { ShownThreepids } from '../../threepids/shown-threepids.js';
 import { parseThreepid } from '../../threepids/threepid.js';
+import { parseCredentials, type ThreepidCredentials } from '../../threepids/threepid-credentials.js';
 
 class CredentialsBody {
   @IsString() client_secret!: string;
   @IsString() sid!: string;
+  @IsOptional() @IsString() id_server?: string;
+  @IsOptional() @IsString() id_access_token?: string;
 }
 
 class OldCredentialsBody {
@@ -43,7 +46,7 @@ export class ThreepidsController {
     private readonly commands: CommandBus,
     private readonly auth: InteractiveAuth,
     private readonly flows: Flows,
-    private readonly validation: MailValidation,
+    private readonly shown: ShownThreepids,
     @Inject(VIEWS) private readonly views: Views,
     @Optional()
     @Inject(BOUND_ELSEWHERE)
@@ -61,7 +64,7 @@ export class ThreepidsController {
   @HttpCode(200)
   @Post(under(TODAY, 'account/3pid/add'))
   add(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
-    return this.#add(requester, 'POST /account/3pid/add', body, (request) => checkDto(CredentialsBody, request));
+    return this.#add(requester, 'POST /account/3pid/add', body, (request) => credentialsIn(request));
   }
 
   /**
@@ -74,11 +77,8 @@ export class ThreepidsController {
   @Post(under(TODAY_AND_ALPHA, 'account/3pid'))
   addAsBefore(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
     return this.#add(requester, 'POST /account/3pid', body, (request) => {
-      const { sid, client_secret, clientSecret } = checkDto(OldCredentialsBody, request).three_pid_creds;
-      return checkDto(CredentialsBody, {
-        sid,
-        client_secret: client_secret ?? clientSecret,
-      } as JsonObject);
+      const { clientSecret, idServer, ...given } = checkDto(OldCredentialsBody, request).three_pid_creds;
+      return credentialsIn({ client_secret: clientSecret, id_server: idServer, ...given });
     });
   }
 
@@ -102,16 +102,21 @@ export class ThreepidsController {
     requester: Requester,
     name: string,
     body: JsonObject,
-    credentialsOf: (request: JsonObject) => CredentialsBody,
+    credentialsOf: (request: JsonObject) => ThreepidCredentials,
   ): Promise<object> {
     const session = await this.auth.authorise(await this.flows.confirmation(name, requester.userId), body);
-    const { sid, client_secret: clientSecret } = credentialsOf(session.body);
+    const credentials = credentialsOf(session.body);
     await this.auth.doAndClose(session, async () => {
-      const shown = await this.validation.take('addition', sid, clientSecret);
+      const shown = await this.shown.take('addition', credentials);
       if (shown === undefined) throw new MatrixError('M_THREEPID_AUTH_FAILED');
       const { threepid, validatedAt } = shown;
       await this.commands.execute(new AddThreepid(requester.userId, threepid, validatedAt, causeOf(requester)));
     });
     return {};
   }
+}
+
+function credentialsIn(request: JsonObject): ThreepidCredentials {
+  const { sid, client_secret, id_server, id_access_token } = checkDto(CredentialsBody, request);
+  return parseCredentials({ sid, client_secret, id_server, id_access_token });
 }

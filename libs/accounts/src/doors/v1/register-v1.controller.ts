@@ -73,6 +73,7 @@ export class RegisterV1Controller {
       password,
       registrationToken: learnt.registrationToken,
       threepid: learnt.threepid,
+      phone: learnt.phone,
       acceptedTerms: learnt.acceptedTerms,
       session: {},
       requestId,

@@ -1,12 +1,12 @@
-import { randomInt } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { LimitedRequest } from '#http/rate-limits';
 import { isSameSecret } from '#kernel/is-same-secret';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { makeCode } from '../../credentials/make-code.js';
 import { hashSecret } from '../../credentials/secrets.js';
 import { escapeHtml } from '../../pages/html-page.js';
-import { EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
+import { CODE_INPUT, EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import { codeMail } from '../../threepids/validation-mails.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';
@@ -15,12 +15,9 @@ import { LoginByMail, type MailClaim } from '../login-by-mail.js';
 import type { Dialect, PageContext, Passage, Stage, StageView, Standing } from '../stage.js';
 import { StageRegistry } from '../stage-registry.js';
 
-const DIGITS = 8;
 const LIFETIME_MINUTES = 15;
 /** So many codes may be typed for one mail: with eight digits nobody guesses it. */
 const MOST_TRIES = 5;
-const CODE =
-  '<label for="code">Code</label><input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="16" required>';
 
 /** What is remembered of a code that was sent. */
 interface SentCode extends MailClaim {
@@ -63,14 +60,14 @@ export class EmailCodeStage implements Stage {
     if (!isJsonObject(sent)) {
       return { page: stagePage({ title, fields: EMAIL_INPUT, action: 'Send a mail', problem }) };
     }
-    const fields = `<p>A mail with a code is on its way to ${escapeHtml(String(sent['email']))}.</p>${CODE}`;
+    const fields = `<p>A mail with a code is on its way to ${escapeHtml(String(sent['email']))}.</p>${CODE_INPUT}`;
     return { page: stagePage({ title, fields, problem }) };
   }
 
   async #send(auth: JsonObject, session: AuthSession, asker: LimitedRequest | undefined): Promise<Passage> {
     const claim = this.byMail.parse(auth, session);
     this.validation.checkAsker(asker);
-    const code = String(randomInt(10 ** DIGITS)).padStart(DIGITS, '0');
+    const code = makeCode();
     this.byMail.post(claim, session, (mail) => codeMail(mail, code, LIFETIME_MINUTES));
     const until = this.byMail.now() + LIFETIME_MINUTES * 60_000;
     const sent = { ...claim, hash: hashOf(code, session), until, tries: 0 };

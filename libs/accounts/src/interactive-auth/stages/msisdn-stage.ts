@@ -1,0 +1,97 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import type { LimitedRequest } from '#http/rate-limits';
+import { type JsonObject, isJsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { hashSecret } from '../../credentials/secrets.js';
+import { escapeHtml } from '../../pages/html-page.js';
+import { CODE_INPUT, PHONE_INPUT, stagePage } from '../../pages/stage-page.js';
+import { PhoneValidation } from '../../threepids/phone-validation.js';
+import { findCredentials } from '../../threepids/threepid-credentials.js';
+import type { SessionName } from '../../threepids/validation-sessions.js';
+import type { AuthSession, Purpose } from '../auth-sessions.js';
+import { StageFailed } from '../interaction-required.js';
+import { PassByThreepid, purposeOf } from '../pass-by-threepid.js';
+import type { PageContext, Passage, Stage, StageView, Standing } from '../stage.js';
+import { StageRegistry } from '../stage-registry.js';
+import { logsInBy } from './email-identity-stage.js';
+
+/**
+ * `m.login.msisdn` (client-server API, "Phone number/MSISDN-based (identity / homeserver)"): a phone number that was shown to be somebody's, to this server
+ * itself, or to an identity server that is believed. On its page, and for clients that send a `phone_number` and its `country`, the stage has the code sent, and
+ * takes it as `code`.
+ */
+@Injectable()
+export class MsisdnStage implements Stage {
+  readonly type = 'm.login.msisdn';
+  readonly rank = 41;
+
+  constructor(
+    registry: StageRegistry,
+    private readonly validation: PhoneValidation,
+    private readonly byThreepid: PassByThreepid,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'registrationPhone' | 'loginFlows'>,
+  ) {
+    registry.add(this);
+  }
+
+  standingIn(purpose: Purpose): Standing | undefined {
+    const isSentHere = this.validation.isConfigured;
+    if (purpose === 'recovery') return isSentHere ? 'alternative' : undefined;
+    if (!isSentHere && !this.byThreepid.areShownElsewhere) return undefined;
+    if (purpose === 'login') return logsInBy(this.type, this.config);
+    if (purpose !== 'registration' || this.config.registrationPhone === 'off') return undefined;
+    return this.config.registrationPhone === 'required' ? 'required' : 'optional';
+  }
+
+  async pass(auth: JsonObject, session: AuthSession, asker?: LimitedRequest): Promise<Passage> {
+    const { phone_number: phone, country, code } = auth;
+    if (typeof phone === 'string' && phone !== '') {
+      if (typeof country !== 'string') throw new MatrixError('M_MISSING_PARAM', 'country: required');
+      this.validation.checkAsker(asker);
+      return this.#begin({ phone, country }, session);
+    }
+    if (typeof code === 'string' && code !== '') await this.#submit(code, session);
+    const credentials = findCredentials(auth) ?? this.#begun(session);
+    return this.byThreepid.pass('msisdn', session, credentials, 'The code was not brought back yet');
+  }
+
+  view({ session, problem }: PageContext): StageView {
+    const begun = session.begun[this.type];
+    const title = 'Confirm your phone number';
+    if (!isJsonObject(begun)) {
+      return { page: stagePage({ title, fields: PHONE_INPUT, action: 'Send a code', problem }) };
+    }
+    const fields = `<p>A message with a code is on its way to +${escapeHtml(String(begun['number']))}.</p>${CODE_INPUT}`;
+    return { page: stagePage({ title, fields, problem }) };
+  }
+
+  async #begin(wanted: { readonly phone: string; readonly country: string }, session: AuthSession): Promise<Passage> {
+    const clientSecret = secretOf(session);
+    // Once for each number: who wants another code begins another session.
+    const asked = { ...wanted, purpose: purposeOf(session), clientSecret, sendAttempt: 1 };
+    const { sid, number } = await this.validation.begin(asked);
+    session.begun = { ...session.begun, [this.type]: { sid, number } };
+    return { isComplete: false, answer: { sid, submit_url: this.validation.submitUrl } };
+  }
+
+  async #submit(code: string, session: AuthSession): Promise<void> {
+    try {
+      await this.validation.submit(this.#begun(session), code);
+    } catch (error) {
+      const isWrong = error instanceof MatrixError && WRONG.has(error.errcode);
+      throw isWrong ? new StageFailed('M_FORBIDDEN', 'Wrong code, or one that holds no more') : error;
+    }
+  }
+
+  #begun(session: AuthSession): SessionName {
+    const begun = session.begun[this.type];
+    if (isJsonObject(begun)) return { sid: String(begun['sid']), clientSecret: secretOf(session) };
+    throw new StageFailed('M_MISSING_PARAM', 'threepid_creds: required');
+  }
+}
+
+const WRONG: ReadonlySet<string> = new Set(['M_TOKEN_INCORRECT', 'M_SESSION_EXPIRED', 'M_NO_VALID_SESSION']);
+
+/** What stands for the session where it is shown to nobody else. */
+const secretOf = ({ id }: AuthSession): string => hashSecret(`phone ${id}`);

@@ -1,0 +1,17 @@
+import type { Medium } from './threepid.js';
+import type { ThreepidCredentials } from './threepid-credentials.js';
+import type { Validated } from './mail-validation.js';
+
+/** What accounts need of who asks identity servers; `libs/identity` implements it. */
+export interface ValidatedElsewhere {
+  /** Whether there are identity servers that are believed. */
+  readonly isOffered: boolean;
+  /**
+   * What was shown to the identity server that the credentials name, and uses it up. Undefined where that server is not believed, says that nothing was shown,
+   * or something of another medium, and where it was used here before. Throws PeerUnavailable where it cannot be asked.
+   */
+  take(credentials: ThreepidCredentials, medium?: Medium): Promise<Validated | undefined>;
+}
+
+/** Injection token of the ValidatedElsewhere; where there is none, nobody else is believed. */
+export const VALIDATED_ELSEWHERE = Symbol.for('annals.ValidatedElsewhere');

@@ -1,0 +1,83 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { ServerName, UserId } from '#kernel/ids';
+import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { generateSigningKey } from '#protocol/signing/signing-key';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import type { Associations } from './associations.js';
+import { Bindings } from './bindings.js';
+import type { IdentityServers } from './client/identity-servers.js';
+
+const ALICE = '@alice:a.example' as UserId;
+const SERVER = 'id.example' as ServerName;
+const OF = { medium: 'email', address: 'alice@mail.example' } as const;
+const SHOWN = { token: 't', sid: 's', clientSecret: 'c' };
+
+describe('a binding', () => {
+  let store: MemoryEventStore;
+  /** What the identity server was asked, in order. */
+  let asked: string[];
+  /** What it does as it is asked to bind. */
+  let onBind: () => void | Promise<void>;
+  beforeEach(() => {
+    store = new MemoryEventStore();
+    asked = [];
+    onBind = () => {};
+  });
+
+  /** As of a start of the server: it knows what the log has. */
+  function begin(): Bindings {
+    const servers = {
+      parseServer: (text: string) => text as ServerName,
+      findValidated: () => Promise.resolve(OF),
+      ask: async (_: ServerName, { path }: { path: string }) => {
+        asked.push(path);
+        if (path === '/3pid/bind') await onBind();
+        return {};
+      },
+    };
+    return new Bindings(
+      store,
+      { now: () => 1 },
+      { serverName: 'a.example' as ServerName, identityRole: undefined },
+      generateSigningKey(),
+      servers as unknown as IdentityServers,
+      {} as Associations,
+    );
+  }
+
+  it('is noted before it is made: it is undone where the server ended as it was being made', async () => {
+    let known = 0;
+    onBind = async () => {
+      for await (const fact of store.readStream(`bindings-${ALICE}`)) if (fact.type === 'binding-noted') known++;
+      throw new Error('the process has ended');
+    };
+    await expect(begin().bind(ALICE, SERVER, SHOWN)).rejects.toThrow('ended');
+    expect(known).toBe(1);
+    expect(await begin().endAll(ALICE)).toBe(true);
+    expect(asked).toEqual(['/3pid/bind', '/3pid/unbind']);
+  });
+
+  it('is undone, too, where the identity server gave no answer', async () => {
+    onBind = () => {
+      throw new PeerUnavailable('away');
+    };
+    const bindings = begin();
+    await expect(bindings.bind(ALICE, SERVER, SHOWN)).rejects.toThrow('away');
+    expect(await bindings.forget(ALICE, OF)).toBe('success');
+  });
+
+  it('is none where the identity server refuses, unless there was one before', async () => {
+    const refuse = (): void => {
+      throw new PeerRefused(403, { errcode: 'M_FORBIDDEN' });
+    };
+    const bindings = begin();
+    onBind = refuse;
+    await expect(bindings.bind(ALICE, SERVER, SHOWN)).rejects.toMatchObject({ status: 403 });
+    expect(await bindings.forget(ALICE, OF)).toBe('no-support');
+    onBind = () => {};
+    await bindings.bind(ALICE, SERVER, SHOWN);
+    onBind = refuse;
+    await expect(bindings.bind(ALICE, SERVER, SHOWN)).rejects.toMatchObject({ status: 403 });
+    expect(await bindings.forget(ALICE, OF)).toBe('success');
+  });
+});
