@@ -4,6 +4,7 @@ import { rolldown } from 'rolldown';
 const ENTRIES = {
   homeserver: 'dist/apps/homeserver/src/main.js',
   cli: 'dist/apps/cli/src/main.js',
+  'copy-views-process': 'dist/libs/read-models/src/lmdb/copy-views-process.js',
   'find-damage-process': 'dist/libs/event-store/src/lmdb/find-damage-process.js',
   'picture-process': 'dist/libs/media/src/pictures/picture-process.js',
   'verify-process': 'dist/apps/cli/src/verify/verify-process.js',

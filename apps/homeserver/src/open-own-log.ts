@@ -18,6 +18,7 @@ import type { Clock } from '#kernel/clock';
 import { START } from '#kernel/position';
 import { MEDIA_FOLDER } from '#media/media-folder';
 import { FACT_SHAPES } from '#processes/fact-shapes';
+import { hasViews } from '#read-models/lmdb/views-folders';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { encodeBase64 } from '#protocol/signing/base64';
 import type { SigningKey } from '#protocol/signing/signing-key';
@@ -202,7 +203,7 @@ function checkIsNotHalfRestored(config: OwnConfig): void {
 
 function checkHasNoViews(config: OwnConfig): void {
   const views = join(config.dataDir, 'views');
-  if (!existsSync(join(views, 'data.mdb'))) return;
+  if (!hasViews(views)) return;
   throw new ConfigError(
     `${lostLog(config)}, but there are views in ${views}: restore the log from a backup ("annals restore"), ` +
       'or move the whole data folder away to begin a new server',

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '#config/config';
 import { systemClock } from '#kernel/clock';
@@ -6,6 +5,7 @@ import type { ControlClient } from '#projections/control-client';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { ProjectionCommandRefused } from '#projections/rebuild-control';
 import { StoredProjections } from '#projections/stored-projections';
+import { hasViews } from '#read-models/lmdb/views-folders';
 import type { ReadModelStore } from '#read-models/read-model-store';
 import { listProjectors } from '#homeserver/projectors';
 import { CliFailure, EXIT } from '../failure.js';
@@ -104,7 +104,7 @@ async function openViewsToRead(config: Config): Promise<ReadModelStore | undefin
     return openMongoReadModels(config.readModelsUrl, { readOnly: true });
   }
   const directory = join(config.dataDir, 'views');
-  if (!existsSync(join(directory, 'data.mdb'))) return undefined;
+  if (!hasViews(directory)) return undefined;
   const { openLmdbReadModels } = await import('#read-models/lmdb/lmdb-read-model-store');
   return openLmdbReadModels(directory, { readOnly: true });
 }

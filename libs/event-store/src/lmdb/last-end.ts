@@ -1,7 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const NOTE_FILE = 'last-end.json';
+export const NOTE_FILE = 'last-end.json';
 
 /** What the note beside a file of LMDB says: `unclean` while it is open, and for ever where nobody closed it. */
 type Note =

@@ -5,7 +5,8 @@ import { pendingSource, type RowSource } from '../merge-scan.js';
 import { PendingRows } from '../pending-rows.js';
 import { ViewsUnavailable } from '../read-model-errors.js';
 import type { Write } from '../read-model-store.js';
-import { type Environment, openCollection, type Rows } from './open-environment.js';
+import { type Current, openCollection, type Rows } from './open-environment.js';
+import type { WrittenKeys } from './written-keys.js';
 
 /** The views are lost to those who read them, or to who writes them. */
 export type Way = 'read' | 'write';
@@ -27,22 +28,21 @@ const COMMIT_CHARACTERS = 8 * 1024 * 1024;
  * holds whole calls of `write`, so that what survives a crash is all that was written up to some call.
  */
 export class GroupCommits {
-  readonly #environment: Environment;
-  readonly #opened: Map<string, Rows>;
+  readonly #current: Current;
   readonly #outage: Outage<Way>;
   #pending = new PendingRows();
   /** The group that is on its way into LMDB, or that LMDB refused and that is tried again before any other. */
   #committing: PendingRows | undefined;
-  /** Settles when the group under way is in LMDB or refused. Never rejects. */
+  /** Settles when the group under way is in LMDB or refused, and what had to be alone is done. Never rejects. */
   #underWay: Promise<void> | undefined;
+  /** Who wants to know what reaches LMDB. */
+  #noted: WrittenKeys | undefined;
   #failure: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** `opened`: the collections that are open; those that are made come to them. */
-  constructor(environment: Environment, opened: Map<string, Rows>, outage: Outage<Way>) {
-    this.#environment = environment;
-    this.#opened = opened;
+  constructor(current: Current, outage: Outage<Way>) {
+    this.#current = current;
     this.#outage = outage;
   }
 
@@ -85,17 +85,42 @@ export class GroupCommits {
   /** As `ReadModelStore.drop`. */
   async drop(collection: string): Promise<void> {
     this.#pending.collections.delete(collection);
-    while (this.#underWay !== undefined || this.#committing !== undefined) await this.#settle();
-    const rows = this.#opened.get(collection);
-    this.#pending.collections.delete(collection);
-    if (rows === undefined) return;
-    const cleared = rows.clearAsync().catch(async (error: unknown) => {
-      throw new ViewsUnavailable(`${collection} cannot be dropped: ${await reasonOf(error)}`, { cause: error });
+    await this.alone(async () => {
+      const rows = this.#current.environment.collections.get(collection);
+      this.#pending.collections.delete(collection);
+      if (rows === undefined) return;
+      await rows.clearAsync().catch(async (error: unknown) => {
+        throw new ViewsUnavailable(`${collection} cannot be dropped: ${await reasonOf(error)}`, { cause: error });
+      });
+      this.#noted?.noteDropped(collection);
     });
-    this.#underWay = cleared.then(ignore, ignore).finally(() => {
-      this.#underWay = undefined;
+  }
+
+  /**
+   * Runs something while nothing else reaches LMDB; what is written meanwhile waits in memory, where it is read. Throws what it throws,
+   * and where LMDB refuses what was handed to it before.
+   */
+  async alone<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#underWay === undefined && this.#committing !== undefined) this.#commit();
+    const before = this.#underWay ?? Promise.resolve();
+    const running = before.then(() => {
+      if (this.#committing !== undefined) throw this.#failure!;
+      return run();
     });
-    await cleared;
+    this.#occupy(running.then(ignore, ignore));
+    return running;
+  }
+
+  /** From now on, to be called while nothing else reaches LMDB, the keys that do are noted; nobody notes them where it is undefined. */
+  noteIn(noted: WrittenKeys | undefined): void {
+    this.#noted = noted;
+  }
+
+  /** Resolves when all that was written before the call is in LMDB, however much is written meanwhile. Throws when LMDB refuses it. */
+  async settledSoFar(): Promise<void> {
+    const isIn = (group: PendingRows | undefined): boolean =>
+      group === undefined || (group !== this.#committing && (group !== this.#pending || group.rows === 0));
+    for (const group of [this.#committing, this.#pending]) while (!isIn(group)) await this.#settle();
   }
 
   /** Resolves when all that was written is in LMDB. */
@@ -137,27 +162,36 @@ export class GroupCommits {
       this.#pending = new PendingRows();
     }
     const group = this.#committing;
-    this.#underWay = this.#store(group).then(
+    const stored = this.#store(group).then(
       () => {
         this.#failure = undefined;
         this.#committing = undefined;
-        this.#underWay = undefined;
         this.#outage.noteSuccess('write');
-        if (isLarge(this.#pending)) this.#commit();
+        this.#noted?.note(group);
       },
       (error: unknown) => {
-        this.#underWay = undefined;
         if (this.#timer === undefined && !this.#closed) this.#commitLater(RETRY_DELAY_MS);
         this.#failure = error as Error;
       },
     );
+    this.#occupy(stored);
+  }
+
+  /** Nothing else reaches LMDB until this has settled; then whoever waits, or what has become a whole group meanwhile. */
+  #occupy(work: Promise<void>): void {
+    const own: Promise<void> = work.then(() => {
+      if (this.#underWay !== own) return;
+      this.#underWay = undefined;
+      if (this.#failure === undefined && isLarge(this.#pending)) this.#commit();
+    });
+    this.#underWay = own;
   }
 
   /** Hands a group to LMDB's thread, as one transaction. */
   async #store(group: PendingRows): Promise<void> {
     try {
       const opened = this.#openAll([...group.collections.keys()]);
-      await this.#environment.root.batch(() => {
+      await this.#current.environment.root.batch(() => {
         for (const [name, pending] of group.collections) {
           const rows = opened.get(name)!;
           for (const [key, value] of pending.values) {
@@ -174,16 +208,16 @@ export class GroupCommits {
   }
 
   #openAll(names: readonly string[]): Map<string, Rows> {
-    const { root } = this.#environment;
-    const missing = names.filter((name) => !this.#opened.has(name));
+    const { root, collections } = this.#current.environment;
+    const missing = names.filter((name) => !collections.has(name));
     if (missing.length > 0) {
       const made = new Map<string, Rows>();
       root.transactionSync(() => {
         for (const name of missing) made.set(name, openCollection(root, name));
       });
-      for (const [name, rows] of made) this.#opened.set(name, rows);
+      for (const [name, rows] of made) collections.set(name, rows);
     }
-    return this.#opened;
+    return collections;
   }
 }
 

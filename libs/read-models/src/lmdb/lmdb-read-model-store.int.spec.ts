@@ -5,20 +5,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { open } from 'lmdb';
-import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { startScript } from '#testing/start-script';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type BundledScript, bundleScript, startScript } from '#testing/start-script';
 import { describeReadModels } from '../read-model-store.contract.js';
 import type { Write } from '../read-model-store.js';
 import { openLmdbReadModels } from './lmdb-read-model-store.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'annals-views-'));
 const clear = (): void => rmSync(directory, { recursive: true, force: true });
-afterAll(clear);
+let copier: BundledScript;
+beforeAll(async () => {
+  copier = await bundleScript('libs/read-models/src/lmdb/copy-views-process.ts');
+});
+afterAll(async () => {
+  clear();
+  await copier.remove();
+});
 
 describeReadModels(
   'LMDB read models',
   directory,
-  async () => openLmdbReadModels(directory),
+  async () => openLmdbReadModels(directory, { copyProgram: copier.path }),
   async () => clear(),
 );
 

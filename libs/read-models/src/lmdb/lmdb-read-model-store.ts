@@ -1,21 +1,22 @@
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import { noteClosed } from '#event-store/lmdb/last-end';
 import { encodeKeyToFind, encodeRange, type KeyRange } from '../key-encoding.js';
 import { Outage, type OutageWatch } from '#kernel/outage';
-import { ViewsUnavailable } from '../read-model-errors.js';
-import type { Key, ReadModelStore, Row, RowsAtHand, ScanOptions, Write } from '../read-model-store.js';
+import { SharedRuns } from '#kernel/shared-runs';
+import { ViewsNotRenewed, ViewsUnavailable } from '../read-model-errors.js';
+import type { Key, ReadModelStore, Renewal, Row, RowsAtHand, ScanOptions, Write } from '../read-model-store.js';
 import { mergeScan } from '../merge-scan.js';
 import { GroupCommits, type Way } from './group-commits.js';
 import {
   collectionNames,
-  DATA_FILE,
+  type Current,
+  type Environment,
+  inodeIn,
+  type Log,
   openCollection,
   openEnvironment,
-  type Environment,
-  type Log,
   type Rows,
 } from './open-environment.js';
+import { renewViews } from './renew-views.js';
 import { scanStored, storedSource } from './stored-rows.js';
 
 /** Those who watch are told that the file takes nothing more or is damaged, and that it takes what is written again. */
@@ -28,6 +29,8 @@ export interface LmdbReadModelOptions extends OutageWatch {
   readonly lookMs?: number;
   /** The program that looks through views that were not closed: tests give their own. */
   readonly damageProgram?: string;
+  /** The program that copies views that are renewed: tests give their own. */
+  readonly copyProgram?: string;
 }
 
 /** What LMDB says of a file that is not as it was written: see lmdb.h. */
@@ -46,30 +49,31 @@ export function openLmdbReadModels(directory: string, options: LmdbReadModelOpti
 }
 
 class LmdbReadModels implements ReadModelStore {
-  readonly #environment: Environment;
-  readonly #opened: Map<string, Rows>;
+  readonly #current: Current;
   /** Undefined where they are open for reading only. */
   readonly #commits: GroupCommits | undefined;
   readonly #outage: Outage<Way>;
   /** Set once the file was found damaged: it does not mend. */
   #damage: ViewsUnavailable | undefined;
-  /** The file that is open, whatever bears its name now. */
-  readonly #file: number | undefined;
   readonly #looking: NodeJS.Timeout | undefined;
+  readonly #renewals: SharedRuns<Renewal>;
+  /** Settles with the renewal under way; never rejects. */
+  #renewing: Promise<unknown> = Promise.resolve();
+  #renewed: Renewal | undefined;
+  readonly #closing = new AbortController();
   #warning: string | undefined;
   #closed = false;
 
   constructor(
     environment: Environment,
     private readonly directory: string,
-    { lookMs = LOOK_MS, log = console.warn, ...watch }: LmdbReadModelOptions,
+    { lookMs = LOOK_MS, log = console.warn, copyProgram, ...watch }: LmdbReadModelOptions,
   ) {
     this.#outage = new Outage(watch);
-    this.#environment = environment;
-    this.#opened = environment.found;
-    this.#file = inodeOf(directory);
+    this.#current = { environment };
+    this.#renewals = new SharedRuns(() => this.#renew(copyProgram));
     if (environment.readOnly) return;
-    this.#commits = new GroupCommits(environment, this.#opened, this.#outage);
+    this.#commits = new GroupCommits(this.#current, this.#outage);
     this.#looking = setInterval(() => {
       if (this.#warning !== undefined || this.#isThere()) return;
       this.#warning = DELETED;
@@ -138,7 +142,8 @@ class LmdbReadModels implements ReadModelStore {
   }
 
   async collections(): Promise<string[]> {
-    const stored = this.#environment.readOnly ? collectionNames(this.#environment.root) : this.#opened.keys();
+    const { readOnly, root, collections } = this.#current.environment;
+    const stored = readOnly ? collectionNames(root) : collections.keys();
     const names = new Set([...stored, ...(this.#commits?.names() ?? [])]);
     const filled: string[] = [];
     for (const name of names) if ((await this.scan(name, { limit: 1 })).length > 0) filled.push(name);
@@ -148,24 +153,48 @@ class LmdbReadModels implements ReadModelStore {
   async flush(): Promise<void> {
     if (this.#commits === undefined) return;
     await this.#commits.settled();
-    await this.#environment.root.flushed;
+    await this.#current.environment.root.flushed;
+  }
+
+  get renewed(): Renewal | undefined {
+    return this.#renewed;
+  }
+
+  /** As `ReadModelStore.renew`: what was deleted before the call is in nothing that is copied after it. */
+  async renew(): Promise<Renewal> {
+    void this.#writable;
+    return this.#renewals.run();
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
+    this.#closing.abort(new ViewsNotRenewed('they are being closed'));
+    await this.#renewing;
     try {
       await this.flush();
     } finally {
       this.#closed = true;
       this.#commits?.close();
       clearInterval(this.#looking);
-      await this.#environment.root.close();
-      if (!this.#environment.readOnly && this.#damage === undefined && this.#isThere()) noteClosed(this.directory);
+      const { folder, readOnly, root } = this.#current.environment;
+      await root.close();
+      if (!readOnly && this.#damage === undefined && this.#isThere()) noteClosed(folder);
     }
   }
 
+  async #renew(program: string | undefined): Promise<Renewal> {
+    const commits = this.#writable;
+    if (this.#damage !== undefined) throw new ViewsNotRenewed(this.#damage.message);
+    if (!this.#isThere()) throw new ViewsNotRenewed('their file was deleted');
+    const parts = { directory: this.directory, current: this.#current, commits, program };
+    const renewal = renewViews(parts, this.#closing.signal);
+    this.#renewing = renewal.catch(() => {});
+    return (this.#renewed = await renewal);
+  }
+
   #isThere(): boolean {
-    return inodeOf(this.directory) === this.#file;
+    const { folder, inode } = this.#current.environment;
+    return inodeIn(folder) === inode;
   }
 
   get #writable(): GroupCommits {
@@ -188,21 +217,17 @@ class LmdbReadModels implements ReadModelStore {
       const reason = `are damaged, and are rebuilt by the next start: ${error.message}`;
       this.#damage ??= new ViewsUnavailable(`The views ${reason}`, { cause: error });
       this.#outage.noteLoss('read', `they ${reason}`);
-      this.#environment.root.resetReadTxn();
+      this.#current.environment.root.resetReadTxn();
       throw this.#damage;
     }
   }
 
   #findCollection(name: string): Rows | undefined {
-    const known = this.#opened.get(name);
-    if (known !== undefined || !this.#environment.readOnly) return known;
-    const rows = openCollection(this.#environment.root, name) as Rows | undefined;
-    if (rows !== undefined) this.#opened.set(name, rows);
+    const { readOnly, root, collections } = this.#current.environment;
+    const known = collections.get(name);
+    if (known !== undefined || !readOnly) return known;
+    const rows = openCollection(root, name) as Rows | undefined;
+    if (rows !== undefined) collections.set(name, rows);
     return rows;
   }
-}
-
-/** Which file is the one of the views; undefined where there is none. */
-function inodeOf(directory: string): number | undefined {
-  return statSync(join(directory, DATA_FILE), { throwIfNoEntry: false })?.ino;
 }

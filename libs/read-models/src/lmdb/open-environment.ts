@@ -1,20 +1,19 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkDataFile } from '#event-store/lmdb/check-data-file';
 import { findDamage } from '#event-store/lmdb/find-damage';
 import { noteOpened } from '#event-store/lmdb/last-end';
 import { reserveLockFile } from '#event-store/lmdb/reserve-lock-file';
 import { open, type Database, type RootDatabase } from 'lmdb';
+import { currentFolder, DATA_FILE, listLeftovers, LOCK_FILE } from './views-folders.js';
 
 export type Log = (message: string) => void;
 export type Rows = Database<string, string>;
 
-export const DATA_FILE = 'data.mdb';
-const LOCK_FILE = 'lock.mdb';
 /** Far above the catalogue's collections in two generations. */
 const MAX_COLLECTIONS = 1000;
 /** Says whose file it is and in which shape. A change of the shape means another number, and so a rebuild. */
-const FORMAT_KEY = '\u0001format\0';
+export const FORMAT_KEY = '\u0001format\0';
 const FORMAT = 'annals read models 1';
 
 /** What LMDB says that tells nothing of the file: too many read it at once. */
@@ -39,11 +38,20 @@ export interface EnvironmentOptions {
 }
 
 export interface Environment {
+  /** The folder that its file is in. */
+  readonly folder: string;
+  /** Which file it is, whatever bears its name now. */
+  readonly inode: number | undefined;
   /** The unnamed database, which holds the names of all others. */
   readonly root: RootDatabase<string, string>;
   readonly readOnly: boolean;
-  /** The collections found in the file, all opened. */
-  readonly found: Map<string, Rows>;
+  /** The collections that are open: all that were found in the file, or for a reader those that it asked for; those that are made come to them. */
+  readonly collections: Map<string, Rows>;
+}
+
+/** What is open now: where the views are renewed, another file takes its place. */
+export interface Current {
+  environment: Environment;
 }
 
 /**
@@ -54,20 +62,34 @@ export function openEnvironment(
   directory: string,
   { readOnly = false, log = console.warn, damageProgram }: EnvironmentOptions,
 ): Environment {
-  if (readOnly) return openFile(directory, true);
+  if (readOnly) return openToRead(directory);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const path of listLeftovers(directory)) rmSync(path, { recursive: true, force: true });
+  const folder = currentFolder(directory);
   // That there is no room for it says nothing of the views.
-  reserveLockFile(directory);
+  reserveLockFile(folder);
   try {
-    if (existsSync(join(directory, DATA_FILE))) checkDataFile(join(directory, DATA_FILE));
-    const damage = findDamage(directory, 'views', noteOpened(directory), damageProgram);
+    if (existsSync(join(folder, DATA_FILE))) checkDataFile(join(folder, DATA_FILE));
+    const damage = findDamage(folder, 'views', noteOpened(folder), damageProgram);
     if (damage !== undefined) throw new Error(damage);
-    return openFile(directory, false);
+    return openFile(folder, false);
   } catch (error) {
     if (!(error instanceof Error) || PASSING.test(error.message)) throw error;
     log(`The views in ${directory} cannot be used and will be rebuilt from the log: ${error.message}`);
-    for (const file of [DATA_FILE, LOCK_FILE]) rmSync(join(directory, file), { force: true });
-    return openFile(directory, false);
+    for (const file of [DATA_FILE, LOCK_FILE]) rmSync(join(folder, file), { force: true });
+    return openFile(folder, false);
+  }
+}
+
+/** Whoever finds the views just before they are renewed finds others the next time. */
+function openToRead(directory: string): Environment {
+  for (;;) {
+    const folder = currentFolder(directory);
+    try {
+      return openFile(folder, true);
+    } catch (error) {
+      if (currentFolder(directory) === folder) throw error;
+    }
   }
 }
 
@@ -76,14 +98,14 @@ export function openEnvironment(
  * last state on disk needs are not reused before. After a SIGKILL the file holds the last commit; after a crash of the whole
  * machine it goes back to the last commit that was on disk. It is never torn.
  */
-function openFile(directory: string, readOnly: boolean): Environment {
-  const file = join(directory, DATA_FILE);
+export function openFile(folder: string, readOnly: boolean): Environment {
+  const file = join(folder, DATA_FILE);
   if (existsSync(file)) checkDataFile(file);
   else if (readOnly) throw new Error(`There are no views at ${file}`);
-  reserveLockFile(directory);
+  reserveLockFile(folder);
   const listeners = new Set(process.listeners('exit'));
   const root = open<string, string>({
-    path: directory,
+    path: folder,
     ...ENCODING,
     readOnly,
     maxDbs: MAX_COLLECTIONS,
@@ -95,7 +117,13 @@ function openFile(directory: string, readOnly: boolean): Environment {
   for (const listener of process.listeners('exit')) if (!listeners.has(listener)) process.off('exit', listener);
   try {
     checkFormat(root, readOnly);
-    return { root, readOnly, found: readOnly ? new Map() : openCollections(root) };
+    return {
+      folder,
+      inode: inodeIn(folder),
+      root,
+      readOnly,
+      collections: readOnly ? new Map() : openCollections(root),
+    };
   } catch (error) {
     void root.close();
     throw error;
@@ -128,6 +156,11 @@ export function collectionNames(root: RootDatabase<string, string>): string[] {
   const names: string[] = [];
   for (const key of root.getKeys({ start: '\0' })) if (key !== FORMAT_KEY) names.push(key.slice(0, -1));
   return names;
+}
+
+/** Which file of views a folder has; undefined where there is none. */
+export function inodeIn(folder: string): number | undefined {
+  return statSync(join(folder, DATA_FILE), { throwIfNoEntry: false })?.ino;
 }
 
 /** Opens a collection, making it unless the file is open for reading only: then undefined where there is none. */
