@@ -17,6 +17,7 @@ import { ReportsCommand } from './commands/reports.command.js';
 import { RoomsCommand } from './commands/rooms.command.js';
 import { UsersCommand } from './commands/users.command.js';
 import { VerifyCommand } from './commands/verify.command.js';
+import { ViewsCommand } from './commands/views.command.js';
 
 type Commander = Parameters<CommandRunner['setCommand']>[0];
 
@@ -24,6 +25,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
 @Module({
   providers: [
     ...ProjectionsCommand.registerWithSubCommands(),
+    ...ViewsCommand.registerWithSubCommands(),
     ...EffectsCommand.registerWithSubCommands(),
     ReplayCommand,
     VerifyCommand,

@@ -10,6 +10,7 @@ import { federationProjectors } from '#federation/projections/federation-project
 import { identityProjector } from '#identity/projections/identity.projector';
 import { mediaProjectors } from '#media/projections/media-projectors';
 import type { Projector } from '#projections/projector';
+import { erasuresProjector } from '#processes/renewal/erasures.projector';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
 import { pushersProjector } from '#push/projections/pushers.projector';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
@@ -26,5 +27,5 @@ export function listProjectors(): readonly Projector[] {
   const own = [...directoryProjectors(reader), receiptsProjector, ...presence, ...people, ...push];
   const devices = deviceProjectors(reader);
   const others = [...mediaProjectors(reader), ...federationProjectors(reader), searchProjector(reader), ...calls];
-  return [...roomProjectors(reader), ...accountProjectors, ...devices, ...own, ...others];
+  return [...roomProjectors(reader), ...accountProjectors, ...devices, ...own, ...others, erasuresProjector];
 }

@@ -37,6 +37,7 @@ import { NestLogger } from '#observability/nest-logger';
 import { type ControlServer, startControlServer } from '#projections/control-server';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Effect } from '#projections/effects/effect';
+import { RenewedViews } from '#processes/renewal/renewed-views';
 import { ViewsMisconfigured } from '#read-models/read-model-errors';
 import type { Listener } from '#projections/listener';
 import { AppModule } from './app.module.js';
@@ -60,6 +61,7 @@ import { noticeMethods } from './notice-methods.js';
 import { roomMethods } from './room-methods.js';
 import { reportMethods } from './report-methods.js';
 import { userMethods } from './user-methods.js';
+import { viewsMethods } from './views-methods.js';
 import { watchCaches } from './watch-caches.js';
 import { watchEffects } from './watch-effects.js';
 import { watchDestinations } from './watch-destinations.js';
@@ -69,6 +71,7 @@ import { watchLimits } from './watch-limits.js';
 import { watchMail, watchTexts } from './watch-mail.js';
 import { watchServices } from './watch-services.js';
 import { watchProjections } from './watch-projections.js';
+import { watchViewsStore } from './watch-views.js';
 
 /** A server that answers. */
 export interface RunningServer {
@@ -230,10 +233,7 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
   });
   closing.push({ name: 'projections', milliseconds: DRAIN_MS.projections, run: () => projections.stop() });
   watchProjections(metrics, store, projections);
-  metrics.addGauge('annals_views_failed', '1 while the views cannot be reached or written', () =>
-    Number(readModels.failure !== undefined),
-  );
-  metrics.addGauge('annals_views_writer', '1 in the process that writes the views', () => Number(projections.isWriter));
+  watchViewsStore(metrics, readModels, projections);
   watchEffects(metrics, projections.effects, clock);
   const health = { store, projections, readModels, stopwatch: clock };
   return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };
@@ -269,6 +269,7 @@ function openControl({ config, projections, clock }: Ports, app: NestFastifyAppl
     ...mediaMethods(media),
     ...roomMethods(of(RoomAdministration)),
     ...serviceMethods(of(SendToServices)),
+    ...viewsMethods(of(RenewedViews)),
   };
   return startControlServer(join(config.dataDir, CONTROL_SOCKET), methods);
 }

@@ -54,6 +54,7 @@ describe('the configuration', () => {
       log: 'info',
       eventStoreUrl: undefined,
       eventStoreNamespace: 'annals',
+      renewViewsEveryMs: 86_400_000,
       recaptcha: undefined,
       terms: undefined,
     });
@@ -335,6 +336,14 @@ describe('the configuration', () => {
     expect(refusal({}, 'listen: {host: x}')).toBe('annals.yaml: listen: must be a single value');
     expect(refusal({}, 'trust_proxy: &all [127.0.0.1, *all]')).toBe('annals.yaml: trust_proxy: must be a single value');
     expect(refusal({}, 'log: [info, debug]')).toMatch(/^annals\.yaml: log: must be one of/);
+  });
+
+  it('knows how often the views are renewed, and that they may not be', () => {
+    expect(loadConfig({ ANNALS_RENEW_VIEWS_EVERY: '12h' }).renewViewsEveryMs).toBe(43_200_000);
+    expect(loadConfig({ ANNALS_RENEW_VIEWS_EVERY: 'off' }).renewViewsEveryMs).toBeUndefined();
+    expect(refusal({ ANNALS_RENEW_VIEWS_EVERY: 'daily' })).toMatch(
+      /^ANNALS_RENEW_VIEWS_EVERY: must be a time .*, or off /,
+    );
   });
 
   it('reads for how long messages are kept', () => {

@@ -12,6 +12,7 @@ import { type MailConfig, mailOf } from './mail-config.js';
 import { type MediaConfig, mediaOf, type PreviewsConfig, previewsOf } from './media-config.js';
 import { PREFIX, checkSettings } from './check-settings.js';
 import { ConfigError } from './config-error.js';
+import { parseDuration } from './duration.js';
 import type { REGISTRATION_EMAIL, REGISTRATION_MODES, REGISTRATION_PHONE } from './people-settings.js';
 import type { LOG_LEVELS } from './server-settings.js';
 import { type MasConfig, masOf } from './mas-config.js';
@@ -74,6 +75,8 @@ export interface Config {
   /** What the names of the streams begin with on a server that others may use as well. */
   readonly eventStoreNamespace: string;
   readonly readModelsUrl?: string;
+  /** After which time what was erased is taken out of the file of the views again, in milliseconds; undefined: only where somebody asks for it. */
+  readonly renewViewsEveryMs?: number;
   readonly registration: RegistrationMode;
   /** The ways to log in, each of stages to be completed in order; undefined: each stage that is configured is one. */
   readonly loginFlows?: readonly (readonly string[])[];
@@ -213,6 +216,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     eventStoreUrl: settings.event_store_url,
     eventStoreNamespace: settings.event_store_namespace,
     readModelsUrl: settings.read_models_url,
+    renewViewsEveryMs: parseDuration(settings.renew_views_every),
     registration: registrationOf(settings),
     loginFlows: loginFlowsOf(settings),
     registrationEmail: settings.registration_email as Config['registrationEmail'], // Checked by the validator.

@@ -110,6 +110,9 @@ export class ServerSettings {
   @Form('a URL such as mongodb://host/annals', isMongoUrl)
   read_models_url?: string;
 
+  @Form(`${DURATION}, or off`, (text) => text === 'off' || isDuration(text))
+  renew_views_every: string = '1d';
+
   @IsOptional()
   @Form('comma-separated paths', isFilled)
   appservices?: string;

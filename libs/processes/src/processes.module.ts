@@ -51,6 +51,7 @@ import { CollectedMessages } from './to-device/collected-messages.effect.js';
 import { DesertedRooms } from './purge/deserted-rooms.js';
 import { OrderedPurges } from './purge/ordered-purges.effect.js';
 import { PurgedRooms } from './purge/purged-rooms.effect.js';
+import { RenewedViews } from './renewal/renewed-views.js';
 import { ExpiredEvents } from './retention/expired-events.js';
 import { RuleRetention } from './retention/rule-retention.js';
 import { RoomUpgrade } from './upgrade/room-upgrade.effect.js';
@@ -118,8 +119,9 @@ export const EFFECTS: readonly Type<Effect>[] = [
     HoldBack,
     PushLanes,
     PushedUsers,
+    RenewedViews,
     RuleRetention,
   ],
-  exports: [...EFFECTS],
+  exports: [...EFFECTS, RenewedViews],
 })
 export class ProcessesModule {}

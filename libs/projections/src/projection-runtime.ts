@@ -188,6 +188,11 @@ export class ProjectionRuntime implements Views {
     return this.#control.cancel(name);
   }
 
+  /** Lets go of generations that do not serve, and stand before a position: they have what was erased since. */
+  async forgetBehind(position: Position): Promise<void> {
+    return this.#control.forgetBehind(position);
+  }
+
   /** Limits each rebuild to so many facts per second from its next start on; undefined lifts the limit. */
   throttle(factsPerSecond: number | undefined): void {
     this.#throttle = factsPerSecond;
@@ -197,8 +202,7 @@ export class ProjectionRuntime implements Views {
   /** The facts that the serving generations lack, of one projection or of all. A rebuild tries them again. */
   async deadLetters(name?: string): Promise<DeadLetter[]> {
     const projections = name === undefined ? [...this.#progress.projections.values()] : [this.#get(name)];
-    const letters = projections.map((each) => listDeadLetters(this.#parts.readModels, each.serving));
-    return (await Promise.all(letters)).flat();
+    return (await Promise.all(projections.map((each) => listDeadLetters(this.#parts.readModels, each.serving)))).flat();
   }
 
   /** The checksum of each serving collection of a projection, by logical name. Exact while nothing is appended. */
@@ -280,11 +284,9 @@ export class ProjectionRuntime implements Views {
   }
 
   #statusOf(projection: Projection, head: Position): ProjectionStatus {
-    const { store: log } = this.#parts;
-    const { position } = this.#progress;
+    const [log, { position }] = [this.#parts.store, this.#progress];
     const status = statusOf(projection, { log, head, position, perSecond: this.#meter.perSecond() });
-    if (status.lastError !== undefined) return status;
-    return { ...status, lastError: (this.#writer ?? this.#reader)?.lastError };
+    return { ...status, lastError: status.lastError ?? (this.#writer ?? this.#reader)?.lastError };
   }
 
   /** Undefined where the serving rows are of a version that did not have this collection. */

@@ -1,4 +1,4 @@
-import { START } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import type { Generation } from './generation.js';
 import type { Generations } from './generations.js';
 import type { LiveLoop } from './live-loop.js';
@@ -122,6 +122,27 @@ export class RebuildControl {
       this.generations.standStill(next.generation);
       await this.#change(projection, { next: { ...projection.next, state: 'cancelled' } });
     });
+  }
+
+  /** Lets go of what nobody moves and stands before a position: the generations that served before, and those whose rebuild was cancelled. */
+  async forgetBehind(position: Position): Promise<void> {
+    for (const projection of this.generations.projections.values()) {
+      const dropped = await this.live.exclusively(() => this.#leaveOut(projection, position));
+      await this.generations.drop(...dropped);
+    }
+  }
+
+  async #leaveOut(projection: Projection, position: Position): Promise<readonly (Generation | undefined)[]> {
+    const { previous, next } = projection;
+    const isBehind = ({ at }: Generation): boolean => at !== 'live' && at < position;
+    const former = previous !== undefined && isBehind(previous) ? previous : undefined;
+    const cancelled = next?.state === 'cancelled' && isBehind(next.generation) ? next.generation : undefined;
+    if (former === undefined && cancelled === undefined) return [];
+    await this.#change(projection, {
+      previous: former === undefined ? previous : undefined,
+      next: cancelled === undefined ? next : undefined,
+    });
+    return [former, cancelled];
   }
 
   #change(projection: Projection, changes: Partial<Pick<Projection, 'next' | 'previous' | 'paused'>>): Promise<void> {
