@@ -29,3 +29,11 @@ export class ViewsMisconfigured extends Error {
     this.name = 'ViewsMisconfigured';
   }
 }
+
+/** The files of the views could not be renewed: they are as they were, and it may be tried again. One line that says why. */
+export class ViewsNotRenewed extends Error {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(reason, options);
+    this.name = 'ViewsNotRenewed';
+  }
+}

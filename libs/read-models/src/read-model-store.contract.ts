@@ -44,6 +44,7 @@ export function describeReadModels(
     });
     describeSizes(() => store);
     describeCollections(() => store);
+    describeRenewal(() => store);
     describeLife(
       () => store,
       async () => (store = await open()),
@@ -359,6 +360,32 @@ function describeCollections(get: () => ReadModelStore): void {
       await store.drop('never-there');
     },
   );
+}
+
+function describeRenewal(get: () => ReadModelStore): void {
+  it('answers what it did while its files are renewed and after that, if it has such files', async () => {
+    const store = get();
+    await store.write([
+      put('a', ['k'], 'old'),
+      put('a', ['gone'], 'gone'),
+      put('b', ['k'], 'stays'),
+      put('c', ['k'], 'c'),
+    ]);
+    await store.flush();
+    const renewal = store.renew?.();
+    await store.write([put('a', ['k'], 'new'), remove('a', ['gone']), put('d', ['k'], 'made')]);
+    await store.drop('c');
+    const expectAll = async (): Promise<void> => {
+      expect(await store.scan('a', all)).toEqual([{ key: ['k'], value: 'new' }]);
+      expect(await store.collections()).toEqual(['a', 'b', 'd']);
+      expect(await store.get('b', ['k'])).toBe('stays');
+    };
+    await expectAll();
+    await renewal;
+    await expectAll();
+    await store.flush();
+    await expectAll();
+  });
 }
 
 function longValue(round: number): string {

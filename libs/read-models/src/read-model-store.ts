@@ -38,6 +38,16 @@ export interface RowsAtHand {
   scan(collection: string, options: ScanOptions): Row[];
 }
 
+/** What became of the files of a store that were renewed. */
+export interface Renewal {
+  /** How large they were, and are. */
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  readonly milliseconds: number;
+  /** When it was done, in milliseconds since the epoch. */
+  readonly at: number;
+}
+
 /**
  * The views: collections of rows ordered by key, that can be thrown away and rebuilt from the log. Writes need not survive a
  * crash by themselves, but of a `write` call all do or none, and with them all earlier calls: a checkpoint goes into the
@@ -81,6 +91,14 @@ export interface ReadModelStore {
   readonly warning?: string | undefined;
   /** Resolves when all writes so far are durable. */
   flush(): Promise<void>;
+  /**
+   * Leaves nothing in the store's files of what was deleted or written over before the call: others, that hold what is there alone, take
+   * their place, while it is read and written on. Takes as long as copying all rows does. Undefined where the store has no such files of
+   * its own. Throws ViewsNotRenewed where that cannot be done now: nothing has changed then.
+   */
+  renew?(): Promise<Renewal>;
+  /** What the last renewal did since the store was opened. */
+  readonly renewed?: Renewal | undefined;
   close(): Promise<void>;
 }
 
