@@ -16,6 +16,8 @@ export interface CrashStory<C, A> {
 
 /** Enough for any request. */
 const MOST_STEPS = 200;
+/** An effect is tried again, after longer and longer: who waits for one that cannot work waits for ever. */
+const MOST_FAILURES = 3;
 
 /**
  * Lets the process end after each of the writes that a request leads to (of facts or of rows, by what follows from it too), and
@@ -61,10 +63,13 @@ export async function endAtEachStep<C, A>(story: CrashStory<C, A>): Promise<numb
   throw new Error(`more than ${MOST_STEPS} writes`);
 }
 
-/** Settles when all views are at the head of the log and nothing follows any more. */
+/** Settles when all views are at the head of the log and nothing follows any more. Throws where something that follows fails without end. */
 async function atRest(app: SyncApp): Promise<void> {
   for (let quiet = 0; quiet < 5; quiet++) {
     await nextTurn();
-    if (app.views.effects.list().some(({ waiting }) => waiting > 0)) quiet = 0;
+    const waiting = app.views.effects.list().filter((effect) => effect.waiting > 0);
+    const failing = waiting.find(({ failures }) => failures > MOST_FAILURES);
+    if (failing !== undefined) throw new Error(`${failing.name} failed ${failing.failures} times`);
+    if (waiting.length > 0) quiet = 0;
   }
 }

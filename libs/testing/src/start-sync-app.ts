@@ -40,6 +40,7 @@ import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
+import { identityProjector } from '#identity/projections/identity.projector';
 import { mediaProjector } from '#media/projections/media.projector';
 import { EFFECTS, ProcessesModule } from '#processes/processes.module';
 import { VIEWS } from '#projections/views';
@@ -108,6 +109,7 @@ export async function startSyncApp(
   const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, presenceListsProjector, ...push];
   const projectors = [
     contactsProjector,
+    identityProjector,
     ...roomProjectors(reader),
     ...accountProjectors,
     ...deviceProjectors(reader),
