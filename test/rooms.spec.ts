@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Client, Homeserver } from './support/homeserver.js';
-import { describeWithStores } from './support/stores.js';
+import { describeWithAllStores } from './support/stores.js';
 import { path, refusal, startWithThreeUsers, type ThreeUsers } from './support/three-users.js';
 
-describeWithStores('rooms, over HTTP', (stores) => {
+describeWithAllStores('rooms, over HTTP', (stores) => {
   let server: Homeserver;
   let alice: Client;
   let bob: Client;

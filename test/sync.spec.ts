@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Client, Homeserver, WITHOUT_PRESENCE } from './support/homeserver.js';
-import { describeWithStores } from './support/stores.js';
+import { describeWithAllStores } from './support/stores.js';
 
 // Servers are started.
 vi.setConfig({ testTimeout: 120_000 });
 
-describeWithStores('following rooms, over HTTP', (stores) => {
+describeWithAllStores('following rooms, over HTTP', (stores) => {
   let server: Homeserver;
   let alice: Client;
   let bob: Client;

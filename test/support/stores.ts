@@ -19,26 +19,35 @@ export const VIEWS_SERVER = process.env['ANNALS_READ_MODELS_URL'];
 export const USUAL_LOG: Log = LOG_SERVER === undefined ? 'LMDB' : 'a server';
 
 const LOGS: readonly Log[] = ['LMDB', 'a server'];
+const VIEWS: readonly Views[] = ['LMDB', 'MongoDB'];
 
 /** Runs a suite once with each kind of log; views are in LMDB. */
 export function describeWithLogs(name: string, suite: (log: Log) => void): void {
   for (const log of LOGS) describe(`${name} (log ${placed(log)})`, () => suite(log));
 }
 
-/** Runs a suite once with each kind of log and of views; with MongoDB only where ANNALS_READ_MODELS_URL names one. */
+/** Runs a suite once with each kind of log and of views, each with each; with MongoDB only where ANNALS_READ_MODELS_URL names one. */
+export function describeWithAllStores(name: string, suite: (stores: Stores) => void): void {
+  for (const log of LOGS) for (const views of VIEWS) describeWith(name, { log, views }, suite);
+}
+
+/** Runs a suite once with all embedded, and once with all on servers: each kind of either, and half of the time. */
 export function describeWithStores(name: string, suite: (stores: Stores) => void): void {
-  for (const log of LOGS) {
-    describe(`${name} (log ${placed(log)}, views in LMDB)`, () => suite({ log, views: 'LMDB' }));
-    const needs = 'MongoDB: where ANNALS_READ_MODELS_URL names one';
-    describe.skipIf(VIEWS_SERVER === undefined)(`${name} (log ${placed(log)}, views in ${needs})`, () =>
-      suite({ log, views: 'MongoDB' }),
-    );
-  }
+  describeWith(name, { log: 'LMDB', views: 'LMDB' }, suite);
+  describeWith(name, { log: 'a server', views: VIEWS_SERVER === undefined ? 'LMDB' : 'MongoDB' }, suite);
 }
 
 /** A suite about what only an embedded log has: not run where the environment names a server, for the reason in its name. */
 export function describeEmbedded(name: string, reason: string, suite: () => void): void {
   describe.skipIf(USUAL_LOG !== 'LMDB')(`${name} (log in LMDB alone: ${reason})`, suite);
+}
+
+function describeWith(name: string, { log, views }: Stores, suite: (stores: Stores) => void): void {
+  const needs = views === 'MongoDB' ? ': where ANNALS_READ_MODELS_URL names one' : '';
+  describe.skipIf(views === 'MongoDB' && VIEWS_SERVER === undefined)(
+    `${name} (log ${placed(log)}, views in ${views}${needs})`,
+    () => suite({ log, views }),
+  );
 }
 
 function placed(log: Log): string {
