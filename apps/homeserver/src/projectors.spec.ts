@@ -457,6 +457,10 @@ describe('the rows of every projector', () => {
       toPusher(BOB, 'pusher-set', { behind: true }),
       toPusher(BOB, 'pushers-ended'),
       toPusher(CAROL, 'pusher-set', { enabled: false }),
+      toPusher(CAROL, 'pusher-set', { kind: 'email', digest: { due_at: 5 } }),
+      toPusher(CAROL, 'pusher-set', { kind: 'email', digest: { due_at: 7 } }),
+      toPusher(ALICE, 'pusher-set', { kind: 'email', digest: { due_at: 7 } }),
+      toPusher(ALICE, 'pusher-removed'),
     ];
     const toContacts = (userId: UserId, type: string, data: object): StreamFact => ({
       stream: `contacts-${userId}`,

@@ -12,6 +12,7 @@ import { mediaProjectors } from '#media/projections/media-projectors';
 import type { Projector } from '#projections/projector';
 import { erasuresProjector } from '#processes/renewal/erasures.projector';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
+import { dueDigestsProjector } from '#push/projections/due-digests.projector';
 import { pushersProjector } from '#push/projections/pushers.projector';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { roomProjectors } from '#rooms/projections/room-projectors';
@@ -20,7 +21,7 @@ import { searchProjector } from '#search/projections/search.projector';
 /** Every projector of the house: what the server runs, and what the command line can rebuild, replay and verify. */
 export function listProjectors(): readonly Projector[] {
   const reader = createRoomFactReader();
-  const push = [pushRulesProjector, pushersProjector];
+  const push = [pushRulesProjector, pushersProjector, dueDigestsProjector];
   const people = [contactsProjector, identityProjector];
   const calls = [delayedEventsProjector];
   const presence = [presenceProjector, presenceListsProjector];

@@ -62,6 +62,7 @@ import { MasTokens } from '#oauth/mas/mas-tokens';
 import { Returns } from '#oauth/browser/returns';
 import { DeviceRequests } from '#oauth/device-requests';
 import { KeptSignIns } from '#oauth/sign-ins';
+import { DigestNotes } from '#processes/digests/digest-notes';
 import { FindPushes } from '#processes/push/find-pushes';
 import { PushedUsers } from '#processes/push/pushed-users';
 import { PushLanes } from '#processes/push/push-lanes';
@@ -260,6 +261,7 @@ function pushCaches(
   of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
 ): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
   return {
+    'noted-digests': of(DigestNotes),
     'push-rules': of(PushRules),
     'pushed-events': of(FindPushes),
     'pushed-numbers': of(PushLanes),

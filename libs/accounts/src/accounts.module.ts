@@ -4,6 +4,7 @@ import { ACCESS_TOKENS } from '#http/access-tokens';
 import { SERVICE_USERS } from '#http/service-users';
 import { MailModule } from '#mail/mail.module';
 import { PhonesModule } from '#phones/phones.module';
+import { OWN_ADDRESSES } from '#push/digests/own-addresses';
 import { Accounts } from './accounts.js';
 import { AddThreepidHandler } from './commands/add-threepid.js';
 import { ChangePasswordHandler } from './commands/change-password.js';
@@ -100,6 +101,7 @@ import { WhosePassword } from './sessions/whose-password.js';
 import { MailValidation } from './threepids/mail-validation.js';
 import { PhoneParts, PhoneValidation } from './threepids/phone-validation.js';
 import { ShownThreepids } from './threepids/shown-threepids.js';
+import { OwnMailAddresses } from './threepids/own-mail-addresses.js';
 import { ValidationLinks } from './threepids/validation-links.js';
 import { ThreepidClaims } from './threepids/threepid-claims.js';
 import { SessionTokens } from './sessions/session-tokens.js';
@@ -180,6 +182,7 @@ const services: Provider[] = [
   Accounts,
   RegistrationTokens,
   RegistrationRules,
+  OwnMailAddresses,
   ThreepidClaims,
   ExternalIds,
   RegistrationClaims,
@@ -232,10 +235,12 @@ const services: Provider[] = [
     ...commandHandlers,
     { provide: ACCESS_TOKENS, useExisting: SessionTokens },
     { provide: SERVICE_USERS, useExisting: ActingServices },
+    { provide: OWN_ADDRESSES, useExisting: OwnMailAddresses },
   ],
   exports: [
     ACCESS_TOKENS,
     SERVICE_USERS,
+    OWN_ADDRESSES,
     AccessLists,
     Accounts,
     BeginSession,

@@ -7,6 +7,7 @@ import { PurgesController } from './doors/purges.controller.js';
 import { RedactionsController } from './doors/redactions.controller.js';
 import { NoticesController } from './doors/notices.controller.js';
 import { ReportsController } from './doors/reports.controller.js';
+import { UserPushersController } from './doors/pushers.controller.js';
 import { RateLimitsController } from './doors/rate-limits.controller.js';
 import { RegistrationTokensController } from './doors/registration-tokens.controller.js';
 import { RestrictionsController } from './doors/restrictions.controller.js';
@@ -30,6 +31,7 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
     WhoisController,
     RestrictionsController,
     RateLimitsController,
+    UserPushersController,
     RegistrationTokensController,
     RedactionsController,
     NoticesController,

@@ -43,6 +43,8 @@ export function checkSettings(groups: ReturnType<typeof emptySettings>, origin: 
   together('text_messages_authorization', 'text_messages');
   together('text_messages_body', 'text_messages');
   together('text_messages_countries', 'text_messages');
+  together('mail_client_url', 'smtp_url');
+  if (settings.mail_unread_for_new_users === 'on') together('mail_unread_for_new_users', 'smtp_url');
   // Its page asks for the password alone.
   if (settings.login_flows !== undefined && settings.oauth === 'on')
     throw new ConfigError(`${nameOf('login_flows')}: does not go with ${PREFIX}OAUTH`);

@@ -40,6 +40,7 @@ describe('the configuration', () => {
         bucket: undefined,
       },
       mail: undefined,
+      digests: { afterMs: 600_000, isForNewUsers: false, clientUrl: undefined },
       oauth: false,
       loginFlows: undefined,
       registrationEmail: 'optional',
@@ -96,6 +97,11 @@ describe('the configuration', () => {
     expect(loadConfig(env).mail).toEqual({ smtpUrl: 'smtp://mail.example.org', from: 'noreply@example.org' });
     const from = 'The pub <pub@example.org>';
     expect(loadConfig({ ...env, ANNALS_MAIL_FROM: from }).mail).toMatchObject({ from });
+    const unread = { ANNALS_MAIL_UNREAD_AFTER: '1h', ANNALS_MAIL_UNREAD_FOR_NEW_USERS: 'on' };
+    const { digests } = loadConfig({ ...env, ...unread, ANNALS_MAIL_CLIENT_URL: 'https://app.example.org/' });
+    expect(digests).toEqual({ afterMs: 3_600_000, isForNewUsers: true, clientUrl: 'https://app.example.org' });
+    expect(() => loadConfig({ ANNALS_MAIL_UNREAD_FOR_NEW_USERS: 'on' })).toThrow('ANNALS_SMTP_URL');
+    expect(() => loadConfig({ ...env, ANNALS_MAIL_UNREAD_AFTER: 'soon' })).toThrow('ANNALS_MAIL_UNREAD_AFTER');
     for (const wrong of ['pub', 'a@example.org, b@example.org', 'Pub <a@example.org> <b@example.org>'])
       expect(() => loadConfig({ ...env, ANNALS_MAIL_FROM: wrong })).toThrow('ANNALS_MAIL_FROM');
     expect(() => loadConfig({ ANNALS_MAIL_FROM: 'a@example.org' })).toThrow('ANNALS_SMTP_URL');

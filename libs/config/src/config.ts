@@ -8,7 +8,7 @@ import type { IdentityRoleConfig, IdentityServersConfig } from './identity-confi
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { listOf } from './list-of.js';
 import { type LiveKitConfig, liveKitOf, type RtcTransport, transportsOf } from './livekit-config.js';
-import { type MailConfig, mailOf } from './mail-config.js';
+import { type DigestConfig, digestsOf, type MailConfig, mailOf } from './mail-config.js';
 import { type MediaConfig, mediaOf, type PreviewsConfig, previewsOf } from './media-config.js';
 import { PREFIX, checkSettings } from './check-settings.js';
 import { ConfigError } from './config-error.js';
@@ -89,6 +89,7 @@ export interface Config {
   readonly mail?: MailConfig;
   /** undefined: this server sends no messages to phones. */
   readonly textMessages?: TextMessagesConfig;
+  readonly digests: DigestConfig;
   /** Whether applications may have sessions by the OAuth 2.0 API, and people an account page. */
   readonly oauth: boolean;
   /** Who says in place of this server who somebody is; then nobody registers here. */
@@ -224,6 +225,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     registrationSharedSecret: settings.registration_shared_secret,
     mail: mailOf(settings),
     textMessages: textMessagesOf(settings),
+    digests: digestsOf(settings),
     oauth: settings.oauth === 'on',
     mas: masOf(settings),
     smtpUrl: settings.smtp_url,

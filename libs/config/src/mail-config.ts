@@ -1,3 +1,4 @@
+import { parseDuration } from './duration.js';
 import type { Settings } from './settings.js';
 
 /** The mail server that takes this server's mails. */
@@ -16,4 +17,23 @@ export function mailOf({
 }: Settings): MailConfig | undefined {
   if (smtpUrl === undefined) return undefined;
   return Object.freeze({ smtpUrl, from: from ?? `noreply@${serverName.replace(/:\d+$/, '')}` });
+}
+
+/** The mails that tell people of what they have not read. */
+export interface DigestConfig {
+  /** What was not read for so long is mailed, in milliseconds. */
+  readonly afterMs: number;
+  /** Whether who registers with a mail address is sent them, until they want none. */
+  readonly isForNewUsers: boolean;
+  /** The client that their links lead to, with no slash at its end; undefined: matrix.to, which asks for one. */
+  readonly clientUrl: string | undefined;
+}
+
+/** As `mailOf`. */
+export function digestsOf(settings: Settings): DigestConfig {
+  return Object.freeze({
+    afterMs: parseDuration(settings.mail_unread_after)!, // Checked by the validator.
+    isForNewUsers: settings.mail_unread_for_new_users === 'on',
+    clientUrl: settings.mail_client_url?.replace(/\/+$/, ''),
+  });
 }

@@ -1,5 +1,14 @@
 import { IsOptional } from 'class-validator';
-import { areClientUrls, areGlobs, areServerNames, areLoginFlows, isFilled, isSender, isUrl } from './setting-forms.js';
+import {
+  areClientUrls,
+  areGlobs,
+  areServerNames,
+  areLoginFlows,
+  isDuration,
+  isFilled,
+  isSender,
+  isUrl,
+} from './setting-forms.js';
 import { Form, OneOf } from './setting-rules.js';
 import { areCountries, isTextsBody, isTextsTarget } from './text-messages-config.js';
 
@@ -54,6 +63,16 @@ export class PeopleSettings {
   @IsOptional()
   @Form('a mail address, or a name and one in angle brackets', isSender)
   mail_from?: string;
+
+  @Form('a time such as 30s, 10m or 2h (s, m, h, d, w, y)', isDuration)
+  mail_unread_after: string = '10m';
+
+  @OneOf(['on', 'off'])
+  mail_unread_for_new_users: string = 'off';
+
+  @IsOptional()
+  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  mail_client_url?: string;
 
   @IsOptional()
   @Form('the http or https URL of a gateway, or log', isTextsTarget)

@@ -12,3 +12,9 @@ export function isMailAddress(text: string): boolean {
   if (at < 1 || at > MOST_LOCAL || text.length > MOST) return false;
   return LOCAL.test(text.slice(0, at)) && DOMAIN.test(text.slice(at + 1));
 }
+
+/** An address as it is kept and compared: who types one in capitals has the same one. Undefined where it is none. */
+export function foldMailAddress(text: string): string | undefined {
+  const folded = text.trim().toLowerCase();
+  return isMailAddress(folded) ? folded : undefined;
+}

@@ -39,6 +39,16 @@ describe('a mail', () => {
     expect(mailer.numbers).toEqual({ sent: 1, failed: 0, waiting: 0 });
   });
 
+  it('may have an id of its own, and say where who wants no more of them posts to', async () => {
+    const unsubscribe = `https://example.org/end?token=${'x'.repeat(300)}`;
+    await mailer.send({ to: 'ada@example.org', subject: 'x', text: 'x', id: 'one.and.the.same', unsubscribe });
+    const { source } = await server.waitFor('ada@example.org');
+    const head = source.split('\r\n\r\n')[0]!.replace(/\r\n[ \t]+/g, ' ');
+    expect(head).toContain('Message-ID: <one.and.the.same@example.org>');
+    expect(head).toMatch(/^List-Unsubscribe: <https:\/\/example\.org\/end\?token=x{300}>$/m);
+    expect(head).toContain('List-Unsubscribe-Post: List-Unsubscribe=One-Click');
+  });
+
   it('has one receiver and one subject, whatever is asked for', async () => {
     const mail = { to: 'alice@example.org', subject: 'x', text: 'x' };
     for (const to of [
@@ -59,6 +69,9 @@ describe('a mail', () => {
     expect(refused).toBeInstanceOf(MailFailure);
     expect((refused as MailFailure).message).not.toContain('nobody');
     expect((refused as MailFailure).isTransient).toBe(false);
+    server.busy.add('later@example.org');
+    const later = mailer.send({ to: 'later@example.org', subject: 'x', text: 'x' });
+    await expect(later).rejects.toMatchObject({ isTransient: true });
     const logged = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
     mailer.post({ to: 'nobody@example.org', subject: 'x', text: 'x' });
     await vi.waitFor(() => expect(logged).toHaveBeenCalled());

@@ -11,6 +11,10 @@ export interface Mail {
   readonly subject: string;
   readonly text: string;
   readonly html?: string;
+  /** By which a mail that is sent twice is known as one: what stands before the `@`. Absent: it has one of its own. */
+  readonly id?: string;
+  /** A URL that wants no more such mails, once it is posted to (RFC 8058). */
+  readonly unsubscribe?: string;
 }
 
 /** The mail server has not taken it. The message holds no address. */
@@ -75,14 +79,15 @@ export class Mailer {
     this.#waiting++;
     try {
       const transport = await (this.#transport ??= open(config.smtpUrl));
-      const { to, subject, text, html } = mail;
+      const { to, subject, text, html, id, unsubscribe } = mail;
       await transport.sendMail({
         from: config.from,
         to: { name: '', address: to },
         subject,
         text,
         html,
-        headers: HEADERS,
+        ...(id === undefined ? {} : { messageId: `<${id}@${domainOf(config.from)}>` }),
+        headers: unsubscribe === undefined ? HEADERS : { ...HEADERS, ...unsubscribing(unsubscribe) },
       });
       this.#numbers.sent++;
     } catch (error) {
@@ -108,6 +113,16 @@ export class Mailer {
 
 /** Not to be answered by machines (RFC 3834). */
 const HEADERS = { 'Auto-Submitted': 'auto-generated' };
+
+/** "The List-Unsubscribe-Post header MUST contain the single key/value pair": RFC 8058, section 3.1. */
+function unsubscribing(url: string): Record<string, string> {
+  return { 'List-Unsubscribe': `<${url}>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' };
+}
+
+/** Where mails are from. */
+function domainOf(from: string): string {
+  return from.slice(from.lastIndexOf('@') + 1).replace(/>\s*$/, '');
+}
 
 /** PERF: loaded with the first mail. */
 async function open(smtpUrl: string): Promise<Transporter<SMTPPool.SentMessageInfo>> {

@@ -38,6 +38,14 @@ import { PushModule } from '#push/push.module';
 import { EndedPushers } from './push/ended-pushers.effect.js';
 import { EvaluateEvent } from './push/evaluate-event.js';
 import { FindPushes } from './push/find-pushes.js';
+import { DescribeDigest } from './digests/describe-digest.js';
+import { DigestNotes } from './digests/digest-notes.js';
+import { Digests } from './digests/digests.js';
+import { GatherDigest } from './digests/gather-digest.js';
+import { NewUsersMails } from './digests/new-users-mails.effect.js';
+import { SendDigest } from './digests/send-digest.js';
+import { UnsubscribeController } from './digests/unsubscribe.controller.js';
+import { UnsubscribeLinks } from './digests/unsubscribe-links.js';
 import { HoldBack } from './push/hold-back.js';
 import { PushLanes } from './push/push-lanes.js';
 import { PushedUsers } from './push/pushed-users.js';
@@ -88,6 +96,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   OvertakenContacts,
   EndedPushers,
   TakenOverPushers,
+  NewUsersMails,
   SendPushes,
   SendDelayedEvents,
   LookAfterLeaves,
@@ -98,7 +107,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   PurgedRooms,
 ];
 
-/** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */
+/** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK, SIGNING_KEY, Mailer and Accounts from global modules. */
 @Module({
   imports: [
     AdminModule,
@@ -110,17 +119,24 @@ export const EFFECTS: readonly Type<Effect>[] = [
     PushModule,
     SyncModule,
   ],
+  controllers: [UnsubscribeController],
   providers: [
     ...EFFECTS,
+    DescribeDigest,
     DesertedRooms,
+    DigestNotes,
+    Digests,
     EvaluateEvent,
     ExpiredEvents,
     FindPushes,
+    GatherDigest,
     HoldBack,
     PushLanes,
     PushedUsers,
     RenewedViews,
     RuleRetention,
+    SendDigest,
+    UnsubscribeLinks,
   ],
   exports: [...EFFECTS, RenewedViews],
 })

@@ -16,7 +16,7 @@ import { PushGateways } from './gateway/push-gateways.js';
 import { PushRules } from './push-rules.js';
 import { Pushers } from './pushers.js';
 
-/** Push rules and pushers. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, ACCESS_TOKENS, Outgoing and TransactionAnswers from global modules. */
+/** Push rules and pushers. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, ACCESS_TOKENS, OWN_ADDRESSES, Outgoing and TransactionAnswers from global modules. */
 @Module({
   imports: [CqrsModule],
   controllers: [DevicePushRulesController, PushRulesController, PushersController, PushersV1Controller],

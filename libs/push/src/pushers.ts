@@ -6,7 +6,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
-import { type PusherFact, type PusherName, pushersStream } from './facts/pusher-facts.js';
+import { type PusherFact, type PusherName, type PusherSet, pushersStream } from './facts/pusher-facts.js';
 import { foldPusherFact, type KnownPushers, NO_PUSHERS, pusherKey } from './pushers/known-pushers.js';
 import { PUSHERS } from './projections/pushers.projector.js';
 
@@ -30,6 +30,11 @@ export class Pushers {
   /** For metrics. */
   get numbers(): CacheNumbers {
     return this.#streams.numbers;
+  }
+
+  /** A pusher of a user's, by the log. */
+  async find(userId: UserId, name: PusherName): Promise<PusherSet | undefined> {
+    return (await this.#streams.load(pushersStream(userId))).state.get(pusherKey(name));
   }
 
   /** Appends what `decide` answers, settles once the views show it, and answers whether it was anything. Throws what it throws. */

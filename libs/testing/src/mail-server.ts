@@ -19,6 +19,10 @@ export interface MailServer {
   readonly received: readonly ReceivedMail[];
   /** Whom nothing is taken for. */
   readonly refused: Set<string>;
+  /** For whom nothing is taken now. */
+  readonly busy: Set<string>;
+  /** Whom it does not answer for, and how often it was asked to. */
+  readonly silent: Map<string, number>;
   /** The mail that is `number`th to an address, counted from 1, once it is there. */
   waitFor(address: string, number?: number): Promise<ReceivedMail>;
   close(): Promise<void>;
@@ -27,12 +31,18 @@ export interface MailServer {
 export async function startMailServer(): Promise<MailServer> {
   const received: ReceivedMail[] = [];
   const refused = new Set<string>();
+  const busy = new Set<string>();
+  const silent = new Map<string, number>();
   const waiting = new Set<() => void>();
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS'],
     onRcptTo({ address }, _session, done) {
-      done(refused.has(address) ? new Error(`550 nobody called ${address} here`) : null);
+      const asked = silent.get(address);
+      if (asked !== undefined) return void silent.set(address, asked + 1);
+      const isBusy = Object.assign(new Error('the box is in use'), { responseCode: 450 });
+      if (busy.has(address)) done(isBusy);
+      else done(refused.has(address) ? new Error(`550 nobody called ${address} here`) : null);
     },
     onData(stream, session, done) {
       const pieces: Buffer[] = [];
@@ -53,6 +63,8 @@ export async function startMailServer(): Promise<MailServer> {
     url: `smtp://127.0.0.1:${port}`,
     received,
     refused,
+    busy,
+    silent,
     waitFor: (address, number = 1) =>
       new Promise((resolve) => {
         const look = (): void => {

@@ -47,6 +47,7 @@ import { VIEWS } from '#projections/views';
 import { SIGNING_KEY } from '#protocol/signing/signing-key';
 import { PushModule } from '#push/push.module';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
+import { dueDigestsProjector } from '#push/projections/due-digests.projector';
 import { pushersProjector } from '#push/projections/pushers.projector';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
@@ -105,7 +106,7 @@ export async function startSyncApp(
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
   const reader = createRoomFactReader();
-  const push = [pushRulesProjector, pushersProjector, delayedEventsProjector];
+  const push = [pushRulesProjector, pushersProjector, dueDigestsProjector, delayedEventsProjector];
   const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, presenceListsProjector, ...push];
   const projectors = [
     contactsProjector,

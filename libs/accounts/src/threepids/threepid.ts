@@ -1,4 +1,4 @@
-import { isMailAddress } from '#mail/mail-address';
+import { foldMailAddress } from '#mail/mail-address';
 import { MatrixError } from '#kernel/matrix-error';
 
 export const MEDIA = ['email', 'msisdn'] as const;
@@ -19,8 +19,8 @@ export function findThreepid(medium: string, address: string): Threepid | undefi
     return PHONE_NUMBER.test(digits) ? { medium, address: digits } : undefined;
   }
   if (medium !== 'email') return undefined;
-  const folded = address.trim().toLowerCase();
-  return isMailAddress(folded) ? { medium, address: folded } : undefined;
+  const folded = foldMailAddress(address);
+  return folded === undefined ? undefined : { medium, address: folded };
 }
 
 /** As `findThreepid`. Throws M_INVALID_PARAM. */

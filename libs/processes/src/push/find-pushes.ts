@@ -9,6 +9,7 @@ import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import { NOBODY, type PushVerdict } from '#protocol/push-rules/evaluate-rules';
 import { CompiledRules } from '#push/compiled-rules';
+import { gatewayOf } from '#push/digests/mail-pusher';
 import type { PusherSet } from '#push/facts/pusher-facts';
 import type { PushedEvent } from '#push/gateway/notification';
 import { PUSHERS } from '#push/projections/pushers.projector';
@@ -31,7 +32,8 @@ import { PushedUsers } from './pushed-users.js';
 /** What a gateway of a user is to be told: of an event, or of the number of what is unread. */
 export interface PushDue {
   readonly userId: UserId;
-  readonly url: string;
+  /** Undefined: no gateway, but the user is mailed of the event, if it is not read until then. */
+  readonly url: string | undefined;
   readonly event?: EventToPush;
   /** The number is of interest only where the gateway was told one before. */
   readonly ifTold?: true;
@@ -80,8 +82,8 @@ export class FindPushes {
   }
 
   /** The gateways that are owed something by the log: each of a user once, whatever pushers of theirs it serves. */
-  async owed(): Promise<Pick<PushDue, 'userId' | 'url'>[]> {
-    const due = new Map<string, Pick<PushDue, 'userId' | 'url'>>();
+  async owed(): Promise<{ readonly userId: UserId; readonly url: string }[]> {
+    const due = new Map<string, { readonly userId: UserId; readonly url: string }>();
     for await (const page of PUSHERS.pages(this.views, {})) {
       for (const { key, value } of page) {
         const [userId, url] = [key[0], String(value.data['url'])];
@@ -138,7 +140,7 @@ export class FindPushes {
       const pushers = await this.#pushersOf(userId);
       const event =
         verdictFor === LATER
-          ? laterEvent(roomId, () => this.#eventAt(userId, roomId, position))
+          ? laterEvent({ roomId, position }, () => this.#eventAt(userId, roomId, position))
           : await this.#eventFor(userId, roomId, row, verdictFor, pushers);
       due.push(...toGateways(userId, event, pushers));
       if (turn.isOver()) await turn.pass();
@@ -168,7 +170,7 @@ export class FindPushes {
       // What only the rules of a device let be told is counted nowhere.
       return isCounted ? badge.hasUnread(roomId, eventId) : this.#isUnread(userId, roomId, position);
     };
-    return { roomId, tweaksFor, isDue, describe: (one) => this.#describe(roomId, position, one) };
+    return { roomId, position, tweaksFor, isDue, describe: (one) => this.#describe(roomId, position, one) };
   }
 
   async #isUnread(userId: UserId, roomId: RoomId, position: Position): Promise<boolean> {
@@ -192,7 +194,7 @@ export class FindPushes {
   }
 
   /** An invitation to a room that is not here, or its end. */
-  async #ofElsewhere({ stream, data }: RecordedFact): Promise<PushDue[]> {
+  async #ofElsewhere({ stream, data, position }: RecordedFact): Promise<PushDue[]> {
     const userId = userIdOfElsewhere(stream);
     const told = JSON.parse(data) as MembershipTold; // written by the rooms
     if (told.membership !== 'invite') return this.#numbersFor([userId]);
@@ -206,10 +208,10 @@ export class FindPushes {
       const verdictFor: VerdictFor = (profileTag) =>
         rules.evaluateFor(profileTag)(invitation, { ...NOBODY, profileTag });
       const { tweaksFor } = await readVerdicts(verdictFor, pushers);
-      return { roomId, tweaksFor, isDue, describe: async (one) => describe(one) };
+      return { roomId, position, tweaksFor, isDue, describe: async (one) => describe(one) };
     };
     const { isHeavy } = await this.rules.of(userId);
-    return toGateways(userId, isHeavy ? laterEvent(roomId, make) : await make(), pushers);
+    return toGateways(userId, isHeavy ? laterEvent({ roomId, position }, make) : await make(), pushers);
   }
 
   async #numbersFor(users: readonly UserId[], how: Pick<PushDue, 'ifTold'> = {}): Promise<PushDue[]> {
@@ -218,8 +220,8 @@ export class FindPushes {
     for (const userId of users) {
       if (turn.isOver()) await turn.pass();
       if (how.ifTold === true && !this.lanes.isNumberKnownOf(userId)) continue;
-      const urls = new Set((await this.#pushersOf(userId)).map(({ data }) => String(data['url'])));
-      for (const url of urls) due.push({ userId, url, ...how });
+      const urls = new Set((await this.#pushersOf(userId)).map(gatewayOf));
+      for (const url of urls) if (url !== undefined) due.push({ userId, url, ...how });
     }
     return due;
   }
@@ -237,10 +239,14 @@ export class FindPushes {
 }
 
 /** An event of which is known only later what a user's rules say of it. */
-function laterEvent(roomId: RoomId, ask: () => Promise<EventToPush | undefined>): EventToPush {
+function laterEvent(
+  { roomId, position }: Pick<EventToPush, 'roomId' | 'position'>,
+  ask: () => Promise<EventToPush | undefined>,
+): EventToPush {
   let known: EventToPush | undefined;
   return {
     roomId,
+    position,
     askRules: async () => (known = await ask()) !== undefined,
     tweaksFor: (pusher) => known?.tweaksFor(pusher),
     isDue: (badge) => known?.isDue(badge) ?? false,
@@ -248,10 +254,10 @@ function laterEvent(roomId: RoomId, ask: () => Promise<EventToPush | undefined>)
   };
 }
 
-/** An event goes to each gateway of a user once, that has a pusher whose rules let it be told, or may do so. */
+/** An event goes once to each gateway of a user that has a pusher whose rules let it be told, or may do so, and is mailed where one mails. */
 function toGateways(userId: UserId, event: EventToPush, pushers: readonly PusherSet[]): PushDue[] {
   const told = pushers.filter((pusher) => event.askRules !== undefined || event.tweaksFor(pusher) !== undefined);
-  return [...new Set(told.map(({ data }) => String(data['url'])))].map((url) => ({ userId, url, event }));
+  return [...new Set(told.map(gatewayOf))].map((url) => ({ userId, url, event }));
 }
 
 /** What a user's rules say of an event for their pushers, and whether it counts as unread. One with a tag that comes later is told as those without. */

@@ -1,5 +1,6 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import type { Position } from '#kernel/position';
 import type { PusherSet } from '#push/facts/pusher-facts';
 import type { PushedEvent } from '#push/gateway/notification';
 import type { Badge } from '#sync/unread/badges';
@@ -18,6 +19,7 @@ export interface PushItem {
 /** An event that the rules of a user let be told of. Thousands may wait: it holds where the event stands and nothing of it. */
 export interface EventToPush {
   readonly roomId: RoomId;
+  readonly position: Position;
   /** Where the user's rules take a while: asks them, before all else; false where they let nothing be told. */
   readonly askRules?: () => Promise<boolean>;
   /** What they say of it for a pusher; undefined where they do not let that one be told. */

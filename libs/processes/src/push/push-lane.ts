@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isOutage } from '#federation/is-outage';
 import type { UserId } from '#kernel/ids';
+import { gatewayOf } from '#push/digests/mail-pusher';
 import type { PusherSet } from '#push/facts/pusher-facts';
 import { type Addressee, formatNotifications, type GatewayRequest } from '#push/gateway/notification';
 import type { GatewayAnswer } from '#push/gateway/push-gateways';
@@ -272,7 +273,7 @@ export class PushLane {
   }
 
   async #pushers(): Promise<readonly PusherSet[]> {
-    return (await this.parts.pushersOf(this.userId)).filter(({ data }) => data['url'] === this.url);
+    return (await this.parts.pushersOf(this.userId)).filter((pusher) => gatewayOf(pusher) === this.url);
   }
 
   #drop(item: PushItem): void {

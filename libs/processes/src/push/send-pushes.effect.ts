@@ -6,12 +6,14 @@ import { KeyedQueue } from '#kernel/keyed-queue';
 import { Slots } from '#kernel/slots';
 import type { Effect } from '#projections/effects/effect';
 import { CompiledRules } from '#push/compiled-rules';
+import { gatewayOf } from '#push/digests/mail-pusher';
 import { isPushRuleFactType } from '#push/facts/push-rule-facts';
 import { PUSHERS_STREAM_PREFIX, type PusherSet, userIdOfPushers } from '#push/facts/pusher-facts';
 import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import { ELSEWHERE_STREAM_PREFIX, userIdOfElsewhere } from '#rooms/facts/elsewhere-facts';
 import { isOfThePast } from '#rooms/facts/fact-text';
 import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
+import { Digests } from '../digests/digests.js';
 import { PushLanes } from './push-lanes.js';
 import { PushedUsers } from './pushed-users.js';
 import { FindPushes, type PushDue } from './find-pushes.js';
@@ -24,7 +26,7 @@ const CROWDED = 300;
 /**
  * Pushes what happens to the gateways of users (client-server API, "Push Notifications"; push gateway API): events that their rules let
  * notify them, as they are accepted, and the number of what is unread once they have read something. A fact has ended when each
- * gateway has it, or when the log says that it is owed something. After a crash some of it is told again, unless it was read
+ * gateway has it, or when the log says that it is owed something, or that there is something to mail. After a crash some of it is told again, unless it was read
  * meanwhile, and nothing is missed.
  */
 @Injectable()
@@ -40,6 +42,7 @@ export class SendPushes implements Effect {
     private readonly rules: CompiledRules,
     private readonly find: FindPushes,
     private readonly lanes: PushLanes,
+    private readonly digests: Digests,
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,
   ) {}
 
@@ -52,12 +55,14 @@ export class SendPushes implements Effect {
       isCrowded: () => this.#underWay > CROWDED,
     });
     await this.users.begin();
+    this.digests.begin();
     // How much is unread for whom is read once it is their turn: a start waits for none of it.
     for (const { userId, url } of await this.find.owed())
       this.lanes.add(userId, url, { isOwed: true, since: this.stopwatch.elapsed(), ended: () => {} }, true);
   }
 
   end(): void {
+    this.digests.end();
     this.lanes.end();
   }
 
@@ -97,11 +102,13 @@ export class SendPushes implements Effect {
 
   #forget({ stream, data }: RecordedFact): void {
     if (!stream.startsWith(PUSHERS_STREAM_PREFIX)) return;
-    const { data: of, set_at } = JSON.parse(data) as PusherSet; // written by the domain of push
-    this.lanes.forget(userIdOfPushers(stream), String(of['url']), set_at);
+    const pusher = JSON.parse(data) as PusherSet; // written by the domain of push
+    const url = gatewayOf(pusher);
+    if (url !== undefined) this.lanes.forget(userIdOfPushers(stream), url, pusher.set_at);
   }
 
   #give({ userId, url, event, ifTold }: PushDue): Promise<void> {
+    if (url === undefined) return event === undefined ? Promise.resolve() : this.digests.note(userId, event);
     if (event === undefined && !this.lanes.needsNumber(userId, url, ifTold === true)) return Promise.resolve();
     return new Promise((ended) => {
       this.lanes.add(userId, url, { event, since: this.stopwatch.elapsed(), ended });

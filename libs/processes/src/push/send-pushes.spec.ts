@@ -5,6 +5,7 @@ import { START } from '#kernel/position';
 import { CompiledRules } from '#push/compiled-rules';
 import { PUSH_RULES } from '#push/projections/push-rules.projector';
 import { NO_CHANGES } from '#push/rules/push-rule-changes';
+import type { Digests } from '../digests/digests.js';
 import type { FindPushes } from './find-pushes.js';
 import type { PushLanes } from './push-lanes.js';
 import type { PushedUsers } from './pushed-users.js';
@@ -21,6 +22,7 @@ describe('a process that pushes again, after another one did', () => {
       rules,
       { owed: async () => [] as unknown[] } as FindPushes,
       { begin: () => {} } as unknown as PushLanes,
+      { begin: () => {} } as Digests,
       {} as Stopwatch,
     );
     await effect.begin();

@@ -1,6 +1,8 @@
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { DeviceId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { foldMailAddress } from '#mail/mail-address';
+import { MAIL_APP, mailPushkey } from '../digests/mail-pusher.js';
 import type { PusherName } from '../facts/pusher-facts.js';
 import type { WantedPusher } from '../pushers/decide-pushers.js';
 
@@ -37,24 +39,29 @@ export function parsePusher(body: JsonObject): PusherRequest {
   if (name.pushkey === '' || Buffer.byteLength(name.pushkey) > MOST_PUSHKEY_BYTES)
     throw invalid('pushkey', 'not 1 to 512 bytes');
   if (kind === undefined) throw missing('kind');
-  if (kind === null) return { name, pusher: undefined, append };
+  const address = name.app_id === MAIL_APP ? foldMailAddress(name.pushkey) : undefined;
+  const named = { ...name, ...(address === undefined ? {} : { pushkey: mailPushkey(address) }) };
+  if (kind === null) return { name: named, pusher: undefined, append };
   if (typeof kind !== 'string') throw badJson('kind');
-  if (kind !== 'http') throw invalid('kind', 'only http and null are known here');
+  if (kind !== 'http' && kind !== 'email') throw invalid('kind', 'only http, email and null are known here');
+  if ((kind === 'email') !== (name.app_id === MAIL_APP))
+    throw invalid('app_id', `${MAIL_APP} is that of the kind email`);
+  if (kind === 'email' && address === undefined) throw invalid('pushkey', 'no mail address');
   const enabled = body[ENABLED];
   if (enabled !== undefined && typeof enabled !== 'boolean') throw badJson(ENABLED);
-  const named = body[DEVICE_ID] == null ? undefined : (readName(body, DEVICE_ID) as DeviceId); // compared, and nothing else
+  const device = body[DEVICE_ID] == null ? undefined : (readName(body, DEVICE_ID) as DeviceId); // compared, and nothing else
   const profileTag = body['profile_tag'] == null ? undefined : readName(body, 'profile_tag');
   const pusher = {
-    ...name,
+    ...named,
     kind,
     app_display_name: readName(body, 'app_display_name'),
     device_display_name: readName(body, 'device_display_name'),
     lang: readName(body, 'lang'),
     ...(profileTag === undefined ? {} : { profile_tag: profileTag }),
-    data: readData(body),
+    data: kind === 'http' ? readGatewayData(body) : readMailData(body),
     enabled,
   } as const;
-  return { name, pusher, append, named };
+  return { name: named, pusher, append, named: device };
 }
 
 function readText(body: JsonObject, key: string): string {
@@ -70,13 +77,23 @@ function readName(body: JsonObject, key: string): string {
   return name;
 }
 
-function readData({ data }: JsonObject): JsonObject {
-  if (data === undefined || data === null) throw missing('data');
+/** "If `kind` is `email`", nothing of it is required; `brand` is what the client is called. */
+function readMailData({ data = {} }: JsonObject): JsonObject {
+  return readObject(data ?? {});
+}
+
+function readObject(data: unknown): JsonObject {
   if (!isJsonObject(data)) throw badJson('data');
-  if (data['url'] === undefined) throw missing('data.url');
-  if (typeof data['url'] !== 'string') throw badJson('data.url');
   if (Buffer.byteLength(JSON.stringify(data)) > MOST_DATA_BYTES)
     throw invalid('data', `more than ${MOST_DATA_BYTES} bytes`);
+  return data;
+}
+
+function readGatewayData(body: JsonObject): JsonObject {
+  if (body['data'] === undefined || body['data'] === null) throw missing('data');
+  const data = readObject(body['data']);
+  if (data['url'] === undefined) throw missing('data.url');
+  if (typeof data['url'] !== 'string') throw badJson('data.url');
   if (!isGateway(data['url'])) throw invalid('data.url', `must be an https URL with the path ${NOTIFY_PATH}`);
   return data;
 }

@@ -7,6 +7,8 @@ import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
+import { nameAddresses } from '../digests/mail-pusher.js';
+import { OWN_ADDRESSES, type OwnAddresses } from '../digests/own-addresses.js';
 import type { PusherSet } from '../facts/pusher-facts.js';
 import { listPushers } from '../queries/list-pushers.js';
 import { DEVICE_ID, ENABLED } from './parse-pusher.js';
@@ -22,11 +24,13 @@ export class PushersController {
   constructor(
     private readonly commands: CommandBus,
     @Inject(VIEWS) private readonly views: Views,
+    @Inject(OWN_ADDRESSES) private readonly addresses: OwnAddresses,
   ) {}
 
   @Get()
-  async list(@CurrentRequester() requester: Requester): Promise<object> {
-    return { pushers: (await listPushers(this.views, requester.userId)).map(pusherForClients) };
+  async list(@CurrentRequester() { userId }: Requester): Promise<object> {
+    const pushers = await nameAddresses(this.addresses, userId, await listPushers(this.views, userId));
+    return { pushers: pushers.map(pusherForClients) };
   }
 
   @Post('set')
@@ -37,6 +41,6 @@ export class PushersController {
 }
 
 function pusherForClients(pusher: PusherSet): object {
-  const { enabled, device_id, set_at: _, alone: _alone, behind: _behind, ...said } = pusher;
+  const { enabled, device_id, set_at: _, alone: _alone, behind: _behind, digest: _digest, ...said } = pusher;
   return { ...said, [ENABLED]: enabled, [DEVICE_ID]: device_id };
 }

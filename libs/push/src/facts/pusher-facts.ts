@@ -1,6 +1,7 @@
 import type { FactShapes } from '#event-store/fact-shapes';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import type { Digest } from '../digests/digest.js';
 
 /** Where a user's notifications are pushed to. Of each pusher only the last fact counts; with the account all of it goes. */
 export const PUSHERS_STREAM_PREFIX = 'pushers-';
@@ -12,12 +13,14 @@ export const userIdOfPushers = (stream: string): UserId => stream.slice(PUSHERS_
 /** What a pusher of a user is called by: the application, and where its gateway finds the device. */
 export interface PusherName {
   readonly app_id: string;
+  /** Of the kind `email`: see `mailPushkey`. */
   readonly pushkey: string;
 }
 
 /** In `pushers-{user_id}`: `pusher-set`: the pusher is this from here on, all of it. */
 export interface PusherSet extends PusherName {
-  readonly kind: 'http';
+  /** `email`: what is unread is mailed to the user, and no gateway is told anything. */
+  readonly kind: 'http' | 'email';
   readonly app_display_name: string;
   readonly device_display_name: string;
   readonly lang: string;
@@ -34,10 +37,15 @@ export interface PusherSet extends PusherName {
   readonly alone?: true;
   /** Its gateway could not be reached, and what was to be pushed meanwhile is owed to it. */
   readonly behind?: true;
+  /** Of the kind `email`: what was mailed, and what is to be. */
+  readonly digest?: Digest;
 }
 
-/** Why a pusher is no more: its user, its device or what the gateway said of it; or another user has it now. */
-export type PusherRemovedReason = 'user' | 'device' | 'rejected' | 'taken-over';
+/**
+ * Why a pusher is no more: its user, its device or what the gateway said of it; another user has it now; or, of one that mails, its user has that
+ * address no more, or followed the link in a mail.
+ */
+export type PusherRemovedReason = 'user' | 'device' | 'rejected' | 'taken-over' | 'address' | 'unsubscribed';
 
 /** In the same stream: `pusher-removed`. */
 export interface PusherRemoved extends PusherName {

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import type { Digest } from '../digests/digest.js';
+import { suspendDigest } from '../digests/decide-digest.js';
 import type { PusherFact, PusherName, PusherRemovedReason, PusherSet } from '../facts/pusher-facts.js';
 import { type KnownPushers, pusherKey } from './known-pushers.js';
 
@@ -8,7 +10,7 @@ import { type KnownPushers, pusherKey } from './known-pushers.js';
 const MOST_PUSHERS = 100;
 
 /** A pusher as a client wants it to be. */
-export type WantedPusher = Omit<PusherSet, 'enabled' | 'set_at' | 'alone' | 'behind'> & {
+export type WantedPusher = Omit<PusherSet, 'enabled' | 'set_at' | 'alone' | 'behind' | 'digest'> & {
   /** Undefined: as it was, and that of a new one is on. */
   readonly enabled: boolean | undefined;
 };
@@ -40,7 +42,14 @@ export function decidePusher(pushers: KnownPushers, wanted: WantedPusher, settin
   if (before !== undefined && isDeepStrictEqual(said(before), is) && !(alone && isShared && isOwn)) return [];
   const set = { ...is, set_at: isOwn ? now : before.set_at, ...(alone && isOwn ? { alone } : {}) };
   // What was missed while the gateway could not be reached is still owed.
-  return [{ type: 'pusher-set', data: { ...set, ...(before?.behind ? { behind: before.behind } : {}) } }];
+  return [{ type: 'pusher-set', data: { ...set, ...keptOf(before, enabled) } }];
+}
+
+/** What a pusher keeps that is set again: of what came while it was off nothing is mailed. */
+function keptOf(before: PusherSet | undefined, enabled: boolean): Pick<PusherSet, 'behind' | 'digest'> {
+  const { behind, digest } = before ?? {};
+  const kept = digest === undefined || enabled ? digest : suspendDigest(digest);
+  return { ...(behind === true ? { behind } : {}), ...(kept === undefined ? {} : { digest: kept }) };
 }
 
 /** Whether a device sets a pusher that is there for itself, as who signs in anew with an application does, and does not switch that of another one. */
@@ -49,7 +58,7 @@ function isForItself(before: PusherSet, { device_id, enabled }: WantedPusher, { 
   return enabled === undefined || enabled === before.enabled;
 }
 
-function said({ set_at: _at, alone: _alone, behind: _behind, ...pusher }: PusherSet): object {
+function said({ set_at: _at, alone: _alone, behind: _behind, digest: _digest, ...pusher }: PusherSet): object {
   return pusher;
 }
 
@@ -83,6 +92,27 @@ export function decideDeviceEnd(pushers: KnownPushers, devices: ReadonlySet<Devi
   return [...pushers.values()]
     .filter(({ device_id, set_at }) => devices.has(device_id) && set_at <= before)
     .flatMap((pusher) => decidePusherRemoval(pushers, pusher, 'device'));
+}
+
+/** Removes what mails to addresses that the user has no more; `own`: their pushkeys. */
+export function decideAddressEnd(pushers: KnownPushers, own: ReadonlySet<string>): PusherFact[] {
+  return [...pushers.values()]
+    .filter(({ kind, pushkey }) => kind === 'email' && !own.has(pushkey))
+    .flatMap((pusher) => decidePusherRemoval(pushers, pusher, 'address'));
+}
+
+/** Notes how mails go on by what they have told, if the pusher is there and on. `change` answers undefined where nothing is new of it. */
+export function decideDigest(
+  pushers: KnownPushers,
+  name: PusherName,
+  change: (digest: Digest) => Digest | undefined,
+): PusherFact[] {
+  const before = pushers.get(pusherKey(name));
+  if (before === undefined || before.kind !== 'email' || !before.enabled) return [];
+  const digest = change(before.digest ?? {});
+  if (digest === undefined) return [];
+  const { alone: _, ...pusher } = before;
+  return [{ type: 'pusher-set', data: { ...pusher, digest } }];
 }
 
 /** Notes that a pusher is behind, or that it has caught up, if it is there and that is new of it. */

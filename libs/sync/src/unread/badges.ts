@@ -24,6 +24,14 @@ export interface Badge {
   readonly newest: { readonly roomId: RoomId; readonly event: UnreadEvent } | undefined;
 }
 
+/** A badge with all that it counts. */
+export interface WholeBadge extends Badge {
+  /** The events that notify and are unread, by room, in their order. */
+  readonly events: ReadonlyMap<RoomId, readonly UnreadEvent[]>;
+  /** The invitations, and where each stands. */
+  readonly invitations: ReadonlyMap<RoomId, Position>;
+}
+
 /** As many events as mostly came since. */
 const EXPECTED = 20;
 
@@ -41,7 +49,7 @@ export class Badges {
     private readonly rows: SharedRows,
   ) {}
 
-  async read(userId: UserId): Promise<Badge> {
+  async read(userId: UserId): Promise<WholeBadge> {
     await this.active.catchUp();
     const rooms = await this.active.roomsOf(userId);
     const upTo = this.active.knownUpTo();
@@ -49,12 +57,12 @@ export class Badges {
     const ignored = this.unread.sameIgnored(userId, reader.ignored);
     const sync = { requester: { userId }, turn: new Turn(1) };
     const found = new Map<RoomId, readonly UnreadEvent[]>();
-    const invitedTo = new Set<RoomId>();
+    const invitations = new Map<RoomId, Position>();
     let unread = 0;
     let newest: Badge['newest'];
-    for (const [roomId, { membership, by }] of Array.from(rooms)) {
+    for (const [roomId, { membership, by, position }] of Array.from(rooms)) {
       if (membership === 'invite' && (by === undefined || !refusesInvitations(reader, roomId, by)))
-        invitedTo.add(roomId);
+        invitations.set(roomId, position);
       if (membership !== 'join') continue;
       const known = this.unread.recall(userId, roomId, { rules, ignored });
       const { events } = known ?? (await this.#look(sync, roomId, reader, upTo));
@@ -66,11 +74,13 @@ export class Badges {
       if (sync.turn.isOver()) await sync.turn.pass();
     }
     return {
-      unread: unread + invitedTo.size,
+      unread: unread + invitations.size,
       newest,
       // It is one of the last in most cases.
       hasUnread: (roomId, eventId) => found.get(roomId)?.findLast((event) => event.eventId === eventId) !== undefined,
-      isInvitedTo: (roomId) => invitedTo.has(roomId),
+      isInvitedTo: (roomId) => invitations.has(roomId),
+      events: found,
+      invitations,
     };
   }
 
