@@ -61,7 +61,8 @@ export type PusherFact =
 
 /** How old shapes of these facts become today's. */
 export const PUSHER_SHAPES = {
-  'pusher-set': [],
+  // Since its second schema one may mail: who does not know that would have a gateway told.
+  'pusher-set': [(before) => before],
   'pusher-removed': [],
   'pushers-ended': [],
 } as const satisfies FactShapes;
