@@ -1,12 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
-import { draftOf } from '#event-store/seal-facts';
+import { newestSchema } from '#event-store/fact-shapes';
+import { draftOf, type FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
-import { type PusherFact, type PusherName, type PusherSet, pushersStream } from './facts/pusher-facts.js';
+import {
+  PUSHER_SHAPES,
+  type PusherFact,
+  type PusherName,
+  type PusherSet,
+  pushersStream,
+} from './facts/pusher-facts.js';
 import { foldPusherFact, type KnownPushers, NO_PUSHERS, pusherKey } from './pushers/known-pushers.js';
 import { PUSHERS } from './projections/pushers.projector.js';
 
@@ -45,7 +52,7 @@ export class Pushers {
   ): Promise<boolean> {
     const { position, facts } = await this.#streams.execute(
       pushersStream(userId),
-      (pushers) => decide(pushers, this.clock.now()).map(draftOf),
+      (pushers) => decide(pushers, this.clock.now()).map(draftInSchema),
       cause,
     );
     if (facts.length > 0) await this.views.whenProcessed(position, [PUSHERS.name]);
@@ -71,6 +78,10 @@ export class Pushers {
     for await (const { type } of this.store.readStream(stream, { backwards: true, limit: 1 })) return type === ENDED;
     return true;
   }
+}
+
+function draftInSchema(fact: PusherFact): FactDraft {
+  return { ...draftOf(fact), schema: newestSchema(fact.type, PUSHER_SHAPES) };
 }
 
 function nameOfFact({ type, data }: Pick<RecordedFact, 'type' | 'data'>): string {

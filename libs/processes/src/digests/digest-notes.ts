@@ -26,6 +26,8 @@ const NOTES_AT_ONCE = 8;
 export class DigestNotes {
   readonly #noted = new LruCache<UserId, Set<RoomId>>(REMEMBERED);
   readonly #slots = new Slots(NOTES_AT_ONCE);
+  /** How often something of that was forgotten. */
+  #forgotten = 0;
   readonly #looks = new KeyedQueue<UserId>();
   /** The users who are being looked at, and whether something more came meanwhile. */
   readonly #looked = new Map<UserId, { hasMore: boolean }>();
@@ -51,16 +53,23 @@ export class DigestNotes {
     this.#noted.clear();
   }
 
+  /** A user has set a pusher: what was noted of another one, or while it was off, is of no meaning for it. */
+  forget(userId: UserId): void {
+    this.#forgotten++;
+    this.#noted.delete(userId);
+  }
+
   /** Something notifies a user. Settles once it cannot be lost. */
   async note(userId: UserId, { roomId, position }: Pick<EventToPush, 'roomId' | 'position'>): Promise<void> {
     const look = this.#looked.get(userId);
     if (look !== undefined) look.hasMore = true;
     if (this.#noted.get(userId)?.has(roomId) === true) return;
+    const forgotten = this.#forgotten;
     const change = (digest: Digest): Digest | undefined =>
       noteUnread(digest, { roomId, position, now: this.clock.now() }, this.afterMs);
     await this.#slots.run(() => this.#changeAll(userId, change));
-    // What is written at the end of a look may say otherwise.
-    if (this.#looked.has(userId)) return;
+    // What is written at the end of a look may say otherwise, and so may a pusher that was set meanwhile.
+    if (this.#looked.has(userId) || this.#forgotten !== forgotten) return;
     const rooms = this.#noted.get(userId) ?? new Set();
     this.#noted.set(userId, rooms.add(roomId));
   }

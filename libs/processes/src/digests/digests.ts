@@ -81,6 +81,11 @@ export class Digests {
     return this.notes.note(userId, event);
   }
 
+  /** A user has set a pusher that mails. */
+  forget(userId: UserId): void {
+    this.notes.forget(userId);
+  }
+
   /** Looks now. */
   async look(): Promise<void> {
     await this.#looks?.now();

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import type { DeviceId, EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { START } from '#kernel/position';
 import type { PusherSet } from '#push/facts/pusher-facts';
 import type { GatewayRequest } from '#push/gateway/notification';
 import type { GatewayAnswer } from '#push/gateway/push-gateways';
@@ -113,7 +114,8 @@ function event(
     content: {},
   };
   const unnamed = { senderName: undefined, roomName: undefined, roomAlias: undefined };
-  const due = { roomId: known.roomId, tweaksFor: () => ({}), isDue, describe: async () => ({ ...known, ...unnamed }) };
+  const place = { roomId: known.roomId, position: START };
+  const due = { ...place, tweaksFor: () => ({}), isDue, describe: async () => ({ ...known, ...unnamed }) };
   return { event: due, since: now, ended: end(name) };
 }
 

@@ -22,7 +22,7 @@ it('lanes know whose gateways need a number, or may soon, without looking anythi
     isAway: () => false as boolean,
     end: () => {},
   } as unknown as PushGateways;
-  const pusher = { app_id: 'app', pushkey: 'key', enabled: true, set_at: 1, data: { url: URL } };
+  const pusher = { app_id: 'app', pushkey: 'key', kind: 'http', enabled: true, set_at: 1, data: { url: URL } };
   const views = { scan: async () => [{ key: [ALICE, 'app', 'key'], value: JSON.stringify(pusher) }] };
   const badges = { read: async () => ({ unread }) as Badge } as unknown as Badges;
   const lanes = new PushLanes(

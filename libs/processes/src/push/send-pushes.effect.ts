@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { BY_SERVER } from '#accounts/accounts';
 import { isSaidAgain } from '#event-store/shorten-stream';
 import type { RecordedFact } from '#event-store/event-store';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
@@ -100,11 +101,14 @@ export class SendPushes implements Effect {
     return isPushRuleFactType(type) || (type === 'account-data-set' && data.includes('"m.ignored_user_list"'));
   }
 
-  #forget({ stream, data }: RecordedFact): void {
-    if (!stream.startsWith(PUSHERS_STREAM_PREFIX)) return;
+  #forget({ stream, data, metadata }: RecordedFact): void {
+    // What the server notes of a pusher makes it no other one.
+    if (!stream.startsWith(PUSHERS_STREAM_PREFIX) || metadata.actor === BY_SERVER.actor) return;
+    const userId = userIdOfPushers(stream);
     const pusher = JSON.parse(data) as PusherSet; // written by the domain of push
     const url = gatewayOf(pusher);
-    if (url !== undefined) this.lanes.forget(userIdOfPushers(stream), url, pusher.set_at);
+    if (url === undefined) this.digests.forget(userId);
+    else this.lanes.forget(userId, url, pusher.set_at);
   }
 
   #give({ userId, url, event, ifTold }: PushDue): Promise<void> {

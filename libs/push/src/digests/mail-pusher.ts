@@ -47,6 +47,7 @@ export async function nameAddresses(
   return pushers.flatMap((pusher): PusherSet[] => {
     if (pusher.kind !== 'email') return [pusher];
     const address = addresses.get(pusher.pushkey);
-    return address === undefined ? [] : [{ ...pusher, pushkey: address }];
+    const { device_display_name: name } = pusher;
+    return address === undefined ? [] : [{ ...pusher, pushkey: address, device_display_name: name || address }];
   });
 }

@@ -55,7 +55,7 @@ export function parsePusher(body: JsonObject): PusherRequest {
     ...named,
     kind,
     app_display_name: readName(body, 'app_display_name'),
-    device_display_name: readName(body, 'device_display_name'),
+    device_display_name: readDeviceName(body, address),
     lang: readName(body, 'lang'),
     ...(profileTag === undefined ? {} : { profile_tag: profileTag }),
     data: kind === 'http' ? readGatewayData(body) : readMailData(body),
@@ -75,6 +75,12 @@ function readName(body: JsonObject, key: string): string {
   const name = readText(body, key);
   if (Buffer.byteLength(name) > MOST_NAME_BYTES) throw invalid(key, `more than ${MOST_NAME_BYTES} bytes`);
   return name;
+}
+
+/** Clients have the address there too, of a pusher that mails. '' stands for it: what is kept does not say it. */
+function readDeviceName(body: JsonObject, address: string | undefined): string {
+  const name = readName(body, 'device_display_name');
+  return address !== undefined && foldMailAddress(name) === address ? '' : name;
 }
 
 /** "If `kind` is `email`", nothing of it is required; `brand` is what the client is called. */
