@@ -8,7 +8,7 @@ import type { IdentityRoleConfig, IdentityServersConfig } from './identity-confi
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { listOf } from './list-of.js';
 import { type LiveKitConfig, liveKitOf, type RtcTransport, transportsOf } from './livekit-config.js';
-import { type DigestConfig, digestsOf, type MailConfig, mailOf } from './mail-config.js';
+import { type DigestConfig, type MailConfig, mailsOf } from './mail-config.js';
 import { type MediaConfig, mediaOf, type PreviewsConfig, previewsOf } from './media-config.js';
 import { PREFIX, checkSettings } from './check-settings.js';
 import { ConfigError } from './config-error.js';
@@ -223,9 +223,8 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     registrationEmail: settings.registration_email as Config['registrationEmail'], // Checked by the validator.
     registrationPhone: settings.registration_phone as Config['registrationPhone'], // Checked by the validator.
     registrationSharedSecret: settings.registration_shared_secret,
-    mail: mailOf(settings),
+    ...mailsOf(settings),
     textMessages: textMessagesOf(settings),
-    digests: digestsOf(settings),
     oauth: settings.oauth === 'on',
     mas: masOf(settings),
     smtpUrl: settings.smtp_url,

@@ -9,16 +9,6 @@ export interface MailConfig {
   readonly from: string;
 }
 
-/** All of it checked by the validator. */
-export function mailOf({
-  smtp_url: smtpUrl,
-  mail_from: from,
-  server_name: serverName,
-}: Settings): MailConfig | undefined {
-  if (smtpUrl === undefined) return undefined;
-  return Object.freeze({ smtpUrl, from: from ?? `noreply@${serverName.replace(/:\d+$/, '')}` });
-}
-
 /** The mails that tell people of what they have not read. */
 export interface DigestConfig {
   /** What was not read for so long is mailed, in milliseconds. */
@@ -29,8 +19,17 @@ export interface DigestConfig {
   readonly clientUrl: string | undefined;
 }
 
-/** As `mailOf`. */
-export function digestsOf(settings: Settings): DigestConfig {
+/** All of it checked by the validator. */
+export function mailsOf(settings: Settings): { readonly mail: MailConfig | undefined; readonly digests: DigestConfig } {
+  return { mail: mailOf(settings), digests: digestsOf(settings) };
+}
+
+function mailOf({ smtp_url: smtpUrl, mail_from: from, server_name: serverName }: Settings): MailConfig | undefined {
+  if (smtpUrl === undefined) return undefined;
+  return Object.freeze({ smtpUrl, from: from ?? `noreply@${serverName.replace(/:\d+$/, '')}` });
+}
+
+function digestsOf(settings: Settings): DigestConfig {
   return Object.freeze({
     afterMs: parseDuration(settings.mail_unread_after)!, // Checked by the validator.
     isForNewUsers: settings.mail_unread_for_new_users === 'on',
