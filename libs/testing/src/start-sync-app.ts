@@ -106,10 +106,11 @@ export async function startSyncApp(
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
   const reader = createRoomFactReader();
-  const push = [pushRulesProjector, pushersProjector, dueDigestsProjector, delayedEventsProjector];
+  const push = [pushRulesProjector, pushersProjector, delayedEventsProjector];
   const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, presenceListsProjector, ...push];
   const projectors = [
     contactsProjector,
+    dueDigestsProjector,
     identityProjector,
     ...roomProjectors(reader),
     ...accountProjectors,
