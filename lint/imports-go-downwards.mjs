@@ -65,7 +65,7 @@ const TEST_FILE = /\.(spec|contract)\.ts$|^(libs\/testing|(libs|apps)\/[^/]+\/te
 
 /** A server of another make that ours speaks to, who vouches for servers, and chance: none of our server's code. */
 const STAND_IN =
-  /^#testing\/(kurrentdb-stand-in\/|(test-authority|numbers-from|push-gateway|bucket-server|fake-livekit|mail-server|text-gateway|captcha-server|fake-identity-server)$)/;
+  /^#testing\/(kurrentdb-stand-in\/|(test-authority|numbers-from|push-gateway|bucket-server|fake-livekit|mail-server|text-gateway|captcha-server|fake-identity-server|identity-client)$)/;
 /** Events of other servers, who sends them, a room in memory that receives them, and one that the server's own worker writes. */
 const MADE_ROOMS = /^#testing\/(receiving\/|fake-peer$|local-room$)/;
 

@@ -22,7 +22,7 @@ describe('a server that keeps to no rules', { timeout: 60_000 }, () => {
   let eve: string;
 
   beforeAll(async () => {
-    server = await FederatedServer.start();
+    server = await FederatedServer.start({ ANNALS_IDENTITY_PRIVATE_SERVERS: 'localhost' });
     peer = await FakePeer.start();
     alice = await server.register('alice');
     eve = peer.server.user('eve');
@@ -156,9 +156,10 @@ describe('a server that keeps to no rules', { timeout: 60_000 }, () => {
     const offer = {
       display_name: 'E...',
       public_key: encodeBase64(key.publicKey),
-      key_validity_url: 'https://id.example',
+      key_validity_url: `https://${peer.name}/isvalid`,
     };
     await alice.ok('PUT', `/rooms/${inPath(roomId)}/state/m.room.third_party_invite/abc`, offer);
+    peer.on('GET', '/isvalid', () => ({ body: { valid: true } }));
     peer.on('PUT', '/_matrix/federation/v2/invite/.*', ({ content }) => ({
       body: { event: signEvent(content['event'] as JsonObject, V11, peer.name, peer.server.signingKey) },
     }));

@@ -55,14 +55,17 @@ import { SIGN_INS_STREAM_PREFIX } from '#oauth/facts/sign-in-facts';
 import { PUSHERS_STREAM_PREFIX } from '#push/facts/pusher-facts';
 import { foldContactFact, NO_BOOK } from '#contacts/decide/known-book';
 import { foldAssociation, NO_HOLDER } from '#identity/decide/association';
+import { foldStoredInvite, NO_STORED_INVITES } from '#identity/decide/stored-invites';
 import { foldBinding, NO_BINDINGS } from '#identity/decide/bindings';
 import { foldIdentityAccount, NO_IDENTITY_ACCOUNT } from '#identity/decide/identity-account';
 import {
   ASSOCIATION_PREFIX,
   BINDINGS_PREFIX,
   IDENTITY_ACCOUNT_PREFIX,
+  IDENTITY_PEER_PREFIX,
   PEPPER_STREAM,
 } from '#identity/facts/identity-facts';
+import { STORED_INVITES_PREFIX } from '#identity/facts/stored-invite-facts';
 import { CONTACTS_STREAM_PREFIX } from '#contacts/facts/contact-facts';
 import { foldPusherFact, NO_PUSHERS } from '#push/pushers/known-pushers';
 import { NO_CHANGES } from '#push/rules/push-rule-changes';
@@ -118,6 +121,7 @@ const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = 
   [IDENTITY_ACCOUNT_PREFIX, ['identity-token-issued.1']],
   [ASSOCIATION_PREFIX, ['association-made.1']],
   [BINDINGS_PREFIX, ['binding-noted.1']],
+  [STORED_INVITES_PREFIX, ['invite-stored.1']],
   [DELAYED_STREAM_PREFIX, ['event-delayed.1']],
   [SIGN_INS_STREAM_PREFIX, ['browser-signed-in.1', 'access-granted.1', 'key-reset-allowed.1']],
   [ELSEWHERE_STREAM_PREFIX, []],
@@ -157,7 +161,9 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith('registration-token-')) return facts.reduce(foldRegistrationTokenFact, NO_REGISTRATION_TOKEN);
   if (stream.startsWith(IDENTITY_ACCOUNT_PREFIX)) return facts.reduce(foldIdentityAccount, NO_IDENTITY_ACCOUNT);
   if (stream.startsWith(ASSOCIATION_PREFIX)) return facts.reduce(foldAssociation, NO_HOLDER);
+  if (stream.startsWith(STORED_INVITES_PREFIX)) return facts.reduce(foldStoredInvite, NO_STORED_INVITES);
   if (stream.startsWith(BINDINGS_PREFIX)) return facts.reduce(foldBinding, NO_BINDINGS);
+  if (stream.startsWith(IDENTITY_PEER_PREFIX)) return 'a place';
   if (stream === PEPPER_STREAM) return 'a time';
   if (stream === AUTH_NOTES_STREAM) return [...listNotes(facts.reduce(foldAuthNote, NO_NOTES), 0)];
   if (stream.startsWith('threepid-')) return facts.reduce(evolveHolder, undefined) ?? 'nobody has it';

@@ -507,12 +507,52 @@ describe('the rows of every projector', () => {
         ts: 3,
         of: { ...mailOfBob, address: 'b@example.org' },
       }),
+      toIdentity('association-learnt', 'association-made', { ...association, of: { ...mailOfBob, address: 'c@d.e' } }),
+      toIdentity('association-learnt', 'association-learnt', {
+        ...association,
+        mxid: CAROL,
+        ts: 7,
+        by: 'id.example',
+        signatures: { 'id.example': { 'ed25519:1': 'c2ln' } },
+        of: { ...mailOfBob, address: 'c@d.e' },
+      }),
+      toIdentity('association-withdrawn', 'association-made', {
+        ...association,
+        of: { ...mailOfBob, address: 'f@g.h' },
+      }),
+      toIdentity('association-withdrawn', 'association-end-learnt', {
+        mxid: BOB,
+        ts: 8,
+        made_ts: 1,
+        made_by: 'a.example',
+        by: 'id.example',
+        of: { ...mailOfBob, address: 'f@g.h' },
+      }),
+      toIdentity('association-unheard', 'association-end-learnt', {
+        mxid: BOB,
+        ts: 8,
+        made_ts: 1,
+        made_by: 'id.example',
+        by: 'id.example',
+        of: null,
+      }),
       toIdentity(`bindings-${ALICE}`, 'binding-noted', { binding_id: 'one', id_server: 'a.example', of: mailOfBob }),
       pepper('second'),
       toIdentity('association-late', 'association-made', {
         ...association,
         of: { medium: 'msisdn', address: '4930123456' },
       }),
+    ];
+    const toInvites = (type: string, name: string, more: object = {}): StreamFact =>
+      toIdentity('stored-invites-one', type, { token: name, ...more });
+    const invite = { room_id: '!room:a.example', sender: ALICE, until: 9 };
+    const invites = [
+      toInvites('invite-stored', 'waits', { ...invite, public_key: 'first' }),
+      toInvites('invite-stored', 'told', { ...invite, public_key: 'second' }),
+      toInvites('invite-claimed', 'told', { mxid: BOB, until: 5 }),
+      toInvites('invite-told', 'told'),
+      toInvites('invite-stored', 'over', { ...invite, public_key: 'third' }),
+      toInvites('invite-ended', 'over'),
     ];
     const toDelay = (userId: UserId, type: string, data: object = {}): StreamFact => ({
       stream: `delayed-${userId}`,
@@ -534,6 +574,7 @@ describe('the rows of every projector', () => {
       left,
       ...media,
       ...delays,
+      ...invites,
       ...pushers,
       ...contacts,
       ...identity,

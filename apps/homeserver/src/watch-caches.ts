@@ -32,8 +32,10 @@ import { Subscribers } from '#ephemeral/lists/subscribers';
 import { Receipts } from '#ephemeral/commands/receipts';
 import { Associations } from '#identity/associations';
 import { Bindings } from '#identity/bindings';
+import { FollowPeers } from '#identity/replication/follow-peers';
 import { IdentityAccounts } from '#identity/identity-accounts';
 import { ShownToIdentityServers } from '#identity/shown-to-identity-servers';
+import { StoredInvites } from '#identity/stored-invites';
 import { Validations } from '#identity/validations';
 import type { EventStore } from '#event-store/event-store';
 import { ServerAcls } from '#rooms/queries/server-acls';
@@ -242,6 +244,8 @@ function identityCaches(
     'identity-bindings': of(Bindings),
     'identity-validations': of(Validations),
     'shown-elsewhere': of(ShownToIdentityServers),
+    'identity-peers': of(FollowPeers),
+    'stored-invites': of(StoredInvites),
   };
 }
 

@@ -3,12 +3,14 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync }
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Config, loadConfig } from '#config/config';
+import { loadConfig } from '#config/config';
 import { openLog } from '#observability/logger';
 import { PEER_AUTHORITY } from '#testing/fake-peer';
 import { type RunningServer, startServer } from '../src/server.js';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+type Settings = Readonly<Record<string, string>>;
 
 // The suites look at what they expect of each answer; nothing here knows the API.
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -29,11 +31,12 @@ export class FederatedServer {
   private constructor(
     readonly name: string,
     private readonly directory: string,
-    private readonly config: Config,
+    private settings: Settings,
     private server: RunningServer,
   ) {}
 
-  static async start(settings: Readonly<Record<string, string>> = {}): Promise<FederatedServer> {
+  /** `settings`: of its own; where they depend on its name, what makes them of that. */
+  static async start(settings: Settings | ((name: string) => Settings) = {}): Promise<FederatedServer> {
     const directory = mkdtempSync(join(tmpdir(), 'annals-federated-'));
     const { certificate, key } = PEER_AUTHORITY.issue();
     const file = (name: string, text: string): string => {
@@ -42,7 +45,7 @@ export class FederatedServer {
     };
     const port = await freePort();
     const name = `localhost:${port}`;
-    const config = loadConfig({
+    const whole = {
       ANNALS_SERVER_NAME: name,
       ANNALS_LISTEN: '127.0.0.1:0',
       ANNALS_FEDERATION_LISTEN: `127.0.0.1:${port}`,
@@ -55,15 +58,14 @@ export class FederatedServer {
       ANNALS_REGISTRATION: 'open',
       ANNALS_RATE_LIMITS: 'off',
       ANNALS_LOG: 'silent',
-      ...settings,
-    });
-    const server = await startServer(config, await openLog(config.log), () => {});
-    return new FederatedServer(name, directory, config, server);
+      ...(typeof settings === 'function' ? settings(name) : settings),
+    };
+    return new FederatedServer(name, directory, whole, await startWith(whole));
   }
 
   /** Its data folder. */
   get folder(): string {
-    return this.config.dataDir;
+    return loadConfig(this.settings).dataDir;
   }
 
   /** Where other servers find it. */
@@ -99,11 +101,12 @@ export class FederatedServer {
     };
   }
 
-  /** Ends it, and starts it again after something else. */
-  async whileAway(work: () => Promise<void> = async () => {}): Promise<void> {
+  /** Ends it, and starts it again after something else, with other settings where there are some. */
+  async whileAway(work: () => Promise<void> = async () => {}, settings: Settings = {}): Promise<void> {
     await this.server.drain();
     await work();
-    this.server = await startServer(this.config, await openLog(this.config.log), () => {});
+    this.settings = { ...this.settings, ...settings };
+    this.server = await startWith(this.settings);
   }
 
   /** Where its clients find it, and who asks for metrics. */
@@ -113,7 +116,7 @@ export class FederatedServer {
 
   /** The sizes of all files in a folder of its data, whatever folders they are in there. */
   sizesIn(folder: string): number[] {
-    const path = join(this.config.dataDir, folder);
+    const path = join(this.folder, folder);
     if (!existsSync(path)) return [];
     return readdirSync(path, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -138,6 +141,11 @@ export class FederatedServer {
     const answer = await fetch(url, { method, headers, body });
     return { status: answer.status, body: await answer.json() };
   }
+}
+
+async function startWith(settings: Settings): Promise<RunningServer> {
+  const config = loadConfig(settings);
+  return startServer(config, await openLog(config.log), () => {});
 }
 
 async function freePort(): Promise<number> {

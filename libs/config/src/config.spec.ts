@@ -214,6 +214,19 @@ describe('the configuration', () => {
     const roleOf = (name: string) => loadConfig({ ANNALS_ROLES: 'all,identity', [name]: 'off' }).identityRole;
     expect(roleOf('ANNALS_IDENTITY_PLAIN_LOOKUP')).toEqual({ v1: true, plainLookup: false });
     expect(roleOf('ANNALS_IDENTITY_V1')).toEqual({ v1: false, plainLookup: false });
+    const [key, other] = ['A'.repeat(43), 'B'.repeat(43)];
+    const peers = `id.example.com ${key}, id.example.net:8448 ${other} https://matrix.example.net:8443/`;
+    expect(loadConfig({ ANNALS_ROLES: 'all,identity', ANNALS_IDENTITY_PEERS: peers }).identityRole?.peers).toEqual([
+      { name: 'id.example.com', publicKey: key, url: 'https://id.example.com' },
+      { name: 'id.example.net:8448', publicKey: other, url: 'https://matrix.example.net:8443' },
+    ]);
+    for (const wrong of [
+      'id.example.com',
+      `id.example.com ${key.slice(1)}`,
+      `id.example.com ${key} http://id.example.com`,
+    ]) {
+      expect(() => loadConfig({ ANNALS_IDENTITY_PEERS: wrong })).toThrow('ANNALS_IDENTITY_PEERS');
+    }
   });
 
   it('makes it nothing but one where it has no other role: then nobody registers', () => {

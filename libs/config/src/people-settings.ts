@@ -1,4 +1,5 @@
 import { IsOptional } from 'class-validator';
+import { areIdentityPeers } from './identity-config.js';
 import {
   areClientUrls,
   areGlobs,
@@ -124,6 +125,13 @@ export class PeopleSettings {
   @IsOptional()
   @Form('an http or https URL', isUrl(['http:', 'https:']))
   identity_terms_url?: string;
+
+  @IsOptional()
+  @Form(
+    'identity servers, comma-separated, each its name, its key and, where it is elsewhere, its https URL',
+    areIdentityPeers,
+  )
+  identity_peers?: string;
 
   @Form('a version such as 1.0', (text) => /^[\w.-]{1,64}$/.test(text))
   identity_terms_version: string = '1';

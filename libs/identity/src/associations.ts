@@ -4,7 +4,7 @@ import { CONFIG, type Config } from '#config/config';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { UserId } from '#kernel/ids';
+import type { ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
@@ -12,7 +12,8 @@ import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { decideAssociation, decideEnd, foldAssociation, type Holder, NO_HOLDER } from './decide/association.js';
 import { draftIdentityFacts } from './facts/draft-identity-facts.js';
-import { associationStream, type IdentityFact } from './facts/identity-facts.js';
+import { decideEndLearnt, decideLearnt, type ToldAssociation, type ToldEnd } from './decide/learn-association.js';
+import { associationStream, associationStreamOf, type IdentityFact, threepidHash } from './facts/identity-facts.js';
 import { ASSOCIATIONS } from './projections/identity.projector.js';
 
 const CAPACITY = 1_000;
@@ -53,6 +54,16 @@ export class Associations {
     await this.#change(threepid, userId, (holder, saying) => decideEnd(holder, threepid, userId, saying));
   }
 
+  /** Takes what a trusted identity server says, where it counts. Answers whether anything changed. */
+  learn(told: ToldAssociation): Promise<boolean> {
+    return this.#learn(threepidHash(told.of), told.by, (holder) => decideLearnt(holder, told));
+  }
+
+  /** The same of an end, of an identifier by its hash. */
+  learnEnd(hash: string, told: ToldEnd): Promise<boolean> {
+    return this.#learn(hash, told.by, (holder) => decideEndLearnt(holder, told));
+  }
+
   /** Ends all that are the user's, as the views have them. Answers whether there was any. Looks at all there are: accounts seldom end. */
   async endAll(userId: UserId): Promise<boolean> {
     let hadAny = false;
@@ -66,10 +77,21 @@ export class Associations {
     return hadAny;
   }
 
+  /** Whose an identifier is, by its hash, as the log has it. */
+  async holderOf(hash: string): Promise<Holder> {
+    return (await this.#streams.load(associationStreamOf(hash))).state;
+  }
+
   /** Whose it is, as a signed document: identity service API, `POST /3pid/bind`. Undefined where it is nobody's. */
   async find({ medium, address }: Threepid): Promise<JsonObject | undefined> {
     const row = await ASSOCIATIONS.get(this.views, [medium, address]);
     return row === undefined ? undefined : signJson({ medium, address, ...row }, this.config.serverName, this.key);
+  }
+
+  async #learn(hash: string, actor: ServerName, decide: (holder: Holder) => IdentityFact[]): Promise<boolean> {
+    const stream = associationStreamOf(hash);
+    const { facts } = await this.#streams.execute(stream, (holder) => draftIdentityFacts(decide(holder)), { actor });
+    return facts.length > 0;
   }
 
   async #change(

@@ -59,6 +59,13 @@ export class FindableAssociations {
     });
   }
 
+  /** Whose an identifier is, for who asks: undefined where that is nobody known. */
+  async find({ medium, address }: Threepid, by: UserId | undefined): Promise<UserId | undefined> {
+    const row = await ASSOCIATIONS.get(this.views, [medium, address]);
+    const [mayFind] = await this.#mayFind([row?.mxid], by);
+    return mayFind === true ? row?.mxid : undefined;
+  }
+
   /** What users published of themselves, each signed by this server: their user ID, and their master key where they said one. */
   async keysOf(users: readonly UserId[]): Promise<JsonObject[]> {
     const people = await IDENTITY_PEOPLE.getMany(

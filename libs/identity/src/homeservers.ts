@@ -1,5 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { ServerName, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { PeerUnavailable } from '#kernel/peer-errors';
 
 /** Injection token of the Homeservers. */
 export const HOMESERVERS = Symbol.for('annals.Homeservers');
@@ -10,10 +12,19 @@ export interface Homeservers {
   findOpenIdUser(server: ServerName, token: string): Promise<UserId | undefined>;
   /** The server that signed a request; undefined where none did. Throws as request authentication does: server-server API. */
   findOrigin(request: FastifyRequest): Promise<ServerName | undefined>;
+  /**
+   * Tells the homeserver of a user of invitations that wait for them, as `PUT /3pid/onbind` has it: server-server API, "Third-party invites". Throws
+   * PeerRefused, and PeerUnavailable where it is to be told again.
+   */
+  tellBound(userId: UserId, told: JsonObject): Promise<void>;
 }
 
 /** Where no other server is spoken to. */
-export const NO_HOMESERVERS: Homeservers = Object.freeze({ findOpenIdUser: findNobody, findOrigin: findNobody });
+export const NO_HOMESERVERS: Homeservers = Object.freeze({
+  findOpenIdUser: findNobody,
+  findOrigin: findNobody,
+  tellBound: () => Promise.reject(new PeerUnavailable('No other server is spoken to')),
+});
 
 function findNobody(): Promise<undefined> {
   return Promise.resolve(undefined);

@@ -1,9 +1,11 @@
 import { Global, Module } from '@nestjs/common';
 import { BOUND_ELSEWHERE } from '#accounts/threepids/bound-elsewhere';
 import { VALIDATED_ELSEWHERE } from '#accounts/threepids/validated-elsewhere';
+import { ADDRESS_INVITATIONS } from '#rooms/address-invitations';
 import { Associations } from './associations.js';
 import { Bindings } from './bindings.js';
 import { IdentityServers } from './client/identity-servers.js';
+import { IdentityTokens } from './client/identity-tokens.js';
 import { LookUpThreepids } from './client/look-up-threepids.js';
 import { AssociationsController } from './doors/associations.controller.js';
 import { BindThreepidsController } from './doors/bind-threepids.controller.js';
@@ -17,16 +19,26 @@ import { LookupV1Controller } from './doors/v1/lookup-v1.controller.js';
 import { ValidateEmailV1Controller, ValidatePhoneV1Controller } from './doors/v1/validate-v1.controller.js';
 import { ValidateEmailController } from './doors/validate-email.controller.js';
 import { ValidatePhoneController } from './doors/validate-phone.controller.js';
+import { ReplicationController } from './doors/replication.controller.js';
+import { SignInviteController } from './doors/sign-invite.controller.js';
+import { StoreInviteController } from './doors/store-invite.controller.js';
+import { DeliverInvites } from './deliver-invites.js';
 import { FindableAssociations } from './findable-associations.js';
 import { IdentityAccounts } from './identity-accounts.js';
+import { InviteByAddress } from './invite-by-address.js';
+import { InviteByMail } from './invite-by-mail.js';
 import { LongTermKeys } from './long-term-keys.js';
 import { Pepper } from './pepper.js';
+import { AssociationFeed } from './replication/association-feed.js';
+import { FollowPeers } from './replication/follow-peers.js';
+import { IdentityPeers } from './replication/identity-peers.js';
+import { StoredInvites } from './stored-invites.js';
 import { ShownToIdentityServers } from './shown-to-identity-servers.js';
 import { Messengers, Validations } from './validations.js';
 
 /**
  * Identity servers, in both directions: asked as their clients do, and the one that this server is itself where its roles have that. Needs CONFIG, CLOCK,
- * EVENT_STORE, VIEWS, SIGNING_KEY, Outgoing, RateLimits, Mailer, Texter, AccessLists and HOMESERVERS from global modules.
+ * EVENT_STORE, VIEWS, SIGNING_KEY, Outgoing, RateLimits, Mailer, Texter, AccessLists, OpenIdTokens and HOMESERVERS from global modules.
  */
 @Global()
 @Module({
@@ -44,9 +56,13 @@ import { Messengers, Validations } from './validations.js';
     IdentityPeopleController,
     AssociationsController,
     BindThreepidsController,
+    StoreInviteController,
+    SignInviteController,
+    ReplicationController,
   ],
   providers: [
     IdentityServers,
+    IdentityTokens,
     LookUpThreepids,
     IdentityAccounts,
     Associations,
@@ -57,17 +73,29 @@ import { Messengers, Validations } from './validations.js';
     Validations,
     ShownToIdentityServers,
     LongTermKeys,
+    StoredInvites,
+    InviteByMail,
+    DeliverInvites,
+    AssociationFeed,
+    IdentityPeers,
+    FollowPeers,
     { provide: BOUND_ELSEWHERE, useExisting: Bindings },
     { provide: VALIDATED_ELSEWHERE, useExisting: ShownToIdentityServers },
+    { provide: ADDRESS_INVITATIONS, useClass: InviteByAddress },
   ],
   exports: [
     BOUND_ELSEWHERE,
     VALIDATED_ELSEWHERE,
+    ADDRESS_INVITATIONS,
     Bindings,
     IdentityServers,
+    IdentityTokens,
     LookUpThreepids,
     IdentityAccounts,
     Associations,
+    StoredInvites,
+    DeliverInvites,
+    FollowPeers,
   ],
 })
 export class IdentityModule {}

@@ -12,9 +12,14 @@ export class LongTermKeys {
     @Inject(EVENT_STORE) private readonly store: Pick<EventStore, 'readStream'>,
   ) {}
 
+  /** The key of now, in unpadded base64. */
+  get now(): string {
+    return encodeBase64(this.key.publicKey);
+  }
+
   /** A key by its id, also one of before, in unpadded base64; undefined where there is none. */
   async find(keyId: string): Promise<string | undefined> {
-    if (keyId === this.key.keyId) return encodeBase64(this.key.publicKey);
+    if (keyId === this.key.keyId) return this.now;
     const identity = await findLogIdentity(this.store);
     return identity?.keys.find((one) => one.key_id === keyId)?.public_key;
   }

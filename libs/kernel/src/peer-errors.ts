@@ -27,6 +27,14 @@ export class PeerRefused extends Error {
   }
 }
 
+/** Whether another server may answer the same otherwise later: it was away, or had no time, or a mistake of its own. */
+export function mayAnswerLater(error: unknown): error is PeerUnavailable | PeerRefused {
+  if (error instanceof PeerUnavailable) return true;
+  return error instanceof PeerRefused && (error.status === TOO_MANY || error.status >= SERVERS_OWN);
+}
+
+const TOO_MANY = 429;
+const SERVERS_OWN = 500;
 const MOST_SHOWN = 200;
 
 function textOf(value: unknown): string {

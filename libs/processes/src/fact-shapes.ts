@@ -19,6 +19,7 @@ import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
 import { SUBSCRIPTION_SHAPES } from '#ephemeral/facts/subscription-facts';
 import type { FactShapes } from '#event-store/fact-shapes';
 import { IDENTITY_SHAPES } from '#identity/facts/identity-facts';
+import { STORED_INVITE_SHAPES } from '#identity/facts/stored-invite-facts';
 import { INBOUND_SHAPES } from '#federation/facts/inbound-facts';
 import { ORIGIN_SHAPES } from '#federation/facts/origin-facts';
 import { REFUSAL_SHAPES } from '#federation/facts/refusal-facts';
@@ -54,6 +55,7 @@ export const FACT_SHAPES: FactShapes = {
   ...PUSHER_SHAPES,
   ...CONTACT_SHAPES,
   ...IDENTITY_SHAPES,
+  ...STORED_INVITE_SHAPES,
   ...DELAYED_EVENT_SHAPES,
   ...RECEIPT_SHAPES,
   ...THREAD_SUBSCRIPTION_SHAPES,

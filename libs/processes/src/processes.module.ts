@@ -22,6 +22,7 @@ import { EndedAssociations } from './erasure/ended-associations.effect.js';
 import { EndedBindings } from './erasure/ended-bindings.effect.js';
 import { RemovedThreepids } from './erasure/removed-threepids.effect.js';
 import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
+import { TellStoredInvites } from './invites/stored-invites.effect.js';
 import { UnfinishedHandshake } from './joins/unfinished-handshake.effect.js';
 import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
@@ -83,6 +84,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   RemovedThreepids,
   EndedAssociations,
   EndedBindings,
+  TellStoredInvites,
   MissedDevices,
   RestoredLists,
   EndedPresence,

@@ -1,4 +1,4 @@
-import type { EventId, RoomAlias, RoomId, ServerName } from '#kernel/ids';
+import type { EventId, RoomAlias, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
@@ -53,8 +53,19 @@ export interface InviteToSign {
   readonly roomState: readonly JsonObject[];
 }
 
+/** An invitation by address that is to become that of a user here, by what an identity server has signed for them. */
+export interface InviteToExchange {
+  readonly roomId: RoomId;
+  /** Who invited them by it: of the server that is asked. */
+  readonly sender: UserId;
+  readonly userId: UserId;
+  /** What stands for the address, where that is known. */
+  readonly displayName?: string;
+  readonly signed: JsonObject;
+}
+
 /**
- * What other servers must do for the memberships of users here; federation implements it. All but `invite` ask several servers in turn,
+ * What other servers must do for the memberships of users here; federation implements it. All but `invite` and `exchange` ask several servers in turn,
  * and throw what of their refusals is most telling: M_FORBIDDEN, M_NOT_FOUND, M_UNABLE_TO_AUTHORISE_JOIN …; where none says anything of the
  * kind, PeerRefused with what one said in words of its own; where none could be reached, M_UNKNOWN with status 502.
  */
@@ -78,6 +89,8 @@ export interface RemoteRooms {
   leave(wish: RemoteMembership): Promise<RemoteEvent | undefined>;
   /** Asks the server of an invited user to take the invitation; answers the event as that signed it. */
   invite(server: ServerName, invite: InviteToSign): Promise<JsonObject>;
+  /** Has the server of who invited a user here by their address invite that user: server-server API, "Third-party invites". */
+  exchange(server: ServerName, invite: InviteToExchange): Promise<void>;
 }
 
 /** Injection token of the RemoteRooms; where there are none, no other server is spoken to. */

@@ -9,6 +9,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { AnnounceProfileHandler } from './commands/announce-profile.js';
 import { BanUserHandler } from './commands/ban-user.js';
+import { BeginRoomHandler } from './commands/begin-room.js';
 import { MembershipChanges } from './commands/change-membership.js';
 import { CompleteUpgradeHandler } from './commands/complete-upgrade.js';
 import { ContinuePurgeHandler } from './commands/continue-purge.js';
@@ -24,6 +25,7 @@ import { ForgetRoomHandler } from './commands/forget-room.js';
 import { HeldInvitations } from './commands/held-invitations.js';
 import { InvitePermissions } from './commands/invite-permissions.js';
 import { InvitationsElsewhere } from './commands/invite-elsewhere.js';
+import { InviteAddressHandler } from './commands/invite-address.js';
 import { InviteUserHandler } from './commands/invite-user.js';
 import { JoinElsewhere } from './commands/join-elsewhere.js';
 import { JoinRoomHandler } from './commands/join-room.js';
@@ -131,6 +133,8 @@ export const ROOM_WRITING: readonly Provider[] = [
   FillRoomHandler,
   ForgetRoomHandler,
   InviteUserHandler,
+  InviteAddressHandler,
+  BeginRoomHandler,
   JoinRoomHandler,
   KickUserHandler,
   KnockRoomHandler,

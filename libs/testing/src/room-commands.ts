@@ -119,7 +119,7 @@ export class RoomCommands {
       [DeleteState, new DeleteStateHandler(workers, views)],
       [DropCanonicalAlias, new DropCanonicalAliasHandler(workers, views)],
       [EndStay, new EndStayHandler(workers, receiving, bus, author)],
-      [ExchangeInvite, new ExchangeInviteHandler(workers, invitations, views, author)],
+      [ExchangeInvite, new ExchangeInviteHandler(workers, members, views, author)],
       [FillRoom, new FillRoomHandler(workers, receiving, joining, author)],
       [ForgetRoom, new ForgetRoomHandler(store, clock, views)],
       [InviteUser, new InviteUserHandler(members)],

@@ -16,7 +16,9 @@ function setUp(place: Place, program: string): Command {
   place.write('signing.key', `ed25519 test ${randomBytes(32).toString('base64').replaceAll('=', '')}\n`);
   place.write('logging.yaml', JSON.stringify(LOGGING));
   const config = place.write('homeserver.yaml', JSON.stringify({ ...settingsOf(place), ...WITHOUT_LIMITS }));
-  return { program, args: ['-m', 'synapse.app.homeserver', '-c', config] };
+  // Identity servers it asks as their clients do, and not as a server asks others.
+  const env = { SSL_CERT_FILE: place.path('authority.crt') };
+  return { program, args: ['-m', 'synapse.app.homeserver', '-c', config], env };
 }
 
 function settingsOf(place: Place): object {

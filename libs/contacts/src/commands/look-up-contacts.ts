@@ -1,10 +1,8 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { causeOf } from '#accounts/accounts';
-import { OPENID_LIFETIME_MS, OpenIdTokens } from '#accounts/openid/openid-tokens';
 import { ACCOUNT_MEDIUM } from '#accounts/threepids/account-address';
-import { CONFIG, type Config } from '#config/config';
-import { IdentityServers } from '#identity/client/identity-servers';
+import { type AskedServer, IdentityTokens } from '#identity/client/identity-tokens';
 import { LookUpThreepids } from '#identity/client/look-up-threepids';
 import type { ServerName, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
@@ -15,12 +13,6 @@ import { decideMatches } from '../decide/decide-contacts.js';
 import { keyOfAddress } from '../decide/known-book.js';
 import type { Address, Match } from '../facts/contact-facts.js';
 import { CONTACTS, type ContactRow } from '../projections/contacts.projector.js';
-
-/** Which identity server is asked, and by which of its tokens; without one, one is got for the requester. */
-export interface AskedServer {
-  readonly server: ServerName;
-  readonly token?: string;
-}
 
 /** Whom an identity server knows by the addresses of a book. */
 export interface LookedUp {
@@ -50,11 +42,9 @@ export class LookUpContacts extends Command<LookedUp> {
 export class LookUpContactsHandler implements ICommandHandler<LookUpContacts> {
   constructor(
     private readonly books: AddressBooks,
-    private readonly servers: IdentityServers,
+    private readonly tokens: IdentityTokens,
     private readonly lookUp: LookUpThreepids,
-    private readonly openId: OpenIdTokens,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
   async execute({ requester, asked }: LookUpContacts): Promise<LookedUp> {
@@ -83,24 +73,10 @@ export class LookUpContactsHandler implements ICommandHandler<LookUpContacts> {
     return rows;
   }
 
-  async #ask(requester: Requester, { server, token }: AskedServer, addresses: readonly Address[]): Promise<Match[]> {
-    const own = token ?? (await this.#register(requester, server));
-    try {
-      const found = await this.lookUp.run(server, own, addresses);
-      return found.map(({ medium, address, userId }) => ({ medium, address, user_id: userId, by: server }));
-    } finally {
-      // Whatever becomes of it: it was for this alone.
-      if (token === undefined) await this.servers.logOut(server, own).catch(() => {});
-    }
-  }
-
-  #register(requester: Requester, server: ServerName): Promise<string> {
-    return this.servers.register(server, {
-      access_token: this.openId.issue(requester),
-      token_type: 'Bearer',
-      matrix_server_name: this.config.serverName,
-      expires_in: OPENID_LIFETIME_MS / 1000,
-    });
+  async #ask(requester: Requester, asked: AskedServer, addresses: readonly Address[]): Promise<Match[]> {
+    const { server } = asked;
+    const found = await this.tokens.use(requester, asked, (token) => this.lookUp.run(server, token, addresses));
+    return found.map(({ medium, address, userId }) => ({ medium, address, user_id: userId, by: server }));
   }
 
   /** Of each contact: what others know, and what this server does. */

@@ -5,16 +5,22 @@ import { OpenIdTokens } from '#accounts/openid/openid-tokens';
 import { CONFIG, type Config } from '#config/config';
 import { readJsonBody } from '#http/json-body';
 import type { Homeservers } from '#identity/homeservers';
+import type { JsonObject } from '#kernel/json';
 import { isUserId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { AuthenticateRequest } from '../doors/authenticate-request.js';
+import { BoundInvites } from '../joining/bound-invites.js';
+import { orV1 } from '../joining/or-v1.js';
 import { pathOf } from '../peers/path-of.js';
 import { Peers } from '../peers/peers.js';
 
+const ONBIND = '/_matrix/federation/v1/3pid/onbind';
 const USERINFO = '/_matrix/federation/v1/openid/userinfo';
 const TIMEOUT_MS = 10_000;
+/** It asks other servers before it answers. */
+const ONBIND_TIMEOUT_MS = 60_000;
 const MOST_BYTES = 64 * 1024;
 const X_MATRIX = /^x-matrix[ \t]/i;
 
@@ -25,6 +31,7 @@ export class PeersAsHomeservers implements Homeservers {
     private readonly peers: Peers,
     private readonly authenticate: AuthenticateRequest,
     private readonly tokens: OpenIdTokens,
+    private readonly bound: BoundInvites,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
@@ -50,6 +57,18 @@ export class PeersAsHomeservers implements Homeservers {
       if (error instanceof PeerRefused || error instanceof PeerUnavailable) return undefined;
       throw error;
     }
+  }
+
+  /** Some know it by another method, as the identity service API has it. */
+  async tellBound(userId: UserId, told: JsonObject): Promise<void> {
+    const server = serverNameOf(userId);
+    if (server === this.config.serverName) return this.bound.take(told);
+    const tell = (method: 'PUT' | 'POST') =>
+      this.peers.ask(server, { method, path: ONBIND, content: told, timeoutMs: ONBIND_TIMEOUT_MS });
+    await orV1(
+      () => tell('PUT'),
+      () => tell('POST'),
+    );
   }
 
   async findOrigin(request: FastifyRequest): Promise<ServerName | undefined> {

@@ -1,10 +1,13 @@
-import { Controller, HttpCode, Param, Put } from '@nestjs/common';
+import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { parseRoomId, type ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { ExchangeInvite } from '#rooms/commands/exchange-invite';
 import { thirdPartySignedOf } from '#rooms/commands/third-party-invite';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import { BoundInvites } from '../joining/bound-invites.js';
 import { FromServer, Origin, ServerContent } from './from-server.js';
 import { parsePeersUser } from './parse-peers-user.js';
 
@@ -31,5 +34,28 @@ export class ThirdPartyInvitesController {
     }
     await this.commands.execute(new ExchangeInvite(origin, roomId, parsePeersUser(userId), signed));
     return {};
+  }
+}
+
+/**
+ * What identity servers tell of users here whose addresses they know now: server-server API, "Third-party invites". Their signature cannot be asked for, since
+ * nobody says which identity servers there are. POST: as the identity service API has it, and identity servers of before do.
+ */
+@Controller('_matrix/federation/v1/3pid')
+export class OnbindController {
+  constructor(private readonly invites: BoundInvites) {}
+
+  @RateLimited('inviting')
+  @Put('onbind')
+  async onbind(@JsonBody(undefined, { exactNumbers: true }) body: JsonObject): Promise<object> {
+    await this.invites.take(body);
+    return {};
+  }
+
+  @RateLimited('inviting')
+  @HttpCode(200)
+  @Post('onbind')
+  onbindByPost(@JsonBody(undefined, { exactNumbers: true }) body: JsonObject): Promise<object> {
+    return this.onbind(body);
   }
 }

@@ -1,5 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import { REMOTE_ROOMS } from '#rooms/remote-rooms';
+import { BoundInvites } from './bound-invites.js';
 import { EndedInvitations } from './ended-invitations.js';
 import { FillRooms } from './fill-rooms.effect.js';
 import { HeardThere } from './heard-there.js';
@@ -17,6 +18,7 @@ import { ServersToAsk } from './servers-to-ask.js';
 
 /** How users come into rooms of other servers, and those of other servers into rooms that are here. */
 export const JOINING_PROVIDERS: readonly Provider[] = [
+  BoundInvites,
   EndedInvitations,
   FillRooms,
   HeardThere,

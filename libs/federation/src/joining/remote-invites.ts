@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { PeerUnavailable } from '#kernel/peer-errors';
-import type { InviteToSign } from '#rooms/remote-rooms';
+import type { InviteToExchange, InviteToSign } from '#rooms/remote-rooms';
 import { pathOf } from '../peers/path-of.js';
 import { Peers } from '../peers/peers.js';
 import { orV1 } from './or-v1.js';
@@ -24,6 +24,21 @@ export class RemoteInvites {
     const event = isJsonObject(answer) ? answer['event'] : undefined;
     if (!isJsonObject(event)) throw new PeerUnavailable(`${server} answered no event`);
     return event;
+  }
+
+  /** Throws PeerUnavailable, PeerRefused. */
+  async exchange(
+    server: ServerName,
+    { roomId, sender, userId, displayName = '', signed }: InviteToExchange,
+  ): Promise<void> {
+    const third_party_invite = { display_name: displayName, signed };
+    const content = { membership: 'invite', third_party_invite };
+    await this.peers.ask(server, {
+      method: 'PUT',
+      path: pathOf('/_matrix/federation/v1/exchange_third_party_invite/:roomId', { roomId }),
+      content: { type: 'm.room.member', room_id: roomId, sender, state_key: userId, content },
+      insists: true,
+    });
   }
 
   /** What of version 1 stands behind a status is the same as what version 2 answers. */

@@ -3,6 +3,7 @@ import type { RoomAlias, ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { SealedEvent } from '#protocol/signing/seal-event';
 import type {
+  InviteToExchange,
   InviteToSign,
   RemoteEvent,
   RemoteJoin,
@@ -69,6 +70,10 @@ export class RemoteMemberships implements RemoteRooms {
 
   invite(server: ServerName, invite: InviteToSign): Promise<JsonObject> {
     return askInTurn([server], () => this.invites.send(server, invite));
+  }
+
+  exchange(server: ServerName, invite: InviteToExchange): Promise<void> {
+    return askInTurn([server], () => this.invites.exchange(server, invite));
   }
 
   async #ask<T>(wish: RemoteMembership, ask: (server: ServerName) => Promise<T>): Promise<T | undefined> {

@@ -142,6 +142,22 @@ export class IdentityServers {
     return this.ask(server, token === undefined ? { ...request, base: V1_BASE } : { ...request, token });
   }
 
+  /**
+   * Whether a key by which an invitation was signed holds still, as the URL says that is to be asked for it: identity service API, "Key management". It is
+   * of whoever sent that invitation, and asked with the same care as an identity server that a user names, though by nobody's choice here.
+   */
+  async isKeyValid(validityUrl: string, publicKey: string): Promise<boolean> {
+    const url = URL.canParse(validityUrl) ? new URL(validityUrl) : undefined;
+    if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') return false;
+    url.searchParams.set('public_key', publicKey);
+    const path = `${url.pathname}${url.search}`;
+    const headers = { host: url.host, accept: 'application/json' };
+    const { status, body } = await this.#send(url.host, { method: 'GET', path, headers });
+    const answer = readObject(body);
+    if (status >= 500 || answer === undefined) throw makesNoSense('whether a key holds');
+    return status < 300 && answer['valid'] === true;
+  }
+
   /** Asks anything else. */
   async ask(
     server: ServerName,
@@ -166,7 +182,7 @@ export class IdentityServers {
   }
 
   async #send(
-    server: ServerName,
+    server: string,
     request: Pick<Parameters<Outgoing['send']>[1], 'method' | 'path' | 'headers' | 'body'>,
   ): Promise<OutgoingAnswer> {
     const { hostname, port } = new URL(`https://${server}`);

@@ -2,10 +2,20 @@ import type { Threepid } from '#accounts/threepids/threepid';
 import type { ServerName, UserId } from '#kernel/ids';
 import { type IdentityFact, readIdentityFact } from '../facts/identity-facts.js';
 
+/** That an identifier was made somebody's: by which identity server, and when, in milliseconds since the epoch. */
+export interface Making {
+  readonly ts: number;
+  readonly by: ServerName;
+}
+
 /** What is known of an identifier: whose it is, if anybody's, and since when that is so. */
 export interface Holder {
   readonly mxid?: UserId;
+  /** The identifier itself, where it is anybody's. */
+  readonly of?: Threepid;
   readonly ts: number;
+  /** How it became whose it was last, also where that has ended; undefined where it never was anybody's. */
+  readonly made?: Making;
 }
 
 export const NO_HOLDER: Holder = Object.freeze({ ts: 0 });
@@ -13,10 +23,22 @@ export const NO_HOLDER: Holder = Object.freeze({ ts: 0 });
 /** For so long an association holds unless it is ended: a hundred years. */
 const LIFETIME_MS = 100 * 365 * 24 * 3600_000;
 
-export function foldAssociation(_: Holder, fact: { readonly type: string; readonly data: string }): Holder {
+export function foldAssociation(holder: Holder, fact: { readonly type: string; readonly data: string }): Holder {
   const { type, data } = readIdentityFact(fact);
-  if (type === 'association-made') return { mxid: data.mxid, ts: data.ts };
-  return type === 'association-ended' ? { ts: data.ts } : _;
+  switch (type) {
+    case 'association-made':
+    case 'association-learnt': {
+      const { mxid, ts, by, of } = data;
+      // What was erased since was ended, too.
+      return { mxid, ts: Math.max(ts, holder.ts), made: { ts, by }, ...(of === null ? {} : { of }) };
+    }
+    case 'association-ended':
+      return { ts: Math.max(data.ts, holder.ts), ...(holder.made === undefined ? {} : { made: holder.made }) };
+    case 'association-end-learnt':
+      return { ts: Math.max(data.ts, holder.ts), made: { ts: data.made_ts, by: data.made_by } };
+    default:
+      return holder;
+  }
 }
 
 /** Who says it, and when, in milliseconds since the epoch. */

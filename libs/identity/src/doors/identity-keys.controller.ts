@@ -3,13 +3,17 @@ import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { LongTermKeys } from '../long-term-keys.js';
+import { StoredInvites } from '../stored-invites.js';
 import { IdentityRole } from './identity-role.js';
 
 /** What anybody may ask of the identity server: identity service API, "Status check" and "Key management". */
 @UseGuards(IdentityRole)
 @Controller('_matrix/identity')
 export class IdentityKeysController {
-  constructor(private readonly keys: LongTermKeys) {}
+  constructor(
+    private readonly keys: LongTermKeys,
+    private readonly invites: StoredInvites,
+  ) {}
 
   @RateLimited('default')
   @Get(['v2', 'api/v1'])
@@ -29,6 +33,12 @@ export class IdentityKeysController {
   @Get(['v2/pubkey/isvalid', 'api/v1/pubkey/isvalid'])
   isValid(@Query() query: QueryOfUrl): { valid: boolean } {
     return { valid: this.keys.isValid(requiredText(query, 'public_key')) };
+  }
+
+  @RateLimited('default')
+  @Get(['v2/pubkey/ephemeral/isvalid', 'api/v1/pubkey/ephemeral/isvalid'])
+  async isEphemeralValid(@Query() query: QueryOfUrl): Promise<{ valid: boolean }> {
+    return { valid: await this.invites.isKeyValid(requiredText(query, 'public_key')) };
   }
 
   @RateLimited('default')

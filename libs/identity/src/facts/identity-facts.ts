@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { Threepid } from '#accounts/threepids/threepid';
 import type { FactShapes } from '#event-store/fact-shapes';
 import type { ServerName, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
 
 /*
  * What this server knows as an identity server: who uses it, and whose mail addresses and phone numbers are. Apart from the accounts that it may have
@@ -21,7 +22,11 @@ export const userIdOfIdentityAccount = (stream: string): UserId =>
  * fact the identifier stands where it can.
  */
 export const ASSOCIATION_PREFIX = 'association-';
-export const associationStream = (threepid: Threepid): string => `${ASSOCIATION_PREFIX}${threepidHash(threepid)}`;
+export const associationStream = (threepid: Threepid): string => associationStreamOf(threepidHash(threepid));
+export const associationStreamOf = (hashed: string): string => `${ASSOCIATION_PREFIX}${hashed}`;
+
+/** The hash of the identifier that such a stream is of. */
+export const hashOfAssociation = (stream: string): string => stream.slice(ASSOCIATION_PREFIX.length);
 
 /** What stands for an identifier in names. */
 export const threepidHash = ({ medium, address }: Threepid): string => hash('sha256', `${medium} ${address}`, 'hex');
@@ -32,6 +37,10 @@ export const bindingsStream = (userId: UserId): string => `${BINDINGS_PREFIX}${u
 
 /** The pepper of the hashes by which identifiers are looked up. */
 export const PEPPER_STREAM = 'identity-pepper';
+
+/** How far this server follows another identity server. */
+export const IDENTITY_PEER_PREFIX = 'identity-peer-';
+export const identityPeerStream = (peer: ServerName): string => `${IDENTITY_PEER_PREFIX}${peer}`;
 
 /** Validations that are under way, as notes (`KeptNotes`). */
 export const VALIDATIONS_STREAM = 'identity-validations';
@@ -93,6 +102,28 @@ export interface AssociationEnded {
   readonly of: Threepid | null;
 }
 
+/**
+ * `association-learnt`: as `association-made`, as another identity server says that this one trusts (`by`); it has overtaken what was known here. `signatures`:
+ * that server's, over what `POST /3pid/bind` answers.
+ */
+export interface AssociationLearnt extends AssociationMade {
+  readonly signatures: JsonObject;
+}
+
+/**
+ * `association-end-learnt`: what an identity server made (`made_by`, at `made_ts`) is ended, as another one says that this one trusts (`by`, at `ts`). Where that was not
+ * known here it counts from now on for what is older.
+ */
+export interface AssociationEndLearnt extends AssociationEnded {
+  readonly made_ts: number;
+  readonly made_by: ServerName;
+}
+
+/** `peer-followed`: what another identity server tells is known here up to there, by its own word for that. */
+export interface PeerFollowed {
+  readonly next: string;
+}
+
 /** `binding-noted`: an identifier was made known to an identity server. */
 export interface BindingNoted {
   readonly binding_id: string;
@@ -119,6 +150,9 @@ export interface IdentityFacts {
   'identity-key-published': IdentityKeyPublished;
   'association-made': AssociationMade;
   'association-ended': AssociationEnded;
+  'association-learnt': AssociationLearnt;
+  'association-end-learnt': AssociationEndLearnt;
+  'peer-followed': PeerFollowed;
   'binding-noted': BindingNoted;
   'binding-ended': BindingEnded;
   'pepper-set': PepperSet;
@@ -140,6 +174,9 @@ export const IDENTITY_SHAPES = {
   'identity-key-published': [],
   'association-made': [],
   'association-ended': [],
+  'association-learnt': [],
+  'association-end-learnt': [],
+  'peer-followed': [],
   'binding-noted': [],
   'binding-ended': [],
   'pepper-set': [],

@@ -1,6 +1,7 @@
 import type { Medium } from '#accounts/threepids/threepid';
 import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
 import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { hashAddress } from '../client/hash-address.js';
@@ -18,6 +19,8 @@ export interface AssociationRow {
   readonly ts: number;
   readonly not_before: number;
   readonly not_after: number;
+  /** Of the identity server from which it was learnt. */
+  readonly signatures?: JsonObject;
 }
 
 export const IDENTITY_TOKENS = new Collection<readonly [tokenHash: string], UserId>('identity-tokens', {
@@ -88,20 +91,18 @@ async function project(recorded: RecordedFact, rows: OwnRows): Promise<void> {
       return changePerson(rows, userIdOfIdentityAccount(recorded.stream), { readers: data.readers });
     case 'identity-key-published':
       return changePerson(rows, userIdOfIdentityAccount(recorded.stream), { master_key: data.master_key ?? undefined });
+    case 'association-learnt':
     case 'association-made': {
       // What was erased since was ended, too.
       if (data.of === null) return;
       const { mxid, ts, not_before, not_after, of } = data;
-      ASSOCIATIONS.put(rows, [of.medium, of.address], {
-        mxid,
-        ts,
-        not_before,
-        not_after,
-      });
+      const signatures = type === 'association-learnt' ? { signatures: data.signatures } : {};
+      ASSOCIATIONS.put(rows, [of.medium, of.address], { mxid, ts, not_before, not_after, ...signatures });
       const pepper = await PEPPER.get(rows, ['pepper']);
       if (pepper !== undefined) ASSOCIATION_HASHES.put(rows, [hashAddress(of, pepper)], mxid);
       return;
     }
+    case 'association-end-learnt':
     case 'association-ended': {
       if (data.of === null) return;
       ASSOCIATIONS.delete(rows, [data.of.medium, data.of.address]);

@@ -3,7 +3,11 @@ import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/ev
 import { ASSOCIATION_TAIL, type IdentityFact, readIdentityFact } from '#identity/facts/identity-facts';
 import type { Effect } from '#projections/effects/effect';
 
-const ENDS: ReadonlySet<string> = new Set<IdentityFact['type']>(['association-ended', 'binding-ended']);
+const ENDS: ReadonlySet<string> = new Set<IdentityFact['type']>([
+  'association-ended',
+  'association-end-learnt',
+  'binding-ended',
+]);
 
 /** Erases an identifier from the log of the identity server, and of where it was made known, once it is so no more. */
 @Injectable()

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '#kernel/json';
 import {
@@ -14,7 +15,10 @@ import { encodeBase64 } from '../signing/base64.js';
 import { signJson } from '../signing/sign-json.js';
 import { createSigningKey } from '../signing/signing-key.js';
 import { authStateOf } from './auth-state.js';
+import { ROOM_VERSIONS } from '../room-versions/room-versions.js';
+import type { RoomVersion } from '../room-versions/room-version.js';
 import { findAuthRefusal } from './authorize-event.js';
+import { findInviteKey } from './third-party-invite.js';
 
 const version = versionOf('11');
 const key = createSigningKey(Buffer.alloc(32, 1), '0');
@@ -78,4 +82,81 @@ describe('a third-party invite', () => {
       'not signed',
     );
   });
+});
+
+describe.each(ROOM_VERSIONS.map((one) => [one.id, one] as const))(
+  'a third-party invite in room version %s',
+  (_, of) => {
+    const invite = (said: JsonObject, offer: Partial<EventDraft> = {}) => refusalIn(of, said, offer);
+
+    it('lets in whom an identity server has signed for, and nobody else', () => {
+      expect(invite({ signed })).toBeUndefined();
+      for (const said of [{ signed: { ...signed, mxid: CAROL } }, { signed: { ...signed, token: 'abd' } }, {}]) {
+        expect(invite(said)).toBeDefined();
+      }
+      // As it is left by a redaction, and by whoever takes it back.
+      expect(invite({ signed }, { content: {} })).toBeDefined();
+    });
+
+    it('is for those to make who may invite, whatever the level of other state is', () => {
+      const offer = (level: number) => {
+        const levels = {
+          users: { [ALICE]: 100, [BOB]: level },
+          invite: 50,
+          events: { 'm.room.third_party_invite': 99 },
+        };
+        const state = authStateOf([
+          makeCreate(of),
+          ...[
+            member(BOB, 'join'),
+            {
+              type: 'm.room.power_levels',
+              stateKey: '',
+              content: of.privilegedCreators ? { ...levels, users: { [BOB]: level } } : levels,
+            },
+          ].map((draft) => makeEvent(draft, of)),
+        ]);
+        const content = { display_name: 'C...', public_key: publicKey, key_validity_url: 'https://identity.example' };
+        return findAuthRefusal(
+          makeEvent({ type: 'm.room.third_party_invite', stateKey: 'abc', sender: BOB, content }, of),
+          of,
+          state,
+        );
+      };
+      expect(offer(49)).toBeDefined();
+      expect(offer(50)).toBeUndefined();
+    });
+
+    it('holds under no change of what was signed', () => {
+      fc.assert(
+        fc.property(fc.string({ minLength: 1, maxLength: 20 }), fc.jsonValue({ maxDepth: 1 }), (name, value) => {
+          fc.pre(!['mxid', 'token', 'signatures', 'unsigned', '__proto__'].includes(name));
+          expect(invite({ signed: { ...signed, [name]: value as JsonObject } })).toBeDefined();
+        }),
+        { numRuns: 20 },
+      );
+    });
+  },
+);
+
+function refusalIn(of: RoomVersion, said: JsonObject, offer: Partial<EventDraft>) {
+  const drafts: EventDraft[] = [
+    { type: 'm.room.third_party_invite', stateKey: 'abc', content: { public_key: publicKey }, ...offer },
+  ];
+  const state = authStateOf([makeCreate(of), ...drafts.map((draft) => makeEvent(draft, of))]);
+  const content = { third_party_invite: said };
+  return findAuthRefusal(makeEvent(member(BOB, 'invite', { sender: ALICE, content }), of), of, state);
+}
+
+it('tells with which key something is signed, and where that is asked for', () => {
+  const url = 'https://identity.example/valid';
+  const other = encodeBase64(otherKey.publicKey);
+  const offer = {
+    public_key: other,
+    key_validity_url: 'https://other.example',
+    public_keys: [{ public_key: publicKey, key_validity_url: url }],
+  };
+  expect(findInviteKey(signed, offer)).toEqual({ publicKey, validityUrl: url });
+  expect(findInviteKey(signed, { public_keys: [{ public_key: publicKey }] })).toEqual({ publicKey });
+  expect(findInviteKey(signed, { public_key: other })).toBeUndefined();
 });

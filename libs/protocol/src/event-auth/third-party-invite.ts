@@ -16,13 +16,24 @@ export function refuseThirdPartyInvite(event: RoomEvent, target: string, state: 
   const offer = state.get('m.room.third_party_invite', token);
   if (offer === undefined) return 'There is no such third-party invite in the room';
   if (offer.sender !== event.sender) return 'The third-party invite is of another user';
-  return isSignedByAny(signed, publicKeysOf(offer.content)) ? undefined : 'The third-party invite is not signed';
+  return findInviteKey(signed, offer.content) === undefined ? 'The third-party invite is not signed' : undefined;
+}
+
+/** A key with which an invite by third-party identifier may be signed, and where it says that it can be asked whether it holds still. */
+export interface InviteKey {
+  readonly publicKey: string;
+  /** Absent where the key holds for ever. */
+  readonly validityUrl?: string;
 }
 
 /** Step 7: the keys in `public_key` and `public_keys`. */
-function publicKeysOf({ public_key: single, public_keys: list }: JsonObject): string[] {
-  const keys = Array.isArray(list) ? list.map((entry) => (isJsonObject(entry) ? entry.public_key : undefined)) : [];
-  return [single, ...keys].filter((key) => typeof key === 'string');
+function keysOf({ public_key: single, key_validity_url: url, public_keys: list }: JsonObject): InviteKey[] {
+  const others = Array.isArray(list) ? list.filter(isJsonObject) : [];
+  return [{ public_key: single, key_validity_url: url }, ...others].flatMap((entry) => {
+    const { public_key: publicKey, key_validity_url: validityUrl } = entry;
+    if (typeof publicKey !== 'string') return [];
+    return [{ publicKey, ...(typeof validityUrl === 'string' ? { validityUrl } : {}) }];
+  });
 }
 
 /**
@@ -31,17 +42,20 @@ function publicKeysOf({ public_key: single, public_keys: list }: JsonObject): st
  */
 const MAX_ATTEMPTS = 64;
 
-/** Keys are named by no id here, so that every signature is tried with every key. */
-function isSignedByAny(signed: JsonObject, publicKeys: readonly string[]): boolean {
+/**
+ * With which of the keys in the content of an `m.room.third_party_invite` something is signed; undefined where it is with none. Keys are named by no id
+ * here, so that every signature is tried with every key.
+ */
+export function findInviteKey(signed: JsonObject, offer: JsonObject): InviteKey | undefined {
   const signers = isJsonObject(signed.signatures) ? Object.keys(signed.signatures) : [];
   const names = signers.flatMap((signer) => listSigningKeyIds(signed, signer).map((keyId) => ({ signer, keyId })));
   let attempts = 0;
-  for (const publicKey of publicKeys) {
-    const key = parseVerifyKey(publicKey);
+  for (const inviteKey of keysOf(offer)) {
+    const key = parseVerifyKey(inviteKey.publicKey);
     for (const { signer, keyId } of names) {
-      if (attempts++ >= MAX_ATTEMPTS) return false;
-      if (key !== undefined && verifyJson(signed, signer, keyId, key)) return true;
+      if (attempts++ >= MAX_ATTEMPTS) return undefined;
+      if (key !== undefined && verifyJson(signed, signer, keyId, key)) return inviteKey;
     }
   }
-  return false;
+  return undefined;
 }

@@ -1,10 +1,17 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { RoomId, ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { isDescribedTo } from '../reading/may-know-of.js';
-import { REMOTE_ROOMS, type RemoteJoin, type RemoteMembership, type RemoteRooms } from '../remote-rooms.js';
+import {
+  type InviteToExchange,
+  REMOTE_ROOMS,
+  type RemoteJoin,
+  type RemoteMembership,
+  type RemoteRooms,
+} from '../remote-rooms.js';
 import { SPACES_ELSEWHERE, type SpacesElsewhere } from '../spaces-elsewhere.js';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
@@ -42,6 +49,12 @@ export class JoinElsewhere {
     const place = await this.memberships.find(requester.userId, roomId);
     const wish = { requester, roomId, content, servers: [...via, ...(place?.servers ?? [])] };
     return requester.isGuest === true ? this.#joinAsGuest(wish) : this.#join(wish);
+  }
+
+  /** As `RemoteRooms.exchange`. Throws M_FORBIDDEN where this server speaks to no others. */
+  async exchange(server: ServerName, invite: InviteToExchange): Promise<void> {
+    if (this.others === undefined) throw new MatrixError('M_FORBIDDEN', 'This server speaks to no other servers');
+    await this.others.exchange(server, invite);
   }
 
   #join(wish: RemoteMembership): Promise<RemoteJoin | undefined> {

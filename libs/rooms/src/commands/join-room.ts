@@ -1,6 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { RoomId, ServerName } from '#kernel/ids';
+import { isUserId, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { refuseSuspended } from '#kernel/refuse-suspended';
@@ -10,6 +10,7 @@ import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { HANDSHAKES } from '../projections/handshakes.projector.js';
 import { refuseWhilePartial } from '../decide/refuse-while-partial.js';
 import { whenWhole } from '../queries/partial-rooms.js';
+import { findMembership } from '../reading/find-membership.js';
 import { isServerIn } from '../reading/server-standing.js';
 import type { RemoteJoin } from '../remote-rooms.js';
 import { contextOf } from '../worker/requester-context.js';
@@ -24,7 +25,7 @@ import { redeemThirdPartyInvite, type ThirdPartySigned, thirdPartySignedOf } fro
  * Joins a room: client-server API, "Joining rooms". Where nobody of this server is in it, and where nobody here can vouch for the join
  * of a restricted room, other servers are asked (`via`, and those that are known to be in it). Joining twice is no error. Throws
  * M_FORBIDDEN (also for a room that nobody who was asked has), M_GUEST_ACCESS_FORBIDDEN, M_USER_SUSPENDED, M_BAD_JSON, and as `RemoteRooms`.
- * `third_party_signed` in the content redeems a third-party invite first.
+ * `third_party_signed` in the content redeems a third-party invite first, which the server of who sent it does.
  * NOTSPEC: whatever else the request says becomes part of the member event, `reason` among it. Clients do so since 2015, and
  * could set the same event by PUT /state.
  */
@@ -66,9 +67,12 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     const shown = await this.memberships.contentOf({ target: requester.userId, membership: 'join' });
     const given = ownWords(wanted);
     const content = { ...shown, ...given };
-    const wish = { content, shown, given, signed: thirdPartySignedOf(wanted) };
-    const joinElsewhere = () => this.elsewhere.join(requester, roomId, content, via);
-    const isHere = await isServerIn(this.views, roomId, this.author.serverName);
+    const { signed, inviter } = await this.#exchange(requester, roomId, wanted);
+    const wish = { content, shown, given, signed };
+    const servers = inviter === undefined ? via : [inviter, ...via];
+    const joinElsewhere = () => this.elsewhere.join(requester, roomId, content, servers);
+    // Of an invitation that another server has just made the room may not have heard here.
+    const isHere = inviter === undefined && (await isServerIn(this.views, roomId, this.author.serverName));
     const joined =
       (isHere ? undefined : await joinElsewhere()) ?? (await this.#joinHere(requester, roomId, wish, joinElsewhere));
     const { position } = joined;
@@ -77,6 +81,25 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     await this.elsewhere.handshakes.endAll(requester, roomId);
     await this.memberships.tellNewerProfile(requester, roomId, shown, given);
     return { roomId };
+  }
+
+  /**
+   * What redeems an invitation by address. Where somebody of another server sent that, `inviter` has made it one of the user, and nothing is left to
+   * redeem.
+   */
+  async #exchange(
+    { userId }: Requester,
+    roomId: RoomId,
+    content: JsonObject,
+  ): Promise<Pick<Wish, 'signed'> & { inviter?: ServerName }> {
+    const signed = thirdPartySignedOf(content);
+    const sender = signed?.signed['sender'];
+    if (signed === undefined || typeof sender !== 'string' || !isUserId(sender)) return { signed };
+    const inviter = serverNameOf(sender);
+    if (inviter === this.author.serverName) return { signed };
+    if ((await findMembership(this.views, roomId, userId)) === 'join') return { signed: undefined };
+    await this.elsewhere.exchange(inviter, { roomId, sender, userId, signed: signed.signed });
+    return { signed: undefined, inviter };
   }
 
   async #joinHere(

@@ -1,6 +1,7 @@
 import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { findInviteKey, type InviteKey } from '#protocol/event-auth/third-party-invite';
 import type { RoomTurn } from '../worker/room-turn.js';
 
 /** A signature of an identity server that a user is the one who was invited by an identifier of another kind. */
@@ -35,17 +36,26 @@ export async function redeemThirdPartyInvite(
   await turn.send({ type: 'm.room.member', stateKey: userId, sender, content: { ...profile, ...content } });
 }
 
+/** What a pending invitation becomes. */
+export interface OfferedInvitation {
+  readonly sender: UserId;
+  readonly content: JsonObject;
+  /** The key that it is signed with, of those that the room has for it; undefined where it is signed with none. */
+  readonly key: InviteKey | undefined;
+}
+
 /** The invitation that a pending one becomes, and who sends it. Throws M_FORBIDDEN where nobody of this server asked. */
 export async function invitationOfOffer(
   turn: RoomTurn,
   { token, signed }: ThirdPartySigned,
   serverName: ServerName,
-): Promise<{ readonly sender: UserId; readonly content: JsonObject }> {
+): Promise<OfferedInvitation> {
   const offer = await turn.findState('m.room.third_party_invite', token);
   if (offer === undefined || serverNameOf(offer.sender) !== serverName) {
     throw new MatrixError('M_FORBIDDEN', 'There is no such third-party invite of this server in the room');
   }
   const { display_name: name } = offer.content;
   const told = { ...(typeof name === 'string' ? { display_name: name } : {}), signed };
-  return { sender: offer.sender, content: { membership: 'invite', third_party_invite: told } };
+  const content = { membership: 'invite', third_party_invite: told };
+  return { sender: offer.sender, content, key: findInviteKey(signed, offer.content) };
 }

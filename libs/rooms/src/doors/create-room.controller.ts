@@ -7,12 +7,13 @@ import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { readUserId } from '#http/read-user-id';
 import { parseRoomId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
-import { CreateRoom, type RoomCreated } from '../commands/create-room.js';
+import { BeginRoom } from '../commands/begin-room.js';
+import type { RoomCreated } from '../commands/create-room.js';
 import { UpgradeRoom } from '../commands/upgrade-room.js';
 import type { CreateRoomOptions } from '../decide/new-room-events.js';
 import { CreateRoomDto, INVITE_GROUPS } from './create-room.dto.js';
+import { askedAddress } from './invited-address.js';
 
 class UpgradeDto {
   @IsString()
@@ -37,8 +38,9 @@ export class CreateRoomController {
     @CurrentRequester() requester: Requester,
     @JsonBody(CreateRoomDto, { exactNumbers: true }) body: CreateRoomDto,
   ): Promise<object> {
-    const created: RoomCreated = await this.commands.execute(new CreateRoom(requester, optionsOf(requester, body)));
-    const { roomId, roomAlias } = created;
+    const addresses = (body.invite_3pid ?? []).map((address) => askedAddress(address));
+    const begin = new BeginRoom(requester, optionsOf(requester, body), addresses);
+    const { roomId, roomAlias }: RoomCreated = await this.commands.execute(begin);
     return roomAlias === undefined ? { room_id: roomId } : { room_id: roomId, room_alias: roomAlias };
   }
 
@@ -56,11 +58,8 @@ export class CreateRoomController {
   }
 }
 
-/** The options of a body. Invitations by third-party identifier need an identity server: M_FORBIDDEN. */
+/** The options of a body, but for the addresses of people who are to be invited. */
 export function optionsOf(requester: Requester, body: CreateRoomDto): CreateRoomOptions {
-  const { invite_3pid: byThirdParty = [], invite, [INVITE_GROUPS]: inviteGroups, ...options } = body;
-  if (byThirdParty.length > 0) {
-    throw new MatrixError('M_FORBIDDEN', 'This server cannot invite by third-party identifiers');
-  }
+  const { invite_3pid: _, invite, [INVITE_GROUPS]: inviteGroups, ...options } = body;
   return { ...options, inviteGroups, invite: invite?.map((user) => readUserId(requester, user)) };
 }

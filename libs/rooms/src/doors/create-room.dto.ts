@@ -2,6 +2,7 @@ import { IsArray, IsBoolean, IsIn, IsObject, IsOptional, IsString } from 'class-
 import { ListOf } from '#http/json-body';
 import type { JsonObject } from '#kernel/json';
 import type { Preset } from '../decide/new-room-events.js';
+import { InvitedAddressDto } from './invited-address.js';
 
 /** A key of our own: 2015, "Presence List", lets a group be invited to a new room at once, and says not how. */
 export const INVITE_GROUPS = 'dev.annals.invite_groups';
@@ -49,8 +50,8 @@ export class CreateRoomDto {
   [INVITE_GROUPS]?: string[];
 
   @IsOptional()
-  @IsArray()
-  invite_3pid?: unknown[];
+  @ListOf(InvitedAddressDto)
+  invite_3pid?: InvitedAddressDto[];
 
   @IsOptional()
   @IsString()

@@ -14,12 +14,14 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { BanUser } from '../commands/ban-user.js';
 import { ForgetRoom } from '../commands/forget-room.js';
+import { InviteAddress } from '../commands/invite-address.js';
 import { InviteUser } from '../commands/invite-user.js';
 import { JoinRoom } from '../commands/join-room.js';
 import { KickUser } from '../commands/kick-user.js';
 import { KnockRoom } from '../commands/knock-room.js';
 import { LeaveRoom } from '../commands/leave-room.js';
 import { UnbanUser } from '../commands/unban-user.js';
+import { askedAddress, InvitedAddressDto } from './invited-address.js';
 import { NamedRooms } from './named-rooms.js';
 import { listJoinedRooms } from '../queries/list-user-rooms.js';
 
@@ -121,13 +123,16 @@ export class MembershipController {
   async invite(
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
-    @JsonBody(InviteDto) { user_id: userId, medium, reason }: InviteDto,
+    @JsonBody() body: JsonObject,
   ): Promise<object> {
-    if (userId === undefined) {
-      if (medium === undefined) throw new MatrixError('M_MISSING_PARAM', 'user_id: required');
-      throw new MatrixError('M_FORBIDDEN', 'This server cannot invite by third-party identifiers');
-    }
-    await this.commands.execute(new InviteUser(requester, parseRoomId(roomId), readUserId(requester, userId), reason));
+    const { user_id: userId, medium, reason } = checkDto(InviteDto, body);
+    if (userId === undefined && medium === undefined) throw new MatrixError('M_MISSING_PARAM', 'user_id: required');
+    const room = parseRoomId(roomId);
+    const invite =
+      userId === undefined
+        ? new InviteAddress(requester, room, askedAddress(checkDto(InvitedAddressDto, body)), reason)
+        : new InviteUser(requester, room, readUserId(requester, userId), reason);
+    await this.commands.execute(invite);
     return {};
   }
 

@@ -6,9 +6,11 @@ import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
-import { CreateRoom, type RoomCreated } from '../../commands/create-room.js';
+import { BeginRoom } from '../../commands/begin-room.js';
+import type { RoomCreated } from '../../commands/create-room.js';
 import { optionsOf } from '../create-room.controller.js';
 import { CreateRoomDto } from '../create-room.dto.js';
+import { askedAddress } from '../invited-address.js';
 import { checkContentV1 } from './check-content-v1.js';
 import { TransactionAnswers } from '#http/transaction-answers';
 
@@ -55,7 +57,9 @@ export class CreateRoomV1Controller {
     const options = optionsOf(requester, { ...config, visibility, room_version });
     for (const { type, content } of options.initial_state ?? []) checkContentV1(type, content);
     try {
-      const { roomId, roomAlias }: RoomCreated = await this.commands.execute(new CreateRoom(requester, options));
+      const addresses = (config.invite_3pid ?? []).map((address) => askedAddress(address, true));
+      const begin = new BeginRoom(requester, options, addresses);
+      const { roomId, roomAlias }: RoomCreated = await this.commands.execute(begin);
       return roomAlias === undefined ? { room_id: roomId } : { room_id: roomId, room_alias: roomAlias };
     } catch (error) {
       // Here the alias is one parameter among others: 400, where the directory itself answers 409.

@@ -13,11 +13,13 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { BanUser } from '../../commands/ban-user.js';
 import { ForgetRoom } from '../../commands/forget-room.js';
+import { InviteAddress } from '../../commands/invite-address.js';
 import { InviteUser } from '../../commands/invite-user.js';
 import { JoinRoom } from '../../commands/join-room.js';
 import { KickUser } from '../../commands/kick-user.js';
 import { LeaveRoom } from '../../commands/leave-room.js';
 import { UnbanUser } from '../../commands/unban-user.js';
+import { askedAddress, InvitedAddressDto } from '../invited-address.js';
 import { NamedRooms } from '../named-rooms.js';
 import { TransactionAnswers } from '#http/transaction-answers';
 
@@ -115,6 +117,9 @@ const ON_OTHERS = { invite: InviteUser, ban: BanUser, kick: KickUser, unban: Unb
 
 function commandOf(requester: Requester, roomId: RoomId, action: Action, body: JsonObject): object {
   if (action === 'join' || action === 'leave' || action === 'forget') return new ON_ONESELF[action](requester, roomId);
+  if (action === 'invite' && body['user_id'] === undefined && body['medium'] !== undefined) {
+    return new InviteAddress(requester, roomId, askedAddress(checkDto(InvitedAddressDto, body), true));
+  }
   const { user_id: userId, reason } = checkDto(Target, body);
   return new ON_OTHERS[action](requester, roomId, readUserId(requester, userId), reason);
 }

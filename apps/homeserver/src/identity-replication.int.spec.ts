@@ -1,0 +1,158 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JsonObject } from '#kernel/json';
+import { encodeBase64 } from '#protocol/signing/base64';
+import { signJson } from '#protocol/signing/sign-json';
+import { createSigningKey, type SigningKey } from '#protocol/signing/signing-key';
+import { signRequest } from '#protocol/signing/sign-request';
+import type { ServerName } from '#kernel/ids';
+import { FakePeer } from '#testing/fake-peer';
+import { type MailServer, startMailServer } from '#testing/mail-server';
+import { FederatedServer } from '../test/federated-server.js';
+import { findSigningKey } from './signing-key-file.js';
+import { IdentityClient } from '#testing/identity-client';
+
+const FEED = '/_matrix/identity/unstable/dev.annals.associations';
+const SOON = { timeout: 30_000, interval: 500 };
+
+let mails: MailServer;
+let a: FederatedServer;
+let b: FederatedServer;
+/** A third one, that says what a test has it say. */
+let c: FakePeer;
+let said: JsonObject[] = [];
+
+beforeAll(async () => {
+  mails = await startMailServer();
+  c = await FakePeer.start();
+  c.on('GET', FEED, ({ path }) => {
+    const from = Number(new URL(path, 'https://x').searchParams.get('after') ?? 0);
+    return { body: { entries: said.slice(from), next: String(said.length), more: false } };
+  });
+  const settings = { ANNALS_ROLES: 'all,identity', ANNALS_SMTP_URL: mails.url };
+  [a, b] = [await FederatedServer.start(settings), await FederatedServer.start(settings)];
+  const peers: string[] = [];
+  for (const server of [a, b]) peers.push(`${server.name} ${await keyOf(server)}`);
+  const third = `${c.name} ${encodeBase64(c.server.signingKey.publicKey)} https://${c.name}`;
+  await a.whileAway(undefined, { ANNALS_IDENTITY_PEERS: peers[1]! });
+  await b.whileAway(undefined, { ANNALS_IDENTITY_PEERS: `${peers[0]!}, ${third}` });
+});
+afterAll(async () => {
+  for (const server of [a, b]) await server.stop();
+  await c.stop();
+  await mails.close();
+});
+
+async function keyOf(server: FederatedServer): Promise<string> {
+  const answer = (await (await fetch(`${server.address}/_matrix/key/v2/server`)).json()) as {
+    verify_keys: Record<string, { key: string }>;
+  };
+  return Object.values(answer.verify_keys)[0]!.key;
+}
+
+const bothOf = async (name: string): Promise<[IdentityClient, IdentityClient]> => {
+  const user = await a.register(name);
+  return [await IdentityClient.open(a, mails, user), await IdentityClient.open(b, mails, user)];
+};
+describe('identity servers that trust each other', () => {
+  it('know what is made known to either, by their own hashes, and signed by both', async () => {
+    const [atA, atB] = await bothOf('alice');
+    await atA.bind('alice@mail.example');
+    await expect.poll(() => atB.lookUp('alice@mail.example'), SOON).toBe(atA.user.userId);
+    const path = '/_matrix/identity/api/v1/lookup?medium=email&address=alice@mail.example';
+    const { body } = await atB.call('GET', path);
+    expect(Object.keys(body['signatures'] as object).toSorted()).toEqual([a.name, b.name].toSorted());
+  });
+
+  it('know it no more once it is undone at either, also where one was away meanwhile', async () => {
+    const [atA, atB] = await bothOf('bob');
+    const first = await atA.bind('bob@mail.example');
+    await expect.poll(() => atB.lookUp('bob@mail.example'), SOON).toBe(atA.user.userId);
+    await b.whileAway(async () => {
+      expect((await atA.unbind('bob@mail.example', first)).status).toBe(200);
+    });
+    await expect.poll(() => atB.lookUp('bob@mail.example'), SOON).toBeUndefined();
+    await atA.call('POST', '3pid/bind', { ...first, mxid: atA.user.userId });
+    await expect.poll(() => atB.lookUp('bob@mail.example'), SOON).toBe(atA.user.userId);
+    const second = await atB.validate('bob@mail.example');
+    expect((await atB.unbind('bob@mail.example', second)).status).toBe(200);
+    await expect.poll(() => atA.lookUp('bob@mail.example'), SOON).toBeUndefined();
+    expect(await atB.lookUp('bob@mail.example')).toBeUndefined();
+  });
+
+  it('have no more left of what is over than a hash, in what they tell', async () => {
+    const [atA] = await bothOf('carol');
+    const session = await atA.bind('carol@mail.example');
+    const read = async () => JSON.stringify(await feedOfA());
+    expect(await read()).toContain('carol@mail.example');
+    await atA.unbind('carol@mail.example', session);
+    const after = await read();
+    expect(after).not.toContain('carol@mail.example');
+    expect(after).toContain(atA.user.userId);
+  });
+
+  it('know whose it is that was made known last', async () => {
+    const [atA, atB] = await bothOf('dave');
+    const [, other] = await bothOf('erin');
+    await atA.bind('shared@mail.example');
+    await expect.poll(() => atB.lookUp('shared@mail.example'), SOON).toBe(atA.user.userId);
+    await other.bind('shared@mail.example');
+    await expect.poll(() => atA.lookUp('shared@mail.example'), SOON).toBe(other.user.userId);
+  });
+
+  it('tell nobody else', async () => {
+    const refused = { status: 401, body: { errcode: 'M_UNAUTHORIZED' } };
+    const ask = async (headers: Record<string, string>) => {
+      const answer = await fetch(`${a.address}${FEED}`, { headers });
+      return { status: answer.status, body: (await answer.json()) as object };
+    };
+    expect(await ask({})).toMatchObject(refused);
+    expect(await ask({ authorization: 'Bearer x' })).toMatchObject(refused);
+    const signed = (key: SigningKey, origin: string, destination: string) =>
+      signRequest(
+        { method: 'GET', uri: FEED, origin: origin as ServerName, destination: destination as ServerName },
+        key,
+      ).authorization;
+    const stranger = createSigningKey(Buffer.alloc(32, 9), '0');
+    expect(await ask({ authorization: signed(stranger, b.name, a.name) })).toMatchObject(refused);
+    // One that the other trusts, and this one does not.
+    expect(await ask({ authorization: signed(c.server.signingKey, c.name, a.name) })).toMatchObject(refused);
+    expect(await ask({ authorization: signed(c.server.signingKey, c.name, b.name) })).toMatchObject(refused);
+  });
+
+  it('take of each what it has signed itself, of its own, and not of a time to come', async () => {
+    const [, atB] = await bothOf('frank');
+    const mxid = atB.user.userId;
+    const entry = (address: string, more: JsonObject = {}): JsonObject => {
+      const now = Date.now();
+      return { medium: 'email', address, mxid, ts: now, not_before: now, not_after: now + 1, ...more };
+    };
+    const own = (fields: JsonObject) => signJson(fields, c.name, c.server.signingKey);
+    said = [
+      own({ what: 'is to come' }),
+      own(entry('Not Canonical@mail.example')),
+      own(entry('fine@mail.example')),
+      own(entry('late@mail.example', { ts: Date.now() + 24 * 3600_000 })),
+    ];
+    await expect.poll(() => atB.lookUp('fine@mail.example'), SOON).toBe(mxid);
+    expect(await atB.lookUp('late@mail.example')).toBeUndefined();
+    said = [
+      ...said.slice(0, 3),
+      signJson(entry('forged@mail.example'), a.name, c.server.signingKey),
+      own(entry('behind@mail.example')),
+    ];
+    await new Promise((resolve) => setTimeout(resolve, 7_000));
+    expect(await atB.lookUp('forged@mail.example')).toBeUndefined();
+    expect(await atB.lookUp('behind@mail.example')).toBeUndefined();
+    said = [...said.slice(0, 3), own(entry('behind@mail.example'))];
+    await expect.poll(() => atB.lookUp('behind@mail.example'), SOON).toBe(mxid);
+  });
+}, 120_000);
+
+/** What A tells B. */
+async function feedOfA(): Promise<unknown> {
+  const key = findSigningKey(join(b.folder, 'keys'))!;
+  const asked = { method: 'GET', uri: FEED, origin: b.name as ServerName, destination: a.name as ServerName };
+  const { authorization } = signRequest(asked, key);
+  return (await fetch(`${a.address}${FEED}`, { headers: { authorization } })).json();
+}

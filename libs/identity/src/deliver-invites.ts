@@ -1,0 +1,94 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import type { JsonObject } from '#kernel/json';
+import { mayAnswerLater, PeerRefused } from '#kernel/peer-errors';
+import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
+import { signJson } from '#protocol/signing/sign-json';
+import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import { Associations } from './associations.js';
+import type { StoredInvite } from './decide/stored-invites.js';
+import { HOMESERVERS, type Homeservers } from './homeservers.js';
+import { StoredInvites } from './stored-invites.js';
+
+/** How soon a homeserver is told again that was away. */
+const AGAIN_MS = 5 * 60_000;
+
+/** Tells the homeservers of people whose address is known now of the invitations that waited for it: identity service API, "Invitation storage". */
+@Injectable()
+export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #log = new Logger('identity');
+  readonly #looks = new RegularLooks({
+    look: () => this.#look(),
+    failed: (error) => this.#log.warn({ err: error }, 'invitations by address were not looked after'),
+  });
+
+  constructor(
+    private readonly invites: StoredInvites,
+    private readonly associations: Associations,
+    @Inject(HOMESERVERS) private readonly homeservers: Homeservers,
+    @Inject(SIGNING_KEY) private readonly key: SigningKey,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'identityRole'>,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.config.identityRole !== undefined) this.invites.lookAfter(this.#looks);
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.#looks.end();
+  }
+
+  /**
+   * Gives whoever has an identifier, by its hash, the invitations that wait for it, and tells their homeserver; where that is away, later again. Answers
+   * whether there were any.
+   */
+  async deliver(hash: string): Promise<boolean> {
+    const told = await this.#deliver(hash);
+    if (told === 'later') this.#looks.soon();
+    return told !== 'none';
+  }
+
+  /** Looks after what waits, at once. For tests; else it is done by itself. */
+  look(): Promise<void> {
+    return this.#looks.now();
+  }
+
+  async #look(): Promise<number> {
+    let nextMs = AT_LATEST_MS;
+    for await (const { hash, isOver } of this.invites.listDue()) {
+      if (this.#looks.isStopped) break;
+      if (isOver) await this.invites.endOver(hash);
+      else if ((await this.#deliver(hash)) === 'later') nextMs = AGAIN_MS;
+    }
+    return nextMs;
+  }
+
+  async #deliver(hash: string): Promise<'told' | 'later' | 'none'> {
+    const { mxid, of } = await this.associations.holderOf(hash);
+    if (mxid === undefined || of === undefined) return 'none';
+    const claimed = await this.invites.claimAll(hash, mxid);
+    if (claimed.length === 0) return 'none';
+    const about = { medium: of.medium, address: of.address, mxid };
+    const invites = claimed.map((invite) => this.#tell(about, invite));
+    try {
+      await this.homeservers.tellBound(mxid, signJson({ ...about, invites }, this.config.serverName, this.key));
+    } catch (error) {
+      if (mayAnswerLater(error)) {
+        this.#log.warn({ reason: error.message }, 'a homeserver is told later of invitations by address');
+        return 'later';
+      }
+      // What it refuses it would refuse again.
+      if (!(error instanceof PeerRefused)) throw error;
+      this.#log.warn({ reason: error.message }, 'a homeserver does not want invitations by address');
+    }
+    const tokens = claimed.map(({ token }) => token);
+    await this.invites.noteTold(hash, mxid, tokens);
+    return 'told';
+  }
+
+  /** As `PUT /3pid/onbind` has it; signed is what the room that it is for looks at. */
+  #tell(about: JsonObject, { token, roomId, sender }: StoredInvite): JsonObject {
+    const signed = signJson({ mxid: about['mxid']!, sender, token }, this.config.serverName, this.key);
+    return { ...about, room_id: roomId, sender, token, signed };
+  }
+}

@@ -1,0 +1,29 @@
+import { Controller, Get, Query, Req, UseGuards } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { type Query as QueryOfUrl, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { MatrixError } from '#kernel/matrix-error';
+import { AssociationFeed, type FeedPage } from '../replication/association-feed.js';
+import { FEED_PATH, IdentityPeers } from '../replication/identity-peers.js';
+import { IdentityRole } from './identity-role.js';
+
+/** What this identity server says of identifiers, for those that it trusts: by the keys that the operator has given for them, and nobody else. */
+@UseGuards(IdentityRole)
+@Controller()
+export class ReplicationController {
+  constructor(
+    private readonly feed: AssociationFeed,
+    private readonly peers: IdentityPeers,
+  ) {}
+
+  /** Throws M_UNAUTHORIZED. */
+  @RateLimited('default')
+  @Get(FEED_PATH.slice(1))
+  read(@Req() request: FastifyRequest, @Query() query: QueryOfUrl): Promise<FeedPage> {
+    const { authorization = '' } = request.headers;
+    if (this.peers.findOrigin(authorization, request.url) === undefined) {
+      throw new MatrixError('M_UNAUTHORIZED', 'The request is not signed by an identity server that is trusted here');
+    }
+    return this.feed.read(queryText(query, 'after'));
+  }
+}

@@ -1,0 +1,18 @@
+/** Of what people wrote themselves no more stands in a mail: it is to say who and where, and nothing else. */
+const MOST_LETTERS = 60;
+/** Controls, ends of lines, and what turns the direction of a text or cannot be seen. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
+/** What a mail program makes a link of, or might. */
+const LIKE_AN_ADDRESS = /:\/\/|[\p{L}\p{N}]\.[\p{L}]{2}|@/u;
+
+/**
+ * A name as a mail to a stranger may show it: on one line, short, and nothing that could be a link, for whoever invites chooses names as well. Undefined
+ * where nothing is left, or it is none.
+ */
+export function nameForMail(name: unknown): string | undefined {
+  if (typeof name !== 'string') return undefined;
+  const seen = name.replaceAll(UNSEEN, ' ').replaceAll(/\s+/g, ' ').trim();
+  const letters = [...seen];
+  if (letters.length === 0 || LIKE_AN_ADDRESS.test(seen)) return undefined;
+  return letters.length > MOST_LETTERS ? `${letters.slice(0, MOST_LETTERS).join('')}…` : seen;
+}

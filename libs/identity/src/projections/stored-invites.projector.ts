@@ -1,0 +1,57 @@
+import type { RecordedFact } from '#event-store/event-store';
+import type { RoomId, UserId } from '#kernel/ids';
+import { asJson, asText, Collection, owning } from '#projections/collection';
+import type { OwnRows, Projector } from '#projections/projector';
+import { hashOfStoredInvites, readStoredInviteFact, STORED_INVITE_SHAPES } from '../facts/stored-invite-facts.js';
+
+/** An invitation that waits, or whose key is good still. */
+export interface StoredInviteRow {
+  /** Of the identifier. */
+  readonly hash: string;
+  readonly room_id: RoomId;
+  readonly sender: UserId;
+  readonly public_key: string;
+  /** In milliseconds since the epoch. */
+  readonly until: number;
+  readonly mxid?: UserId;
+  readonly was_told?: true;
+}
+
+export const STORED_INVITES = new Collection<readonly [token: string], StoredInviteRow>('stored-invites', {
+  key: ['token of an invitation by address'],
+  says: 'to which room, by whom, until when, and who claimed it',
+  codec: asJson(),
+});
+
+export const INVITE_KEYS = new Collection<readonly [publicKey: string], string>('invite-keys', {
+  key: ['public key of an invitation by address'],
+  says: 'the token of the invitation that it was made for',
+  codec: asText(),
+});
+
+/** Invitations by addresses that the identity server keeps, by what they are asked for. */
+export const storedInvitesProjector: Projector = {
+  name: 'stored-invites',
+  version: 1,
+  ...owning(STORED_INVITES, INVITE_KEYS),
+  handles: (type) => Object.hasOwn(STORED_INVITE_SHAPES, type),
+  project,
+};
+
+async function project(recorded: RecordedFact, rows: OwnRows): Promise<void> {
+  const { type, data } = readStoredInviteFact(recorded);
+  if (type === 'invite-stored') {
+    const { token, ...row } = data;
+    STORED_INVITES.put(rows, [token], { hash: hashOfStoredInvites(recorded.stream), ...row });
+    return INVITE_KEYS.put(rows, [row.public_key], token);
+  }
+  const known = await STORED_INVITES.get(rows, [data.token]);
+  if (known === undefined) return;
+  if (type === 'invite-claimed')
+    STORED_INVITES.put(rows, [data.token], { ...known, mxid: data.mxid, until: data.until });
+  else if (type === 'invite-told') STORED_INVITES.put(rows, [data.token], { ...known, was_told: true });
+  else {
+    STORED_INVITES.delete(rows, [data.token]);
+    INVITE_KEYS.delete(rows, [known.public_key]);
+  }
+}

@@ -1,0 +1,99 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import type { IdentityPeer } from '#config/identity-config';
+import { Outgoing, OutgoingFailure } from '#http/outgoing/outgoing';
+import type { ServerName } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { decodeBase64 } from '#protocol/signing/base64';
+import { listSigningKeyIds, verifyJson } from '#protocol/signing/sign-json';
+import { signRequest } from '#protocol/signing/sign-request';
+import { parseXMatrix, textToSign } from '#protocol/signing/signed-request';
+import { parseVerifyKey, SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import type { FeedPage } from './association-feed.js';
+
+/** Where identity servers tell each other. */
+export const FEED_PATH = '/_matrix/identity/unstable/dev.annals.associations';
+const DEFAULT_PORT = 443;
+const WITHIN_MS = 20_000;
+const MAX_BYTES = 1024 * 1024;
+const MOST_ENTRIES = 1_000;
+const MOST_PLACE = 128;
+
+/**
+ * The identity servers that this one trusts, by the names and keys that the operator has given: nobody else's word is asked for, and none other is told.
+ */
+@Injectable()
+export class IdentityPeers {
+  readonly all: readonly IdentityPeer[];
+
+  constructor(
+    private readonly outgoing: Outgoing,
+    @Inject(SIGNING_KEY) private readonly key: SigningKey,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'identityRole' | 'serverName'>,
+  ) {
+    const named = config.identityRole?.peers ?? [];
+    this.all = named.filter(({ name }) => name !== config.serverName);
+  }
+
+  /** Which of them has signed a request for what is at a path, for this server; undefined where none did. */
+  findOrigin(authorization: string, uri: string): ServerName | undefined {
+    const said = parseXMatrix(authorization);
+    if (said === undefined || said === 'malformed' || said.destination !== this.config.serverName) return undefined;
+    const { origin, signature } = said;
+    const bytes = decodeBase64(signature);
+    const text = textToSign({ method: 'GET', uri, origin, destination: this.config.serverName }, undefined);
+    const holds = (peer: IdentityPeer): boolean =>
+      peer.name === origin && bytes !== undefined && parseVerifyKey(peer.publicKey)?.verify(text, bytes) === true;
+    return this.all.some(holds) ? origin : undefined;
+  }
+
+  /** Whether a peer has signed what it tells. */
+  isSigned(peer: IdentityPeer, entry: JsonObject): boolean {
+    const key = parseVerifyKey(peer.publicKey);
+    return key !== undefined && listSigningKeyIds(entry, peer.name).some((id) => verifyJson(entry, peer.name, id, key));
+  }
+
+  /** What one of them says behind a place, not looked at. Throws PeerRefused, PeerUnavailable. */
+  async read(peer: IdentityPeer, place: string): Promise<FeedPage> {
+    const uri = place === '' ? FEED_PATH : `${FEED_PATH}?${new URLSearchParams({ after: place }).toString()}`;
+    const asked = { method: 'GET', uri, origin: this.config.serverName, destination: peer.name };
+    const { authorization } = signRequest(asked, this.key);
+    const { status, body } = await this.#send(peer, uri, authorization);
+    const answer = readObject(body);
+    if (status !== 200) throw new PeerRefused(status, answer ?? {});
+    const { entries, next, more } = answer ?? {};
+    const isPage = Array.isArray(entries) && entries.length <= MOST_ENTRIES && entries.every(isJsonObject);
+    if (!isPage || typeof next !== 'string' || next.length > MOST_PLACE) {
+      throw new PeerUnavailable(`${peer.name} tells nothing that can be read`);
+    }
+    return { entries, next, more: more === true };
+  }
+
+  /** The operator has vouched for where it is. */
+  async #send(peer: IdentityPeer, path: string, authorization: string) {
+    const { hostname, port, host } = new URL(peer.url);
+    const name = hostname.replace(/^\[(.*)\]$/, '$1');
+    const at = [{ host: name, port: port === '' ? DEFAULT_PORT : Number(port) }];
+    const headers = { host, accept: 'application/json', authorization };
+    const limits = { withinMs: WITHIN_MS, maxBytes: MAX_BYTES };
+    try {
+      return await this.outgoing.send(
+        { tlsName: name, at, mayBePrivate: true },
+        { method: 'GET', path, headers, ...limits },
+      );
+    } catch (error) {
+      if (!(error instanceof OutgoingFailure)) throw error;
+      throw new PeerUnavailable(`${peer.name} cannot be reached: ${error.message}`, { cause: error });
+    }
+  }
+}
+
+function readObject(bytes: Buffer): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString());
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,142 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { Aggregates } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { RoomId, UserId } from '#kernel/ids';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import type { RegularLooks } from '#projections/regular-looks';
+import { VIEWS, type Views } from '#projections/views';
+import { decodeBase64, encodeBase64 } from '#protocol/signing/base64';
+import { createSigningKey } from '#protocol/signing/signing-key';
+import {
+  decideClaims,
+  decideOver,
+  decideStored,
+  decideTold,
+  foldStoredInvite,
+  listToTell,
+  NO_STORED_INVITES,
+  type StoredInvite,
+  type StoredInvites as Invites,
+} from './decide/stored-invites.js';
+import { type StoredInviteFact, storedInvitesStream } from './facts/stored-invite-facts.js';
+import { INVITE_KEYS, STORED_INVITES } from './projections/stored-invites.projector.js';
+
+const CAPACITY = 1_000;
+const DAY_MS = 24 * 3600_000;
+/** Nobody waits for longer that somebody answers a mail. */
+const LIFETIME_MS = 90 * DAY_MS;
+/** For so long the key of one that was claimed is good, and the homeserver of who claimed it is told: within it the room has to ask. */
+const CLAIMED_MS = 7 * DAY_MS;
+const KEY_BYTES = 32;
+
+/** An invitation that was stored, and the half of its key that only who reads the mail has. */
+export interface NewInvite {
+  readonly token: string;
+  /** Both in unpadded base64. */
+  readonly publicKey: string;
+  readonly privateKey: string;
+}
+
+/** Invitations of people who are known by an address alone: identity service API, "Invitation storage". Each is one user's in the end. */
+@Injectable()
+export class StoredInvites {
+  readonly #streams: Aggregates<Invites>;
+
+  constructor(
+    @Inject(EVENT_STORE) private readonly log: EventStore,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {
+    const fold = { initialState: NO_STORED_INVITES, evolve: foldStoredInvite };
+    this.#streams = new Aggregates({ store: log, clock, capacity: CAPACITY, ...fold });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#streams.numbers;
+  }
+
+  /** Begins to look after what waits, once the views show all that does. */
+  lookAfter(looks: RegularLooks): void {
+    looks.begin(this.views, [STORED_INVITES.name], this.log);
+  }
+
+  /** Stores one for whoever has the identifier, by its hash. Throws M_LIMIT_EXCEEDED. */
+  async store(hash: string, { roomId, sender }: { roomId: RoomId; sender: UserId }): Promise<NewInvite> {
+    const seed = randomBytes(KEY_BYTES);
+    const publicKey = encodeBase64(createSigningKey(seed, '0').publicKey);
+    const token = randomBytes(24).toString('base64url');
+    const now = this.clock.now();
+    const invite = { token, roomId, sender, publicKey, until: now + LIFETIME_MS };
+    await this.#change(hash, sender, (invites) => decideStored(invites, invite, now));
+    return { token, publicKey, privateKey: encodeBase64(seed) };
+  }
+
+  /** All that nobody has claimed are the user's from now on; answers those of theirs that their homeserver is to be told of. */
+  async claimAll(hash: string, mxid: UserId): Promise<StoredInvite[]> {
+    const now = this.clock.now();
+    const claimed = { now, until: now + CLAIMED_MS };
+    return listToTell(await this.#change(hash, mxid, (invites) => decideClaims(invites, mxid, claimed)), mxid, now);
+  }
+
+  /**
+   * That one is the user's from now on, unless it is somebody else's already: answers it, or undefined where there is none such, or it has another key.
+   */
+  async claim(token: string, mxid: UserId, publicKey: Uint8Array): Promise<StoredInvite | undefined> {
+    const row = await STORED_INVITES.get(this.views, [token]);
+    if (row === undefined || row.public_key !== encodeBase64(publicKey)) return undefined;
+    const now = this.clock.now();
+    const claimed = { now, until: now + CLAIMED_MS, token };
+    const invites = await this.#change(row.hash, mxid, (known) => decideClaims(known, mxid, claimed));
+    const invite = invites.get(token);
+    return invite?.mxid === mxid && invite.until > now ? invite : undefined;
+  }
+
+  /** One that somebody may still claim, for the page that says what it is. */
+  async find(token: string): Promise<{ readonly roomId: RoomId; readonly sender: UserId } | undefined> {
+    const row = await STORED_INVITES.get(this.views, [token]);
+    if (row === undefined || row.mxid !== undefined || row.until <= this.clock.now()) return undefined;
+    return { roomId: row.room_id, sender: row.sender };
+  }
+
+  /** Whether a key was made for an invitation that holds still: identity service API, `GET /pubkey/ephemeral/isvalid`. In either alphabet of base64. */
+  async isKeyValid(publicKey: string): Promise<boolean> {
+    const bytes = decodeBase64(publicKey);
+    const token = bytes === undefined ? undefined : await INVITE_KEYS.get(this.views, [encodeBase64(bytes)]);
+    const row = token === undefined ? undefined : await STORED_INVITES.get(this.views, [token]);
+    return row !== undefined && row.until > this.clock.now();
+  }
+
+  /** The identifiers, by their hashes, of which invitations are over, or claimed and their homeservers to be told. May name one several times. */
+  async *listDue(): AsyncGenerator<{ readonly hash: string; readonly isOver: boolean }, void> {
+    for await (const page of STORED_INVITES.pages(this.views, {})) {
+      for (const { value } of page) {
+        const isOver = value.until <= this.clock.now();
+        if (isOver || (value.mxid !== undefined && value.was_told !== true)) yield { hash: value.hash, isOver };
+      }
+    }
+  }
+
+  /** The homeserver of who claimed some was told of them, or will not hear of them. */
+  async noteTold(hash: string, mxid: UserId, tokens: readonly string[]): Promise<void> {
+    await this.#change(hash, mxid, (invites) => decideTold(invites, tokens));
+  }
+
+  /** Ends all of one identifier whose time is over. */
+  async endOver(hash: string): Promise<void> {
+    await this.#change(hash, 'server', (invites) => decideOver(invites, this.clock.now()));
+  }
+
+  async #change(hash: string, actor: string, decide: (invites: Invites) => StoredInviteFact[]): Promise<Invites> {
+    const draft = ({ type, data }: StoredInviteFact) => ({ id: randomUUID(), type, data: JSON.stringify(data) });
+    const { state, position, facts } = await this.#streams.execute(
+      storedInvitesStream(hash),
+      (invites) => decide(invites).map(draft),
+      { actor },
+    );
+    if (facts.length > 0) await this.views.whenProcessed(position, [STORED_INVITES.name]);
+    return state;
+  }
+}
