@@ -281,7 +281,12 @@ describe('API v1', () => {
     expect((await call('GET', session, { on: hidden })).body['errcode']).toBe('M_NO_VALID_SESSION');
     await hidden.stop();
     const today = await FederatedServer.start({ ANNALS_ROLES: 'identity', ANNALS_IDENTITY_V1: 'off' });
-    for (const path of [lookup, session]) expect(await call('GET', path, { on: today })).toMatchObject(nothing);
+    for (const path of [lookup, session, V1, `${V1}/pubkey/isvalid?public_key=x`, `${V1}/validate/email/submitToken`]) {
+      expect(await call('GET', path, { on: today })).toMatchObject(nothing);
+    }
+    for (const path of ['validate/email/requestToken', 'validate/msisdn/submitToken', '3pid/bind', '3pid/unbind']) {
+      expect(await call('POST', `${V1}/${path}`, { body: {}, on: today })).toMatchObject(nothing);
+    }
     await ok('GET', V2, { on: today });
     await today.stop();
   });

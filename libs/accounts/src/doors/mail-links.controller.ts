@@ -1,5 +1,6 @@
-import { Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { CONFIG, type Config } from '#config/config';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
@@ -11,13 +12,16 @@ import { LINK_PATH } from '../threepids/validation-links.js';
 /** Where the links of mails lead to. Programs that look at mails open links, too: so a page asks, and only its button does anything. */
 @Controller(LINK_PATH)
 export class MailLinksController {
-  constructor(private readonly validation: MailValidation) {}
+  constructor(
+    private readonly validation: MailValidation,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
 
   @RateLimited('default')
   @Get()
   ask(@Query() query: QueryOfUrl, @Res({ passthrough: true }) reply: FastifyReply): string {
     const link = this.validation.open(requiredText(query, 'token'));
-    return showPage(reply, link === undefined ? linkOverPage() : linkPage(link));
+    return showPage(reply, link === undefined ? linkOverPage() : linkPage(link, this.config.serverName));
   }
 
   @RateLimited('login')

@@ -62,6 +62,7 @@ describe('mail addresses', () => {
     const link = linkIn(await server.waitFor('alice@mail.example'));
     const page = await app.call('GET', `/${link}`);
     expect(page.text).toContain('alice@mail.example');
+    expect(page.text).toContain('for a new account on <strong>example.org</strong>?');
     expect(page.headers['referrer-policy']).toBe('no-referrer');
     expect((await post('register', wanted)).body['errcode']).toBe('M_THREEPID_AUTH_FAILED');
     const confirmed = await app.call('POST', `/${link}`);

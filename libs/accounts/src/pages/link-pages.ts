@@ -2,15 +2,16 @@ import type { ValidationLink, ValidationPurpose } from '../threepids/validation-
 import { escapeHtml, type HtmlPage, htmlPage } from './html-page.js';
 
 const ASKS: Readonly<Record<ValidationPurpose, string>> = {
-  registration: 'Is this your address, and do you want it for a new account?',
-  addition: 'Is this your address, and do you want to add it to your account?',
-  recovery: 'Do you want to choose a new password for your account?',
-  login: 'Do you want to log in to your account?',
+  registration: 'Is this your address, and do you want it for a new account',
+  addition: 'Is this your address, and do you want to add it to your account',
+  recovery: 'Do you want to choose a new password for your account',
+  login: 'Do you want to log in to your account',
 };
 
-/** What a link in a mail shows: a question, and one button. */
-export function linkPage({ purpose, threepid }: ValidationLink): HtmlPage {
-  const body = `<p>${escapeHtml(threepid.address)}</p><p>${ASKS[purpose]}</p>
+/** What a link in a mail shows: a question of a server, and one button. */
+export function linkPage({ purpose, threepid }: ValidationLink, serverName: string): HtmlPage {
+  const body = `<p><strong>${escapeHtml(threepid.address)}</strong></p>
+<p>${ASKS[purpose]} on <strong>${escapeHtml(serverName)}</strong>?</p>
 <p>If you asked for nothing of the kind, close this page.</p>
 <form method="post"><button>Yes</button></form>`;
   return htmlPage('Confirm', body);

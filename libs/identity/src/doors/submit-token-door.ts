@@ -9,7 +9,9 @@ import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { validatedPage, validationOverPage, validationPage } from '../pages/validation-pages.js';
 import { Validations } from '../validations.js';
+import { FormOrJson } from './form-or-json.js';
 import { IdentityRole } from './identity-role.js';
+import { FromIdentityUser } from './identity-user.js';
 
 export class SubmitTokenBody {
   @IsString() @MaxLength(255) sid!: string;
@@ -60,6 +62,17 @@ export abstract class SubmitTokenDoor {
   protected async submit({ sid, client_secret, token }: SubmitTokenBody): Promise<{ success: true }> {
     await this.validations.submit({ sid, clientSecret: client_secret }, token);
     return { success: true };
+  }
+}
+
+/** The same of today's API, where those alone bring tokens who use the identity server. */
+export abstract class SubmitByUserDoor extends SubmitTokenDoor {
+  @FromIdentityUser()
+  @RateLimited('login')
+  @HttpCode(200)
+  @Post('submitToken')
+  submitToken(@FormOrJson(SubmitTokenBody) body: SubmitTokenBody): Promise<{ success: true }> {
+    return this.submit(body);
   }
 }
 

@@ -3,11 +3,11 @@ import { RateLimited } from '#http/rate-limited';
 import { FormOrJson } from './form-or-json.js';
 import { CurrentCaller, FromIdentityUser, type IdentityCaller } from './identity-user.js';
 import { RequestMailBody, validationOf } from './request-token-bodies.js';
-import { SubmitTokenBody, SubmitTokenDoor } from './submit-token-door.js';
+import { SubmitByUserDoor } from './submit-token-door.js';
 
 /** Mails by which an address is shown to be somebody's: identity service API, "Email associations". */
 @Controller('_matrix/identity/v2/validate/email')
-export class ValidateEmailController extends SubmitTokenDoor {
+export class ValidateEmailController extends SubmitByUserDoor {
   /** Throws as `Validations.beginByMail`. */
   @FromIdentityUser()
   @RateLimited('mail')
@@ -18,13 +18,5 @@ export class ValidateEmailController extends SubmitTokenDoor {
     @FormOrJson(RequestMailBody) body: RequestMailBody,
   ): Promise<{ sid: string }> {
     return { sid: await this.validations.beginByMail(body.email, validationOf(body, { userId })) };
-  }
-
-  @FromIdentityUser()
-  @RateLimited('login')
-  @HttpCode(200)
-  @Post('submitToken')
-  submitToken(@FormOrJson(SubmitTokenBody) body: SubmitTokenBody): Promise<{ success: true }> {
-    return this.submit(body);
   }
 }

@@ -3,11 +3,11 @@ import { RateLimited } from '#http/rate-limited';
 import { FormOrJson } from './form-or-json.js';
 import { CurrentCaller, FromIdentityUser, type IdentityCaller } from './identity-user.js';
 import { RequestTextBody, validationOf } from './request-token-bodies.js';
-import { SubmitTokenBody, SubmitTokenDoor } from './submit-token-door.js';
+import { SubmitByUserDoor } from './submit-token-door.js';
 
 /** Messages to phones by which a number is shown to be somebody's: identity service API, "Phone number associations". */
 @Controller('_matrix/identity/v2/validate/msisdn')
-export class ValidatePhoneController extends SubmitTokenDoor {
+export class ValidatePhoneController extends SubmitByUserDoor {
   /** Throws as `Validations.beginByText`. */
   @FromIdentityUser()
   @RateLimited('text')
@@ -19,13 +19,5 @@ export class ValidatePhoneController extends SubmitTokenDoor {
   ): Promise<{ sid: string }> {
     const { country, phone_number: phone } = body;
     return { sid: await this.validations.beginByText({ country, phone }, validationOf(body, { userId })) };
-  }
-
-  @FromIdentityUser()
-  @RateLimited('login')
-  @HttpCode(200)
-  @Post('submitToken')
-  submitToken(@FormOrJson(SubmitTokenBody) body: SubmitTokenBody): Promise<{ success: true }> {
-    return this.submit(body);
   }
 }

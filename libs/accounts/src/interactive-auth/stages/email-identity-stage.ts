@@ -7,10 +7,8 @@ import { escapeHtml } from '../../pages/html-page.js';
 import { EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import { findCredentials } from '../../threepids/threepid-credentials.js';
-import type { SessionName } from '../../threepids/validation-sessions.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';
-import { StageFailed } from '../interaction-required.js';
-import { PassByThreepid, purposeOf } from '../pass-by-threepid.js';
+import { begunBy, PassByThreepid, purposeOf } from '../pass-by-threepid.js';
 import type { PageContext, Passage, Stage, StageView, Standing } from '../stage.js';
 import { StageRegistry } from '../stage-registry.js';
 
@@ -28,18 +26,18 @@ export class EmailIdentityStage implements Stage {
     registry: StageRegistry,
     private readonly validation: MailValidation,
     private readonly byThreepid: PassByThreepid,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'registrationEmail' | 'loginFlows'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'registrationEmail'>,
   ) {
     registry.add(this);
   }
 
   standingIn(purpose: Purpose): Standing | undefined {
-    const isSentHere = this.validation.isConfigured;
-    if (purpose === 'recovery') return isSentHere ? 'alternative' : undefined;
-    if (!isSentHere && !this.byThreepid.areShownElsewhere) return undefined;
-    if (purpose === 'login') return logsInBy(this.type, this.config);
-    if (purpose !== 'registration' || this.config.registrationEmail === 'off') return undefined;
-    return this.config.registrationEmail === 'required' ? 'required' : 'optional';
+    const inRegistration = this.config.registrationEmail;
+    return this.byThreepid.standingIn(purpose, {
+      type: this.type,
+      isSentHere: this.validation.isConfigured,
+      inRegistration,
+    });
   }
 
   async pass(auth: JsonObject, session: AuthSession, asker?: LimitedRequest): Promise<Passage> {
@@ -47,7 +45,7 @@ export class EmailIdentityStage implements Stage {
       this.validation.checkAsker(asker);
       return this.#begin(auth['email'], session);
     }
-    const credentials = findCredentials(auth) ?? this.#begun(session);
+    const credentials = findCredentials(auth) ?? begunBy(this.type, session, secretOf(session));
     return this.byThreepid.pass('email', session, credentials, 'The link in the mail was not opened yet');
   }
 
@@ -67,17 +65,6 @@ export class EmailIdentityStage implements Stage {
     session.begun = { ...session.begun, [this.type]: { sid, email } };
     return { isComplete: false, answer: { sid } };
   }
-
-  #begun(session: AuthSession): SessionName {
-    const begun = session.begun[this.type];
-    if (isJsonObject(begun)) return { sid: String(begun['sid']), clientSecret: secretOf(session) };
-    throw new StageFailed('M_MISSING_PARAM', 'threepid_creds: required');
-  }
-}
-
-/** Whether somebody logs in by a stage that an address is enough for: only where the operator says so (`ANNALS_LOGIN_FLOWS`). */
-export function logsInBy(type: string, { loginFlows }: Pick<Config, 'loginFlows'>): Standing | undefined {
-  return loginFlows?.some((flow) => flow.includes(type)) === true ? 'alternative' : undefined;
 }
 
 /** What stands for the session where it is shown to nobody else. */

@@ -8,13 +8,11 @@ import { escapeHtml } from '../../pages/html-page.js';
 import { CODE_INPUT, PHONE_INPUT, stagePage } from '../../pages/stage-page.js';
 import { PhoneValidation } from '../../threepids/phone-validation.js';
 import { findCredentials } from '../../threepids/threepid-credentials.js';
-import type { SessionName } from '../../threepids/validation-sessions.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';
 import { StageFailed } from '../interaction-required.js';
-import { PassByThreepid, purposeOf } from '../pass-by-threepid.js';
+import { begunBy, PassByThreepid, purposeOf } from '../pass-by-threepid.js';
 import type { PageContext, Passage, Stage, StageView, Standing } from '../stage.js';
 import { StageRegistry } from '../stage-registry.js';
-import { logsInBy } from './email-identity-stage.js';
 
 /**
  * `m.login.msisdn` (client-server API, "Phone number/MSISDN-based (identity / homeserver)"): a phone number that was shown to be somebody's, to this server
@@ -30,18 +28,18 @@ export class MsisdnStage implements Stage {
     registry: StageRegistry,
     private readonly validation: PhoneValidation,
     private readonly byThreepid: PassByThreepid,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'registrationPhone' | 'loginFlows'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'registrationPhone'>,
   ) {
     registry.add(this);
   }
 
   standingIn(purpose: Purpose): Standing | undefined {
-    const isSentHere = this.validation.isConfigured;
-    if (purpose === 'recovery') return isSentHere ? 'alternative' : undefined;
-    if (!isSentHere && !this.byThreepid.areShownElsewhere) return undefined;
-    if (purpose === 'login') return logsInBy(this.type, this.config);
-    if (purpose !== 'registration' || this.config.registrationPhone === 'off') return undefined;
-    return this.config.registrationPhone === 'required' ? 'required' : 'optional';
+    const inRegistration = this.config.registrationPhone;
+    return this.byThreepid.standingIn(purpose, {
+      type: this.type,
+      isSentHere: this.validation.isConfigured,
+      inRegistration,
+    });
   }
 
   async pass(auth: JsonObject, session: AuthSession, asker?: LimitedRequest): Promise<Passage> {
@@ -52,7 +50,7 @@ export class MsisdnStage implements Stage {
       return this.#begin({ phone, country }, session);
     }
     if (typeof code === 'string' && code !== '') await this.#submit(code, session);
-    const credentials = findCredentials(auth) ?? this.#begun(session);
+    const credentials = findCredentials(auth) ?? begunBy(this.type, session, secretOf(session));
     return this.byThreepid.pass('msisdn', session, credentials, 'The code was not brought back yet');
   }
 
@@ -77,17 +75,11 @@ export class MsisdnStage implements Stage {
 
   async #submit(code: string, session: AuthSession): Promise<void> {
     try {
-      await this.validation.submit(this.#begun(session), code);
+      await this.validation.submit(begunBy(this.type, session, secretOf(session)), code);
     } catch (error) {
       const isWrong = error instanceof MatrixError && WRONG.has(error.errcode);
       throw isWrong ? new StageFailed('M_FORBIDDEN', 'Wrong code, or one that holds no more') : error;
     }
-  }
-
-  #begun(session: AuthSession): SessionName {
-    const begun = session.begun[this.type];
-    if (isJsonObject(begun)) return { sid: String(begun['sid']), clientSecret: secretOf(session) };
-    throw new StageFailed('M_MISSING_PARAM', 'threepid_creds: required');
   }
 }
 

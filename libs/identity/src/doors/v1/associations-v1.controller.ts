@@ -8,7 +8,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { Associations } from '../../associations.js';
 import { Validations } from '../../validations.js';
 import { FormOrJson } from '../form-or-json.js';
-import { IdentityV1 } from './identity-v1.js';
+import { IdentityRole } from '../identity-role.js';
 
 class BindBody {
   @IsString() sid!: string;
@@ -20,7 +20,7 @@ class BindBody {
  * Identifiers are made people's as in API v1, in which nobody says who they are: whoever has shown an address to be theirs says whose it is. The user's homeserver
  * may say that it is not (`unbind`, which is as in v2).
  */
-@UseGuards(IdentityV1)
+@UseGuards(IdentityRole)
 @Controller('_matrix/identity/api/v1/3pid')
 export class AssociationsV1Controller {
   constructor(

@@ -6,7 +6,7 @@ import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { FindableAssociations } from '../../findable-associations.js';
-import { PlainLookup } from './identity-v1.js';
+import { PlainLookup } from './plain-lookup.js';
 
 class BulkBody {
   @IsArray() threepids!: unknown[];

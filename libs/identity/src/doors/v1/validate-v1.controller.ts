@@ -1,16 +1,24 @@
-import { Controller, HttpCode, Post, Req, UseGuards } from '@nestjs/common';
+import { Controller, HttpCode, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { addressParty } from '#http/address-party';
 import { RateLimited } from '#http/rate-limited';
 import { FormOrJson } from '../form-or-json.js';
 import { RequestMailBody, RequestTextBody, validationOf } from '../request-token-bodies.js';
 import { SubmitTokenBody, SubmitTokenDoor } from '../submit-token-door.js';
-import { IdentityV1 } from './identity-v1.js';
+
+/** Whoever has a token brings it: nobody says who they are. */
+abstract class SubmitByAnybodyDoor extends SubmitTokenDoor {
+  @RateLimited('login')
+  @HttpCode(200)
+  @Post('submitToken')
+  submitToken(@FormOrJson(SubmitTokenBody) body: SubmitTokenBody): Promise<{ success: true }> {
+    return this.submit(body);
+  }
+}
 
 /** Mails as API v1 had them, in which nobody says who they are: each address may begin as many validations as one user. */
-@UseGuards(IdentityV1)
 @Controller('_matrix/identity/api/v1/validate/email')
-export class ValidateEmailV1Controller extends SubmitTokenDoor {
+export class ValidateEmailV1Controller extends SubmitByAnybodyDoor {
   @RateLimited('mail')
   @HttpCode(200)
   @Post('requestToken')
@@ -21,19 +29,11 @@ export class ValidateEmailV1Controller extends SubmitTokenDoor {
     const asked = validationOf(body, { address: addressParty(ip) });
     return { sid: await this.validations.beginByMail(body.email, asked) };
   }
-
-  @RateLimited('login')
-  @HttpCode(200)
-  @Post('submitToken')
-  submitToken(@FormOrJson(SubmitTokenBody) body: SubmitTokenBody): Promise<{ success: true }> {
-    return this.submit(body);
-  }
 }
 
 /** The same of messages to phones. */
-@UseGuards(IdentityV1)
 @Controller('_matrix/identity/api/v1/validate/msisdn')
-export class ValidatePhoneV1Controller extends SubmitTokenDoor {
+export class ValidatePhoneV1Controller extends SubmitByAnybodyDoor {
   @RateLimited('text')
   @HttpCode(200)
   @Post('requestToken')
@@ -44,12 +44,5 @@ export class ValidatePhoneV1Controller extends SubmitTokenDoor {
     const { country, phone_number: phone } = body;
     const asked = validationOf(body, { address: addressParty(ip) });
     return { sid: await this.validations.beginByText({ country, phone }, asked) };
-  }
-
-  @RateLimited('login')
-  @HttpCode(200)
-  @Post('submitToken')
-  submitToken(@FormOrJson(SubmitTokenBody) body: SubmitTokenBody): Promise<{ success: true }> {
-    return this.submit(body);
   }
 }
