@@ -16,7 +16,6 @@ import { INVITATION_PATH } from '../invite-by-mail.js';
 import { invitationOverPage, invitationPage } from '../pages/invitation-pages.js';
 import { StoredInvites } from '../stored-invites.js';
 import { IdentityRole } from './identity-role.js';
-import { IdentityV1 } from './v1/identity-v1.js';
 import { FromIdentityUser } from './identity-user.js';
 
 class SignBody {
@@ -50,7 +49,7 @@ export class SignInviteController {
   }
 
   /** Clients send all of it in the URL: it is in the link of the mail. */
-  @UseGuards(IdentityV1)
+  @UseGuards(IdentityRole)
   @RateLimited('login')
   @HttpCode(200)
   @Post(`_matrix/identity/${SIGN_V1}`)

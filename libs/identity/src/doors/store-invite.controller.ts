@@ -9,7 +9,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { HOMESERVERS, type Homeservers } from '../homeservers.js';
 import { InviteByMail, type InviteOffer, type WantedInvite } from '../invite-by-mail.js';
 import { FormOrJson } from './form-or-json.js';
-import { IdentityV1 } from './v1/identity-v1.js';
+import { IdentityRole } from './identity-role.js';
 import { CurrentCaller, FromIdentityUser, type IdentityCaller } from './identity-user.js';
 
 /** Whatever else a homeserver says of the room is let be: no mail shows it. */
@@ -49,7 +49,7 @@ export class StoreInviteController {
    * Without accounts. NOTSPEC: where the homeserver of the sender has signed the request the mail says who invites, and to what; else nothing that whoever
    * asks has written. `public_key`: the first of the keys, as there was one alone in the beginning.
    */
-  @UseGuards(IdentityV1)
+  @UseGuards(IdentityRole)
   @RateLimited('mail')
   @HttpCode(200)
   @Post('api/v1/store-invite')
