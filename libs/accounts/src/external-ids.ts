@@ -24,7 +24,7 @@ export class ExternalIds {
   readonly #claims: Aggregates<Claim | undefined>;
 
   constructor(
-    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly accounts: Accounts,
   ) {
@@ -70,6 +70,16 @@ export class ExternalIds {
   /** It is the user's no more. */
   async unlink(id: ExternalId, userId: UserId, cause: Cause): Promise<void> {
     await this.accounts.change(userId, (account) => decideUnlink(account, id), cause);
+  }
+
+  /** Lets the log forget that it was this user's, by its hash; nothing where somebody else has claimed it since. Answers whether there was anything. */
+  async release(idHash: string, userId: UserId, cause: Cause): Promise<boolean> {
+    const stream = externalIdStream(idHash);
+    const decide = (newest: Claim | undefined): FactDraft[] =>
+      newest?.user_id === userId ? [{ id: randomUUID(), type: 'external-id-released', data: '{}' }] : [];
+    const { state, revision, facts } = await this.#claims.execute(stream, decide, cause);
+    if (state === undefined && typeof revision === 'number') await this.store.truncate(stream, revision);
+    return facts.length > 0;
   }
 
   async #isOf(userId: UserId, id: ExternalId): Promise<boolean> {

@@ -12,6 +12,8 @@ import { GiveThumbnail } from './doors/give-thumbnail.js';
 import { OpenThumbnailController, ThumbnailController } from './doors/thumbnail.controller.js';
 import { PreviewController } from './doors/preview.controller.js';
 import { UploadController } from './doors/upload.controller.js';
+import { ErasedMedia } from './erased-media.js';
+import { EraseMedia } from './erased-media.effect.js';
 import { FreedContent } from './freed-content.effect.js';
 import { KeptContent } from './kept-content.js';
 import { MediaFinder } from './media-finder.js';
@@ -100,6 +102,8 @@ async function openStore({ dataDir, serverName, media }: Config): Promise<MediaS
     WebReader,
     PreviewImages,
     Previews,
+    ErasedMedia,
+    EraseMedia,
     FreedContent,
     UnshownMedia,
     UploadMediaHandler,
@@ -108,6 +112,17 @@ async function openStore({ dataDir, serverName, media }: Config): Promise<MediaS
     QuarantineContentHandler,
     ReleaseContentHandler,
   ],
-  exports: [MEDIA_STORE, MediaFinder, Thumbnails, KeptContent, CacheRoom, MediaArrivals, FreedContent, UnshownMedia],
+  exports: [
+    MEDIA_STORE,
+    MediaFinder,
+    Thumbnails,
+    KeptContent,
+    CacheRoom,
+    MediaArrivals,
+    ErasedMedia,
+    EraseMedia,
+    FreedContent,
+    UnshownMedia,
+  ],
 })
 export class MediaModule {}

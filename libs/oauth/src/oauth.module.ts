@@ -9,6 +9,7 @@ import { SignInWays } from './browser/sign-in-ways.js';
 import { AllowKeyReset } from './commands/allow-key-reset.js';
 import { SignUps } from './browser/sign-ups.js';
 import { ClientIds } from './clients/client-ids.js';
+import { EndedSignIns } from './ended-sign-ins.effect.js';
 import { GrantAccess } from './commands/grant-access.js';
 import { RedeemGrant } from './commands/redeem-grant.js';
 import { DeviceRequests } from './device-requests.js';
@@ -59,6 +60,7 @@ import { KeptSignIns } from './sign-ins.js';
     Returns,
     AccountView,
     KeptSignIns,
+    EndedSignIns,
     ClientIds,
     DeviceRequests,
     GrantAccess,

@@ -10,13 +10,18 @@ import { nameOfSignInFact, type SignInFact, signInsStream } from './facts/sign-i
 
 /** How many users' stay folded in memory. */
 const CAPACITY = 2_000;
+/** What a stream ends with of which nothing counts. */
+const SAYS_NOTHING = 'key-reset-used' satisfies SignInFact['type'];
 
 /** What users let browsers and applications do: a stream for each, which is kept short. No view shows it: it is asked of the log's fold. */
 @Injectable()
 export class KeptSignIns {
   readonly #streams: Aggregates<SignIns>;
 
-  constructor(@Inject(EVENT_STORE) store: EventStore, @Inject(CLOCK) clock: Clock) {
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+  ) {
     const fold = { initialState: NO_SIGN_INS, evolve: foldSignIn };
     const shortening = { lastOfEach: nameOfSignInFact, findOver: findOverSignIns };
     this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold, ...shortening });
@@ -39,6 +44,18 @@ export class KeptSignIns {
   ): Promise<boolean> {
     const cause: Cause = { actor: userId, ...(correlation === undefined ? {} : { correlation }) };
     const { facts } = await this.#streams.execute(signInsStream(userId), (state) => draftFacts(decide(state)), cause);
+    return facts.length > 0;
+  }
+
+  /** Lets go of all of it, with the account: what is left says nothing. Answers whether there was anything. */
+  async end(userId: UserId, cause: Cause): Promise<boolean> {
+    const stream = signInsStream(userId);
+    let last: string | undefined;
+    for await (const { type } of this.store.readStream(stream, { backwards: true, limit: 1 })) last = type;
+    if (last === undefined) return false;
+    const over: SignInFact[] = last === SAYS_NOTHING ? [] : [{ type: SAYS_NOTHING, data: {} }];
+    const { revision, facts } = await this.#streams.execute(stream, () => draftFacts(over), cause);
+    if (typeof revision === 'number') await this.store.truncate(stream, revision);
     return facts.length > 0;
   }
 }

@@ -6,12 +6,11 @@ import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { userStream } from '#kernel/user-stream';
 import { Aggregates } from '#event-store/aggregates';
-import { draftOf } from '#event-store/seal-facts';
 import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
 import { VIEWS, type Views } from '#projections/views';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { streamSnapshots } from '#read-models/stream-snapshots';
-import type { PushRuleFact } from './facts/push-rule-facts.js';
+import { draftPushRule, type PushRuleFact } from './facts/push-rule-facts.js';
 import { foldPushRuleFact, pushRuleSnapshots } from './rules/fold-push-rules.js';
 import { changesFor, NO_CHANGES, type PushRuleChanges } from './rules/push-rule-changes.js';
 
@@ -56,7 +55,10 @@ export class PushRules {
       (changes) => {
         checkTag(changes, profileTag);
         const drafts = decide(changesFor(changes, profileTag), requester.userId).map(({ type, data }) =>
-          draftOf({ type, data: profileTag === undefined ? data : { ...data, profile_tag: profileTag } }),
+          draftPushRule({
+            type,
+            data: profileTag === undefined ? data : { ...data, profile_tag: profileTag },
+          } as PushRuleFact),
         );
         checkBytes(changes, drafts);
         return drafts;

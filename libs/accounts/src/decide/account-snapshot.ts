@@ -13,6 +13,7 @@ interface KeptAccount extends Pick<
   | 'admin'
   | 'adminBy'
   | 'deactivated'
+  | 'erased'
   | 'locked'
   | 'suspended'
   | 'rateLimit'
@@ -34,13 +35,14 @@ interface KeptAccount extends Pick<
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 11,
+  version: 12,
   format({
     exists,
     guest,
     admin,
     adminBy,
     deactivated,
+    erased,
     locked,
     suspended,
     rateLimit,
@@ -64,6 +66,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       admin,
       adminBy,
       deactivated,
+      erased,
       locked,
       suspended,
       rateLimit,

@@ -37,6 +37,8 @@ export interface Account {
   /** The provider of accounts whose groups made the user an administrator; undefined where an operator did. */
   readonly adminBy?: string;
   readonly deactivated: boolean;
+  /** With the account went what was its. */
+  readonly erased?: true;
   /** Nobody may use it. */
   readonly locked: boolean;
   /** It is only to read with. */
@@ -171,6 +173,7 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
       return {
         ...withPassword(account, undefined, revision),
         deactivated: true,
+        ...(account.erased === true || fact.data.erase ? { erased: true } : {}),
         admin: false,
         loginTokens: undefined,
         threepids: NO_ACCOUNT.threepids,

@@ -74,9 +74,11 @@ export function decidePasswordChange(account: Account, change: PasswordChange): 
   ];
 }
 
-/** The end of the account. Nothing more where it has ended already. */
+/** The end of the account. Nothing more where it has ended already, unless what was its is to go only now. */
 export function decideDeactivation(account: Account, erase: boolean): AccountFact[] {
-  if (account.deactivated) return [];
+  if (account.deactivated) {
+    return erase && account.erased !== true ? [{ type: 'account-deactivated', data: { erase } }] : [];
+  }
   checkActive(account);
   return [...removalOfDevices(account, 'deactivated'), { type: 'account-deactivated', data: { erase } }];
 }

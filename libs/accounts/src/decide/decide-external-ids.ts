@@ -37,8 +37,9 @@ export interface Claim extends ExternalIdClaimed {
   readonly at: number;
 }
 
-/** The claim after a fact of the stream of an account elsewhere, which has no others. */
-export function evolveClaim(_before: Claim | undefined, { data, metadata }: NewFact): Claim {
+/** The claim after a fact of the stream of an account elsewhere; undefined once it is nobody's. */
+export function evolveClaim(_before: Claim | undefined, { type, data, metadata }: NewFact): Claim | undefined {
+  if (type === 'external-id-released') return undefined;
   const { user_id } = JSON.parse(data) as ExternalIdClaimed;
   return { user_id, at: metadata.at };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { eraseTail, sealFacts, verifyChain } from '#event-store/seal-facts';
-import { tailLeftOf, textOfFact } from './erasable-parts.js';
+import { asksForErasure, isUnerasable, tailLeftOf, textOfFact } from './erasable-parts.js';
 
 test.each([
   ['profile-changed', { key: 'displayname', value: 'Zoë' }, { key: 'displayname', removed: true }],
@@ -15,6 +15,14 @@ test.each([
     { room_id: '!r:a', type: 'm.x', content: { a: 1 } },
     { room_id: '!r:a', type: 'm.x', content: {} },
   ],
+  ['tag-set', { room_id: '!r:a', tag: 'u.x', content: { order: 1 } }, { room_id: '!r:a', tag: '', content: {} }],
+  [
+    'device-added',
+    { device_id: 'D', token_hash: 'h', display_name: 'mine' },
+    { device_id: 'D', token_hash: 'h', erased: true },
+  ],
+  ['external-id-linked', { provider: 'p', id_hash: 'h', subject: 's' }, { provider: 'p', id_hash: '', subject: '' }],
+  ['push-rule-removed', { kind: 'content', rule_id: 'x' }, { kind: 'content', erased: true }],
 ])('%s says the same beside a salt, and nothing once it is erased', (type, data, left) => {
   const text = textOfFact(type, data);
   expect(JSON.parse(text.data)).toEqual({ ...data, salt: expect.stringMatching(/^[\w-]{22}$/) });
@@ -28,7 +36,20 @@ test.each([
 test('what has nothing of the kind is as it was', () => {
   for (const [type, data] of [
     ['profile-changed', { key: 'displayname', removed: true }],
-    ['tag-removed', { tag: 'x' }],
+    ['device-added', { device_id: 'D', token_hash: 'h' }],
   ] as const)
     expect(textOfFact(type, data)).toEqual({ data: JSON.stringify(data) });
+});
+
+test('what was written before it could be erased is told apart', () => {
+  const tag = { tag: 'x', room_id: '!r:a' };
+  const factOf = (erasable?: number) => ({
+    type: 'tag-removed',
+    data: JSON.stringify(tag),
+    metadata: { at: 1, actor: 'server', schema: 1, chain: '', erasable },
+  });
+  expect([isUnerasable(factOf()), isUnerasable(factOf(1))]).toEqual([true, false]);
+  expect(isUnerasable({ ...factOf(), type: 'room-forgotten' })).toBe(false);
+  const ends = (erase: boolean) => ({ type: 'account-deactivated', data: JSON.stringify({ erase }) });
+  expect([true, false].map((erase) => asksForErasure(ends(erase)))).toEqual([true, false]);
 });

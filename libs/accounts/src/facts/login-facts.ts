@@ -24,7 +24,7 @@ export interface LoginTokenUsed {
 
 /**
  * `external-id-linked`: an account elsewhere is this user's. It counts as long as the last claim of it (`ExternalIdClaimed`) is this
- * user's too. `id_hash` is of both names, and outlives the subject, which may be erased.
+ * user's too. `id_hash` is of both names. Both are erased once it is the user's no more, or with the account.
  */
 export interface ExternalIdLinked {
   readonly provider: string;

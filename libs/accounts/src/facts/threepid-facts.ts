@@ -16,9 +16,10 @@ export interface ThreepidClaimed {
   readonly user_id: UserId;
 }
 
-/** `threepid-released`: that account has it no more, or never got it. */
+/** `threepid-released`: whose it was has it no more, or never got it. It does not say who that was, and the log lets go of what does. */
 export interface ThreepidReleased {
-  readonly user_id: UserId;
+  /** Only of facts of before. */
+  readonly user_id?: UserId;
 }
 
 export interface ThreepidFacts {
@@ -33,7 +34,8 @@ export type ThreepidFact = {
 /** How old shapes of these facts become today's. */
 export const THREEPID_SHAPES: Readonly<Record<keyof ThreepidFacts, readonly Upcast[]>> = {
   'threepid-claimed': [],
-  'threepid-released': [],
+  // To the second: it does not say whose it was.
+  'threepid-released': [(before) => before],
 };
 
 /**

@@ -94,7 +94,7 @@ function rowAfter(row: AccountRow, { type, data }: AccountFact): AccountRow {
     case 'rate-limit-restored':
       return { ...row, rate_limit: undefined };
     case 'account-deactivated':
-      return { ...row, admin: undefined, deactivated: true, erased: data.erase || undefined };
+      return { ...row, admin: undefined, deactivated: true, erased: row.erased ?? (data.erase || undefined) };
     default:
       return row;
   }

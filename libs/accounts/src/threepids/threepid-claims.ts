@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
 import { GivenUpClaims } from '#event-store/given-up';
+import type { FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
@@ -64,9 +66,9 @@ export class ThreepidClaims {
 
   /** Lets it go where it is this account's. */
   async release(threepid: Threepid, userId: UserId): Promise<void> {
-    const facts = (holder: Holder): readonly ThreepidFact[] =>
-      holder === userId ? [{ type: 'threepid-released', data: { user_id: userId } }] : [];
-    await this.#streams.execute(threepidStream(threepid), (holder) => draftFacts(facts(holder)), BY_SERVER);
+    const decide = (holder: Holder): readonly FactDraft[] =>
+      holder === userId ? [{ id: randomUUID(), type: 'threepid-released', data: '{}', schema: 2 }] : [];
+    await this.#streams.execute(threepidStream(threepid), decide, BY_SERVER);
   }
 
   /** As `release`, after what it was claimed for has failed: where the account has it by now, another of two who did the same at once has not. */

@@ -15,7 +15,13 @@ import { ACCOUNT_DATA } from '#accounts/projections/account-data-row';
 import { VIEWS, type Views } from '#projections/views';
 import { findPlaces } from '#rooms/reading/event-rows';
 import { findEventFor } from '#rooms/queries/get-event';
-import { keyOfMark, type ReceiptSet, type ReceiptThread, type ReceiptType } from '../facts/receipt-facts.js';
+import {
+  keyOfMark,
+  type MarksEnded,
+  type ReceiptSet,
+  type ReceiptThread,
+  type ReceiptType,
+} from '../facts/receipt-facts.js';
 import { RECEIPTS } from '../projections/receipts.projector.js';
 import { isInThread } from '../queries/thread-of-event.js';
 import { checkJoined } from '#rooms/reading/open-room';
@@ -34,6 +40,8 @@ export type Mark =
   | { readonly kind: 'fully-read'; readonly eventId: EventId };
 
 const CAPACITY = 1_000;
+/** Of so many rooms one fact tells. */
+const ROOMS_AT_ONCE = 1_000;
 
 /** The write side of receipts and read markers: facts of a stream of the user's own, which only ever move forward. */
 @Injectable()
@@ -44,7 +52,7 @@ export class Receipts {
   readonly #listeners = new Set<ReceiptListener>();
 
   constructor(
-    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
   ) {
@@ -69,6 +77,29 @@ export class Receipts {
   /** As `set`, for a user of another server, which tells it. */
   receive(userId: UserId, roomId: RoomId, marks: readonly Mark[]): Promise<void> {
     return this.#turns.run(userId, () => this.#set(userId, roomId, marks, { actor: userId }));
+  }
+
+  /** Lets go of where a user had read to, whose account is closed for good. Answers whether there was anything. */
+  end(userId: UserId, cause: Cause): Promise<boolean> {
+    return this.#turns.run(userId, async () => {
+      const stream = marksStream(userId);
+      const rooms = new Set<RoomId>();
+      for await (const { type, data } of this.store.readStream(stream)) {
+        const { room_id: roomId } = JSON.parse(data) as Partial<AccountDataSet>;
+        if (type !== 'marks-ended' && roomId !== undefined) rooms.add(roomId);
+      }
+      if (rooms.size === 0) return false;
+      const drafts: FactDraft[] = [];
+      for (let all = [...rooms]; all.length > 0; all = all.slice(ROOMS_AT_ONCE))
+        drafts.push(
+          draftOf({ type: 'marks-ended', data: { rooms: all.slice(0, ROOMS_AT_ONCE) } satisfies MarksEnded }),
+        );
+      const { revision, position } = await this.#streams.execute(stream, () => drafts, cause);
+      // Before anything goes: what rows were made of is not there any more after.
+      await this.views.whenProcessed(position, [RECEIPTS.name]);
+      if (typeof revision === 'number') await this.store.truncate(stream, revision - drafts.length + 1);
+      return true;
+    });
   }
 
   /** Calls the listener after each receipt that was set by this process. Answers how to end that. */

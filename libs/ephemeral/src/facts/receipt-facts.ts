@@ -22,13 +22,20 @@ export interface ReceiptSet {
   readonly thread_id?: EventId | 'main';
 }
 
+/** In the same stream, `marks-ended`: nothing of what the user marked in some rooms counts any more, and what was said of that goes from the log. */
+export interface MarksEnded {
+  readonly rooms: readonly RoomId[];
+}
+
 /** How old shapes of these facts become today's. */
 export const RECEIPT_SHAPES = {
   'receipt-set': [],
+  'marks-ended': [],
 } as const satisfies FactShapes;
 
 /** Which mark a fact of `marks-` sets: of those of one the last counts. */
 export function keyOfMark({ type, data }: Pick<NewFact, 'type' | 'data'>): string {
+  if (type === 'marks-ended') return JSON.stringify([type, ...(JSON.parse(data) as MarksEnded).rooms.slice(0, 1)]);
   if (type !== 'receipt-set') return JSON.stringify([type, (JSON.parse(data) as AccountDataSet).room_id]);
   const { room_id: roomId, receipt_type: receipt, thread_id: thread } = JSON.parse(data) as ReceiptSet;
   return JSON.stringify([type, roomId, receipt, thread]); // both as `Receipts` wrote them

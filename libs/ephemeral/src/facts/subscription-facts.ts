@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { erasableText } from '#event-store/erasable-text';
 import type { NewFact, RecordedFact } from '#event-store/event-store';
 import type { FactShapes } from '#event-store/fact-shapes';
+import type { FactDraft } from '#event-store/seal-facts';
 import type { UserId } from '#kernel/ids';
 
 /**
@@ -46,6 +49,14 @@ export type SubscriptionFact =
   | { readonly type: 'watcher-asked' | 'watcher-accepted'; readonly data: Asking }
   | { readonly type: 'subscription-ended' | 'watcher-ended'; readonly data: RelationEnded }
   | { readonly type: 'subscription-grouped'; readonly data: SubscriptionGrouped };
+
+/** What takes the place of what somebody called the groups, once their account is closed. */
+export const NO_GROUPS = '"groups":[]}';
+
+/** A fact as it is handed to the log. */
+export function draftSubscription({ type, data }: SubscriptionFact): FactDraft {
+  return { id: randomUUID(), type, ...erasableText({ ...data }, 'groups') };
+}
 
 /** How old shapes of these facts become today's. */
 export const SUBSCRIPTION_SHAPES = {

@@ -3,7 +3,6 @@ import { ACCOUNTS } from '#accounts/projections/accounts.projector';
 import { readIgnoredUsers } from '#accounts/queries/ignored-users';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import { draftOf } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { serverNameOf, type UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
@@ -19,8 +18,10 @@ import {
 } from '../decide/decide-subscriptions.js';
 import { Relations } from '../decide/relations.js';
 import {
+  draftSubscription,
   findOverSubscriptions,
   keyOfSubscriptionFact,
+  NO_GROUPS,
   type SubscriptionFact,
   subscriptionsStream,
 } from '../facts/subscription-facts.js';
@@ -42,7 +43,7 @@ export class PresenceLists {
   readonly #streams: Aggregates<Relations>;
 
   constructor(
-    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
   ) {
@@ -70,7 +71,7 @@ export class PresenceLists {
   ): Promise<boolean> {
     const { position, facts } = await this.#streams.execute(
       subscriptionsStream(userId),
-      (relations) => decide(relations).map(draftOf),
+      (relations) => decide(relations).map(draftSubscription),
       cause,
     );
     if (facts.length > 0) await this.views.whenProcessed(position, [PRESENCE_LISTS.name]);
@@ -94,8 +95,14 @@ export class PresenceLists {
     return !isRefused;
   }
 
-  /** Ends all of a user's relations, whose account is closed. Answers whether there were any. */
-  end(userId: UserId, cause: Cause): Promise<boolean> {
-    return this.change(userId, endAll, cause);
+  /** Ends all of a user's relations, whose account is closed; what they called their groups goes from the log. Answers whether there were any. */
+  async end(userId: UserId, cause: Cause): Promise<boolean> {
+    const hadAny = await this.change(userId, endAll, cause);
+    const stream = subscriptionsStream(userId);
+    for await (const { revision, metadata } of this.store.readStream(stream)) {
+      if (metadata.erasable !== undefined && metadata.erased === undefined)
+        await this.store.erase(stream, revision, NO_GROUPS);
+    }
+    return hadAny;
   }
 }

@@ -5,7 +5,7 @@ import { userIdOfStream } from '#kernel/user-stream';
 import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { purgeByRoom } from '#rooms/projections/purged-rows';
-import type { ReceiptSet, ReceiptType } from '../facts/receipt-facts.js';
+import type { MarksEnded, ReceiptSet, ReceiptType } from '../facts/receipt-facts.js';
 
 /** The event up to which something was read, when that was said, and the position of the change. */
 export interface ReceiptRow {
@@ -40,10 +40,24 @@ export const receiptsProjector: Projector = {
   name: 'receipts',
   version: 2,
   ...owning(RECEIPTS, RECEIPTS_LOG),
-  handles: (type) => type === 'receipt-set' || type === 'room-purged',
-  project: (fact, rows) =>
-    fact.type === 'room-purged' ? purgeByRoom(fact, rows, [RECEIPTS, RECEIPTS_LOG]) : project(fact, rows),
+  handles: (type) => type === 'receipt-set' || type === 'marks-ended' || type === 'room-purged',
+  project(fact, rows) {
+    if (fact.type === 'room-purged') return purgeByRoom(fact, rows, [RECEIPTS, RECEIPTS_LOG]);
+    return fact.type === 'marks-ended' ? end(fact, rows) : project(fact, rows);
+  },
 };
+
+async function end(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const userId = userIdOfStream(fact.stream);
+  const { rooms } = JSON.parse(fact.data) as MarksEnded; // written by `Receipts`
+  for (const roomId of rooms) {
+    await RECEIPTS.forEach(rows, { prefix: [roomId, userId] }, ({ key, value: { pos } }) => {
+      if (pos > fact.position) return;
+      RECEIPTS.delete(rows, key);
+      RECEIPTS_LOG.delete(rows, [roomId, pos]);
+    });
+  }
+}
 
 async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const userId = userIdOfStream(fact.stream);

@@ -1,14 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AccountFact } from '#accounts/facts/account-facts';
-import type { ThreepidAdded, ThreepidRemoved } from '#accounts/facts/threepid-facts';
+import type { ThreepidAdded, ThreepidFact, ThreepidRemoved } from '#accounts/facts/threepid-facts';
 import { tailLeftOf } from '#accounts/facts/erasable-parts';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { Effect } from '#projections/effects/effect';
 
 const REMOVED: AccountFact['type'] = 'threepid-removed';
+const RELEASED: ThreepidFact['type'] = 'threepid-released';
 const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>(['threepid-added', REMOVED]);
 
-/** Erases an address from the log once its account has it no more: whoever unlinks one wants it forgotten. */
+/**
+ * Erases an address from the log once its account has it no more: whoever unlinks one wants it forgotten. So is whose it was, which the stream of the
+ * address said: that is called by a hash, which could be guessed.
+ */
 @Injectable()
 export class RemovedThreepids implements Effect {
   readonly name = 'removed-threepids';
@@ -17,12 +21,16 @@ export class RemovedThreepids implements Effect {
   constructor(@Inject(EVENT_STORE) private readonly store: EventStore) {}
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
-    return type === REMOVED ? stream : undefined;
+    return type === REMOVED || type === RELEASED ? stream : undefined;
   }
 
   /** That it was removed is erased last: so where this ends on the way, it is known the next time what is left to do. */
   async run(removal: RecordedFact): Promise<boolean> {
     const { stream } = removal;
+    if (removal.type === RELEASED) {
+      await this.store.truncate(stream, removal.revision);
+      return removal.revision > 0;
+    }
     const { medium, address } = JSON.parse(removal.data) as ThreepidRemoved; // written by `decideThreepidRemoval`
     const tail = tailLeftOf(REMOVED);
     if (address === undefined || tail === undefined) return false;

@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { erasableText } from '#event-store/erasable-text';
 import type { Upcast } from '#event-store/fact-shapes';
+import type { FactDraft } from '#event-store/seal-facts';
 import type { JsonObject } from '#kernel/json';
 import type { PushAction, PushRuleKind } from '#protocol/push-rules/push-rule';
 
@@ -55,6 +58,22 @@ export interface PushRuleFacts {
 export type PushRuleFact = {
   [T in keyof PushRuleFacts]: { readonly type: T; readonly data: PushRuleFacts[T] };
 }[keyof PushRuleFacts];
+
+/** All that tells what somebody wants to hear of, by whatever name they gave it, goes with the account: the keys of it, and what is left. */
+const ABOUT = ['rule_id', 'profile_tag', 'actions', 'conditions', 'pattern', 'before', 'after'] as const;
+const PART = { keys: ABOUT, left: '"erased":true}' } as const;
+
+export const PUSH_RULE_PARTS: Readonly<Record<PushRuleFact['type'], typeof PART>> = {
+  'push-rule-set': PART,
+  'push-rule-removed': PART,
+  'push-rule-enabled-set': PART,
+  'push-rule-actions-set': PART,
+};
+
+/** A fact as it is handed to the log. */
+export function draftPushRule({ type, data }: PushRuleFact): FactDraft {
+  return { id: randomUUID(), type, ...erasableText({ ...data }, ...ABOUT) };
+}
 
 const TYPES: ReadonlySet<string> = new Set<PushRuleFact['type']>([
   'push-rule-set',

@@ -20,17 +20,24 @@ export const PUSH_RULES = new Collection<readonly [userId: UserId], PushRulesRow
   codec: asJson(),
 });
 
+/** The end of an account, as that domain has it: with what was its, where somebody asked for that. */
+const DEACTIVATED = 'account-deactivated';
+
 /** What each user changed of their push rules. */
 export const pushRulesProjector: Projector = {
   name: 'push-rules',
-  version: 1,
+  version: 2,
   ...owning(PUSH_RULES),
-  handles: isPushRuleFactType,
+  handles: (type) => isPushRuleFactType(type) || type === DEACTIVATED,
   project,
 };
 
 async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const key = [userIdOfStream(fact.stream)] as const;
+  if (fact.type === DEACTIVATED) {
+    if ((JSON.parse(fact.data) as { readonly erase: boolean }).erase) PUSH_RULES.delete(rows, key);
+    return;
+  }
   const before = await PUSH_RULES.get(rows, key);
   // The place of a new rule depends on the rules there are: a fact applied before must not be placed again.
   if (before !== undefined && fact.position <= before.position) return;

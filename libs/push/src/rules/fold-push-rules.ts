@@ -6,8 +6,9 @@ import { type PushRuleChanges, evolvePushRules } from './push-rule-changes.js';
 /** The changes as of a fact of the user's stream, as the log holds it. */
 export function foldPushRuleFact(changes: PushRuleChanges, fact: Pick<NewFact, 'type' | 'data'>): PushRuleChanges {
   if (!isPushRuleFactType(fact.type)) return changes;
-  // Only this library writes these types: their data has the shape that PushRuleFacts gives.
-  return evolvePushRules(changes, { type: fact.type, data: JSON.parse(fact.data) as unknown } as PushRuleFact);
+  // Only this library writes these types: their data has the shape that PushRuleFacts gives, unless it was erased with its account.
+  const read = { type: fact.type, data: JSON.parse(fact.data) as unknown } as PushRuleFact;
+  return read.data.rule_id === undefined ? changes : evolvePushRules(changes, read);
 }
 
 /** How the fold is kept outside of the log. To be numbered anew when PushRuleChanges or a fold of it changes. */

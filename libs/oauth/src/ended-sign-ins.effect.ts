@@ -1,0 +1,25 @@
+import { Injectable } from '@nestjs/common';
+import type { AccountFact } from '#accounts/facts/account-facts';
+import type { RecordedFact } from '#event-store/event-store';
+import { userIdOfStream } from '#kernel/user-stream';
+import type { Effect } from '#projections/effects/effect';
+import { KeptSignIns } from './sign-ins.js';
+
+const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
+
+/** Lets go of where somebody was signed in, and of what they let applications do, whose account is closed. */
+@Injectable()
+export class EndedSignIns implements Effect {
+  readonly name = 'ended-sign-ins';
+  readonly fromStart = true;
+
+  constructor(private readonly signIns: KeptSignIns) {}
+
+  keyOf({ type, stream }: RecordedFact): string | undefined {
+    return type === DEACTIVATED ? stream : undefined;
+  }
+
+  run({ stream, metadata }: RecordedFact): Promise<boolean> {
+    return this.signIns.end(userIdOfStream(stream), { actor: metadata.actor, device: metadata.device });
+  }
+}

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { Accounts } from '#accounts/accounts';
+import { ExternalIds } from '#accounts/external-ids';
+import { externalIdHash, externalIdStream } from '#accounts/facts/external-id-facts';
+import type { RecordedFact } from '#event-store/event-store';
+import type { UserId } from '#kernel/ids';
+import { systemClock } from '#kernel/clock';
+import { userStream } from '#kernel/user-stream';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { UnlinkedIds } from './unlinked-ids.effect.js';
+
+const [ALICE, BOB] = ['@alice:a.example' as UserId, '@bob:a.example' as UserId];
+const CAUSE = { actor: 'server' };
+const ID = { provider: 'corp', subject: 'alice@corp.example' };
+
+async function textOf(store: MemoryEventStore, stream: string): Promise<string> {
+  let text = '';
+  for await (const fact of store.readStream(stream)) text += JSON.stringify([fact.data, fact.metadata]);
+  return text;
+}
+
+test('whose an account elsewhere was nobody reads in the log once it is unlinked, and it may be somebody else’s', async () => {
+  const store = new MemoryEventStore();
+  const views = { whenProcessed: async () => {} };
+  const accounts = new Accounts(store, systemClock, views);
+  const ids = new ExternalIds(store, systemClock, accounts);
+  const effect = new UnlinkedIds(store, accounts, ids);
+  const runAll = async (): Promise<void> => {
+    for (const fact of store.facts.filter((one: RecordedFact) => effect.keyOf(one) !== undefined))
+      await effect.run(fact);
+  };
+  for (const userId of [ALICE, BOB]) {
+    await accounts.change(
+      userId,
+      () => [{ type: 'account-registered', data: { user_id: userId, kind: 'user', via: 'open' } }],
+      CAUSE,
+    );
+  }
+  await ids.link(ID, ALICE, CAUSE);
+  expect(await ids.find(ID)).toBe(ALICE);
+  await ids.unlink(ID, ALICE, CAUSE);
+  await runAll();
+  expect(await ids.find(ID)).toBeUndefined();
+  const ofUser = await textOf(store, userStream(ALICE));
+  expect(ofUser).not.toContain(ID.subject);
+  expect(ofUser).not.toContain(externalIdHash(ID));
+  expect(await textOf(store, externalIdStream(externalIdHash(ID)))).not.toContain(ALICE);
+  await ids.link(ID, BOB, CAUSE);
+  expect(await ids.find(ID)).toBe(BOB);
+  await runAll();
+  expect(await ids.find(ID)).toBe(BOB);
+});

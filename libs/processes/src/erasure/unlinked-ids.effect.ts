@@ -1,0 +1,47 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ExternalIds } from '#accounts/external-ids';
+import { Accounts } from '#accounts/accounts';
+import type { AccountFact } from '#accounts/facts/account-facts';
+import { tailLeftOf } from '#accounts/facts/erasable-parts';
+import type { ExternalIdUnlinked } from '#accounts/facts/login-facts';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import { userIdOfStream } from '#kernel/user-stream';
+import type { Effect } from '#projections/effects/effect';
+
+const UNLINKED: AccountFact['type'] = 'external-id-unlinked';
+const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>(['external-id-linked', UNLINKED]);
+
+/** Has the log forget whose an account elsewhere was, once it is that no more. */
+@Injectable()
+export class UnlinkedIds implements Effect {
+  readonly name = 'unlinked-ids';
+  readonly fromStart = true;
+
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    private readonly accounts: Accounts,
+    private readonly externalIds: ExternalIds,
+  ) {}
+
+  keyOf({ type, stream }: RecordedFact): string | undefined {
+    return type === UNLINKED ? stream : undefined;
+  }
+
+  /** That it was unlinked is erased last: so where this ends on the way, it is known the next time what is left to do. */
+  async run({ stream, revision: end, data, metadata }: RecordedFact): Promise<boolean> {
+    const { id_hash: idHash } = JSON.parse(data) as ExternalIdUnlinked; // written by `decideUnlink`
+    if (idHash === '') return false;
+    const userId = userIdOfStream(stream);
+    const { actor, device } = metadata;
+    const isLinkedAgain = (await this.accounts.load(userId)).externalIds?.includes(idHash) === true;
+    if (!isLinkedAgain) await this.externalIds.release(idHash, userId, { actor, device });
+    for await (const { type, data: earlier, revision, metadata: about } of this.store.readStream(stream)) {
+      if (revision > end) break;
+      const left = tailLeftOf(type);
+      if (!TYPES.has(type) || left === undefined || about.erasable === undefined) continue;
+      if ((JSON.parse(earlier) as ExternalIdUnlinked).id_hash === idHash)
+        await this.store.erase(stream, revision, left);
+    }
+    return true;
+  }
+}
