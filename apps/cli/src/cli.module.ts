@@ -5,6 +5,7 @@ import { AuditCommand } from './commands/audit.command.js';
 import { BackupCommand, RestoreCommand } from './commands/backup.command.js';
 import { DoctorCommand } from './commands/doctor.command.js';
 import { EffectsCommand } from './commands/effects.command.js';
+import { ErasuresCommand } from './commands/erasures.command.js';
 import { EventsCommand } from './commands/events.command.js';
 import { FederationCommand } from './commands/federation.command.js';
 import { KeysCommand } from './commands/keys.command.js';
@@ -31,6 +32,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     VerifyCommand,
     AuditCommand,
     ...UsersCommand.registerWithSubCommands(),
+    ...ErasuresCommand.registerWithSubCommands(),
     ...ReportsCommand.registerWithSubCommands(),
     ...RoomsCommand.registerWithSubCommands(),
     ...MediaCommand.registerWithSubCommands(),

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { ERASURES_STREAM } from '#admin/facts/erasure-facts';
+import { evolveErasures, NO_ERASURES } from '#admin/erasures/erasures';
 import { PURGES_STREAM } from '#admin/facts/purge-facts';
 import { evolvePurges, NO_PURGES } from '#admin/purges/room-purges';
 import { REPORTS_STREAM } from '#admin/facts/report-facts';
@@ -137,6 +139,8 @@ const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = 
   [SERVER_STREAM, ['log-begun.1']],
   [REPORTS_STREAM, ['content-reported.1']],
   [PURGES_STREAM, ['purge-ordered.1', 'room-held.1']],
+  [ERASURES_STREAM, ['erasure-ordered.1', 'erasure-begun.1']],
+  ['external-id-', ['external-id-claimed.1']],
 ];
 
 /** A log with a stream that ends with the fact, read as all of today's code reads it. */
@@ -157,7 +161,8 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   const { stream } = facts[0]!;
   if (stream.startsWith(ROOM_STREAM_PREFIX)) return readRoomFact(roomIdOfStream(stream), facts.at(-1)!);
   if (stream.startsWith('alias-')) return facts.reduce(evolveAlias, NO_ALIAS);
-  if (stream.startsWith('external-id-')) return facts.reduce<Claim | undefined>(evolveClaim, undefined);
+  if (stream.startsWith('external-id-'))
+    return facts.reduce<Claim | undefined>(evolveClaim, undefined) ?? 'nobody has it';
   if (stream.startsWith('registration-token-')) return facts.reduce(foldRegistrationTokenFact, NO_REGISTRATION_TOKEN);
   if (stream.startsWith(IDENTITY_ACCOUNT_PREFIX)) return facts.reduce(foldIdentityAccount, NO_IDENTITY_ACCOUNT);
   if (stream.startsWith(ASSOCIATION_PREFIX)) return facts.reduce(foldAssociation, NO_HOLDER);
@@ -222,6 +227,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(SERVICE_PREFIX)) return serviceAfter(facts.at(-1)!);
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === REPORTS_STREAM) return listReports(store);
+  if (stream === ERASURES_STREAM) return facts.reduce(evolveErasures, NO_ERASURES);
   if (stream === PURGES_STREAM) return facts.reduce(evolvePurges, NO_PURGES);
   if (stream === RETENTION_STREAM) return facts.reduce(evolveRetention, NO_RULES);
   if (stream === SERVER_STREAM) return findLogIdentity(store);

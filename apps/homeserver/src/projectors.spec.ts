@@ -267,6 +267,8 @@ describe('the rows of every projector', () => {
       receipt(1),
       receipt(2, { thread_id: 'main' }),
       receipt(3),
+      receipt(4, { room_id: '!left:a.example' }),
+      { ...bob('marks-ended', { rooms: ['!left:a.example'] }), stream: `marks-${BOB}` },
       {
         stream: 'alias-#pub:a.example',
         type: 'alias-created',
@@ -289,6 +291,8 @@ describe('the rows of every projector', () => {
       })),
       carol('device-added', { device_id: 'C', token_hash: 'c0' }),
       carol('account-data-set', { type: 'a', content: {} }),
+      carol('filter-created', { filter_id: 'f', filter: {} }),
+      carol('push-rule-actions-set', { kind: 'override', rule_id: '.m.rule.master', actions: [] }),
       carol('room-forgotten', { room_id: roomId }),
       carol('devices-removed', { device_ids: ['C'], reason: 'deactivated' }),
       carol('account-deactivated', { erase: true }),

@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { ErasuresAgain } from '#admin/erasures/erasures-again';
 import { RoomAdministration } from '#admin/purges/room-administration';
 import { Reports } from '#admin/reports/reports';
 import { NestFactory } from '@nestjs/core';
@@ -23,7 +24,7 @@ import { Destinations } from '#federation/sending/destinations';
 import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { drain, type DrainStep } from '#http/drain';
 import { RateLimits } from '#http/rate-limits';
-import { type Clock, systemClock } from '#kernel/clock';
+import { systemClock } from '#kernel/clock';
 import { KeptContent } from '#media/kept-content';
 import { MediaAdministration } from '#media/media-administration';
 import { CacheRoom } from '#media/remote/cache-room';
@@ -43,8 +44,10 @@ import type { Listener } from '#projections/listener';
 import { AppModule } from './app.module.js';
 import { controlMethods } from './control-methods.js';
 import { effectMethods } from './effect-methods.js';
+import { erasureMethods } from './erasure-methods.js';
 import { eventMethods } from './event-methods.js';
 import { ALL_EFFECTS } from './effects.js';
+import { freeStrayContent } from './free-stray-content.js';
 import { federationMethods } from './federation-methods.js';
 import { makeDirectory, openReadModels } from './infrastructure.js';
 import { mediaMethods } from './media-methods.js';
@@ -87,9 +90,6 @@ export interface RunningServer {
 
 /** The socket by which the command line steers a running server. */
 const CONTROL_SOCKET = 'control.sock';
-
-/** Longer than content that was brought waits for the log to say who has it. */
-const STRAY_PAUSE_MS = 60_000;
 
 /** The most that each step of a drain may take; all of them stay below the 30 seconds that supervisors allow. */
 const DRAIN_MS = {
@@ -186,6 +186,8 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
     throw error instanceof ViewsMisconfigured ? new ConfigError(error.message) : error;
   });
   freeStrayContent(app.get(KeptContent, { strict: false }), config, ports.clock, logger);
+  // Before anybody is answered: whoever was erased is not to be there again.
+  await app.get(ErasuresAgain, { strict: false }).compare();
   // Before the modules, whose commands they give.
   closing.push({ name: 'effects', milliseconds: DRAIN_MS.effects, run: () => ports.projections.effects.stop() });
   const control = await openControl(ports, app);
@@ -239,15 +241,6 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
   return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };
 }
 
-/** What an upload or a deletion has left halfway. Nobody waits for it: it has no name. */
-function freeStrayContent(kept: KeptContent, { eventStoreUrl }: Config, clock: Clock, logger: Logger): void {
-  const shared = eventStoreUrl === undefined ? undefined : { pauseMs: STRAY_PAUSE_MS, now: clock.now() };
-  kept.freeStrays(shared).then(
-    (freed) => freed > 0 && logger.info({ freed }, 'freed content that belongs to no medium'),
-    (error: unknown) => logger.warn({ err: error }, 'content that belongs to no medium was not looked for'),
-  );
-}
-
 /** The data folder on this machine: no two servers run in it at once. */
 function placeOf({ dataDir }: Config): string {
   return hash('sha256', JSON.stringify([hostname(), dataDir]), 'hex').slice(0, 16);
@@ -268,6 +261,7 @@ function openControl({ config, projections, clock }: Ports, app: NestFastifyAppl
     ...noticeMethods(of(CommandBus), config),
     ...mediaMethods(media),
     ...roomMethods(of(RoomAdministration)),
+    ...erasureMethods(of),
     ...serviceMethods(of(SendToServices)),
     ...viewsMethods(of(RenewedViews)),
   };

@@ -1,7 +1,7 @@
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeSigningKey, encodeSigningKey, generateSigningKey, type SigningKey } from '#protocol/signing/signing-key';
-import { syncDirectory } from './sync-directory.js';
+import { syncDirectory } from '#event-store/sync-directory';
 
 /** The file within `keys/`; only its owner can read it. */
 export const SIGNING_KEY_FILE = 'signing.key';

@@ -13,6 +13,7 @@ import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { PhoneValidation } from '#accounts/threepids/phone-validation';
 import { ThreepidClaims } from '#accounts/threepids/threepid-claims';
 import { UserRedactions } from '#admin/redactions/user-redactions';
+import { Erasures } from '#admin/erasures/erasures';
 import { RoomPurges } from '#admin/purges/room-purges';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
 import { AddressBooks } from '#contacts/address-books';
@@ -123,6 +124,7 @@ export function watchCaches(
     'received-messages': of(ReceiveMessages),
     'registration-nonces': of(RegistrationNonces),
     'room-purges': of(RoomPurges),
+    erasures: of(Erasures),
     'remote-devices': of(RemoteDeviceLists),
     redactions: of(UserRedactions),
     'rendezvous-sessions': of(RendezvousSessions),

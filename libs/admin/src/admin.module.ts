@@ -11,6 +11,10 @@ import { UserPushersController } from './doors/pushers.controller.js';
 import { RateLimitsController } from './doors/rate-limits.controller.js';
 import { RegistrationTokensController } from './doors/registration-tokens.controller.js';
 import { RestrictionsController } from './doors/restrictions.controller.js';
+import { ErasuresController } from './doors/erasures.controller.js';
+import { ErasureAdministration } from './erasures/erasure-administration.js';
+import { Erasures } from './erasures/erasures.js';
+import { ErasuresAgain } from './erasures/erasures-again.js';
 import { RoomAdministration } from './purges/room-administration.js';
 import { RoomPurges } from './purges/room-purges.js';
 import { SharedSecretRegistrationController } from './doors/shared-secret-registration.controller.js';
@@ -36,6 +40,7 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
     RedactionsController,
     NoticesController,
     PurgesController,
+    ErasuresController,
   ],
   providers: [
     RegistrationNonces,
@@ -46,7 +51,10 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
     SendNoticeHandler,
     RoomPurges,
     RoomAdministration,
+    Erasures,
+    ErasuresAgain,
+    ErasureAdministration,
   ],
-  exports: [RoomPurges],
+  exports: [RoomPurges, Erasures, ErasuresAgain],
 })
 export class AdminModule {}

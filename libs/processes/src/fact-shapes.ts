@@ -6,6 +6,7 @@ import { THREEPID_SHAPES } from '#accounts/facts/threepid-facts';
 import { CONTACT_SHAPES } from '#contacts/facts/contact-facts';
 import { CROSS_SIGNING_SHAPES } from '#devices/facts/cross-signing-facts';
 import { PURGE_SHAPES } from '#admin/facts/purge-facts';
+import { ERASURE_SHAPES } from '#admin/facts/erasure-facts';
 import { REPORT_SHAPES } from '#admin/facts/report-facts';
 import { BACKUP_SHAPES } from '#devices/facts/backup-facts';
 import { DEVICE_KEY_SHAPES } from '#devices/facts/device-key-facts';
@@ -81,5 +82,6 @@ export const FACT_SHAPES: FactShapes = {
   ...CONTENT_SHAPES,
   ...REPORT_SHAPES,
   ...PURGE_SHAPES,
+  ...ERASURE_SHAPES,
   ...RETENTION_SHAPES,
 };

@@ -21,6 +21,11 @@ import { DehydratedDeviceErasure } from './erasure/dehydrated-device-erasure.eff
 import { EndedAssociations } from './erasure/ended-associations.effect.js';
 import { EndedBindings } from './erasure/ended-bindings.effect.js';
 import { RemovedThreepids } from './erasure/removed-threepids.effect.js';
+import { ErasedContent } from './erasure/erased-content.js';
+import { KeptOfUser } from './erasure/kept-of-user.js';
+import { LateContent } from './erasure/late-content.effect.js';
+import { OrderedErasures } from './erasure/ordered-erasures.effect.js';
+import { UnlinkedIds } from './erasure/unlinked-ids.effect.js';
 import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
 import { TellStoredInvites } from './invites/stored-invites.effect.js';
 import { UnfinishedHandshake } from './joins/unfinished-handshake.effect.js';
@@ -82,6 +87,9 @@ export const EFFECTS: readonly Type<Effect>[] = [
   DeletedBackups,
   DehydratedDeviceErasure,
   RemovedThreepids,
+  UnlinkedIds,
+  OrderedErasures,
+  LateContent,
   EndedAssociations,
   EndedBindings,
   TellStoredInvites,
@@ -128,11 +136,13 @@ export const EFFECTS: readonly Type<Effect>[] = [
     DesertedRooms,
     DigestNotes,
     Digests,
+    ErasedContent,
     EvaluateEvent,
     ExpiredEvents,
     FindPushes,
     GatherDigest,
     HoldBack,
+    KeptOfUser,
     PushLanes,
     PushedUsers,
     RenewedViews,
@@ -140,6 +150,6 @@ export const EFFECTS: readonly Type<Effect>[] = [
     SendDigest,
     UnsubscribeLinks,
   ],
-  exports: [...EFFECTS, RenewedViews],
+  exports: [...EFFECTS, ErasedContent, KeptOfUser, RenewedViews],
 })
 export class ProcessesModule {}

@@ -18,6 +18,7 @@ import { DeleteStateHandler } from './commands/delete-state.js';
 import { DropCanonicalAliasHandler } from './commands/drop-canonical-alias.js';
 import { EndElsewhereHandler } from './commands/end-elsewhere.js';
 import { EndStayHandler } from './commands/end-stay.js';
+import { EraseEventsHandler } from './commands/erase-events.js';
 import { ExpireEventsHandler } from './commands/expire-events.js';
 import { ExchangeInviteHandler } from './commands/exchange-invite.js';
 import { FillRoomHandler } from './commands/fill-room.js';
@@ -128,6 +129,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   DropCanonicalAliasHandler,
   EndElsewhereHandler,
   EndStayHandler,
+  EraseEventsHandler,
   ExchangeInviteHandler,
   ExpireEventsHandler,
   FillRoomHandler,

@@ -13,7 +13,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { syncDirectory } from '#homeserver/sync-directory';
+import { syncDirectory } from '#event-store/sync-directory';
 import { isContentHash } from '#media/store/media-store';
 
 /** Where content is, within the folder of media. */

@@ -1,12 +1,13 @@
-import { existsSync, realpathSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, realpathSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { erasureListIn } from '#admin/erasures/erasure-list';
 import { LogDamaged } from '#event-store/event-store-errors';
 import { copyLog } from '#event-store/lmdb/copy-log';
 import { findDamage, LONGEST_LOOK } from '#event-store/lmdb/find-damage';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { findWriter } from '#event-store/lmdb/writer-lock';
 import { findLogIdentity, type LogIdentity } from '#event-store/log-identity';
-import { syncDirectory } from '#homeserver/sync-directory';
+import { syncDirectory } from '#event-store/sync-directory';
 import { systemClock } from '#kernel/clock';
 import type { Position } from '#kernel/position';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
@@ -68,7 +69,8 @@ export async function runBackup(
       terminal.note('the content of media is in a bucket, and no part of this backup (docs/operations.md)');
     const media = withoutMedia || isInBucket ? undefined : backUpMedia(config.dataDir, partial, terminal);
     const manifest = await describe(config.dataDir, partial, { made_at: madeAt, damage, media });
-    const names = ['log', 'keys', ...(existsSync(join(partial, MEDIA_FOLDER)) ? [MEDIA_FOLDER] : []), MANIFEST_FILE];
+    const others = [MEDIA_FOLDER, basename(erasureListIn(partial))].filter((name) => existsSync(join(partial, name)));
+    const names = ['log', 'keys', ...others, MANIFEST_FILE];
     for (const name of names) renameSync(join(partial, name), join(directory, name));
     rmdirSync(partial);
     for (const path of [directory, dirname(directory)]) syncDirectory(path);
@@ -124,9 +126,16 @@ async function describe(
   // After the log: every key that it names is there by then.
   const keys = copyKeys(join(dataDir, 'keys'), join(partial, 'keys')).map((name) => `keys/${name}`);
   const whose = { log_id: identity.logId, server_name: identity.serverName, head };
+  copyErasures(dataDir, partial);
   const manifest = writeManifest(partial, { ...whose, ...about }, [`log/${LOG_FILE}`, ...keys]);
   for (const name of ['log', 'keys', '']) syncDirectory(join(partial, name));
   return manifest;
+}
+
+/** Who was erased, for a log of before that takes the place of a later one: this one knows it. */
+function copyErasures(dataDir: string, partial: string): void {
+  const list = erasureListIn(dataDir);
+  if (existsSync(list)) copyFileSync(list, erasureListIn(partial));
 }
 
 async function lookInto(copy: string): Promise<{ identity: LogIdentity; head: Position }> {

@@ -1,11 +1,12 @@
 import { chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { addToErasureList, erasureListIn, readErasureList } from '#admin/erasures/erasure-list';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { findLogIdentity, noteRestored } from '#event-store/log-identity';
 import { findWriter, takeWriterLock, type WriterLock } from '#event-store/lmdb/writer-lock';
 import { RESTORING } from '#homeserver/open-own-log';
 import { findSigningKey } from '#homeserver/signing-key-file';
-import { syncDirectory } from '#homeserver/sync-directory';
+import { syncDirectory } from '#event-store/sync-directory';
 import { systemClock } from '#kernel/clock';
 import type { Config } from '#config/config';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
@@ -14,6 +15,7 @@ import type { Installation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { counted, moment } from '../terminal/units.js';
 import { MEDIA_FOLDER } from '#media/media-folder';
+import { countLacked } from '../erasures/run-erasures.js';
 import { takeContent } from './media-files.js';
 import { checkFiles, type Manifest, readManifest } from './manifest.js';
 
@@ -50,12 +52,14 @@ export async function runRestore(
     const partial = makePartial(dataDir);
     await prepare(from, partial, manifest);
     const isWithMedia = gatherMedia(from, dataDir, partial, terminal);
+    addToErasureList(erasureListIn(dataDir), readErasureList(erasureListIn(from)));
     giveToOwner(partial, dataDir);
     const kept = setAside(dataDir);
     for (const name of ['keys', ...(isWithMedia ? [MEDIA_FOLDER] : []), 'log'])
       renameSync(join(partial, name), join(dataDir, name));
     syncDirectory(dataDir);
     await tell(terminal, manifest, dataDir, kept);
+    await tellErasures(terminal, dataDir);
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CliFailure) throw error;
@@ -202,6 +206,16 @@ async function tell(terminal: Terminal, manifest: Manifest, dataDir: string, kep
     `the key there was another one, ${replaced}. Where it is the newer one other servers take nothing that is signed with that of ` +
       `the backup: put ${join(kept, 'keys')} in the place of ${join(dataDir, 'keys')}, and run annals keys accept`,
   );
+}
+
+/** Whoever was erased since the backup is in it again: the list in the data folder stays, and the next start goes by it. */
+async function tellErasures(terminal: Terminal, dataDir: string): Promise<void> {
+  const store = await openLmdbEventStore(join(dataDir, 'log'), { readOnly: true });
+  const lacked = await countLacked(dataDir, store).finally(() => store.close());
+  const again = 'are not known to this log: the next start has them done again';
+  if (lacked > 0) terminal.note(`${counted(lacked, 'erasure')} of ${erasureListIn(dataDir)} ${again}`);
+  else
+    terminal.note('it knows of all erasures that are listed here; others are to be told it by "annals erasures apply"');
 }
 
 /** Of what cannot be read nothing is to be said. */

@@ -4,6 +4,7 @@ import { findInstallation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { CliFailure } from '../failure.js';
 import type { ChosenPassword } from '../users/read-password.js';
+import { EraseUserCommand } from './erasures.command.js';
 import { parseNumber } from './parse-number.js';
 import { AnnalsCommand, type CommonOptions, GroupCommand } from './annals-command.js';
 
@@ -89,7 +90,7 @@ export class DeactivateUserCommand extends AnnalsCommand<DeactivateOptions> {
     return (await loadRun()).deactivateUser(findInstallation(options.data), terminal, name, options.erase === true);
   }
 
-  @Option({ flags: '--erase', description: 'empty the profile and the private data as well' })
+  @Option({ flags: '--erase', description: 'let go of what was kept of them and what they uploaded as well' })
   parseErase(): boolean {
     return true;
   }
@@ -224,6 +225,7 @@ export class ListUsersCommand extends AnnalsCommand<ListOptions> {
     CreateUserCommand,
     ResetPasswordCommand,
     DeactivateUserCommand,
+    EraseUserCommand,
     LockUserCommand,
     SuspendUserCommand,
     RateLimitCommand,

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import type { EventStore } from '#event-store/event-store';
 import { EventStoreMisconfigured, LogDamaged } from '#event-store/event-store-errors';
 import { parseServerAddress } from '#event-store/kurrentdb/server-address';
-import { syncDirectory } from '#homeserver/sync-directory';
+import { syncDirectory } from '#event-store/sync-directory';
 import { systemClock } from '#kernel/clock';
 import { copyKeys } from '../backup/copy-keys.js';
 import { checkOwner } from '../check-owner.js';

@@ -81,7 +81,9 @@ export async function deactivateUser(
     await users.deactivate(name, erase),
     running,
   ]);
-  await terminal.line(`${userId} is deactivated, for ever${erase ? '; profile and private data are erased' : ''}`);
+  await terminal.line(
+    `${userId} is deactivated, for ever${erase ? '; what was kept of them and what they uploaded goes' : ''}`,
+  );
   if (!isRunning) terminal.note('the server is not running: the user leaves their rooms once it does');
   return EXIT.ok;
 }

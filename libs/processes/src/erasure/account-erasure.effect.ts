@@ -1,26 +1,46 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AccountDeactivated, AccountFact } from '#accounts/facts/account-facts';
-import { tailLeftOf } from '#accounts/facts/erasable-parts';
+import { Accounts } from '#accounts/accounts';
+import { ExternalIds } from '#accounts/external-ids';
+import { asksForErasure, tailLeftOf } from '#accounts/facts/erasable-parts';
+import { Erasures } from '#admin/erasures/erasures';
+import { Receipts } from '#ephemeral/commands/receipts';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import { userIdOfStream } from '#kernel/user-stream';
 import type { Effect } from '#projections/effects/effect';
+import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
+import { forgetStreamSnapshots } from '#read-models/stream-snapshots';
 
-const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
-
-/** Erases from the log what somebody said of themself and kept, who closed their account and asked for that. */
+/**
+ * Erases from the log what somebody said of themself and kept, who closed their account and asked for that: also what they had read, and whose accounts
+ * elsewhere are theirs. That it was asked for is noted first, for a log of before that may take the place of this one.
+ */
 @Injectable()
 export class AccountErasure implements Effect {
   readonly name = 'account-erasure';
   readonly fromStart = true;
 
-  constructor(@Inject(EVENT_STORE) private readonly store: EventStore) {}
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(READ_MODEL_STORE) private readonly readModels: ReadModelStore,
+    private readonly erasures: Erasures,
+    private readonly receipts: Receipts,
+    private readonly externalIds: ExternalIds,
+    private readonly accounts: Accounts,
+  ) {}
 
-  keyOf({ type, stream, data }: RecordedFact): string | undefined {
-    if (type !== DEACTIVATED) return undefined;
-    return (JSON.parse(data) as AccountDeactivated).erase ? stream : undefined; // written by `decideDeactivation`
+  keyOf(fact: RecordedFact): string | undefined {
+    return asksForErasure(fact) ? fact.stream : undefined;
   }
 
-  async run({ stream }: RecordedFact): Promise<boolean> {
-    let isDone = false;
+  async run({ stream, metadata: { actor, device } }: RecordedFact): Promise<boolean> {
+    const userId = userIdOfStream(stream);
+    const cause = { actor, device };
+    let isDone = await this.erasures.noteAccount(userId);
+    // By the hashes that go with the rest.
+    for (const idHash of (await this.accounts.load(userId)).externalIds ?? [])
+      if (await this.externalIds.release(idHash, userId, cause)) isDone = true;
+    if (await this.receipts.end(userId, cause)) isDone = true;
+    await forgetStreamSnapshots(this.readModels, stream);
     for await (const { type, revision, metadata } of this.store.readStream(stream)) {
       const tail = tailLeftOf(type);
       if (tail === undefined || metadata.erasable === undefined || metadata.erased !== undefined) continue;

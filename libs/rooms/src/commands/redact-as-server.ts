@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
@@ -7,14 +6,14 @@ import { isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
 import { levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
-import { redact } from '#protocol/redaction/redact';
 import type { RoomEvent } from '#protocol/room-event';
 import type { OrderedRedaction } from '../facts/ordered-redaction.js';
 import { ROOM_MEMBERS } from '../projections/membership.projector.js';
 import { findRowInRoom } from '../reading/event-rows.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import type { RoomTurn } from '../worker/room-turn.js';
-import { acceptRedaction, draftRedaction, refuseEffect } from './redaction.js';
+import { isReadByRules, mayRedact, redactHere } from './redact-here.js';
+import { acceptRedaction, draftRedaction } from './redaction.js';
 
 /** What became of an event that an operator had redacted. */
 export interface RedactedAsServer {
@@ -61,6 +60,12 @@ export class RedactAsServerHandler implements ICommandHandler<RedactAsServer> {
       if (event.type === 'm.room.create') throw new MatrixError('M_FORBIDDEN', 'The create event cannot be redacted');
       const redaction = await redactInRoom(turn, event, order, await this.#listAble(turn, event, order));
       if (redaction !== undefined) return { as: redaction.sender, eventId: redaction.eventId };
+      if (isReadByRules(event)) {
+        throw new MatrixError(
+          'M_FORBIDDEN',
+          'Rules of the room read this state: only who may in the room can redact it',
+        );
+      }
       redactHere(turn, event, order);
       return {};
     });
@@ -115,34 +120,4 @@ async function redactInRoom(
     if (await mayRedact(turn, draft, event)) return acceptRedaction(turn, draft, event);
   }
   return undefined;
-}
-
-async function mayRedact(turn: RoomTurn, draft: ReturnType<typeof draftRedaction>, event: RoomEvent): Promise<boolean> {
-  try {
-    await turn.authorise(draft);
-  } catch (error) {
-    if (error instanceof MatrixError) return false;
-    throw error;
-  }
-  return (await refuseEffect(turn, draft, event)) === undefined;
-}
-
-/** State of which a room is none the worse if one server does not have it. */
-const WITHOUT_RULES: ReadonlySet<string> = new Set([
-  'm.room.member',
-  'm.room.name',
-  'm.room.topic',
-  'm.room.avatar',
-  'm.room.pinned_events',
-]);
-
-/** On this server alone: other servers have the event as it was, and ours goes on knowing it by its id. */
-function redactHere(turn: RoomTurn, event: RoomEvent, ordered: OrderedRedaction): void {
-  const { type, stateKey, eventId } = event;
-  if (stateKey !== undefined && type.startsWith('m.') && !WITHOUT_RULES.has(type)) {
-    throw new MatrixError('M_FORBIDDEN', 'Rules of the room read this state: only who may in the room can redact it');
-  }
-  const { version } = turn.head;
-  const redacted_by = `$redacted-here-${hash('sha256', eventId, 'base64url')}` as EventId;
-  turn.redact({ event_id: eventId, redacted_by, ordered, room_version: version.id }, redact(event.pdu, version));
 }

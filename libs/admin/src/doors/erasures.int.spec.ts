@@ -1,0 +1,52 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { registerAdmin, SHARED_SECRET } from '#testing/register-admin';
+import { type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
+
+const ADMIN = '/_matrix/client/unstable/annals.admin';
+
+let app: RoomsApp;
+let admin: string;
+let alice: TestUser;
+let bob: TestUser;
+
+beforeEach(async () => {
+  app = await startRoomsApp([], { ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET });
+  admin = await registerAdmin(app);
+  [alice, bob] = [await app.register('alice'), await app.register('bob')];
+});
+afterEach(() => app.close());
+
+const erase = (token: string, user: string, body?: object): ReturnType<RoomsApp['call']> =>
+  app.call('POST', `${ADMIN}/users/${encodeURIComponent(user)}/erase`, { token, body });
+const statusOf = async (id: string, token = admin): Promise<unknown> =>
+  (await app.call('GET', `${ADMIN}/erasures/${id}`, { token })).body;
+
+describe('POST /_matrix/client/unstable/annals.admin/users/{userId}/erase', () => {
+  it('erases a user with what they said, for an administrator, and says what has gone', async () => {
+    const room = await bob.createRoom({ preset: 'public_chat' });
+    await alice.ok('POST', `/join/${room}`, {});
+    const { event_id: said } = await alice.ok('PUT', `/rooms/${room}/send/m.room.message/t`, {
+      msgtype: 'm.text',
+      body: 'unmistakable',
+    });
+    const { status, body } = await erase(admin, alice.userId);
+    expect(status).toBe(200);
+    await expect
+      .poll(() => statusOf(body.erasure_id), { timeout: 20_000 })
+      .toMatchObject({ user_id: alice.userId, status: 'complete', removed: { messages: 1 }, kept: {} });
+    expect((await bob.ok('GET', `/rooms/${room}/event/${said}`)).content).toEqual({});
+    expect((await alice.call('GET', '/account/whoami')).status).toBe(401);
+  });
+
+  it('is for administrators, who do it to others that are none', async () => {
+    expect((await erase(bob.token, alice.userId)).status).toBe(403);
+    const { body: me } = await app.call('GET', '/_matrix/client/v3/account/whoami', { token: admin });
+    expect((await erase(admin, me.user_id)).body.errcode).toBe('M_FORBIDDEN');
+    expect((await erase(admin, '@nobody:a.example')).status).toBe(404);
+    expect((await erase(admin, '@alice:b.example')).body.errcode).toBe('M_INVALID_PARAM');
+    expect((await erase(admin, alice.userId, { here: 'yes' })).status).toBe(400);
+    expect(await statusOf('none')).toMatchObject({ errcode: 'M_NOT_FOUND' });
+    expect(await statusOf('none', bob.token)).toMatchObject({ errcode: 'M_FORBIDDEN' });
+    expect((await alice.call('GET', '/account/whoami')).status).toBe(200);
+  });
+});

@@ -1,0 +1,58 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { findAccount } from '#accounts/queries/find-account';
+import { findLocalUserId } from '#accounts/user-ids';
+import { CONFIG, type Config } from '#config/config';
+import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { VIEWS, type Views } from '#projections/views';
+import { type ListedErasure } from './erasure-list.js';
+import { type Erasure, Erasures } from './erasures.js';
+import { ErasuresAgain } from './erasures-again.js';
+
+/** What operators have erased. Users are named by their ids, or by what stands before the colon. */
+@Injectable()
+export class ErasureAdministration {
+  constructor(
+    private readonly erasures: Erasures,
+    private readonly again: ErasuresAgain,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  /**
+   * Orders that all that a user has said and kept goes, and their account with it; answers the id of the erasure. `here`: no other server is told.
+   * Throws M_INVALID_PARAM, M_NOT_FOUND; M_FORBIDDEN for an administrator, unless the operator of the server asks (`server`).
+   */
+  async order(name: string, { here }: { readonly here: boolean }, actor: string): Promise<string> {
+    const userId = await this.find(name);
+    const { admin } = (await findAccount(this.views, userId)) ?? {};
+    if (admin === true && actor !== 'server') throw new MatrixError('M_FORBIDDEN', 'The user is an administrator');
+    return this.erasures.order({ user_id: userId, content: true, ...(here ? { here } : {}) }, actor);
+  }
+
+  /** Of whom an operator speaks. Throws M_INVALID_PARAM, M_NOT_FOUND. */
+  async find(name: string): Promise<UserId> {
+    const userId = findLocalUserId(name, this.config.serverName);
+    if (userId === undefined)
+      throw new MatrixError('M_INVALID_PARAM', `${name} is not a user of ${this.config.serverName}`);
+    if ((await findAccount(this.views, userId)) === undefined) throw new MatrixError('M_NOT_FOUND', 'No such user');
+    return userId;
+  }
+
+  /** Throws M_NOT_FOUND. */
+  async status(id: string): Promise<Erasure> {
+    const erasure = (await this.erasures.load()).get(id);
+    if (erasure === undefined) throw new MatrixError('M_NOT_FOUND', `There is no erasure ${id}`);
+    return erasure;
+  }
+
+  /** All of them, the first first. */
+  async list(): Promise<Erasure[]> {
+    return [...(await this.erasures.load()).values()];
+  }
+
+  /** Has those of a list carried out that the log does not know of. Answers how many. */
+  apply(list: readonly ListedErasure[]): Promise<number> {
+    return this.again.apply(list);
+  }
+}

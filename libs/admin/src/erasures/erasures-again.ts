@@ -1,0 +1,56 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { ConfigError } from '#config/config-error';
+import {
+  addToErasureList,
+  ErasureListDamaged,
+  erasureListIn,
+  lackedBy,
+  listed,
+  type ListedErasure,
+  readErasureList,
+} from './erasure-list.js';
+import { Erasures } from './erasures.js';
+
+/**
+ * Keeps the list of who was erased beside the log, and has erased again whom the log does not know of: it was put back to an earlier moment, and has
+ * again what had gone.
+ */
+@Injectable()
+export class ErasuresAgain {
+  readonly #log = new Logger('admin');
+
+  constructor(
+    private readonly erasures: Erasures,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'dataDir'>,
+  ) {}
+
+  /** Has the list say all that the log does. Answers how many it did not. */
+  async note(): Promise<number> {
+    const known = [...(await this.erasures.load()).values()].map(listed);
+    return addToErasureList(erasureListIn(this.config.dataDir), known);
+  }
+
+  /** The list and the log compared, both ways. Throws ConfigError where the list cannot be read: nobody knows then who is not to be there again. */
+  async compare(): Promise<void> {
+    const ordered = await this.apply(this.#read());
+    if (ordered > 0) this.#log.warn({ ordered }, 'the log did not know of erasures: they are done again');
+    await this.note();
+  }
+
+  #read(): ListedErasure[] {
+    try {
+      return readErasureList(erasureListIn(this.config.dataDir));
+    } catch (error) {
+      throw error instanceof ErasureListDamaged ? new ConfigError(error.message) : error;
+    }
+  }
+
+  /** Orders those that the log does not know of. Answers how many. */
+  async apply(list: readonly ListedErasure[]): Promise<number> {
+    const known = [...(await this.erasures.load()).values()].map(listed);
+    const lacked = lackedBy(known, list);
+    for (const { at, ...order } of lacked) await this.erasures.order({ ...order, again: at }, 'server');
+    return lacked.length;
+  }
+}

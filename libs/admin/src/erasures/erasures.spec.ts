@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import type { UserId } from '#kernel/ids';
+import { Erasures } from './erasures.js';
+
+const ALICE = '@alice:a.example' as UserId;
+let now = 0;
+const clock = { now: () => ++now };
+const start = (store = new MemoryEventStore()): Erasures => new Erasures(store, clock);
+
+test('an erasure that is under way is not ordered once more, and one that has ended may be', async () => {
+  const erasures = start();
+  const order = { user_id: ALICE, content: true } as const;
+  const id = await erasures.order(order, 'server');
+  expect(await erasures.order(order, 'server')).toBe(id);
+  expect(await erasures.order({ ...order, here: true }, 'server')).not.toBe(id);
+  await erasures.begin({ erasure_id: id, found: { devices: 2 } });
+  await erasures.begin({ erasure_id: id, found: { devices: 9 } });
+  await erasures.end({ erasure_id: id, removed: { messages: 3 }, kept: {} });
+  await erasures.end({ erasure_id: id, removed: {}, kept: {} });
+  expect((await erasures.load()).get(id)).toMatchObject({
+    begun: { found: { devices: 2 } },
+    ended: { removed: { messages: 3 } },
+  });
+  expect(await erasures.order(order, 'server')).not.toBe(id);
+});
+
+test('an account that was closed for good is noted, once, and where nothing else says so', async () => {
+  const store = new MemoryEventStore();
+  const erasures = start(store);
+  expect(await erasures.noteAccount(ALICE)).toBe(true);
+  expect(await erasures.noteAccount(ALICE)).toBe(false);
+  const BOB = '@bob:a.example' as UserId;
+  await erasures.order({ user_id: BOB, content: true, again: 1 }, 'server');
+  expect(await erasures.noteAccount(BOB)).toBe(false);
+  const known = [...(await start(store).load()).values()];
+  expect(known).toMatchObject([
+    { user_id: ALICE, ended: { removed: {} } },
+    { user_id: BOB, content: true, at: 1 },
+  ]);
+});

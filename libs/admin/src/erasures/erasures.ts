@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { Aggregates, type Cause } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore, type NewFact, type RecordedFact } from '#event-store/event-store';
+import type { FactDraft } from '#event-store/seal-facts';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import {
+  type AccountErased,
+  type ErasureBegun,
+  type ErasureEnded,
+  type ErasureFacts,
+  type ErasureOrdered,
+  ERASURES_STREAM,
+} from '../facts/erasure-facts.js';
+
+/** An erasure that was ordered, and how it ended. */
+export interface Erasure extends ErasureOrdered {
+  /** When it was ordered first, in milliseconds since the epoch. */
+  readonly at: number;
+  readonly begun?: ErasureBegun;
+  readonly ended?: ErasureEnded & { readonly at: number };
+}
+
+/** By their ids, the oldest first. Of accounts that were closed so without an order there is one called after the user. */
+export type ErasuresState = ReadonlyMap<string, Erasure>;
+
+export const NO_ERASURES: ErasuresState = Object.freeze(new Map<string, Erasure>());
+
+const CAUSE: Cause = { actor: 'server' };
+
+/** Who was erased. It is kept for ever: as long as somebody may put a log of before in the place of this one. */
+@Injectable()
+export class Erasures {
+  readonly #streams: Aggregates<ErasuresState>;
+
+  constructor(@Inject(EVENT_STORE) store: EventStore, @Inject(CLOCK) clock: Clock) {
+    this.#streams = new Aggregates<ErasuresState>({
+      store,
+      clock,
+      capacity: 1,
+      initialState: NO_ERASURES,
+      evolve: evolveErasures,
+      lastOfEach: keyOfErasures,
+      findOver,
+    });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#streams.numbers;
+  }
+
+  async load(): Promise<ErasuresState> {
+    return (await this.#streams.load(ERASURES_STREAM)).state;
+  }
+
+  /** Orders one; answers its id, or that of the same one of the user which is under way. */
+  async order(order: Omit<ErasureOrdered, 'erasure_id'>, actor: string): Promise<string> {
+    const erasure_id = randomBytes(12).toString('base64url');
+    let answer = erasure_id;
+    const decide = (known: ErasuresState): readonly FactDraft[] => {
+      const open = [...known.values()].find((one) => isSame(one, order) && one.ended === undefined);
+      answer = open?.erasure_id ?? erasure_id;
+      return open === undefined ? [draft('erasure-ordered', `ordered ${erasure_id}`, { erasure_id, ...order })] : [];
+    };
+    await this.#streams.execute(ERASURES_STREAM, decide, { actor });
+    return answer;
+  }
+
+  /** Notes what there was; nothing where that is known. */
+  begin(begun: ErasureBegun): Promise<void> {
+    return this.#note('erasure-begun', begun, (known) => known.begun !== undefined);
+  }
+
+  /** Notes how one ended; nothing where that is known. */
+  end(ended: ErasureEnded): Promise<void> {
+    return this.#note('erasure-ended', ended, () => false);
+  }
+
+  /** Notes that an account was closed for good, with what was its; nothing where that is known. Answers whether it was not. */
+  async noteAccount(userId: UserId): Promise<boolean> {
+    const decide = (known: ErasuresState): readonly FactDraft[] => {
+      if ([...known.values()].some(({ user_id: id }) => id === userId)) return [];
+      return [draft('account-erased', `account ${userId}`, { user_id: userId })];
+    };
+    return (await this.#streams.execute(ERASURES_STREAM, decide, CAUSE)).facts.length > 0;
+  }
+
+  async #note<T extends 'erasure-begun' | 'erasure-ended'>(
+    type: T,
+    told: ErasureFacts[T],
+    isKnown: (erasure: Erasure) => boolean,
+  ): Promise<void> {
+    const { erasure_id: id } = told;
+    const decide = (state: ErasuresState): readonly FactDraft[] => {
+      const known = state.get(id);
+      if (known === undefined || known.ended !== undefined || isKnown(known)) return [];
+      return [draft(type, `${type} ${id}`, told)];
+    };
+    await this.#streams.execute(ERASURES_STREAM, decide, CAUSE);
+  }
+}
+
+function isSame(one: Erasure, { user_id, content, here }: Omit<ErasureOrdered, 'erasure_id'>): boolean {
+  return one.user_id === user_id && one.content === content && one.here === here;
+}
+
+function draft<T extends keyof ErasureFacts>(type: T, id: string, data: ErasureFacts[T]): FactDraft {
+  return { id, type, data: JSON.stringify(data) };
+}
+
+/** Pure: what the stream says with one more fact. */
+export function evolveErasures(state: ErasuresState, { type, data, metadata: { at } }: NewFact): ErasuresState {
+  const told = JSON.parse(data) as ErasureFacts[keyof ErasureFacts]; // only this class writes the stream
+  if (type === 'account-erased') {
+    const { user_id } = told as AccountErased;
+    const erasure_id = `account ${user_id}`;
+    const ended = { erasure_id, removed: {}, kept: {}, at };
+    return new Map(state).set(erasure_id, { erasure_id, user_id, at, ended });
+  }
+  const { erasure_id: id } = told as ErasureOrdered;
+  const known = state.get(id);
+  if (type === 'erasure-ordered') {
+    const ordered = told as ErasureOrdered;
+    return new Map(state).set(id, { ...known, ...ordered, at: ordered.again ?? at });
+  }
+  if (known === undefined) return state;
+  const after =
+    type === 'erasure-begun'
+      ? { ...known, begun: told as ErasureBegun }
+      : { ...known, ended: { ...(told as ErasureEnded), at } };
+  return new Map(state).set(id, after);
+}
+
+/** Of an order, its beginning and its end all count. */
+function keyOfErasures({ type, data }: RecordedFact): string {
+  const { erasure_id: id, user_id: user } = JSON.parse(data) as Partial<ErasureOrdered>;
+  return `${type} ${id ?? user}`;
+}
+
+/** How those began that have ended. */
+function* findOver(counting: ReadonlyMap<string, RecordedFact>): Iterable<string> {
+  for (const { type, data } of counting.values()) {
+    if (type === 'erasure-ended') yield `erasure-begun ${(JSON.parse(data) as ErasureEnded).erasure_id}`;
+  }
+}

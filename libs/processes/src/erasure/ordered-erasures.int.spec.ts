@@ -1,0 +1,201 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { erasureListIn, readErasureList } from '#admin/erasures/erasure-list';
+import { type Erasure, Erasures } from '#admin/erasures/erasures';
+import { ErasuresAgain } from '#admin/erasures/erasures-again';
+import { verifyChain } from '#event-store/seal-facts';
+import type { RoomId, UserId } from '#kernel/ids';
+import { parseVerifyKey } from '#protocol/signing/signing-key';
+import { RoomVerifier } from '#rooms/audit/verify-room';
+import { TEST_AUTHOR } from '#testing/local-room';
+import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
+import { KeptOfUser } from './kept-of-user.js';
+
+const SECRET = 'quixotic';
+const REBUILT = ['timeline', 'room-state', 'membership', 'graph', 'room-summary', 'relations', 'accounts'];
+const MINUTE = 60_000;
+
+let app: SyncApp;
+let alice: SyncUser;
+let bob: SyncUser;
+let room: RoomId;
+let sent: string[];
+
+beforeEach(async () => {
+  app = await SyncApp.start();
+  [alice, bob] = [await app.register('alice'), await app.register('bob')];
+  room = (await bob.createRoom({ preset: 'public_chat', name: 'Kitchen' })) as RoomId;
+  await alice.ok('PUT', `/profile/${alice.userId}/displayname`, { displayname: `Alice the ${SECRET}` });
+  await bob.ok('POST', `${roomPath(room)}/invite`, { user_id: alice.userId });
+  await alice.ok('POST', `/join/${encodeURIComponent(room)}`, {});
+  sent = [];
+});
+afterEach(() => app.close());
+
+async function send(user: SyncUser, type: string, content: object): Promise<string> {
+  const path = `${roomPath(room)}/send/${type}/t${sent.length}`;
+  const { event_id: eventId } = await user.ok('PUT', path, content);
+  sent.push(eventId);
+  return eventId;
+}
+const say = (user: SyncUser, body: string, more: object = {}): Promise<string> =>
+  send(user, 'm.room.message', { msgtype: 'm.text', body, ...more });
+
+async function talk(): Promise<void> {
+  const first = await say(alice, `how ${SECRET}`);
+  const edit = { 'm.new_content': { body: SECRET }, 'm.relates_to': { rel_type: 'm.replace', event_id: first } };
+  await say(alice, SECRET, edit);
+  const others = await say(bob, 'indeed');
+  await send(alice, 'm.reaction', { 'm.relates_to': { rel_type: 'm.annotation', event_id: others, key: SECRET } });
+  const slip = await say(alice, 'a slip');
+  await alice.ok('PUT', `${roomPath(room)}/redact/${encodeURIComponent(slip)}/r`, { reason: SECRET });
+}
+
+async function erase(order: object = {}): Promise<Erasure> {
+  const id = await app.get(Erasures).order({ user_id: alice.userId as UserId, content: true, ...order }, 'server');
+  await expect.poll(async () => (await app.get(Erasures).load()).get(id)?.ended, { timeout: MINUTE }).toBeDefined();
+  return (await app.get(Erasures).load()).get(id)!;
+}
+
+/** How often the files of the log hold what is secret. */
+function marks(): number {
+  const folder = join(app.directory, 'log');
+  const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
+  const text = files.map(({ name }) => readFileSync(join(folder, name), 'latin1')).join('');
+  return text.split(SECRET).length - 1;
+}
+
+async function shownTo(user: SyncUser): Promise<string> {
+  const page = await user.ok('GET', `${roomPath(room)}/messages?dir=b&limit=100`);
+  const state = await user.ok('GET', `${roomPath(room)}/state`);
+  const found = await user.ok('POST', '/search', {
+    search_categories: { room_events: { search_term: SECRET } },
+  });
+  return JSON.stringify([page, state, found.search_categories.room_events.results]);
+}
+
+async function expectWhole(): Promise<void> {
+  const verifier = new RoomVerifier(room, () => parseVerifyKey(TEST_AUTHOR.signingKey.publicKey));
+  expect((await app.factsOf(`room-${room}`)).flatMap((fact) => verifier.check(fact))).toEqual([]);
+  let chain: string | undefined;
+  for (const fact of await app.factsOf(`user-${alice.userId}`)) {
+    expect(verifyChain(chain, fact)).toBe(true);
+    ({ chain } = fact.metadata);
+  }
+}
+
+describe('what a user is erased with', () => {
+  test(
+    'is nowhere in the log, nor in any view: what they said, what they are called, and why; and the log is whole',
+    async () => {
+      await talk();
+      await alice.ok('PUT', `${roomPath(room)}/state/m.room.member/${alice.userId}`, {
+        membership: 'join',
+        displayname: SECRET,
+      });
+      const { ended } = await erase();
+      expect(ended?.removed).toMatchObject({ messages: 2, reactions: 1, redactions: 1, memberships: 3 });
+      expect(ended?.kept).toEqual({});
+      expect(await shownTo(bob)).not.toContain(SECRET);
+      await expect.poll(marks, { timeout: MINUTE }).toBe(0);
+      await expectWhole();
+      await expectSameRowsRebuilt(app, REBUILT);
+      expect(await shownTo(bob)).not.toContain(SECRET);
+    },
+    2 * MINUTE,
+  );
+
+  test('is redacted in the room in their name, so that all hear of it, and they are in it no more', async () => {
+    await talk();
+    const { next_batch: since } = await bob.ok('GET', '/sync?timeout=0');
+    await erase();
+    const { rooms } = await bob.ok('GET', `/sync?timeout=0&since=${since}`);
+    const { events } = rooms.join[room].timeline;
+    const redactions = (events as { type: string; sender: string }[]).filter(({ type }) => type === 'm.room.redaction');
+    expect(redactions.length).toBeGreaterThanOrEqual(5);
+    expect(redactions.every(({ sender }) => sender === alice.userId)).toBe(true);
+    const members = await bob.ok('GET', `${roomPath(room)}/joined_members`);
+    expect(Object.keys(members.joined)).toEqual([bob.userId]);
+    expect((await alice.call('GET', '/account/whoami')).status).toBe(401);
+  });
+
+  test('goes here alone where that is wanted, and of who has left already', async () => {
+    await talk();
+    await alice.ok('POST', `${roomPath(room)}/leave`, { reason: SECRET });
+    const { next_batch: since } = await bob.ok('GET', '/sync?timeout=0');
+    const { ended } = await erase({ here: true });
+    expect(ended?.removed['memberships']).toBeGreaterThanOrEqual(2);
+    const news = await bob.ok('GET', `/sync?timeout=0&since=${since}`);
+    expect(JSON.stringify(news)).not.toContain('m.room.redaction');
+    expect(await shownTo(bob)).not.toContain(SECRET);
+    await expect.poll(marks, { timeout: MINUTE }).toBe(0);
+  });
+
+  test('is all they kept: names of tags, filters, rules, devices and groups, and what they had read', async () => {
+    const user = `/user/${alice.userId}`;
+    await alice.ok('PUT', `${user}/rooms/${encodeURIComponent(room)}/tags/u.${SECRET}`, {});
+    await alice.ok('POST', `${user}/filter`, { room: { rooms: [`!${SECRET}:a.example`] } });
+    await alice.ok('PUT', `/pushrules/global/content/${SECRET}`, { pattern: SECRET, actions: ['notify'] });
+    const { devices } = await alice.ok('GET', '/devices');
+    await alice.ok('PUT', `/devices/${devices[0].device_id}`, { display_name: SECRET });
+    const said = await say(bob, 'read this');
+    await alice.ok('POST', `${roomPath(room)}/receipt/m.read/${encodeURIComponent(said)}`, {});
+    await alice.ok('PUT', `${user}/account_data/org.example`, { kept: SECRET });
+    await erase();
+    await expect.poll(marks, { timeout: MINUTE }).toBe(0);
+    const left = await app.factsOf(`marks-${alice.userId}`);
+    expect(left.map(({ type }) => type)).toEqual(['marks-ended']);
+    const { rooms } = await bob.ok('GET', '/sync?timeout=0');
+    expect(JSON.stringify(rooms.join[room].ephemeral)).not.toContain(alice.userId);
+    await expectSameRowsRebuilt(app, ['filters', 'push-rules', 'account-data', 'receipts', 'profiles']);
+    expect(await app.get(KeptOfUser).countKept(alice.userId as UserId)).toEqual({});
+  });
+
+  test('leaves rules of rooms as they are, and what others said', async () => {
+    await bob.ok('PUT', `${roomPath(room)}/state/m.room.power_levels`, {
+      users: { [alice.userId]: 100 },
+    });
+    await alice.ok('PUT', `${roomPath(room)}/state/m.room.encryption`, { algorithm: 'm.megolm.v1.aes-sha2' });
+    await alice.ok('PUT', `${roomPath(room)}/state/m.room.topic`, { topic: SECRET });
+    await say(bob, 'Bob stays');
+    const { ended } = await erase();
+    expect(ended).toMatchObject({ removed: { state: 1 }, kept: { 'rules of rooms': 1 } });
+    expect(await bob.ok('GET', `${roomPath(room)}/state/m.room.encryption`)).toEqual({
+      algorithm: 'm.megolm.v1.aes-sha2',
+    });
+    expect(await shownTo(bob)).toContain('Bob stays');
+    expect(await shownTo(bob)).not.toContain(SECRET);
+  });
+});
+
+describe('who was erased', () => {
+  test('is listed beside the log, before the log says that it is done', async () => {
+    await erase();
+    const list = readErasureList(erasureListIn(app.directory));
+    expect(list).toMatchObject([{ user_id: alice.userId, content: true }]);
+  });
+
+  test('is erased again where the log does not know, unless the account is another one by now', async () => {
+    await talk();
+    const again = app.get(ErasuresAgain);
+    const at = Date.now();
+    expect(await again.apply([{ user_id: alice.userId as UserId, at, content: true }])).toBe(1);
+    await expect.poll(marks, { timeout: MINUTE }).toBe(0);
+    expect(await again.apply([{ user_id: alice.userId as UserId, at, content: true }])).toBe(0);
+    expect(await again.apply([{ user_id: bob.userId as UserId, at: 5, content: true }])).toBe(1);
+    const ofBob = async (): Promise<Erasure | undefined> =>
+      [...(await app.get(Erasures).load()).values()].find(({ user_id: id }) => id === bob.userId);
+    await expect.poll(async () => (await ofBob())?.ended?.refused).toContain('made later');
+    expect((await bob.call('GET', '/account/whoami')).status).toBe(200);
+  });
+
+  test('is known of accounts that were closed so by their users', async () => {
+    const identifier = { type: 'm.id.user', user: 'alice' };
+    const auth = { type: 'm.login.password', identifier, password: 'password of alice' };
+    await alice.ok('POST', '/account/deactivate', { auth, erase: true });
+    await expect.poll(() => readErasureList(erasureListIn(app.directory))).toMatchObject([{ user_id: alice.userId }]);
+    expect(readErasureList(erasureListIn(app.directory))[0]?.content).toBeUndefined();
+  });
+});
