@@ -411,6 +411,13 @@ describe('a homeserver that believes the identity server', () => {
       ({ address }) => address,
     );
 
+  it('says on the page of the stage that it sends nothing by itself', async () => {
+    const body = { username: 'paged', password: 'x' };
+    const { session } = (await call('POST', `${v3}/register`, { body, on: home })).body;
+    const path = `${v3}/auth/m.login.email.identity/fallback/web?session=${String(session)}`;
+    expect(String((await call('GET', path, { on: home })).body['text'])).toContain('speaks to your identity server');
+  });
+
   it('takes for shown what was shown there, once, in a registration', async () => {
     const creds = await showMail('frank@mail.example');
     expect((await register('frank0', { ...creds, sid: 'other' })).body['errcode']).toBe('M_THREEPID_AUTH_FAILED');

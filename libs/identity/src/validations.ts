@@ -47,7 +47,7 @@ export interface DialledNumber {
   readonly phone: string;
 }
 
-/** How notes are made of what is asked. */
+/** What reaches people at their addresses and phones. */
 @Injectable()
 export class Messengers {
   constructor(

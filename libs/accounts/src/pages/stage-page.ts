@@ -47,6 +47,14 @@ export function stagePage({ title, fields = '', action = 'Continue', problem, ru
   );
 }
 
+/** What is shown of a stage that is passed by what was shown to an identity server alone: this server sends nothing by itself. */
+export function shownElsewherePage(title: string): HtmlPage {
+  return htmlPage(
+    title,
+    '<p>This server sends nothing that shows it. Go on in an application that speaks to your identity server.</p>',
+  );
+}
+
 /** What is shown when the stage is complete: it tells the client. */
 export function stageDonePage(): HtmlPage {
   return htmlPage('Thank you', '<p>You can go back to your application now.</p>', DONE);

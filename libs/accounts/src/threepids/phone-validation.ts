@@ -46,7 +46,7 @@ export interface BegunPhoneValidation {
   readonly number: string;
 }
 
-/** Who sends messages, and who knows whose numbers are. */
+/** Who sends messages, and who knows whose numbers are: a constructor takes six things. */
 @Injectable()
 export class PhoneParts {
   constructor(

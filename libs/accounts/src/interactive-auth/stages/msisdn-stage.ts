@@ -5,7 +5,7 @@ import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { hashSecret } from '../../credentials/secrets.js';
 import { escapeHtml } from '../../pages/html-page.js';
-import { CODE_INPUT, PHONE_INPUT, stagePage } from '../../pages/stage-page.js';
+import { CODE_INPUT, PHONE_INPUT, shownElsewherePage, stagePage } from '../../pages/stage-page.js';
 import { PhoneValidation } from '../../threepids/phone-validation.js';
 import { findCredentials } from '../../threepids/threepid-credentials.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';
@@ -57,6 +57,7 @@ export class MsisdnStage implements Stage {
   view({ session, problem }: PageContext): StageView {
     const begun = session.begun[this.type];
     const title = 'Confirm your phone number';
+    if (!this.validation.isConfigured) return { page: shownElsewherePage(title) };
     if (!isJsonObject(begun)) {
       return { page: stagePage({ title, fields: PHONE_INPUT, action: 'Send a code', problem }) };
     }
