@@ -7,7 +7,7 @@ import { presenceProjector } from '#ephemeral/projections/presence.projector';
 import { presenceListsProjector } from '#ephemeral/projections/presence-lists.projector';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import { federationProjectors } from '#federation/projections/federation-projectors';
-import { associationFeedProjector } from '#identity/projections/association-feed.projector';
+import { identityFeedProjector } from '#identity/projections/identity-feed.projector';
 import { identityProjector } from '#identity/projections/identity.projector';
 import { storedInvitesProjector } from '#identity/projections/stored-invites.projector';
 import { mediaProjectors } from '#media/projections/media-projectors';
@@ -24,7 +24,7 @@ import { searchProjector } from '#search/projections/search.projector';
 export function listProjectors(): readonly Projector[] {
   const reader = createRoomFactReader();
   const push = [pushRulesProjector, pushersProjector, dueDigestsProjector];
-  const people = [contactsProjector, identityProjector, associationFeedProjector, storedInvitesProjector];
+  const people = [contactsProjector, identityProjector, identityFeedProjector, storedInvitesProjector];
   const calls = [delayedEventsProjector];
   const presence = [presenceProjector, presenceListsProjector];
   const own = [...directoryProjectors(reader), receiptsProjector, ...presence, ...people, ...push];

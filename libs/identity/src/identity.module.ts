@@ -29,7 +29,7 @@ import { InviteByAddress } from './invite-by-address.js';
 import { InviteByMail } from './invite-by-mail.js';
 import { LongTermKeys } from './long-term-keys.js';
 import { Pepper } from './pepper.js';
-import { AssociationFeed } from './replication/association-feed.js';
+import { IdentityFeed } from './replication/identity-feed.js';
 import { FollowPeers } from './replication/follow-peers.js';
 import { IdentityPeers } from './replication/identity-peers.js';
 import { StoredInvites } from './stored-invites.js';
@@ -76,7 +76,7 @@ import { Messengers, Validations } from './validations.js';
     StoredInvites,
     InviteByMail,
     DeliverInvites,
-    AssociationFeed,
+    IdentityFeed,
     IdentityPeers,
     FollowPeers,
     { provide: BOUND_ELSEWHERE, useExisting: Bindings },

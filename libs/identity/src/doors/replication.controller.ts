@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
-import { AssociationFeed, type FeedPage } from '../replication/association-feed.js';
+import { IdentityFeed, type FeedPage } from '../replication/identity-feed.js';
 import { FEED_PATH, IdentityPeers } from '../replication/identity-peers.js';
 import { IdentityRole } from './identity-role.js';
 
@@ -12,7 +12,7 @@ import { IdentityRole } from './identity-role.js';
 @Controller()
 export class ReplicationController {
   constructor(
-    private readonly feed: AssociationFeed,
+    private readonly feed: IdentityFeed,
     private readonly peers: IdentityPeers,
   ) {}
 

@@ -10,7 +10,7 @@ import { listSigningKeyIds, verifyJson } from '#protocol/signing/sign-json';
 import { signRequest } from '#protocol/signing/sign-request';
 import { parseXMatrix, textToSign } from '#protocol/signing/signed-request';
 import { parseVerifyKey, SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import type { FeedPage } from './association-feed.js';
+import type { FeedPage } from './identity-feed.js';
 
 /** Where identity servers tell each other. */
 export const FEED_PATH = '/_matrix/identity/unstable/dev.annals.associations';

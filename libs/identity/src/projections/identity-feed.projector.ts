@@ -53,7 +53,7 @@ const HANDLED: ReadonlySet<string> = new Set<IdentityFact['type']>([
  * What other identity servers are told that trust this one: of each identifier the last word of its own, in the order in which they were said. Of what has
  * ended, or was overtaken, no more than a hash is left.
  */
-export const associationFeedProjector: Projector = {
+export const identityFeedProjector: Projector = {
   name: 'association-feed',
   version: 1,
   ...owning(ASSOCIATION_FEED, ASSOCIATION_HEADS),

@@ -7,7 +7,7 @@ import { parsePosition, type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import { ASSOCIATION_FEED, type FeedRow } from '../projections/association-feed.projector.js';
+import { ASSOCIATION_FEED, type FeedRow } from '../projections/identity-feed.projector.js';
 
 /** Some of what this identity server says of identifiers, each entry signed. */
 export interface FeedPage {
@@ -25,7 +25,7 @@ const PAGE = 200;
  * last put back to an earlier moment: by one of another log, or another past, all is told again, which changes nothing for who knows it.
  */
 @Injectable()
-export class AssociationFeed {
+export class IdentityFeed {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     @Inject(EVENT_STORE) private readonly store: Pick<EventStore, 'readStream'>,
