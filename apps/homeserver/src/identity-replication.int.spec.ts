@@ -13,6 +13,7 @@ import { findSigningKey } from './signing-key-file.js';
 import { IdentityClient } from '#testing/identity-client';
 
 const FEED = '/_matrix/identity/unstable/dev.annals.associations';
+const FINDABLE = '/_matrix/identity/unstable/dev.annals.findable';
 const SOON = { timeout: 30_000, interval: 500 };
 
 let mails: MailServer;
@@ -89,6 +90,19 @@ describe('identity servers that trust each other', () => {
     const after = await read();
     expect(after).not.toContain('carol@mail.example');
     expect(after).toContain(atA.user.userId);
+  });
+
+  it('have nobody found by whom they do not want, wherever they said that', async () => {
+    const [atA, atB] = await bothOf('grace');
+    const [, other] = await bothOf('heidi');
+    const findable = (readers: readonly string[]) => atA.call('PUT', FINDABLE, { readers });
+    await atA.bind('grace@mail.example');
+    await expect.poll(() => other.lookUp('grace@mail.example'), SOON).toBe(atA.user.userId);
+    await findable([atA.user.userId]);
+    await expect.poll(() => other.lookUp('grace@mail.example'), SOON).toBeUndefined();
+    expect(await atB.lookUp('grace@mail.example')).toBe(atA.user.userId);
+    await findable(['everybody']);
+    await expect.poll(() => other.lookUp('grace@mail.example'), SOON).toBe(atA.user.userId);
   });
 
   it('know whose it is that was made known last', async () => {

@@ -501,6 +501,7 @@ describe('the rows of every projector', () => {
       toBob('identity-terms-accepted', { urls: ['https://a.example/terms'] }),
       toBob('identity-readers-set', { readers: [ALICE] }),
       toBob('identity-key-published', { master_key: { user_id: BOB, usage: ['master'], keys: {} } }),
+      toBob('identity-readers-learnt', { by: 'id.example', readers: [] }),
       toIdentity('association-held', 'association-made', association),
       toIdentity('association-over', 'association-made', {
         ...association,

@@ -86,12 +86,18 @@ export class FindableAssociations {
       owners.map((owner) => [owner ?? NOBODY] as const),
     );
     // Nobody is to see by the time of an answer that somebody is there whom only their contacts may find.
-    const areContactsAsked = people.some((person) => person?.readers?.includes('contacts') === true);
+    const listsOf = people.map((person) => [
+      person?.readers ?? EVERYBODY,
+      ...Object.values(person?.readersElsewhere ?? {}),
+    ]);
+    const areContactsAsked = listsOf.some((lists) => lists.some((readers) => readers.includes('contacts')));
     if (!areContactsAsked) await this.lists.read(NOBODY, by).isOn(['contacts']);
     const may: boolean[] = [];
     for (const [i, owner] of owners.entries()) {
-      const readers = people[i]?.readers ?? EVERYBODY;
-      may.push(await this.lists.read(owner ?? NOBODY, by).isOn(readers));
+      const access = this.lists.read(owner ?? NOBODY, by);
+      let isLet = true;
+      for (const readers of listsOf[i]!) isLet &&= await access.isOn(readers);
+      may.push(isLet);
     }
     return may;
   }

@@ -5,7 +5,7 @@ import { CONFIG, type Config } from '#config/config';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { UserId } from '#kernel/ids';
+import type { ServerName, UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
@@ -14,6 +14,7 @@ import {
   decideAccountEnd,
   decideIdentityReaders,
   decideKey,
+  decideReadersLearnt,
   decideToken,
   decideTokenEnd,
   foldIdentityAccount,
@@ -80,6 +81,11 @@ export class IdentityAccounts {
     await this.#change(userId, (account) => decideIdentityReaders(account, readers));
   }
 
+  /** Takes what a user said of that to another identity server, which this one trusts. */
+  async learnReaders(userId: UserId, by: ServerName, readers: readonly IdentityReader[]): Promise<void> {
+    await this.#change(userId, (account) => decideReadersLearnt(account, by, readers));
+  }
+
   /** Says which key is told of the user to whoever may find them; undefined: none. */
   async publishKey(userId: UserId, key: MasterKey | undefined): Promise<void> {
     await this.#change(userId, (account) => decideKey(account, key));
@@ -125,6 +131,7 @@ export class IdentityAccounts {
 /** Of which facts the last one counts. */
 function nameOfFact(fact: Pick<RecordedFact, 'type' | 'data'>): string {
   const { type, data } = readIdentityFact(fact);
+  if (type === 'identity-readers-learnt') return `${type} ${data.by}`;
   return type === 'identity-token-issued' || type === 'identity-token-ended' ? data.token_hash : type;
 }
 

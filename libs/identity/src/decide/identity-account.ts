@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ServerName } from '#kernel/ids';
 import { type IdentityFact, type IdentityReader, type MasterKey, readIdentityFact } from '../facts/identity-facts.js';
 
 /** Who uses the identity server: the tokens that hold, the oldest first, the URLs of accepted terms, who may find them, and the key that is told then. */
@@ -7,6 +8,8 @@ export interface IdentityAccount {
   readonly accepted: readonly string[];
   /** Absent: everybody. */
   readonly readers?: readonly IdentityReader[];
+  /** By other identity servers, where it is not everybody. */
+  readonly readersElsewhere?: Readonly<Record<ServerName, readonly IdentityReader[]>>;
   readonly masterKey?: MasterKey;
 }
 
@@ -39,6 +42,8 @@ export function foldIdentityAccount(
       return { ...account, accepted: data.urls };
     case 'identity-readers-set':
       return { ...account, readers: data.readers };
+    case 'identity-readers-learnt':
+      return { ...account, readersElsewhere: { ...account.readersElsewhere, [data.by]: data.readers } };
     case 'identity-key-published':
       return { ...account, masterKey: data.master_key ?? undefined };
     default:
@@ -74,6 +79,16 @@ export function decideIdentityReaders(
   readers: readonly IdentityReader[],
 ): IdentityFact[] {
   return isDeepStrictEqual(before, readers) ? [] : [{ type: 'identity-readers-set', data: { readers } }];
+}
+
+/** Who may find them by what they said to another identity server. Nothing where that is known. */
+export function decideReadersLearnt(
+  { readersElsewhere }: IdentityAccount,
+  by: ServerName,
+  readers: readonly IdentityReader[],
+): IdentityFact[] {
+  const before = readersElsewhere?.[by] ?? ['everybody'];
+  return isDeepStrictEqual(before, readers) ? [] : [{ type: 'identity-readers-learnt', data: { by, readers } }];
 }
 
 /** The key that is told of them; undefined: none. Nothing where it is so already. */

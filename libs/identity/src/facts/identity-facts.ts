@@ -71,6 +71,11 @@ export interface IdentityReadersSet {
   readonly readers: readonly IdentityReader[];
 }
 
+/** `identity-readers-learnt`: what the user said of that to another identity server, which this one trusts (`by`). Who is to find them has to be let by all. */
+export interface IdentityReadersLearnt extends IdentityReadersSet {
+  readonly by: ServerName;
+}
+
 /** A public key of a user for cross-signing: client-server API, "Cross-signing". */
 export interface MasterKey {
   readonly user_id: UserId;
@@ -147,6 +152,7 @@ export interface IdentityFacts {
   'identity-token-ended': IdentityTokenEnded;
   'identity-terms-accepted': IdentityTermsAccepted;
   'identity-readers-set': IdentityReadersSet;
+  'identity-readers-learnt': IdentityReadersLearnt;
   'identity-key-published': IdentityKeyPublished;
   'association-made': AssociationMade;
   'association-ended': AssociationEnded;
@@ -171,6 +177,7 @@ export const IDENTITY_SHAPES = {
   'identity-token-ended': [],
   'identity-terms-accepted': [],
   'identity-readers-set': [],
+  'identity-readers-learnt': [],
   'identity-key-published': [],
   'association-made': [],
   'association-ended': [],

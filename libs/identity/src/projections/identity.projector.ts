@@ -1,6 +1,6 @@
 import type { Medium } from '#accounts/threepids/threepid';
 import type { RecordedFact } from '#event-store/event-store';
-import type { UserId } from '#kernel/ids';
+import type { ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
@@ -39,6 +39,8 @@ export const IDENTITY_TERMS = new Collection<readonly [userId: UserId], readonly
 export interface IdentityPersonRow {
   /** Absent: everybody. */
   readonly readers?: readonly IdentityReader[];
+  /** By other identity servers, which this one trusts. */
+  readonly readersElsewhere?: Readonly<Record<ServerName, readonly IdentityReader[]>>;
   readonly master_key?: MasterKey;
 }
 
@@ -89,6 +91,11 @@ async function project(recorded: RecordedFact, rows: OwnRows): Promise<void> {
       return IDENTITY_TERMS.put(rows, [userIdOfIdentityAccount(recorded.stream)], data.urls);
     case 'identity-readers-set':
       return changePerson(rows, userIdOfIdentityAccount(recorded.stream), { readers: data.readers });
+    case 'identity-readers-learnt': {
+      const userId = userIdOfIdentityAccount(recorded.stream);
+      const { readersElsewhere } = (await IDENTITY_PEOPLE.get(rows, [userId])) ?? {};
+      return changePerson(rows, userId, { readersElsewhere: { ...readersElsewhere, [data.by]: data.readers } });
+    }
     case 'identity-key-published':
       return changePerson(rows, userIdOfIdentityAccount(recorded.stream), { master_key: data.master_key ?? undefined });
     case 'association-learnt':
@@ -127,8 +134,12 @@ async function hashAnew(rows: OwnRows, pepper: string): Promise<void> {
 }
 
 async function changePerson(rows: OwnRows, userId: UserId, change: IdentityPersonRow): Promise<void> {
-  const { readers, master_key } = { ...(await IDENTITY_PEOPLE.get(rows, [userId])), ...change };
-  const row = { ...(readers === undefined ? {} : { readers }), ...(master_key === undefined ? {} : { master_key }) };
+  const { readers, readersElsewhere, master_key } = { ...(await IDENTITY_PEOPLE.get(rows, [userId])), ...change };
+  const row = {
+    ...(readers === undefined ? {} : { readers }),
+    ...(readersElsewhere === undefined ? {} : { readersElsewhere }),
+    ...(master_key === undefined ? {} : { master_key }),
+  };
   if (Object.keys(row).length === 0) IDENTITY_PEOPLE.delete(rows, [userId]);
   else IDENTITY_PEOPLE.put(rows, [userId], row);
 }

@@ -11,6 +11,7 @@ import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { RegularLooks } from '#projections/regular-looks';
 import { Associations } from '../associations.js';
 import { identityPeerStream, type PeerFollowed } from '../facts/identity-facts.js';
+import { IdentityAccounts } from '../identity-accounts.js';
 import { IdentityPeers } from './identity-peers.js';
 import { readEntry } from './read-entry.js';
 
@@ -42,6 +43,7 @@ export class FollowPeers implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly peers: IdentityPeers,
     private readonly associations: Associations,
+    private readonly accounts: IdentityAccounts,
   ) {
     const evolve = (_: string, { data }: NewFact): string => (JSON.parse(data) as PeerFollowed).next; // written below
     this.#places = new Aggregates({
@@ -95,7 +97,9 @@ export class FollowPeers implements OnApplicationBootstrap, OnModuleDestroy {
     let place = (await this.#places.load(stream)).state;
     for (let pages = 0; pages < MOST_PAGES && !this.#looks.isStopped; pages++) {
       const { entries, next, more } = await this.peers.read(peer, place);
-      for (const entry of entries) await this.#take(peer, entry);
+      // Who may find somebody first: nobody is found meanwhile who does not want to be.
+      const inOrder = entries.toSorted((a, b) => Number('readers' in b) - Number('readers' in a));
+      for (const entry of inOrder) await this.#take(peer, entry);
       if (next !== place) await this.#note(stream, next);
       place = next;
       if (!more) return;
@@ -108,10 +112,10 @@ export class FollowPeers implements OnApplicationBootstrap, OnModuleDestroy {
     const told = readEntry(entry, peer.name);
     // What it will tell one day and this server does not know yet.
     if (told === undefined) return;
-    const { ts } = told.association ?? told.end;
-    if (ts > this.clock.now() + SKEW_MS) throw new PeerUnavailable('Its clock is ahead');
-    if (told.association !== undefined) await this.associations.learn(told.association);
-    else await this.associations.learnEnd(told.hash, told.end);
+    if (told.told.ts > this.clock.now() + SKEW_MS) throw new PeerUnavailable('Its clock is ahead');
+    if (told.kind === 'association') await this.associations.learn(told.told);
+    else if (told.kind === 'end') await this.associations.learnEnd(told.hash, told.told);
+    else await this.accounts.learnReaders(told.told.mxid, peer.name, told.told.readers);
   }
 
   async #note(stream: string, next: string): Promise<void> {

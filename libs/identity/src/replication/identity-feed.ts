@@ -3,11 +3,11 @@ import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { findLogIdentity } from '#event-store/log-identity';
 import type { JsonObject } from '#kernel/json';
-import { parsePosition, type Position, START } from '#kernel/position';
+import { parsePosition, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import { ASSOCIATION_FEED, type FeedRow } from '../projections/identity-feed.projector.js';
+import { type AssociationWord, IDENTITY_FEED, type ReadersWord } from '../projections/identity-feed.projector.js';
 
 /** Some of what this identity server says of identifiers, each entry signed. */
 export interface FeedPage {
@@ -19,6 +19,8 @@ export interface FeedPage {
 }
 
 const PAGE = 200;
+/** Of a page, roughly: who may find somebody may be a long list. */
+const PAGE_BYTES = 256 * 1024;
 
 /**
  * What other identity servers are told that trust this one, in the order in which it was said. A place in it names the log that it is of, and when that was
@@ -38,13 +40,17 @@ export class IdentityFeed {
     const past = await this.#past();
     const [named, digits = ''] = (place ?? '').split('.');
     const after = (named === past ? parsePosition(digits) : undefined) ?? START;
-    const rows = await ASSOCIATION_FEED.scan(this.views, { after: [after], limit: PAGE });
-    const last = (rows.at(-1)?.key[0] ?? after) as Position; // of the rows' keys
-    return {
-      entries: rows.map(({ value }) => signJson(entryOf(value), this.config.serverName, this.key)),
-      next: `${past}.${last}`,
-      more: rows.length === PAGE,
-    };
+    const rows = await IDENTITY_FEED.scan(this.views, { after: [after], limit: PAGE });
+    const entries: JsonObject[] = [];
+    let bytes = 0;
+    for (const { value } of rows) {
+      if (bytes > PAGE_BYTES) break;
+      const entry = entryOf(value);
+      bytes += JSON.stringify(entry).length;
+      entries.push(signJson(entry, this.config.serverName, this.key));
+    }
+    const last = rows[entries.length - 1]?.key[0] ?? after;
+    return { entries, next: `${past}.${last}`, more: rows.length === PAGE || entries.length < rows.length };
   }
 
   async #past(): Promise<string> {
@@ -53,9 +59,11 @@ export class IdentityFeed {
   }
 }
 
-/** Whose it is as `POST /3pid/bind` answers it; of what is over as much as tells it from all else. */
-function entryOf({ hash, mxid, ts, by, of, ended, ...row }: FeedRow): JsonObject {
+/** Whose it is as `POST /3pid/bind` answers it; of what is over as much as tells it from all else; and who may find somebody. */
+function entryOf(word: AssociationWord | ReadersWord): JsonObject {
+  if ('readers' in word) return { mxid: word.mxid, ts: word.ts, readers: [...word.readers] };
+  const { hash, mxid, ts, by, of, ended } = word;
   if (of === null) return { hash, mxid, made_ts: ts, made_by: by, ts: ended ?? ts };
-  const { not_before, not_after } = row;
+  const { not_before, not_after } = word;
   return { medium: of.medium, address: of.address, mxid, ts, not_before, not_after };
 }

@@ -25,7 +25,8 @@ const over: JsonObject = {
 
 it('reads whose an identifier is, in the name of the peer alone', () => {
   expect(readEntry({ ...live, by: 'b.example' }, PEER)).toEqual({
-    association: {
+    kind: 'association',
+    told: {
       mxid: '@bob:b.example',
       ts: 1,
       not_before: 1,
@@ -39,9 +40,18 @@ it('reads whose an identifier is, in the name of the peer alone', () => {
 
 it('reads what has ended, whoever made it', () => {
   expect(readEntry(over, PEER)).toEqual({
+    kind: 'end',
     hash: 'a'.repeat(64),
-    end: { mxid: '@bob:b.example', ts: 2, made: { ts: 1, by: 'b.example' }, by: PEER },
+    told: { mxid: '@bob:b.example', ts: 2, made: { ts: 1, by: 'b.example' }, by: PEER },
   });
+});
+
+it('reads who may find somebody, and takes what it cannot read for nobody', () => {
+  const person = { mxid: '@bob:b.example', ts: 1, signatures };
+  const readersOf = (readers: unknown) => readEntry({ ...person, readers } as JsonObject, PEER);
+  const told = (readers: readonly string[]) => ({ kind: 'readers', told: { mxid: '@bob:b.example', ts: 1, readers } });
+  expect(readersOf(['@alice:a.example', 'contacts', 'friends', 1])).toEqual(told(['@alice:a.example', 'contacts']));
+  expect(readersOf('everybody')).toEqual(told([]));
 });
 
 it.each([
