@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { escapeHtml } from '#kernel/escape-html';
 
 const STYLE = `body{font-family:system-ui,sans-serif;max-width:22rem;margin:3rem auto;padding:0 1rem;line-height:1.5}
 label{display:block;margin:.75rem 0 .25rem}input{font:inherit;width:100%;box-sizing:border-box;padding:.4rem}
@@ -12,11 +13,6 @@ ul.list{list-style:none;padding:0}ul.list li{border-top:1px solid #8888;padding:
 export interface HtmlPage {
   readonly html: string;
   readonly contentSecurityPolicy: string;
-}
-
-/** Text as it may stand in HTML, also within quotes. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
 }
 
 /** What else a page may do, or is not to have done to it. */

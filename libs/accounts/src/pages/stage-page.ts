@@ -1,4 +1,5 @@
-import { type HtmlPage, escapeHtml, htmlPage, type PageRules } from './html-page.js';
+import { escapeHtml } from '#kernel/escape-html';
+import { type HtmlPage, htmlPage, type PageRules } from './html-page.js';
 
 /** The form of a stage, which is posted to where the page is. */
 export interface StageForm {

@@ -1,5 +1,5 @@
 import type { TermsDocument } from '#config/terms/read-terms';
-import { escapeHtml } from './html-page.js';
+import { escapeHtml } from '#kernel/escape-html';
 
 /** A box to tick for each document, with a link to it in each of its languages. */
 export function termsFields(documents: readonly TermsDocument[]): string {

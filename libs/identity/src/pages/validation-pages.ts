@@ -1,5 +1,6 @@
-import { escapeHtml, type HtmlPage, htmlPage } from '#accounts/pages/html-page';
+import { type HtmlPage, htmlPage } from '#accounts/pages/html-page';
 import type { Threepid } from '#accounts/threepids/threepid';
+import { escapeHtml } from '#kernel/escape-html';
 import type { UserId } from '#kernel/ids';
 
 /** What is asked about on a page, and by which server. */

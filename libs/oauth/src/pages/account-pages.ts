@@ -1,4 +1,5 @@
-import { escapeHtml, type HtmlPage } from '#accounts/pages/html-page';
+import type { HtmlPage } from '#accounts/pages/html-page';
+import { escapeHtml } from '#kernel/escape-html';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { Browser } from '../browser/browsers.js';
 import { ACCOUNT_FORMS, PAGES } from '../oauth-paths.js';

@@ -1,4 +1,5 @@
-import { escapeHtml, type HtmlPage } from '#accounts/pages/html-page';
+import type { HtmlPage } from '#accounts/pages/html-page';
+import { escapeHtml } from '#kernel/escape-html';
 import type { UserId } from '#kernel/ids';
 import type { Browser } from '../browser/browsers.js';
 import { type Client, nameOfClient } from '../clients/client.js';

@@ -1,4 +1,5 @@
-import { escapeHtml, type HtmlPage } from '#accounts/pages/html-page';
+import type { HtmlPage } from '#accounts/pages/html-page';
+import { escapeHtml } from '#kernel/escape-html';
 import { PAGES } from '../oauth-paths.js';
 import { accountPage, problemNote } from './show-page.js';
 

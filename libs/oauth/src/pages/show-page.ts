@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
-import { escapeHtml, type HtmlPage, htmlPage } from '#accounts/pages/html-page';
+import { type HtmlPage, htmlPage } from '#accounts/pages/html-page';
+import { escapeHtml } from '#kernel/escape-html';
 
 /** A page for people to whom this server is to be nobody's frame: a click on it lets somebody in. */
 export function accountPage(title: string, body: string, formsLeadTo?: string): HtmlPage {

@@ -1,4 +1,5 @@
-import { escapeHtml, type HtmlPage } from '#accounts/pages/html-page';
+import type { HtmlPage } from '#accounts/pages/html-page';
+import { escapeHtml } from '#kernel/escape-html';
 import type { ServerName } from '#kernel/ids';
 import type { Browser } from '../browser/browsers.js';
 import { PAGES } from '../oauth-paths.js';

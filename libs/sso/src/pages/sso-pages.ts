@@ -1,4 +1,5 @@
-import { escapeHtml, type HtmlPage, htmlPage } from '#accounts/pages/html-page';
+import { type HtmlPage, htmlPage } from '#accounts/pages/html-page';
+import { escapeHtml } from '#kernel/escape-html';
 
 /** A provider as a page names it, and where it leads. */
 export interface ProviderLink {

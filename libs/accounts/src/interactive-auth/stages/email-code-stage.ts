@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { LimitedRequest } from '#http/rate-limits';
+import { escapeHtml } from '#kernel/escape-html';
 import { isSameSecret } from '#kernel/is-same-secret';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { makeCode } from '../../credentials/make-code.js';
 import { hashSecret } from '../../credentials/secrets.js';
-import { escapeHtml } from '../../pages/html-page.js';
 import { CODE_INPUT, EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import { codeMail } from '../../threepids/validation-mails.js';

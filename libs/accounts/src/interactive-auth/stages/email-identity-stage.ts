@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { LimitedRequest } from '#http/rate-limits';
+import { escapeHtml } from '#kernel/escape-html';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { hashSecret } from '../../credentials/secrets.js';
-import { escapeHtml } from '../../pages/html-page.js';
 import { EMAIL_INPUT, shownElsewherePage, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import { findCredentials } from '../../threepids/threepid-credentials.js';

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { LimitedRequest } from '#http/rate-limits';
+import { escapeHtml } from '#kernel/escape-html';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { hashSecret } from '../../credentials/secrets.js';
-import { escapeHtml } from '../../pages/html-page.js';
 import { EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';

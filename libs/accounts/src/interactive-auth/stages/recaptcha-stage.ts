@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { Outgoing, OutgoingFailure } from '#http/outgoing/outgoing';
+import { escapeHtml } from '#kernel/escape-html';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { stagePage } from '../../pages/stage-page.js';
-import { escapeHtml } from '../../pages/html-page.js';
 import type { Purpose } from '../auth-sessions.js';
 import { StageFailed } from '../interaction-required.js';
 import { PASSED, type PageContext, type Passage, type Stage, type StageView, type Standing } from '../stage.js';
