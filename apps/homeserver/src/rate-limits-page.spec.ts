@@ -11,6 +11,7 @@ const UNLIMITED: ReadonlySet<string> = new Set(['GET /health', 'GET /metrics']);
 const COUNTED_WITHIN: Partial<Record<RateLimitClass, string>> = {
   'all-texts': 'messages to phones, by this server in all',
   password: 'passwords that were wrong, for each account that they were tried for',
+  export: 'how often somebody is handed their data, by user',
   inviting: 'invitations by one other server',
   'inviting-user': 'invitations of one user by one other server',
 };

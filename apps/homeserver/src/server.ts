@@ -3,15 +3,10 @@ import { hash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { ErasuresAgain } from '#admin/erasures/erasures-again';
-import { RoomAdministration } from '#admin/purges/room-administration';
-import { Reports } from '#admin/reports/reports';
 import { NestFactory } from '@nestjs/core';
-import { CommandBus } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { FirstRegistrationToken } from '#accounts/first-registration-token';
-import { UserAdministration } from '#accounts/administration/user-administration';
 import type { AppService } from '#config/appservices/app-service';
 import { AppServices } from '#config/appservices/app-services';
 import type { Config } from '#config/config';
@@ -19,15 +14,12 @@ import { ConfigError } from '#config/config-error';
 import { SendToServices } from '#appservices/sending/send-to-services.effect';
 import { Peers } from '#federation/peers/peers';
 import { PolicyServers } from '#federation/policy/policy-servers';
-import { DestinationNotes } from '#federation/sending/destination-notes';
 import { Destinations } from '#federation/sending/destinations';
 import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { drain, type DrainStep } from '#http/drain';
 import { RateLimits } from '#http/rate-limits';
 import { systemClock } from '#kernel/clock';
 import { KeptContent } from '#media/kept-content';
-import { MediaAdministration } from '#media/media-administration';
-import { CacheRoom } from '#media/remote/cache-room';
 import { Mailer } from '#mail/mailer';
 import { Texter } from '#phones/texter';
 import type { LogSink } from '#observability/log-sink';
@@ -35,23 +27,16 @@ import type { Logger, ProcessLog } from '#observability/logger';
 import { MeteredEventStore } from '#observability/metered-event-store';
 import { Metrics } from '#observability/metrics';
 import { NestLogger } from '#observability/nest-logger';
-import { type ControlServer, startControlServer } from '#projections/control-server';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Effect } from '#projections/effects/effect';
-import { RenewedViews } from '#processes/renewal/renewed-views';
 import { ViewsMisconfigured } from '#read-models/read-model-errors';
 import type { Listener } from '#projections/listener';
 import { AppModule } from './app.module.js';
-import { controlMethods } from './control-methods.js';
-import { effectMethods } from './effect-methods.js';
-import { erasureMethods } from './erasure-methods.js';
-import { eventMethods } from './event-methods.js';
 import { ALL_EFFECTS } from './effects.js';
 import { freeStrayContent } from './free-stray-content.js';
-import { federationMethods } from './federation-methods.js';
 import { makeDirectory, openReadModels } from './infrastructure.js';
-import { mediaMethods } from './media-methods.js';
 import { notePutBack } from './note-put-back.js';
+import { openControl } from './open-control.js';
 import { describeDamage, openOwnLog } from './open-own-log.js';
 import { watchLog, watchViews } from './watch-stores.js';
 import type { Ports } from './ports.module.js';
@@ -60,16 +45,10 @@ import { listProjectors } from './projectors.js';
 import { LISTENERS } from './listeners.js';
 import { showFirstToken } from './show-first-token.js';
 import { openTlsListener, type TlsListener } from './tls-listener.js';
-import { noticeMethods } from './notice-methods.js';
-import { roomMethods } from './room-methods.js';
-import { reportMethods } from './report-methods.js';
-import { userMethods } from './user-methods.js';
-import { viewsMethods } from './views-methods.js';
 import { watchCaches } from './watch-caches.js';
 import { watchEffects } from './watch-effects.js';
 import { watchDestinations } from './watch-destinations.js';
 import { watchPeers } from './watch-peers.js';
-import { serviceMethods } from './service-methods.js';
 import { watchLimits } from './watch-limits.js';
 import { watchMail, watchTexts } from './watch-mail.js';
 import { watchServices } from './watch-services.js';
@@ -87,9 +66,6 @@ export interface RunningServer {
   /** Stops accepting, ends long polls, finishes requests, flushes and closes. Answers whether all went well. */
   drain(): Promise<boolean>;
 }
-
-/** The socket by which the command line steers a running server. */
-const CONTROL_SOCKET = 'control.sock';
 
 /** The most that each step of a drain may take; all of them stay below the 30 seconds that supervisors allow. */
 const DRAIN_MS = {
@@ -244,28 +220,6 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
 /** The data folder on this machine: no two servers run in it at once. */
 function placeOf({ dataDir }: Config): string {
   return hash('sha256', JSON.stringify([hostname(), dataDir]), 'hex').slice(0, 16);
-}
-
-function openControl({ config, projections, clock }: Ports, app: NestFastifyApplication): Promise<ControlServer> {
-  const users = new UserAdministration(app.get(CommandBus), config.serverName);
-  const of = <T>(owner: abstract new (...parameters: never[]) => T): T => app.get<T>(owner, { strict: false });
-  const media = new MediaAdministration(app.get(CommandBus), projections, of(CacheRoom), clock);
-  const methods = {
-    'server.address': () => app.getUrl(),
-    ...controlMethods(projections),
-    ...effectMethods(projections.effects),
-    ...federationMethods({ peers: of(Peers), destinations: of(Destinations), notes: of(DestinationNotes) }),
-    ...userMethods(users, projections),
-    ...reportMethods(of(Reports)),
-    ...eventMethods(of(CommandBus)),
-    ...noticeMethods(of(CommandBus), config),
-    ...mediaMethods(media),
-    ...roomMethods(of(RoomAdministration)),
-    ...erasureMethods(of),
-    ...serviceMethods(of(SendToServices)),
-    ...viewsMethods(of(RenewedViews)),
-  };
-  return startControlServer(join(config.dataDir, CONTROL_SOCKET), methods);
 }
 
 function closeListener(server: Server): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Config, RegistrationMode } from '#config/config';
+import { escapeHtml } from '#kernel/escape-html';
 
 /** How somebody gets an account, by how registration is set. */
 export const FIRST_ACCOUNT: Readonly<Record<RegistrationMode, string>> = {
@@ -42,8 +43,4 @@ here with any Matrix client; what they see is made from one log of facts.</p>
 </body>
 </html>
 `;
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, type IncomingHttpHeaders, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
@@ -29,6 +30,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
+  readonly bytes: Buffer;
 }
 
 export interface RequestParts {
@@ -48,6 +50,8 @@ export class WholeServer {
     private readonly port: number,
     /** Its data folder. */
     readonly folder: string,
+    /** What its modules have of a class. */
+    readonly get: <T>(owner: Type<T>) => T,
     readonly close: () => Promise<void>,
   ) {}
 
@@ -104,7 +108,8 @@ export class WholeServer {
     await projections.start();
     await app.listen(0, '127.0.0.1');
     const address = app.getHttpServer().address();
-    const whole = new WholeServer(typeof address === 'object' && address !== null ? address.port : 0, directory, close);
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const whole = new WholeServer(port, directory, (owner) => app.get(owner, { strict: false }), close);
     note = (request) => whole.#noteQuery(request);
     return whole;
   }
@@ -137,13 +142,10 @@ export class WholeServer {
         const pieces: Buffer[] = [];
         response.on('data', (piece: Buffer) => pieces.push(piece));
         response.on('error', reject);
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            text: Buffer.concat(pieces).toString(),
-          }),
-        );
+        response.on('end', () => {
+          const bytes = Buffer.concat(pieces);
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text: bytes.toString(), bytes });
+        });
       });
       sent.end(body);
     });

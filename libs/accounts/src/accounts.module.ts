@@ -4,6 +4,7 @@ import { ACCESS_TOKENS } from '#http/access-tokens';
 import { SERVICE_USERS } from '#http/service-users';
 import { MailModule } from '#mail/mail.module';
 import { PhonesModule } from '#phones/phones.module';
+import { PersonalDataModule } from '#personal-data/personal-data.module';
 import { OWN_ADDRESSES } from '#push/digests/own-addresses';
 import { Accounts } from './accounts.js';
 import { AddThreepidHandler } from './commands/add-threepid.js';
@@ -84,6 +85,7 @@ import { PasswordStage } from './interactive-auth/stages/password-stage.js';
 import { RegistrationTokenStage } from './interactive-auth/stages/registration-token-stage.js';
 import { SteppedAuth } from './interactive-auth/stepped-auth.js';
 import { OpenIdTokens } from './openid/openid-tokens.js';
+import { AccountsData } from './personal-data/accounts-data.js';
 import { Devices } from './queries/devices.js';
 import { AccessLists } from './reading/access-lists.js';
 import { FindableThreepids } from './reading/findable-threepids.js';
@@ -213,6 +215,7 @@ const services: Provider[] = [
   SessionTokens,
   ActingServices,
   Devices,
+  AccountsData,
   OpenIdTokens,
   AccessLists,
   FindableThreepids,
@@ -227,7 +230,7 @@ const services: Provider[] = [
  */
 @Global()
 @Module({
-  imports: [CqrsModule, MailModule, PhonesModule],
+  imports: [CqrsModule, MailModule, PhonesModule, PersonalDataModule],
   controllers,
   providers: [
     ...services,

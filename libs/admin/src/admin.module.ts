@@ -20,6 +20,7 @@ import { RoomPurges } from './purges/room-purges.js';
 import { SharedSecretRegistrationController } from './doors/shared-secret-registration.controller.js';
 import { UserRedactions } from './redactions/user-redactions.js';
 import { WhoisController } from './doors/whois.controller.js';
+import { ReportsData } from './reports/reports-data.js';
 import { Reports } from './reports/reports.js';
 import { RegistrationNonces } from './shared-secret/registration-nonces.js';
 
@@ -43,6 +44,7 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
     ErasuresController,
   ],
   providers: [
+    ReportsData,
     RegistrationNonces,
     Reports,
     ReportContentHandler,

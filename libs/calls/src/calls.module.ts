@@ -18,6 +18,7 @@ import { LiveKitServiceController } from './doors/livekit-service.controller.js'
 import { LiveKitController } from './doors/livekit.controller.js';
 import { RtcTransportsController } from './doors/rtc-transports.controller.js';
 import { TurnController } from './doors/turn.controller.js';
+import { CallsData } from './calls-data.js';
 import { LiveKit } from './livekit/livekit.js';
 import { OpenIdUsers } from './livekit/openid-users.js';
 
@@ -33,6 +34,7 @@ import { OpenIdUsers } from './livekit/openid-users.js';
     DelayedEventsController,
   ],
   providers: [
+    CallsData,
     DelayedEvents,
     ScheduleEvent,
     { provide: DELAYED_SENDS, useExisting: ScheduleEvent },

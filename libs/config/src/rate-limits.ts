@@ -8,8 +8,9 @@ import type { Settings } from './settings.js';
  * phones, which cost money, and `all-texts` counts those of this server in all. `federation`
  * counts the requests of another server, `unknown-server` those for which one must be asked that an address named, or signs as; `inviting`
  * the invitations of users here by another server, `inviting-user` those of one of them: what comes with each is kept, as is what is
- * told with a report. `call` counts the tokens for calls: for each a room is made that stays for minutes. What each is for the page says
- * that the test of this file writes, `docs/rate-limits.md`.
+ * told with a report. `export` counts how often somebody is handed all of their data: each time every room is read that they were ever in.
+ * `call` counts the tokens for calls: for each a room is made that stays for minutes. What each is for the page says that the test of this file
+ * writes, `docs/rate-limits.md`.
  */
 export const RATE_LIMITS = Object.freeze({
   registration: { burst: 5, perSecond: 0.2 },
@@ -24,6 +25,7 @@ export const RATE_LIMITS = Object.freeze({
   preview: { burst: 30, perSecond: 1 },
   report: { burst: 20, perSecond: 0.1 },
   call: { burst: 30, perSecond: 1 },
+  export: { burst: 2, perSecond: 0.0005 },
   federation: { burst: 500, perSecond: 100 },
   'unknown-server': { burst: 100, perSecond: 5 },
   inviting: { burst: 100, perSecond: 2 },

@@ -7,6 +7,7 @@ import { LookUpContactsHandler } from './commands/look-up-contacts.js';
 import { PutContactsHandler } from './commands/put-contacts.js';
 import { RemoveContactHandler } from './commands/remove-contact.js';
 import { ShareAddressHandler } from './commands/share-address.js';
+import { ContactsData } from './contacts-data.js';
 import { ContactAddressesController } from './doors/contact-addresses.controller.js';
 import { ContactsController } from './doors/contacts.controller.js';
 import { KnownContacts } from './known-contacts.js';
@@ -20,6 +21,7 @@ import { KnownContacts } from './known-contacts.js';
   imports: [CqrsModule, IdentityModule],
   controllers: [ContactsController, ContactAddressesController],
   providers: [
+    ContactsData,
     AddressBooks,
     PutContactsHandler,
     RemoveContactHandler,

@@ -29,6 +29,7 @@ import { RendezvousController } from './doors/rendezvous.controller.js';
 import { ToDeviceController } from './doors/to-device.controller.js';
 import { Inboxes } from './inboxes.js';
 import { KeyBackups } from './key-backups.js';
+import { DevicesData } from './personal-data/devices-data.js';
 import { RemoteDeviceLists } from './remote-device-lists.js';
 import { RemoteKeys } from './queries/remote-keys.js';
 import { QueryKeysHandler } from './queries/query-keys.js';
@@ -51,6 +52,7 @@ import { OpenRendezvousSessions, RendezvousSessions } from './rendezvous/rendezv
     ToDeviceController,
   ],
   providers: [
+    DevicesData,
     AddSignaturesHandler,
     BackUpKeysHandler,
     ChangeBackupVersionHandler,

@@ -4,6 +4,7 @@ import { ALIAS_BOOK } from '#rooms/alias-book';
 import { Aliases } from './aliases.js';
 import { CreateAliasHandler } from './commands/create-alias.js';
 import { DeleteAliasHandler } from './commands/delete-alias.js';
+import { DirectoryData } from './directory-data.js';
 import { ListInNetworkHandler } from './commands/list-in-network.js';
 import { DirectoryController } from './doors/directory.controller.js';
 import { ResolvedAliases } from './resolved-aliases.js';
@@ -17,6 +18,7 @@ import { UserDirectoryController } from './doors/user-directory.controller.js';
   imports: [CqrsModule],
   controllers: [DirectoryController, RoomSummaryController, UserDirectoryController, DirectoryV1Controller],
   providers: [
+    DirectoryData,
     Aliases,
     ResolvedAliases,
     { provide: ALIAS_BOOK, useExisting: Aliases },

@@ -12,6 +12,7 @@ import { PresenceController, PresenceDeviceController, PresenceV1Controller } fr
 import { PresenceListController, PresenceListV1Controller } from './doors/presence-list.controller.js';
 import { ReceiptsController } from './doors/receipts.controller.js';
 import { TypingController } from './doors/typing.controller.js';
+import { EphemeralData } from './ephemeral-data.js';
 import { PresenceGroups } from './lists/presence-groups.js';
 import { PresenceLists } from './lists/presence-lists.js';
 import { Subscribers } from './lists/subscribers.js';
@@ -40,6 +41,7 @@ import { Typing } from './typing/typing.js';
     TypingController,
   ],
   providers: [
+    EphemeralData,
     ChangePresenceListHandler,
     EndTyping,
     GetPresenceHandler,

@@ -27,6 +27,7 @@ import { ServersInRooms } from './sending/servers-in-rooms.js';
 import { SERVING_DOORS, SERVING_PROVIDERS } from './serving/serving-providers.js';
 import { Discovery } from './discovery/discovery.js';
 import { CallsController } from './doors/calls.controller.js';
+import { CopiesElsewhere } from './copies-elsewhere.js';
 import { DevicesController } from './doors/devices.controller.js';
 import { DiscoveryController } from './doors/discovery.controller.js';
 import { MediaController } from './doors/media.controller.js';
@@ -49,6 +50,7 @@ import { Peers } from './peers/peers.js';
     ...SERVING_DOORS,
   ],
   providers: [
+    CopiesElsewhere,
     ...PEER_PROVIDERS,
     ...KEY_PROVIDERS,
     ...DEVICE_PROVIDERS,

@@ -64,6 +64,12 @@ export class Bindings implements BoundElsewhere {
     return this.#streams.numbers;
   }
 
+  /** Where a user made which identifiers known. */
+  async of(userId: UserId): Promise<Binding[]> {
+    const { state } = await this.#streams.load(bindingsStream(userId));
+    return listBindings(state, {}).map(([, binding]) => binding);
+  }
+
   /**
    * Has an identity server make an identifier known as the user's. That is noted before: where this server ends between the two, or has no answer, it is undone with
    * the others, and there may be nothing to undo. Throws what the identity server answers.
@@ -98,9 +104,8 @@ export class Bindings implements BoundElsewhere {
   }
 
   async forgetAll(userId: UserId): Promise<UnbindResult> {
-    const { state } = await this.#streams.load(bindingsStream(userId));
     let result: UnbindResult = 'success';
-    for (const [, binding] of listBindings(state, {})) {
+    for (const binding of await this.of(userId)) {
       const one = await this.#quietly(() => this.#unbindAt(userId, binding));
       if (one === 'no-support') result = one;
     }
@@ -112,9 +117,9 @@ export class Bindings implements BoundElsewhere {
    * others were asked.
    */
   async endAll(userId: UserId): Promise<boolean> {
-    const { state } = await this.#streams.load(bindingsStream(userId));
+    const known = await this.of(userId);
     let away: PeerUnavailable | undefined;
-    for (const [, binding] of listBindings(state, {})) {
+    for (const binding of known) {
       try {
         await this.#unbindAt(userId, binding);
       } catch (error) {
@@ -123,7 +128,7 @@ export class Bindings implements BoundElsewhere {
       }
     }
     if (away !== undefined) throw away;
-    return state.size > 0;
+    return known.length > 0;
   }
 
   async #serversWith(userId: UserId, of: Threepid): Promise<ServerName[]> {

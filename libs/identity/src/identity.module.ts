@@ -25,6 +25,7 @@ import { StoreInviteController } from './doors/store-invite.controller.js';
 import { DeliverInvites } from './deliver-invites.js';
 import { FindableAssociations } from './findable-associations.js';
 import { IdentityAccounts } from './identity-accounts.js';
+import { IdentityData } from './identity-data.js';
 import { InviteByAddress } from './invite-by-address.js';
 import { InviteByMail } from './invite-by-mail.js';
 import { LongTermKeys } from './long-term-keys.js';
@@ -61,6 +62,7 @@ import { Messengers, Validations } from './validations.js';
     ReplicationController,
   ],
   providers: [
+    IdentityData,
     IdentityServers,
     IdentityTokens,
     LookUpThreepids,

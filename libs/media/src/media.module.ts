@@ -16,6 +16,7 @@ import { ErasedMedia } from './erased-media.js';
 import { EraseMedia } from './erased-media.effect.js';
 import { FreedContent } from './freed-content.effect.js';
 import { KeptContent } from './kept-content.js';
+import { MediaData } from './media-data.js';
 import { MediaFinder } from './media-finder.js';
 import { MEDIA_FOLDER } from './media-folder.js';
 import { MediaLog } from './media-log.js';
@@ -86,6 +87,7 @@ async function openStore({ dataDir, serverName, media }: Config): Promise<MediaS
     MediaLog,
     ContentLog,
     KeptContent,
+    MediaData,
     SeenMedia,
     UploadLimits,
     MediaArrivals,

@@ -6,6 +6,8 @@ export const PAGES = Object.freeze({
   authorise: `${PREFIX}/oauth2/authorize`,
   link: `${PREFIX}/oauth2/link`,
   account: `${PREFIX}/account`,
+  /** Where somebody's data is, and where they are handed it. */
+  data: `${PREFIX}/account/data`,
   signIn: `${PREFIX}/sign-in`,
   /** By an account elsewhere: behind it the provider. */
   signInWith: `${PREFIX}/sign-in/with`,
@@ -32,7 +34,7 @@ export const ENDPOINTS = Object.freeze({
 });
 
 /** The pages to which somebody may come back once they are signed in. */
-const RETURNS: ReadonlySet<string> = new Set([PAGES.authorise, PAGES.link, PAGES.account]);
+const RETURNS: ReadonlySet<string> = new Set([PAGES.authorise, PAGES.link, PAGES.account, PAGES.data]);
 
 /**
  * The page of ours, with its query, that a text from a browser names; the account page where it names none: nobody is sent anywhere else

@@ -16,6 +16,7 @@ import { DeviceRequests } from './device-requests.js';
 import { AccountFormsController } from './doors/account-forms.controller.js';
 import { AccountPageController } from './doors/account-page.controller.js';
 import { AuthoriseController } from './doors/authorise.controller.js';
+import { DataPageController } from './doors/data-page.controller.js';
 import { LinkController } from './doors/link.controller.js';
 import { MasDevicesController } from './doors/mas-devices.controller.js';
 import { MasController } from './doors/mas.controller.js';
@@ -29,11 +30,12 @@ import { MasTokens } from './mas/mas-tokens.js';
 import { MasUsers } from './mas/mas-users.js';
 import { Mas } from './mas/mas.js';
 import { ProvisionUser } from './mas/provision-user.js';
+import { OAuthData } from './oauth-data.js';
 import { KeptSignIns } from './sign-ins.js';
 
 /**
- * The OAuth 2.0 API and the account page, or another service that is trusted instead. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, LOGGER, SIGNING_KEY
- * and Outgoing from global modules, accounts and sso. `MasTokens` is a listener to be run.
+ * The OAuth 2.0 API and the account page, or another service that is trusted instead. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, LOGGER, SIGNING_KEY,
+ * Outgoing and PersonalData from global modules, accounts and sso. `MasTokens` is a listener to be run.
  */
 @Module({
   imports: [CqrsModule],
@@ -47,10 +49,12 @@ import { KeptSignIns } from './sign-ins.js';
     UpstreamSignInController,
     AccountPageController,
     AccountFormsController,
+    DataPageController,
     MasController,
     MasDevicesController,
   ],
   providers: [
+    OAuthData,
     FormTokens,
     Browsers,
     ConfirmPerson,

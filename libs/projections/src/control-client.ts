@@ -16,6 +16,8 @@ export class ControlRefusal extends Error {
 export interface ControlClient {
   /** Answers the result of a method. Throws ControlRefusal, or another Error where the server goes away. One call at a time. */
   call(request: ControlRequest): Promise<unknown>;
+  /** The parts of what a method answers bit by bit. Throws as `call`. To be read to its end, or the connection closed. */
+  stream(request: ControlRequest): AsyncGenerator<unknown, void>;
   close(): void;
 }
 
@@ -30,11 +32,14 @@ export async function connectControl(path: string, silenceMs = SILENCE_MS): Prom
   const socket = await open(path);
   if (socket === undefined) return undefined;
   const lines = linesOf(socket)[Symbol.asyncIterator]();
-  const ask = async (request: object): Promise<ControlResponse> => {
-    socket.write(`${JSON.stringify(request)}\n`);
+  const next = async (): Promise<ControlResponse> => {
     const { value, done } = await lines.next();
     if (done === true) throw new Error('The server has ended');
     return JSON.parse(value) as ControlResponse; // The server's own words.
+  };
+  const ask = (request: object): Promise<ControlResponse> => {
+    socket.write(`${JSON.stringify(request)}\n`);
+    return next();
   };
   // Nothing is asked for: any answer shows that somebody is there.
   if (!(await settlesWithin(ask({}), silenceMs))) {
@@ -43,12 +48,23 @@ export async function connectControl(path: string, silenceMs = SILENCE_MS): Prom
   }
   return {
     async call(request: ControlRequest): Promise<unknown> {
-      const response = await ask(request);
-      if (!response.ok) throw new ControlRefusal(response.error, response.errcode);
-      return response.result;
+      return resultOf(await ask(request));
+    },
+    async *stream(request: ControlRequest): AsyncGenerator<unknown, void> {
+      for (let response = await ask(request); ; response = await next()) {
+        const result = resultOf(response);
+        if (!response.ok || response.more !== true) return;
+        yield result;
+      }
     },
     close: () => socket.destroy(),
   };
+}
+
+/** Throws ControlRefusal. */
+function resultOf(response: ControlResponse): unknown {
+  if (!response.ok) throw new ControlRefusal(response.error, response.errcode);
+  return response.result;
 }
 
 /** Whether a promise is fulfilled in time. Throws what it is rejected with in time. */

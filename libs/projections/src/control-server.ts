@@ -1,11 +1,17 @@
+import { once } from 'node:events';
 import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { MatrixError } from '#kernel/matrix-error';
 import { messageOf } from '#kernel/message-of';
 import { type ControlRequest, type ControlResponse, linesOf, reachableSocketPath } from './control-socket.js';
 
-/** One thing that can be asked for; what it answers is sent as JSON, what it throws as text. */
+/** One thing that can be asked for; what it answers is sent as JSON, what it throws as text. Each part of a ControlStream is sent as it comes. */
 export type ControlMethod = (request: ControlRequest) => unknown;
+
+/** What comes bit by bit: no faster than who asked takes it, and ended where they go away. */
+export class ControlStream {
+  constructor(readonly parts: AsyncIterable<unknown>) {}
+}
 
 export interface ControlServer {
   /** Stops listening, ends the connections and removes the socket. */
@@ -14,8 +20,8 @@ export interface ControlServer {
 
 /**
  * Listens on a Unix socket that only the owner of the process can open, for lines of JSON: `{"method": …, "name": …}`, each
- * answered by `{"ok": true, "result": …}` or `{"ok": false, "error": …}` (with `errcode` for a MatrixError) in order. Throws
- * where another process listens there.
+ * answered by `{"ok": true, "result": …}` or `{"ok": false, "error": …}` (with `errcode` for a MatrixError) in order; a ControlStream by as many of
+ * the first as it has parts, with `"more": true`, and one without. Throws where another process listens there.
  */
 export async function startControlServer(
   path: string,
@@ -43,21 +49,37 @@ export async function startControlServer(
 
 async function serve(socket: Socket, methods: ReadonlyMap<string, ControlMethod>): Promise<void> {
   for await (const line of linesOf(socket)) {
-    if (line.trim() !== '') socket.write(`${JSON.stringify(await respond(line, methods))}\n`);
+    if (line.trim() === '') continue;
+    for await (const response of respond(line, methods)) await send(socket, response);
   }
   socket.end();
 }
 
-async function respond(line: string, methods: ReadonlyMap<string, ControlMethod>): Promise<ControlResponse> {
+/** Settles once there is room for more. Throws where nobody is there any more to take it. */
+async function send(socket: Socket, response: ControlResponse): Promise<void> {
+  if (socket.destroyed) throw new Error('The connection is closed');
+  if (socket.write(`${JSON.stringify(response)}\n`)) return;
+  const over = new AbortController();
+  const events = ['drain', 'close'].map((event) => once(socket, event, { signal: over.signal }));
+  await Promise.race(events).finally(() => over.abort());
+}
+
+async function* respond(
+  line: string,
+  methods: ReadonlyMap<string, ControlMethod>,
+): AsyncGenerator<ControlResponse, void> {
   try {
     const request = JSON.parse(line) as ControlRequest | null; // Whoever may write here owns the process.
     const method = typeof request?.method === 'string' ? methods.get(request.method) : undefined;
-    if (method === undefined || request === null)
-      return { ok: false, error: `No such method: ${String(request?.method)}` };
-    return { ok: true, result: (await method(request)) ?? null };
+    if (method === undefined || request === null) throw new Error(`No such method: ${String(request?.method)}`);
+    const result = (await method(request)) ?? null;
+    if (result instanceof ControlStream) {
+      for await (const part of result.parts) yield { ok: true, result: part, more: true };
+      yield { ok: true, result: null };
+    } else yield { ok: true, result };
   } catch (error) {
     const errcode = error instanceof MatrixError ? error.errcode : undefined;
-    return { ok: false, error: messageOf(error), errcode };
+    yield { ok: false, error: messageOf(error), errcode };
   }
 }
 

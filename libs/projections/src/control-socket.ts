@@ -14,9 +14,9 @@ export interface ControlRequest {
   readonly [parameter: string]: unknown;
 }
 
-/** What it is told: one line of JSON. */
+/** What it is told: one line of JSON; or one for each part of what comes bit by bit, of which the last has no `more`. */
 export type ControlResponse =
-  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: true; readonly result: unknown; readonly more?: true }
   | { readonly ok: false; readonly error: string; readonly errcode?: string };
 
 /** A path that reaches the socket and is short enough for one; to be closed once the socket has been bound or connected. */

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectControl } from './control-client.js';
-import { type ControlServer, startControlServer } from './control-server.js';
+import { type ControlServer, ControlStream, startControlServer } from './control-server.js';
 
 let directory: string;
 let servers: ControlServer[];
@@ -84,5 +85,67 @@ describe('the control socket', () => {
 
   it('has nobody behind it when no server runs', async () => {
     expect(await connectControl(join(directory, 'control.sock'))).toBeUndefined();
+  });
+});
+
+describe('what the control socket answers bit by bit', () => {
+  const startStream = async (parts: () => AsyncIterable<unknown>): Promise<string> => {
+    const path = join(directory, 'control.sock');
+    const methods = { stream: () => new ControlStream(parts()), after: () => 'goes on' };
+    servers.push(await startControlServer(path, methods));
+    return path;
+  };
+  const readAll = async (parts: AsyncIterable<unknown>): Promise<unknown[]> => {
+    const all: unknown[] = [];
+    for await (const part of parts) all.push(part);
+    return all;
+  };
+
+  it('comes in parts, behind which the connection goes on', async () => {
+    const path = await startStream(async function* () {
+      yield* [{ n: 1 }, null, 'three'];
+    });
+    const client = (await connectControl(path))!;
+    expect(await readAll(client.stream({ method: 'stream' }))).toEqual([{ n: 1 }, null, 'three']);
+    expect(await client.call({ method: 'after' })).toBe('goes on');
+    client.close();
+  });
+
+  it('ends with the reason where it fails halfway', async () => {
+    const path = await startStream(async function* () {
+      yield 1;
+      throw new Error('the store is away');
+    });
+    const client = (await connectControl(path))!;
+    await expect(readAll(client.stream({ method: 'stream' }))).rejects.toThrow('the store is away');
+    expect(await client.call({ method: 'after' })).toBe('goes on');
+    client.close();
+  });
+
+  it('waits for who reads it, and ends once they go away', async () => {
+    let given = 0;
+    let hasEnded = false;
+    const path = await startStream(async function* () {
+      try {
+        for (;;) {
+          given++;
+          yield 'x'.repeat(100_000);
+        }
+      } finally {
+        hasEnded = true;
+      }
+    });
+    const client = (await connectControl(path))!;
+    for await (const part of client.stream({ method: 'stream' })) {
+      expect(part).toHaveLength(100_000);
+      break;
+    }
+    // What sockets hold is some megabytes at most.
+    await delay(200);
+    const before = given;
+    await delay(200);
+    expect([given, given < 200]).toEqual([before, true]);
+    client.close();
+    await expect.poll(() => hasEnded).toBe(true);
   });
 });

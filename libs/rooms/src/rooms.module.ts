@@ -19,6 +19,7 @@ import { MemberStateV1Controller } from './doors/v1/member-state-v1.controller.j
 import { ReadV1Controller } from './doors/v1/read-v1.controller.js';
 import { SendV1Controller } from './doors/v1/send-v1.controller.js';
 import { ROOM_WRITING } from './room-writing.js';
+import { RoomsData } from './personal-data/rooms-data.js';
 import { ClosestEvents } from './queries/closest-events.js';
 import { FillGaps } from './queries/fill-gaps.js';
 import { ServerAcls } from './queries/server-acls.js';
@@ -55,6 +56,7 @@ import { RoomWorkers } from './worker/room-workers.js';
   ],
   providers: [
     ...ROOM_WRITING,
+    RoomsData,
     ClosestEvents,
     FillGaps,
     ForgottenSnapshots,

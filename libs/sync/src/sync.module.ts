@@ -52,6 +52,7 @@ import { StreamMoments } from './streams/stream-moments.js';
 import { SyncContexts } from './streams/sync-contexts.js';
 import { SyncStreams } from './streams/sync-streams.js';
 import { Badges } from './unread/badges.js';
+import { SyncData } from './sync-data.js';
 import { UnreadCounts } from './unread/unread-counts.js';
 
 const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
@@ -70,6 +71,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     UnstableSlidingSyncController,
   ],
   providers: [
+    SyncData,
     ActiveUsers,
     DeviceListChanges,
     EventPages,

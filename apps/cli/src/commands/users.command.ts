@@ -218,6 +218,33 @@ export class ListUsersCommand extends AnnalsCommand<ListOptions> {
   }
 }
 
+interface ExportOptions extends CommonOptions {
+  readonly to?: string;
+}
+
+@SubCommand({
+  name: 'export',
+  arguments: '<name>',
+  argsDescription: NAME,
+  description: 'hand over what this server has of a user: pages to read, JSON, and their files',
+})
+export class ExportUserCommand extends AnnalsCommand<ExportOptions> {
+  protected async execute(
+    [name = '']: string[],
+    { data, to }: ExportOptions,
+    terminal: Terminal,
+    signal: AbortSignal,
+  ): Promise<ExitCode> {
+    const { exportUser } = await import('../users/run-export.js');
+    return exportUser(findInstallation(data), terminal, name, to, signal);
+  }
+
+  @Option({ flags: '--to <folder>', description: 'a folder that is not there yet; else one in this folder' })
+  parseTo(text: string): string {
+    return text;
+  }
+}
+
 @Command({
   name: 'users',
   description: 'look after the accounts of this server',
@@ -231,6 +258,7 @@ export class ListUsersCommand extends AnnalsCommand<ListOptions> {
     RateLimitCommand,
     MakeAdminCommand,
     ListUsersCommand,
+    ExportUserCommand,
   ],
 })
 export class UsersCommand extends GroupCommand {}

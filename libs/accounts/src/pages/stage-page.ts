@@ -56,7 +56,7 @@ export function shownElsewherePage(title: string): HtmlPage {
   );
 }
 
-/** What is shown when the stage is complete: it tells the client. */
+/** What is shown once the stage is complete: it tells the client. */
 export function stageDonePage(): HtmlPage {
   return htmlPage('Thank you', '<p>You can go back to your application now.</p>', DONE);
 }

@@ -1,4 +1,5 @@
-import { escapeHtml, type HtmlPage, htmlPage } from '#accounts/pages/html-page';
+import { type HtmlPage, htmlPage } from '#accounts/pages/html-page';
+import { escapeHtml } from '#kernel/escape-html';
 import type { RoomId, UserId } from '#kernel/ids';
 
 /** What the page of an invitation says. */

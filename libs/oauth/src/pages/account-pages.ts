@@ -35,14 +35,16 @@ export const hrefOf = (action: string, deviceId?: DeviceId): string =>
 const link = (action: string, text: string, deviceId?: DeviceId): string =>
   `<a href="${escapeHtml(hrefOf(action, deviceId))}">${text}</a>`;
 
-const NAVIGATION = `<nav class="row">${link('org.matrix.profile', 'Account')}${link('org.matrix.devices_list', 'Devices')}</nav>`;
+const NAVIGATION = `<nav class="row">${link('org.matrix.profile', 'Account')}${link('org.matrix.devices_list', 'Devices')}<a href="${PAGES.data}">Your data</a></nav>`;
 
-function page(title: string, { note, problem }: AccountContext, body: string): HtmlPage {
+/** A page of the account, with the way to the others. */
+export function page(title: string, { note, problem }: AccountContext, body: string): HtmlPage {
   const done = note === undefined ? '' : `<p role="status">${escapeHtml(note)}</p>`;
   return accountPage(title, `${NAVIGATION}\n${done}${problemNote(problem)}\n${body}`);
 }
 
-function passwordField({ hasPassword }: AccountContext): string {
+/** Where there is a password to be asked for, its field. */
+export function passwordField({ hasPassword }: AccountContext): string {
   return hasPassword
     ? `<label for="password">Your password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>`

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { LimitedRequest } from '#http/rate-limits';
+import { escapeHtml } from '#kernel/escape-html';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { hashSecret } from '../../credentials/secrets.js';
-import { escapeHtml } from '../../pages/html-page.js';
 import { CODE_INPUT, PHONE_INPUT, shownElsewherePage, stagePage } from '../../pages/stage-page.js';
 import { PhoneValidation } from '../../threepids/phone-validation.js';
 import { findCredentials } from '../../threepids/threepid-credentials.js';

@@ -1,0 +1,73 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { ExportFile } from './files/export-file.js';
+import { exportFiles } from './files/export-files.js';
+import { PersonalData, type PersonalDataKind, type PersonalRecord } from './personal-data.js';
+
+/** Each reads all of the rooms that somebody was ever in. */
+const MOST_AT_ONCE = 4;
+
+/** An export that is under way. */
+export interface Export {
+  readonly madeAt: number;
+  /** To be read one after another, once. */
+  readonly files: AsyncIterable<ExportFile>;
+  /** To be called once nobody reads any more, at whatever point. */
+  end(): void;
+}
+
+/** Some of what there is of a kind. */
+export interface Glimpse {
+  readonly kind: Pick<PersonalDataKind, 'title' | 'about'>;
+  readonly records: readonly PersonalRecord[];
+  /** There is more. */
+  readonly hasMore: boolean;
+}
+
+/** Hands people what this server has of them. */
+@Injectable()
+export class HandOver {
+  readonly #running = new Set<UserId>();
+
+  constructor(
+    private readonly data: PersonalData,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  /** Begins to hand over all of it. Throws M_LIMIT_EXCEEDED where that is under way for this user, or for too many others. */
+  begin(userId: UserId): Export {
+    if (this.#running.has(userId)) throw new MatrixError('M_LIMIT_EXCEEDED', 'Your data is being handed over already');
+    if (this.#running.size >= MOST_AT_ONCE)
+      throw new MatrixError('M_LIMIT_EXCEEDED', 'Others are handed their data now: try again later');
+    this.#running.add(userId);
+    const madeAt = this.clock.now();
+    const head = { userId, serverName: this.config.serverName, madeAt };
+    let isOver = false;
+    const end = (): void => {
+      // By then the next one of this user may be under way.
+      if (!isOver) this.#running.delete(userId);
+      isOver = true;
+    };
+    return { madeAt, files: exportFiles(this.data.all, head), end };
+  }
+
+  /** The first of each of these kinds, as far as there is such a kind here. */
+  async glimpse(userId: UserId, names: readonly string[], most: number): Promise<Glimpse[]> {
+    const glimpses: Glimpse[] = [];
+    for (const kind of names.flatMap((name) => this.data.all.filter((one) => one.name === name))) {
+      const records: PersonalRecord[] = [];
+      let hasMore = false;
+      for await (const record of kind.read(userId)) {
+        hasMore = records.length >= most;
+        if (hasMore) break;
+        records.push(record);
+      }
+      glimpses.push({ kind, records, hasMore });
+    }
+    return glimpses;
+  }
+}

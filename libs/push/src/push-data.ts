@@ -1,0 +1,37 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { jsonOf, kindOfRows } from '#personal-data/kind-of-rows';
+import { PersonalData } from '#personal-data/personal-data';
+import { VIEWS, type Views } from '#projections/views';
+import { PUSH_RULE_SHAPES } from './facts/push-rule-facts.js';
+import { PUSHER_SHAPES } from './facts/pusher-facts.js';
+import { PUSH_RULES } from './projections/push-rules.projector.js';
+import { PUSHER_USERS, PUSHERS } from './projections/pushers.projector.js';
+
+/** What people have of this domain, for who asks for their data. */
+@Injectable()
+export class PushData {
+  constructor(data: PersonalData, @Inject(VIEWS) views: Views) {
+    data.add(
+      kindOfRows(views, {
+        name: 'push-rules',
+        chapter: 'devices',
+        title: 'Push rules',
+        about: 'What you want to be notified of, as far as it differs from the rules of everybody.',
+        rows: PUSH_RULES,
+        facts: Object.keys(PUSH_RULE_SHAPES),
+        record: (_, { changes }) => jsonOf(changes),
+      }),
+      kindOfRows(views, {
+        name: 'pushers',
+        chapter: 'places',
+        title: 'Push gateways',
+        about:
+          'The services to which your notifications are sent, for which application, and what they know your device by.',
+        rows: PUSHERS,
+        alsoCollections: [PUSHER_USERS],
+        facts: Object.keys(PUSHER_SHAPES),
+        record: (_, { set_at: set, ...pusher }) => ({ ...jsonOf(pusher), set_ts: set }),
+      }),
+    );
+  }
+}
