@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { annals } from './support/annals.js';
 import { type Client, Homeserver } from './support/homeserver.js';
 import { describeEmbedded } from './support/stores.js';
@@ -167,5 +167,31 @@ describeEmbedded('somebody who is erased', 'bytes that are erased go from a serv
     expect((await annals(server, 'verify')).code).toBe(0);
     await server.start();
     expect(filesWith(join(server.directory, 'log'), SECRET)).toEqual([]);
+  });
+});
+
+describe('somebody who is erased (log on a server)', () => {
+  let server: Homeserver;
+  beforeAll(async () => {
+    server = await Homeserver.start({ log: 'a server' });
+  });
+  afterAll(() => server.remove());
+
+  test('is read by nobody any more, and the operator is told that the event store holds it until the log is copied', async () => {
+    const [dave, bob] = [await server.register('dave'), await server.register('bob')];
+    const roomId = await bob.createRoom({ preset: 'public_chat' });
+    await dave.ok('POST', room(roomId, 'join'), {});
+    await dave.ok('PUT', room(roomId, 'send/m.room.message/1'), { msgtype: 'm.text', body: SECRET });
+    const { code, output } = await annals(server, 'users', 'erase', 'dave', '--yes');
+    expect([code, output]).toEqual([0, expect.stringContaining('removed: messages (1)')]);
+    expect(output).toContain('the event store only withholds what was erased');
+    const told = async (): Promise<string> =>
+      JSON.stringify(await bob.ok('GET', room(roomId, 'messages?dir=b&limit=100')));
+    expect(await told()).not.toContain(SECRET);
+    await server.end();
+    server.removeViews();
+    await server.start();
+    expect(await told()).not.toContain(SECRET);
+    expect((await annals(server, 'verify')).code).toBe(0);
   });
 });

@@ -96,3 +96,21 @@ describe('what a user lets browsers do', () => {
     expect([...anew.browsers.keys()].slice(-5)).toEqual([...known.browsers.keys()].slice(-5));
   });
 });
+
+describe('all of it', () => {
+  it('goes from the log with the account, and nothing that was given out is taken any more', async () => {
+    const store = new MemoryEventStore();
+    const start = (): KeptSignIns => new KeptSignIns(store, { now: () => 1 });
+    const kept = start();
+    const end = (): Promise<boolean> => kept.end(alice, { actor: alice });
+    expect(await end()).toBe(false);
+    await kept.change(alice, () => [{ type: 'browser-signed-in', data: { browser: 'b', expires_at: 9 } }]);
+    await kept.change(alice, () => [{ type: 'access-granted', data: GRANTED }]);
+    expect([await end(), await end()]).toEqual([true, false]);
+    const left: string[] = [];
+    for await (const { type } of store.readStream(signInsStream(alice))) left.push(type);
+    expect(left).toEqual(['key-reset-used']);
+    const { browsers, grants } = await start().of(alice);
+    expect([browsers.size, grants.size]).toEqual([0, 0]);
+  });
+});

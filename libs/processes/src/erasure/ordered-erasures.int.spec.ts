@@ -1,13 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { BY_SERVER } from '#accounts/accounts';
 import { erasureListIn, readErasureList } from '#admin/erasures/erasure-list';
 import { type Erasure, Erasures } from '#admin/erasures/erasures';
 import { ErasuresAgain } from '#admin/erasures/erasures-again';
+import { PresenceLists } from '#ephemeral/lists/presence-lists';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { verifyChain } from '#event-store/seal-facts';
 import type { RoomId, UserId } from '#kernel/ids';
 import { parseVerifyKey } from '#protocol/signing/signing-key';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { RoomVerifier } from '#rooms/audit/verify-room';
+import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
@@ -16,6 +21,7 @@ import { KeptOfUser } from './kept-of-user.js';
 const SECRET = 'quixotic';
 const REBUILT = ['timeline', 'room-state', 'membership', 'graph', 'room-summary', 'relations', 'accounts'];
 const MINUTE = 60_000;
+const LATEST = findRoomVersion('12')!;
 
 let app: SyncApp;
 let alice: SyncUser;
@@ -143,6 +149,11 @@ describe('what a user is erased with', () => {
     const said = await say(bob, 'read this');
     await alice.ok('POST', `${roomPath(room)}/receipt/m.read/${encodeURIComponent(said)}`, {});
     await alice.ok('PUT', `${user}/account_data/org.example`, { kept: SECRET });
+    const lists = app.get(PresenceLists);
+    const onList = { user_id: bob.userId as UserId };
+    await lists.change(alice.userId as UserId, () => [{ type: 'subscription-asked', data: onList }], BY_SERVER);
+    const grouped = { type: 'subscription-grouped', data: { ...onList, groups: [SECRET] } } as const;
+    await lists.change(alice.userId as UserId, () => [grouped], BY_SERVER);
     await erase();
     await expect.poll(marks, { timeout: MINUTE }).toBe(0);
     const left = await app.factsOf(`marks-${alice.userId}`);
@@ -167,6 +178,22 @@ describe('what a user is erased with', () => {
     });
     expect(await shownTo(bob)).toContain('Bob stays');
     expect(await shownTo(bob)).not.toContain(SECRET);
+  });
+});
+
+describe('what comes back of who was erased', () => {
+  test('is redacted here as it comes: another server tells what they said as the past of a room', async () => {
+    const others = new ForkedRoom(app.get<EventStore>(EVENT_STORE as never), { roomId: room, version: LATEST });
+    await others.join(OTHER_SERVER.user('carol'));
+    const prevEvents = await others.extremities();
+    await erase();
+    const content = { msgtype: 'm.text', body: SECRET };
+    const past = { sender: alice.userId as UserId, type: 'm.room.message', content, prevEvents };
+    const { eventId } = await others.fetch(past);
+    await expect.poll(marks, { timeout: MINUTE }).toBe(0);
+    const page = await bob.ok('GET', `${roomPath(room)}/messages?dir=b&limit=100`);
+    const told = (page.chunk as { event_id: string; content: object }[]).find(({ event_id: id }) => id === eventId);
+    expect(told?.content).toEqual({});
   });
 });
 

@@ -3,6 +3,8 @@ import type { UserId } from '#kernel/ids';
 import { Accounts, BY_SERVER } from '#accounts/accounts';
 import { decideRegistration } from '#accounts/decide/decide-account';
 import { decideThreepid, decideThreepidRemoval } from '#accounts/decide/decide-threepids';
+import { threepidStream } from '#accounts/facts/threepid-facts';
+import { ThreepidClaims } from '#accounts/threepids/threepid-claims';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RemovedThreepids } from './removed-threepids.effect.js';
 
@@ -31,4 +33,24 @@ test('an address that was removed is in the log no more, and one that was not, o
   for (const fact of store.facts.filter((one) => effect.keyOf(one) !== undefined)) {
     expect(await effect.run(fact)).toBe(false);
   }
+});
+
+test('whose an address was that is free again nobody reads in the log, and it may be somebody else’s', async () => {
+  const store = new MemoryEventStore();
+  const clock = { now: () => 1, elapsed: () => 1 };
+  const accounts = new Accounts(store, clock, { whenProcessed: async () => {} });
+  const claims = new ThreepidClaims(store, clock, { eventStoreUrl: undefined }, accounts);
+  const [address, effect] = [mail('a@mail.example'), new RemovedThreepids(store)];
+  await claims.claim(address, ALICE);
+  await claims.release(address, ALICE);
+  const textOf = async (): Promise<string> => {
+    let text = '';
+    for await (const fact of store.readStream(threepidStream(address))) text += JSON.stringify(fact);
+    return text;
+  };
+  expect(await textOf()).toContain(ALICE);
+  for (const fact of store.facts.filter((one) => effect.keyOf(one) !== undefined)) await effect.run(fact);
+  expect(await textOf()).not.toContain(ALICE);
+  await claims.claim(address, '@bob:example.org' as UserId);
+  expect(await textOf()).toContain('@bob:example.org');
 });
