@@ -5,6 +5,8 @@ import type { Written } from './written-keys.js';
 /** What is read and handed to LMDB in one turn, so that nobody waits for long. */
 const KEYS_AT_ONCE = 500;
 const CHARACTERS_AT_ONCE = 512 * 1024;
+/** So many of these LMDB may have to do yet. */
+const WAITING = 8;
 
 /** Has a copy hold, of the keys that were written, what the file holds now, and nothing from before a collection was emptied. */
 export async function bringToCopy({ dropped, keys }: Written, file: Environment, copy: Environment): Promise<void> {
@@ -33,6 +35,7 @@ interface To {
 
 async function bringKeys(keys: ReadonlySet<string>, from: From, to: To): Promise<void> {
   const all = [...keys];
+  const waiting: Promise<unknown>[] = [];
   for (let at = 0; at < all.length;) {
     // Not what was there earlier in this turn.
     from.file.root.resetReadTxn();
@@ -42,12 +45,15 @@ async function bringKeys(keys: ReadonlySet<string>, from: From, to: To): Promise
       some.push([all[at]!, value]);
       characters += value?.length ?? 0;
     }
-    await to.copy.root.batch(() => {
+    const batch = to.copy.root.batch(() => {
       for (const [key, value] of some) {
         if (value === undefined) void to.rows.remove(key);
         else void to.rows.put(key, value);
       }
     });
+    batch.catch(() => {});
+    if (waiting.push(batch) === WAITING) await waiting.shift();
     await nextTurn();
   }
+  await Promise.all(waiting);
 }

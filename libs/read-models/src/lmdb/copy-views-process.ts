@@ -48,7 +48,7 @@ function tell(message: CopyStep | (string & {}), exitCode?: number): void {
 }
 
 async function copyAll(): Promise<void> {
-  const { root: source } = openFile(from, true);
+  const { root: source } = openFile(from, 'to read');
   tell('opened');
   const target = open<Buffer, Buffer>({
     path: to,

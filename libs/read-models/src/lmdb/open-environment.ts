@@ -72,12 +72,12 @@ export function openEnvironment(
     if (existsSync(join(folder, DATA_FILE))) checkDataFile(join(folder, DATA_FILE));
     const damage = findDamage(folder, 'views', noteOpened(folder), damageProgram);
     if (damage !== undefined) throw new Error(damage);
-    return openFile(folder, false);
+    return openFile(folder, 'to write');
   } catch (error) {
     if (!(error instanceof Error) || PASSING.test(error.message)) throw error;
     log(`The views in ${directory} cannot be used and will be rebuilt from the log: ${error.message}`);
     for (const file of [DATA_FILE, LOCK_FILE]) rmSync(join(folder, file), { force: true });
-    return openFile(folder, false);
+    return openFile(folder, 'to write');
   }
 }
 
@@ -86,19 +86,23 @@ function openToRead(directory: string): Environment {
   for (;;) {
     const folder = currentFolder(directory);
     try {
-      return openFile(folder, true);
+      return openFile(folder, 'to read');
     } catch (error) {
       if (currentFolder(directory) === folder) throw error;
     }
   }
 }
 
+/** `to fill`: nothing that is written is brought to the disk; whoever fills the file does that. */
+export type Opening = 'to read' | 'to write' | 'to fill';
+
 /**
  * With `overlappingSync` a commit is visible at once and reaches the disk a moment later, in another thread; pages that the
  * last state on disk needs are not reused before. After a SIGKILL the file holds the last commit; after a crash of the whole
  * machine it goes back to the last commit that was on disk. It is never torn.
  */
-export function openFile(folder: string, readOnly: boolean): Environment {
+export function openFile(folder: string, opening: Opening): Environment {
+  const readOnly = opening === 'to read';
   const file = join(folder, DATA_FILE);
   if (existsSync(file)) checkDataFile(file);
   else if (readOnly) throw new Error(`There are no views at ${file}`);
@@ -109,7 +113,8 @@ export function openFile(folder: string, readOnly: boolean): Environment {
     ...ENCODING,
     readOnly,
     maxDbs: MAX_COLLECTIONS,
-    overlappingSync: !readOnly,
+    overlappingSync: opening === 'to write',
+    noSync: opening === 'to fill',
     // Else LMDB's thread waits for the end of this turn, and a process that exits within it never ends.
     eventTurnBatching: false,
   });

@@ -24,9 +24,8 @@ export interface RenewalParts {
   readonly directory: string;
   readonly current: Current;
   readonly commits: GroupCommits;
-  /** The program that copies; and how many keys may wait to be brought to the copy. Tests give their own. */
+  /** The program that copies: tests give their own. */
   readonly program?: string | undefined;
-  readonly mostKeys?: number | undefined;
 }
 
 /**
@@ -48,12 +47,12 @@ export async function renewViews(parts: RenewalParts, signal: AbortSignal): Prom
     await makeFolder(directory);
     const written = await copyRows(parts, signal);
     signal.throwIfAborted();
-    copy = openFile(copyFolder(directory), false);
-    for (let round = 0; written.count > FEW_KEYS; round++) {
-      if (round === MOST_ROUNDS) throw new ViewsNotRenewed('rows are written as fast as they can be copied');
-      await bringToCopy(written.take(), before, copy);
-      signal.throwIfAborted();
-    }
+    // First without the disk, which would be asked for each of many small transactions.
+    copy = openFile(copyFolder(directory), 'to fill');
+    await catchUp(written, copy, parts, signal);
+    await copy.root.close();
+    copy = openFile(copyFolder(directory), 'to write');
+    await catchUp(written, copy, parts, signal);
     await commits.alone(() => exchange(written, copy!, parts));
   } catch (error) {
     commits.noteIn(undefined);
@@ -76,9 +75,9 @@ async function makeFolder(directory: string): Promise<void> {
 
 /** Answers what was written meanwhile, which the copy may lack. */
 async function copyRows(parts: RenewalParts, signal: AbortSignal): Promise<WrittenKeys> {
-  const { directory, current, commits, program, mostKeys } = parts;
+  const { directory, current, commits, program } = parts;
   const overfull = new AbortController();
-  const written = new WrittenKeys((reason) => overfull.abort(reason), mostKeys);
+  const written = new WrittenKeys((reason) => overfull.abort(reason));
   const ended = AbortSignal.any([signal, overfull.signal]);
   const copier = new ViewsCopier(current.environment.folder, copyFolder(directory), ended, program);
   try {
@@ -96,12 +95,27 @@ async function copyRows(parts: RenewalParts, signal: AbortSignal): Promise<Writt
   }
 }
 
+/** Brings to the copy what was written, until that is so little that writes may wait for it. */
+async function catchUp(
+  written: WrittenKeys,
+  copy: Environment,
+  { current }: RenewalParts,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let round = 0; written.count > FEW_KEYS; round++) {
+    if (round === MOST_ROUNDS) throw new ViewsNotRenewed('rows are written as fast as they can be copied');
+    await bringToCopy(written.take(), current.environment, copy);
+    await settle(join(copy.folder, DATA_FILE));
+    signal.throwIfAborted();
+  }
+}
+
 /** While nobody else writes: the copy becomes all that the file is, and takes its place. */
 async function exchange(written: WrittenKeys, copy: Environment, parts: RenewalParts): Promise<void> {
   const { directory, current, commits } = parts;
   await bringToCopy(written.take(), current.environment, copy);
   await copy.root.flushed;
-  await settleNames(copyFolder(directory));
+  await settle(copyFolder(directory));
   current.environment = { ...copy, folder: takePlace(directory) };
   commits.noteIn(undefined);
 }
@@ -109,7 +123,7 @@ async function exchange(written: WrittenKeys, copy: Environment, parts: RenewalP
 /** What they had is on the disk until then; who has the file open elsewhere keeps it there for so long. */
 async function removeLeftovers(directory: string): Promise<void> {
   try {
-    await settleNames(directory);
+    await settle(directory);
     for (const path of listLeftovers(directory)) await rm(path, { recursive: true, force: true });
   } catch (error) {
     throw new ViewsNotRenewed(`the old file is left, for the next start to remove: ${messageOf(error)}`, {
@@ -150,9 +164,9 @@ function sizeOf({ folder }: Environment): number {
   return statSync(join(folder, DATA_FILE)).size;
 }
 
-/** What was made, renamed or removed in a folder is so after a power cut, too. */
-async function settleNames(folder: string): Promise<void> {
+/** What a file holds, and which names are in a folder, is so after a power cut, too. */
+async function settle(path: string): Promise<void> {
   if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
+  const handle = await open(path, 'r');
   await handle.sync().finally(() => handle.close());
 }
