@@ -18,13 +18,21 @@ const REMEMBERED = 20_000;
 /** So many notes are written at once: after a message to a thousand members the log is for others too. */
 const NOTES_AT_ONCE = 8;
 
+/** What is noted of a user. */
+interface Noted {
+  /** The rooms of which nothing more has to be noted until there is a look. */
+  readonly rooms: Set<RoomId>;
+  /** No gateway is told anything of the user. */
+  readonly isMailedAlone: boolean;
+}
+
 /**
  * Notes in the log that there is something to mail to a user, once for all that is mailed together. PERF: where that is noted another
  * message of the room costs a look into a map.
  */
 @Injectable()
 export class DigestNotes {
-  readonly #noted = new LruCache<UserId, Set<RoomId>>(REMEMBERED);
+  readonly #noted = new LruCache<UserId, Noted>(REMEMBERED);
   readonly #slots = new Slots(NOTES_AT_ONCE);
   /** How often something of that was forgotten. */
   #forgotten = 0;
@@ -59,19 +67,33 @@ export class DigestNotes {
     this.#noted.delete(userId);
   }
 
-  /** Something notifies a user. Settles once it cannot be lost. */
-  async note(userId: UserId, { roomId, position }: Pick<EventToPush, 'roomId' | 'position'>): Promise<void> {
-    const look = this.#looked.get(userId);
-    if (look !== undefined) look.hasMore = true;
-    if (this.#noted.get(userId)?.has(roomId) === true) return;
+  /**
+   * Whether nothing at all follows from whatever happens in a room for a user, for they are mailed alone, and that is noted. PERF: what is said
+   * to a thousand members who are is a look into a map for each, and no rules are asked.
+   */
+  isSettled(userId: UserId, roomId: RoomId): boolean {
+    const noted = this.#noted.get(userId);
+    if (noted === undefined || !noted.isMailedAlone || !noted.rooms.has(roomId)) return false;
+    this.#touch(userId);
+    return true;
+  }
+
+  /** Something notifies a user. `isMailedAlone`: no gateway is told of it. Settles once it cannot be lost. */
+  async note(
+    userId: UserId,
+    { roomId, position }: Pick<EventToPush, 'roomId' | 'position'>,
+    isMailedAlone: boolean,
+  ): Promise<void> {
+    this.#touch(userId);
+    if (this.#noted.get(userId)?.rooms.has(roomId) === true) return;
     const forgotten = this.#forgotten;
     const change = (digest: Digest): Digest | undefined =>
       noteUnread(digest, { roomId, position, now: this.clock.now() }, this.afterMs);
     await this.#slots.run(() => this.#changeAll(userId, change));
     // What is written at the end of a look may say otherwise, and so may a pusher that was set meanwhile.
     if (this.#looked.has(userId) || this.#forgotten !== forgotten) return;
-    const rooms = this.#noted.get(userId) ?? new Set();
-    this.#noted.set(userId, rooms.add(roomId));
+    const { rooms } = this.#noted.get(userId) ?? { rooms: new Set() };
+    this.#noted.set(userId, { rooms: rooms.add(roomId), isMailedAlone });
   }
 
   /** Looks at what is to be mailed to a user, one look at a time. `look` is told whether something more came since it began. */
@@ -96,6 +118,12 @@ export class DigestNotes {
   /** Notes how it goes on with one pusher. */
   async change(userId: UserId, name: PusherName, change: (digest: Digest) => Digest | undefined): Promise<void> {
     await this.pushers.change(userId, BY_SERVER, (known) => decideDigest(known, name, change));
+  }
+
+  /** Something came while it is looked at what is to be mailed to a user. */
+  #touch(userId: UserId): void {
+    const look = this.#looked.get(userId);
+    if (look !== undefined) look.hasMore = true;
   }
 
   async #changeAll(userId: UserId, change: (digest: Digest) => Digest | undefined): Promise<void> {

@@ -23,7 +23,11 @@ let counter = 0;
 beforeAll(async () => {
   mails = await startMailServer();
   const settings = { ANNALS_SMTP_URL: mails.url, ANNALS_PUBLIC_URL: 'https://a.example' };
-  app = await SyncApp.start(undefined, { ...settings, ANNALS_MAIL_UNREAD_FOR_NEW_USERS: 'on' });
+  app = await SyncApp.start(undefined, {
+    ...settings,
+    ANNALS_MAIL_UNREAD_FOR_NEW_USERS: 'on',
+    ANNALS_RETENTION: 'on',
+  });
 });
 afterAll(async () => {
   await app.close();
@@ -128,6 +132,19 @@ describe('what is unread', () => {
     expect(mailsTo(alice)).toEqual([]);
     expect(last).toBeDefined();
     expect((await digestOf(alice))?.due_at).toBeUndefined();
+  });
+
+  it('is not mailed once the room keeps it no longer', async () => {
+    await bob.setState(roomId, 'm.room.retention', { max_lifetime: 12 * MINUTE });
+    await said('over by then');
+    await pass(5 * MINUTE);
+    await said('kept');
+    await pass(8 * MINUTE);
+    expect(mailsTo(alice)).toEqual([]);
+    await pass(3 * MINUTE);
+    const texts = mailsTo(alice).map(({ text }) => text);
+    expect(texts).toEqual([expect.stringContaining('  kept')]);
+    expect(texts[0]).not.toContain('over by then');
   });
 
   it('is mailed at intervals that grow while nobody reads it', async () => {

@@ -76,12 +76,12 @@ export class Digests {
     this.#looks = undefined;
   }
 
-  /** Something notifies a user who has it mailed. Settles once it cannot be lost. */
-  note(userId: UserId, event: Pick<EventToPush, 'roomId' | 'position'>): Promise<void> {
-    return this.notes.note(userId, event);
+  /** Something notifies a user who has it mailed, and no gateway is told of it (`isMailedAlone`). Settles once it cannot be lost. */
+  note(userId: UserId, event: Pick<EventToPush, 'roomId' | 'position'>, isMailedAlone: boolean): Promise<void> {
+    return this.notes.note(userId, event, isMailedAlone);
   }
 
-  /** A user has set a pusher that mails. */
+  /** A user has set a pusher. */
   forget(userId: UserId): void {
     this.notes.forget(userId);
   }

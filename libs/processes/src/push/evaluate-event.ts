@@ -12,6 +12,7 @@ import { type Reader, followerOf } from '#rooms/reading/reader';
 import { NotifiedRoom } from '#sync/unread/notified-room';
 import { contextIn, eventOfRow } from '#sync/unread/push-context';
 import { UnreadCounts } from '#sync/unread/unread-counts';
+import { DigestNotes } from '../digests/digest-notes.js';
 
 /** What the rules of a user say of an event, for a pusher with a profile tag or without one. */
 export type VerdictFor = (profileTag: string | undefined) => PushVerdict | Promise<PushVerdict>;
@@ -30,11 +31,12 @@ export class EvaluateEvent {
   constructor(
     private readonly rules: CompiledRules,
     private readonly unread: UnreadCounts,
+    private readonly digests: DigestNotes,
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
   /**
-   * What the rules of those users say whom they let be told; `LATER` for whom that takes a while. PERF: of most users nothing is looked up (`npm run bench -- push`); after some
+   * What the rules of those users say whom they let be told; `LATER` for whom that takes a while. Nobody is asked for whom nothing follows from it. PERF: of most users nothing is looked up (`npm run bench -- push`); after some
    * milliseconds everything else has its turn.
    */
   async evaluate(
@@ -49,6 +51,7 @@ export class EvaluateEvent {
     const found = new Map<UserId, VerdictFor | typeof LATER>();
     const turn = new Turn(USERS_PER_LOOK);
     for (const userId of users) {
+      if (this.digests.isSettled(userId, roomId)) continue;
       const known = this.rules.recall(userId);
       const rules = known instanceof Promise ? await known : known;
       if (rules.isHeavy) {

@@ -35,6 +35,8 @@ export interface PushDue {
   /** Undefined: no gateway, but the user is mailed of the event, if it is not read until then. */
   readonly url: string | undefined;
   readonly event?: EventToPush;
+  /** Beside a mail: no gateway is told anything of the user. */
+  readonly isMailedAlone?: boolean;
   /** The number is of interest only where the gateway was told one before. */
   readonly ifTold?: true;
 }
@@ -257,7 +259,8 @@ function laterEvent(
 /** An event goes once to each gateway of a user that has a pusher whose rules let it be told, or may do so, and is mailed where one mails. */
 function toGateways(userId: UserId, event: EventToPush, pushers: readonly PusherSet[]): PushDue[] {
   const told = pushers.filter((pusher) => event.askRules !== undefined || event.tweaksFor(pusher) !== undefined);
-  return [...new Set(told.map(gatewayOf))].map((url) => ({ userId, url, event }));
+  const isMailedAlone = pushers.every((pusher) => gatewayOf(pusher) === undefined);
+  return [...new Set(told.map(gatewayOf))].map((url) => ({ userId, url, event, isMailedAlone }));
 }
 
 /** What a user's rules say of an event for their pushers, and whether it counts as unread. One with a tag that comes later is told as those without. */

@@ -106,14 +106,14 @@ export class SendPushes implements Effect {
     if (!stream.startsWith(PUSHERS_STREAM_PREFIX) || metadata.actor === BY_SERVER.actor) return;
     const userId = userIdOfPushers(stream);
     const pusher = JSON.parse(data) as PusherSet; // written by the domain of push
+    this.digests.forget(userId);
     const url = gatewayOf(pusher);
-    if (url === undefined) this.digests.forget(userId);
-    else this.lanes.forget(userId, url, pusher.set_at);
+    if (url !== undefined) this.lanes.forget(userId, url, pusher.set_at);
   }
 
-  #give({ userId, url, event, ifTold }: PushDue): Promise<void> {
-    if (url === undefined) return event === undefined ? Promise.resolve() : this.digests.note(userId, event);
-    if (event === undefined && !this.lanes.needsNumber(userId, url, ifTold === true)) return Promise.resolve();
+  async #give({ userId, url, event, ifTold, isMailedAlone }: PushDue): Promise<void> {
+    if (url === undefined) return event && this.digests.note(userId, event, isMailedAlone === true);
+    if (event === undefined && !this.lanes.needsNumber(userId, url, ifTold === true)) return;
     return new Promise((ended) => {
       this.lanes.add(userId, url, { event, since: this.stopwatch.elapsed(), ended });
     });
