@@ -39,6 +39,8 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const { type, data } = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
   if (type === 'external-id-linked') {
     const { provider, id_hash: idHash, subject = '' } = data;
+    // What was erased since was unlinked, too.
+    if (idHash === '') return;
     EXTERNAL_IDS.put(rows, [userId, idHash], { provider, subject });
     EXTERNAL_ID_OWNERS.put(rows, [idHash], userId);
   }
