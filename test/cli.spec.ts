@@ -67,6 +67,24 @@ describe('annals, the command line', { timeout: 120_000 }, () => {
   afterAll(() => server.remove());
 
   describe('beside a running server', () => {
+    test('makes, lists, changes and withdraws tokens by which people register', async () => {
+      const tokens = (...args: string[]): Promise<Ended> => annals(server, ['registration-tokens', ...args]);
+      const isValid = async (token: string): Promise<boolean> => {
+        const path = `/_matrix/client/v1/register/m.login.registration_token/validity?token=${token}`;
+        return (await server.request('GET', path)).body.valid;
+      };
+      expect((await tokens('create', 'summer', '--uses', '3')).out).toBe('summer\n');
+      expect(await isValid('summer')).toBe(true);
+      expect((await tokens('list')).out).toMatch(/^summer +0 +3 +valid$/m);
+      expect((await tokens('update', 'summer', '--uses', '0')).code).toBe(0);
+      expect(await isValid('summer')).toBe(false);
+      expect((await tokens('update', 'summer')).code).toBe(2);
+      expect((await tokens('update', 'summer', '--unlimited', '--expires', '2999-01-01')).code).toBe(0);
+      expect((await tokens('list', '--json')).out).toContain('"uses_allowed":null');
+      expect((await tokens('delete', 'summer')).code).toBe(0);
+      expect([await isValid('summer'), (await tokens('delete', 'winter')).code]).toEqual([false, 1]);
+    });
+
     test('makes a user who can log in at once, and lists the users', async () => {
       const made = await annals(server, ['users', 'create', 'bob', '--admin', '--password-stdin'], 'sesame\n');
       expect(made).toMatchObject({ code: 0, out: '@bob:e2e.example has an account and administers this server\n' });

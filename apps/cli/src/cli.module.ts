@@ -13,6 +13,7 @@ import { LogCommand } from './commands/log.command.js';
 import { MediaCommand } from './commands/media.command.js';
 import { NoticesCommand } from './commands/notices.command.js';
 import { ProjectionsCommand } from './commands/projections.command.js';
+import { RegistrationTokensCommand } from './commands/registration-tokens.command.js';
 import { ReplayCommand } from './commands/replay.command.js';
 import { ReportsCommand } from './commands/reports.command.js';
 import { RoomsCommand } from './commands/rooms.command.js';
@@ -33,6 +34,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     AuditCommand,
     ...UsersCommand.registerWithSubCommands(),
     ...ErasuresCommand.registerWithSubCommands(),
+    ...RegistrationTokensCommand.registerWithSubCommands(),
     ...ReportsCommand.registerWithSubCommands(),
     ...RoomsCommand.registerWithSubCommands(),
     ...MediaCommand.registerWithSubCommands(),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { CommandBus } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { TokenAdministration } from '#accounts/administration/token-administration';
 import { UserAdministration } from '#accounts/administration/user-administration';
 import { RoomAdministration } from '#admin/purges/room-administration';
 import { Reports } from '#admin/reports/reports';
@@ -22,6 +23,7 @@ import { federationMethods } from './federation-methods.js';
 import { mediaMethods } from './media-methods.js';
 import { noticeMethods } from './notice-methods.js';
 import type { Ports } from './ports.module.js';
+import { registrationTokenMethods } from './registration-token-methods.js';
 import { reportMethods } from './report-methods.js';
 import { roomMethods } from './room-methods.js';
 import { serviceMethods } from './service-methods.js';
@@ -45,6 +47,7 @@ export function openControl(
     ...effectMethods(projections.effects),
     ...federationMethods({ peers: of(Peers), destinations: of(Destinations), notes: of(DestinationNotes) }),
     ...userMethods(users, projections),
+    ...registrationTokenMethods(new TokenAdministration(of(CommandBus)), projections, clock),
     ...exportMethods(of(HandOver), projections, config.serverName),
     ...reportMethods(of(Reports)),
     ...eventMethods(of(CommandBus)),

@@ -18,16 +18,17 @@ import {
   decideTokenRevocation,
   decideTokenUse,
   isUsable,
+  limitsAfter,
 } from './decide/registration-token.js';
 import { userStream } from '#kernel/user-stream';
 import { foldRegistrationTokenFact } from './decide/fold-facts.js';
 import {
+  type LimitChange,
   type RegistrationTokenCreated,
   type RegistrationTokenFact,
   type RegistrationTokenReturned,
   type RegistrationTokenUsed,
   registrationTokenStream,
-  type TokenLimits,
 } from './facts/registration-token-facts.js';
 import { hashSecret } from './credentials/secrets.js';
 
@@ -120,10 +121,10 @@ export class RegistrationTokens {
   }
 
   /** Gives a token other limits, by its hash. Throws as `decideTokenChange`. */
-  change(hash: string, limits: (before: TokenLimits) => TokenLimits, cause: Cause): Promise<void> {
+  change(hash: string, change: LimitChange, cause: Cause): Promise<void> {
     return this.#changeStream(
       registrationTokenStream(hash),
-      (state) => decideTokenChange(state, limits(state), this.clock.now()),
+      (state) => decideTokenChange(state, limitsAfter(state, change), this.clock.now()),
       cause,
     );
   }

@@ -1,11 +1,12 @@
 import { Command, Option } from 'nest-commander';
 import type { EventId } from '#kernel/ids';
 import type { Moment } from '#rooms/audit/state-at';
-import { CliFailure, type ExitCode } from '../failure.js';
+import type { ExitCode } from '../failure.js';
 import { findInstallation } from '../installation.js';
 import { pagedTerminal } from '../terminal/pager.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { AnnalsCommand, type CommonOptions } from './annals-command.js';
+import { parseMoment } from './parse-moment.js';
 import { parseNumber } from './parse-number.js';
 
 interface AuditOptions extends CommonOptions {
@@ -131,15 +132,12 @@ function numberOf(name: string, text: string | undefined): number | undefined {
   return text === undefined ? undefined : parseNumber(name, text);
 }
 
+function momentOf(name: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseMoment(name, text);
+}
+
 /** What `--at` names: a revision, an event or a moment. */
 function placeOf(text: string): Moment {
   if (text.startsWith('$')) return { eventId: text as EventId };
-  return text.includes('-') ? { before: momentOf('--at', text)! } : { revision: parseNumber('--at', text) };
-}
-
-function momentOf(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(at)) throw new CliFailure(`${name}: ${text} is no moment such as 2026-11-02 or 2026-11-02T08:00Z`);
-  return at;
+  return text.includes('-') ? { before: parseMoment('--at', text) } : { revision: parseNumber('--at', text) };
 }

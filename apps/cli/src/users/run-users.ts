@@ -1,29 +1,18 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { administrateStopped } from '#accounts/administration/stopped-server';
 import { listLoggedAccounts } from '#accounts/administration/list-logged-accounts';
 import type { UserAdministration } from '#accounts/administration/user-administration';
 import type { RateLimitOverridden, Restriction } from '#accounts/facts/account-facts';
 import type { ListedAccount } from '#accounts/queries/list-accounts';
-import type { Config } from '#config/config';
-import type { EventStore } from '#event-store/event-store';
-import { WrittenByAnother } from '#event-store/lmdb/writer-lock';
-import { openOwnLog } from '#homeserver/open-own-log';
-import { systemClock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
 import type { ControlClient } from '#projections/control-client';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
-import { opened } from '../open-to-write.js';
+import { administrate } from '../administrate.js';
 import { callServer } from '../projections/remote-projections.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { table } from '../terminal/table.js';
 import { moment } from '../terminal/units.js';
 import type { ChosenPassword } from './read-password.js';
-
-/** How long a server may take to start, or to end. */
-const PATIENCE_MS = 30_000;
-const LOOK_AGAIN_MS = 200;
 
 /** What can be done to users: by the running server, or upon the log of a stopped one. */
 type Administration = Pick<
@@ -39,7 +28,7 @@ export async function createUser(
   chosen: ChosenPassword,
   admin: boolean,
 ): Promise<ExitCode> {
-  const userId = await administrate(installation, (users) => users.create(name, chosen.password, admin)).catch(
+  const userId = await administrateUsers(installation, (users) => users.create(name, chosen.password, admin)).catch(
     (error: unknown) => {
       if (error instanceof CliFailure && error.errcode === 'M_USER_IN_USE') return undefined;
       throw error;
@@ -62,7 +51,9 @@ export async function resetPassword(
   chosen: ChosenPassword,
   keepSessions: boolean,
 ): Promise<ExitCode> {
-  const userId = await administrate(installation, (users) => users.resetPassword(name, chosen.password, keepSessions));
+  const userId = await administrateUsers(installation, (users) =>
+    users.resetPassword(name, chosen.password, keepSessions),
+  );
   await terminal.line(
     `${userId} has a new password; ${keepSessions ? 'the sessions go on' : 'all sessions have ended'}`,
   );
@@ -77,7 +68,7 @@ export async function deactivateUser(
   name: string,
   erase: boolean,
 ): Promise<ExitCode> {
-  const [userId, isRunning] = await administrate(installation, async (users, running) => [
+  const [userId, isRunning] = await administrateUsers(installation, async (users, running) => [
     await users.deactivate(name, erase),
     running,
   ]);
@@ -95,7 +86,7 @@ export async function setAdmin(
   name: string,
   admin: boolean,
 ): Promise<ExitCode> {
-  const userId = await administrate(installation, (users) => users.setAdmin(name, admin));
+  const userId = await administrateUsers(installation, (users) => users.setAdmin(name, admin));
   await terminal.line(`${userId} ${admin ? 'administers this server' : 'no longer administers this server'}`);
   return EXIT.ok;
 }
@@ -113,7 +104,7 @@ export async function restrictUser(
   restriction: Restriction,
   isOn: boolean,
 ): Promise<ExitCode> {
-  const userId = await administrate(installation, (users) => users.restrict(name, restriction, isOn));
+  const userId = await administrateUsers(installation, (users) => users.restrict(name, restriction, isOn));
   await terminal.line(`${userId} is ${TOLD[restriction][isOn ? 0 : 1]}`);
   return EXIT.ok;
 }
@@ -125,7 +116,7 @@ export async function setRateLimit(
   name: string,
   limit: RateLimitOverridden | undefined,
 ): Promise<ExitCode> {
-  const userId = await administrate(installation, (users) => users.setRateLimit(name, limit));
+  const userId = await administrateUsers(installation, (users) => users.setRateLimit(name, limit));
   const { per_second: perSecond, burst } = limit ?? {};
   const may = perSecond === 0 ? 'as much as they like' : `${perSecond} requests a second, and ${burst} at once`;
   await terminal.line(`${userId} may ask for ${limit === undefined ? 'as much as everybody' : may}`);
@@ -160,50 +151,11 @@ async function showOnce(terminal: Terminal, { password, isGenerated }: ChosenPas
   if (isGenerated) await terminal.line(`password (shown this once): ${password}`);
 }
 
-async function administrate<T>(
-  { config, connect }: Installation,
+function administrateUsers<T>(
+  installation: Installation,
   work: (users: Administration, isRunning: boolean) => Promise<T>,
 ): Promise<T> {
-  const { client, store } = await reach(config, connect);
-  if (client !== undefined) {
-    try {
-      return await work(remoteUsers(client), true);
-    } finally {
-      client.close();
-    }
-  }
-  try {
-    return await work(administrateStopped(store, config.serverName), false);
-  } catch (error) {
-    if (error instanceof MatrixError) throw new CliFailure(error.message, EXIT.found, error.errcode);
-    throw error;
-  } finally {
-    await store.close();
-  }
-}
-
-type Reached =
-  | { readonly client: ControlClient; readonly store?: undefined }
-  | { readonly client?: undefined; readonly store: EventStore };
-
-/**
- * The running server, or else the log, also before the server has started for the first time: then this begins it. Waits while
- * another process holds the log and does not listen: a server that starts or drains, or another command like this.
- */
-async function reach(config: Config, connect: Installation['connect']): Promise<Reached> {
-  const start = performance.now();
-  for (;;) {
-    const client = await connect();
-    if (client !== undefined) return { client };
-    const own = await opened(() =>
-      openOwnLog(config, systemClock).catch((error: unknown) => {
-        if (error instanceof WrittenByAnother && performance.now() - start < PATIENCE_MS) return undefined;
-        throw error;
-      }),
-    );
-    if (own !== undefined) return { store: own.store };
-    await delay(LOOK_AGAIN_MS);
-  }
+  return administrate(installation, { remote: remoteUsers, stopped: administrateStopped }, work);
 }
 
 function remoteUsers(client: ControlClient): Administration {

@@ -5,6 +5,8 @@ import { systemClock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import { Accounts } from '../accounts.js';
 import { ChangePassword, ChangePasswordHandler } from '../commands/change-password.js';
+import { ChangeRegistrationToken, ChangeRegistrationTokenHandler } from '../commands/change-registration-token.js';
+import { CreateRegistrationToken, CreateRegistrationTokenHandler } from '../commands/create-registration-token.js';
 import { DeactivateAccount, DeactivateAccountHandler } from '../commands/deactivate-account.js';
 import { OverrideRateLimit, OverrideRateLimitHandler } from '../commands/override-rate-limit.js';
 import { RegisterAccount, RegisterAccountHandler } from '../commands/register-account.js';
@@ -14,12 +16,23 @@ import { PasswordHasher } from '../credentials/password-hasher.js';
 import { RegistrationClaims } from '../registration-claims.js';
 import { RegistrationTokens } from '../registration-tokens.js';
 import { ThreepidClaims } from '../threepids/threepid-claims.js';
+import { NewPasswords } from '../sessions/new-passwords.js';
 import { PasswordAuthorities } from '../sessions/password-authorities.js';
 import { WhosePassword } from '../sessions/whose-password.js';
+import { TokenAdministration } from './token-administration.js';
 import { UserAdministration } from './user-administration.js';
 
 /** Administration of the users of a server that does not run: upon its log alone. The views follow when it starts. */
 export function administrateStopped(store: EventStore, serverName: ServerName): UserAdministration {
+  return new UserAdministration(commandsOn(store, serverName), serverName);
+}
+
+/** As `administrateStopped`, of the tokens by which people register. */
+export function administrateTokensStopped(store: EventStore, serverName: ServerName): TokenAdministration {
+  return new TokenAdministration(commandsOn(store, serverName));
+}
+
+function commandsOn(store: EventStore, serverName: ServerName): Pick<CommandBus, 'execute'> {
   const views = { whenProcessed: async (): Promise<void> => {} };
   const accounts = new Accounts(store, systemClock, views);
   const tokens = new RegistrationTokens(store, systemClock, views, {});
@@ -31,16 +44,18 @@ export function administrateStopped(store: EventStore, serverName: ServerName): 
   const whose = new WhosePassword(accounts, new PasswordAuthorities(), {});
   const handlers = new Map<unknown, ICommandHandler>([
     [RegisterAccount, new RegisterAccountHandler(accounts, spent, hasher, systemClock, { serverName }, services)],
-    [ChangePassword, new ChangePasswordHandler(accounts, hasher, whose)],
+    [ChangePassword, new ChangePasswordHandler(accounts, new NewPasswords(hasher, whose), whose)],
     [DeactivateAccount, new DeactivateAccountHandler(accounts, claims)],
     [SetAdmin, new SetAdminHandler(accounts)],
     [OverrideRateLimit, new OverrideRateLimitHandler(accounts)],
     [RestrictAccount, new RestrictAccountHandler(accounts)],
+    [CreateRegistrationToken, new CreateRegistrationTokenHandler(tokens)],
+    [ChangeRegistrationToken, new ChangeRegistrationTokenHandler(tokens)],
   ]);
   const execute = (command: ICommand): Promise<unknown> => {
     const handler = handlers.get(command.constructor);
     if (handler === undefined) throw new Error(`${command.constructor.name} needs a running server`);
     return handler.execute(command);
   };
-  return new UserAdministration({ execute: execute as CommandBus['execute'] }, serverName);
+  return { execute: execute as CommandBus['execute'] };
 }

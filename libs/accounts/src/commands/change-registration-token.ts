@@ -1,6 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Cause } from '#event-store/aggregates';
-import type { TokenLimits } from '../facts/registration-token-facts.js';
+import type { LimitChange } from '../facts/registration-token-facts.js';
 import { hashOfTokenName } from '../queries/registration-tokens.js';
 import { RegistrationTokens } from '../registration-tokens.js';
 
@@ -10,7 +10,7 @@ import { RegistrationTokens } from '../registration-tokens.js';
 export class ChangeRegistrationToken extends Command<void> {
   constructor(
     readonly name: string,
-    readonly change: 'revoke' | ((before: TokenLimits) => TokenLimits),
+    readonly change: 'revoke' | LimitChange,
     readonly cause: Cause,
   ) {
     super();

@@ -1,6 +1,7 @@
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type {
+  LimitChange,
   RegistrationTokenCreated,
   RegistrationTokenFact,
   TokenLimits,
@@ -67,6 +68,16 @@ export function decideTokenChange(token: RegistrationToken, limits: TokenLimits,
     throw new MatrixError('M_INVALID_PARAM', 'expiry_time: in the past');
   }
   return [{ type: 'registration-token-changed', data: limits }];
+}
+
+/** Limits with a change. */
+export function limitsAfter({ uses_allowed: before, expires_at: end }: TokenLimits, change: LimitChange): TokenLimits {
+  const uses = change.uses === undefined ? before : (change.uses ?? undefined);
+  const expiresAt = change.expiresAt === undefined ? end : (change.expiresAt ?? undefined);
+  return {
+    ...(uses === undefined ? {} : { uses_allowed: uses }),
+    ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
+  };
 }
 
 /** Takes one use for a registration. Throws M_FORBIDDEN where there is none to take. */

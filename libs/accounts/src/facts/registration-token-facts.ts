@@ -5,7 +5,7 @@ import type { UserId } from '#kernel/ids';
  * A registration token is one stream, named by the sha256 (hex) of the token. The token itself is in the log only where an operator made it by
  * tools that list tokens, so that it can be given to others later: it lets people in, and opens no account.
  */
-const REGISTRATION_TOKEN_STREAM_PREFIX = 'registration-token-';
+export const REGISTRATION_TOKEN_STREAM_PREFIX = 'registration-token-';
 export const registrationTokenStream = (tokenHash: string): string => `${REGISTRATION_TOKEN_STREAM_PREFIX}${tokenHash}`;
 export const tokenHashOfStream = (stream: string): string => stream.slice(REGISTRATION_TOKEN_STREAM_PREFIX.length);
 
@@ -13,6 +13,12 @@ export const tokenHashOfStream = (stream: string): string => stream.slice(REGIST
 export interface TokenLimits {
   readonly uses_allowed?: number;
   readonly expires_at?: number;
+}
+
+/** Other limits for a token: `null` for none, and what is left out stays as it is. */
+export interface LimitChange {
+  readonly uses?: number | null;
+  readonly expiresAt?: number | null;
 }
 
 /** `registration-token-created`. `token`: its text, where operators are to be shown it again. */

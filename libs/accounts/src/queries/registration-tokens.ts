@@ -27,7 +27,7 @@ export async function findRegistrationToken(
 ): Promise<ListedToken | undefined> {
   const hash = hashOfTokenName(name);
   const row = await REGISTRATION_TOKENS.get(views, [hash]);
-  return row === undefined || row.revoked ? undefined : listed(hash, row, now);
+  return row === undefined || row.revoked ? undefined : listedToken(hash, row, now);
 }
 
 /** All tokens that were not withdrawn, the oldest first. */
@@ -38,11 +38,15 @@ export async function listRegistrationTokens(views: Pick<Views, 'scan'>, now: nu
       key: [hash],
       value,
     } of rows)
-      if (!value.revoked) tokens.push(listed(hash, value, now));
+      if (!value.revoked) tokens.push(listedToken(hash, value, now));
   }
+  return oldestFirst(tokens);
+}
+
+export function oldestFirst(tokens: readonly ListedToken[]): ListedToken[] {
   return tokens.toSorted((a, b) => a.created_ts - b.created_ts);
 }
 
-function listed(hash: string, row: RegistrationTokenRow, now: number): ListedToken {
+export function listedToken(hash: string, row: RegistrationTokenRow, now: number): ListedToken {
   return { ...row, name: row.token ?? `sha256-${hash}`, isValid: isUsable(row, now) };
 }

@@ -4,7 +4,6 @@ import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
 import { causeOf } from '#accounts/accounts';
 import { ChangeRegistrationToken } from '#accounts/commands/change-registration-token';
 import { CreateRegistrationToken } from '#accounts/commands/create-registration-token';
-import type { TokenLimits } from '#accounts/facts/registration-token-facts';
 import { findRegistrationToken, listRegistrationTokens, type ListedToken } from '#accounts/queries/registration-tokens';
 import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { checkDto, JsonBody } from '#http/json-body';
@@ -56,8 +55,12 @@ export class RegistrationTokensController {
     @JsonBody(NewTokenBody, { allowEmpty: true }) body: NewTokenBody,
   ): Promise<object> {
     checkAdmin(requester);
-    const creation = limitsOf(body);
-    const command = new CreateRegistrationToken(creation, causeOf(requester), body.token ?? undefined, true);
+    const { token, uses_allowed: uses, expiry_time: expiresAt } = body;
+    const creation = {
+      ...(typeof uses === 'number' ? { uses_allowed: uses } : {}),
+      ...(typeof expiresAt === 'number' ? { expires_at: expiresAt } : {}),
+    };
+    const command = new CreateRegistrationToken(creation, causeOf(requester), token ?? undefined, true);
     return this.#get(await this.commands.execute(command));
   }
 
@@ -74,13 +77,12 @@ export class RegistrationTokensController {
     @JsonBody() body: JsonObject,
   ): Promise<object> {
     checkAdmin(requester);
-    const limits = checkDto(LimitsBody, body);
+    const { uses_allowed: uses, expiry_time: expiresAt } = checkDto(LimitsBody, body);
     // `null`: without limit, and for ever.
-    const kept = ({ uses_allowed: uses, expires_at: expiry }: TokenLimits): TokenLimits => ({
-      ...(body['uses_allowed'] === undefined ? { uses_allowed: uses } : {}),
-      ...(body['expiry_time'] === undefined ? { expires_at: expiry } : {}),
-    });
-    const change = (before: TokenLimits): TokenLimits => limitsOf(limits, kept(before));
+    const change = {
+      ...(body['uses_allowed'] === undefined ? {} : { uses: uses ?? null }),
+      ...(body['expiry_time'] === undefined ? {} : { expiresAt: expiresAt ?? null }),
+    };
     await this.commands.execute(new ChangeRegistrationToken(token, change, causeOf(requester)));
     return this.#get(token);
   }
@@ -98,16 +100,6 @@ export class RegistrationTokensController {
     if (token === undefined) throw new MatrixError('M_NOT_FOUND', 'No such registration token');
     return told(token);
   }
-}
-
-/** The limits that a body says, and those that it says nothing of. */
-function limitsOf({ uses_allowed: uses, expiry_time: expiry }: LimitsBody, kept: TokenLimits = {}): TokenLimits {
-  const usesAllowed = uses ?? kept.uses_allowed;
-  const expiresAt = expiry ?? kept.expires_at;
-  return {
-    ...(usesAllowed === undefined ? {} : { uses_allowed: usesAllowed }),
-    ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
-  };
 }
 
 /** A use is taken before the account is there, and given back where it comes to nothing: none is pending for long. */
