@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { writeRegistration } from '#testing/registration-file';
 import { WholeServer } from '../test/whole-server.js';
 
 // The suite looks at what it expects of each answer.
@@ -10,6 +11,7 @@ import { WholeServer } from '../test/whole-server.js';
 type Body = any;
 
 const SECRET = 'what both know';
+const SERVICE = 'token-of-the-service';
 const V3 = '/_matrix/client/v3';
 const METADATA = {
   issuer: 'https://mas.example/',
@@ -68,7 +70,11 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     mas = await FakeMas.start();
     const settings = { ANNALS_MAS_URL: `${mas.url}/base/`, ANNALS_MAS_SECRET: SECRET };
     // There is none at this place: nothing is to be sent.
-    server = await WholeServer.start({ ...settings, ANNALS_SMTP_URL: 'smtp://127.0.0.1:1' });
+    server = await WholeServer.start({
+      ...settings,
+      ANNALS_SMTP_URL: 'smtp://127.0.0.1:1',
+      ANNALS_APPSERVICES: writeRegistration(),
+    });
   });
   afterAll(async () => {
     await server.close();
@@ -125,7 +131,8 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     expect((await order('provision_user', { ...other, set_emails: [`new.${emails[0]}`] }))[1].errcode).toBe(
       'M_THREEPID_IN_USE',
     );
-    expect((await order('provision_user', { ...other, set_emails: emails }))[0]).toBe(200);
+    // Nothing of that was done: the user is not there yet.
+    expect((await order('provision_user', { ...other, set_emails: emails }))[0]).toBe(201);
     await order('set_displayname', { displayname: 'Another' });
     expect((await ask('GET', `${V3}/profile/${userId}`, token))[1].displayname).toBe('Another');
     await order('unset_displayname', {});
@@ -201,6 +208,24 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     expect([recovery[0], recovery[1].errcode]).toEqual([401, 'M_MISSING_TOKEN']);
     const page = await server.request('GET', '/_matrix/static/client/login');
     expect([page.status, page.text.includes('Nobody logs in here')]).toEqual([200, true]);
+  });
+
+  it('lets application services make users and their devices, and open no sessions', async () => {
+    const ghost = `_bridge_${name}`;
+    const type = 'm.login.application_service';
+    const register = (more: object): Promise<[number, Body]> =>
+      ask('POST', `${V3}/register`, SERVICE, { type, username: ghost, ...more });
+    expect((await register({}))[1].errcode).toBe('M_APPSERVICE_LOGIN_UNSUPPORTED');
+    expect(await register({ inhibit_login: true })).toEqual([
+      200,
+      { user_id: `@${ghost}:a.example`, home_server: 'a.example' },
+    ]);
+    const login = { type, identifier: { type: 'm.id.user', user: ghost } };
+    const [status, { errcode }] = await ask('POST', `${V3}/login`, SERVICE, login);
+    expect([status, errcode]).toEqual([400, 'M_APPSERVICE_LOGIN_UNSUPPORTED']);
+    expect((await ask('POST', `${V3}/login`, 'wrong', login))[1].errcode).toBe('M_UNKNOWN_TOKEN');
+    const device = `${V3}/devices/ITS?user_id=@${ghost}:a.example`;
+    expect((await ask('PUT', device, SERVICE, {}))[0]).toBe(201);
   });
 
   it('says who asks, and this server that their account is locked: also to who waits already', async () => {

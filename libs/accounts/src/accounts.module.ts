@@ -24,6 +24,7 @@ import { LogInForServiceHandler } from './commands/log-in-for-service.js';
 import { LogInHandler } from './commands/log-in.js';
 import { LogOutHandler } from './commands/log-out.js';
 import { OverrideRateLimitHandler } from './commands/override-rate-limit.js';
+import { ProvideAccountHandler } from './commands/provide-account.js';
 import { RefreshSessionHandler } from './commands/refresh-session.js';
 import { RegisterAccountHandler } from './commands/register-account.js';
 import { RemoveThreepidHandler } from './commands/remove-threepid.js';
@@ -38,6 +39,7 @@ import { SetTagHandler } from './commands/set-tag.js';
 import { SucceedRoomHandler } from './commands/succeed-room.js';
 import { PasswordHasher } from './credentials/password-hasher.js';
 import { FallbackPagesController } from './doors/fallback-pages.controller.js';
+import { LimitsPageController } from './doors/limits-page.controller.js';
 import { ProcessPagesController } from './doors/process-pages.controller.js';
 import { OpenIdController } from './doors/openid.controller.js';
 import {
@@ -87,6 +89,7 @@ import { SteppedAuth } from './interactive-auth/stepped-auth.js';
 import { OpenIdTokens } from './openid/openid-tokens.js';
 import { AccountsData } from './personal-data/accounts-data.js';
 import { Devices } from './queries/devices.js';
+import { OutsideClaims } from './outside-claims.js';
 import { AccessLists } from './reading/access-lists.js';
 import { FindableThreepids } from './reading/findable-threepids.js';
 import { ReadableProfiles } from './reading/readable-profiles.js';
@@ -97,6 +100,7 @@ import { RegistrationTokens } from './registration-tokens.js';
 import { ActingServices } from './sessions/acting-services.js';
 import { BeginSession } from './sessions/begin-session.js';
 import { KnownTokens } from './sessions/known-tokens.js';
+import { NewPasswords } from './sessions/new-passwords.js';
 import { PasswordAuthorities } from './sessions/password-authorities.js';
 import { PasswordCheck } from './sessions/password-check.js';
 import { WhosePassword } from './sessions/whose-password.js';
@@ -129,6 +133,7 @@ const controllers = [
   MailLinksController,
   FallbackPagesController,
   ProcessPagesController,
+  LimitsPageController,
   OpenIdController,
   LoginV1Controller,
   RegisterV1Controller,
@@ -155,6 +160,7 @@ const commandHandlers: Provider[] = [
   SetAdminHandler,
   RestrictAccountHandler,
   OverrideRateLimitHandler,
+  ProvideAccountHandler,
   SetAdminByGroupsHandler,
   ChangeProfileHandler,
   SetAccountDataHandler,
@@ -188,6 +194,8 @@ const services: Provider[] = [
   ThreepidClaims,
   ExternalIds,
   RegistrationClaims,
+  OutsideClaims,
+  NewPasswords,
   ValidationLinks,
   MailValidation,
   PhoneParts,

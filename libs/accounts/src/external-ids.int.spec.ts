@@ -5,6 +5,7 @@ import type { UserId } from '#kernel/ids';
 import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
 import { BY_SERVER } from './accounts.js';
 import { IssueLoginToken } from './commands/issue-login-token.js';
+import { ProvideAccount } from './commands/provide-account.js';
 import { RegisterAccount } from './commands/register-account.js';
 import { ExternalIds } from './external-ids.js';
 import type { ExternalId } from './facts/external-id-facts.js';
@@ -38,7 +39,7 @@ describe('accounts elsewhere', () => {
     expect(await ids.find(id)).toBe(ALICE);
     expect(await ids.find({ ...id, provider: 'another' })).toBeUndefined();
     expect(await listExternalIds(app.views, ALICE)).toContainEqual(id);
-    await ids.unlink(id, ALICE, BY_SERVER);
+    await app.get(CommandBus).execute(new ProvideAccount(ALICE, { externalIds: [] }, BY_SERVER));
     expect(await ids.find(id)).toBeUndefined();
     expect(await listExternalIds(app.views, ALICE)).not.toContainEqual(id);
     app.time.now += 60_000;

@@ -8,7 +8,7 @@ import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from './accounts.js';
-import { type Claim, decideLink, decideUnlink, evolveClaim } from './decide/decide-external-ids.js';
+import { type Claim, decideLink, evolveClaim } from './decide/decide-external-ids.js';
 import { type ExternalId, externalIdHash, externalIdStream } from './facts/external-id-facts.js';
 
 const CAPACITY = 1_000;
@@ -65,11 +65,6 @@ export class ExternalIds {
     decideLink(await this.accounts.load(userId), id);
     await this.claim(id, userId, cause);
     await this.accounts.change(userId, (account) => decideLink(account, id), cause);
-  }
-
-  /** It is the user's no more. */
-  async unlink(id: ExternalId, userId: UserId, cause: Cause): Promise<void> {
-    await this.accounts.change(userId, (account) => decideUnlink(account, id), cause);
   }
 
   /** Lets the log forget that it was this user's, by its hash; nothing where somebody else has claimed it since. Answers whether there was anything. */

@@ -18,7 +18,12 @@ import { ErasuresAgain } from './erasures/erasures-again.js';
 import { RoomAdministration } from './purges/room-administration.js';
 import { RoomPurges } from './purges/room-purges.js';
 import { SharedSecretRegistrationController } from './doors/shared-secret-registration.controller.js';
+import { Users } from './users/users.js';
 import { UserRedactions } from './redactions/user-redactions.js';
+import { UserActionsController } from './doors/user-actions.controller.js';
+import { UserDevicesController } from './doors/user-devices.controller.js';
+import { UserLookupsController } from './doors/user-lookups.controller.js';
+import { UsersController } from './doors/users.controller.js';
 import { WhoisController } from './doors/whois.controller.js';
 import { ReportsData } from './reports/reports-data.js';
 import { Reports } from './reports/reports.js';
@@ -42,6 +47,10 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
     NoticesController,
     PurgesController,
     ErasuresController,
+    UsersController,
+    UserActionsController,
+    UserDevicesController,
+    UserLookupsController,
   ],
   providers: [
     ReportsData,
@@ -49,6 +58,7 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
     Reports,
     ReportContentHandler,
     UserRedactions,
+    Users,
     NoticeRooms,
     SendNoticeHandler,
     RoomPurges,

@@ -2,8 +2,8 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { Cause } from '#event-store/aggregates';
 import { Accounts } from '../accounts.js';
-import { PasswordHasher } from '../credentials/password-hasher.js';
 import { checkActive, decidePasswordChange } from '../decide/decide-account.js';
+import { NewPasswords } from '../sessions/new-passwords.js';
 import { WhosePassword } from '../sessions/whose-password.js';
 
 export interface NewPassword {
@@ -17,7 +17,7 @@ export interface NewPassword {
 
 /**
  * Sets a password: for the user themselves once they have shown who they are, or for an operator. Throws M_WEAK_PASSWORD,
- * M_INVALID_PARAM, M_NOT_FOUND, M_USER_DEACTIVATED; to the user M_FORBIDDEN where their password is not this server's.
+ * M_INVALID_PARAM, M_NOT_FOUND, M_USER_DEACTIVATED; M_FORBIDDEN where no password counts here, and to the user where theirs is not this server's.
  */
 export class ChangePassword extends Command<void> {
   constructor(
@@ -33,7 +33,7 @@ export class ChangePassword extends Command<void> {
 export class ChangePasswordHandler implements ICommandHandler<ChangePassword> {
   constructor(
     private readonly accounts: Accounts,
-    private readonly hasher: PasswordHasher,
+    private readonly passwords: NewPasswords,
     private readonly whose: WhosePassword,
   ) {}
 
@@ -41,7 +41,7 @@ export class ChangePasswordHandler implements ICommandHandler<ChangePassword> {
     checkActive(await this.accounts.load(userId));
     const { password, logoutDevices, keepDevice, isOperators } = change;
     if (isOperators !== true) await this.whose.check(userId);
-    const passwordHash = await this.hasher.hash(password);
+    const passwordHash = await this.passwords.hash(password);
     await this.accounts.change(
       userId,
       (account) => decidePasswordChange(account, { passwordHash, logoutDevices, keepDevice }),

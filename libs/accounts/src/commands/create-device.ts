@@ -3,6 +3,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
+import type { Cause } from '#event-store/aggregates';
 import { Accounts, causeOf } from '../accounts.js';
 import { decideLogin } from '../decide/decide-sessions.js';
 import { issueTokens } from '../sessions/issue-tokens.js';
@@ -17,6 +18,7 @@ export class CreateDevice extends Command<boolean> {
     readonly requester: Requester,
     readonly deviceId: DeviceId,
     readonly displayName: string | undefined,
+    readonly cause: Cause = causeOf(requester),
   ) {
     super();
   }
@@ -30,7 +32,7 @@ export class CreateDeviceHandler implements ICommandHandler<CreateDevice> {
     @Inject(TAKEN_DEVICE_IDS) private readonly taken: TakenDeviceIds,
   ) {}
 
-  async execute({ requester, deviceId, displayName }: CreateDevice): Promise<boolean> {
+  async execute({ requester, deviceId, displayName, cause }: CreateDevice): Promise<boolean> {
     // Of a token that nobody is told.
     const { fact } = issueTokens({ deviceId, initialDeviceDisplayName: displayName }, this.clock.now());
     const { changed } = await withFreeDeviceId(this.taken, requester.userId, deviceId, (isAsSeen) =>
@@ -40,7 +42,7 @@ export class CreateDeviceHandler implements ICommandHandler<CreateDevice> {
           isAsSeen(revision);
           return account.devices.has(deviceId) ? [] : decideLogin(account, fact);
         },
-        causeOf(requester),
+        cause,
       ),
     );
     return changed;

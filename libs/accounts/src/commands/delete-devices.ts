@@ -1,6 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { DeviceId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
+import type { Cause } from '#event-store/aggregates';
 import { Accounts, causeOf } from '../accounts.js';
 import { decideDeviceRemoval } from '../decide/decide-sessions.js';
 
@@ -9,6 +10,7 @@ export class DeleteDevices extends Command<void> {
   constructor(
     readonly requester: Requester,
     readonly deviceIds: readonly DeviceId[],
+    readonly cause: Cause = causeOf(requester),
   ) {
     super();
   }
@@ -18,11 +20,11 @@ export class DeleteDevices extends Command<void> {
 export class DeleteDevicesHandler implements ICommandHandler<DeleteDevices> {
   constructor(private readonly accounts: Accounts) {}
 
-  async execute({ requester, deviceIds }: DeleteDevices): Promise<void> {
+  async execute({ requester, deviceIds, cause }: DeleteDevices): Promise<void> {
     await this.accounts.change(
       requester.userId,
       (account) => decideDeviceRemoval(account, deviceIds, 'deleted'),
-      causeOf(requester),
+      cause,
     );
   }
 }

@@ -1,6 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { DeviceId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
+import type { Cause } from '#event-store/aggregates';
 import { Accounts, causeOf } from '../accounts.js';
 import { decideDeviceRename } from '../decide/decide-sessions.js';
 
@@ -10,6 +11,7 @@ export class RenameDevice extends Command<void> {
     readonly requester: Requester,
     readonly deviceId: DeviceId,
     readonly displayName: string,
+    readonly cause: Cause = causeOf(requester),
   ) {
     super();
   }
@@ -19,11 +21,11 @@ export class RenameDevice extends Command<void> {
 export class RenameDeviceHandler implements ICommandHandler<RenameDevice> {
   constructor(private readonly accounts: Accounts) {}
 
-  async execute({ requester, deviceId, displayName }: RenameDevice): Promise<void> {
+  async execute({ requester, deviceId, displayName, cause }: RenameDevice): Promise<void> {
     await this.accounts.change(
       requester.userId,
       (account) => decideDeviceRename(account, deviceId, displayName),
-      causeOf(requester),
+      cause,
     );
   }
 }

@@ -23,7 +23,7 @@ export class WhoisController {
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
-  @Get(under(TODAY, 'admin/whois/:userId'))
+  @Get([...under(TODAY, 'admin/whois/:userId'), '_synapse/admin/v1/whois/:userId'])
   async whois(@CurrentRequester() requester: Requester, @Param('userId') user: string): Promise<object> {
     const userId = readUserId(requester, user);
     if (userId !== requester.userId && !requester.isAdmin) {

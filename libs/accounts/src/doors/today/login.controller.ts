@@ -9,6 +9,7 @@ import { BY_SERVICE, getAppService } from '#http/find-app-service';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import { LogInForService } from '../../commands/log-in-for-service.js';
 import { LogIn } from '../../commands/log-in.js';
 import { RefreshSession } from '../../commands/refresh-session.js';
@@ -44,7 +45,7 @@ export class LoginController {
 
   @Get(under(TODAY, 'login'))
   flows(): { flows: readonly JsonObject[] } {
-    const ofServices = this.services.all.length === 0 ? [] : [{ type: BY_SERVICE }];
+    const ofServices = this.services.all.length === 0 || this.config.mas !== undefined ? [] : [{ type: BY_SERVICE }];
     return { flows: [...this.offered.list(), ...ofServices] };
   }
 
@@ -59,8 +60,11 @@ export class LoginController {
       refreshToken: parameters.refresh_token,
     };
     if (parameters.type === BY_SERVICE) {
+      const service = getAppService(request);
+      // No tokens count but those of the authentication service.
+      if (this.config.mas !== undefined) throw new MatrixError('M_APPSERVICE_LOGIN_UNSUPPORTED');
       const user = await this.passwords.parseUser(body);
-      return this.#open(new LogInForService(getAppService(request), user, options, request.id));
+      return this.#open(new LogInForService(service, user, options, request.id));
     }
     const step = await this.auth.step(this.offered.operation, body, request);
     if (!step.isDone) return step.answer;

@@ -86,6 +86,9 @@ export class RegisterController {
     const wanted = checkDto(RegisterBody, body);
     if (wanted.username === undefined) throw new MatrixError('M_MISSING_PARAM', 'username: required');
     const session = wanted.inhibit_login === true ? undefined : sessionOf(wanted);
+    if (session !== undefined && this.config.mas !== undefined) {
+      throw new MatrixError('M_APPSERVICE_LOGIN_UNSUPPORTED', '"inhibit_login": true is needed');
+    }
     const account = await this.commands.execute(
       new RegisterAccount({
         username: wanted.username,

@@ -1,0 +1,105 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Cause } from '#event-store/aggregates';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { localpartOf, serverNameOf, type UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { VIEWS, type Views } from '#projections/views';
+import { Accounts } from '../accounts.js';
+import type { Account } from '../decide/account.js';
+import { decideProvision, type Provision, removedThreepids } from '../decide/decide-provision.js';
+import { type ExternalId, externalIdHash } from '../facts/external-id-facts.js';
+import { OutsideClaims } from '../outside-claims.js';
+import { listExternalIds } from '../queries/external-ids.js';
+import { NewPasswords } from '../sessions/new-passwords.js';
+import { type Threepid, threepidKey } from '../threepids/threepid.js';
+import { newUserId } from '../user-ids.js';
+
+/** What somebody who looks after accounts wants one to be; what is left out stays as it is. */
+export interface ProvidedAccount extends Omit<Provision, 'passwordHash' | 'externalIds'> {
+  readonly password?: string | undefined;
+  /** All that it is to have. */
+  readonly externalIds?: readonly ExternalId[] | undefined;
+}
+
+/**
+ * Makes an account, or has one be something else: all of it in one write, or nothing. Answers whether it is new. Throws M_INVALID_USERNAME,
+ * M_WEAK_PASSWORD, M_INVALID_PARAM, M_THREEPID_IN_USE; M_FORBIDDEN where an account elsewhere is somebody else's, where no password counts
+ * here, and to who would close their own account or be an administrator no more; and as `decideProvision`.
+ */
+export class ProvideAccount extends Command<boolean> {
+  constructor(
+    readonly userId: UserId,
+    readonly wanted: ProvidedAccount,
+    readonly cause: Cause,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(ProvideAccount)
+export class ProvideAccountHandler implements ICommandHandler<ProvideAccount> {
+  constructor(
+    private readonly accounts: Accounts,
+    private readonly claims: OutsideClaims,
+    private readonly passwords: NewPasswords,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
+  ) {}
+
+  async execute({ userId, wanted, cause }: ProvideAccount): Promise<boolean> {
+    checkOwn(userId, wanted, cause);
+    const known = await this.accounts.load(userId);
+    if (!known.exists && newUserId(localpartOf(userId), serverNameOf(userId)) !== userId) {
+      throw new MatrixError('M_INVALID_USERNAME');
+    }
+    const provision = await this.#provision(userId, wanted);
+    const decide = (account: Account) => decideProvision(account, userId, provision, this.clock.now());
+    // What is refused is refused before anything is claimed.
+    decide(known);
+    let removed: Threepid[] = [];
+    let isNew = false;
+    await this.claims.claimFor(userId, newOf(known, wanted), cause, () =>
+      this.accounts.change(
+        userId,
+        (account) => {
+          isNew = !account.exists;
+          removed = goneOf(account, wanted);
+          return decide(account);
+        },
+        cause,
+      ),
+    );
+    await this.claims.release(removed, userId);
+    return isNew;
+  }
+
+  async #provision(userId: UserId, { password, externalIds, ...wanted }: ProvidedAccount): Promise<Provision> {
+    const has = externalIds === undefined ? [] : await listExternalIds(this.views, userId);
+    return {
+      ...wanted,
+      passwordHash: password === undefined ? undefined : await this.passwords.hash(password),
+      externalIds: externalIds === undefined ? undefined : { has, wanted: externalIds },
+    };
+  }
+}
+
+/** Nobody is left without an administrator by a slip of theirs: the operator of the server can do it. */
+function checkOwn(userId: UserId, { admin, isClosed }: ProvidedAccount, { actor }: Cause): void {
+  if (actor !== userId) return;
+  if (admin === false) throw new MatrixError('M_FORBIDDEN', 'This is not for yourself to take away');
+  if (isClosed === true) throw new MatrixError('M_FORBIDDEN', 'Close your own account as everybody does');
+}
+
+function newOf({ threepids, externalIds: known = [] }: Account, wanted: ProvidedAccount) {
+  return {
+    threepids: (wanted.threepids ?? []).filter((threepid) => !threepids.has(threepidKey(threepid))),
+    externalIds: (wanted.externalIds ?? []).filter((id) => !known.includes(externalIdHash(id))),
+  };
+}
+
+/** The identifiers that are the account's no more. */
+function goneOf(account: Account, { threepids, isClosed }: ProvidedAccount): Threepid[] {
+  if (isClosed === true) return removedThreepids(account, []);
+  return threepids === undefined ? [] : removedThreepids(account, threepids);
+}

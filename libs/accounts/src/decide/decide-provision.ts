@@ -1,0 +1,85 @@
+import { MatrixError } from '#kernel/matrix-error';
+import type { UserId } from '#kernel/ids';
+import type { AccountFact } from '../facts/account-facts.js';
+import type { ExternalId } from '../facts/external-id-facts.js';
+import { type Threepid, threepidKey } from '../threepids/threepid.js';
+import { type Account, evolveAccount } from './account.js';
+import {
+  decideAdmin,
+  decideDeactivation,
+  decidePasswordChange,
+  decideRegistration,
+  decideRestriction,
+} from './decide-account.js';
+import { decideLink, decideUnlink } from './decide-external-ids.js';
+import { decideProfileChange } from './decide-profile.js';
+import { decideThreepid, decideThreepidRemoval } from './decide-threepids.js';
+
+/** What an account is to be; what is left out stays as it is. */
+export interface Provision {
+  readonly passwordHash?: string | undefined;
+  /** Whether its sessions go on with another password. */
+  readonly keepsSessions?: boolean | undefined;
+  /** An empty text: none. */
+  readonly displayname?: string | undefined;
+  readonly avatarUrl?: string | undefined;
+  /** All that it is to have. */
+  readonly threepids?: readonly Threepid[] | undefined;
+  readonly externalIds?: { readonly has: readonly ExternalId[]; readonly wanted: readonly ExternalId[] } | undefined;
+  readonly admin?: boolean | undefined;
+  readonly locked?: boolean | undefined;
+  /** Closed for ever. */
+  readonly isClosed?: boolean | undefined;
+}
+
+/** No place of a fact matters to what follows in the same write. */
+const NOWHERE = Object.freeze({ at: 0, revision: 0 });
+
+/**
+ * Makes an account that is not there, and has it be what is wanted, in one write. Nothing where it is so already. Throws M_USER_DEACTIVATED
+ * for one that is closed, M_FORBIDDEN to open such a one again and to lock an administrator, and as what decides each of it.
+ */
+export function decideProvision(before: Account, userId: UserId, wanted: Provision, now: number): AccountFact[] {
+  const facts: AccountFact[] = [];
+  let account = before;
+  const step = (decided: readonly AccountFact[]): void => {
+    facts.push(...decided);
+    account = decided.reduce((state, fact) => evolveAccount(state, fact, NOWHERE), account);
+  };
+  const { passwordHash, keepsSessions, displayname, avatarUrl, threepids, externalIds, admin, locked, isClosed } =
+    wanted;
+  if (account.deactivated && isClosed === false) {
+    throw new MatrixError('M_FORBIDDEN', 'An account that was closed is not opened again');
+  }
+  if (!account.exists)
+    step(decideRegistration(account, { userId, via: 'operator', passwordHash, admin: admin === true }));
+  else if (passwordHash !== undefined) {
+    step(decidePasswordChange(account, { passwordHash, logoutDevices: keepsSessions !== true }));
+  }
+  if (admin !== undefined) step(decideAdmin(account, admin));
+  if (displayname !== undefined) step(decideProfileChange(account, 'displayname', displayname));
+  if (avatarUrl !== undefined) step(decideProfileChange(account, 'avatar_url', avatarUrl));
+  if (threepids !== undefined) {
+    for (const threepid of removedThreepids(account, threepids)) step(decideThreepidRemoval(account, threepid));
+    for (const threepid of threepids) step(decideThreepid(account, threepid, now, now));
+  }
+  for (const id of externalIds?.has ?? []) {
+    if (!externalIds?.wanted.some((one) => isSame(one, id))) step(decideUnlink(account, id));
+  }
+  for (const id of externalIds?.wanted ?? []) step(decideLink(account, id));
+  if (locked !== undefined && locked !== account.locked) {
+    if (account.admin) throw new MatrixError('M_FORBIDDEN', 'The user is an administrator');
+    step(decideRestriction(account, 'locked', locked));
+  }
+  if (isClosed === true) step(decideDeactivation(account, false));
+  return facts;
+}
+
+/** What an account has of identifiers besides those that it is to have. */
+export function removedThreepids({ threepids }: Account, wanted: readonly Threepid[]): Threepid[] {
+  const kept = new Set(wanted.map(threepidKey));
+  return [...threepids].filter(([key]) => !kept.has(key)).map(([, { medium, address }]) => ({ medium, address }));
+}
+
+const isSame = (one: ExternalId, other: ExternalId): boolean =>
+  one.provider === other.provider && one.subject === other.subject;

@@ -1,0 +1,29 @@
+import { Controller, Get, Inject, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { CONFIG, type Config } from '#config/config';
+import { RateLimited } from '#http/rate-limited';
+import { ACCOUNT_LIMITS, type AccountLimit, LIMITS_PATH, mediaLimit, sayLimit } from '#kernel/account-limits';
+import { escapeHtml, type HtmlPage, htmlPage } from '../pages/html-page.js';
+import { showPage } from '../pages/show-page.js';
+
+/** What `M_USER_LIMIT_EXCEEDED` leads to (client-server API, "Common error codes"): how much an account here may have, for its owner to read. */
+@RateLimited('default')
+@Controller(LIMITS_PATH)
+export class LimitsPageController {
+  readonly #page: HtmlPage;
+
+  constructor(@Inject(CONFIG) { media }: Pick<Config, 'media'>) {
+    const limits: [string, AccountLimit][] = Object.entries(ACCOUNT_LIMITS);
+    if (media.quotaBytes !== undefined) limits.push(['media', mediaLimit(media.quotaBytes)]);
+    const items = limits.map(([name, limit]) => `<li id="${name}">${escapeHtml(sayLimit(limit))}</li>`);
+    const body = `<p>An account on this server has at most</p>
+<ul class="list">${items.join('\n')}</ul>
+<p>Remove something to make room.</p>`;
+    this.#page = htmlPage('Limits of an account', body);
+  }
+
+  @Get()
+  show(@Res({ passthrough: true }) reply: FastifyReply): string {
+    return showPage(reply, this.#page);
+  }
+}

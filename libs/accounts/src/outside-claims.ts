@@ -1,0 +1,49 @@
+import { Injectable } from '@nestjs/common';
+import type { Cause } from '#event-store/aggregates';
+import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { ExternalIds } from './external-ids.js';
+import type { ExternalId } from './facts/external-id-facts.js';
+import type { Threepid } from './threepids/threepid.js';
+import { ThreepidClaims } from './threepids/threepid-claims.js';
+
+/** What an account is to have that only one may have: it is claimed in streams of its own, before the account says that it has it. */
+@Injectable()
+export class OutsideClaims {
+  constructor(
+    private readonly addresses: ThreepidClaims,
+    private readonly externalIds: ExternalIds,
+  ) {}
+
+  /**
+   * Claims all of it for the user, then does what has the account have it. Where that is refused the addresses are free again; a claim of an
+   * account elsewhere says nothing by itself. Throws M_THREEPID_IN_USE, as `ExternalIds.claim`, and what that throws.
+   */
+  async claimFor<T>(
+    userId: UserId,
+    {
+      threepids,
+      externalIds,
+    }: { readonly threepids: readonly Threepid[]; readonly externalIds: readonly ExternalId[] },
+    cause: Cause,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const claimed: Threepid[] = [];
+    try {
+      for (const threepid of threepids) {
+        await this.addresses.claim(threepid, userId);
+        claimed.push(threepid);
+      }
+      for (const id of externalIds) await this.externalIds.claim(id, userId, cause);
+      return await work();
+    } catch (error) {
+      // After any other error the account may have them; where it does not, they are free for who wants them next.
+      if (error instanceof MatrixError) for (const threepid of claimed) await this.addresses.giveBack(threepid, userId);
+      throw error;
+    }
+  }
+
+  async release(threepids: readonly Threepid[], userId: UserId): Promise<void> {
+    for (const threepid of threepids) await this.addresses.release(threepid, userId);
+  }
+}
