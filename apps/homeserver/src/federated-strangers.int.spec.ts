@@ -71,6 +71,43 @@ describe('a server that keeps to no rules', { timeout: 60_000 }, () => {
     expect(body['event']).not.toHaveProperty('signatures');
   });
 
+  it('joins and leaves by version 1 too, which v1.18 has no more, and is answered as it was', async () => {
+    const roomId = await open();
+    const join = await joinOf(roomId);
+    const at = (step: string, { event }: ForeignPdu): string =>
+      `/v1/${step}/${inPath(roomId)}/${inPath(event.eventId)}`;
+    const joined = await ask('PUT', at('send_join', join), JSON.parse(join.text) as object);
+    expect(joined.body['list']).toMatchObject([
+      200,
+      { origin: server.name, state: expect.any(Array), auth_chain: expect.any(Array) },
+    ]);
+    expect(await membersOf(roomId)).toContain(eve);
+    const { body } = await ask('GET', `/v1/make_leave/${inPath(roomId)}/${inPath(eve)}`);
+    const {
+      auth_events: auth,
+      prev_events: prev,
+      depth,
+    } = body['event'] as {
+      auth_events: string[];
+      prev_events: string[];
+      depth: number;
+    };
+    const leave = peer.server.make(V11, roomId as RoomId, {
+      type: 'm.room.member',
+      sender: eve,
+      stateKey: eve,
+      content: { membership: 'leave' },
+      auth,
+      prev,
+      depth,
+      ts: Date.now(),
+    });
+    const left = await ask('PUT', at('send_leave', leave), JSON.parse(leave.text) as object);
+    expect(left.body).toEqual({ list: [200, {}] });
+    const { chunk } = await alice.ok('GET', `/rooms/${inPath(roomId)}/members?membership=leave`);
+    expect(chunk).toHaveLength(1);
+  });
+
   it('gets nothing in by a join that is none', async () => {
     const roomId = await open();
     const wrong: readonly Partial<ForeignDraft>[] = [

@@ -317,7 +317,11 @@ describe('media of a server that is not frozen', () => {
       // Of what is uploaded at once no more than the quota stays.
       const more = await Promise.all(['abcd', 'efgh', 'ijkl'].map(upload));
       expect(more.map(({ status }) => status).toSorted()).toEqual([200, 403, 403]);
-      expect(JSON.parse((await upload('123456')).text)).toMatchObject({ errcode: 'M_FORBIDDEN' });
+      expect(JSON.parse((await upload('123456')).text)).toMatchObject({
+        errcode: 'M_USER_LIMIT_EXCEEDED',
+        error: 'An account has at most 10 bytes of media that it has uploaded',
+        info_uri: expect.stringMatching(/^http.*\/_annals\/limits#media$/),
+      });
       expect(filesIn(join(server.folder, 'media/content'))).toHaveLength(2);
     } finally {
       await server.close();

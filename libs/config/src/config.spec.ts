@@ -47,6 +47,7 @@ describe('the configuration', () => {
       previews: { isOn: true, deny: [], privateHosts: [] },
       stickyEvents: false,
       purge: { afterMs: undefined, except: [] },
+      forgetsLeftRooms: false,
       retention: { isOn: false },
       rateLimits: true,
       rateLimitFigures: RATE_LIMITS,

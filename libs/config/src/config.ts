@@ -109,6 +109,8 @@ export interface Config {
   readonly media: MediaConfig;
   readonly previews: PreviewsConfig;
   readonly purge: PurgeConfig;
+  /** Whether who is in a room no more has forgotten it by that: client-server API, `m.forget_forced_upon_leave`. */
+  readonly forgetsLeftRooms: boolean;
   readonly retention: RetentionConfig;
   readonly turn?: TurnConfig;
   readonly livekit?: LiveKitConfig;
@@ -238,6 +240,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     media: mediaOf(settings),
     previews: previewsOf(settings),
     purge: purgeOf(settings),
+    forgetsLeftRooms: settings.forget_left_rooms === 'on',
     retention: retentionOf(settings),
     turn: turnOf(settings),
     livekit: liveKitOf(settings),

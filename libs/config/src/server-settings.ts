@@ -222,6 +222,9 @@ export class ServerSettings {
   purge_rooms_except?: string;
 
   @OneOf(SWITCH)
+  forget_left_rooms = 'off';
+
+  @OneOf(SWITCH)
   retention = 'off';
 
   @IsOptional()

@@ -1,5 +1,6 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CONFIG, type Config } from '#config/config';
 import { errorResponse } from './error-response.js';
 import { LIMIT, type LimitBody } from './rate-limits.js';
 
@@ -7,6 +8,8 @@ import { LIMIT, type LimitBody } from './rate-limits.js';
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   readonly #log = new Logger('errors');
+
+  constructor(@Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl'>) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -23,7 +26,7 @@ export class ErrorFilter implements ExceptionFilter {
     if (typeof wait === 'number' && !reply.hasHeader('retry-after'))
       void reply.header('retry-after', Math.ceil(wait / 1000));
     sayLimit(reply, body);
-    void reply.status(status).type('application/json').send(body);
+    void reply.status(status).type('application/json').send(withInfo(body, this.config.publicUrl));
   }
 }
 
@@ -34,4 +37,10 @@ function sayLimit(reply: FastifyReply, body: object): void {
   const seconds = Math.max(1, Math.round(limit.burst / limit.per_second));
   void reply.header('ratelimit-policy', `"${limit.class}";q=${limit.burst};w=${seconds}`);
   void reply.header('ratelimit', `"${limit.class}";r=0;t=${Math.ceil(wait / 1000)}`);
+}
+
+/** Whoever refuses by a limit of an account knows the path of the page about it: `M_USER_LIMIT_EXCEEDED` wants a URI. */
+function withInfo(body: object, publicUrl: string): object {
+  const { info_uri: path } = body as { info_uri?: unknown };
+  return typeof path === 'string' && path.startsWith('/') ? { ...body, info_uri: publicUrl + path } : body;
 }

@@ -33,6 +33,7 @@ import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
 import { LeftCalls } from './left-calls/left-calls.effect.js';
+import { LeftRooms } from './left-rooms/left-rooms.effect.js';
 import { DeletedBackups } from './key-backup/deleted-backups.effect.js';
 import { RefusedStickyEvents } from './sticky-events/refused-sticky-events.effect.js';
 import { EndedStays } from './stays/ended-stays.effect.js';
@@ -111,6 +112,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   SendDelayedEvents,
   LookAfterLeaves,
   LeftCalls,
+  LeftRooms,
   DelayedContents,
   EndedDelayedEvents,
   OrderedPurges,

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { ACCOUNT_LIMITS, limitReached } from '#kernel/account-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { userStream } from '#kernel/user-stream';
@@ -15,10 +15,6 @@ import { foldPushRuleFact, pushRuleSnapshots } from './rules/fold-push-rules.js'
 import { changesFor, NO_CHANGES, type PushRuleChanges } from './rules/push-rule-changes.js';
 
 const CAPACITY = 2_000;
-/** Of all rules together: a thousand with words to look for, and room to spare. */
-const MOST_BYTES = 262_144;
-/** Rules of more devices than anybody has. */
-const MOST_TAGS = 20;
 
 /** The write side of push rules. They live in the user's stream, folded apart from the account. */
 @Injectable()
@@ -43,7 +39,7 @@ export class PushRules {
 
   /**
    * Appends what `decide` answers to the requester's stream, settles once the views show it, and answers whether it was anything.
-   * `profileTag`: of the rules for pushers with that tag. Throws M_RESOURCE_LIMIT_EXCEEDED.
+   * `profileTag`: of the rules for pushers with that tag. Throws M_USER_LIMIT_EXCEEDED.
    */
   async change(
     requester: Requester,
@@ -74,12 +70,12 @@ export class PushRules {
 function checkBytes(changes: PushRuleChanges, facts: readonly Pick<NewFact, 'type' | 'data'>[]): void {
   const after = facts.reduce(foldPushRuleFact, changes);
   const bytes = Buffer.byteLength(JSON.stringify(after));
-  if (bytes <= MOST_BYTES || bytes <= Buffer.byteLength(JSON.stringify(changes))) return;
-  throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', `Push rules of no more than ${MOST_BYTES} bytes`);
+  if (bytes <= ACCOUNT_LIMITS['push-rule-bytes'].most || bytes <= Buffer.byteLength(JSON.stringify(changes))) return;
+  throw limitReached('push-rule-bytes');
 }
 
 function checkTag({ devices = {} }: PushRuleChanges, profileTag: string | undefined): void {
   if (profileTag === undefined || Object.hasOwn(devices, profileTag)) return;
-  if (Object.keys(devices).length < MOST_TAGS) return;
-  throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', `Push rules for no more than ${MOST_TAGS} profile tags`);
+  if (Object.keys(devices).length < ACCOUNT_LIMITS['profile-tags'].most) return;
+  throw limitReached('profile-tags');
 }

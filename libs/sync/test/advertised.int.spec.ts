@@ -199,7 +199,8 @@ describe('a feature that the server says it has', () => {
       expect([status, body]).toEqual([200, { versions, unstable_features: features }]);
     }
     // Clients look for these by name: gomuks, Element on iOS, all others for one of a range.
-    for (const version of ['r0.5.0', 'r0.6.0', 'v1.1', 'v1.4', 'v1.10', 'v1.11']) expect(versions).toContain(version);
+    for (const version of ['r0.5.0', 'r0.6.0', 'v1.1', 'v1.4', 'v1.10', 'v1.11', 'v1.19'])
+      expect(versions).toContain(version);
   });
 
   it.each(Object.keys(SHOWN))('is there: %s', async (feature) => SHOWN[feature]!());
@@ -229,6 +230,7 @@ describe('what a client asks for at its start and the server does not have', () 
       'm.change_password': { enabled: true },
       'm.3pid_changes': { enabled: false },
       'm.get_login_token': { enabled: true },
+      'm.forget_forced_upon_leave': { enabled: false },
       'm.room_versions': { default: '12' },
     });
   });

@@ -162,8 +162,10 @@ async function readText(stream: IncomingMessage): Promise<string> {
   return Buffer.concat(pieces).toString();
 }
 
+/** A list, as some answers of old are, is the `list` of an object. */
 function objectOf(text: string): JsonObject {
   if (text === '') return {};
   const value = parseJson(text, { lenient: true });
+  if (Array.isArray(value)) return { list: value };
   return isJsonObject(value) ? value : {};
 }

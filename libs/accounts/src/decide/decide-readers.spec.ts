@@ -105,7 +105,7 @@ describe('who may read a field', () => {
     const many = Array.from({ length: 200 }, (_, n) => listed({ of: 'user-data', key: `k${n}`, readers: ['rooms'] }));
     given(registered, ...many)
       .when(set('user-data', 'one.more', ['rooms']))
-      .thenRefused('M_INVALID_PARAM');
+      .thenRefused('M_USER_LIMIT_EXCEEDED');
     given(registered, ...many)
       .when(set('user-data', 'k7', ['contacts']))
       .then([listed({ of: 'user-data', key: 'k7', readers: ['contacts'] })]);

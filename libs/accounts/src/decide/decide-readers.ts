@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { ACCOUNT_LIMITS, limitReached } from '#kernel/account-limits';
 import { foldUserId, isUserId, type ServerName } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
@@ -17,7 +18,6 @@ const GROUP = 'group:';
 const MAX_GROUP_BYTES = 255;
 /** So many entries a list has, and so many lists an account, at most. */
 const MAX_ENTRIES = 100;
-const MAX_LISTS = 200;
 
 /**
  * The entries of an access list that a client names, in one order, each once; `everybody` stands alone. `ours`: the server whose user ids are
@@ -51,7 +51,7 @@ function checkMedium(key: string): void {
 
 /**
  * Who may read a field of the profile or a piece of private data, or find the user by the addresses of a medium; `undefined`: as it is without a list. Nothing where that is so already.
- * Throws for a bad key, and M_INVALID_PARAM where the account has too many lists.
+ * Throws for a bad key, and M_USER_LIMIT_EXCEEDED where the account has too many lists.
  */
 export function decideReaders(
   account: Account,
@@ -69,8 +69,8 @@ export function decideReaders(
     return before === undefined ? [] : [{ type: 'readers-set', data: { of, key, removed: true } }];
   }
   if (isDeepStrictEqual(before?.readers, readers)) return [];
-  if (before === undefined && account.readers.size >= MAX_LISTS) {
-    throw new MatrixError('M_INVALID_PARAM', `There are ${MAX_LISTS} access lists already`);
+  if (before === undefined && account.readers.size >= ACCOUNT_LIMITS['access-lists'].most) {
+    throw limitReached('access-lists');
   }
   return [{ type: 'readers-set', data: { of, key, readers } }];
 }

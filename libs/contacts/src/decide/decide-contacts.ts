@@ -1,11 +1,7 @@
+import { ACCOUNT_LIMITS, limitReached } from '#kernel/account-limits';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Address, Contact, ContactFact, Match } from '../facts/contact-facts.js';
 import { bytesOf, keyOfAddress, type KnownBook, nameOfContact, printOf } from './known-book.js';
-
-/** So much an address book has, at most: in contacts, in bytes, and in addresses of several people. */
-export const MAX_CONTACTS = 5_000;
-export const MAX_BOOK_BYTES = 4 * 1024 * 1024;
-const MAX_SHARED = 500;
 
 /** A contact to be put: under an id, or where the same one is already, or under a new one. */
 export interface NewContact {
@@ -22,7 +18,7 @@ export interface PutDecision {
 
 /**
  * Puts contacts in a book. One without an id takes the place of the one with its `uid`; one that has no `uid` either, and is there word by word,
- * stays. Of several of one id the last counts. Throws M_TOO_LARGE where the book would have more than it may.
+ * stays. Of several of one id the last counts. Throws M_USER_LIMIT_EXCEEDED where the book would have more than it may.
  */
 export function decideContacts(book: KnownBook, news: readonly NewContact[], makeId: () => string): PutDecision {
   const decided = new Map<string, { readonly contact: Contact; readonly print: string }>();
@@ -46,9 +42,8 @@ export function decideContacts(book: KnownBook, news: readonly NewContact[], mak
     facts.push({ type: 'contact-put', data: { contact_id: id, ...overtakes, contact } });
   }
   const isMore = count > book.contacts.size || bytes > book.bytes;
-  if (isMore && (count > MAX_CONTACTS || bytes > MAX_BOOK_BYTES)) {
-    throw new MatrixError('M_TOO_LARGE', `An address book has ${MAX_CONTACTS} contacts at most, of 4 MB in all`);
-  }
+  if (isMore && count > ACCOUNT_LIMITS.contacts.most) throw limitReached('contacts');
+  if (isMore && bytes > ACCOUNT_LIMITS['contact-bytes'].most) throw limitReached('contact-bytes');
   return { facts, ids };
 }
 
@@ -73,11 +68,9 @@ export function decideMatches(book: KnownBook, found: ReadonlyMap<string, readon
   return facts;
 }
 
-/** Says whether an address is that of several people. Throws M_TOO_LARGE where very many are. */
+/** Says whether an address is that of several people. Throws M_USER_LIMIT_EXCEEDED where very many are. */
 export function decideShared(book: KnownBook, of: Address, shared: boolean): ContactFact[] {
   if (book.shared.has(keyOfAddress(of)) === shared) return [];
-  if (shared && book.shared.size >= MAX_SHARED) {
-    throw new MatrixError('M_TOO_LARGE', `${MAX_SHARED} addresses are said to be of several people already`);
-  }
+  if (shared && book.shared.size >= ACCOUNT_LIMITS['shared-addresses'].most) throw limitReached('shared-addresses');
   return [{ type: 'address-shared', data: { shared, of } }];
 }

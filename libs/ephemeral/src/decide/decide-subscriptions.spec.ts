@@ -80,7 +80,7 @@ describe('a presence list', () => {
             ask(now, other(n), 'a'),
       ),
     );
-    expect(() => asks(full)).toThrow(expect.objectContaining({ errcode: 'M_INVALID_PARAM' }));
+    expect(() => asks(full)).toThrow(expect.objectContaining({ errcode: 'M_USER_LIMIT_EXCEEDED' }));
   });
 });
 

@@ -1,11 +1,11 @@
 import type { NewFact } from '#event-store/event-store';
+import { ACCOUNT_LIMITS, limitReached } from '#kernel/account-limits';
 import { serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { readSubscriptionFact, type SubscriptionFact } from '../facts/subscription-facts.js';
 import { isAsking, type Relation, type Relations } from './relations.js';
 
-/** So many stand on a list, and so many may wait to be answered. */
-const MOST_LISTED = 1_000;
+/** So many may wait to be answered. */
 const MOST_ASKING = 500;
 /** So many of them of one server: those of the others have room beside them. */
 const MOST_ASKING_OF_A_SERVER = 100;
@@ -43,9 +43,7 @@ export function evolveRelations(relations: Relations, fact: Pick<NewFact, 'type'
 /** The owner puts somebody on the list. `id`: of this asking, and of no other. Throws M_INVALID_PARAM where it is full. */
 export function ask(relations: Relations, userId: UserId, id: string): SubscriptionFact[] {
   if (relations.get(userId)?.listed !== undefined) return [];
-  if (relations.listed >= MOST_LISTED) {
-    throw new MatrixError('M_INVALID_PARAM', `A presence list has room for ${MOST_LISTED}`);
-  }
+  if (relations.listed >= ACCOUNT_LIMITS['presence-list'].most) throw limitReached('presence-list');
   return [{ type: 'subscription-asked', data: { user_id: userId, ask: id } }];
 }
 

@@ -22,7 +22,7 @@ export interface SentContent extends MediaAbout {
 
 /**
  * Takes what a user uploads, as it comes: client-server API, "Content repository". With `reserved`, the id of a medium that they reserved, it
- * becomes that medium's. Answers which medium has it, once it is on the disk and in the log. Throws M_TOO_LARGE, M_FORBIDDEN (the quota, the
+ * becomes that medium's. Answers which medium has it, once it is on the disk and in the log. Throws M_TOO_LARGE, M_USER_LIMIT_EXCEEDED, M_FORBIDDEN (the
  * quarantine, another's id), M_NOT_FOUND, M_CANNOT_OVERWRITE_MEDIA: then nothing of it is left. Where the log or the views are away its
  * content may be, for nobody knows whether the log has it.
  */

@@ -5,7 +5,7 @@ import type { UserId } from '#kernel/ids';
 import { UploadLimits } from './upload-limits.js';
 
 const [ALICE, BOB] = ['@alice:a.example', '@bob:a.example'] as UserId[];
-const forbidden = { errcode: 'M_FORBIDDEN', status: 403 };
+const tooMuch = { errcode: 'M_USER_LIMIT_EXCEEDED', status: 403 };
 
 let used: number;
 let limits: UploadLimits;
@@ -36,9 +36,9 @@ async function receive(user: UserId, bytes: number, by = limits): Promise<number
 describe('what a user sends', () => {
   it('is taken up to what they may have uploaded, whatever they say of its length', async () => {
     expect(await receive(ALICE!, 6)).toBe(6);
-    await expect(receive(ALICE!, 7)).rejects.toMatchObject(forbidden);
+    await expect(receive(ALICE!, 7)).rejects.toMatchObject(tooMuch);
     used = 10;
-    await expect(receive(ALICE!, 1)).rejects.toMatchObject(forbidden);
+    await expect(receive(ALICE!, 1)).rejects.toMatchObject(tooMuch);
     expect(await receive(ALICE!, 0)).toBe(0);
   });
 

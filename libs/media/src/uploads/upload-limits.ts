@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import { limitExceeded, mediaLimit } from '#kernel/account-limits';
 import type { UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { MatrixError } from '#kernel/matrix-error';
@@ -33,7 +34,7 @@ export class UploadLimits {
     return new MatrixError('M_TOO_LARGE', `A file may have ${this.maxBytes} bytes at most`);
   }
 
-  /** Throws M_FORBIDDEN where a user would have uploaded more than they may: client-server API, "Security considerations" of the content repository. */
+  /** Throws M_USER_LIMIT_EXCEEDED where a user would have uploaded more than they may: client-server API, "Security considerations" of the content repository. */
   async checkQuota(userId: UserId, more: number): Promise<void> {
     const { quotaBytes } = this.config.media;
     if (quotaBytes === undefined) return;
@@ -42,7 +43,7 @@ export class UploadLimits {
 
   /**
    * What a user sends, as it comes: however many uploads of theirs come at once, and whatever is said of their lengths, there is no more of it here
-   * than they may have. Throws M_FORBIDDEN where more comes.
+   * than they may have. Throws M_USER_LIMIT_EXCEEDED where more comes.
    */
   within(userId: UserId, stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     const { quotaBytes } = this.config.media;
@@ -77,7 +78,7 @@ export class UploadLimits {
     return (await MEDIA_USE.get(this.views, [userId]))?.bytes ?? 0;
   }
 
-  /** Counts an upload among those of its user, then does what makes it one. Throws M_FORBIDDEN, and what that throws. */
+  /** Counts an upload among those of its user, then does what makes it one. Throws M_USER_LIMIT_EXCEEDED, and what that throws. */
   upload<T>(userId: UserId, bytes: number, work: () => Promise<T>): Promise<T> {
     if (this.config.media.quotaBytes === undefined) return work();
     return this.#turns.run(userId, async () => {
@@ -88,5 +89,5 @@ export class UploadLimits {
 }
 
 function tooMuch(quotaBytes: number): MatrixError {
-  return new MatrixError('M_FORBIDDEN', `You may upload ${quotaBytes} bytes in all`);
+  return limitExceeded('media', mediaLimit(quotaBytes));
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Accounts } from '#accounts/accounts';
+import { decideUnlink } from '#accounts/decide/decide-external-ids';
 import { ExternalIds } from '#accounts/external-ids';
 import { externalIdHash, externalIdStream } from '#accounts/facts/external-id-facts';
 import type { RecordedFact } from '#event-store/event-store';
@@ -38,7 +39,7 @@ test('whose an account elsewhere was nobody reads in the log once it is unlinked
   }
   await ids.link(ID, ALICE, CAUSE);
   expect(await ids.find(ID)).toBe(ALICE);
-  await ids.unlink(ID, ALICE, CAUSE);
+  await accounts.change(ALICE, (account) => decideUnlink(account, ID), CAUSE);
   await runAll();
   expect(await ids.find(ID)).toBeUndefined();
   const ofUser = await textOf(store, userStream(ALICE));

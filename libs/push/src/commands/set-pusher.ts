@@ -13,7 +13,7 @@ import { listUsersOfPusher } from '../queries/list-pushers.js';
 
 /**
  * Sets a pusher of the requester's. Those that other users have by the same name are taken from them by what follows from the fact, unless
- * `append` says that they stay. Throws M_RESOURCE_LIMIT_EXCEEDED; for one that mails M_THREEPID_NOT_FOUND where the address is none that the
+ * `append` says that they stay. Throws M_USER_LIMIT_EXCEEDED; for one that mails M_THREEPID_NOT_FOUND where the address is none that the
  * requester has shown to be theirs, and M_THREEPID_MEDIUM_NOT_SUPPORTED where this server sends no mails.
  */
 export class SetPusher extends Command<void> {

@@ -103,7 +103,7 @@ describe('push rules', () => {
     let answer = await put('/global/override/0', long);
     let count = 1;
     while (answer.status === 200) answer = await put(`/global/override/${count++}`, long);
-    expect([answer.status, answer.body['errcode']]).toEqual([403, 'M_RESOURCE_LIMIT_EXCEEDED']);
+    expect([answer.status, answer.body['errcode']]).toEqual([403, 'M_USER_LIMIT_EXCEEDED']);
     expect(count).toBeGreaterThan(30);
     expect((await remove('/global/override/0')).status).toBe(200);
     expect((await put('/global/override/new', long)).status).toBe(200);

@@ -1,13 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import { ACCOUNT_LIMITS, limitReached } from '#kernel/account-limits';
 import type { DeviceId, UserId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
 import type { Digest } from '../digests/digest.js';
 import { suspendDigest } from '../digests/decide-digest.js';
 import type { PusherFact, PusherName, PusherRemovedReason, PusherSet } from '../facts/pusher-facts.js';
 import { type KnownPushers, pusherKey } from './known-pushers.js';
-
-/** More than anybody has devices for. */
-const MOST_PUSHERS = 100;
 
 /** A pusher as a client wants it to be. */
 export type WantedPusher = Omit<PusherSet, 'enabled' | 'set_at' | 'alone' | 'behind' | 'digest'> & {
@@ -28,13 +25,13 @@ export interface PusherSetting {
 
 /**
  * Sets a pusher, which goes with its device: that which set it last for itself. Another device may switch it on and off (MSC3881), which
- * makes it no pusher of that device, and none that was set anew. Nothing where it is so already. Throws M_RESOURCE_LIMIT_EXCEEDED.
+ * makes it no pusher of that device, and none that was set anew. Nothing where it is so already. Throws M_USER_LIMIT_EXCEEDED.
  */
 export function decidePusher(pushers: KnownPushers, wanted: WantedPusher, setting: PusherSetting): PusherFact[] {
   const { now, alone, isShared } = setting;
   const before = pushers.get(pusherKey(wanted));
-  if (before === undefined && pushers.size >= MOST_PUSHERS) {
-    throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', `No more than ${MOST_PUSHERS} pushers`);
+  if (before === undefined && pushers.size >= ACCOUNT_LIMITS.pushers.most) {
+    throw limitReached('pushers');
   }
   const { enabled = before?.enabled ?? true } = wanted;
   const isOwn = before === undefined || isForItself(before, wanted, setting);

@@ -112,7 +112,7 @@ describe('a pusher', () => {
   it('is one of a hundred at most', () => {
     let pushers = NO_PUSHERS;
     for (let i = 0; i < 100; i++) pushers = after(decidePusher(pushers, { ...WANTED, pushkey: `${i}` }, how), pushers);
-    const refused = expect.objectContaining({ errcode: 'M_RESOURCE_LIMIT_EXCEEDED' });
+    const refused = expect.objectContaining({ errcode: 'M_USER_LIMIT_EXCEEDED' });
     expect(() => decidePusher(pushers, WANTED, how)).toThrow(refused);
     expect(decidePusher(pushers, { ...WANTED, pushkey: '7', lang: 'fr' }, how)).toHaveLength(1);
   });

@@ -1,3 +1,4 @@
+import { ACCOUNT_LIMITS, limitReached } from '#kernel/account-limits';
 import type { RoomId, UserId } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
@@ -8,7 +9,6 @@ import { type PushRuleChanges, countOwnRules, defaultRuleKey, evolvePushRules, o
 import { succeedingRules } from './succeeding-rules.js';
 import { findRule, rulesOfUser } from './rules-of-user.js';
 
-const MAX_OWN_RULES = 1000;
 const MAX_ID_BYTES = 255;
 const MAX_KEY_BYTES = 512;
 const MAX_CONDITIONS = 50;
@@ -69,8 +69,9 @@ export function decideRule(changes: PushRuleChanges, set: PushRuleSet): PushRule
   if (anchor !== undefined && !rules.some((rule) => rule.rule_id === anchor)) {
     throw new MatrixError('M_UNKNOWN', `before/after rule not found: ${anchor}`, { status: 400 });
   }
-  if (countOwnRules(changes) >= MAX_OWN_RULES && !rules.some((rule) => rule.rule_id === set.rule_id)) {
-    throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', `No more than ${MAX_OWN_RULES} push rules`);
+  const isNew = !rules.some((rule) => rule.rule_id === set.rule_id);
+  if (isNew && countOwnRules(changes) >= ACCOUNT_LIMITS['push-rules'].most) {
+    throw limitReached('push-rules');
   }
   return [{ type: 'push-rule-set', data: anchor === set.rule_id ? withoutPlace(set) : set }];
 }

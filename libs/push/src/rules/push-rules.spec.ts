@@ -148,7 +148,7 @@ describe('push rules', () => {
     const many = Array.from({ length: 1000 }, (_, i) => isSet(rule(`rule${i}`)));
     given(...many)
       .when(set(rule('one more')))
-      .thenRefused('M_RESOURCE_LIMIT_EXCEEDED');
+      .thenRefused('M_USER_LIMIT_EXCEEDED');
     given(...many)
       .when(set(rule('rule7', { actions: [] })))
       .then([isSet(rule('rule7', { actions: [] }))]);

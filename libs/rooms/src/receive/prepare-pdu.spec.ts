@@ -117,6 +117,24 @@ describe.each(ROOM_VERSIONS)('a PDU of room version $id', (of) => {
     });
   });
 
+  it('may have several signatures of its server: those by keys that are known must all hold, and no other is looked at', async () => {
+    const pdu = message(of);
+    const { [A.name]: own } = pdu['signatures'] as Record<string, JsonObject>;
+    const signedToo = (keyId: string): JsonObject => ({
+      ...pdu,
+      signatures: { [A.name]: { ...own, [keyId]: Buffer.alloc(64, 7).toString('base64').replace(/=+$/, '') } },
+    });
+    expect(await kindOf(of, signedToo('ed25519:unknown'))).toBe('prepared');
+    const { keyId } = A.signingKey;
+    const second = createSigningKey(Buffer.alloc(32, 8), 'second');
+    const known = {
+      find: (_server: ServerName, id: string) =>
+        id === keyId || id === second.keyId ? { key: A.verifyKey, validUntil: 1_000_000, isOld: false } : undefined,
+    };
+    expect((await prepare(of, JSON.stringify(signedToo('ed25519:unknown')), known)).kind).toBe('prepared');
+    expect((await prepare(of, JSON.stringify(signedToo(second.keyId)), known)).kind).toBe('dropped');
+  });
+
   it('goes on in its redacted form where its content hash does not hold', async () => {
     const pdu = message(of);
     const prepared = await prepare(of, { ...pdu, content: { body: 'forged' } });

@@ -10,13 +10,20 @@ import { DEFAULT_ROOM_VERSION, ROOM_VERSIONS } from '#protocol/room-versions/roo
 import { WhosePassword } from '../../sessions/whose-password.js';
 
 /**
- * The versions of the specification whose clients find here what they call. All of them: some clients look for one by its name. What
- * they miss nevertheless is listed in docs/conformance.md.
+ * The versions of the specification whose clients find here what they call. All of them: some clients look for one by its name. A version is
+ * listed once each of its changes has a place and a test in docs/specification-versions.md.
  */
-const VERSIONS =
-  'r0.0.1 r0.1.0 r0.2.0 r0.3.0 r0.4.0 r0.5.0 r0.6.0 r0.6.1 v1.1 v1.2 v1.3 v1.4 v1.5 v1.6 v1.7 v1.8 v1.9 v1.10 v1.11 v1.12 v1.13 v1.14'.split(
-    ' ',
-  );
+export const VERSIONS: readonly string[] = Object.freeze([
+  'r0.0.1',
+  'r0.1.0',
+  'r0.2.0',
+  'r0.3.0',
+  'r0.4.0',
+  'r0.5.0',
+  'r0.6.0',
+  'r0.6.1',
+  ...Array.from({ length: 19 }, (_, n) => `v1.${n + 1}`),
+]);
 
 /**
  * What clients look for by name: parts of the versions above where some do not look at the version, and of later ones. Only what is
@@ -95,7 +102,16 @@ export class ServerInfoController {
   constructor(
     @Inject(CONFIG) config: Pick<
       Config,
-      'mail' | 'mas' | 'oauth' | 'presence' | 'publicUrl' | 'retention' | 'rtcTransports' | 'sso' | 'stickyEvents'
+      | 'forgetsLeftRooms'
+      | 'mail'
+      | 'mas'
+      | 'oauth'
+      | 'presence'
+      | 'publicUrl'
+      | 'retention'
+      | 'rtcTransports'
+      | 'sso'
+      | 'stickyEvents'
     >,
     private readonly whose: WhosePassword,
   ) {
@@ -105,6 +121,7 @@ export class ServerInfoController {
       'm.get_login_token': { enabled: sso.givesLoginTokens },
       // An address is added once a mail has shown whose it is.
       'm.3pid_changes': { enabled: config.mail !== undefined },
+      'm.forget_forced_upon_leave': { enabled: config.forgetsLeftRooms },
     };
     const features = {
       ...UNSTABLE_FEATURES,
