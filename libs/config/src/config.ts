@@ -249,8 +249,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     notices: noticesOf(settings),
     rateLimits: settings.rate_limits === 'on',
     rateLimitFigures: rateLimitsOf(settings),
-    presence: settings.presence !== 'off',
-    presenceElsewhere: settings.presence === 'on',
+    ...presenceOf(settings),
     log: settings.log as LogLevel, // Checked by the validator.
     trustProxy: Object.freeze(listOf(settings.trust_proxy)),
   });
@@ -268,6 +267,10 @@ function addressOf(publicUrl: string | undefined): string | undefined {
 function registrationOf(settings: Settings): RegistrationMode {
   const isHere = settings.mas_url === undefined && isHomeserver(settings);
   return isHere ? (settings.registration as RegistrationMode) : 'closed';
+}
+
+function presenceOf({ presence }: Settings): Pick<Config, 'presence' | 'presenceElsewhere'> {
+  return { presence: presence !== 'off', presenceElsewhere: presence === 'on' };
 }
 
 function supportOf({ support_matrix_id: matrixId, support_email: email, support_page: page }: Settings): SupportConfig {

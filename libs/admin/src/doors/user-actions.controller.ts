@@ -12,7 +12,6 @@ import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { listPushers } from '#push/queries/list-pushers';
 import { listJoinedRooms, listUserRooms } from '#rooms/queries/list-user-rooms';
 import { Users } from '../users/users.js';
 import { readLocalUser } from './read-local-user.js';
@@ -102,15 +101,5 @@ export class UserActionsController {
     await this.users.getAccount(userId);
     const rooms = [...(await listUserRooms(this.views, userId))];
     return { memberships: Object.fromEntries(rooms.map(([roomId, { membership }]) => [roomId, membership])) };
-  }
-
-  @Get('users/:userId/pushers')
-  async pushers(@CurrentRequester() requester: Requester, @Param('userId') user: string): Promise<object> {
-    const userId = readLocalUser(requester, user);
-    await this.users.getAccount(userId);
-    const pushers = (await listPushers(this.views, userId)).map(
-      ({ device_id: _device, set_at: _at, alone: _alone, behind: _behind, enabled: _enabled, ...said }) => said,
-    );
-    return { pushers, total: pushers.length };
   }
 }

@@ -323,7 +323,6 @@ it('nobody but administrators is let near any of it', async () => {
     ['PUT', `v1/users/${userId}/admin`],
     ['GET', `v1/users/${userId}/joined_rooms`],
     ['GET', `v1/users/${userId}/memberships`],
-    ['GET', `v1/users/${userId}/pushers`],
     ['GET', `v2/users/${userId}/devices`],
     ['POST', `v2/users/${userId}/devices`],
     ['POST', `v2/users/${userId}/delete_devices`],

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CommandBus } from '@nestjs/cqrs';
 import { BY_SERVER } from '#accounts/accounts';
 import { AddThreepid } from '#accounts/commands/add-threepid';
+import { ProvideAccount } from '#accounts/commands/provide-account';
 import { ExternalIds } from '#accounts/external-ids';
 import { AccessLists } from '#accounts/reading/access-lists';
 import type { RecordedFact } from '#event-store/event-store';
@@ -288,7 +289,7 @@ describe('the users of this server whose addresses an address book has', () => {
     expect(await found()).toBeUndefined();
     await bob.ok('PUT', readers, { readers: ['everybody'] });
     expect(await found()).toEqual([bob.userId]);
-    await app.get(ExternalIds).unlink(account, bob.userId as UserId, BY_SERVER);
+    await app.get(CommandBus).execute(new ProvideAccount(bob.userId as UserId, { externalIds: [] }, BY_SERVER));
     await expect.poll(found).toBeUndefined();
     const nameless = [{ medium: 'dev.annals.account', address: 'company' }];
     expect((await ask(alice, 'POST', BOOKS.today, { contacts: [{ threepids: nameless }] })).status).toBe(400);
