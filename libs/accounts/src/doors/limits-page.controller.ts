@@ -3,7 +3,8 @@ import type { FastifyReply } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
 import { RateLimited } from '#http/rate-limited';
 import { ACCOUNT_LIMITS, type AccountLimit, LIMITS_PATH, mediaLimit, sayLimit } from '#kernel/account-limits';
-import { escapeHtml, type HtmlPage, htmlPage } from '../pages/html-page.js';
+import { escapeHtml } from '#kernel/escape-html';
+import { type HtmlPage, htmlPage } from '../pages/html-page.js';
 import { showPage } from '../pages/show-page.js';
 
 /** What `M_USER_LIMIT_EXCEEDED` leads to (client-server API, "Common error codes"): how much an account here may have, for its owner to read. */
