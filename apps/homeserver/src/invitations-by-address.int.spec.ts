@@ -5,6 +5,7 @@ import { signJson } from '#protocol/signing/sign-json';
 import { createSigningKey } from '#protocol/signing/signing-key';
 import { FakePeer } from '#testing/fake-peer';
 import { type MailServer, startMailServer } from '#testing/mail-server';
+import { startTextGateway, type TextGateway } from '#testing/text-gateway';
 import { FederatedServer, type FederatedUser } from '../test/federated-server.js';
 import { IdentityClient, linkTo } from '#testing/identity-client';
 
@@ -14,6 +15,7 @@ const V1 = '/_matrix/client/api/v1';
 const inPath = encodeURIComponent;
 
 let mails: MailServer;
+let texts: TextGateway;
 /** The identity server, and two homeservers. */
 let identity: FederatedServer;
 let home: FederatedServer;
@@ -22,9 +24,12 @@ let alice: IdentityClient<FederatedUser>;
 
 beforeAll(async () => {
   mails = await startMailServer();
+  texts = await startTextGateway();
   identity = await FederatedServer.start((name) => ({
     ANNALS_ROLES: 'all,identity',
     ANNALS_SMTP_URL: mails.url,
+    ANNALS_TEXT_MESSAGES: texts.url,
+    ANNALS_TEXT_MESSAGES_COUNTRIES: 'DE',
     ANNALS_PUBLIC_URL: `https://${name}`,
     ANNALS_IDENTITY_PRIVATE_SERVERS: 'localhost',
   }));
@@ -38,6 +43,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const server of [home, other, identity]) await server.stop();
   await mails.close();
+  await texts.close();
 });
 
 const somebody = async (name: string, at = home): Promise<IdentityClient<FederatedUser>> =>
@@ -130,6 +136,19 @@ describe('somebody who is known by a mail address alone', () => {
     await alice.user.ok('PUT', path, { ...levels, invite: 50 });
     expect(await invite(erin, roomId, 'frank@mail.example')).toMatchObject({ status: 403 });
     expect(mails.received.filter(({ to }) => to.includes('frank@mail.example'))).toEqual([]);
+  });
+
+  it('is written to at a phone, where only the number is known', async () => {
+    const roomId = await roomOf(alice.user);
+    const number = { medium: 'msisdn', address: '4915112345678' };
+    expect(await invite(alice, roomId, '', number)).toEqual({ status: 200, body: {} });
+    const { text } = await texts.waitFor('+4915112345678');
+    expect(text).toMatch(/^@alice:\S+ invites you to a room on Matrix/);
+    expect(text).toContain(INVITATION);
+    expect(await stateOf(alice.user, roomId, OFFER)).toMatchObject([{ content: { display_name: '49...' } }]);
+    const unknown = { ...number, room_id: roomId, sender: '@billg:microsoft.example' };
+    expect(await alice.call('POST', '/_matrix/identity/api/v1/store-invite', unknown)).toMatchObject({ status: 403 });
+    expect(texts.received).toHaveLength(1);
   });
 
   it('is named as it has to be', async () => {
@@ -251,7 +270,8 @@ describe('an identity server', () => {
     expect(await alice.call('POST', 'store-invite', wanted)).toMatchObject({ status: 403 });
     for (const [more, status, errcode] of [
       [{ medium: 'pigeon' }, 400, 'M_UNRECOGNIZED'],
-      [{ medium: 'msisdn', address: '49301234567' }, 400, 'M_UNRECOGNIZED'],
+      [{ medium: 'msisdn', address: '1' }, 400, 'M_INVALID_ADDRESS'],
+      [{ medium: 'msisdn', address: '33123456789' }, 400, 'M_DESTINATION_REJECTED'],
       [{ address: 'x' }, 400, 'M_INVALID_EMAIL'],
       [{ room_id: 'x' }, 400, 'M_INVALID_PARAM'],
     ] as const) {

@@ -27,7 +27,8 @@ import { FindableAssociations } from './findable-associations.js';
 import { IdentityAccounts } from './identity-accounts.js';
 import { IdentityData } from './identity-data.js';
 import { InviteByAddress } from './invite-by-address.js';
-import { InviteByMail } from './invite-by-mail.js';
+import { InvitationMessages } from './invitation-messages.js';
+import { StoreInvitation } from './store-invitation.js';
 import { LongTermKeys } from './long-term-keys.js';
 import { Pepper } from './pepper.js';
 import { IdentityFeed } from './replication/identity-feed.js';
@@ -76,7 +77,8 @@ import { Messengers, Validations } from './validations.js';
     ShownToIdentityServers,
     LongTermKeys,
     StoredInvites,
-    InviteByMail,
+    InvitationMessages,
+    StoreInvitation,
     DeliverInvites,
     IdentityFeed,
     IdentityPeers,

@@ -10,7 +10,7 @@ import { IdentityServers } from './client/identity-servers.js';
 import { IdentityTokens } from './client/identity-tokens.js';
 import { LookUpThreepids } from './client/look-up-threepids.js';
 import { readOffer } from './client/read-offer.js';
-import { InviteByMail } from './invite-by-mail.js';
+import { StoreInvitation } from './store-invitation.js';
 
 /** Invites people by their addresses, by what identity servers know of them: client-server API, "Third-party invites". */
 @Injectable()
@@ -20,7 +20,7 @@ export class InviteByAddress implements AddressInvitations {
     private readonly tokens: IdentityTokens,
     private readonly lookUp: LookUpThreepids,
     private readonly limits: RateLimits,
-    private readonly own: InviteByMail,
+    private readonly own: StoreInvitation,
   ) {}
 
   check({ idServer, medium, address }: AskedAddress): void {

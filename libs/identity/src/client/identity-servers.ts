@@ -7,6 +7,7 @@ import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { compileGlob, type TextMatcher } from '#protocol/glob';
+import { httpsPlace, readObject } from './https-place.js';
 
 /** By what a user proves to another service who they are: client-server API, module "OpenID". */
 export interface OpenIdGrant {
@@ -39,7 +40,6 @@ export interface IdentityRequest {
 export const IDENTITY_BASE = '/_matrix/identity/v2';
 /** The same in API v1, in which nobody says who they are. */
 const V1_BASE = '/_matrix/identity/api/v1';
-const DEFAULT_PORT = 443;
 const WITHIN_MS = 20_000;
 /** A thousand mappings, and policies in many languages, have less. */
 const MAX_BYTES = 1024 * 1024;
@@ -185,13 +185,11 @@ export class IdentityServers {
     server: string,
     request: Pick<Parameters<Outgoing['send']>[1], 'method' | 'path' | 'headers' | 'body'>,
   ): Promise<OutgoingAnswer> {
-    const { hostname, port } = new URL(`https://${server}`);
-    const name = hostname.replace(/^\[(.*)\]$/, '$1');
-    const at = [{ host: name, port: port === '' ? DEFAULT_PORT : Number(port) }];
+    const { hostname, tlsName, at } = httpsPlace(server);
     const mayBePrivate = this.#privateServers.some((known) => known === hostname || known === server);
     try {
       return await this.outgoing.send(
-        { tlsName: name, at, mayBePrivate, isOfUsers: true },
+        { tlsName, at, mayBePrivate, isOfUsers: true },
         { ...request, withinMs: WITHIN_MS, maxBytes: MAX_BYTES },
       );
     } catch (error) {
@@ -203,13 +201,4 @@ export class IdentityServers {
 
 function makesNoSense(what: string): PeerUnavailable {
   return new PeerUnavailable(`The identity server answers no ${what}`);
-}
-
-function readObject(bytes: Buffer): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(bytes.toString());
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -7,7 +7,7 @@ import { RateLimited } from '#http/rate-limited';
 import { isUserId, parseRoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { HOMESERVERS, type Homeservers } from '../homeservers.js';
-import { InviteByMail, type InviteOffer, type WantedInvite } from '../invite-by-mail.js';
+import { StoreInvitation, type InviteOffer, type WantedInvite } from '../store-invitation.js';
 import { FormOrJson } from './form-or-json.js';
 import { IdentityRole } from './identity-role.js';
 import { CurrentCaller, FromIdentityUser, type IdentityCaller } from './identity-user.js';
@@ -27,11 +27,11 @@ class StoreInviteBody {
 @Controller('_matrix/identity')
 export class StoreInviteController {
   constructor(
-    private readonly byMail: InviteByMail,
+    private readonly invitations: StoreInvitation,
     @Inject(HOMESERVERS) private readonly homeservers: Homeservers,
   ) {}
 
-  /** NOTSPEC: one invites in one's own name, and nobody else's. Throws M_FORBIDDEN, M_INVALID_PARAM, and as `InviteByMail`. */
+  /** NOTSPEC: one invites in one's own name, and nobody else's. Throws M_FORBIDDEN, M_INVALID_PARAM, and as `StoreInvitation`. */
   @FromIdentityUser()
   @RateLimited('mail')
   @HttpCode(200)
@@ -42,7 +42,7 @@ export class StoreInviteController {
   ): Promise<InviteOffer> {
     const wanted = readWanted(body);
     if (wanted.sender !== userId) throw new MatrixError('M_FORBIDDEN', 'sender: must be who asks');
-    return this.byMail.invite({ ...wanted, isVouchedFor: true });
+    return this.invitations.store({ ...wanted, isVouchedFor: true });
   }
 
   /**
@@ -62,7 +62,7 @@ export class StoreInviteController {
     if (origin !== undefined && origin !== serverNameOf(wanted.sender)) {
       throw new MatrixError('M_FORBIDDEN', 'The sender is of another homeserver');
     }
-    const offer = await this.byMail.invite({ ...wanted, isVouchedFor: origin !== undefined });
+    const offer = await this.invitations.store({ ...wanted, isVouchedFor: origin !== undefined });
     return { ...offer, public_key: offer.public_keys[0]!.public_key };
   }
 }
@@ -75,7 +75,7 @@ function readWanted({
   ...said
 }: StoreInviteBody): Omit<WantedInvite, 'isVouchedFor'> {
   if (medium !== 'email' && medium !== 'msisdn') {
-    throw new MatrixError('M_UNRECOGNIZED', 'medium: people are invited by mail alone', { status: 400 });
+    throw new MatrixError('M_UNRECOGNIZED', 'medium: email or msisdn', { status: 400 });
   }
   const threepid = findThreepid(medium, address);
   if (threepid === undefined) throw new MatrixError(medium === 'email' ? 'M_INVALID_EMAIL' : 'M_INVALID_ADDRESS');

@@ -14,6 +14,11 @@ export interface InvitationText {
   readonly url: string;
 }
 
+/** The same for a phone: short, and no word that whoever invites has chosen but their user ID. */
+export function invitationText(sender: UserId, url: string): string {
+  return `${sender} invites you to a room on Matrix. How to accept: ${url}`;
+}
+
 /** Tells somebody who is known by an address alone that they are invited to a room: identity service API, "Invitation storage". */
 export function invitationMail(to: string, { sender, serverName, url, ...said }: InvitationText): Mail {
   const senderName = sender === undefined ? undefined : nameForMail(said.senderName);

@@ -10,11 +10,11 @@ import { listSigningKeyIds, verifyJson } from '#protocol/signing/sign-json';
 import { signRequest } from '#protocol/signing/sign-request';
 import { parseXMatrix, textToSign } from '#protocol/signing/signed-request';
 import { parseVerifyKey, SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import { httpsPlace, readObject } from '../client/https-place.js';
 import type { FeedPage } from './identity-feed.js';
 
 /** Where identity servers tell each other. */
 export const FEED_PATH = '/_matrix/identity/unstable/dev.annals.associations';
-const DEFAULT_PORT = 443;
 const WITHIN_MS = 20_000;
 const MAX_BYTES = 1024 * 1024;
 const MOST_ENTRIES = 1_000;
@@ -72,28 +72,15 @@ export class IdentityPeers {
 
   /** The operator has vouched for where it is. */
   async #send(peer: IdentityPeer, path: string, authorization: string) {
-    const { hostname, port, host } = new URL(peer.url);
-    const name = hostname.replace(/^\[(.*)\]$/, '$1');
-    const at = [{ host: name, port: port === '' ? DEFAULT_PORT : Number(port) }];
+    const { host } = new URL(peer.url);
+    const { tlsName, at } = httpsPlace(host);
     const headers = { host, accept: 'application/json', authorization };
     const limits = { withinMs: WITHIN_MS, maxBytes: MAX_BYTES };
     try {
-      return await this.outgoing.send(
-        { tlsName: name, at, mayBePrivate: true },
-        { method: 'GET', path, headers, ...limits },
-      );
+      return await this.outgoing.send({ tlsName, at, mayBePrivate: true }, { method: 'GET', path, headers, ...limits });
     } catch (error) {
       if (!(error instanceof OutgoingFailure)) throw error;
       throw new PeerUnavailable(`${peer.name} cannot be reached: ${error.message}`, { cause: error });
     }
-  }
-}
-
-function readObject(bytes: Buffer): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(bytes.toString());
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -1,28 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Threepid } from '#accounts/threepids/threepid';
 import { CONFIG, type Config } from '#config/config';
-import { RateLimits } from '#http/rate-limits';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { Mailer } from '#mail/mailer';
 import { FindableAssociations } from './findable-associations.js';
 import { hideAddress } from './client/hide-address.js';
 import { threepidHash } from './facts/identity-facts.js';
+import { InvitationMessages, type ToldInvite } from './invitation-messages.js';
 import { LongTermKeys } from './long-term-keys.js';
-import { invitationMail } from './pages/invitation-mail.js';
 import { StoredInvites } from './stored-invites.js';
 
-/** Somebody who is known by a mail address is to be invited to a room. */
-export interface WantedInvite {
-  readonly threepid: Threepid;
+/** Somebody who is known by an address or a number alone is to be invited to a room. */
+export interface WantedInvite extends ToldInvite {
   readonly roomId: RoomId;
-  readonly sender: UserId;
-  /** Whether it is known that `sender` wants it. Else the mail names nobody and nothing. */
-  readonly isVouchedFor: boolean;
-  /** As whoever invites says: for the mail. */
-  readonly senderName?: unknown;
-  readonly roomName?: unknown;
-  readonly roomType?: unknown;
 }
 
 /** What goes into the room's `m.room.third_party_invite`. */
@@ -37,48 +26,31 @@ export const INVITATION_PATH = '/_matrix/identity/unstable/dev.annals.invitation
 const LONG_TERM = '/_matrix/identity/v2/pubkey/isvalid';
 const EPHEMERAL = '/_matrix/identity/v2/pubkey/ephemeral/isvalid';
 
-/** Stores invitations, and tells whom they are for by a mail: identity service API, "Invitation storage". */
+/** Stores invitations, and has whom they are for told by a message: identity service API, "Invitation storage". */
 @Injectable()
-export class InviteByMail {
+export class StoreInvitation {
   constructor(
     private readonly invites: StoredInvites,
     private readonly findable: FindableAssociations,
     private readonly keys: LongTermKeys,
-    private readonly mailer: Mailer,
-    private readonly limits: RateLimits,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl' | 'serverName' | 'identityRole'>,
+    private readonly messages: InvitationMessages,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl' | 'identityRole'>,
   ) {}
 
   /**
-   * Stores one and sends the mail, also where whoever has the address is not found by the sender: they are told as who shows that it is theirs later. Throws
-   * M_THREEPID_IN_USE, with the user, where who asks may know whose the address is; M_EMAIL_SEND_ERROR where this
-   * server sends no mails, M_UNRECOGNIZED for addresses of another kind, and M_LIMIT_EXCEEDED.
+   * Stores one and sends the message, also where whoever has the address is not found by the sender: they are told as who shows that it is theirs later. Throws
+   * M_THREEPID_IN_USE, with the user, where who asks may know whose the address is, and as `InvitationMessages.prepare`.
    */
-  async invite(wanted: WantedInvite): Promise<InviteOffer> {
+  async store(wanted: WantedInvite): Promise<InviteOffer> {
     const { threepid, roomId, sender } = wanted;
-    if (threepid.medium !== 'email') {
-      throw new MatrixError('M_UNRECOGNIZED', 'medium: people are invited by mail alone', { status: 400 });
-    }
-    if (!this.mailer.isConfigured) throw new MatrixError('M_EMAIL_SEND_ERROR', 'This server sends no mails');
     const known = await this.findable.find(threepid, wanted.isVouchedFor ? sender : undefined);
     if (known !== undefined) {
       throw new MatrixError('M_THREEPID_IN_USE', 'It is known whose the address is', { fields: { mxid: known } });
     }
-    this.mailer.checkRoom();
-    this.limits.check('mail', `mails to ${threepid.address}`);
+    const send = await this.messages.prepare(wanted);
     const { token, publicKey, privateKey } = await this.invites.store(threepidHash(threepid), { roomId, sender });
-    const { serverName } = this.config;
     const query = new URLSearchParams({ token, private_key: privateKey }).toString();
-    this.mailer.post(
-      invitationMail(threepid.address, {
-        ...(wanted.isVouchedFor ? { sender } : {}),
-        senderName: wanted.senderName,
-        roomName: wanted.roomName,
-        isSpace: wanted.roomType === 'm.space',
-        serverName,
-        url: `${this.config.publicUrl}${INVITATION_PATH}?${query}`,
-      }),
-    );
+    send(this.#urlOf(`${INVITATION_PATH}?${query}`));
     return {
       token,
       public_keys: [
