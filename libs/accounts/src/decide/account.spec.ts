@@ -98,6 +98,16 @@ describe('an account', () => {
       given(registered, deactivated).when(decision).thenRefused('M_USER_DEACTIVATED');
     }
     given(registered, deactivated)
+      .when((account) => decideDeactivation(account, false))
+      .then([]);
+  });
+
+  it('is erased once, also some time after its end', () => {
+    const erased = { type: 'account-deactivated', data: { erase: true } } as const;
+    given(registered, deactivated)
+      .when((account) => decideDeactivation(account, true))
+      .then([erased]);
+    given(registered, deactivated, erased)
       .when((account) => decideDeactivation(account, true))
       .then([]);
   });

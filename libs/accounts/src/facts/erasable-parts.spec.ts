@@ -15,6 +15,12 @@ test.each([
     { room_id: '!r:a', type: 'm.x', content: { a: 1 } },
     { room_id: '!r:a', type: 'm.x', content: {} },
   ],
+  [
+    'account-registered',
+    { user_id: '@a:a', kind: 'user', via: 'open', password_hash: 'x' },
+    { user_id: '@a:a', kind: 'user', via: 'open', erased: true },
+  ],
+  ['password-changed', { password_hash: 'x' }, { password_hash: '' }],
   ['tag-set', { room_id: '!r:a', tag: 'u.x', content: { order: 1 } }, { room_id: '!r:a', tag: '', content: {} }],
   [
     'device-added',

@@ -12,6 +12,9 @@ interface ErasablePart {
 
 const PARTS: Readonly<Record<string, ErasablePart>> = {
   ...PUSH_RULE_PARTS,
+  'account-registered': { keys: ['password_hash'], left: '"erased":true}' },
+  'guest-upgraded': { keys: ['password_hash'], left: '"password_hash":""}' },
+  'password-changed': { keys: ['password_hash'], left: '"password_hash":""}' },
   'profile-changed': { keys: ['value'], left: '"removed":true}' },
   'readers-set': { keys: ['readers'], left: '"readers":[]}' },
   'threepid-added': { keys: ['address'], left: '"removed":true}' },
