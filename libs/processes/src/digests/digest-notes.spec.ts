@@ -69,19 +69,26 @@ describe('that there is something to mail', () => {
     expect(notes.isSettled(ALICE, PUB)).toBe(false);
   });
 
-  it('is noted anew after a look, which hears of what came meanwhile', async () => {
+  it('is noted anew in a look and after it, which hears of what came meanwhile', async () => {
     await note(1);
     const heard = await notes.look(ALICE, async (hasMore) => {
-      const before = hasMore();
-      expect(notes.isSettled(ALICE, PUB)).toBe(true);
-      return [before, hasMore()];
-    });
-    expect(heard).toEqual([false, true]);
-    expect(notes.isSettled(ALICE, PUB)).toBe(false);
-    const quiet = await notes.look(ALICE, async (hasMore) => {
+      const before = [hasMore(), notes.isSettled(ALICE, PUB)];
       await note(4, HALL);
-      return hasMore();
+      return [...before, hasMore(), notes.isSettled(ALICE, HALL)];
     });
-    expect([quiet, notes.isSettled(ALICE, HALL)]).toEqual([true, false]);
+    expect(heard).toEqual([false, false, true, false]);
+    expect([notes.isSettled(ALICE, PUB), notes.isSettled(ALICE, HALL)]).toEqual([false, false]);
+    await note(5);
+    expect([asked, notes.isSettled(ALICE, PUB)]).toEqual([3, true]);
+  });
+
+  it('is not taken for noted by what was under way before a look, and ended behind it', async () => {
+    let go = (): void => {};
+    under = new Promise((resolve) => (go = resolve));
+    const noted = note(1);
+    await notes.look(ALICE, async () => {});
+    go();
+    await noted;
+    expect(notes.isSettled(ALICE, PUB)).toBe(false);
   });
 });

@@ -23,7 +23,7 @@ interface Noted {
   /** The rooms of which nothing more has to be noted until there is a look. */
   readonly rooms: Set<RoomId>;
   /** No gateway is told anything of the user. */
-  readonly isMailedAlone: boolean;
+  isMailedAlone: boolean;
 }
 
 /**
@@ -34,8 +34,6 @@ interface Noted {
 export class DigestNotes {
   readonly #noted = new LruCache<UserId, Noted>(REMEMBERED);
   readonly #slots = new Slots(NOTES_AT_ONCE);
-  /** How often something of that was forgotten. */
-  #forgotten = 0;
   readonly #looks = new KeyedQueue<UserId>();
   /** The users who are being looked at, and whether something more came meanwhile. */
   readonly #looked = new Map<UserId, { hasMore: boolean }>();
@@ -63,7 +61,6 @@ export class DigestNotes {
 
   /** A user has set a pusher: what was noted of another one, or while it was off, is of no meaning for it. */
   forget(userId: UserId): void {
-    this.#forgotten++;
     this.#noted.delete(userId);
   }
 
@@ -85,15 +82,16 @@ export class DigestNotes {
     isMailedAlone: boolean,
   ): Promise<void> {
     this.#touch(userId);
-    if (this.#noted.get(userId)?.rooms.has(roomId) === true) return;
-    const forgotten = this.#forgotten;
+    const noted = this.#noted.get(userId) ?? { rooms: new Set(), isMailedAlone };
+    if (noted.rooms.has(roomId)) return;
+    this.#noted.set(userId, noted);
     const change = (digest: Digest): Digest | undefined =>
       noteUnread(digest, { roomId, position, now: this.clock.now() }, this.afterMs);
     await this.#slots.run(() => this.#changeAll(userId, change));
     // What is written at the end of a look may say otherwise, and so may a pusher that was set meanwhile.
-    if (this.#looked.has(userId) || this.#forgotten !== forgotten) return;
-    const { rooms } = this.#noted.get(userId) ?? { rooms: new Set() };
-    this.#noted.set(userId, { rooms: rooms.add(roomId), isMailedAlone });
+    if (this.#looked.has(userId) || this.#noted.get(userId) !== noted) return;
+    noted.rooms.add(roomId);
+    noted.isMailedAlone = isMailedAlone;
   }
 
   /** Looks at what is to be mailed to a user, one look at a time. `look` is told whether something more came since it began. */
@@ -101,11 +99,12 @@ export class DigestNotes {
     return this.#looks.run(userId, async () => {
       const state = { hasMore: false };
       this.#looked.set(userId, state);
+      // Not at its end: what comes then, once it is too late for `hasMore`, is noted anew.
+      this.#noted.delete(userId);
       try {
         return await look(() => state.hasMore);
       } finally {
         this.#looked.delete(userId);
-        this.#noted.delete(userId);
       }
     });
   }
