@@ -34,7 +34,7 @@ export function invitationMail(to: string, { sender, serverName, url, ...said }:
     ],
     link: { label: 'See the invitation', url },
     ends: [
-      `This mail was sent by the identity server ${serverName}, which tells nobody whose address this is. If you do not know who invites you, do nothing.`,
+      `This mail was sent by the identity server ${serverName}, which does not keep your address. If you do not know who invites you, do nothing.`,
     ],
   });
 }

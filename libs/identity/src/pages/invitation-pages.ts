@@ -17,7 +17,7 @@ export function invitationPage({ sender, roomId, serverName, appLink }: Invitati
   const body = `<p>${escapeHtml(sender)} invites you to the room <code>${escapeHtml(roomId)}</code> on Matrix.</p>
 <ol>
 <li>Open your Matrix application and log in. If you have no account yet, make one, on any server.</li>
-<li>In its settings, add the address at which you got the mail, and let people find you by it. The identity server is <code>${escapeHtml(serverName)}</code>.</li>
+<li>In its settings, add the address or number that this was sent to, and let people find you by it. The identity server is <code>${escapeHtml(serverName)}</code>.</li>
 <li>The invitation appears in the application by itself.</li>
 </ol>
 <p class="note"><a href="${escapeHtml(appLink)}" rel="noreferrer">Open it in an application</a> that takes such links.</p>`;
