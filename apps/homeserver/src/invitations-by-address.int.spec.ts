@@ -122,6 +122,21 @@ describe('somebody who is known by a mail address alone', () => {
     expect(await invitesOf(second.user)).toEqual([]);
   });
 
+  it('is not given away by it where they do not want to be found, and may accept all the same', async () => {
+    const quinn = await somebody('quinn');
+    await quinn.call('PUT', '/_matrix/identity/unstable/dev.annals.findable', { readers: [] });
+    await quinn.bind('quinn@mail.example');
+    const roomId = await roomOf(alice.user);
+    expect(await invite(alice, roomId, 'quinn@mail.example')).toEqual({ status: 200, body: {} });
+    const { searchParams } = await linkTo(mails, 'quinn@mail.example', INVITATION);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await membershipOf(alice.user, roomId, quinn.user.userId)).toBeUndefined();
+    expect(await invitesOf(quinn.user)).toEqual([]);
+    const by = { token: searchParams.get('token'), private_key: searchParams.get('private_key') };
+    const { body: signed } = await quinn.call('POST', 'sign-ed25519', { ...by, mxid: quinn.user.userId });
+    await quinn.user.ok('POST', `/join/${inPath(roomId)}`, { third_party_signed: signed });
+  });
+
   it('is asked for by who may invite, and of others nobody is written to', async () => {
     const roomId = await roomOf(alice.user);
     const erin = await somebody('erin');

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { mayAnswerLater, PeerRefused } from '#kernel/peer-errors';
 import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
@@ -7,6 +8,7 @@ import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { Associations } from './associations.js';
 import type { StoredInvite } from './decide/stored-invites.js';
+import { FindableAssociations } from './findable-associations.js';
 import { HOMESERVERS, type Homeservers } from './homeservers.js';
 import { StoredInvites } from './stored-invites.js';
 
@@ -25,6 +27,7 @@ export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly invites: StoredInvites,
     private readonly associations: Associations,
+    private readonly findable: FindableAssociations,
     @Inject(HOMESERVERS) private readonly homeservers: Homeservers,
     @Inject(SIGNING_KEY) private readonly key: SigningKey,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'identityRole'>,
@@ -39,8 +42,8 @@ export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /**
-   * Gives whoever has an identifier, by its hash, the invitations that wait for it, and tells their homeserver; where that is away, later again. Answers
-   * whether there were any.
+   * Gives whoever has an identifier, by its hash, the invitations that wait for it of whom they let find them, and tells their homeserver; where that is away,
+   * later again. The others they may accept by the message that they got. Answers whether there were any.
    */
   async deliver(hash: string): Promise<boolean> {
     const told = await this.#deliver(hash);
@@ -66,7 +69,7 @@ export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
   async #deliver(hash: string): Promise<'told' | 'later' | 'none'> {
     const { mxid, of } = await this.associations.holderOf(hash);
     if (mxid === undefined || of === undefined) return 'none';
-    const claimed = await this.invites.claimAll(hash, mxid);
+    const claimed = await this.invites.claimAll(hash, mxid, await this.#listLetIn(hash, mxid));
     if (claimed.length === 0) return 'none';
     const about = { medium: of.medium, address: of.address, mxid };
     const invites = claimed.map((invite) => this.#tell(about, invite));
@@ -84,6 +87,15 @@ export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
     const tokens = claimed.map(({ token }) => token);
     await this.invites.noteTold(hash, mxid, tokens);
     return 'told';
+  }
+
+  /** The tokens of those that are of whom the user lets find them: by the others they are not told of, or whoever invites would know who they are. */
+  async #listLetIn(hash: string, mxid: UserId): Promise<string[]> {
+    const tokens: string[] = [];
+    for (const { token, sender } of await this.invites.listFree(hash)) {
+      if (await this.findable.mayFind(mxid, sender)) tokens.push(token);
+    }
+    return tokens;
   }
 
   /** As `PUT /3pid/onbind` has it; signed is what the room that it is for looks at. */

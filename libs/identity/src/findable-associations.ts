@@ -66,6 +66,11 @@ export class FindableAssociations {
     return mayFind === true ? row?.mxid : undefined;
   }
 
+  /** Whether somebody lets who asks find them. */
+  async mayFind(owner: UserId, by: UserId): Promise<boolean> {
+    return (await this.#mayFind([owner], by))[0] === true;
+  }
+
   /** What users published of themselves, each signed by this server: their user ID, and their master key where they said one. */
   async keysOf(users: readonly UserId[]): Promise<JsonObject[]> {
     const people = await IDENTITY_PEOPLE.getMany(

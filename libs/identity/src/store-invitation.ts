@@ -38,7 +38,7 @@ export class StoreInvitation {
   ) {}
 
   /**
-   * Stores one and sends the message, also where whoever has the address is not found by the sender: they are told as who shows that it is theirs later. Throws
+   * Stores one and sends the message, also where whoever has the address lets the sender not find them, who is not to know of it. Throws
    * M_THREEPID_IN_USE, with the user, where who asks may know whose the address is, and as `InvitationMessages.prepare`.
    */
   async store(wanted: WantedInvite): Promise<InviteOffer> {

@@ -15,6 +15,7 @@ import {
   decideStored,
   decideTold,
   foldStoredInvite,
+  listFree,
   listToTell,
   NO_STORED_INVITES,
   type StoredInvite,
@@ -74,10 +75,15 @@ export class StoredInvites {
     return { token, publicKey, privateKey: encodeBase64(seed) };
   }
 
-  /** All that nobody has claimed are the user's from now on; answers those of theirs that their homeserver is to be told of. */
-  async claimAll(hash: string, mxid: UserId): Promise<StoredInvite[]> {
+  /** Those of one identifier that nobody has claimed yet, as the log has them. */
+  async listFree(hash: string): Promise<StoredInvite[]> {
+    return listFree((await this.#streams.load(storedInvitesStream(hash))).state, this.clock.now());
+  }
+
+  /** Some that nobody has claimed are the user's from now on; answers those of theirs that their homeserver is to be told of. */
+  async claimAll(hash: string, mxid: UserId, tokens: readonly string[]): Promise<StoredInvite[]> {
     const now = this.clock.now();
-    const claimed = { now, until: now + CLAIMED_MS };
+    const claimed = { now, until: now + CLAIMED_MS, tokens };
     return listToTell(await this.#change(hash, mxid, (invites) => decideClaims(invites, mxid, claimed)), mxid, now);
   }
 
@@ -88,7 +94,7 @@ export class StoredInvites {
     const row = await STORED_INVITES.get(this.views, [token]);
     if (row === undefined || row.public_key !== encodeBase64(publicKey)) return undefined;
     const now = this.clock.now();
-    const claimed = { now, until: now + CLAIMED_MS, token };
+    const claimed = { now, until: now + CLAIMED_MS, tokens: [token] };
     const invites = await this.#change(row.hash, mxid, (known) => decideClaims(known, mxid, claimed));
     const invite = invites.get(token);
     return invite?.mxid === mxid && invite.until > now ? invite : undefined;

@@ -25,7 +25,8 @@ const invite = (token: string, until = 100) => ({
 });
 const store = (invites: StoredInvites, token: string, until = 100, now = 1): StoredInvites =>
   after(decideStored(invites, invite(token, until), now), invites);
-const CLAIMED = { now: 10, until: 50 };
+const ALL = ['one', 'two', 'three'];
+const CLAIMED = { now: 10, until: 50, tokens: ALL };
 
 describe('invitations of whoever has an address', () => {
   const two = store(store(NO_STORED_INVITES, 'one'), 'two');
@@ -40,7 +41,7 @@ describe('invitations of whoever has an address', () => {
   });
 
   it('are one each for who reads a mail', () => {
-    const claimed = after(decideClaims(two, BOB, { ...CLAIMED, token: 'one' }), two);
+    const claimed = after(decideClaims(two, BOB, { ...CLAIMED, tokens: ['one'] }), two);
     expect(decideClaims(claimed, ALICE, CLAIMED)).toMatchObject([{ data: { token: 'two', mxid: ALICE } }]);
   });
 
@@ -55,7 +56,7 @@ describe('invitations of whoever has an address', () => {
   });
 
   it('are claimed by nobody once their time is over, which ends them as the next one comes', () => {
-    expect(decideClaims(two, ALICE, { now: 100, until: 150 })).toEqual([]);
+    expect(decideClaims(two, ALICE, { ...CLAIMED, now: 100, until: 150 })).toEqual([]);
     expect([...store(two, 'three', 300, 100).keys()]).toEqual(['three']);
   });
 
@@ -63,7 +64,7 @@ describe('invitations of whoever has an address', () => {
     let many = NO_STORED_INVITES;
     for (let n = 0; n < 100; n++) many = store(many, `${n}`);
     expect(() => store(many, 'more')).toThrow('Too many');
-    const claimed = after(decideClaims(many, ALICE, { ...CLAIMED, token: '7' }), many);
+    const claimed = after(decideClaims(many, ALICE, { ...CLAIMED, tokens: ['7'] }), many);
     expect(store(claimed, 'more').size).toBe(101);
   });
 });

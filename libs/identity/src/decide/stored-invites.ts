@@ -52,16 +52,20 @@ export function decideStored(invites: StoredInvites, invite: StoredInvite, now: 
   return [...decideOver(invites, now), { type: 'invite-stored', data: { token, room_id, sender, public_key, until } }];
 }
 
-/** Those that nobody has claimed yet, one unless told, are the user's. `until`: for as long their keys are good. */
+/** Those that nobody has claimed yet. */
+export function listFree(invites: StoredInvites, now: number): StoredInvite[] {
+  return [...invites.values()].filter((one) => one.mxid === undefined && one.until > now);
+}
+
+/** Some that nobody has claimed yet, by their tokens, are the user's. `until`: for as long their keys are good. */
 export function decideClaims(
   invites: StoredInvites,
   mxid: UserId,
-  { now, until, token }: { readonly now: number; readonly until: number; readonly token?: string },
+  { now, until, tokens }: { readonly now: number; readonly until: number; readonly tokens: readonly string[] },
 ): StoredInviteFact[] {
-  const free = [...invites.values()].filter((one) => one.mxid === undefined && one.until > now);
-  return free
-    .filter((one) => token === undefined || one.token === token)
-    .map((one) => ({ type: 'invite-claimed', data: { token: one.token, mxid, until } }));
+  return listFree(invites, now)
+    .filter(({ token }) => tokens.includes(token))
+    .map(({ token }) => ({ type: 'invite-claimed', data: { token, mxid, until } }));
 }
 
 /** Those that a user has claimed, and whose homeserver is to be told of them still. */
