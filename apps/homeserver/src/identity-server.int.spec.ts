@@ -197,6 +197,11 @@ describe('the identity server', () => {
     await strict.stop();
   });
 
+  it('speaks all versions of the specification that the homeserver speaks', async () => {
+    const { versions } = await ok('GET', '/_matrix/identity/versions');
+    expect([(versions as string[])[0], (versions as string[]).at(-1)]).toEqual(['v1.1', 'v1.19']);
+  });
+
   it('tells its keys', async () => {
     const keys = await ok('GET', '/_matrix/key/v2/server');
     const [[keyId, { key }]] = Object.entries(keys['verify_keys'] as Record<string, { key: string }>) as [

@@ -2,6 +2,7 @@ import { Controller, Get, Param, Query, UseGuards } from '@nestjs/common';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
+import { SPECIFICATION_VERSIONS } from '#kernel/specification-versions';
 import { LongTermKeys } from '../long-term-keys.js';
 import { StoredInvites } from '../stored-invites.js';
 import { IdentityRole } from './identity-role.js';
@@ -23,10 +24,8 @@ export class IdentityKeysController {
 
   @RateLimited('default')
   @Get('versions')
-  versions(): { versions: string[] } {
-    return {
-      versions: ['v1.1', 'v1.2', 'v1.3', 'v1.4', 'v1.5', 'v1.6', 'v1.7', 'v1.8', 'v1.9', 'v1.10', 'v1.11'],
-    };
+  versions(): { versions: readonly string[] } {
+    return { versions: SPECIFICATION_VERSIONS };
   }
 
   @RateLimited('default')

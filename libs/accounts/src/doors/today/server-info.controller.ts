@@ -6,6 +6,7 @@ import { RawJson } from '#http/raw-json';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
+import { SPECIFICATION_VERSIONS } from '#kernel/specification-versions';
 import { DEFAULT_ROOM_VERSION, ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 import { WhosePassword } from '../../sessions/whose-password.js';
 
@@ -22,7 +23,7 @@ export const VERSIONS: readonly string[] = Object.freeze([
   'r0.5.0',
   'r0.6.0',
   'r0.6.1',
-  ...Array.from({ length: 19 }, (_, n) => `v1.${n + 1}`),
+  ...SPECIFICATION_VERSIONS,
 ]);
 
 /**
