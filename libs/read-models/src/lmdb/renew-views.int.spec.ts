@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -220,10 +220,16 @@ describe('views that are renewed', () => {
   it('are not renewed while more is written than can be kept in mind, and are once it is less', async () => {
     await store.close();
     const program = join(directory, 'waits.mjs');
+    const opened = join(directory, 'opened');
+    const says = `process.send('opened'); fs.writeFileSync(${JSON.stringify(opened)}, '')`;
     const waits = "setInterval(() => {}, 1000); process.on('disconnect', () => process.exit())";
-    writeFileSync(program, `process.send('ready'); process.once('message', () => process.send('opened')); ${waits}`);
+    writeFileSync(
+      program,
+      `import fs from 'node:fs'; process.send('ready'); process.once('message', () => { ${says} }); ${waits}`,
+    );
     store = openLmdbReadModels(directory, { copyProgram: program });
     const refused = expect(store.renew!()).rejects.toThrow('more is written than can be kept in mind');
+    await expect.poll(() => existsSync(opened), { timeout: 20_000 }).toBe(true);
     for (let n = 0; n < 210_000; n += 5000)
       await store.write(Array.from({ length: 5000 }, (_, i) => put('a', String(n + i), '')));
     await refused;
