@@ -1,4 +1,6 @@
+import type { ErasureFacts } from '#admin/facts/erasure-facts';
 import type { AccountFact } from '#accounts/facts/account-facts';
+import type { IdentityFact } from '#identity/facts/identity-facts';
 import type { Position } from '#kernel/position';
 import { asText, Collection, owning } from '#projections/collection';
 import type { Projector } from '#projections/projector';
@@ -10,15 +12,18 @@ export const LAST_ERASURE = new Collection<readonly ['views'], Position>('last-e
   codec: asText(),
 });
 
-const ACCOUNTS: readonly AccountFact['type'][] = ['account-deactivated', 'threepid-removed'];
+const OF_ACCOUNTS: readonly AccountFact['type'][] = ['account-deactivated', 'threepid-removed', 'external-id-unlinked'];
+const OF_IDENTITIES: readonly IdentityFact['type'][] = ['association-ended', 'binding-ended'];
+const ERASED: keyof ErasureFacts = 'erasure-ended';
 
 /** Those by which somebody wants something to be gone, and not only to be something else. */
 const ERASING: ReadonlySet<string> = new Set([
   'pdu-redacted',
   'room-purged',
-  'association-ended',
   'media-deleted',
-  ...ACCOUNTS,
+  ERASED,
+  ...OF_ACCOUNTS,
+  ...OF_IDENTITIES,
 ]);
 
 /** Remembers that the file of the views holds what is there no more, until that is renewed. */

@@ -95,7 +95,8 @@ it('renews the views once something was erased, and not again before something e
   now += 2 * DAY;
   await views.look();
   expect(readModels.renewals).toBe(1);
-  for (const type of ['room-purged', 'account-deactivated', 'threepid-removed', 'association-ended', 'media-deleted']) {
+  const others = ['room-purged', 'account-deactivated', 'threepid-removed', 'external-id-unlinked', 'erasure-ended'];
+  for (const type of [...others, 'association-ended', 'binding-ended', 'media-deleted']) {
     await happens(type);
     now += DAY;
     const { renewals } = readModels;
