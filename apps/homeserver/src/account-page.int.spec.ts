@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { registerAdmin } from '#testing/register-admin';
 import { PageReader } from '../test/page-reader.js';
 import { type Answer, WholeServer } from '../test/whole-server.js';
 
@@ -26,13 +25,7 @@ describe('the account page', { timeout: 60_000 }, () => {
 
   beforeAll(async () => {
     server = await WholeServer.start({ ANNALS_OAUTH: 'on' });
-    admin = await registerAdmin({
-      async call(method, path, { body } = {}) {
-        const parts = body === undefined ? {} : { body: JSON.stringify(body) };
-        const { status, text } = await server.request(method, path, parts);
-        return { status, body: JSON.parse(text) };
-      },
-    });
+    admin = await server.registerAdmin();
   });
   afterAll(() => server.close());
   beforeEach(async () => {

@@ -8,7 +8,6 @@ import { ExternalIds } from '#accounts/external-ids';
 import type { UserId } from '#kernel/ids';
 import { connectControl } from '#projections/control-client';
 import { readZip } from '#testing/read-zip';
-import { registerAdmin } from '#testing/register-admin';
 import { FederatedServer, type FederatedUser } from '../test/federated-server.js';
 import { PageReader } from '../test/page-reader.js';
 import { type Answer, WholeServer } from '../test/whole-server.js';
@@ -60,17 +59,7 @@ describe('what people are handed', { timeout: 120_000 }, () => {
 
   beforeAll(async () => {
     server = await WholeServer.start({ ANNALS_OAUTH: 'on' });
-    const asRoot: Parameters<typeof registerAdmin>[0] = {
-      async call(method, path, { body } = {}) {
-        const { status, text } = await server.request(
-          method,
-          path,
-          body === undefined ? {} : { body: JSON.stringify(body) },
-        );
-        return { status, body: JSON.parse(text) };
-      },
-    };
-    admin = await registerAdmin(asRoot);
+    admin = await server.registerAdmin();
     [alice, bob] = [await server.register('alice'), await server.register('bob')];
     await live();
     browser = new PageReader(server);

@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { registerAdmin } from '#testing/register-admin';
 import { listRoutes, type Route } from '../test/list-routes.js';
 import { WholeServer } from '../test/whole-server.js';
 
@@ -135,16 +134,7 @@ describe('restricted accounts', () => {
   let admin: string;
   beforeAll(async () => {
     server = await WholeServer.start();
-    admin = await registerAdmin({
-      async call(method, path, { body } = {}) {
-        const { status, text } = await server.request(
-          method,
-          path,
-          body === undefined ? {} : { body: JSON.stringify(body) },
-        );
-        return { status, body: JSON.parse(text) };
-      },
-    });
+    admin = await server.registerAdmin();
   });
   afterAll(() => server.close());
 

@@ -21,6 +21,7 @@ import { FACT_SHAPES } from '#processes/fact-shapes';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { TEST_AUTHOR } from '#testing/local-room';
+import { registerAdmin } from '#testing/register-admin';
 import { AppModule } from '../src/app.module.js';
 import { ALL_EFFECTS } from '../src/effects.js';
 import { LISTENERS } from '../src/listeners.js';
@@ -125,6 +126,17 @@ export class WholeServer {
     const { text } = await this.request('POST', `/_matrix/client/v3/register?kind=${kind}`, { body });
     const session = JSON.parse(text) as { user_id: string; access_token: string };
     return { userId: session.user_id, token: session.access_token };
+  }
+
+  /** Makes an administrator, `@root`, and answers their access token. */
+  registerAdmin(): Promise<string> {
+    return registerAdmin({
+      call: async (method, path, { body } = {}) => {
+        const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+        const { status, text } = await this.request(method, path, sent);
+        return { status, body: JSON.parse(text) };
+      },
+    });
   }
 
   /** A request whose path is sent as it is. */
