@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { CommandBus } from '@nestjs/cqrs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -282,6 +283,23 @@ describe('what people are handed', { timeout: 120_000 }, () => {
     const bobs = readZip((await download(other)).bytes);
     expect(JSON.parse(bobs.get('export.json')!.toString())).toMatchObject({ user_id: bob.userId });
     expect(textOf(bobs)).not.toMatch(/hello, this is mine|only: 'mine'|alice@example\.org/);
+  });
+
+  it('is handed to them again where their browser went away, before it began or halfway', async () => {
+    const page = await browser.get(DATA);
+    const [, token = ''] = /name="form_token" value="([^"]*)"/.exec(page.text)!;
+    const body = new URLSearchParams({ form_token: token, password: 'a password' }).toString();
+    const form = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': String(body.length) };
+    for (const isBegun of [false, true]) {
+      const asked = request(server.origin + DATA, { method: 'POST', headers: { ...form, cookie: browser.cookie } });
+      const gone = new Promise((resolve) => asked.once('close', resolve));
+      asked.on('error', () => undefined);
+      asked.on('response', () => asked.destroy());
+      asked.end(body, () => !isBegun && asked.destroy());
+      await gone;
+      // It is over once the server has noticed.
+      await expect.poll(async () => (await download(browser)).status).toBe(200);
+    }
   });
 
   it('is theirs while they are suspended, and nobody’s by the page while the account is locked', async () => {

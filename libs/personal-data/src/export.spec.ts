@@ -1,6 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
-
 import { describe, expect, it } from 'vitest';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';

@@ -66,8 +66,9 @@ export class DataPageController {
 
   #begin(reply: FastifyReply, userId: UserId): StreamableFile {
     const { files, madeAt, end } = this.handOver.begin(userId);
-    // Also where the browser goes away halfway.
-    reply.raw.once('close', end);
+    // Also where the browser goes away halfway, or went while it was looked who sits there.
+    if (reply.raw.destroyed) end();
+    else reply.raw.once('close', end);
     const name = `annals-data-${new Date(madeAt).toISOString().slice(0, 10)}.zip`;
     void reply
       .status(200)
