@@ -41,7 +41,7 @@ export class IdentityData {
         title: 'Who finds you by your addresses',
         about: 'At the identity server that this server is: who may, and the public key that they are told then.',
         rows: IDENTITY_PEOPLE,
-        facts: ['identity-readers-set', 'identity-key-published'],
+        facts: ['identity-readers-set', 'identity-readers-learnt', 'identity-key-published'],
         record: (_, person) => jsonOf(person),
       }),
     );
