@@ -27,6 +27,9 @@ const AUTHOR = {
   signingKey: createSigningKey(new Uint8Array(32).fill(7), '1'),
 };
 
+/** Of invitations nothing is measured. */
+const NOBODY_ASKED = { hide: async (): Promise<void> => {} };
+
 /** This server as far as events of others concern it: log and views in LMDB, workers, every projector, and no door. */
 export class ReceivingServer {
   private constructor(
@@ -73,7 +76,7 @@ export class ReceivingServer {
     pdus: readonly ForeignPdu[],
   ): Promise<void> {
     const texts = pdus.map(({ text }) => text);
-    const handler = new ReceivePdusHandler(this.receiving, this.merging);
+    const handler = new ReceivePdusHandler(this.receiving, this.merging, NOBODY_ASKED);
     const { received } = await handler.execute(new ReceivePdus(origin, roomId, texts));
     const other = received.find(({ kind }) => kind !== 'accepted' && kind !== 'known');
     if (other !== undefined) throw new Error(`an event is ${other.kind}`);

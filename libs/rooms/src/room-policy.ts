@@ -28,6 +28,8 @@ export interface PolicyQuestion {
   readonly version: RoomVersion;
   /** The state event of the room that names its policy server; undefined where the room has none. */
   readonly policyEvent: RoomEvent | undefined;
+  /** Whether somebody of the server that the event names is in the room, as it stands. */
+  readonly isThere: boolean;
 }
 
 /**

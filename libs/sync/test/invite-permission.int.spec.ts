@@ -1,5 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { RoomId, UserId } from '#kernel/ids';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { TEST_AUTHOR } from '#testing/local-room';
+import { ForeignServer } from '#testing/receiving/foreign-server';
+import { makeOn } from '#testing/receiving/make-on';
+import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
+import { Receiver, tellAccepted } from '#testing/receiving/receiver';
 import { HeldInvitations } from '#rooms/commands/held-invitations';
 import { heldStream } from '#rooms/facts/held-invitation-facts';
 import { InvitePermissions } from '#rooms/commands/invite-permissions';
@@ -127,6 +133,31 @@ describe('presence as a signal', () => {
     expect(await asks(stranger, bob, false)).toBe(true);
     await chooses(bob, 'do_not_disturb');
     expect(await may()).toEqual([true, true, true]);
+  });
+
+  it('holds what came as an event of a room that is here, of which nobody was asked', async () => {
+    const [alice, bob] = [await someone(), await someone()];
+    await configure(bob, { online: 'nobody', busy: 'everybody' }, SIGNALS);
+    const roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
+    const other = new ForeignServer('b.example', 2);
+    const [eve, keys] = [other.user('eve'), keysKnownTo(TEST_AUTHOR, other)];
+    const there = new MemoryRoom(roomId, findRoomVersion('11')!, keys);
+    await tellAccepted(app, roomId, there);
+    const receiver = new Receiver(app, roomId, other.name, keys);
+    for (const draft of [
+      { stateKey: eve, content: { membership: 'join' } },
+      { stateKey: bob.userId, content: { membership: 'invite', is_direct: true } },
+    ]) {
+      const pdu = await makeOn(there, other, { ts: Date.now(), type: 'm.room.member', sender: eve, ...draft });
+      await there.receive(pdu.text);
+      await receiver.pdus(pdu.text);
+    }
+    await app.settled();
+    expect(await heldOf(bob)).toEqual([eve]);
+    expect((await bob.sync()).rooms?.invite?.[roomId]).toBeUndefined();
+    await chooses(bob, 'busy');
+    await vi.waitFor(async () => expect(await heldOf(bob)).toEqual([]), 10_000);
+    expect((await bob.sync()).rooms.invite[roomId]).toBeDefined();
   });
 
   it('holds what is not accepted where it is told to: not shown until it is, also after a restart, and then by itself', async () => {

@@ -4,6 +4,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { Joining } from '#rooms/joining/joining';
 import { ExtremityMerging } from '#rooms/commands/merge-extremities';
+import { InvitePermissions } from '#rooms/commands/invite-permissions';
 import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
 import { ReceiveRoomHandler } from '#rooms/commands/receive-room';
 import { Receiving } from '#rooms/commands/receiving';
@@ -67,7 +68,7 @@ async function fetchPast({ roomId: id, events }: RoomToTell, there: ForeignServe
   const merging = new ExtremityMerging(workers, app.views, TEST_AUTHOR, systemClock);
   const texts = events.map(({ text }) => text);
   const command = new ReceivePdus(there.name, id, texts, { isHistory: true });
-  const { position } = await new ReceivePdusHandler(receiving, merging).execute(command);
+  const { position } = await new ReceivePdusHandler(receiving, merging, app.get(InvitePermissions)).execute(command);
   await app.views.whenProcessed(position!);
 }
 

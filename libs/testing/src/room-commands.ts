@@ -128,7 +128,7 @@ export class RoomCommands {
       [KnockRoom, new KnockRoomHandler(members, elsewhere, views, author)],
       [LeaveRoom, new LeaveRoomHandler(members, elsewhere, stays, views, {})],
       [ReceiveOutliers, new ReceiveOutliersHandler(receiving)],
-      [ReceivePdus, new ReceivePdusHandler(receiving, merging)],
+      [ReceivePdus, new ReceivePdusHandler(receiving, merging, permissions)],
       [ReceiveRoom, new ReceiveRoomHandler(workers, receiving, joining)],
       [SettleJoin, new SettleJoinHandler(joining)],
       [ReceiveState, new ReceiveStateHandler(workers, receiving, merging, others, store)],

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import { messageOf } from '#kernel/message-of';
 import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
@@ -33,6 +35,10 @@ export interface RedactionsStatus {
 }
 
 const REMEMBERED = 1_000;
+/** So often an event is tried that cannot be redacted for the moment, each time after so long, or as long as is asked for. */
+const MOST_TRIES = 5;
+const WAIT_MS = 10_000;
+const MOST_WAIT_MS = 60_000;
 const MOST_AT_ONCE = 20;
 const PAGE = 200;
 /** NOTSPEC: of a room no more is looked through. */
@@ -86,10 +92,24 @@ export class UserRedactions {
     const { userId, rooms } = wanted;
     for (const roomId of rooms.length === 0 ? await this.#roomsOf(userId) : rooms) {
       for (const eventId of await this.#listMessages(roomId, wanted)) {
-        await this.commands.execute(new RedactAsServer(roomId, eventId, order, requestId)).catch((error: unknown) => {
+        await this.#redact(new RedactAsServer(roomId, eventId, order, requestId)).catch((error: unknown) => {
           if (!(error instanceof MatrixError)) throw error;
           failed.set(eventId, messageOf(error));
         });
+      }
+    }
+  }
+
+  /** As often as it does not go for the moment, within some minutes. */
+  async #redact(redaction: RedactAsServer): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.commands.execute(redaction);
+        return;
+      } catch (error) {
+        if (!mayPass(error) || tries === MOST_TRIES) throw error;
+        const asked = Number((error as MatrixError).fields?.['retry_after_ms'] ?? WAIT_MS);
+        await delay(Math.min(asked, MOST_WAIT_MS));
       }
     }
   }

@@ -4,7 +4,6 @@ import { CONFIG, type Config } from '#config/config';
 import { HOMESERVERS } from '#identity/homeservers';
 import { REMOTE_DIRECTORIES } from '#directory/remote-directories';
 import { REMOTE_MEDIA } from '#media/remote-media';
-import { VIEWS, type Views } from '#projections/views';
 import { Peers } from '../peers/peers.js';
 import { PeersMedia } from '../media/peers-media.js';
 import { PeersAsHomeservers } from './peers-as-homeservers.js';
@@ -19,8 +18,8 @@ import { PolicyServers } from '../policy/policy-servers.js';
 
 const policyServers: FactoryProvider<PolicyServers> = {
   provide: PolicyServers,
-  inject: [Peers, VIEWS, CONFIG],
-  useFactory: (peers: Peers, views: Views, config: Config) => new PolicyServers(peers, views, config),
+  inject: [Peers, CONFIG],
+  useFactory: (peers: Peers, config: Config) => new PolicyServers(peers, config),
 };
 
 /** What clients are told of other servers' users and rooms, and what policy servers say of events. */

@@ -1,6 +1,7 @@
 import { type Errcode, ERRORS, MatrixError } from '#kernel/matrix-error';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { PolicyAway } from '#rooms/policy-away';
+import { PolicyRefused } from '#rooms/policy-refused';
 
 /** Why there is no signature of a policy server. */
 export type PolicyFault = PeerRefused | PeerUnavailable | MatrixError;
@@ -28,7 +29,8 @@ export function reasonOf(error: PolicyFault): string {
  * verbatim"). What it says of this server, or where it says nothing, is no refusal: 503, so that they may try again.
  */
 export function toSender(error: PolicyFault): MatrixError {
-  if (error instanceof MatrixError) return new MatrixError('M_FORBIDDEN', `The room's policy server: ${error.message}`);
+  if (error instanceof MatrixError)
+    return new PolicyRefused('M_FORBIDDEN', `The room's policy server: ${error.message}`);
   const errcode = error instanceof PeerRefused ? error.errcode : undefined;
   if (!(error instanceof PeerRefused) || errcode === undefined || !OF_EVENTS.has(errcode)) {
     return new PolicyAway(error);
@@ -37,5 +39,5 @@ export function toSender(error: PolicyFault): MatrixError {
   const text =
     typeof body['error'] === 'string' ? body['error'].slice(0, MOST_OF_REASON) : ERRORS[errcode as Errcode][1];
   const fields = retryAfterMs === undefined ? undefined : { retry_after_ms: retryAfterMs };
-  return new MatrixError(errcode as Errcode, text, { status, fields, cause: error });
+  return new PolicyRefused(errcode as Errcode, text, { status, fields, cause: error });
 }

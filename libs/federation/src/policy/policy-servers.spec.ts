@@ -31,8 +31,6 @@ describe.each(['1', '11', '12'])('the policy server of a room of version %s', (i
   beforeEach(() => {
     [asked, isIn] = [[], true];
     answer = async () => ({});
-    const row = { key: [create.roomId, NAME, '1'], value: JSON.stringify({ joined: 1, invited: 0 }) };
-    const views = { scan: async () => (isIn ? [row] : []) };
     const peers = {
       ask: (to: ServerName, { content = {}, signal }: { content?: JsonObject; signal?: AbortSignal }) => {
         expect(to).toBe(NAME);
@@ -41,7 +39,7 @@ describe.each(['1', '11', '12'])('the policy server of a room of version %s', (i
         return Promise.race([answer(), late]);
       },
     };
-    servers = new PolicyServers(peers, views as never, { serverName: 'a.example' as ServerName }, 100);
+    servers = new PolicyServers(peers, { serverName: 'a.example' as ServerName }, 100);
   });
 
   const contentOf = (by: SigningKey): JsonObject => ({
@@ -50,7 +48,7 @@ describe.each(['1', '11', '12'])('the policy server of a room of version %s', (i
   });
   const judge = (event: RoomEvent, isOwn = false, content = contentOf(key)) => {
     const policyEvent = { ...message('m.room.policy', ''), content, eventId: '$policy' as EventId };
-    return servers.policy(event, { isOwn, version, policyEvent });
+    return servers.policy(event, { isOwn, version, policyEvent, isThere: isIn });
   };
 
   it('is asked for what has not its signature, and gives it', async () => {
@@ -76,7 +74,9 @@ describe.each(['1', '11', '12'])('the policy server of a room of version %s', (i
     for (const content of none) expect(await judge(event, false, content)).toEqual({ isAllowed: true });
     isIn = false;
     expect(await judge(event)).toEqual({ isAllowed: true });
-    expect(await servers.policy(event, { isOwn: true, version, policyEvent: undefined })).toEqual({ isAllowed: true });
+    expect(await servers.policy(event, { isOwn: true, version, policyEvent: undefined, isThere: false })).toEqual({
+      isAllowed: true,
+    });
     expect(asked).toEqual([]);
   });
 

@@ -6,7 +6,6 @@ import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { Slots } from '#kernel/slots';
-import { VIEWS, type Views } from '#projections/views';
 import { redact } from '#protocol/redaction/redact';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
@@ -20,7 +19,6 @@ import {
   type PolicySignature,
   type PolicyVerdict,
 } from '#rooms/room-policy';
-import { isServerIn } from '#rooms/reading/server-standing';
 import { Peers } from '../peers/peers.js';
 import { isFault, reasonOf, toSender } from './policy-faults.js';
 
@@ -54,7 +52,6 @@ export class PolicyServers {
 
   constructor(
     private readonly peers: Pick<Peers, 'ask'>,
-    @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     private readonly waitMs = WAIT_MS,
   ) {
@@ -68,10 +65,9 @@ export class PolicyServers {
     return this.#outcomes;
   }
 
-  async #judge(event: RoomEvent, { isOwn, version, policyEvent }: PolicyQuestion): Promise<PolicyVerdict> {
+  async #judge(event: RoomEvent, { isOwn, version, policyEvent, isThere }: PolicyQuestion): Promise<PolicyVerdict> {
     const server = policyEvent && readPolicyServer(policyEvent.content);
-    if (server === undefined || isBeyondPolicy(event)) return ALLOWED;
-    if (!(await isServerIn(this.views, event.roomId, server.name))) return ALLOWED;
+    if (server === undefined || !isThere || isBeyondPolicy(event)) return ALLOWED;
     if (await hasSigned(server, event, version)) return ALLOWED;
     try {
       const signed = await this.#askInTime(server, event, version, isOwn);

@@ -6,6 +6,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { EventId, RoomId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import { awaitShown } from '#projections/await-shown';
 import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { Turn } from '#projections/turn';
@@ -53,6 +54,8 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
   /** The last room that was looked at; undefined: it begins with the first. */
   #last: RoomId | undefined;
   #isRuled = false;
+  /** Whether a room could not be looked at for the moment. */
+  #isHeldUp = false;
 
   constructor(
     private readonly commands: CommandBus,
@@ -88,7 +91,8 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
     if (!this.config.retention.isOn) return AT_LATEST_MS;
     const head = await this.events.head();
     for (const name of ASKED) await awaitShown(this.views, name, head, 'for how long rooms keep messages');
-    return (await this.#expireDue()) ? LOOK_MS : SOON_MS;
+    this.#isHeldUp = false;
+    return (await this.#expireDue()) && !this.#isHeldUp ? LOOK_MS : SOON_MS;
   }
 
   /** Answers whether all that is due is done. A look that has done enough is followed by one that begins behind its last room. */
@@ -121,9 +125,10 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
       const news = await due('news', most);
       return news + (await due('past', most - news));
     } catch (error) {
-      // It is being joined or purged, or is no more.
-      if (error instanceof MatrixError) return 0;
-      throw error;
+      if (!(error instanceof MatrixError)) throw error;
+      // Else it is being purged, or is no more.
+      if (mayPass(error)) this.#isHeldUp = true;
+      return 0;
     }
   }
 

@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type RoomAlias, type RoomId, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { keepCanonical } from '#protocol/canonical-json/keep-canonical';
@@ -60,13 +61,13 @@ export class CompleteUpgradeHandler implements ICommandHandler<CompleteUpgrade> 
     const canonical = await this.#run(requester, from, (turn) => turn.findState(CANONICAL_ALIAS));
     if (canonical !== undefined && aliases.some((alias) => isSameAlias(canonical.content['alias'], alias))) {
       const content = keepCanonical(canonical.content);
-      await this.#run(requester, to, async (turn) => {
+      await this.#send(requester, to, async (turn) => {
         if ((await turn.findState(CANONICAL_ALIAS)) !== undefined) return;
-        await unlessRefused(turn.send({ type: CANONICAL_ALIAS, stateKey: '', sender, content }));
+        await turn.send({ type: CANONICAL_ALIAS, stateKey: '', sender, content });
       });
-      await this.#run(requester, from, async (turn) => {
+      await this.#send(requester, from, async (turn) => {
         if ((await turn.findState(CANONICAL_ALIAS))?.eventId !== canonical.eventId) return;
-        await unlessRefused(turn.send({ type: CANONICAL_ALIAS, stateKey: '', sender, content: {} }));
+        await turn.send({ type: CANONICAL_ALIAS, stateKey: '', sender, content: {} });
       });
     }
   }
@@ -90,7 +91,7 @@ export class CompleteUpgradeHandler implements ICommandHandler<CompleteUpgrade> 
 
   /** Only those who may change power levels can do this last step; without it the tombstone alone says what happened. */
   async #silence(requester: Requester, roomId: RoomId): Promise<void> {
-    await this.#run(requester, roomId, async (turn) => {
+    await this.#send(requester, roomId, async (turn) => {
       const levels = await turn.findState('m.room.power_levels');
       const tombstone = await turn.findState('m.room.tombstone');
       // They were set since: by this very step, or by somebody who wants to talk on there.
@@ -98,22 +99,22 @@ export class CompleteUpgradeHandler implements ICommandHandler<CompleteUpgrade> 
       const content = restrictedLevels(levels?.content ?? {});
       if (content === undefined) return;
       const draft = { type: 'm.room.power_levels', stateKey: '', sender: requester.userId, content };
-      await unlessRefused(turn.send(draft));
+      await turn.send(draft);
     });
+  }
+
+  /** What a user who may upgrade the room need not be allowed to send: it is replaced all the same. Throws what may pass, as where its policy server does not answer. */
+  async #send(requester: Requester, roomId: RoomId, task: RoomTask<void>): Promise<void> {
+    try {
+      await this.#run(requester, roomId, task);
+    } catch (error) {
+      if (!(error instanceof MatrixError) || mayPass(error)) throw error;
+    }
   }
 
   async #run<T>(requester: Requester, roomId: RoomId, task: RoomTask<T>): Promise<T> {
     const { result, position } = await this.workers.run(roomId, contextOf(requester), task);
     if (position !== undefined) await this.views.whenProcessed(position);
     return result;
-  }
-}
-
-/** For what a user who may upgrade the room need not be allowed to do: the room is replaced all the same. */
-async function unlessRefused(sent: Promise<unknown>): Promise<void> {
-  try {
-    await sent;
-  } catch (error) {
-    if (!(error instanceof MatrixError)) throw error;
   }
 }

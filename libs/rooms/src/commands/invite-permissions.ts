@@ -2,10 +2,11 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { readInviteRules } from '#accounts/queries/invite-rules';
 import { USERS_ON_DEMAND, type UsersOnDemand } from '#accounts/users-on-demand';
 import { CONFIG, type Config } from '#config/config';
-import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
+import { isUserId, type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
+import type { RoomEvent } from '#protocol/room-event';
 import { INVITE_SIGNALS, type InviteSignals } from '../invite-signals.js';
 import { HeldInvitations } from './held-invitations.js';
 
@@ -37,6 +38,21 @@ export class InvitePermissions {
     if (signal !== 'hold') return false;
     if ((await this.held?.isFull(target)) === true) throw new MatrixError('M_INVITE_BLOCKED');
     return true;
+  }
+
+  /**
+   * As `check` and `hold`, of an invitation that comes as an event of a room which is here: nobody was asked whether it may be sent, and that the room has it
+   * nobody can help. So what presence has refused is held, too, as long as there is room. (What rules refuse nobody is shown anyhow.)
+   */
+  async hide({ type, sender, stateKey, content, roomId }: RoomEvent): Promise<void> {
+    const isInvite = type === 'm.room.member' && content['membership'] === 'invite' && content['is_direct'] === true;
+    if (!isInvite || stateKey === undefined || !isUserId(stateKey)) return;
+    const { serverName } = this.config;
+    if (serverNameOf(stateKey) !== serverName || serverNameOf(sender) === serverName) return;
+    if (((await this.signals?.decide(stateKey, sender)) ?? 'accept') === 'accept') return;
+    await this.hold(roomId, sender, stateKey).catch((error: unknown) => {
+      if (!(error instanceof MatrixError) || error.errcode !== 'M_INVITE_BLOCKED') throw error;
+    });
   }
 
   /**

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
@@ -13,7 +14,7 @@ import { turnsOf } from '#testing/turns-of';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
 import { RoomVerifier } from '../audit/verify-room.js';
 import type { PduAccepted } from '../facts/room-facts.js';
-import type { Policy } from '../room-policy.js';
+import { type Policy, policyEventIdOf } from '../room-policy.js';
 import type { ServerKeys } from '../server-keys.js';
 import { ReceiveOutliers } from './receive-outliers.js';
 import { ReceivePdus } from './receive-pdus.js';
@@ -263,6 +264,25 @@ describe('a room with several extremities', () => {
       texts.map(() => 'accepted'),
     );
     expect(await extremitiesOf(asking)).toHaveLength(12);
+  });
+
+  it('asks the policy of the room for what was missed and what is of the past, as it was then, and for nothing from before it', async () => {
+    const asked: string[] = [];
+    const wants: Policy = async ({ content }, { policyEvent, isThere }) => {
+      asked.push(`${String(content['body'])} ${String(policyEvent?.content['via'])} ${String(isThere)}`);
+      return content['body'] === 'spam' ? { isAllowed: false, reason: 'spam' } : { isAllowed: true };
+    };
+    const policy = Object.assign(wants, { concerns: (state: StateTrie) => policyEventIdOf(state) !== undefined });
+    const asking = new RoomCommands(home.views, TEST_AUTHOR, KEYS, policy);
+    await receive(await there.joins());
+    const early = await there.says('early');
+    await home.setState(ALICE, roomId, 'm.room.policy', { via: OTHER.name });
+    await there.hear(home);
+    const [spam, ham] = [await there.says('spam'), await there.says('ham')];
+    const texts = [early, spam, ham].map(({ text }) => text);
+    const receipt = await asking.execute(new ReceivePdus(OTHER.name, roomId, texts, { isHistory: true }));
+    expect(kindsOf(receipt)).toEqual(['accepted', 'soft-failed', 'accepted']);
+    expect(asked).toEqual([`spam ${OTHER.name} true`, `ham ${OTHER.name} true`]);
   });
 
   it('keeps them open where no user here may say anything, and goes on', async () => {

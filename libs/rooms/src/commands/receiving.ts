@@ -6,12 +6,13 @@ import type { Position } from '#kernel/position';
 import { eachInTurns } from '#projections/each-in-turns';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { allowAll, POLICY, type Policy, type PolicyQuestion, ROOM_POLICY } from '../room-policy.js';
+import { allowAll, type Policy, type PolicyQuestion, ROOM_POLICY } from '../room-policy.js';
 import type { Arrival } from '../receive/judge-pdu.js';
 import type { AlreadyKnown, Dropped, MissingEvents, PreparedPdu } from '../receive/outcome.js';
 import { preparePdu } from '../receive/prepare-pdu.js';
 import { withPolicySignature } from '../receive/with-policy-signature.js';
 import { SERVER_KEYS, type ServerKeys } from '../server-keys.js';
+import { policyQuestionOf } from '../worker/policy-question.js';
 import { receiveInTurn, receiveOutlierInTurn } from '../worker/receive-in-turn.js';
 import type { FactContext, RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
@@ -144,7 +145,7 @@ export class Receiving {
     const { eventId } = staged.pdu.event;
     const outcome = await receiveInTurn(turn, staged.pdu, staged.arrival);
     if (outcome.kind === 'unasked') {
-      return { question: { isOwn: false, version: turn.head.version, policyEvent: await turn.findState(POLICY) } };
+      return { question: { isOwn: false, ...(await policyQuestionOf(turn, outcome.policyId)) } };
     }
     // Here and not later: what it waits for may be the next that is judged.
     if (outcome.kind === 'missing') this.#staging.add(roomId, staged, outcome);

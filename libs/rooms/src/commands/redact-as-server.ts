@@ -4,13 +4,15 @@ import { CONFIG, type Config } from '#config/config';
 import { type EventId, isUserId, type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import { VIEWS, type Views } from '#projections/views';
 import { levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import type { RoomEvent } from '#protocol/room-event';
 import type { OrderedRedaction } from '../facts/ordered-redaction.js';
+import { PolicyRefused } from '../policy-refused.js';
 import { ROOM_MEMBERS } from '../projections/membership.projector.js';
 import { findRowInRoom } from '../reading/event-rows.js';
-import { RoomWorkers } from '../worker/room-workers.js';
+import { RoomWorkers, type TurnResult } from '../worker/room-workers.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { isReadByRules, mayRedact, redactHere } from './redact-here.js';
 import { acceptRedaction, draftRedaction } from './redaction.js';
@@ -29,7 +31,7 @@ export interface RedactedAsServer {
  * Redacts an event of any room that is here, for an operator: "server admins also need to be able to redact events by a similar mechanism"
  * (API v1, "Redactions"). Where a user of this server may redact it in the room, that is done in their name, the administrator's own first,
  * and every server hears of it; else it is redacted on this server alone. Who ordered it is told by the fact in either case.
- * Throws M_NOT_FOUND, M_FORBIDDEN for state that rules read where only this server would be without it.
+ * Throws what may pass, M_NOT_FOUND, M_FORBIDDEN for state that rules read where only this server would be without it.
  */
 export class RedactAsServer extends Command<RedactedAsServer> {
   constructor(
@@ -54,20 +56,27 @@ export class RedactAsServerHandler implements ICommandHandler<RedactAsServer> {
     const row = await findRowInRoom(this.views, roomId, eventId);
     if (row?.header.redactedBy !== undefined) return { before: true };
     const context = { actor: order.by ?? 'server', correlation: requestId };
-    const { result, position } = await this.workers.run(roomId, context, async (turn) => {
-      const event = (await turn.known.find([eventId])).get(eventId)?.event;
-      if (event === undefined) throw new MatrixError('M_NOT_FOUND', 'The room has no such event');
-      if (event.type === 'm.room.create') throw new MatrixError('M_FORBIDDEN', 'The create event cannot be redacted');
-      const redaction = await redactInRoom(turn, event, order, await this.#listAble(turn, event, order));
-      if (redaction !== undefined) return { as: redaction.sender, eventId: redaction.eventId };
-      if (isReadByRules(event)) {
-        throw new MatrixError(
-          'M_FORBIDDEN',
-          'Rules of the room read this state: only who may in the room can redact it',
-        );
-      }
-      redactHere(turn, event, order);
-      return {};
+    const run = (isInRoom: boolean): Promise<TurnResult<RedactedAsServer>> =>
+      this.workers.run(roomId, context, async (turn) => {
+        const event = (await turn.known.find([eventId])).get(eventId)?.event;
+        if (event === undefined) throw new MatrixError('M_NOT_FOUND', 'The room has no such event');
+        if (event.type === 'm.room.create') throw new MatrixError('M_FORBIDDEN', 'The create event cannot be redacted');
+        const able = isInRoom ? await this.#listAble(turn, event, order) : [];
+        const redaction = await redactInRoom(turn, event, order, able);
+        if (redaction !== undefined) return { as: redaction.sender, eventId: redaction.eventId };
+        if (isReadByRules(event)) {
+          throw new MatrixError(
+            'M_FORBIDDEN',
+            'Rules of the room read this state: only who may in the room can redact it',
+          );
+        }
+        redactHere(turn, event, order);
+        return {};
+      });
+    const { result, position } = await run(true).catch((error: unknown) => {
+      // Its policy does not want the room to be told: here it is redacted all the same. That it does not answer says nothing.
+      if (!(error instanceof PolicyRefused) || mayPass(error)) throw error;
+      return run(false);
     });
     if (position !== undefined) await this.views.whenProcessed(position);
     return result;

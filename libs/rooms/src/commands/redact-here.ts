@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { EventId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { redact } from '#protocol/redaction/redact';
 import type { Pdu, RoomEvent } from '#protocol/room-event';
@@ -36,7 +37,7 @@ export async function mayRedact(turn: RoomTurn, draft: EventDraft, event: RoomEv
   try {
     await turn.authorise(draft);
   } catch (error) {
-    if (error instanceof MatrixError) return false;
+    if (error instanceof MatrixError && !mayPass(error)) return false;
     throw error;
   }
   return (await refuseEffect(turn, draft, event)) === undefined;

@@ -14,6 +14,8 @@ import type { CreateRoomOptions } from '../decide/new-room-events.js';
 import { BanUser } from './ban-user.js';
 import { CompleteUpgrade, CompleteUpgradeHandler } from './complete-upgrade.js';
 import { CreateRoom } from './create-room.js';
+import { PolicyAway } from '../policy-away.js';
+import type { Policy } from '../room-policy.js';
 import { UpgradeRoom } from './upgrade-room.js';
 
 const CAROL = '@carol:a.example' as UserId;
@@ -418,6 +420,25 @@ it('lets aliases and the place in the directory follow where another server upgr
   expect([await aliases.listOf(old), await aliases.listOf(next)]).toEqual([[], ['#lobby:a.example']]);
   expect(await rooms.views.getMany('public-rooms', [[old], [next]])).toEqual([undefined, expect.anything()]);
   expect([old, next].map((roomId) => rooms.facts(roomId, 'pdu-accepted').length)).toEqual(events);
+});
+
+it('goes on where the policy of a room does not want what belongs to it, and is done again where that does not answer', async () => {
+  const away = { is: true };
+  const policy: Policy = async ({ type }) => {
+    if (type !== 'm.room.canonical_alias') return { isAllowed: true };
+    if (away.is) throw new PolicyAway();
+    return { isAllowed: false, reason: 'no' };
+  };
+  const old = await begin('11', { room_alias_name: 'lobby' });
+  const { replacementRoom: next } = await rooms.execute(new UpgradeRoom(requesterOf(ALICE), old, '11', []));
+  const asking = new RoomCommands(rooms.views, TEST_AUTHOR, undefined, policy);
+  const done = () => asking.execute(new CompleteUpgrade(requesterOf(ALICE), old, next));
+  await expect(done()).rejects.toThrow(PolicyAway);
+  away.is = false;
+  await done();
+  expect(await rooms.state(next, 'm.room.canonical_alias')).toBeUndefined();
+  // What comes behind it is done.
+  expect((await levelsOf(old))?.['events_default']).toBeGreaterThanOrEqual(50);
 });
 
 describe('an upgrade is refused', () => {

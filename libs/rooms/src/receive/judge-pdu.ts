@@ -12,7 +12,7 @@ import { dropAltered, isAllThereIs } from './altered-copy.js';
 import { refuseByAuthEvents } from './4-check-auth-events.js';
 import { authStateAt, findStateBefore, refuseByState, type StateBefore } from './5-check-state-before.js';
 import { refuseByCurrentState } from './6-check-current-state.js';
-import { isToBeAsked, refuseByPolicy } from './7-check-policy.js';
+import { isToBeAsked, policyOfPast, refuseByPolicy } from './7-check-policy.js';
 import { bringsAnew } from './brings-anew.js';
 import { findOwnEffect, findWaitingRedactions } from './find-due-redactions.js';
 import { getKnown, type KnownEvent, type KnownRoom } from './known-room.js';
@@ -73,12 +73,18 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   if (refusalBefore !== undefined) return judging.reject('state', refusalBefore);
   const isHole = await room.isHole(eventId);
   const isPast = arrival.isHistory === true || isHole || isHeldAlready(event, room);
-  if (isPast || (outcome === 'outlier' && (await isSuperseded(event, room)))) return judging.acceptHistory(isHole);
+  if (isPast || (outcome === 'outlier' && (await isSuperseded(event, room)))) {
+    const pastId = isPast && !isHeldAlready(event, room) ? policyOfPast(before, isHole, room) : undefined;
+    if (isToBeAsked(event, pdu.verdict, pastId)) return { kind: 'unasked', eventId, policyId: pastId };
+    const unwanted = pastId === undefined ? undefined : refuseByPolicy(pdu.verdict);
+    return unwanted === undefined ? judging.acceptHistory(isHole) : judging.softFail(unwanted);
+  }
   const isAnew = await bringsAnew(event, before, room);
   const byNow = isAnew ? undefined : await refuseByCurrentState(event, before, known, room);
   // What is sticky is looked at again where the state of the room was against it, and the policy is not.
   const isPolicysTurn = byNow === undefined || stickinessOf(event.pdu, event.originServerTs) !== undefined;
-  if (isPolicysTurn && isToBeAsked(event, pdu.verdict, room.policyId)) return { kind: 'unasked', eventId };
+  const { policyId } = room;
+  if (isPolicysTurn && isToBeAsked(event, pdu.verdict, policyId)) return { kind: 'unasked', eventId, policyId };
   const refusalNow = byNow ?? refuseByPolicy(pdu.verdict);
   return refusalNow === undefined ? judging.accept(isAnew) : judging.softFail(refusalNow);
 }

@@ -56,6 +56,8 @@ export interface MissingEvents {
 export interface Unasked {
   readonly kind: 'unasked';
   readonly eventId: EventId;
+  /** The state event of the room that names whom to ask. */
+  readonly policyId: EventId | undefined;
 }
 
 interface Judged {

@@ -1,9 +1,9 @@
 import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import type { EventId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { DecidedEvent, EventDraft } from '../decide/decide-event.js';
 import type { RoomHead } from '../decide/room-head.js';
+import { PolicyRefused } from '../policy-refused.js';
 import { isBeyondPolicy, type Policy, policyEventIdOf, type PolicyQuestion } from '../room-policy.js';
 import { withPolicySignature } from '../receive/with-policy-signature.js';
 
@@ -62,7 +62,7 @@ async function ask(policy: Policy, { events, asking }: PolicyUnasked): Promise<F
   const question = { ...asking, isOwn: true };
   const verdicts = await Promise.all(events.map(({ decided }) => policy(decided.event, question)));
   return verdicts.map((verdict, i) => {
-    if (!verdict.isAllowed) throw new MatrixError('M_FORBIDDEN', verdict.reason);
+    if (!verdict.isAllowed) throw new PolicyRefused('M_FORBIDDEN', verdict.reason);
     const { decided, ...foreseen } = events[i]!;
     const { signed } = verdict;
     const event = signed === undefined ? {} : withPolicySignature(decided.event, signed, asking.version);

@@ -6,6 +6,7 @@ import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { RoomHead } from '../decide/room-head.js';
 import type { RecentGraph } from '../graph/recent-graph.js';
 import type { KnownEvent } from '../receive/known-room.js';
+import type { PolicyStanding } from './policy-question.js';
 import { FIRST_PLACE, RoomTransactions } from './room-transactions.js';
 import { StateRevisions } from './state-revisions.js';
 
@@ -31,6 +32,8 @@ export interface LiveRoom {
   transactions: RoomTransactions;
   /** The position of the last fact that was read in the log, written before or by another process; START where none was. */
   readUpTo: Position;
+  /** Whether its policy server is in it, as it was found last. */
+  policyStanding: PolicyStanding | undefined;
   /** The revision up to which a snapshot is kept; -1 where there is none. */
   snapshotRevision: number;
 }
@@ -52,6 +55,7 @@ export function liveRoom(roomId: RoomId, head: RoomHead, place = FIRST_PLACE): L
     graph: undefined,
     transactions: new RoomTransactions(place),
     readUpTo: place.position,
+    policyStanding: undefined,
     snapshotRevision: -1,
   };
 }

@@ -9,6 +9,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import { type AuthState, authStateOf } from '#protocol/event-auth/auth-state';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent, StateKey } from '#protocol/room-event';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
 import {
   checkDraftAuth,
   decideEvent,
@@ -29,6 +30,7 @@ import { judgeOwn } from '../receive/judge-own.js';
 import { Foresight, type ForeseenEvent, standingOf } from './ask-first.js';
 import { HeldRoom } from './held-room.js';
 import type { LiveRoom } from './live-room.js';
+import { policyQuestionOf } from './policy-question.js';
 import { readRevision } from './read-revisions.js';
 import { rememberTransactions } from './remember-transactions.js';
 import { transactionName } from './room-transactions.js';
@@ -64,6 +66,8 @@ export class RoomTurn {
   /** What this turn decided, upon what those before it in the batch did. */
   readonly undurable: Undurable;
   #known: HeldRoom | undefined;
+  /** The state when it began: what it decides may put out who is to be asked. */
+  readonly #begun: StateTrie;
   readonly #foresight: Foresight | undefined;
 
   constructor(
@@ -76,6 +80,7 @@ export class RoomTurn {
     allowed?: readonly ForeseenEvent[],
   ) {
     this.undurable = new Undurable(before);
+    this.#begun = head.state;
     this.#foresight = allowed && Foresight.of(allowed, services.policy, head.state);
   }
 
@@ -166,9 +171,7 @@ export class RoomTurn {
   /** Ends a turn of whose events the policy was not asked: then nothing of it is appended (`askFirst`). */
   async requireAsked(): Promise<void> {
     if (this.#foresight?.isAsked !== false) return;
-    const { policyId } = this.#foresight;
-    const policyEvent = policyId && (await this.#stateEvent(policyId));
-    this.#foresight.requireAsked({ version: this.head.version, policyEvent });
+    this.#foresight.requireAsked(await policyQuestionOf(this, this.#foresight.policyId, this.#begun));
   }
 
   /** An event that was decided and leaves this server before it is part of the room: of it the policy is asked as of what is accepted. */

@@ -111,7 +111,7 @@ export class MemoryRoom implements KnownRoom {
   async receive(input: string | Pdu, arrival?: Arrival): Promise<Outcome> {
     const prepared = await preparePdu(input, this.preparation());
     if (prepared.kind === 'dropped') return prepared;
-    const question = { isOwn: false, version: this.version, policyEvent: undefined };
+    const question = { isOwn: false, version: this.version, policyEvent: undefined, isThere: false };
     const verdict = await this.policy(prepared.event, question);
     const outcome = await judgePdu({ ...prepared, verdict }, this, arrival);
     this.apply(outcome);

@@ -3,6 +3,7 @@ import { systemClock } from '#kernel/clock';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { ReceiveOutliers, ReceiveOutliersHandler } from '#rooms/commands/receive-outliers';
+import { InvitePermissions } from '#rooms/commands/invite-permissions';
 import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
 import { ReceiveState, ReceiveStateHandler } from '#rooms/commands/receive-state';
 import { type Receipt, Receiving } from '#rooms/commands/receiving';
@@ -42,7 +43,7 @@ export class Receiver {
   }
 
   async #receive(texts: readonly string[], arrival: ReceivePdus['arrival'] = {}): Promise<Receipt> {
-    const handler = new ReceivePdusHandler(this.#receiving, this.#merging);
+    const handler = new ReceivePdusHandler(this.#receiving, this.#merging, this.app.get(InvitePermissions));
     return this.#shown(await handler.execute(new ReceivePdus(this.origin, this.roomId, texts, arrival)));
   }
 
