@@ -1,8 +1,7 @@
-import { isIP } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import type { LiveKitConfig } from '#config/livekit-config';
-import type { ServerPlace } from '#http/outgoing/guarded-connector';
 import { Outgoing, type OutgoingAnswer, OutgoingFailure } from '#http/outgoing/outgoing';
+import { OF_OPERATOR, placeOf } from '#http/outgoing/place-of';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
@@ -88,7 +87,7 @@ export class LiveKit {
     const limits = { withinMs: WITHIN_MS, maxBytes: MOST_BYTES };
     const request = { method: 'POST', path: url.pathname, headers, body: JSON.stringify(body), ...limits } as const;
     try {
-      const answer = await this.outgoing.send(placeOf(url), request);
+      const answer = await this.outgoing.send(placeOf(url, OF_OPERATOR), request);
       if (answer.status === 200) this.#isAway = false;
       return answer;
     } catch (error) {
@@ -123,13 +122,4 @@ function objectOf({ body }: OutgoingAnswer): JsonObject {
   } catch {
     return {};
   }
-}
-
-/** Where the operator says, whatever address that is. */
-function placeOf({ hostname, port, protocol }: URL): ServerPlace {
-  const bare = hostname.replace(/^\[|\]$/g, '');
-  const host = isIP(bare) === 0 ? hostname : bare;
-  const isPlain = protocol === 'http:';
-  const at = [{ host, port: port === '' ? (isPlain ? 80 : 443) : Number(port) }];
-  return { tlsName: host, at, isPlain, mayBePrivate: true };
 }

@@ -1,4 +1,5 @@
 import { type Outgoing, type OutgoingAnswer, OutgoingFailure } from '#http/outgoing/outgoing';
+import { placeOf } from '#http/outgoing/place-of';
 import { isServerName, type ServerName } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
 import { messageOf } from '#kernel/message-of';
@@ -61,9 +62,7 @@ export async function fetchWellKnown(host: string, outgoing: Pick<Outgoing, 'sen
 }
 
 function ask(url: URL, outgoing: Pick<Outgoing, 'send'>, leftMs: number): Promise<OutgoingAnswer> {
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  const place = { tlsName: host, at: [{ host, port: url.port === '' ? 443 : Number(url.port) }] };
-  return outgoing.send(place, {
+  return outgoing.send(placeOf(url), {
     method: 'GET',
     path: url.pathname + url.search,
     headers: { host: url.host, 'user-agent': `${SOFTWARE.name}/${SOFTWARE.version}`, 'accept-encoding': 'gzip' },

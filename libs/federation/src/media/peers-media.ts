@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Outgoing, OutgoingFailure, type StreamedAnswer } from '#http/outgoing/outgoing';
+import { placeOf } from '#http/outgoing/place-of';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import type { MediaRef } from '#media/media-id';
 import type { FetchBounds, FoundMedia, RemoteMedia } from '#media/remote-media';
@@ -76,8 +77,8 @@ export class PeersMedia implements RemoteMedia {
   async #fetchFrom<T>(location: string, { maxBytes }: FetchBounds, take: Take<T>): Promise<T> {
     const url = URL.canParse(location) ? new URL(location) : undefined;
     if (url?.protocol !== 'https:') throw new BadMultipart('it leads to what is no https address');
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    const place = { tlsName: host, at: [{ host, port: Number(url.port || 443) }] };
+    // What keeps it may be another's, and is no homeserver.
+    const place = placeOf(url, { trustsPublicToo: true });
     const headers = { host: url.host, 'accept-encoding': 'identity' };
     const path = `${url.pathname}${url.search}`;
     const request = {

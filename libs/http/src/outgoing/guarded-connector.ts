@@ -13,8 +13,8 @@ export interface ServerPlace {
   readonly mayBePrivate?: boolean;
   /** Whether it is spoken to without TLS: then it proves nothing. */
   readonly isPlain?: boolean;
-  /** Whether a user chose it: then the authorities that Node brings vouch for it too, also where the operator named others. */
-  readonly isOfUsers?: boolean;
+  /** Whether the authorities that Node brings vouch for it too where the operator named others: for all that is no homeserver. */
+  readonly trustsPublicToo?: boolean;
   /** How many connections there are to it at most; a few unless told. */
   readonly connections?: number;
 }
@@ -25,7 +25,7 @@ export interface HostAndPort {
 }
 
 export interface ConnectorOptions {
-  /** Authorities that vouch for certificates (PEM), instead of those that Node brings; of places that users chose besides them. */
+  /** Authorities that vouch for certificates (PEM), instead of those that Node brings, or besides them where a place says so. */
   readonly ca?: string;
   /** The public authorities (PEM); those that Node brings unless told. */
   readonly publicCa?: readonly string[];
@@ -61,15 +61,15 @@ export function guardedConnector(
   });
   // PERF: one for all connections: to read some 150 authorities takes longer than all else of a connection.
   const ours = connectorsBy(contextOf(ca));
-  let ofUsers: Connectors | undefined;
+  let withPublic: Connectors | undefined;
   const connectTo = async (
     { host, port }: HostAndPort,
-    { tlsName, mayBePrivate, isPlain = false, isOfUsers = false }: ServerPlace,
+    { tlsName, mayBePrivate, isPlain = false, trustsPublicToo = false }: ServerPlace,
   ): Promise<Socket> => {
     const isOpen = mayBePrivate ?? allowPrivate;
     if (!isOpen) checkAddress(host, isIP(host));
-    if (isOfUsers) ofUsers ??= ca === undefined ? ours : connectorsBy(contextOf([...publicCa, ca]));
-    const { open, guarded } = (isOfUsers ? ofUsers : undefined) ?? ours;
+    if (trustsPublicToo) withPublic ??= ca === undefined ? ours : connectorsBy(contextOf([...publicCa, ca]));
+    const { open, guarded } = (trustsPublicToo ? withPublic : undefined) ?? ours;
     const connect = isOpen ? open : guarded;
     const servername = isIP(tlsName) === 0 ? tlsName : undefined;
     const to = { protocol: isPlain ? 'http:' : 'https:', hostname: host, host, port: String(port), servername };

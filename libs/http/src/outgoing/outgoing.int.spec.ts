@@ -1,3 +1,4 @@
+import { OF_OPERATOR, placeOf } from './place-of.js';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
@@ -79,15 +80,16 @@ const answers = (...addresses: string[]): LookupFunction => {
   };
 };
 
-it('whom users choose public authorities vouch for too where the operator names others, and for nobody else', async () => {
-  const ofUsers = { ...place(), isOfUsers: true };
+it('what is no homeserver public authorities vouch for too where the operator names others, and for nobody else', async () => {
+  const service = placeOf(new URL(`https://a.example:${port}`), OF_OPERATOR);
+  const ofOthers = { ...service, at: place().at };
   for (const [ca, publicCa, isPublic] of [
     [new TestAuthority().certificate, [AUTHORITY.certificate], true],
     [AUTHORITY.certificate, [new TestAuthority().certificate], false],
   ] as const) {
     await outgoing.onModuleDestroy();
     open({ ca, publicCa });
-    expect((await send(ofUsers)).body.toString()).toBe('here');
+    expect((await send(ofOthers)).body.toString()).toBe('here');
     const other = send();
     await (isPublic ? expect(other).rejects.toThrow('certificate') : expect(other).resolves.toBeDefined());
   }

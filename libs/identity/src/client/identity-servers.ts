@@ -2,12 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { SessionName } from '#accounts/threepids/validation-sessions';
 import { CONFIG, type Config } from '#config/config';
 import { Outgoing, type OutgoingAnswer, OutgoingFailure } from '#http/outgoing/outgoing';
+import { placeOf } from '#http/outgoing/place-of';
 import { isServerName, type ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { compileGlob, type TextMatcher } from '#protocol/glob';
-import { httpsPlace, readObject } from './https-place.js';
+import { readObject } from './read-object.js';
 
 /** By what a user proves to another service who they are: client-server API, module "OpenID". */
 export interface OpenIdGrant {
@@ -185,13 +186,14 @@ export class IdentityServers {
     server: string,
     request: Pick<Parameters<Outgoing['send']>[1], 'method' | 'path' | 'headers' | 'body'>,
   ): Promise<OutgoingAnswer> {
-    const { hostname, tlsName, at } = httpsPlace(server);
-    const mayBePrivate = this.#privateServers.some((known) => known === hostname || known === server);
+    const url = new URL(`https://${server}`);
+    const mayBePrivate = this.#privateServers.some((known) => known === url.hostname || known === server);
     try {
-      return await this.outgoing.send(
-        { tlsName, at, mayBePrivate, isOfUsers: true },
-        { ...request, withinMs: WITHIN_MS, maxBytes: MAX_BYTES },
-      );
+      return await this.outgoing.send(placeOf(url, { mayBePrivate, trustsPublicToo: true }), {
+        ...request,
+        withinMs: WITHIN_MS,
+        maxBytes: MAX_BYTES,
+      });
     } catch (error) {
       if (!(error instanceof OutgoingFailure)) throw error;
       throw new PeerUnavailable('The identity server cannot be reached', { cause: error });

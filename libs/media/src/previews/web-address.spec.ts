@@ -46,7 +46,7 @@ describe('the address of a page', () => {
       at: [{ host: '::1', port: 8448 }],
       mayBePrivate: false,
       isPlain: false,
-      isOfUsers: true,
+      trustsPublicToo: true,
     });
     expect(of('http://wiki.lan/')).toMatchObject({ mayBePrivate: true, isPlain: true, at: [{ port: 80 }] });
     expect(of('https://10.0.0.5:8443/').mayBePrivate).toBe(true);

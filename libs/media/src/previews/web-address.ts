@@ -35,7 +35,13 @@ export function placeOf(url: URL, { privateHosts }: AddressRules): ServerPlace {
   const port = portOf(url);
   const names = [url.hostname, `${url.hostname}:${port}`];
   const mayBePrivate = privateHosts.some((one) => names.includes(one.toLowerCase()));
-  return { tlsName: host, at: [{ host, port }], mayBePrivate, isPlain: url.protocol === 'http:', isOfUsers: true };
+  return {
+    tlsName: host,
+    at: [{ host, port }],
+    mayBePrivate,
+    isPlain: url.protocol === 'http:',
+    trustsPublicToo: true,
+  };
 }
 
 /** As hosts are spelled in URLs, whatever letters an operator uses. */

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { Outgoing, OutgoingFailure } from '#http/outgoing/outgoing';
+import { placeOf } from '#http/outgoing/place-of';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { doublingPause } from '#kernel/doubling-pause';
 import type { PusherSet } from '../facts/pusher-facts.js';
@@ -112,11 +113,10 @@ export class PushGateways {
   }
 
   async #send(url: string, notification: JsonObject, signal: AbortSignal): Promise<Outcome> {
-    const { hostname, port, host, pathname, search } = new URL(url);
-    const name = hostname.replace(/^\[(.*)\]$/, '$1');
-    const at = [{ host: name, port: port === '' ? DEFAULT_PORT : Number(port) }];
+    const gateway = new URL(url);
+    const { host, pathname, search } = gateway;
     const mayBePrivate = this.#isVouchedFor(url);
-    const place = { tlsName: name, at, connections: MOST_AT_ONCE, mayBePrivate, isOfUsers: true };
+    const place = placeOf(gateway, { connections: MOST_AT_ONCE, mayBePrivate, trustsPublicToo: true });
     const headers = { host, 'content-type': 'application/json' };
     const body = JSON.stringify(notification);
     const limits = { withinMs: WITHIN_MS, maxBytes: MOST_BYTES, signal };
