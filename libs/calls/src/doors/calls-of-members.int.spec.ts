@@ -3,8 +3,8 @@ import { FakeLiveKit } from '#testing/fake-livekit';
 import { type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
 
 const GET_TOKEN = '/_matrix/client/v1/rtc/livekit/get_token';
-const SFU_GET = '/_matrix/client/unstable/annals.livekit/sfu/get';
-const WEBHOOK = '/_matrix/client/unstable/annals.livekit/sfu_webhook';
+const SFU_GET = '/_matrix/client/unstable/dev.annals.livekit/sfu/get';
+const WEBHOOK = '/_matrix/client/unstable/dev.annals.livekit/sfu_webhook';
 
 describe('who is in a call', () => {
   let livekit: FakeLiveKit;

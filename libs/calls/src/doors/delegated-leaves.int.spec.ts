@@ -3,7 +3,7 @@ import { FakeLiveKit } from '#testing/fake-livekit';
 import { type RoomsAnswer, type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
 
 const RTC = '/_matrix/client/unstable/io.element.msc4195/rtc/livekit';
-const SERVICE = '/_matrix/client/unstable/annals.livekit';
+const SERVICE = '/_matrix/client/unstable/dev.annals.livekit';
 const TYPE = 'org.matrix.msc3401.call.member';
 const SLOT = 'm.call#ROOM';
 const LONG = 3_600_000;

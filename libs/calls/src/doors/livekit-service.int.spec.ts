@@ -3,7 +3,7 @@ import { FakeLiveKit } from '#testing/fake-livekit';
 import { type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
 import { liveKitIdentityOf, liveKitRoomOf } from '../livekit/livekit-names.js';
 
-const SERVICE = '/_matrix/client/unstable/annals.livekit';
+const SERVICE = '/_matrix/client/unstable/dev.annals.livekit';
 
 describe('the service that clients look for beside LiveKit', () => {
   let livekit: FakeLiveKit;

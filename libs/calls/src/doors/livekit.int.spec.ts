@@ -115,7 +115,7 @@ describe('tokens for LiveKit', () => {
   });
 
   it('are told of where clients look: by its own name, and for those of before beside the service, which this server is', async () => {
-    const service = 'https://matrix.a.example/_matrix/client/unstable/annals.livekit';
+    const service = 'https://matrix.a.example/_matrix/client/unstable/dev.annals.livekit';
     const { body } = await alice.call('GET', '/_matrix/client/v1/rtc/transports');
     expect(body).toEqual({
       transports: [{ type: 'm.livekit', url: livekit.url }],

@@ -1,15 +1,12 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { UserId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { keyFor } from '#protocol/signing/key-for';
+import { openText, sealText } from '#protocol/signing/sealed-text';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import type { SearchRequest } from './parse-search.js';
 import { formatSearchPlace, noToken, parseSearchPlace, type SearchPlace } from './search-token.js';
 
-const CIPHER = 'aes-256-gcm';
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 /** So long is what is sealed, or a multiple of it: how long a token is says nothing of what is in it. */
 const PADDED_BYTES = 512;
 
@@ -45,32 +42,14 @@ export class SealedPlaces {
 
   /** Reads what `format` wrote for the same search; where a place was lost it begins again. Throws M_INVALID_PARAM. */
   parse(token: string, search: SealedFor): SearchPlace {
-    const text = this.#open(Buffer.from(token, 'base64url'), search);
+    const text = openText(this.#key, token, search);
     if (text === undefined) throw noToken();
     return parseSearchPlace(this.views.history, text, this.views.position());
   }
 
   /** A token with any text in it. */
   seal(text: string, search: SealedFor): string {
-    const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv(CIPHER, this.#key, nonce).setAAD(Buffer.from(search));
-    const bytes = Buffer.from(text);
-    const padding = Buffer.alloc(PADDED_BYTES - (bytes.length % PADDED_BYTES), ' ');
-    const sealed = [cipher.update(bytes), cipher.update(padding), cipher.final()];
-    return Buffer.concat([nonce, ...sealed, cipher.getAuthTag()]).toString('base64url');
-  }
-
-  #open(token: Buffer, search: SealedFor): string | undefined {
-    if (token.length < NONCE_BYTES + TAG_BYTES) return undefined;
-    const nonce = token.subarray(0, NONCE_BYTES);
-    const decipher = createDecipheriv(CIPHER, this.#key, nonce, { authTagLength: TAG_BYTES })
-      .setAAD(Buffer.from(search))
-      .setAuthTag(token.subarray(-TAG_BYTES));
-    try {
-      const sealed = token.subarray(NONCE_BYTES, -TAG_BYTES);
-      return Buffer.concat([decipher.update(sealed), decipher.final()]).toString();
-    } catch {
-      return undefined;
-    }
+    const padding = ' '.repeat(PADDED_BYTES - (Buffer.byteLength(text) % PADDED_BYTES));
+    return sealText(this.#key, text + padding, search);
   }
 }

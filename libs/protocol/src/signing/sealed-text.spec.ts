@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { keyFor } from './key-for.js';
+import { openText, sealText } from './sealed-text.js';
+
+const key = keyFor('a secret', 'test');
+
+test('a text is read with its key alone, and as it was written', () => {
+  const sealed = sealText(key, 'päßword');
+  expect(openText(key, sealed)).toBe('päßword');
+  expect(sealText(key, 'päßword')).not.toBe(sealed);
+  expect(openText(keyFor('a secret', 'another test'), sealed)).toBeUndefined();
+  expect(openText(key, sealText(key, 'text', 'one use'), 'one use')).toBe('text');
+  expect(openText(key, sealText(key, 'text', 'one use'), 'another')).toBeUndefined();
+  for (const forged of [`A${sealed.slice(1)}`, sealed.slice(0, -2), '', 'x'])
+    expect(openText(key, forged)).toBeUndefined();
+});
