@@ -89,7 +89,7 @@ describe.runIf(NODE_22)(NEEDS, () =>
       );
       await alice._unstable_delegateDelayedLeave({ ...call, delay_id: id });
       livekit.letIn(jwt);
-      await fetch(`${server.base}/_matrix/client/unstable/annals.livekit/sfu_webhook`, livekit.putOut(jwt));
+      await fetch(`${server.base}/_matrix/client/unstable/dev.annals.livekit/sfu_webhook`, livekit.putOut(jwt));
       expect(await scheduled()).not.toContain(id);
     });
 

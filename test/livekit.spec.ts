@@ -6,7 +6,7 @@ import { type Carrier, LIVEKIT, startFake, startLiveKit } from './support/liveki
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const RTC = '/_matrix/client/unstable/io.element.msc4195/rtc/livekit';
-const SERVICE = '/_matrix/client/unstable/annals.livekit';
+const SERVICE = '/_matrix/client/unstable/dev.annals.livekit';
 const SLOT = 'm.call#ROOM';
 const AN_HOUR = 3_600_000;
 

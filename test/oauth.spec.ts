@@ -62,7 +62,7 @@ describe.runIf(HAS_BROWSER)(`an application that asks by OAuth (${NEEDS_BROWSER}
   async function startServer(): Promise<Homeserver> {
     const port = await freePort();
     const base = `http://127.0.0.1:${port}`;
-    provider = await OidcProvider.start([`${base}/_matrix/client/unstable/annals.sso/callback/main`]);
+    provider = await OidcProvider.start([`${base}/_matrix/client/unstable/dev.annals.sso/callback/main`]);
     const confidential = { client_id: 'annals', client_secret: 'a secret of the server' };
     const main = { id: 'main', name: 'The other house', issuer: provider.issuer, ...confidential };
     writeFileSync(join(folder, 'providers.yaml'), JSON.stringify({ providers: [main] }));
@@ -219,6 +219,9 @@ describe.runIf(HAS_BROWSER)(`an application that asks by OAuth (${NEEDS_BROWSER}
     const client = clientWith(await finish(verifier), '@gerda:e2e.example', 'LAPTOP');
     expect((await client.ok('GET', '/account/whoami')).user_id).toBe('@gerda:e2e.example');
     await page.goto(`${server.base}/_annals/account?action=org.matrix.cross_signing_reset`);
+    // That she has just signed in is not enough.
+    await page.getByRole('link', { name: 'Confirm with The other house' }).click();
+    await page.getByText('You have confirmed that it is you').waitFor();
     await page.getByRole('button', { name: 'Allow it for ten minutes' }).click();
     await page.getByText('Go back to your application now').waitFor();
     expect(await page.getByLabel('New password').count()).toBe(0);

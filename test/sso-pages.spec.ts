@@ -7,7 +7,7 @@ import { HAS_BROWSER, NEEDS_BROWSER, picture, RealBrowser } from './support/brow
 import { freePort, Homeserver, registerAt } from './support/homeserver.js';
 import { OidcProvider } from './support/oidc-provider.js';
 
-const CALLBACK = '/_matrix/client/unstable/annals.sso/callback';
+const CALLBACK = '/_matrix/client/unstable/dev.annals.sso/callback';
 
 /** What people see who log in with an account elsewhere: forms, links and redirects as a browser takes them, with its policies and cookies. */
 describe.skipIf(!HAS_BROWSER)(`the pages of single sign-on ${NEEDS_BROWSER}`, () => {

@@ -8,7 +8,7 @@ import { OidcProvider, type Person } from './support/oidc-provider.js';
 
 const TRUSTED = 'https://app.client.example/web/';
 const UNKNOWN = 'https://other.client.example/?a=b#/login';
-const CALLBACK = '/_matrix/client/unstable/annals.sso/callback';
+const CALLBACK = '/_matrix/client/unstable/dev.annals.sso/callback';
 
 const person = (name: string, further: object = {}): Person => ({
   sub: `id-of-${name}`,
@@ -231,12 +231,12 @@ describe('single sign-on by OpenID Connect', () => {
     const mine = browser();
     const page = await mine.visit(redirectTo('main', TRUSTED));
     expect(page.text).toContain('value="taken"');
-    const form = linkOn(page, 'user_name');
+    const form = linkOn(page, 'details');
     const again = await mine.visit(form, { name: 'taken' });
     expect(again.text).toContain('role="alert"');
     // The form before is over.
     expect((await mine.visit(form, { name: 'other' })).status).toBe(403);
-    const next = linkOn(again, 'user_name');
+    const next = linkOn(again, 'details');
     expect((await browser().visit(next, { name: 'other' })).status).toBe(403);
     const done = await mine.visit(next, { name: 'Other' });
     expect(done.headers.get('refresh')).toContain('continue');
@@ -395,7 +395,7 @@ describe('single sign-on by OpenID Connect', () => {
   });
 
   it('believes nobody else of a log-out', async () => {
-    const url = `${server.base}/_matrix/client/unstable/annals.sso/backchannel_logout/main`;
+    const url = `${server.base}/_matrix/client/unstable/dev.annals.sso/backchannel_logout/main`;
     const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
     const claims = {
       iss: provider.issuer,

@@ -224,7 +224,7 @@ describe('the account page', { timeout: 60_000 }, () => {
     const { location: path } = (await reader.get('/_annals/sign-up')).headers;
     expect((await reader.get(path!)).text).toContain('House rules');
     expect((await reader.post(path!, { ticked: '' })).text).toContain('role="alert"');
-    const passed = await reader.post(path!, { ticked: '', 'accept rules': 'on' });
+    const passed = await reader.post(path!, { ticked: '', 'accept rules': '1.2' });
     expect([passed.status, passed.headers.location]).toEqual([303, path]);
     const fields = { username: 'accepting', password: 'a password', repeated: 'a password' };
     const made = await reader.send(await reader.get(path!), '/_annals/sign-up', fields);

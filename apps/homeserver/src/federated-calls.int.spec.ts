@@ -9,7 +9,7 @@ const CLIENTS = '/_matrix/client/v1/rtc/livekit/get_token';
 const SERVERS = ['v1', 'unstable/io.element.msc4195'].map(
   (prefix) => `/_matrix/federation/${prefix}/rtc/livekit/get_token`,
 );
-const SERVICE = '/_matrix/client/unstable/annals.livekit/sfu/get';
+const SERVICE = '/_matrix/client/unstable/dev.annals.livekit/sfu/get';
 const inPath = encodeURIComponent;
 
 describe('calls that other servers carry', { timeout: 60_000 }, () => {

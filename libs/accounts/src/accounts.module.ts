@@ -1,12 +1,14 @@
 import { Global, Module, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ACCESS_TOKENS } from '#http/access-tokens';
+import { FormTokens } from '#http/browser/form-tokens';
 import { SERVICE_USERS } from '#http/service-users';
 import { MailModule } from '#mail/mail.module';
 import { PhonesModule } from '#phones/phones.module';
 import { PersonalDataModule } from '#personal-data/personal-data.module';
 import { OWN_ADDRESSES } from '#push/digests/own-addresses';
 import { Accounts } from './accounts.js';
+import { AcceptTermsHandler } from './commands/accept-terms.js';
 import { AddThreepidHandler } from './commands/add-threepid.js';
 import { ChangePasswordHandler } from './commands/change-password.js';
 import { ChangeProfileHandler } from './commands/change-profile.js';
@@ -38,6 +40,7 @@ import { SetReadersHandler } from './commands/set-readers.js';
 import { SetTagHandler } from './commands/set-tag.js';
 import { SucceedRoomHandler } from './commands/succeed-room.js';
 import { PasswordHasher } from './credentials/password-hasher.js';
+import { ConsentController } from './doors/consent.controller.js';
 import { FallbackPagesController } from './doors/fallback-pages.controller.js';
 import { LimitsPageController } from './doors/limits-page.controller.js';
 import { ProcessPagesController } from './doors/process-pages.controller.js';
@@ -70,6 +73,7 @@ import { AuthSessions } from './interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from './interactive-auth/interactive-auth.js';
 import { Flows } from './interactive-auth/flows.js';
 import { LoginByMail } from './interactive-auth/login-by-mail.js';
+import { Consents } from './terms/consents.js';
 import { Terms } from './terms/terms.js';
 import { PassByThreepid } from './interactive-auth/pass-by-threepid.js';
 import { OfferedLogins } from './interactive-auth/offered-logins.js';
@@ -111,6 +115,7 @@ import { OwnMailAddresses } from './threepids/own-mail-addresses.js';
 import { ValidationLinks } from './threepids/validation-links.js';
 import { ThreepidClaims } from './threepids/threepid-claims.js';
 import { SessionTokens } from './sessions/session-tokens.js';
+import { TokenRights } from './sessions/token-rights.js';
 import { TokenConfirmation } from './sessions/token-confirmation.js';
 
 const controllers = [
@@ -131,6 +136,7 @@ const controllers = [
   RequestTokenController,
   PhoneTokenController,
   MailLinksController,
+  ConsentController,
   FallbackPagesController,
   ProcessPagesController,
   LimitsPageController,
@@ -140,6 +146,7 @@ const controllers = [
 ];
 
 const commandHandlers: Provider[] = [
+  AcceptTermsHandler,
   RegisterAccountHandler,
   LogInHandler,
   LogInForServiceHandler,
@@ -205,6 +212,8 @@ const services: Provider[] = [
   LoginByMail,
   PageProcess,
   Terms,
+  Consents,
+  FormTokens,
   FirstRegistrationToken,
   PasswordHasher,
   PasswordAuthorities,
@@ -219,6 +228,7 @@ const services: Provider[] = [
   SteppedAuth,
   InteractiveAuth,
   TokenConfirmation,
+  TokenRights,
   KnownTokens,
   SessionTokens,
   ActingServices,
@@ -268,8 +278,13 @@ const services: Provider[] = [
     Flows,
     ThreepidClaims,
     AuthNotes,
+    TokenRights,
     KnownTokens,
     SessionTokens,
+    MailValidation,
+    Terms,
+    Consents,
+    FormTokens,
     FirstRegistrationToken,
     OpenIdTokens,
   ],

@@ -21,6 +21,7 @@ import { ACCOUNTS } from './projections/accounts.projector.js';
 import { TOKENS } from './projections/devices.projector.js';
 import { EXTERNAL_IDS } from './projections/external-ids.projector.js';
 import { PROFILES } from './projections/profiles.projector.js';
+import { UPSTREAM_SESSIONS } from './projections/upstream-sessions.projector.js';
 import { THREEPIDS } from './projections/threepids.projector.js';
 import { textOfFact } from './facts/erasable-parts.js';
 
@@ -38,7 +39,9 @@ export function causeOf(requester: Requester): Cause {
 export const BY_SERVER: Cause = Object.freeze({ actor: 'server' });
 
 /** Whoever changes an account waits for these: one collection of each projector that shows it. */
-const SHOWN = [ACCOUNTS, TOKENS, PROFILES, ACCOUNT_DATA, THREEPIDS, EXTERNAL_IDS].map(({ name }) => name);
+const SHOWN = [ACCOUNTS, TOKENS, PROFILES, ACCOUNT_DATA, THREEPIDS, EXTERNAL_IDS, UPSTREAM_SESSIONS].map(
+  ({ name }) => name,
+);
 
 /** How many accounts stay folded in memory. */
 const CAPACITY = 10_000;

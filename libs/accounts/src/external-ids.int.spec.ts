@@ -39,6 +39,9 @@ describe('accounts elsewhere', () => {
     expect(await ids.find(id)).toBe(ALICE);
     expect(await ids.find({ ...id, provider: 'another' })).toBeUndefined();
     expect(await listExternalIds(app.views, ALICE)).toContainEqual(id);
+    const refuse = () => ids.unlink(id, ALICE, BY_SERVER, () => expect.unreachable('it is the last'));
+    await expect(refuse()).rejects.toThrow('the last');
+    expect(await ids.find(id)).toBe(ALICE);
     await app.get(CommandBus).execute(new ProvideAccount(ALICE, { externalIds: [] }, BY_SERVER));
     expect(await ids.find(id)).toBeUndefined();
     expect(await listExternalIds(app.views, ALICE)).not.toContainEqual(id);

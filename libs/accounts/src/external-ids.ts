@@ -1,19 +1,33 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { DONE_BY_THEN_MS, GivenUpClaims } from '#event-store/given-up';
 import type { FactDraft } from '#event-store/seal-facts';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from './accounts.js';
-import { type Claim, decideLink, evolveClaim } from './decide/decide-external-ids.js';
+import type { Account } from './decide/account.js';
+import {
+  type Claim,
+  decideLink,
+  decideUnlink,
+  evolveClaim,
+  isLinked,
+  mayLinkByName,
+} from './decide/decide-external-ids.js';
 import { type ExternalId, externalIdHash, externalIdStream } from './facts/external-id-facts.js';
 
 const CAPACITY = 1_000;
-/** So long a claim may wait for the account that is being made: an account is made in less. */
-const BEING_MADE_MS = 30_000;
+
+/** How somebody comes in without an account elsewhere: by a password of this server, and by others that they have at these providers. */
+export interface OtherWays {
+  readonly hasPassword: boolean;
+  readonly providers: readonly string[];
+}
 
 /**
  * Whose accounts elsewhere are whose here. One of them is of one user at most: the log orders the claims of it, and the user's own stream
@@ -22,12 +36,15 @@ const BEING_MADE_MS = 30_000;
 @Injectable()
 export class ExternalIds {
   readonly #claims: Aggregates<Claim | undefined>;
+  readonly #givenUp: GivenUpClaims;
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CLOCK) clock: Clock & Stopwatch,
+    @Inject(CONFIG) config: Pick<Config, 'eventStoreUrl'>,
     private readonly accounts: Accounts,
   ) {
+    this.#givenUp = new GivenUpClaims(clock, config.eventStoreUrl !== undefined);
     this.#claims = new Aggregates({ store, clock, capacity: CAPACITY, initialState: undefined, evolve: evolveClaim });
   }
 
@@ -48,16 +65,18 @@ export class ExternalIds {
    */
   async claim(id: ExternalId, userId: UserId, cause: Cause): Promise<void> {
     const idHash = externalIdHash(id);
+    const stream = externalIdStream(idHash);
     const known = await this.#claimOf(idHash);
-    const isTaken = known !== undefined && known.user_id !== userId && (await this.#isOf(known.user_id, id));
-    if (isTaken) throw new MatrixError('M_FORBIDDEN', 'This account is somebody else’s here');
+    const isOthers = known !== undefined && known.user_id !== userId;
+    if (isOthers && (await this.#isOf(known.user_id, id)))
+      throw new MatrixError('M_FORBIDDEN', 'This account is somebody else’s here');
+    const isFree = !isOthers || this.#givenUp.has({ stream, revision: known.revision, metadata: { at: known.at } });
     const decide = (newest: Claim | undefined): FactDraft[] => {
       if (newest?.user_id === userId) return [];
-      const isFresh = newest !== undefined && this.clock.now() - newest.at < BEING_MADE_MS;
-      if (isFresh || newest?.at !== known?.at) throw beingMade();
+      if (!isFree || newest?.revision !== known?.revision) throw beingMade();
       return [{ id: randomUUID(), type: 'external-id-claimed', data: JSON.stringify({ user_id: userId }) }];
     };
-    await this.#claims.execute(externalIdStream(idHash), decide, cause);
+    await this.#claims.execute(stream, decide, cause);
   }
 
   /** Claims it for an account that is there. Throws as `claim` and `decideLink`. */
@@ -65,6 +84,27 @@ export class ExternalIds {
     decideLink(await this.accounts.load(userId), id);
     await this.claim(id, userId, cause);
     await this.accounts.change(userId, (account) => decideLink(account, id), cause);
+  }
+
+  /** As `link`, for no more than that the two have one name. Answers whether it is theirs then: not where `mayLinkByName` says no. */
+  async linkByName(id: ExternalId, userId: UserId, cause: Cause): Promise<boolean> {
+    if (!mayLinkByName(await this.accounts.load(userId), id.provider)) return false;
+    await this.claim(id, userId, cause);
+    const decide = (account: Account): ReturnType<typeof decideLink> =>
+      mayLinkByName(account, id.provider) ? decideLink(account, id) : [];
+    await this.accounts.change(userId, decide, cause);
+    return this.#isOf(userId, id);
+  }
+
+  /** It is the user's no more. Throws what `check` throws, of how else they come in. */
+  async unlink(id: ExternalId, userId: UserId, cause: Cause, check: (others: OtherWays) => void): Promise<void> {
+    const idHash = externalIdHash(id);
+    const decide = (account: Account): ReturnType<typeof decideUnlink> => {
+      const others = (account.externalIds ?? []).filter((one) => one.id_hash !== idHash);
+      check({ hasPassword: account.passwordHash !== undefined, providers: others.map(({ provider }) => provider) });
+      return decideUnlink(account, idHash);
+    };
+    await this.accounts.change(userId, decide, cause);
   }
 
   /** Lets the log forget that it was this user's, by its hash; nothing where somebody else has claimed it since. Answers whether there was anything. */
@@ -78,8 +118,7 @@ export class ExternalIds {
   }
 
   async #isOf(userId: UserId, id: ExternalId): Promise<boolean> {
-    const { externalIds } = await this.accounts.load(userId);
-    return externalIds?.includes(externalIdHash(id)) === true;
+    return isLinked(await this.accounts.load(userId), externalIdHash(id));
   }
 
   async #claimOf(idHash: string): Promise<Claim | undefined> {
@@ -89,5 +128,5 @@ export class ExternalIds {
 
 const beingMade = (): MatrixError =>
   new MatrixError('M_LIMIT_EXCEEDED', 'This account is being made: try again in a moment', {
-    fields: { retry_after_ms: BEING_MADE_MS },
+    fields: { retry_after_ms: DONE_BY_THEN_MS },
   });

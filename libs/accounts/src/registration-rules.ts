@@ -1,22 +1,42 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AppServices } from '#config/appservices/app-services';
 import { CONFIG, type Config } from '#config/config';
+import type { TermsDocument } from '#config/terms/read-terms';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from './accounts.js';
 import { checkPassword } from './credentials/password-hasher.js';
 import { newUserId } from './user-ids.js';
 import type { RegisteredVia } from './facts/account-facts.js';
+import { type AcceptedTerms, Terms } from './terms/terms.js';
+import type { Threepid } from './threepids/threepid.js';
+import { ThreepidClaims } from './threepids/threepid-claims.js';
 import { type Flow, Flows } from './interactive-auth/flows.js';
 import type { Dialect } from './interactive-auth/stage.js';
+
+/** What somebody has shown who is to have an account. */
+export interface ShownForAccount {
+  readonly acceptedTerms?: AcceptedTerms;
+  /** An address that is theirs. */
+  readonly threepid?: Threepid;
+}
+
+/** What somebody has not shown: documents to be accepted, and a mail address. */
+export interface Missing {
+  readonly terms: readonly TermsDocument[];
+  readonly email: boolean;
+}
 
 /** Who may register here, by the setting ANNALS_REGISTRATION. */
 @Injectable()
 export class RegistrationRules {
   constructor(
-    @Inject(CONFIG) private readonly config: Pick<Config, 'registration' | 'serverName' | 'notices'>,
+    @Inject(CONFIG)
+    private readonly config: Pick<Config, 'registration' | 'registrationEmail' | 'mail' | 'serverName' | 'notices'>,
     private readonly accounts: Accounts,
     private readonly services: AppServices,
     private readonly flows: Flows,
+    private readonly terms: Terms,
+    private readonly addresses: ThreepidClaims,
   ) {}
 
   /** The flows of interactive authentication. Throws M_FORBIDDEN where registration is closed. */
@@ -39,6 +59,17 @@ export class RegistrationRules {
   /** How accounts come to be in this mode. */
   get via(): RegisteredVia {
     return this.config.registration === 'open' ? 'open' : 'registration-token';
+  }
+
+  /** Whether every account has a mail address that was shown to be its owner's. */
+  get isMailRequired(): boolean {
+    return this.config.registrationEmail === 'required' && this.config.mail !== undefined;
+  }
+
+  /** What is required of who registers, and was not shown by who gets an account without going through the stages of that. */
+  async missing({ acceptedTerms, threepid }: ShownForAccount): Promise<Missing> {
+    const hasMail = threepid !== undefined && (await this.addresses.findOwner(threepid)) === undefined;
+    return { terms: this.terms.missing(acceptedTerms), email: this.isMailRequired && !hasMail };
   }
 
   /** What is known to be wrong with what somebody wants, before they spend on it what they went through stages for. Throws as `checkFree` and `checkPassword`. */

@@ -59,6 +59,7 @@ describe('the configuration', () => {
       renewViewsEveryMs: 86_400_000,
       recaptcha: undefined,
       terms: undefined,
+      areTermsRequired: true,
     });
   });
 
@@ -327,7 +328,7 @@ describe('the configuration', () => {
     expect(carried.rtcTransports).toEqual([
       {
         type: 'livekit',
-        livekit_service_url: 'https://m.example.org/_matrix/client/unstable/annals.livekit',
+        livekit_service_url: 'https://m.example.org/_matrix/client/unstable/dev.annals.livekit',
       },
     ]);
     const bucket = { ANNALS_MEDIA_BUCKET: 'https://s3.example.org/media', ANNALS_MEDIA_BUCKET_KEY_ID: 'k' };

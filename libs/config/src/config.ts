@@ -98,6 +98,8 @@ export interface Config {
   readonly recaptcha?: RecaptchaConfig;
   /** The absolute path of the file of the documents that people accept: see `readTerms`. */
   readonly terms?: string;
+  /** Whether who has not accepted the newest of them may do no more than read. */
+  readonly areTermsRequired: boolean;
   readonly sso: SsoConfig;
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
@@ -231,7 +233,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     mas: masOf(settings),
     smtpUrl: settings.smtp_url,
     recaptcha: recaptchaOf(settings),
-    terms: settings.terms === undefined ? undefined : resolve(settings.terms),
+    ...termsOf(settings),
     identityServers: identityServersOf(settings),
     isHomeserver: isHomeserver(settings),
     identityRole: identityRoleOf(settings),
@@ -295,4 +297,8 @@ function privateGatewaysOf({ push_private_gateways: named, ...settings }: Settin
 
 function notariesOf(settings: Settings): ServerName[] {
   return listOf(settings.federation_notaries) as ServerName[]; // Checked by the validator.
+}
+
+function termsOf({ terms, terms_required: required }: Settings): Pick<Config, 'terms' | 'areTermsRequired'> {
+  return { terms: terms === undefined ? undefined : resolve(terms), areTermsRequired: required === 'on' };
 }

@@ -21,7 +21,7 @@ export interface RtcTransport {
 }
 
 /** Where this server does what lk-jwt-service does: below `/_matrix`, which reverse proxies hand on. */
-export const LIVEKIT_SERVICE_PATH = '_matrix/client/unstable/annals.livekit';
+export const LIVEKIT_SERVICE_PATH = '_matrix/client/unstable/dev.annals.livekit';
 
 /** All of it checked by the validator. */
 export function liveKitOf(settings: Settings): LiveKitConfig | undefined {

@@ -95,6 +95,9 @@ export class PeopleSettings {
   @Form('the path of a file', isFilled)
   terms?: string;
 
+  @OneOf(['on', 'off'])
+  terms_required: string = 'on';
+
   @IsOptional()
   @Form('an http or https URL', isUrl(['http:', 'https:']))
   recaptcha_script_url?: string;

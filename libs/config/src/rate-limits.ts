@@ -8,12 +8,13 @@ import type { Settings } from './settings.js';
  * phones, which cost money, and `all-texts` counts those of this server in all. `federation`
  * counts the requests of another server, `unknown-server` those for which one must be asked that an address named, or signs as; `inviting`
  * the invitations of users here by another server, `inviting-user` those of one of them: what comes with each is kept, as is what is
- * told with a report. `export` counts how often somebody is handed all of their data: each time every room is read that they were ever in.
+ * told with a report. `registration` has room for some at once who share an address, each of whom asks several times on the way;
+ * `export` counts how often somebody is handed all of their data: each time every room is read that they were ever in.
  * `call` counts the tokens for calls: for each a room is made that stays for minutes. What each is for the page says that the test of this file
  * writes, `docs/rate-limits.md`.
  */
 export const RATE_LIMITS = Object.freeze({
-  registration: { burst: 5, perSecond: 0.2 },
+  registration: { burst: 30, perSecond: 0.2 },
   login: { burst: 10, perSecond: 0.2 },
   password: { burst: 10, perSecond: 0.1 },
   mail: { burst: 5, perSecond: 0.02 },

@@ -2,9 +2,14 @@ import type { Clock, Stopwatch } from '#kernel/clock';
 import type { RecordedFact } from './event-store.js';
 
 /** So long after something was claimed, what it was claimed for is in the log, or never will be: in milliseconds. */
-const DONE_BY_THEN_MS = 60_000;
+export const DONE_BY_THEN_MS = 60_000;
 /** So many claims are watched at once; of one that was forgotten the minute begins anew. */
 const MOST_WATCHED = 1_000;
+
+/** What is looked at of the fact of a claim. */
+export interface ClaimFact extends Pick<RecordedFact, 'stream' | 'revision'> {
+  readonly metadata: Pick<RecordedFact['metadata'], 'at'>;
+}
 
 /** Tells which claims (of an alias for a room, of the use of a token for an account) are of nobody any more. */
 export class GivenUpClaims {
@@ -25,7 +30,7 @@ export class GivenUpClaims {
    * Where this process alone writes: it was before this one started, or long ago, or the clock was ahead. Else once this process has
    * seen the claim stand there for a minute: at what time another one wrote it is told by that one's clock.
    */
-  has({ stream, revision, metadata }: Pick<RecordedFact, 'stream' | 'revision' | 'metadata'>): boolean {
+  has({ stream, revision, metadata }: ClaimFact): boolean {
     const { at } = metadata;
     if (!this.isShared) return at < this.#started || Math.abs(this.clock.now() - at) >= DONE_BY_THEN_MS;
     const claim = `${stream} ${revision}`;

@@ -5,6 +5,7 @@ import { AppServices } from '#config/appservices/app-services';
 import type { RateLimitClass } from '#config/rate-limits';
 import { parseDeviceId, parseUserId, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
 import { userLocked } from '#kernel/user-locked';
 import { ACCESS_TOKENS, type AccessTokens } from './access-tokens.js';
@@ -67,7 +68,7 @@ export class DoorGuard implements CanActivate {
     @Inject(SERVICE_USERS) private readonly serviceUsers: ServiceUsers,
   ) {}
 
-  /** Throws M_MISSING_TOKEN, M_UNKNOWN_TOKEN, M_USER_LOCKED, M_USER_SUSPENDED, M_GUEST_ACCESS_FORBIDDEN, M_FORBIDDEN or M_LIMIT_EXCEEDED, and as `ServiceUsers`. */
+  /** Throws M_MISSING_TOKEN, M_UNKNOWN_TOKEN, M_USER_LOCKED, M_USER_SUSPENDED, M_CONSENT_NOT_GIVEN, M_GUEST_ACCESS_FORBIDDEN, M_FORBIDDEN or M_LIMIT_EXCEEDED, and as `ServiceUsers`. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
@@ -145,12 +146,10 @@ export class DoorGuard implements CanActivate {
   }
 }
 
-/** Throws M_USER_LOCKED, M_USER_SUSPENDED. */
-function checkRestriction({ isLocked, isSuspended }: Requester, rules: DoorRules, method: string): void {
-  if (isLocked === true && rules.whileLocked !== true) throw userLocked();
-  if (isSuspended === true && rules.whileSuspended !== true && !READS.has(method)) {
-    throw new MatrixError('M_USER_SUSPENDED');
-  }
+/** Throws M_USER_LOCKED, and as `refuseSuspended`. */
+function checkRestriction(requester: Requester, rules: DoorRules, method: string): void {
+  if (requester.isLocked === true && rules.whileLocked !== true) throw userLocked();
+  if (rules.whileSuspended !== true && !READS.has(method)) refuseSuspended(requester);
 }
 
 /** Whether it is an application service that asks, as somebody who is not its own. */

@@ -54,6 +54,7 @@ export const ERRORS = {
   M_SESSION_EXPIRED: [400, 'The validation session is over'],
   M_TOKEN_INCORRECT: [400, 'The token is incorrect'],
   M_INVALID_PEPPER: [400, 'The pepper is not the one of now'],
+  M_CONSENT_NOT_GIVEN: [403, 'Please accept the terms of this server before'],
   M_TERMS_NOT_SIGNED: [403, 'Please accept the terms of this server before'],
   M_LOGIN_EMAIL_URL_NOT_YET: [401, 'The link in the mail has not been opened yet'],
   M_SERVER_NOT_TRUSTED: [400, 'Server not trusted'],

@@ -3,8 +3,13 @@ import type { Requester } from './requester.js';
 
 /**
  * Throws M_USER_SUSPENDED where who asks is suspended: client-server API, "Account suspension". Asked by each command that others see,
- * whichever door it comes by, but for leaving, and redacting what is one's own.
+ * whichever door it comes by, but for leaving, and redacting what is one's own. To who has not accepted the terms the same is refused, with
+ * M_CONSENT_NOT_GIVEN and the `consent_uri` of the page on which they do so: no specification has it, and clients know it.
  */
-export function refuseSuspended({ isSuspended }: Requester): void {
+export function refuseSuspended({ isSuspended, consentUri }: Pick<Requester, 'isSuspended' | 'consentUri'>): void {
   if (isSuspended === true) throw new MatrixError('M_USER_SUSPENDED');
+  if (consentUri === undefined) return;
+  throw new MatrixError('M_CONSENT_NOT_GIVEN', `Please accept the terms of this server before: ${consentUri}`, {
+    fields: { consent_uri: consentUri },
+  });
 }

@@ -38,6 +38,18 @@ describe('Slots', () => {
     expect([await first, await fourth, hasRun]).toEqual([undefined, 'fourth', false]);
   });
 
+  it('turn away who finds too many waiting, and none of those who wait', async () => {
+    const slots = new Slots(1, 2);
+    let end = (): void => {};
+    const first = slots.run(() => new Promise<void>((resolve) => (end = resolve)));
+    const waiting = [slots.run(async () => 'a'), slots.run(async () => 'b')];
+    const refused = { errcode: 'M_LIMIT_EXCEEDED', status: 429, fields: { retry_after_ms: expect.any(Number) } };
+    await expect(slots.run(async () => 'c')).rejects.toMatchObject(refused);
+    end();
+    expect([await first, ...(await Promise.all(waiting))]).toEqual([undefined, 'a', 'b']);
+    expect(await slots.run(async () => 'd')).toBe('d');
+  });
+
   it('give the place of a task that failed to the next', async () => {
     const slots = new Slots(1);
     const failing = slots.run(() => Promise.reject(new Error('no')));

@@ -1,9 +1,17 @@
-/** Lets so many tasks run at a time; the others wait, in the order of their coming. */
+import { MatrixError } from './matrix-error.js';
+
+/** Whoever finds too many waiting may come again after so long. */
+const RETRY_AFTER_MS = 5_000;
+
+/** Lets so many tasks run at a time; the others wait, in the order of their coming, as many as may. */
 export class Slots {
   readonly #waiting: (() => void)[] = [];
   #free: number;
 
-  constructor(most: number) {
+  constructor(
+    most: number,
+    private readonly mostWaiting = Infinity,
+  ) {
     this.#free = most;
   }
 
@@ -12,7 +20,7 @@ export class Slots {
     return this.#waiting.length;
   }
 
-  /** Answers what the task does. Throws what that throws, and the reason of the signal where that ends the wait for a slot. */
+  /** Answers what the task does. Throws what that throws, the reason of the signal where that ends the wait for a slot, and M_LIMIT_EXCEEDED where too many wait. */
   async run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (this.#free > 0) this.#free--;
     else await this.#wait(signal);
@@ -27,6 +35,7 @@ export class Slots {
   }
 
   #wait(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#waiting.length >= this.mostWaiting) return Promise.reject(tooMany());
     return new Promise((resolve, reject) => {
       const begin = (): void => {
         signal?.removeEventListener('abort', giveUp);
@@ -41,3 +50,6 @@ export class Slots {
     });
   }
 }
+
+const tooMany = (): MatrixError =>
+  new MatrixError('M_LIMIT_EXCEEDED', 'Too many ask for this at once', { fields: { retry_after_ms: RETRY_AFTER_MS } });

@@ -1,3 +1,5 @@
+import { CLIENT_LOGIN_PATH } from '#sso/sso-path';
+
 /** What the paths of all pages and endpoints here begin with: a prefix of our own, for reverse proxies to let through. */
 const PREFIX = '/_annals';
 
@@ -8,12 +10,30 @@ export const PAGES = Object.freeze({
   account: `${PREFIX}/account`,
   /** Where somebody's data is, and where they are handed it. */
   data: `${PREFIX}/account/data`,
+  /** A client of the log-ins before OAuth is logged in. */
+  clientLogin: CLIENT_LOGIN_PATH,
   signIn: `${PREFIX}/sign-in`,
   /** By an account elsewhere: behind it the provider. */
   signInWith: `${PREFIX}/sign-in/with`,
   signInBack: `${PREFIX}/sign-in/back`,
   signUp: `${PREFIX}/sign-up`,
   signOut: `${PREFIX}/sign-out`,
+  /** Where somebody shows once more who they are, before what could do harm: behind it the provider. */
+  confirmWith: `${PREFIX}/account/confirm`,
+  confirmBack: `${PREFIX}/account/confirmed`,
+  linkBack: `${PREFIX}/account/linked`,
+});
+
+/** What the account page shows: the actions of the specification (client-server API, "Account management"), and some of our own. */
+export const ACTIONS = Object.freeze({
+  profile: 'org.matrix.profile',
+  devices: 'org.matrix.devices_list',
+  device: 'org.matrix.device_view',
+  endDevice: 'org.matrix.device_delete',
+  keyReset: 'org.matrix.cross_signing_reset',
+  close: 'org.matrix.account_deactivate',
+  elsewhere: 'dev.annals.accounts_elsewhere',
+  data: 'dev.annals.data',
 });
 
 /** Where the forms of the account page go. */
@@ -23,6 +43,7 @@ export const ACCOUNT_FORMS = Object.freeze({
   devices: `${PAGES.account}/devices`,
   keyReset: `${PAGES.account}/key-reset`,
   close: `${PAGES.account}/close`,
+  elsewhere: `${PAGES.account}/elsewhere`,
 });
 
 /** What applications ask. */
@@ -34,7 +55,13 @@ export const ENDPOINTS = Object.freeze({
 });
 
 /** The pages to which somebody may come back once they are signed in. */
-const RETURNS: ReadonlySet<string> = new Set([PAGES.authorise, PAGES.link, PAGES.account, PAGES.data]);
+const RETURNS: ReadonlySet<string> = new Set([
+  PAGES.authorise,
+  PAGES.link,
+  PAGES.account,
+  PAGES.clientLogin,
+  PAGES.data,
+]);
 
 /**
  * The page of ours, with its query, that a text from a browser names; the account page where it names none: nobody is sent anywhere else

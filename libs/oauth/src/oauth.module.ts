@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { FormTokens } from '#http/browser/form-tokens';
 import { AccountView } from './browser/account-view.js';
 import { Browsers } from './browser/browsers.js';
 import { ConfirmPerson } from './browser/confirm-person.js';
@@ -11,12 +10,15 @@ import { SignUps } from './browser/sign-ups.js';
 import { ClientIds } from './clients/client-ids.js';
 import { EndedSignIns } from './ended-sign-ins.effect.js';
 import { GrantAccess } from './commands/grant-access.js';
+import { LinkElsewhere } from './commands/link-elsewhere.js';
 import { RedeemGrant } from './commands/redeem-grant.js';
 import { DeviceRequests } from './device-requests.js';
 import { AccountFormsController } from './doors/account-forms.controller.js';
 import { AccountPageController } from './doors/account-page.controller.js';
 import { AuthoriseController } from './doors/authorise.controller.js';
 import { DataPageController } from './doors/data-page.controller.js';
+import { ClientLoginController } from './doors/client-login.controller.js';
+import { ElsewhereController } from './doors/elsewhere.controller.js';
 import { LinkController } from './doors/link.controller.js';
 import { MasDevicesController } from './doors/mas-devices.controller.js';
 import { MasController } from './doors/mas.controller.js';
@@ -50,16 +52,18 @@ import { KeptSignIns } from './sign-ins.js';
     AccountPageController,
     AccountFormsController,
     DataPageController,
+    ElsewhereController,
+    ClientLoginController,
     MasController,
     MasDevicesController,
   ],
   providers: [
     OAuthData,
-    FormTokens,
     Browsers,
     ConfirmPerson,
     SignUps,
     AllowKeyReset,
+    LinkElsewhere,
     SignInWays,
     Returns,
     AccountView,

@@ -5,7 +5,8 @@ import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
-import { findOverSignIns, foldSignIn, NO_SIGN_INS, type SignIns } from './decide/sign-ins.js';
+import { UpstreamSessions } from '#sso/admission/upstream-sessions';
+import { decideUpstreamSignOut, findOverSignIns, foldSignIn, NO_SIGN_INS, type SignIns } from './decide/sign-ins.js';
 import { nameOfSignInFact, type SignInFact, signInsStream } from './facts/sign-in-facts.js';
 
 /** How many users' stay folded in memory. */
@@ -21,10 +22,12 @@ export class KeptSignIns {
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
+    @Inject(UpstreamSessions) sessions: Pick<UpstreamSessions, 'add'>,
   ) {
     const fold = { initialState: NO_SIGN_INS, evolve: foldSignIn };
     const shortening = { lastOfEach: nameOfSignInFact, findOver: findOverSignIns };
     this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold, ...shortening });
+    sessions.add(async (userId, of) => void (await this.change(userId, (state) => decideUpstreamSignOut(state, of))));
   }
 
   /** For metrics. */

@@ -1,6 +1,7 @@
 import type { TextGateway } from '#config/text-messages-config';
 import { type Outgoing, OutgoingFailure } from '#http/outgoing/outgoing';
 import type { ServerPlace } from '#http/outgoing/guarded-connector';
+import { OF_OPERATOR, placeOf } from '#http/outgoing/place-of';
 import type { JsonValue } from '#kernel/json';
 import { TextFailure, type TextMessage, type TextMessages } from './text-messages.js';
 
@@ -22,7 +23,7 @@ export class GatewayTexts implements TextMessages {
     private readonly gateway: TextGateway,
   ) {
     this.#url = new URL(gateway.url);
-    this.#place = placeOf(this.#url);
+    this.#place = placeOf(this.#url, { ...OF_OPERATOR, connections: CONNECTIONS });
   }
 
   async send(message: TextMessage): Promise<void> {
@@ -52,14 +53,6 @@ export class GatewayTexts implements TextMessages {
       throw new TextFailure('the gateway does not answer', { cause: error });
     }
   }
-}
-
-/** The operator has chosen it, and it may be on this machine. */
-function placeOf({ protocol, hostname, port }: URL): ServerPlace {
-  const isPlain = protocol === 'http:';
-  const host = hostname.replace(/^\[|\]$/g, '');
-  const at = [{ host, port: port === '' ? (isPlain ? 80 : 443) : Number(port) }];
-  return { tlsName: host, at, isPlain, mayBePrivate: true, connections: CONNECTIONS };
 }
 
 /** A value with the number and the text in all strings of it that say where they belong. */

@@ -2,6 +2,8 @@ import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AdmitOutsider } from './admission/admit-outsider.js';
 import { ApplyGroups } from './admission/apply-groups.js';
+import { TakeAnswers } from './admission/given.js';
+import { UpstreamSessions } from './admission/upstream-sessions.js';
 import { Attempts } from './attempts/attempts.js';
 import { Sealer } from './attempts/sealer.js';
 import { BegunRequests } from './begun-requests.js';
@@ -30,7 +32,9 @@ import { UpstreamProviders } from './upstream-providers.js';
     Sealer,
     Attempts,
     AdmitOutsider,
+    TakeAnswers,
     ApplyGroups,
+    UpstreamSessions,
     UpstreamLogins,
     LdapAuthority,
     BegunRequests,
@@ -38,6 +42,6 @@ import { UpstreamProviders } from './upstream-providers.js';
     SsoStage,
     OAuth2Stage,
   ],
-  exports: [UpstreamProviders, UpstreamLogins],
+  exports: [UpstreamProviders, UpstreamLogins, UpstreamSessions],
 })
 export class SsoModule {}

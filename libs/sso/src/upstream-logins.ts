@@ -1,15 +1,19 @@
 import { isSameSecret } from '#kernel/is-same-secret';
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CONFIG, type Config } from '#config/config';
+import type { UpstreamSession } from '#accounts/facts/login-facts';
+import { ALL_OF_IT } from '#accounts/pages/terms-fields';
+import type { Form } from '#http/browser/read-form';
 import { localpartOf } from '#kernel/ids';
-import { AdmitOutsider, type Admission } from './admission/admit-outsider.js';
+import { AdmitOutsider, type Admission, type Asked } from './admission/admit-outsider.js';
 import { ApplyGroups } from './admission/apply-groups.js';
+import { type Given, TakeAnswers } from './admission/given.js';
 import { type Outsider, outsiderOf } from './admission/outsider.js';
+import { UpstreamSessions } from './admission/upstream-sessions.js';
 import type { Purpose, Shown } from './attempts/attempt.js';
-import { Attempts, newAttemptId, newSecret, notHere } from './attempts/attempts.js';
+import { Attempts, notHere } from './attempts/attempts.js';
+import { newAttemptId, newSecret } from './attempts/secrets.js';
 import { type Asking, UpstreamClients } from './upstream/upstream-clients.js';
-import { UpstreamProviders } from './upstream-providers.js';
 
 /** What a page tells of an attempt to come back to it: in its link or its form. */
 export interface PageOf {
@@ -17,21 +21,34 @@ export interface PageOf {
   readonly key: string;
 }
 
+/** What a page asks for. `mailTo`: where a mail is on its way to. */
+export interface Questions extends Asked {
+  readonly mailTo?: string;
+}
+
 /** How far somebody has come who is back from a provider. */
 export type Progress =
-  | { readonly step: 'naming'; readonly page: PageOf; readonly proposed: string; readonly problem?: string }
+  | { readonly step: 'asking'; readonly page: PageOf; readonly asks: Questions }
   | ({ readonly step: 'shown'; readonly page: PageOf } & Pick<Shown, 'userId' | 'purpose' | 'upstream'>);
+
+/** Somebody whom a provider has told of, on their way. */
+interface OnTheWay {
+  readonly id: string;
+  readonly outsider: Outsider;
+  readonly purpose: Purpose;
+  readonly given: Given;
+}
 
 /** Logs people in who have their account at a provider: from the first link to whose account here that is. */
 @Injectable()
 export class UpstreamLogins {
   constructor(
-    private readonly providers: UpstreamProviders,
     private readonly clients: UpstreamClients,
     private readonly attempts: Attempts,
     private readonly admission: AdmitOutsider,
+    private readonly answers: TakeAnswers,
     private readonly groups: ApplyGroups,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl'>,
+    private readonly sessions: UpstreamSessions,
   ) {}
 
   /**
@@ -39,7 +56,7 @@ export class UpstreamLogins {
    * with status 502 where it does not answer, M_TOO_LARGE.
    */
   async begin(reply: FastifyReply, providerId: string, purpose: Purpose, asking: Asking = {}): Promise<string> {
-    const provider = this.providers.get(providerId);
+    const provider = this.clients.providers.get(providerId);
     const id = newAttemptId();
     // The state tells which of the attempts of a browser it is, and is a secret of that browser besides.
     const secrets = { state: `${id}${newSecret()}`, nonce: newSecret(), verifier: newSecret() };
@@ -49,7 +66,7 @@ export class UpstreamLogins {
     return url.href;
   }
 
-  /** What somebody is away for, or chooses a name for, in this browser; undefined where there is nothing such. */
+  /** What somebody is away for, or is asked something for, in this browser; undefined where there is nothing such. */
   purposeOf(request: FastifyRequest, id: string): Purpose | undefined {
     return this.attempts.find(request, id)?.purpose;
   }
@@ -67,58 +84,78 @@ export class UpstreamLogins {
     // What one provider says is never taken for the word of another.
     if (asked !== providerId || !isSameSecret(state, secrets.state)) throw notHere();
     this.attempts.end(reply, id);
-    const provider = this.providers.get(providerId);
+    const provider = this.clients.providers.get(providerId);
     const outsider = outsiderOf(provider, await this.clients.claimsOf(provider, query, secrets, anewSince));
-    return this.#goOn(reply, { id, outsider, purpose }, request.id);
+    await this.attempts.spend(secrets.state);
+    const given = (purpose.kind === 'v1' ? purpose.shown : undefined) ?? {};
+    return this.#goOn(reply, { id, outsider, purpose, given }, request.id);
   }
 
-  /** Whoever had to choose a name has chosen one. Throws as `comeBack`. */
-  async choose(request: FastifyRequest, reply: FastifyReply, page: PageOf, chosen: string): Promise<Progress> {
-    const { outsider, purpose } = this.attempts.getByKey(request, page, 'naming');
-    return this.#goOn(reply, { id: page.id, outsider, purpose }, request.id, chosen);
+  /** Whoever was asked for something has answered. Throws as `comeBack`. */
+  async answer(request: FastifyRequest, reply: FastifyReply, page: PageOf, form: Form): Promise<Progress> {
+    const { outsider, purpose, given: before, key } = this.attempts.getByKey(request, page, 'asking');
+    await this.attempts.spend(key);
+    const { given, problem = form.has('ticked') ? ALL_OF_IT : undefined } = await this.answers.take(
+      before,
+      form,
+      request,
+    );
+    const progress = await this.#goOn(reply, { id: page.id, outsider, purpose, given }, request.id);
+    if (progress.step !== 'asking') return progress;
+    // That nothing was wrong with the answers, and documents are asked for again, is that not all of them were accepted.
+    const { asks } = progress;
+    const isWrong = problem !== ALL_OF_IT || asks.terms.length > 0;
+    const told = asks.problem ?? (isWrong ? problem : undefined);
+    return { ...progress, asks: { ...asks, ...(told === undefined ? {} : { problem: told }) } };
   }
 
-  /** The URL of a path of this server to which somebody comes back who has shown who they are: it takes that by the `id` and `key` of its query. */
-  returnUrl(path: string, page: PageOf): string {
-    const url = new URL(`${this.config.publicUrl}${path.startsWith('/') ? path : `/${path}`}`);
-    for (const [name, value] of Object.entries(page)) url.searchParams.set(name, value);
-    return url.href;
-  }
-
-  /** Who it is who has come back so. The attempt ends. Throws M_FORBIDDEN as `comeBack`. */
-  take(request: FastifyRequest, reply: FastifyReply, page: PageOf): Shown {
+  /** Who it is who has come back so. The attempt ends. Throws M_FORBIDDEN as `comeBack`, and where they have logged out at the provider meanwhile. */
+  async take(request: FastifyRequest, reply: FastifyReply, page: PageOf): Promise<Shown> {
     const shown = this.attempts.getByKey(request, page, 'shown');
     this.attempts.end(reply, page.id);
+    await this.attempts.spend(shown.key);
+    if (await this.sessions.haveEnded(shown)) throw notHere();
     return shown;
   }
 
-  async #goOn(
-    reply: FastifyReply,
-    { id, outsider, purpose }: { readonly id: string; readonly outsider: Outsider; readonly purpose: Purpose },
-    requestId: string,
-    chosen?: string,
-  ): Promise<Progress> {
-    const { rules, userName } = this.providers.get(outsider.id.provider);
+  async #goOn(reply: FastifyReply, { id, outsider, purpose, given }: OnTheWay, requestId: string): Promise<Progress> {
     const page = { id, key: newSecret() };
-    const admission: Admission = { rules, userName, requestId, chosen, ...wishesOf(purpose) };
-    const admitted = await this.admission.admit(outsider, admission);
+    const { provider } = outsider.id;
+    const { sidHash, groups } = outsider;
+    const upstream: UpstreamSession = { provider, ...(sidHash === undefined ? {} : { sid_hash: sidHash }) };
+    const shown = { step: 'shown', upstream, purpose } as const;
+    const at = this.sessions.now();
+    if (purpose.kind === 'link') {
+      const { userId } = purpose;
+      this.attempts.keep(reply, id, { ...shown, userId, at, links: outsider.id, key: page.key });
+      return { ...shown, userId, page };
+    }
+    const { rules, userName } = this.clients.providers.get(provider);
+    const asked = ASKS_NOTHING.has(purpose.kind) ? {} : { given };
+    const admitted = await this.admission.admit(outsider, {
+      rules,
+      userName,
+      requestId,
+      ...asked,
+      ...wishesOf(purpose),
+    });
     if (admitted.userId === undefined) {
-      this.attempts.keep(reply, id, { step: 'naming', outsider, purpose, key: page.key });
-      return { step: 'naming', page, ...admitted };
+      this.attempts.keep(reply, id, { step: 'asking', outsider, purpose, given, key: page.key });
+      const mailTo = given.mail?.email;
+      return { step: 'asking', page, asks: { ...admitted.asks, ...(mailTo === undefined ? {} : { mailTo }) } };
     }
     const { userId } = admitted;
-    const {
-      groups,
-      id: { provider },
-    } = outsider;
-    if (groups !== undefined && purpose.kind !== 'stage')
-      await this.groups.apply({ userId, provider, groups, rules, requestId });
-    const { sidHash } = outsider;
-    const upstream = { provider, ...(sidHash === undefined ? {} : { sid_hash: sidHash }) };
-    this.attempts.keep(reply, id, { step: 'shown', userId, upstream, purpose, key: page.key });
-    return { step: 'shown', page, userId, upstream, purpose };
+    if (asked.given !== undefined) {
+      await this.sessions.begin(userId, upstream, requestId);
+      if (groups !== undefined) await this.groups.apply({ userId, provider, groups, rules, requestId });
+    }
+    this.attempts.keep(reply, id, { ...shown, userId, at, key: page.key });
+    return { ...shown, userId, page };
   }
 }
+
+/** For these somebody shows no more than that it is they. */
+const ASKS_NOTHING: ReadonlySet<Purpose['kind']> = new Set<Purpose['kind']>(['stage', 'confirmation']);
 
 /** The state of a question begins with the id of its attempt. */
 export function idOfState(state: string): string {
@@ -126,7 +163,7 @@ export function idOfState(state: string): string {
 }
 
 function wishesOf(purpose: Purpose): Pick<Admission, 'mustBe' | 'isRegistration' | 'wished' | 'registrationToken'> {
-  if (purpose.kind === 'stage') return { mustBe: purpose.userId };
+  if (purpose.kind === 'stage' || purpose.kind === 'confirmation') return { mustBe: purpose.userId };
   if (purpose.kind !== 'v1') return {};
   const { user, registrationToken } = purpose;
   if (purpose.registers !== true) return user === undefined ? {} : { mustBe: user };

@@ -1,12 +1,12 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { UserId } from '#kernel/ids';
 import { Accounts, BY_SERVER } from '../accounts.js';
-import { decideDeviceRemoval } from '../decide/decide-sessions.js';
+import { decideUpstreamEnd } from '../decide/upstream-sessions.js';
 import type { UpstreamSession } from '../facts/login-facts.js';
 
 /**
- * Ends the sessions for which a user showed at a provider of accounts who they are: those of one session there, or all of them. Nothing where
- * there are none.
+ * Ends the sessions for which a user showed at a provider of accounts who they are, and what would begin some: those of one session there, or
+ * all of them.
  */
 export class EndUpstreamSessions extends Command<void> {
   constructor(
@@ -21,21 +21,7 @@ export class EndUpstreamSessions extends Command<void> {
 export class EndUpstreamSessionsHandler implements ICommandHandler<EndUpstreamSessions> {
   constructor(private readonly accounts: Accounts) {}
 
-  async execute({ userId, of: { provider, sid_hash: sidHash } }: EndUpstreamSessions): Promise<void> {
-    await this.accounts.change(
-      userId,
-      (account) => {
-        const ended = [...account.devices].filter(
-          ([, { upstream }]) =>
-            upstream?.provider === provider && (sidHash === undefined || upstream.sid_hash === sidHash),
-        );
-        return decideDeviceRemoval(
-          account,
-          ended.map(([id]) => id),
-          'logout',
-        );
-      },
-      BY_SERVER,
-    );
+  async execute({ userId, of }: EndUpstreamSessions): Promise<void> {
+    await this.accounts.change(userId, (account) => decideUpstreamEnd(account, of), BY_SERVER);
   }
 }

@@ -7,6 +7,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
 import { Accounts } from '../accounts.js';
 import type { Account } from '../decide/account.js';
+import { isLinked } from '../decide/decide-external-ids.js';
 import { decideProvision, type Provision, removedThreepids } from '../decide/decide-provision.js';
 import { type ExternalId, externalIdHash } from '../facts/external-id-facts.js';
 import { OutsideClaims } from '../outside-claims.js';
@@ -91,10 +92,11 @@ function checkOwn(userId: UserId, { admin, isClosed }: ProvidedAccount, { actor 
   if (isClosed === true) throw new MatrixError('M_FORBIDDEN', 'Close your own account as everybody does');
 }
 
-function newOf({ threepids, externalIds: known = [] }: Account, wanted: ProvidedAccount) {
+function newOf(account: Account, wanted: ProvidedAccount) {
+  const { threepids } = account;
   return {
     threepids: (wanted.threepids ?? []).filter((threepid) => !threepids.has(threepidKey(threepid))),
-    externalIds: (wanted.externalIds ?? []).filter((id) => !known.includes(externalIdHash(id))),
+    externalIds: (wanted.externalIds ?? []).filter((id) => !isLinked(account, externalIdHash(id))),
   };
 }
 

@@ -10,6 +10,7 @@ import { validPairs } from '../decide/device-tokens.js';
 import { REFRESH_TOKENS } from '../projections/devices.projector.js';
 import { type IssuedTokens, reissueTokens } from '../sessions/issue-tokens.js';
 import { KnownTokens } from '../sessions/known-tokens.js';
+import { TokenRights } from '../sessions/token-rights.js';
 
 export interface Refreshed extends IssuedTokens {
   /** Of the session of an application: what it may. */
@@ -37,6 +38,7 @@ export class RefreshSessionHandler implements ICommandHandler<RefreshSession> {
   constructor(
     private readonly accounts: Accounts,
     private readonly tokens: KnownTokens,
+    private readonly rights: TokenRights,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -57,7 +59,7 @@ export class RefreshSessionHandler implements ICommandHandler<RefreshSession> {
     let scope: string | undefined;
     const decide = (account: Account): ReturnType<typeof decideRefresh> => {
       const { service: openedBy, oauth } = account.devices.get(device) ?? {};
-      const isTheirs = oauth?.client === client && this.tokens.isOpen({ userId: user, openedBy });
+      const isTheirs = oauth?.client === client && this.rights.isOpen({ userId: user, openedBy });
       if (!isTheirs) throw new MatrixError('M_UNKNOWN_TOKEN');
       scope = oauth?.scope;
       return decideRefresh(account, fact);

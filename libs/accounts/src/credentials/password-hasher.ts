@@ -1,5 +1,6 @@
 import { hash, verify } from '@node-rs/argon2';
 import { MatrixError } from '#kernel/matrix-error';
+import { Slots } from '#kernel/slots';
 
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane. Algorithm 2 is argon2id (a const enum in the library). */
 const OPTIONS = Object.freeze({ algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 });
@@ -8,6 +9,8 @@ const MAX_PASSWORD_BYTES = 512;
 
 /** Half of libuv's four threads: the other half stays free for files while a crowd logs in. */
 const AT_ONCE = 2;
+/** Some seconds of work: whoever comes then is better told to come again. */
+const MOST_WAITING = 300;
 
 /** Throws M_WEAK_PASSWORD for an empty password and M_INVALID_PARAM for one beyond 512 bytes. */
 export function checkPassword(password: string): void {
@@ -17,16 +20,15 @@ export function checkPassword(password: string): void {
   }
 }
 
-/** Hashes and verifies passwords in the thread pool, a few at a time, the others waiting in turn. */
+/** Hashes and verifies passwords in the thread pool, a few at a time, the others waiting in turn: M_LIMIT_EXCEEDED where too many do. */
 export class PasswordHasher {
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #slots = new Slots(AT_ONCE, MOST_WAITING);
   #decoy: Promise<string> | undefined;
 
   /** The argon2id hash of a password. Throws as `checkPassword`. */
   async hash(password: string): Promise<string> {
     checkPassword(password);
-    return this.#inTurn(() => hash(password, OPTIONS));
+    return this.#slots.run(() => hash(password, OPTIONS));
   }
 
   /**
@@ -37,19 +39,7 @@ export class PasswordHasher {
     if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) return false;
     this.#decoy ??= hash('a password that nobody has', OPTIONS);
     const against = passwordHash ?? (await this.#decoy);
-    const matches = await this.#inTurn(() => verify(against, password));
+    const matches = await this.#slots.run(() => verify(against, password));
     return matches && passwordHash !== undefined;
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#running++;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running--;
-      else next();
-    }
   }
 }

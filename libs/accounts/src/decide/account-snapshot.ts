@@ -22,6 +22,9 @@ interface KeptAccount extends Pick<
   | 'loggedOutAt'
   | 'loginTokens'
   | 'externalIds'
+  | 'unlinkedFrom'
+  | 'upstreamEnds'
+  | 'terms'
 > {
   readonly password_at?: number;
   readonly profile: readonly (readonly [key: string, at: number])[];
@@ -51,6 +54,9 @@ export const accountSnapshots: SnapshotCodec<Account> = {
     loggedOutAt,
     loginTokens,
     externalIds,
+    unlinkedFrom,
+    upstreamEnds,
+    terms,
     passwordAt,
     devices,
     dehydrated,
@@ -75,6 +81,9 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       loggedOutAt,
       loginTokens,
       externalIds,
+      unlinkedFrom,
+      upstreamEnds,
+      terms,
       password_at: passwordAt,
       dehydrated: dehydrated && { device_id: dehydrated.deviceId, at: dehydrated.at },
       profile: [...profile].map(([key, { at }]) => [key, at]),

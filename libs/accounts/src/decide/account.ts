@@ -9,7 +9,11 @@ import type {
 } from '../facts/account-facts.js';
 import type { LoginTokenIssued } from '../facts/login-facts.js';
 import { type Threepid, threepidKey } from '../threepids/threepid.js';
+import type { AcceptedTerms } from '../terms/terms.js';
+import type { LinkedId } from './decide-external-ids.js';
+import { termsAfter } from './decide-terms.js';
 import { loginsAfter } from './logins-after.js';
+import type { UpstreamEnd } from './upstream-sessions.js';
 import { type DeviceRecord, deviceAfterConfirmation, deviceAfterLogin, deviceAfterRefresh } from './device-tokens.js';
 
 /** The value of one key of a profile, and the revision of the fact that says it. */
@@ -67,8 +71,14 @@ export interface Account {
   readonly successors: ReadonlySet<RoomId>;
   /** By which a session may be opened once; undefined where there are none. */
   readonly loginTokens?: readonly LoginTokenIssued[];
-  /** The hashes of the accounts elsewhere that are this user's; undefined where there are none. */
-  readonly externalIds?: readonly string[];
+  /** The accounts elsewhere that are this user's; undefined where there are none. */
+  readonly externalIds?: readonly LinkedId[];
+  /** The log-outs at such providers of the last minutes. */
+  readonly upstreamEnds?: readonly UpstreamEnd[];
+  /** The providers of such as were. */
+  readonly unlinkedFrom?: readonly string[];
+  /** What the user has accepted, each document in the version that they accepted last; undefined: nothing. */
+  readonly terms?: AcceptedTerms;
 }
 
 /** A user id that nobody has registered. */
@@ -181,12 +191,15 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
     case 'threepid-added':
     case 'threepid-removed':
       return withThreepid(account, fact, revision);
+    case 'terms-accepted':
+      return { ...account, terms: termsAfter(account.terms, fact.data) };
     case 'admin-changed':
       return { ...account, admin: fact.data.admin, adminBy: fact.data.admin ? fact.data.provider : undefined };
     case 'login-token-issued':
     case 'login-token-used':
     case 'external-id-linked':
     case 'external-id-unlinked':
+    case 'upstream-sessions-ended':
       return loginsAfter(account, fact, at);
     case 'account-locked':
     case 'account-unlocked':

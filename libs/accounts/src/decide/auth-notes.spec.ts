@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { given } from '#testing/given';
 import type { AuthNoteFact } from '../facts/auth-note-facts.js';
-import { decideNote, decideNoteEnd, firstThatCounts, foldAuthNote, type KnownNotes, listNotes, NO_NOTES } from './auth-notes.js'; // prettier-ignore
+import { decideNote, decideNoteEnd, decideOnlyUse, firstThatCounts, foldAuthNote, type KnownNotes, listNotes, NO_NOTES } from './auth-notes.js'; // prettier-ignore
 
 const BEGAN = 1_700_000_000_000;
 const NOW = { now: BEGAN };
@@ -33,6 +33,21 @@ test('a note says the last that was said, until it is used up, once', () => {
   given(decider, [noted('a'), ended])
     .when((notes) => decideNote(notes, anew.data, NOW))
     .then([]);
+});
+
+test('what no note is of is used once, and takes the place of none', () => {
+  const use = (now: number) => (notes: KnownNotes) => decideOnlyUse(notes, ended.data, now);
+  given(decider, [noted('b')])
+    .when(use(BEGAN))
+    .then([ended]);
+  given(decider, [ended]).when(use(BEGAN)).then([]);
+  given(decider, [ended])
+    .when(use(BEGAN + 10_000))
+    .then([ended]);
+  const uses = Array.from({ length: 3_000 }, (_, n) => ({ ...ended, data: { ...ended.data, note: `u${n}` } }));
+  given(decider, uses)
+    .when((notes) => decideNote(notes, noted('b').data, NOW))
+    .then([noted('b')]);
 });
 
 test('notes are refused where they are large, or there are many', () => {

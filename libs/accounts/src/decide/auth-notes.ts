@@ -1,5 +1,5 @@
 import type { NewFact } from '#event-store/event-store';
-import type { AuthNoteFact, AuthNoteKept } from '../facts/auth-note-facts.js';
+import type { AuthNoteEnded, AuthNoteFact, AuthNoteKept } from '../facts/auth-note-facts.js';
 
 /** A note that counts. Without `sealed`: it was used up. */
 export interface KnownNote {
@@ -7,6 +7,8 @@ export interface KnownNote {
   readonly sealed?: string;
   readonly owner?: string;
   readonly group?: string;
+  /** That something was used is all: it takes no note's place. */
+  readonly isUseAlone?: true;
   readonly revision: number;
 }
 
@@ -39,13 +41,16 @@ export function foldAuthNote(notes: KnownNotes, { type, data, metadata }: NewFac
   const fact = { type, data: JSON.parse(data) as unknown } as AuthNoteFact; // written by KeptNotes alone
   if (fact.type === 'auth-notes-over') return NO_NOTES;
   const { note, until } = fact.data;
-  const { owner, group } = (fact.type === 'auth-note-kept' ? fact.data : findNote(notes, note)) ?? {};
+  const before = findNote(notes, note);
+  const isKept = fact.type === 'auth-note-kept';
+  const { owner, group } = (isKept ? fact.data : before) ?? {};
   const known: KnownNote = {
     until,
     revision,
     ...(owner === undefined ? {} : { owner }),
     ...(group === undefined ? {} : { group }),
-    ...(fact.type === 'auth-note-kept' ? { sealed: fact.data.sealed } : {}),
+    ...(isKept ? { sealed: fact.data.sealed } : {}),
+    ...(isKept || before !== undefined ? {} : { isUseAlone: true }),
   };
   const after = { older: notes.older, newest: new Map(notes.newest).set(note, known) };
   return after.newest.size < MOST_NEWEST ? after : { older: new Map(listNotes(after, metadata.at)), newest: NONE };
@@ -83,8 +88,8 @@ export function decideNote(
   const before = findNote(notes, kept.note);
   if (before !== undefined && before.until > now && before.sealed === undefined) return [];
   let [count, ofOwner, ofGroup, characters] = [0, 0, 0, kept.sealed.length];
-  for (const [note, { sealed = '', owner, group }] of listNotes(notes, now)) {
-    if (note === kept.note) continue;
+  for (const [note, { sealed = '', owner, group, isUseAlone }] of listNotes(notes, now)) {
+    if (note === kept.note || isUseAlone === true) continue;
     count++;
     characters += sealed.length;
     if (owner !== undefined && owner === kept.owner) ofOwner++;
@@ -100,6 +105,18 @@ export function decideNote(
 export function decideNoteEnd(notes: KnownNotes, note: string): AuthNoteFact[] {
   const known = findNote(notes, note);
   return known?.sealed === undefined ? [] : [{ type: 'auth-note-ended', data: { note, until: known.until } }];
+}
+
+/** Nothing where there is one that counts. */
+export function decideFirstNote(notes: KnownNotes, kept: AuthNoteKept, now: number): AuthNoteFact[] {
+  const known = findNote(notes, kept.note);
+  return known !== undefined && known.until > now ? [] : [{ type: 'auth-note-kept', data: kept }];
+}
+
+/** Nothing where it was used before. */
+export function decideOnlyUse(notes: KnownNotes, ended: AuthNoteEnded, now: number): AuthNoteFact[] {
+  const known = findNote(notes, ended.note);
+  return known !== undefined && known.until > now ? [] : [{ type: 'auth-note-ended', data: ended }];
 }
 
 /** The revision of the first fact that counts at a moment; undefined where none does. */

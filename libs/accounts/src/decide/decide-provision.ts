@@ -1,7 +1,7 @@
 import { MatrixError } from '#kernel/matrix-error';
 import type { UserId } from '#kernel/ids';
 import type { AccountFact } from '../facts/account-facts.js';
-import type { ExternalId } from '../facts/external-id-facts.js';
+import { type ExternalId, externalIdHash } from '../facts/external-id-facts.js';
 import { type Threepid, threepidKey } from '../threepids/threepid.js';
 import { type Account, evolveAccount } from './account.js';
 import {
@@ -64,7 +64,7 @@ export function decideProvision(before: Account, userId: UserId, wanted: Provisi
     for (const threepid of threepids) step(decideThreepid(account, threepid, now, now));
   }
   for (const id of externalIds?.has ?? []) {
-    if (!externalIds?.wanted.some((one) => isSame(one, id))) step(decideUnlink(account, id));
+    if (!externalIds?.wanted.some((one) => isSame(one, id))) step(decideUnlink(account, externalIdHash(id)));
   }
   for (const id of externalIds?.wanted ?? []) step(decideLink(account, id));
   if (locked !== undefined && locked !== account.locked) {

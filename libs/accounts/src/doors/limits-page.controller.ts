@@ -4,8 +4,8 @@ import { CONFIG, type Config } from '#config/config';
 import { RateLimited } from '#http/rate-limited';
 import { ACCOUNT_LIMITS, type AccountLimit, LIMITS_PATH, mediaLimit, sayLimit } from '#kernel/account-limits';
 import { escapeHtml } from '#kernel/escape-html';
-import { type HtmlPage, htmlPage } from '../pages/html-page.js';
-import { showPage } from '../pages/show-page.js';
+import { type HtmlPage, htmlPage } from '#http/pages/html-page';
+import { showPage } from '#http/pages/show-page';
 
 /** What `M_USER_LIMIT_EXCEEDED` leads to (client-server API, "Common error codes"): how much an account here may have, for its owner to read. */
 @RateLimited('default')

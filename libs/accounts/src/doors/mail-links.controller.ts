@@ -5,7 +5,7 @@ import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { linkConfirmedPage, linkOverPage, linkPage } from '../pages/link-pages.js';
-import { showPage } from '../pages/show-page.js';
+import { showPage } from '#http/pages/show-page';
 import { MailValidation } from '../threepids/mail-validation.js';
 import { LINK_PATH } from '../threepids/validation-links.js';
 

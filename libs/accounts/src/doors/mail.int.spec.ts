@@ -76,6 +76,48 @@ describe('mail addresses', () => {
     expect((await app.call('POST', `/${link}`)).text).toContain('holds no more');
   });
 
+  it('are shown to be theirs by a code of the mail, which the client submits, and nobody guesses', async () => {
+    const wanted = { client_secret: 'of-cody', email: 'cody@mail.example', send_attempt: 1 };
+    const { sid, submit_url: url } = (await post('register/email/requestToken', wanted)).body as Record<string, string>;
+    const again = (await post('register/email/requestToken', wanted)).body as Record<string, string>;
+    expect(again['sid']).toBe(sid);
+    const { text } = await server.waitFor('cody@mail.example');
+    const code = /^\d{8}$/m.exec(text)![0];
+    const { pathname, search } = new URL(url!);
+    const submit = (more: object, path = pathname + search) =>
+      post(path, { sid, client_secret: 'of-cody', token: code, ...more });
+    const auth = { type: STAGE, threepid_creds: { sid, client_secret: 'of-cody' } };
+    const registerCody = () => post('register', { username: 'cody', password: 'x', auth });
+    for (const [more, errcode] of [
+      [{ client_secret: 'another' }, 'M_NO_VALID_SESSION'],
+      [{ sid: 'another' }, 'M_NO_VALID_SESSION'],
+      [{ token: code === '12345678' ? '12345679' : '12345678' }, 'M_TOKEN_INCORRECT'],
+    ] as const) {
+      const { status, body } = await submit(more);
+      expect([status < 500, body['errcode']]).toEqual([true, errcode]);
+    }
+    const link = new URL(linkIn({ text }), 'http://here').searchParams.get('token')!;
+    expect((await submit({}, `${pathname}?validation=${link}`)).body['errcode']).toBe('M_NO_VALID_SESSION');
+    expect((await registerCody()).body['errcode']).toBe('M_THREEPID_AUTH_FAILED');
+    const { pathname: samePath, search: sameSearch } = new URL(again['submit_url']!);
+    expect(await submit({}, samePath + sameSearch)).toMatchObject({ status: 200, body: { success: true } });
+    expect((await registerCody()).body['user_id']).toBe('@cody:example.org');
+    const limited = await startAccountsApp({ ANNALS_SMTP_URL: server.url, ANNALS_RATE_LIMITS: 'on' });
+    const body = { ...wanted, email: 'x@mail.example' };
+    const asked = await limited.call('POST', `${V3}/register/email/requestToken`, { body });
+    const guess = { sid: asked.body['sid'], client_secret: wanted.client_secret };
+    const submitted = new URL(String(asked.body['submit_url']));
+    const answers: unknown[] = [];
+    for (let n = 0; n < 11; n++) {
+      const answer = await limited.call('POST', submitted.pathname + submitted.search, {
+        body: { ...guess, token: `${n}` },
+      });
+      answers.push(answer.body['errcode']);
+    }
+    expect(answers.slice(-2)).toEqual(['M_TOKEN_INCORRECT', 'M_LIMIT_EXCEEDED']);
+    await limited.close();
+  });
+
   it('log in', async () => {
     await register('lou', 'lou@mail.example');
     const password = 'password of lou';

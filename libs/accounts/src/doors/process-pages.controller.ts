@@ -15,7 +15,8 @@ import { RegisterAccount } from '../commands/register-account.js';
 import type { AuthSession } from '../interactive-auth/auth-sessions.js';
 import { type PageFlow, PageProcess, type PagePurpose } from '../interactive-auth/page-process.js';
 import { beginAgainPage, choicePage, closedPage, processDonePage } from '../pages/process-pages.js';
-import { showPage, showView } from '../pages/show-page.js';
+import { sendOn, showPage } from '#http/pages/show-page';
+import { showView } from '../pages/show-view.js';
 import { RegistrationRules } from '../registration-rules.js';
 import { type SessionBody, sessionBody } from '../sessions/session-body.js';
 
@@ -112,10 +113,10 @@ export class ProcessPagesController {
     this.#cookie.put(reply, browser, BROWSER_SECONDS);
     const session = this.process.open(purpose, flow, browser);
     const here = linkTo(request, { session: session.id });
-    if (flow.bySso !== true) return goTo(reply, here);
+    if (flow.bySso !== true) return sendOn(reply, here);
     const { pathname } = urlOf(request);
     const redirectUrl = `${this.config.publicUrl}${pathname}${here}`;
-    return goTo(reply, `${this.config.publicUrl}/${SSO}?${new URLSearchParams({ redirectUrl }).toString()}`);
+    return sendOn(reply, `${this.config.publicUrl}/${SSO}?${new URLSearchParams({ redirectUrl }).toString()}`);
   }
 
   async #goOn(visit: Visit): Promise<string> {
@@ -129,7 +130,7 @@ export class ProcessPagesController {
   async #take({ purpose, request, reply }: Visit, session: AuthSession, form: JsonObject): Promise<string> {
     try {
       const step = await this.process.step(session, form, request);
-      if (!step.isDone) return goTo(reply, linkTo(request, { session: session.id }));
+      if (!step.isDone) return sendOn(reply, linkTo(request, { session: session.id }));
       const answer = await this.#finish(session, form, request);
       return showPage(reply, processDonePage(purpose, answer));
     } catch (error) {
@@ -191,9 +192,4 @@ function linkTo(request: FastifyRequest, query: Readonly<Record<string, string>>
     return value === null ? [] : [[key, value]];
   });
   return `?${new URLSearchParams([...Object.entries(query), ...along]).toString()}`;
-}
-
-function goTo(reply: FastifyReply, location: string): string {
-  void reply.status(303).header('location', location).header('cache-control', 'no-store');
-  return '';
 }

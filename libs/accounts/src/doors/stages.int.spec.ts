@@ -99,7 +99,7 @@ describe('a registration that asks for a captcha and for terms', () => {
     expect(terms.text).toContain('href="https://example.org/terms"');
     expect(String(terms.headers['content-security-policy'])).not.toContain('script-src');
     expect((await app.call('POST', pageOf(TERMS!), { raw: 'ticked=yes' })).text).toContain('has to be accepted');
-    const accepted = await app.call('POST', pageOf(TERMS!), { raw: 'ticked=yes&accept+terms_of_service=on' });
+    const accepted = await app.call('POST', pageOf(TERMS!), { raw: 'ticked=yes&accept+terms_of_service=2' });
     expect(accepted.text).toContain('onAuthDone');
     expect((await register({ session }, 'carol')).status).toBe(200);
   });

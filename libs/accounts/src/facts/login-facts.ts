@@ -8,6 +8,14 @@ export interface UpstreamSession {
   readonly sid_hash?: string;
 }
 
+/** Whether something that came of a log-in at a provider ends by a log-out there, of one session or of all. */
+export function endsBy(
+  upstream: UpstreamSession | undefined,
+  { provider, sid_hash: sidHash }: UpstreamSession,
+): boolean {
+  return upstream?.provider === provider && (sidHash === undefined || upstream.sid_hash === sidHash);
+}
+
 /** `login-token-issued`: by a secret that ends soon a session may be opened once, with nothing else. */
 export interface LoginTokenIssued {
   readonly token_hash: string;
@@ -38,12 +46,23 @@ export interface ExternalIdUnlinked {
   readonly id_hash: string;
 }
 
+/** `upstream-session-begun`: in this session at a provider the user has shown who they are. */
+export interface UpstreamSessionBegun {
+  readonly provider: string;
+  readonly sid_hash: string;
+}
+
+/** `upstream-sessions-ended`: the user has logged out at a provider, of one session there or of all: what came of it here has ended. */
+export type UpstreamSessionsEnded = UpstreamSession;
+
 /** type -> shape of the data, for the facts above. */
 export interface LoginFacts {
   'login-token-issued': LoginTokenIssued;
   'login-token-used': LoginTokenUsed;
   'external-id-linked': ExternalIdLinked;
   'external-id-unlinked': ExternalIdUnlinked;
+  'upstream-session-begun': UpstreamSessionBegun;
+  'upstream-sessions-ended': UpstreamSessionsEnded;
 }
 
 /** How old shapes of these facts become today's. */
@@ -52,4 +71,6 @@ export const LOGIN_SHAPES: Readonly<Record<keyof LoginFacts, readonly Upcast[]>>
   'login-token-used': [],
   'external-id-linked': [],
   'external-id-unlinked': [],
+  'upstream-session-begun': [],
+  'upstream-sessions-ended': [],
 };

@@ -67,6 +67,8 @@ export interface AuthSession {
 }
 
 const LIFETIME_MS = 30 * 60 * 1000;
+/** What a session is for is done by then. */
+const WORK_MS = 60_000;
 const CAPACITY = 10_000;
 /** Anybody may begin them, with bodies of a megabyte each. */
 const MOST_CHARACTERS = 16 * 1024 * 1024;
@@ -173,11 +175,24 @@ export class AuthSessions {
     return !session.isNoted || this.notes.use(session.id);
   }
 
+  /** Takes it upon this process to do what a session is for, for a minute. Answers whether no other does. */
+  async claim({ id, isNoted }: AuthSession): Promise<boolean> {
+    return !isNoted || this.notes.claim(workOf(id), this.clock.now() + WORK_MS);
+  }
+
+  /** It came to nothing: it may be done again, in whatever process. */
+  async unclaim({ id, isNoted }: AuthSession): Promise<void> {
+    if (isNoted) await this.notes.keep(workOf(id), {}, this.clock.now());
+  }
+
   /** As `close`, where its answer is given again to who repeats the request. */
   async finish(session: AuthSession): Promise<void> {
     if (session.isNoted) await this.notes.use(session.id);
   }
 }
+
+/** What stands for the work of a session. */
+const workOf = (id: string): string => `work ${id}`;
 
 interface SessionNote {
   readonly content: JsonObject;

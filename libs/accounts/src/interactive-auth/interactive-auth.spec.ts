@@ -195,6 +195,22 @@ describe('interactive authentication', () => {
     expect(await auth.findResult(operation, {})).toBeUndefined();
   });
 
+  it('does the work of a session in one of two processes that have it in hand, and again where that failed', async () => {
+    const { session } = await refusal({ auth: { type: TOKEN, right: true } });
+    const first = await auth.authorise(operation, { auth: stage(DUMMY, session) });
+    const one = auth;
+    restart();
+    const second = await auth.authorise(operation, { auth: stage(DUMMY, session) });
+    let end = (): void => {};
+    const doing = one.doOnce(first, () => new Promise<void>((_, reject) => (end = () => reject(new Error('failed')))));
+    await new Promise(setImmediate);
+    await expect(auth.doOnce(second, async () => 'twice')).rejects.toMatchObject({ errcode: 'M_LIMIT_EXCEEDED' });
+    end();
+    await expect(doing).rejects.toThrow('failed');
+    expect(await auth.doOnce(second, async () => 'once')).toBe('once');
+    await expect(one.doOnce(first, async () => 'twice')).rejects.toMatchObject({ errcode: 'M_LIMIT_EXCEEDED' });
+  });
+
   it('lets a session be used no more where its work is done for good', async () => {
     const session = await auth.authorise(operation, { x: 1, auth: { type: PASSWORD, right: true } });
     expect(await auth.doAndClose(session, async () => 'done')).toBe('done');

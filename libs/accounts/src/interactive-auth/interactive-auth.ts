@@ -51,10 +51,10 @@ export class InteractiveAuth {
 
   /**
    * Does the work of an authorised session once: whoever repeats the last request gets the same answer. After a failure it
-   * may be tried again.
+   * may be tried again. Throws M_LIMIT_EXCEEDED while another process does it.
    */
   async doOnce<T>(session: AuthSession, work: () => Promise<T>): Promise<T> {
-    const result = (session.result as Promise<T> | undefined) ?? work(); // One session has one operation, one kind of answer.
+    const result = (session.result as Promise<T> | undefined) ?? this.#doFirst(session, work); // One session has one operation, one kind of answer.
     session.result = result;
     try {
       const answer = await result;
@@ -62,6 +62,17 @@ export class InteractiveAuth {
       return answer;
     } catch (error) {
       session.result = undefined;
+      throw error;
+    }
+  }
+
+  async #doFirst<T>(session: AuthSession, work: () => Promise<T>): Promise<T> {
+    if (!(await this.sessions.claim(session)))
+      throw new MatrixError('M_LIMIT_EXCEEDED', 'This is being done', { fields: { retry_after_ms: 1_000 } });
+    try {
+      return await work();
+    } catch (error) {
+      await this.sessions.unclaim(session);
       throw error;
     }
   }

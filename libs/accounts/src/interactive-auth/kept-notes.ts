@@ -7,9 +7,9 @@ import type { JsonObject } from '#kernel/json';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { RegularLooks } from '#projections/regular-looks';
 import { BY_SERVER, draftFacts } from '../accounts.js';
-import { openText, sealText } from '../credentials/sealed-text.js';
+import { openText, sealText } from '#protocol/signing/sealed-text';
 import { hashSecret } from '../credentials/secrets.js';
-import { decideNote, decideNoteEnd, findNote, firstThatCounts, foldAuthNote, type KnownNotes, NO_NOTES } from '../decide/auth-notes.js'; // prettier-ignore
+import { decideFirstNote, decideNote, decideNoteEnd, decideOnlyUse, findNote, firstThatCounts, foldAuthNote, type KnownNotes, NO_NOTES } from '../decide/auth-notes.js'; // prettier-ignore
 
 /** How often it is looked for notes that are over. */
 const LOOK_MS = 10 * 60_000;
@@ -114,6 +114,23 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
   /** Uses it up. Answers whether this was what did: of two who try at once it is one, whatever the process. */
   async use(secret: string): Promise<boolean> {
     const { facts } = await this.#execute((notes) => decideNoteEnd(notes, hashSecret(secret)));
+    return facts.length > 0;
+  }
+
+  /** Takes a note where there is none, for a short time, whatever room there is. Answers whether it did: of two who try at once it is one, whatever the process. */
+  async claim(secret: string, until: number): Promise<boolean> {
+    const kept = { note: hashSecret(secret), until, sealed: sealText(keyOf(secret), '{}') };
+    const { facts } = await this.#execute((notes) => decideFirstNote(notes, kept, this.clock.now()));
+    return facts.length > 0;
+  }
+
+  /**
+   * Uses something up that no note is of, known until a moment in milliseconds since the epoch. Answers as `use`. For what shows who somebody is alone: there is
+   * no bound to how many.
+   */
+  async useOnce(secret: string, until: number): Promise<boolean> {
+    const now = this.clock.now();
+    const { facts } = await this.#execute((notes) => decideOnlyUse(notes, { note: hashSecret(secret), until }, now));
     return facts.length > 0;
   }
 

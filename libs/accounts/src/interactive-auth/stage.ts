@@ -1,7 +1,7 @@
 import type { LimitedRequest } from '#http/rate-limits';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import type { HtmlPage } from '../pages/html-page.js';
+import type { HtmlPage } from '#http/pages/html-page';
 import type { AuthSession, Learnt, Purpose } from './auth-sessions.js';
 
 /** Whose clients ask: today's, or those of 2014 and 2015, whose stages may take several requests. */

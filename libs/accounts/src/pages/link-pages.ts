@@ -1,6 +1,6 @@
 import { escapeHtml } from '#kernel/escape-html';
 import type { ValidationLink, ValidationPurpose } from '../threepids/validation-links.js';
-import { type HtmlPage, htmlPage } from './html-page.js';
+import { type HtmlPage, htmlPage } from '#http/pages/html-page';
 
 const ASKS: Readonly<Record<ValidationPurpose, string>> = {
   registration: 'Is this your address, and do you want it for a new account',

@@ -1,7 +1,7 @@
 import { escapeHtml } from '#kernel/escape-html';
 import type { SessionBody } from '../sessions/session-body.js';
 import type { PageFlow, PagePurpose } from '../interactive-auth/page-process.js';
-import { type HtmlPage, htmlPage } from './html-page.js';
+import { type HtmlPage, htmlPage } from '#http/pages/html-page';
 
 const TITLES: Readonly<Record<PagePurpose, string>> = { login: 'Log in', registration: 'Create an account' };
 

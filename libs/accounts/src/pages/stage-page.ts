@@ -1,5 +1,5 @@
 import { escapeHtml } from '#kernel/escape-html';
-import { type HtmlPage, htmlPage, type PageRules } from './html-page.js';
+import { type HtmlPage, htmlPage, type PageRules } from '#http/pages/html-page';
 
 /** The form of a stage, which is posted to where the page is. */
 export interface StageForm {

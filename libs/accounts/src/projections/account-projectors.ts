@@ -6,6 +6,7 @@ import { externalIdsProjector } from './external-ids.projector.js';
 import { filtersProjector } from './filters.projector.js';
 import { profilesProjector } from './profiles.projector.js';
 import { registrationTokensProjector } from './registration-tokens.projector.js';
+import { upstreamSessionsProjector } from './upstream-sessions.projector.js';
 import { threepidsProjector } from './threepids.projector.js';
 
 /** All projectors of accounts, for the runtime and the command line. */
@@ -16,6 +17,7 @@ export const accountProjectors: readonly Projector[] = Object.freeze([
   accountDataProjector,
   filtersProjector,
   externalIdsProjector,
+  upstreamSessionsProjector,
   registrationTokensProjector,
   threepidsProjector,
 ]);

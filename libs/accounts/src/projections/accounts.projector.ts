@@ -4,6 +4,8 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { userIdOfStream } from '#kernel/user-stream';
+import { termsAfter } from '../decide/decide-terms.js';
+import type { AcceptedTerms } from '../terms/terms.js';
 import type { AccountFact, RateLimitOverridden, RegisteredVia } from '../facts/account-facts.js';
 
 /** What is known of a local user besides what has a collection of its own. */
@@ -17,17 +19,20 @@ export interface AccountRow {
   readonly suspended?: true;
   /** What an operator has set in place of the limits of each class of requests. */
   readonly rate_limit?: RateLimitOverridden;
+  /** Which version of each document they have accepted. */
+  readonly terms?: AcceptedTerms;
   readonly erased?: true;
 }
 
 export const ACCOUNTS = new Collection<readonly [userId: UserId], AccountRow>('accounts', {
   key: ['user'],
-  says: 'since when and how it is there, whether guest, administrator, deactivated, erased, locked, suspended; a rate limit of its own',
+  says: 'since when and how it is there, whether guest, administrator, deactivated, erased, locked, suspended; a rate limit of its own; the terms that were accepted',
   codec: {
     // One order of keys, whatever happened before: rebuilt rows are compared as text.
-    encode: ({ created_ts, via, guest, admin, deactivated, erased, locked, suspended, rate_limit: limit }) => {
+    encode: ({ created_ts, via, guest, admin, deactivated, erased, locked, suspended, rate_limit: limit, terms }) => {
       const rate_limit = limit && { per_second: limit.per_second, burst: limit.burst };
-      return JSON.stringify({ created_ts, via, guest, admin, deactivated, erased, locked, suspended, rate_limit });
+      const states = { guest, admin, deactivated, erased, locked, suspended };
+      return JSON.stringify({ created_ts, via, ...states, rate_limit, terms });
     },
     decode: asJson<AccountRow>().decode,
   },
@@ -50,12 +55,13 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-unsuspended',
   'rate-limit-overridden',
   'rate-limit-restored',
+  'terms-accepted',
 ]);
 
 /** Who has an account here, who is an administrator, who is gone, and who took what they said with them. */
 export const accountsProjector: Projector = {
   name: 'accounts',
-  version: 4,
+  version: 5,
   ...owning(ACCOUNTS, ERASED_USERS),
   handles: (type) => TYPES.has(type),
   project,
@@ -93,6 +99,8 @@ function rowAfter(row: AccountRow, { type, data }: AccountFact): AccountRow {
       return { ...row, rate_limit: data };
     case 'rate-limit-restored':
       return { ...row, rate_limit: undefined };
+    case 'terms-accepted':
+      return { ...row, terms: termsAfter(row.terms, data) };
     case 'account-deactivated':
       return { ...row, admin: undefined, deactivated: true, erased: row.erased ?? (data.erase || undefined) };
     default:

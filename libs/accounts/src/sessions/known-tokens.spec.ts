@@ -14,7 +14,10 @@ import { type Account, NO_ACCOUNT } from '../decide/account.js';
 import type { DeviceRecord } from '../decide/device-tokens.js';
 import { KnownTokens } from './known-tokens.js';
 import { REFRESH_TOKENS } from '../projections/devices.projector.js';
+import type { Consents } from '../terms/consents.js';
+import type { AcceptedTerms } from '../terms/terms.js';
 import type { TokenConfirmation } from './token-confirmation.js';
+import { TokenRights } from './token-rights.js';
 
 const alice = '@alice:example.org' as UserId;
 
@@ -39,6 +42,8 @@ describe('known tokens', () => {
   let confirmation: () => Promise<void>;
   let tokens: KnownTokens;
   let services: AppServices;
+  /** Where they accept what they have not accepted. */
+  let wanting: (accepted: AcceptedTerms | undefined) => string | undefined;
   /** How far those are that are behind: all unless a test says it. */
   let at: Position;
   let behind: ReadonlySet<string>;
@@ -94,13 +99,14 @@ describe('known tokens', () => {
     };
     const log = { head: () => head() };
     services = new AppServices();
+    wanting = () => undefined;
     tokens = new KnownTokens(
       views,
       { now: () => now },
       confirming as TokenConfirmation,
       accounts as Accounts,
       log,
-      services,
+      new TokenRights(services, { findUri: (_userId, accepted) => wanting(accepted) } as Consents),
     );
   });
 
@@ -118,6 +124,14 @@ describe('known tokens', () => {
     expect(reads).toBe(3);
     expect(await tokens.requesterOf('good')).toEqual(expected);
     expect([reads, tokens.numbers.size]).toEqual([3, 1]);
+  });
+
+  it('say where terms are accepted that were not, and no more once they are', async () => {
+    wanting = (accepted) => (accepted?.['rules'] === '2' ? undefined : 'https://a.example/consent');
+    expect(await tokens.requesterOf('good')).toMatchObject({ consentUri: 'https://a.example/consent' });
+    rows.set(`accounts ${alice}`, JSON.stringify({ created_ts: 1, via: 'open', terms: { rules: '2' } }));
+    tokens.hear([fact('terms-accepted')]);
+    expect(await tokens.requesterOf('good')).not.toHaveProperty('consentUri');
   });
 
   it('of a session that a service opened for a person have no rights of administrators, and are good as long as it may act as them', async () => {

@@ -1,5 +1,4 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { AppServices } from '#config/appservices/app-services';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { AccessTokens, Connection } from '#http/access-tokens';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -23,8 +22,9 @@ import { ACCOUNTS } from '../projections/accounts.projector.js';
 import { DEVICES, TOKENS } from '../projections/devices.projector.js';
 import { noteConnection } from './note-connection.js';
 import { ownRateLimit } from './own-rate-limit.js';
-import { type Holder, holderOf, rightsOf } from './rights-of.js';
+import { type Holder, rightsOf } from './rights-of.js';
 import { TokenConfirmation } from './token-confirmation.js';
+import { TokenRights } from './token-rights.js';
 
 interface KnownToken {
   readonly requester: Requester;
@@ -62,6 +62,7 @@ export const FORGETTING: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-unsuspended',
   'rate-limit-overridden',
   'rate-limit-restored',
+  'terms-accepted',
 ]);
 
 const CAPACITY = 50_000;
@@ -91,7 +92,7 @@ export class KnownTokens implements AccessTokens, Listener {
     private readonly confirmation: TokenConfirmation,
     private readonly accounts: Accounts,
     @Inject(EVENT_STORE) private readonly store: Pick<EventStore, 'head'>,
-    private readonly services: AppServices,
+    private readonly rights: TokenRights,
   ) {}
 
   /** See AccessTokens. Throws M_UNKNOWN_TOKEN; with `soft_logout` where the token has expired and can be refreshed. */
@@ -106,7 +107,7 @@ export class KnownTokens implements AccessTokens, Listener {
   async validUntil(token: string): Promise<number> {
     const hash = hashSecret(token);
     const { expiresAt, requester } = this.#known.get(hash) ?? (await this.#lookUp(hash));
-    if (!this.isOpen(requester)) throw new MatrixError('M_UNKNOWN_TOKEN');
+    if (!this.rights.isOpen(requester)) throw new MatrixError('M_UNKNOWN_TOKEN');
     if (requester.isLocked === true) throw userLocked();
     if (expiresAt <= this.clock.now()) throw expired();
     return expiresAt;
@@ -188,7 +189,7 @@ export class KnownTokens implements AccessTokens, Listener {
 
   #seen(hash: string, known: KnownToken, connection: Connection | undefined): Promise<Requester> {
     const now = this.clock.now();
-    if (!this.isOpen(known.requester)) return Promise.reject(new MatrixError('M_UNKNOWN_TOKEN'));
+    if (!this.rights.isOpen(known.requester)) return Promise.reject(new MatrixError('M_UNKNOWN_TOKEN'));
     if (known.expiresAt <= now) return Promise.reject(expired());
     known.lastSeen = now;
     if (connection !== undefined) noteConnection(known, connection);
@@ -217,11 +218,6 @@ export class KnownTokens implements AccessTokens, Listener {
     return known;
   }
 
-  /** A session that a service opened for a person lasts as long as its registration says that it may act as them. */
-  isOpen({ userId, openedBy }: Pick<Requester, 'userId' | 'openedBy'>): boolean {
-    return openedBy === undefined || this.services.mayActAs(openedBy, userId);
-  }
-
   /** Undefined where the views know of none whose token it is. */
   async #holder(userId: UserId, deviceId: DeviceId, hash: string): Promise<Holder | undefined> {
     const [account, device] = await Promise.all([
@@ -229,7 +225,7 @@ export class KnownTokens implements AccessTokens, Listener {
       DEVICES.get(this.views, [userId, deviceId]),
     ]);
     if (account === undefined || !hasToken(device, hash)) return undefined;
-    return holderOf(account, device, ownRateLimit(account.rate_limit));
+    return this.rights.holderOf(userId, account, device, ownRateLimit(account.rate_limit));
   }
 
   /**
@@ -240,7 +236,7 @@ export class KnownTokens implements AccessTokens, Listener {
     const account = await this.accounts.load(userId);
     const device = account.devices.get(deviceId);
     return account.exists && hasToken(device, hash)
-      ? holderOf(account, device, ownRateLimit(account.rateLimit))
+      ? this.rights.holderOf(userId, account, device, ownRateLimit(account.rateLimit))
       : undefined;
   }
 

@@ -77,8 +77,15 @@ export class PasswordCheck {
     // Counted before it is known to be wrong: many that come at once are as many guesses.
     const countedAs = claim.countedAs ?? claim.userId;
     if (countedAs !== undefined) this.limits.check('password', countedAs);
-    const verified = await this.#verify(claim);
-    if (countedAs !== undefined && verified !== undefined) this.limits.giveBack('password', countedAs);
+    const giveBack = (): void => {
+      if (countedAs !== undefined) this.limits.giveBack('password', countedAs);
+    };
+    const verified = await this.#verify(claim).catch((error: unknown) => {
+      // Nobody looked at it.
+      if (error instanceof MatrixError) giveBack();
+      throw error;
+    });
+    if (verified !== undefined) giveBack();
     return verified;
   }
 

@@ -8,6 +8,8 @@ export interface Holder {
   readonly isGuest: boolean;
   readonly isLocked: boolean;
   readonly isSuspended: boolean;
+  /** Where they accept what keeps them from all but reading until they have. */
+  readonly consentUri?: string;
   /** What an operator has set in place of the limits of everybody. */
   readonly rateLimit: RateLimit | undefined;
   /** The application service, by its id, that opened the session for them. */
@@ -29,8 +31,8 @@ export function rightsOf({
   scope,
   ...account
 }: Holder): Omit<Requester, 'userId' | 'deviceId' | 'requestId'> {
-  const { isGuest, isLocked, isSuspended, rateLimit } = account;
-  const states = { isGuest, isLocked, isSuspended, rateLimit };
+  const { isGuest, isLocked, isSuspended, consentUri, rateLimit } = account;
+  const states = { isGuest, isLocked, isSuspended, rateLimit, ...(consentUri === undefined ? {} : { consentUri }) };
   if (openedBy !== undefined) return { isAdmin: false, ...states, openedBy };
   if (scope === undefined) return { isAdmin, ...states };
   return { isAdmin: isAdmin && scope.split(' ').includes(ADMIN_SCOPE), ...states, isOAuth: true };
@@ -47,4 +49,5 @@ export function holderOf(
   return { isAdmin: admin, isGuest: guest, ...states, openedBy, scope: oauth?.scope };
 }
 
-type HeldAccount = Partial<Readonly<Record<'admin' | 'guest' | 'locked' | 'suspended', boolean>>>;
+/** What of an account counts for that. */
+export type HeldAccount = Partial<Readonly<Record<'admin' | 'guest' | 'locked' | 'suspended', boolean>>>;

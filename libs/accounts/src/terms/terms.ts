@@ -27,11 +27,16 @@ export class Terms {
 
   /** What is accepted by who accepts all of it now. */
   get versions(): AcceptedTerms {
-    return Object.fromEntries(this.documents.map(({ id, version }) => [id, version]));
+    return versionsOf(this.documents);
   }
 
   /** The documents that somebody has not accepted in the version of today. */
-  missing(accepted: AcceptedTerms): readonly TermsDocument[] {
+  missing(accepted: AcceptedTerms = {}): readonly TermsDocument[] {
     return this.documents.filter(({ id, version }) => accepted[id] !== version);
   }
+}
+
+/** What is accepted by who accepts these documents. */
+export function versionsOf(documents: readonly TermsDocument[]): AcceptedTerms {
+  return Object.fromEntries(documents.map(({ id, version }) => [id, version]));
 }

@@ -3,6 +3,7 @@ import { type LimitedRequest, RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { isSameSecret } from '#kernel/is-same-secret';
 import { MatrixError } from '#kernel/matrix-error';
 import { type Mail, Mailer } from '#mail/mailer';
 import { AuthNotes } from '../interactive-auth/auth-notes.js';
@@ -15,6 +16,7 @@ import { linkMail, refusalMail, type ValidationMail } from './validation-mails.j
 /** For how long a link holds, and what was shown by it: as long as notes are kept. */
 const LIFETIME_MS = 60 * 60_000;
 const MINUTE_MS = 60_000;
+const LINK_MINUTES = LIFETIME_MS / MINUTE_MS;
 /** Of so many validations it is remembered which attempt was the last. */
 const CAPACITY = 10_000;
 
@@ -29,6 +31,13 @@ export interface NewValidation {
   readonly nextLink?: string;
   /** The account that the address is to be of. */
   readonly userId?: UserId;
+}
+
+/** What a client submits. */
+export interface SubmittedCode {
+  readonly sid: string;
+  readonly clientSecret: string;
+  readonly token: string;
 }
 
 /** An address that was shown to be somebody's. */
@@ -69,7 +78,27 @@ export class MailValidation {
    * Sends a mail with a link, and answers the id of the validation. Throws M_INVALID_PARAM for what is no address or secret,
    * M_THREEPID_MEDIUM_NOT_SUPPORTED where this server sends no mails, and M_LIMIT_EXCEEDED.
    */
-  begin({ purpose, email, clientSecret, sendAttempt, nextLink, userId }: NewValidation): string {
+  begin(wanted: NewValidation): string {
+    return this.#begin(wanted, (mail, link) => linkMail(mail, { url: this.links.urlOf(link), minutes: LINK_MINUTES }));
+  }
+
+  /** As `begin`, for a client that may submit a code of the mail, too: answers where. */
+  beginWithCode(wanted: NewValidation): { readonly sid: string; readonly submitUrl: string } {
+    const { purpose, email, clientSecret } = wanted;
+    // Of mails that are sent soon after each other the codes are the same, whichever is typed.
+    const until = (Math.floor(this.clock.now() / LIFETIME_MS) + 2) * LIFETIME_MS;
+    const submission = { purpose, threepid: parseThreepid('email', email), clientSecret, until };
+    const code = this.links.codeOf(submission);
+    const sid = this.#begin(wanted, (mail, link) =>
+      linkMail(mail, { url: this.links.urlOf(link), minutes: LINK_MINUTES, code }),
+    );
+    return { sid, submitUrl: this.links.submitUrlOf(submission) };
+  }
+
+  #begin(
+    { purpose, email, clientSecret, sendAttempt, nextLink, userId }: NewValidation,
+    compose: (mail: ValidationMail, link: ValidationLink) => Mail,
+  ): string {
     if (!this.isConfigured) throw new MatrixError('M_THREEPID_MEDIUM_NOT_SUPPORTED', 'This server sends no mails');
     checkClientSecret(clientSecret);
     const validation: Validation = { purpose, threepid: parseThreepid('email', email), clientSecret };
@@ -82,7 +111,7 @@ export class MailValidation {
       until: this.clock.now() + LIFETIME_MS,
       ...(nextLink === undefined ? {} : { nextLink }),
     };
-    this.post(validation, userId, (mail) => linkMail(mail, this.links.urlOf(link), LIFETIME_MS / MINUTE_MS));
+    this.post(validation, userId, (mail) => compose(mail, link));
     return sid;
   }
 
@@ -126,6 +155,30 @@ export class MailValidation {
   async confirm(token: string): Promise<ValidationLink> {
     const link = this.links.open(token);
     if (link === undefined) throw new MatrixError('M_FORBIDDEN', 'This link holds no more');
+    return this.#note(link);
+  }
+
+  /**
+   * As `confirm`, by the code of the mail, typed where it was asked for. `validation`: that of the URL to which it was submitted. Throws M_NO_VALID_SESSION where that is none of
+   * this client's, M_SESSION_EXPIRED, M_TOKEN_INCORRECT, and M_LIMIT_EXCEEDED where it is guessed.
+   */
+  async submit(validation: string, { sid, clientSecret, token }: SubmittedCode): Promise<void> {
+    const link = this.links.openSubmission(validation);
+    if (link === undefined || link.clientSecret !== clientSecret || this.links.sidOf(link) !== sid)
+      throw new MatrixError('M_NO_VALID_SESSION');
+    const now = this.clock.now();
+    if (link.until <= now) throw new MatrixError('M_SESSION_EXPIRED');
+    const countedAs = `code of a mail ${sid}`;
+    this.limits.check('password', countedAs);
+    const typed = token.replace(/\s/g, '');
+    const codes = [link.until, link.until - LIFETIME_MS].filter((until) => until > now);
+    if (!codes.some((until) => isSameSecret(this.links.codeOf({ ...link, until }), typed)))
+      throw new MatrixError('M_TOKEN_INCORRECT');
+    this.limits.giveBack('password', countedAs);
+    await this.#note(link);
+  }
+
+  async #note(link: ValidationLink): Promise<ValidationLink> {
     const now = this.clock.now();
     const { medium, address } = link.threepid;
     const content = { medium, address, validated_at: now };

@@ -4,7 +4,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import { openText, sealText } from '../credentials/sealed-text.js';
+import { openText, sealText } from '#protocol/signing/sealed-text';
 import type { Threepid } from './threepid.js';
 
 /** What an address is to be shown for. What was shown for one is good for no other. */
@@ -27,11 +27,18 @@ export interface ValidationLink extends Validation {
 /** Where the links of mails lead to. */
 export const LINK_PATH = '_matrix/static/client/confirm';
 
+/** Where clients submit the codes of mails that are typed there. */
+export const SUBMIT_PATH = '_matrix/client/unstable/dev.annals.validation/email/submitToken';
+
+const DIGITS = 8;
+
 /** The links of mails. They carry all that they say, sealed with a key made of the server's signing key: nothing is kept of those that nobody opens, and every process knows them. */
 @Injectable()
 export class ValidationLinks {
   readonly #linkKey: Buffer;
   readonly #sidKey: Buffer;
+  readonly #submissionKey: Buffer;
+  readonly #codeKey: Buffer;
 
   constructor(
     @Inject(SIGNING_KEY) signingKey: SigningKey,
@@ -40,6 +47,8 @@ export class ValidationLinks {
   ) {
     this.#linkKey = keyFor(signingKey.exportSeed(), 'link of a mail');
     this.#sidKey = keyFor(signingKey.exportSeed(), 'id of a validation');
+    this.#submissionKey = keyFor(signingKey.exportSeed(), 'submission of a code of a mail');
+    this.#codeKey = keyFor(signingKey.exportSeed(), 'code of a mail');
   }
 
   /** What mails call this server. */
@@ -61,9 +70,32 @@ export class ValidationLinks {
 
   /** What a link says; undefined where it is none of ours, or its time is over. */
   open(token: string): ValidationLink | undefined {
-    const text = openText(this.#linkKey, token);
-    if (text === undefined) return undefined;
-    const link = JSON.parse(text) as ValidationLink; // as `urlOf` wrote it
-    return link.until > this.clock.now() ? link : undefined;
+    const link = opened(this.#linkKey, token);
+    return link !== undefined && link.until > this.clock.now() ? link : undefined;
   }
+
+  /** The code that shows the same as a link that holds until then. It is told to the address alone. */
+  codeOf({ until, ...validation }: ValidationLink): string {
+    const mac = createHmac('sha256', this.#codeKey)
+      .update(JSON.stringify([this.sidOf(validation), until]))
+      .digest();
+    return String(mac.readUIntBE(0, 6) % 10 ** DIGITS).padStart(DIGITS, '0');
+  }
+
+  /** Where the client that began a validation submits its code. It says of which, as links do, and opens none. */
+  submitUrlOf(link: ValidationLink): string {
+    const validation = sealText(this.#submissionKey, JSON.stringify(link));
+    return `${this.config.publicUrl}/${SUBMIT_PATH}?validation=${validation}`;
+  }
+
+  /** Of which validation a code is submitted, though its time may be over; undefined where it is none of ours. */
+  openSubmission(validation: string): ValidationLink | undefined {
+    return opened(this.#submissionKey, validation);
+  }
+}
+
+/** What was sealed by `urlOf` or `submitUrlOf`. */
+function opened(key: Buffer, sealed: string): ValidationLink | undefined {
+  const text = openText(key, sealed);
+  return text === undefined ? undefined : (JSON.parse(text) as ValidationLink);
 }

@@ -39,15 +39,24 @@ const ASKS: Readonly<
   },
 };
 
+/** What is in a mail: a link, how long it holds, and a code that shows the same where the client asks for one. */
+export interface MailedLink {
+  readonly url: string;
+  readonly minutes: number;
+  readonly code?: string;
+}
+
 /** With a link that shows that whoever opens it reads the mails of the address. */
-export function linkMail({ purpose, to, serverName, owner }: ValidationMail, url: string, minutes: number): Mail {
+export function linkMail({ purpose, to, serverName, owner }: ValidationMail, { url, minutes, code }: MailedLink): Mail {
   const { subject, says, label } = ASKS[purpose];
   return composeMail(to, {
     subject: `${subject} (${serverName})`,
     says: [
       `${says} ${nameOf(owner)}on ${serverName}.`,
       `The link holds for ${minutes} minutes. The page behind it asks once more before anything is done.`,
+      ...(code === undefined ? [] : ['Where your application asks for a code, this is it:']),
     ],
+    ...(code === undefined ? {} : { code }),
     link: { label, url },
     ends: [IGNORE],
   });

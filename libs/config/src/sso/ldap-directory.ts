@@ -29,6 +29,8 @@ export interface LdapAttributes {
   readonly id: string;
   readonly userName: string;
   readonly displayName: string;
+  /** A mail address that is theirs; absent: there is none. */
+  readonly email?: string;
   /** Names of groups, or of their entries; absent: there is none. */
   readonly groups?: string;
 }

@@ -95,11 +95,12 @@ function readBind(from: MappingReader, readFile: (path: string) => string): Ldap
 
 function readAttributes(from: MappingReader): LdapAttributes {
   const find = (key: string): string | undefined => from.findText(key, 'the name of an attribute', isAttribute);
-  const groups = find('groups');
+  const [groups, email] = [find('groups'), find('email')];
   const attributes: LdapAttributes = {
     id: find('id') ?? 'entryUUID',
     userName: find('user_name') ?? 'uid',
     displayName: find('display_name') ?? 'cn',
+    ...(email === undefined ? {} : { email }),
     ...(groups === undefined ? {} : { groups }),
   };
   from.refuseOthers();

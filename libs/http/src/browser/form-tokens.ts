@@ -26,6 +26,11 @@ export class FormTokens {
     return this.#macOf(cookie).toString('base64url');
   }
 
+  /** The field, as HTML, of a form that is shown to the browser with this cookie. */
+  fieldFor(cookie: string): string {
+    return `<input type="hidden" name="${FORM_TOKEN}" value="${this.of(cookie)}">`;
+  }
+
   /** Throws M_FORBIDDEN where the form was not made for the browser with this cookie, or was sent by a page of another origin. */
   check({ headers }: FastifyRequest, cookie: string | undefined, token: string | undefined): void {
     const site = headers['sec-fetch-site'];

@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Inject, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import { IsString, MaxLength } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { showPage } from '#accounts/pages/show-page';
+import { showPage } from '#http/pages/show-page';
 import { CONFIG, type Config } from '#config/config';
 import { checkDto, JsonBody, readJsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, queryText, requiredText } from '#http/query';

@@ -1,7 +1,7 @@
 import { Get, HttpCode, Inject, Post, Query, Res, UseGuards } from '@nestjs/common';
 import { IsString, MaxLength } from 'class-validator';
 import type { FastifyReply } from 'fastify';
-import { showPage } from '#accounts/pages/show-page';
+import { showPage } from '#http/pages/show-page';
 import type { SessionName } from '#accounts/threepids/validation-sessions';
 import { CONFIG, type Config } from '#config/config';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';

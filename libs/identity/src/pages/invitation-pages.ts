@@ -1,4 +1,4 @@
-import { type HtmlPage, htmlPage } from '#accounts/pages/html-page';
+import { type HtmlPage, htmlPage } from '#http/pages/html-page';
 import { escapeHtml } from '#kernel/escape-html';
 import type { RoomId, UserId } from '#kernel/ids';
 

@@ -1,11 +1,34 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
+import { externalIdHash } from '#accounts/facts/external-id-facts';
+import type { HtmlPage } from '#http/pages/html-page';
 import { Devices } from '#accounts/queries/devices';
+import { listExternalIds } from '#accounts/queries/external-ids';
 import type { DeviceId, UserId } from '#kernel/ids';
+import { HandOver } from '#personal-data/hand-over';
+import { VIEWS, type Views } from '#projections/views';
+import { LDAP } from '#sso/ldap/ldap-authority';
+import { UpstreamProviders } from '#sso/upstream-providers';
 import { nameOfClient } from '../clients/client.js';
-import type { AccountContext, ShownDevice } from '../pages/account-pages.js';
+import { ACTIONS } from '../oauth-paths.js';
+import {
+  type AccountContext,
+  closePage,
+  devicePage,
+  devicesPage,
+  elsewherePage,
+  keyResetPage,
+  profilePage,
+  type ShownDevice,
+  type ShownExternalId,
+} from '../pages/account-pages.js';
+import { dataPage } from '../pages/data-page.js';
 import type { Browser } from './browsers.js';
 import { ConfirmPerson } from './confirm-person.js';
+
+/** Where data is that this server knows of, by the names of its kinds. What is longer than a page is in the export alone. */
+const PLACES = ['servers', 'devices', 'browsers', 'identity-servers', 'associations', 'pushers'] as const;
+const MOST_SHOWN = 100;
 
 /** What the account page shows of an account. */
 @Injectable()
@@ -14,15 +37,46 @@ export class AccountView {
     private readonly accounts: Accounts,
     private readonly person: ConfirmPerson,
     private readonly devices: Devices,
+    private readonly providers: UpstreamProviders,
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly handOver: HandOver,
   ) {}
 
   /** Of the person who is signed in: what all pages are made for. */
   async contextFor(browser: Browser, userId: UserId): Promise<AccountContext> {
-    const [hasPassword, isPasswordOurs] = await Promise.all([
+    const [hasPassword, isPasswordOurs, linked] = await Promise.all([
       this.person.hasPassword(userId),
       this.isPasswordOurs(userId),
+      this.listElsewhere(userId),
     ]);
-    return { browser, userId, hasPassword, isPasswordOurs };
+    const confirmsWith = this.providers.all.filter(({ id }) => linked.some(({ provider }) => provider === id));
+    const hasElsewhere = this.providers.all.length > 0;
+    return { browser, userId, hasPassword, isPasswordOurs, hasElsewhere, confirmsWith };
+  }
+
+  /** What is not known leads to the account, and devices that are gone to those that are there. */
+  async page(action: string, context: AccountContext, deviceId?: string): Promise<HtmlPage> {
+    const { userId } = context;
+    switch (action) {
+      case ACTIONS.devices:
+        return devicesPage(context, await this.list(userId));
+      case ACTIONS.device:
+      case ACTIONS.endDevice: {
+        const device = await this.find(userId, deviceId);
+        if (device === undefined) return devicesPage(context, await this.list(userId));
+        return devicePage(context, device, action === ACTIONS.endDevice);
+      }
+      case ACTIONS.close:
+        return closePage(context);
+      case ACTIONS.keyReset:
+        return keyResetPage(context);
+      case ACTIONS.elsewhere:
+        return elsewherePage(context, await this.listElsewhere(userId), this.providers.all);
+      case ACTIONS.data:
+        return dataPage(context, await this.handOver.glimpse(userId, PLACES, MOST_SHOWN));
+      default:
+        return profilePage(context, await this.displayname(userId));
+    }
   }
 
   /** Whether their password is one that this server keeps. */
@@ -39,6 +93,18 @@ export class AccountView {
   /** Whether much of what they do is refused. */
   async isSuspended(userId: UserId): Promise<boolean> {
     return (await this.accounts.load(userId)).suspended;
+  }
+
+  /** The accounts elsewhere that are theirs, but for one in a directory, which is theirs for as long as they are in that. */
+  async listElsewhere(userId: UserId): Promise<(ShownExternalId & { readonly provider: string })[]> {
+    return (await listExternalIds(this.views, userId))
+      .filter(({ provider }) => provider !== LDAP)
+      .map(({ provider, subject }) => ({
+        provider,
+        subject,
+        idHash: externalIdHash({ provider, subject }),
+        providerName: this.providers.find(provider)?.name ?? provider,
+      }));
   }
 
   /** All that are signed in, the one used last first. Those that no client holds are none that a person knows. */

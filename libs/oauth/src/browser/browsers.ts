@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Accounts } from '#accounts/accounts';
 import { hashSecret } from '#accounts/credentials/secrets';
+import type { UpstreamSession } from '#accounts/facts/login-facts';
 import { CONFIG, type Config } from '#config/config';
 import { BrowserCookie } from '#http/browser/browser-cookie';
 import { FORM_TOKEN, FormTokens } from '#http/browser/form-tokens';
@@ -23,19 +24,20 @@ export interface Browser {
   /** The field that shows of a form that it was made for this browser: to be put into each. */
   readonly formToken: string;
   readonly userId: UserId | undefined;
-  /** When they signed in there, in milliseconds since the epoch. */
-  readonly signedInAt: number | undefined;
+  /** By which provider of accounts they signed in, and in which session there. */
+  readonly upstream?: UpstreamSession;
 }
 
 interface SignedIn {
   readonly userId: UserId;
-  readonly at: number;
+  readonly upstream?: UpstreamSession;
 }
 
-/** Who somebody has shown to be, and where it was by a password the hash that it was checked against. */
+/** Who somebody has shown to be; where it was by a password, the hash that it was checked against, and else the provider. */
 export interface Shown {
   readonly userId: UserId;
   readonly passwordHash?: string;
+  readonly upstream?: UpstreamSession;
 }
 
 /**
@@ -81,7 +83,7 @@ export class Browsers {
    * Signs somebody in who has shown who they are: by the password with this hash, or by other means. Answers whether they are, which they
    * are not where it is another password by now, or the account is locked, or gone.
    */
-  async signIn(reply: FastifyReply, { userId, passwordHash }: Shown, requestId: string): Promise<boolean> {
+  async signIn(reply: FastifyReply, { userId, passwordHash, upstream }: Shown, requestId: string): Promise<boolean> {
     const secret = randomBytes(32).toString('base64url');
     const account = await this.accounts.load(userId);
     if (!account.exists || account.deactivated || account.guest || account.locked) return false;
@@ -91,6 +93,7 @@ export class Browsers {
       browser: hashSecret(secret),
       expires_at: this.clock.now() + SIGNED_IN_SECONDS * 1000,
       ...(passwordAt === undefined ? {} : { password_at: passwordAt }),
+      ...(upstream === undefined ? {} : { upstream }),
     };
     await this.signIns.change(userId, () => [{ type: 'browser-signed-in', data: signedIn }], requestId);
     const localpart = Buffer.from(localpartOf(userId)).toString('base64url');
@@ -120,11 +123,11 @@ export class Browsers {
     if (signedIn === undefined || signedIn.expires_at <= this.clock.now()) return undefined;
     const { exists, deactivated, locked, passwordAt } = await this.accounts.load(userId);
     if (!exists || deactivated || locked || passwordAt !== signedIn.password_at) return undefined;
-    return { userId, at: signedIn.expires_at - SIGNED_IN_SECONDS * 1000 };
+    const { upstream } = signedIn;
+    return { userId, ...(upstream === undefined ? {} : { upstream }) };
   }
 
   #browser(cookie: string, signedIn: SignedIn | undefined): Browser {
-    const formToken = `<input type="hidden" name="${FORM_TOKEN}" value="${this.tokens.of(cookie)}">`;
-    return { cookie, formToken, userId: signedIn?.userId, signedInAt: signedIn?.at };
+    return { cookie, formToken: this.tokens.fieldFor(cookie), userId: undefined, ...signedIn };
   }
 }

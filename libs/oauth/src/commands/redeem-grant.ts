@@ -82,7 +82,16 @@ export class RedeemGrant {
       requestId,
     );
     if (granted === undefined) throw invalid();
-    const { client, client_name, client_uri, scope, grant, device_id: deviceId, trusted_since: since } = granted;
+    const {
+      client,
+      client_name,
+      client_uri,
+      scope,
+      grant,
+      device_id: deviceId,
+      trusted_since: since,
+      upstream,
+    } = granted;
     const name = client_name === undefined ? {} : { client_name };
     const options = {
       deviceId,
@@ -93,7 +102,7 @@ export class RedeemGrant {
       if (trustedSince(account) !== since) throw new MatrixError('M_FORBIDDEN', 'The code is not valid any more');
     };
     try {
-      const { tokens } = await this.sessions.begin({ userId, options, check, requestId });
+      const { tokens } = await this.sessions.begin({ userId, options, check, upstream: () => upstream, requestId });
       return { tokens, scope };
     } catch (error) {
       // The account is gone since, has another password, has ended all its sessions, or a key of theirs has the name of the device.

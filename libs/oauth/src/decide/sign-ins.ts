@@ -1,3 +1,4 @@
+import { endsBy, type UpstreamSession } from '#accounts/facts/login-facts';
 import type { NewFact, RecordedFact } from '#event-store/event-store';
 import {
   type AccessGranted,
@@ -85,6 +86,18 @@ export function decideSignOut({ browsers }: SignIns, browser: string): SignInFac
   return browsers.has(browser) ? [{ type: 'browser-signed-out', data: { browser } }] : [];
 }
 
+/** The end of what came of a log-in at a provider, of one session there or of all: browsers that are signed in, and codes that nobody has used. */
+export function decideUpstreamSignOut({ browsers, grants }: SignIns, of: UpstreamSession): SignInFact[] {
+  const facts: SignInFact[] = [];
+  for (const [browser, { upstream }] of browsers) {
+    if (endsBy(upstream, of)) facts.push({ type: 'browser-signed-out', data: { browser } });
+  }
+  for (const granted of grants.values()) {
+    if (granted !== undefined && endsBy(granted.upstream, of)) facts.push(useOf(granted));
+  }
+  return facts;
+}
+
 /** What an application shows with a code: RFC 6749, section 4.1.3, and RFC 7636, section 4.5. */
 export interface Redemption {
   readonly grant: string;
@@ -107,7 +120,11 @@ export function decideRedemption({ grants }: SignIns, redemption: Redemption, no
     granted.redirect_uri === redemption.redirectUri &&
     granted.challenge === redemption.challenge;
   if (!isRight) throw new OAuthError('invalid_grant', 'The code is not valid, or not any more');
-  return [{ type: 'grant-used', data: { grant: redemption.grant, expires_at: granted.expires_at + REMEMBERED_MS } }];
+  return [useOf(granted)];
+}
+
+function useOf({ grant, expires_at: until }: AccessGranted): SignInFact {
+  return { type: 'grant-used', data: { grant, expires_at: until + REMEMBERED_MS } };
 }
 
 /** For how long it is remembered that a code was used, beyond the time in which it could have been. */

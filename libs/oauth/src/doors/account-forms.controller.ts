@@ -6,7 +6,6 @@ import { ChangePassword } from '#accounts/commands/change-password';
 import { ChangeProfile } from '#accounts/commands/change-profile';
 import { DeactivateAccount } from '#accounts/commands/deactivate-account';
 import { DeleteDevices } from '#accounts/commands/delete-devices';
-import type { HtmlPage } from '#accounts/pages/html-page';
 import { KEPT_ELSEWHERE } from '#accounts/sessions/whose-password';
 import type { Form } from '#http/browser/read-form';
 import { RateLimited } from '#http/rate-limited';
@@ -18,10 +17,10 @@ import { type Browser, Browsers } from '../browser/browsers.js';
 import { ConfirmPerson } from '../browser/confirm-person.js';
 import { AllowKeyReset } from '../commands/allow-key-reset.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
-import { ACCOUNT_FORMS, PAGES } from '../oauth-paths.js';
-import { type AccountContext, closePage, hrefOf, keyResetPage, profilePage } from '../pages/account-pages.js';
+import { ACCOUNT_FORMS, ACTIONS, PAGES } from '../oauth-paths.js';
+import { doneAt } from '../pages/account-pages.js';
 import { notePage } from '../pages/link-page.js';
-import { sendOn, showPage } from '../pages/show-page.js';
+import { sendOn, showPage } from '#http/pages/show-page';
 import { PageErrorFilter } from './page-error.filter.js';
 
 /** Who asks in a browser does so on no device. */
@@ -52,52 +51,52 @@ export class AccountFormsController {
   @RateLimited('default')
   @Post(ACCOUNT_FORMS.profile)
   profile(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
-    return this.#doing(request, reply, profilePage, async ({ requester, form }) => {
+    return this.#doing(request, reply, ACTIONS.profile, async ({ requester, form }) => {
       const name = (form.get('displayname') ?? '').trim();
       await this.commands.execute(new ChangeProfile(requester, 'displayname', name === '' ? undefined : name));
-      return doneAt('org.matrix.profile', 'saved');
+      return doneAt(ACTIONS.profile, 'saved');
     });
   }
 
   @RateLimited('default')
   @Post(ACCOUNT_FORMS.devices)
   devices(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
-    return this.#doing(request, reply, profilePage, async ({ requester, form }) => {
+    return this.#doing(request, reply, ACTIONS.profile, async ({ requester, form }) => {
       await this.commands.execute(new DeleteDevices(requester, [parseDeviceId(form.get('device_id'))]));
-      return doneAt('org.matrix.devices_list', 'signed-out');
+      return doneAt(ACTIONS.devices, 'signed-out');
     });
   }
 
   @Post(ACCOUNT_FORMS.password)
   password(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
-    return this.#doing(request, reply, profilePage, async ({ userId, browser, form, requester }) => {
+    return this.#doing(request, reply, ACTIONS.profile, async ({ userId, browser, form, requester }) => {
       const password = form.get('new_password') ?? '';
       if (password !== form.get('repeated')) throw new MatrixError('M_INVALID_PARAM', 'The two new passwords differ');
-      await this.person.check(browser, form.get('password'));
+      await this.person.check(browser, ACTIONS.profile, form);
       if (!(await this.account.isPasswordOurs(userId))) throw new MatrixError('M_FORBIDDEN', KEPT_ELSEWHERE);
       const change = { password, logoutDevices: form.get('logout_devices') === 'yes' };
       await this.commands.execute(new ChangePassword(userId, change, causeOf(requester)));
       // With it every browser is signed out, this one too.
-      await this.browsers.signIn(reply, { userId }, request.id);
-      return doneAt('org.matrix.profile', 'password');
+      await this.browsers.signIn(reply, { userId, upstream: browser.upstream }, request.id);
+      return doneAt(ACTIONS.profile, 'password');
     });
   }
 
   @Post(ACCOUNT_FORMS.keyReset)
   keyReset(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
-    return this.#doing(request, reply, keyResetPage, async ({ userId, browser, form }) => {
-      await this.person.check(browser, form.get('password'));
+    return this.#doing(request, reply, ACTIONS.keyReset, async ({ userId, browser, form }) => {
+      await this.person.check(browser, ACTIONS.keyReset, form);
       await this.keyResets.allow(userId, request.id);
-      return doneAt('org.matrix.profile', 'key-reset');
+      return doneAt(ACTIONS.profile, 'key-reset');
     });
   }
 
   @Post(ACCOUNT_FORMS.close)
   close(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
-    return this.#doing(request, reply, closePage, async ({ userId, browser, form, requester }) => {
+    return this.#doing(request, reply, ACTIONS.close, async ({ userId, browser, form, requester }) => {
       if (form.get('confirmed')?.trim() !== userId)
         throw new MatrixError('M_INVALID_PARAM', 'This is not your user ID');
-      await this.person.check(browser, form.get('password'));
+      await this.person.check(browser, ACTIONS.close, form);
       const erase = form.get('erase') === 'yes';
       await this.commands.execute(new DeactivateAccount(userId, erase, causeOf(requester)));
       await this.browsers.signOut(reply, browser, request.id);
@@ -109,7 +108,7 @@ export class AccountFormsController {
   async #doing(
     request: FastifyRequest,
     reply: FastifyReply,
-    page: (context: AccountContext, displayname: string) => HtmlPage,
+    action: string,
     work: (sender: Sender) => Promise<string | undefined>,
   ): Promise<string> {
     const { browser, form } = await this.browsers.formOf(request, reply);
@@ -124,9 +123,7 @@ export class AccountFormsController {
     } catch (error) {
       if (!(error instanceof MatrixError) || error.status >= 500) throw error;
       const context = { ...(await this.account.contextFor(browser, userId)), problem: error.message };
-      return showPage(reply, page(context, await this.account.displayname(userId)), error.status);
+      return showPage(reply, await this.account.page(action, context), error.status);
     }
   }
 }
-
-const doneAt = (action: string, done: string): string => `${hrefOf(action)}&done=${done}`;

@@ -18,7 +18,7 @@ import { GrantAccess } from '../commands/grant-access.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { PAGES } from '../oauth-paths.js';
 import { consentPage } from '../pages/consent-page.js';
-import { sendOn, showPage } from '../pages/show-page.js';
+import { sendOn, showPage } from '#http/pages/show-page';
 import { signInPage } from '../pages/sign-in-page.js';
 import { issuerOf } from '../server-metadata.js';
 import { PageErrorFilter } from './page-error.filter.js';
@@ -51,7 +51,7 @@ export class AuthoriseController {
       if (asked.prompt === 'create' && this.ways.context.isOpen)
         return sendOn(reply, `${PAGES.signUp}?${new URLSearchParams({ to }).toString()}`);
       if (browser.userId !== undefined && asked.prompt !== 'login')
-        return this.#consent(reply, request, asked, browser);
+        return this.#consent(reply, request, asked, browser, to);
       return showPage(reply, signInPage({ ...this.ways.context, browser, to }));
     });
   }
@@ -68,7 +68,9 @@ export class AuthoriseController {
       // Signed out meanwhile.
       if (browser.userId === undefined) return sendOn(reply, withoutPrompt(request.url));
       if (form.get('answer') !== 'yes') throw new RefusedRequest(asked, 'access_denied', 'The user has said no');
-      const code = await this.grants.byCode(browser.userId, asked, request.id);
+      const terms = await this.ways.findTerms(browser.userId, withoutPrompt(request.url));
+      if (terms !== undefined) return sendOn(reply, terms);
+      const code = await this.grants.byCode({ userId: browser.userId, upstream: browser.upstream }, asked, request.id);
       return this.#sendBack(reply, asked, { code });
     });
   }
@@ -78,8 +80,11 @@ export class AuthoriseController {
     { url: path }: FastifyRequest,
     { client, scope, redirectUri }: AuthorisationRequest,
     browser: Browser,
+    to: string,
   ): Promise<string> {
     const userId = browser.userId!; // It was looked at.
+    const terms = await this.ways.findTerms(userId, to);
+    if (terms !== undefined) return sendOn(reply, terms);
     const device = (await this.accounts.load(userId)).devices.get(scope.deviceId);
     const takesOver = device && (device.display_name ?? 'without a name');
     return showPage(reply, consentPage({ browser, userId, client, scope, takesOver, path, redirectUri }));

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { Controller, Get, Post, Req, Res, StreamableFile, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { sendOn, showPage } from '#http/pages/show-page';
 import { RateLimited } from '#http/rate-limited';
 import { RateLimits } from '#http/rate-limits';
 import type { UserId } from '#kernel/ids';
@@ -12,15 +13,9 @@ import { type Browser, Browsers } from '../browser/browsers.js';
 import { ConfirmPerson } from '../browser/confirm-person.js';
 import { SignInWays } from '../browser/sign-in-ways.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
-import { PAGES } from '../oauth-paths.js';
-import { dataPage } from '../pages/data-page.js';
-import { sendOn, showPage } from '../pages/show-page.js';
+import { ACTIONS, PAGES } from '../oauth-paths.js';
 import { signInPage } from '../pages/sign-in-page.js';
 import { PageErrorFilter } from './page-error.filter.js';
-
-/** Where data is that this server knows of, by the names of its kinds. What is longer than a page is in the export alone. */
-const PLACES = ['servers', 'devices', 'browsers', 'identity-servers', 'associations', 'pushers'] as const;
-const MOST_SHOWN = 100;
 
 /** Where people see where their data is, and are handed it: without asking an operator, and whatever their account may besides. */
 @UseGuards(OAuthIsOn)
@@ -55,7 +50,7 @@ export class DataPageController {
     const { userId } = browser;
     if (userId === undefined) return sendOn(reply, PAGES.data);
     try {
-      await this.person.check(browser, form.get('password'));
+      await this.person.check(browser, ACTIONS.data, form);
       this.limits.checkForUser('export', userId);
       return this.#begin(reply, userId);
     } catch (error) {
@@ -82,11 +77,8 @@ export class DataPageController {
   }
 
   async #page(reply: FastifyReply, browser: Browser, userId: UserId, refusal?: MatrixError): Promise<string> {
-    const [context, places] = await Promise.all([
-      this.account.contextFor(browser, userId),
-      this.handOver.glimpse(userId, PLACES, MOST_SHOWN),
-    ]);
+    const context = await this.account.contextFor(browser, userId);
     const problem = refusal === undefined ? {} : { problem: refusal.message };
-    return showPage(reply, dataPage({ ...context, ...problem }, places), refusal?.status);
+    return showPage(reply, await this.account.page(ACTIONS.data, { ...context, ...problem }), refusal?.status);
   }
 }

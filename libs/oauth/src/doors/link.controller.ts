@@ -13,7 +13,7 @@ import { OAuthIsOn } from '../oauth-is-on.js';
 import { PAGES } from '../oauth-paths.js';
 import { consentPage } from '../pages/consent-page.js';
 import { linkPage, notePage } from '../pages/link-page.js';
-import { showPage } from '../pages/show-page.js';
+import { sendOn, showPage } from '#http/pages/show-page';
 import { signInPage } from '../pages/sign-in-page.js';
 import { PageErrorFilter } from './page-error.filter.js';
 
@@ -45,6 +45,8 @@ export class LinkController {
     if (userId === undefined) {
       return showPage(reply, signInPage({ ...this.ways.context, browser, to: request.url }));
     }
+    const terms = await this.ways.findTerms(userId, request.url);
+    if (terms !== undefined) return sendOn(reply, terms);
     const code = queryText(query, 'user_code');
     if (code === undefined) return showPage(reply, linkPage());
     const device = this.#find(userId, code);
@@ -63,7 +65,7 @@ export class LinkController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     const {
-      browser: { userId },
+      browser: { userId, upstream },
       form,
     } = await this.browsers.formOf(request, reply);
     const device = userId === undefined ? undefined : this.#find(userId, queryText(query, 'user_code') ?? '');
@@ -72,7 +74,9 @@ export class LinkController {
       this.devices.settle(device, 'denied');
       return showPage(reply, notePage('Not let in', 'The device is told so. You can close this page.'));
     }
-    await this.grants.byDevice(userId, device, request.id);
+    const terms = await this.ways.findTerms(userId, request.url);
+    if (terms !== undefined) return sendOn(reply, terms);
+    await this.grants.byDevice({ userId, upstream }, device, request.id);
     this.devices.settle(device, userId);
     return showPage(reply, notePage('The device is let in', 'It goes on by itself. You can close this page.'));
   }

@@ -4,7 +4,7 @@ import { ErrorFilter } from '#http/error-filter';
 import { MatrixError } from '#kernel/matrix-error';
 import { OAuthError } from '../oauth-error.js';
 import { notePage } from '../pages/link-page.js';
-import { showPage } from '../pages/show-page.js';
+import { showPage } from '#http/pages/show-page';
 
 /** Refusals of the pages, for people to read. What is no refusal is answered as everywhere; a page that is not there as well. */
 @Catch()

@@ -7,7 +7,7 @@ import { Browsers } from '../browser/browsers.js';
 import { SignInWays } from '../browser/sign-in-ways.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { ownPage, PAGES } from '../oauth-paths.js';
-import { sendOn, showPage } from '../pages/show-page.js';
+import { sendOn, showPage } from '#http/pages/show-page';
 import { signInPage } from '../pages/sign-in-page.js';
 import { PageErrorFilter } from './page-error.filter.js';
 

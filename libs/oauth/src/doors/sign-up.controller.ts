@@ -8,7 +8,7 @@ import { SignInWays } from '../browser/sign-in-ways.js';
 import { SignUps } from '../browser/sign-ups.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { ownPage, PAGES } from '../oauth-paths.js';
-import { sendOn, showPage } from '../pages/show-page.js';
+import { sendOn, showPage } from '#http/pages/show-page';
 import { signUpPage } from '../pages/sign-in-page.js';
 import { PageErrorFilter } from './page-error.filter.js';
 

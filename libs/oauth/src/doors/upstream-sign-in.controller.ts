@@ -8,7 +8,7 @@ import { Browsers } from '../browser/browsers.js';
 import { Returns } from '../browser/returns.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { ownPage, PAGES } from '../oauth-paths.js';
-import { sendOn } from '../pages/show-page.js';
+import { sendOn } from '#http/pages/show-page';
 import { PageErrorFilter } from './page-error.filter.js';
 
 /** Where people sign in with a browser by an account that they have elsewhere. */
@@ -41,11 +41,11 @@ export class UpstreamSignInController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     const page = { id: requiredText(query, 'id'), key: requiredText(query, 'key') };
-    const { userId, purpose } = this.logins.take(request, reply, page);
+    const { userId, purpose, upstream } = await this.logins.take(request, reply, page);
     // Whoever showed something for another end has not shown it for this.
     if (purpose.kind !== 'own') throw new MatrixError('M_FORBIDDEN', 'This was begun for something else');
     const before = await this.browsers.of(request, reply);
-    if (!(await this.browsers.signIn(reply, { userId }, request.id)))
+    if (!(await this.browsers.signIn(reply, { userId, upstream }, request.id)))
       throw new MatrixError('M_FORBIDDEN', 'This account cannot sign in');
     await this.browsers.end(before, request.id);
     return sendOn(reply, this.returns.find(queryText(query, 'to') ?? ''));

@@ -1,3 +1,4 @@
+import type { UpstreamSession } from '#accounts/facts/login-facts';
 import type { Upcast } from '#event-store/fact-shapes';
 import type { RecordedFact } from '#event-store/event-store';
 import type { DeviceId, UserId } from '#kernel/ids';
@@ -17,6 +18,8 @@ export interface BrowserSignedIn {
   readonly expires_at: number;
   /** The revision, in the user's stream, of the password that there was then: with another one it is over. */
   readonly password_at?: number;
+  /** The provider of accounts at which they showed who they are, and in which session there. */
+  readonly upstream?: UpstreamSession;
 }
 
 /** In the same stream: `browser-signed-out`. */
@@ -41,6 +44,8 @@ export interface AccessGranted {
   readonly expires_at: number;
   /** What `trustedSince` said of the account when it was let in: with another answer it is over. */
   readonly trusted_since?: number;
+  /** As that of the browser in which it was let in. */
+  readonly upstream?: UpstreamSession;
 }
 
 /** In the same stream: `grant-used`: the session was given out, or is about to be: never twice. */

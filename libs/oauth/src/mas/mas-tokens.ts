@@ -3,8 +3,9 @@ import { Accounts } from '#accounts/accounts';
 import { hashSecret } from '#accounts/credentials/secrets';
 import { FORGETTING } from '#accounts/sessions/known-tokens';
 import { ownRateLimit } from '#accounts/sessions/own-rate-limit';
-import { holderOf, rightsOf } from '#accounts/sessions/rights-of';
+import { rightsOf } from '#accounts/sessions/rights-of';
 import { SessionTokens } from '#accounts/sessions/session-tokens';
+import { TokenRights } from '#accounts/sessions/token-rights';
 import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
 import type { AccessTokens } from '#http/access-tokens';
@@ -51,6 +52,7 @@ export class MasTokens implements AccessTokens, Listener {
   constructor(
     private readonly mas: Mas,
     private readonly accounts: Accounts,
+    private readonly rights: TokenRights,
     sessions: SessionTokens,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
@@ -118,7 +120,7 @@ export class MasTokens implements AccessTokens, Listener {
     const deviceId = (named ?? findDevice(scope) ?? '') as DeviceId; // What the service has made here, or none.
     const device = account.devices.get(deviceId);
     if (!account.exists || account.deactivated || (deviceId !== '' && device === undefined)) return undefined;
-    const holder = holderOf(account, device, ownRateLimit(account.rateLimit));
+    const holder = this.rights.holderOf(userId, account, device, ownRateLimit(account.rateLimit));
     // The service says who is an administrator: by the scope alone.
     const rights = rightsOf({ ...holder, isAdmin: true, openedBy: undefined, scope });
     const requester: Requester = Object.freeze({ userId, deviceId, ...rights, requestId: '' });

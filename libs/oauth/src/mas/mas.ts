@@ -1,8 +1,7 @@
-import { isIP } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
-import type { ServerPlace } from '#http/outgoing/guarded-connector';
 import { Outgoing, type OutgoingAnswer, OutgoingFailure, type OutgoingRequest } from '#http/outgoing/outgoing';
+import { OF_OPERATOR, placeOf } from '#http/outgoing/place-of';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
@@ -108,7 +107,12 @@ export class Mas {
     const limits = { withinMs: WITHIN_MS, maxBytes: MOST_BYTES };
     let answer: OutgoingAnswer;
     try {
-      answer = await this.outgoing.send(placeOf(url), { ...request, path: url.pathname, headers, ...limits });
+      answer = await this.outgoing.send(placeOf(url, { ...OF_OPERATOR, connections: AT_ONCE }), {
+        ...request,
+        path: url.pathname,
+        headers,
+        ...limits,
+      });
     } catch (error) {
       if (error instanceof OutgoingFailure) throw this.#refused(path, error.message);
       throw error;
@@ -138,13 +142,4 @@ function objectOf(body: Buffer): JsonObject | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Where the operator says, whatever address that is. */
-function placeOf({ hostname, port, protocol }: URL): ServerPlace {
-  const bare = hostname.replace(/^\[|\]$/g, '');
-  const host = isIP(bare) === 0 ? hostname : bare;
-  const isPlain = protocol === 'http:';
-  const at = [{ host, port: port === '' ? (isPlain ? 80 : 443) : Number(port) }];
-  return { tlsName: host, at, isPlain, mayBePrivate: true, connections: AT_ONCE };
 }

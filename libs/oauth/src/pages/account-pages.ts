@@ -1,9 +1,10 @@
-import type { HtmlPage } from '#accounts/pages/html-page';
+import type { HtmlPage } from '#http/pages/html-page';
 import { escapeHtml } from '#kernel/escape-html';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { Browser } from '../browser/browsers.js';
-import { ACCOUNT_FORMS, PAGES } from '../oauth-paths.js';
-import { accountPage, problemNote } from './show-page.js';
+import { CONFIRMATION } from '../browser/confirm-person.js';
+import { ACCOUNT_FORMS, ACTIONS, PAGES } from '../oauth-paths.js';
+import { accountPage, problemNote } from './account-page.js';
 
 /** A device as the account page shows it. */
 export interface ShownDevice {
@@ -16,6 +17,19 @@ export interface ShownDevice {
   readonly application: string | undefined;
 }
 
+/** A provider of accounts. */
+export interface ShownProvider {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** An account elsewhere that is the user's, and by what a form names it. */
+export interface ShownExternalId {
+  readonly idHash: string;
+  readonly providerName: string;
+  readonly subject: string;
+}
+
 /** What all of them are made for. */
 export interface AccountContext {
   readonly browser: Browser;
@@ -24,6 +38,12 @@ export interface AccountContext {
   readonly hasPassword: boolean;
   /** Whether it is this server that keeps it, so that it is changed here. */
   readonly isPasswordOurs: boolean;
+  /** Whether there are accounts elsewhere by which people sign in here. */
+  readonly hasElsewhere: boolean;
+  /** The providers by which they can confirm that it is they, where there is no password to be asked for. */
+  readonly confirmsWith: readonly ShownProvider[];
+  /** The field by which a form shows that they have. */
+  readonly confirmation?: string;
   /** What was done, or why it was not. */
   readonly note?: string;
   readonly problem?: string;
@@ -31,6 +51,9 @@ export interface AccountContext {
 
 export const hrefOf = (action: string, deviceId?: DeviceId): string =>
   `${PAGES.account}?${new URLSearchParams({ action, ...(deviceId === undefined ? {} : { device_id: deviceId }) }).toString()}`;
+
+/** The same, with the word for what was done. */
+export const doneAt = (action: string, done: string): string => `${hrefOf(action)}&done=${done}`;
 
 const link = (action: string, text: string, deviceId?: DeviceId): string =>
   `<a href="${escapeHtml(hrefOf(action, deviceId))}">${text}</a>`;
@@ -43,12 +66,20 @@ export function page(title: string, { note, problem }: AccountContext, body: str
   return accountPage(title, `${NAVIGATION}\n${done}${problemNote(problem)}\n${body}`);
 }
 
-/** Where there is a password to be asked for, its field. */
-export function passwordField({ hasPassword }: AccountContext): string {
-  return hasPassword
-    ? `<label for="password">Your password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required>`
-    : '';
+/** By which somebody shows that it is they who do something. */
+export function confirmFields({ hasPassword, confirmation, confirmsWith }: AccountContext, action: string): string {
+  if (hasPassword)
+    return `<label for="password">Your password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>`;
+  if (confirmation !== undefined)
+    return `<input type="hidden" name="${CONFIRMATION}" value="${escapeHtml(confirmation)}">
+<p class="note">You have confirmed that it is you: go on within ten minutes.</p>`;
+  const query = new URLSearchParams({ action }).toString();
+  const links = confirmsWith.map(
+    ({ id, name }) =>
+      `<li><a href="${escapeHtml(`${PAGES.confirmWith}/${id}?${query}`)}">Confirm with ${escapeHtml(name)}</a></li>`,
+  );
+  return `<p>Before you go on, confirm that it is you:</p><ul class="list">${links.join('')}</ul>`;
 }
 
 /** Who somebody is here, how they show it, and their password. */
@@ -57,7 +88,7 @@ export function profilePage(context: AccountContext, displayname: string): HtmlP
   const token = browser.formToken;
   const password = `<h2>Password</h2>
 <form method="post" action="${ACCOUNT_FORMS.password}">${token}<input type="hidden" name="username" autocomplete="username" value="${escapeHtml(userId)}">
-${passwordField(context)}
+${confirmFields(context, ACTIONS.profile)}
 <label for="new_password">New password</label>
 <input id="new_password" name="new_password" type="password" autocomplete="new-password" required>
 <label for="repeated">New password, once more</label>
@@ -75,8 +106,8 @@ ${passwordField(context)}
 <button>Save</button></form>
 ${isPasswordOurs ? password : ''}
 <h2>More</h2>
-<ul class="list"><li>${link('org.matrix.cross_signing_reset', 'Reset your digital identity')}</li>
-<li>${link('org.matrix.account_deactivate', 'Close your account')}</li></ul>
+<ul class="list">${context.hasElsewhere ? `<li>${link(ACTIONS.elsewhere, 'Accounts elsewhere')}</li>\n` : ''}<li>${link(ACTIONS.keyReset, 'Reset your digital identity')}</li>
+<li>${link(ACTIONS.close, 'Close your account')}</li></ul>
 <form method="post" action="${PAGES.signOut}">${token}<button>Sign out of this browser</button></form>`,
   );
 }
@@ -129,7 +160,8 @@ export function keyResetPage(context: AccountContext): HtmlPage {
     `<p>An application of yours may then make new keys for you, by which others know your devices. Those whom you have verified
 have to be verified once more, and so have you. Do this only if you have lost all your devices and your recovery key.</p>
 <form method="post" action="${ACCOUNT_FORMS.keyReset}">${context.browser.formToken}
-${passwordField(context)}<button>Allow it for ten minutes</button></form>`,
+${confirmFields(context, ACTIONS.keyReset)}
+<button>Allow it for ten minutes</button></form>`,
   );
 }
 
@@ -141,10 +173,35 @@ export function closePage(context: AccountContext): HtmlPage {
     `<p>It ends for ever: all your devices are signed out, you leave all rooms, and nobody gets the name
 <code>${escapeHtml(context.userId)}</code> again.</p>
 <form method="post" action="${ACCOUNT_FORMS.close}">${context.browser.formToken}
-${passwordField(context)}
+${confirmFields(context, ACTIONS.close)}
 <label><input type="checkbox" name="erase" value="yes">Have what I wrote erased as well</label>
 <label for="confirmed">Your user ID, to make sure</label>
 <input id="confirmed" name="confirmed" autocomplete="off" autocapitalize="none" spellcheck="false" required>
 <button>Close my account</button></form>`,
+  );
+}
+
+/** The accounts elsewhere by which somebody signs in here, and those that could be. */
+export function elsewherePage(
+  context: AccountContext,
+  linked: readonly ShownExternalId[],
+  providers: readonly ShownProvider[],
+): HtmlPage {
+  const theirs = linked.map(
+    ({ idHash, providerName, subject }) =>
+      `<li><strong>${escapeHtml(providerName)}</strong> <span class="note">${escapeHtml(subject)}</span><br>
+<button name="unlink" value="${escapeHtml(idHash)}">Sign in by it no more</button></li>`,
+  );
+  const others = providers.map(
+    ({ id, name }) =>
+      `<li><button name="link" value="${escapeHtml(id)}">Sign in by an account at ${escapeHtml(name)}</button></li>`,
+  );
+  return page(
+    'Accounts elsewhere',
+    context,
+    `<form method="post" action="${ACCOUNT_FORMS.elsewhere}">${context.browser.formToken}
+${confirmFields(context, ACTIONS.elsewhere)}
+${theirs.length === 0 ? '<p>You sign in by none yet.</p>' : `<ul class="list">${theirs.join('\n')}</ul>`}
+<ul class="list">${others.join('\n')}</ul></form>`,
   );
 }

@@ -1,11 +1,11 @@
-import type { HtmlPage } from '#accounts/pages/html-page';
+import type { HtmlPage } from '#http/pages/html-page';
 import { escapeHtml } from '#kernel/escape-html';
 import type { UserId } from '#kernel/ids';
 import type { Browser } from '../browser/browsers.js';
 import { type Client, nameOfClient } from '../clients/client.js';
 import type { Scope } from '../decide/scope.js';
 import { PAGES } from '../oauth-paths.js';
-import { accountPage } from './show-page.js';
+import { accountPage } from './account-page.js';
 
 /** What somebody is asked before an application gets a session of theirs. */
 export interface ConsentContext {

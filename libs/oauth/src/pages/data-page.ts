@@ -1,9 +1,9 @@
-import type { HtmlPage } from '#accounts/pages/html-page';
+import type { HtmlPage } from '#http/pages/html-page';
 import { escapeHtml } from '#kernel/escape-html';
 import type { Glimpse } from '#personal-data/hand-over';
 import { renderRecord } from '#personal-data/pages/render-record';
-import { PAGES } from '../oauth-paths.js';
-import { type AccountContext, page, passwordField } from './account-pages.js';
+import { ACTIONS, PAGES } from '../oauth-paths.js';
+import { type AccountContext, confirmFields, page } from './account-pages.js';
 
 /** Where somebody's data is, and all of it for them to take along. */
 export function dataPage(context: AccountContext, places: readonly Glimpse[]): HtmlPage {
@@ -14,7 +14,7 @@ export function dataPage(context: AccountContext, places: readonly Glimpse[]): H
 <p>All that this server has of you, as one file (ZIP): pages to read, the same as JSON for programs, and the files that you uploaded.
 What others wrote is not in it. It can be large, and whoever has it can read it: keep it safe.</p>
 <form method="post" action="${PAGES.data}">${context.browser.formToken}
-${passwordField(context)}
+${confirmFields(context, ACTIONS.data)}
 <button>Download</button></form>
 <h2>Where it is</h2>
 <p>On this server, and also here:</p>

@@ -1,7 +1,7 @@
-import type { HtmlPage } from '#accounts/pages/html-page';
+import type { HtmlPage } from '#http/pages/html-page';
 import { escapeHtml } from '#kernel/escape-html';
 import { PAGES } from '../oauth-paths.js';
-import { accountPage, problemNote } from './show-page.js';
+import { accountPage, problemNote } from './account-page.js';
 
 /** Where somebody types the code that a device shows them. */
 export function linkPage(problem?: string): HtmlPage {

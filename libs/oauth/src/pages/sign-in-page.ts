@@ -1,9 +1,9 @@
-import type { HtmlPage } from '#accounts/pages/html-page';
+import type { HtmlPage } from '#http/pages/html-page';
 import { escapeHtml } from '#kernel/escape-html';
 import type { ServerName } from '#kernel/ids';
 import type { Browser } from '../browser/browsers.js';
 import { PAGES } from '../oauth-paths.js';
-import { accountPage, problemNote } from './show-page.js';
+import { accountPage, problemNote } from './account-page.js';
 
 /** What the pages are made for on which somebody signs in, or gets an account. */
 export interface SignInContext {

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { openText, sealText } from '#accounts/credentials/sealed-text';
+import { openText, sealText } from '#protocol/signing/sealed-text';
 import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import { keyFor } from '#protocol/signing/key-for';

@@ -1,8 +1,8 @@
 import { Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { BY_SERVER } from '#accounts/accounts';
-import { type HtmlPage, htmlPage } from '#accounts/pages/html-page';
-import { showPage } from '#accounts/pages/show-page';
+import { type HtmlPage, htmlPage } from '#http/pages/html-page';
+import { showPage } from '#http/pages/show-page';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MAIL_APP } from '#push/digests/mail-pusher';

@@ -24,7 +24,7 @@ test('whose an account elsewhere was nobody reads in the log once it is unlinked
   const store = new MemoryEventStore();
   const views = { whenProcessed: async () => {} };
   const accounts = new Accounts(store, systemClock, views);
-  const ids = new ExternalIds(store, systemClock, accounts);
+  const ids = new ExternalIds(store, systemClock, {}, accounts);
   const effect = new UnlinkedIds(store, accounts, ids);
   const runAll = async (): Promise<void> => {
     for (const fact of store.facts.filter((one: RecordedFact) => effect.keyOf(one) !== undefined))
@@ -39,7 +39,7 @@ test('whose an account elsewhere was nobody reads in the log once it is unlinked
   }
   await ids.link(ID, ALICE, CAUSE);
   expect(await ids.find(ID)).toBe(ALICE);
-  await accounts.change(ALICE, (account) => decideUnlink(account, ID), CAUSE);
+  await accounts.change(ALICE, (account) => decideUnlink(account, externalIdHash(ID)), CAUSE);
   await runAll();
   expect(await ids.find(ID)).toBeUndefined();
   const ofUser = await textOf(store, userStream(ALICE));

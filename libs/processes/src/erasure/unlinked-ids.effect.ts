@@ -33,7 +33,8 @@ export class UnlinkedIds implements Effect {
     if (idHash === '') return false;
     const userId = userIdOfStream(stream);
     const { actor, device } = metadata;
-    const isLinkedAgain = (await this.accounts.load(userId)).externalIds?.includes(idHash) === true;
+    const { externalIds = [] } = await this.accounts.load(userId);
+    const isLinkedAgain = externalIds.some((one) => one.id_hash === idHash);
     if (!isLinkedAgain) await this.externalIds.release(idHash, userId, { actor, device });
     for await (const { type, data: earlier, revision, metadata: about } of this.store.readStream(stream)) {
       if (revision > end) break;

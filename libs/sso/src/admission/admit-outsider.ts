@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Accounts } from '#accounts/accounts';
+import { AcceptTerms } from '#accounts/commands/accept-terms';
 import { AddThreepid } from '#accounts/commands/add-threepid';
 import { RegisterAccount } from '#accounts/commands/register-account';
 import { ExternalIds } from '#accounts/external-ids';
-import { RegistrationRules } from '#accounts/registration-rules';
+import { type Missing, RegistrationRules } from '#accounts/registration-rules';
 import { findThreepid } from '#accounts/threepids/threepid';
 import { findLocalUserId, newUserId } from '#accounts/user-ids';
 import { CONFIG, type Config } from '#config/config';
@@ -14,14 +15,16 @@ import type { Cause } from '#event-store/aggregates';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import type { Given } from './given.js';
 import type { Outsider } from './outsider.js';
 
 /** How an outsider becomes somebody here. */
 export interface Admission {
   readonly rules: AccountRules;
   readonly userName: UpstreamProvider['userName'];
-  /** The name that they chose on the page that asked for it; and that which a client wishes for them. */
-  readonly chosen?: string;
+  /** What they have said on the page that asks for it; undefined where there is no such page: then nothing is asked. */
+  readonly given?: Given;
+  /** The name that a client wishes for them. */
   readonly wished?: string;
   /** Nobody else will do, and none is made. */
   readonly mustBe?: UserId;
@@ -32,10 +35,18 @@ export interface Admission {
   readonly requestId: string | undefined;
 }
 
-/** Who an outsider is here; or that they have to choose a name, with the one that is proposed, and why that which they chose is none. */
+/** What they have to say before: a name where one is proposed, with why that which they chose is none, and what is missing besides. */
+export interface Asked extends Missing {
+  readonly proposed?: string;
+  readonly problem?: string;
+}
+
+/** Who an outsider is here; or what they are asked before. */
 export type Admitted =
   | { readonly userId: UserId; readonly isNew: boolean }
-  | { readonly userId?: undefined; readonly proposed: string; readonly problem?: string };
+  | { readonly userId?: undefined; readonly asks: Asked };
+
+const NOTHING_MISSING: Missing = Object.freeze({ terms: [], email: false });
 
 /** Whose account somebody comes to who has shown who they are elsewhere; where they have none it is made. */
 @Injectable()
@@ -50,36 +61,55 @@ export class AdmitOutsider {
   ) {}
 
   /**
-   * Throws M_USER_DEACTIVATED; M_FORBIDDEN where none is made, or it is another's here than it must be; M_USER_IN_USE where the name that
-   * is given is taken and no other may be chosen; M_LIMIT_EXCEEDED while it is being made for somebody who was faster.
+   * Throws M_USER_DEACTIVATED; M_FORBIDDEN where none is made, it is another's here than it must be, or something is missing and nobody can be asked;
+   * M_USER_IN_USE where the name that is given is taken and no other may be chosen; M_LIMIT_EXCEEDED while it is being made for somebody who was faster.
    */
   async admit(outsider: Outsider, admission: Admission): Promise<Admitted> {
-    const known = await this.externalIds.find(outsider.id);
+    const known = (await this.externalIds.find(outsider.id)) ?? (await this.#linkExisting(outsider, admission));
     if (known !== undefined) return this.#comesBack(known, admission);
-    const linked = await this.#linkExisting(outsider, admission);
-    if (linked !== undefined) return this.#comesBack(linked, admission);
-    const { userName, rules, mustBe, chosen = userName === 'given' ? undefined : admission.wished } = admission;
-    if (!rules.makesAccounts || mustBe !== undefined)
+    if (!admission.rules.makesAccounts || admission.mustBe !== undefined)
       throw new MatrixError('M_FORBIDDEN', 'You have no account on this server');
+    return this.#comesFirst(outsider, admission);
+  }
+
+  async #comesBack(userId: UserId, admission: Admission): Promise<Admitted> {
+    const { isRegistration, mustBe = userId, given, requestId } = admission;
+    if (userId !== mustBe) throw new MatrixError('M_FORBIDDEN', 'You have shown that you are somebody else');
+    const account = await this.accounts.load(userId);
+    if (account.deactivated) throw new MatrixError('M_USER_DEACTIVATED');
+    if (isRegistration === true) throw new MatrixError('M_USER_IN_USE', 'You have an account here already');
+    if (given === undefined) return { userId, isNew: false };
+    const { acceptedTerms } = given;
+    const { terms } = await this.registration.missing({ acceptedTerms: { ...account.terms, ...acceptedTerms } });
+    if (terms.length > 0) return { asks: { ...NOTHING_MISSING, terms } };
+    if (acceptedTerms !== undefined)
+      await this.commands.execute(new AcceptTerms(userId, acceptedTerms, causeOf(userId, requestId)));
+    return { userId, isNew: false };
+  }
+
+  async #comesFirst(outsider: Outsider, admission: Admission): Promise<Admitted> {
+    const { userName, given, wished } = admission;
+    const chosen = userName === 'given' ? undefined : (given?.name ?? wished);
     const proposed = outsider.userName ?? '';
-    if (chosen === undefined && (userName === 'ask' || (userName === 'ask_if_taken' && proposed === '')))
-      return { proposed };
-    const name = userName === 'given' ? proposed : (chosen ?? proposed);
-    if (name === '') throw new MatrixError('M_FORBIDDEN', 'The identity provider gives you no user name');
+    const isToChoose = chosen === undefined && (userName === 'ask' || (userName === 'ask_if_taken' && proposed === ''));
+    const name = chosen ?? proposed;
+    if (!isToChoose && name === '')
+      throw new MatrixError('M_FORBIDDEN', 'The identity provider gives you no user name');
+    if (userName === 'given') await this.registration.checkFree(name);
+    const threepid = given?.threepid ?? findMailOf(outsider);
+    const missing = await this.registration.missing({ acceptedTerms: given?.acceptedTerms, threepid });
+    if (given === undefined && missing.email)
+      throw new MatrixError('M_FORBIDDEN', 'Accounts of this server have a mail address, and none is known of yours');
+    if (given !== undefined && (isToChoose || missing.email || missing.terms.length > 0))
+      return { asks: { ...missing, ...(isToChoose ? { proposed } : {}) } };
     try {
       return { userId: await this.#make(outsider, name, admission), isNew: true };
     } catch (error) {
       const isOfName = error instanceof MatrixError && OF_NAMES.has(error.errcode);
       if (!isOfName || userName === 'given') throw error;
-      return { proposed: chosen ?? proposed, ...(chosen === undefined ? {} : { problem: error.message }) };
+      const problem = chosen === undefined ? {} : { problem: error.message };
+      return { asks: { ...NOTHING_MISSING, proposed: name, ...problem } };
     }
-  }
-
-  async #comesBack(userId: UserId, { isRegistration, mustBe = userId }: Admission): Promise<Admitted> {
-    if (userId !== mustBe) throw new MatrixError('M_FORBIDDEN', 'You have shown that you are somebody else');
-    if ((await this.accounts.load(userId)).deactivated) throw new MatrixError('M_USER_DEACTIVATED');
-    if (isRegistration === true) throw new MatrixError('M_USER_IN_USE', 'You have an account here already');
-    return { userId, isNew: false };
   }
 
   /** Where the operator says that who has a name elsewhere has it here too. */
@@ -90,23 +120,25 @@ export class AdmitOutsider {
     if (!rules.linksExisting || userName === undefined) return undefined;
     const userId = findLocalUserId(`@${userName}:${this.config.serverName}`, this.config.serverName);
     if (userId === undefined || (mustBe !== undefined && userId !== mustBe)) return undefined;
-    const account = await this.accounts.load(userId);
-    if (!account.exists || account.guest || account.byService || account.deactivated) return undefined;
-    await this.externalIds.link(id, userId, causeOf(userId, requestId));
-    return userId;
+    return (await this.externalIds.linkByName(id, userId, causeOf(userId, requestId))) ? userId : undefined;
   }
 
-  async #make({ id, displayName, email }: Outsider, username: string, admission: Admission): Promise<UserId> {
-    const { registrationToken, requestId } = admission;
+  async #make(outsider: Outsider, username: string, admission: Admission): Promise<UserId> {
+    const { id, displayName } = outsider;
+    const { registrationToken, given, requestId } = admission;
     // Before the claim: one that comes to nothing would have them wait.
     await this.registration.checkFree(username);
     const userId = newUserId(username, this.config.serverName);
     await this.externalIds.claim(id, userId, causeOf(userId, requestId));
-    const paidBy = { externalId: id, registrationToken };
-    const account = { username, via: 'external-id', displayname: displayName, ...paidBy, requestId } as const;
+    const mail = findMailOf(outsider);
+    const mailOfProvider = mail && { ...mail, validatedAt: this.clock.now() };
+    const threepid = given?.threepid ?? (this.registration.isMailRequired ? mailOfProvider : undefined);
+    const shown = { externalId: id, registrationToken, acceptedTerms: given?.acceptedTerms, threepid };
+    const account = { username, via: 'external-id', displayname: displayName, ...shown, requestId } as const;
     try {
       await this.commands.execute(new RegisterAccount(account));
-      await this.#addMail(userId, email, requestId);
+      if (threepid === undefined && mailOfProvider !== undefined)
+        await this.#addMail(userId, mailOfProvider, requestId);
       return userId;
     } catch (error) {
       // Two of their own log-ins at once: the other one has made it.
@@ -116,11 +148,13 @@ export class AdmitOutsider {
   }
 
   /** The provider has seen to it that it is theirs. That it is somebody else's here keeps nobody out. */
-  async #addMail(userId: UserId, email: string | undefined, requestId: string | undefined): Promise<void> {
-    const threepid = email === undefined ? undefined : findThreepid('email', email);
-    if (threepid === undefined) return;
+  async #addMail(
+    userId: UserId,
+    { validatedAt, ...threepid }: NonNullable<Given['threepid']>,
+    requestId: string | undefined,
+  ): Promise<void> {
     try {
-      await this.commands.execute(new AddThreepid(userId, threepid, this.clock.now(), causeOf(userId, requestId)));
+      await this.commands.execute(new AddThreepid(userId, threepid, validatedAt, causeOf(userId, requestId)));
     } catch (error) {
       if (!(error instanceof MatrixError)) throw error;
     }
@@ -129,6 +163,9 @@ export class AdmitOutsider {
 
 /** What is said against a name. */
 export const OF_NAMES: ReadonlySet<string> = new Set(['M_USER_IN_USE', 'M_INVALID_USERNAME', 'M_EXCLUSIVE']);
+
+const findMailOf = ({ email }: Outsider): ReturnType<typeof findThreepid> =>
+  email === undefined ? undefined : findThreepid('email', email);
 
 function causeOf(userId: UserId, requestId: string | undefined): Cause {
   return { actor: userId, correlation: requestId };

@@ -1,5 +1,7 @@
+import type { ExternalId } from '#accounts/facts/external-id-facts';
 import type { UpstreamSession } from '#accounts/facts/login-facts';
 import type { UserId } from '#kernel/ids';
+import type { Given } from '../admission/given.js';
 import type { Outsider } from '../admission/outsider.js';
 import type { Secrets } from '../upstream/upstream-clients.js';
 
@@ -18,12 +20,16 @@ export type Purpose =
       readonly registers?: true;
       /** The registration token that pays for it. */
       readonly registrationToken?: string;
+      /** What they have shown in the stages before. */
+      readonly shown?: Pick<Given, 'acceptedTerms' | 'threepid'>;
     }
-  /** Something else of this server, which waits at a path. */
-  | { readonly kind: 'own'; readonly returnTo: string };
+  /** To sign in to pages of this server, of which one waits at a path. */
+  | { readonly kind: 'own'; readonly returnTo: string }
+  /** To confirm something that somebody does on such a page, or to have an account elsewhere be theirs. */
+  | { readonly kind: 'confirmation' | 'link'; readonly userId: UserId; readonly returnTo: string };
 
 /** A log-in under way in a browser, which alone keeps it: sealed, in a cookie. */
-export type Attempt = Begun | Naming | Shown;
+export type Attempt = Begun | Questioned | Shown;
 
 /** They are away, at the provider. */
 export interface Begun {
@@ -35,10 +41,11 @@ export interface Begun {
   readonly anewSince: number | undefined;
 }
 
-/** They have shown who they are, and choose a name. */
-export interface Naming {
-  readonly step: 'naming';
+/** They have shown who they are, and are asked for what is missing. */
+export interface Questioned {
+  readonly step: 'asking';
   readonly outsider: Outsider;
+  readonly given: Given;
   readonly purpose: Purpose;
   /** What the page knows that asks for it. */
   readonly key: string;
@@ -48,6 +55,10 @@ export interface Naming {
 export interface Shown {
   readonly step: 'shown';
   readonly userId: UserId;
+  /** When they have, in milliseconds since the epoch. */
+  readonly at: number;
+  /** The account elsewhere that is to be theirs. */
+  readonly links?: ExternalId;
   readonly upstream: UpstreamSession;
   readonly purpose: Purpose;
   readonly key: string;

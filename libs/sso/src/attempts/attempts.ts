@@ -1,11 +1,12 @@
 import { isSameSecret } from '#kernel/is-same-secret';
-import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
+import { AuthNotes } from '#accounts/interactive-auth/auth-notes';
+import { CLOCK, type Clock } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
 import { SSO_PATH } from '../sso-path.js';
-import type { Attempt, Naming, Shown } from './attempt.js';
+import type { Attempt, Questioned, Shown } from './attempt.js';
 import { Sealer } from './sealer.js';
 
 /** So long somebody may be away at a provider, and think about a name. */
@@ -14,13 +15,9 @@ const LIFETIME_MS = 15 * 60 * 1000;
 const MOST_BYTES = 4000;
 const ID = /^[A-Za-z0-9_-]{12}$/;
 
-/** A random text of 96 bits for an attempt, and of 256 bits for a secret of it. */
-export const newAttemptId = (): string => randomBytes(9).toString('base64url');
-export const newSecret = (): string => randomBytes(32).toString('base64url');
-
 /**
  * The log-ins under way. Each is in a cookie of the browser in which it was begun, sealed: nobody else can go on with it, nor have another
- * browser go on with theirs; it survives a restart, and costs this server nothing.
+ * browser go on with theirs; it survives a restart. Once somebody has shown who they are the log has the hashes of those that were used: each is good for one step.
  */
 @Injectable()
 export class Attempts {
@@ -31,6 +28,8 @@ export class Attempts {
 
   constructor(
     private readonly sealer: Sealer,
+    private readonly notes: AuthNotes,
+    @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) { publicUrl }: Pick<Config, 'publicUrl'>,
   ) {
     const { pathname, protocol } = new URL(publicUrl);
@@ -46,7 +45,7 @@ export class Attempts {
     const sealed = this.sealer.seal(nameOf(id), attempt, LIFETIME_MS);
     if (sealed.length > MOST_BYTES)
       throw new MatrixError('M_TOO_LARGE', 'There is too much to be remembered of this log-in');
-    const isOfOthers = attempt.step === 'shown' && attempt.purpose.kind === 'own';
+    const isOfOthers = attempt.step === 'shown' && 'returnTo' in attempt.purpose;
     const place = `${isOfOthers ? this.#everywhere : this.#here}${this.#attributes}`;
     void reply.header('set-cookie', `${nameOf(id)}=${sealed}; Max-Age=${LIFETIME_MS / 1000}${place}`);
   }
@@ -66,15 +65,20 @@ export class Attempts {
   }
 
   /** As `get`, of an attempt whose page told its key. */
-  getByKey<S extends 'naming' | 'shown'>(
+  getByKey<S extends 'asking' | 'shown'>(
     request: FastifyRequest,
     { id, key }: { readonly id: string; readonly key: string },
     step: S,
   ): Extract<Attempt, { step: S }> {
     const attempt = this.get(request, id, step);
-    const { key: known } = attempt as Naming | Shown; // both steps that are asked for have one
+    const { key: known } = attempt as Questioned | Shown; // both steps that are asked for have one
     if (!isSameSecret(known, key)) throw notHere();
     return attempt;
+  }
+
+  /** Uses up what an attempt says at one step, by a secret of it: browsers keep what they were told to forget, and what they hold may be copied. Throws M_FORBIDDEN where it was used. */
+  async spend(secret: string): Promise<void> {
+    if (!(await this.notes.useOnce(`attempt ${secret}`, this.clock.now() + LIFETIME_MS))) throw notHere();
   }
 
   /** The browser forgets an attempt. */

@@ -12,9 +12,10 @@ import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Purpose, Shown } from '../attempts/attempt.js';
 import { isOfClient, shownOf, withLoginToken } from '../attempts/client-url.js';
-import { goTo, showPage } from '../pages/show-page.js';
-import { approveOperationPage, chooseUserNamePage, confirmClientPage, goOnPage } from '../pages/sso-pages.js';
-import { type Progress, UpstreamLogins } from '../upstream-logins.js';
+import { showPage } from '#http/pages/show-page';
+import { goTo } from '../pages/show-or-tell.js';
+import { approveOperationPage, confirmClientPage, detailsPage, goOnPage } from '../pages/sso-pages.js';
+import type { PageOf, Progress } from '../upstream-logins.js';
 
 /** A browser is on its way back to the client, which then asks at once. */
 const LOGIN_TOKEN_MS = 30_000;
@@ -34,31 +35,39 @@ export interface Answering {
 @Injectable()
 export class AnswerProgress {
   constructor(
-    private readonly logins: UpstreamLogins,
     private readonly commands: CommandBus,
     private readonly auth: InteractiveAuth,
     private readonly stepped: SteppedAuth,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'sso'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'sso' | 'publicUrl'>,
   ) {}
 
   async answer(progress: Progress, answering: Answering): Promise<string> {
     const { page } = progress;
     const link = (name: string): string => linkTo(name, page, answering);
-    if (progress.step === 'naming') {
-      const shown = { ...progress, serverName: this.config.serverName };
-      return showPage(answering.reply, chooseUserNamePage(link('user_name'), shown));
+    if (progress.step === 'asking') {
+      const asks = { ...progress.asks, serverName: this.config.serverName };
+      return showPage(answering.reply, detailsPage(link('details'), asks));
     }
     const { userId, upstream, purpose } = progress;
     switch (purpose.kind) {
       case 'client':
         return this.#toClient({ userId, upstream }, new URL(purpose.redirectUrl), link('continue'), answering);
       case 'own':
-        return goTo(answering.reply, this.logins.returnUrl(purpose.returnTo, page));
+      case 'confirmation':
+      case 'link':
+        return goTo(answering.reply, this.#returnUrl(purpose.returnTo, page));
       case 'stage':
         return this.#askFor(userId, purpose.session, link('confirm'), answering);
       case 'v1':
         return this.#answerV1({ userId, upstream }, purpose, answering);
     }
+  }
+
+  /** The URL of a path of this server to which somebody comes back who has shown who they are: it takes that by the `id` and `key` of its query. */
+  #returnUrl(path: string, page: PageOf): string {
+    const url = new URL(`${this.config.publicUrl}${path.startsWith('/') ? path : `/${path}`}`);
+    for (const [name, value] of Object.entries(page)) url.searchParams.set(name, value);
+    return url.href;
   }
 
   /** Sends the browser back to a client, with a token. */

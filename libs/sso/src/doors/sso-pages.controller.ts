@@ -1,12 +1,14 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { readForm } from '#http/browser/read-form';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { Purpose } from '../attempts/attempt.js';
 import { notHere } from '../attempts/attempts.js';
 import { BegunRequests } from '../begun-requests.js';
-import { goTo, showOrTell, showPage } from '../pages/show-page.js';
+import { showPage } from '#http/pages/show-page';
+import { goTo, showOrTell } from '../pages/show-or-tell.js';
 import { chooseProviderPage } from '../pages/sso-pages.js';
 import { SSO_PATH } from '../sso-path.js';
 import { idOfState, type PageOf, UpstreamLogins } from '../upstream-logins.js';
@@ -64,15 +66,14 @@ export class SsoPagesController {
 
   @RateLimited('login')
   @HttpCode(200)
-  @Post('user_name')
-  chooseName(
+  @Post('details')
+  answer(
     @Query() query: QueryOfUrl,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    const form = new URLSearchParams(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
     return this.#answer(request, reply, String(query['id']), async () => {
-      const progress = await this.logins.choose(request, reply, pageOf(query), form.get('name')?.trim() ?? '');
+      const progress = await this.logins.answer(request, reply, pageOf(query), readForm(request));
       return this.progress.answer(progress, { reply, requestId: request.id, isForm: true });
     });
   }
@@ -86,7 +87,7 @@ export class SsoPagesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     return showOrTell(reply, async () => {
-      const { purpose, ...who } = this.logins.take(request, reply, pageOf(query));
+      const { purpose, ...who } = await this.logins.take(request, reply, pageOf(query));
       if (purpose.kind !== 'client') throw notHere();
       return this.progress.backToClient(who, new URL(purpose.redirectUrl), { reply, requestId: request.id });
     });
@@ -102,7 +103,7 @@ export class SsoPagesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     return showOrTell(reply, async () => {
-      const { purpose, userId } = this.logins.take(request, reply, pageOf(query));
+      const { purpose, userId } = await this.logins.take(request, reply, pageOf(query));
       if (purpose.kind !== 'stage') throw notHere();
       return this.progress.completeStage(userId, purpose.session, { reply, requestId: request.id });
     });

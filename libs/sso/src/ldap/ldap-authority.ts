@@ -66,12 +66,13 @@ export class LdapAuthority implements PasswordAuthority {
     }
   }
 
-  async #admit({ id, userName, displayName, groups }: LdapPerson): Promise<UserId | undefined> {
+  async #admit({ id, userName, displayName, email, groups }: LdapPerson): Promise<UserId | undefined> {
     const { rules } = this.#directory!; // It was asked.
     const outsider = {
       id: { provider: LDAP, subject: id },
       userName: localpartOfName(userName),
       ...(displayName === undefined ? {} : { displayName: [...displayName].slice(0, MOST_NAME).join('') }),
+      ...(email === undefined ? {} : { email }),
     };
     const userId = await this.#accountOf(outsider, rules);
     if (userId !== undefined && groups !== undefined) {

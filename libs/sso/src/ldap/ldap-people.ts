@@ -13,6 +13,7 @@ export interface LdapPerson {
   readonly id: string;
   readonly userName: string;
   readonly displayName?: string;
+  readonly email?: string;
   /** Undefined where nobody says anything of groups. */
   readonly groups?: readonly string[];
 }
@@ -29,11 +30,13 @@ export interface Guesses {
 const WITHIN_MS = 5_000;
 /** Each is a connection of its own, which ends with it. */
 const AT_ONCE = 8;
+/** So many wait for that at most. */
+const MOST_WAITING = 200;
 const MOST_GROUPS = 1_000;
 
 /** The people of a directory, by the names and passwords that they have there (LDAP version 3, simple binds). */
 export class LdapPeople {
-  readonly #slots = new Slots(AT_ONCE);
+  readonly #slots = new Slots(AT_ONCE, MOST_WAITING);
 
   constructor(
     private readonly directory: LdapDirectory,
@@ -41,7 +44,7 @@ export class LdapPeople {
   ) {}
 
   /**
-   * Who has this name and this password; undefined where nobody has, or may not log in. Throws M_LIMIT_EXCEEDED as `Guesses`, and what
+   * Who has this name and this password; undefined where nobody has, or may not log in. Throws M_LIMIT_EXCEEDED as `Guesses` and where too many ask at once, and what
    * ldapts throws where the directory cannot be asked. Somebody who is not there takes as long as somebody whose password is wrong.
    */
   async find(user: string, password: string): Promise<LdapPerson | undefined> {
@@ -119,10 +122,11 @@ export class LdapPeople {
     base: string,
     search: { readonly scope: 'base' | 'sub'; readonly filter: string },
   ): Promise<Entry | undefined> {
-    const { id, userName, displayName, groups } = this.directory.attributes;
+    const { id, userName, displayName, email, groups } = this.directory.attributes;
+    const further = [email, groups].filter((name) => name !== undefined);
     const { searchEntries } = await client.search(base, {
       ...search,
-      attributes: [id, userName, displayName, ...(groups === undefined ? [] : [groups])],
+      attributes: [id, userName, displayName, ...further],
       explicitBufferAttributes: [id],
       sizeLimit: 2,
     });
@@ -135,6 +139,7 @@ export class LdapPeople {
     if (id === undefined) return undefined;
     const [userName = user] = valuesOf(entry[attributes.userName]);
     const [displayName] = valuesOf(entry[attributes.displayName]);
+    const [email] = attributes.email === undefined ? [] : valuesOf(entry[attributes.email]);
     const saysGroups = attributes.groups !== undefined || elsewhere !== undefined;
     const own = attributes.groups === undefined ? [] : valuesOf(entry[attributes.groups]);
     const found = elsewhere === undefined ? [] : await this.#groupsOf(client, elsewhere, entry.dn, user);
@@ -143,6 +148,7 @@ export class LdapPeople {
       id,
       userName,
       ...(displayName === undefined ? {} : { displayName }),
+      ...(email === undefined ? {} : { email }),
       ...(saysGroups ? { groups } : {}),
     };
   }

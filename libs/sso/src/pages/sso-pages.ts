@@ -1,5 +1,8 @@
-import { type HtmlPage, htmlPage } from '#accounts/pages/html-page';
+import { type HtmlPage, htmlPage } from '#http/pages/html-page';
 import { escapeHtml } from '#kernel/escape-html';
+import { EMAIL_INPUT } from '#accounts/pages/stage-page';
+import { termsFields } from '#accounts/pages/terms-fields';
+import type { Questions } from '../upstream-logins.js';
 
 /** A provider as a page names it, and where it leads. */
 export interface ProviderLink {
@@ -13,25 +16,47 @@ export function chooseProviderPage(title: string, why: string, links: readonly P
   return htmlPage(title, `<p>${escapeHtml(why)}</p><ul>${items.join('')}</ul>`);
 }
 
-/** Somebody comes for the first time. `problem`: why the name that they chose is none. */
-export function chooseUserNamePage(
-  action: string,
-  {
-    proposed,
-    serverName,
-    problem,
-  }: { readonly proposed: string; readonly serverName: string; readonly problem?: string },
-): HtmlPage {
+/** Whoever comes has to say something before they go on: a name that they choose (`proposed`), what they accept, a mail address. */
+export function detailsPage(action: string, asks: Questions & { readonly serverName: string }): HtmlPage {
+  const { proposed, terms, email, problem } = asks;
   const alert = problem === undefined ? '' : `<p role="alert" id="problem">${escapeHtml(problem)}</p>`;
-  const told = problem === undefined ? '' : ' aria-describedby="problem" aria-invalid="true"';
+  const title =
+    proposed !== undefined
+      ? 'Choose your user name'
+      : terms.length > 0
+        ? 'Terms of this server'
+        : 'Confirm your mail address';
+  const fields = [
+    proposed === undefined ? '' : nameField(proposed, asks),
+    terms.length === 0 ? '' : termsFields(terms),
+    email ? mailFields(asks.mailTo) : '',
+  ];
   return htmlPage(
-    'Choose your user name',
-    `<p>It is part of your address, <code>@name:${escapeHtml(serverName)}</code>, and cannot be changed later.</p>
-<form method="post" action="${escapeHtml(action)}">${alert}
-<label for="name">User name</label>
-<input id="name" name="name" value="${escapeHtml(proposed)}" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="200" required${told}>
+    title,
+    `<form method="post" action="${escapeHtml(action)}">${alert}
+${fields.filter(Boolean).join('\n')}
 <button>Continue</button></form>`,
+    undefined,
+    { isNeverFramed: true },
   );
+}
+
+function nameField(
+  proposed: string,
+  { serverName, problem }: { readonly serverName: string; readonly problem?: string },
+): string {
+  const told = problem === undefined ? '' : ' aria-describedby="problem" aria-invalid="true"';
+  return `<p>Your user name is part of your address, <code>@name:${escapeHtml(serverName)}</code>, and cannot be changed later.</p>
+<label for="name">User name</label>
+<input id="name" name="name" value="${escapeHtml(proposed)}" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="200" required${told}>`;
+}
+
+/** `mailTo`: where a mail is on its way to already. */
+function mailFields(mailTo: string | undefined): string {
+  if (mailTo === undefined) return EMAIL_INPUT;
+  return `<p>A mail is on its way to ${escapeHtml(mailTo)}. Open the link in it, then go on here.</p>
+<label for="email">Or have it sent to another address</label>
+<input id="email" name="email" type="email" autocomplete="email" maxlength="254">`;
 }
 
 /** An application wants to be logged in: may it? */

@@ -4,8 +4,10 @@ import { SsoStage } from './sso-stage.js';
 
 type Parts = ConstructorParameters<typeof SsoStage>;
 
-const stage = (providers: readonly object[]): SsoStage =>
-  new SsoStage(new StageRegistry(), { all: providers } as unknown as Parts[1], {} as Parts[2], {} as Parts[3]);
+const stage = (providers: readonly object[], oauth = false): SsoStage =>
+  new SsoStage(new StageRegistry(), { all: providers } as unknown as Parts[1], {} as Parts[2], {} as Parts[3], {
+    oauth,
+  });
 
 describe('the stage m.login.sso', () => {
   it('is for today’s log-ins and confirmations', () => {
@@ -14,6 +16,8 @@ describe('the stage m.login.sso', () => {
       expect(sso.standingIn(purpose, 'today')).toBe('alternative');
     expect([sso.standingIn('login', 'v1'), sso.standingIn('registration', 'today')]).toEqual([undefined, undefined]);
     expect(stage([]).standingIn('login', 'today')).toBeUndefined();
+    expect(stage([], true).standingIn('login', 'today')).toBe('alternative');
+    expect(stage([], true).standingIn('confirmation', 'today')).toBeUndefined();
   });
 
   it('leads to no new password: its page asks who is known already', () => {

@@ -4,6 +4,7 @@ import type { AuthSession, Purpose } from '#accounts/interactive-auth/auth-sessi
 import { StageFailed } from '#accounts/interactive-auth/interaction-required';
 import type { Dialect, PageContext, Passage, Stage, StageView, Standing } from '#accounts/interactive-auth/stage';
 import { StageRegistry } from '#accounts/interactive-auth/stage-registry';
+import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
@@ -27,15 +28,16 @@ export class SsoStage implements Stage {
     private readonly providers: UpstreamProviders,
     private readonly requests: BegunRequests,
     @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'oauth'>,
   ) {
     registry.add(this);
   }
 
   standingIn(purpose: Purpose, dialect: Dialect): Standing | undefined {
     // Who recovers an account has not said yet whose it is: nobody could be sent to the right provider.
-    const isForThis = purpose === 'login' || purpose === 'confirmation';
-    const isOffered = this.providers.all.length > 0 && dialect === 'today' && isForThis;
-    return isOffered ? 'alternative' : undefined;
+    const isThere = this.providers.all.length > 0;
+    const isForThis = purpose === 'login' ? isThere || this.config.oauth : purpose === 'confirmation' && isThere;
+    return isForThis && dialect === 'today' ? 'alternative' : undefined;
   }
 
   async isFor(userId: UserId): Promise<boolean> {
@@ -50,7 +52,9 @@ export class SsoStage implements Stage {
       ...(icon === undefined ? {} : { icon }),
       ...(brand === undefined ? {} : { brand }),
     }));
-    return { identity_providers: identityProviders };
+    // Client-server API, "OAuth 2.0 aware clients", and the name before it (MSC3824).
+    const preferred = { oauth_aware_preferred: true, 'org.matrix.msc3824.delegated_oidc_compatibility': true };
+    return { identity_providers: identityProviders, ...(this.config.oauth ? preferred : {}) };
   }
 
   async pass(_auth: JsonObject, { operation }: AuthSession): Promise<Passage> {

@@ -1,6 +1,6 @@
 import type { CustomFetchOptions } from 'openid-client';
-import type { ServerPlace } from '#http/outgoing/guarded-connector';
 import type { Outgoing } from '#http/outgoing/outgoing';
+import { OF_OPERATOR, placeOf } from '#http/outgoing/place-of';
 
 /** Somebody waits before a browser. */
 const WITHIN_MS = 10_000;
@@ -15,7 +15,7 @@ export function outgoingFetch(outgoing: Outgoing): (url: string, options: Custom
     if (body !== undefined && body !== null && typeof body !== 'string' && !(body instanceof URLSearchParams)) {
       throw new TypeError('A body is text');
     }
-    const answer = await outgoing.send(placeOf(url), {
+    const answer = await outgoing.send(placeOf(url, OF_OPERATOR), {
       method,
       path: `${url.pathname}${url.search}`,
       headers: { ...headers, host: url.host },
@@ -34,11 +34,3 @@ export function outgoingFetch(outgoing: Outgoing): (url: string, options: Custom
 
 /** What is not so any more of a body that was read. */
 const UNPACKED: ReadonlySet<string> = new Set(['content-encoding', 'content-length', 'transfer-encoding']);
-
-/** The operator chose it, wherever it is. */
-function placeOf({ hostname, port, protocol }: URL): ServerPlace {
-  const isPlain = protocol === 'http:';
-  const host = hostname.replace(/^\[|\]$/g, '');
-  const at = [{ host, port: port === '' ? (isPlain ? 80 : 443) : Number(port) }];
-  return { tlsName: host, at, isPlain, mayBePrivate: true, isOfUsers: true };
-}

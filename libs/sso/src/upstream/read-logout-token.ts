@@ -15,9 +15,9 @@ const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 /** It is sent at once. */
 const MOST_AGE = '5m';
 
-/** Whose sessions end, and those of which session of theirs; of all where none is named. */
+/** Whose sessions end, and those of which session of theirs, of all where none is named: one of the two is said. */
 export interface LoggedOut {
-  readonly subject: string;
+  readonly subject?: string;
   readonly sidHash?: string;
 }
 
@@ -53,8 +53,12 @@ export class ReadLogoutToken {
     // With a nonce it would be an ID token.
     if (!isLogout || payload['nonce'] !== undefined) throw refused('it is none of a log-out');
     const subject = payload.sub === undefined ? undefined : fillTemplate(provider.claims.subject, payload);
-    if (subject === undefined) throw refused('it says not whose');
-    return { subject, ...(typeof sid === 'string' ? { sidHash: hash('sha256', sid, 'hex') } : {}) };
+    const isOfSession = typeof sid === 'string';
+    if (subject === undefined && !isOfSession) throw refused('it says not whose');
+    return {
+      ...(subject === undefined ? {} : { subject }),
+      ...(isOfSession ? { sidHash: hash('sha256', sid, 'hex') } : {}),
+    };
   }
 
   /** Asked for at most twice a minute, whatever is shown to this server. */

@@ -8,6 +8,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { messageOf } from '#kernel/message-of';
 import { LOGGER, type Logger } from '#observability/logger';
 import { SSO_PATH } from '../sso-path.js';
+import { UpstreamProviders } from '../upstream-providers.js';
 import { checkShownAnew } from './check-shown-anew.js';
 import { outgoingFetch } from './outgoing-fetch.js';
 
@@ -46,6 +47,7 @@ export class UpstreamClients {
   readonly #known = new Map<string, Known>();
 
   constructor(
+    readonly providers: UpstreamProviders,
     private readonly outgoing: Outgoing,
     @Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl'>,
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,

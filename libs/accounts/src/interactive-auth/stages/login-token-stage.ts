@@ -23,14 +23,14 @@ export class LoginTokenStage implements Stage {
 
   constructor(
     registry: StageRegistry,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'sso'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'sso' | 'oauth'>,
   ) {
     registry.add(this);
   }
 
   standingIn(purpose: Purpose, dialect: Dialect): Standing | undefined {
     const { givesLoginTokens, providersFile } = this.config.sso;
-    const isInUse = givesLoginTokens || providersFile !== undefined;
+    const isInUse = givesLoginTokens || providersFile !== undefined || this.config.oauth;
     return purpose === 'login' && dialect === 'today' && isInUse ? 'alternative' : undefined;
   }
 

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { Outgoing, OutgoingFailure } from '#http/outgoing/outgoing';
+import { OF_OPERATOR, placeOf } from '#http/outgoing/place-of';
 import { escapeHtml } from '#kernel/escape-html';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
@@ -70,21 +71,12 @@ export class RecaptchaStage implements Stage {
   async #isGood(response: string): Promise<boolean> {
     const { recaptcha } = this.config;
     if (recaptcha === undefined) return false;
-    const { protocol, hostname, port, pathname, search } = new URL(recaptcha.verifyUrl);
-    const isPlain = protocol === 'http:';
-    const host = hostname.replace(/^\[|\]$/g, '');
-    const place = {
-      tlsName: host,
-      at: [{ host, port: port === '' ? (isPlain ? 80 : 443) : Number(port) }],
-      isPlain,
-      // The operator has chosen it, and it may be on this machine.
-      mayBePrivate: true,
-    };
+    const url = new URL(recaptcha.verifyUrl);
     try {
-      const { status, body } = await this.outgoing.send(place, {
+      const { status, body } = await this.outgoing.send(placeOf(url, OF_OPERATOR), {
         method: 'POST',
-        path: `${pathname}${search}`,
-        headers: { host: new URL(recaptcha.verifyUrl).host, 'content-type': 'application/x-www-form-urlencoded' },
+        path: `${url.pathname}${url.search}`,
+        headers: { host: url.host, 'content-type': 'application/x-www-form-urlencoded' },
         body: new URLSearchParams({ secret: recaptcha.secret, response }).toString(),
         withinMs: WITHIN_MS,
         maxBytes: MAX_BYTES,

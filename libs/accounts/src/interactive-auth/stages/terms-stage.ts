@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { JsonObject } from '#kernel/json';
 import { stagePage } from '../../pages/stage-page.js';
-import { termsFields } from '../../pages/terms-fields.js';
+import { ALL_OF_IT, areTicked, termsFields } from '../../pages/terms-fields.js';
 import { Terms } from '../../terms/terms.js';
 import type { Purpose } from '../auth-sessions.js';
 import { StageFailed } from '../interaction-required.js';
@@ -32,8 +32,8 @@ export class TermsStage implements Stage {
   /** A page says what was ticked; a client says nothing more than that all of it was accepted. */
   async pass({ ticked, ...auth }: JsonObject): Promise<Passage> {
     const isOfPage = ticked !== undefined;
-    if (isOfPage && this.terms.documents.some(({ id }) => auth[`accept ${id}`] !== 'on')) {
-      throw new StageFailed('M_FORBIDDEN', 'All of it has to be accepted');
+    if (isOfPage && !areTicked(this.terms.documents, (name) => auth[name])) {
+      throw new StageFailed('M_FORBIDDEN', ALL_OF_IT);
     }
     return { isComplete: true, learnt: { acceptedTerms: this.terms.versions } };
   }

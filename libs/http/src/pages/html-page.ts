@@ -13,6 +13,8 @@ ul.list{list-style:none;padding:0}ul.list li{border-top:1px solid #8888;padding:
 export interface HtmlPage {
   readonly html: string;
   readonly contentSecurityPolicy: string;
+  /** Also for browsers that know no such policy. */
+  readonly isNeverFramed?: true;
 }
 
 /** What else a page may do, or is not to have done to it. */
@@ -43,7 +45,8 @@ ${body}${script === undefined ? '' : `\n<script>${script}</script>`}
     "base-uri 'none'",
     rules.isNeverFramed === true ? "frame-ancestors 'none'" : "frame-ancestors 'self'",
   ];
-  return Object.freeze({ html, contentSecurityPolicy: policy.join('; ') });
+  const { isNeverFramed } = rules;
+  return Object.freeze({ html, contentSecurityPolicy: policy.join('; '), ...(isNeverFramed && { isNeverFramed }) });
 }
 
 function scriptSources(script: string | undefined, others: PageRules['othersScripts']): string[] {

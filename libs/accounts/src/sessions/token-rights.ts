@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { AppServices } from '#config/appservices/app-services';
+import type { UserId } from '#kernel/ids';
+import type { RateLimit } from '#kernel/rate-limit';
+import type { Requester } from '#kernel/requester';
+import type { DeviceRecord } from '../decide/device-tokens.js';
+import { type AcceptedTerms } from '../terms/terms.js';
+import { Consents } from '../terms/consents.js';
+import { type HeldAccount, type Holder, holderOf } from './rights-of.js';
+
+/** What tokens are good for by what is set here besides the account: registrations of application services, and terms. */
+@Injectable()
+export class TokenRights {
+  constructor(
+    private readonly services: AppServices,
+    private readonly consents: Consents,
+  ) {}
+
+  /** A session that a service opened for a person lasts as long as its registration says that it may act as them. */
+  isOpen({ userId, openedBy }: Pick<Requester, 'userId' | 'openedBy'>): boolean {
+    return openedBy === undefined || this.services.mayActAs(openedBy, userId);
+  }
+
+  /** Whose token it is, by the account and its device as the views have them, or the log. What a service says for somebody it says as itself: it is asked for no terms. */
+  holderOf(
+    userId: UserId,
+    account: HeldAccount & { readonly terms?: AcceptedTerms },
+    device: DeviceRecord | undefined,
+    rateLimit: RateLimit | undefined,
+  ): Holder {
+    const holder = holderOf(account, device, rateLimit);
+    const consentUri = holder.openedBy === undefined ? this.consents.findUri(userId, account.terms) : undefined;
+    return consentUri === undefined ? holder : { ...holder, consentUri };
+  }
+}
