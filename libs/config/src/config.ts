@@ -22,6 +22,7 @@ import { type RateLimitFigures, rateLimitsOf } from './rate-limits.js';
 import { type RecaptchaConfig, recaptchaOf } from './recaptcha-config.js';
 import { type RetentionConfig, retentionOf } from './retention-config.js';
 import { type SsoConfig, ssoOf } from './sso-config.js';
+import { type TermsConfig, termsOf } from './terms-config.js';
 import { emptySettings, type Settings } from './settings.js';
 import { type TextMessagesConfig, textMessagesOf } from './text-messages-config.js';
 
@@ -44,7 +45,7 @@ export interface TurnConfig {
 }
 
 /** The configuration in parsed form: frozen, complete, valid. What is absent is off. */
-export interface Config {
+export interface Config extends TermsConfig {
   readonly serverName: ServerName;
   /** Whether nobody has said what the server is called. */
   readonly isServerNameDefault: boolean;
@@ -96,10 +97,6 @@ export interface Config {
   readonly mas?: MasConfig;
   readonly smtpUrl?: string;
   readonly recaptcha?: RecaptchaConfig;
-  /** The absolute path of the file of the documents that people accept: see `readTerms`. */
-  readonly terms?: string;
-  /** Whether who has not accepted the newest of them may do no more than read. */
-  readonly areTermsRequired: boolean;
   readonly sso: SsoConfig;
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
@@ -297,8 +294,4 @@ function privateGatewaysOf({ push_private_gateways: named, ...settings }: Settin
 
 function notariesOf(settings: Settings): ServerName[] {
   return listOf(settings.federation_notaries) as ServerName[]; // Checked by the validator.
-}
-
-function termsOf({ terms, terms_required: required }: Settings): Pick<Config, 'terms' | 'areTermsRequired'> {
-  return { terms: terms === undefined ? undefined : resolve(terms), areTermsRequired: required === 'on' };
 }
