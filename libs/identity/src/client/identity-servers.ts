@@ -2,13 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { SessionName } from '#accounts/threepids/validation-sessions';
 import { CONFIG, type Config } from '#config/config';
 import { Outgoing, type OutgoingAnswer, OutgoingFailure } from '#http/outgoing/outgoing';
-import { placeOf } from '#http/outgoing/place-of';
 import { isServerName, type ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { compileGlob, type TextMatcher } from '#protocol/glob';
-import { readObject } from './read-object.js';
+import { httpsPlace, readObject } from './https-place.js';
 
 /** By what a user proves to another service who they are: client-server API, module "OpenID". */
 export interface OpenIdGrant {
@@ -186,10 +185,10 @@ export class IdentityServers {
     server: string,
     request: Pick<Parameters<Outgoing['send']>[1], 'method' | 'path' | 'headers' | 'body'>,
   ): Promise<OutgoingAnswer> {
-    const url = new URL(`https://${server}`);
-    const mayBePrivate = this.#privateServers.some((known) => known === url.hostname || known === server);
+    const { hostname } = new URL(`https://${server}`);
+    const mayBePrivate = this.#privateServers.some((known) => known === hostname || known === server);
     try {
-      return await this.outgoing.send(placeOf(url, { mayBePrivate, trustsPublicToo: true }), {
+      return await this.outgoing.send(httpsPlace(server, mayBePrivate), {
         ...request,
         withinMs: WITHIN_MS,
         maxBytes: MAX_BYTES,

@@ -2,7 +2,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { IdentityPeer } from '#config/identity-config';
 import { Outgoing, OutgoingFailure } from '#http/outgoing/outgoing';
-import { OF_OPERATOR, placeOf } from '#http/outgoing/place-of';
 import type { ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
@@ -11,7 +10,7 @@ import { listSigningKeyIds, verifyJson } from '#protocol/signing/sign-json';
 import { signRequest } from '#protocol/signing/sign-request';
 import { parseXMatrix, textToSign } from '#protocol/signing/signed-request';
 import { parseVerifyKey, SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import { readObject } from '../client/read-object.js';
+import { httpsPlace, readObject } from '../client/https-place.js';
 import type { FeedPage } from './identity-feed.js';
 
 /** Where identity servers tell each other. */
@@ -73,11 +72,11 @@ export class IdentityPeers {
 
   /** The operator has vouched for where it is. */
   async #send(peer: IdentityPeer, path: string, authorization: string) {
-    const url = new URL(peer.url);
-    const headers = { host: url.host, accept: 'application/json', authorization };
+    const { host } = new URL(peer.url);
+    const headers = { host, accept: 'application/json', authorization };
     const limits = { withinMs: WITHIN_MS, maxBytes: MAX_BYTES };
     try {
-      return await this.outgoing.send(placeOf(url, OF_OPERATOR), { method: 'GET', path, headers, ...limits });
+      return await this.outgoing.send(httpsPlace(host, true), { method: 'GET', path, headers, ...limits });
     } catch (error) {
       if (!(error instanceof OutgoingFailure)) throw error;
       throw new PeerUnavailable(`${peer.name} cannot be reached: ${error.message}`, { cause: error });
