@@ -44,7 +44,7 @@ export class ExchangeInviteHandler implements ICommandHandler<ExchangeInvite> {
     await checkIsResident(this.views, roomId, serverName);
     const { sender, content, key } = await lookFor(this.workers, roomId, origin, async (turn) => {
       await checkAcl(turn, origin);
-      const invitation = await invitationOfOffer(turn, signed, serverName);
+      const invitation = await invitationOfOffer(turn, userId, signed, serverName);
       const { sender: by, content: said } = invitation;
       await turn.authorise({ type: 'm.room.member', stateKey: userId, sender: by, content: said });
       return invitation;

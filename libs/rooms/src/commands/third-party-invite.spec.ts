@@ -8,6 +8,7 @@ import { ALICE, BOB } from '#testing/local-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { ExchangeInvite } from './exchange-invite.js';
 import { JoinRoom } from './join-room.js';
+import { KickUser } from './kick-user.js';
 
 const CAROL = '@carol:a.example' as UserId;
 const key = createSigningKey(Buffer.alloc(32, 1), '0');
@@ -60,6 +61,24 @@ it('lets nobody in by an invite that was taken back', async () => {
   await expect(join(BOB, signedFor(BOB))).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
   await rooms.setState(ALICE, roomId, 'm.room.member', { membership: 'invite' }, BOB);
   await join(BOB, null);
+});
+
+it('lets nobody in again by what let them in before they were put out, and who left by themselves it does', async () => {
+  const signed = signedFor(BOB);
+  await join(BOB, signed);
+  await rooms.leave(BOB, roomId);
+  await join(BOB, signed);
+  await rooms.execute(new KickUser(requesterOf(ALICE), roomId, BOB));
+  await expect(join(BOB, signed)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+  const exchange = new ExchangeInvite('a.example' as ServerName, roomId, BOB, { token: 'abc', signed });
+  await expect(rooms.execute(exchange)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+  const later = {
+    display_name: 'B...',
+    key_validity_url: 'https://id.example/',
+    public_key: encodeBase64(key.publicKey),
+  };
+  await rooms.setState(ALICE, roomId, 'm.room.third_party_invite', later, 'later');
+  await join(BOB, signedFor(BOB, 'later'));
 });
 
 describe('somebody who is in the room', () => {

@@ -32,7 +32,7 @@ export async function redeemThirdPartyInvite(
   profile: JsonObject,
   serverName: ServerName,
 ): Promise<void> {
-  const { sender, content } = await invitationOfOffer(turn, signed, serverName);
+  const { sender, content } = await invitationOfOffer(turn, userId, signed, serverName);
   await turn.send({ type: 'm.room.member', stateKey: userId, sender, content: { ...profile, ...content } });
 }
 
@@ -44,15 +44,24 @@ export interface OfferedInvitation {
   readonly key: InviteKey | undefined;
 }
 
-/** The invitation that a pending one becomes, and who sends it. Throws M_FORBIDDEN where nobody of this server asked. */
+/**
+ * The invitation that a pending one becomes for a user, and who sends it. NOTSPEC: who was put out of the room since comes in by it no more, though the rules
+ * would have it: what was signed once is good for ever. Throws M_FORBIDDEN for them, and where nobody of this server asked.
+ */
 export async function invitationOfOffer(
   turn: RoomTurn,
+  userId: UserId,
   { token, signed }: ThirdPartySigned,
   serverName: ServerName,
 ): Promise<OfferedInvitation> {
   const offer = await turn.findState('m.room.third_party_invite', token);
   if (offer === undefined || serverNameOf(offer.sender) !== serverName) {
     throw new MatrixError('M_FORBIDDEN', 'There is no such third-party invite of this server in the room');
+  }
+  const member = await turn.findState('m.room.member', userId);
+  const isPutOut = member?.content['membership'] === 'leave' && member.sender !== userId;
+  if (isPutOut && member.depth > offer.depth) {
+    throw new MatrixError('M_FORBIDDEN', 'They were put out of the room since they were invited');
   }
   const { display_name: name } = offer.content;
   const told = { ...(typeof name === 'string' ? { display_name: name } : {}), signed };
