@@ -91,7 +91,7 @@ describeEmbedded('somebody who is erased', 'bytes that are erased go from a serv
 
     const { code, output } = await annals(server, 'users', 'erase', 'alice', '--yes');
     expect([code, output]).toEqual([0, expect.stringContaining(`${user.userId} is erased`)]);
-    for (const line of ['removed: messages (3)', 'removed: media (1)', 'removed: account data'])
+    for (const line of ['removed: messages (3)', 'removed: media (1)', 'removed: account-data'])
       expect(output).toContain(line);
     expect(await told()).not.toContain(SECRET);
     expect(await findsSecret()).toBe(0);

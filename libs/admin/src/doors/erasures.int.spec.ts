@@ -1,25 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { registerAdmin, SHARED_SECRET } from '#testing/register-admin';
-import { type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
+import { SyncApp, type SyncAnswer, type SyncUser } from '#testing/sync-app';
 
 const ADMIN = '/_matrix/client/unstable/annals.admin';
 
-let app: RoomsApp;
+let app: SyncApp;
 let admin: string;
-let alice: TestUser;
-let bob: TestUser;
+let alice: SyncUser;
+let bob: SyncUser;
 
 beforeEach(async () => {
-  app = await startRoomsApp([], { ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET });
-  admin = await registerAdmin(app);
+  app = await SyncApp.start(undefined, { ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET });
+  admin = await registerAdmin({ call: (method, path, { token, body } = {}) => app.call(method, path, token, body) });
   [alice, bob] = [await app.register('alice'), await app.register('bob')];
 });
 afterEach(() => app.close());
 
-const erase = (token: string, user: string, body?: object): ReturnType<RoomsApp['call']> =>
-  app.call('POST', `${ADMIN}/users/${encodeURIComponent(user)}/erase`, { token, body });
+const erase = (token: string, user: string, body?: object): Promise<SyncAnswer> =>
+  app.call('POST', `${ADMIN}/users/${encodeURIComponent(user)}/erase`, token, body);
 const statusOf = async (id: string, token = admin): Promise<unknown> =>
-  (await app.call('GET', `${ADMIN}/erasures/${id}`, { token })).body;
+  (await app.call('GET', `${ADMIN}/erasures/${id}`, token)).body;
 
 describe('POST /_matrix/client/unstable/annals.admin/users/{userId}/erase', () => {
   it('erases a user with what they said, for an administrator, and says what has gone', async () => {
@@ -40,7 +40,7 @@ describe('POST /_matrix/client/unstable/annals.admin/users/{userId}/erase', () =
 
   it('is for administrators, who do it to others that are none', async () => {
     expect((await erase(bob.token, alice.userId)).status).toBe(403);
-    const { body: me } = await app.call('GET', '/_matrix/client/v3/account/whoami', { token: admin });
+    const { body: me } = await app.call('GET', '/_matrix/client/v3/account/whoami', admin);
     expect((await erase(admin, me.user_id)).body.errcode).toBe('M_FORBIDDEN');
     expect((await erase(admin, '@nobody:a.example')).status).toBe(404);
     expect((await erase(admin, '@alice:b.example')).body.errcode).toBe('M_INVALID_PARAM');

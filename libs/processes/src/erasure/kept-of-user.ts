@@ -1,43 +1,60 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { Accounts } from '#accounts/accounts';
 import { isUnerasable } from '#accounts/facts/erasable-parts';
-import { ACCOUNT_DATA } from '#accounts/projections/account-data-row';
 import type { Counts } from '#admin/facts/erasure-facts';
 import { listReports, type Report } from '#admin/reports/reports';
-import { AddressBooks } from '#contacts/address-books';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
 import { userStream } from '#kernel/user-stream';
 import { ErasedMedia } from '#media/erased-media';
-import { VIEWS, type Views } from '#projections/views';
+import { PersonalData } from '#personal-data/personal-data';
+
+/** The kinds of data of people that go with the account, as they are handed over; media are counted by themselves, for some may be in quarantine. */
+const GOES: ReadonlySet<string> = new Set([
+  'access-lists',
+  'account-data',
+  'accounts-elsewhere',
+  'addresses',
+  'associations',
+  'backed-up-keys',
+  'browsers',
+  'contacts',
+  'delayed-events',
+  'dehydrated-device',
+  'device-keys',
+  'devices',
+  'filters',
+  'found-by',
+  'identity-servers',
+  'key-backup-versions',
+  'presence',
+  'presence-list',
+  'profile',
+  'push-rules',
+  'pushers',
+  'read-markers',
+  'shared-addresses',
+  'thread-subscriptions',
+]);
 
 /** What this server keeps of a user besides what they said in rooms. */
 @Injectable()
 export class KeptOfUser {
   constructor(
-    private readonly accounts: Accounts,
-    private readonly books: AddressBooks,
+    private readonly data: PersonalData,
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(VIEWS) private readonly views: Views,
     @Optional() private readonly media?: ErasedMedia,
   ) {}
 
   /** What goes with the account where that is erased, by kind. */
   async count(userId: UserId): Promise<Counts> {
-    const { profile, devices, threepids, filters, externalIds = [] } = await this.accounts.load(userId);
-    let data = 0;
-    for await (const page of ACCOUNT_DATA.pages(this.views, { prefix: [userId] })) data += page.length;
-    const { state: book } = await this.books.look(userId);
-    return withoutNone({
-      'profile fields': profile.size,
-      devices: devices.size,
-      addresses: threepids.size,
-      'accounts elsewhere': externalIds.length,
-      'account data': data,
-      filters: filters.size,
-      contacts: book.contacts.size,
-      media: (await this.media?.count(userId))?.media ?? 0,
-    });
+    const counts: Record<string, number> = { media: (await this.media?.count(userId))?.media ?? 0 };
+    for (const kind of this.data.all) {
+      if (!GOES.has(kind.name)) continue;
+      let there = 0;
+      for await (const _ of kind.read(userId)) there++;
+      counts[kind.name] = there;
+    }
+    return withoutNone(counts);
   }
 
   /** What stays, and why it does. */
