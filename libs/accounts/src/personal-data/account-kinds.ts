@@ -7,6 +7,7 @@ import { ACCOUNT_DATA, ACCOUNT_DATA_LOG } from '../projections/account-data-row.
 import { EXTERNAL_ID_OWNERS, EXTERNAL_IDS } from '../projections/external-ids.projector.js';
 import { FILTERS } from '../projections/filters.projector.js';
 import { ACCESS_LISTS, LIMITED_FIELDS, PROFILES } from '../projections/profiles.projector.js';
+import { UPSTREAM_SESSION_OWNERS, UPSTREAM_SESSIONS } from '../projections/upstream-sessions.projector.js';
 import { THREEPID_OWNERS, THREEPIDS } from '../projections/threepids.projector.js';
 
 /** Who somebody is here, and how others know them. */
@@ -51,7 +52,7 @@ export function accountKinds(views: Views): readonly PersonalDataKind[] {
       title: 'Accounts elsewhere',
       about: 'Those with which you log in here, and what their providers call you.',
       rows: EXTERNAL_IDS,
-      alsoCollections: [EXTERNAL_ID_OWNERS],
+      alsoCollections: [EXTERNAL_ID_OWNERS, UPSTREAM_SESSIONS, UPSTREAM_SESSION_OWNERS],
       facts: ['external-id-claimed', 'external-id-released'],
       record: (_, { provider, subject }) => ({ provider, subject }),
     }),
