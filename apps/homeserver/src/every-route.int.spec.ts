@@ -210,14 +210,14 @@ function parametersOf({ path }: Route): string[] {
 
 /**
  * No bug, and readable by every web page; a refusal says why, or what is missing of an interactive authentication, in the form of OAuth 2.0
- * where that is asked for. 502: the server that was named cannot be asked. Pages on which people sign in are no other pages' to read.
+ * where that is asked for. 502: the server that was named cannot be asked. Pages, where people are told, are no other pages' to read.
  */
 function isStandard({ status, headers, text }: Answer): boolean {
-  if (headers['x-frame-options'] === 'DENY' || status === 303) return status < 500;
-  if (headers['access-control-allow-origin'] !== '*' || (status >= 500 && status !== 502)) return false;
+  if (status >= 500 && status !== 502) return false;
+  if (headers['x-frame-options'] === 'DENY' || status === 302 || status === 303) return status < 500;
+  if (String(headers['content-type']).startsWith('text/html')) return status < 400 || text.includes('role="alert"');
+  if (headers['access-control-allow-origin'] !== '*') return false;
   if (status < 400) return true;
-  // Where people look, they are told on a page.
-  if (String(headers['content-type']).startsWith('text/html')) return text.includes('role="alert"');
   const body = JSON.parse(text) as Record<string, unknown>;
   if (status === 401 && Array.isArray(body['flows'])) return true;
   if (typeof body['error_description'] === 'string') return typeof body['error'] === 'string';
