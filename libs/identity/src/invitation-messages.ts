@@ -61,7 +61,8 @@ export class InvitationMessages {
     }
     if (!isVouchedFor) throw new MatrixError('M_FORBIDDEN', 'Nobody vouches for the sender');
     const number = (await phoneReader(COUNTRY))(`+${address}`);
-    if (number === undefined) throw new MatrixError('M_INVALID_ADDRESS');
+    // One number is written in several ways, and is counted by one.
+    if (number?.digits !== address) throw new MatrixError('M_INVALID_ADDRESS');
     if (!texter.reaches(number)) throw new MatrixError('M_DESTINATION_REJECTED');
     this.limits.checkForUser('text', sender);
     texter.checkRoom(address);

@@ -48,7 +48,10 @@ export class ShownToIdentityServers extends KeptNotes implements ValidatedElsewh
     const validatedAt = told?.['validated_at'];
     if (threepid === undefined || typeof validatedAt !== 'number') return undefined;
     if (medium !== undefined && threepid.medium !== medium) return undefined;
-    return (await this.#useUp(server, credentials)) ? { threepid, validatedAt } : undefined;
+    // That it was used is not known for ever.
+    if (Math.abs(this.time.now() - validatedAt) > KNOWN_MS / 2) return undefined;
+    const used = [server, credentials.clientSecret, threepid.medium, threepid.address, validatedAt];
+    return (await this.#useUp(JSON.stringify(used))) ? { threepid, validatedAt } : undefined;
   }
 
   /** What the server says was shown; undefined where it says that nothing was. This one need not ask itself. Throws PeerUnavailable. */
@@ -65,9 +68,11 @@ export class ShownToIdentityServers extends KeptNotes implements ValidatedElsewh
     }
   }
 
-  /** Answers whether it was not used before, in whatever process. */
-  async #useUp(server: ServerName, { sid, clientSecret }: ThreepidCredentials): Promise<boolean> {
-    const secret = JSON.stringify([server, sid, clientSecret]);
+  /**
+   * Answers whether it was not used before, in whatever process. `secret`: what was shown, and not the session's id, which another server may know in several
+   * ways of writing (`7`, `07`).
+   */
+  async #useUp(secret: string): Promise<boolean> {
     if ((await this.find(secret)) === 'used') return false;
     if (!(await this.keep(secret, {}, this.time.now() + KNOWN_MS))) {
       throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many do this at once', { fields: { retry_after_ms: BUSY_MS } });

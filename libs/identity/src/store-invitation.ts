@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
-import type { RoomId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { FindableAssociations } from './findable-associations.js';
 import { hideAddress } from './client/hide-address.js';
@@ -43,7 +43,7 @@ export class StoreInvitation {
    */
   async store(wanted: WantedInvite): Promise<InviteOffer> {
     const { threepid, roomId, sender } = wanted;
-    const known = await this.findable.find(threepid, wanted.isVouchedFor ? sender : undefined);
+    const known = await this.#findFor(wanted);
     if (known !== undefined) {
       throw new MatrixError('M_THREEPID_IN_USE', 'It is known whose the address is', { fields: { mxid: known } });
     }
@@ -66,6 +66,12 @@ export class StoreInvitation {
     if (this.config.identityRole === undefined) return undefined;
     if (validityUrl === this.#urlOf(LONG_TERM)) return this.keys.isValid(publicKey);
     return validityUrl === this.#urlOf(EPHEMERAL) ? this.invites.isKeyValid(publicKey) : undefined;
+  }
+
+  /** Whose the address is, for who asks. Nobody known is told where look-ups in plain text are off: it would be one. */
+  async #findFor({ threepid, sender, isVouchedFor }: WantedInvite): Promise<UserId | undefined> {
+    if (isVouchedFor) return this.findable.find(threepid, sender);
+    return this.config.identityRole?.plainLookup === true ? this.findable.find(threepid, undefined) : undefined;
   }
 
   #urlOf(path: string): string {

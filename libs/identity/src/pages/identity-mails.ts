@@ -1,6 +1,7 @@
 import type { UserId } from '#kernel/ids';
 import { composeMail } from '#mail/mail-look';
 import type { Mail } from '#mail/mailer';
+import { userForMail } from './invitation-texts.js';
 
 /** What a mail of a validation depends on. */
 export interface ValidationMail {
@@ -12,7 +13,7 @@ export interface ValidationMail {
 
 /** With a link that shows that whoever opens it reads the mails of the address. */
 export function validationMail(to: string, { serverName, userId, url }: ValidationMail): Mail {
-  const who = userId === undefined ? 'Somebody, hopefully you,' : `Somebody who is ${userId} on Matrix, hopefully you,`;
+  const who = userId === undefined ? 'Somebody, hopefully you,' : `${userForMail(userId)} on Matrix, hopefully you,`;
   return composeMail(to, {
     subject: `Confirm your address (${serverName})`,
     says: [

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { UserId } from '#kernel/ids';
-import { invitationMail, type InvitationText } from './invitation-mail.js';
-import { nameForMail } from './invitation-texts.js';
+import { validationMail } from './identity-mails.js';
+import { invitationMail, invitationText, type InvitationText } from './invitation-mail.js';
+import { nameForMail, userForMail } from './invitation-texts.js';
 
 const mail = (other: Partial<InvitationText> = {}) =>
   invitationMail('bob@mail.example', {
@@ -59,3 +60,25 @@ it.each([
   [' \u200b ', undefined],
   [1, undefined],
 ])('of the name %j a mail shows %j', (name, shown) => expect(nameForMail(name)).toBe(shown));
+
+it.each([
+  ['@alice.smith_1+x=y-z:a.example', '@alice.smith_1+x=y-z:a.example'],
+  ['@Old:a.example:8448', '@Old:a.example:8448'],
+  ['@your account is closed:evil.example', 'Somebody of evil.example'],
+  ['@a\n\nCall 123:evil.example', 'Somebody of evil.example'],
+  ['@evil.example/win:evil.example', 'Somebody of evil.example'],
+  [`@${'x'.repeat(65)}:evil.example`, 'Somebody of evil.example'],
+] as [UserId, string][])('the user %j is %j in any message to a stranger', (userId, said) => {
+  expect(userForMail(userId)).toBe(said);
+  const url = 'https://id.example/';
+  const mails = [
+    invitationMail('bob@mail.example', { sender: userId, serverName: 'id.example', url }),
+    validationMail('bob@mail.example', { userId, serverName: 'id.example', url }),
+  ];
+  const texts = [
+    ...mails.flatMap(({ subject, text, html = '' }) => [subject, text, html]),
+    invitationText(userId, url),
+  ];
+  expect(texts.join(' ')).toContain(said);
+  if (said !== userId) expect(texts.join(' ')).not.toContain(userId.slice(0, userId.indexOf(':')));
+});

@@ -1,7 +1,7 @@
 import type { UserId } from '#kernel/ids';
 import { composeMail } from '#mail/mail-look';
 import type { Mail } from '#mail/mailer';
-import { nameForMail } from './invitation-texts.js';
+import { nameForMail, userForMail } from './invitation-texts.js';
 
 /** What a mail says of an invitation. Names as whoever invites gave them; left out where nobody vouches for who that is. */
 export interface InvitationText {
@@ -16,14 +16,15 @@ export interface InvitationText {
 
 /** The same for a phone: short, and no word that whoever invites has chosen but their user ID. */
 export function invitationText(sender: UserId, url: string): string {
-  return `${sender} invites you to a room on Matrix. How to accept: ${url}`;
+  return `${userForMail(sender)} invites you to a room on Matrix. How to accept: ${url}`;
 }
 
 /** Tells somebody who is known by an address alone that they are invited to a room: identity service API, "Invitation storage". */
 export function invitationMail(to: string, { sender, serverName, url, ...said }: InvitationText): Mail {
   const senderName = sender === undefined ? undefined : nameForMail(said.senderName);
   const roomName = sender === undefined ? undefined : nameForMail(said.roomName);
-  const who = sender === undefined ? 'Somebody' : senderName === undefined ? sender : `${senderName} (${sender})`;
+  const user = sender === undefined ? 'Somebody' : userForMail(sender);
+  const who = senderName === undefined ? user : `${senderName} (${user})`;
   const kind = said.isSpace === true ? 'space' : 'room';
   const where = roomName === undefined ? `a ${kind}` : `the ${kind} “${roomName}”`;
   return composeMail(to, {

@@ -1,3 +1,5 @@
+import { serverNameOf, type UserId } from '#kernel/ids';
+
 /** Of what people wrote themselves no more stands in a mail: it is to say who and where, and nothing else. */
 const MOST_LETTERS = 60;
 /** Controls, ends of lines, and what turns the direction of a text or cannot be seen. */
@@ -15,4 +17,12 @@ export function nameForMail(name: unknown): string | undefined {
   const letters = [...seen];
   if (letters.length === 0 || LIKE_AN_ADDRESS.test(seen)) return undefined;
   return letters.length > MOST_LETTERS ? `${letters.slice(0, MOST_LETTERS).join('')}…` : seen;
+}
+
+/** Of user IDs that every server has: no blank, no end of a line, no slash, of which a link could be made. Servers take others of each other, and anybody has a server. */
+const PLAIN_USER_ID = /^@[a-z0-9._=+-]{1,64}:/i;
+
+/** Who somebody is, as a message to a stranger may say it: by their user ID, unless that holds more than a name. */
+export function userForMail(userId: UserId): string {
+  return PLAIN_USER_ID.test(userId) ? userId : `Somebody of ${serverNameOf(userId)}`;
 }

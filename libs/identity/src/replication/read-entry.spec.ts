@@ -67,4 +67,5 @@ it.each([
   { ...over, hash: 'x' },
   { ...over, made_by: 'no server' },
   { ...over, made_ts: undefined },
+  { ...over, made_ts: 3 },
 ])('reads nothing of %j', (entry) => expect(readEntry(entry as JsonObject, PEER)).toBeUndefined());

@@ -26,7 +26,8 @@ export function readEntry(entry: JsonObject, peer: ServerName): ToldEntry | unde
   if (typeof mxid !== 'string' || !isUserId(mxid) || !isTime(ts) || !isJsonObject(signatures)) return undefined;
   if ('hash' in entry) {
     const { hash, made_ts: madeTs, made_by: madeBy } = entry;
-    if (typeof hash !== 'string' || !HASH.test(hash) || !isTime(madeTs)) return undefined;
+    // What is of a later time than its end would count for all that is said until then.
+    if (typeof hash !== 'string' || !HASH.test(hash) || !isTime(madeTs) || madeTs > ts) return undefined;
     if (typeof madeBy !== 'string' || !isServerName(madeBy)) return undefined;
     return { kind: 'end', hash, told: { mxid, ts, made: { ts: madeTs, by: madeBy }, by: peer } };
   }
