@@ -15,7 +15,7 @@ const CLOSED = [
   '/admin/lock',
   '/admin/suspend',
   '/admin/whois',
-  '/annals.admin',
+  '/dev.annals.admin',
   '/dev.annals.contacts',
   '/contacts',
   '/delete_devices',

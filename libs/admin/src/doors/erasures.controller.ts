@@ -14,7 +14,7 @@ class EraseBody {
 }
 
 /** Erasures of all that a user has said and kept, for administrators: as `annals users erase`, and no other server has it. */
-@Controller('_matrix/client/unstable/annals.admin')
+@Controller('_matrix/client/unstable/dev.annals.admin')
 @Authenticated()
 @OwnersOnly()
 @RateLimited('default')

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { registerAdmin, SHARED_SECRET } from '#testing/register-admin';
 import { SyncApp, type SyncAnswer, type SyncUser } from '#testing/sync-app';
 
-const ADMIN = '/_matrix/client/unstable/annals.admin';
+const ADMIN = '/_matrix/client/unstable/dev.annals.admin';
 
 let app: SyncApp;
 let admin: string;
@@ -21,7 +21,7 @@ const erase = (token: string, user: string, body?: object): Promise<SyncAnswer> 
 const statusOf = async (id: string, token = admin): Promise<unknown> =>
   (await app.call('GET', `${ADMIN}/erasures/${id}`, token)).body;
 
-describe('POST /_matrix/client/unstable/annals.admin/users/{userId}/erase', () => {
+describe('POST /_matrix/client/unstable/dev.annals.admin/users/{userId}/erase', () => {
   it('erases a user with what they said, for an administrator, and says what has gone', async () => {
     const room = await bob.createRoom({ preset: 'public_chat' });
     await alice.ok('POST', `/join/${room}`, {});
