@@ -87,6 +87,8 @@ export class BoundInvites {
       await this.commands.execute(new ExchangeInvite(serverName, roomId, userId, signed));
       return;
     }
+    // Anybody may tell of invitations, and names who is asked: nobody is to be overrun by way of this server.
+    this.limits.check('inviting', `invitations by address of ${server}`);
     await this.remote.exchange(server, { roomId, sender, userId, displayName: name, signed: signed.signed });
   }
 }
