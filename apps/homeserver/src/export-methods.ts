@@ -24,7 +24,7 @@ export function exportMethods(
       if (userId === undefined) throw new MatrixError('M_INVALID_PARAM', `${name} is not a user of ${serverName}`);
       if ((await findAccount(views, userId)) === undefined)
         throw new MatrixError('M_NOT_FOUND', `${userId} has no account here`);
-      return new ControlStream(partsOf(handOver.begin(userId)));
+      return new ControlStream(partsOf(handOver.beginForOperator(userId)));
     },
   };
 }

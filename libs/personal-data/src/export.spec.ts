@@ -284,6 +284,21 @@ describe('handing over', () => {
     expect(() => over.begin(users[4]!)).not.toThrow();
   });
 
+  it('is done for the operator, whoever is handed theirs at the time', async () => {
+    const over = handOver(kindOf('tags', []));
+    const users = ['@a:x', '@b:x', '@c:x', '@d:x'] as UserId[];
+    const begun = users.map((user) => over.begin(user));
+    const { files, end } = over.beginForOperator(users[0]!);
+    const paths: string[] = [];
+    for await (const { path } of files) paths.push(path);
+    end();
+    expect(paths).toEqual(['export.json', 'index.html']);
+    // It gave no place away that others hold.
+    expect(() => over.begin(users[0]!)).toThrow('already');
+    begun[0]!.end();
+    expect(() => over.begin(users[0]!)).not.toThrow();
+  });
+
   it('shows the first of a kind, and that there are more', async () => {
     const records = ['a', 'b', 'c'].map((server) => ({ data: { server } }));
     const [servers, ...others] = await handOver(kindOf('servers', records)).glimpse(ALICE, ['servers', 'not there'], 2);

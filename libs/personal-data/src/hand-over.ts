@@ -38,21 +38,23 @@ export class HandOver {
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
+  /** As `begin`, for the operator of the server: nobody who reads theirs slowly keeps that from being done. */
+  beginForOperator(userId: UserId): Export {
+    return this.#export(userId, () => {});
+  }
+
   /** Begins to hand over all of it. Throws M_LIMIT_EXCEEDED where that is under way for this user, or for too many others. */
   begin(userId: UserId): Export {
     if (this.#running.has(userId)) throw new MatrixError('M_LIMIT_EXCEEDED', 'Your data is being handed over already');
     if (this.#running.size >= MOST_AT_ONCE)
       throw new MatrixError('M_LIMIT_EXCEEDED', 'Others are handed their data now: try again later');
     this.#running.add(userId);
-    const madeAt = this.clock.now();
-    const head = { userId, serverName: this.config.serverName, madeAt };
     let isOver = false;
-    const end = (): void => {
+    return this.#export(userId, () => {
       // By then the next one of this user may be under way.
       if (!isOver) this.#running.delete(userId);
       isOver = true;
-    };
-    return { madeAt, files: exportFiles(this.data.all, head), end };
+    });
   }
 
   /** The first of each of these kinds, as far as there is such a kind here. */
@@ -69,5 +71,11 @@ export class HandOver {
       glimpses.push({ kind, records, hasMore });
     }
     return glimpses;
+  }
+
+  #export(userId: UserId, end: () => void): Export {
+    const madeAt = this.clock.now();
+    const head = { userId, serverName: this.config.serverName, madeAt };
+    return { madeAt, files: exportFiles(this.data.all, head), end };
   }
 }

@@ -10,7 +10,7 @@ import {
   lackedBy,
   readErasureList,
 } from '#admin/erasures/erasure-list';
-import { type Erasure, type ErasuresState, evolveErasures, NO_ERASURES } from '#admin/erasures/erasures';
+import { type Erasure, type ErasuresState, takeErasure } from '#admin/erasures/erasures';
 import { ERASURES_STREAM } from '#admin/facts/erasure-facts';
 import type { EventStore } from '#event-store/event-store';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
@@ -50,9 +50,9 @@ async function readErasures(installation: Installation): Promise<readonly Erasur
 
 /** What a log says of who was erased. */
 export async function erasuresOfLog(store: Pick<EventStore, 'readStream'>): Promise<ErasuresState> {
-  let state = NO_ERASURES;
-  for await (const fact of store.readStream(ERASURES_STREAM)) state = evolveErasures(state, fact);
-  return state;
+  const known = new Map<string, Erasure>();
+  for await (const fact of store.readStream(ERASURES_STREAM)) takeErasure(known, fact);
+  return known;
 }
 
 function describe({ user_id: user, at, content, here, again, ended }: Erasure): string {

@@ -38,6 +38,20 @@ describe('POST /_matrix/client/unstable/dev.annals.admin/users/{userId}/erase', 
     expect((await alice.call('GET', '/account/whoami')).status).toBe(401);
   });
 
+  it('leaves the user of whose notices all others have some', async () => {
+    await app.close();
+    const settings = { ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET, ANNALS_NOTICES_USER: 'notices' };
+    app = await startRoomsApp([], settings);
+    [admin, alice] = [await registerAdmin(app), await app.register('alice')];
+    const content = { msgtype: 'm.text', body: 'hello' };
+    const send = { token: admin, body: { user_id: alice.userId, content } };
+    const notify = async (): Promise<number> =>
+      (await app.call('POST', '/_synapse/admin/v1/send_server_notice', send)).status;
+    expect(await notify()).toBe(200);
+    expect((await erase(admin, '@notices:a.example')).body.errcode).toBe('M_FORBIDDEN');
+    expect(await notify()).toBe(200);
+  });
+
   it('is for administrators, who do it to others that are none', async () => {
     expect((await erase(bob.token, alice.userId)).status).toBe(403);
     const { body: me } = await app.call('GET', '/_matrix/client/v3/account/whoami', admin);

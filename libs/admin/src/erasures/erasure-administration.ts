@@ -16,12 +16,12 @@ export class ErasureAdministration {
     private readonly erasures: Erasures,
     private readonly again: ErasuresAgain,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'notices'>,
   ) {}
 
   /**
    * Orders that all that a user has said and kept goes, and their account with it; answers the id of the erasure. `here`: no other server is told.
-   * Throws M_INVALID_PARAM, M_NOT_FOUND; M_FORBIDDEN for an administrator, unless the operator of the server asks (`server`).
+   * Throws as `find`; M_FORBIDDEN for an administrator, unless the operator of the server asks (`server`).
    */
   async order(name: string, { here }: { readonly here: boolean }, actor: string): Promise<string> {
     const userId = await this.find(name);
@@ -30,12 +30,14 @@ export class ErasureAdministration {
     return this.erasures.order({ user_id: userId, content: true, ...(here ? { here } : {}) }, actor);
   }
 
-  /** Of whom an operator speaks. Throws M_INVALID_PARAM, M_NOT_FOUND. */
+  /** Of whom an operator speaks. Throws M_INVALID_PARAM, M_NOT_FOUND; M_FORBIDDEN for the user of the server's notices, of whom all users hold some. */
   async find(name: string): Promise<UserId> {
     const userId = findLocalUserId(name, this.config.serverName);
     if (userId === undefined)
       throw new MatrixError('M_INVALID_PARAM', `${name} is not a user of ${this.config.serverName}`);
     if ((await findAccount(this.views, userId)) === undefined) throw new MatrixError('M_NOT_FOUND', 'No such user');
+    if (userId === this.config.notices?.userId)
+      throw new MatrixError('M_FORBIDDEN', 'By this user the server speaks to all others (ANNALS_NOTICES_USER)');
     return userId;
   }
 

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { ConfigError } from '#config/config-error';
+import { SharedRuns } from '#kernel/shared-runs';
 import {
   addToErasureList,
   ErasureListDamaged,
@@ -19,6 +20,8 @@ import { Erasures } from './erasures.js';
 @Injectable()
 export class ErasuresAgain {
   readonly #log = new Logger('admin');
+  /** PERF: the list is read and written as a whole, and many accounts may be closed at once. */
+  readonly #notings = new SharedRuns(() => this.#note());
 
   constructor(
     private readonly erasures: Erasures,
@@ -26,7 +29,11 @@ export class ErasuresAgain {
   ) {}
 
   /** Has the list say all that the log does. Answers how many it did not. */
-  async note(): Promise<number> {
+  note(): Promise<number> {
+    return this.#notings.run();
+  }
+
+  async #note(): Promise<number> {
     const known = [...(await this.erasures.load()).values()].map(listed);
     return addToErasureList(erasureListIn(this.config.dataDir), known);
   }

@@ -39,3 +39,19 @@ test('an account that was closed for good is noted, once, and where nothing else
     { user_id: BOB, content: true, at: 1 },
   ]);
 });
+
+test("an account is noted whose name was another one's when an erasure was refused", async () => {
+  const erasures = start();
+  const erasure_id = await erasures.order({ user_id: ALICE, again: 1 }, 'server');
+  await erasures.end({ erasure_id, removed: {}, kept: {}, refused: 'the account was made later' });
+  expect([await erasures.noteAccount(ALICE), await erasures.noteAccount(ALICE)]).toEqual([true, false]);
+});
+
+test('one more costs no copy of all that is known', async () => {
+  const erasures = start();
+  await erasures.noteAccount(ALICE);
+  const known = await erasures.load();
+  await erasures.noteAccount('@bob:a.example' as UserId);
+  expect(await erasures.load()).toBe(known);
+  expect(known.size).toBe(2);
+});

@@ -8,6 +8,7 @@ import { mayPass } from '#kernel/may-pass';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { EraseEvents, type ErasureOfEvents } from '#rooms/commands/erase-events';
+import { roomStream } from '#rooms/facts/room-facts';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import { findSaidInRoom, type SaidInRoom } from './said-in-room.js';
 import { RedactionErasure } from './redaction-erasure.effect.js';
@@ -59,9 +60,10 @@ export class ErasedContent {
    */
   async clean(userId: UserId, since: Position): Promise<ErasedSaid> {
     const [removed, kept] = [new Tally(), new Tally()];
-    for await (const [, { open, kept: ofRules, redacted }] of this.#look(userId, since)) {
-      for (const { kind, fact } of redacted.values()) {
-        await this.redactions.run(fact);
+    for await (const [roomId, { open, kept: ofRules, redacted }] of this.#look(userId, since)) {
+      for (const { kind, revision } of redacted.values()) {
+        for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1, inParts: true }))
+          await this.redactions.run(fact);
         removed.add(kind);
       }
       kept.add('rules of rooms', ofRules);

@@ -14,8 +14,8 @@ import type { Effect } from '#projections/effects/effect';
 import { Turn } from '#projections/turn';
 import { findSaidInRoom, isPersonal } from './said-in-room.js';
 
-/** A room that was taken in has what our users said there before. */
-const BROUGHT = 'join-completed';
+/** A room that was taken in has what our users said there before; where members were left out of it at first, these come later. */
+const BROUGHT: ReadonlySet<string> = new Set(['join-completed', 'join-filled']);
 const RECEIVED: ReadonlySet<string> = new Set(['pdu-accepted', 'pdu-soft-failed', 'pdu-rejected']);
 
 /**
@@ -35,7 +35,7 @@ export class LateContent implements Effect {
 
   /** PERF: told from the text: what another server sent that speaks of users of this one. */
   keyOf({ type, stream, data }: RecordedFact): string | undefined {
-    if (type === BROUGHT) return stream;
+    if (BROUGHT.has(type)) return stream;
     return RECEIVED.has(type) && !isToSend(data) && data.includes(this.#ours) ? stream : undefined;
   }
 
@@ -43,7 +43,7 @@ export class LateContent implements Effect {
     const erased = await this.#listErased();
     if (erased.size === 0) return false;
     const roomId = roomIdOfStream(stream);
-    if (type === BROUGHT) return this.#eraseBrought(roomId, erased);
+    if (BROUGHT.has(type)) return this.#eraseBrought(roomId, erased);
     const { event_id: eventId, pdu } = JSON.parse(data) as Received; // rooms wrote it
     const userId = [pdu['sender'], pdu['state_key']].find((one) => erased.has(one as UserId)) as UserId | undefined;
     return userId !== undefined && isPersonal(pdu, userId) && this.#erase(roomId, userId, [eventId]);
@@ -55,10 +55,10 @@ export class LateContent implements Effect {
   }
 
   async #listErased(): Promise<ReadonlySet<UserId>> {
-    const all = [...(await this.erasures.load()).values()];
-    return new Set(
-      all.filter(({ content, ended }) => content === true && ended?.refused === undefined).map(({ user_id: id }) => id),
-    );
+    const erased = new Set<UserId>();
+    for (const { user_id: id, content, ended } of (await this.erasures.load()).values())
+      if (content === true && ended?.refused === undefined) erased.add(id);
+    return erased;
   }
 
   async #eraseBrought(roomId: RoomId, erased: ReadonlySet<UserId>): Promise<boolean> {

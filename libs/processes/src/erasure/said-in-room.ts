@@ -24,8 +24,8 @@ export interface SaidInRoom {
 
 export interface Redacted {
   readonly kind: SaidKind;
-  /** The first of them: that which counts. */
-  readonly fact: RecordedFact;
+  /** That of the first of them, which counts. PERF: not the fact, for of a room there may be a million of them. */
+  readonly revision: number;
 }
 
 /** What a fact of a room may tell. */
@@ -95,7 +95,7 @@ class LookedThrough {
     this.#gone.add(eventId);
     const isMeant = remains['sender'] === this.userId || isMemberOf(remains, this.userId);
     if (!isMeant || fact.position <= this.since || this.#redacted.has(eventId)) return;
-    this.#redacted.set(eventId, { kind: kindOf(remains), fact });
+    this.#redacted.set(eventId, { kind: kindOf(remains), revision: fact.revision });
   }
 
   #takeEvent(eventId: EventId, pdu: JsonObject): void {

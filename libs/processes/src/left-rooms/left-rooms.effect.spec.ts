@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
+import { MatrixError } from '#kernel/matrix-error';
 import { elsewhereStream } from '#rooms/facts/elsewhere-facts';
 import { roomStream } from '#rooms/facts/room-facts';
 import { LeftRooms } from './left-rooms.effect.js';
@@ -25,6 +26,18 @@ describe('forgetting what was left', () => {
     const effect = effectWith(true);
     expect(effect.keyOf(memberFact({ state: MEMBER, root: '' }))).toBe(roomStream(ROOM));
     expect(effect.keyOf(TOLD)).toBe(TOLD.stream);
+  });
+
+  it('is tried again where it cannot be done now, and not where they are in it again', async () => {
+    const fact = { ...TOLD, data: JSON.stringify({ room_id: ROOM }), metadata: { actor: 'server' } } as RecordedFact;
+    const views = { get: async () => JSON.stringify({ membership: 'leave' }) };
+    const run = (refusal: MatrixError): Promise<boolean> => {
+      const commands = { execute: () => Promise.reject(refusal) };
+      const config = { forgetsLeftRooms: true, serverName: 'a.example' as never };
+      return new LeftRooms(commands as never, views as never, config).run(fact);
+    };
+    await expect(run(new MatrixError('M_UNKNOWN', 'The store is away', { status: 503 }))).rejects.toThrow('away');
+    expect(await run(new MatrixError('M_UNKNOWN', 'They are in it', { status: 400 }))).toBe(false);
   });
 
   it('follows from nothing of the past, from no message, and from nothing where it is not wanted', () => {

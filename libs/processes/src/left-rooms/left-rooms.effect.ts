@@ -4,6 +4,7 @@ import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
 import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 import { ForgetRoom } from '#rooms/commands/forget-room';
@@ -64,7 +65,7 @@ export class LeftRooms implements Effect {
       await this.commands.execute(new ForgetRoom(actForUser(userId, fact), roomId));
     } catch (error) {
       // They are in it again by now.
-      if (!(error instanceof MatrixError)) throw error;
+      if (!(error instanceof MatrixError) || mayPass(error)) throw error;
       return false;
     }
     return true;
