@@ -10,7 +10,8 @@ let alice: SyncUser;
 let bob: SyncUser;
 
 beforeEach(async () => {
-  app = await SyncApp.start(undefined, { ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET });
+  const settings = { ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET, ANNALS_NOTICES_USER: 'notices' };
+  app = await SyncApp.start(undefined, settings);
   admin = await registerAdmin({ call: (method, path, { token, body } = {}) => app.call(method, path, token, body) });
   [alice, bob] = [await app.register('alice'), await app.register('bob')];
 });
@@ -39,14 +40,9 @@ describe('POST /_matrix/client/unstable/dev.annals.admin/users/{userId}/erase', 
   });
 
   it('leaves the user of whose notices all others have some', async () => {
-    await app.close();
-    const settings = { ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET, ANNALS_NOTICES_USER: 'notices' };
-    app = await startRoomsApp([], settings);
-    [admin, alice] = [await registerAdmin(app), await app.register('alice')];
-    const content = { msgtype: 'm.text', body: 'hello' };
-    const send = { token: admin, body: { user_id: alice.userId, content } };
+    const notice = { user_id: alice.userId, content: { msgtype: 'm.text', body: 'hello' } };
     const notify = async (): Promise<number> =>
-      (await app.call('POST', '/_synapse/admin/v1/send_server_notice', send)).status;
+      (await app.call('POST', '/_synapse/admin/v1/send_server_notice', admin, notice)).status;
     expect(await notify()).toBe(200);
     expect((await erase(admin, '@notices:a.example')).body.errcode).toBe('M_FORBIDDEN');
     expect(await notify()).toBe(200);
