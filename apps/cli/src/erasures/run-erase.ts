@@ -4,6 +4,7 @@ import type { Config } from '#config/config';
 import type { ErasurePreview } from '#homeserver/erasure-methods';
 import type { ControlClient } from '#projections/control-client';
 import type { EffectStatus } from '#projections/effects/effect';
+import type { EffectLetter } from '#projections/effects/effect-facts';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
 import { callServer } from '../projections/remote-projections.js';
@@ -11,6 +12,8 @@ import type { Terminal } from '../terminal/terminal.js';
 import { count, visible } from '../terminal/units.js';
 
 const LOOK_EVERY_MS = 300;
+/** The effect that carries it out. */
+const CARRIES_OUT = 'ordered-erasures';
 /** What follows from the end of an account takes a moment; a room's server that is away takes minutes, and holds nothing of what was erased here. */
 const FOLLOWS_MS = 30_000;
 
@@ -42,7 +45,7 @@ export async function eraseUser(
     }
     await confirm(preview.user_id);
     const id = await callServer<string>(client, 'erasures.order', { name, here });
-    const ended = await awaitEnd(client, id, signal);
+    const ended = await awaitEnd(client, id, preview.user_id, signal);
     if (ended.refused !== undefined) throw new CliFailure(`nothing was erased: ${visible(ended.refused)}`, EXIT.found);
     await awaitWhatFollows(client, ended.at, terminal, signal);
     const isRenewed = await renewViews(client, installation.config, terminal);
@@ -63,11 +66,22 @@ async function printCounts(terminal: Terminal, what: string, counts: Readonly<Re
 async function awaitEnd(
   client: ControlClient,
   id: string,
+  userId: string,
   signal: AbortSignal,
 ): Promise<NonNullable<Erasure['ended']>> {
   for (;;) {
+    // Before: what is given up meanwhile has not ended.
+    const letters = await callServer<EffectLetter[]>(client, 'effects.dead-letters', { name: CARRIES_OUT });
     const { ended } = await callServer<Erasure>(client, 'erasures.status', { id });
     if (ended !== undefined) return ended;
+    const letter = letters.find(({ key, retrying }) => key === userId && retrying !== true);
+    if (letter !== undefined) {
+      const again = `once that is mended: annals effects retry ${CARRIES_OUT} ${letter.fact}`;
+      throw new CliFailure(
+        `not all of it is done, and it was given up: ${visible(letter.error)}; ${again}`,
+        EXIT.found,
+      );
+    }
     await pause(signal, id);
   }
 }
