@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ServerName, UserId } from '#kernel/ids';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { generateSigningKey } from '#protocol/signing/signing-key';
@@ -18,10 +19,11 @@ describe('a binding', () => {
   let asked: string[];
   /** What it does as it is asked to bind. */
   let onBind: () => void | Promise<void>;
+  let onUnbind: () => void;
   beforeEach(() => {
     store = new MemoryEventStore();
     asked = [];
-    onBind = () => {};
+    onBind = onUnbind = () => {};
   });
 
   /** As of a start of the server: it knows what the log has. */
@@ -32,6 +34,7 @@ describe('a binding', () => {
       ask: async (_: ServerName, { path }: { path: string }) => {
         asked.push(path);
         if (path === '/3pid/bind') await onBind();
+        if (path === '/3pid/unbind') onUnbind();
         return {};
       },
     };
@@ -79,5 +82,17 @@ describe('a binding', () => {
     onBind = refuse;
     await expect(bindings.bind(ALICE, SERVER, SHOWN)).rejects.toMatchObject({ status: 403 });
     expect(await bindings.forget(ALICE, OF)).toBe('success');
+  });
+
+  it('that an identity server does not end is logged without what it says of whom that is about', async () => {
+    const bindings = begin();
+    await bindings.bind(ALICE, SERVER, SHOWN);
+    onUnbind = () => {
+      throw new PeerRefused(403, { errcode: 'M_FORBIDDEN', error: `${OF.address} is not yours` });
+    };
+    const logged = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
+    expect(await bindings.forget(ALICE, OF)).toBe('no-support');
+    expect(logged.mock.calls).toEqual([[{ reason: '403 M_FORBIDDEN' }, expect.any(String)]]);
+    logged.mockRestore();
   });
 });

@@ -8,7 +8,7 @@ import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName, UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
-import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { PeerRefused, PeerUnavailable, reasonOf } from '#kernel/peer-errors';
 import { signRequest } from '#protocol/signing/sign-request';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { Associations } from './associations.js';
@@ -170,7 +170,7 @@ export class Bindings implements BoundElsewhere {
       return await unbind();
     } catch (error) {
       if (!(error instanceof PeerRefused) && !(error instanceof PeerUnavailable)) throw error;
-      this.#log.warn({ reason: error.message }, 'an identity server knows an identifier still');
+      this.#log.warn({ reason: reasonOf(error) }, 'an identity server knows an identifier still');
       return 'no-support';
     }
   }

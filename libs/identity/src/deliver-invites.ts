@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { mayAnswerLater, PeerRefused } from '#kernel/peer-errors';
+import { mayAnswerLater, PeerRefused, reasonOf } from '#kernel/peer-errors';
 import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
@@ -77,12 +77,12 @@ export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
       await this.homeservers.tellBound(mxid, signJson({ ...about, invites }, this.config.serverName, this.key));
     } catch (error) {
       if (mayAnswerLater(error)) {
-        this.#log.warn({ reason: error.message }, 'a homeserver is told later of invitations by address');
+        this.#log.warn({ reason: reasonOf(error) }, 'a homeserver is told later of invitations by address');
         return 'later';
       }
       // What it refuses it would refuse again.
       if (!(error instanceof PeerRefused)) throw error;
-      this.#log.warn({ reason: error.message }, 'a homeserver does not want invitations by address');
+      this.#log.warn({ reason: reasonOf(error) }, 'a homeserver does not want invitations by address');
     }
     const tokens = claimed.map(({ token }) => token);
     await this.invites.noteTold(hash, mxid, tokens);

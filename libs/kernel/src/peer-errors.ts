@@ -27,6 +27,13 @@ export class PeerRefused extends Error {
   }
 }
 
+/** Why another server has not done what it was asked, for the log: without its own words, which may name whom it was asked about. */
+export function reasonOf(error: PeerUnavailable | PeerRefused): string {
+  if (!(error instanceof PeerRefused)) return error.message;
+  const { status, errcode = '' } = error;
+  return CODE.test(errcode) ? `${status} ${errcode}` : String(status);
+}
+
 /** Whether another server may answer the same otherwise later: it was away, or had no time, or a mistake of its own. */
 export function mayAnswerLater(error: unknown): error is PeerUnavailable | PeerRefused {
   if (error instanceof PeerUnavailable) return true;
@@ -36,6 +43,7 @@ export function mayAnswerLater(error: unknown): error is PeerUnavailable | PeerR
 const TOO_MANY = 429;
 const SERVERS_OWN = 500;
 const MOST_SHOWN = 200;
+const CODE = /^[A-Z][\w.]{0,63}$/i;
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value.slice(0, MOST_SHOWN) : '';

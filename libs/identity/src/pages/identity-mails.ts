@@ -1,7 +1,7 @@
 import type { UserId } from '#kernel/ids';
 import { composeMail } from '#mail/mail-look';
 import type { Mail } from '#mail/mailer';
-import { userForMail } from './invitation-texts.js';
+import { userForMail } from '#mail/names-of-strangers';
 
 /** What a mail of a validation depends on. */
 export interface ValidationMail {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { UserId } from '#kernel/ids';
 import { validationMail } from './identity-mails.js';
 import { invitationMail, invitationText, type InvitationText } from './invitation-mail.js';
-import { nameForMail, userForMail } from './invitation-texts.js';
+import { nameForMail, userForMail } from '#mail/names-of-strangers';
 
 const mail = (other: Partial<InvitationText> = {}) =>
   invitationMail('bob@mail.example', {

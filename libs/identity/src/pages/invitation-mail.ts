@@ -1,7 +1,7 @@
 import type { UserId } from '#kernel/ids';
 import { composeMail } from '#mail/mail-look';
 import type { Mail } from '#mail/mailer';
-import { nameForMail, userForMail } from './invitation-texts.js';
+import { nameForMail, userForMail } from '#mail/names-of-strangers';
 
 /** What a mail says of an invitation. Names as whoever invites gave them; left out where nobody vouches for who that is. */
 export interface InvitationText {

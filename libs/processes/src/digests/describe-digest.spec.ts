@@ -39,7 +39,7 @@ it('an invitation to a room that is not here is told by what another server said
   ]);
   expect(await describe()).toEqual([
     {
-      name: `The ${'p'.repeat(55)}…`,
+      name: `The ${'p'.repeat(56)}…`,
       url: 'https://matrix.to/#/!r%3Ab.example?via=a.example',
       invitedBy: 'Bob eve',
       quotes: [],
@@ -48,6 +48,13 @@ it('an invitation to a room that is not here is told by what another server said
       isEncrypted: false,
     },
   ]);
+  const winning = 'Win at https://evil.example';
+  await invite([
+    member({ membership: 'join', displayname: winning }),
+    { type: 'm.room.name', sender: '@bob:b.example', state_key: '', content: { name: winning } },
+    { type: 'm.room.canonical_alias', sender: '@bob:b.example', state_key: '', content: { alias: `#${winning}:b` } },
+  ]);
+  expect(await describe()).toMatchObject([{ name: '@bob:b.example', invitedBy: '@bob:b.example' }]);
   await invite([]);
   const bare = { name: '@bob:b.example', invitedBy: '@bob:b.example' };
   const [told] = await describe('https://app.example');

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { RoomId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
+import { nameForMail, userForMail } from '#mail/names-of-strangers';
 import { VIEWS, type Views } from '#projections/views';
 import { ELSEWHERE } from '#rooms/projections/elsewhere-rows';
 import { MEMBERS } from '#rooms/projections/membership.projector';
@@ -99,7 +100,10 @@ export class DescribeDigest {
     });
   }
 
-  /** An invitation, to a room that is here or by what another server told of it. */
+  /**
+   * An invitation, to a room that is here or by what another server told of it. Anybody may invite, so it names them and the room as a mail to a stranger does: what
+   * else they write is not read by way of this server before they are let in.
+   */
   async #invitation(userId: UserId, { roomId, upTo }: UnreadRoom): Promise<DescribedRoom | undefined> {
     const told = await ELSEWHERE.get(this.views, [userId, roomId, upTo]);
     const text = told?.member ?? (await TIMELINE.get(this.views, [roomId, upTo]));
@@ -107,13 +111,18 @@ export class DescribeDigest {
     const row = parseRow(text);
     const { sender } = row.header;
     const state = (told?.state ?? []).map((event) => JSON.parse(event) as JsonObject); // as the rooms wrote it
-    const summary = told === undefined ? await ROOMS.get(this.views, [roomId]) : undefined;
-    const [by] = told === undefined ? await this.#namesOf(roomId, [sender]) : [nameIn(state, sender)];
-    const [name, alias] = [toldOf(state, 'm.room.name', 'name'), toldOf(state, 'm.room.canonical_alias', 'alias')];
+    const [name, displayname] =
+      told === undefined
+        ? [
+            (await ROOMS.get(this.views, [roomId]))?.name,
+            (await MEMBERS.get(this.views, [roomId, sender]))?.displayname,
+          ]
+        : [toldOf(state, 'm.room.name', 'name'), toldOf(state, 'm.room.member', 'displayname', sender)];
+    const by = nameForMail(displayname) ?? userForMail(sender);
     return {
-      name: lineOf(summary?.name ?? name) ?? lineOf(summary?.canonical_alias ?? alias) ?? by!,
+      name: nameForMail(name) ?? by,
       url: this.#urlOf(roomId, undefined),
-      invitedBy: by!,
+      invitedBy: by,
       quotes: [],
       unread: 0,
       highlights: 0,
@@ -148,10 +157,6 @@ export class DescribeDigest {
 function toldOf(state: readonly JsonObject[], type: string, key: string, stateKey = ''): unknown {
   const content = state.find((one) => one['type'] === type && one['state_key'] === stateKey)?.['content'];
   return isJsonObject(content) ? content[key] : undefined;
-}
-
-function nameIn(state: readonly JsonObject[], sender: UserId): string {
-  return lineOf(toldOf(state, 'm.room.member', 'displayname', sender)) ?? plainLine(sender, MOST_NAME);
 }
 
 function lineOf(value: unknown): string | undefined {

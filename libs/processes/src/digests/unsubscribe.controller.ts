@@ -32,10 +32,7 @@ export class UnsubscribeController {
   @Post()
   async end(@Query() query: QueryOfUrl, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     const ended = this.links.open(requiredText(query, 'token'));
-    if (ended === undefined) {
-      void reply.status(403);
-      return showPage(reply, wrongPage());
-    }
+    if (ended === undefined) return showPage(reply, wrongPage(), 403);
     const { userId, pushkey } = ended;
     await this.pushers.change(userId, BY_SERVER, (known) =>
       decidePusherRemoval(known, { app_id: MAIL_APP, pushkey }, 'unsubscribed'),

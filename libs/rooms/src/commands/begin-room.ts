@@ -1,7 +1,7 @@
 import { Inject, Logger, Optional } from '@nestjs/common';
 import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { MatrixError } from '#kernel/matrix-error';
-import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { PeerRefused, PeerUnavailable, reasonOf } from '#kernel/peer-errors';
 import type { Requester } from '#kernel/requester';
 import { ADDRESS_INVITATIONS, type AddressInvitations, type AskedAddress } from '../address-invitations.js';
 import type { CreateRoomOptions } from '../decide/new-room-events.js';
@@ -47,7 +47,8 @@ export class BeginRoomHandler implements ICommandHandler<BeginRoom> {
       } catch (error) {
         const mayBe = error instanceof MatrixError || error instanceof PeerRefused || error instanceof PeerUnavailable;
         if (!mayBe) throw error;
-        this.#log.warn(`somebody could not be invited to ${created.roomId} by their address: ${error.message}`);
+        const reason = error instanceof MatrixError ? error.message : reasonOf(error);
+        this.#log.warn(`somebody could not be invited to ${created.roomId} by their address: ${reason}`);
       }
     }
     return created;
