@@ -193,10 +193,10 @@ describe('a server that keeps to no rules', { timeout: 60_000 }, () => {
     const offer = {
       display_name: 'E...',
       public_key: encodeBase64(key.publicKey),
-      key_validity_url: `https://${peer.name}/isvalid`,
+      key_validity_url: `https://${peer.name}/_matrix/identity/v2/pubkey/isvalid`,
     };
     await alice.ok('PUT', `/rooms/${inPath(roomId)}/state/m.room.third_party_invite/abc`, offer);
-    peer.on('GET', '/isvalid', () => ({ body: { valid: true } }));
+    peer.on('GET', '/_matrix/identity/v2/pubkey/isvalid', () => ({ body: { valid: true } }));
     peer.on('PUT', '/_matrix/federation/v2/invite/.*', ({ content }) => ({
       body: { event: signEvent(content['event'] as JsonObject, V11, peer.name, peer.server.signingKey) },
     }));

@@ -361,7 +361,7 @@ describe('a homeserver that is told whose an address is', () => {
     };
     await alice.user.ok('PUT', `/rooms/${inPath(roomId)}/state/${OFFER}/tok`, {
       ...content,
-      key_validity_url: 'https://localhost:1/',
+      key_validity_url: 'https://localhost:1/_matrix/identity/v2/pubkey/isvalid',
     });
     const inviteOf = (mxid: string, by = key, token = 'tok') => ({
       ...mail('pat@mail.example'),
@@ -392,10 +392,10 @@ describe('a homeserver that is told whose an address is', () => {
     expect(await invitesOf(pat)).toEqual([]);
     const peer = await FakePeer.start();
     let valid = false;
-    peer.on('GET', '/isvalid', () => ({ body: { valid } }));
+    peer.on('GET', '/_matrix/identity/v2/pubkey/isvalid', () => ({ body: { valid } }));
     await alice.user.ok('PUT', `/rooms/${inPath(roomId)}/state/${OFFER}/tok`, {
       ...content,
-      key_validity_url: `https://${peer.name}/isvalid`,
+      key_validity_url: `https://${peer.name}/_matrix/identity/v2/pubkey/isvalid`,
     });
     expect(await tell([inviteOf(pat.userId)])).toEqual({ status: 200, body: {} });
     expect(await invitesOf(pat)).toEqual([]);

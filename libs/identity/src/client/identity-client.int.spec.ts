@@ -51,6 +51,17 @@ describe('a hashed address', () => {
 });
 
 describe('an identity server', () => {
+  it('says whether a key holds, and near us is asked for nothing else at a URL that somebody chose', async () => {
+    fake.instead = () => [200, { valid: true }];
+    const near = (path: string): Promise<boolean> => servers().isKeyValid(`https://${fake.name}${path}`, 'key');
+    expect(await near('/_matrix/identity/v2/pubkey/isvalid')).toBe(true);
+    expect(fake.paths).toEqual(['GET /pubkey/isvalid?public_key=key']);
+    for (const path of ['/admin/delete', '/_matrix/identity/../../admin', '/_matrix/identity/%2e%2e/x', '/']) {
+      expect(await near(path)).toBe(false);
+    }
+    expect(fake.paths).toHaveLength(1);
+  });
+
   it('is registered with, asked, told which terms are accepted, and logged out of', async () => {
     const { client, server, token } = await begin();
     expect(fake.grants).toEqual([GRANT]);

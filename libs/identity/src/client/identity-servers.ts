@@ -40,6 +40,8 @@ export interface IdentityRequest {
 export const IDENTITY_BASE = '/_matrix/identity/v2';
 /** The same in API v1, in which nobody says who they are. */
 const V1_BASE = '/_matrix/identity/api/v1';
+/** Below which all of an identity server is. */
+const IDENTITY_PATHS = '/_matrix/identity/';
 const WITHIN_MS = 20_000;
 /** A thousand mappings, and policies in many languages, have less. */
 const MAX_BYTES = 1024 * 1024;
@@ -144,11 +146,13 @@ export class IdentityServers {
 
   /**
    * Whether a key by which an invitation was signed holds still, as the URL says that is to be asked for it: identity service API, "Key management". It is
-   * of whoever sent that invitation, and asked with the same care as an identity server that a user names, though by nobody's choice here.
+   * of whoever sent that invitation, and asked with the same care as an identity server that a user names, though by nobody's choice here. Of a machine that the
+   * operator vouches for as an identity server it is asked as one, and nothing else of it.
    */
   async isKeyValid(validityUrl: string, publicKey: string): Promise<boolean> {
     const url = URL.canParse(validityUrl) ? new URL(validityUrl) : undefined;
     if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') return false;
+    if (this.#mayBePrivate(url.host) && !url.pathname.startsWith(IDENTITY_PATHS)) return false;
     url.searchParams.set('public_key', publicKey);
     const path = `${url.pathname}${url.search}`;
     const headers = { host: url.host, accept: 'application/json' };
@@ -181,14 +185,17 @@ export class IdentityServers {
     return answer;
   }
 
+  #mayBePrivate(server: string): boolean {
+    const { hostname } = new URL(`https://${server}`);
+    return this.#privateServers.some((known) => known === hostname || known === server);
+  }
+
   async #send(
     server: string,
     request: Pick<Parameters<Outgoing['send']>[1], 'method' | 'path' | 'headers' | 'body'>,
   ): Promise<OutgoingAnswer> {
-    const { hostname } = new URL(`https://${server}`);
-    const mayBePrivate = this.#privateServers.some((known) => known === hostname || known === server);
     try {
-      return await this.outgoing.send(httpsPlace(server, mayBePrivate), {
+      return await this.outgoing.send(httpsPlace(server, this.#mayBePrivate(server)), {
         ...request,
         withinMs: WITHIN_MS,
         maxBytes: MAX_BYTES,
