@@ -117,11 +117,16 @@ describeEmbedded('views that are renewed', 'what was erased is to be in no file'
     expect(await answers()).toBe(before);
   });
 
-  test('are renewed while the server is stopped, too', async () => {
+  test('are renewed while the server is stopped, too, and hold no byte in what served before', async () => {
+    const eventId = await alice.send(roomId, `while it served ${MARK}`);
+    expect((await annals(server, 'projections', 'rebuild', 'timeline')).code).toBe(0);
+    await alice.ok('PUT', room(`redact/${eventId}/stopped`), {});
     const before = await answers();
     await server.end();
+    expect(placesOfMark()).toEqual([expect.stringMatching(/^views/)]);
     const { code, output } = await annals(server, 'views', 'renew', '--json');
     expect([code, JSON.parse(output)]).toMatchObject([0, { bytesAfter: expect.any(Number) }]);
+    expect(placesOfMark()).toEqual([]);
     await server.start();
     expect(await answers()).toBe(before);
     for (const name of await namesOfProjections()) {

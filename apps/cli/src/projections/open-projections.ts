@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '#config/config';
+import type { EventStore } from '#event-store/event-store';
 import { systemClock } from '#kernel/clock';
 import type { ControlClient } from '#projections/control-client';
 import { ProjectionRuntime } from '#projections/projection-runtime';
@@ -67,7 +68,7 @@ async function overSocket<T>(
 export function withStoppedProjections<T>(
   { config }: Installation,
   terminal: Terminal,
-  work: (runtime: ProjectionRuntime, readModels: ReadModelStore) => Promise<T>,
+  work: (runtime: ProjectionRuntime, readModels: ReadModelStore, store: EventStore) => Promise<T>,
 ): Promise<T> {
   return openToWrite(config, async (store, openReadModels) => {
     const readModels = await openReadModels();
@@ -81,7 +82,7 @@ export function withStoppedProjections<T>(
       log: { info: () => {}, warn: say, error: say },
     });
     try {
-      return await toldAsFailure(() => work(runtime, readModels));
+      return await toldAsFailure(() => work(runtime, readModels, store));
     } finally {
       await runtime.stop();
     }

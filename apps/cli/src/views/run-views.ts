@@ -1,4 +1,6 @@
+import { systemClock } from '#kernel/clock';
 import { messageOf } from '#kernel/message-of';
+import { renewErased } from '#processes/renewal/renew-erased';
 import { ViewsNotRenewed } from '#read-models/read-model-errors';
 import type { Renewal } from '#read-models/read-model-store';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
@@ -25,14 +27,11 @@ export async function renewViews(
   return EXIT.ok;
 }
 
-/** With all that the log has: what it says to be gone is in no row then. */
 function renewStopped(installation: Installation, terminal: Terminal): Promise<Renewal> {
-  return withStoppedProjections(installation, terminal, async (projections, readModels) => {
+  return withStoppedProjections(installation, terminal, async (projections, readModels, events) => {
     await projections.start();
     try {
-      if (readModels.renew === undefined)
-        throw new ViewsNotRenewed('the views are on a database server, which has means of its own for that');
-      return await readModels.renew();
+      return await renewErased({ readModels, events, views: projections, clock: systemClock, projections });
     } catch (error) {
       throw error instanceof ViewsNotRenewed ? new CliFailure(messageOf(error), EXIT.found) : error;
     }

@@ -135,6 +135,28 @@ it('waits for views that have not taken out yet what was erased', async () => {
   await expect.poll(async () => (await views.look(), readModels.renewals)).toBe(1);
 });
 
+it('waits for what is being rebuilt and has passed what was erased since, and not yet that it was', async () => {
+  await runtime.stop();
+  let goOn: () => void = () => {};
+  const until = new Promise<void>((resolve) => (goOn = resolve));
+  let isRebuilt = false;
+  await begin({ ...slowProjector(until), project: () => (isRebuilt ? until : undefined) });
+  await happens('pdu-accepted');
+  await happens('pdu-redacted');
+  await runtime.whenProcessed(await log.head());
+  isRebuilt = true;
+  await runtime.rebuild('slow');
+  await views.look();
+  expect(readModels.renewals).toBe(0);
+  // An operator does not wait; it is done again then.
+  await views.renew();
+  goOn();
+  await expect.poll(async () => (await runtime.status('slow')).previous?.generation).toBe(1);
+  now += DAY;
+  await views.look();
+  expect(readModels.renewals).toBe(2);
+});
+
 it('is done by whoever asks, at any time, and not once more for the same', async () => {
   await happens('pdu-redacted');
   expect(await views.renew()).toMatchObject({ bytesBefore: 2, bytesAfter: 1 });

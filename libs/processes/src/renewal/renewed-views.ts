@@ -10,24 +10,13 @@ import {
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { Position } from '#kernel/position';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { AGAIN_MS, AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
 import { ViewsNotRenewed } from '#read-models/read-model-errors';
 import { READ_MODEL_STORE, type ReadModelStore, type Renewal } from '#read-models/read-model-store';
-import type { WriteSideName } from '#read-models/write-side-collections';
 import { LAST_ERASURE } from './erasures.projector.js';
-
-const RENEWALS: WriteSideName = 'views-renewal';
-const KEY = ['views'] as const;
-
-/** What is kept of the last renewal. */
-interface Renewed {
-  readonly at: number;
-  /** The last erasure before it. */
-  readonly upTo?: Position | undefined;
-}
+import { findLastErasure, findLastRenewal, isOutOfRows, renewErased } from './renew-erased.js';
 
 /**
  * Takes what was erased out of the files of the views, where the store has such files: some time after it was erased, by the clock, and where
@@ -47,10 +36,10 @@ export class RenewedViews implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     @Inject(READ_MODEL_STORE) private readonly readModels: ReadModelStore,
     @Inject(EVENT_STORE) private readonly events: Pick<EventStore, 'head'>,
-    @Inject(VIEWS) private readonly views: Views,
+    @Inject(VIEWS) readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'renewViewsEveryMs'>,
-    @Optional() private readonly projections?: ProjectionRuntime,
+    @Optional() readonly projections?: ProjectionRuntime,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -69,22 +58,10 @@ export class RenewedViews implements OnApplicationBootstrap, OnModuleDestroy {
     return this.#looks.now();
   }
 
-  /**
-   * Renews the views now, with all that the log has by then; generations that no longer serve, and have what was erased since, are let go.
-   * Throws ViewsNotRenewed where that cannot be, or not now.
-   */
+  /** Renews the views now (`renewErased`). */
   async renew(): Promise<Renewal> {
-    if (this.readModels.renew === undefined)
-      throw new ViewsNotRenewed('the views are on a database server, which has means of its own for that');
-    const head = await this.events.head();
-    await this.views.whenProcessed(head);
-    const upTo = await LAST_ERASURE.get(this.views, KEY);
-    if (upTo !== undefined) await this.projections?.forgetBehind(upTo);
-    // A projection that stands still, or is being filled, may not have taken it out yet.
-    const isOut = upTo !== undefined && this.views.position() >= upTo;
-    const renewal = await this.readModels.renew();
-    const renewed: Renewed = { at: this.clock.now(), upTo: isOut ? upTo : undefined };
-    await this.readModels.write([{ collection: RENEWALS, key: KEY, value: JSON.stringify(renewed) }]);
+    const { readModels, events, views, clock, projections } = this;
+    const renewal = await renewErased({ readModels, events, views, clock, projections });
     this.#log.log(renewal, 'the views were renewed: what was erased is nowhere in their file any more');
     this.#isTold = false;
     return renewal;
@@ -92,23 +69,18 @@ export class RenewedViews implements OnApplicationBootstrap, OnModuleDestroy {
 
   async #look(): Promise<number> {
     const { renewViewsEveryMs: every = Infinity } = this.config;
-    const erased = await LAST_ERASURE.get(this.views, KEY);
-    const last = await this.#findLast();
+    const erased = await findLastErasure(this.views);
+    const last = await findLastRenewal(this.readModels);
     if (erased === undefined || (last?.upTo !== undefined && erased <= last.upTo)) return AT_LATEST_MS;
     const dueMs = last === undefined ? 0 : last.at + every - this.clock.now();
     if (dueMs > 0) return dueMs;
-    if (this.views.position() < erased) return AGAIN_MS;
+    if (!isOutOfRows(this, erased)) return AGAIN_MS;
     const { signal } = this.#stopped;
     if (signal.aborted) return AT_LATEST_MS;
     const renewal = this.renew();
     renewal.catch(() => {});
     await Promise.race([renewal, once(signal, 'abort')]);
     return AT_LATEST_MS;
-  }
-
-  async #findLast(): Promise<Renewed | undefined> {
-    const text = await this.readModels.get(RENEWALS, KEY);
-    return text === undefined ? undefined : (JSON.parse(text) as Renewed); // as `renew` wrote it
   }
 
   /** Once, until they are renewed: what keeps them from it may go on for days. */

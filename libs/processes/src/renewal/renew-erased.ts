@@ -1,0 +1,59 @@
+import type { EventStore } from '#event-store/event-store';
+import type { Clock } from '#kernel/clock';
+import type { Position } from '#kernel/position';
+import type { ProjectionRuntime } from '#projections/projection-runtime';
+import type { Views } from '#projections/views';
+import { ViewsNotRenewed } from '#read-models/read-model-errors';
+import type { ReadModelStore, Renewal } from '#read-models/read-model-store';
+import type { WriteSideName } from '#read-models/write-side-collections';
+import { LAST_ERASURE } from './erasures.projector.js';
+
+const RENEWALS: WriteSideName = 'views-renewal';
+const KEY = ['views'] as const;
+
+/** What is kept of the last renewal. */
+export interface Renewed {
+  readonly at: number;
+  /** The last erasure before it. */
+  readonly upTo?: Position | undefined;
+}
+
+export interface ToRenew {
+  readonly readModels: ReadModelStore;
+  readonly events: Pick<EventStore, 'head'>;
+  readonly views: Views;
+  readonly clock: Clock;
+  readonly projections?: Pick<ProjectionRuntime, 'forgetBehind' | 'hasFillingBehind'> | undefined;
+}
+
+/**
+ * Renews the views, with all that the log has by then, and keeps when that was; generations that no longer serve, and have what was erased
+ * since, are let go. Throws ViewsNotRenewed where that cannot be, or not now.
+ */
+export async function renewErased({ readModels, events, views, clock, projections }: ToRenew): Promise<Renewal> {
+  if (readModels.renew === undefined)
+    throw new ViewsNotRenewed('the views are on a database server, which has means of its own for that');
+  await views.whenProcessed(await events.head());
+  const upTo = await findLastErasure(views);
+  if (upTo !== undefined) await projections?.forgetBehind(upTo);
+  const isOut = upTo !== undefined && isOutOfRows({ views, projections }, upTo);
+  const renewal = await readModels.renew();
+  const renewed: Renewed = { at: clock.now(), upTo: isOut ? upTo : undefined };
+  await readModels.write([{ collection: RENEWALS, key: KEY, value: JSON.stringify(renewed) }]);
+  return renewal;
+}
+
+/** Whether what was erased up to a position is in no row any more: a projection that stands still, or is being filled, may not have taken it out yet. */
+export function isOutOfRows({ views, projections }: Pick<ToRenew, 'views' | 'projections'>, upTo: Position): boolean {
+  return views.position() >= upTo && projections?.hasFillingBehind(upTo) !== true;
+}
+
+/** Where the log last says that something is to be in the views no more. */
+export function findLastErasure(views: Views): Promise<Position | undefined> {
+  return LAST_ERASURE.get(views, KEY);
+}
+
+export async function findLastRenewal(readModels: ReadModelStore): Promise<Renewed | undefined> {
+  const text = await readModels.get(RENEWALS, KEY);
+  return text === undefined ? undefined : (JSON.parse(text) as Renewed); // as `renewErased` wrote it
+}
