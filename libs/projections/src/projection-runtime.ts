@@ -193,11 +193,6 @@ export class ProjectionRuntime implements Views {
     return this.#control.forgetBehind(position);
   }
 
-  /** Whether a generation that is being filled, or whose filling failed, stands before a position: its rows are of before that. */
-  hasFillingBehind(position: Position): boolean {
-    return this.#control.hasFillingBehind(position);
-  }
-
   /** Limits each rebuild to so many facts per second from its next start on; undefined lifts the limit. */
   throttle(factsPerSecond: number | undefined): void {
     this.#throttle = factsPerSecond;

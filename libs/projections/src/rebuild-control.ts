@@ -132,17 +132,11 @@ export class RebuildControl {
     }
   }
 
-  /** Whether a generation that is being filled, or whose filling failed, stands before a position. */
-  hasFillingBehind(position: Position): boolean {
-    return [...this.generations.projections.values()].some(
-      ({ next }) => next !== undefined && next.state !== 'cancelled' && isBehind(next.generation, position),
-    );
-  }
-
   async #leaveOut(projection: Projection, position: Position): Promise<readonly (Generation | undefined)[]> {
     const { previous, next } = projection;
-    const former = previous !== undefined && isBehind(previous, position) ? previous : undefined;
-    const cancelled = next?.state === 'cancelled' && isBehind(next.generation, position) ? next.generation : undefined;
+    const isBehind = ({ at }: Generation): boolean => at !== 'live' && at < position;
+    const former = previous !== undefined && isBehind(previous) ? previous : undefined;
+    const cancelled = next?.state === 'cancelled' && isBehind(next.generation) ? next.generation : undefined;
     if (former === undefined && cancelled === undefined) return [];
     await this.#change(projection, {
       previous: former === undefined ? previous : undefined,
@@ -158,10 +152,6 @@ export class RebuildControl {
       return () => Object.assign(projection, { next, previous, paused });
     });
   }
-}
-
-function isBehind({ at }: Generation, position: Position): boolean {
-  return at !== 'live' && at < position;
 }
 
 function refuseIf(condition: boolean, reason: string): void {

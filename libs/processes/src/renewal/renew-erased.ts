@@ -23,7 +23,7 @@ export interface ToRenew {
   readonly events: Pick<EventStore, 'head'>;
   readonly views: Views;
   readonly clock: Clock;
-  readonly projections?: Pick<ProjectionRuntime, 'forgetBehind' | 'hasFillingBehind'> | undefined;
+  readonly projections?: Pick<ProjectionRuntime, 'forgetBehind' | 'list'> | undefined;
 }
 
 /**
@@ -36,16 +36,22 @@ export async function renewErased({ readModels, events, views, clock, projection
   await views.whenProcessed(await events.head());
   const upTo = await findLastErasure(views);
   if (upTo !== undefined) await projections?.forgetBehind(upTo);
-  const isOut = upTo !== undefined && isOutOfRows({ views, projections }, upTo);
+  const isOut = upTo !== undefined && (await isOutOfRows({ views, projections }, upTo));
   const renewal = await readModels.renew();
   const renewed: Renewed = { at: clock.now(), upTo: isOut ? upTo : undefined };
   await readModels.write([{ collection: RENEWALS, key: KEY, value: JSON.stringify(renewed) }]);
   return renewal;
 }
 
-/** Whether what was erased up to a position is in no row any more: a projection that stands still, or is being filled, may not have taken it out yet. */
-export function isOutOfRows({ views, projections }: Pick<ToRenew, 'views' | 'projections'>, upTo: Position): boolean {
-  return views.position() >= upTo && projections?.hasFillingBehind(upTo) !== true;
+/** Whether what was erased up to a position is in no row any more: what stands still, or is being filled, may not have come by that yet. */
+export async function isOutOfRows(
+  { views, projections }: Pick<ToRenew, 'views' | 'projections'>,
+  upTo: Position,
+): Promise<boolean> {
+  if (views.position() < upTo) return false;
+  // Of a projection that is being rebuilt they tell where that stands.
+  const statuses = (await projections?.list()) ?? [];
+  return statuses.every(({ position }) => position >= upTo);
 }
 
 /** Where the log last says that something is to be in the views no more. */

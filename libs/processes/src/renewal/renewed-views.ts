@@ -74,7 +74,7 @@ export class RenewedViews implements OnApplicationBootstrap, OnModuleDestroy {
     if (erased === undefined || (last?.upTo !== undefined && erased <= last.upTo)) return AT_LATEST_MS;
     const dueMs = last === undefined ? 0 : last.at + every - this.clock.now();
     if (dueMs > 0) return dueMs;
-    if (!isOutOfRows(this, erased)) return AGAIN_MS;
+    if (!(await isOutOfRows(this, erased))) return AGAIN_MS;
     const { signal } = this.#stopped;
     if (signal.aborted) return AT_LATEST_MS;
     const renewal = this.renew();
