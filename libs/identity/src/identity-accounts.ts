@@ -71,7 +71,7 @@ export class IdentityAccounts {
     await this.#change(userId, (account) => decideTokenEnd(account, hashSecret(token)));
   }
 
-  /** Ends all tokens of a user, and tells their key to nobody any more. Answers whether there was anything. */
+  /** Ends all tokens of a user, and tells their key, and whom they let find them, to nobody any more. Answers whether there was anything. */
   end(userId: UserId): Promise<boolean> {
     return this.#change(userId, decideAccountEnd);
   }

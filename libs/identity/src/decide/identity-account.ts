@@ -65,11 +65,16 @@ export function decideTokenEnd({ tokens }: IdentityAccount, tokenHash: string): 
   return tokens.includes(tokenHash) ? [{ type: 'identity-token-ended', data: { token_hash: tokenHash } }] : [];
 }
 
-/** None of their tokens holds any more, and their key is told to nobody. */
-export function decideAccountEnd({ tokens, masterKey }: IdentityAccount): IdentityFact[] {
+/**
+ * None of their tokens holds any more, and their key is told to nobody. Where they named people who may find them nobody may: whom they named is told to other
+ * identity servers no more.
+ */
+export function decideAccountEnd({ tokens, masterKey, readers = [] }: IdentityAccount): IdentityFact[] {
+  const namesSomebody = readers.some((reader) => reader !== 'everybody' && reader !== 'contacts');
   return [
     ...tokens.map((one) => ({ type: 'identity-token-ended', data: { token_hash: one } }) as const),
     ...decideKey({ masterKey }, undefined),
+    ...(namesSomebody ? decideIdentityReaders({ readers }, []) : []),
   ];
 }
 
