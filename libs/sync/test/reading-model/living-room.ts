@@ -1,4 +1,5 @@
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { expect } from 'vitest';
 import { roomPath, type SyncApp, type SyncUser } from '#testing/sync-app';
 import type { Life, Step } from './life.js';
 import type { SlidConnection } from './look-at-sliding.js';
@@ -215,7 +216,13 @@ export class LivingRoom {
     const auth = { type: 'm.login.password', identifier, password: `password of ${username}` };
     await user.ok('POST', '/account/deactivate', { auth, erase });
     this.world.gone.add(user.userId);
-    if (erase) this.world.erased.set(user.userId, this.world.lengths());
+    if (!erase) return;
+    this.world.erased.set(user.userId, this.world.lengths());
+    // What they had read goes with them.
+    await expect.poll(() => this.app.views.effects.list().every(({ waiting }) => waiting === 0)).toBe(true);
+    for (const receipts of this.world.receipts.values()) {
+      for (const [key, { userId }] of receipts) if (userId === user.userId) receipts.delete(key);
+    }
   }
 
   /** A receipt only ever moves forward. */
