@@ -99,7 +99,7 @@ function checkCount(facts: number): void {
 
 async function fillViews(store: EventStore): Promise<{ replay: number; rebuild: number }> {
   const directory = mkdtempSync(join(tmpdir(), 'annals-bench-'));
-  const readModels = openLmdbReadModels(join(directory, 'views'));
+  const readModels = await openLmdbReadModels(join(directory, 'views'));
   let projected = 0;
   const projectors = [oneRowEach(() => projected++)];
   const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], clock: systemClock });

@@ -40,7 +40,7 @@ export async function benchJoining(): Promise<Figure[]> {
 
 async function takeIn(directory: string, told: ToldRoom): Promise<Figure[]> {
   const store = await openLmdbEventStore(join(directory, 'log'));
-  const readModels = openLmdbReadModels(join(directory, 'views'));
+  const readModels = await openLmdbReadModels(join(directory, 'views'));
   const views = new ProjectionRuntime({
     store,
     readModels,

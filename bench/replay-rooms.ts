@@ -63,7 +63,7 @@ async function replay(directory: string): Promise<{ mainUs: number; allUs: numbe
   const log = await openLmdbEventStore(join(directory, 'log'));
   const store = new TodaysEventStore(log, FACT_SHAPES, ROOM_PARTS);
   const views = mkdtempSync(join(tmpdir(), 'annals-bench-'));
-  const readModels = openLmdbReadModels(views);
+  const readModels = await openLmdbReadModels(views);
   try {
     return await measure(store, readModels);
   } finally {
@@ -75,7 +75,7 @@ async function replay(directory: string): Promise<{ mainUs: number; allUs: numbe
 
 async function measure(
   store: EventStore,
-  readModels: ReturnType<typeof openLmdbReadModels>,
+  readModels: Awaited<ReturnType<typeof openLmdbReadModels>>,
 ): Promise<{ mainUs: number; allUs: number }> {
   const facts = store.distance(START, await store.head()).amount;
   let seen = 0;

@@ -34,7 +34,7 @@ export interface ReplayResult {
 export async function measureReplay(options: ReplayOptions): Promise<ReplayResult> {
   const directory = await mkdtemp(join(tmpdir(), 'annals-bench-'));
   const store = await openLmdbEventStore(join(directory, 'log'));
-  const readModels = openLmdbReadModels(join(directory, 'views'));
+  const readModels = await openLmdbReadModels(join(directory, 'views'));
   try {
     await fill(store, options);
     return await measure(store, readModels, options);

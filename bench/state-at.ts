@@ -35,7 +35,7 @@ export async function benchStateAt(): Promise<Figure[]> {
 async function benchRoom(members: number, limitMs: number): Promise<Figure[]> {
   const directory = mkdtempSync(join(tmpdir(), 'annals-bench-'));
   const store = await openLmdbEventStore(join(directory, 'log'));
-  const readModels = openLmdbReadModels(join(directory, 'views'));
+  const readModels = await openLmdbReadModels(join(directory, 'views'));
   const projectors = [graphProjector(createRoomFactReader())];
   const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], clock: systemClock });
   try {

@@ -14,6 +14,8 @@ export interface LogWatch extends OutageWatch {
   onWaiting(reason: string): void;
   onPutBack(error: Error): void;
   onDamage(damage: Error): void;
+  /** Commits have waited for too long for another process to open it. */
+  onHeldTooLong(message: string): void;
 }
 
 /**
@@ -32,8 +34,7 @@ export async function openEventStore(config: Config, watch?: LogWatch): Promise<
     }
   }
   const { openLmdbEventStore } = await import('#event-store/lmdb/lmdb-event-store');
-  const { onDamage, onLost, onBack } = watch ?? {};
-  return openLmdbEventStore(makeDirectory(config, 'log'), { onDamage, onLost, onBack });
+  return openLmdbEventStore(makeDirectory(config, 'log'), watch);
 }
 
 /** Who hears of views on a server that are not there or gone for good, of any that are lost and are back, and of embedded ones that were thrown away. */
@@ -41,6 +42,7 @@ export interface ViewsWatch extends OutageWatch {
   onWaiting(reason: string): void;
   onGone(error: Error): void;
   onThrownAway(message: string): void;
+  onHeldTooLong(message: string): void;
 }
 
 /** Opens the views that the configuration names. They are waited for, and it throws, as `openEventStore`. */
@@ -56,8 +58,7 @@ export async function openReadModels(config: Config, watch?: ViewsWatch): Promis
     }
   }
   const { openLmdbReadModels } = await import('#read-models/lmdb/lmdb-read-model-store');
-  const { onThrownAway: log, onLost, onBack } = watch ?? {};
-  return openLmdbReadModels(makeDirectory(config, 'views'), { log, onLost, onBack });
+  return openLmdbReadModels(makeDirectory(config, 'views'), { ...watch, log: watch?.onThrownAway });
 }
 
 /** Makes a directory within the data directory, for nobody else to read. Answers its path. */

@@ -15,6 +15,7 @@ export function watchLog(logger: Logger, onPutBack: (error: Error) => void): Log
         `${message}; requests that need it are answered 503: "annals verify" tells what else is damaged, and "annals restore" puts a backup in its place`,
       ),
     onPutBack,
+    onHeldTooLong: (message) => logger.warn(message),
     onBack: (lostMs) => logger.info({ lostMs }, 'the log is back'),
   };
 }
@@ -33,5 +34,6 @@ export function watchViews(logger: Logger, onGone: (error: Error) => void): View
     onBack: (lostMs) => logger.info({ lostMs }, 'the views are back'),
     onGone,
     onThrownAway: (message) => logger.warn(message),
+    onHeldTooLong: (message) => logger.warn(message),
   };
 }

@@ -18,7 +18,9 @@ const onGone = (error: Error): void => {
   writeSync(1, `${error.name}\n`);
   process.exit(1);
 };
-const readModels = views.includes('://') ? await openMongoReadModels(views, { onGone }) : openLmdbReadModels(views);
+const readModels = views.includes('://')
+  ? await openMongoReadModels(views, { onGone })
+  : await openLmdbReadModels(views);
 const projectors = [wordsProjector(), countsProjector()];
 const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], clock: systemClock });
 await runtime.start();

@@ -51,8 +51,8 @@ describe('ProjectionRuntime on LMDB', () => {
     return runtime;
   };
 
-  const openViews = (): ReadModelStore => {
-    const readModels = openLmdbReadModels(join(folder, 'views'));
+  const openViews = async (): Promise<ReadModelStore> => {
+    const readModels = await openLmdbReadModels(join(folder, 'views'));
     closing.push(() => readModels.close());
     return readModels;
   };
@@ -85,7 +85,7 @@ describe('ProjectionRuntime on LMDB', () => {
         expect(server.signalCode).toBe('SIGKILL');
       }
       const store = await openLog();
-      const runtime = await begin(store, openViews());
+      const runtime = await begin(store, await openViews());
       await runtime.resume('words');
       await until(async () => runtime.position() === (await store.head()));
       expect(positionNumber(await store.head())).toBeGreaterThan(500);
@@ -99,7 +99,7 @@ describe('ProjectionRuntime on LMDB', () => {
 
   it('rebuilds while facts are appended, and comes to the same rows', async () => {
     const store = await openLog();
-    const runtime = await begin(store, openViews());
+    const runtime = await begin(store, await openViews());
     const enough = new AbortController();
     const talking = (async () => {
       for (let n = 0; !enough.signal.aborted; n++) {
@@ -126,11 +126,11 @@ describe('ProjectionRuntime on LMDB', () => {
   it('gives the same views after they were deleted while it was stopped', async () => {
     let store = await openLog();
     for (let n = 0; n < 300; n++) await store.append(`s${n}`, 'no-stream', [said(`w${n % 13}`), said('x'), said('😀')]);
-    const before = await checksums(await begin(store, openViews()));
+    const before = await checksums(await begin(store, await openViews()));
     await end();
     await rm(join(folder, 'views'), { recursive: true });
     store = await openLog();
-    const runtime = await begin(store, openViews());
+    const runtime = await begin(store, await openViews());
     expect(runtime.position()).toBe(await store.head());
     expect(await checksums(runtime)).toEqual(before);
   });
@@ -144,7 +144,7 @@ describe('ProjectionRuntime on LMDB', () => {
         Array.from({ length: 100 }, (_, i) => said(`${i}`)),
       );
     }
-    await begin(store, openViews());
+    await begin(store, await openViews());
     await end();
     store = await openLog();
     const reads: number[] = [];
@@ -155,7 +155,7 @@ describe('ProjectionRuntime on LMDB', () => {
         return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
       },
     });
-    const runtime = await begin(watched, openViews());
+    const runtime = await begin(watched, await openViews());
     expect(runtime.position()).toBe(await store.head());
     expect(reads).toEqual([]);
   });

@@ -9,7 +9,7 @@ const where = process.argv[2]!;
 process.on('SIGTERM', () => process.exit(0));
 const store = where.startsWith('mongodb')
   ? await (await import('./mongodb/mongodb-read-model-store.js')).openMongoReadModels(where)
-  : (await import('./lmdb/lmdb-read-model-store.js')).openLmdbReadModels(where);
+  : await (await import('./lmdb/lmdb-read-model-store.js')).openLmdbReadModels(where);
 
 if (!(await store.takeLease())) throw new Error('another process writes');
 

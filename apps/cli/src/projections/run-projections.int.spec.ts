@@ -41,7 +41,7 @@ const wait = { byHand: false, fromStart: false, wait: true, signal: new AbortCon
 /** Runs the projections as the server does, with its control socket, while `work` is done. */
 async function whileRunning(work: () => Promise<void>): Promise<void> {
   const store = await openLmdbEventStore(join(folder.path, 'log'));
-  const readModels = openLmdbReadModels(join(folder.path, 'views'));
+  const readModels = await openLmdbReadModels(join(folder.path, 'views'));
   const runtime = new ProjectionRuntime({
     store,
     readModels,

@@ -82,7 +82,7 @@ describe('a replay of the whole log', () => {
 
   test('names the projection whose rows were not those of the log, with exit code 1, and mends it', async () => {
     await replay();
-    const views = openLmdbReadModels(join(folder.path, 'views'));
+    const views = await openLmdbReadModels(join(folder.path, 'views'));
     const accounts = (await views.collections()).find((name) => name.includes('accounts.accounts')) ?? '';
     await views.write([{ collection: accounts, key: ['@eve:a.example'], value: '{"created_ts":1,"admin":true}' }]);
     await views.close();

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { EventStore } from '#event-store/event-store';
+import { CommitsNotHeld } from '#event-store/lmdb/open-beside-writer';
 import { START } from '#kernel/position';
 import { messageOf } from '#kernel/message-of';
 import { keyRing } from './key-ring.js';
@@ -100,8 +101,9 @@ async function openLog({ log }: VerifyTask): Promise<EventStore | undefined> {
     return store;
   } catch (error) {
     const message = messageOf(error);
+    const isOfLog = !('url' in log) && !(error instanceof CommitsNotHeld);
     await tell(
-      'url' in log ? { kind: 'failed', error: message } : { kind: 'unopened', code: codeOf(error), error: message },
+      isOfLog ? { kind: 'unopened', code: codeOf(error), error: message } : { kind: 'failed', error: message },
     );
     return undefined;
   }

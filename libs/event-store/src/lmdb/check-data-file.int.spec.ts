@@ -45,24 +45,24 @@ test.each([
 });
 
 test('views whose beginning was overwritten are thrown away with one line', async () => {
-  const views = openLmdbReadModels(folder);
+  const views = await openLmdbReadModels(folder);
   await views.write([{ collection: 'c', key: ['1'], value: 'x' }]);
   await views.close();
   writeFileSync(join(folder, 'data.mdb'), readFileSync(join(folder, 'data.mdb')).fill(0, 0, 4096));
   const lines: string[] = [];
-  const again = openLmdbReadModels(folder, { log: (line) => void lines.push(line) });
+  const again = await openLmdbReadModels(folder, { log: (line) => void lines.push(line) });
   expect(await again.get('c', ['1'])).toBeUndefined();
   await again.close();
   expect(lines).toEqual([expect.stringMatching(/will be rebuilt from the log: .* beginning was overwritten/)]);
 });
 
 test('views that were cut are thrown away with one line', async () => {
-  const views = openLmdbReadModels(folder);
+  const views = await openLmdbReadModels(folder);
   for (let i = 0; i < 40; i++) await views.write([{ collection: 'c', key: [`${i}`], value: 'x'.repeat(100_000) }]);
   await views.close();
   truncateSync(join(folder, 'data.mdb'), statSync(join(folder, 'data.mdb')).size / 3);
   const lines: string[] = [];
-  const again = openLmdbReadModels(folder, { log: (line) => void lines.push(line) });
+  const again = await openLmdbReadModels(folder, { log: (line) => void lines.push(line) });
   expect(await again.get('c', ['1'])).toBeUndefined();
   await again.close();
   expect(lines).toEqual([expect.stringMatching(/will be rebuilt from the log: .* was cut/)]);

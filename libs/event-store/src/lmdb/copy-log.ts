@@ -2,17 +2,21 @@ import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { orDamaged } from './log-damage.js';
+import { openBesideWriter } from './open-beside-writer.js';
 import { reserveLockFile } from './reserve-lock-file.js';
 
 /**
  * Copies the log in a directory into another one, as it stands at the call, while whoever writes it goes on. What is left free
- * within the file is left out. It reads beside the writer and never waits for it, nor the writer for it. Throws LogDamaged where it
- * comes upon what cannot be copied.
+ * within the file is left out. It reads beside the writer, which waits while it opens the file. Throws LogDamaged where it
+ * comes upon what cannot be copied, and CommitsNotHeld as `openBesideWriter`.
  */
 export async function copyLog(directory: string, target: string): Promise<void> {
   mkdirSync(target, { recursive: true, mode: 0o700 });
   reserveLockFile(directory);
-  const root = open({ path: directory, noSubdir: false, readOnly: true, maxDbs: 8, maxReaders: 512 });
+  const root = await openBesideWriter(directory, {
+    open: () => open({ path: directory, noSubdir: false, readOnly: true, maxDbs: 8, maxReaders: 512 }),
+    close: (opened) => opened.close(),
+  });
   try {
     await root.backup(target, true).catch((error: unknown) =>
       orDamaged(() => {

@@ -30,7 +30,7 @@ beforeAll(async () => {
   const store = await openLmdbEventStore(log);
   await Promise.all(Array.from({ length: 1_000 }, (_, i) => write(store, `s${i}`, `needle ${i} ${'x'.repeat(300)}`)));
   await store.close();
-  const rows = openLmdbReadModels(views);
+  const rows = await openLmdbReadModels(views);
   for (let i = 0; i < 1_000; i++) {
     const row: Write = { collection: 'c', key: [`k${i}`], value: JSON.stringify(`needle ${i} ${'x'.repeat(300)}`) };
     await rows.write([row]);
@@ -92,7 +92,7 @@ describe.each([
   test.each([2, 5])('is thrown away with one line where it holds views (page %i)', async (first) => {
     const lines: string[] = [];
     const options = { damageProgram: program.path, log: (line: string) => void lines.push(line) };
-    const store = openLmdbReadModels(copyOf(views, damagePages(first, value)), options);
+    const store = await openLmdbReadModels(copyOf(views, damagePages(first, value)), options);
     expect(await store.scan('c', { limit: 1 })).toEqual([]);
     await store.close();
     expect(lines).toEqual([expect.stringMatching(/^The views in .* will be rebuilt from the log: [^\n]+$/)]);
@@ -190,7 +190,7 @@ test('a page of the log that is lost keeps nobody from reading the others, at on
 
 test('what is found damaged while the views are open is told once, and what needs it is refused as views that are away', async () => {
   const lost: string[] = [];
-  const store = openLmdbReadModels(copyOf(views, losePage), {
+  const store = await openLmdbReadModels(copyOf(views, losePage), {
     damageProgram: traced('').path,
     onLost: (reason) => void lost.push(reason),
   });

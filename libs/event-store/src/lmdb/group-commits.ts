@@ -52,7 +52,7 @@ export interface CommitListener extends OutageWatch {
   readonly onRewritten: () => void;
 }
 
-/** A change of what is there already: in a transaction of its own. */
+/** A change of what is there already, in a transaction of its own, or what is done without one. */
 interface Rewriting {
   readonly run: () => Promise<void>;
   readonly reject: (error: unknown) => void;
@@ -122,14 +122,16 @@ export class GroupCommits {
   }
 
   /** Runs `write` in a transaction of its own, when its turn comes. */
-  #rewrite<T>(write: () => T): Promise<T> {
+  async #rewrite<T>(write: () => T): Promise<T> {
+    let result: T;
+    await this.alone(() => this.tables.transact(() => (result = write())));
+    return result!;
+  }
+
+  /** Runs something when its turn comes, while nothing else is committed. */
+  alone(run: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
-      const run = async (): Promise<void> => {
-        let result: T;
-        await this.tables.transact(() => (result = write()));
-        resolve(result!);
-      };
-      this.#rewritings.push({ run, reject });
+      this.#rewritings.push({ run: () => run().then(resolve), reject });
       this.#committing ??= this.#commitAll();
     });
   }

@@ -17,6 +17,7 @@ import type {
 import { LogDamaged } from '../event-store-errors.js';
 import { positionNumber, positionOf } from './counted-position.js';
 import { findWhyUnfit } from './check-data-file.js';
+import type { CommitHoldsOptions } from './commit-holds.js';
 import { findDamage } from './find-damage.js';
 import { GroupCommits } from './group-commits.js';
 import { noteClosed, noteOpened } from './last-end.js';
@@ -24,11 +25,12 @@ import { type DurableBatch, LiveTail } from './live-tail.js';
 import { orDamaged } from './log-damage.js';
 import { MAX_REVISION } from './log-keys.js';
 import { LogTables } from './log-tables.js';
+import { openBesideWriter } from './open-beside-writer.js';
 import { reserveLockFile } from './reserve-lock-file.js';
 import { takeWriterLock, type WriterLock } from './writer-lock.js';
 
 /** Those who watch are told that the disk takes nothing more, and that it does again. */
-export interface LmdbEventStoreOptions extends OutageWatch {
+export interface LmdbEventStoreOptions extends OutageWatch, CommitHoldsOptions {
   /** For a second process: reads what another writes; `subscribe` polls. */
   readonly readOnly?: boolean;
   /** Told once, when something is found damaged while the log is open. */
@@ -46,17 +48,21 @@ const POLL_MS = 50;
 
 /**
  * Opens the log in a directory, which is created. One process may write, any number may read beside it (`readOnly`).
- * Throws when another process writes there, or when there is no log to read; LogDamaged where it is not as it was written, and
- * LogOfAnotherVersion.
+ * Throws when another process writes there, or when there is no log to read; LogDamaged where it is not as it was written,
+ * LogOfAnotherVersion, and CommitsNotHeld where it is to be read and the process that writes it does not let it be opened.
  */
 export async function openLmdbEventStore(directory: string, options: LmdbEventStoreOptions = {}): Promise<EventStore> {
   if (options.readOnly) {
     if (!existsSync(join(directory, 'data.mdb'))) throw new Error(`There is no log in ${directory}`);
     checkFile(directory);
-    return new LmdbEventStore(await openTables(directory, options), directory, undefined);
+    const tables = await openBesideWriter(directory, {
+      open: () => openTables(directory, options),
+      close: (opened) => opened.close(),
+    });
+    return new LmdbEventStore(tables, directory, undefined);
   }
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const lock = await takeWriterLock(directory);
+  const lock = await takeWriterLock(directory, options);
   try {
     checkFile(directory);
     const damage = findDamage(directory, 'log', noteOpened(directory), options.damageProgram);
@@ -126,7 +132,10 @@ class LmdbEventStore implements EventStore {
     const onRewritten = (): void => {
       for (const tail of this.#tails) tail.forget();
     };
-    this.#commits = lock && new GroupCommits(tables, { onDurable, onRewritten, onLost, onBack });
+    if (lock === undefined) return;
+    const commits = new GroupCommits(tables, { onDurable, onRewritten, onLost, onBack });
+    this.#commits = commits;
+    lock.serve((run) => commits.alone(run));
   }
 
   get damage(): LogDamaged | undefined {

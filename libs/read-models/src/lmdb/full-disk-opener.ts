@@ -19,7 +19,7 @@ async function openLog(): Promise<string> {
 }
 
 async function openViews(): Promise<string> {
-  const views = openLmdbReadModels(join(folder, 'views'), { log: () => {}, damageProgram });
+  const views = await openLmdbReadModels(join(folder, 'views'), { log: () => {}, damageProgram });
   const value = await views.get('rows', ['a']);
   await views.write([{ collection: 'rows', key: ['a'], value: 'kept' }]);
   await views.close();

@@ -5,7 +5,7 @@ import { openLmdbReadModels } from './lmdb-read-model-store.js';
 /** Test support: has views renewed on a disk that is too small for that, and prints what it saw. The second argument is the program that copies. */
 const [folder, copyProgram] = process.argv.slice(2) as [string, string];
 const said: string[] = [];
-const store = openLmdbReadModels(join(folder, 'views'), {
+const store = await openLmdbReadModels(join(folder, 'views'), {
   copyProgram,
   onLost: () => void said.push('lost'),
   onBack: () => void said.push('back'),

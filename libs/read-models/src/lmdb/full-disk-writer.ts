@@ -8,7 +8,7 @@ import { openLmdbReadModels } from './lmdb-read-model-store.js';
  */
 const folder = process.argv[2]!;
 const said: string[] = [];
-const store = openLmdbReadModels(join(folder, 'views'), {
+const store = await openLmdbReadModels(join(folder, 'views'), {
   onLost: () => void said.push('lost'),
   onBack: () => void said.push('back'),
 });

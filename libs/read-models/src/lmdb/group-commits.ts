@@ -102,11 +102,16 @@ export class GroupCommits {
    */
   async alone<T>(run: () => Promise<T>): Promise<T> {
     if (this.#underWay === undefined && this.#committing !== undefined) this.#commit();
-    const before = this.#underWay ?? Promise.resolve();
-    const running = before.then(() => {
+    return this.aside(() => {
       if (this.#committing !== undefined) throw this.#failure!;
       return run();
     });
+  }
+
+  /** As `alone`, but what LMDB has refused waits as well. */
+  async aside<T>(run: () => Promise<T>): Promise<T> {
+    const before = this.#underWay ?? Promise.resolve();
+    const running = before.then(run);
     this.#occupy(running.then(ignore, ignore));
     return running;
   }

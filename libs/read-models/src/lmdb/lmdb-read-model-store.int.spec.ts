@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { open } from 'lmdb';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openBesideWriter } from '#event-store/lmdb/open-beside-writer';
 import { type BundledScript, bundleScript, startScript } from '#testing/start-script';
 import { describeReadModels } from '../read-model-store.contract.js';
 import type { Write } from '../read-model-store.js';
@@ -36,14 +37,14 @@ describe('openLmdbReadModels', () => {
   beforeEach(clear);
 
   const fill = async (): Promise<void> => {
-    const store = openLmdbReadModels(directory);
+    const store = await openLmdbReadModels(directory);
     await store.write([write]);
     await store.close();
   };
 
   const expectFreshStart = async (reason: string): Promise<void> => {
     const said: string[] = [];
-    const store = openLmdbReadModels(directory, { log: (message) => said.push(message) });
+    const store = await openLmdbReadModels(directory, { log: (message) => said.push(message) });
     expect(said).toEqual([expect.stringContaining('will be rebuilt from the log')]);
     expect(said[0]).toContain(reason);
     expect(await store.collections()).toEqual([]);
@@ -53,13 +54,13 @@ describe('openLmdbReadModels', () => {
 
   it('makes a folder that nobody else of the machine may look into', async () => {
     const made = join(directory, 'new');
-    await openLmdbReadModels(made).close();
+    await (await openLmdbReadModels(made)).close();
     expect(statSync(made).mode & 0o077).toBe(0);
     rmSync(made, { recursive: true });
   });
 
   const storedRound = async (readOnly: boolean): Promise<number> => {
-    const store = openLmdbReadModels(directory, { readOnly });
+    const store = await openLmdbReadModels(directory, { readOnly });
     try {
       return Number(await store.get('checkpoint', ['round']));
     } finally {
@@ -83,7 +84,7 @@ describe('openLmdbReadModels', () => {
   it('starts anew where the file is empty', async () => {
     await fill();
     truncateSync(file, 0);
-    const store = openLmdbReadModels(directory);
+    const store = await openLmdbReadModels(directory);
     expect(await store.collections()).toEqual([]);
     await store.close();
   });
@@ -91,7 +92,7 @@ describe('openLmdbReadModels', () => {
   it('says nothing and keeps everything otherwise', async () => {
     await fill();
     const said: string[] = [];
-    const store = openLmdbReadModels(directory, { log: (message) => said.push(message) });
+    const store = await openLmdbReadModels(directory, { log: (message) => said.push(message) });
     expect(await store.get('a', ['k'])).toBe('one');
     expect(said).toEqual([]);
     await store.close();
@@ -107,20 +108,20 @@ describe('openLmdbReadModels', () => {
       setInterval(() => {}, 1000);`;
     const reader = spawn(process.execPath, ['--input-type=module', '--eval', only, directory]);
     await once(reader.stdout, 'data');
-    expect(() => openLmdbReadModels(directory)).toThrow('MDB_READERS_FULL');
+    await expect(openLmdbReadModels(directory)).rejects.toThrow('MDB_READERS_FULL');
     reader.kill('SIGKILL');
     await once(reader, 'exit');
-    const store = openLmdbReadModels(directory);
+    const store = await openLmdbReadModels(directory);
     expect(await store.get('a', ['k'])).toBe('one');
     await store.close();
   });
 
   it('lets a reader see what is committed, and write nothing', async () => {
-    expect(() => openLmdbReadModels(directory, { readOnly: true })).toThrow('There are no views');
-    const writer = openLmdbReadModels(directory);
+    await expect(openLmdbReadModels(directory, { readOnly: true })).rejects.toThrow('There are no views');
+    const writer = await openLmdbReadModels(directory);
     await writer.write([write]);
     await writer.flush();
-    const reader = openLmdbReadModels(directory, { readOnly: true });
+    const reader = await openLmdbReadModels(directory, { readOnly: true });
     expect(await reader.get('a', ['k'])).toBe('one');
     await writer.write([{ collection: 'b', key: ['k'], value: 'two' }]);
     await writer.flush();
@@ -133,9 +134,34 @@ describe('openLmdbReadModels', () => {
     await writer.close();
   });
 
+  it('is written by one process at a time', async () => {
+    const writer = await openLmdbReadModels(directory);
+    await expect(openLmdbReadModels(directory)).rejects.toThrow('written by another process');
+    await writer.close();
+    await (await openLmdbReadModels(directory)).close();
+  });
+
+  it('has nothing reach the file while somebody opens it, and is read meanwhile', async () => {
+    const writer = await openLmdbReadModels(directory);
+    await writer.write([write]);
+    await writer.flush();
+    let isThere = false;
+    let flushed: Promise<void> | undefined;
+    const open = async (): Promise<void> => {
+      await writer.write([{ collection: 'a', key: ['l'], value: 'two' }]);
+      flushed = writer.flush().then(() => void (isThere = true));
+      await delay(150);
+      expect(isThere).toBe(false);
+      expect(await writer.get('a', ['l'])).toBe('two');
+    };
+    await openBesideWriter(directory, { open, close: async () => {} });
+    await flushed;
+    await writer.close();
+  });
+
   it('goes on, and says so once, where the views are deleted while they are open', async () => {
     const said: string[] = [];
-    const store = openLmdbReadModels(directory, { log: (message) => said.push(message), lookMs: 5 });
+    const store = await openLmdbReadModels(directory, { log: (message) => said.push(message), lookMs: 5 });
     await store.write([write]);
     await store.flush();
     expect(store.warning).toBeUndefined();
@@ -147,7 +173,7 @@ describe('openLmdbReadModels', () => {
     expect(await store.scan('a', { limit: 5 })).toHaveLength(2);
     expect(said).toEqual([expect.stringContaining('the next start rebuilds them')]);
     await store.close();
-    const next = openLmdbReadModels(directory);
+    const next = await openLmdbReadModels(directory);
     expect(await next.collections()).toEqual([]);
     await next.close();
   });
@@ -155,7 +181,7 @@ describe('openLmdbReadModels', () => {
   it('does not delete what a reader cannot read', async () => {
     await fill();
     writeFileSync(file, 'something else entirely'.repeat(1000));
-    expect(() => openLmdbReadModels(directory, { readOnly: true })).toThrow();
+    await expect(openLmdbReadModels(directory, { readOnly: true })).rejects.toThrow();
     expect(existsSync(file) && readFileSync(file, 'utf8').startsWith('something else')).toBe(true);
   });
 
@@ -172,10 +198,10 @@ describe('openLmdbReadModels', () => {
 
   it('gives dropped collections back to the file when it is opened again', async () => {
     await fill();
-    const store = openLmdbReadModels(directory);
+    const store = await openLmdbReadModels(directory);
     await store.drop('a');
     await store.close();
-    await openLmdbReadModels(directory).close();
+    await (await openLmdbReadModels(directory)).close();
     const root = open({ path: directory, readOnly: true });
     expect(root.getKeysCount()).toBe(0);
     await root.close();

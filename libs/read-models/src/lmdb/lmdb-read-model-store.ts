@@ -1,4 +1,8 @@
+import { mkdirSync } from 'node:fs';
+import type { CommitHoldsOptions } from '#event-store/lmdb/commit-holds';
 import { noteClosed } from '#event-store/lmdb/last-end';
+import { openBesideWriter } from '#event-store/lmdb/open-beside-writer';
+import { takeWriterLock, type WriterLock } from '#event-store/lmdb/writer-lock';
 import { encodeKeyToFind, encodeRange, type KeyRange } from '../key-encoding.js';
 import { Outage, type OutageWatch } from '#kernel/outage';
 import { SharedRuns } from '#kernel/shared-runs';
@@ -13,14 +17,15 @@ import {
   inodeIn,
   type Log,
   openCollection,
-  openEnvironment,
+  openToRead,
+  openToWrite,
   type Rows,
 } from './open-environment.js';
 import { renewViews } from './renew-views.js';
 import { scanStored, storedSource } from './stored-rows.js';
 
 /** Those who watch are told that the file takes nothing more or is damaged, and that it takes what is written again. */
-export interface LmdbReadModelOptions extends OutageWatch {
+export interface LmdbReadModelOptions extends OutageWatch, CommitHoldsOptions {
   /** For a second process: sees what the writer has committed, a moment late. */
   readonly readOnly?: boolean;
   /** Told when views that cannot be used are thrown away, and when somebody else does that. */
@@ -41,11 +46,29 @@ const DELETED =
   'The views were deleted while they are open: they go on without a file, and the next start rebuilds them';
 
 /**
- * Opens the views in a directory, which is created. Views that cannot be read are deleted and said so in the log: the caller
- * finds them empty and rebuilds. Throws where there is nothing to read (`readOnly`), or where the file system refuses.
+ * Opens the views in a directory, which is created. One process may write, others may read beside it (`readOnly`). Views that cannot be read
+ * are deleted and said so in the log: the caller finds them empty and rebuilds. Throws where there is nothing to read (`readOnly`), where
+ * another process writes there or does not let them be opened, or where the file system refuses.
  */
-export function openLmdbReadModels(directory: string, options: LmdbReadModelOptions = {}): ReadModelStore {
-  return new LmdbReadModels(openEnvironment(directory, options), directory, options);
+export async function openLmdbReadModels(
+  directory: string,
+  options: LmdbReadModelOptions = {},
+): Promise<ReadModelStore> {
+  if (options.readOnly) {
+    const environment = await openBesideWriter(directory, {
+      open: () => openToRead(directory),
+      close: ({ root }) => root.close(),
+    });
+    return new LmdbReadModels(environment, directory, undefined, options);
+  }
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const lock = await takeWriterLock(directory, options);
+  try {
+    return new LmdbReadModels(openToWrite(directory, options), directory, lock, options);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
 }
 
 class LmdbReadModels implements ReadModelStore {
@@ -67,13 +90,17 @@ class LmdbReadModels implements ReadModelStore {
   constructor(
     environment: Environment,
     private readonly directory: string,
+    /** Undefined where they are open for reading only. */
+    private readonly lock: WriterLock | undefined,
     { lookMs = LOOK_MS, log = console.warn, copyProgram, ...watch }: LmdbReadModelOptions,
   ) {
     this.#outage = new Outage(watch);
     this.#current = { environment };
     this.#renewals = new SharedRuns(() => this.#renew(copyProgram));
-    if (environment.readOnly) return;
-    this.#commits = new GroupCommits(this.#current, this.#outage);
+    if (lock === undefined) return;
+    const commits = new GroupCommits(this.#current, this.#outage);
+    this.#commits = commits;
+    lock.serve((run) => commits.aside(run));
     this.#looking = setInterval(() => {
       if (this.#warning !== undefined || this.#isThere()) return;
       this.#warning = DELETED;
@@ -93,7 +120,7 @@ class LmdbReadModels implements ReadModelStore {
     return this.#commits !== undefined;
   }
 
-  /** An embedded file has one process: the lock of the log sees to it. */
+  /** An embedded file has one process: its lock sees to it. */
   async takeLease(): Promise<boolean> {
     return this.isWriter;
   }
@@ -179,6 +206,7 @@ class LmdbReadModels implements ReadModelStore {
       const { folder, readOnly, root } = this.#current.environment;
       await root.close();
       if (!readOnly && this.#damage === undefined && this.#isThere()) noteClosed(folder);
+      await this.lock?.release();
     }
   }
 

@@ -8,7 +8,7 @@ import { openLmdbReadModels } from './lmdb-read-model-store.js';
  * copies. Kills itself before the step of that number that the renewal takes on the disk, and prints what it did last before that, or `renewed`.
  */
 const [directory, copyProgram, lastStep] = process.argv.slice(2) as [string, string, string];
-const store = openLmdbReadModels(directory, { copyProgram, log: () => {} });
+const store = await openLmdbReadModels(directory, { copyProgram, log: () => {} });
 let steps = -1;
 
 /** Has the calls of functions that change what is on the disk counted. */

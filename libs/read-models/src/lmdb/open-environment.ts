@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkDataFile } from '#event-store/lmdb/check-data-file';
 import { findDamage } from '#event-store/lmdb/find-damage';
@@ -32,7 +32,6 @@ const byteStringKeys = {
 const ENCODING = { keyEncoder: byteStringKeys, encoding: 'string' } as const;
 
 export interface EnvironmentOptions {
-  readonly readOnly?: boolean;
   readonly log?: Log;
   readonly damageProgram?: string;
 }
@@ -56,14 +55,9 @@ export interface Current {
 
 /**
  * Opens the file of the views, or makes it. What cannot be read or is not ours is deleted, said so, and made anew: views can
- * always be rebuilt from the log. A reader (`readOnly`) deletes nothing and throws instead. Throws where too many others read it.
+ * always be rebuilt from the log. Throws where too many others read it. To be called by who has the right to write.
  */
-export function openEnvironment(
-  directory: string,
-  { readOnly = false, log = console.warn, damageProgram }: EnvironmentOptions,
-): Environment {
-  if (readOnly) return openToRead(directory);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+export function openToWrite(directory: string, { log = console.warn, damageProgram }: EnvironmentOptions): Environment {
   for (const path of listLeftovers(directory)) rmSync(path, { recursive: true, force: true });
   const folder = currentFolder(directory);
   // That there is no room for it says nothing of the views.
@@ -81,16 +75,9 @@ export function openEnvironment(
   }
 }
 
-/** Whoever finds the views just before they are renewed finds others the next time. */
-function openToRead(directory: string): Environment {
-  for (;;) {
-    const folder = currentFolder(directory);
-    try {
-      return openFile(folder, 'to read');
-    } catch (error) {
-      if (currentFolder(directory) === folder) throw error;
-    }
-  }
+/** Opens the file of the views that there are now, while nobody writes: it deletes nothing and throws where that cannot be read. */
+export function openToRead(directory: string): Environment {
+  return openFile(currentFolder(directory), 'to read');
 }
 
 /** `to fill`: nothing that is written is brought to the disk; whoever fills the file does that. */

@@ -16,7 +16,7 @@ let copier: BundledScript;
 let directory: string;
 let store: ReadModelStore;
 
-const open = (): ReadModelStore => openLmdbReadModels(directory, { copyProgram: copier.path, log: () => {} });
+const open = (): Promise<ReadModelStore> => openLmdbReadModels(directory, { copyProgram: copier.path, log: () => {} });
 const put = (collection: string, key: string, value: string | null): Write => ({ collection, key: [key], value });
 const all = { limit: 100_000 };
 
@@ -24,9 +24,9 @@ beforeAll(async () => {
   copier = await bundleScript('libs/read-models/src/lmdb/copy-views-process.ts');
 });
 afterAll(() => copier.remove());
-beforeEach(() => {
+beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'annals-renewed-'));
-  store = open();
+  store = await open();
 });
 afterEach(async () => {
   await store.close();
@@ -35,7 +35,7 @@ afterEach(async () => {
 
 async function reopen(): Promise<void> {
   await store.close();
-  store = open();
+  store = await open();
 }
 
 /** How often something stands in any file of the views, whatever LMDB thinks is there. */
@@ -187,7 +187,7 @@ describe('views that are renewed', () => {
     ];
     for (const [text, reason] of programs) {
       writeFileSync(program, text);
-      store = openLmdbReadModels(directory, { copyProgram: program });
+      store = await openLmdbReadModels(directory, { copyProgram: program });
       await store.write([put('a', 'k', reason)]);
       await expect(store.renew!()).rejects.toThrow(reason);
       await store.write([put('a', 'l', reason)]);
@@ -198,7 +198,7 @@ describe('views that are renewed', () => {
       expect(readdirSync(directory)).not.toContain('renewal');
       await store.close();
     }
-    store = open();
+    store = await open();
   });
 
   it('have all that was written while they were copied, however much that is', async () => {
@@ -227,7 +227,7 @@ describe('views that are renewed', () => {
       program,
       `import fs from 'node:fs'; process.send('ready'); process.once('message', () => { ${says} }); ${waits}`,
     );
-    store = openLmdbReadModels(directory, { copyProgram: program });
+    store = await openLmdbReadModels(directory, { copyProgram: program });
     const refused = expect(store.renew!()).rejects.toThrow('more is written than can be kept in mind');
     await expect.poll(() => existsSync(opened), { timeout: 20_000 }).toBe(true);
     for (let n = 0; n < 210_000; n += 5000)
@@ -242,7 +242,7 @@ describe('views that are renewed', () => {
   it('are not renewed where their file was deleted, nor by who reads them', async () => {
     await store.write([put('a', 'k', 'x')]);
     await store.flush();
-    const reader = openLmdbReadModels(directory, { readOnly: true });
+    const reader = await openLmdbReadModels(directory, { readOnly: true });
     await expect(reader.renew!()).rejects.toThrow('not open for writing');
     await reader.close();
     rmSync(directory, { recursive: true });
@@ -252,7 +252,7 @@ describe('views that are renewed', () => {
 
   it('say that they were deleted where that is so of the file that took the place of the first', async () => {
     await store.close();
-    store = openLmdbReadModels(directory, { copyProgram: copier.path, lookMs: 5, log: () => {} });
+    store = await openLmdbReadModels(directory, { copyProgram: copier.path, lookMs: 5, log: () => {} });
     await store.write([put('a', 'k', 'x')]);
     await store.renew!();
     await delay(30);
@@ -272,7 +272,7 @@ describe('renewing views', () => {
         rmSync(directory, { recursive: true, force: true });
         const told = await runToItsEnd(renewer.path, [directory, copier.path, String(step)]);
         steps.push(told.at(-1) ?? 'nothing');
-        store = open();
+        store = await open();
         const round = Number(await store.get('checkpoint', ['round']));
         expect(round).toBeGreaterThanOrEqual(20);
         for (let i = 0; i < 100; i++) {
@@ -289,7 +289,7 @@ describe('renewing views', () => {
       }
     } finally {
       await renewer.remove();
-      store = open();
+      store = await open();
     }
     expect(steps.length).toBeGreaterThan(8);
     expect(steps).toContain('renameSync /renewal');

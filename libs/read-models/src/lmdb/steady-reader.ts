@@ -8,7 +8,7 @@ import { openLmdbReadModels } from './lmdb-read-model-store.js';
  */
 const [directory, mode] = process.argv.slice(2) as [string, string | undefined];
 const open = () => openLmdbReadModels(directory, { readOnly: true });
-let store = open();
+let store = await open();
 for (;;) {
   const rows = await store.scan('rows', { limit: 10_000 });
   const numbers = new Set(rows.map(({ value }) => value.slice(0, value.indexOf(':'))));
@@ -19,7 +19,7 @@ for (;;) {
   );
   if (mode === 'anew') {
     await store.close();
-    store = open();
+    store = await open();
   }
   await delay(1);
 }
