@@ -38,6 +38,11 @@ async function reopen(): Promise<void> {
   store = await open();
 }
 
+/** Beside the socket of who writes them. */
+function foldersIn(path: string): string[] {
+  return readdirSync(path).filter((name) => !name.endsWith('.sock'));
+}
+
 /** How often something stands in any file of the views, whatever LMDB thinks is there. */
 function marks(mark: string): number {
   let count = 0;
@@ -112,7 +117,7 @@ describe('views that are renewed', () => {
       if (renewals % 2 === 1) await reopen();
       await model.expectIn(store);
     }
-    expect(readdirSync(directory)).toEqual(['renewed-4']);
+    expect(foldersIn(directory)).toEqual(['renewed-4']);
   });
 
   it('have nothing left in any file of what was deleted or written over, and give its room back', async () => {
@@ -153,7 +158,7 @@ describe('views that are renewed', () => {
     await store.renew!();
     await first;
     expect(marks(mark)).toBe(0);
-    expect(readdirSync(directory)).toEqual(['renewed-2']);
+    expect(foldersIn(directory)).toEqual(['renewed-2']);
     expect(await store.get('a', ['2'])).toBe('stays');
   });
 
