@@ -109,6 +109,7 @@ test.each([
     await root.close();
     const program = await bundleScript('libs/event-store/src/lmdb/find-damage-process.ts');
     const lock = isWritten ? await takeWriterLock(join(folder.path, 'log')) : undefined;
+    lock?.serve((run) => run());
     expect(await runBackup(testInstallation(folder.path), terminal, target, { damageProgram: program.path })).toBe(
       EXIT.found,
     );
