@@ -147,14 +147,14 @@ describe('openLmdbReadModels', () => {
     await writer.flush();
     let isThere = false;
     let flushed: Promise<void> | undefined;
-    const open = async (): Promise<void> => {
+    const writeAndLook = async (): Promise<void> => {
       await writer.write([{ collection: 'a', key: ['l'], value: 'two' }]);
       flushed = writer.flush().then(() => void (isThere = true));
       await delay(150);
       expect(isThere).toBe(false);
       expect(await writer.get('a', ['l'])).toBe('two');
     };
-    await openBesideWriter(directory, { open, close: async () => {} });
+    await openBesideWriter(directory, { open: writeAndLook, close: async () => {} });
     await flushed;
     await writer.close();
   });
