@@ -125,7 +125,7 @@ describe('openLmdbReadModels', () => {
     expect(await reader.get('a', ['k'])).toBe('one');
     await writer.write([{ collection: 'b', key: ['k'], value: 'two' }]);
     await writer.flush();
-    expect(await reader.collections()).toEqual(['a', 'b']);
+    await vi.waitFor(async () => expect(await reader.collections()).toEqual(['a', 'b']));
     expect(await reader.scan('b', { limit: 5 })).toEqual([{ key: ['k'], value: 'two' }]);
     expect(await reader.get('c', ['k'])).toBeUndefined();
     await expect(reader.write([write])).rejects.toThrow('not open for writing');
