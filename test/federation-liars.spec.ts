@@ -170,7 +170,8 @@ describe('a handshake', () => {
     const signatures = { [hostile.name]: { [hostile.key.id]: 'a'.repeat(86) } };
     hostile.on('/_matrix/federation/v2/invite/.*', ({ body }) => ({ event: { ...body.event, signatures } }));
     const identity = new ForeignKey('ed25519:0');
-    const offer = { display_name: 'g...', key_validity_url: 'https://id.example/', public_key: identity.publicKey };
+    // Without an address at which it is asked whether the key still holds, nobody has to be there for it.
+    const offer = { display_name: 'g...', public_key: identity.publicKey };
     await alice.setState(room.roomId, 'm.room.third_party_invite', offer, 'token');
     const exchange = async (mxid: string): Promise<number> => {
       const signed = identity.sign({ mxid, token: 'token' }, 'id.example');
