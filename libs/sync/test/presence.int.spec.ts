@@ -252,6 +252,27 @@ describe('the states of 2014/15, and more', () => {
     expect(today).toMatchObject({ content: { user_id: alice.userId, presence: 'online' } });
   });
 
+  it('are told anew with another name and with another picture, with what else is told next', async () => {
+    const [{ alice, bob }, stranger] = [await mates(), await someone()];
+    await setV1(alice, 'free_for_chat');
+    let { end } = (await bob.v1('GET', '/initialSync')).body;
+    for (const [key, value] of Object.entries({ displayname: 'Alice', avatar_url: 'mxc://a/b' })) {
+      await alice.ok('PUT', `/profile/${alice.userId}/${key}`, { [key]: value });
+      await app.settled();
+      await setV1(stranger, key === 'displayname' ? 'busy' : 'free_for_chat');
+      const told = async (): Promise<unknown> => {
+        const { chunk, end: next } = (await bob.v1('GET', `/events?from=${end}&timeout=0`)).body;
+        const events = (chunk as PresenceEvent[]).filter(
+          ({ type, content }) => type === 'm.presence' && content.user_id === alice.userId,
+        );
+        if (events.length > 0) end = next;
+        return events;
+      };
+      const content = { user_id: alice.userId, presence: 'free_for_chat', [key]: value };
+      await expect.poll(told).toMatchObject([{ content }]);
+    }
+  });
+
   it('tell nobody of what who hides does or says, and last until another is chosen', async () => {
     const { alice, bob, roomId } = await mates();
     const phone = await alice.logIn();
