@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { constants, getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sealFacts } from '#event-store/seal-facts';
@@ -194,6 +196,42 @@ describe('a log on disk', () => {
     expect(findings).toBeGreaterThan(0);
   });
 });
+
+test.runIf(process.platform === 'linux')(
+  'those who are served go first, but for the moment in which it is opened',
+  async () => {
+    const directory = damaged(() => {});
+    const whileOpened: number[] = [];
+    const writer = createServer((socket) =>
+      socket.on('data', (word) => {
+        const [, pid] = readdirSync(directory)
+          .join(' ')
+          .match(/opener-(\d+)/)!;
+        whileOpened.push(getPriority(Number(pid)));
+        socket.write(word);
+      }),
+    );
+    writer.listen(join(directory, 'writer-1-0a.sock'));
+    await once(writer, 'listening');
+    const atEnd = join(folder, 'priorities');
+    const path = join(folder, 'priorities.mjs');
+    writeFileSync(
+      path,
+      `import { readdirSync, writeFileSync } from 'node:fs';
+     import { getPriority } from 'node:os';
+     import ${JSON.stringify(program.path)};
+     const ofThreads = () => readdirSync('/proc/self/task').map((thread) => getPriority(Number(thread)));
+     process.once('exit', () => writeFileSync(${JSON.stringify(atEnd)}, JSON.stringify(ofThreads())));`,
+    );
+    const { findings, log } = await verify(directory, path);
+    writer.close();
+    expect([findings, log]).toEqual([0, expect.objectContaining({ facts })]);
+    expect(whileOpened).toEqual([getPriority(), getPriority()]);
+    expect(new Set(JSON.parse(readFileSync(atEnd, 'utf8')))).toEqual(
+      new Set([constants.priority.PRIORITY_BELOW_NORMAL]),
+    );
+  },
+);
 
 test('parts that do not add up are followed by a search for what is missing', async () => {
   const path = join(folder, 'adding.mjs');

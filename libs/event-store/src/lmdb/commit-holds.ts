@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connectIn, findSockets, nextWord } from './folder-sockets.js';
 
 /** Runs something while nothing is committed, however long that takes. */
@@ -14,12 +15,15 @@ export const OPENED = 'o';
 const HOLD_MS = 5000;
 /** For how long a writer that begins waits for those who were opening the file before. */
 const BEGIN_MS = 10_000;
+const LOOK_MS = 50;
 
 export interface CommitHoldsOptions {
   /** Told where commits have waited for an opener for too long, and go on. */
   readonly onHeldTooLong?: (message: string) => void;
   /** For how long they wait; five seconds by default. */
   readonly holdMs?: number;
+  /** For how long a writer that begins waits for those who were opening the file before; ten seconds by default. */
+  readonly beginMs?: number;
 }
 
 /**
@@ -29,17 +33,20 @@ export interface CommitHoldsOptions {
 export class CommitHolds {
   readonly #onHeldTooLong: (message: string) => void;
   readonly #holdMs: number;
+  readonly #beginMs: number;
   readonly #running = new Set<Promise<void>>();
   #serve: (alone: Alone) => void = () => {};
+  #isRefusing = false;
   /** While the writer begins it commits nothing anyhow. */
   #alone: Promise<Alone> = Promise.resolve((run) => run());
 
   constructor(
     private readonly directory: string,
-    { onHeldTooLong = console.warn, holdMs = HOLD_MS }: CommitHoldsOptions,
+    { onHeldTooLong = console.warn, holdMs = HOLD_MS, beginMs = BEGIN_MS }: CommitHoldsOptions,
   ) {
     this.#onHeldTooLong = onHeldTooLong;
     this.#holdMs = holdMs;
+    this.#beginMs = beginMs;
   }
 
   /** Takes a connection. Who only wants to know whether somebody listens ends it at once. */
@@ -57,19 +64,26 @@ export class CommitHolds {
 
   /** Waits until all have opened the file who began before this process could be seen. From then on others wait for `serve`. */
   async begin(): Promise<void> {
-    const deadline = performance.now() + BEGIN_MS;
+    const deadline = performance.now() + this.#beginMs;
     for (const { name, pid } of await findSockets(this.directory, 'opener')) {
-      const opener = await connectIn(this.directory, name);
+      const opener = await this.#connect(name, deadline);
       if (opener === undefined) {
         // Left by a process that was killed, or of one that does not listen yet: that one will see this process.
         await rm(join(this.directory, name), { force: true });
         continue;
       }
-      const late = setTimeout(() => opener.destroy(new Error('late')), Math.max(0, deadline - performance.now()));
+      let isLate = false;
+      const late = setTimeout(
+        () => {
+          isLate = true;
+          opener.destroy();
+        },
+        Math.max(0, deadline - performance.now()),
+      );
+      // However the connection ends, it was opened: who opens it synchronously takes none, and has the kernel reset it.
       await nextWord(opener);
       clearTimeout(late);
-      if (opener.errored)
-        throw new Error(`${this.directory} is being opened by another process (${pid}), for too long`);
+      if (isLate) throw new Error(`${this.directory} is being opened by another process (${pid}), for too long`);
     }
     await this.#settled();
     this.#alone = new Promise((resolve) => (this.#serve = resolve));
@@ -80,12 +94,33 @@ export class CommitHolds {
     this.#serve(alone);
   }
 
+  /** From now on commits are held for nobody more: who asks is refused, and asks again until there is no writer. */
+  refuse(): void {
+    this.#isRefusing = true;
+  }
+
   /** Settles once nobody is served any more: all is as it was when they began until then. */
   async end(): Promise<void> {
-    this.#serve(async () => {
-      throw new Error('Nothing was opened');
-    });
+    this.refuse();
+    this.#serve(async () => {});
     await this.#settled();
+  }
+
+  /** As `connectIn`, but who may not connect waits until the socket is gone, or listened to by somebody who lets them. */
+  async #connect(name: string, deadline: number): Promise<Socket | undefined> {
+    for (;;) {
+      try {
+        return await connectIn(this.directory, name);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+        if (performance.now() > deadline)
+          throw new Error(
+            `${join(this.directory, name)} is the socket of another user, who may be opening the file: remove it where no such process runs`,
+            { cause: error },
+          );
+      }
+      await delay(LOOK_MS);
+    }
   }
 
   async #settled(): Promise<void> {
@@ -94,6 +129,7 @@ export class CommitHolds {
 
   async #hold(socket: Socket): Promise<void> {
     const alone = await this.#alone;
+    if (this.#isRefusing) return void socket.destroy();
     await alone(async () => {
       if (socket.destroyed) return;
       const late = setTimeout(() => {

@@ -48,8 +48,10 @@ export async function listenIn(
     });
   try {
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ path: join(folder.path, name), exclusive: true }, resolve);
+      // Also later, where a connection cannot be taken: who made it sees it end.
+      server.on('error', reject);
+      // A writer of another user must be able to wait for an opener. Who has no business here does not come into the folder.
+      server.listen({ path: join(folder.path, name), exclusive: true, writableAll: role === 'opener' }, resolve);
     });
   } catch (error) {
     await close();
@@ -87,7 +89,8 @@ export async function connectIn(directory: string, name: string): Promise<Socket
     });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ECONNREFUSED' || code === 'ENOENT') return undefined;
+    // Reset: it was closed before the connection was taken.
+    if (code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'ENOENT') return undefined;
     throw error;
   } finally {
     folder.close();

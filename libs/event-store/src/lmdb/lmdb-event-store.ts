@@ -269,6 +269,7 @@ class LmdbEventStore implements EventStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#lock?.refuse();
     await this.#commits?.close();
     for (const tail of this.#tails) tail.wake();
     // While it is open: then it is known whether the file in the folder is still the one that was.

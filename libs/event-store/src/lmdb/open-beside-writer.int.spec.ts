@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -176,6 +176,40 @@ describe('opening the log beside who writes it', () => {
     }
   });
 
+  it('is not left open where who writes it falls silent meanwhile', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', (word) => {
+        socket.write(word);
+        socket.resume();
+      });
+    });
+    server.listen(join(directory, 'writer-1-0a.sock'));
+    await once(server, 'listening');
+    const { open, close, calls } = opening(() => {});
+    await expect(openBesideWriter(directory, { open, close }, 200)).rejects.toThrow('does not answer any more');
+    expect(calls).toEqual(['open', 'close']);
+    server.close();
+    await once(server, 'close');
+  });
+
+  it('does not keep who writes it from closing, however often it is opened', async () => {
+    const store = await openToWrite();
+    let opened = 0;
+    let isOver = false;
+    const openers = [1, 2, 3].map(async () => {
+      while (!isOver) {
+        await openBesideWriter(directory, { open: () => delay(20), close: async () => {} });
+        opened++;
+      }
+    });
+    await vi.waitFor(() => expect(opened).toBeGreaterThan(6), { timeout: 20_000 });
+    const closed = await Promise.race([store.close().then(() => 'closed'), delay(3000, 'still open')]);
+    isOver = true;
+    await Promise.all(openers);
+    expect(closed).toBe('closed');
+  });
+
   it('is copied while it is held, too', async () => {
     const store = await openToWrite();
     await append(store).done;
@@ -208,6 +242,45 @@ describe('opening the log while somebody begins to write it', () => {
     await lock;
     expect(isTaken).toBe(true);
     expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('has them wait where nothing else is done meanwhile, and begin then', async () => {
+    const blocking = start(opener, 'block');
+    await once(blocking.stdout!, 'data');
+    let isTaken = false;
+    const taking = takeWriterLock(directory).finally(() => (isTaken = true));
+    await delay(150);
+    expect(isTaken).toBe(false);
+    await (await taking).release();
+  });
+
+  it('has them wait for a while, and say who opens it', async () => {
+    const open = (): Promise<void> =>
+      expect(takeWriterLock(directory, { beginMs: 100 })).rejects.toThrow(`another process (${process.pid}), for too`);
+    await openBesideWriter(directory, { open, close: async () => {} });
+  });
+
+  it('has them wait also where they may not ask, for a while, and name the socket', async () => {
+    const path = join(directory, 'opener-1-0a.sock');
+    const server = createServer();
+    server.listen(path);
+    await once(server, 'listening');
+    chmodSync(path, 0);
+    // To root nothing is forbidden.
+    const isRoot = process.geteuid!() === 0;
+    chownSync(directory, isRoot ? 65_534 : process.geteuid!(), process.getegid!());
+    if (isRoot) process.seteuid!(65_534);
+    try {
+      await expect(takeWriterLock(directory, { beginMs: 100 })).rejects.toThrow(path);
+      let isTaken = false;
+      const taking = takeWriterLock(directory).finally(() => (isTaken = true));
+      await delay(150);
+      expect(isTaken).toBe(false);
+      server.close();
+      await (await taking).release();
+    } finally {
+      if (isRoot) process.seteuid!(0);
+    }
   });
 
   it('waits until they hold their commits', async () => {

@@ -36,11 +36,13 @@ export async function openBesideWriter<T>(
     const writers = await holdAll(directory, patienceMs);
     try {
       const opened = await opening.open();
-      const isHeld = (await Promise.all(writers.map((writer) => ask(writer, OPENED)))).every((still) => still);
+      const deadline = performance.now() + patienceMs;
+      const held = await Promise.all(writers.map((writer) => ask(writer, OPENED, deadline)));
+      const isHeld = held.every((still) => still);
       if (isHeld) return opened;
       await opening.close(opened);
       throw new CommitsNotHeld(
-        `the process that writes to ${directory} went on while it was opened: its last commit may be lost, look for that with "annals verify"`,
+        `the process that writes to ${directory} went on while it was opened, or does not answer any more: its last commit may be lost, look for that with "annals verify"`,
       );
     } finally {
       for (const writer of writers) writer.destroy();
@@ -95,16 +97,17 @@ async function holdEach(directory: string, writers: Socket[], deadline: number):
     const writer = await connectIn(directory, name);
     if (writer === undefined) continue;
     writers.push(writer);
-    const late = setTimeout(() => writer.destroy(), Math.max(0, deadline - performance.now()));
-    const isHeld = await ask(writer, HOLD).finally(() => clearTimeout(late));
-    if (!isHeld) return false;
+    if (!(await ask(writer, HOLD, deadline))) return false;
   }
   return true;
 }
 
-/** Says a word to the writer. Answers whether it has said the same. */
-async function ask(writer: Socket, word: string): Promise<boolean> {
+/** Says a word to the writer. Answers whether it has said the same before the deadline. */
+async function ask(writer: Socket, word: string, deadline: number): Promise<boolean> {
+  const late = setTimeout(() => writer.destroy(), Math.max(0, deadline - performance.now()));
   const answer = nextWord(writer);
   writer.write(word);
-  return (await answer) === word;
+  const isSame = (await answer) === word;
+  clearTimeout(late);
+  return isSame;
 }

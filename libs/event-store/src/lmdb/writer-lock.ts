@@ -8,6 +8,8 @@ import { answers, findSockets, listenIn } from './folder-sockets.js';
 export interface WriterLock {
   /** To be called once the file is open: who opens it elsewhere has `alone` called, and waits for this until then. */
   serve(alone: Alone): void;
+  /** To be called before the file is closed: nobody more has `alone` called, so that what is under way comes to an end. */
+  refuse(): void;
   release(): Promise<void>;
 }
 
@@ -47,7 +49,7 @@ export async function takeWriterLock(directory: string, options: CommitHoldsOpti
       throw new WrittenByAnother(`${directory}: several processes began to write at once`);
     }
     await holds.begin();
-    return { serve: (alone) => holds.serve(alone), release };
+    return { serve: (alone) => holds.serve(alone), refuse: () => holds.refuse(), release };
   } catch (error) {
     await release();
     throw error;

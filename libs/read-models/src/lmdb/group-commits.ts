@@ -108,11 +108,11 @@ export class GroupCommits {
     });
   }
 
-  /** As `alone`, but what LMDB has refused waits as well. */
+  /** As `alone`, but what LMDB has refused waits as well. Then a group has its turn, before whoever wants to be alone next. */
   async aside<T>(run: () => Promise<T>): Promise<T> {
     const before = this.#underWay ?? Promise.resolve();
     const running = before.then(run);
-    this.#occupy(running.then(ignore, ignore));
+    this.#occupy(running.then(ignore, ignore).then(() => (this.#closed ? undefined : this.#storeNext())));
     return running;
   }
 
@@ -161,13 +161,18 @@ export class GroupCommits {
   }
 
   #commit(): void {
+    this.#occupy(this.#storeNext());
+  }
+
+  /** Hands LMDB what it has refused, or else what waits. Never rejects. */
+  async #storeNext(): Promise<void> {
     if (this.#committing === undefined) {
       if (this.#pending.rows === 0) return;
       this.#committing = this.#pending;
       this.#pending = new PendingRows();
     }
     const group = this.#committing;
-    const stored = this.#store(group).then(
+    await this.#store(group).then(
       () => {
         this.#failure = undefined;
         this.#committing = undefined;
@@ -179,7 +184,6 @@ export class GroupCommits {
         this.#failure = error as Error;
       },
     );
-    this.#occupy(stored);
   }
 
   /** Nothing else reaches LMDB until this has settled; then whoever waits, or what has become a whole group meanwhile. */

@@ -159,6 +159,36 @@ describe('openLmdbReadModels', () => {
     await writer.close();
   });
 
+  it('has what is written reach the file before the next one opens it, and is closed however many do', async () => {
+    const writer = await openLmdbReadModels(directory);
+    await writer.write([write]);
+    await writer.flush();
+    const reader = await openLmdbReadModels(directory, { readOnly: true });
+    let isOver = false;
+    let opened = 0;
+    const openers: Promise<void>[] = [];
+    const open = async (): Promise<void> => {
+      const number = String(++opened);
+      if (opened > 3) return delay(20);
+      if (opened > 1) await vi.waitFor(async () => expect(await reader.get('a', ['l'])).toBe(String(opened - 1)));
+      await writer.write([{ collection: 'a', key: ['l'], value: number }]);
+      // The others have asked meanwhile.
+      await delay(150);
+    };
+    for (let i = 0; i < 3; i++)
+      openers.push(
+        (async () => {
+          while (!isOver) await openBesideWriter(directory, { open, close: async () => {} });
+        })(),
+      );
+    await vi.waitFor(() => expect(opened).toBeGreaterThan(6), { timeout: 20_000 });
+    const closed = await Promise.race([writer.close().then(() => 'closed'), delay(3000, 'still open')]);
+    isOver = true;
+    await Promise.all(openers);
+    await reader.close();
+    expect(closed).toBe('closed');
+  });
+
   it('goes on, and says so once, where the views are deleted while they are open', async () => {
     const said: string[] = [];
     const store = await openLmdbReadModels(directory, { log: (message) => said.push(message), lookMs: 5 });

@@ -196,6 +196,7 @@ class LmdbReadModels implements ReadModelStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closing.abort(new ViewsNotRenewed('they are being closed'));
+    this.lock?.refuse();
     await this.#renewing;
     try {
       await this.flush();
