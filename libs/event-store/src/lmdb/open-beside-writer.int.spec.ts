@@ -196,16 +196,16 @@ describe('opening the log beside who writes it', () => {
   it('does not keep who writes it from closing, however often it is opened', async () => {
     const store = await openToWrite();
     let opened = 0;
-    let isOver = false;
+    const over = new AbortController();
     const openers = [1, 2, 3].map(async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         await openBesideWriter(directory, { open: () => delay(20), close: async () => {} });
         opened++;
       }
     });
     await vi.waitFor(() => expect(opened).toBeGreaterThan(6), { timeout: 20_000 });
     const closed = await Promise.race([store.close().then(() => 'closed'), delay(3000, 'still open')]);
-    isOver = true;
+    over.abort();
     await Promise.all(openers);
     expect(closed).toBe('closed');
   });

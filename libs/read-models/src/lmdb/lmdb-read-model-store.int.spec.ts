@@ -164,10 +164,10 @@ describe('openLmdbReadModels', () => {
     await writer.write([write]);
     await writer.flush();
     const reader = await openLmdbReadModels(directory, { readOnly: true });
-    let isOver = false;
+    const over = new AbortController();
     let opened = 0;
     const openers: Promise<void>[] = [];
-    const open = async (): Promise<void> => {
+    const writeAndLook = async (): Promise<void> => {
       const number = String(++opened);
       if (opened > 3) return delay(20);
       if (opened > 1) await vi.waitFor(async () => expect(await reader.get('a', ['l'])).toBe(String(opened - 1)));
@@ -178,12 +178,12 @@ describe('openLmdbReadModels', () => {
     for (let i = 0; i < 3; i++)
       openers.push(
         (async () => {
-          while (!isOver) await openBesideWriter(directory, { open, close: async () => {} });
+          while (!over.signal.aborted) await openBesideWriter(directory, { open: writeAndLook, close: async () => {} });
         })(),
       );
     await vi.waitFor(() => expect(opened).toBeGreaterThan(6), { timeout: 20_000 });
     const closed = await Promise.race([writer.close().then(() => 'closed'), delay(3000, 'still open')]);
-    isOver = true;
+    over.abort();
     await Promise.all(openers);
     await reader.close();
     expect(closed).toBe('closed');
