@@ -80,8 +80,7 @@ export class PasswordCheck {
     const giveBack = (): void => {
       if (countedAs !== undefined) this.limits.giveBack('password', countedAs);
     };
-    const verified = await this.#verify(claim).catch((error: unknown) => {
-      // Nobody looked at it.
+    const verified = await this.#verify(claim, (error) => {
       if (error instanceof MatrixError) giveBack();
       throw error;
     });
@@ -89,12 +88,18 @@ export class PasswordCheck {
     return verified;
   }
 
-  async #verify({ userId, password }: PasswordClaim): Promise<VerifiedPassword | undefined> {
+  /** `unseen`: hands on what was thrown where nobody has looked at the password. */
+  async #verify(
+    { userId, password }: PasswordClaim,
+    unseen: (error: unknown) => never,
+  ): Promise<VerifiedPassword | undefined> {
     const account = userId === undefined ? undefined : await this.accounts.load(userId);
-    const matches = await this.hasher.verify(account?.passwordHash, password);
+    const matches = await this.hasher.verify(account?.passwordHash, password).catch(unseen);
     if (userId === undefined) return undefined;
     if (matches) return { userId, passwordHash: account?.passwordHash };
-    const theirs = await this.authorities.verify(userId, password);
+    const asked = this.authorities.verify(userId, password);
+    // Where there is a hash it was a guess at that, whether or not the others can be asked.
+    const theirs = await (account?.passwordHash === undefined ? asked.catch(unseen) : asked);
     return theirs === undefined ? undefined : { userId: theirs };
   }
 }
