@@ -69,6 +69,18 @@ describe('a binding', () => {
     expect(await bindings.forget(ALICE, OF)).toBe('success');
   });
 
+  it.each([429, 502, 503])('is to be ended once more where the identity server answered %i', async (status) => {
+    const bindings = begin();
+    await bindings.bind(ALICE, SERVER, SHOWN);
+    onUnbind = () => {
+      throw new PeerRefused(status, { error: `${OF.address} has to wait` });
+    };
+    await expect(bindings.endAll(ALICE)).rejects.toThrow(new PeerUnavailable(String(status)));
+    onUnbind = () => {};
+    expect(await bindings.endAll(ALICE)).toBe(true);
+    expect(await bindings.of(ALICE)).toEqual([]);
+  });
+
   it('is none where the identity server refuses, unless there was one before', async () => {
     const refuse = (): void => {
       throw new PeerRefused(403, { errcode: 'M_FORBIDDEN' });

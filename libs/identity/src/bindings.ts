@@ -8,7 +8,7 @@ import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName, UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
-import { PeerRefused, PeerUnavailable, reasonOf } from '#kernel/peer-errors';
+import { mayAnswerLater, PeerRefused, PeerUnavailable, reasonOf } from '#kernel/peer-errors';
 import { signRequest } from '#protocol/signing/sign-request';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { Associations } from './associations.js';
@@ -113,8 +113,8 @@ export class Bindings implements BoundElsewhere {
   }
 
   /**
-   * As `forgetAll`, for who asks again: answers whether there was any. What a server refuses for good is let be. Throws PeerUnavailable where one is away, once all
-   * others were asked.
+   * As `forgetAll`, for who asks again: answers whether there was any. What a server refuses for good is let be. Throws PeerUnavailable,
+   * without its words, where one may answer otherwise later, once all others were asked.
    */
   async endAll(userId: UserId): Promise<boolean> {
     const known = await this.of(userId);
@@ -123,7 +123,7 @@ export class Bindings implements BoundElsewhere {
       try {
         await this.#unbindAt(userId, binding);
       } catch (error) {
-        if (error instanceof PeerUnavailable) away = error;
+        if (mayAnswerLater(error)) away = new PeerUnavailable(reasonOf(error));
         else if (!(error instanceof PeerRefused)) throw error;
       }
     }

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { loadConfig } from '#config/config';
 import type { JsonObject } from '#kernel/json';
+import { PeerRefused } from '#kernel/peer-errors';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import type { IdentityServers } from './client/identity-servers.js';
 import { ShownToIdentityServers } from './shown-to-identity-servers.js';
@@ -11,13 +12,16 @@ const NOW = 1_000 * HOUR_MS;
 const BY = { sid: '7', clientSecret: 'secret', idServer: 'id.example', idAccessToken: 'token' };
 
 let told: JsonObject;
+let refusal: PeerRefused | undefined;
 let now: number;
 let shown: ShownToIdentityServers;
 beforeEach(() => {
+  refusal = undefined;
   told = { medium: 'email', address: 'bob@mail.example', validated_at: NOW };
   now = NOW;
   const config = loadConfig({ ANNALS_SERVER_NAME: 'a.example', ANNALS_IDENTITY_TRUSTED_SERVERS: 'id.example' });
-  const servers = { findValidated: () => Promise.resolve(told) } as unknown as IdentityServers;
+  const findValidated = () => (refusal === undefined ? Promise.resolve(told) : Promise.reject(refusal));
+  const servers = { findValidated } as unknown as IdentityServers;
   const clock = { now: () => now, elapsed: () => 0 };
   shown = new ShownToIdentityServers(
     new MemoryEventStore(),
@@ -26,6 +30,15 @@ beforeEach(() => {
     servers,
     undefined as unknown as Validations,
   );
+});
+
+it('is shown to nobody where the server says so, and may be where it cannot say', async () => {
+  refusal = new PeerRefused(404, { errcode: 'M_NO_VALID_SESSION' });
+  expect(await shown.take(BY)).toBeUndefined();
+  for (const status of [429, 503]) {
+    refusal = new PeerRefused(status, {});
+    await expect(shown.take(BY)).rejects.toMatchObject({ status });
+  }
 });
 
 it('is good for one thing, in whatever way the id of its session is written', async () => {

@@ -10,7 +10,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { PeerRefused } from '#kernel/peer-errors';
+import { mayAnswerLater, PeerRefused } from '#kernel/peer-errors';
 import { IdentityServers } from './client/identity-servers.js';
 import { SHOWN_ELSEWHERE_STREAM } from './facts/identity-facts.js';
 import { Validations } from './validations.js';
@@ -54,7 +54,7 @@ export class ShownToIdentityServers extends KeptNotes implements ValidatedElsewh
     return (await this.#useUp(JSON.stringify(used))) ? { threepid, validatedAt } : undefined;
   }
 
-  /** What the server says was shown; undefined where it says that nothing was. This one need not ask itself. Throws PeerUnavailable. */
+  /** What the server says was shown; undefined where it says that nothing was. This one need not ask itself. Throws what may be otherwise later. */
   async #ask(server: ServerName, credentials: ThreepidCredentials): Promise<JsonObject | undefined> {
     const { sid, clientSecret, idAccessToken: token } = credentials;
     try {
@@ -63,6 +63,7 @@ export class ShownToIdentityServers extends KeptNotes implements ValidatedElsewh
       }
       return await this.servers.findValidated(server, { sid, clientSecret }, token);
     } catch (error) {
+      if (mayAnswerLater(error)) throw error;
       if (error instanceof PeerRefused || error instanceof MatrixError) return undefined;
       throw error;
     }

@@ -8,7 +8,8 @@ export interface ValidatedElsewhere {
   readonly isOffered: boolean;
   /**
    * What was shown to the identity server that the credentials name, and uses it up. Undefined where that server is not believed, says that nothing was shown,
-   * or something of another medium, and where it was used here before. Throws PeerUnavailable where it cannot be asked.
+   * or something of another medium, and where it was used here before. Throws PeerUnavailable where it cannot be asked, and PeerRefused
+   * where it has no time, or an error of its own.
    */
   take(credentials: ThreepidCredentials, medium?: Medium): Promise<Validated | undefined>;
 }
