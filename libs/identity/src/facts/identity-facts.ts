@@ -195,6 +195,13 @@ export const ASSOCIATION_TAIL = Object.freeze({
   left: '"of":null}',
 });
 
+/** By which an identifier is somebody's, or known somewhere as theirs, no more: it is erased then. */
+export const ENDS_OF_IDENTIFIERS: ReadonlySet<string> = new Set<IdentityFact['type']>([
+  'association-ended',
+  'association-end-learnt',
+  'binding-ended',
+]);
+
 /** A fact of the identity server as its stream has it. */
 export function readIdentityFact({ type, data }: { readonly type: string; readonly data: string }): IdentityFact {
   return { type, data: JSON.parse(data) as unknown } as IdentityFact; // written by this library

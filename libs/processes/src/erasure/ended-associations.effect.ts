@@ -1,13 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
-import { ASSOCIATION_TAIL, type IdentityFact, readIdentityFact } from '#identity/facts/identity-facts';
+import { ASSOCIATION_TAIL, ENDS_OF_IDENTIFIERS, readIdentityFact } from '#identity/facts/identity-facts';
 import type { Effect } from '#projections/effects/effect';
-
-const ENDS: ReadonlySet<string> = new Set<IdentityFact['type']>([
-  'association-ended',
-  'association-end-learnt',
-  'binding-ended',
-]);
 
 /** Erases an identifier from the log of the identity server, and of where it was made known, once it is so no more. */
 @Injectable()
@@ -18,7 +12,7 @@ export class EndedAssociations implements Effect {
   constructor(@Inject(EVENT_STORE) private readonly store: EventStore) {}
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
-    return ENDS.has(type) ? stream : undefined;
+    return ENDS_OF_IDENTIFIERS.has(type) ? stream : undefined;
   }
 
   /** An association that ended has its own stream. What is erased already is left out, so this may end on the way. */

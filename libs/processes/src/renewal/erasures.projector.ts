@@ -1,6 +1,8 @@
 import type { ErasureFacts } from '#admin/facts/erasure-facts';
 import type { AccountFact } from '#accounts/facts/account-facts';
-import type { IdentityFact } from '#identity/facts/identity-facts';
+import type { ContactFact } from '#contacts/facts/contact-facts';
+import type { BackupVersionFact } from '#devices/facts/backup-facts';
+import { ENDS_OF_IDENTIFIERS } from '#identity/facts/identity-facts';
 import type { Position } from '#kernel/position';
 import { asText, Collection, owning } from '#projections/collection';
 import type { Projector } from '#projections/projector';
@@ -13,7 +15,8 @@ export const LAST_ERASURE = new Collection<readonly ['views'], Position>('last-e
 });
 
 const OF_ACCOUNTS: readonly AccountFact['type'][] = ['account-deactivated', 'threepid-removed', 'external-id-unlinked'];
-const OF_IDENTITIES: readonly IdentityFact['type'][] = ['association-ended', 'binding-ended'];
+const OF_CONTACTS: readonly ContactFact['type'][] = ['contact-removed', 'contacts-ended'];
+const BACKUP_DELETED: BackupVersionFact['type'] = 'backup-version-deleted';
 const ERASED: keyof ErasureFacts = 'erasure-ended';
 
 /** Those by which somebody wants something to be gone, and not only to be something else. */
@@ -23,13 +26,15 @@ const ERASING: ReadonlySet<string> = new Set([
   'media-deleted',
   ERASED,
   ...OF_ACCOUNTS,
-  ...OF_IDENTITIES,
+  ...OF_CONTACTS,
+  BACKUP_DELETED,
+  ...ENDS_OF_IDENTIFIERS,
 ]);
 
 /** Remembers that the file of the views holds what is there no more, until that is renewed. */
 export const erasuresProjector: Projector = {
   name: 'erasures',
-  version: 1,
+  version: 2,
   ...owning(LAST_ERASURE),
   handles: (type) => ERASING.has(type),
   project({ position }, rows) {

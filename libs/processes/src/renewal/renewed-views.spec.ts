@@ -95,13 +95,23 @@ it('renews the views once something was erased, and not again before something e
   now += 2 * DAY;
   await views.look();
   expect(readModels.renewals).toBe(1);
-  const others = ['room-purged', 'account-deactivated', 'threepid-removed', 'external-id-unlinked', 'erasure-ended'];
-  for (const type of [...others, 'association-ended', 'binding-ended', 'media-deleted']) {
+});
+
+it.each([
+  ...['room-purged', 'media-deleted', 'account-deactivated', 'threepid-removed', 'external-id-unlinked'],
+  ...['association-ended', 'association-end-learnt', 'binding-ended', 'contact-removed', 'contacts-ended'],
+  ...['backup-version-deleted', 'erasure-ended'],
+])('does so after %s', async (type) => {
+  await happens(type);
+  await views.look();
+  expect(readModels.renewals).toBe(1);
+});
+
+it('leaves what something else took the place of', async () => {
+  for (const type of ['contact-put', 'contact-matched', 'device-dehydrated', 'backup-version-changed']) {
     await happens(type);
-    now += DAY;
-    const { renewals } = readModels;
     await views.look();
-    expect([type, readModels.renewals]).toEqual([type, renewals + 1]);
+    expect([type, readModels.renewals]).toEqual([type, 0]);
   }
 });
 
