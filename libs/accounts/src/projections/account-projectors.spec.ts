@@ -8,6 +8,7 @@ import { devicesProjector } from './devices.projector.js';
 import { filtersProjector } from './filters.projector.js';
 import { profilesProjector } from './profiles.projector.js';
 import { registrationTokensProjector } from './registration-tokens.projector.js';
+import { upstreamSessionsProjector } from './upstream-sessions.projector.js';
 
 const room = '!room:example.org';
 const alice = (type: string, data: object): StreamFact => ({ stream: 'user-@alice:example.org', type, data });
@@ -81,6 +82,45 @@ describe('the views of accounts', () => {
       'devices @alice:example.org D',
       'tokens at3',
     ]);
+  });
+
+  it('know whose a session at a provider is for as long as it lasts', async () => {
+    const begun = (user: string, provider: string, sid_hash: string): StreamFact => ({
+      stream: `user-@${user}:example.org`,
+      type: 'upstream-session-begun',
+      data: { provider, sid_hash },
+    });
+    const facts = [
+      begun('alice', 'p', '1'),
+      begun('alice', 'p', '2'),
+      begun('alice', 'q', '1'),
+      begun('bob', 'p', '3'),
+    ];
+    const rowsAfter = (...more: readonly StreamFact[]): Promise<string[]> =>
+      keysOf(upstreamSessionsProjector, [...facts, ...more]);
+    const rowsOf = (user: string, ...sessions: readonly string[]): string[] =>
+      sessions.flatMap((session) => [
+        `upstream-sessions @${user}:example.org ${session}`,
+        `upstream-session-owners ${session}`,
+      ]);
+    const bobs = rowsOf('bob', 'p 3');
+    const ended = (of: object): StreamFact => alice('upstream-sessions-ended', of);
+    const all = [...rowsOf('alice', 'p 1', 'p 2', 'q 1'), ...bobs];
+    expect((await rowsAfter()).toSorted()).toEqual(all.toSorted());
+    const one = await rowsAfter(ended({ provider: 'p', sid_hash: '1' }));
+    expect(one.toSorted()).toEqual([...rowsOf('alice', 'p 2', 'q 1'), ...bobs].toSorted());
+    const ofOthers = await rowsAfter(ended({ provider: 'p', sid_hash: '3' }));
+    expect(ofOthers.toSorted()).toEqual(all.toSorted());
+    expect((await rowsAfter(ended({ provider: 'p' }))).toSorted()).toEqual(
+      [...rowsOf('alice', 'q 1'), ...bobs].toSorted(),
+    );
+    // In the same browser somebody else has shown who they are since.
+    const taken = begun('bob', 'p', '1');
+    const bobsNow = [...bobs, ...rowsOf('bob', 'p 1')].toSorted();
+    for (const end of [ended({ provider: 'p' }), ended({ provider: 'p', sid_hash: '1' })])
+      expect(await rowsAfter(taken, end)).toEqual(expect.arrayContaining(bobsNow));
+    const closed = await rowsAfter(taken, alice('account-deactivated', { erase: false }));
+    expect(closed.toSorted()).toEqual(bobsNow);
   });
 
   it('show a profile as it was set, and an empty one after erasure', async () => {

@@ -5,14 +5,13 @@ import { asMark, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { AccountFact } from '../facts/account-facts.js';
 
-export const UPSTREAM_SESSIONS = new Collection<readonly [userId: UserId, provider: string, sidHash: string], true>(
-  'upstream-sessions',
-  {
-    key: ['user', 'provider of accounts', 'sha256 of the id of a session there'],
-    says: 'empty: they have shown there who they are',
-    codec: asMark,
-  },
-);
+type SessionKey = readonly [userId: UserId, provider: string, sidHash: string];
+
+export const UPSTREAM_SESSIONS = new Collection<SessionKey, true>('upstream-sessions', {
+  key: ['user', 'provider of accounts', 'sha256 of the id of a session there'],
+  says: 'empty: they have shown there who they are',
+  codec: asMark,
+});
 
 export const UPSTREAM_SESSION_OWNERS = new Collection<readonly [provider: string, sidHash: string], UserId>(
   'upstream-session-owners',
@@ -23,12 +22,16 @@ export const UPSTREAM_SESSION_OWNERS = new Collection<readonly [provider: string
   },
 );
 
-const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>(['upstream-session-begun', 'account-deactivated']);
+const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
+  'upstream-session-begun',
+  'upstream-sessions-ended',
+  'account-deactivated',
+]);
 
 /** Whose sessions at providers of accounts are: of a log-out some providers say no more than which session it is of. */
 export const upstreamSessionsProjector: Projector = {
   name: 'upstream-sessions',
-  version: 1,
+  version: 2,
   ...owning(UPSTREAM_SESSIONS, UPSTREAM_SESSION_OWNERS),
   handles: (type) => TYPES.has(type),
   project,
@@ -42,10 +45,21 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
     UPSTREAM_SESSIONS.put(rows, [userId, provider, sidHash], true);
     UPSTREAM_SESSION_OWNERS.put(rows, [provider, sidHash], userId);
   }
-  if (type === 'account-deactivated') {
-    await UPSTREAM_SESSIONS.forEach(rows, { prefix: [userId] }, ({ key }) => {
-      UPSTREAM_SESSIONS.delete(rows, key);
-      UPSTREAM_SESSION_OWNERS.delete(rows, [key[1], key[2]]);
-    });
+  if (type === 'upstream-sessions-ended') {
+    const { provider, sid_hash: sidHash } = data;
+    if (sidHash === undefined) await endAll(rows, [userId, provider]);
+    else await end(rows, [userId, provider, sidHash]);
   }
+  if (type === 'account-deactivated') await endAll(rows, [userId]);
+}
+
+async function endAll(rows: OwnRows, prefix: readonly [UserId] | readonly [UserId, string]): Promise<void> {
+  for await (const page of UPSTREAM_SESSIONS.pages(rows, { prefix })) for (const { key } of page) await end(rows, key);
+}
+
+/** Somebody else may have shown in it by now who they are. */
+async function end(rows: OwnRows, key: SessionKey): Promise<void> {
+  const [userId, ...session] = key;
+  UPSTREAM_SESSIONS.delete(rows, key);
+  if ((await UPSTREAM_SESSION_OWNERS.get(rows, session)) === userId) UPSTREAM_SESSION_OWNERS.delete(rows, session);
 }
