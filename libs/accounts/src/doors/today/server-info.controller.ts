@@ -104,6 +104,7 @@ export class ServerInfoController {
     @Inject(CONFIG) config: Pick<
       Config,
       | 'forgetsLeftRooms'
+      | 'identityServers'
       | 'mail'
       | 'mas'
       | 'oauth'
@@ -113,15 +114,19 @@ export class ServerInfoController {
       | 'rtcTransports'
       | 'sso'
       | 'stickyEvents'
+      | 'textMessages'
     >,
     private readonly whose: WhosePassword,
   ) {
     const { mas, oauth, presence, publicUrl, retention, rtcTransports, sso, stickyEvents } = config;
+    const { identityServers, mail, textMessages } = config;
     this.#capabilities = {
       ...CAPABILITIES,
       'm.get_login_token': { enabled: sso.givesLoginTokens },
-      // An address is added once a mail has shown whose it is.
-      'm.3pid_changes': { enabled: config.mail !== undefined },
+      // An address or a number is added once it was shown whose it is: by a mail, by a message to a phone, or to an identity server that is believed.
+      'm.3pid_changes': {
+        enabled: mail !== undefined || textMessages !== undefined || identityServers.trusted.length > 0,
+      },
       'm.forget_forced_upon_leave': { enabled: config.forgetsLeftRooms },
     };
     const features = {
