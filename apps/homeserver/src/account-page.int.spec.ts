@@ -145,6 +145,8 @@ describe('the account page', { timeout: 60_000 }, () => {
   it('closes the account of who means it', async () => {
     await signIn();
     const page = await open('org.matrix.account_deactivate');
+    // What is written stays with whoever has it.
+    expect(page.text).toMatch(/what was kept of me and what I uploaded[^<]*from whoever comes later/);
     const fields = { password: 'a password', confirmed: userId };
     for (const wrong of [{ password: 'no' }, { confirmed: '@somebody:a.example' }])
       expect((await browser.send(page, `${ACCOUNT}/close`, { ...fields, ...wrong })).status).toBeGreaterThanOrEqual(

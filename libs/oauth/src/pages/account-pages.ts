@@ -174,7 +174,8 @@ export function closePage(context: AccountContext): HtmlPage {
 <code>${escapeHtml(context.userId)}</code> again.</p>
 <form method="post" action="${ACCOUNT_FORMS.close}">${context.browser.formToken}
 ${confirmFields(context, ACTIONS.close)}
-<label><input type="checkbox" name="erase" value="yes">Have what I wrote erased as well</label>
+<label><input type="checkbox" name="erase" value="yes">Let go of what was kept of me and what I uploaded as well, and keep
+what I wrote from whoever comes later. Who could read it before still can.</label>
 <label for="confirmed">Your user ID, to make sure</label>
 <input id="confirmed" name="confirmed" autocomplete="off" autocapitalize="none" spellcheck="false" required>
 <button>Close my account</button></form>`,
