@@ -95,7 +95,6 @@ export interface Config extends TermsConfig {
   readonly oauth: boolean;
   /** Who says in place of this server who somebody is; then nobody registers here. */
   readonly mas?: MasConfig;
-  readonly smtpUrl?: string;
   readonly recaptcha?: RecaptchaConfig;
   readonly sso: SsoConfig;
   /** Absolute paths of registration files. */
@@ -228,7 +227,6 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     textMessages: textMessagesOf(settings),
     oauth: settings.oauth === 'on',
     mas: masOf(settings),
-    smtpUrl: settings.smtp_url,
     recaptcha: recaptchaOf(settings),
     ...termsOf(settings),
     identityServers: identityServersOf(settings),

@@ -1,3 +1,4 @@
+import { escapeHtml } from '#kernel/escape-html';
 import type { Mail } from './mailer.js';
 
 /** What a mail says. */
@@ -43,21 +44,21 @@ const BUTTON =
 /** The one look of the mails of this server: the same in plain text and in HTML, which loads nothing from anywhere. */
 export function composeMail(to: string, mail: MailText): Mail {
   const { subject, says, code, link, sections = [], ends = [], endLink } = mail;
-  const paragraph = (text: string): string => `<p>${escape(text)}</p>`;
+  const paragraph = (text: string): string => `<p>${escapeHtml(text)}</p>`;
   const html = [
     ...says.map(paragraph),
-    ...(code === undefined ? [] : [`<p style="${CODE}">${escape(code)}</p>`]),
+    ...(code === undefined ? [] : [`<p style="${CODE}">${escapeHtml(code)}</p>`]),
     ...(link === undefined
       ? []
       : [
-          `<p><a style="${BUTTON}" href="${escape(link.url)}">${escape(link.label)}</a></p>`,
-          `<p style="font-size:.85rem;word-break:break-all">${escape(link.url)}</p>`,
+          `<p><a style="${BUTTON}" href="${escapeHtml(link.url)}">${escapeHtml(link.label)}</a></p>`,
+          `<p style="font-size:.85rem;word-break:break-all">${escapeHtml(link.url)}</p>`,
         ]),
     ...sections.map(sectionHtml),
     ...ends.map(paragraph),
     ...(endLink === undefined
       ? []
-      : [`<p style="${FAINT}"><a href="${escape(endLink.url)}">${escape(endLink.label)}</a></p>`]),
+      : [`<p style="${FAINT}"><a href="${escapeHtml(endLink.url)}">${escapeHtml(endLink.label)}</a></p>`]),
   ];
   const text = [
     ...says,
@@ -67,7 +68,7 @@ export function composeMail(to: string, mail: MailText): Mail {
     ...ends,
     ...(endLink === undefined ? [] : [linkText(endLink)]),
   ];
-  const title = escape(subject);
+  const title = escapeHtml(subject);
   return {
     to,
     subject,
@@ -82,14 +83,14 @@ ${html.join('\n')}
 }
 
 function sectionHtml({ title, quotes, notes, link }: MailSection): string {
-  const lines = (text: string): string => escape(text).replace(/\n/g, '<br>');
+  const lines = (text: string): string => escapeHtml(text).replace(/\n/g, '<br>');
   const quote = ({ who, when, says }: MailSection['quotes'][number]): string =>
-    `<p style="${QUOTE}"><b>${escape(who)}</b> <span style="${FAINT}">${escape(when)}</span><br>${lines(says)}</p>`;
+    `<p style="${QUOTE}"><b>${escapeHtml(who)}</b> <span style="${FAINT}">${escapeHtml(when)}</span><br>${lines(says)}</p>`;
   return [
-    `<div style="${SECTION}"><h2 style="font-size:1.05rem;margin:.5rem 0">${escape(title)}</h2>`,
+    `<div style="${SECTION}"><h2 style="font-size:1.05rem;margin:.5rem 0">${escapeHtml(title)}</h2>`,
     ...quotes.map(quote),
     ...notes.map((note) => `<p>${lines(note)}</p>`),
-    `<p><a href="${escape(link.url)}">${escape(link.label)}</a></p></div>`,
+    `<p><a href="${escapeHtml(link.url)}">${escapeHtml(link.label)}</a></p></div>`,
   ].join('\n');
 }
 
@@ -100,7 +101,3 @@ function sectionText({ title, quotes, notes, link }: MailSection): string {
 }
 
 const linkText = ({ label, url }: MailLink): string => `${label}:\n${url}`;
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
-}
