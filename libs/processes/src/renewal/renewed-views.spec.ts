@@ -98,9 +98,18 @@ it('renews the views once something was erased, and not again before something e
 });
 
 it.each([
-  ...['room-purged', 'media-deleted', 'account-deactivated', 'threepid-removed', 'external-id-unlinked'],
-  ...['association-ended', 'association-end-learnt', 'binding-ended', 'contact-removed', 'contacts-ended'],
-  ...['backup-version-deleted', 'erasure-ended'],
+  'room-purged',
+  'media-deleted',
+  'account-deactivated',
+  'threepid-removed',
+  'external-id-unlinked',
+  'association-ended',
+  'association-end-learnt',
+  'binding-ended',
+  'contact-removed',
+  'contacts-ended',
+  'backup-version-deleted',
+  'erasure-ended',
 ])('does so after %s', async (type) => {
   await happens(type);
   await views.look();
