@@ -15,11 +15,11 @@ export interface PolicySignature {
 
 /**
  * What a policy says of an event. `of`: the state event that it was asked by; left out where it holds whatever the room says. `signed`: to be
- * added to the event, which does not have it yet.
+ * added to the event, which does not have it yet. `isUnanswered`: whoever was asked has said nothing of the event.
  */
 export type PolicyVerdict =
   | { readonly isAllowed: true; readonly of?: EventId; readonly signed?: PolicySignature }
-  | { readonly isAllowed: false; readonly of?: EventId; readonly reason: string };
+  | { readonly isAllowed: false; readonly isUnanswered?: true; readonly of?: EventId; readonly reason: string };
 
 /** What the policy of a room is asked by. */
 export interface PolicyQuestion {

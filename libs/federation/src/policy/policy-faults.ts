@@ -19,6 +19,17 @@ export function isFault(error: unknown): error is PolicyFault {
   return error instanceof PeerRefused || error instanceof PeerUnavailable || error instanceof MatrixError;
 }
 
+/**
+ * Whether a policy server does not want an event that it was asked for. All else says nothing of the event: it is away, or busy, or is no
+ * policy server, or wants nothing of this server.
+ */
+export function isRefusal(error: PolicyFault): boolean {
+  if (!(error instanceof PeerRefused)) return error instanceof MatrixError;
+  const { status, errcode } = error;
+  if (status === 429 || status >= 500 || errcode === 'M_LIMIT_EXCEEDED') return false;
+  return errcode !== undefined && OF_EVENTS.has(errcode);
+}
+
 /** For the log, and for operators who ask why an event was refused. */
 export function reasonOf(error: PolicyFault): string {
   return error.message.slice(0, MOST_OF_REASON);

@@ -20,7 +20,7 @@ import {
   type PolicyVerdict,
 } from '#rooms/room-policy';
 import { Peers } from '../peers/peers.js';
-import { isFault, reasonOf, toSender } from './policy-faults.js';
+import { isFault, isRefusal, reasonOf, toSender } from './policy-faults.js';
 
 /** "The Key ID for the `ed25519` key in `m.room.policy` is always" this. */
 const KEY_ID = 'ed25519:policy_server';
@@ -77,7 +77,8 @@ export class PolicyServers {
       if (!isFault(error)) throw error;
       this.#outcomes[error instanceof PeerUnavailable ? 'unavailable' : 'refused']++;
       if (isOwn) throw toSender(error);
-      return { isAllowed: false, reason: `Not signed by the room's policy server: ${reasonOf(error)}` };
+      const reason = `Not signed by the room's policy server: ${reasonOf(error)}`;
+      return { isAllowed: false, reason, ...(isRefusal(error) ? {} : { isUnanswered: true }) };
     }
   }
 

@@ -285,6 +285,27 @@ describe('a room with several extremities', () => {
     expect(asked).toEqual([`spam ${OTHER.name} true`, `ham ${OTHER.name} true`]);
   });
 
+  it('takes what is late, and not what is new, where nobody says whether the policy wants it', async () => {
+    const away: Policy = async ({ content }) =>
+      content['body'] === 'wanted' ? { isAllowed: true } : { isAllowed: false, isUnanswered: true, reason: 'away' };
+    const policy = Object.assign(away, { concerns: (state: StateTrie) => policyEventIdOf(state) !== undefined });
+    const asking = new RoomCommands(home.views, TEST_AUTHOR, KEYS, policy);
+    await receive(await there.joins());
+    await home.setState(ALICE, roomId, 'm.room.policy', { via: OTHER.name });
+    await there.hear(home);
+    const [late, missed] = [await there.says('late'), await there.says('missed')];
+    const state = [...there.state.entries()].map(({ eventId }) => eventId);
+    const wanted = await there.says('wanted');
+    const take = async ({ text }: ForeignPdu, arrival = {}): Promise<string | undefined> =>
+      kindsOf(await asking.execute(new ReceivePdus(OTHER.name, roomId, [text], arrival)))[0];
+    expect(await take(late, { isHistory: true })).toBe('accepted');
+    expect(await take(wanted)).toBe('missing');
+    const told = new ReceiveState(OTHER.name, roomId, wanted.event.eventId, state);
+    expect(kindsOf(await asking.execute(told))).toEqual(['accepted']);
+    expect(await take(missed)).toBe('accepted');
+    expect(await take(await there.says('new'))).toBe('soft-failed');
+  });
+
   it('keeps them open where no user here may say anything, and goes on', async () => {
     await receive(await there.joins());
     await home.leave(ALICE, roomId);

@@ -21,6 +21,15 @@ export function refuseByPolicy(verdict: PolicyVerdict | undefined): Refusal {
 }
 
 /**
+ * As `refuseByPolicy`, of what comes late. NOTSPEC: where nobody answered it is taken as the rules of the room let it be. "Soft fail the event"
+ * is for good, and an outage would take the history of that time away from all who were not there; what is new is soft-failed then, as the
+ * specification has it.
+ */
+export function refusePastByPolicy(verdict: PolicyVerdict | undefined): Refusal {
+  return verdict?.isAllowed === false && verdict.isUnanswered === true ? undefined : refuseByPolicy(verdict);
+}
+
+/**
  * By which state event the policy is asked for what comes late: what was missed by that of the room as it stands, and what is fetched from the past by that of
  * then, whose key has signed it; where the room uses none now, by none. NOTSPEC: nor at the edge of what is known of the room, beyond which nobody
  * could read on who is not shown this event.

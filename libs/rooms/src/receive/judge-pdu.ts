@@ -12,7 +12,7 @@ import { dropAltered, isAllThereIs } from './altered-copy.js';
 import { refuseByAuthEvents } from './4-check-auth-events.js';
 import { authStateAt, findStateBefore, refuseByState, type StateBefore } from './5-check-state-before.js';
 import { refuseByCurrentState } from './6-check-current-state.js';
-import { isToBeAsked, policyOfPast, refuseByPolicy } from './7-check-policy.js';
+import { isToBeAsked, policyOfPast, refuseByPolicy, refusePastByPolicy } from './7-check-policy.js';
 import { bringsAnew } from './brings-anew.js';
 import { findOwnEffect, findWaitingRedactions } from './find-due-redactions.js';
 import { getKnown, type KnownEvent, type KnownRoom } from './known-room.js';
@@ -76,7 +76,7 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   if (isPast || (outcome === 'outlier' && (await isSuperseded(event, room)))) {
     const pastId = isPast && !isHeldAlready(event, room) ? policyOfPast(before, isHole, room) : undefined;
     if (isToBeAsked(event, pdu.verdict, pastId)) return { kind: 'unasked', eventId, policyId: pastId };
-    const unwanted = pastId === undefined ? undefined : refuseByPolicy(pdu.verdict);
+    const unwanted = pastId === undefined ? undefined : refusePastByPolicy(pdu.verdict);
     return unwanted === undefined ? judging.acceptHistory(isHole) : judging.softFail(unwanted);
   }
   const isAnew = await bringsAnew(event, before, room);
