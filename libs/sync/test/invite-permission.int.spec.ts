@@ -112,9 +112,10 @@ describe('presence as a signal', () => {
   const asks = async (by: SyncUser, whom: SyncUser, isDirect = true): Promise<boolean> =>
     (await WAYS['createRoom']!(by, whom, isDirect)).errcode !== 'M_INVITE_BLOCKED';
 
-  const heldOf = async (who: SyncUser): Promise<string[]> => [
-    ...(await app.get(HeldInvitations).list(who.userId as UserId)).values(),
-  ];
+  const heldOf = async (who: SyncUser): Promise<string[]> => {
+    const held = await app.get(HeldInvitations).list(who.userId as UserId);
+    return [...held.values()].map(({ sender }) => sender);
+  };
 
   it('says who may ask for a one-to-one chat: everybody, those on the list, a group, nobody', async () => {
     const [bob, stranger, friend, important] = [await someone(), await someone(), await someone(), await someone()];
@@ -154,6 +155,13 @@ describe('presence as a signal', () => {
     }
     await app.settled();
     expect(await heldOf(bob)).toEqual([eve]);
+    expect((await bob.sync()).rooms?.invite?.[roomId]).toBeUndefined();
+    // What the room does not take shows nothing that is held.
+    const invites = { type: 'm.room.member', stateKey: bob.userId, content: { membership: 'invite', is_direct: true } };
+    const forged = await makeOn(there, other, { ts: Date.now(), sender: other.user('mallory'), ...invites });
+    expect(await receiver.pdus(forged.text)).toMatchObject({ received: [{ kind: 'rejected' }] });
+    await app.settled();
+    expect(await heldOf(bob)).toContain(eve);
     expect((await bob.sync()).rooms?.invite?.[roomId]).toBeUndefined();
     await chooses(bob, 'busy');
     await vi.waitFor(async () => expect(await heldOf(bob)).toEqual([]), 10_000);
@@ -234,6 +242,20 @@ describe('presence as a signal', () => {
     expect(await heldOf(bob)).toHaveLength(200);
   });
 
+  it('has one place for a room, however many invite to it, and shows none of the first for the last', async () => {
+    const bob = await someone();
+    await configure(bob, { online: 'nobody', otherwise: 'hold' }, SIGNALS);
+    const [held, bobId] = [app.get(HeldInvitations), bob.userId as UserId];
+    for (let n = 0; n < 199; n++) await held.hold(bobId, `!r${n}:x` as RoomId, '@a:x' as UserId, { actor: 'test' });
+    for (let n = 0; n < 30; n++) await held.hold(bobId, '!r0:x' as RoomId, `@b${n}:x` as UserId, { actor: 'test' });
+    const toRoom = [...(await held.list(bobId)).values()].filter((one) => one.room_id === '!r0:x');
+    const senders = ['@a:x', ...Array.from({ length: 14 }, (_, n) => `@b${n}:x`), '@b29:x'];
+    expect(toRoom.map(({ sender }) => sender)).toEqual(senders);
+    expect(await held.isFull(bobId)).toBe(false);
+    await held.hold(bobId, '!last:x' as RoomId, '@a:x' as UserId, { actor: 'test' });
+    expect(await held.isFull(bobId)).toBe(true);
+  });
+
   it('does not let a sender show what is held of them by sending it again in another form', async () => {
     const [bob, stranger] = [await someone(), await someone()];
     await configure(bob, { online: 'nobody', otherwise: 'hold' }, SIGNALS);
@@ -242,6 +264,20 @@ describe('presence as a signal', () => {
     await app.settled();
     expect(await heldOf(bob)).toEqual([stranger.userId]);
     expect((await bob.sync()).rooms?.invite?.[roomId]).toBeUndefined();
+  });
+
+  it('shows nothing that is held by what somebody else sends to the same room', async () => {
+    const [bob, stranger, other] = [await someone(), await someone(), await someone()];
+    await configure(bob, { online: 'nobody', otherwise: 'hold' }, SIGNALS);
+    const { room_id: roomId } = await stranger.ok('POST', '/createRoom', { invite: [bob.userId], is_direct: true });
+    // Held, and never sent: as what another server signs and no room takes.
+    await app.get(InvitePermissions).hold(roomId, other.userId as UserId, bob.userId as UserId);
+    await app.settled();
+    expect(await heldOf(bob)).toEqual([stranger.userId, other.userId]);
+    expect((await bob.sync()).rooms?.invite?.[roomId]).toBeUndefined();
+    await configure(bob, {}, SIGNALS);
+    await vi.waitFor(async () => expect(await heldOf(bob)).toEqual([]), 10_000);
+    expect((await bob.sync()).rooms.invite[roomId]).toBeDefined();
   });
 
   it('lets nothing be held for good that was to be shown by the time it was held', async () => {

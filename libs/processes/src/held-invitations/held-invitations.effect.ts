@@ -5,10 +5,10 @@ import { ONE_TO_ONE_INVITES } from '#accounts/queries/invite-rules';
 import { PRESENCE_STREAM_PREFIX, userIdOfPresence } from '#ephemeral/facts/presence-facts';
 import { SUBSCRIPTIONS_STREAM_PREFIX, userIdOfSubscriptions } from '#ephemeral/facts/subscription-facts';
 import type { RecordedFact } from '#event-store/event-store';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { UserId } from '#kernel/ids';
 import { USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import type { Effect } from '#projections/effects/effect';
-import { HeldInvitations } from '#rooms/commands/held-invitations';
+import { type HeldInvitation, HeldInvitations } from '#rooms/commands/held-invitations';
 import { INVITE_SIGNALS, type InviteSignals } from '#rooms/invite-signals';
 
 const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
@@ -37,9 +37,9 @@ export class ReleaseInvitations implements Effect {
       const { actor, device } = fact.metadata;
       return this.held.end(userId, { actor, device });
     }
-    const shown: RoomId[] = [];
-    for (const [roomId, sender] of await this.held.list(userId)) {
-      if ((await this.signals.decide(userId, sender)) === 'accept') shown.push(roomId);
+    const shown: HeldInvitation[] = [];
+    for (const invitation of (await this.held.list(userId)).values()) {
+      if ((await this.signals.decide(userId, invitation.sender)) === 'accept') shown.push(invitation);
     }
     return shown.length > 0 && this.held.release(userId, shown, BY_SERVER);
   }

@@ -10,22 +10,30 @@ import { VIEWS, type Views } from '#projections/views';
 import { heldStream, type InvitationHeld } from '../facts/held-invitation-facts.js';
 import { HELD_INVITATIONS } from '../projections/held-invitations.projector.js';
 
-/** Whose invitation to which rooms is held. */
-export type Held = ReadonlyMap<RoomId, UserId>;
+/** Whose invitation to which room. */
+export type HeldInvitation = Pick<InvitationHeld, 'room_id' | 'sender'>;
+/** Those that are held, by their names (`nameOf`). Of a room several may be: what one sends shows nothing of another. */
+export type Held = ReadonlyMap<string, HeldInvitation>;
 
 const CAPACITY = 1_000;
-/** So many are held of one user; more are refused: to show others for them would show what the user does not want to see. */
+/** To so many rooms they are held of one user; more are refused: to show others for them would show what the user does not want to see. */
 const MOST_HELD = 200;
+/** So many are held to one room: more than other servers may have there at once. Of more that of the newest is held no longer, for that of the next. */
+const MOST_TO_ROOM = 16;
 export const NOTHING_HELD: Held = new Map();
 
 /** The invitations of a user that are held, behind a fact of their stream. */
 export function evolveHeld(held: Held, { type, data }: Pick<NewFact, 'type' | 'data'>): Held {
-  const { room_id: roomId, sender } = JSON.parse(data) as InvitationHeld; // written below
-  const next = new Map(held);
-  next.delete(roomId);
-  if (type === 'invitation-held') next.set(roomId, sender);
+  const { room_id, sender } = JSON.parse(data) as InvitationHeld; // written below
+  const [next, invitation] = [new Map(held), { room_id, sender }];
+  if (type === 'invitation-held') next.set(nameOf(invitation), invitation);
+  else next.delete(nameOf(invitation));
   return next;
 }
+
+const isFull = (held: Held): boolean =>
+  held.size >= MOST_HELD && new Set([...held.values()].map((one) => one.room_id)).size >= MOST_HELD;
+const nameOf = ({ room_id: roomId, sender }: HeldInvitation): string => `${roomId} ${sender}`;
 
 /** The write side of invitations that their users are not shown for now. */
 @Injectable()
@@ -43,7 +51,7 @@ export class HeldInvitations {
       capacity: CAPACITY,
       initialState: NOTHING_HELD,
       evolve: evolveHeld,
-      lastOfEach: ({ data }) => (JSON.parse(data) as InvitationHeld).room_id,
+      lastOfEach: ({ data }) => nameOf(JSON.parse(data) as InvitationHeld),
     });
   }
 
@@ -59,7 +67,7 @@ export class HeldInvitations {
 
   /** Whether no more are held of a user. */
   async isFull(userId: UserId): Promise<boolean> {
-    return (await this.list(userId)).size >= MOST_HELD;
+    return isFull(await this.list(userId));
   }
 
   /**
@@ -67,20 +75,19 @@ export class HeldInvitations {
    * held of them.
    */
   hold(userId: UserId, roomId: RoomId, sender: UserId, cause: Cause): Promise<boolean> {
+    const data = { room_id: roomId, sender };
     return this.#change(userId, cause, (held) => {
-      if (held.get(roomId) === sender) return [];
-      if (!held.has(roomId) && held.size >= MOST_HELD) throw new MatrixError('M_INVITE_BLOCKED');
-      return [{ type: 'invitation-held', data: { room_id: roomId, sender } }];
+      if (held.has(nameOf(data))) return [];
+      const beside = [...held.values()].filter((one) => one.room_id === roomId);
+      if (beside.length === 0 && isFull(held)) throw new MatrixError('M_INVITE_BLOCKED');
+      return [{ type: 'invitation-held', data }, ...beside.slice(MOST_TO_ROOM - 1).map((one) => released(one))];
     });
   }
 
   /** Invitations are shown to the user again. Answers whether any was held. */
-  release(userId: UserId, roomIds: readonly RoomId[], cause: Cause): Promise<boolean> {
+  release(userId: UserId, invitations: readonly HeldInvitation[], cause: Cause): Promise<boolean> {
     return this.#change(userId, cause, (held) =>
-      roomIds.flatMap((roomId) => {
-        const sender = held.get(roomId);
-        return sender === undefined ? [] : [released(roomId, sender)];
-      }),
+      invitations.filter((one) => held.has(nameOf(one))).map((one) => released(one)),
     );
   }
 
@@ -89,7 +96,7 @@ export class HeldInvitations {
     const stream = heldStream(userId);
     const { revision, facts } = await this.#streams.execute(
       stream,
-      (held) => [...held].map(([roomId, sender]) => draftOf(released(roomId, sender, true))),
+      (held) => [...held.values()].map((one) => draftOf(released(one, true))),
       cause,
     );
     if (typeof revision === 'number' && revision > 0) await this.store.truncate(stream, revision);
@@ -108,10 +115,6 @@ export class HeldInvitations {
   }
 }
 
-function released(
-  roomId: RoomId,
-  sender: UserId,
-  ended?: true,
-): { readonly type: string; readonly data: InvitationHeld } {
-  return { type: 'invitation-released', data: { room_id: roomId, sender, ...(ended === true ? { ended } : {}) } };
+function released(invitation: HeldInvitation, ended?: true): { readonly type: string; readonly data: InvitationHeld } {
+  return { type: 'invitation-released', data: { ...invitation, ...(ended === true ? { ended } : {}) } };
 }

@@ -63,6 +63,7 @@ export class InvitePermissions {
     const cause = { actor: sender };
     await this.held?.hold(target, roomId, sender, cause);
     // What changed between the two found nothing held that it could show.
-    if ((await this.signals?.decide(target, sender)) === 'accept') await this.held?.release(target, [roomId], cause);
+    if ((await this.signals?.decide(target, sender)) === 'accept')
+      await this.held?.release(target, [{ room_id: roomId, sender }], cause);
   }
 }

@@ -1,7 +1,7 @@
 import type { FactShapes } from '#event-store/fact-shapes';
 import type { RoomId, UserId } from '#kernel/ids';
 
-/** Invitations that their user is not shown for now, in `held-{user_id}`: of each room the last fact counts, and those before go from the log. */
+/** Invitations that their user is not shown for now, in `held-{user_id}`: of each sender the last fact of a room counts, and those before go from the log. */
 export const HELD_STREAM_PREFIX = 'held-';
 export const heldStream = (userId: UserId): string => `${HELD_STREAM_PREFIX}${userId}`;
 
@@ -9,7 +9,7 @@ export const heldStream = (userId: UserId): string => `${HELD_STREAM_PREFIX}${us
 export const userIdOfHeld = (stream: string): UserId => stream.slice(HELD_STREAM_PREFIX.length) as UserId;
 
 /**
- * `invitation-held`: what this user sends, or will have sent in a moment, is not shown until `invitation-released`. What a room of the log says
+ * `invitation-held`: what this sender sends, or will have sent in a moment, is not shown until `invitation-released`. What a room of the log says
  * stays as it is.
  */
 export interface InvitationHeld {

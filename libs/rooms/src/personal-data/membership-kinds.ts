@@ -102,7 +102,7 @@ function invitationKinds(views: Views): readonly PersonalDataKind[] {
       about: 'Those that you are not shown for now, by your rules of whom you let invite you, or were not for a while.',
       rows: HELD_INVITATIONS,
       facts: Object.keys(HELD_INVITATION_SHAPES),
-      record: ([, room], { sender, held }) => ({ room_id: room, by: sender, held }),
+      record: ([, room], { held, shown }) => ({ room_id: room, held: [...held], shown_again: shown?.sender ?? null }),
     }),
   ];
 }

@@ -6,7 +6,8 @@ import { BatchRows } from '#projections/batch-rows';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { positionOf } from '#testing/position-of';
 import { heldStream, type InvitationHeld } from '../facts/held-invitation-facts.js';
-import { HELD_INVITATIONS, heldInvitationsProjector } from './held-invitations.projector.js';
+import { refusesInvitations } from '../reading/reader.js';
+import { HELD_INVITATIONS, type HeldInvitationRow, heldInvitationsProjector } from './held-invitations.projector.js';
 
 const [bob, stranger] = ['@bob:x' as UserId, '@stranger:x' as UserId];
 const roomOf = (n: number): RoomId => `!${String(n).padStart(4, '0')}:x` as RoomId;
@@ -40,7 +41,11 @@ class Rows {
 
   async list(): Promise<(readonly [RoomId, boolean])[]> {
     const found = await HELD_INVITATIONS.scan(this.#store, { prefix: [bob], limit: 10_000 });
-    return found.map(({ key, value }) => [key[1], value.held] as const);
+    return found.map(({ key, value }) => [key[1], value.held.length > 0] as const);
+  }
+
+  async of(n: number): Promise<HeldInvitationRow | undefined> {
+    return HELD_INVITATIONS.get(this.#store, [bob, roomOf(n)]);
   }
 }
 
@@ -56,6 +61,24 @@ it('knows of the last 200 that are shown again, so that no look at what is held 
   expect(found.filter(([, held]) => held).map(([roomId]) => roomId)).toEqual([9_000, 9_001, 9_002].map(roomOf));
   const shown = found.filter(([, held]) => !held).map(([roomId]) => roomId);
   expect(shown).toEqual(Array.from({ length: 200 }, (_, n) => roomOf(n + 50)));
+});
+
+it('knows of each sender whether theirs is held, whatever others send to the same room', async () => {
+  const rows = new Rows();
+  const other = '@other:x' as UserId;
+  const refuses = async (): Promise<boolean[]> => {
+    const held = new Map([[roomOf(1), (await rows.of(1))!]]);
+    return [stranger, other].map((by) => refusesInvitations({ userId: bob, ignored: new Set(), held }, roomOf(1), by));
+  };
+  await rows.say('held', 1);
+  expect(await refuses()).toEqual([true, false]);
+  await rows.say('held', 1, { sender: other });
+  expect(await refuses()).toEqual([true, true]);
+  await rows.say('released', 1, { sender: other });
+  expect(await refuses()).toEqual([true, false]);
+  expect((await rows.of(1))?.shown).toEqual({ sender: other, pos: positionOf(3) });
+  await rows.say('released', 1);
+  expect(await refuses()).toEqual([false, false]);
 });
 
 it('has nothing of who has closed their account', async () => {

@@ -7,11 +7,13 @@ import type { OwnRows, Projector } from '#projections/projector';
 import { type InvitationHeld, userIdOfHeld } from '../facts/held-invitation-facts.js';
 import { purgeOf } from './purged-rows.js';
 
-/** An invitation that is held, or was. */
+/** Invitations to a room of which some are held, or were. */
 export interface HeldInvitationRow {
-  readonly sender: UserId;
-  readonly held: boolean;
-  /** Since when. */
+  /** Whose are held: none once all are shown again. */
+  readonly held: readonly UserId[];
+  /** Whose was shown again last, and since when. */
+  readonly shown?: { readonly sender: UserId; readonly pos: Position };
+  /** Up to where it is so. */
   readonly pos: Position;
 }
 
@@ -27,7 +29,7 @@ export const HELD_INVITATIONS = new Collection<readonly [userId: UserId, roomId:
 /** Which invitations their users are not shown for now. */
 export const heldInvitationsProjector: Projector = {
   name: 'held-invitations',
-  version: 2,
+  version: 3,
   ...owning(HELD_INVITATIONS),
   handles: (type) => HANDLED.has(type),
   project,
@@ -53,14 +55,19 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const userId = userIdOfHeld(fact.stream);
   const key = [userId, roomId] as const;
   const before = await HELD_INVITATIONS.get(rows, key);
-  if (before !== undefined && before.pos > fact.position) return; // applied before, and a newer one since
+  const { position: pos } = fact;
+  if (before !== undefined && before.pos > pos) return; // applied before, and a newer one since
   if (ended === true) {
     HELD_INVITATIONS.delete(rows, key);
     return;
   }
-  const held = fact.type === 'invitation-held';
-  if (!held) await forgetFirst(userId, roomId, rows);
-  HELD_INVITATIONS.put(rows, key, { sender, held, pos: fact.position });
+  const others = (before?.held ?? []).filter((one) => one !== sender);
+  if (fact.type === 'invitation-held') {
+    HELD_INVITATIONS.put(rows, key, { ...before, held: [...others, sender], pos });
+    return;
+  }
+  if (others.length === 0) await forgetFirst(userId, roomId, rows);
+  HELD_INVITATIONS.put(rows, key, { held: others, shown: { sender, pos }, pos });
 }
 
 async function endAll(userId: UserId, rows: OwnRows): Promise<void> {
@@ -73,7 +80,7 @@ async function endAll(userId: UserId, rows: OwnRows): Promise<void> {
 async function forgetFirst(userId: UserId, roomId: RoomId, rows: OwnRows): Promise<void> {
   const shown: Entry<readonly [UserId, RoomId], HeldInvitationRow>[] = [];
   for await (const page of HELD_INVITATIONS.pages(rows, { prefix: [userId] })) {
-    shown.push(...page.filter(({ key, value }) => !value.held && key[1] !== roomId));
+    shown.push(...page.filter(({ key, value }) => value.held.length === 0 && key[1] !== roomId));
   }
   if (shown.length < MOST_SHOWN) return;
   shown.sort((a, b) => (a.value.pos < b.value.pos ? -1 : 1));

@@ -48,6 +48,5 @@ export async function followerOf(
 /** Whether a reader is told nothing of an invitation to a room by somebody. */
 export function refusesInvitations({ ignored, rules, held }: Reader, roomId: RoomId, sender: UserId): boolean {
   if (ignored.has(sender) || (rules !== undefined && rules.ruleFor(sender) !== 'allow')) return true;
-  const row = held?.get(roomId);
-  return row?.held === true && row.sender === sender;
+  return held?.get(roomId)?.held.includes(sender) === true;
 }

@@ -129,8 +129,9 @@ export class RoomsStream implements SyncStream {
   ): Promise<Task[]> {
     if (since === undefined || !hasOwnFacts) return [];
     const released: Task[] = [];
-    for (const [roomId, { held, pos }] of (await reader()).held ?? []) {
-      const isDue = !held && pos > since.position && pos <= until.position && filter.includesRoom(roomId);
+    for (const [roomId, { held, shown }] of (await reader()).held ?? []) {
+      if (shown === undefined || held.includes(shown.sender)) continue;
+      const isDue = shown.pos > since.position && shown.pos <= until.position && filter.includesRoom(roomId);
       if (!isDue || rooms.get(roomId)?.membership !== 'invite' || tasks.some((task) => task.roomId === roomId))
         continue;
       released.push({ roomId, isMembershipNew: true, hasNews: true, isRecounted: false, isReleased: true });
