@@ -342,12 +342,15 @@ describe('single sign-on by OpenID Connect', () => {
     expect(await flows('register')).toContainEqual({ type: 'm.login.oauth2' });
     const begin = async (path: string, user?: string): Promise<string> =>
       (await server.request('POST', `${v1}/${path}`, { body: { type: 'm.login.oauth2', user } })).body.uri;
-    const visit = async (uri: string, who: Person): Promise<Visit> => {
+    const visit = async (uri: string, who: Person, mine = browser()): Promise<Visit> => {
       await provider.as(who);
-      const mine = browser();
       return mine.visit(linkOn(await mine.visit(uri), 'begin/main'));
     };
-    const registered = await visit(await begin('register', 'gina'), person('regina'));
+    const hers = browser();
+    // The name that her client wishes is proposed to her: somebody else's may have made the link.
+    const proposed = await visit(await begin('register', 'gina'), person('regina'), hers);
+    expect(proposed.text).toContain('value="gina"');
+    const registered = await hers.visit(linkOn(proposed, '/details'), { name: 'gina' });
     expect(registered.headers.get('content-type')).toBe('application/json');
     const made = JSON.parse(registered.text);
     expect(made).toEqual({

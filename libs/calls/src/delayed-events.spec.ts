@@ -1,4 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
+import { TokenRights } from '#accounts/sessions/token-rights';
+import type { Consents } from '#accounts/terms/consents';
 import { type AppService, createAppService } from '#config/appservices/app-service';
 import { AppServices } from '#config/appservices/app-services';
 import type { Config } from '#config/config';
@@ -7,8 +9,11 @@ import { PARTIES, RateLimits } from '#http/rate-limits';
 import { RoomIsPartial } from '#rooms/partial-room';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
 import { MemoryEventStore } from '#testing/memory-event-store';
+import type { SendEvent } from '#rooms/commands/send-event';
+import type { SetState } from '#rooms/commands/set-state';
 import type { EventSent } from '#rooms/commands/transaction';
 import type { Delay } from './decide/known-delays.js';
 import { DelayedEvents } from './delayed-events.js';
@@ -19,16 +24,20 @@ const draft = { room_id: '!room:a.example' as RoomId, type: 'a.state', state_key
 
 let now: number;
 let isClosed: boolean;
+/** The version of the terms that has to be accepted: she has accepted the first. */
+let terms: string;
 let refusal: Error | undefined;
 let sent: number;
 let delayed: DelayedEvents;
 let services: AppServices;
 
 beforeEach(() => {
-  [now, isClosed, refusal, sent] = [0, false, undefined, 0];
-  const account = (): string => JSON.stringify({ created_ts: 0, ...(isClosed ? { deactivated: true } : {}) });
+  [now, isClosed, terms, refusal, sent] = [0, false, '1', undefined, 0];
+  const account = (): string =>
+    JSON.stringify({ created_ts: 0, terms: { tos: '1' }, ...(isClosed ? { deactivated: true } : {}) });
   const views = { whenProcessed: () => Promise.resolve(), get: () => Promise.resolve(account()) };
-  const execute = async (): Promise<EventSent> => {
+  const execute = async ({ requester }: SendEvent | SetState): Promise<EventSent> => {
+    refuseSuspended(requester);
     if (refusal !== undefined) throw refusal;
     sent++;
     return { eventId: '$sent' as EventId };
@@ -36,7 +45,9 @@ beforeEach(() => {
   const clock = { now: () => now };
   services = new AppServices();
   const limits = new RateLimits({ rateLimits: true } as Config, { elapsed: () => now });
-  delayed = new DelayedEvents(new MemoryEventStore(), clock, views as never, { execute } as never, limits, services);
+  const consents = { findUri: (_userId, accepted = {}) => (accepted['tos'] === terms ? undefined : 'the page') } as Consents;
+  const rights = new TokenRights(services, consents);
+  delayed = new DelayedEvents(new MemoryEventStore(), clock, views as never, { execute } as never, limits, rights);
 });
 
 const find = async (id: string): Promise<Delay | undefined> => (await delayed.of(alice.userId)).get(id);
@@ -62,6 +73,20 @@ it('nothing is sent for who has closed their account, though it was not let go o
   isClosed = false;
   await delayed.send(alice.userId, early);
   expect(sent).toBe(1);
+});
+
+it('nothing is sent for who has not accepted the terms of today, but by an application service, which is not asked for them', async () => {
+  const [early, due] = [await delayed.schedule(alice, draft), await delayed.schedule(alice, draft)];
+  const ofService = await delayed.schedule({ ...alice, appServiceId: 'bridge' }, draft);
+  terms = '2';
+  await expect(delayed.send(alice.userId, early)).rejects.toMatchObject({ errcode: 'M_CONSENT_NOT_GIVEN' });
+  now = 10;
+  await delayed.sendWhenDue(alice.userId, due);
+  expect([sent, (await find(due))!.end?.error?.['errcode']]).toEqual([0, 'M_CONSENT_NOT_GIVEN']);
+  await delayed.send(alice.userId, ofService);
+  terms = '1';
+  await delayed.send(alice.userId, early);
+  expect(sent).toBe(2);
 });
 
 it('no more is sent at a time than its user may send: what is due waits until they may, and who says that one is to go is told so', async () => {

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { findAccount } from '#accounts/queries/find-account';
 import { ownRateLimit } from '#accounts/sessions/own-rate-limit';
-import { AppServices } from '#config/appservices/app-services';
+import { TokenRights } from '#accounts/sessions/token-rights';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
@@ -57,7 +57,7 @@ export class DelayedEvents {
     @Inject(VIEWS) private readonly views: Views,
     private readonly commands: CommandBus,
     private readonly limits: RateLimits,
-    private readonly services: AppServices,
+    private readonly rights: TokenRights,
   ) {
     const fold = { initialState: NO_DELAYS, evolve: foldDelayFact };
     const findOver = (counting: ReadonlyMap<string, RecordedFact>): string[] => findOverDelays(counting, clock.now());
@@ -179,7 +179,7 @@ export class DelayedEvents {
 
   /** Whether it counts among what its user sends: not where an application service scheduled it whose requests do not. */
   #isLimited(userId: UserId, { event: { service } }: ScheduledDelay): boolean {
-    return service === undefined || this.services.find(service)?.isLimitedAs(userId) !== false;
+    return this.rights.isLimited(userId, service);
   }
 
   async #limitOf(userId: UserId): Promise<RateLimit | undefined> {
@@ -189,18 +189,17 @@ export class DelayedEvents {
   /** Under a transaction of its own, so that the room has it once whatever crashes in between. */
   async #sendNow(userId: UserId, { event }: ScheduledDelay): Promise<EventId> {
     // No token is asked for here, and what the user has scheduled goes, and they from their rooms, some time after the account is closed.
-    const { deactivated, locked, suspended } = (await findAccount(this.views, userId)) ?? {};
-    if (deactivated === true) throw new MatrixError('M_USER_DEACTIVATED');
-    if (locked === true) throw userLocked();
-    const { delay_id: delayId, room_id: roomId, type, state_key: stateKey, guest } = event;
+    const account = await findAccount(this.views, userId);
+    if (account?.deactivated === true) throw new MatrixError('M_USER_DEACTIVATED');
+    if (account?.locked === true) throw userLocked();
+    const { delay_id: delayId, room_id: roomId, type, state_key: stateKey, guest, service } = event;
     const options = { sentAt: event.sent_at, stickyMs: event.sticky_ms };
     const content = parseJson(event.content, AS_IT_CAME) as JsonObject; // it was one when it came
     const requester: Requester = {
       userId,
       deviceId: DELAYED_BY as DeviceId,
-      isAdmin: false,
+      ...(account === undefined ? { isAdmin: false } : this.rights.withoutToken(userId, account, service)),
       ...(guest ? { isGuest: true } : {}),
-      ...(suspended ? { isSuspended: true } : {}),
       requestId: delayId,
     };
     const sent: EventSent = await this.commands.execute(

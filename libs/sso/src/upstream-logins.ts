@@ -87,8 +87,7 @@ export class UpstreamLogins {
     const provider = this.clients.providers.get(providerId);
     const outsider = outsiderOf(provider, await this.clients.claimsOf(provider, query, secrets, anewSince));
     await this.attempts.spend(secrets.state);
-    const given = (purpose.kind === 'v1' ? purpose.shown : undefined) ?? {};
-    return this.#goOn(reply, { id, outsider, purpose, given }, request.id);
+    return this.#goOn(reply, { id, outsider, purpose, given: {} }, request.id);
   }
 
   /** Whoever was asked for something has answered. Throws as `comeBack`. */

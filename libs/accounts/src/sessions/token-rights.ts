@@ -8,7 +8,7 @@ import { type AcceptedTerms } from '../terms/terms.js';
 import { Consents } from '../terms/consents.js';
 import { type HeldAccount, type Holder, holderOf } from './rights-of.js';
 
-/** What tokens are good for by what is set here besides the account: registrations of application services, and terms. */
+/** What tokens, and people without one, are good for by what is set here besides the account: registrations of application services, and terms. */
 @Injectable()
 export class TokenRights {
   constructor(
@@ -31,5 +31,20 @@ export class TokenRights {
     const holder = holderOf(account, device, rateLimit);
     const consentUri = holder.openedBy === undefined ? this.consents.findUri(userId, account.terms) : undefined;
     return consentUri === undefined ? holder : { ...holder, consentUri };
+  }
+
+  /** What somebody may who comes with no token: at a page of this server, or by what they have scheduled. `service`: the one that says it for them, as of `holderOf`. */
+  withoutToken(
+    userId: UserId,
+    { suspended = false, terms }: HeldAccount & { readonly terms?: AcceptedTerms },
+    service?: string,
+  ): Pick<Requester, 'isAdmin' | 'isSuspended' | 'consentUri'> {
+    const consentUri = service === undefined ? this.consents.findUri(userId, terms) : undefined;
+    return { isAdmin: false, isSuspended: suspended, ...(consentUri === undefined ? {} : { consentUri }) };
+  }
+
+  /** Whether what somebody does counts among what they may do in a time: not where a service does it for them whose requests do not. */
+  isLimited(userId: UserId, service: string | undefined): boolean {
+    return service === undefined || this.services.find(service)?.isLimitedAs(userId) !== false;
   }
 }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
+import type { Account } from '#accounts/decide/account';
 import { externalIdHash } from '#accounts/facts/external-id-facts';
 import type { HtmlPage } from '#http/pages/html-page';
 import { Devices } from '#accounts/queries/devices';
@@ -90,9 +91,9 @@ export class AccountView {
     return typeof displayname === 'string' ? displayname : '';
   }
 
-  /** Whether much of what they do is refused. */
-  async isSuspended(userId: UserId): Promise<boolean> {
-    return (await this.accounts.load(userId)).suspended;
+  /** Whose it is that is shown, as the log has it. */
+  load(userId: UserId): Promise<Account> {
+    return this.accounts.load(userId);
   }
 
   /** The accounts elsewhere that are theirs, but for one in a directory, which is theirs for as long as they are in that. */

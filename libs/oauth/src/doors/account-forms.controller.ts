@@ -6,6 +6,7 @@ import { ChangePassword } from '#accounts/commands/change-password';
 import { ChangeProfile } from '#accounts/commands/change-profile';
 import { DeactivateAccount } from '#accounts/commands/deactivate-account';
 import { DeleteDevices } from '#accounts/commands/delete-devices';
+import { TokenRights } from '#accounts/sessions/token-rights';
 import { KEPT_ELSEWHERE } from '#accounts/sessions/whose-password';
 import type { Form } from '#http/browser/read-form';
 import { RateLimited } from '#http/rate-limited';
@@ -46,6 +47,7 @@ export class AccountFormsController {
     private readonly person: ConfirmPerson,
     private readonly account: AccountView,
     private readonly keyResets: AllowKeyReset,
+    private readonly rights: TokenRights,
   ) {}
 
   @RateLimited('default')
@@ -114,8 +116,8 @@ export class AccountFormsController {
     const { browser, form } = await this.browsers.formOf(request, reply);
     const { userId } = browser;
     if (userId === undefined) return sendOn(reply, PAGES.account);
-    const isSuspended = await this.account.isSuspended(userId);
-    const requester = { userId, deviceId: NO_DEVICE, isAdmin: false, isSuspended, requestId: request.id };
+    const rights = this.rights.withoutToken(userId, await this.account.load(userId));
+    const requester = { userId, deviceId: NO_DEVICE, ...rights, requestId: request.id };
     try {
       const to = await work({ userId, browser, form, requester });
       if (to !== undefined) return sendOn(reply, to);

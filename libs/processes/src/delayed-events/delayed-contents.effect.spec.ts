@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { TokenRights } from '#accounts/sessions/token-rights';
+import type { Consents } from '#accounts/terms/consents';
 import { DelayedEvents } from '#calls/delayed-events';
 import { DELAYS_OF_USERS, delayedEventsProjector } from '#calls/projections/delayed-events.projector';
 import { AppServices } from '#config/appservices/app-services';
@@ -34,7 +36,8 @@ beforeEach(() => {
   const clock = { now: () => Date.now() };
   const limits = new RateLimits({ rateLimits: false } as Config, { elapsed: () => 0 });
   const commands = { execute: async () => ({ eventId: '$sent' }) } as never;
-  delayed = new DelayedEvents(store, clock, views, commands, limits, new AppServices());
+  const rights = new TokenRights(new AppServices(), { findUri: () => undefined } as unknown as Consents);
+  delayed = new DelayedEvents(store, clock, views, commands, limits, rights);
   effect = new DelayedContents(store, views, clock, { warn: () => {} } as never);
 });
 afterEach(() => {

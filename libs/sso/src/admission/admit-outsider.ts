@@ -24,7 +24,7 @@ export interface Admission {
   readonly userName: UpstreamProvider['userName'];
   /** What they have said on the page that asks for it; undefined where there is no such page: then nothing is asked. */
   readonly given?: Given;
-  /** The name that a client wishes for them. */
+  /** The name that a client wishes for them: proposed to them where they may choose, as it may be a client of somebody else. */
   readonly wished?: string;
   /** Nobody else will do, and none is made. */
   readonly mustBe?: UserId;
@@ -89,9 +89,11 @@ export class AdmitOutsider {
 
   async #comesFirst(outsider: Outsider, admission: Admission): Promise<Admitted> {
     const { userName, given, wished } = admission;
-    const chosen = userName === 'given' ? undefined : (given?.name ?? wished);
-    const proposed = outsider.userName ?? '';
-    const isToChoose = chosen === undefined && (userName === 'ask' || (userName === 'ask_if_taken' && proposed === ''));
+    const mayChoose = userName !== 'given';
+    const chosen = mayChoose ? given?.name : undefined;
+    const proposed = (mayChoose ? wished : undefined) ?? outsider.userName ?? '';
+    const isAsked = userName === 'ask' || wished !== undefined || proposed === '';
+    const isToChoose = mayChoose && chosen === undefined && isAsked;
     const name = chosen ?? proposed;
     if (!isToChoose && name === '')
       throw new MatrixError('M_FORBIDDEN', 'The identity provider gives you no user name');

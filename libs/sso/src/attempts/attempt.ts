@@ -20,8 +20,6 @@ export type Purpose =
       readonly registers?: true;
       /** The registration token that pays for it. */
       readonly registrationToken?: string;
-      /** What they have shown in the stages before. */
-      readonly shown?: Pick<Given, 'acceptedTerms' | 'threepid'>;
     }
   /** To sign in to pages of this server, of which one waits at a path. */
   | { readonly kind: 'own'; readonly returnTo: string }

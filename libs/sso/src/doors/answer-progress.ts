@@ -5,12 +5,13 @@ import { IssueLoginToken } from '#accounts/commands/issue-login-token';
 import { LogIn } from '#accounts/commands/log-in';
 import type { AuthSession } from '#accounts/interactive-auth/auth-sessions';
 import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
+import { isLast } from '#accounts/interactive-auth/session-progress';
 import { SteppedAuth } from '#accounts/interactive-auth/stepped-auth';
 import { stageDonePage } from '#accounts/pages/stage-page';
 import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import type { Purpose, Shown } from '../attempts/attempt.js';
+import type { Shown } from '../attempts/attempt.js';
 import { isOfClient, shownOf, withLoginToken } from '../attempts/client-url.js';
 import { showPage } from '#http/pages/show-page';
 import { goTo } from '../pages/show-or-tell.js';
@@ -19,6 +20,7 @@ import type { PageOf, Progress } from '../upstream-logins.js';
 
 /** A browser is on its way back to the client, which then asks at once. */
 const LOGIN_TOKEN_MS = 30_000;
+const OAUTH2 = 'm.login.oauth2';
 
 /** Who has shown that they are it, and where. */
 type Who = Pick<Shown, 'userId' | 'upstream'>;
@@ -59,7 +61,7 @@ export class AnswerProgress {
       case 'stage':
         return this.#askFor(userId, purpose.session, link('confirm'), answering);
       case 'v1':
-        return this.#answerV1({ userId, upstream }, purpose, answering);
+        return this.#answerV1({ userId, upstream }, purpose.session, link('confirm'), answering);
     }
   }
 
@@ -104,10 +106,24 @@ export class AnswerProgress {
     throw new MatrixError('M_FORBIDDEN', 'This is not the account that asks');
   }
 
-  /** "MUST respond with either new credentials, the next stage of the login process, or a standard error response." */
-  async #answerV1(who: Who, purpose: Purpose & { kind: 'v1' }, { reply, requestId }: Answering): Promise<string> {
-    const session = await this.auth.getSession(purpose.session);
-    const step = await this.stepped.advance(session, 'm.login.oauth2', who);
+  /**
+   * The credentials are the answer to this browser, and to nobody else. Where stages come behind this one whoever began goes on, and may have
+   * had somebody else open the link: so they are asked before.
+   */
+  async #answerV1(who: Who, sessionId: string, action: string, answering: Answering): Promise<string> {
+    const session = await this.auth.getSession(sessionId);
+    if (isLast(session, OAUTH2)) return this.completeV1(who, sessionId, answering);
+    const { name: operation } = session.operation;
+    return showPage(answering.reply, approveOperationPage({ userId: who.userId, operation, action }));
+  }
+
+  /**
+   * "MUST respond with either new credentials, the next stage of the login process, or a standard error response." Throws M_FORBIDDEN,
+   * M_NOT_FOUND.
+   */
+  async completeV1(who: Who, sessionId: string, { reply, requestId }: Answering): Promise<string> {
+    const session = await this.auth.getSession(sessionId);
+    const step = await this.stepped.advance(session, OAUTH2, who);
     void reply.type('application/json').header('cache-control', 'no-store').header('referrer-policy', 'no-referrer');
     if (!step.isDone) return JSON.stringify(step.answer);
     await this.stepped.spend(step.session);

@@ -102,10 +102,12 @@ export class SsoPagesController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    return showOrTell(reply, async () => {
-      const { purpose, userId } = await this.logins.take(request, reply, pageOf(query));
+    return this.#answer(request, reply, String(query['id']), async () => {
+      const { purpose, userId, upstream } = await this.logins.take(request, reply, pageOf(query));
+      const answering = { reply, requestId: request.id };
+      if (purpose.kind === 'v1') return this.progress.completeV1({ userId, upstream }, purpose.session, answering);
       if (purpose.kind !== 'stage') throw notHere();
-      return this.progress.completeStage(userId, purpose.session, { reply, requestId: request.id });
+      return this.progress.completeStage(userId, purpose.session, answering);
     });
   }
 

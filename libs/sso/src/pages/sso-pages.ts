@@ -66,6 +66,8 @@ export function confirmClientPage(userId: string, client: string, href: string):
     `<p>You are <strong>${escapeHtml(userId)}</strong>. An application at <strong>${escapeHtml(client)}</strong> wants to use your account.</p>
 <p>If you do not know it, or did not come here from it, close this page.</p>
 <p><a href="${escapeHtml(href)}">Continue</a></p>`,
+    undefined,
+    { isNeverFramed: true },
   );
 }
 
@@ -78,6 +80,7 @@ const OPERATIONS: readonly (readonly [name: string, words: string])[] = [
   ['POST /delete_devices', 'remove devices from your account'],
   ['POST /keys/device_signing', 'replace the keys by which others recognise you'],
   ['POST /login/get_token', 'log another device in to your account'],
+  ['POST /api/v1/login', 'log in to your account'],
 ];
 
 const wordsFor = (operation: string): string =>
@@ -98,6 +101,8 @@ export function confirmOperationPage(of: {
     'Is it you?',
     `${alert}<p>An application wants to ${wordsFor(of.operation)} <strong>${escapeHtml(of.userId)}</strong>. To confirm it, log in once more.</p>
 <p>If you did not expect this, somebody else may use your account: close this page.</p><ul>${items.join('')}</ul>`,
+    undefined,
+    { isNeverFramed: true },
   );
 }
 
