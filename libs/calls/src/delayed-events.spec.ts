@@ -45,7 +45,9 @@ beforeEach(() => {
   const clock = { now: () => now };
   services = new AppServices();
   const limits = new RateLimits({ rateLimits: true } as Config, { elapsed: () => now });
-  const consents = { findUri: (_userId, accepted = {}) => (accepted['tos'] === terms ? undefined : 'the page') } as Consents;
+  const consents = {
+    findUri: (_userId, accepted = {}) => (accepted['tos'] === terms ? undefined : 'the page'),
+  } as Consents;
   const rights = new TokenRights(services, consents);
   delayed = new DelayedEvents(new MemoryEventStore(), clock, views as never, { execute } as never, limits, rights);
 });
