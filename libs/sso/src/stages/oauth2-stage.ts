@@ -7,15 +7,24 @@ import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import type { Given } from '../admission/given.js';
 import type { Purpose as Awaited } from '../attempts/attempt.js';
 import { BegunRequests } from '../begun-requests.js';
 import { UpstreamProviders } from '../upstream-providers.js';
+
+/** What stages before have shown that the account is to have. */
+function shownIn({ acceptedTerms, threepid }: AuthSession['learnt']): Given {
+  return {
+    ...(acceptedTerms === undefined ? {} : { acceptedTerms }),
+    ...(threepid === undefined ? {} : { threepid }),
+  };
+}
 
 /**
  * `m.login.oauth2` as it was in 2014 and 2015 ("OAuth2-based"): the client is told a `uri`, which it visits; there somebody shows at a
  * provider who they are, and the URI to which that sends them back answers with credentials, or what comes next.
  * NOTSPEC: the `uri` is one of this server also where there is but one provider, to which it then leads: the browser has to be known by the
- * time that it comes back. Of what the stages before have shown of who registers it takes nothing along, as whoever opens it may be somebody
+ * time that it comes back. What the stages before have shown of who registers counts for nothing there, as whoever opens it may be somebody
  * else: the documents and the mail address that an account needs are asked for where it is opened, and the name that is wished for is proposed there.
  */
 @Injectable()
@@ -55,6 +64,7 @@ export class OAuth2Stage implements Stage {
       ...(named === undefined ? {} : { user: named }),
       ...(isRegistration ? { registers: true } : {}),
       ...(learnt.registrationToken === undefined ? {} : { registrationToken: learnt.registrationToken }),
+      ...(isRegistration ? { shown: shownIn(learnt) } : {}),
     };
     return this.requests.linkOf(purpose);
   }
