@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
-import type { Account } from '#accounts/decide/account';
 import { externalIdHash } from '#accounts/facts/external-id-facts';
 import type { HtmlPage } from '#http/pages/html-page';
 import { Devices } from '#accounts/queries/devices';
@@ -92,7 +91,7 @@ export class AccountView {
   }
 
   /** Whose it is that is shown, as the log has it. */
-  load(userId: UserId): Promise<Account> {
+  load(userId: UserId): ReturnType<Accounts['load']> {
     return this.accounts.load(userId);
   }
 
