@@ -20,8 +20,6 @@ export type Purpose =
       readonly registers?: true;
       /** The registration token that pays for it. */
       readonly registrationToken?: string;
-      /** What whoever began has shown in the stages before: never taken for whoever opens the link. */
-      readonly shown?: Pick<Given, 'acceptedTerms' | 'threepid'>;
     }
   /** To sign in to pages of this server, of which one waits at a path. */
   | { readonly kind: 'own'; readonly returnTo: string }

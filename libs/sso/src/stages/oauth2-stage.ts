@@ -7,18 +7,9 @@ import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import type { Given } from '../admission/given.js';
 import type { Purpose as Awaited } from '../attempts/attempt.js';
 import { BegunRequests } from '../begun-requests.js';
 import { UpstreamProviders } from '../upstream-providers.js';
-
-/** What stages before have shown that the account is to have. */
-function shownIn({ acceptedTerms, threepid }: AuthSession['learnt']): Given {
-  return {
-    ...(acceptedTerms === undefined ? {} : { acceptedTerms }),
-    ...(threepid === undefined ? {} : { threepid }),
-  };
-}
 
 /**
  * `m.login.oauth2` as it was in 2014 and 2015 ("OAuth2-based"): the client is told a `uri`, which it visits; there somebody shows at a
@@ -64,7 +55,6 @@ export class OAuth2Stage implements Stage {
       ...(named === undefined ? {} : { user: named }),
       ...(isRegistration ? { registers: true } : {}),
       ...(learnt.registrationToken === undefined ? {} : { registrationToken: learnt.registrationToken }),
-      ...(isRegistration ? { shown: shownIn(learnt) } : {}),
     };
     return this.requests.linkOf(purpose);
   }
