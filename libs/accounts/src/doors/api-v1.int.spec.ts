@@ -33,6 +33,37 @@ describe('the API of 2015', () => {
     });
   });
 
+  it('refreshes the tokens of who asked for such, and has those of others hold', async () => {
+    const body = { type: PASSWORD, user: 'dora', password: 'secret', refresh_token: true };
+    const refreshable = {
+      access_token: expect.any(String),
+      refresh_token: expect.any(String),
+      expires_in_ms: 3_600_000,
+    };
+    const whoami = async (token: unknown) =>
+      (await app.call('GET', '/_matrix/client/v3/account/whoami', { token: String(token) })).status;
+    const refresh = (refresh_token: unknown) => app.call('POST', `${V1}/tokenrefresh`, { body: { refresh_token } });
+    const registered = await app.call('POST', `${V1}/register`, { body });
+    expect(registered.body).toEqual({ ...refreshable, user_id: '@dora:example.org', home_server: 'example.org' });
+    const { body: first } = await app.call('POST', `${V1}/login`, { body });
+    expect(first).toMatchObject(refreshable);
+    const { body: second } = await refresh(first['refresh_token']);
+    expect(second).toEqual(refreshable);
+    expect(await whoami(second['access_token'])).toBe(200);
+    await expect.poll(() => whoami(first['access_token'])).toBe(401);
+    const used = await refresh(first['refresh_token']);
+    expect([used.status, used.body['errcode']]).toEqual([403, 'M_FORBIDDEN']);
+    // They are of one kind with those of today.
+    const today = await app.call('POST', '/_matrix/client/v3/refresh', {
+      body: { refresh_token: second['refresh_token'] },
+    });
+    expect((await refresh(today.body['refresh_token'])).status).toBe(200);
+    expect((await refresh('none')).body['errcode']).toBe('M_FORBIDDEN');
+    for (const wrong of [await refresh(undefined), await refresh(1)]) expect(wrong.status).toBe(400);
+    const asked = await app.call('POST', `${V1}/login`, { body: { ...body, refresh_token: 'yes' } });
+    expect([asked.status, asked.body['errcode']]).toEqual([400, 'M_BAD_JSON']);
+  });
+
   it('takes a user id as a user name, and refuses one that differs in case alone', async () => {
     expect((await register('@bob:example.org')).body['user_id']).toBe('@bob:example.org');
     expect((await register('BOB')).body['errcode']).toBe('M_USER_IN_USE');

@@ -15,7 +15,7 @@ import type { AuthSession } from '../../interactive-auth/auth-sessions.js';
 import { SteppedAuth } from '../../interactive-auth/stepped-auth.js';
 import { RegistrationRules } from '../../registration-rules.js';
 import { type FlowV1, flowsV1 } from './flows-v1.js';
-import type { CredentialsV1 } from './login-v1.controller.js';
+import { type CredentialsV1, wantsRefresh } from './login-v1.controller.js';
 
 class RegisterV1Body {
   @IsOptional() @IsString() user?: string;
@@ -63,6 +63,7 @@ export class RegisterV1Controller {
 
   async #register(body: JsonObject, session: AuthSession, requestId: string): Promise<CredentialsV1> {
     const { user, password } = checkDto(RegisterV1Body, body);
+    const refreshToken = wantsRefresh(body);
     const username = this.#usernameOf(user);
     await this.rules.checkWanted(username, password);
     await this.auth.spend(session);
@@ -75,18 +76,15 @@ export class RegisterV1Controller {
       threepid: learnt.threepid,
       phone: learnt.phone,
       acceptedTerms: learnt.acceptedTerms,
-      session: {},
+      session: { refreshToken },
       requestId,
     });
   }
 
   async #make(wanted: NewAccount): Promise<CredentialsV1> {
     const account = await this.commands.execute(new RegisterAccount(wanted));
-    return {
-      user_id: account.userId,
-      access_token: account.session!.tokens.access_token, // A session was asked for.
-      home_server: this.config.serverName,
-    };
+    // A session was asked for.
+    return { user_id: account.userId, ...account.session!.tokens, home_server: this.config.serverName };
   }
 
   /** `user` is a localpart or, as the specification of 2015 allows, a whole user id of this server. */
