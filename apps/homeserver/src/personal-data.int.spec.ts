@@ -8,6 +8,7 @@ import { AddThreepid } from '#accounts/commands/add-threepid';
 import { ExternalIds } from '#accounts/external-ids';
 import type { UserId } from '#kernel/ids';
 import { connectControl } from '#projections/control-client';
+import { HOSTILE, liveHere } from '#testing/live-here';
 import { readZip } from '#testing/read-zip';
 import { FederatedServer, type FederatedUser } from '../test/federated-server.js';
 import { PageReader } from '../test/page-reader.js';
@@ -20,9 +21,7 @@ type Body = any;
 type Files = ReadonlyMap<string, Buffer>;
 
 const V3 = '/_matrix/client/v3';
-const UNSTABLE = '/_matrix/client/unstable';
 const DATA = '/_annals/account/data';
-const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`;
 
 /** The records of a kind, of all of its pieces. */
 function recordsIn(files: Files, kind: string): Body[] {
@@ -50,9 +49,6 @@ describe('what people are handed', { timeout: 120_000 }, () => {
     if (status !== 200) throw new Error(`${method} ${path}: ${status} ${text}`);
     return JSON.parse(text);
   };
-  const inRoom = (path: string): string => `/rooms/${encodeURIComponent(roomId)}${path}`;
-  const say = (body: string, txn: string, token = alice.token): Promise<Body> =>
-    call('PUT', inRoom(`/send/m.room.message/${txn}`), { msgtype: 'm.text', body }, token);
   const signIn = async (user: string, by: PageReader): Promise<Answer> =>
     by.send(await by.get(DATA), '/_annals/sign-in', { username: user, password: 'a password' });
   const download = async (by: PageReader, password = 'a password'): Promise<Answer> =>
@@ -71,102 +67,18 @@ describe('what people are handed', { timeout: 120_000 }, () => {
 
   /** Somebody does all that there is to do here. */
   async function live(): Promise<void> {
-    const { userId } = alice;
-    await call('PUT', `/profile/${userId}/displayname`, { displayname: HOSTILE });
-    await call('PUT', `/profile/${userId}/m.tz`, { 'm.tz': 'Europe/London' });
-    await call('PUT', `${UNSTABLE}/dev.annals.profile/${userId}/m.tz/readers`, { readers: ['contacts'] });
-    await call('PUT', `/user/${userId}/account_data/org.example.secret`, { only: 'mine' });
-    await call('PUT', `${UNSTABLE}/dev.annals.user_data/${userId}/org.example.secret/readers`, { readers: ['rooms'] });
-    await call('POST', `/user/${userId}/filter`, { room: { timeline: { limit: 3 } } });
-    await call('PUT', `/presence/${userId}/status`, { presence: 'online', status_msg: 'writing' });
-    await call('PUT', '/pushrules/global/content/beer', { actions: ['notify'], pattern: 'beer' });
-    const pusher = { app_id: 'org.example', pushkey: 'a push key', kind: 'http', lang: 'en', app_display_name: 'App' };
-    const data = { url: 'https://push.example.org/_matrix/push/v1/notify' };
-    await call('POST', '/pushers/set', { ...pusher, device_display_name: 'Phone', data });
-    await makeKeys();
-    await talk();
-    await knowPeople();
-  }
-
-  async function makeKeys(): Promise<void> {
-    const { user_id, device_id } = await call('GET', '/account/whoami');
-    const algorithms = ['m.megolm.v1.aes-sha2'];
-    const keys = { [`ed25519:${device_id}`]: 'A'.repeat(43), [`curve25519:${device_id}`]: 'B'.repeat(43) };
-    await call('POST', '/keys/upload', {
-      device_keys: { user_id, device_id, algorithms, keys, signatures: {} },
-      one_time_keys: { 'curve25519:AAAA': 'C'.repeat(43) },
-    });
-    const master = { user_id, usage: ['master'], keys: { [`ed25519:${'D'.repeat(43)}`]: 'D'.repeat(43) } };
-    await call('POST', '/keys/device_signing/upload', { master_key: master });
-    const auth_data = { public_key: 'E'.repeat(43) };
-    const { version } = await call('POST', '/room_keys/version', {
-      algorithm: 'm.megolm_backup.v1.curve25519-aes-sha2',
-      auth_data,
-    });
-    const session = {
-      first_message_index: 0,
-      forwarded_count: 0,
-      is_verified: true,
-      session_data: { ciphertext: 'sealed' },
-    };
-    await call('PUT', `/room_keys/keys/!r:x/session?version=${version}`, session);
-  }
-
-  async function talk(): Promise<void> {
-    const made = await call('POST', '/createRoom', { preset: 'public_chat', name: HOSTILE, room_alias_name: 'pub' });
-    roomId = made.room_id;
-    await call('POST', inRoom('/join'), {}, bob.token);
-    const said = await say('hello, this is mine', '1');
-    await say(HOSTILE, '2');
-    const oops = await say('never to be seen again', '3');
-    await call('PUT', inRoom(`/redact/${oops.event_id}/4`), {});
-    const sealed = {
-      algorithm: 'm.megolm.v1.aes-sha2',
-      ciphertext: 'sealed by Alice',
-      session_id: 'S',
-      device_id: 'D',
-    };
-    await call('PUT', inRoom('/send/m.room.encrypted/5'), sealed);
-    const theirs = await say('a beer for Alice, said by Bob', '1', bob.token);
-    await call('POST', inRoom(`/receipt/m.read/${theirs.event_id}`), {});
-    await call('POST', inRoom(`/report/${theirs.event_id}`), { reason: 'rude' });
-    await call('PUT', `${UNSTABLE}/io.element.msc4306${inRoom(`/thread/${said.event_id}/subscription`)}`, {});
-    await call('PUT', inRoom('/send/m.room.message/6?org.matrix.msc4140.delay=3600000'), {
-      msgtype: 'm.text',
-      body: 'later',
-    });
-    const { room_id: invited } = await call('POST', '/createRoom', { name: 'A party' }, bob.token);
-    await call('POST', `/rooms/${encodeURIComponent(invited)}/invite`, { user_id: alice.userId }, bob.token);
-    // What it is called since is nobody's business who left.
-    const { room_id: left } = await call('POST', '/createRoom', { name: 'Before', preset: 'public_chat' }, bob.token);
-    await call('POST', `/rooms/${encodeURIComponent(left)}/join`, {});
-    await call('POST', `/rooms/${encodeURIComponent(left)}/leave`, {});
-    await call(
-      'PUT',
-      `/rooms/${encodeURIComponent(left)}/state/m.room.name/`,
-      { name: 'Renamed behind her' },
-      bob.token,
-    );
-    const upload = await server.request('POST', '/_matrix/media/v3/upload?filename=..%2Fholiday.txt', {
-      token: alice.token,
-      body: 'the picture of a holiday',
-      headers: { 'content-type': 'text/plain' },
-    });
-    expect(upload.status).toBe(200);
-  }
-
-  async function knowPeople(): Promise<void> {
-    await call('POST', `${UNSTABLE}/dev.annals.presence_list/${alice.userId}`, { invite: [bob.userId] });
-    await call('PUT', `${UNSTABLE}/dev.annals.contacts/cards/bob`, {
-      name: 'Bob',
-      user_ids: [bob.userId],
-      note: HOSTILE,
-    });
-    await call('PUT', `${UNSTABLE}/dev.annals.contacts/shared/email/office@example.org`, {});
     const userId = alice.userId as UserId;
-    const threepid = { medium: 'email', address: 'alice@example.org' } as const;
-    await server.get(CommandBus).execute(new AddThreepid(userId, threepid, 1, BY_SERVER));
-    await server.get(ExternalIds).link({ provider: 'work', subject: 'alice at work' }, userId, BY_SERVER);
+    const upload = async (filename: string, body: string): Promise<void> => {
+      const path = `/_matrix/media/v3/upload?filename=${encodeURIComponent(filename)}`;
+      const headers = { 'content-type': 'text/plain' };
+      const { status } = await server.request('POST', path, { token: alice.token, body, headers });
+      expect(status).toBe(200);
+    };
+    const addAddress = async (address: string): Promise<void> =>
+      void (await server.get(CommandBus).execute(new AddThreepid(userId, { medium: 'email', address }, 1, BY_SERVER)));
+    const link = async (subject: string): Promise<void> =>
+      void (await server.get(ExternalIds).link({ provider: 'work', subject }, userId, BY_SERVER));
+    roomId = await liveHere({ userId, friend: bob, call, upload, addAddress, link });
   }
 
   it('has records of all kinds that there are', () => {
