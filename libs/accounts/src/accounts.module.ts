@@ -66,6 +66,7 @@ import { SessionController } from './doors/today/session.controller.js';
 import { UserDataController } from './doors/user-data.controller.js';
 import { LoginV1Controller } from './doors/v1/login-v1.controller.js';
 import { RegisterV1Controller } from './doors/v1/register-v1.controller.js';
+import { TokenRefreshV1Controller } from './doors/v1/token-refresh-v1.controller.js';
 import { ExternalIds } from './external-ids.js';
 import { FirstRegistrationToken } from './first-registration-token.js';
 import { AuthNotes } from './interactive-auth/auth-notes.js';
@@ -143,6 +144,7 @@ const controllers = [
   OpenIdController,
   LoginV1Controller,
   RegisterV1Controller,
+  TokenRefreshV1Controller,
 ];
 
 const commandHandlers: Provider[] = [
@@ -276,6 +278,7 @@ const services: Provider[] = [
     SteppedAuth,
     StageRegistry,
     Flows,
+    PageProcess,
     ThreepidClaims,
     AuthNotes,
     TokenRights,

@@ -45,9 +45,6 @@ export function checkSettings(groups: ReturnType<typeof emptySettings>, origin: 
   together('text_messages_countries', 'text_messages');
   together('mail_client_url', 'smtp_url');
   if (settings.mail_unread_for_new_users === 'on') together('mail_unread_for_new_users', 'smtp_url');
-  // Its page asks for the password alone.
-  if (settings.login_flows !== undefined && settings.oauth === 'on')
-    throw new ConfigError(`${nameOf('login_flows')}: does not go with ${PREFIX}OAUTH`);
   if (settings.registration_email === 'required' && settings.smtp_url === undefined)
     throw new ConfigError(`${nameOf('registration_email')}: needs ${PREFIX}SMTP_URL too`);
   if (settings.registration_phone !== 'off' && settings.text_messages === undefined)

@@ -5,6 +5,7 @@ import { Browsers } from './browser/browsers.js';
 import { ConfirmPerson } from './browser/confirm-person.js';
 import { Returns } from './browser/returns.js';
 import { SignInWays } from './browser/sign-in-ways.js';
+import { SteppedSignIns } from './browser/stepped-sign-ins.js';
 import { AllowKeyReset } from './commands/allow-key-reset.js';
 import { SignUps } from './browser/sign-ups.js';
 import { ClientIds } from './clients/client-ids.js';
@@ -65,6 +66,7 @@ import { KeptSignIns } from './sign-ins.js';
     AllowKeyReset,
     LinkElsewhere,
     SignInWays,
+    SteppedSignIns,
     Returns,
     AccountView,
     KeptSignIns,

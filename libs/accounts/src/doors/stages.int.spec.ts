@@ -256,3 +256,48 @@ describe('a log-in of several stages', () => {
     expect((await post('login', { type: CODE, code, email: 'ben@mail.example' })).body['errcode']).toBe('M_FORBIDDEN');
   });
 });
+
+describe('a log-in that begins with a captcha', () => {
+  let captcha: CaptchaServer;
+  let app: AccountsApp;
+  beforeAll(async () => {
+    captcha = await startCaptchaServer();
+    app = await startAccountsApp({
+      ANNALS_RECAPTCHA_SITE_KEY: 'site',
+      ANNALS_RECAPTCHA_SECRET: 'secret of the captcha',
+      ANNALS_RECAPTCHA_VERIFY_URL: captcha.verifyUrl,
+      ANNALS_RECAPTCHA_SCRIPT_URL: captcha.scriptUrl,
+      ANNALS_LOGIN_FLOWS: `${CAPTCHA}+${PASSWORD}`,
+    });
+    const body = { username: 'ann', password: 'secret', auth: { type: CAPTCHA, response: SOLVED } };
+    expect((await app.call('POST', `${V3}/register`, { body })).status).toBe(200);
+  });
+  afterAll(async () => {
+    await app.close();
+    await captcha.close();
+  });
+
+  const login = async (body: object) => (await app.call('POST', `${V1}/login`, { body })).body;
+  const password = { type: PASSWORD, user: 'ann', password: 'secret' };
+
+  it('says so, and looks at no password before it is solved', async () => {
+    expect((await app.call('GET', `${V1}/login`)).body['flows']).toEqual([
+      { type: CAPTCHA, stages: [CAPTCHA, PASSWORD] },
+    ]);
+    expect((await app.call('GET', `${V3}/login`)).body['flows']).toEqual([]);
+    expect((await login(password))['errcode']).toBe('M_FORBIDDEN');
+    expect((await login({ type: CAPTCHA, challenge: 'of then', response: 'guessed' }))['errcode']).toBe('M_FORBIDDEN');
+    const { session, ...first } = await login({ type: CAPTCHA, challenge: 'of then', response: SOLVED });
+    expect(first).toEqual({ next: PASSWORD });
+    expect((await login({ ...password, session, password: 'wrong' }))['errcode']).toBe('M_FORBIDDEN');
+    expect((await login({ ...password, session }))['user_id']).toBe('@ann:example.org');
+    // Solved once, it lets in once.
+    expect((await login({ ...password, session }))['errcode']).toBe('M_FORBIDDEN');
+  });
+
+  it('is one of today as well', async () => {
+    const post = async (body: object) => (await app.call('POST', `${V3}/login`, { body })).body;
+    const { session } = await post({ type: CAPTCHA, response: SOLVED });
+    expect(await post({ ...password, session })).toMatchObject({ device_id: expect.any(String) });
+  });
+});

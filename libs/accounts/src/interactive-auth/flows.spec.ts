@@ -79,6 +79,14 @@ describe('the flows of stages', () => {
     expect(() => wrong.onApplicationBootstrap()).toThrow('ANNALS_LOGIN_FLOWS: code');
   });
 
+  it('of log-ins have a stage each that shows whose account it is', () => {
+    const captcha = stage('captcha', 20, 'alternative', { showsNobody: true });
+    const password = stage('password', 50, 'alternative');
+    expect(() => configured([['captcha', 'password']], captcha, password).onApplicationBootstrap()).not.toThrow();
+    const anybody = configured([['password'], ['captcha', 'captcha']], captcha, password);
+    expect(() => anybody.onApplicationBootstrap()).toThrow('ANNALS_LOGIN_FLOWS: captcha+captcha');
+  });
+
   it('let nobody in, nor back in, where another service says who everybody is', () => {
     const registry = new StageRegistry();
     registry.add(stage('password', 50, 'alternative'));

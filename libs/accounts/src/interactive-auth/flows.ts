@@ -20,11 +20,12 @@ export class Flows implements OnApplicationBootstrap {
     @Inject(CONFIG) private readonly config: Pick<Config, 'loginFlows' | 'mas'>,
   ) {}
 
-  /** Throws ConfigError where somebody is to log in by what is not there: nobody could. */
+  /** Throws ConfigError where somebody is to log in by what is not there, for nobody could; or by what shows nobody to be who they are, for anybody could. */
   onApplicationBootstrap(): void {
-    for (const type of this.config.loginFlows?.flat() ?? []) {
-      if (!this.#logsIn(type, 'today'))
-        throw new ConfigError(`ANNALS_LOGIN_FLOWS: ${type}: nobody can log in by that here`);
+    for (const flow of this.config.loginFlows ?? []) {
+      const isWrong = (type: string): boolean => !this.#logsIn(type, 'today');
+      const wrong = flow.find(isWrong) ?? (this.#showsNobody(flow) ? flow.join('+') : undefined);
+      if (wrong !== undefined) throw new ConfigError(`ANNALS_LOGIN_FLOWS: ${wrong}: nobody can log in by that here`);
     }
   }
 
@@ -78,6 +79,10 @@ export class Flows implements OnApplicationBootstrap {
   /** How somebody who cannot log in any more shows that an account is theirs; none where nobody logs in here. */
   toRecover(): readonly Flow[] {
     return this.config.mas !== undefined ? [] : combine(this.#offered('recovery', 'today'));
+  }
+
+  #showsNobody(flow: Flow): boolean {
+    return flow.every((type) => this.registry.find(type)?.showsNobody === true);
   }
 
   /** Today's clients may go through the stages of 2015, too, if need be on a page. */

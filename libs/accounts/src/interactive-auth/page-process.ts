@@ -41,10 +41,19 @@ export class PageProcess {
   /** The ways there are. Throws M_FORBIDDEN where there is none. */
   flowsFor(purpose: PagePurpose): readonly PageFlow[] {
     const offered = purpose === 'login' ? this.flows.toLogIn('v1') : this.rules.getFlows('v1');
-    const own = offered.filter((flow) => !flow.some((type) => NOT_ON_PAGES.has(type))).map((stages) => ({ stages }));
     if (offered.length === 0) throw new MatrixError('M_FORBIDDEN', 'Nobody logs in here');
-    const isWithSso = this.flows.toLogIn('today').some((flow) => flow.length === 1 && flow[0] === SSO);
-    return isWithSso ? [...own, { stages: [TOKEN], bySso: true }] : own;
+    const own = ownOf(offered);
+    return this.isBySso ? [...own, { stages: [TOKEN], bySso: true }] : own;
+  }
+
+  /** Those of a log-in that are gone through on pages of this server alone. */
+  ownLogins(): readonly PageFlow[] {
+    return ownOf(this.flows.toLogIn('v1'));
+  }
+
+  /** Whether an account elsewhere is all that somebody needs to log in. */
+  get isBySso(): boolean {
+    return this.flows.toLogIn('today').some((flow) => flow.length === 1 && flow[0] === SSO);
   }
 
   /** Begins one, for a browser. Single sign-on makes accounts by itself, and comes back with a token: whatever it was for, it is a log-in here. */
@@ -85,5 +94,8 @@ export class PageProcess {
     return next;
   }
 }
+
+const ownOf = (flows: readonly Flow[]): PageFlow[] =>
+  flows.filter((flow) => !flow.some((type) => NOT_ON_PAGES.has(type))).map((stages) => ({ stages }));
 
 const nameFor = (purpose: PagePurpose, browser: string): string => `page of ${purpose} ${browser}`;

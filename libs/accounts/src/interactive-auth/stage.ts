@@ -51,6 +51,8 @@ export interface Stage {
   isFor?(userId: UserId): Promise<boolean>;
   /** Whether it is passed in a browser, so that clients say no more than that it may be by now: they name their session, and no type. */
   readonly isPassedElsewhere?: true;
+  /** Whoever passes it has not shown by that whose account it is: no log-in consists of such stages alone. */
+  readonly showsNobody?: true;
   /** In registrations of 2015: who passes it has their account by that, and chooses no password. */
   readonly makesAccount?: true;
   /** What `GET /login` says of it beside its type. */

@@ -11,6 +11,8 @@ const WAYS: Readonly<Record<string, string>> = {
   'm.login.email.code': 'With a code by mail',
   'm.login.email.url': 'With a link by mail',
   'm.login.email.identity': 'With a mail address',
+  'm.login.msisdn': 'With a phone number',
+  'm.login.recaptcha': 'With a captcha',
   'm.login.token': 'With an account elsewhere',
 };
 
@@ -26,7 +28,8 @@ export function choicePage(
   return htmlPage(TITLES[purpose], `<ul class="list">${links.join('')}</ul>`);
 }
 
-function wayOf(purpose: PagePurpose, { stages, bySso }: PageFlow): string {
+/** What a way is called, for who chooses one. */
+export function wayOf(purpose: PagePurpose, { stages, bySso }: PageFlow): string {
   if (bySso === true) return WAYS['m.login.token']!;
   // Behind all that a registration needs stands the password that one chooses.
   const telling = purpose === 'registration' ? stages.findLast((type) => type.includes('email')) : undefined;

@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
+import { PageProcess } from '#accounts/interactive-auth/page-process';
+import { wayOf } from '#accounts/pages/process-pages';
 import { Consents } from '#accounts/terms/consents';
 import { Terms } from '#accounts/terms/terms';
 import { CONFIG, type Config } from '#config/config';
@@ -7,25 +9,41 @@ import type { UserId } from '#kernel/ids';
 import { UpstreamProviders } from '#sso/upstream-providers';
 import type { SignInContext } from '../pages/sign-in-page.js';
 
+type Ways = Pick<SignInContext, 'serverName' | 'isOpen' | 'hasAddresses' | 'isByPassword' | 'ways' | 'providers'>;
+
 /** By what people sign in here, for the pages that offer it. */
 @Injectable()
 export class SignInWays {
-  readonly context: Pick<SignInContext, 'serverName' | 'isOpen' | 'hasAddresses' | 'providers'>;
-
   constructor(
-    @Inject(CONFIG) { serverName, registration, mail }: Pick<Config, 'serverName' | 'registration' | 'mail'>,
-    { all }: UpstreamProviders,
+    @Inject(CONFIG)
+    private readonly config: Pick<Config, 'serverName' | 'registration' | 'mail' | 'loginFlows'>,
+    private readonly upstream: UpstreamProviders,
     private readonly accounts: Accounts,
     private readonly terms: Terms,
     private readonly consents: Consents,
-  ) {
-    const providers = all.map(({ id, name }) => ({ id, name }));
-    this.context = Object.freeze({
-      serverName,
-      isOpen: registration !== 'closed',
-      hasAddresses: mail !== undefined,
-      providers,
-    });
+    private readonly process: PageProcess,
+  ) {}
+
+  /** A password or an account elsewhere; where the operator has the ways to log in (`ANNALS_LOGIN_FLOWS`), those and no others. */
+  get context(): Ways {
+    const { serverName, registration, mail, loginFlows } = this.config;
+    const isOpen = registration !== 'closed';
+    const providers = this.isByProviders ? this.upstream.all.map(({ id, name }) => ({ id, name })) : [];
+    const base = { serverName, isOpen, hasAddresses: mail !== undefined, providers };
+    if (loginFlows === undefined) return { ...base, isByPassword: true, ways: [] };
+    const ways = this.process
+      .ownLogins()
+      .map((flow, number) => ({ number, name: wayOf('login', flow), isPassword: isPasswordAlone(flow.stages) }));
+    return {
+      ...base,
+      isByPassword: ways.some(({ isPassword }) => isPassword),
+      ways: ways.filter(({ isPassword }) => !isPassword),
+    };
+  }
+
+  /** Whether an account elsewhere is all that it takes. */
+  get isByProviders(): boolean {
+    return this.config.loginFlows === undefined || this.process.isBySso;
   }
 
   /** Where somebody who is signed in accepts terms that they have not accepted, and from where they come to the page `to`; undefined where there are none. */
@@ -34,3 +52,5 @@ export class SignInWays {
     return this.terms.missing(terms).length === 0 ? undefined : this.consents.urlOf({ userId, goesOnTo: to });
   }
 }
+
+const isPasswordAlone = (stages: readonly string[]): boolean => stages.join('+') === 'm.login.password';

@@ -1,10 +1,12 @@
 import { Controller, Get, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { showView } from '#accounts/pages/show-view';
 import { PasswordCheck } from '#accounts/sessions/password-check';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
-import { Browsers } from '../browser/browsers.js';
+import { type Browser, Browsers, type Shown } from '../browser/browsers.js';
 import { SignInWays } from '../browser/sign-in-ways.js';
+import { SteppedSignIns } from '../browser/stepped-sign-ins.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { ownPage, PAGES } from '../oauth-paths.js';
 import { sendOn, showPage } from '#http/pages/show-page';
@@ -20,6 +22,7 @@ export class SignInController {
     private readonly browsers: Browsers,
     private readonly passwords: PasswordCheck,
     private readonly ways: SignInWays,
+    private readonly stepped: SteppedSignIns,
   ) {}
 
   @RateLimited('default')
@@ -29,25 +32,39 @@ export class SignInController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
+    const to = ownPage(queryText(query, 'to'));
     const browser = await this.browsers.of(request, reply);
-    return showPage(reply, signInPage({ ...this.ways.context, browser, to: ownPage(queryText(query, 'to')) }));
+    const id = queryText(query, 'session');
+    if (id !== undefined) {
+      const session = await this.stepped.find(id, browser);
+      if (session === undefined) return this.#again(reply, browser, to);
+      return showView(reply, await this.stepped.view(session, request.url));
+    }
+    const begun = this.stepped.begin(queryText(query, 'flow'), browser);
+    if (begun !== undefined) return sendOn(reply, pathOf(begun, to));
+    return showPage(reply, signInPage({ ...this.ways.context, browser, to }));
   }
 
   @RateLimited('login')
   @Post(PAGES.signIn)
-  async signIn(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+  async signIn(
+    @Query() query: QueryOfUrl,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const id = queryText(query, 'session');
+    if (id !== undefined) return this.#goOn(id, ownPage(queryText(query, 'to')), request, reply);
     const { browser, form } = await this.browsers.formOf(request, reply);
-    const [to, username] = [ownPage(form.get('to')), form.get('username') ?? ''];
+    const to = ownPage(form.get('to'));
+    const { context } = this.ways;
+    // Nobody was shown such a form.
+    if (!context.isByPassword) return showPage(reply, signInPage({ ...context, browser, to }), 403);
+    const username = form.get('username') ?? '';
     const claim = await this.passwords.parseClaim({ user: username, password: form.get('password') ?? '' });
     const verified = await this.passwords.verify(claim);
-    const isSignedIn = verified !== undefined && (await this.browsers.signIn(reply, verified, request.id));
-    if (isSignedIn) {
-      // Who was signed in there before is no more.
-      if (browser.userId !== undefined) await this.browsers.end(browser, request.id);
-      return sendOn(reply, to);
-    }
+    if (verified !== undefined && (await this.#admit(verified, browser, request, reply))) return sendOn(reply, to);
     const problem = 'Unknown user or wrong password';
-    return showPage(reply, signInPage({ ...this.ways.context, browser, to, username, problem }), 403);
+    return showPage(reply, signInPage({ ...context, browser, to, username, problem }), 403);
   }
 
   @RateLimited('default')
@@ -57,4 +74,32 @@ export class SignInController {
     await this.browsers.signOut(reply, browser, request.id);
     return sendOn(reply, ownPage(form.get('to')));
   }
+
+  /** Takes what the page of a stage has sent. It comes from that page: nobody else knows a session that is of this browser. */
+  async #goOn(id: string, to: string, request: FastifyRequest, reply: FastifyReply): Promise<string> {
+    const browser = await this.browsers.of(request, reply);
+    const session = await this.stepped.find(id, browser);
+    if (session === undefined) return this.#again(reply, browser, to);
+    const step = await this.stepped.step(session, request);
+    if (step === undefined) return sendOn(reply, pathOf(id, to));
+    if ('view' in step) return showView(reply, step.view);
+    if (await this.#admit(step.shown, browser, request, reply)) return sendOn(reply, to);
+    const problem = 'This account cannot sign in';
+    return showPage(reply, signInPage({ ...this.ways.context, browser, to, problem }), 403);
+  }
+
+  async #admit(shown: Shown, browser: Browser, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+    if (!(await this.browsers.signIn(reply, shown, request.id))) return false;
+    // Who was signed in there before is no more.
+    if (browser.userId !== undefined) await this.browsers.end(browser, request.id);
+    return true;
+  }
+
+  #again(reply: FastifyReply, browser: Browser, to: string): string {
+    const problem = 'This took too long, or was begun elsewhere: begin again';
+    return showPage(reply, signInPage({ ...this.ways.context, browser, to, problem }));
+  }
 }
+
+const pathOf = (session: string, to: string): string =>
+  `${PAGES.signIn}?${new URLSearchParams({ session, to }).toString()}`;

@@ -6,6 +6,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { UpstreamLogins } from '#sso/upstream-logins';
 import { Browsers } from '../browser/browsers.js';
 import { Returns } from '../browser/returns.js';
+import { SignInWays } from '../browser/sign-in-ways.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { ownPage, PAGES } from '../oauth-paths.js';
 import { sendOn } from '#http/pages/show-page';
@@ -21,6 +22,7 @@ export class UpstreamSignInController {
     private readonly browsers: Browsers,
     private readonly logins: UpstreamLogins,
     private readonly returns: Returns,
+    private readonly ways: SignInWays,
   ) {}
 
   @Get(`${PAGES.signInWith}/:providerId`)
@@ -29,6 +31,7 @@ export class UpstreamSignInController {
     @Query() query: QueryOfUrl,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
+    this.#check();
     const name = this.returns.keep(ownPage(queryText(query, 'to')));
     const returnTo = `${PAGES.signInBack}?to=${name}`;
     return sendOn(reply, await this.logins.begin(reply, providerId, { kind: 'own', returnTo }));
@@ -40,6 +43,7 @@ export class UpstreamSignInController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
+    this.#check();
     const page = { id: requiredText(query, 'id'), key: requiredText(query, 'key') };
     const { userId, purpose, upstream } = await this.logins.take(request, reply, page);
     // Whoever showed something for another end has not shown it for this.
@@ -49,5 +53,10 @@ export class UpstreamSignInController {
       throw new MatrixError('M_FORBIDDEN', 'This account cannot sign in');
     await this.browsers.end(before, request.id);
     return sendOn(reply, this.returns.find(queryText(query, 'to') ?? ''));
+  }
+
+  /** Throws M_FORBIDDEN where it takes more than that. */
+  #check(): void {
+    if (!this.ways.isByProviders) throw new MatrixError('M_FORBIDDEN', 'Nobody signs in by that alone here');
   }
 }

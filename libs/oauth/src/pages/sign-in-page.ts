@@ -15,6 +15,10 @@ export interface SignInContext {
   readonly isOpen: boolean;
   /** Whether an account may have a mail address, by which it is found too. */
   readonly hasAddresses: boolean;
+  /** Whether a password is all that it takes. */
+  readonly isByPassword: boolean;
+  /** The ways of several stages, or of others than a password. */
+  readonly ways: readonly { readonly number: number; readonly name: string }[];
   /** Where people may have accounts besides. */
   readonly providers: readonly { readonly id: string; readonly name: string }[];
   /** What was typed before, and why it did not do. */
@@ -23,7 +27,7 @@ export interface SignInContext {
 }
 
 /** Of the page on which a registration ends. */
-export interface SignUpContext extends Omit<SignInContext, 'isOpen'> {
+export interface SignUpContext extends Omit<SignInContext, 'isOpen' | 'isByPassword' | 'ways'> {
   /** This page, with its query: the form goes there. */
   readonly path: string;
 }
@@ -46,18 +50,31 @@ function linksTo(providers: SignInContext['providers'], to: string): string {
   return links.length === 0 ? '' : `<h2>Or with an account elsewhere</h2>\n<ul class="list">${links.join('')}</ul>`;
 }
 
+function passwordForm({ browser, to, username, hasAddresses }: SignInContext, note: string): string {
+  return `<form method="post" action="${PAGES.signIn}">${note}${browser.formToken}${hidden('to', to)}
+${userField(username, hasAddresses ? 'User name or mail address' : undefined)}
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>
+<button>Sign in</button></form>`;
+}
+
+function otherWays({ ways, to }: SignInContext): string {
+  const linkOf = (number: number): string =>
+    escapeHtml(`${PAGES.signIn}?${new URLSearchParams({ flow: String(number), to }).toString()}`);
+  const links = ways.map(({ number, name }) => `<li><a href="${linkOf(number)}">${escapeHtml(name)}</a></li>`);
+  return links.length === 0 ? '' : `<ul class="list">${links.join('')}</ul>`;
+}
+
 /** Where somebody shows that an account is theirs. */
 export function signInPage(context: SignInContext): HtmlPage {
-  const { browser, to, serverName, isOpen, providers, username, problem } = context;
+  const { to, serverName, isOpen, isByPassword, providers, problem } = context;
   const other = isOpen ? `<p><a href="${linkTo(PAGES.signUp, to)}">Create an account</a></p>` : '';
+  const note = problemNote(problem);
   return accountPage(
     'Sign in',
     `<p>Your account at <strong>${escapeHtml(serverName)}</strong></p>
-<form method="post" action="${PAGES.signIn}">${problemNote(problem)}${browser.formToken}${hidden('to', to)}
-${userField(username, context.hasAddresses ? 'User name or mail address' : undefined)}
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required>
-<button>Sign in</button></form>
+${isByPassword ? passwordForm(context, note) : note}
+${otherWays(context)}
 ${linksTo(providers, to)}
 ${other}`,
   );

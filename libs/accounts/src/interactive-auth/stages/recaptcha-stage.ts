@@ -27,17 +27,23 @@ const GSTATIC = 'https://www.gstatic.com';
 export class RecaptchaStage implements Stage {
   readonly type = 'm.login.recaptcha';
   readonly rank = 20;
+  readonly showsNobody = true;
 
   constructor(
     registry: StageRegistry,
     private readonly outgoing: Outgoing,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'recaptcha'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'recaptcha' | 'loginFlows'>,
   ) {
     registry.add(this);
   }
 
+  /** Of registrations wherever there is one; of log-ins where the operator says so (`ANNALS_LOGIN_FLOWS`), beside a stage that shows who somebody is. */
   standingIn(purpose: Purpose): Standing | undefined {
-    return purpose === 'registration' && this.config.recaptcha !== undefined ? 'required' : undefined;
+    const { recaptcha, loginFlows } = this.config;
+    if (recaptcha === undefined) return undefined;
+    if (purpose === 'registration') return 'required';
+    const isNamed = loginFlows?.some((flow) => flow.includes(this.type)) === true;
+    return purpose === 'login' && isNamed ? 'alternative' : undefined;
   }
 
   params(): JsonObject | undefined {
