@@ -1,6 +1,7 @@
 import { validateSync } from 'class-validator';
 import { ConfigError } from './config-error.js';
 import { parseDuration } from './duration.js';
+import { isIdentityServer } from './identity-config.js';
 import { type emptySettings, SECRET_SETTINGS, type Settings } from './settings.js';
 
 /** What the name of a setting has before it in the environment. */
@@ -61,6 +62,39 @@ export function checkSettings(groups: ReturnType<typeof emptySettings>, origin: 
   together('livekit_secret', 'livekit_url');
   together('livekit_api_url', 'livekit_url');
   together('livekit_publishers', 'livekit_url');
+  checkIdentityRole(settings, origin, nameOf);
   ordered('retention_default_min', 'retention_default_max');
   ordered('retention_allowed_min', 'retention_allowed_max');
+}
+
+/** What an identity server is told, by settings of which some have a value where none is given. */
+const OF_IDENTITY_ROLE = [
+  'identity_terms_url',
+  'identity_terms_version',
+  'identity_v1',
+  'identity_plain_lookup',
+  'identity_peers',
+] as const satisfies readonly (keyof Settings)[];
+
+/** Throws ConfigError for what is said of an identity server that this server is not, or of what that does not serve. */
+function checkIdentityRole(
+  settings: Settings,
+  origin: ReadonlyMap<string, string>,
+  nameOf: (key: string) => string,
+): void {
+  const given = OF_IDENTITY_ROLE.filter((key) => origin.has(key) && settings[key] !== undefined);
+  const [first] = given;
+  if (first !== undefined && !isIdentityServer(settings)) {
+    throw new ConfigError(`${nameOf(first)}: needs identity in ${PREFIX}ROLES too`);
+  }
+  if (given.includes('identity_terms_version') && settings.identity_terms_url === undefined) {
+    throw new ConfigError(`${nameOf('identity_terms_version')}: needs ${PREFIX}IDENTITY_TERMS_URL too`);
+  }
+  if (
+    given.includes('identity_plain_lookup') &&
+    settings.identity_plain_lookup === 'on' &&
+    settings.identity_v1 === 'off'
+  ) {
+    throw new ConfigError(`${nameOf('identity_plain_lookup')}: does not go with ${PREFIX}IDENTITY_V1=off`);
+  }
 }

@@ -205,7 +205,7 @@ describe('the configuration', () => {
   });
 
   it('makes the server an identity server where its roles have that, with terms where it has some', () => {
-    expect(loadConfig({ ANNALS_IDENTITY_TERMS_URL: 'https://id.example/terms' }).identityRole).toBeUndefined();
+    expect(loadConfig({}).identityRole).toBeUndefined();
     const today = { v1: true, plainLookup: true };
     expect(loadConfig({ ANNALS_ROLES: 'all,identity' })).toMatchObject({ isHomeserver: true, identityRole: today });
     const terms = { url: 'https://id.example/terms', version: '2.0' };
@@ -228,6 +228,25 @@ describe('the configuration', () => {
     ]) {
       expect(() => loadConfig({ ANNALS_IDENTITY_PEERS: wrong })).toThrow('ANNALS_IDENTITY_PEERS');
     }
+  });
+
+  it.each([
+    ['ANNALS_IDENTITY_TERMS_URL', 'https://id.example/terms'],
+    ['ANNALS_IDENTITY_TERMS_VERSION', '2.0'],
+    ['ANNALS_IDENTITY_V1', 'off'],
+    ['ANNALS_IDENTITY_V1', 'on'],
+    ['ANNALS_IDENTITY_PLAIN_LOOKUP', 'off'],
+    ['ANNALS_IDENTITY_PEERS', `id.example.com ${'A'.repeat(43)}`],
+  ])('refuses what is said of an identity server where it is none: %s=%s', (name, value) => {
+    expect(refusal({ [name]: value })).toBe(`${name}: needs identity in ANNALS_ROLES too`);
+  });
+
+  it('refuses what is said of terms that there are none of, and of look-ups in an API that is off', () => {
+    const ROLES = { ANNALS_ROLES: 'all,identity' };
+    const version = refusal({ ...ROLES, ANNALS_IDENTITY_TERMS_VERSION: '2.0' });
+    expect(version).toBe('ANNALS_IDENTITY_TERMS_VERSION: needs ANNALS_IDENTITY_TERMS_URL too');
+    const plain = refusal({ ...ROLES, ANNALS_IDENTITY_V1: 'off', ANNALS_IDENTITY_PLAIN_LOOKUP: 'on' });
+    expect(plain).toBe('ANNALS_IDENTITY_PLAIN_LOOKUP: does not go with ANNALS_IDENTITY_V1=off');
   });
 
   it('makes it nothing but one where it has no other role: then nobody registers', () => {

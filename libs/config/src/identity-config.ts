@@ -29,6 +29,9 @@ export function identityServersOf(settings: Settings): IdentityServersConfig {
 /** Whether this server is a homeserver, whatever else it is. */
 export const isHomeserver = ({ roles }: Pick<Settings, 'roles'>): boolean => roles.split(',').includes('all');
 
+/** Whether it is an identity server, whatever else it is. */
+export const isIdentityServer = ({ roles }: Pick<Settings, 'roles'>): boolean => roles.split(',').includes('identity');
+
 /** Another identity server that this one trusts, and that trusts it. */
 export interface IdentityPeer {
   /** Its server name, by which it signs. */
@@ -64,7 +67,7 @@ export const areIdentityPeers = (text: string): boolean => listOf(text).every((i
 
 /** All of it checked by the validator. */
 export function identityRoleOf(settings: Settings): IdentityRoleConfig | undefined {
-  if (!settings.roles.split(',').includes('identity')) return undefined;
+  if (!isIdentityServer(settings)) return undefined;
   const { identity_terms_url: url, identity_terms_version: version } = settings;
   const peers = listOf(settings.identity_peers).flatMap((item) => parsePeer(item) ?? []);
   const v1 = settings.identity_v1 === 'on';
