@@ -1,3 +1,6 @@
+import { isIPv4 } from 'node:net';
+import { domainToASCII } from 'node:url';
+
 const MOST_LOCAL = 64;
 /** RFC 5321, 4.5.3.1.3: a path of 256 with its angle brackets. */
 const MOST = 254;
@@ -10,7 +13,14 @@ const DOMAIN = /^(?!-)[\p{L}\p{N}-]{1,63}(?:\.(?!-)[\p{L}\p{N}-]{1,63})*$/u;
 export function isMailAddress(text: string): boolean {
   const at = text.lastIndexOf('@');
   if (at < 1 || at > MOST_LOCAL || text.length > MOST) return false;
-  return LOCAL.test(text.slice(0, at)) && DOMAIN.test(text.slice(at + 1));
+  return LOCAL.test(text.slice(0, at)) && isDomain(text.slice(at + 1));
+}
+
+/** Not an IPv4 address, in whatever digits: mail goes to names, and an address of a machine would stand in brackets (RFC 5321, 4.1.3). */
+function isDomain(text: string): boolean {
+  if (!DOMAIN.test(text)) return false;
+  const spelled = domainToASCII(text);
+  return spelled !== '' && !isIPv4(spelled);
 }
 
 /** An address as it is kept and compared: who types one in capitals has the same one. Undefined where it is none. */
