@@ -6,7 +6,7 @@ import type { Mail, Mailer } from '#mail/mailer';
 import type { Texter } from '#phones/texter';
 import { generateSigningKey } from '#protocol/signing/signing-key';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import { type Asker, Messengers, Validations } from './validations.js';
+import { Messengers, type ValidationAsker, Validations } from './validations.js';
 
 const MOST_OF_SERVER = 2_000;
 
@@ -32,9 +32,9 @@ describe('validations', () => {
     );
   });
 
-  const begin = (asker: Asker, n: number): Promise<string> =>
+  const begin = (asker: ValidationAsker, n: number): Promise<string> =>
     validations.beginByMail(`u${n}@mail.example`, { asker, clientSecret: `s${n}`, sendAttempt: 1 });
-  const of = (server: string, n: number): Asker => ({ userId: `@u${n}:${server}` as UserId });
+  const of = (server: string, n: number): ValidationAsker => ({ userId: `@u${n}:${server}` as UserId });
 
   it('of the users of one homeserver are so many at once, and those of others go on', async () => {
     for (let n = 0; n < MOST_OF_SERVER; n++) await begin(of('big.example', n), n);
@@ -42,12 +42,12 @@ describe('validations', () => {
     await expect(begin(of('big.example', MOST_OF_SERVER), MOST_OF_SERVER)).rejects.toMatchObject(refused);
     expect(sent).toHaveLength(MOST_OF_SERVER);
     await begin(of('small.example', 1), MOST_OF_SERVER + 1);
-    await begin({ address: '192.0.2.1' }, MOST_OF_SERVER + 2);
+    await begin({ ipParty: '192.0.2.1' }, MOST_OF_SERVER + 2);
   });
 
   it('say in the mail for whom and by which server they are, where that is known', async () => {
     await begin(of('a.example', 1), 1);
-    await begin({ address: '192.0.2.1' }, 2);
+    await begin({ ipParty: '192.0.2.1' }, 2);
     expect(sent[0]?.text).toContain('@u1:a.example');
     expect(sent[1]?.text).not.toContain('@u');
     for (const { text, subject } of sent)

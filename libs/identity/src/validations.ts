@@ -30,12 +30,12 @@ const MOST_OF_ONE = 30;
 /** Of all users of one homeserver, which makes as many as it likes. */
 const MOST_OF_SERVER = 2_000;
 
-/** Who asks for a validation: a user, or in API v1 somebody of whom no more is known than where they are. */
-export type Asker = { readonly userId: UserId } | { readonly address: string };
+/** Who asks for a validation: a user, or in API v1 somebody of whom no more is known than the IP address or network that they ask from (`addressParty`). */
+export type ValidationAsker = { readonly userId: UserId } | { readonly ipParty: string };
 
 /** What a client asks a validation for. */
 export interface NewValidation {
-  readonly asker: Asker;
+  readonly asker: ValidationAsker;
   readonly clientSecret: string;
   readonly sendAttempt: number;
   readonly nextLink?: string;
@@ -135,8 +135,8 @@ export class Validations extends ValidationSessions {
   }
 
   /** What stands for who asks, and for where they are from. */
-  #whose(asker: Asker): { readonly owner: string; readonly group: string } {
-    if ('address' in asker) return { owner: this.hmacOf(['address', asker.address]), group: this.hmacOf(['v1']) };
+  #whose(asker: ValidationAsker): { readonly owner: string; readonly group: string } {
+    if ('ipParty' in asker) return { owner: this.hmacOf(['address', asker.ipParty]), group: this.hmacOf(['v1']) };
     const { userId } = asker;
     return { owner: this.hmacOf(['user', userId]), group: this.hmacOf(['server', serverNameOf(userId)]) };
   }
@@ -147,4 +147,4 @@ export class Validations extends ValidationSessions {
   }
 }
 
-const userIdOf = (asker: Asker): UserId | undefined => ('userId' in asker ? asker.userId : undefined);
+const userIdOf = (asker: ValidationAsker): UserId | undefined => ('userId' in asker ? asker.userId : undefined);

@@ -1,6 +1,6 @@
 import { IsInt, IsOptional, IsString, MaxLength } from 'class-validator';
 import { MatrixError } from '#kernel/matrix-error';
-import type { Asker, NewValidation } from '../validations.js';
+import type { NewValidation, ValidationAsker } from '../validations.js';
 
 abstract class RequestTokenBody {
   @IsString() @MaxLength(255) client_secret!: string;
@@ -20,7 +20,7 @@ export class RequestTextBody extends RequestTokenBody {
 }
 
 /** What somebody asks for. Throws M_INVALID_PARAM for a `next_link` that leads to no page. */
-export function validationOf(body: RequestTokenBody, asker: Asker): NewValidation {
+export function validationOf(body: RequestTokenBody, asker: ValidationAsker): NewValidation {
   const { client_secret: clientSecret, send_attempt: sendAttempt, next_link: nextLink } = body;
   if (typeof nextLink !== 'string') return { asker, clientSecret, sendAttempt }; // some clients send null
   if (!isWebAddress(nextLink)) throw new MatrixError('M_INVALID_PARAM', 'next_link: no http or https URL');

@@ -26,7 +26,7 @@ export class ValidateEmailV1Controller extends SubmitByAnybodyDoor {
     @Req() { ip }: FastifyRequest,
     @FormOrJson(RequestMailBody) body: RequestMailBody,
   ): Promise<{ sid: string }> {
-    const asked = validationOf(body, { address: addressParty(ip) });
+    const asked = validationOf(body, { ipParty: addressParty(ip) });
     return { sid: await this.validations.beginByMail(body.email, asked) };
   }
 }
@@ -42,7 +42,7 @@ export class ValidatePhoneV1Controller extends SubmitByAnybodyDoor {
     @FormOrJson(RequestTextBody) body: RequestTextBody,
   ): Promise<{ sid: string }> {
     const { country, phone_number: phone } = body;
-    const asked = validationOf(body, { address: addressParty(ip) });
+    const asked = validationOf(body, { ipParty: addressParty(ip) });
     return { sid: await this.validations.beginByText({ country, phone }, asked) };
   }
 }
