@@ -37,7 +37,7 @@ export interface AddressInvitations {
    * M_LIMIT_EXCEEDED, and PeerRefused and PeerUnavailable of the identity server.
    */
   offer(requester: Requester, asked: AskedAddress, room: RoomToTell): Promise<KnownAddress>;
-  /** Whether a key with which an invitation was signed holds still, as who made it says. Throws PeerUnavailable where nobody answers. */
+  /** Whether a key with which an invitation was signed holds still, as who made it says. Throws PeerUnavailable where nobody answers, and M_SERVER_NOT_TRUSTED where that may not be asked. */
   isKeyValid(validityUrl: string, publicKey: string): Promise<boolean>;
 }
 

@@ -62,6 +62,21 @@ describe('an identity server', () => {
     expect(fake.paths).toHaveLength(1);
   });
 
+  it('is asked whether a key holds only where the operator lets it be asked, wherever an invitation says that is to be', async () => {
+    fake.instead = () => [200, { valid: true }];
+    const near = { ANNALS_IDENTITY_PRIVATE_SERVERS: fake.name };
+    const isValid = (allowed: string): Promise<boolean> =>
+      servers({ ...near, ANNALS_IDENTITY_SERVERS: allowed }).isKeyValid(
+        `https://${fake.name}/_matrix/identity/v2/pubkey/isvalid`,
+        'key',
+      );
+    for (const allowed of ['id.example', 'off', 'localhost']) {
+      await expect(isValid(allowed)).rejects.toMatchObject({ errcode: 'M_SERVER_NOT_TRUSTED' });
+    }
+    expect(fake.paths).toEqual([]);
+    expect(await isValid(`id.example, ${fake.name}`)).toBe(true);
+  });
+
   it('is registered with, asked, told which terms are accepted, and logged out of', async () => {
     const { client, server, token } = await begin();
     expect(fake.grants).toEqual([GRANT]);

@@ -42,6 +42,7 @@ export const IDENTITY_BASE = '/_matrix/identity/v2';
 const V1_BASE = '/_matrix/identity/api/v1';
 /** Below which all of an identity server is. */
 const IDENTITY_PATHS = '/_matrix/identity/';
+const HTTPS_PORT = 443;
 const WITHIN_MS = 20_000;
 /** A thousand mappings, and policies in many languages, have less. */
 const MAX_BYTES = 1024 * 1024;
@@ -75,7 +76,7 @@ export class IdentityServers {
       throw new MatrixError('M_INVALID_PARAM', 'id_server: must be the name of a server');
     }
     const server = text.toLowerCase() as ServerName; // still one
-    if (!this.#allowed.some((matches) => matches(server))) throw new MatrixError('M_SERVER_NOT_TRUSTED');
+    this.#checkMayBeAsked(server);
     return server;
   }
 
@@ -146,12 +147,14 @@ export class IdentityServers {
 
   /**
    * Whether a key by which an invitation was signed holds still, as the URL says that is to be asked for it: identity service API, "Key management". It is
-   * of whoever sent that invitation, and asked with the same care as an identity server that a user names, though by nobody's choice here. Of a machine that the
-   * operator vouches for as an identity server it is asked as one, and nothing else of it.
+   * of whoever sent that invitation, and asked with the same care as an identity server that a user names, and no other is asked than users may name. Of a machine
+   * that the operator vouches for as an identity server it is asked as one, and nothing else of it. Throws M_SERVER_NOT_TRUSTED for one that the operator does not
+   * let anybody ask: who lets somebody into a room has to know that the key holds.
    */
   async isKeyValid(validityUrl: string, publicKey: string): Promise<boolean> {
     const url = URL.canParse(validityUrl) ? new URL(validityUrl) : undefined;
     if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') return false;
+    this.#checkMayBeAsked(url.host, `${url.hostname}:${url.port === '' ? HTTPS_PORT : url.port}`);
     if (this.#mayBePrivate(url.host) && !url.pathname.startsWith(IDENTITY_PATHS)) return false;
     url.searchParams.set('public_key', publicKey);
     const path = `${url.pathname}${url.search}`;
@@ -183,6 +186,12 @@ export class IdentityServers {
     if (status < 200 || status >= 300) throw new PeerRefused(status, answer ?? {});
     if (answer === undefined) throw makesNoSense('JSON');
     return answer;
+  }
+
+  /** By any of its names. Throws M_SERVER_NOT_TRUSTED. */
+  #checkMayBeAsked(...names: readonly string[]): void {
+    if (names.some((name) => this.#allowed.some((matches) => matches(name)))) return;
+    throw new MatrixError('M_SERVER_NOT_TRUSTED', 'This server may not ask that identity server');
   }
 
   #mayBePrivate(server: string): boolean {
