@@ -10,7 +10,14 @@ import type { CacheNumbers } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
 import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import { decideAssociation, decideEnd, foldAssociation, type Holder, NO_HOLDER } from './decide/association.js';
+import {
+  decideAssociation,
+  decideEnd,
+  foldAssociation,
+  type Holder,
+  holderAt,
+  NO_HOLDER,
+} from './decide/association.js';
 import { draftIdentityFacts } from './facts/draft-identity-facts.js';
 import { decideEndLearnt, decideLearnt, type ToldAssociation, type ToldEnd } from './decide/learn-association.js';
 import { associationStream, associationStreamOf, type IdentityFact, threepidHash } from './facts/identity-facts.js';
@@ -77,9 +84,9 @@ export class Associations {
     return hadAny;
   }
 
-  /** Whose an identifier is, by its hash, as the log has it. */
+  /** Whose an identifier is by now, by its hash, as the log has it. */
   async holderOf(hash: string): Promise<Holder> {
-    return (await this.#streams.load(associationStreamOf(hash))).state;
+    return holderAt((await this.#streams.load(associationStreamOf(hash))).state, this.clock.now());
   }
 
   /** Whose it is, as a signed document: identity service API, `POST /3pid/bind`. Undefined where it is nobody's. */

@@ -2,13 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AccessLists } from '#accounts/reading/access-lists';
 import type { Threepid } from '#accounts/threepids/threepid';
 import { CONFIG, type Config } from '#config/config';
+import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { VIEWS, type Views } from '#projections/views';
 import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import { holdsAt } from './decide/association.js';
 import { Pepper } from './pepper.js';
-import { ASSOCIATIONS, EVERYBODY, IDENTITY_PEOPLE } from './projections/identity.projector.js';
+import { type AssociationRow, ASSOCIATIONS, EVERYBODY, IDENTITY_PEOPLE } from './projections/identity.projector.js';
 
 /** Nobody: what stands for who is not found, so that as much is looked up for them. */
 const NOBODY = '' as UserId;
@@ -31,6 +33,7 @@ export class FindableAssociations {
     @Inject(SIGNING_KEY) private readonly key: SigningKey,
     private readonly lists: AccessLists,
     private readonly pepper: Pepper,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** Those that are found, by their hashes. Throws as `Pepper.lookUp`. */
@@ -45,10 +48,7 @@ export class FindableAssociations {
 
   /** Signed associations of identifiers, in their order, as nobody known asks; undefined where there is none to be found. */
   async findPlain(threepids: readonly Threepid[]): Promise<(JsonObject | undefined)[]> {
-    const rows = await ASSOCIATIONS.getMany(
-      this.views,
-      threepids.map(({ medium, address }) => [medium, address] as const),
-    );
+    const rows = await this.#rowsOf(threepids);
     const mayFind = await this.#mayFind(
       rows.map((row) => row?.mxid),
       undefined,
@@ -60,8 +60,8 @@ export class FindableAssociations {
   }
 
   /** Whose an identifier is, for who asks: undefined where that is nobody known. */
-  async find({ medium, address }: Threepid, by: UserId | undefined): Promise<UserId | undefined> {
-    const row = await ASSOCIATIONS.get(this.views, [medium, address]);
+  async find(threepid: Threepid, by: UserId | undefined): Promise<UserId | undefined> {
+    const [row] = await this.#rowsOf([threepid]);
     const [mayFind] = await this.#mayFind([row?.mxid], by);
     return mayFind === true ? row?.mxid : undefined;
   }
@@ -82,6 +82,14 @@ export class FindableAssociations {
       const told = { mxid, ...(masterKey === undefined ? {} : { master_key: { ...masterKey } }) };
       return signJson(told, this.config.serverName, this.key);
     });
+  }
+
+  /** Whose identifiers are, in their order: undefined where that is not good yet, or no more. */
+  async #rowsOf(threepids: readonly Threepid[]): Promise<(AssociationRow | undefined)[]> {
+    const keys = threepids.map(({ medium, address }) => [medium, address] as const);
+    const rows = await ASSOCIATIONS.getMany(this.views, keys);
+    const now = this.clock.now();
+    return rows.map((row) => (row !== undefined && holdsAt(row, now) ? row : undefined));
   }
 
   /** Whether each of some lets itself be found; of those who are nobody as much is asked. */

@@ -8,6 +8,7 @@ import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { RegularLooks } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
+import { holdsAt } from './decide/association.js';
 import { draftIdentityFacts } from './facts/draft-identity-facts.js';
 import { PEPPER_STREAM } from './facts/identity-facts.js';
 import { ASSOCIATION_HASHES, PEPPER } from './projections/identity.projector.js';
@@ -61,15 +62,17 @@ export class Pepper implements OnApplicationBootstrap, OnModuleDestroy {
     return (await PEPPER.get(this.views, ['pepper']))!; // what was set is shown
   }
 
-  /** Whose identifiers are, by their hashes, in their order. Throws M_INVALID_PEPPER where they were made with another pepper, M_TOO_LARGE for too many. */
+  /** Whose identifiers are by now, by their hashes, in their order. Throws M_INVALID_PEPPER where they were made with another pepper, M_TOO_LARGE for too many. */
   async lookUp(pepper: string, hashes: readonly string[]): Promise<(UserId | undefined)[]> {
     if (hashes.length > MOST_AT_ONCE) throw new MatrixError('M_TOO_LARGE', `addresses: ${MOST_AT_ONCE} at most`);
     const now = await this.get();
     if (pepper !== now) throw new MatrixError('M_INVALID_PEPPER', undefined, { fields: { lookup_pepper: now, algorithm: 'sha256' } }); // prettier-ignore
-    return ASSOCIATION_HASHES.getMany(
+    const rows = await ASSOCIATION_HASHES.getMany(
       this.views,
       hashes.map((one) => [one] as const),
     );
+    const at = this.clock.now();
+    return rows.map((row) => (row !== undefined && holdsAt(row, at) ? row.mxid : undefined));
   }
 
   /** Renews it where it is old. For tests; else it is done by itself. */

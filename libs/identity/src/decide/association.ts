@@ -8,11 +8,23 @@ export interface Making {
   readonly by: ServerName;
 }
 
+/** Between which times an association is good, these among them, in milliseconds since the epoch. */
+export interface Validity {
+  readonly not_before: number;
+  readonly not_after: number;
+}
+
+/** Whether it is good at a time. */
+export const holdsAt = ({ not_before, not_after }: Validity, now: number): boolean =>
+  not_before <= now && now <= not_after;
+
 /** What is known of an identifier: whose it is, if anybody's, and since when that is so. */
 export interface Holder {
   readonly mxid?: UserId;
   /** The identifier itself, where it is anybody's. */
   readonly of?: Threepid;
+  /** From when until when, where it is anybody's. */
+  readonly validity?: Validity;
   readonly ts: number;
   /** How it became whose it was last, also where that has ended; undefined where it never was anybody's. */
   readonly made?: Making;
@@ -28,9 +40,10 @@ export function foldAssociation(holder: Holder, fact: { readonly type: string; r
   switch (type) {
     case 'association-made':
     case 'association-learnt': {
-      const { mxid, ts, by, of } = data;
+      const { mxid, ts, by, of, not_before, not_after } = data;
+      const validity = { not_before, not_after };
       // What was erased since was ended, too.
-      return { mxid, ts: Math.max(ts, holder.ts), made: { ts, by }, ...(of === null ? {} : { of }) };
+      return { mxid, validity, ts: Math.max(ts, holder.ts), made: { ts, by }, ...(of === null ? {} : { of }) };
     }
     case 'association-ended':
       return { ts: Math.max(data.ts, holder.ts), ...(holder.made === undefined ? {} : { made: holder.made }) };
@@ -47,14 +60,24 @@ export interface Saying {
   readonly now: number;
 }
 
-/** The identifier is the user's, whosever it was; nothing where it is already. What is said later counts, also where a clock went back. */
+/** What is known of an identifier as of a time: where the association is not good yet, or no more, it is nobody's. */
+export function holderAt(holder: Holder, now: number): Holder {
+  const { validity, ts, made } = holder;
+  if (validity === undefined || holdsAt(validity, now)) return holder;
+  return { ts, ...(made === undefined ? {} : { made }) };
+}
+
+/**
+ * The identifier is the user's, whosever it was; nothing where it is already. What is said later counts, also where a clock went back; it is good from now on
+ * all the same.
+ */
 export function decideAssociation(holder: Holder, of: Threepid, mxid: UserId, { by, now }: Saying): IdentityFact[] {
-  if (holder.mxid === mxid) return [];
+  if (holderAt(holder, now).mxid === mxid) return [];
   const ts = Math.max(now, holder.ts + 1);
   return [
     {
       type: 'association-made',
-      data: { mxid, ts, not_before: ts, not_after: ts + LIFETIME_MS, by, of },
+      data: { mxid, ts, not_before: now, not_after: now + LIFETIME_MS, by, of },
     },
   ];
 }

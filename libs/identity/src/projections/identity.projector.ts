@@ -5,6 +5,7 @@ import type { JsonObject } from '#kernel/json';
 import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { hashAddress } from '../client/hash-address.js';
+import type { Validity } from '../decide/association.js';
 import {
   IDENTITY_SHAPES,
   type IdentityReader,
@@ -13,12 +14,14 @@ import {
   userIdOfIdentityAccount,
 } from '../facts/identity-facts.js';
 
-/** Whose an identifier is; times in milliseconds since the epoch. */
-export interface AssociationRow {
+/** Whose an identifier is, and between which times that is good. */
+export interface OwnerRow extends Validity {
   readonly mxid: UserId;
+}
+
+/** The same, since when, in milliseconds since the epoch. */
+export interface AssociationRow extends OwnerRow {
   readonly ts: number;
-  readonly not_before: number;
-  readonly not_after: number;
   /** Of the identity server from which it was learnt. */
   readonly signatures?: JsonObject;
 }
@@ -59,10 +62,10 @@ export const ASSOCIATIONS = new Collection<readonly [medium: Medium, address: st
   codec: asJson(),
 });
 
-export const ASSOCIATION_HASHES = new Collection<readonly [hash: string], UserId>('association-hashes', {
+export const ASSOCIATION_HASHES = new Collection<readonly [hash: string], OwnerRow>('association-hashes', {
   key: ['hash of an identifier, with the pepper of now'],
-  says: 'the user whose it is',
-  codec: asText(),
+  says: 'the user whose it is, and from when until when',
+  codec: asJson(),
 });
 
 export const PEPPER = new Collection<readonly ['pepper'], string>('identity-pepper', {
@@ -74,7 +77,7 @@ export const PEPPER = new Collection<readonly ['pepper'], string>('identity-pepp
 /** What the identity server is asked. With a new pepper all hashes are made anew. */
 export const identityProjector: Projector = {
   name: 'identity',
-  version: 2,
+  version: 3,
   ...owning(IDENTITY_TOKENS, IDENTITY_TERMS, IDENTITY_PEOPLE, ASSOCIATIONS, ASSOCIATION_HASHES, PEPPER),
   handles: (type) => Object.hasOwn(IDENTITY_SHAPES, type),
   project,
@@ -104,9 +107,10 @@ async function project(recorded: RecordedFact, rows: OwnRows): Promise<void> {
       if (data.of === null) return;
       const { mxid, ts, not_before, not_after, of } = data;
       const signatures = type === 'association-learnt' ? { signatures: data.signatures } : {};
-      ASSOCIATIONS.put(rows, [of.medium, of.address], { mxid, ts, not_before, not_after, ...signatures });
+      const owner = { mxid, not_before, not_after };
+      ASSOCIATIONS.put(rows, [of.medium, of.address], { ...owner, ts, ...signatures });
       const pepper = await PEPPER.get(rows, ['pepper']);
-      if (pepper !== undefined) ASSOCIATION_HASHES.put(rows, [hashAddress(of, pepper)], mxid);
+      if (pepper !== undefined) ASSOCIATION_HASHES.put(rows, [hashAddress(of, pepper)], owner);
       return;
     }
     case 'association-end-learnt':
@@ -128,8 +132,8 @@ async function hashAnew(rows: OwnRows, pepper: string): Promise<void> {
   await ASSOCIATION_HASHES.forEach(rows, {}, ({ key }) => void old.push(key));
   for (const key of old) ASSOCIATION_HASHES.delete(rows, key);
   PEPPER.put(rows, ['pepper'], pepper);
-  await ASSOCIATIONS.forEach(rows, {}, ({ key: [medium, address], value: { mxid } }) =>
-    ASSOCIATION_HASHES.put(rows, [hashAddress({ medium, address }, pepper)], mxid),
+  await ASSOCIATIONS.forEach(rows, {}, ({ key: [medium, address], value: { mxid, not_before, not_after } }) =>
+    ASSOCIATION_HASHES.put(rows, [hashAddress({ medium, address }, pepper)], { mxid, not_before, not_after }),
   );
 }
 

@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import type { ServerName, UserId } from '#kernel/ids';
+import { decideAssociation, foldAssociation, type Holder, holderAt, holdsAt, NO_HOLDER } from './association.js';
+
+const OF = { medium: 'email', address: 'bob@mail.example' } as const;
+const BOB = '@bob:b.example' as UserId;
+const HERE = 'a.example' as ServerName;
+const LIFETIME_MS = 100 * 365 * 24 * 3600_000;
+
+function made(not_before: number, not_after: number): Holder {
+  const data = { mxid: BOB, ts: 10, not_before, not_after, by: HERE, of: OF };
+  return foldAssociation(NO_HOLDER, { type: 'association-made', data: JSON.stringify(data) });
+}
+
+it.each([
+  [9, false],
+  [10, true],
+  [20, true],
+  [21, false],
+])('an association is good between its times, these among them: at %s %s', (now, isGood) => {
+  expect(holdsAt({ not_before: 10, not_after: 20 }, now)).toBe(isGood);
+  expect(holderAt(made(10, 20), now).mxid).toBe(isGood ? BOB : undefined);
+});
+
+it('an identifier that is somebody’s no more is told of as before in all else', () => {
+  expect(holderAt(made(10, 20), 21)).toEqual({ ts: 10, made: { ts: 10, by: HERE } });
+  expect(holderAt(NO_HOLDER, 21)).toEqual(NO_HOLDER);
+});
+
+it('is made somebody’s anew where that is good no more, and not else', () => {
+  const bind = (now: number) => decideAssociation(made(10, 20), OF, BOB, { by: HERE, now });
+  expect(bind(15)).toEqual([]);
+  for (const now of [5, 21]) {
+    const data = { mxid: BOB, ts: Math.max(11, now), not_before: now, not_after: now + LIFETIME_MS, by: HERE, of: OF };
+    expect(bind(now)).toEqual([{ type: 'association-made', data }]);
+  }
+});
