@@ -13,6 +13,7 @@ import { findSigningKey } from './signing-key-file.js';
 import { IdentityClient } from '#testing/identity-client';
 
 const FEED = '/_matrix/identity/unstable/dev.annals.associations';
+const V1 = '/_matrix/identity/api/v1';
 const FINDABLE = '/_matrix/identity/unstable/dev.annals.findable';
 const SOON = { timeout: 30_000, interval: 500 };
 
@@ -60,7 +61,7 @@ describe('identity servers that trust each other', () => {
     const [atA, atB] = await bothOf('alice');
     await atA.bind('alice@mail.example');
     await expect.poll(() => atB.lookUp('alice@mail.example'), SOON).toBe(atA.user.userId);
-    const path = '/_matrix/identity/api/v1/lookup?medium=email&address=alice@mail.example';
+    const path = `${V1}/lookup?medium=email&address=alice@mail.example`;
     const { body } = await atB.call('GET', path);
     expect(Object.keys(body['signatures'] as object).toSorted()).toEqual([a.name, b.name].toSorted());
   });
@@ -116,17 +117,16 @@ describe('identity servers that trust each other', () => {
 
   it('tell nobody else', async () => {
     const refused = { status: 401, body: { errcode: 'M_UNAUTHORIZED' } };
+    const uri = `${FEED}?ts=${Date.now()}`;
     const ask = async (headers: Record<string, string>) => {
-      const answer = await fetch(`${a.address}${FEED}`, { headers });
+      const answer = await fetch(`${a.address}${uri}`, { headers });
       return { status: answer.status, body: (await answer.json()) as object };
     };
     expect(await ask({})).toMatchObject(refused);
     expect(await ask({ authorization: 'Bearer x' })).toMatchObject(refused);
     const signed = (key: SigningKey, origin: string, destination: string) =>
-      signRequest(
-        { method: 'GET', uri: FEED, origin: origin as ServerName, destination: destination as ServerName },
-        key,
-      ).authorization;
+      signRequest({ method: 'GET', uri, origin: origin as ServerName, destination: destination as ServerName }, key)
+        .authorization;
     const stranger = createSigningKey(Buffer.alloc(32, 9), '0');
     expect(await ask({ authorization: signed(stranger, b.name, a.name) })).toMatchObject(refused);
     // One that the other trusts, and this one does not.
@@ -134,39 +134,80 @@ describe('identity servers that trust each other', () => {
     expect(await ask({ authorization: signed(c.server.signingKey, c.name, b.name) })).toMatchObject(refused);
   });
 
-  it('take of each what it has signed itself, of its own, and not of a time to come', async () => {
+  it('are told nothing by what they have signed at another time', async () => {
+    const now = Date.now();
+    const at = (ts: number): Promise<number> => statusOf(b, a, `${FEED}?ts=${ts}`);
+    expect(await statusOf(b, a, FEED)).toBe(401);
+    expect(await at(now - 6 * 60_000)).toBe(401);
+    expect(await at(now + 6 * 60_000)).toBe(401);
+    expect(await at(now)).toBe(200);
+  });
+
+  it('take of each what it has signed itself, of its own', async () => {
     const [, atB] = await bothOf('frank');
     const mxid = atB.user.userId;
-    const entry = (address: string, more: JsonObject = {}): JsonObject => {
-      const now = Date.now();
-      return { medium: 'email', address, mxid, ts: now, not_before: now, not_after: now + 1, ...more };
-    };
-    const own = (fields: JsonObject) => signJson(fields, c.name, c.server.signingKey);
-    said = [
-      own({ what: 'is to come' }),
-      own(entry('Not Canonical@mail.example')),
-      own(entry('fine@mail.example')),
-      own(entry('late@mail.example', { ts: Date.now() + 24 * 3600_000 })),
-    ];
+    const entry = (address: string): JsonObject => ({ ...lasting(), medium: 'email', address, mxid });
+    said.push(ofC({ what: 'is to come' }), ofC(entry('Not Canonical@mail.example')), ofC(entry('fine@mail.example')));
     await expect.poll(() => atB.lookUp('fine@mail.example'), SOON).toBe(mxid);
-    expect(await atB.lookUp('late@mail.example')).toBeUndefined();
+    const fine = said;
     said = [
-      ...said.slice(0, 3),
+      ...fine,
       signJson(entry('forged@mail.example'), a.name, c.server.signingKey),
-      own(entry('behind@mail.example')),
+      ofC(entry('behind@mail.example')),
     ];
     await new Promise((resolve) => setTimeout(resolve, 7_000));
     expect(await atB.lookUp('forged@mail.example')).toBeUndefined();
     expect(await atB.lookUp('behind@mail.example')).toBeUndefined();
-    said = [...said.slice(0, 3), own(entry('behind@mail.example'))];
+    said = [...fine, ofC(entry('behind@mail.example'))];
     await expect.poll(() => atB.lookUp('behind@mail.example'), SOON).toBe(mxid);
+  });
+
+  it('find nobody by what is of a time to come, or good at another time alone, and all else behind it', async () => {
+    const [, atB] = await bothOf('ivan');
+    const mxid = atB.user.userId;
+    const entry = (address: string, more: JsonObject): JsonObject =>
+      ofC({ ...lasting(), medium: 'email', address, mxid, ...more });
+    const now = Date.now();
+    const DAY = 24 * 3600_000;
+    said.push(
+      entry('late@mail.example', { ts: now + DAY }),
+      entry('early@mail.example', { not_before: now + DAY }),
+      entry('over@mail.example', { not_before: now - DAY, not_after: now - 1 }),
+      entry('last@mail.example', {}),
+    );
+    await expect.poll(() => atB.lookUp('last@mail.example'), SOON).toBe(mxid);
+    const notFound = ['late@mail.example', 'early@mail.example', 'over@mail.example'];
+    for (const address of notFound) {
+      expect(await atB.lookUp(address)).toBeUndefined();
+      const { body } = await atB.call('GET', `${V1}/lookup?${new URLSearchParams({ medium: 'email', address })}`);
+      expect(body).toEqual({});
+    }
+    const threepids = [...notFound, 'last@mail.example'].map((address) => ['email', address]);
+    const { body } = await atB.call('POST', `${V1}/bulk_lookup`, { threepids });
+    expect(body).toEqual({ threepids: [['email', 'last@mail.example', mxid]] });
+    await atB.bind('over@mail.example');
+    expect(await atB.lookUp('over@mail.example')).toBe(mxid);
   });
 }, 120_000);
 
-/** What A tells B. */
-async function feedOfA(): Promise<unknown> {
-  const key = findSigningKey(join(b.folder, 'keys'))!;
-  const asked = { method: 'GET', uri: FEED, origin: b.name as ServerName, destination: a.name as ServerName };
-  const { authorization } = signRequest(asked, key);
-  return (await fetch(`${a.address}${FEED}`, { headers: { authorization } })).json();
+/** What C says, by its key. */
+const ofC = (entry: JsonObject): JsonObject => signJson(entry, c.name, c.server.signingKey);
+
+/** From now on. */
+function lasting(): JsonObject {
+  const now = Date.now();
+  return { ts: now, not_before: now, not_after: now + 3600_000 };
 }
+
+/** What one of them answers to the other, signed. */
+function readFeed(by: FederatedServer, of: FederatedServer, uri: string): Promise<Response> {
+  const key = findSigningKey(join(by.folder, 'keys'))!;
+  const asked = { method: 'GET', uri, origin: by.name as ServerName, destination: of.name as ServerName };
+  const { authorization } = signRequest(asked, key);
+  return fetch(`${of.address}${uri}`, { headers: { authorization } });
+}
+
+const statusOf = async (...asked: Parameters<typeof readFeed>): Promise<number> => (await readFeed(...asked)).status;
+
+/** What A tells B. */
+const feedOfA = async (): Promise<unknown> => (await readFeed(b, a, `${FEED}?ts=${Date.now()}`)).json();

@@ -2,8 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { IdentityPeer } from '#config/identity-config';
 import { Outgoing, OutgoingFailure } from '#http/outgoing/outgoing';
+import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { decodeBase64 } from '#protocol/signing/base64';
 import { listSigningKeyIds, verifyJson } from '#protocol/signing/sign-json';
@@ -11,6 +13,7 @@ import { signRequest } from '#protocol/signing/sign-request';
 import { parseXMatrix, textToSign } from '#protocol/signing/signed-request';
 import { parseVerifyKey, SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { httpsPlace, readObject } from '../client/https-place.js';
+import { MOST_SKEW_MS } from './clock-skew.js';
 import type { FeedPage } from './identity-feed.js';
 
 /** Where identity servers tell each other. */
@@ -31,6 +34,7 @@ export class IdentityPeers {
     private readonly outgoing: Outgoing,
     @Inject(SIGNING_KEY) private readonly key: SigningKey,
     @Inject(CONFIG) private readonly config: Pick<Config, 'identityRole' | 'serverName'>,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {
     const named = config.identityRole?.peers ?? [];
     this.all = named.filter(({ name }) => name !== config.serverName);
@@ -48,15 +52,27 @@ export class IdentityPeers {
     return this.all.some(holds) ? origin : undefined;
   }
 
-  /** Whether a peer has signed what it tells. */
+  /** Whether a request was signed just now, by the time that is signed with it, in milliseconds since the epoch: whoever has seen one is not to ask by it for ever. */
+  isTimely(ts: number | undefined): boolean {
+    return ts !== undefined && Math.abs(ts - this.clock.now()) <= MOST_SKEW_MS;
+  }
+
+  /** Whether a peer has signed what it tells; what cannot be signed at all nobody has. */
   isSigned(peer: IdentityPeer, entry: JsonObject): boolean {
     const key = parseVerifyKey(peer.publicKey);
-    return key !== undefined && listSigningKeyIds(entry, peer.name).some((id) => verifyJson(entry, peer.name, id, key));
+    if (key === undefined) return false;
+    try {
+      return listSigningKeyIds(entry, peer.name).some((id) => verifyJson(entry, peer.name, id, key));
+    } catch (error) {
+      if (error instanceof MatrixError) return false;
+      throw error;
+    }
   }
 
   /** What one of them says behind a place, not looked at. Throws PeerRefused, PeerUnavailable. */
   async read(peer: IdentityPeer, place: string): Promise<FeedPage> {
-    const uri = place === '' ? FEED_PATH : `${FEED_PATH}?${new URLSearchParams({ after: place }).toString()}`;
+    const query = { ...(place === '' ? {} : { after: place }), ts: String(this.clock.now()) };
+    const uri = `${FEED_PATH}?${new URLSearchParams(query).toString()}`;
     const asked = { method: 'GET', uri, origin: this.config.serverName, destination: peer.name };
     const { authorization } = signRequest(asked, this.key);
     const { status, body } = await this.#send(peer, uri, authorization);
