@@ -46,11 +46,18 @@ export class ViewsCopier {
     return this.#steps.ready;
   }
 
-  /** Has it open the file: to be called while nobody writes to that. Then it copies. */
+  /** Has it open the file: to be called while nobody writes to that. Then it copies. Where it throws the process is gone, and opens nothing later. */
   async open(): Promise<void> {
     const late = setTimeout(() => this.#fail('the process that does so does not answer'), OPEN_MS);
     this.#process.send(COPY_NOW, (error) => error !== null && this.#fail(error.message));
-    await this.#steps.opened.finally(() => clearTimeout(late));
+    try {
+      await this.#steps.opened;
+    } catch (error) {
+      await this.end();
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   /** All is copied, and on the disk. */

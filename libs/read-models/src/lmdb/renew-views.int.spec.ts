@@ -10,6 +10,7 @@ import { canMount, onSmallDisk } from '#testing/small-disk';
 import { type BundledScript, bundleScript, type StartedScript, startScript } from '#testing/start-script';
 import { ViewsNotRenewed } from '../read-model-errors.js';
 import type { ReadModelStore, Write } from '../read-model-store.js';
+import { ViewsCopier } from './copy-views.js';
 import { openLmdbReadModels } from './lmdb-read-model-store.js';
 
 let copier: BundledScript;
@@ -204,6 +205,16 @@ describe('views that are renewed', () => {
       await store.close();
     }
     store = await open();
+  });
+
+  it('are opened by no process that was to copy them and did not in time, once they are written again', async () => {
+    const [program, ids] = [join(directory, 'late.mjs'), join(directory, 'late.pid')];
+    const late = `process.once('message', () => process.send('I am late')); setInterval(() => {}, 1000)`;
+    writeFileSync(program, `import fs from 'node:fs'; fs.writeFileSync('${ids}', String(process.pid)); process.send('ready'); ${late}`); // prettier-ignore
+    const copying = new ViewsCopier(directory, join(directory, 'renewal'), new AbortController().signal, program);
+    await copying.ready();
+    await expect(copying.open()).rejects.toThrow('I am late');
+    expect(() => process.kill(Number(readFileSync(ids, 'utf8')), 0)).toThrow('ESRCH');
   });
 
   it('have all that was written while they were copied, however much that is', async () => {
