@@ -119,6 +119,17 @@ describeEmbedded('views that are renewed', 'what was erased is to be in no file'
     expect(await answers()).toBe(before);
   });
 
+  test('say which projections have yet to come by what was erased, and hold it', async () => {
+    const eventId = await alice.send(roomId, `while one stands still ${MARK}`);
+    expect((await annals(server, 'projections', 'pause', 'search', '--reason', 'a test')).code).toBe(0);
+    await alice.ok('PUT', room(`redact/${eventId}/paused`), {});
+    expect(await annals(server, 'views', 'renew')).toEqual({ code: 1, output: expect.stringMatching(/the views are renewed.*\n.*\(search\)/) }); // prettier-ignore
+    expect((await annals(server, 'projections', 'resume', 'search')).code).toBe(0);
+    const { code, output } = await annals(server, 'views', 'renew', '--json');
+    expect([code, JSON.parse(output)]).toMatchObject([0, { behind: [] }]);
+    expect(placesOfMark()).toEqual([]);
+  });
+
   test('are renewed while the server is stopped, too, and hold no byte in what served before', async () => {
     const eventId = await alice.send(roomId, `while it served ${MARK}`);
     expect((await annals(server, 'projections', 'rebuild', 'timeline')).code).toBe(0);

@@ -16,7 +16,7 @@ function serverWith(letters: readonly object[]): Installation {
     'erasures.status': () => (++looks > 2 ? { ended: { at: 1, removed: { messages: 3 }, kept: {} } } : {}),
     'effects.dead-letters': () => letters,
     'effects.list': () => [],
-    'views.renew': () => ({}),
+    'views.renew': () => ({ behind: [] }),
   };
   const client = { call: async ({ method }: { method: string }) => answers[method]!(), close: () => undefined };
   return { config: {} as Config, connect: async () => client } as unknown as Installation;

@@ -5,11 +5,13 @@ import type { ErasurePreview } from '#homeserver/erasure-methods';
 import type { ControlClient } from '#projections/control-client';
 import type { EffectStatus } from '#projections/effects/effect';
 import type { EffectLetter } from '#projections/effects/effect-facts';
+import type { RenewalOfErased } from '#processes/renewal/renew-erased';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
 import { callServer } from '../projections/remote-projections.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { count, visible } from '../terminal/units.js';
+import { heldBy } from '../views/held-by.js';
 
 const LOOK_EVERY_MS = 300;
 /** The effect that carries it out. */
@@ -119,8 +121,9 @@ async function pause(signal: AbortSignal, id?: string): Promise<void> {
 async function renewViews(client: ControlClient, { readModelsUrl }: Config, terminal: Terminal): Promise<boolean> {
   if (readModelsUrl !== undefined) return true;
   try {
-    await callServer(client, 'views.renew');
-    return true;
+    const { behind } = await callServer<RenewalOfErased>(client, 'views.renew');
+    if (behind.length > 0) terminal.note(heldBy(behind));
+    return behind.length === 0;
   } catch (error) {
     if (!(error instanceof CliFailure) || error.exitCode !== EXIT.found) throw error;
     terminal.note(

@@ -14,9 +14,9 @@ import { ProjectionRuntime } from '#projections/projection-runtime';
 import { AGAIN_MS, AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
 import { ViewsNotRenewed } from '#read-models/read-model-errors';
-import { READ_MODEL_STORE, type ReadModelStore, type Renewal } from '#read-models/read-model-store';
+import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { LAST_ERASURE } from './erasures.projector.js';
-import { findLastErasure, findLastRenewal, isOutOfRows, renewErased } from './renew-erased.js';
+import { findLastErasure, findLastRenewal, isOutOfRows, renewErased, type RenewalOfErased } from './renew-erased.js';
 
 /**
  * Takes what was erased out of the files of the views, where the store has such files: some time after it was erased, by the clock, and where
@@ -59,10 +59,14 @@ export class RenewedViews implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Renews the views now (`renewErased`). */
-  async renew(): Promise<Renewal> {
+  async renew(): Promise<RenewalOfErased> {
     const { readModels, events, views, clock, projections } = this;
     const renewal = await renewErased({ readModels, events, views, clock, projections });
-    this.#log.log(renewal, 'the views were renewed: what was erased is nowhere in their file any more');
+    const became =
+      renewal.behind.length === 0
+        ? 'what was erased is nowhere in their file any more'
+        : 'what was erased is there until projections that stand before it have come by it, and they are renewed again';
+    this.#log.log(renewal, `the views were renewed: ${became}`);
     this.#isTold = false;
     return renewal;
   }
@@ -72,8 +76,9 @@ export class RenewedViews implements OnApplicationBootstrap, OnModuleDestroy {
     const erased = await findLastErasure(this.views);
     const last = await findLastRenewal(this.readModels);
     if (erased === undefined || (last?.upTo !== undefined && erased <= last.upTo)) return AT_LATEST_MS;
-    const dueMs = last === undefined ? 0 : last.at + every - this.clock.now();
-    if (dueMs > 0) return dueMs;
+    // How long ago one was that the clock says is yet to come, nobody knows: it was put back since.
+    const sinceMs = this.clock.now() - (last?.at ?? -Infinity);
+    if (sinceMs >= 0 && sinceMs < every) return every - sinceMs;
     if (!(await isOutOfRows(this, erased))) return AGAIN_MS;
     const { signal } = this.#stopped;
     if (signal.aborted) return AT_LATEST_MS;
