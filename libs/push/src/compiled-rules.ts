@@ -6,6 +6,7 @@ import { inTurns } from '#projections/turn';
 import {
   asksFor,
   compileMatcher,
+  compileSizes,
   type PushVerdict,
   type RuleMatcher,
   SILENCE,
@@ -35,6 +36,10 @@ export interface UserRules {
   readonly mayNotifyByTag: boolean;
   readonly asksForThreads: boolean;
   readonly asksForNames: boolean;
+  /** Whether rules look at whom the levels of a room let notify all of it. */
+  readonly asksForLevels: boolean;
+  /** As of which size they take a room with so many members (`compileSizes`). */
+  sizeOf(memberCount: number): string;
   /** Whether they may take a while: nobody else should wait for that. */
   readonly isHeavy: boolean;
 }
@@ -108,6 +113,8 @@ export class CompiledRules {
       mayNotifyByTag: devices.length > 0 || asksFor(ruleset, 'profile_tag'),
       asksForThreads: all.some((rules) => asksFor(rules, THREAD_SUBSCRIPTION)),
       asksForNames: all.some((rules) => asksFor(rules, 'contains_display_name')),
+      asksForLevels: all.some((rules) => asksFor(rules, 'sender_notification_permission')),
+      sizeOf: compileSizes(all),
       // A user may have pushers with all of these tags.
       isHeavy: areHeavy([global, ...own.map(([, matcher]) => matcher)]),
     };

@@ -55,6 +55,48 @@ describe('unread notifications', () => {
     expect(followed).toEqual({ notification_count: 5, highlight_count: 0 });
   });
 
+  it('follow what the rules look at beside the events, whether they were followed or are counted anew', async () => {
+    const [dave, roomId] = [await app.register('dave'), await sharedRoom()];
+    const filter = { room: { timeline: { unread_thread_notifications: true } } };
+    const expectCounts = async (expected: object): Promise<void> => {
+      expect(await counts(carol, roomId, filter)).toEqual(expected);
+      await app.restart();
+      expect(await counts(carol, roomId, filter)).toEqual(expected);
+    };
+    const trust = async (level: number): Promise<void> => {
+      const levels = await alice.ok('GET', `${roomPath(roomId)}/state/m.room.power_levels`);
+      await alice.setState(roomId, 'm.room.power_levels', {
+        ...levels,
+        users: { ...levels.users, [bob.userId]: level },
+      });
+    };
+    await bob.send(roomId, 'to all', { 'm.mentions': { room: true } });
+    const one = { notification_count: 1, highlight_count: 0 };
+    await expectCounts(one);
+    await trust(50);
+    await expectCounts({ notification_count: 1, highlight_count: 1 });
+    await trust(0);
+    await expectCounts(one);
+
+    const conditions = [{ kind: 'room_member_count', is: '>3' }, { kind: 'event_match', key: 'type', pattern: 'm.room.message' }]; // prettier-ignore
+    const actions = ['notify', { set_tweak: 'highlight' }];
+    await carol.ok('PUT', '/pushrules/global/override/crowd', { conditions, actions });
+    await expectCounts(one);
+    await dave.join(roomId);
+    await expectCounts({ notification_count: 1, highlight_count: 1 });
+    await dave.leave(roomId);
+    await expectCounts(one);
+
+    await carol.ok('PUT', '/pushrules/global/override/.m.rule.contains_display_name/enabled', { enabled: true });
+    await carol.ok('PUT', '/pushrules/global/override/.m.rule.contains_display_name/actions', { actions });
+    const root = await bob.send(roomId, 'root');
+    await bob.send(roomId, 'Caroline?', { 'm.relates_to': { rel_type: 'm.thread', event_id: root } });
+    await expectCounts({ notification_count: 2, highlight_count: 0, [root]: one });
+    await carol.ok('PUT', `/profile/${carol.userId}/displayname`, { displayname: 'Caroline' });
+    const none = { notification_count: 0, highlight_count: 0 };
+    await expectCounts({ ...none, [root]: { notification_count: 1, highlight_count: 1 } });
+  });
+
   it('end with an own message also where they are counted anew', async () => {
     const roomId = await sharedRoom();
     await bob.send(roomId, 'one');

@@ -2,7 +2,14 @@ import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import type { Steps } from '#kernel/steps';
 import { LONG_WORDS } from '../glob.js';
 import type { RoomEvent } from '../room-event.js';
-import { type Condition, compileCondition, compilePath, isGlob, type PushContext } from './push-conditions.js';
+import {
+  type Condition,
+  compileCondition,
+  compileCount,
+  compilePath,
+  isGlob,
+  type PushContext,
+} from './push-conditions.js';
 import { PUSH_RULE_KINDS, type PushAction, type PushRule, type PushRuleKind, type PushRuleset } from './push-rule.js';
 
 /** What one user's rules say of an event. */
@@ -193,9 +200,22 @@ function weightOfPattern(pattern: JsonValue | undefined): number {
 
 /** Whether an enabled rule has a condition of a kind: what no rule asks for nobody need look up. */
 export function asksFor(ruleset: Partial<PushRuleset>, kind: string): boolean {
-  const asks = ({ enabled, conditions = [] }: PushRule): boolean =>
-    enabled && conditions.some((condition) => condition['kind'] === kind);
-  return PUSH_RULE_KINDS.some((each) => ruleset[each]?.some(asks) === true);
+  return conditionsIn(ruleset, kind).length > 0;
+}
+
+/** As of which size rules take a room with so many members: where two are of one size, they say the same of both. */
+export function compileSizes(rulesets: readonly Partial<PushRuleset>[]): (memberCount: number) => string {
+  const asked = new Set(rulesets.flatMap((rules) => conditionsIn(rules, 'room_member_count')).map(({ is }) => is));
+  const counts = [...asked].map((is) => compileCount(is));
+  return (memberCount) => counts.map((isSo) => (isSo(memberCount) ? '+' : '-')).join('');
+}
+
+/** The conditions of a kind that enabled rules have. */
+function conditionsIn(ruleset: Partial<PushRuleset>, kind: string): JsonObject[] {
+  const rules = PUSH_RULE_KINDS.flatMap((each) => ruleset[each] ?? []);
+  return rules.flatMap(({ enabled, conditions = [] }) =>
+    enabled ? conditions.filter((condition) => condition['kind'] === kind) : [],
+  );
 }
 
 /** What a rule says where it matches. */

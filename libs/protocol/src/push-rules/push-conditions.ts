@@ -120,20 +120,26 @@ export function isLookedFor(displayName: string | undefined): displayName is str
 }
 
 function roomMemberCount({ is }: JsonObject): Condition {
+  const isSo = compileCount(is);
+  return (_, { memberCount }) => isSo(memberCount);
+}
+
+/** Prepares what `room_member_count` says of how many members a room has. */
+export function compileCount(is: JsonValue | undefined): (memberCount: number) => boolean {
   const [, operator, digits] = (typeof is === 'string' && /^(==|<=|>=|<|>)?(\d+)$/.exec(is)) || [];
-  if (digits === undefined) return never;
+  if (digits === undefined) return () => false;
   const count = Number(digits);
   switch (operator) {
     case '<':
-      return (_, { memberCount }) => memberCount < count;
+      return (memberCount) => memberCount < count;
     case '>':
-      return (_, { memberCount }) => memberCount > count;
+      return (memberCount) => memberCount > count;
     case '<=':
-      return (_, { memberCount }) => memberCount <= count;
+      return (memberCount) => memberCount <= count;
     case '>=':
-      return (_, { memberCount }) => memberCount >= count;
+      return (memberCount) => memberCount >= count;
     default:
-      return (_, { memberCount }) => memberCount === count;
+      return (memberCount) => memberCount === count;
   }
 }
 

@@ -9,7 +9,15 @@ import type { RoomEvent } from '../room-event.js';
 import { findRoomVersion } from '../room-versions/room-versions.js';
 import { defaultPushRules } from './default-rules.js';
 import { THREAD_SUBSCRIPTION } from './push-rule.js';
-import { asksFor, compileMatcher, compileRules, evaluateRules, type PushVerdict, SILENCE } from './evaluate-rules.js';
+import {
+  asksFor,
+  compileMatcher,
+  compileRules,
+  compileSizes,
+  evaluateRules,
+  type PushVerdict,
+  SILENCE,
+} from './evaluate-rules.js';
 import { SharedConditions } from './shared-conditions.js';
 import type { PushContext } from './push-conditions.js';
 import type { PushRule, PushRuleset } from './push-rule.js';
@@ -165,6 +173,19 @@ describe('the default push rules', () => {
     const muted = { ...rules, override: [{ ...master!, enabled: true }, ...others] };
     expect(evaluateRules(muted, message('hello', { 'm.mentions': { user_ids: [ME] } }), CONTEXT).notify).toBe(false);
   });
+});
+
+it('tell of which size a room is by what enabled ones ask of the count of its members', () => {
+  const asking = (is: unknown, enabled = true): PushRule =>
+    rule([{ kind: 'room_member_count', is } as JsonObject], { enabled });
+  const sizeOf = compileSizes([
+    { override: [asking('2'), asking('>=10')] },
+    { underride: [asking('2'), asking('<100', false)] },
+  ]);
+  const counts = [1, 2, 3, 9, 10, 99, 100];
+  expect(counts.map(sizeOf)).toEqual(['--', '+-', '--', '--', '-+', '-+', '-+']);
+  expect(compileSizes([{ override: [asking(7), asking('x')] }])(7)).toBe('--');
+  expect(new Set(counts.map(compileSizes([defaultPushRules(ME)]))).size).toBe(2);
 });
 
 describe('evaluateRules', () => {

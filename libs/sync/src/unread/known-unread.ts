@@ -27,6 +27,8 @@ export interface Known extends UnreadOfRoom, Keeping {
   readonly upTo: Position;
   /** Whether some are hidden, from the user or but from others: a redaction may show them again, and another power level more of them, or fewer. */
   readonly hasHidden: boolean;
+  /** What the rules looked at beside the events (`PushContexts.textOf`); undefined where they were asked of none. */
+  readonly askedBy: string | undefined;
   /** By what the events were found unread; undefined where there were none. */
   readonly readUpTo: ReadUpTo | undefined;
 }

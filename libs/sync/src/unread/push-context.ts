@@ -6,6 +6,7 @@ import { authStateOf } from '#protocol/event-auth/auth-state';
 import { levelsToNotify, powerLevelOf } from '#protocol/event-auth/power-levels';
 import type { PushContext } from '#protocol/push-rules/push-conditions';
 import type { RoomEvent } from '#protocol/room-event';
+import type { UserRules } from '#push/compiled-rules';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { MEMBERS, ROOM_COUNTS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
@@ -31,6 +32,8 @@ export function eventOfRow(roomId: RoomId, row: TimelineRow): RoomEvent {
 export interface RoomPart {
   readonly memberCount: number;
   readonly notificationLevels: PushContext['notificationLevels'];
+  /** What says its levels, as one text. */
+  readonly levelsBy: string;
   powerLevelOf(sender: UserId): number;
 }
 
@@ -39,6 +42,9 @@ export function contextIn(part: RoomPart, sender: UserId, displayName: string | 
   const { memberCount, notificationLevels } = part;
   return { displayName, memberCount, notificationLevels, senderPowerLevel: part.powerLevelOf(sender) };
 }
+
+/** What rules of a user look at beside an event. */
+export type AskingRules = Pick<UserRules, 'asksForNames' | 'asksForLevels' | 'sizeOf'>;
 
 const SHARED = 64;
 
@@ -58,6 +64,14 @@ export class PushContexts {
     const member = asksForNames ? MEMBERS.get(this.views, [roomId, reader]) : undefined;
     const [part, { displayname } = {}] = await Promise.all([this.room(roomId, moment), member]);
     return (sender) => contextIn(part, sender, displayname);
+  }
+
+  /** As much of that as some rules look at, as one text: where it is another, they may say something else of the same events. */
+  async textOf(roomId: RoomId, reader: UserId, moment: Position, rules: AskingRules): Promise<string> {
+    const { asksForNames, asksForLevels } = rules;
+    const member = asksForNames ? MEMBERS.get(this.views, [roomId, reader]) : undefined;
+    const [part, { displayname } = {}] = await Promise.all([this.room(roomId, moment), member]);
+    return JSON.stringify([rules.sizeOf(part.memberCount), asksForLevels ? part.levelsBy : null, displayname]);
   }
 
   /** What is the same for all readers of a room. */
@@ -86,6 +100,7 @@ async function readRoomPart(views: Views, roomId: RoomId): Promise<RoomPart> {
   return {
     memberCount: counts?.joined ?? 0,
     notificationLevels: version === undefined ? {} : levelsToNotify(auth, version),
+    levelsBy: levels === undefined ? '' : `${levels.header.eventId} ${levels.header.redactedBy ?? ''}`,
     powerLevelOf: (sender) => (version === undefined ? 0 : powerLevelOf(sender, auth, version)),
   };
 }

@@ -53,7 +53,8 @@ const BUDGET = 20_000;
  * Counts what notifies a user and is unread: client-server API, "Receiving notifications". Computed when somebody asks, from
  * the events behind the user's receipts and own events; what was computed is kept, so that the next time only newer events
  * are looked at. What was redacted since is taken out, and what the room keeps no longer; all of it is counted anew where events were hidden or shown again, or who is shown those has changed, or for how long
- * the room keeps its messages, or where the push rules, the ignored users or, as far as rules ask for them, the threads that the user is subscribed to have changed.
+ * the room keeps its messages, or where the push rules, the ignored users or, as far as rules ask for them, the threads that the user is subscribed to, what the user is called in
+ * the room, its levels or how many are in it have changed.
  */
 @Injectable()
 export class UnreadCounts {
@@ -103,7 +104,11 @@ export class UnreadCounts {
     const key = keyOf(userId, roomId);
     const before = this.#known.get(key);
     const followed = await this.#followedBy(userId, roomId, rules, before);
-    const known = await this.#kept(room, this.#stillTrue(roomId, before, { rules, ignored, followed }));
+    let asked: Promise<string> | undefined;
+    const askedBy = (): Promise<string> => (asked ??= this.contexts.textOf(roomId, userId, upTo, rules));
+    const stillTrue = this.#stillTrue(roomId, before, { rules, ignored, followed });
+    const isNow = stillTrue?.askedBy === undefined || stillTrue.upTo > upTo || stillTrue.askedBy === (await askedBy());
+    const known = await this.#kept(room, isNow ? stillTrue : undefined);
     let read: Promise<ReadUpTo> | undefined;
     const readUpTo = (): Promise<ReadUpTo> => (read ??= readReadUpTo(this.views, roomId, userId));
     if (known !== undefined && known.upTo > upTo) {
@@ -121,7 +126,8 @@ export class UnreadCounts {
     const unread = { events, counts, anewAt };
     if (found.isComplete) {
       const keeping = await this.#keepingOf(room, found, known);
-      this.#known.set(key, { rules, followed, ignored, upTo, ...unread, ...keeping, hasHidden, readUpTo: last });
+      const counted = { rules, followed, ignored, askedBy: found.isAsked ? await askedBy() : known?.askedBy };
+      this.#known.set(key, { ...counted, upTo, ...unread, ...keeping, hasHidden, readUpTo: last });
     }
     return unread;
   }

@@ -53,6 +53,8 @@ export interface FoundUnread {
   readonly isComplete: boolean;
   /** Whether some of it is hidden, from the user or but from others, and notifies them where it is not. */
   readonly hasHidden: boolean;
+  /** Whether the rules were asked of any of it. */
+  readonly isAsked: boolean;
 }
 
 /** How many events may be looked at: at most so many of a room, and no more than are left for the answer. */
@@ -112,7 +114,8 @@ export class UnreadSearch {
 
   #found(how: { readonly beginsWithJoin?: boolean; readonly isComplete?: boolean }): FoundUnread {
     const events = this.#events.toSorted((a, b) => (a.position < b.position ? -1 : 1));
-    return { events, own: this.#own, beginsWithJoin: false, isComplete: true, hasHidden: this.#hasHidden, ...how };
+    const [hasHidden, isAsked] = [this.#hasHidden, this.#contextOf !== undefined];
+    return { events, own: this.#own, beginsWithJoin: false, isComplete: true, hasHidden, isAsked, ...how };
   }
 
   async *#backwards(): AsyncGenerator<TimelineRow, void> {
