@@ -9,6 +9,14 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 /** The labels of a number, and the number. */
 export type LabelledNumber = readonly [labels: Readonly<Record<string, string>>, value: number];
 
+let ofProcess: Registry | undefined;
+
+/** What a Node process tells of itself: once for all Metrics, for what it begins to watch (each collection of garbage) it watches as long as it lives. */
+function processRegistry(): Registry {
+  if (ofProcess === undefined) collectDefaultMetrics({ register: (ofProcess = new Registry()) });
+  return ofProcess;
+}
+
 /** What this process counts. Each process has one; tests may have many. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -32,9 +40,7 @@ export class Metrics {
     registers: [this.#registry],
   });
 
-  constructor() {
-    collectDefaultMetrics({ register: this.#registry });
-  }
+  readonly #process = processRegistry();
 
   /** Counts an answered request. `route` is a template; unknown paths are all one. */
   observeRequest(method: string, route: string, status: number, milliseconds: number): void {
@@ -104,6 +110,7 @@ export class Metrics {
 
   /** All of it in the text format of Prometheus, and its content type. */
   async expose(): Promise<{ text: string; contentType: string }> {
-    return { text: await this.#registry.metrics(), contentType: this.#registry.contentType };
+    const texts = await Promise.all([this.#registry.metrics(), this.#process.metrics()]);
+    return { text: texts.join(''), contentType: this.#registry.contentType };
   }
 }
