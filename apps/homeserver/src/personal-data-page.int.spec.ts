@@ -143,7 +143,7 @@ export.json                the manifest: all kinds, with the files of each
 json/KIND-0001.json        the records of a kind, for programs; a piece has some 2 MB
 pages/KIND.html            the same to read; KIND-2.html and so on where that is long
 rooms/events-00001.html    what somebody wrote in one room
-files/000001-NAME          what they uploaded, as they called it as far as file systems take that
+files/000001-NAME          what they uploaded, as they called it as far as file systems take that; .bin behind what a browser may run (.html, .svg), and what has no ending
 \`\`\`
 
 The manifest says of itself \`"format": "dev.annals.personal-data"\`, \`"version": 1\`, and of whom it is (\`user_id\`), of which server (\`server_name\`) and when

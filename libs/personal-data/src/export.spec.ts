@@ -1,12 +1,13 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { readZip } from '#testing/read-zip';
 import { type ExportFile, fileOfText, nameOfFile } from './files/export-file.js';
 import { exportFiles } from './files/export-files.js';
 import { HandOver } from './hand-over.js';
+import { inTime } from './in-time.js';
 import { PersonalData, type PersonalDataKind, type PersonalRecord } from './personal-data.js';
 import { directoryHeader, endOfDirectory, localHeader } from './zip/zip-records.js';
 import { zipOf } from './zip/zip-of.js';
@@ -123,9 +124,10 @@ describe('the files of an export', () => {
     });
     const records = [file('../../etc/passwd', 'one'), file(undefined, 'two'), file('gone.png', undefined)];
     const files = await writeAll([kindOf('media', records)]);
+    expect(files.get('pages/media.html')).toContain('>The file <bdi>../../etc/passwd</bdi></a>');
     expect([...files.keys()].filter((path) => path.startsWith('files/'))).toEqual([
-      'files/000001-_._etc_passwd',
-      'files/000002',
+      'files/000001-_._etc_passwd.bin',
+      'files/000002.bin',
     ]);
     const [first, second, third] = pieceIn(files, 'json/media-0001.json').records;
     expect([files.get(first!['file'] as string), files.get(second!['file'] as string)]).toEqual(['one', 'two']);
@@ -139,14 +141,17 @@ describe('the files of an export', () => {
 
   it.each([
     ['holiday.JPG', '000007-holiday.JPG'],
-    ['../../x', '000007-_._x'],
-    ['con', '000007-con'],
-    ['.htaccess', '000007-htaccess'],
-    ['naïve ☃ \u202egnp.exe', '000007-naïve_gnp.exe'],
-    [`${'a'.repeat(300)}.${'b'.repeat(300)}`, `000007-${'a'.repeat(40)}.${'b'.repeat(12)}`],
-    ['', '000007'],
-    ['..', '000007'],
-    [undefined, '000007'],
+    ['../../x', '000007-_._x.bin'],
+    ['con', '000007-con.bin'],
+    ['.htaccess', '000007-htaccess.bin'],
+    ['page.html', '000007-page.html.bin'],
+    ['drawing.SVG', '000007-drawing.SVG.bin'],
+    ['picture.png.xhtml', '000007-picture.png.xhtml.bin'],
+    ['naïve ☃ \u202egnp.exe', '000007-naïve_gnp.exe.bin'],
+    [`${'a'.repeat(300)}.${'b'.repeat(300)}`, `000007-${'a'.repeat(40)}.${'b'.repeat(12)}.bin`],
+    ['', '000007.bin'],
+    ['..', '000007.bin'],
+    [undefined, '000007.bin'],
   ])('call a file %j that somebody uploaded %j', (name, path) => {
     expect(nameOfFile(7, name)).toBe(path);
   });
@@ -269,24 +274,51 @@ describe('handing over', () => {
     return new HandOver(data, { now: () => AT } as never, { serverName: 'a.example' } as never);
   };
 
-  it('is done for a user once at a time, and for four in all', () => {
+  it('is done for a user once at a time, and for sixteen in all', () => {
     const over = handOver();
-    const users = ['@a:x', '@b:x', '@c:x', '@d:x', '@e:x'] as UserId[];
-    const begun = users.slice(0, 4).map((user) => over.begin(user));
+    const users = Array.from({ length: 17 }, (_, n) => `@user${n}:x` as UserId);
+    const begun = users.slice(0, 16).map((user) => over.begin(user));
     expect(() => over.begin(users[0]!)).toThrow('Your data is being handed over already');
-    expect(() => over.begin(users[4]!)).toThrow('Others are handed their data now');
+    expect(() => over.begin(users[16]!)).toThrow('Others are handed their data now');
     begun[0]!.end();
     const second = over.begin(users[0]!);
     // The first one ends again: the second goes on.
     begun[0]!.end();
     expect(() => over.begin(users[0]!)).toThrow('already');
     second.end();
-    expect(() => over.begin(users[4]!)).not.toThrow();
+    expect(() => over.begin(users[16]!)).not.toThrow();
+  });
+
+  it('is no matter of who is slow to take theirs: four are read at a time, and what waits for its reader is none of them', async () => {
+    let [reading, most] = [0, 0];
+    const read = async function* (): AsyncGenerator<PersonalRecord> {
+      for (let n = 0; n < 3; n++) {
+        most = Math.max(most, ++reading);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        reading--;
+        yield { data: { n }, file: { name: 'a.png', bytes: 1, open: async () => Readable.from([Buffer.from('x')]) } };
+      }
+    };
+    const over = handOver(kindOf('media', [], { read }));
+    const users = Array.from({ length: 12 }, (_, n) => `@user${n}:x` as UserId);
+    // Each has a file, and asks for no other.
+    const slow = users.slice(0, 4).map((user) => over.begin(user).files[Symbol.asyncIterator]());
+    for (const files of slow) expect((await files.next()).value.path).toBe('files/000001-a.png');
+    const paths = await Promise.all(
+      users.slice(4).map(async (user) => {
+        const found: string[] = [];
+        for await (const { path } of over.begin(user).files) found.push(path);
+        return found.at(-1);
+      }),
+    );
+    expect(new Set(paths)).toEqual(new Set(['index.html']));
+    expect(most).toBe(4);
+    for (const files of slow) await files.return?.();
   });
 
   it('is done for the operator, whoever is handed theirs at the time', async () => {
     const over = handOver(kindOf('tags', []));
-    const users = ['@a:x', '@b:x', '@c:x', '@d:x'] as UserId[];
+    const users = Array.from({ length: 16 }, (_, n) => `@user${n}:x` as UserId);
     const begun = users.map((user) => over.begin(user));
     const { files, end } = over.beginForOperator(users[0]!);
     const paths: string[] = [];
@@ -308,5 +340,50 @@ describe('handing over', () => {
 
   it('knows each kind by one name', () => {
     expect(() => handOver(kindOf('tags', []), kindOf('tags', []))).toThrow('two kinds of personal data called tags');
+  });
+});
+
+describe('who takes an export', () => {
+  afterEach(() => vi.useRealTimers());
+
+  const FAKED = ['setTimeout', 'clearTimeout', 'performance'] as const;
+  const PACE = { bytesPerSecond: 100, afterMs: 10_000 };
+  const pieces = async function* (): AsyncGenerator<Uint8Array> {
+    for (;;) yield Buffer.alloc(1_000);
+  };
+
+  it('may take some time, by how much it is, and no more than that', async () => {
+    vi.useFakeTimers({ toFake: [...FAKED] });
+    let isSlow = false;
+    const taken = inTime(pieces(), () => (isSlow = true), PACE);
+    // 10 seconds, and 10 more for each piece.
+    await taken.next();
+    await vi.advanceTimersByTimeAsync(19_000);
+    await taken.next();
+    await vi.advanceTimersByTimeAsync(10_900);
+    expect(isSlow).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(isSlow).toBe(true);
+    await taken.return();
+  });
+
+  it('is not blamed for what it takes to make it, nor watched once it is over', async () => {
+    vi.useFakeTimers({ toFake: [...FAKED] });
+    let isSlow = false;
+    const slowly = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const piece of pieces()) {
+        await new Promise((resolve) => setTimeout(resolve, 60_000));
+        yield piece;
+      }
+    };
+    const taken = inTime(slowly(), () => (isSlow = true), PACE);
+    for (let n = 0; n < 3; n++) {
+      const next = taken.next();
+      await vi.advanceTimersByTimeAsync(60_000);
+      await next;
+    }
+    await taken.return();
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(isSlow).toBe(false);
   });
 });

@@ -3,12 +3,17 @@ import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { Slots } from '#kernel/slots';
 import type { ExportFile } from './files/export-file.js';
 import { exportFiles } from './files/export-files.js';
 import { PersonalData, type PersonalDataKind, type PersonalRecord } from './personal-data.js';
 
-/** Each reads all of the rooms that somebody was ever in. */
-const MOST_AT_ONCE = 4;
+/** So many are read at a time, each a file further: each reads all of the rooms that somebody was ever in. Who is slow to take theirs waits for nobody, and nobody for them. */
+const READ_AT_ONCE = 4;
+/** So many are under way, each of which has some megabytes in memory. */
+const MOST_AT_ONCE = 16;
+
+type Files = AsyncGenerator<ExportFile, void>;
 
 /** An export that is under way. */
 export interface Export {
@@ -31,6 +36,7 @@ export interface Glimpse {
 @Injectable()
 export class HandOver {
   readonly #running = new Set<UserId>();
+  readonly #turns = new Slots(READ_AT_ONCE);
 
   constructor(
     private readonly data: PersonalData,
@@ -40,7 +46,11 @@ export class HandOver {
 
   /** As `begin`, for the operator of the server: nobody who reads theirs slowly keeps that from being done. */
   beginForOperator(userId: UserId): Export {
-    return this.#export(userId, () => {});
+    return this.#export(
+      userId,
+      (files) => files,
+      () => {},
+    );
   }
 
   /** Begins to hand over all of it. Throws M_LIMIT_EXCEEDED where that is under way for this user, or for too many others. */
@@ -50,11 +60,12 @@ export class HandOver {
       throw new MatrixError('M_LIMIT_EXCEEDED', 'Others are handed their data now: try again later');
     this.#running.add(userId);
     let isOver = false;
-    return this.#export(userId, () => {
+    const end = (): void => {
       // By then the next one of this user may be under way.
       if (!isOver) this.#running.delete(userId);
       isOver = true;
-    });
+    };
+    return this.#export(userId, (files) => this.#inTurns(files), end);
   }
 
   /** The first of each of these kinds, as far as there is such a kind here. */
@@ -73,9 +84,22 @@ export class HandOver {
     return glimpses;
   }
 
-  #export(userId: UserId, end: () => void): Export {
+  #export(userId: UserId, wrap: (files: Files) => Files, end: () => void): Export {
     const madeAt = this.clock.now();
     const head = { userId, serverName: this.config.serverName, madeAt };
-    return { madeAt, files: exportFiles(this.data.all, head), end };
+    return { madeAt, files: wrap(exportFiles(this.data.all, head)), end };
+  }
+
+  /** The same files, each of which is read once it is the turn of who asks for it. */
+  async *#inTurns(files: Files): Files {
+    try {
+      for (;;) {
+        const next = await this.#turns.run(() => files.next());
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      await files.return();
+    }
   }
 }

@@ -7,6 +7,7 @@ import { RateLimits } from '#http/rate-limits';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { HandOver } from '#personal-data/hand-over';
+import { inTime } from '#personal-data/in-time';
 import { zipOf } from '#personal-data/zip/zip-of';
 import { AccountView } from '../browser/account-view.js';
 import { type Browser, Browsers } from '../browser/browsers.js';
@@ -73,7 +74,9 @@ export class DataPageController {
       .header('referrer-policy', 'no-referrer')
       .header('x-content-type-options', 'nosniff')
       .type('application/zip');
-    return new StreamableFile(Readable.from(zipOf(files, madeAt), { objectMode: false }));
+    // Who takes it too slowly keeps a place from others: the connection ends, and with that the export.
+    const pieces = inTime(zipOf(files, madeAt), () => reply.raw.destroy());
+    return new StreamableFile(Readable.from(pieces, { objectMode: false }));
   }
 
   async #page(reply: FastifyReply, browser: Browser, userId: UserId, refusal?: MatrixError): Promise<string> {

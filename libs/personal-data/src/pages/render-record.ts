@@ -6,8 +6,9 @@ import { foreign, linkTo, momentOf } from './export-page.js';
 const MOST_DEPTH = 6;
 
 /** A record as an item of a list. `file`: where its file is, as seen from the page. */
-export function renderRecord({ data, shown }: PersonalRecord, file?: string): string {
-  const link = file === undefined ? '' : `<p>${linkTo(file, 'The file')}</p>`;
+export function renderRecord({ data, shown, file: own }: PersonalRecord, file?: string): string {
+  const name = own?.name === undefined ? 'The file' : `The file ${foreign(own.name)}`;
+  const link = file === undefined ? '' : `<p>${linkTo(file, name)}</p>`;
   if (shown === undefined) return `<li>${render(data, '', 0)}${link}</li>`;
   const text = shown.text === undefined ? '' : `\n<p class="text" dir="auto">${foreign(shown.text)}</p>`;
   return `<li><p>${momentOf(shown.at)} <span class="kind">${foreign(shown.what)}</span></p>${text}${link}</li>`;
