@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, readSync, statSync, writeFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
+import { ERASURE_LIST_FILE } from '#admin/erasures/erasure-list';
 import { parsePosition, type Position } from '#kernel/position';
 import { isServerName, type ServerName } from '#kernel/ids';
 import { CliFailure, EXIT } from '../failure.js';
@@ -117,14 +118,14 @@ function isManifest(value: unknown): value is Manifest {
   );
 }
 
-/** Paths stay within the backup: the log or a key. */
+/** Paths stay within the backup: the log, a key, or the list of who was erased, which the manifests of before do not name. */
 function isBackedUpFile(value: unknown): value is BackedUpFile {
   if (typeof value !== 'object' || value === null) return false;
   const { path, bytes, sha256 } = value as Record<string, unknown>;
   return (
     typeof path === 'string' &&
     normalize(path) === path &&
-    /^(log|keys)\/[^/]+$/.test(path) &&
+    (/^(log|keys)\/[^/]+$/.test(path) || path === ERASURE_LIST_FILE) &&
     typeof bytes === 'number' &&
     typeof sha256 === 'string'
   );

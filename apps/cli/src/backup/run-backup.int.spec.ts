@@ -131,6 +131,43 @@ test.each([
   },
 );
 
+describe('the list of who was erased', () => {
+  const ERASED = '{"user_id":"@alice:a.example","at":5}\n';
+  const list = (root: string): string => join(root, 'erasures.jsonl');
+  const restore = (): Promise<number> => runRestore(testInstallation(folder.path), terminal, target, { replace: true });
+
+  test('is in a backup, which names it as it does the log, and says how many keys there are', async () => {
+    writeFileSync(list(folder.path), ERASED);
+    expect(await backUp()).toBe(EXIT.ok);
+    expect(readFileSync(list(target), 'utf8')).toBe(ERASED);
+    const { files } = JSON.parse(readFileSync(join(target, 'manifest.json'), 'utf8')) as { files: object[] };
+    const sha256 = hash('sha256', ERASED, 'hex');
+    expect(files).toContainEqual({ path: 'erasures.jsonl', bytes: ERASED.length, sha256 });
+    expect(terminal.lines.join()).toContain('and 1 key,');
+    rmSync(list(folder.path));
+    expect(await restore()).toBe(EXIT.ok);
+    expect(readFileSync(list(folder.path), 'utf8')).toBe(ERASED);
+  });
+
+  test.each([
+    ['is gone', () => rmSync(list(target)), 'the backup is not whole'],
+    ['says something else', () => writeFileSync(list(target), ''), 'the backup is damaged'],
+  ])('a backup is not restored of which it %s', async (_, damage, refusal) => {
+    writeFileSync(list(folder.path), ERASED);
+    await backUp();
+    damage();
+    await expect(restore()).rejects.toThrow(refusal);
+    expect(readFileSync(list(folder.path), 'utf8')).toBe(ERASED);
+  });
+
+  test('is taken from a backup of before, whose manifest does not name it', async () => {
+    await backUp();
+    writeFileSync(list(target), ERASED);
+    expect(await restore()).toBe(EXIT.ok);
+    expect(readFileSync(list(folder.path), 'utf8')).toBe(ERASED);
+  });
+});
+
 describe('the content of media', () => {
   const put = (content: string, named = hash('sha256', content, 'hex'), root = folder.path): string => {
     const place = join(root, 'media/content', named.slice(0, 2), named.slice(2, 4));

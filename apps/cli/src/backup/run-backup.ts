@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, realpathSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { erasureListIn } from '#admin/erasures/erasure-list';
+import { ERASURE_LIST_FILE, erasureListIn } from '#admin/erasures/erasure-list';
 import { LogDamaged } from '#event-store/event-store-errors';
 import { copyLog } from '#event-store/lmdb/copy-log';
 import { findDamage, LONGEST_LOOK } from '#event-store/lmdb/find-damage';
@@ -69,7 +69,7 @@ export async function runBackup(
       terminal.note('the content of media is in a bucket, and no part of this backup (docs/operations.md)');
     const media = withoutMedia || isInBucket ? undefined : backUpMedia(config.dataDir, partial, terminal);
     const manifest = await describe(config.dataDir, partial, { made_at: madeAt, damage, media });
-    const others = [MEDIA_FOLDER, basename(erasureListIn(partial))].filter((name) => existsSync(join(partial, name)));
+    const others = [MEDIA_FOLDER, ERASURE_LIST_FILE].filter((name) => existsSync(join(partial, name)));
     const names = ['log', 'keys', ...others, MANIFEST_FILE];
     for (const name of names) renameSync(join(partial, name), join(directory, name));
     rmdirSync(partial);
@@ -126,16 +126,18 @@ async function describe(
   // After the log: every key that it names is there by then.
   const keys = copyKeys(join(dataDir, 'keys'), join(partial, 'keys')).map((name) => `keys/${name}`);
   const whose = { log_id: identity.logId, server_name: identity.serverName, head };
-  copyErasures(dataDir, partial);
-  const manifest = writeManifest(partial, { ...whose, ...about }, [`log/${LOG_FILE}`, ...keys]);
+  const list = copyErasures(dataDir, partial);
+  const manifest = writeManifest(partial, { ...whose, ...about }, [`log/${LOG_FILE}`, ...keys, ...list]);
   for (const name of ['log', 'keys', '']) syncDirectory(join(partial, name));
   return manifest;
 }
 
-/** Who was erased, for a log of before that takes the place of a later one: this one knows it. */
-function copyErasures(dataDir: string, partial: string): void {
+/** Who was erased, for a log of before that takes the place of a later one: this one knows it. Answers the file, where anybody was. */
+function copyErasures(dataDir: string, partial: string): string[] {
   const list = erasureListIn(dataDir);
-  if (existsSync(list)) copyFileSync(list, erasureListIn(partial));
+  if (!existsSync(list)) return [];
+  copyFileSync(list, erasureListIn(partial));
+  return [ERASURE_LIST_FILE];
 }
 
 async function lookInto(copy: string): Promise<{ identity: LogIdentity; head: Position }> {
@@ -153,7 +155,7 @@ async function lookInto(copy: string): Promise<{ identity: LogIdentity; head: Po
 
 function summaryOf({ server_name: server, head, files, media }: Manifest, directory: string): string {
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  const keys = counted(files.length - 1, 'key');
+  const keys = counted(files.filter(({ path }) => path.startsWith('keys/')).length, 'key');
   const log = `${directory}: the log of ${server} up to position ${head} and ${keys}, ${size(bytes)}`;
   return media === undefined ? log : `${log}; ${counted(media.files, 'file')} of media, ${size(media.bytes)}`;
 }

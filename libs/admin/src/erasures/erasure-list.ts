@@ -15,13 +15,14 @@ export interface ListedErasure {
   readonly here?: true;
 }
 
-const FILE = 'erasures.jsonl';
+/** What the list is called. */
+export const ERASURE_LIST_FILE = 'erasures.jsonl';
 
 /**
  * Where a data folder, or a backup, has the list of who was erased. It is beside the log, so that it is there where a log of before takes the place
  * of the one that said so.
  */
-export const erasureListIn = (folder: string): string => join(folder, FILE);
+export const erasureListIn = (folder: string): string => join(folder, ERASURE_LIST_FILE);
 
 /** A list that cannot be read. */
 export class ErasureListDamaged extends Error {
