@@ -113,6 +113,22 @@ export function describeErasing(store: () => EventStore, opened: () => OpenedSto
       expect(await readAllOf(store(), stream)).toEqual(before);
     });
 
+    it('takes many at once, and what one of them is refused for is no matter of the others', async () => {
+      const stream = streamName();
+      await store().append(stream, 'no-stream', erasableFacts(20));
+      const tails: string[] = Array.from({ length: 21 }, (_, n) => (n === 7 ? 'null' : n % 2 === 0 ? LEFT : '1}'));
+      const outcomes = await Promise.allSettled(tails.map((tail, n) => store().erase(stream, n, tail)));
+      expect(outcomes.map(({ status }) => status === 'fulfilled')).toEqual(tails.map((_, n) => n !== 7 && n !== 20));
+      expect(outcomes[7]).toMatchObject({ reason: expect.any(RangeError) });
+      expect(outcomes[20]).toMatchObject({ reason: expect.any(NotErasable) });
+      const after = await readAllOf(store(), stream);
+      expect(tailsOf(after)).toEqual(tails.slice(0, 20).with(7, TAIL));
+      expect(holds(after)).toBe(true);
+      // Of two of the same fact the later one stays.
+      await Promise.all([store().erase(stream, 3, '2}'), store().erase(stream, 3, '3}')]);
+      expect(tailsOf(await readAllOf(store(), stream))[3]).toBe('3}');
+    });
+
     it('keeps what was erased from subscribers that have not been given it yet', async () => {
       const stream = streamName();
       const after = await store().head();

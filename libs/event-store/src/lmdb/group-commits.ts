@@ -21,6 +21,8 @@ const COMMIT_CHARACTERS = 32 * 1024 * 1024;
 const KNOWN_HEADS = 100_000;
 /** What one transaction truncates at most. */
 const TRUNCATED_AT_ONCE = 2000;
+/** What one transaction erases at most: each is read and written anew in it. */
+const ERASED_AT_ONCE = 100;
 /** So long after something was erased the pages that have become free are overwritten, and those of others with them. */
 const OVERWRITE_AFTER_MS = 1000;
 
@@ -52,6 +54,15 @@ export interface CommitListener extends OutageWatch {
   readonly onRewritten: () => void;
 }
 
+/** A fact whose tail is to go. */
+interface WaitingErasure {
+  readonly stream: string;
+  readonly revision: number;
+  readonly tail: string;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** A change of what is there already, in a transaction of its own, or what is done without one. */
 interface Rewriting {
   readonly run: () => Promise<void>;
@@ -62,6 +73,7 @@ interface Rewriting {
 export class GroupCommits {
   readonly #heads = new LruCache<string, Head>(KNOWN_HEADS);
   #waiting: WaitingAppend[] = [];
+  #erasures: WaitingErasure[] = [];
   #rewritings: Rewriting[] = [];
   #timer: NodeJS.Timeout | undefined;
   #overwriting = Promise.resolve();
@@ -101,16 +113,12 @@ export class GroupCommits {
     });
   }
 
-  /** As `EventStore.erase`. */
-  async erase(stream: string, revision: number, tail: string): Promise<void> {
-    await this.#rewrite(() => {
-      const number = this.tables.findStream(stream);
-      const before = number === undefined ? undefined : this.tables.findFact(number, revision);
-      if (number === undefined || before === undefined) throw new NotErasable(`${stream} has no revision ${revision}`);
-      const after = eraseTail(before, tail);
-      if (after !== before) this.tables.rewriteFact(number, before, after);
+  /** As `EventStore.erase`. PERF: those that wait share a commit, for each waits for the disk. */
+  erase(stream: string, revision: number, tail: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#erasures.push({ stream, revision, tail, resolve, reject });
+      this.#committing ??= this.#commitAll();
     });
-    this.#noteRewritten();
   }
 
   /** As `EventStore.truncate`. */
@@ -163,7 +171,8 @@ export class GroupCommits {
   }
 
   async #commitAll(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#rewritings.length > 0) {
+    while (this.#waiting.length > 0 || this.#rewritings.length > 0 || this.#erasures.length > 0) {
+      await this.#eraseSome();
       // One, and then whoever waits to append.
       const rewriting = this.#rewritings.shift();
       if (rewriting !== undefined) await rewriting.run().catch(rewriting.reject);
@@ -185,6 +194,42 @@ export class GroupCommits {
       for (const settle of group.settle) settle();
     }
     this.#committing = undefined;
+  }
+
+  /** Erases in one transaction what waits for that. What one of them is refused for is no matter of the others. */
+  async #eraseSome(): Promise<void> {
+    const some = this.#erasures.splice(0, ERASED_AT_ONCE);
+    if (some.length === 0) return;
+    const settle: (() => void)[] = [];
+    try {
+      await this.tables.transact(() => {
+        for (const one of some) {
+          const refusal = this.#erase(one);
+          settle.push(refusal === undefined ? one.resolve : () => one.reject(refusal));
+        }
+      });
+    } catch (error) {
+      for (const { reject } of some) reject(error);
+      return;
+    }
+    this.#noteRewritten();
+    for (const each of settle) each();
+  }
+
+  /** Inside the write transaction. Answers why nothing is erased. */
+  #erase({ stream, revision, tail }: WaitingErasure): Error | undefined {
+    const number = this.tables.findStream(stream);
+    const before = number === undefined ? undefined : this.tables.findFact(number, revision);
+    if (number === undefined || before === undefined) return new NotErasable(`${stream} has no revision ${revision}`);
+    let after: RecordedFact;
+    try {
+      after = eraseTail(before, tail);
+    } catch (error) {
+      if (error instanceof NotErasable || error instanceof RangeError) return error;
+      throw error;
+    }
+    if (after !== before) this.tables.rewriteFact(number, before, after);
+    return undefined;
   }
 
   /** Inside the write transaction: takes what waits, gives each append its place or its refusal. */

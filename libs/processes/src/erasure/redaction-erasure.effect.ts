@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { Effect } from '#projections/effects/effect';
@@ -35,21 +36,39 @@ function withReferences(remains: string, { data }: RecordedFact): string {
 /** What a fact says in the place of why it rejected an event that is redacted: that may have quoted it. */
 const NOT_TOLD = 'not told any more';
 
-/** The erasable part of a fact with what remains of an event in the place of that, be it the fact's own or one that it carries. */
-function tailWith(fact: RecordedFact, eventId: EventId, remains: string): string {
-  const { event_id: own, state_pdus: carried, reason } = JSON.parse(fact.data) as PduAccepted & Partial<PduRejected>;
-  if (own === eventId) {
-    const told = { state_pdus: carried, reason: reason === undefined ? undefined : NOT_TOLD };
-    return erasableTail(told, withReferences(remains, fact));
-  }
-  const ownText = fact.type === 'change-told' ? undefined : pduTextOf(fact.data);
-  return erasableTail({ state_pdus: { ...carried, [eventId]: remains }, reason }, ownText);
+/** What remains of events that are redacted, as text. */
+type Remains = ReadonlyMap<EventId, string>;
+
+/** What a fact has of events: its own, where it is about one, and those that it carries. */
+type Held = PduAccepted & Partial<PduRejected>;
+
+/** The erasable part of a fact with what remains of events in the place of these, be it the fact's own or some that it carries. */
+function tailWith(fact: RecordedFact, { event_id: own, state_pdus: carried, reason }: Held, remains: Remains): string {
+  const left =
+    carried && Object.entries(carried).map(([id, text]) => [id, remains.get(id as EventId) ?? text] as const);
+  const state_pdus = left && Object.fromEntries(left);
+  if (fact.type === 'change-told') return erasableTail({ state_pdus }, undefined);
+  const ofOwn = remains.get(own);
+  if (ofOwn === undefined) return erasableTail({ state_pdus, reason }, pduTextOf(fact.data));
+  const told = { state_pdus, reason: reason === undefined ? undefined : NOT_TOLD };
+  return erasableTail(told, withReferences(ofOwn, fact));
 }
 
-/** An event that is redacted, as a fact still has it, be it the fact's own or one that it carries; undefined where it has it no more. */
-function textIn({ data }: RecordedFact, eventId: EventId): string | undefined {
-  const { event_id: own, state_pdus: carried } = JSON.parse(data) as PduAccepted;
-  return own === eventId ? pduTextOf(data) : carried?.[eventId];
+/** Those of some events that a fact has, with their texts. */
+function* textsIn({ type, data }: RecordedFact, held: Held, remains: Remains): Generator<readonly [EventId, string]> {
+  if (type !== 'change-told' && remains.has(held.event_id)) yield [held.event_id, pduTextOf(data)];
+  for (const [id, text] of Object.entries(held.state_pdus ?? {}))
+    if (remains.has(id as EventId)) yield [id as EventId, text];
+}
+
+/** So many redactions of a room are seen to at once at most. */
+const AT_ONCE = 100;
+
+/** A redaction whose content is to go. */
+interface Waiting {
+  readonly fact: RecordedFact;
+  readonly resolve: (isDone: boolean) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /**
@@ -60,6 +79,8 @@ function textIn({ data }: RecordedFact, eventId: EventId): string | undefined {
 export class RedactionErasure implements Effect {
   readonly name = 'redaction-erasure';
   readonly fromStart = true;
+  /** By room: what has not begun, while something is under way. */
+  readonly #waiting = new Map<string, Waiting[]>();
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
@@ -67,25 +88,69 @@ export class RedactionErasure implements Effect {
     @Optional() private readonly media?: UnshownMedia,
   ) {}
 
-  keyOf({ type, stream }: RecordedFact): string | undefined {
-    return type === 'pdu-redacted' ? stream : undefined;
+  keyOf({ type, stream, data }: RecordedFact): string | undefined {
+    return type === 'pdu-redacted' ? `${stream} ${eventOf(data)}` : undefined;
   }
 
-  async run({ stream, data }: RecordedFact): Promise<boolean> {
-    const { event_id: eventId } = JSON.parse(data) as PduRedacted;
-    let isDone = false;
-    for (const revision of await listFactsOfEvent(this.views, roomIdOfStream(stream), eventId)) {
-      for await (const fact of this.store.readStream(stream, { from: revision, limit: 1, inParts: true })) {
-        const { erasable } = fact.metadata;
-        const tail = tailWith(fact, eventId, pduTextOf(data));
-        if (erasable === undefined || fact.data.slice(erasable) === tail) continue;
-        const text = textIn(fact, eventId);
-        if (text !== undefined && namesMedia(text))
-          await this.media?.note(text, String((JSON.parse(text) as JsonObject)['sender']));
-        await this.store.erase(stream, revision, tail);
-        isDone = true;
+  /**
+   * Those of one room are done one after another, for a fact may carry several events: what was read of it before another one went would bring that back. PERF: what
+   * comes while some are under way is done together, for each write waits for the disk.
+   */
+  run(fact: RecordedFact): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const one = { fact, resolve, reject };
+      const waiting = this.#waiting.get(fact.stream);
+      if (waiting === undefined) void this.#runAll(fact.stream, [one]);
+      else waiting.push(one);
+    });
+  }
+
+  async #runAll(stream: string, waiting: Waiting[]): Promise<void> {
+    this.#waiting.set(stream, waiting);
+    await nextTurn();
+    while (waiting.length > 0) await this.#runSome(stream, waiting.splice(0, AT_ONCE));
+    this.#waiting.delete(stream);
+  }
+
+  /** Where some cannot be done together each is by itself, so that one is at no other's mercy. */
+  async #runSome(stream: string, some: readonly Waiting[]): Promise<void> {
+    try {
+      const erased = await this.#erase(
+        stream,
+        new Map(some.map(({ fact: { data } }) => [eventOf(data), pduTextOf(data)])),
+      );
+      for (const { fact, resolve } of some) resolve(erased.has(eventOf(fact.data)));
+    } catch (error) {
+      if (some.length === 1) return some[0]!.reject(error);
+      for (const one of some) await this.#runSome(stream, [one]);
+    }
+  }
+
+  /** Answers the events of which there was more than remains. */
+  async #erase(stream: string, remains: Remains): Promise<ReadonlySet<EventId>> {
+    const erased = new Set<EventId>();
+    const tails = new Map<number, string>();
+    for (const eventId of remains.keys()) {
+      for (const revision of await listFactsOfEvent(this.views, roomIdOfStream(stream), eventId)) {
+        if (tails.has(revision)) continue;
+        for await (const fact of this.store.readStream(stream, { from: revision, limit: 1, inParts: true })) {
+          const held = JSON.parse(fact.data) as Held; // rooms wrote it
+          const tail = tailWith(fact, held, remains);
+          const { erasable } = fact.metadata;
+          if (erasable === undefined || fact.data.slice(erasable) === tail) continue;
+          for (const [id, text] of textsIn(fact, held, remains)) {
+            erased.add(id);
+            if (namesMedia(text)) await this.media?.note(text, String((JSON.parse(text) as JsonObject)['sender']));
+          }
+          tails.set(revision, tail);
+        }
       }
     }
-    return isDone;
+    await Promise.all([...tails].map(([revision, tail]) => this.store.erase(stream, revision, tail)));
+    return erased;
   }
+}
+
+function eventOf(redacted: string): EventId {
+  return (JSON.parse(redacted) as PduRedacted).event_id;
 }
