@@ -18,6 +18,7 @@ import { CreateRoom, CreateRoomHandler } from '#rooms/commands/create-room';
 import { DeleteState, DeleteStateHandler } from '#rooms/commands/delete-state';
 import { DropCanonicalAlias, DropCanonicalAliasHandler } from '#rooms/commands/drop-canonical-alias';
 import { EndStay, EndStayHandler } from '#rooms/commands/end-stay';
+import { EraseEvents, EraseEventsHandler } from '#rooms/commands/erase-events';
 import { ExchangeInvite, ExchangeInviteHandler } from '#rooms/commands/exchange-invite';
 import { FillRoom, FillRoomHandler } from '#rooms/commands/fill-room';
 import { ForgetRoom, ForgetRoomHandler } from '#rooms/commands/forget-room';
@@ -119,6 +120,7 @@ export class RoomCommands {
       [DeleteState, new DeleteStateHandler(workers, views)],
       [DropCanonicalAlias, new DropCanonicalAliasHandler(workers, views)],
       [EndStay, new EndStayHandler(workers, receiving, bus, author)],
+      [EraseEvents, new EraseEventsHandler(workers, views)],
       [ExchangeInvite, new ExchangeInviteHandler(workers, members, views, author)],
       [FillRoom, new FillRoomHandler(workers, receiving, joining, author)],
       [ForgetRoom, new ForgetRoomHandler(store, clock, views)],

@@ -5,7 +5,7 @@ import { type Position, START } from '#kernel/position';
 import { Turn } from '#projections/turn';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { isReadByRules, losesByRedaction } from '#rooms/commands/redact-here';
+import { losesByRedaction, staysWithRoom } from '#rooms/commands/redact-here';
 import { contentOf } from '#rooms/facts/pdu-fields';
 import { roomStream } from '#rooms/facts/room-facts';
 
@@ -16,7 +16,7 @@ export type SaidKind = 'messages' | 'reactions' | 'redactions' | 'memberships' |
 export interface SaidInRoom {
   /** Events of which a redaction would take something away, in the order of the log, and of what kind each is. */
   readonly open: ReadonlyMap<EventId, SaidKind>;
-  /** State that rules of the room read, of which a redaction would take something away: it stays. */
+  /** State that is the room's (`staysWithRoom`), of which a redaction would take something away. */
   readonly kept: number;
   /** The facts by which some were redacted, since a place in the log. */
   readonly redacted: ReadonlyMap<EventId, Redacted>;
@@ -102,7 +102,8 @@ class LookedThrough {
     const version = this.#version;
     if (version === undefined || !isPersonal(pdu, this.userId) || !losesByRedaction(pdu, version)) return;
     const { type, state_key: stateKey } = pdu;
-    if (isReadByRules({ type: String(type), stateKey: stateKey as string | undefined })) this.#kept.add(eventId);
+    const state = { type: String(type), stateKey: stateKey as string | undefined };
+    if (staysWithRoom(state, this.userId)) this.#kept.add(eventId);
     else this.#open.set(eventId, kindOf(pdu));
   }
 }

@@ -8,11 +8,11 @@ import type { RoomEvent } from '#protocol/room-event';
 import type { OrderedRedaction } from '../facts/ordered-redaction.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import type { RoomTurn } from '../worker/room-turn.js';
-import { isReadByRules, losesByRedaction, mayRedact, redactHere } from './redact-here.js';
+import { losesByRedaction, mayRedact, redactHere, staysWithRoom } from './redact-here.js';
 import { acceptRedaction, draftRedaction } from './redaction.js';
 
 /** So many events are redacted in one turn of a room: each may be an event of its own, which is signed. */
-const IN_A_TURN = 20;
+const IN_A_TURN = 50;
 
 /** Whose content goes, and how. */
 export interface ErasureOfEvents {
@@ -25,7 +25,7 @@ export interface ErasureOfEvents {
 
 /**
  * Takes away what a redaction takes of events that hold what a user said: of those the user sent in the user's own name where that is wanted
- * and the room lets them, of all others on this server alone. State that rules of the room read goes in the room or not at all. Answers how many
+ * and the room lets them, of all others on this server alone. State that is the room's stays (`staysWithRoom`). Answers how many
  * of them it has come to, in their order: whoever has more says the rest again. Throws what a room throws that is not here.
  */
 export class EraseEvents extends Command<number> {
@@ -51,7 +51,7 @@ export class EraseEventsHandler implements ICommandHandler<EraseEvents> {
       const known = await turn.known.find(some);
       for (const eventId of some) {
         const { event, isRedacted } = known.get(eventId) ?? {};
-        const isOpen = event !== undefined && isRedacted !== true && !isReadByRules(event);
+        const isOpen = event !== undefined && isRedacted !== true && !staysWithRoom(event, erasure.userId);
         if (isOpen && losesByRedaction(event.pdu, turn.head.version)) await erase(turn, event, erasure);
       }
     });

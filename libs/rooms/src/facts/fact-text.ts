@@ -22,6 +22,11 @@ const ERASABLE: ReadonlySet<string> = new Set([
   'change-told',
 ]);
 
+/** Whether facts of this type carry events as they were signed: their own, or others besides. */
+export function carriesEvents(factType: string): boolean {
+  return ERASABLE.has(factType);
+}
+
 /** Whether a fact holds an event that was fetched from the past, which is news to nobody. PERF: told from the text, with nothing parsed. */
 export function isOfThePast(factData: string): boolean {
   return saysBeforePdu(factData, ',"history":true');

@@ -1,4 +1,5 @@
-import type { UserId } from '#kernel/ids';
+import { hash } from 'node:crypto';
+import type { EventId, UserId } from '#kernel/ids';
 
 /** Where a message stands: with those that were news, or with those that were fetched from the past. */
 export type MessagesKept = 'news' | 'past';
@@ -10,4 +11,9 @@ export interface OrderedRedaction {
   /** An administrator; left out: whoever has the server's command line. */
   readonly by?: UserId;
   readonly reason?: string;
+}
+
+/** What stands in the place of the redaction of an event that is redacted on this server alone. */
+export function redactedHereBy(eventId: EventId): EventId {
+  return `$redacted-here-${hash('sha256', eventId, 'base64url')}` as EventId;
 }

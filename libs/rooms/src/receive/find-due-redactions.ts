@@ -5,7 +5,8 @@ import { redact } from '#protocol/redaction/redact';
 import type { RoomEvent } from '#protocol/room-event';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { authStateAt } from './5-check-state-before.js';
-import type { KnownRoom } from './known-room.js';
+import { redactedHereBy } from '../facts/ordered-redaction.js';
+import type { KnownEvent, KnownRoom } from './known-room.js';
 import type { DueRedaction } from '../decide/decide-event.js';
 
 /**
@@ -37,6 +38,21 @@ export async function findWaitingRedactions(event: RoomEvent, room: KnownRoom): 
     if (await hasEffect(redaction, event, state, room)) due.push(dueRedaction(redaction, event, room));
   }
   return due;
+}
+
+/**
+ * What is redacted with an event whose place was not known before (`known`): what redactions do to it, or where it was redacted on this server alone that
+ * once more, for what was taken away so does not come back with the whole event.
+ */
+export async function findRedactionsOnPlacing(
+  event: RoomEvent,
+  known: KnownEvent | undefined,
+  room: KnownRoom,
+): Promise<readonly DueRedaction[]> {
+  const waiting = await findWaitingRedactions(event, room);
+  if (waiting.length > 0 || known?.isRedacted !== true) return waiting;
+  const { effect, pduText } = dueRedaction({ ...event, eventId: redactedHereBy(event.eventId) }, event, room);
+  return [{ effect: { ...effect, ordered: {} }, pduText }];
 }
 
 async function hasEffect(

@@ -4,7 +4,7 @@ import type { Pdu, RoomEvent } from '#protocol/room-event';
 import type { Rejection } from '#protocol/state-resolution/events-by-id';
 import { stickinessOf } from '#protocol/stickiness';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
-import { tellModeration } from '../decide/decide-event.js';
+import { type DueRedaction, tellModeration } from '../decide/decide-event.js';
 import { stateAfterEvent, tellHeldBefore } from '../decide/room-state.js';
 import { tellExtremities } from '../facts/told-extremities.js';
 import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
@@ -14,7 +14,7 @@ import { authStateAt, findStateBefore, refuseByState, type StateBefore } from '.
 import { refuseByCurrentState } from './6-check-current-state.js';
 import { isToBeAsked, policyOfPast, refuseByPolicy, refusePastByPolicy } from './7-check-policy.js';
 import { bringsAnew } from './brings-anew.js';
-import { findOwnEffect, findWaitingRedactions } from './find-due-redactions.js';
+import { findOwnEffect, findRedactionsOnPlacing } from './find-due-redactions.js';
 import { getKnown, type KnownEvent, type KnownRoom } from './known-room.js';
 import type { Accepted, Dropped, Outcome, PreparedPdu, Rejected, SoftFailed } from './outcome.js';
 import { extremitiesBeside, refuseOneMore } from './extremities-beside.js';
@@ -134,7 +134,7 @@ class Judging {
     const { state } = this.before;
     const told = await tellState(this.#event, state, this.before.bases);
     const header = { ...(await this.#header(told)), reason, check };
-    const redactions = await findWaitingRedactions(this.#event, this.room);
+    const redactions = await this.#redactionsOfIt();
     return { kind: 'rejected', ...this.#judged(state), redactions, header };
   }
 
@@ -143,7 +143,7 @@ class Judging {
     // What the policy does not want is not looked at again.
     const unwanted = this.pdu.verdict?.isAllowed === false ? { unwanted: true as const } : {};
     const header = { ...(await this.#header(await this.#tellAllowed(state))), ...unwanted, reason };
-    const redactions = await findWaitingRedactions(this.#event, this.room);
+    const redactions = await this.#redactionsOfIt();
     return { kind: 'soft-failed', ...this.#judged(state), redactions, header };
   }
 
@@ -251,13 +251,18 @@ class Judging {
   /** What is redacted with the event. Its own fact says so too: views, and a client's token, may stand right behind it. */
   async #redactions(): Promise<Pick<Accepted, 'redactions'> & { readonly effect: EffectTold }> {
     const own = await findOwnEffect(this.#event, this.before.state, this.room);
-    const waiting = await findWaitingRedactions(this.#event, this.room);
-    const [first] = waiting;
+    const waiting = await this.#redactionsOfIt();
+    // What was done here alone is told by no event.
+    const first = waiting.find(({ effect: { ordered } }) => ordered === undefined);
     const effect: EffectTold = {
       ...(own.length > 0 ? { takes_effect: true } : {}),
       ...(first === undefined ? {} : { redacted_by: first.effect.redacted_by }),
     };
     return { redactions: [...own, ...waiting], effect };
+  }
+
+  #redactionsOfIt(): Promise<readonly DueRedaction[]> {
+    return findRedactionsOnPlacing(this.#event, this.known.get(this.#event.eventId), this.room);
   }
 
   async #moderation(): Promise<Pick<Accepted['header'], 'moderates'>> {
