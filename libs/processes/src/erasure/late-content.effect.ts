@@ -8,7 +8,7 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { mayPass } from '#kernel/may-pass';
 import { EraseEvents } from '#rooms/commands/erase-events';
-import { isToSend } from '#rooms/facts/fact-text';
+import { carriesEvents, isToSend } from '#rooms/facts/fact-text';
 import { roomIdOfStream, roomStream } from '#rooms/facts/room-facts';
 import type { Effect } from '#projections/effects/effect';
 import { Turn } from '#projections/turn';
@@ -16,7 +16,8 @@ import { findSaidInRoom, isPersonal } from './said-in-room.js';
 
 /** A room that was taken in has what our users said there before; where members were left out of it at first, these come later. */
 const BROUGHT: ReadonlySet<string> = new Set(['join-completed', 'join-filled']);
-const RECEIVED: ReadonlySet<string> = new Set(['pdu-accepted', 'pdu-soft-failed', 'pdu-rejected']);
+/** Events beside its own that a fact carries. */
+const CARRIED = ',"state_pdus":{';
 
 /**
  * Takes away what comes back of who was erased: other servers may have it still, and tell it as the past of a room, or with a room that is joined
@@ -36,7 +37,7 @@ export class LateContent implements Effect {
   /** PERF: told from the text: what another server sent that speaks of users of this one. */
   keyOf({ type, stream, data }: RecordedFact): string | undefined {
     if (BROUGHT.has(type)) return stream;
-    return RECEIVED.has(type) && !isToSend(data) && data.includes(this.#ours) ? stream : undefined;
+    return carriesEvents(type) && hasOfOthers(data) && data.includes(this.#ours) ? stream : undefined;
   }
 
   async run({ type, stream, data }: RecordedFact): Promise<boolean> {
@@ -44,14 +45,19 @@ export class LateContent implements Effect {
     if (erased.size === 0) return false;
     const roomId = roomIdOfStream(stream);
     if (BROUGHT.has(type)) return this.#eraseBrought(roomId, erased);
-    const { event_id: eventId, pdu } = JSON.parse(data) as Received; // rooms wrote it
-    const userId = [pdu['sender'], pdu['state_key']].find((one) => erased.has(one as UserId)) as UserId | undefined;
-    return userId !== undefined && isPersonal(pdu, userId) && this.#erase(roomId, userId, [eventId]);
+    const byUser = new Map<UserId, EventId[]>();
+    for (const [eventId, pdu] of eventsOfOthers(data)) {
+      const userId = [pdu['sender'], pdu['state_key']].find((one) => erased.has(one as UserId)) as UserId | undefined;
+      if (userId !== undefined && isPersonal(pdu, userId)) byUser.set(userId, [...(byUser.get(userId) ?? []), eventId]);
+    }
+    let isDone = false;
+    for (const [userId, eventIds] of byUser) if (await this.#erase(roomId, userId, eventIds)) isDone = true;
+    return isDone;
   }
 
-  /** How what tells of a user of this server says so. */
+  /** How what tells of a user of this server says so, in an event as in one that a fact carries as text. */
   get #ours(): string {
-    return `:${this.config.serverName}"`;
+    return `:${this.config.serverName}`;
   }
 
   async #listErased(): Promise<ReadonlySet<UserId>> {
@@ -92,7 +98,20 @@ export class LateContent implements Effect {
   }
 }
 
-interface Received {
+/** What a fact says of events. */
+interface Told {
   readonly event_id: EventId;
-  readonly pdu: JsonObject;
+  readonly pdu?: JsonObject;
+  readonly state_pdus?: Readonly<Record<EventId, string>>;
+}
+
+/** Whether a fact has events of other servers, be it its own or some that it carries. PERF: as `isToSend`. */
+function hasOfOthers(data: string): boolean {
+  return data.includes(CARRIED) || !isToSend(data);
+}
+
+function* eventsOfOthers(data: string): Generator<readonly [EventId, JsonObject]> {
+  const { event_id: eventId, pdu, state_pdus: carried = {} } = JSON.parse(data) as Told; // rooms wrote it
+  if (pdu !== undefined && !isToSend(data)) yield [eventId, pdu];
+  for (const [id, text] of Object.entries(carried)) yield [id as EventId, JSON.parse(text) as JsonObject];
 }
