@@ -1,14 +1,17 @@
-import { AppServices } from '#config/appservices/app-services';
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { AppServices } from '#config/appservices/app-services';
+import { sealFacts } from '#event-store/seal-facts';
 import type { DeviceId, RoomAlias, RoomId, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
+import { userStream } from '#kernel/user-stream';
 import { given } from '#testing/given';
 import { LocalRoom, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { project } from '#testing/project';
 import { RoomViews } from '#testing/room-views';
 import { Aliases, type AliasState, decideClaim, decideMove, decideRelease, evolveAlias, NO_ALIAS } from './aliases.js';
-import { directoryProjector } from './projections/directory.projector.js';
+import { ALIASES, directoryProjector, USER_ALIASES } from './projections/directory.projector.js';
 
 const ALIAS = '#lobby:a.example' as RoomAlias;
 const ROOM = '!r:a.example' as RoomId;
@@ -201,6 +204,27 @@ describe('an alias', () => {
     expect(JSON.parse(moved!.data)).toEqual({ alias: ALIAS, room_id: OTHER, creator: ALICE });
   });
 
+  it.each([true, false])(
+    'leads where it led once the account of who gave it is closed; where that is erased (%s) it is nobody’s, also as it moves',
+    async (erase) => {
+      const log = await logOfRooms();
+      const views = new RoomViews(log);
+      const aliases = new Aliases(log, { now: () => 1, elapsed: () => 1 }, views, TEST_AUTHOR, new AppServices());
+      await aliases.claim(ALIAS, ROOM, requester);
+      const closed = { id: randomUUID(), type: 'account-deactivated', data: JSON.stringify({ erase }) };
+      const facts = sealFacts(undefined, [{ ...closed, at: 1, actor: ALICE }]);
+      await log.append(userStream(ALICE), 'no-stream', facts);
+      await views.follow();
+      const creator = erase ? {} : { creator: ALICE };
+      expect(await ALIASES.get(views, [ALIAS])).toEqual({ room_id: ROOM, ...creator });
+      expect(await USER_ALIASES.scan(views, { prefix: [ALICE], limit: 9 })).toHaveLength(erase ? 0 : 1);
+      const bob = '@bob:a.example' as UserId;
+      await aliases.move(ALIAS, ROOM, OTHER, { ...requester, userId: bob });
+      expect(await ALIASES.get(views, [ALIAS])).toEqual({ room_id: OTHER, creator: erase ? bob : ALICE });
+      expect(await USER_ALIASES.scan(views, { prefix: [erase ? bob : ALICE], limit: 9 })).toHaveLength(1);
+    },
+  );
+
   it('is found with its room among however many', async () => {
     const log = await logOfRooms();
     const views = new RoomViews(log);
@@ -231,6 +255,7 @@ describe('the directory', () => {
     });
     expect(await project(directoryProjector(), [{ stream, ...created() }, listed(true)])).toEqual({
       [`aliases ${ALIAS}`]: { room_id: ROOM, creator: ALICE },
+      [`user-aliases ${ALICE} ${ALIAS}`]: '',
       [`room-aliases ${ROOM} ${ALIAS}`]: ALIAS,
       [`public-rooms ${ROOM}`]: '',
     });
@@ -238,6 +263,7 @@ describe('the directory', () => {
     expect(await project(directoryProjector(), [...later, listed(false)])).toEqual({
       [`aliases ${ALIAS}`]: { room_id: OTHER, creator: ALICE },
       [`room-aliases ${OTHER} ${ALIAS}`]: ALIAS,
+      [`user-aliases ${ALICE} ${ALIAS}`]: '',
     });
   });
 });

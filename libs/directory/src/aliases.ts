@@ -16,7 +16,7 @@ import type { AliasBook } from '#rooms/alias-book';
 import { roomStream } from '#rooms/facts/room-facts';
 import { ALIASES_ON_DEMAND, type AliasesOnDemand } from './aliases-on-demand.js';
 import { type AliasCreated, type AliasDeleted, aliasStream } from './facts/alias-facts.js';
-import { ROOM_ALIASES } from './projections/directory.projector.js';
+import { ALIASES, ROOM_ALIASES } from './projections/directory.projector.js';
 import { findAlias } from './queries/find-alias.js';
 
 /** What an alias is: where it points, by whom, and how often it has changed (so that each fact has an id of its own). */
@@ -103,10 +103,12 @@ export class Aliases implements AliasBook {
   async move(alias: RoomAlias, from: RoomId, to: RoomId, requester: Requester): Promise<void> {
     const { userId } = requester;
     const deleted = { alias, room_id: from, by: userId };
-    await this.#execute(alias, requester, (state) =>
-      // Whose alias it is stays so: they may delete it wherever it points.
-      decideMove(state, deleted, { alias, room_id: to, creator: state.creator ?? userId }),
-    );
+    const row = await ALIASES.get(this.views, [foldRoomAlias(alias)]);
+    await this.#execute(alias, requester, (state) => {
+      // Whose alias it is stays so: they may delete it wherever it points. Of who was erased nothing says it once more.
+      const creator = row === undefined ? state.creator : row.creator;
+      return decideMove(state, deleted, { alias, room_id: to, creator: creator ?? userId });
+    });
   }
 
   async release(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void> {
