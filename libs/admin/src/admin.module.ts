@@ -13,8 +13,7 @@ import { RegistrationTokensController } from './doors/registration-tokens.contro
 import { RestrictionsController } from './doors/restrictions.controller.js';
 import { ErasuresController } from './doors/erasures.controller.js';
 import { ErasureAdministration } from './erasures/erasure-administration.js';
-import { Erasures } from './erasures/erasures.js';
-import { ErasuresAgain } from './erasures/erasures-again.js';
+import { ErasuresModule } from './erasures/erasures.module.js';
 import { RoomAdministration } from './purges/room-administration.js';
 import { RoomPurges } from './purges/room-purges.js';
 import { SharedSecretRegistrationController } from './doors/shared-secret-registration.controller.js';
@@ -34,7 +33,7 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
  * handlers of accounts.
  */
 @Module({
-  imports: [CqrsModule],
+  imports: [CqrsModule, ErasuresModule],
   controllers: [
     SharedSecretRegistrationController,
     ReportsController,
@@ -63,10 +62,8 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
     SendNoticeHandler,
     RoomPurges,
     RoomAdministration,
-    Erasures,
-    ErasuresAgain,
     ErasureAdministration,
   ],
-  exports: [RoomPurges, Erasures, ErasuresAgain],
+  exports: [RoomPurges, ErasuresModule],
 })
 export class AdminModule {}

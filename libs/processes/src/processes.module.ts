@@ -21,6 +21,7 @@ import { DehydratedDeviceErasure } from './erasure/dehydrated-device-erasure.eff
 import { EndedAssociations } from './erasure/ended-associations.effect.js';
 import { EndedBindings } from './erasure/ended-bindings.effect.js';
 import { RemovedThreepids } from './erasure/removed-threepids.effect.js';
+import { ErasableAccounts } from './erasure/erasable-accounts.js';
 import { ErasedContent } from './erasure/erased-content.js';
 import { KeptOfUser } from './erasure/kept-of-user.js';
 import { LateContent } from './erasure/late-content.effect.js';
@@ -138,6 +139,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
     DesertedRooms,
     DigestNotes,
     Digests,
+    ErasableAccounts,
     ErasedContent,
     EvaluateEvent,
     ExpiredEvents,

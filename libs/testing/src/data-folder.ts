@@ -24,7 +24,7 @@ export class DataFolder {
         key_id: signingKey.keyId,
         public_key: encodeBase64(signingKey.publicKey),
       });
-      const users = administrateStopped(store, TEST_AUTHOR.serverName);
+      const users = administrateStopped(store, TEST_AUTHOR);
       await users.create('alice', 'a password', true);
       await users.create('bob', 'another password', false);
       const room = await LocalRoom.begin(store);

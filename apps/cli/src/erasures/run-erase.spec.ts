@@ -5,7 +5,8 @@ import type { Terminal } from '../terminal/terminal.js';
 import { eraseUser } from './run-erase.js';
 
 const ALICE = '@alice:a.example';
-const LETTER = { key: ALICE, fact: 'fact-of-the-order', error: 'the media store is away', stream: 'erasures' };
+const ORDER = 'fact-of-the-order';
+const LETTER = { key: ALICE, fact: ORDER, error: 'the media store is away', stream: 'erasures' };
 
 /** A server that has an erasure under way, and has given up what these letters say. */
 function serverWith(letters: readonly object[]): Installation {
@@ -13,7 +14,10 @@ function serverWith(letters: readonly object[]): Installation {
   const answers: Record<string, () => unknown> = {
     'erasures.preview': () => ({ user_id: ALICE, removed: {}, kept: {} }),
     'erasures.order': () => 'an-erasure',
-    'erasures.status': () => (++looks > 2 ? { ended: { at: 1, removed: { messages: 3 }, kept: {} } } : {}),
+    'erasures.status': () =>
+      ++looks > 2
+        ? { fact: ORDER, ended: { at: 1, removed: { messages: 3 }, kept: {} } }
+        : { fact: ORDER, progress: { doing: 'redacting', events: 1234, room: 2, rooms: 5 } },
     'effects.dead-letters': () => letters,
     'effects.list': () => [],
     'views.renew': () => ({ behind: [] }),
@@ -22,12 +26,15 @@ function serverWith(letters: readonly object[]): Installation {
   return { config: {} as Config, connect: async () => client } as unknown as Installation;
 }
 
-async function erase(letters: readonly object[]): Promise<string[]> {
+async function erase(letters: readonly object[], statuses: string[] = []): Promise<string[]> {
   const lines: string[] = [];
-  const terminal = {
+  const terminal: Terminal = {
     line: async (text: string) => void lines.push(text),
     note: () => undefined,
-  } as unknown as Terminal;
+    status: (text) => void statuses.push(text ?? ''),
+    isLive: true,
+    columns: 100,
+  };
   const options = { isDry: false, here: false, confirm: async () => undefined };
   await eraseUser(serverWith(letters), terminal, 'alice', options, new AbortController().signal);
   return lines;
@@ -39,10 +46,18 @@ test('whoever waits for an erasure is told that it was given up, and how it goes
   );
 });
 
-test('it is waited for while it is tried again, whatever was given up of others', async () => {
+test('it is waited for while it is tried again, whatever was given up of others, or of the same user before', async () => {
   const lines = await erase([
     { ...LETTER, retrying: true },
-    { ...LETTER, key: '@bob:a.example' },
+    { ...LETTER, key: '@bob:a.example', fact: 'fact-of-another' },
+    { ...LETTER, fact: 'fact-of-before' },
   ]);
   expect(lines).toEqual([`${ALICE} is erased`, 'removed: messages (3)']);
+});
+
+test('it is told how far it is', async () => {
+  const statuses: string[] = [];
+  await erase([], statuses);
+  expect(statuses[0]).toBe('erase  1,234 events  0 events/s  redacted, room 2 of 5');
+  expect(statuses.at(-1)).toBe('');
 });

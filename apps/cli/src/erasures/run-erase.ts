@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ShownErasure } from '#admin/erasures/erasure-administration';
 import type { Erasure } from '#admin/erasures/erasures';
 import type { Config } from '#config/config';
 import type { ErasurePreview } from '#homeserver/erasure-methods';
@@ -9,9 +10,11 @@ import type { RenewalOfErased } from '#processes/renewal/renew-erased';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
 import { callServer } from '../projections/remote-projections.js';
+import { Progress } from '../terminal/progress.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { count, visible } from '../terminal/units.js';
 import { heldBy } from '../views/held-by.js';
+import { tellProgress } from './run-erasures.js';
 
 const LOOK_EVERY_MS = 300;
 /** The effect that carries it out. */
@@ -47,7 +50,8 @@ export async function eraseUser(
     }
     await confirm(preview.user_id);
     const id = await callServer<string>(client, 'erasures.order', { name, here });
-    const ended = await awaitEnd(client, id, preview.user_id, signal);
+    const progress = new Progress(terminal, 'erase');
+    const ended = await awaitEnd(client, id, progress, signal).finally(() => progress.finish());
     if (ended.refused !== undefined) throw new CliFailure(`nothing was erased: ${visible(ended.refused)}`, EXIT.found);
     await awaitWhatFollows(client, ended.at, terminal, signal);
     const isRenewed = await renewViews(client, installation.config, terminal);
@@ -68,15 +72,16 @@ async function printCounts(terminal: Terminal, what: string, counts: Readonly<Re
 async function awaitEnd(
   client: ControlClient,
   id: string,
-  userId: string,
+  shown: Progress,
   signal: AbortSignal,
 ): Promise<NonNullable<Erasure['ended']>> {
   for (;;) {
     // Before: what is given up meanwhile has not ended.
     const letters = await callServer<EffectLetter[]>(client, 'effects.dead-letters', { name: CARRIES_OUT });
-    const { ended } = await callServer<Erasure>(client, 'erasures.status', { id });
+    const { ended, fact, progress } = await callServer<ShownErasure>(client, 'erasures.status', { id });
     if (ended !== undefined) return ended;
-    const letter = letters.find(({ key, retrying }) => key === userId && retrying !== true);
+    // That of this order: an earlier one of the same user may have been given up, too.
+    const letter = letters.find((one) => one.fact === fact && one.retrying !== true);
     if (letter !== undefined) {
       const again = `once that is mended: annals effects retry ${CARRIES_OUT} ${letter.fact}`;
       throw new CliFailure(
@@ -84,6 +89,8 @@ async function awaitEnd(
         EXIT.found,
       );
     }
+    if (progress !== undefined)
+      shown.show({ done: progress.events, of: undefined, what: 'events', about: tellProgress(progress) });
     await pause(signal, id);
   }
 }

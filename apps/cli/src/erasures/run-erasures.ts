@@ -10,7 +10,8 @@ import {
   lackedBy,
   readErasureList,
 } from '#admin/erasures/erasure-list';
-import { type Erasure, type ErasuresState, takeErasure } from '#admin/erasures/erasures';
+import type { ShownErasure } from '#admin/erasures/erasure-administration';
+import { type Erasure, type ErasureProgress, type ErasuresState, takeErasure } from '#admin/erasures/erasures';
 import { ERASURES_STREAM } from '#admin/facts/erasure-facts';
 import type { EventStore } from '#event-store/event-store';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
@@ -31,11 +32,11 @@ export async function listErasures(
   return EXIT.ok;
 }
 
-async function readErasures(installation: Installation): Promise<readonly Erasure[]> {
+async function readErasures(installation: Installation): Promise<readonly ShownErasure[]> {
   const client = await installation.connect();
   if (client !== undefined) {
     try {
-      return await callServer<Erasure[]>(client, 'erasures.list');
+      return await callServer<ShownErasure[]>(client, 'erasures.list');
     } finally {
       client.close();
     }
@@ -55,10 +56,11 @@ export async function erasuresOfLog(store: Pick<EventStore, 'readStream'>): Prom
   return known;
 }
 
-function describe({ user_id: user, at, content, here, again, ended }: Erasure): string {
+function describe({ user_id: user, at, content, here, again, ended, progress }: ShownErasure): string {
   const what = content === true ? `all they said${here === true ? ', here alone' : ''}` : 'the account';
   const when = `${moment(at)}${again === undefined ? '' : ', done again'}`;
-  if (ended === undefined) return `${user} of ${when}: ${what}: under way`;
+  const far = progress === undefined ? '' : `, ${counted(progress.events, 'event')}, ${tellProgress(progress)}`;
+  if (ended === undefined) return `${user} of ${when}: ${what}: under way${far}`;
   if (ended.refused !== undefined) return `${user} of ${when}: ${what}: not done: ${visible(ended.refused)}`;
   const counts = (of: Readonly<Record<string, number>>): string =>
     Object.entries(of)
@@ -66,6 +68,12 @@ function describe({ user_id: user, at, content, here, again, ended }: Erasure): 
       .join(', ');
   const told = [counts(ended.removed), Object.keys(ended.kept).length > 0 ? `kept: ${counts(ended.kept)}` : ''];
   return [`${user} of ${when}: ${what}`, ...told.filter((text) => text !== '')].join('; ');
+}
+
+/** At what an erasure is, and where. */
+export function tellProgress({ doing, room, rooms }: ErasureProgress): string {
+  const work = doing === 'redacting' ? 'redacted' : 'taken from the log';
+  return `${work}, room ${count(room)} of ${count(rooms)}`;
 }
 
 /** `erasures apply FILE`: by the running server; of a stopped one with its next start. */

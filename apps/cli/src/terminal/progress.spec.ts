@@ -17,6 +17,8 @@ describe('a line of progress', () => {
   test('promises nothing where the end is not known', () => {
     expect(progressLine('verify', { done: 1234, of: undefined }, 0, true)).toBe('verify  1,234 facts  0 facts/s');
     expect(progressLine('verify', { done: 5, of: 10 }, 0, false)).not.toContain('left');
+    const events = { done: 1234, of: undefined, what: 'events' };
+    expect(progressLine('erase', events, 0, true)).toBe('erase  1,234 events  0 events/s');
   });
 });
 

@@ -4,10 +4,12 @@ import { count, duration } from './units.js';
 
 /** How far a piece of work is. */
 export interface Step {
-  /** Facts done so far. */
+  /** How many are done so far. */
   readonly done: number;
-  /** Facts in all; undefined where nobody knows. */
+  /** How many there are in all; undefined where nobody knows. */
   readonly of: number | undefined;
+  /** What is counted, in the plural; left out: facts. */
+  readonly what?: string;
   /** What is being worked on. */
   readonly about?: string;
 }
@@ -17,7 +19,7 @@ const DRAW_EVERY_MS = 100;
 const SAY_EVERY_MS = 5000;
 const BAR = 24;
 
-/** Draws a bar with the facts per second and the time left on a terminal; elsewhere writes a plain line now and then. */
+/** Draws a bar with how many are done per second and the time left on a terminal; elsewhere writes a plain line now and then. */
 export class Progress {
   readonly #meter = new Meter();
   readonly #started = performance.now();
@@ -54,13 +56,18 @@ export class Progress {
 }
 
 /** One line of progress, with a bar or without. */
-export function progressLine(label: string, { done, of, about }: Step, perSecond: number, withBar: boolean): string {
-  const speed = `${count(perSecond)} facts/s`;
+export function progressLine(
+  label: string,
+  { done, of, what = 'facts', about }: Step,
+  perSecond: number,
+  withBar: boolean,
+): string {
+  const speed = `${count(perSecond)} ${what}/s`;
   const tail = about === undefined ? '' : `  ${about}`;
-  if (of === undefined || of <= 0) return `${label}  ${count(done)} facts  ${speed}${tail}`;
+  if (of === undefined || of <= 0) return `${label}  ${count(done)} ${what}  ${speed}${tail}`;
   const share = Math.min(1, done / of);
   const filled = Math.round(share * BAR);
   const bar = withBar ? `[${'#'.repeat(filled)}${'.'.repeat(BAR - filled)}] ` : '';
   const left = perSecond > 0 && done < of ? `  ${duration((of - done) / perSecond)} left` : '';
-  return `${label}  ${bar}${Math.floor(share * 100)} %  ${count(done)} of ${count(of)} facts  ${speed}${left}${tail}`;
+  return `${label}  ${bar}${Math.floor(share * 100)} %  ${count(done)} of ${count(of)} ${what}  ${speed}${left}${tail}`;
 }

@@ -171,7 +171,7 @@ describe('the users of a stopped server', () => {
 
   test('are listed in a table, however many there are', async () => {
     await folder.write(async (store) => {
-      const users = administrateStopped(store, testInstallation(folder.path).config.serverName);
+      const users = administrateStopped(store, testInstallation(folder.path).config);
       for (const name of ['one', 'two', 'three']) await users.create(name, 'x', name === 'two');
     });
     await listUsers(testInstallation(folder.path), terminal, { json: false });

@@ -1,8 +1,12 @@
 import { administrateStopped } from '#accounts/administration/stopped-server';
 import { listLoggedAccounts } from '#accounts/administration/list-logged-accounts';
 import type { UserAdministration } from '#accounts/administration/user-administration';
+import { Erasures } from '#admin/erasures/erasures';
+import { ErasuresAgain } from '#admin/erasures/erasures-again';
 import type { RateLimitOverridden, Restriction } from '#accounts/facts/account-facts';
 import type { ListedAccount } from '#accounts/queries/list-accounts';
+import type { EventStore } from '#event-store/event-store';
+import { systemClock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { ControlClient } from '#projections/control-client';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
@@ -155,7 +159,10 @@ function administrateUsers<T>(
   installation: Installation,
   work: (users: Administration, isRunning: boolean) => Promise<T>,
 ): Promise<T> {
-  return administrate(installation, { remote: remoteUsers, stopped: administrateStopped }, work);
+  const { config } = installation;
+  const stopped = (store: EventStore): Administration =>
+    administrateStopped(store, config, new ErasuresAgain(new Erasures(store, systemClock), config));
+  return administrate(installation, { remote: remoteUsers, stopped }, work);
 }
 
 function remoteUsers(client: ControlClient): Administration {

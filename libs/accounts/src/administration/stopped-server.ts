@@ -1,4 +1,5 @@
 import { AppServices } from '#config/appservices/app-services';
+import type { Config } from '#config/config';
 import type { CommandBus, ICommand, ICommandHandler } from '@nestjs/cqrs';
 import type { EventStore } from '#event-store/event-store';
 import { systemClock } from '#kernel/clock';
@@ -13,6 +14,7 @@ import { RegisterAccount, RegisterAccountHandler } from '../commands/register-ac
 import { RestrictAccount, RestrictAccountHandler } from '../commands/restrict-account.js';
 import { SetAdmin, SetAdminHandler } from '../commands/set-admin.js';
 import { PasswordHasher } from '../credentials/password-hasher.js';
+import type { ErasedAccounts } from '../erased-accounts.js';
 import { RegistrationClaims } from '../registration-claims.js';
 import { RegistrationTokens } from '../registration-tokens.js';
 import { ThreepidClaims } from '../threepids/threepid-claims.js';
@@ -23,29 +25,38 @@ import { TokenAdministration } from './token-administration.js';
 import { UserAdministration } from './user-administration.js';
 
 /** Administration of the users of a server that does not run: upon its log alone. The views follow when it starts. */
-export function administrateStopped(store: EventStore, serverName: ServerName): UserAdministration {
-  return new UserAdministration(commandsOn(store, serverName), serverName);
+export function administrateStopped(
+  store: EventStore,
+  config: Pick<Config, 'serverName' | 'notices'>,
+  erased?: ErasedAccounts,
+): UserAdministration {
+  return new UserAdministration(commandsOn(store, config, erased), config.serverName);
 }
 
 /** As `administrateStopped`, of the tokens by which people register. */
 export function administrateTokensStopped(store: EventStore, serverName: ServerName): TokenAdministration {
-  return new TokenAdministration(commandsOn(store, serverName));
+  return new TokenAdministration(commandsOn(store, { serverName }));
 }
 
-function commandsOn(store: EventStore, serverName: ServerName): Pick<CommandBus, 'execute'> {
+function commandsOn(
+  store: EventStore,
+  config: Pick<Config, 'serverName' | 'notices'>,
+  erased?: ErasedAccounts,
+): Pick<CommandBus, 'execute'> {
   const views = { whenProcessed: async (): Promise<void> => {} };
   const accounts = new Accounts(store, systemClock, views);
   const tokens = new RegistrationTokens(store, systemClock, views, {});
   const claims = new ThreepidClaims(store, systemClock, {}, accounts);
   const spent = new RegistrationClaims(tokens, claims);
   const hasher = new PasswordHasher();
-  // What the operator does is done.
+  // What the operator does is done: also a name that is kept for notices.
+  const own = { serverName: config.serverName };
   const services = new AppServices();
   const whose = new WhosePassword(accounts, new PasswordAuthorities(), {});
   const handlers = new Map<unknown, ICommandHandler>([
-    [RegisterAccount, new RegisterAccountHandler(accounts, spent, hasher, systemClock, { serverName }, services)],
+    [RegisterAccount, new RegisterAccountHandler(accounts, spent, hasher, systemClock, own, services)],
     [ChangePassword, new ChangePasswordHandler(accounts, new NewPasswords(hasher, whose), whose)],
-    [DeactivateAccount, new DeactivateAccountHandler(accounts, claims)],
+    [DeactivateAccount, new DeactivateAccountHandler(accounts, claims, config, erased)],
     [SetAdmin, new SetAdminHandler(accounts)],
     [OverrideRateLimit, new OverrideRateLimitHandler(accounts)],
     [RestrictAccount, new RestrictAccountHandler(accounts)],

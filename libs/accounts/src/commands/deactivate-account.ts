@@ -1,13 +1,18 @@
+import { Inject, Optional } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import type { Cause } from '#event-store/aggregates';
 import { Accounts } from '../accounts.js';
+import { checkNotNotices } from '../check-not-notices.js';
 import { decideDeactivation } from '../decide/decide-account.js';
+import { ERASED_ACCOUNTS, type ErasedAccounts } from '../erased-accounts.js';
 import { ThreepidClaims } from '../threepids/threepid-claims.js';
 
 /**
  * Ends an account for ever: its sessions, its password. With `erase` also its profile and private data leave the views, and
- * the log says that the user asked for erasure. What rooms make of it is for them to do upon the fact. Throws M_NOT_FOUND.
+ * the log says that the user asked for erasure, and so does the list beside it by when this settles. What rooms make of it is for them to do upon
+ * the fact. Throws M_NOT_FOUND; M_FORBIDDEN for the user of the server's notices.
  */
 export class DeactivateAccount extends Command<void> {
   constructor(
@@ -24,11 +29,15 @@ export class DeactivateAccountHandler implements ICommandHandler<DeactivateAccou
   constructor(
     private readonly accounts: Accounts,
     private readonly claims: ThreepidClaims,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'notices'>,
+    @Optional() @Inject(ERASED_ACCOUNTS) private readonly erased?: ErasedAccounts,
   ) {}
 
   async execute({ userId, erase, cause }: DeactivateAccount): Promise<void> {
+    checkNotNotices(userId, this.config);
     const { threepids } = await this.accounts.load(userId);
     await this.accounts.change(userId, (account) => decideDeactivation(account, erase), cause);
+    if (erase) await this.erased?.noteAccount(userId);
     for (const threepid of threepids.values()) await this.claims.release(threepid, userId);
   }
 }

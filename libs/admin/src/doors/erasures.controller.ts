@@ -4,8 +4,7 @@ import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { Requester } from '#kernel/requester';
-import { ErasureAdministration } from '../erasures/erasure-administration.js';
-import type { Erasure } from '../erasures/erasures.js';
+import { ErasureAdministration, type ShownErasure } from '../erasures/erasure-administration.js';
 import { checkAdmin } from './check-admin.js';
 import { readLocalUser } from './read-local-user.js';
 
@@ -39,8 +38,8 @@ export class ErasuresController {
   }
 }
 
-function statusOf({ user_id, at, begun, ended }: Erasure): object {
-  if (ended === undefined) return { user_id, at, status: begun === undefined ? 'scheduled' : 'active' };
+function statusOf({ user_id, at, begun, ended, progress }: ShownErasure): object {
+  if (ended === undefined) return { user_id, at, status: begun === undefined ? 'scheduled' : 'active', progress };
   const { removed, kept, refused } = ended;
   if (refused !== undefined) return { user_id, at, status: 'failed', error: refused };
   return { user_id, at, status: 'complete', removed, kept };

@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CommandBus } from '@nestjs/cqrs';
+import { BY_SERVER } from '#accounts/accounts';
+import { DeactivateAccount } from '#accounts/commands/deactivate-account';
+import type { UserId } from '#kernel/ids';
 import { registerAdmin, SHARED_SECRET } from '#testing/register-admin';
 import { SyncApp, type SyncAnswer, type SyncUser } from '#testing/sync-app';
+import { Erasures } from '../erasures/erasures.js';
+import { ErasuresAgain } from '../erasures/erasures-again.js';
 
 const ADMIN = '/_matrix/client/unstable/dev.annals.admin';
 
@@ -44,7 +50,20 @@ describe('POST /_matrix/client/unstable/dev.annals.admin/users/{userId}/erase', 
     const notify = async (): Promise<number> =>
       (await app.call('POST', '/_synapse/admin/v1/send_server_notice', admin, notice)).status;
     expect(await notify()).toBe(200);
-    expect((await erase(admin, '@notices:a.example')).body.errcode).toBe('M_FORBIDDEN');
+    const notices = '@notices:a.example' as UserId;
+    expect((await erase(admin, notices)).body.errcode).toBe('M_FORBIDDEN');
+    const close = await app.call('POST', `/_synapse/admin/v1/deactivate/${notices}`, admin, { erase: true });
+    expect([close.status, close.body.errcode]).toEqual([403, 'M_FORBIDDEN']);
+    for (const doErase of [true, false]) {
+      const command = new DeactivateAccount(notices, doErase, BY_SERVER);
+      await expect(app.get(CommandBus).execute(command)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+    }
+    // As a list of before has it.
+    await app.get(ErasuresAgain).apply([{ user_id: notices, at: Date.now(), content: true }]);
+    const [ordered] = [...(await app.get(Erasures).load()).values()];
+    await expect
+      .poll(() => statusOf(ordered!.erasure_id))
+      .toMatchObject({ user_id: notices, status: 'failed', error: expect.stringContaining('ANNALS_NOTICES_USER') });
     expect(await notify()).toBe(200);
   });
 

@@ -1,6 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { ErasedAccounts } from '#accounts/erased-accounts';
 import { CONFIG, type Config } from '#config/config';
 import { ConfigError } from '#config/config-error';
+import type { UserId } from '#kernel/ids';
 import { SharedRuns } from '#kernel/shared-runs';
 import {
   addToErasureList,
@@ -18,7 +20,7 @@ import { Erasures } from './erasures.js';
  * again what had gone.
  */
 @Injectable()
-export class ErasuresAgain {
+export class ErasuresAgain implements ErasedAccounts {
   readonly #log = new Logger('admin');
   /** PERF: the list is read and written as a whole, and many accounts may be closed at once. */
   readonly #notings = new SharedRuns(() => this.#note());
@@ -31,6 +33,11 @@ export class ErasuresAgain {
   /** Has the list say all that the log does. Answers how many it did not. */
   note(): Promise<number> {
     return this.#notings.run();
+  }
+
+  async noteAccount(userId: UserId): Promise<void> {
+    await this.erasures.noteAccount(userId);
+    await this.note();
   }
 
   async #note(): Promise<number> {

@@ -21,6 +21,19 @@ export interface Erasure extends ErasureOrdered {
   readonly at: number;
   readonly begun?: ErasureBegun;
   readonly ended?: ErasureEnded & { readonly at: number };
+  /** The id of the fact that ordered it; undefined where none did. */
+  readonly fact?: string;
+}
+
+/** How far one is that is being carried out. */
+export interface ErasureProgress {
+  /** First what the user said is redacted, then it is taken from the log. */
+  readonly doing: 'redacting' | 'erasing';
+  /** How many events that was done to, in the rooms up to this one. */
+  readonly events: number;
+  /** Which of the user's rooms it is at, from 1, and how many there are. */
+  readonly room: number;
+  readonly rooms: number;
 }
 
 /** By their ids, the oldest first. Of accounts that were closed so without an order there is one called after the user. */
@@ -34,6 +47,8 @@ const CAUSE: Cause = { actor: 'server' };
 @Injectable()
 export class Erasures {
   readonly #streams: Aggregates<ErasuresState>;
+  /** By their ids, of those that this process carries out. */
+  readonly #progress = new Map<string, ErasureProgress>();
 
   constructor(@Inject(EVENT_STORE) store: EventStore, @Inject(CLOCK) clock: Clock) {
     this.#streams = new Aggregates<ErasuresState>({
@@ -74,8 +89,19 @@ export class Erasures {
     return this.#note('erasure-begun', begun, (known) => known.begun !== undefined);
   }
 
+  /** Says how far one is, to whoever asks this process before it ends. */
+  showProgress(erasureId: string, progress: ErasureProgress): void {
+    this.#progress.set(erasureId, progress);
+  }
+
+  /** undefined: it is not being carried out, or by another process. */
+  findProgress(erasureId: string): ErasureProgress | undefined {
+    return this.#progress.get(erasureId);
+  }
+
   /** Notes how one ended; nothing where that is known. */
   end(ended: ErasureEnded): Promise<void> {
+    this.#progress.delete(ended.erasure_id);
     return this.#note('erasure-ended', ended, () => false);
   }
 
@@ -123,7 +149,8 @@ export function evolveErasures(state: ErasuresState, fact: NewFact): ErasuresSta
 }
 
 /** Adds to what is known what one more fact of the stream says. */
-export function takeErasure(known: Map<string, Erasure>, { type, data, metadata: { at } }: NewFact): void {
+export function takeErasure(known: Map<string, Erasure>, { id: factId, type, data, metadata }: NewFact): void {
+  const { at } = metadata;
   const told = JSON.parse(data) as ErasureFacts[keyof ErasureFacts]; // only this class writes the stream
   if (type === 'account-erased') {
     const { user_id } = told as AccountErased;
@@ -136,7 +163,9 @@ export function takeErasure(known: Map<string, Erasure>, { type, data, metadata:
   const before = known.get(id);
   if (type === 'erasure-ordered') {
     const ordered = told as ErasureOrdered;
-    known.set(id, { ...before, ...ordered, at: ordered.again ?? at });
+    // Said again it is the fact of another id, and what became of it is told of the first.
+    const fact = before?.fact ?? metadata.causation ?? factId;
+    known.set(id, { ...before, ...ordered, at: ordered.again ?? at, fact });
   } else if (before !== undefined) {
     const more =
       type === 'erasure-begun' ? { begun: told as ErasureBegun } : { ended: { ...(told as ErasureEnded), at } };

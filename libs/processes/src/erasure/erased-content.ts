@@ -1,8 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import type { ErasureProgress } from '#admin/erasures/erasures';
 import type { Counts } from '#admin/facts/erasure-facts';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { mayPass } from '#kernel/may-pass';
 import { type Position, START } from '#kernel/position';
@@ -19,6 +20,12 @@ export interface ErasedSaid {
   readonly kept: Counts;
 }
 
+/** Hears how far a piece of the work is. */
+export type OnProgress = (progress: ErasureProgress) => void;
+
+/** So many redactions are read at once, which are taken from the log together. */
+const AT_ONCE = 100;
+
 /** Takes away what a user has said in rooms: from the rooms where they let the user, from this server, and from its log. */
 @Injectable()
 export class ErasedContent {
@@ -34,18 +41,25 @@ export class ErasedContent {
   /** What there is to be erased, by kind, and what would stay. */
   async count(userId: UserId): Promise<ErasedSaid> {
     const [removed, kept] = [new Tally(), new Tally()];
-    for await (const [, { open, kept: ofRules }] of this.#look(userId, START)) {
+    for await (const { open, kept: ofRooms } of this.#look(userId, START)) {
       for (const kind of open.values()) removed.add(kind);
-      kept.add('rules of rooms', ofRules);
+      kept.add('state of rooms', ofRooms);
     }
     return { removed: removed.counts, kept: kept.counts };
   }
 
   /** Redacts all that a redaction takes something away of. What a room refuses stays; what was done before is not done again. */
-  async redact(userId: UserId, erasure: Omit<ErasureOfEvents, 'userId'>): Promise<void> {
-    for await (const [roomId, { open }] of this.#look(userId, START)) {
+  async redact(userId: UserId, erasure: Omit<ErasureOfEvents, 'userId'>, onProgress: OnProgress): Promise<void> {
+    let events = 0;
+    for await (const { roomId, open, room, rooms } of this.#look(userId, START)) {
+      const tell = (): void => onProgress({ doing: 'redacting', events, room, rooms });
+      tell();
       try {
-        await this.#redactIn(roomId, [...open.keys()], { userId, ...erasure });
+        for (let left = [...open.keys()]; left.length > 0; tell()) {
+          const done = await this.commands.execute(new EraseEvents(roomId, left, { userId, ...erasure }));
+          left = left.slice(done);
+          events += done;
+        }
       } catch (error) {
         if (!(error instanceof MatrixError) || mayPass(error)) throw error;
         // It is being joined, or purged.
@@ -58,33 +72,47 @@ export class ErasedContent {
    * Takes what was redacted since a place in the log from all facts that hold it, and answers what that was. `kept`: also what could not be
    * redacted.
    */
-  async clean(userId: UserId, since: Position): Promise<ErasedSaid> {
+  async clean(userId: UserId, since: Position, onProgress: OnProgress): Promise<ErasedSaid> {
     const [removed, kept] = [new Tally(), new Tally()];
-    for await (const [roomId, { open, kept: ofRules, redacted }] of this.#look(userId, since)) {
-      for (const { kind, revision } of redacted.values()) {
-        for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1, inParts: true }))
-          await this.redactions.run(fact);
-        removed.add(kind);
+    let events = 0;
+    for await (const { roomId, open, kept: ofRooms, redacted, room, rooms } of this.#look(userId, since)) {
+      const all = [...redacted.values()];
+      for (let at = 0; at < all.length; at += AT_ONCE) {
+        onProgress({ doing: 'erasing', events, room, rooms });
+        const some = all.slice(at, at + AT_ONCE);
+        await Promise.all(some.map(({ revision }) => this.#erase(roomId, revision)));
+        for (const { kind } of some) removed.add(kind);
+        events += some.length;
       }
-      kept.add('rules of rooms', ofRules);
+      kept.add('state of rooms', ofRooms);
       kept.add('refused by rooms', open.size);
     }
     return { removed: removed.counts, kept: kept.counts };
   }
 
-  async #redactIn(roomId: RoomId, eventIds: readonly EventId[], erasure: ErasureOfEvents): Promise<void> {
-    for (let left = eventIds; left.length > 0;) {
-      left = left.slice(await this.commands.execute(new EraseEvents(roomId, left, erasure)));
-    }
+  /** By the fact at a revision, which says what remains of an event. */
+  async #erase(roomId: RoomId, revision: number): Promise<void> {
+    const redacted = this.store.readStream(roomStream(roomId), { from: revision, limit: 1, inParts: true });
+    for await (const fact of redacted) await this.redactions.run(fact);
   }
 
   /** The rooms that are here and that the user has to do with, or had. */
-  async *#look(userId: UserId, since: Position): AsyncGenerator<readonly [RoomId, SaidInRoom]> {
-    const rooms: RoomId[] = [];
+  async *#look(userId: UserId, since: Position): AsyncGenerator<SaidInRoom & Place, void> {
+    const roomIds: RoomId[] = [];
     for await (const page of USER_ROOMS.pages(this.views, { prefix: [userId] }))
-      for (const { key, value } of page) if (value.elsewhere !== true) rooms.push(key[1]);
-    for (const roomId of rooms) yield [roomId, await findSaidInRoom(this.store, roomId, userId, since)];
+      for (const { key, value } of page) if (value.elsewhere !== true) roomIds.push(key[1]);
+    for (const [i, roomId] of roomIds.entries()) {
+      const said = await findSaidInRoom(this.store, roomId, userId, since);
+      yield { ...said, roomId, room: i + 1, rooms: roomIds.length };
+    }
   }
+}
+
+/** Which of the user's rooms it is, counted from 1. */
+interface Place {
+  readonly roomId: RoomId;
+  readonly room: number;
+  readonly rooms: number;
 }
 
 /** Counts by kind. */

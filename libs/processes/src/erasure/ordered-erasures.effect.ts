@@ -1,8 +1,7 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { DeactivateAccount } from '#accounts/commands/deactivate-account';
 import { RestrictAccount } from '#accounts/commands/restrict-account';
-import { findAccount } from '#accounts/queries/find-account';
 import type { Counts, ErasureFacts, ErasureOrdered } from '#admin/facts/erasure-facts';
 import { type Erasure, Erasures } from '#admin/erasures/erasures';
 import { ErasuresAgain } from '#admin/erasures/erasures-again';
@@ -10,8 +9,8 @@ import type { RecordedFact } from '#event-store/event-store';
 import { isSaidAgain } from '#event-store/shorten-stream';
 import type { UserId } from '#kernel/ids';
 import type { Effect } from '#projections/effects/effect';
-import { VIEWS, type Views } from '#projections/views';
-import { ErasedContent } from './erased-content.js';
+import { ErasableAccounts } from './erasable-accounts.js';
+import { ErasedContent, type OnProgress } from './erased-content.js';
 import { KeptOfUser } from './kept-of-user.js';
 
 const ORDERED: keyof ErasureFacts = 'erasure-ordered';
@@ -31,7 +30,7 @@ export class OrderedErasures implements Effect {
     private readonly list: ErasuresAgain,
     private readonly content: ErasedContent,
     private readonly kept: KeptOfUser,
-    @Inject(VIEWS) private readonly views: Views,
+    private readonly accounts: ErasableAccounts,
   ) {}
 
   keyOf(fact: RecordedFact): string | undefined {
@@ -46,34 +45,28 @@ export class OrderedErasures implements Effect {
     const { erasure_id } = JSON.parse(fact.data) as ErasureOrdered; // written by `Erasures`
     const erasure = (await this.erasures.load()).get(erasure_id);
     if (erasure === undefined || erasure.ended !== undefined) return isListed;
-    const refused = await this.#refuse(erasure);
+    const refused = await this.accounts.refuse(erasure);
     if (refused === undefined) await this.#carryOut(erasure, fact);
     else await this.erasures.end({ erasure_id, removed: {}, kept: {}, refused });
     return true;
   }
 
-  /** Of a list that outlived its log: what was made under the name since is somebody else's. */
-  async #refuse({ user_id: userId, at }: Erasure): Promise<string | undefined> {
-    const account = await findAccount(this.views, userId);
-    if (account === undefined) return 'there is no such account';
-    return account.created_ts > at ? 'the account was made later' : undefined;
-  }
-
   async #carryOut(erasure: Erasure, { position, metadata }: RecordedFact): Promise<void> {
     const { erasure_id, user_id: userId, content, here } = erasure;
     const cause = { actor: metadata.actor };
-    const { deactivated } = (await findAccount(this.views, userId)) ?? {};
+    const { deactivated } = (await this.accounts.find(userId)) ?? {};
     // Nothing more is to be said meanwhile.
     if (deactivated !== true) await this.commands.execute(new RestrictAccount(userId, 'locked', true, cause, true));
     if (erasure.begun === undefined) await this.erasures.begin({ erasure_id, found: await this.kept.count(userId) });
     const order = metadata.actor === 'server' ? {} : { by: metadata.actor as UserId };
     const way = { order, isTold: here !== true };
-    if (content === true) await this.content.redact(userId, way);
+    const onProgress: OnProgress = (progress) => this.erasures.showProgress(erasure_id, progress);
+    if (content === true) await this.content.redact(userId, way, onProgress);
     await this.commands.execute(new DeactivateAccount(userId, true, cause));
     await this.kept.deleteMedia(userId);
     // Also what came in between.
-    if (content === true) await this.content.redact(userId, way);
-    const said = content === true ? await this.content.clean(userId, position) : NOTHING;
+    if (content === true) await this.content.redact(userId, way, onProgress);
+    const said = content === true ? await this.content.clean(userId, position, onProgress) : NOTHING;
     const found = (await this.erasures.load()).get(erasure_id)?.begun?.found ?? {};
     const kept = { ...said.kept, ...(await this.kept.countKept(userId)) };
     await this.erasures.end({ erasure_id, removed: { ...said.removed, ...found }, kept });

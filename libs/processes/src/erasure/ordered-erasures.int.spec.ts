@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CommandBus } from '@nestjs/cqrs';
 import { BY_SERVER } from '#accounts/accounts';
+import { DeactivateAccount } from '#accounts/commands/deactivate-account';
+import { ErasureAdministration } from '#admin/erasures/erasure-administration';
 import { erasureListIn, readErasureList } from '#admin/erasures/erasure-list';
-import { type Erasure, Erasures } from '#admin/erasures/erasures';
+import { type Erasure, type ErasureProgress, Erasures } from '#admin/erasures/erasures';
 import { ErasuresAgain } from '#admin/erasures/erasures-again';
 import { PresenceLists } from '#ephemeral/lists/presence-lists';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
@@ -164,18 +167,22 @@ describe('what a user is erased with', () => {
     expect(await app.get(KeptOfUser).countKept(alice.userId as UserId)).toEqual({});
   });
 
-  test('leaves rules of rooms as they are, and what others said', async () => {
-    await bob.ok('PUT', `${roomPath(room)}/state/m.room.power_levels`, {
-      users: { [alice.userId]: 100 },
-    });
-    await alice.ok('PUT', `${roomPath(room)}/state/m.room.encryption`, { algorithm: 'm.megolm.v1.aes-sha2' });
-    await alice.ok('PUT', `${roomPath(room)}/state/m.room.topic`, { topic: SECRET });
+  test('leaves state by which rooms go, whoever reads it, and what others said', async () => {
+    await bob.setState(room, 'm.room.power_levels', { users: { [alice.userId]: 100 }, state_default: 50 });
+    const rule = { entity: '@spammer:*', recommendation: 'm.ban', reason: 'spam' };
+    await alice.setState(room, 'm.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' });
+    await alice.setState(room, 'm.policy.rule.user', rule, 'rule');
+    await alice.setState(room, 'org.matrix.mjolnir.rule.user', rule, 'rule');
+    await alice.setState(room, 'm.room.topic', { topic: SECRET });
+    await alice.setState(room, 'm.beacon_info', { description: SECRET, timeout: 1 }, alice.userId);
+    await alice.setState(room, 'org.example.mood', { mood: SECRET }, alice.userId);
     await say(bob, 'Bob stays');
     const { ended } = await erase();
-    expect(ended).toMatchObject({ removed: { state: 1 }, kept: { 'rules of rooms': 1 } });
-    expect(await bob.ok('GET', `${roomPath(room)}/state/m.room.encryption`)).toEqual({
-      algorithm: 'm.megolm.v1.aes-sha2',
-    });
+    expect(ended).toMatchObject({ removed: { state: 3 }, kept: { 'state of rooms': 3 } });
+    const kept = (type: string, key = ''): Promise<unknown> => bob.ok('GET', `${roomPath(room)}/state/${type}/${key}`);
+    expect(await kept('m.room.encryption')).toEqual({ algorithm: 'm.megolm.v1.aes-sha2' });
+    for (const type of ['m.policy.rule.user', 'org.matrix.mjolnir.rule.user'])
+      expect(await kept(type, 'rule')).toEqual(rule);
     expect(await shownTo(bob)).toContain('Bob stays');
     expect(await shownTo(bob)).not.toContain(SECRET);
   });
@@ -195,6 +202,49 @@ describe('what comes back of who was erased', () => {
     const told = (page.chunk as { event_id: string; content: object }[]).find(({ event_id: id }) => id === eventId);
     expect(told?.content).toEqual({});
   });
+
+  test('is redacted here as it comes: that is told as a part of a state alone', async () => {
+    const others = new ForkedRoom(app.get<EventStore>(EVENT_STORE as never), { roomId: room, version: LATEST });
+    await others.join(OTHER_SERVER.user('carol'));
+    const prevEvents = await others.extremities();
+    await erase();
+    const sender = alice.userId as UserId;
+    const topic = { sender, type: 'm.room.topic', stateKey: '', content: { topic: SECRET }, prevEvents };
+    await others.storeOutlier(topic);
+    await expect.poll(marks, { timeout: MINUTE }).toBe(0);
+  });
+});
+
+test('what is held as a part of a state alone is erased with the rest', async () => {
+  const others = new ForkedRoom(app.get<EventStore>(EVENT_STORE as never), { roomId: room, version: LATEST });
+  await others.join(OTHER_SERVER.user('carol'));
+  const sender = alice.userId as UserId;
+  const prevEvents = await others.extremities();
+  await others.storeOutlier({ sender, type: 'm.room.topic', stateKey: '', content: { topic: SECRET }, prevEvents });
+  expect(marks()).toBeGreaterThan(0);
+  const { ended } = await erase();
+  expect(ended?.removed).toMatchObject({ state: 1 });
+  expect(ended?.kept).toEqual({});
+  await expect.poll(marks, { timeout: MINUTE }).toBe(0);
+});
+
+test('an erasure that is under way says how far it is', async () => {
+  for (let n = 0; n < 120; n++) await say(alice, `${SECRET} ${n}`);
+  const seen: ErasureProgress[] = [];
+  const erasures = app.get(Erasures);
+  const show = erasures.showProgress.bind(erasures);
+  erasures.showProgress = (id, progress) => {
+    show(id, progress);
+    expect(erasures.findProgress(id)).toEqual(progress);
+    seen.push(progress);
+  };
+  const { erasure_id: id, ended } = await erase();
+  expect(seen[0]).toEqual({ doing: 'redacting', events: 0, room: 1, rooms: 1 });
+  expect(seen.filter(({ doing }) => doing === 'redacting').map(({ events }) => events)).toContain(50);
+  expect(seen.at(-1)).toMatchObject({ doing: 'erasing', events: 100 });
+  expect(ended?.removed['messages']).toBe(120);
+  expect(erasures.findProgress(id)).toBeUndefined();
+  await expect.poll(marks, { timeout: MINUTE }).toBe(0);
 });
 
 describe('who was erased', () => {
@@ -218,11 +268,19 @@ describe('who was erased', () => {
     expect((await bob.call('GET', '/account/whoami')).status).toBe(200);
   });
 
+  test('is on the list by when the order is answered, and by when the account is closed', async () => {
+    const listed = (): string[] => readErasureList(erasureListIn(app.directory)).map(({ user_id: id }) => id);
+    await app.get(ErasureAdministration).order(bob.userId, { here: false }, 'server');
+    expect(listed()).toEqual([bob.userId]);
+    await app.get(CommandBus).execute(new DeactivateAccount(alice.userId as UserId, true, { actor: alice.userId }));
+    expect(listed()).toEqual([bob.userId, alice.userId]);
+  });
+
   test('is known of accounts that were closed so by their users', async () => {
     const identifier = { type: 'm.id.user', user: 'alice' };
     const auth = { type: 'm.login.password', identifier, password: 'password of alice' };
     await alice.ok('POST', '/account/deactivate', { auth, erase: true });
-    await expect.poll(() => readErasureList(erasureListIn(app.directory))).toMatchObject([{ user_id: alice.userId }]);
+    expect(readErasureList(erasureListIn(app.directory))).toMatchObject([{ user_id: alice.userId }]);
     expect(readErasureList(erasureListIn(app.directory))[0]?.content).toBeUndefined();
   });
 });
