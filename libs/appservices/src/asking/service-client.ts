@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Agent } from 'undici';
 import type { AppService } from '#config/appservices/app-service';
 import { CONFIG, type Config } from '#config/config';
 import { loadUndici, type Undici } from '#http/outgoing/load-undici';
+import { publicAuthorities } from '#http/outgoing/public-authorities';
 import { readBounded, UnreadableAnswer } from '#http/outgoing/read-bounded';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { isJsonObject, type JsonValue } from '#kernel/json';
@@ -130,7 +130,7 @@ export class ServiceClient implements OnModuleDestroy {
     this.#agent ??= Promise.resolve().then(
       // They may be anywhere: whom public authorities vouch for is believed too.
       () =>
-        new Agent({ connect: tlsCa === undefined ? {} : { ca: [...rootCertificates, readFileSync(tlsCa, 'utf8')] } }),
+        new Agent({ connect: tlsCa === undefined ? {} : { ca: [...publicAuthorities(), readFileSync(tlsCa, 'utf8')] } }),
     );
     return { agent: await this.#agent, ask: request };
   }

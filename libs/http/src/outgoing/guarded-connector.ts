@@ -1,7 +1,8 @@
 import { isIP, type LookupFunction, type Socket } from 'node:net';
-import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import type { buildConnector } from 'undici';
 import { checkAddress, guardedLookup } from './guarded-lookup.js';
+import { publicAuthorities } from './public-authorities.js';
 
 /** Where a server is to be found, and who it must prove to be. */
 export interface ServerPlace {
@@ -27,7 +28,7 @@ export interface HostAndPort {
 export interface ConnectorOptions {
   /** Authorities that vouch for certificates (PEM), instead of those that Node brings, or besides them where a place says so. */
   readonly ca?: string;
-  /** The public authorities (PEM); those that Node brings unless told. */
+  /** The public authorities (PEM); those that Node trusts unless told. */
   readonly publicCa?: readonly string[];
   /** Whether addresses that are none of the Internet are connected to as well. */
   readonly allowPrivate: boolean;
@@ -53,7 +54,7 @@ function contextOf(ca: string | string[] | undefined): SecureContext {
  */
 export function guardedConnector(
   build: typeof buildConnector,
-  { ca, publicCa = rootCertificates, allowPrivate, connectMs, lookup }: ConnectorOptions,
+  { ca, publicCa, allowPrivate, connectMs, lookup }: ConnectorOptions,
 ): (place: ServerPlace) => buildConnector.connector {
   const connectorsBy = (secureContext: SecureContext): Connectors => ({
     open: build({ secureContext, timeout: connectMs, lookup }),
@@ -68,7 +69,8 @@ export function guardedConnector(
   ): Promise<Socket> => {
     const isOpen = mayBePrivate ?? allowPrivate;
     if (!isOpen) checkAddress(host, isIP(host));
-    if (trustsPublicToo) withPublic ??= ca === undefined ? ours : connectorsBy(contextOf([...publicCa, ca]));
+    if (trustsPublicToo)
+      withPublic ??= ca === undefined ? ours : connectorsBy(contextOf([...(publicCa ?? publicAuthorities()), ca]));
     const { open, guarded } = (trustsPublicToo ? withPublic : undefined) ?? ours;
     const connect = isOpen ? open : guarded;
     const servername = isIP(tlsName) === 0 ? tlsName : undefined;
