@@ -46,7 +46,7 @@ beforeEach(() => {
   services = new AppServices();
   const limits = new RateLimits({ rateLimits: true } as Config, { elapsed: () => now });
   const consents = {
-    findUri: (_userId, accepted = {}) => (accepted['tos'] === terms ? undefined : 'the page'),
+    findLink: (_userId, accepted = {}) => (accepted['tos'] === terms ? undefined : () => 'the page'),
   } as Consents;
   const rights = new TokenRights(services, consents);
   delayed = new DelayedEvents(new MemoryEventStore(), clock, views as never, { execute } as never, limits, rights);

@@ -10,7 +10,8 @@ import type { Requester } from './requester.js';
 export function refuseSuspended({ isSuspended, consentUri }: Pick<Requester, 'isSuspended' | 'consentUri'>): void {
   if (isSuspended === true) throw new MatrixError('M_USER_SUSPENDED');
   if (consentUri === undefined) return;
-  throw new MatrixError('M_CONSENT_NOT_GIVEN', `Please accept the terms of this server before: ${consentUri}`, {
-    fields: { consent_uri: consentUri },
+  // The link is theirs alone, and stands where clients look for it: what an error says is shown, and kept, in many places.
+  throw new MatrixError('M_CONSENT_NOT_GIVEN', 'Please accept the terms of this server before', {
+    fields: { consent_uri: consentUri() },
   });
 }

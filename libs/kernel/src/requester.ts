@@ -12,8 +12,8 @@ export interface Requester {
   readonly isLocked?: boolean;
   /** The account is suspended: it reads, and does what the specification lists ("Account suspension"). Commands that others see ask for it. */
   readonly isSuspended?: boolean;
-  /** Where they accept terms that they have not accepted yet: until they have they may do what they may who are suspended. */
-  readonly consentUri?: string;
+  /** Makes a link to where they accept terms that they have not accepted yet: until they have they may do what they may who are suspended. */
+  readonly consentUri?: () => string;
   /** The limit that an operator has set for the user, in place of those of each class; `perSecond` 0: none. */
   readonly rateLimit?: RateLimit | undefined;
   /** The application service that acts as this user; its device id is '' where it named none. */

@@ -68,7 +68,8 @@ export class ConsentController {
 
   #open(query: QueryOfUrl): ConsentLink {
     const link = this.consents.open(requiredText(query, 'link'));
-    if (link === undefined) throw new MatrixError('M_FORBIDDEN', 'This link is none of this server’s');
+    if (link === undefined)
+      throw new MatrixError('M_FORBIDDEN', 'This link is over: your application has another as it is refused again');
     return link;
   }
 

@@ -43,7 +43,7 @@ describe('known tokens', () => {
   let tokens: KnownTokens;
   let services: AppServices;
   /** Where they accept what they have not accepted. */
-  let wanting: (accepted: AcceptedTerms | undefined) => string | undefined;
+  let wanting: (accepted: AcceptedTerms | undefined) => (() => string) | undefined;
   /** How far those are that are behind: all unless a test says it. */
   let at: Position;
   let behind: ReadonlySet<string>;
@@ -106,7 +106,7 @@ describe('known tokens', () => {
       confirming as TokenConfirmation,
       accounts as Accounts,
       log,
-      new TokenRights(services, { findUri: (_userId, accepted) => wanting(accepted) } as Consents),
+      new TokenRights(services, { findLink: (_userId, accepted) => wanting(accepted) } as Consents),
     );
   });
 
@@ -127,8 +127,8 @@ describe('known tokens', () => {
   });
 
   it('say where terms are accepted that were not, and no more once they are', async () => {
-    wanting = (accepted) => (accepted?.['rules'] === '2' ? undefined : 'https://a.example/consent');
-    expect(await tokens.requesterOf('good')).toMatchObject({ consentUri: 'https://a.example/consent' });
+    wanting = (accepted) => (accepted?.['rules'] === '2' ? undefined : () => 'https://a.example/consent');
+    expect((await tokens.requesterOf('good')).consentUri?.()).toBe('https://a.example/consent');
     rows.set(`accounts ${alice}`, JSON.stringify({ created_ts: 1, via: 'open', terms: { rules: '2' } }));
     tokens.hear([fact('terms-accepted')]);
     expect(await tokens.requesterOf('good')).not.toHaveProperty('consentUri');

@@ -9,7 +9,7 @@ export interface Holder {
   readonly isLocked: boolean;
   readonly isSuspended: boolean;
   /** Where they accept what keeps them from all but reading until they have. */
-  readonly consentUri?: string;
+  readonly consentUri?: () => string;
   /** What an operator has set in place of the limits of everybody. */
   readonly rateLimit: RateLimit | undefined;
   /** The application service, by its id, that opened the session for them. */

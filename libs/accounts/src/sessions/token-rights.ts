@@ -29,7 +29,7 @@ export class TokenRights {
     rateLimit: RateLimit | undefined,
   ): Holder {
     const holder = holderOf(account, device, rateLimit);
-    const consentUri = holder.openedBy === undefined ? this.consents.findUri(userId, account.terms) : undefined;
+    const consentUri = holder.openedBy === undefined ? this.consents.findLink(userId, account.terms) : undefined;
     return consentUri === undefined ? holder : { ...holder, consentUri };
   }
 
@@ -39,7 +39,7 @@ export class TokenRights {
     { suspended = false, terms }: HeldAccount & { readonly terms?: AcceptedTerms },
     service?: string,
   ): Pick<Requester, 'isAdmin' | 'isSuspended' | 'consentUri'> {
-    const consentUri = service === undefined ? this.consents.findUri(userId, terms) : undefined;
+    const consentUri = service === undefined ? this.consents.findLink(userId, terms) : undefined;
     return { isAdmin: false, isSuspended: suspended, ...(consentUri === undefined ? {} : { consentUri }) };
   }
 

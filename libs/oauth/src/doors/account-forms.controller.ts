@@ -106,7 +106,7 @@ export class AccountFormsController {
     });
   }
 
-  /** Does what a form asks for, and shows where it leads; where it is refused, its page again with the reason. */
+  /** Does what a form asks for, and shows where it leads; where it is refused, its page again with the reason, or the one on which terms are accepted. */
   async #doing(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -124,6 +124,9 @@ export class AccountFormsController {
       return showPage(reply, notePage('Your account is closed', 'You can close this page.'));
     } catch (error) {
       if (!(error instanceof MatrixError) || error.status >= 500) throw error;
+      // Terms that are not accepted yet.
+      const consentUri = error.fields?.['consent_uri'];
+      if (typeof consentUri === 'string') return sendOn(reply, consentUri);
       const context = { ...(await this.account.contextFor(browser, userId)), problem: error.message };
       return showPage(reply, await this.account.page(action, context), error.status);
     }

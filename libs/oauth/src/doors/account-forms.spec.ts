@@ -19,11 +19,12 @@ type Parts = ConstructorParameters<typeof AccountFormsController>;
 let [terms, suspended]: [AcceptedTerms, boolean] = [{}, false];
 let saved: unknown[];
 let status: number;
+let place: string | undefined;
 let forms: AccountFormsController;
 let reply: FastifyReply;
 
 beforeEach(() => {
-  [terms, suspended, saved, status] = [{}, false, [], 200];
+  [terms, suspended, saved, status, place] = [{}, false, [], 200, undefined];
   const execute = async ({ requester, value }: ChangeProfile): Promise<void> => {
     refuseSuspended(requester);
     saved.push(value);
@@ -34,12 +35,16 @@ beforeEach(() => {
     contextFor: async () => ({}),
     page: async (_action: string, { problem }: { problem: string }) => htmlPage('Account', problem),
   };
-  const consents = { findUri: (_userId, accepted) => (accepted?.['tos'] === '1' ? undefined : 'the page') } as Consents;
+  const consents = { findLink: (_userId, accepted) => (accepted?.['tos'] === '1' ? undefined : () => 'the page') } as Consents;
   const rights = new TokenRights(new AppServices(), consents);
   const parts = [{ execute }, browsers, {}, view, {}, rights];
   forms = new AccountFormsController(...(parts as unknown as Parts));
   const answer: Record<string, unknown> = {};
-  for (const name of ['header', 'removeHeader', 'type']) answer[name] = () => answer;
+  for (const name of ['removeHeader', 'type']) answer[name] = () => answer;
+  answer['header'] = (name: string, value: string) => {
+    if (name === 'location') place = value;
+    return answer;
+  };
   answer['status'] = (code: number) => {
     status = code;
     return answer;
@@ -47,9 +52,9 @@ beforeEach(() => {
   reply = answer as unknown as FastifyReply;
 });
 
-it('of the account page refuse who has not accepted the terms what others see, as the API does', async () => {
-  expect(await forms.profile(request, reply)).toContain('Please accept the terms of this server before: the page');
-  expect([status, saved]).toEqual([403, []]);
+it('of the account page refuse who has not accepted the terms what others see, as the API does, and lead to them', async () => {
+  await forms.profile(request, reply);
+  expect([status, place, saved]).toEqual([303, 'the page', []]);
 });
 
 it('of the account page refuse it to who is suspended, and to nobody else', async () => {

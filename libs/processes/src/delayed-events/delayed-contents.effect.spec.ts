@@ -36,7 +36,7 @@ beforeEach(() => {
   const clock = { now: () => Date.now() };
   const limits = new RateLimits({ rateLimits: false } as Config, { elapsed: () => 0 });
   const commands = { execute: async () => ({ eventId: '$sent' }) } as never;
-  const rights = new TokenRights(new AppServices(), { findUri: () => undefined } as unknown as Consents);
+  const rights = new TokenRights(new AppServices(), { findLink: () => undefined } as unknown as Consents);
   delayed = new DelayedEvents(store, clock, views, commands, limits, rights);
   effect = new DelayedContents(store, views, clock, { warn: () => {} } as never);
 });
