@@ -8,7 +8,7 @@ import { IssueLoginToken } from './commands/issue-login-token.js';
 import { ProvideAccount } from './commands/provide-account.js';
 import { RegisterAccount } from './commands/register-account.js';
 import { ExternalIds } from './external-ids.js';
-import type { ExternalId } from './facts/external-id-facts.js';
+import { type ExternalId, externalIdHash } from './facts/external-id-facts.js';
 import { listExternalIds } from './queries/external-ids.js';
 
 const ALICE = '@alice:example.org' as UserId;
@@ -39,11 +39,13 @@ describe('accounts elsewhere', () => {
     expect(await ids.find(id)).toBe(ALICE);
     expect(await ids.find({ ...id, provider: 'another' })).toBeUndefined();
     expect(await listExternalIds(app.views, ALICE)).toContainEqual(id);
-    const refuse = () => ids.unlink(id, ALICE, BY_SERVER, () => expect.unreachable('it is the last'));
+    const refuse = () => ids.unlink(externalIdHash(id), ALICE, BY_SERVER, () => expect.unreachable('it is the last'));
     await expect(refuse()).rejects.toThrow('the last');
     expect(await ids.find(id)).toBe(ALICE);
     await app.get(CommandBus).execute(new ProvideAccount(ALICE, { externalIds: [] }, BY_SERVER));
     expect(await ids.find(id)).toBeUndefined();
+    const again = ids.unlink(externalIdHash(id), ALICE, BY_SERVER, () => {});
+    await expect(again).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
     expect(await listExternalIds(app.views, ALICE)).not.toContainEqual(id);
     app.time.now += 60_000;
     await ids.link(id, BOB, BY_SERVER);

@@ -96,10 +96,10 @@ export class ExternalIds {
     return this.#isOf(userId, id);
   }
 
-  /** It is the user's no more. Throws what `check` throws, of how else they come in. */
-  async unlink(id: ExternalId, userId: UserId, cause: Cause, check: (others: OtherWays) => void): Promise<void> {
-    const idHash = externalIdHash(id);
+  /** It is the user's no more, by its hash. Throws M_NOT_FOUND where it was not, and what `check` throws, of how else they come in. */
+  async unlink(idHash: string, userId: UserId, cause: Cause, check: (others: OtherWays) => void): Promise<void> {
     const decide = (account: Account): ReturnType<typeof decideUnlink> => {
+      if (!isLinked(account, idHash)) throw new MatrixError('M_NOT_FOUND', 'You do not sign in by that account');
       const others = (account.externalIds ?? []).filter((one) => one.id_hash !== idHash);
       check({ hasPassword: account.passwordHash !== undefined, providers: others.map(({ provider }) => provider) });
       return decideUnlink(account, idHash);

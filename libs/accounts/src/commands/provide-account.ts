@@ -4,23 +4,19 @@ import type { Cause } from '#event-store/aggregates';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { localpartOf, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { VIEWS, type Views } from '#projections/views';
 import { Accounts } from '../accounts.js';
 import type { Account } from '../decide/account.js';
 import { isLinked } from '../decide/decide-external-ids.js';
 import { decideProvision, type Provision, removedThreepids } from '../decide/decide-provision.js';
-import { type ExternalId, externalIdHash } from '../facts/external-id-facts.js';
+import { externalIdHash } from '../facts/external-id-facts.js';
 import { OutsideClaims } from '../outside-claims.js';
-import { listExternalIds } from '../queries/external-ids.js';
 import { NewPasswords } from '../sessions/new-passwords.js';
 import { type Threepid, threepidKey } from '../threepids/threepid.js';
 import { newUserId } from '../user-ids.js';
 
 /** What somebody who looks after accounts wants one to be; what is left out stays as it is. */
-export interface ProvidedAccount extends Omit<Provision, 'passwordHash' | 'externalIds'> {
+export interface ProvidedAccount extends Omit<Provision, 'passwordHash'> {
   readonly password?: string | undefined;
-  /** All that it is to have. */
-  readonly externalIds?: readonly ExternalId[] | undefined;
 }
 
 /**
@@ -45,7 +41,6 @@ export class ProvideAccountHandler implements ICommandHandler<ProvideAccount> {
     private readonly claims: OutsideClaims,
     private readonly passwords: NewPasswords,
     @Inject(CLOCK) private readonly clock: Clock,
-    @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
   ) {}
 
   async execute({ userId, wanted, cause }: ProvideAccount): Promise<boolean> {
@@ -54,7 +49,7 @@ export class ProvideAccountHandler implements ICommandHandler<ProvideAccount> {
     if (!known.exists && newUserId(localpartOf(userId), serverNameOf(userId)) !== userId) {
       throw new MatrixError('M_INVALID_USERNAME');
     }
-    const provision = await this.#provision(userId, wanted);
+    const provision = await this.#provision(wanted);
     const decide = (account: Account) => decideProvision(account, userId, provision, this.clock.now());
     // What is refused is refused before anything is claimed.
     decide(known);
@@ -75,13 +70,8 @@ export class ProvideAccountHandler implements ICommandHandler<ProvideAccount> {
     return isNew;
   }
 
-  async #provision(userId: UserId, { password, externalIds, ...wanted }: ProvidedAccount): Promise<Provision> {
-    const has = externalIds === undefined ? [] : await listExternalIds(this.views, userId);
-    return {
-      ...wanted,
-      passwordHash: password === undefined ? undefined : await this.passwords.hash(password),
-      externalIds: externalIds === undefined ? undefined : { has, wanted: externalIds },
-    };
+  async #provision({ password, ...wanted }: ProvidedAccount): Promise<Provision> {
+    return { ...wanted, passwordHash: password === undefined ? undefined : await this.passwords.hash(password) };
   }
 }
 

@@ -41,7 +41,7 @@ describe('an account that is provided', () => {
       displayname: 'Alice',
       admin: true,
       threepids: [mail, mail],
-      externalIds: { has: [], wanted: [id] },
+      externalIds: [id],
     };
     const account = { user_id: userId, kind: 'user', via: 'operator', password_hash: 'hash', admin: true };
     given()
@@ -58,14 +58,14 @@ describe('an account that is provided', () => {
     given(registered, added, linked)
       .when({
         threepids: [mail],
-        externalIds: { has: [id], wanted: [id] },
+        externalIds: [id],
         admin: false,
         locked: false,
         isClosed: false,
       })
       .then([]);
     given(registered, added, linked)
-      .when({ threepids: [], externalIds: { has: [id], wanted: [] } })
+      .when({ threepids: [], externalIds: [] })
       .then([
         { type: 'threepid-removed', data: mail },
         { type: 'external-id-unlinked', data: { provider: 'company', id_hash: externalIdHash(id) } },

@@ -25,7 +25,8 @@ export interface Provision {
   readonly avatarUrl?: string | undefined;
   /** All that it is to have. */
   readonly threepids?: readonly Threepid[] | undefined;
-  readonly externalIds?: { readonly has: readonly ExternalId[]; readonly wanted: readonly ExternalId[] } | undefined;
+  /** Likewise. */
+  readonly externalIds?: readonly ExternalId[] | undefined;
   readonly admin?: boolean | undefined;
   readonly locked?: boolean | undefined;
   /** Closed for ever. */
@@ -63,10 +64,10 @@ export function decideProvision(before: Account, userId: UserId, wanted: Provisi
     for (const threepid of removedThreepids(account, threepids)) step(decideThreepidRemoval(account, threepid));
     for (const threepid of threepids) step(decideThreepid(account, threepid, now, now));
   }
-  for (const id of externalIds?.has ?? []) {
-    if (!externalIds?.wanted.some((one) => isSame(one, id))) step(decideUnlink(account, externalIdHash(id)));
+  if (externalIds !== undefined) {
+    for (const idHash of removedExternalIds(account, externalIds)) step(decideUnlink(account, idHash));
+    for (const id of externalIds) step(decideLink(account, id));
   }
-  for (const id of externalIds?.wanted ?? []) step(decideLink(account, id));
   if (locked !== undefined && locked !== account.locked) {
     if (account.admin) throw new MatrixError('M_FORBIDDEN', 'The user is an administrator');
     step(decideRestriction(account, 'locked', locked));
@@ -81,5 +82,8 @@ export function removedThreepids({ threepids }: Account, wanted: readonly Threep
   return [...threepids].filter(([key]) => !kept.has(key)).map(([, { medium, address }]) => ({ medium, address }));
 }
 
-const isSame = (one: ExternalId, other: ExternalId): boolean =>
-  one.provider === other.provider && one.subject === other.subject;
+/** The same of accounts elsewhere, by their hashes. */
+function removedExternalIds({ externalIds = [] }: Account, wanted: readonly ExternalId[]): string[] {
+  const kept = new Set(wanted.map(externalIdHash));
+  return externalIds.map(({ id_hash }) => id_hash).filter((idHash) => !kept.has(idHash));
+}

@@ -1,12 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ExternalIds, type OtherWays } from '#accounts/external-ids';
-import { type ExternalId, externalIdHash } from '#accounts/facts/external-id-facts';
-import { listExternalIds } from '#accounts/queries/external-ids';
+import type { ExternalId } from '#accounts/facts/external-id-facts';
 import { PasswordAuthorities } from '#accounts/sessions/password-authorities';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { VIEWS, type Views } from '#projections/views';
 import { UpstreamProviders } from '#sso/upstream-providers';
 
 /** Has somebody sign in by an account elsewhere, or no more. */
@@ -16,7 +14,6 @@ export class LinkElsewhere {
     private readonly externalIds: ExternalIds,
     private readonly providers: UpstreamProviders,
     private readonly authorities: PasswordAuthorities,
-    @Inject(VIEWS) private readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -34,15 +31,12 @@ export class LinkElsewhere {
 
   /** By its hash. Throws M_NOT_FOUND where it is not theirs, M_FORBIDDEN where they could not sign in any more. */
   async unlink(userId: UserId, idHash: string, requestId: string): Promise<void> {
-    const all = await listExternalIds(this.views, userId);
-    const id = all.find((one) => externalIdHash(one) === idHash);
-    if (id === undefined) throw new MatrixError('M_NOT_FOUND', 'You do not sign in by that account');
     const hasOthersPassword = await this.authorities.areFor(userId);
     const check = ({ hasPassword, providers }: OtherWays): void => {
       const isAnother = providers.some((provider) => this.providers.find(provider) !== undefined);
       if (hasPassword || hasOthersPassword || isAnother) return;
       throw new MatrixError('M_FORBIDDEN', 'There is no other way for you to sign in: link another account before');
     };
-    await this.externalIds.unlink(id, userId, { actor: userId, correlation: requestId }, check);
+    await this.externalIds.unlink(idHash, userId, { actor: userId, correlation: requestId }, check);
   }
 }
