@@ -56,7 +56,9 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
     '/auth': async ({ searchParams: query }) => {
       asked.push(query);
       const [code, back] = [randomUUID(), new URL(query.get('redirect_uri')!)];
-      codes.set(code, { ...current, nonce: query.get('nonce') });
+      // Whoever is asked with `max_age` has to tell it.
+      const authTime = query.get('max_age') === null ? {} : { auth_time: Math.floor(Date.now() / 1000) };
+      codes.set(code, { ...authTime, ...current, nonce: query.get('nonce') });
       back.search = new URLSearchParams({ code, state: query.get('state')! }).toString();
       return back;
     },

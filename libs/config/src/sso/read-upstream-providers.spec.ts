@@ -22,6 +22,7 @@ describe('the file of the identity providers', () => {
       clientAuth: 'none',
       scopes: ['openid', 'profile', 'email'],
       asksUserInfo: true,
+      tellsAuthTime: true,
       userName: 'ask_if_taken',
       claims: { subject: [{ path: ['sub'] }], userName: [{ path: ['preferred_username'] }] },
       rules: { makesAccounts: true, linksExisting: false },

@@ -72,6 +72,7 @@ function readProvider(from: MappingReader, readSecret?: (path: string) => string
     scopes: from.getTexts('scopes', 'scopes', ['openid', 'profile', 'email'], (scope) => /^[\x21-\x7e]+$/.test(scope)),
     ...readEndpoints(from),
     asksUserInfo: from.getFlag('userinfo', true),
+    tellsAuthTime: from.getFlag('auth_time', true),
     claims: readClaims(from.within('claims')),
     userName: from.getWord('user_name', ['ask_if_taken', 'given', 'ask']),
     rules: readAccountRules(from),
@@ -112,6 +113,7 @@ function readClaims(from: MappingReader): ClaimsMapping {
     userName: find('user_name', '{preferred_username}'),
     displayName: find('display_name', '{name}'),
     email: find('email'),
+    phone: find('phone'),
     ...(groups === undefined ? {} : { groups: groups.includes('/') ? [groups] : groups.split('.') }),
   };
   from.refuseOthers();

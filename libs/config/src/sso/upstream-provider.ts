@@ -18,6 +18,8 @@ export interface UpstreamProvider {
   readonly endpoints?: UpstreamEndpoints;
   /** Whether its userinfo endpoint is asked, where it has one. */
   readonly asksUserInfo: boolean;
+  /** Whether it says when somebody logged in whom it was asked to have log in anew, as OpenID Connect Core has it. */
+  readonly tellsAuthTime: boolean;
   readonly claims: ClaimsMapping;
   /** Who comes first takes the name that the provider gives, is asked for one where that is not free, or always is. */
   readonly userName: 'given' | 'ask_if_taken' | 'ask';
@@ -37,6 +39,7 @@ export interface ClaimsMapping {
   readonly userName?: Template;
   readonly displayName?: Template;
   readonly email?: Template;
+  readonly phone?: Template;
   /** The way to the claim that lists the groups. */
   readonly groups?: readonly string[];
 }

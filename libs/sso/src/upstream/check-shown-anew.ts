@@ -6,14 +6,18 @@ const SKEW_MS = 60_000;
 
 /**
  * Whether somebody showed who they are once they were asked to, and not before: providers may pass `prompt=login` over (OpenID Connect
- * Core, sections 2 and 3.1.2.1: `auth_time`, which whoever is asked with `max_age` has to tell). Of those that tell no time it cannot be
- * known. Throws M_FORBIDDEN.
+ * Core, sections 2 and 3.1.2.1: `auth_time`, which whoever is asked with `max_age` has to tell). Who tells no time has not said that they did, unless the
+ * operator knows that this provider never does. Throws M_FORBIDDEN.
  */
 export function checkShownAnew(
-  { name }: Pick<UpstreamProvider, 'name'>,
+  { name, tellsAuthTime }: Pick<UpstreamProvider, 'name' | 'tellsAuthTime'>,
   { auth_time: seconds }: { readonly auth_time?: unknown },
   anewSince: number,
 ): void {
-  if (typeof seconds !== 'number' || (seconds + 1) * 1000 > anewSince - SKEW_MS) return;
+  if (typeof seconds !== 'number') {
+    if (!tellsAuthTime) return;
+    throw new MatrixError('M_FORBIDDEN', `${name} does not say when you logged in`);
+  }
+  if ((seconds + 1) * 1000 > anewSince - SKEW_MS) return;
   throw new MatrixError('M_FORBIDDEN', `${name} did not ask you to log in once more`);
 }
