@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+/** What browsers keep of a cookie. */
+export const MOST_OF_COOKIE = 4000;
 /** What a cookie may hold here: what needs no quotes in any browser. */
-const VALUE = /^[\w.~-]{1,1000}$/;
+const VALUE = new RegExp(`^[\\w.~-]{1,${MOST_OF_COOKIE}}$`);
 
 /**
  * A cookie by which this server knows a browser again. Scripts do not see it, other sites' pages send it with nothing but a link that is
