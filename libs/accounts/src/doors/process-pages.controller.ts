@@ -159,7 +159,7 @@ export class ProcessPagesController {
     }
     await this.rules.checkWanted(user, password);
     await this.process.spend(session);
-    const { registrationToken, threepid, acceptedTerms } = learnt;
+    const { registrationToken, threepid, phone, acceptedTerms } = learnt;
     const account = await this.commands.execute(
       new RegisterAccount({
         username: user,
@@ -167,6 +167,7 @@ export class ProcessPagesController {
         password,
         registrationToken,
         threepid,
+        phone,
         acceptedTerms,
         session: options,
         requestId: request.id,

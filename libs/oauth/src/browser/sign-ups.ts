@@ -87,8 +87,8 @@ export class SignUps {
     requestId: string,
   ): Promise<UserId> {
     await this.rules.checkWanted(username, password);
-    const { registrationToken, threepid, acceptedTerms } = session.learnt;
-    const shown = { registrationToken, threepid, acceptedTerms };
+    const { registrationToken, threepid, phone, acceptedTerms } = session.learnt;
+    const shown = { registrationToken, threepid, phone, acceptedTerms };
     const account = { username, password, ...shown, via: this.rules.via, requestId };
     const { userId } = await this.auth.doAndClose(session, () => this.commands.execute(new RegisterAccount(account)));
     return userId;
