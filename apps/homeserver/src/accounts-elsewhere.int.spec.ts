@@ -3,7 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ExternalIds } from '#accounts/external-ids';
+import { externalIdHash } from '#accounts/facts/external-id-facts';
+import type { UserId } from '#kernel/ids';
 import { type MailServer, startMailServer } from '#testing/mail-server';
+import { startTextGateway, type TextGateway } from '#testing/text-gateway';
 import { type Claimed, type SmallOidcProvider, startSmallOidcProvider } from '#testing/small-oidc-provider';
 import { PageReader } from '../test/page-reader.js';
 import { type Answer, WholeServer } from '../test/whole-server.js';
@@ -21,17 +25,19 @@ const ELSEWHERE = 'dev.annals.accounts_elsewhere';
 let folder: string;
 let provider: SmallOidcProvider;
 let mails: MailServer;
+let texts: TextGateway;
 let count = 0;
 let name: string;
 let browser: PageReader;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'annals-elsewhere-'));
-  [provider, mails] = await Promise.all([startSmallOidcProvider(), startMailServer()]);
+  [provider, mails, texts] = await Promise.all([startSmallOidcProvider(), startMailServer(), startTextGateway()]);
 });
 afterAll(async () => {
   await provider.close();
   await mails.close();
+  await texts.close();
   rmSync(folder, { recursive: true });
 });
 
@@ -54,6 +60,7 @@ const start = (settings: Readonly<Record<string, string>> = {}, further: object 
   const ids = [
     { id: 'one', name: 'The one' },
     { id: 'linking', name: 'Linking', existing_accounts: 'link' },
+    { id: 'asking', name: 'Asking', user_name: 'ask' },
   ];
   const providers = ids.map((each) => ({ ...each, issuer, client_id: 'annals', userinfo: false, ...further }));
   const file = fileWith(`providers-${count}.yaml`, { providers });
@@ -168,6 +175,54 @@ describe('who comes from elsewhere', { timeout: 60_000 }, () => {
   });
 });
 
+describe('who comes from elsewhere, where accounts have a phone number', { timeout: 60_000 }, () => {
+  let server: WholeServer;
+  let digits: string;
+  beforeAll(async () => {
+    server = await start(
+      { ANNALS_REGISTRATION_PHONE: 'required', ANNALS_TEXT_MESSAGES: texts.url },
+      { claims: { phone: '{phone_number}' } },
+    );
+  });
+  afterAll(() => server.close());
+  beforeEach(() => {
+    name = `caller${++count}`;
+    digits = `4915112345${100 + count}`;
+    browser = new PageReader(server);
+  });
+  const numberAfter = async (page: Answer): Promise<unknown> => {
+    const body = JSON.stringify({ type: 'm.login.token', token: tokenIn(page) });
+    const { access_token: token } = JSON.parse((await server.request('POST', `${V3}/login`, { body })).text);
+    const { threepids } = JSON.parse((await server.request('GET', `${V3}/account/3pid`, { token })).text);
+    return threepids.map(({ medium, address }: Body) => `${medium} ${address}`);
+  };
+
+  it('is not asked for one that the provider has verified', async () => {
+    const written = `+49 (151) 12345-${100 + count}`;
+    provider.as(person({ phone_number: written, phone_number_verified: true }));
+    expect(await numberAfter(await visit(browser, toApp()))).toEqual([`msisdn ${digits}`]);
+  });
+
+  it('shows by a code that one is theirs where the provider has verified none, or it is another’s here', async () => {
+    provider.as(person({ phone_number: `+${digits}`, phone_number_verified: false }));
+    const page = await visit(browser, toApp());
+    expect(page.text).toContain('name="phone_number"');
+    const wrong = await browser.post(actionOn(page, 'details'), { phone_number: 'none', country: 'DE' });
+    expect([wrong.text.includes('role="alert"'), wrong.text.includes('name="phone_number"')]).toEqual([true, true]);
+    const sent = await browser.post(actionOn(wrong, 'details'), { phone_number: `+${digits}`, country: 'DE' });
+    expect(sent.text).toContain(`is on its way to +${digits}`);
+    const code = await texts.codeFor(`+${digits}`);
+    const mistyped = await browser.post(actionOn(sent, 'details'), { code: code.replaceAll(/\d/g, (d) => String(9 - Number(d))) }); // prettier-ignore
+    expect(mistyped.text).toContain('role="alert"');
+    const done = await follow(browser, await browser.post(actionOn(mistyped, 'details'), { code }));
+    expect(await numberAfter(done)).toEqual([`msisdn ${digits}`]);
+    const taken = digits;
+    name = `caller${++count}`;
+    provider.as(person({ phone_number: `+${taken}`, phone_number_verified: true }));
+    expect((await visit(new PageReader(server), toApp())).text).toContain('name="phone_number"');
+  });
+});
+
 describe('later terms', { timeout: 60_000 }, () => {
   const documents = (version: string) => ({ rules: { version, en: { name: 'Rules', url: 'https://a.example/r' } } });
   beforeEach(() => {
@@ -203,6 +258,7 @@ describe('later terms', { timeout: 60_000 }, () => {
         const path = pathOf(uri);
         const page = await browser.get(path);
         expect(page.text).toContain('Rules');
+        expect(JSON.parse(refused.text).error).not.toContain('http');
         expect(page.headers['content-security-policy']).toContain("frame-ancestors 'none'");
         const [, formToken = ''] = /name="form_token" value="([^"]*)"/.exec(page.text)!;
         const accept = (fields: Record<string, string>) => browser.post(path, fields);
@@ -241,13 +297,22 @@ describe('accounts elsewhere, on the pages of the server', { timeout: 60_000 }, 
     visit(reader, `/_annals/sign-in/with/${id}?to=${encodeURIComponent(ACCOUNT)}`);
   const open = (action: string): Promise<Answer> => browser.get(`${ACCOUNT}?action=${action}`);
 
+  const logoutBy = async (logout_token: string, { on = server, at = 'one' } = {}): Promise<number> => {
+    const body = new URLSearchParams({ logout_token }).toString();
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    return (await on.request('POST', `${SSO}/backchannel_logout/${at}`, { body, headers })).status;
+  };
+  const logout = async (claims: object, at?: string): Promise<number> =>
+    logoutBy(await provider.logoutToken({ ...claims }), { at });
+  /** Logs a client in, and answers its access token. */
+  const logIn = async (): Promise<string> => {
+    const token = tokenIn(await visit(new PageReader(server), toApp()));
+    return (await json('POST', `${V3}/login`, { type: 'm.login.token', token }))[1].access_token;
+  };
+  const statusOf = async (token: string): Promise<number> =>
+    (await json('GET', `${V3}/account/whoami`, undefined, token))[0];
+
   it('end what came of a log-in there once it ends: sessions, browsers, and what is under way', async () => {
-    const logout = async (claims: object): Promise<number> => {
-      const logout_token = await provider.logoutToken({ ...claims });
-      const body = new URLSearchParams({ logout_token }).toString();
-      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-      return (await server.request('POST', `${SSO}/backchannel_logout/one`, { body, headers })).status;
-    };
     provider.as(person({ sid: `first ${name}` }));
     const other = new PageReader(server);
     await signIn(other);
@@ -274,6 +339,67 @@ describe('accounts elsewhere, on the pages of the server', { timeout: 60_000 }, 
     expect(await logout({ sid: `second ${name}`, nonce: 'x' })).toBe(400);
   });
 
+  it('end by a token once, though it is shown again', async () => {
+    provider.as(person());
+    const first = await logIn();
+    const token = await provider.logoutToken({ sub: `id-of-${name}` });
+    expect([await logoutBy(token), await statusOf(first)]).toEqual([200, 401]);
+    const second = await logIn();
+    expect([await logoutBy(token), await statusOf(second)]).toEqual([400, 200]);
+    expect([await logout({ sub: `id-of-${name}` }), await statusOf(second)]).toEqual([200, 401]);
+  });
+
+  it('end for who was not known yet when they were ended there', async () => {
+    for (const by of ['sid', 'sub']) {
+      provider.as(person({ sid: `early ${name}` }));
+      const mine = new PageReader(server);
+      const asks = await visit(mine, toApp('asking'));
+      expect(asks.text).toContain('Choose your user name');
+      const ended = by === 'sid' ? { sid: `early ${name}` } : { sub: `id-of-${name}` };
+      expect(await logout(ended, 'asking')).toBe(200);
+      expect((await mine.post(actionOn(asks, 'details'), { name })).status).toBe(403);
+      name = `owner${++count}`;
+    }
+    // A log-out of before is none of who has logged in anew since.
+    provider.as(person());
+    expect(await logout({ sub: `id-of-${name}` })).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await statusOf(await logIn())).toBe(200);
+  });
+
+  it('end for whom they were unlinked from since, too', async () => {
+    provider.as(person());
+    const session = await logIn();
+    const userId = `@${name}:a.example` as UserId;
+    const idHash = externalIdHash({ provider: 'one', subject: `id-of-${name}` });
+    await server.get(ExternalIds).unlink(idHash, userId, { actor: userId }, () => {});
+    expect(await statusOf(session)).toBe(200);
+    expect([await logout({ sub: `id-of-${name}` }), await statusOf(session)]).toEqual([200, 401]);
+  });
+
+  it('may all be logged out at once by their provider', async () => {
+    const limited = await start({ ANNALS_RATE_LIMITS: 'on' });
+    const names = Array.from({ length: 400 }, (_, i) => `of the many ${i}`);
+    const tokens = await Promise.all(names.map((sid) => provider.logoutToken({ sid })));
+    const statuses = await Promise.all(tokens.map((token) => logoutBy(token, { on: limited })));
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    await limited.close();
+  });
+
+  it('let who was refused, or came back to nothing, begin anew, and are taken once', async () => {
+    provider.as(person());
+    const away = await browser.get(toApp());
+    const state = new URL(away.headers.location!).searchParams.get('state')!;
+    const callback = `${SSO}/callback/one?${new URLSearchParams({ state, error: 'temporarily_unavailable' })}`;
+    const failed = await browser.get(callback);
+    expect([failed.status, failed.text.includes('temporarily_unavailable')]).toEqual([403, true]);
+    expect((await browser.get(callback)).status).toBe(403);
+    const [, again = ''] = /href="([^"]*)">Begin anew/.exec(failed.text)!;
+    const choice = await visit(browser, pathOf(again.replaceAll('&#38;', '&')));
+    const [, link = ''] = /href="([^"]*begin\/one[^"]*)"/.exec(choice.text)!;
+    expect(tokenIn(await visit(browser, pathOf(link.replaceAll('&#38;', '&'))))).not.toBe('');
+  });
+
   it('confirm what could do harm by a log-in for just that, whenever one signed in', async () => {
     provider.as(person());
     await signIn();
@@ -292,8 +418,10 @@ describe('accounts elsewhere, on the pages of the server', { timeout: 60_000 }, 
     // Nor by somebody else, nor in another browser, nor where the provider asked nobody.
     provider.as({ sub: 'somebody else', preferred_username: `else${name}` });
     expect((await begin('org.matrix.account_deactivate')).status).toBe(403);
-    provider.as(person({ auth_time: 1_700_000_000 }));
-    expect((await begin('org.matrix.account_deactivate')).status).toBe(403);
+    for (const auth_time of [1_700_000_000, undefined]) {
+      provider.as(person({ auth_time }));
+      expect((await begin('org.matrix.account_deactivate')).status).toBe(403);
+    }
     provider.as(person());
     const forThis = await begin('org.matrix.account_deactivate');
     const [, own = ''] = /name="confirmation" value="([^"]*)"/.exec(forThis.text)!;

@@ -18,12 +18,15 @@ export interface ShownForAccount {
   readonly acceptedTerms?: AcceptedTerms;
   /** An address that is theirs. */
   readonly threepid?: Threepid;
+  /** A phone number that is. */
+  readonly phone?: Threepid;
 }
 
-/** What somebody has not shown: documents to be accepted, and a mail address. */
+/** What somebody has not shown: documents to be accepted, a mail address, and a phone number. */
 export interface Missing {
   readonly terms: readonly TermsDocument[];
   readonly email: boolean;
+  readonly phone: boolean;
 }
 
 /** Who may register here, by the setting ANNALS_REGISTRATION. */
@@ -31,7 +34,10 @@ export interface Missing {
 export class RegistrationRules {
   constructor(
     @Inject(CONFIG)
-    private readonly config: Pick<Config, 'registration' | 'registrationEmail' | 'mail' | 'serverName' | 'notices'>,
+    private readonly config: Pick<
+      Config,
+      'registration' | 'registrationEmail' | 'registrationPhone' | 'mail' | 'serverName' | 'notices'
+    >,
     private readonly accounts: Accounts,
     private readonly services: AppServices,
     private readonly flows: Flows,
@@ -66,10 +72,22 @@ export class RegistrationRules {
     return this.config.registrationEmail === 'required' && this.config.mail !== undefined;
   }
 
+  /** The same of a phone number: then this server sends messages to phones, which is checked of the settings. */
+  get isPhoneRequired(): boolean {
+    return this.config.registrationPhone === 'required';
+  }
+
   /** What is required of who registers, and was not shown by who gets an account without going through the stages of that. */
-  async missing({ acceptedTerms, threepid }: ShownForAccount): Promise<Missing> {
-    const hasMail = threepid !== undefined && (await this.addresses.findOwner(threepid)) === undefined;
-    return { terms: this.terms.missing(acceptedTerms), email: this.isMailRequired && !hasMail };
+  async missing({ acceptedTerms, threepid, phone }: ShownForAccount): Promise<Missing> {
+    return {
+      terms: this.terms.missing(acceptedTerms),
+      email: this.isMailRequired && !(await this.#isFree(threepid)),
+      phone: this.isPhoneRequired && !(await this.#isFree(phone)),
+    };
+  }
+
+  async #isFree(shown: Threepid | undefined): Promise<boolean> {
+    return shown !== undefined && (await this.addresses.findOwner(shown)) === undefined;
   }
 
   /** What is known to be wrong with what somebody wants, before they spend on it what they went through stages for. Throws as `checkFree` and `checkPassword`. */

@@ -10,6 +10,7 @@ import type { Settings } from './settings.js';
  * the invitations of users here by another server, `inviting-user` those of one of them: what comes with each is kept, as is what is
  * told with a report. `registration` has room for some at once who share an address, each of whom asks several times on the way;
  * `export` counts how often somebody is handed all of their data: each time every room is read that they were ever in.
+ * `provider` counts what a provider of accounts says of log-outs, by its address and, once its signature is verified, by itself: it may log out everybody at once.
  * `call` counts the tokens for calls: for each a room is made that stays for minutes. What each is for the page says that the test of this file
  * writes, `docs/rate-limits.md`.
  */
@@ -29,6 +30,7 @@ export const RATE_LIMITS = Object.freeze({
   export: { burst: 2, perSecond: 0.0005 },
   federation: { burst: 500, perSecond: 100 },
   'unknown-server': { burst: 100, perSecond: 5 },
+  provider: { burst: 5000, perSecond: 50 },
   inviting: { burst: 100, perSecond: 2 },
   'inviting-user': { burst: 30, perSecond: 0.1 },
   default: { burst: 300, perSecond: 100 },

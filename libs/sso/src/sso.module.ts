@@ -2,6 +2,8 @@ import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AdmitOutsider } from './admission/admit-outsider.js';
 import { ApplyGroups } from './admission/apply-groups.js';
+import { EarlyLogouts } from './admission/early-logouts.js';
+import { FindLoggedOut } from './admission/find-logged-out.js';
 import { TakeAnswers } from './admission/given.js';
 import { UpstreamSessions } from './admission/upstream-sessions.js';
 import { Attempts } from './attempts/attempts.js';
@@ -20,7 +22,7 @@ import { UpstreamClients } from './upstream/upstream-clients.js';
 import { UpstreamLogins } from './upstream-logins.js';
 import { UpstreamProviders } from './upstream-providers.js';
 
-/** Accounts that people have elsewhere. Needs VIEWS, CONFIG, CLOCK, LOGGER, SIGNING_KEY, Outgoing, and accounts and rooms from global modules. */
+/** Accounts that people have elsewhere. Needs EVENT_STORE, VIEWS, CONFIG, CLOCK, LOGGER, SIGNING_KEY, Outgoing, and accounts and rooms from global modules. */
 @Global()
 @Module({
   imports: [CqrsModule],
@@ -34,7 +36,9 @@ import { UpstreamProviders } from './upstream-providers.js';
     AdmitOutsider,
     TakeAnswers,
     ApplyGroups,
+    EarlyLogouts,
     UpstreamSessions,
+    FindLoggedOut,
     UpstreamLogins,
     LdapAuthority,
     BegunRequests,

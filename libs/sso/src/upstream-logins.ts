@@ -21,9 +21,10 @@ export interface PageOf {
   readonly key: string;
 }
 
-/** What a page asks for. `mailTo`: where a mail is on its way to. */
+/** What a page asks for. `mailTo`, `textTo`: where a mail, and a message, is on its way to. */
 export interface Questions extends Asked {
   readonly mailTo?: string;
+  readonly textTo?: string;
 }
 
 /** How far somebody has come who is back from a provider. */
@@ -37,7 +38,12 @@ interface OnTheWay {
   readonly outsider: Outsider;
   readonly purpose: Purpose;
   readonly given: Given;
+  /** When they have shown who they are, in milliseconds since the epoch. */
+  readonly shownAt: number;
 }
+
+/** So long after that somebody may be asked for more: behind it nobody would know any more of a log-out at the provider. */
+const MOST_ASKED_MS = 60 * 60 * 1000;
 
 /** Logs people in who have their account at a provider: from the first link to whose account here that is. */
 @Injectable()
@@ -87,19 +93,22 @@ export class UpstreamLogins {
     const provider = this.clients.providers.get(providerId);
     const outsider = outsiderOf(provider, await this.clients.claimsOf(provider, query, secrets, anewSince));
     await this.attempts.spend(secrets.state);
-    return this.#goOn(reply, { id, outsider, purpose, given: {} }, request.id);
+    return this.#goOn(reply, { id, outsider, purpose, given: {}, shownAt: this.sessions.now() }, request.id);
   }
 
   /** Whoever was asked for something has answered. Throws as `comeBack`. */
   async answer(request: FastifyRequest, reply: FastifyReply, page: PageOf, form: Form): Promise<Progress> {
-    const { outsider, purpose, given: before, key } = this.attempts.getByKey(request, page, 'asking');
-    await this.attempts.spend(key);
+    const { given: before, key, ...onTheWay } = this.attempts.getByKey(request, page, 'asking');
+    if (this.sessions.now() - onTheWay.shownAt > MOST_ASKED_MS) throw notHere();
+    await this.attempts.checkNotSpent(key);
     const { given, problem = form.has('ticked') ? ALL_OF_IT : undefined } = await this.answers.take(
       before,
       form,
       request,
     );
-    const progress = await this.#goOn(reply, { id: page.id, outsider, purpose, given }, request.id);
+    // Once they are taken: where they could not be, the page is good for another try.
+    await this.attempts.spend(key);
+    const progress = await this.#goOn(reply, { ...onTheWay, id: page.id, given }, request.id);
     if (progress.step !== 'asking') return progress;
     // That nothing was wrong with the answers, and documents are asked for again, is that not all of them were accepted.
     const { asks } = progress;
@@ -117,16 +126,17 @@ export class UpstreamLogins {
     return shown;
   }
 
-  async #goOn(reply: FastifyReply, { id, outsider, purpose, given }: OnTheWay, requestId: string): Promise<Progress> {
+  async #goOn(reply: FastifyReply, onTheWay: OnTheWay, requestId: string): Promise<Progress> {
+    const { id, outsider, purpose, given, shownAt } = onTheWay;
     const page = { id, key: newSecret() };
     const { provider } = outsider.id;
     const { sidHash, groups } = outsider;
-    const upstream: UpstreamSession = { provider, ...(sidHash === undefined ? {} : { sid_hash: sidHash }) };
+    const ofSession = sidHash === undefined ? {} : { sid_hash: sidHash };
+    const upstream: UpstreamSession = { provider, ...ofSession, shown_at: shownAt };
     const shown = { step: 'shown', upstream, purpose } as const;
-    const at = this.sessions.now();
     if (purpose.kind === 'link') {
       const { userId } = purpose;
-      this.attempts.keep(reply, id, { ...shown, userId, at, links: outsider.id, key: page.key });
+      this.attempts.keep(reply, id, { ...shown, userId, links: outsider.id, key: page.key });
       return { ...shown, userId, page };
     }
     const { rules, userName } = this.clients.providers.get(provider);
@@ -139,16 +149,18 @@ export class UpstreamLogins {
       ...wishesOf(purpose),
     });
     if (admitted.userId === undefined) {
-      this.attempts.keep(reply, id, { step: 'asking', outsider, purpose, given, key: page.key });
-      const mailTo = given.mail?.email;
-      return { step: 'asking', page, asks: { ...admitted.asks, ...(mailTo === undefined ? {} : { mailTo }) } };
+      this.attempts.keep(reply, id, { step: 'asking', outsider, purpose, given, shownAt, key: page.key });
+      const [mailTo, textTo] = [given.mail?.email, given.text?.number];
+      const sentTo = { ...(mailTo === undefined ? {} : { mailTo }), ...(textTo === undefined ? {} : { textTo }) };
+      return { step: 'asking', page, asks: { ...admitted.asks, ...sentTo } };
     }
     const { userId } = admitted;
     if (asked.given !== undefined) {
-      await this.sessions.begin(userId, upstream, requestId);
+      await this.sessions.begin(userId, outsider.id, upstream, requestId);
+      if (await this.sessions.haveEnded({ userId, upstream }, outsider.id)) throw notHere();
       if (groups !== undefined) await this.groups.apply({ userId, provider, groups, rules, requestId });
     }
-    this.attempts.keep(reply, id, { ...shown, userId, at, key: page.key });
+    this.attempts.keep(reply, id, { ...shown, userId, key: page.key });
     return { ...shown, userId, page };
   }
 }

@@ -2,7 +2,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { UserId } from '#kernel/ids';
 import { Accounts, BY_SERVER } from '../accounts.js';
 import { decideUpstreamEnd } from '../decide/upstream-sessions.js';
-import type { UpstreamSession } from '../facts/login-facts.js';
+import type { UpstreamLogout } from '../facts/login-facts.js';
 
 /**
  * Ends the sessions for which a user showed at a provider of accounts who they are, and what would begin some: those of one session there, or
@@ -11,7 +11,7 @@ import type { UpstreamSession } from '../facts/login-facts.js';
 export class EndUpstreamSessions extends Command<void> {
   constructor(
     readonly userId: UserId,
-    readonly of: UpstreamSession,
+    readonly of: UpstreamLogout,
   ) {
     super();
   }

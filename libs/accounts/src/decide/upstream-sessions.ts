@@ -1,19 +1,19 @@
 import type { AccountFact } from '../facts/account-facts.js';
-import { endsBy, type UpstreamSession } from '../facts/login-facts.js';
+import { endsBy, type UpstreamLogout } from '../facts/login-facts.js';
 import type { Account } from './account.js';
 import { decideDeviceRemoval } from './decide-sessions.js';
 
-/** A log-in under way is in the browser for so long at most: whether it began before a log-out nobody asks later. */
-const REMEMBERED_MS = 15 * 60 * 1000;
+/** So long it is asked at most whether somebody has logged out since they showed who they are: of what began by that and is under way. */
+export const REMEMBERED_MS = 2 * 60 * 60 * 1000;
 const MOST_REMEMBERED = 20;
 
 /** A log-out at a provider, and when it was noted. */
-export interface UpstreamEnd extends UpstreamSession {
+export interface UpstreamEnd extends UpstreamLogout {
   readonly at: number;
 }
 
 /** The end of what came of such a log-in: sessions, and tokens that would have begun some. Of a log-in that is under way it is noted that it is over. */
-export function decideUpstreamEnd(account: Account, of: UpstreamSession): AccountFact[] {
+export function decideUpstreamEnd(account: Account, of: UpstreamLogout): AccountFact[] {
   const devices = [...account.devices].filter(([, { upstream }]) => endsBy(upstream, of)).map(([id]) => id);
   const tokens = (account.loginTokens ?? []).filter(({ upstream }) => endsBy(upstream, of));
   return [
@@ -24,7 +24,7 @@ export function decideUpstreamEnd(account: Account, of: UpstreamSession): Accoun
 }
 
 /** The log-outs that are remembered after another one. */
-export function endsAfter(ends: Account['upstreamEnds'], ended: UpstreamSession, at: number): Account['upstreamEnds'] {
+export function endsAfter(ends: Account['upstreamEnds'], ended: UpstreamLogout, at: number): Account['upstreamEnds'] {
   const recent = (ends ?? []).filter((end) => at - end.at < REMEMBERED_MS);
   return [...recent, { ...ended, at }].slice(-MOST_REMEMBERED);
 }

@@ -6,12 +6,17 @@ import type { Upcast } from '#event-store/fact-shapes';
 export interface UpstreamSession {
   readonly provider: string;
   readonly sid_hash?: string;
+  /** When they showed it, in milliseconds since the epoch: what begins by it later is over where they have logged out there since. */
+  readonly shown_at?: number;
 }
+
+/** What a log-out at a provider is of: one session there, or all of somebody's. */
+export type UpstreamLogout = Pick<UpstreamSession, 'provider' | 'sid_hash'>;
 
 /** Whether something that came of a log-in at a provider ends by a log-out there, of one session or of all. */
 export function endsBy(
   upstream: UpstreamSession | undefined,
-  { provider, sid_hash: sidHash }: UpstreamSession,
+  { provider, sid_hash: sidHash }: UpstreamLogout,
 ): boolean {
   return upstream?.provider === provider && (sidHash === undefined || upstream.sid_hash === sidHash);
 }
@@ -46,14 +51,17 @@ export interface ExternalIdUnlinked {
   readonly id_hash: string;
 }
 
-/** `upstream-session-begun`: in this session at a provider the user has shown who they are. */
+/**
+ * `upstream-session-begun`: in this session at a provider the user has shown who they are. Or, by a hash that only this server can make, in whichever
+ * session: so they are found by what the provider calls them also once that is no more linked with them.
+ */
 export interface UpstreamSessionBegun {
   readonly provider: string;
   readonly sid_hash: string;
 }
 
 /** `upstream-sessions-ended`: the user has logged out at a provider, of one session there or of all: what came of it here has ended. */
-export type UpstreamSessionsEnded = UpstreamSession;
+export type UpstreamSessionsEnded = UpstreamLogout;
 
 /** type -> shape of the data, for the facts above. */
 export interface LoginFacts {

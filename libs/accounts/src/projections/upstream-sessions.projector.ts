@@ -8,7 +8,7 @@ import type { AccountFact } from '../facts/account-facts.js';
 type SessionKey = readonly [userId: UserId, provider: string, sidHash: string];
 
 export const UPSTREAM_SESSIONS = new Collection<SessionKey, true>('upstream-sessions', {
-  key: ['user', 'provider of accounts', 'sha256 of the id of a session there'],
+  key: ['user', 'provider of accounts', 'sha256 of the id of a session there, or what stands for all of an account there'],
   says: 'empty: they have shown there who they are',
   codec: asMark,
 });
@@ -16,7 +16,7 @@ export const UPSTREAM_SESSIONS = new Collection<SessionKey, true>('upstream-sess
 export const UPSTREAM_SESSION_OWNERS = new Collection<readonly [provider: string, sidHash: string], UserId>(
   'upstream-session-owners',
   {
-    key: ['provider of accounts', 'sha256 of the id of a session there'],
+    key: ['provider of accounts', 'sha256 of the id of a session there, or what stands for all of an account there'],
     says: 'the user who has shown there who they are',
     codec: asText(),
   },

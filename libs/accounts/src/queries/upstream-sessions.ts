@@ -2,7 +2,7 @@ import type { UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { UPSTREAM_SESSION_OWNERS } from '../projections/upstream-sessions.projector.js';
 
-/** Who has shown who they are in a session at a provider of accounts; undefined where nobody has. */
+/** Who has shown who they are in a session at a provider of accounts, as far as the views are; undefined where nobody has. */
 export function findUpstreamUser(
   views: Pick<Views, 'get'>,
   provider: string,

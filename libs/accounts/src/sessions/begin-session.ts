@@ -9,6 +9,7 @@ import type { AccountFact } from '../facts/account-facts.js';
 import type { UpstreamSession } from '../facts/login-facts.js';
 import { TAKEN_DEVICE_IDS, type TakenDeviceIds, withFreeDeviceId } from '../taken-device-ids.js';
 import { type IssuedTokens, type SessionOptions, issueTokens } from './issue-tokens.js';
+import { checkNotEnded } from './upstream-ends.js';
 
 export interface LoggedIn {
   readonly userId: UserId;
@@ -40,7 +41,7 @@ export class BeginSession {
     @Inject(TAKEN_DEVICE_IDS) private readonly taken: TakenDeviceIds,
   ) {}
 
-  /** Throws what `check`, `besides` and `decideLogin` throw; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs. */
+  /** Throws what `check`, `besides`, `checkNotEnded` and `decideLogin` throw; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs. */
   async begin({ userId, options, check, service, upstream, besides, requestId }: NewSession): Promise<LoggedIn> {
     const { fact, deviceId, tokens } = issueTokens(options, this.clock.now());
     const change = (isAsSeen: (revision: ExpectedRevision) => void): Promise<unknown> =>
@@ -50,6 +51,7 @@ export class BeginSession {
           check?.(account, deviceId);
           isAsSeen(revision);
           const [openedBy, shownAt] = [service?.(account), upstream?.(account)];
+          checkNotEnded(account, shownAt);
           const first = besides?.(account) ?? [];
           const login = {
             ...fact,

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Accounts } from '#accounts/accounts';
 import { hashSecret } from '#accounts/credentials/secrets';
 import type { UpstreamSession } from '#accounts/facts/login-facts';
+import { hasEndedSince } from '#accounts/sessions/upstream-ends';
 import { CONFIG, type Config } from '#config/config';
 import { BrowserCookie } from '#http/browser/browser-cookie';
 import { FORM_TOKEN, FormTokens } from '#http/browser/form-tokens';
@@ -81,7 +82,7 @@ export class Browsers {
 
   /**
    * Signs somebody in who has shown who they are: by the password with this hash, or by other means. Answers whether they are, which they
-   * are not where it is another password by now, or the account is locked, or gone.
+   * are not where it is another password by now, they have logged out at the provider since, or the account is locked, or gone.
    */
   async signIn(reply: FastifyReply, { userId, passwordHash, upstream }: Shown, requestId: string): Promise<boolean> {
     const secret = randomBytes(32).toString('base64url');
@@ -96,6 +97,11 @@ export class Browsers {
       ...(upstream === undefined ? {} : { upstream }),
     };
     await this.signIns.change(userId, () => [{ type: 'browser-signed-in', data: signedIn }], requestId);
+    // A log-out is noted in the account before browsers are signed out: whichever of the two came first, the other one sees it.
+    if (hasEndedSince(await this.accounts.load(userId), upstream)) {
+      await this.signIns.change(userId, (state) => decideSignOut(state, signedIn.browser), requestId);
+      return false;
+    }
     const localpart = Buffer.from(localpartOf(userId)).toString('base64url');
     this.#cookie.put(reply, `${localpart}.${secret}`, SIGNED_IN_SECONDS);
     return true;
@@ -121,9 +127,11 @@ export class Browsers {
     if (!isUserId(userId)) return undefined;
     const signedIn = (await this.signIns.of(userId)).browsers.get(hashSecret(secret));
     if (signedIn === undefined || signedIn.expires_at <= this.clock.now()) return undefined;
-    const { exists, deactivated, locked, passwordAt } = await this.accounts.load(userId);
+    const account = await this.accounts.load(userId);
+    const { exists, deactivated, locked, passwordAt } = account;
     if (!exists || deactivated || locked || passwordAt !== signedIn.password_at) return undefined;
     const { upstream } = signedIn;
+    if (hasEndedSince(account, upstream)) return undefined;
     return { userId, ...(upstream === undefined ? {} : { upstream }) };
   }
 

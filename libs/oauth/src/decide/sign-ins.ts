@@ -1,4 +1,4 @@
-import { endsBy, type UpstreamSession } from '#accounts/facts/login-facts';
+import { endsBy, type UpstreamLogout } from '#accounts/facts/login-facts';
 import type { NewFact, RecordedFact } from '#event-store/event-store';
 import {
   type AccessGranted,
@@ -87,7 +87,7 @@ export function decideSignOut({ browsers }: SignIns, browser: string): SignInFac
 }
 
 /** The end of what came of a log-in at a provider, of one session there or of all: browsers that are signed in, and codes that nobody has used. */
-export function decideUpstreamSignOut({ browsers, grants }: SignIns, of: UpstreamSession): SignInFact[] {
+export function decideUpstreamSignOut({ browsers, grants }: SignIns, of: UpstreamLogout): SignInFact[] {
   const facts: SignInFact[] = [];
   for (const [browser, { upstream }] of browsers) {
     if (endsBy(upstream, of)) facts.push({ type: 'browser-signed-out', data: { browser } });

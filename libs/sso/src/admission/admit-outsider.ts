@@ -46,7 +46,7 @@ export type Admitted =
   | { readonly userId: UserId; readonly isNew: boolean }
   | { readonly userId?: undefined; readonly asks: Asked };
 
-const NOTHING_MISSING: Missing = Object.freeze({ terms: [], email: false });
+const NOTHING_MISSING: Missing = Object.freeze({ terms: [], email: false, phone: false });
 
 /** Whose account somebody comes to who has shown who they are elsewhere; where they have none it is made. */
 @Injectable()
@@ -99,10 +99,11 @@ export class AdmitOutsider {
       throw new MatrixError('M_FORBIDDEN', 'The identity provider gives you no user name');
     if (userName === 'given') await this.registration.checkFree(name);
     const threepid = given?.threepid ?? findMailOf(outsider);
-    const missing = await this.registration.missing({ acceptedTerms: given?.acceptedTerms, threepid });
+    const phone = given?.phone ?? findPhoneOf(outsider);
+    const missing = await this.registration.missing({ acceptedTerms: given?.acceptedTerms, threepid, phone });
     if (given === undefined && missing.email)
       throw new MatrixError('M_FORBIDDEN', 'Accounts of this server have a mail address, and none is known of yours');
-    if (given !== undefined && (isToChoose || missing.email || missing.terms.length > 0))
+    if (given !== undefined && (isToChoose || isAny(missing)))
       return { asks: { ...missing, ...(isToChoose ? { proposed } : {}) } };
     try {
       return { userId: await this.#make(outsider, name, admission), isNew: true };
@@ -132,15 +133,18 @@ export class AdmitOutsider {
     await this.registration.checkFree(username);
     const userId = newUserId(username, this.config.serverName);
     await this.externalIds.claim(id, userId, causeOf(userId, requestId));
-    const mail = findMailOf(outsider);
-    const mailOfProvider = mail && { ...mail, validatedAt: this.clock.now() };
+    const validatedAt = this.clock.now();
+    const [mail, phone] = [findMailOf(outsider), findPhoneOf(outsider)];
+    const mailOfProvider = mail && { ...mail, validatedAt };
     const threepid = given?.threepid ?? (this.registration.isMailRequired ? mailOfProvider : undefined);
-    const shown = { externalId: id, registrationToken, acceptedTerms: given?.acceptedTerms, threepid };
+    const phoneOfProvider = phone && { ...phone, validatedAt };
+    const number = given?.phone ?? (this.registration.isPhoneRequired ? phoneOfProvider : undefined);
+    const shown = { externalId: id, registrationToken, acceptedTerms: given?.acceptedTerms, threepid, phone: number };
     const account = { username, via: 'external-id', displayname: displayName, ...shown, requestId } as const;
     try {
       await this.commands.execute(new RegisterAccount(account));
-      if (threepid === undefined && mailOfProvider !== undefined)
-        await this.#addMail(userId, mailOfProvider, requestId);
+      if (threepid === undefined) await this.#addAddress(userId, mailOfProvider, requestId);
+      if (number === undefined) await this.#addAddress(userId, phoneOfProvider, requestId);
       return userId;
     } catch (error) {
       // Two of their own log-ins at once: the other one has made it.
@@ -150,11 +154,9 @@ export class AdmitOutsider {
   }
 
   /** The provider has seen to it that it is theirs. That it is somebody else's here keeps nobody out. */
-  async #addMail(
-    userId: UserId,
-    { validatedAt, ...threepid }: NonNullable<Given['threepid']>,
-    requestId: string | undefined,
-  ): Promise<void> {
+  async #addAddress(userId: UserId, shown: Given['threepid'], requestId: string | undefined): Promise<void> {
+    if (shown === undefined) return;
+    const { validatedAt, ...threepid } = shown;
     try {
       await this.commands.execute(new AddThreepid(userId, threepid, validatedAt, causeOf(userId, requestId)));
     } catch (error) {
@@ -163,11 +165,18 @@ export class AdmitOutsider {
   }
 }
 
+const isAny = ({ terms, email, phone }: Missing): boolean => terms.length > 0 || email || phone;
+
 /** What is said against a name. */
 export const OF_NAMES: ReadonlySet<string> = new Set(['M_USER_IN_USE', 'M_INVALID_USERNAME', 'M_EXCLUSIVE']);
 
 const findMailOf = ({ email }: Outsider): ReturnType<typeof findThreepid> =>
   email === undefined ? undefined : findThreepid('email', email);
+
+/** Providers write it as people do (OpenID Connect Core, section 5.1: E.164 is recommended, `+1 (425) 555-1212` an example of it). */
+function findPhoneOf({ phone }: Outsider): ReturnType<typeof findThreepid> {
+  return phone?.startsWith('+') === true ? findThreepid('msisdn', phone.replaceAll(/[\s().-]/g, '')) : undefined;
+}
 
 function causeOf(userId: UserId, requestId: string | undefined): Cause {
   return { actor: userId, correlation: requestId };

@@ -23,7 +23,7 @@ describe('whom a provider tells of', () => {
           name: 'One',
           issuer: 'https://id.example',
           client_id: 'a',
-          claims: { groups: 'realm.roles', user_name: '{email|before @}', email: '{email}' },
+          claims: { groups: 'realm.roles', user_name: '{email|before @}', email: '{email}', phone: '{phone_number}' },
           admin_groups: ['admins'],
           room_groups: { staff: ['#staff:a.example'] },
         },
@@ -44,6 +44,13 @@ describe('whom a provider tells of', () => {
   it('has a mail address once the provider has seen to that', () => {
     expect(outsiderOf(provider!, { ...claims, email_verified: true }).email).toBe('Alice@a.example');
     expect(outsiderOf(provider!, { ...claims, email_verified: 'true' }).email).toBeUndefined();
+  });
+
+  it('has a phone number once the provider has seen to that', () => {
+    const withPhone = { ...claims, phone_number: '+49 151 1234567' };
+    expect(outsiderOf(provider!, { ...withPhone, phone_number_verified: true }).phone).toBe('+49 151 1234567');
+    for (const verified of [undefined, false, 'true'])
+      expect(outsiderOf(provider!, { ...withPhone, phone_number_verified: verified }).phone).toBeUndefined();
   });
 
   it('is in no groups where nothing is claimed of them', () => {

@@ -15,6 +15,8 @@ export interface Outsider {
   readonly displayName?: string;
   /** A mail address that is theirs. */
   readonly email?: string;
+  /** A phone number that is, as it is dialled from anywhere. */
+  readonly phone?: string;
   /** Undefined where nothing is known of them. */
   readonly groups?: readonly string[];
 }
@@ -35,6 +37,7 @@ export function outsiderOf(provider: UpstreamProvider, claims: Readonly<Record<s
   const userName = find(mapping.userName);
   const displayName = find(mapping.displayName);
   const email = claims['email_verified'] === true ? find(mapping.email) : undefined;
+  const phone = claims['phone_number_verified'] === true ? find(mapping.phone) : undefined;
   const groups = mapping.groups === undefined ? undefined : textsOf(valueAt(claims, mapping.groups));
   return {
     id: { provider: provider.id, subject },
@@ -42,6 +45,7 @@ export function outsiderOf(provider: UpstreamProvider, claims: Readonly<Record<s
     ...(userName === undefined ? {} : { userName: localpartOfName(userName) }),
     ...(displayName === undefined ? {} : { displayName: [...displayName].slice(0, MOST_NAME).join('') }),
     ...(email === undefined ? {} : { email }),
+    ...(phone === undefined ? {} : { phone }),
     // Only those by which something follows: the rest is nobody's business.
     ...(groups === undefined ? {} : { groups: groups.filter((group) => countsIn(rules, group)) }),
   };

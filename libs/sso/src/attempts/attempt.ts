@@ -45,6 +45,8 @@ export interface Questioned {
   readonly outsider: Outsider;
   readonly given: Given;
   readonly purpose: Purpose;
+  /** When they have, in milliseconds since the epoch. */
+  readonly shownAt: number;
   /** What the page knows that asks for it. */
   readonly key: string;
 }
@@ -53,8 +55,6 @@ export interface Questioned {
 export interface Shown {
   readonly step: 'shown';
   readonly userId: UserId;
-  /** When they have, in milliseconds since the epoch. */
-  readonly at: number;
   /** The account elsewhere that is to be theirs. */
   readonly links?: ExternalId;
   readonly upstream: UpstreamSession;

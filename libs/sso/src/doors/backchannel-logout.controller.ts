@@ -1,14 +1,12 @@
-import { Controller, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { Controller, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ExternalIds } from '#accounts/external-ids';
-import { findUpstreamUser } from '#accounts/queries/upstream-sessions';
 import { readForm } from '#http/browser/read-form';
 import { RateLimited } from '#http/rate-limited';
-import type { UserId } from '#kernel/ids';
+import { RateLimits } from '#http/rate-limits';
 import { MatrixError } from '#kernel/matrix-error';
-import { VIEWS, type Views } from '#projections/views';
+import { FindLoggedOut } from '../admission/find-logged-out.js';
 import { UpstreamSessions } from '../admission/upstream-sessions.js';
-import { type LoggedOut, ReadLogoutToken } from '../upstream/read-logout-token.js';
+import { ReadLogoutToken } from '../upstream/read-logout-token.js';
 import { SSO_PATH } from '../sso-path.js';
 import { UpstreamProviders } from '../upstream-providers.js';
 
@@ -18,13 +16,13 @@ export class BackchannelLogoutController {
   constructor(
     private readonly providers: UpstreamProviders,
     private readonly tokens: ReadLogoutToken,
-    private readonly externalIds: ExternalIds,
+    private readonly whose: FindLoggedOut,
     private readonly sessions: UpstreamSessions,
-    @Inject(VIEWS) private readonly views: Views,
+    private readonly limits: RateLimits,
   ) {}
 
-  /** Whoever is not known here has no session here: that is no error. */
-  @RateLimited('default')
+  /** Whoever is not known here has no session here: that is no error. A token is taken once, when what it asks for is done: until then it may be shown again. */
+  @RateLimited('provider')
   @HttpCode(200)
   @Post('backchannel_logout/:provider')
   async logOut(
@@ -37,15 +35,12 @@ export class BackchannelLogoutController {
     const token = readForm(request).get('logout_token');
     if (token === undefined) throw new MatrixError('M_MISSING_PARAM', 'logout_token: required');
     const loggedOut = await this.tokens.read(provider, token);
+    // By who has signed it: from one address there may come those of all.
+    this.limits.check('provider', `log-outs at ${id}`);
     const { sidHash } = loggedOut;
-    const userId = await this.#userOf(id, loggedOut);
     const of = { provider: id, ...(sidHash === undefined ? {} : { sid_hash: sidHash }) };
-    if (userId !== undefined) await this.sessions.end(userId, of);
+    for (const userId of await this.whose.find(id, loggedOut)) await this.sessions.end(userId, of);
+    await this.tokens.spend(provider, loggedOut);
     return '';
-  }
-
-  async #userOf(provider: string, { subject, sidHash }: LoggedOut): Promise<UserId | undefined> {
-    if (subject !== undefined) return this.externalIds.find({ provider, subject });
-    return sidHash === undefined ? undefined : findUpstreamUser(this.views, provider, sidHash);
   }
 }

@@ -86,7 +86,7 @@ export class SsoPagesController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    return showOrTell(reply, async () => {
+    return this.#answer(request, reply, String(query['id']), async () => {
       const { purpose, ...who } = await this.logins.take(request, reply, pageOf(query));
       if (purpose.kind !== 'client') throw notHere();
       return this.progress.backToClient(who, new URL(purpose.redirectUrl), { reply, requestId: request.id });
@@ -119,9 +119,15 @@ export class SsoPagesController {
     return goTo(reply, await this.logins.begin(reply, provider, purpose, asking));
   }
 
-  /** Clients of 2015 read the answer themselves. */
+  /**
+   * Clients of 2015 read the answer themselves. What an attempt says is good for one step: where that came to nothing, as the provider does not answer or
+   * this server ended in between, the person begins anew by the same link.
+   */
   #answer(request: FastifyRequest, reply: FastifyReply, id: string, answer: () => Promise<string>): Promise<string> {
-    return this.logins.purposeOf(request, id)?.kind === 'v1' ? answer() : showOrTell(reply, answer);
+    const purpose = this.logins.purposeOf(request, id);
+    if (purpose?.kind === 'v1') return answer();
+    const isBegunHere = purpose?.kind === 'client' || purpose?.kind === 'stage';
+    return showOrTell(reply, answer, isBegunHere ? this.requests.linkOf(purpose) : undefined);
   }
 }
 

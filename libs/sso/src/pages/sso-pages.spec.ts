@@ -8,7 +8,7 @@ it('pages on which a click lets somebody in, or something be done, are never fra
     confirmClientPage('@ada:a.example', 'app.example', 'continue'),
     confirmOperationPage(of),
     approveOperationPage(of),
-    detailsPage('details', { serverName: 'a.example', terms: [], email: true }),
+    detailsPage('details', { serverName: 'a.example', terms: [], email: true, phone: false }),
   ]) {
     expect(page.isNeverFramed).toBe(true);
     expect(page.contentSecurityPolicy).toContain("frame-ancestors 'none'");

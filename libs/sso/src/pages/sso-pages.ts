@@ -1,6 +1,6 @@
 import { type HtmlPage, htmlPage } from '#http/pages/html-page';
 import { escapeHtml } from '#kernel/escape-html';
-import { EMAIL_INPUT } from '#accounts/pages/stage-page';
+import { CODE_INPUT, EMAIL_INPUT, PHONE_INPUT } from '#accounts/pages/stage-page';
 import { termsFields } from '#accounts/pages/terms-fields';
 import type { Questions } from '../upstream-logins.js';
 
@@ -16,20 +16,23 @@ export function chooseProviderPage(title: string, why: string, links: readonly P
   return htmlPage(title, `<p>${escapeHtml(why)}</p><ul>${items.join('')}</ul>`);
 }
 
-/** Whoever comes has to say something before they go on: a name that they choose (`proposed`), what they accept, a mail address. */
+/** Whoever comes has to say something before they go on: a name that they choose (`proposed`), what they accept, a mail address, a phone number. */
 export function detailsPage(action: string, asks: Questions & { readonly serverName: string }): HtmlPage {
-  const { proposed, terms, email, problem } = asks;
+  const { proposed, terms, email, phone, problem } = asks;
   const alert = problem === undefined ? '' : `<p role="alert" id="problem">${escapeHtml(problem)}</p>`;
   const title =
     proposed !== undefined
       ? 'Choose your user name'
       : terms.length > 0
         ? 'Terms of this server'
-        : 'Confirm your mail address';
+        : email
+          ? 'Confirm your mail address'
+          : 'Confirm your phone number';
   const fields = [
     proposed === undefined ? '' : nameField(proposed, asks),
     terms.length === 0 ? '' : termsFields(terms),
     email ? mailFields(asks.mailTo) : '',
+    phone ? phoneFields(asks.textTo) : '',
   ];
   return htmlPage(
     title,
@@ -57,6 +60,12 @@ function mailFields(mailTo: string | undefined): string {
   return `<p>A mail is on its way to ${escapeHtml(mailTo)}. Open the link in it, then go on here.</p>
 <label for="email">Or have it sent to another address</label>
 <input id="email" name="email" type="email" autocomplete="email" maxlength="254">`;
+}
+
+/** `textTo`: the digits of the number to which a message is on its way already. Who wants it at another number begins anew. */
+function phoneFields(textTo: string | undefined): string {
+  if (textTo === undefined) return PHONE_INPUT;
+  return `<p>A message with a code is on its way to +${escapeHtml(textTo)}.</p>${CODE_INPUT}`;
 }
 
 /** An application wants to be logged in: may it? */
@@ -127,7 +136,8 @@ export function goOnPage(href: string): HtmlPage {
   return htmlPage('Thank you', `<p><a href="${escapeHtml(href)}">Continue</a></p>`);
 }
 
-/** Something went wrong. */
-export function problemPage(problem: string): HtmlPage {
-  return htmlPage('This did not work', `<p role="alert">${escapeHtml(problem)}</p>`);
+/** Something went wrong. `again`: where it is begun anew, where that can be from here. */
+export function problemPage(problem: string, again?: string): HtmlPage {
+  const link = again === undefined ? '' : `<p><a href="${escapeHtml(again)}">Begin anew</a></p>`;
+  return htmlPage('This did not work', `<p role="alert">${escapeHtml(problem)}</p>${link}`);
 }

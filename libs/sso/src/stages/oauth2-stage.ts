@@ -16,7 +16,7 @@ import { UpstreamProviders } from '../upstream-providers.js';
  * provider who they are, and the URI to which that sends them back answers with credentials, or what comes next.
  * NOTSPEC: the `uri` is one of this server also where there is but one provider, to which it then leads: the browser has to be known by the
  * time that it comes back. What the stages before have shown of who registers counts for nothing there, as whoever opens it may be somebody
- * else: the documents and the mail address that an account needs are asked for where it is opened, and the name that is wished for is proposed there.
+ * else: the documents, the mail address and the phone number that an account needs are asked for where it is opened, and the name that is wished for is proposed there.
  */
 @Injectable()
 export class OAuth2Stage implements Stage {

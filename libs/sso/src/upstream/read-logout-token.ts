@@ -1,9 +1,11 @@
 import { hash } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { JWTVerifyGetKey } from 'jose';
+import { AuthNotes } from '#accounts/interactive-auth/auth-notes';
 import { fillTemplate } from '#config/sso/template';
 import type { UpstreamProvider } from '#config/sso/upstream-provider';
 import { Outgoing } from '#http/outgoing/outgoing';
+import { CLOCK, type Clock } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
 import { messageOf } from '#kernel/message-of';
 import { outgoingFetch } from './outgoing-fetch.js';
@@ -13,12 +15,14 @@ type Jose = typeof import('jose');
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 /** It is sent at once. */
-const MOST_AGE = '5m';
+const MOST_AGE_SECONDS = 5 * 60;
 
 /** Whose sessions end, and those of which session of theirs, of all where none is named: one of the two is said. */
 export interface LoggedOut {
   readonly subject?: string;
   readonly sidHash?: string;
+  /** What its token is called. */
+  readonly tokenId: string;
 }
 
 /** Reads what a provider says of a log-out (OpenID Connect Back-Channel Logout 1.0, section 2.6). */
@@ -30,9 +34,11 @@ export class ReadLogoutToken {
   constructor(
     private readonly clients: UpstreamClients,
     private readonly outgoing: Outgoing,
+    private readonly notes: AuthNotes,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Throws M_FORBIDDEN with status 400 for a token that is not the provider's, not for this server, too old, or names nobody. */
+  /** Throws M_FORBIDDEN with status 400 for a token that is not the provider's, not for this server, too old, used before, or names nobody. */
   async read(provider: UpstreamProvider, token: string): Promise<LoggedOut> {
     const { issuer, jwks_uri: jwks } = await this.clients.metadataOf(provider);
     if (jwks === undefined) throw refused('the provider has no keys');
@@ -42,23 +48,31 @@ export class ReadLogoutToken {
       .jwtVerify(token, this.#keysAt(jose, jwks), {
         issuer,
         audience: provider.clientId,
-        maxTokenAge: MOST_AGE,
+        maxTokenAge: MOST_AGE_SECONDS,
         requiredClaims: ['iat', 'jti', 'events'],
       })
       .catch((error: unknown) => {
         throw refused(messageOf(error));
       });
-    const { events, sid } = payload;
+    const { events, sid, jti: tokenId } = payload;
     const isLogout = typeof events === 'object' && events !== null && Object.hasOwn(events, EVENT);
     // With a nonce it would be an ID token.
     if (!isLogout || payload['nonce'] !== undefined) throw refused('it is none of a log-out');
     const subject = payload.sub === undefined ? undefined : fillTemplate(provider.claims.subject, payload);
     const isOfSession = typeof sid === 'string';
     if (subject === undefined && !isOfSession) throw refused('it says not whose');
+    if (typeof tokenId !== 'string') throw refused('jti: must be a string');
+    if ((await this.notes.find(nameOf(provider, tokenId))) !== undefined) throw refused('it was used before');
     return {
+      tokenId,
       ...(subject === undefined ? {} : { subject }),
       ...(isOfSession ? { sidHash: hash('sha256', sid, 'hex') } : {}),
     };
+  }
+
+  /** It is taken no more, for as long as it could be: section 2.6, step 8. */
+  async spend(provider: UpstreamProvider, { tokenId }: LoggedOut): Promise<void> {
+    await this.notes.useOnce(nameOf(provider, tokenId), this.clock.now() + MOST_AGE_SECONDS * 1000);
   }
 
   /** Asked for at most twice a minute, whatever is shown to this server. */
@@ -74,5 +88,7 @@ export class ReadLogoutToken {
     return keys;
   }
 }
+
+const nameOf = ({ id }: UpstreamProvider, tokenId: string): string => `logout token of ${id}: ${tokenId}`;
 
 const refused = (why: string): MatrixError => new MatrixError('M_FORBIDDEN', `logout_token: ${why}`, { status: 400 });
