@@ -1,0 +1,55 @@
+import 'reflect-metadata';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Accounts } from '#accounts/accounts';
+import type { UserId } from '#kernel/ids';
+import { startTextGateway, type TextGateway } from '#testing/text-gateway';
+import { PageReader } from '../test/page-reader.js';
+import { type Answer, WholeServer } from '../test/whole-server.js';
+
+describe('where an account has a phone number', { timeout: 60_000 }, () => {
+  let texts: TextGateway;
+  let server: WholeServer;
+  let browser: PageReader;
+  beforeAll(async () => {
+    texts = await startTextGateway();
+    const settings = { ANNALS_REGISTRATION_PHONE: 'required', ANNALS_TEXT_MESSAGES: texts.url };
+    server = await WholeServer.start({ ANNALS_OAUTH: 'on', ...settings });
+  });
+  afterAll(async () => {
+    await server.close();
+    await texts.close();
+  });
+
+  /** Where an answer leads that was given at a path; that path where it leads nowhere. */
+  const placeAfter = ({ headers }: Answer, path: string): string => {
+    const { pathname, search } = new URL(headers.location ?? path, `http://here${path}`);
+    return `${pathname}${search}`;
+  };
+  /** Shows on the page of the stage, in a browser of its own, that a number is somebody's; answers the page behind it. */
+  const show = async (path: string, digits: string): Promise<{ readonly page: Answer; readonly at: string }> => {
+    browser = new PageReader(server);
+    const at = placeAfter(await browser.get(path), path);
+    expect((await browser.get(at)).text).toContain('name="phone_number"');
+    await browser.post(at, { phone_number: `+${digits}`, country: 'DE' });
+    expect((await browser.get(at)).text).toContain('name="code"');
+    await browser.post(at, { code: await texts.codeFor(`+${digits}`) });
+    return { page: await browser.get(at), at };
+  };
+  const addressesOf = async (name: string): Promise<readonly string[]> => {
+    const { threepids } = await server.get(Accounts).load(`@${name}:a.example` as UserId);
+    return [...threepids.keys()];
+  };
+
+  it('who registers on the account page has the one that they have shown there', async () => {
+    const { page } = await show('/_annals/sign-up', '4915112345001');
+    const fields = { username: 'anna', password: 'a password', repeated: 'a password' };
+    const registered = await browser.send(page, '/_annals/sign-up', fields);
+    expect([registered.status, await addressesOf('anna')]).toEqual([303, ['msisdn 4915112345001']]);
+  });
+
+  it('who registers on the pages for clients that have none of their own has it, too', async () => {
+    const { at } = await show('/_matrix/static/client/register?flow=0', '4915112345002');
+    const registered = await browser.post(at, { user: 'bella', password: 'a password' });
+    expect([registered.status, await addressesOf('bella')]).toEqual([200, ['msisdn 4915112345002']]);
+  });
+});
