@@ -39,6 +39,7 @@ describe('accounts elsewhere', () => {
     expect(await ids.find(id)).toBe(ALICE);
     expect(await ids.find({ ...id, provider: 'another' })).toBeUndefined();
     expect(await listExternalIds(app.views, ALICE)).toContainEqual(id);
+    expect([...(await ids.providersOf(ALICE)), ...(await ids.providersOf(BOB))]).toEqual(['company']);
     const refuse = () => ids.unlink(externalIdHash(id), ALICE, BY_SERVER, () => expect.unreachable('it is the last'));
     await expect(refuse()).rejects.toThrow('the last');
     expect(await ids.find(id)).toBe(ALICE);

@@ -59,6 +59,12 @@ export class ExternalIds {
     return claim !== undefined && (await this.#isOf(claim.user_id, id)) ? claim.user_id : undefined;
   }
 
+  /** The providers at which a user has one, as the log has it. */
+  async providersOf(userId: UserId): Promise<ReadonlySet<string>> {
+    const { externalIds = [] } = await this.accounts.load(userId);
+    return new Set(externalIds.map(({ provider }) => provider));
+  }
+
   /**
    * Says that it is to be a user's, before that user says so too (`RegisterAccount` with `externalId`, `link`). Throws M_LIMIT_EXCEEDED while
    * the account of an earlier claim may be being made, M_FORBIDDEN where it is another user's.

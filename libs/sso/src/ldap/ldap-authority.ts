@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { listExternalIds } from '#accounts/queries/external-ids';
+import { ExternalIds } from '#accounts/external-ids';
 import { PasswordAuthorities, type PasswordAuthority } from '#accounts/sessions/password-authorities';
 import { CONFIG, type Config } from '#config/config';
 import type { AccountRules } from '#config/sso/account-rules';
@@ -9,7 +9,6 @@ import { RateLimits } from '#http/rate-limits';
 import { localpartOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { messageOf } from '#kernel/message-of';
-import { VIEWS, type Views } from '#projections/views';
 import { AdmitOutsider, OF_NAMES } from '../admission/admit-outsider.js';
 import { ApplyGroups } from '../admission/apply-groups.js';
 import { localpartOfName, nameOfLocalpart } from '../admission/localpart-of.js';
@@ -31,7 +30,7 @@ export class LdapAuthority implements PasswordAuthority {
     authorities: PasswordAuthorities,
     private readonly admission: AdmitOutsider,
     private readonly groups: ApplyGroups,
-    @Inject(VIEWS) private readonly views: Views,
+    private readonly externalIds: ExternalIds,
     limits: RateLimits,
     @Inject(CONFIG) config: Pick<Config, 'sso'>,
   ) {
@@ -47,7 +46,7 @@ export class LdapAuthority implements PasswordAuthority {
   }
 
   async isFor(userId: UserId): Promise<boolean> {
-    return (await listExternalIds(this.views, userId)).some(({ provider }) => provider === LDAP);
+    return (await this.externalIds.providersOf(userId)).has(LDAP);
   }
 
   /** Throws M_UNKNOWN with status 502 where the directory does not answer, M_LIMIT_EXCEEDED, and as `admit`. */

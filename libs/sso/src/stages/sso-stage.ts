@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { listExternalIds } from '#accounts/queries/external-ids';
+import { ExternalIds } from '#accounts/external-ids';
 import type { AuthSession, Purpose } from '#accounts/interactive-auth/auth-sessions';
 import { StageFailed } from '#accounts/interactive-auth/interaction-required';
 import type { Dialect, PageContext, Passage, Stage, StageView, Standing } from '#accounts/interactive-auth/stage';
@@ -8,7 +8,6 @@ import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { VIEWS, type Views } from '#projections/views';
 import { BegunRequests } from '../begun-requests.js';
 import { confirmOperationPage } from '../pages/sso-pages.js';
 import { UpstreamProviders } from '../upstream-providers.js';
@@ -27,7 +26,7 @@ export class SsoStage implements Stage {
     registry: StageRegistry,
     private readonly providers: UpstreamProviders,
     private readonly requests: BegunRequests,
-    @Inject(VIEWS) private readonly views: Views,
+    private readonly externalIds: ExternalIds,
     @Inject(CONFIG) private readonly config: Pick<Config, 'oauth'>,
   ) {
     registry.add(this);
@@ -41,7 +40,7 @@ export class SsoStage implements Stage {
   }
 
   async isFor(userId: UserId): Promise<boolean> {
-    const known = await this.#providersOf(userId);
+    const known = await this.externalIds.providersOf(userId);
     return this.providers.all.some(({ id }) => known.has(id));
   }
 
@@ -68,13 +67,8 @@ export class SsoStage implements Stage {
     const { operation } = session;
     const { userId } = operation;
     if (userId === undefined) throw new MatrixError('M_UNRECOGNIZED', 'There is no page for this stage');
-    const known = await this.#providersOf(userId);
+    const known = await this.externalIds.providersOf(userId);
     const links = this.requests.linksOf({ kind: 'stage', session: session.id, userId }, ({ id }) => known.has(id));
     return { page: confirmOperationPage({ userId, operation: operation.name, links, problem }) };
-  }
-
-  /** At which they have an account, by their ids. */
-  async #providersOf(userId: UserId): Promise<ReadonlySet<string>> {
-    return new Set((await listExternalIds(this.views, userId)).map(({ provider }) => provider));
   }
 }
