@@ -8,7 +8,11 @@ import type { AccountFact } from '../facts/account-facts.js';
 type SessionKey = readonly [userId: UserId, provider: string, sidHash: string];
 
 export const UPSTREAM_SESSIONS = new Collection<SessionKey, true>('upstream-sessions', {
-  key: ['user', 'provider of accounts', 'sha256 of the id of a session there, or what stands for all of an account there'],
+  key: [
+    'user',
+    'provider of accounts',
+    'sha256 of the id of a session there, or what stands for all of an account there',
+  ],
   says: 'empty: they have shown there who they are',
   codec: asMark,
 });

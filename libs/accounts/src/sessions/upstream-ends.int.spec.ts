@@ -19,7 +19,8 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 it('nothing begins by a log-in at a provider of before a log-out there, and what begins by a later one does', async () => {
-  const execute = (command: LogIn | IssueLoginToken | EndUpstreamSessions): Promise<unknown> => app.get(CommandBus).execute(command as LogIn);
+  const execute = (command: LogIn | IssueLoginToken | EndUpstreamSessions): Promise<unknown> =>
+    app.get(CommandBus).execute(command as LogIn);
   const devices = async (): Promise<number> => (await app.get(Accounts).load(ALICE)).devices.size;
   const shownAt = app.time.now;
   const upstream = { provider: 'one', sid_hash: 'a session', shown_at: shownAt };
@@ -31,7 +32,10 @@ it('nothing begins by a log-in at a provider of before a log-out there, and what
   ];
   for (const begin of begins) await expect(begin()).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
   expect(await devices()).toBe(0);
-  const others = [{ ...upstream, provider: 'another' }, { ...upstream, shown_at: shownAt + 1_001 }];
+  const others = [
+    { ...upstream, provider: 'another' },
+    { ...upstream, shown_at: shownAt + 1_001 },
+  ];
   for (const other of others) await execute(new LogIn({ userId: ALICE, upstream: other }, {}));
   expect(await devices()).toBe(2);
   await execute(new EndUpstreamSessions(ALICE, { provider: 'another', sid_hash: 'a session' }));

@@ -23,7 +23,8 @@ it('a link by which terms are accepted is good for a day, and each refusal has o
     }
     throw new Error('it was not refused');
   };
-  const linkIn = ({ fields }: MatrixError): string => new URL(String(fields?.['consent_uri'])).searchParams.get('link')!;
+  const linkIn = ({ fields }: MatrixError): string =>
+    new URL(String(fields?.['consent_uri'])).searchParams.get('link')!;
   const first = refuse();
   expect(first).toMatchObject({ errcode: 'M_CONSENT_NOT_GIVEN' });
   expect(first.message).not.toContain('http');

@@ -130,7 +130,9 @@ export class ServiceClient implements OnModuleDestroy {
     this.#agent ??= Promise.resolve().then(
       // They may be anywhere: whom public authorities vouch for is believed too.
       () =>
-        new Agent({ connect: tlsCa === undefined ? {} : { ca: [...publicAuthorities(), readFileSync(tlsCa, 'utf8')] } }),
+        new Agent({
+          connect: tlsCa === undefined ? {} : { ca: [...publicAuthorities(), readFileSync(tlsCa, 'utf8')] },
+        }),
     );
     return { agent: await this.#agent, ask: request };
   }

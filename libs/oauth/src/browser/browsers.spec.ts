@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { Accounts } from '#accounts/accounts';
 import { type Account, NO_ACCOUNT } from '#accounts/decide/account';
 import type { FormTokens } from '#http/browser/form-tokens';
-import type { UserId } from '#kernel/ids';
+import type { ServerName, UserId } from '#kernel/ids';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { KeptSignIns } from '../sign-ins.js';
 import { Browsers } from './browsers.js';
@@ -22,7 +22,7 @@ function browsersOf(...states: readonly Partial<Account>[]): { browsers: Browser
     ...states[Math.min(looks++, states.length - 1)],
   });
   const signIns = new KeptSignIns(new MemoryEventStore(), clock, { add: () => {} });
-  const config = { serverName: 'a.example', publicUrl: 'https://a.example' };
+  const config = { serverName: 'a.example' as ServerName, publicUrl: 'https://a.example' };
   const tokens = { fieldFor: () => '' } as unknown as FormTokens;
   return { browsers: new Browsers({ load } as unknown as Accounts, signIns, tokens, clock, config), signIns };
 }

@@ -35,7 +35,9 @@ beforeEach(() => {
     contextFor: async () => ({}),
     page: async (_action: string, { problem }: { problem: string }) => htmlPage('Account', problem),
   };
-  const consents = { findLink: (_userId, accepted) => (accepted?.['tos'] === '1' ? undefined : () => 'the page') } as Consents;
+  const consents = {
+    findLink: (_userId, accepted) => (accepted?.['tos'] === '1' ? undefined : () => 'the page'),
+  } as Consents;
   const rights = new TokenRights(new AppServices(), consents);
   const parts = [{ execute }, browsers, {}, view, {}, rights];
   forms = new AccountFormsController(...(parts as unknown as Parts));

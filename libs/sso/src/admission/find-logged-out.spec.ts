@@ -7,25 +7,31 @@ import type { EarlyLogouts } from './early-logouts.js';
 import { FindLoggedOut } from './find-logged-out.js';
 import type { UpstreamSessions } from './upstream-sessions.js';
 
+const [BEFORE, HEAD] = ['1' as Position, '2' as Position];
 const [ALICE, BOB] = ['@alice:a.example' as UserId, '@bob:a.example' as UserId];
 
 describe('whose sessions end by a log-out', () => {
   /** `rows`: of the view, as it is once it is where the log is, where it gets there. */
-  function whose(rows: Readonly<Record<string, UserId>>, { isPaused = false, isCurrent = false, owner }: { isPaused?: boolean; isCurrent?: boolean; owner?: UserId } = {}) {
+  function whose(
+    rows: Readonly<Record<string, UserId>>,
+    { isPaused = false, isCurrent = false, owner }: { isPaused?: boolean; isCurrent?: boolean; owner?: UserId } = {},
+  ) {
     const noted: string[] = [];
-    let at = (isCurrent ? 2 : 1) as Position;
+    let at = isCurrent ? HEAD : BEFORE;
     const views = {
       position: () => at,
       whenProcessed: async (position: Position) => void (at = isPaused ? at : position),
-      get: async (_: string, key: readonly unknown[]) => (at === 2 ? rows[String(key[1])] : undefined),
+      get: async (_: string, key: readonly unknown[]) => (at === HEAD ? rows[String(key[1])] : undefined),
     };
     const externalIds = { find: async () => owner } as unknown as ExternalIds;
-    const sessions = { nameOf: ({ subject }: { subject: string }) => `name of ${subject}` } as unknown as UpstreamSessions;
+    const sessions = {
+      nameOf: ({ subject }: { subject: string }) => `name of ${subject}`,
+    } as unknown as UpstreamSessions;
     const early = {
       noteSession: async (_: string, sid: string) => void noted.push(sid),
       noteAccount: async (_: string, name: string) => void noted.push(name),
     } as unknown as EarlyLogouts;
-    const find = new FindLoggedOut(externalIds, sessions, early, views as never, { head: async () => 2 as Position });
+    const find = new FindLoggedOut(externalIds, sessions, early, views as never, { head: async () => HEAD });
     return { find, noted };
   }
 

@@ -45,9 +45,16 @@ export class UpstreamSessions {
    * Notes who has shown in a session there who they are, and by which account elsewhere: of its end the provider may say no more than the one or
    * the other, and the account may not be linked with them any more by then.
    */
-  async begin(userId: UserId, id: ExternalId, { provider, sid_hash }: UpstreamSession, requestId: string): Promise<void> {
+  async begin(
+    userId: UserId,
+    id: ExternalId,
+    { provider, sid_hash }: UpstreamSession,
+    requestId: string,
+  ): Promise<void> {
     const names = [this.nameOf(id), ...(sid_hash === undefined ? [] : [sid_hash])];
-    const begun = names.map((name) => ({ type: 'upstream-session-begun', data: { provider, sid_hash: name } }) as const);
+    const begun = names.map(
+      (name) => ({ type: 'upstream-session-begun', data: { provider, sid_hash: name } }) as const,
+    );
     await this.accounts.change(userId, () => begun, { actor: userId, correlation: requestId });
   }
 

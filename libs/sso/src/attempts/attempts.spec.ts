@@ -29,7 +29,10 @@ function told(cookie: string, work: (reply: FastifyReply) => void): string[] {
 
 describe('a log-in under way', () => {
   it.each([
-    ['https://a.example/matrix', /^__Host-annals_sso_[\w-]{12}=[\w-]+; Path=\/; Max-Age=900; HttpOnly; SameSite=Lax; Secure$/],
+    [
+      'https://a.example/matrix',
+      /^__Host-annals_sso_[\w-]{12}=[\w-]+; Path=\/; Max-Age=900; HttpOnly; SameSite=Lax; Secure$/,
+    ],
     ['http://localhost:8008', /^annals_sso_[\w-]{12}=[\w-]+; Path=\/; Max-Age=900; HttpOnly; SameSite=Lax$/],
   ])('is kept by a browser for this host alone, which no other can set (%s)', (publicUrl, form) => {
     const attempts = attemptsAt(publicUrl);
