@@ -285,6 +285,7 @@ const services: Provider[] = [
     KnownTokens,
     SessionTokens,
     MailValidation,
+    PhoneValidation,
     Terms,
     Consents,
     FormTokens,
