@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { systemClock } from '#kernel/clock';
 
 /** What the provider claims of whoever sits before every browser. */
 export interface Claimed extends Readonly<Record<string, unknown>> {
@@ -57,7 +58,7 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
       asked.push(query);
       const [code, back] = [randomUUID(), new URL(query.get('redirect_uri')!)];
       // Whoever is asked with `max_age` has to tell it.
-      const authTime = query.get('max_age') === null ? {} : { auth_time: Math.floor(Date.now() / 1000) };
+      const authTime = query.get('max_age') === null ? {} : { auth_time: Math.floor(systemClock.now() / 1000) };
       codes.set(code, { ...authTime, ...current, nonce: query.get('nonce') });
       back.search = new URLSearchParams({ code, state: query.get('state')! }).toString();
       return back;

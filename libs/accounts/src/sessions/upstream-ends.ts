@@ -1,6 +1,9 @@
 import { MatrixError } from '#kernel/matrix-error';
 import type { Account } from '../decide/account.js';
+import { REMEMBERED_MS } from '../decide/upstream-sessions.js';
 import { endsBy, type UpstreamSession } from '../facts/login-facts.js';
+
+export { REMEMBERED_MS };
 
 /** Whether somebody has logged out at the provider since they showed there who they are. */
 export function hasEndedSince({ upstreamEnds = [] }: Account, upstream: UpstreamSession | undefined): boolean {

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { REMEMBERED_MS } from '#accounts/decide/upstream-sessions';
 import type { UpstreamSession } from '#accounts/facts/login-facts';
 import { AuthNotes } from '#accounts/interactive-auth/auth-notes';
+import { REMEMBERED_MS } from '#accounts/sessions/upstream-ends';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
 
