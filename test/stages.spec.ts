@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type CaptchaServer, SOLVED, startCaptchaServer } from '#testing/captcha-server';
 import { type MailServer, startMailServer } from '#testing/mail-server';
 import { HAS_BROWSER, NEEDS_BROWSER, picture, RealBrowser } from './support/browser.js';
+import { HandBrowser, type Visit } from './support/hand-browser.js';
 import { type Answer, Homeserver } from './support/homeserver.js';
 
 const V3 = '/_matrix/client/v3';
@@ -117,6 +118,72 @@ describe('stages', { timeout: 120_000 }, () => {
     expect((await poll()).body.errcode).toBe('M_LOGIN_EMAIL_URL_NOT_YET');
     await open('bob', 3);
     expect((await poll()).body.user_id).toBe('@bob:e2e.example');
+  });
+});
+
+describe('pages of 2015 for who has no script', { timeout: 120_000 }, () => {
+  let browser: HandBrowser;
+  let page: Visit;
+  const visit = async (path: string): Promise<void> => void (page = await browser.visit(`${server.base}${path}`));
+  /** Sends the form of the page, with what it holds itself, as its button does. */
+  const send = async (form: Readonly<Record<string, string>>): Promise<void> => {
+    page = await browser.visit(page.url, form);
+    expect([page.status, page.text]).toEqual([200, page.text]);
+  };
+  const ticked = (): Record<string, string> =>
+    Object.fromEntries(
+      [...page.text.matchAll(/name="([^"]+)" value="([^"]+)"/g)].map(([, name, value]) => [name, value]),
+    );
+  beforeEach(() => void (browser = new HandBrowser([new URL(server.base).host])));
+
+  test('lead through all of a registration, and into the account by a password, a code and a link', async () => {
+    await visit(`${V1}/register/fallback`);
+    // What the script of the captcha alone can fill in.
+    expect(page.text).toContain('<noscript>');
+    await send({ 'g-recaptcha-response': 'guessed' });
+    expect(page.text).toContain('role="alert"');
+    await send({ 'g-recaptcha-response': SOLVED });
+    await send({ ticked: 'yes' });
+    expect(page.text).toContain('role="alert"');
+    await send(ticked());
+    await send({ email: addressOf('nora') });
+    expect(page.text).toContain(addressOf('nora'));
+    await send({});
+    expect(page.text).toContain('role="alert"');
+    await open('nora', 1);
+    await send({});
+    await send({ user: 'no name', password: 'password of nora' });
+    expect(page.text).toContain('role="alert"');
+    await send({ user: 'nora', password: 'password of nora' });
+    expect(page.text).toContain('There is an account for you as @nora:e2e.example');
+
+    const loggedIn = 'You are logged in as @nora:e2e.example';
+    const choose = async (way: string): Promise<void> => {
+      await visit(`${V1}/login/fallback`);
+      const link = new RegExp(`href="([^"]+)">${way}<`).exec(page.text)![1]!.replaceAll('&#38;', '&');
+      page = await browser.visit(new URL(link, page.url).href);
+    };
+    await choose('With a password');
+    await send({ user: 'nora', password: 'wrong' });
+    expect(page.text).toContain('role="alert"');
+    await send({ user: 'nora', password: 'password of nora' });
+    expect(page.text).toContain(loggedIn);
+    await choose('With a code by mail');
+    await send({ email: addressOf('nora') });
+    const code = /^\d{8}$/m.exec((await mails.waitFor(addressOf('nora'), 2)).text)![0];
+    await send({ code });
+    expect(page.text).toContain(loggedIn);
+    await choose('With a link by mail');
+    await send({ email: addressOf('nora') });
+    await open('nora', 3);
+    await send({});
+    expect(page.text).toContain(loggedIn);
+  });
+
+  test('are of the browser in which they were begun', async () => {
+    await visit(`${V1}/login/fallback?flow=0`);
+    const other = await new HandBrowser([new URL(server.base).host]).visit(page.url);
+    expect(other.text).toContain('Begin again');
   });
 });
 

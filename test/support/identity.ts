@@ -10,12 +10,17 @@ import type { Client } from './homeserver.js';
 export const SOON = { timeout: 60_000, interval: 500 };
 const INVITATION = '/_matrix/identity/unstable/dev.annals.invitation';
 
-/** A server of ours that is an identity server, and tells others where it says whether a key holds. */
-export async function startIdentity(authority: TestAuthority, mails: MailServer): Promise<FederatingAnnals> {
+/** A server of ours that is an identity server, besides a homeserver unless told otherwise, and tells others where it says whether a key holds. */
+export async function startIdentity(
+  authority: TestAuthority,
+  mails: MailServer,
+  env: Readonly<Record<string, string>> = {},
+): Promise<FederatingAnnals> {
   const server = await FederatingAnnals.begin(authority, {
     ANNALS_ROLES: 'all,identity',
     ANNALS_SMTP_URL: mails.url,
     ANNALS_IDENTITY_PRIVATE_SERVERS: 'localhost',
+    ...env,
   });
   server.set({ ANNALS_PUBLIC_URL: `https://${server.name}` });
   await server.restart();
