@@ -7,6 +7,12 @@ import type { ExternalId } from './facts/external-id-facts.js';
 import type { Threepid } from './threepids/threepid.js';
 import { ThreepidClaims } from './threepids/threepid-claims.js';
 
+/** What is claimed together. */
+interface Claimed {
+  readonly threepids: readonly Threepid[];
+  readonly externalIds?: readonly ExternalId[];
+}
+
 /** What an account is to have that only one may have: it is claimed in streams of its own, before the account says that it has it. */
 @Injectable()
 export class OutsideClaims {
@@ -21,10 +27,7 @@ export class OutsideClaims {
    */
   async claimFor<T>(
     userId: UserId,
-    {
-      threepids,
-      externalIds,
-    }: { readonly threepids: readonly Threepid[]; readonly externalIds: readonly ExternalId[] },
+    { threepids, externalIds = [] }: Claimed,
     cause: Cause,
     work: () => Promise<T>,
   ): Promise<T> {

@@ -15,6 +15,8 @@ import { RestrictAccount, RestrictAccountHandler } from '../commands/restrict-ac
 import { SetAdmin, SetAdminHandler } from '../commands/set-admin.js';
 import { PasswordHasher } from '../credentials/password-hasher.js';
 import type { ErasedAccounts } from '../erased-accounts.js';
+import { ExternalIds } from '../external-ids.js';
+import { OutsideClaims } from '../outside-claims.js';
 import { RegistrationClaims } from '../registration-claims.js';
 import { RegistrationTokens } from '../registration-tokens.js';
 import { ThreepidClaims } from '../threepids/threepid-claims.js';
@@ -47,7 +49,8 @@ function commandsOn(
   const accounts = new Accounts(store, systemClock, views);
   const tokens = new RegistrationTokens(store, systemClock, views, {});
   const claims = new ThreepidClaims(store, systemClock, {}, accounts);
-  const spent = new RegistrationClaims(tokens, claims);
+  const externalIds = new ExternalIds(store, systemClock, {}, accounts);
+  const spent = new RegistrationClaims(tokens, new OutsideClaims(claims, externalIds));
   const hasher = new PasswordHasher();
   // What the operator does is done: also a name that is kept for notices.
   const own = { serverName: config.serverName };

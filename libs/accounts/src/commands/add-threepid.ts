@@ -3,11 +3,10 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Cause } from '#event-store/aggregates';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from '../accounts.js';
 import { decideThreepid } from '../decide/decide-threepids.js';
+import { OutsideClaims } from '../outside-claims.js';
 import type { Threepid } from '../threepids/threepid.js';
-import { ThreepidClaims } from '../threepids/threepid-claims.js';
 
 /**
  * Adds to an account an identifier that was shown to be its owner's, or that an operator vouches for. Nothing where it has it. Throws
@@ -28,19 +27,14 @@ export class AddThreepid extends Command<void> {
 export class AddThreepidHandler implements ICommandHandler<AddThreepid> {
   constructor(
     private readonly accounts: Accounts,
-    private readonly claims: ThreepidClaims,
+    private readonly claims: OutsideClaims,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   async execute({ userId, threepid, validatedAt, cause }: AddThreepid): Promise<void> {
-    await this.claims.claim(threepid, userId);
-    try {
-      const now = this.clock.now();
-      await this.accounts.change(userId, (account) => decideThreepid(account, threepid, validatedAt, now), cause);
-    } catch (error) {
-      // After any other error the account may have it; where it does not, it is free for who wants it next.
-      if (error instanceof MatrixError) await this.claims.giveBack(threepid, userId);
-      throw error;
-    }
+    const now = this.clock.now();
+    await this.claims.claimFor(userId, { threepids: [threepid] }, cause, () =>
+      this.accounts.change(userId, (account) => decideThreepid(account, threepid, validatedAt, now), cause),
+    );
   }
 }

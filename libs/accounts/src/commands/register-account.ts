@@ -17,7 +17,6 @@ import type { ExternalId } from '../facts/external-id-facts.js';
 import { RegistrationClaims } from '../registration-claims.js';
 import type { Learnt } from '../interactive-auth/auth-sessions.js';
 import { type IssuedTokens, type SessionOptions, issueTokens } from '../sessions/issue-tokens.js';
-import type { Threepid } from '../threepids/threepid.js';
 import { newUserId, randomUsername } from '../user-ids.js';
 
 export interface NewAccount {
@@ -95,21 +94,10 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
     }
   }
 
-  async #claimAndRegister(userId: UserId, account: NewAccount, passwordHash?: string): Promise<RegisteredAccount> {
-    const claimed: Threepid[] = [];
-    try {
-      for (const threepid of addressesOf(account)) {
-        await this.spent.addresses.claim(threepid, userId);
-        claimed.push(threepid);
-      }
-      return await this.#register(userId, account, passwordHash);
-    } catch (error) {
-      // As with a registration token.
-      if (error instanceof MatrixError) {
-        for (const threepid of claimed) await this.spent.addresses.giveBack(threepid, userId);
-      }
-      throw error;
-    }
+  #claimAndRegister(userId: UserId, account: NewAccount, passwordHash?: string): Promise<RegisteredAccount> {
+    const claims = { threepids: addressesOf(account) };
+    const cause = { actor: userId, correlation: account.requestId };
+    return this.spent.outside.claimFor(userId, claims, cause, () => this.#register(userId, account, passwordHash));
   }
 
   /** What the operator does is done. */
