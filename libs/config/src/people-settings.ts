@@ -1,4 +1,5 @@
 import { IsOptional } from 'class-validator';
+import { isWebAddress } from '#kernel/is-web-address';
 import { areIdentityPeers } from './identity-config.js';
 import {
   areClientUrls,
@@ -46,7 +47,7 @@ export class PeopleSettings {
   registration_phone: string = 'off';
 
   @IsOptional()
-  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  @Form('an http or https URL', isWebAddress)
   mas_url?: string;
 
   @IsOptional()
@@ -72,7 +73,7 @@ export class PeopleSettings {
   mail_unread_for_new_users: string = 'off';
 
   @IsOptional()
-  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  @Form('an http or https URL', isWebAddress)
   mail_client_url?: string;
 
   @IsOptional()
@@ -99,7 +100,7 @@ export class PeopleSettings {
   terms_required: string = 'on';
 
   @IsOptional()
-  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  @Form('an http or https URL', isWebAddress)
   recaptcha_script_url?: string;
 
   @IsOptional()
@@ -111,7 +112,7 @@ export class PeopleSettings {
   recaptcha_secret?: string;
 
   @IsOptional()
-  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  @Form('an http or https URL', isWebAddress)
   recaptcha_verify_url?: string;
 
   @Form('names of servers, comma-separated, in which * and ? may stand for others (vector.im), or off', areGlobs)
@@ -126,7 +127,7 @@ export class PeopleSettings {
   identity_private_servers?: string;
 
   @IsOptional()
-  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  @Form('an http or https URL', isWebAddress)
   identity_terms_url?: string;
 
   @IsOptional()

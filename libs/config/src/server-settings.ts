@@ -1,5 +1,6 @@
 import { IsOptional } from 'class-validator';
 import { isServerName, isUserId } from '#kernel/ids';
+import { isWebAddress } from '#kernel/is-web-address';
 import { parseListen } from './listen-address.js';
 import { areRateLimits } from './rate-limits.js';
 import {
@@ -89,11 +90,11 @@ export class ServerSettings {
   support_email?: string;
 
   @IsOptional()
-  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  @Form('an http or https URL', isWebAddress)
   support_page?: string;
 
   @IsOptional()
-  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  @Form('an http or https URL', isWebAddress)
   public_url?: string;
 
   @Form('a directory', isFilled)
@@ -139,7 +140,7 @@ export class ServerSettings {
   media_free_redacted?: string;
 
   @IsOptional()
-  @Form('the http or https URL of a bucket such as https://s3.example.org/media', isUrl(['http:', 'https:']))
+  @Form('the http or https URL of a bucket such as https://s3.example.org/media', isWebAddress)
   media_bucket?: string;
 
   @IsOptional()
@@ -176,7 +177,7 @@ export class ServerSettings {
   turn_lifetime = '86400';
 
   @IsOptional()
-  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  @Form('an http or https URL', isWebAddress)
   livekit_service_url?: string;
 
   @IsOptional()
@@ -184,7 +185,7 @@ export class ServerSettings {
   livekit_url?: string;
 
   @IsOptional()
-  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  @Form('an http or https URL', isWebAddress)
   livekit_api_url?: string;
 
   @IsOptional()

@@ -1,12 +1,13 @@
 import { isIP } from 'node:net';
 import { isServerName } from '#kernel/ids';
+import { isUrlBy } from '#kernel/is-web-address';
 import { parseByteCount } from './byte-count.js';
 import { parseDuration } from './duration.js';
 
 /* What the text of a setting may be. */
 
 export function isUrl(protocols: readonly string[]): (text: string) => boolean {
-  return (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol);
+  return (text) => isUrlBy(protocols, text);
 }
 
 export const isMongoUrl = (text: string): boolean => /^mongodb(\+srv)?:\/\/[^/\s]+/.test(text);

@@ -1,3 +1,4 @@
+import { isWebAddress } from '#kernel/is-web-address';
 import type { JsonValue } from '#kernel/json';
 import { listOf } from './list-of.js';
 import type { Settings } from './settings.js';
@@ -24,8 +25,7 @@ const BODY = '{"to": "{number}", "text": "{text}"}';
 /** Instead of a URL: into the log. */
 const LOG = 'log';
 
-export const isTextsTarget = (text: string): boolean =>
-  text === LOG || (URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol));
+export const isTextsTarget = (text: string): boolean => text === LOG || isWebAddress(text);
 
 export const areCountries = (text: string): boolean => text.split(',').every((item) => /^[a-z]{2}$/i.test(item.trim()));
 

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { isUserId, type ServerName } from '#kernel/ids';
+import { isWebAddress } from '#kernel/is-web-address';
 import { messageOf } from '#kernel/message-of';
 import { type AppService, createAppService, type Namespace } from './app-service.js';
 
@@ -122,6 +123,4 @@ const isLocalpart = (value: unknown): value is string => typeof value === 'strin
 const areTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((item) => typeof item === 'string');
 const isUrl = (value: unknown): value is string | null =>
-  value === null ||
-  value === '' ||
-  (typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol));
+  value === null || value === '' || (typeof value === 'string' && isWebAddress(value));

@@ -14,7 +14,7 @@ const TAKEN_IDS: ReadonlySet<string> = new Set(['ldap']);
 const LOCAL_HOST = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /** With TLS, or on this machine. */
-function isWebAddress(text: string): boolean {
+function isOfProvider(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, username } = new URL(text);
   return username === '' && (protocol === 'https:' || (protocol === 'http:' && LOCAL_HOST.test(hostname)));
@@ -65,7 +65,7 @@ function readProvider(from: MappingReader, readSecret?: (path: string) => string
     name: from.getText('name', 'what people call it'),
     ...(icon === undefined ? {} : { icon }),
     ...(brand === undefined ? {} : { brand }),
-    issuer: from.getText('issuer', 'an https URL', isWebAddress),
+    issuer: from.getText('issuer', 'an https URL', isOfProvider),
     clientId: from.getText('client_id', 'how this server is known there'),
     ...(secret === undefined ? {} : { clientSecret: secret }),
     clientAuth,
@@ -83,7 +83,7 @@ function readProvider(from: MappingReader, readSecret?: (path: string) => string
 }
 
 function readEndpoints(from: MappingReader): { readonly endpoints?: UpstreamEndpoints } {
-  const find = (key: string): string | undefined => from.findText(key, 'an https URL', isWebAddress);
+  const find = (key: string): string | undefined => from.findText(key, 'an https URL', isOfProvider);
   const [authorization, token, userinfo, jwks] = [
     find('authorization_endpoint'),
     find('token_endpoint'),

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isWebAddress } from '#kernel/is-web-address';
 import { messageOf } from '#kernel/message-of';
 import { ConfigError } from '../config-error.js';
 import { MappingFaults, MappingReader, parseMapping } from '../yaml-mapping.js';
@@ -48,6 +49,3 @@ export function parseTerms(text: string): readonly TermsDocument[] {
   file.check();
   return Object.freeze(documents);
 }
-
-const isWebAddress = (text: string): boolean =>
-  URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);

@@ -1,4 +1,5 @@
 import { IsInt, IsOptional, IsString, MaxLength } from 'class-validator';
+import { isWebAddress } from '#kernel/is-web-address';
 import { MatrixError } from '#kernel/matrix-error';
 import type { NewValidation, ValidationAsker } from '../validations.js';
 
@@ -26,6 +27,3 @@ export function validationOf(body: RequestTokenBody, asker: ValidationAsker): Ne
   if (!isWebAddress(nextLink)) throw new MatrixError('M_INVALID_PARAM', 'next_link: no http or https URL');
   return { asker, clientSecret, sendAttempt, nextLink };
 }
-
-const isWebAddress = (text: string): boolean =>
-  URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);

@@ -4,6 +4,7 @@ import { TODAY_AND_ALPHA, under } from '#http/client-paths';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
+import { isWebAddress } from '#kernel/is-web-address';
 import { MatrixError } from '#kernel/matrix-error';
 import { RegistrationRules } from '../../registration-rules.js';
 import { KEPT_ELSEWHERE, WhosePassword } from '../../sessions/whose-password.js';
@@ -89,6 +90,3 @@ export class RequestTokenController {
     return { sid, submit_url: submitUrl };
   }
 }
-
-const isWebAddress = (text: string): boolean =>
-  URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);
