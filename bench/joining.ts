@@ -18,6 +18,7 @@ import { OtherProcesses } from '#rooms/worker/other-processes';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { keysOf } from '#testing/receiving/memory-room';
 import { type Figure, under } from './figures.js';
+import { NOBODY_ASKED } from './receiving-server.js';
 import { watchMemory } from './watch-memory.js';
 import { watchTurns } from './watch-turns.js';
 import { HERE, MAKER, THERE, type ToldRoom } from './told-room.js';
@@ -53,7 +54,7 @@ async function takeIn(directory: string, told: ToldRoom): Promise<Figure[]> {
     throw error;
   });
   const workers = new RoomWorkers({ store, snapshots, views, author, clock: systemClock });
-  const receiving = new Receiving(workers, keysOf(HERE, ...THERE), allowAll);
+  const receiving = new Receiving(workers, keysOf(HERE, ...THERE), NOBODY_ASKED, allowAll);
   const handler = new ReceiveRoomHandler(
     workers,
     receiving,

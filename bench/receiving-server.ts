@@ -28,7 +28,7 @@ const AUTHOR = {
 };
 
 /** Of invitations nothing is measured. */
-const NOBODY_ASKED = { hide: async (): Promise<void> => {} };
+export const NOBODY_ASKED = { hide: async (): Promise<void> => {} };
 
 /** This server as far as events of others concern it: log and views in LMDB, workers, every projector, and no door. */
 export class ReceivingServer {
@@ -52,7 +52,7 @@ export class ReceivingServer {
     });
     const workers = new RoomWorkers({ store, snapshots, views, author: AUTHOR, clock });
     const merging = new ExtremityMerging(workers, views, AUTHOR, clock);
-    return new ReceivingServer(new Receiving(workers, keys, allowAll), workers, merging, async () => {
+    return new ReceivingServer(new Receiving(workers, keys, NOBODY_ASKED, allowAll), workers, merging, async () => {
       await workers.close();
       await views.stop();
       await store.close();
@@ -76,7 +76,7 @@ export class ReceivingServer {
     pdus: readonly ForeignPdu[],
   ): Promise<void> {
     const texts = pdus.map(({ text }) => text);
-    const handler = new ReceivePdusHandler(this.receiving, this.merging, NOBODY_ASKED);
+    const handler = new ReceivePdusHandler(this.receiving, this.merging);
     const { received } = await handler.execute(new ReceivePdus(origin, roomId, texts));
     const other = received.find(({ kind }) => kind !== 'accepted' && kind !== 'known');
     if (other !== undefined) throw new Error(`an event is ${other.kind}`);

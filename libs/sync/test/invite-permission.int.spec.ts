@@ -3,7 +3,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { ForeignServer } from '#testing/receiving/foreign-server';
-import { makeOn } from '#testing/receiving/make-on';
+import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
 import { Receiver, tellAccepted } from '#testing/receiving/receiver';
 import { HeldInvitations } from '#rooms/commands/held-invitations';
@@ -136,32 +136,43 @@ describe('presence as a signal', () => {
     expect(await may()).toEqual([true, true, true]);
   });
 
+  const eves = new ForeignServer('b.example', 2);
+  const eve = eves.user('eve');
+  const inviting = (who: SyncUser) => ({
+    type: 'm.room.member',
+    stateKey: who.userId,
+    content: { membership: 'invite', is_direct: true },
+  });
+  /** A room that is here, and what tells this server of events of Eve's in it: she has joined. */
+  async function roomWithEve(owner: SyncUser) {
+    const roomId = (await owner.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
+    const keys = keysKnownTo(TEST_AUTHOR, eves);
+    const there = new MemoryRoom(roomId, findRoomVersion('11')!, keys);
+    await tellAccepted(app, roomId, there);
+    const receiver = new Receiver(app, roomId, eves.name, keys);
+    const makes = (draft: Omit<DraftOn, 'ts'>) => makeOn(there, eves, { ts: Date.now(), ...draft });
+    const tells = async (draft: Omit<DraftOn, 'ts' | 'sender'>): Promise<void> => {
+      const { text } = await makes({ sender: eve, ...draft });
+      await there.receive(text);
+      await receiver.pdus(text);
+      await app.settled();
+    };
+    await tells({ type: 'm.room.member', stateKey: eve, content: { membership: 'join' } });
+    return { roomId, receiver, makes, tells };
+  }
+
   it('holds what came as an event of a room that is here, of which nobody was asked', async () => {
     const [alice, bob] = [await someone(), await someone()];
     await configure(bob, { online: 'nobody', busy: 'everybody' }, SIGNALS);
-    const roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
-    const other = new ForeignServer('b.example', 2);
-    const [eve, keys] = [other.user('eve'), keysKnownTo(TEST_AUTHOR, other)];
-    const there = new MemoryRoom(roomId, findRoomVersion('11')!, keys);
-    await tellAccepted(app, roomId, there);
-    const receiver = new Receiver(app, roomId, other.name, keys);
-    for (const draft of [
-      { stateKey: eve, content: { membership: 'join' } },
-      { stateKey: bob.userId, content: { membership: 'invite', is_direct: true } },
-    ]) {
-      const pdu = await makeOn(there, other, { ts: Date.now(), type: 'm.room.member', sender: eve, ...draft });
-      await there.receive(pdu.text);
-      await receiver.pdus(pdu.text);
-    }
-    await app.settled();
+    const { roomId, receiver, makes, tells } = await roomWithEve(alice);
+    await tells(inviting(bob));
     expect(await heldOf(bob)).toEqual([eve]);
     expect((await bob.sync()).rooms?.invite?.[roomId]).toBeUndefined();
-    // What the room does not take shows nothing that is held.
-    const invites = { type: 'm.room.member', stateKey: bob.userId, content: { membership: 'invite', is_direct: true } };
-    const forged = await makeOn(there, other, { ts: Date.now(), sender: other.user('mallory'), ...invites });
+    // What the room does not take is not held, and shows nothing that is.
+    const forged = await makes({ sender: eves.user('mallory'), ...inviting(bob) });
     expect(await receiver.pdus(forged.text)).toMatchObject({ received: [{ kind: 'rejected' }] });
     await app.settled();
-    expect(await heldOf(bob)).toContain(eve);
+    expect(await heldOf(bob)).toEqual([eve]);
     expect((await bob.sync()).rooms?.invite?.[roomId]).toBeUndefined();
     await chooses(bob, 'busy');
     await vi.waitFor(async () => expect(await heldOf(bob)).toEqual([]), 10_000);
@@ -242,6 +253,20 @@ describe('presence as a signal', () => {
     expect(await heldOf(bob)).toHaveLength(200);
   });
 
+  it('holds what a room has taken also where there is no place left: nobody can refuse it any more', async () => {
+    const [alice, bob] = [await someone(), await someone()];
+    const { roomId, tells } = await roomWithEve(alice);
+    await configure(bob, { online: 'nobody', busy: 'everybody' }, SIGNALS);
+    const [held, bobId] = [app.get(HeldInvitations), bob.userId as UserId];
+    for (let n = 0; n < 200; n++) await held.hold(bobId, `!full${n}:x` as RoomId, '@a:x' as UserId, { actor: 'test' });
+    await tells(inviting(bob));
+    expect(await heldOf(bob)).toContain(eve);
+    expect((await bob.sync()).rooms?.invite?.[roomId]).toBeUndefined();
+    await chooses(bob, 'busy');
+    await vi.waitFor(async () => expect(await heldOf(bob)).toEqual([]), 10_000);
+    await vi.waitFor(async () => expect((await bob.sync()).rooms?.invite?.[roomId]).toBeDefined(), 10_000);
+  });
+
   it('has one place for a room, however many invite to it, and shows none of the first for the last', async () => {
     const bob = await someone();
     await configure(bob, { online: 'nobody', otherwise: 'hold' }, SIGNALS);
@@ -297,10 +322,9 @@ describe('presence as a signal', () => {
     const password = `password of ${bob.userId.slice(1, bob.userId.indexOf(':'))}`;
     await bob.ok('POST', '/account/deactivate', { auth: { ...auth, password } });
     await expect.poll(() => heldOf(bob)).toEqual([]);
-    await app.settled();
-    const kept: string[] = [];
-    for await (const { type } of app.store.readStream(heldStream(bob.userId as UserId))) kept.push(type);
-    expect(kept).toEqual(['invitation-released']);
+    const kept = async () => (await app.factsOf(heldStream(bob.userId as UserId))).map(({ type }) => type);
+    // What was goes from the log right after.
+    await expect.poll(kept).toEqual(['invitation-released']);
   });
 
   it('of no form says nothing', async () => {

@@ -54,7 +54,7 @@ async function takenInBy(
 ): Promise<RoomToTell> {
   const told = await makeRoomToTell(findRoomVersion('11')!, there, HERE, userId as UserId, more);
   const workers = app.get(RoomWorkers);
-  const receiving = new Receiving(workers, keysKnownTo(TEST_AUTHOR, there), allowAll);
+  const receiving = new Receiving(workers, keysKnownTo(TEST_AUTHOR, there), app.get(InvitePermissions), allowAll);
   const joined = await new ReceiveRoomHandler(workers, receiving, app.get(Joining)).execute(tellRoom(told, there));
   if (joined.kind !== 'joined') throw new Error(joined.reason);
   await app.views.whenProcessed(joined.position);
@@ -64,11 +64,11 @@ async function takenInBy(
 /** Fetches what happened in a room before somebody here joined it. */
 async function fetchPast({ roomId: id, events }: RoomToTell, there: ForeignServer): Promise<void> {
   const workers = app.get(RoomWorkers);
-  const receiving = new Receiving(workers, keysKnownTo(TEST_AUTHOR, there), allowAll);
+  const receiving = new Receiving(workers, keysKnownTo(TEST_AUTHOR, there), app.get(InvitePermissions), allowAll);
   const merging = new ExtremityMerging(workers, app.views, TEST_AUTHOR, systemClock);
   const texts = events.map(({ text }) => text);
   const command = new ReceivePdus(there.name, id, texts, { isHistory: true });
-  const { position } = await new ReceivePdusHandler(receiving, merging, app.get(InvitePermissions)).execute(command);
+  const { position } = await new ReceivePdusHandler(receiving, merging).execute(command);
   await app.views.whenProcessed(position!);
 }
 

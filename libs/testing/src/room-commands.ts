@@ -99,11 +99,11 @@ export class RoomCommands {
     });
     const workers = (this.workers = new RoomWorkers({ store, snapshots, views, author: author, clock, policy }));
     const others = new OtherProcesses(config, clock);
-    const receiving = new Receiving(workers, keys, policy);
     const joining = new Joining(workers, store, others);
     const merging = new ExtremityMerging(workers, views, author, clock);
     const elsewhere = new MembershipsElsewhere(store, clock, views);
     const permissions = new InvitePermissions(views, { serverName: author.serverName });
+    const receiving = new Receiving(workers, keys, permissions, policy);
     const invitations = new InvitationsElsewhere(workers, elsewhere, views, author, permissions);
     const members = new MembershipChanges(workers, views, invitations);
     const aliases = new Aliases(store, clock, views, config, new AppServices());
@@ -130,7 +130,7 @@ export class RoomCommands {
       [KnockRoom, new KnockRoomHandler(members, elsewhere, views, author)],
       [LeaveRoom, new LeaveRoomHandler(members, elsewhere, stays, views, {})],
       [ReceiveOutliers, new ReceiveOutliersHandler(receiving)],
-      [ReceivePdus, new ReceivePdusHandler(receiving, merging, permissions)],
+      [ReceivePdus, new ReceivePdusHandler(receiving, merging)],
       [ReceiveRoom, new ReceiveRoomHandler(workers, receiving, joining)],
       [SettleJoin, new SettleJoinHandler(joining)],
       [ReceiveState, new ReceiveStateHandler(workers, receiving, merging, others, store)],

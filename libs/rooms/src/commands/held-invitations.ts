@@ -16,7 +16,10 @@ export type HeldInvitation = Pick<InvitationHeld, 'room_id' | 'sender'>;
 export type Held = ReadonlyMap<string, HeldInvitation>;
 
 const CAPACITY = 1_000;
-/** To so many rooms they are held of one user; more are refused: to show others for them would show what the user does not want to see. */
+/**
+ * To so many rooms they are held of one user; who asks for more is refused: to show others for them would show what the user does not want to see. What is
+ * in a room that is here already can be refused no more, and is held in any case: of that there is no more than there are rooms.
+ */
 const MOST_HELD = 200;
 /** So many are held to one room: more than other servers may have there at once. Of more that of the newest is held no longer, for that of the next. */
 const MOST_TO_ROOM = 16;
@@ -72,14 +75,14 @@ export class HeldInvitations {
 
   /**
    * What somebody sends, or will have sent in a moment, is not shown to the user, once this settles. Throws M_INVITE_BLOCKED where no more are
-   * held of them.
+   * held of them, unless nobody can refuse it (`isTaken`: the room takes it).
    */
-  hold(userId: UserId, roomId: RoomId, sender: UserId, cause: Cause): Promise<boolean> {
+  hold(userId: UserId, roomId: RoomId, sender: UserId, cause: Cause, isTaken = false): Promise<boolean> {
     const data = { room_id: roomId, sender };
     return this.#change(userId, cause, (held) => {
       if (held.has(nameOf(data))) return [];
       const beside = [...held.values()].filter((one) => one.room_id === roomId);
-      if (beside.length === 0 && isFull(held)) throw new MatrixError('M_INVITE_BLOCKED');
+      if (!isTaken && beside.length === 0 && isFull(held)) throw new MatrixError('M_INVITE_BLOCKED');
       return [{ type: 'invitation-held', data }, ...beside.slice(MOST_TO_ROOM - 1).map((one) => released(one))];
     });
   }

@@ -41,8 +41,8 @@ export class InvitePermissions {
   }
 
   /**
-   * As `check` and `hold`, of an invitation that comes as an event of a room which is here: nobody was asked whether it may be sent, and that the room has it
-   * nobody can help. So what presence has refused is held, too, as long as there is room. (What rules refuse nobody is shown anyhow.)
+   * As `check` and `hold`, of an event of another server that a room which is here is about to take: nobody was asked whether it may be sent, and that the
+   * room has it nobody can help. So what presence has refused is held, too, however many are. (What rules refuse nobody is shown anyhow.)
    */
   async hide({ type, sender, stateKey, content, roomId }: RoomEvent): Promise<void> {
     const isInvite = type === 'm.room.member' && content['membership'] === 'invite' && content['is_direct'] === true;
@@ -50,18 +50,20 @@ export class InvitePermissions {
     const { serverName } = this.config;
     if (serverNameOf(stateKey) !== serverName || serverNameOf(sender) === serverName) return;
     if (((await this.signals?.decide(stateKey, sender)) ?? 'accept') === 'accept') return;
-    await this.hold(roomId, sender, stateKey).catch((error: unknown) => {
-      if (!(error instanceof MatrixError) || error.errcode !== 'M_INVITE_BLOCKED') throw error;
-    });
+    await this.#hold(roomId, sender, stateKey, true);
   }
 
   /**
    * What the sender is about to send is not shown to the target, once this settles. What `check` answered that for. Throws M_INVITE_BLOCKED
    * where no more are held of the target by now.
    */
-  async hold(roomId: RoomId, sender: UserId, target: UserId): Promise<void> {
+  hold(roomId: RoomId, sender: UserId, target: UserId): Promise<void> {
+    return this.#hold(roomId, sender, target, false);
+  }
+
+  async #hold(roomId: RoomId, sender: UserId, target: UserId, isTaken: boolean): Promise<void> {
     const cause = { actor: sender };
-    await this.held?.hold(target, roomId, sender, cause);
+    await this.held?.hold(target, roomId, sender, cause, isTaken);
     // What changed between the two found nothing held that it could show.
     if ((await this.signals?.decide(target, sender)) === 'accept')
       await this.held?.release(target, [{ room_id: roomId, sender }], cause);

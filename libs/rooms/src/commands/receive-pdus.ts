@@ -1,9 +1,7 @@
-import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId, ServerName } from '#kernel/ids';
 import type { Pdu } from '#protocol/room-event';
 import type { Arrival } from '../receive/judge-pdu.js';
-import { InvitePermissions } from './invite-permissions.js';
 import { ExtremityMerging } from './merge-extremities.js';
 import { type Receipt, Receiving } from './receiving.js';
 
@@ -31,16 +29,11 @@ export class ReceivePdusHandler implements ICommandHandler<ReceivePdus> {
   constructor(
     private readonly receiving: Receiving,
     private readonly merging: ExtremityMerging,
-    @Inject(InvitePermissions) private readonly permissions: Pick<InvitePermissions, 'hide'>,
   ) {}
 
   async execute(command: ReceivePdus): Promise<Receipt> {
     const { roomId, arrival } = command;
     const prepared = await this.receiving.prepareHere(command);
-    // What its user does not want to see is hidden before it is there: nobody has asked for it where its server did not.
-    if (arrival.isHistory !== true) {
-      for (const pdu of prepared) if (pdu.kind === 'prepared') await this.permissions.hide(pdu.event);
-    }
     const judged = await Promise.all(prepared.map((pdu) => this.receiving.judge(roomId, pdu, arrival)));
     const receipt = await this.receiving.settle(roomId, judged);
     await this.merging.merge(roomId, receipt.open);

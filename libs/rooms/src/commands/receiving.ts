@@ -8,7 +8,8 @@ import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { allowAll, type Policy, type PolicyQuestion, ROOM_POLICY } from '../room-policy.js';
 import type { Arrival } from '../receive/judge-pdu.js';
-import type { AlreadyKnown, Dropped, MissingEvents, PreparedPdu } from '../receive/outcome.js';
+import { getKnown } from '../receive/known-room.js';
+import type { Accepted, AlreadyKnown, Dropped, MissingEvents, PreparedPdu } from '../receive/outcome.js';
 import { preparePdu } from '../receive/prepare-pdu.js';
 import { withPolicySignature } from '../receive/with-policy-signature.js';
 import { SERVER_KEYS, type ServerKeys } from '../server-keys.js';
@@ -19,6 +20,7 @@ import { RoomWorkers } from '../worker/room-workers.js';
 import { checkingTogether } from '../worker/signature-batches.js';
 import { type StagedPdu, StagingArea } from '../worker/staging-area.js';
 import { UnknownRoom, unknownRoom } from '../worker/unknown-room.js';
+import { InvitePermissions } from './invite-permissions.js';
 
 /** What became of an event, or will: one that is missing others waits for them in the staging area. */
 export type Received = Dropped | AlreadyKnown | MissingEvents | Landed;
@@ -76,6 +78,7 @@ export class Receiving {
   constructor(
     private readonly workers: RoomWorkers,
     @Inject(SERVER_KEYS) keys: ServerKeys,
+    @Inject(InvitePermissions) private readonly permissions: Pick<InvitePermissions, 'hide'>,
     @Optional() @Inject(ROOM_POLICY) private readonly policy?: Policy,
   ) {
     this.#keys = checkingTogether(keys);
@@ -143,7 +146,7 @@ export class Receiving {
   async judgeInTurn(turn: RoomTurn, staged: StagedPdu): Promise<Judged | ToBeAsked> {
     const { roomId } = turn;
     const { eventId } = staged.pdu.event;
-    const outcome = await receiveInTurn(turn, staged.pdu, staged.arrival);
+    const outcome = await receiveInTurn(turn, staged.pdu, staged.arrival, (accepted) => this.#hide(turn, accepted));
     if (outcome.kind === 'unasked') {
       return { question: { isOwn: false, ...(await policyQuestionOf(turn, outcome.policyId)) } };
     }
@@ -198,6 +201,22 @@ export class Receiving {
     const verdict = { ...said, of: question.policyEvent?.eventId };
     const signed = said.isAllowed ? said.signed : undefined;
     return { ...pdu, verdict, ...(signed && withPolicySignature(pdu.event, signed, question.version)) };
+  }
+
+  /**
+   * What its user does not want to see is held before it is there: nobody has asked for it where its server did not. That of what the room takes alone, with
+   * what it makes current again.
+   */
+  async #hide(turn: RoomTurn, { event, header, current }: Accepted): Promise<void> {
+    if (header.history === true) return;
+    const { type, stateKey, eventId } = event;
+    if (stateKey !== undefined && current.get(type, stateKey) === eventId) await this.permissions.hide(event);
+    // PERF: there may be as many as a room has members, and nearly none of them is of a one-to-one chat.
+    const direct = Object.entries(header.state_pdus ?? {}).filter(([, text]) => text.includes('"is_direct":true'));
+    if (direct.length === 0) return;
+    const older = direct.map(([id]) => id as EventId);
+    const known = await turn.known.find(older);
+    for (const id of older) await this.permissions.hide(getKnown(known, id).event);
   }
 
   #release(roomId: RoomId, received: Received): StagedPdu[] {

@@ -77,7 +77,8 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     // Last: who may not invite them learns nothing of what they say of it.
     const isHeld = await this.permissions.check(event.sender, invited, event.content);
     const signed = signEvent(pdu, version, serverName, signingKey);
-    if (isHeld) await this.permissions.hold(roomId, event.sender, invited);
+    // In a room that is here it is held once the room takes it (`Receiving`).
+    if (isHeld && !isHere) await this.permissions.hold(roomId, event.sender, invited);
     if (state === undefined) return { pdu: signed };
     await this.#tell(invited, event, signed, state, command);
     return { pdu: signed };

@@ -4,9 +4,6 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { HELD_INVITATIONS, type HeldInvitationRow } from '../projections/held-invitations.projector.js';
 
-/** More than there are rows of a user: 200 are held at most, and of 200 more it is known that they were. */
-const MOST_HELD = 1_000;
-
 /** Whose eyes an answer is for. */
 export interface Reader {
   readonly userId: UserId;
@@ -41,8 +38,10 @@ export async function followerOf(
   if (rules === undefined) return reader;
   // PERF: nearly nobody says anything of it.
   if (!rules.mayHold) return { ...reader, rules };
-  const held = await HELD_INVITATIONS.scan(views, { prefix: [userId], limit: MOST_HELD });
-  return { ...reader, rules, held: new Map(held.map(({ key, value }) => [key[1], value])) };
+  const held = new Map<RoomId, HeldInvitationRow>();
+  // All of them: what is left out would be shown.
+  await HELD_INVITATIONS.forEach(views, { prefix: [userId] }, ({ key, value }) => void held.set(key[1], value));
+  return { ...reader, rules, held };
 }
 
 /** Whether a reader is told nothing of an invitation to a room by somebody. */

@@ -26,11 +26,18 @@ import { headAfterAccepted } from './states-of-extremities.js';
 
 /**
  * Judges an event of another server by the room as this turn has it, and appends what becomes of it and what follows from it.
- * Nothing is appended for what was dropped, is known already or misses others. Throws RoomIsPartial: nothing is judged by a part of a state.
+ * Nothing is appended for what was dropped, is known already or misses others. `before`: called with what is accepted, before it is there.
+ * Throws RoomIsPartial: nothing is judged by a part of a state.
  */
-export async function receiveInTurn(turn: RoomTurn, pdu: PreparedPdu, arrival?: Arrival): Promise<Outcome> {
+export async function receiveInTurn(
+  turn: RoomTurn,
+  pdu: PreparedPdu,
+  arrival?: Arrival,
+  before?: (accepted: Accepted) => Promise<void>,
+): Promise<Outcome> {
   if (turn.head.partial !== undefined) throw new RoomIsPartial();
   const outcome = await judgePdu(pdu, turn.known, arrival);
+  if (outcome.kind === 'accepted') await before?.(outcome);
   if (outcome.kind === 'accepted' || outcome.kind === 'soft-failed' || outcome.kind === 'rejected') {
     const missing = outcome.kind === 'accepted' ? await findMissingParents(turn, outcome) : [];
     takePlaced(turn, outcome, missing, await inTurns(turn.appendParts(outcome.header)));

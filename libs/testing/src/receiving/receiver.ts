@@ -29,7 +29,7 @@ export class Receiver {
     keys: ServerKeys,
   ) {
     const workers = app.get(RoomWorkers);
-    this.#receiving = new Receiving(workers, keys, allowAll);
+    this.#receiving = new Receiving(workers, keys, app.get(InvitePermissions), allowAll);
     this.#merging = new ExtremityMerging(workers, app.views, TEST_AUTHOR, systemClock);
   }
 
@@ -43,7 +43,7 @@ export class Receiver {
   }
 
   async #receive(texts: readonly string[], arrival: ReceivePdus['arrival'] = {}): Promise<Receipt> {
-    const handler = new ReceivePdusHandler(this.#receiving, this.#merging, this.app.get(InvitePermissions));
+    const handler = new ReceivePdusHandler(this.#receiving, this.#merging);
     return this.#shown(await handler.execute(new ReceivePdus(this.origin, this.roomId, texts, arrival)));
   }
 
