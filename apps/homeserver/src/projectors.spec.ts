@@ -546,6 +546,8 @@ describe('the rows of every projector', () => {
         of: null,
       }),
       toIdentity(`bindings-${ALICE}`, 'binding-noted', { binding_id: 'one', id_server: 'a.example', of: mailOfBob }),
+      toIdentity(`bindings-${ALICE}`, 'binding-noted', { binding_id: 'two', id_server: 'a.example', of: mailOfBob }),
+      toIdentity(`bindings-${ALICE}`, 'binding-ended', { binding_id: 'two' }),
       pepper('second'),
       toIdentity('association-late', 'association-made', {
         ...association,
@@ -556,7 +558,9 @@ describe('the rows of every projector', () => {
       toIdentity('stored-invites-one', type, { token: name, ...more });
     const invite = { room_id: '!room:a.example', sender: ALICE, until: 9 };
     const invites = [
-      toInvites('invite-stored', 'waits', { ...invite, public_key: 'first' }),
+      toInvites('invite-stored', 'waits', { ...invite, public_key: 'first', message: 'sealed' }),
+      toInvites('invite-stored', 'sent', { ...invite, public_key: 'fourth', message: 'sealed' }),
+      toInvites('invite-sent', 'sent'),
       toInvites('invite-stored', 'told', { ...invite, public_key: 'second' }),
       toInvites('invite-claimed', 'told', { mxid: BOB, until: 5 }),
       toInvites('invite-told', 'told'),

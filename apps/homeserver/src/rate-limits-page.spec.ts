@@ -63,7 +63,9 @@ and all users at one _address_ of the Internet for ${PARTIES.address} times as m
 may be those of a reverse proxy (\`ANNALS_TRUST_PROXY\` says of which \`X-Forwarded-For\` is believed). Application services are not limited by their
 address, and those whose registration says \`rate_limited: false\` not at all, as little as the sender of any.
 What has a stage of a log-in, a registration or a recovery send a mail or a message to a phone counts for \`mail\` or \`text\` besides the class of its door; so do
-the mails to one address and the messages to one number.
+the mails to one address and the messages to one number. A homeserver asks the identity server for all of its users from one address: so an invitation by address
+counts for \`mail\` by who invites, and for \`inviting\` by their server; in API v1, where no server has signed it, for \`mail\` by who is said to invite and the address
+together, and by the address as all users there. A token of the identity server counts for \`login\` by its user.
 
 The answer says which limit it was: \`"dev.annals.limit": {"class": "send", "by": "device", "burst": 100, "per_second": 20}\` in the body, and the same in the
 headers \`RateLimit-Policy: "send";q=100;w=5\` and \`RateLimit: "send";r=0;t=1\` (draft-ietf-httpapi-ratelimit-headers: 100 in 5 seconds, none left, try again in 1).

@@ -62,6 +62,25 @@ describe('a rate limit', () => {
     expect(all.take('password', one)).toBe(0);
   });
 
+  it('counts who only says who they are with where they are, and all of them there, of whatever network', () => {
+    const { limits: all } = limits();
+    const { burst } = RATE_LIMITS.mail;
+    const isGranted = (claimed: string, ip: string): boolean => {
+      try {
+        all.checkForClaimed('mail', claimed, ip);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const count = (of: number, claimed: (n: number) => string, ip: string): number =>
+      Array.from({ length: of }, (_, n) => isGranted(claimed(n), ip)).filter(Boolean).length;
+    expect(count(100, () => '@a:x', '10.0.0.1')).toBe(burst * PARTIES.user);
+    expect(isGranted('@a:x', '10.0.0.2')).toBe(true);
+    expect(isGranted('@b:x', '10.0.0.1')).toBe(true);
+    expect(count(1_000, (n) => `@${n}:x`, '10.0.0.3')).toBe(burst * PARTIES.address);
+  });
+
   it('counts each caller and each class alone, and takes back what did not count', () => {
     const { limits: all } = limits();
     for (let i = 0; i < RATE_LIMITS.registration.burst; i++) all.take('registration', '1.2.3.4');

@@ -115,6 +115,20 @@ export class RateLimits {
     this.#checked(name, this.#takeAll(name, [{ party: 'user', name: userId, limit: this.#limitOfUser(name, own) }]));
   }
 
+  /**
+   * Counts what somebody asks for of whom nothing is known but where they are, and who they say they are: as a user by both together, so that nobody is counted for
+   * another, and with all others at that address, of whatever network, who are not known. Throws M_LIMIT_EXCEEDED.
+   */
+  checkForClaimed(name: RateLimitClass, claimed: string, ip: string): void {
+    const from = addressParty(ip);
+    const ofAddress = multiply(this.limitOf(name), PARTIES.address);
+    const meters: Meter[] = [
+      { party: 'user', name: `${claimed} from ${from}`, limit: this.#limitOfUser(name, undefined) },
+      { party: 'address', name: `unknown from ${from}`, limit: ofAddress },
+    ];
+    this.#checked(name, this.#takeAll(name, meters));
+  }
+
   /** Takes back what `take` or `check` counted. */
   giveBack(name: RateLimitClass, caller: string): void {
     const expected = this.#metersNamed(name).caller;

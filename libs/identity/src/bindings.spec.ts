@@ -56,16 +56,20 @@ describe('a binding', () => {
     };
     await expect(begin().bind(ALICE, SERVER, SHOWN)).rejects.toThrow('ended');
     expect(known).toBe(1);
-    expect(await begin().endAll(ALICE)).toBe(true);
+    expect(await begin().endAll(ALICE, new Set())).toBe(true);
     expect(asked).toEqual(['/3pid/bind', '/3pid/unbind']);
   });
 
-  it('is undone, too, where the identity server gave no answer', async () => {
+  it.each([
+    ['no answer', new PeerUnavailable('away')],
+    ['none but of what is before it', new PeerRefused(502, {})],
+    ['none but that it has no time', new PeerRefused(429, { errcode: 'M_LIMIT_EXCEEDED' })],
+  ])('is undone, too, where the identity server gave %s', async (_, error) => {
     onBind = () => {
-      throw new PeerUnavailable('away');
+      throw error;
     };
     const bindings = begin();
-    await expect(bindings.bind(ALICE, SERVER, SHOWN)).rejects.toThrow('away');
+    await expect(bindings.bind(ALICE, SERVER, SHOWN)).rejects.toBe(error);
     expect(await bindings.forget(ALICE, OF)).toBe('success');
   });
 
@@ -75,10 +79,25 @@ describe('a binding', () => {
     onUnbind = () => {
       throw new PeerRefused(status, { error: `${OF.address} has to wait` });
     };
-    await expect(bindings.endAll(ALICE)).rejects.toThrow(new PeerUnavailable(String(status)));
+    const away = new Set<ServerName>();
+    expect(await bindings.endAll(ALICE, away)).toBe(true);
+    expect([...away]).toEqual([SERVER]);
     onUnbind = () => {};
-    expect(await bindings.endAll(ALICE)).toBe(true);
+    await bindings.endAll(ALICE, away);
+    expect(asked.filter((path) => path === '/3pid/unbind')).toHaveLength(1);
+    await bindings.endAll(ALICE, new Set());
     expect(await bindings.of(ALICE)).toEqual([]);
+  });
+
+  it('of a closed account is noted no more once the identity server refuses to end it', async () => {
+    const bindings = begin();
+    await bindings.bind(ALICE, SERVER, SHOWN);
+    onUnbind = () => {
+      throw new PeerRefused(403, { errcode: 'M_FORBIDDEN' });
+    };
+    const away = new Set<ServerName>();
+    await bindings.endAll(ALICE, away);
+    expect([away.size, await bindings.of(ALICE)]).toEqual([0, []]);
   });
 
   it('is none where the identity server refuses, unless there was one before', async () => {

@@ -71,8 +71,8 @@ export class Bindings implements BoundElsewhere {
   }
 
   /**
-   * Has an identity server make an identifier known as the user's. That is noted before: where this server ends between the two, or has no answer, it is undone with
-   * the others, and there may be nothing to undo. Throws what the identity server answers.
+   * Has an identity server make an identifier known as the user's. That is noted before: where this server ends between the two, or has no answer, or none but that
+   * something went wrong there, it is undone with the others, and there may be nothing to undo. Throws what the identity server answers.
    */
   async bind(userId: UserId, server: ServerName, { token, sid, clientSecret }: ShownElsewhere): Promise<void> {
     const { medium, address } = await this.servers.findValidated(server, { sid, clientSecret }, token);
@@ -83,7 +83,7 @@ export class Bindings implements BoundElsewhere {
     try {
       await this.servers.ask(server, { method: 'POST', path: '/3pid/bind', body, token });
     } catch (error) {
-      const isRefused = isNew && error instanceof PeerRefused;
+      const isRefused = isNew && error instanceof PeerRefused && !mayAnswerLater(error);
       if (isRefused) await this.#change(userId, (known) => decideBindingEnd(known, { of, server }));
       throw error;
     }
@@ -113,21 +113,22 @@ export class Bindings implements BoundElsewhere {
   }
 
   /**
-   * As `forgetAll`, for who asks again: answers whether there was any. What a server refuses for good is let be. Throws PeerUnavailable,
-   * without its words, where one may answer otherwise later, once all others were asked.
+   * As `forgetAll`, of a closed account: answers whether there was any. What a server refuses for good nobody asks again, and it is no more noted. Who may answer
+   * otherwise later is put among `away`, and asked nothing where it is among them already.
    */
-  async endAll(userId: UserId): Promise<boolean> {
+  async endAll(userId: UserId, away: Set<ServerName>): Promise<boolean> {
     const known = await this.of(userId);
-    let away: PeerUnavailable | undefined;
     for (const binding of known) {
+      if (away.has(binding.server)) continue;
       try {
         await this.#unbindAt(userId, binding);
       } catch (error) {
-        if (mayAnswerLater(error)) away = new PeerUnavailable(reasonOf(error));
-        else if (!(error instanceof PeerRefused)) throw error;
+        if (mayAnswerLater(error)) away.add(binding.server);
+        else if (error instanceof PeerRefused) await this.#change(userId, (noted) => decideBindingEnd(noted, binding));
+        else throw error;
+        this.#log.warn({ reason: reasonOf(error) }, 'an identity server knows an identifier of a closed account still');
       }
     }
-    if (away !== undefined) throw away;
     return known.length > 0;
   }
 

@@ -11,6 +11,7 @@ import {
   IDENTITY_TERMS,
   IDENTITY_TOKENS,
 } from './projections/identity.projector.js';
+import { BINDINGS } from './projections/bindings.projector.js';
 import { INVITE_KEYS, STORED_INVITES } from './projections/stored-invites.projector.js';
 
 /** What people have of this domain, for who asks for their data. */
@@ -55,7 +56,7 @@ export class IdentityData {
       title: 'Identity servers',
       about:
         'Those to which you made a mail address or a phone number known by this server, so that others find you by it.',
-      covers: { collections: [], facts: ['binding-noted', 'binding-ended'] },
+      covers: { collections: [BINDINGS], facts: ['binding-noted', 'binding-ended'] },
       async *read(userId) {
         for (const { server, of } of await bindings.of(userId))
           yield { data: { server_name: server, medium: of.medium, address: of.address } };

@@ -23,6 +23,7 @@ import { ReplicationController } from './doors/replication.controller.js';
 import { SignInviteController } from './doors/sign-invite.controller.js';
 import { StoreInviteController } from './doors/store-invite.controller.js';
 import { DeliverInvites } from './deliver-invites.js';
+import { EndBindings } from './end-bindings.js';
 import { FindableAssociations } from './findable-associations.js';
 import { IdentityAccounts } from './identity-accounts.js';
 import { IdentityData } from './identity-data.js';
@@ -34,6 +35,7 @@ import { Pepper } from './pepper.js';
 import { IdentityFeed } from './replication/identity-feed.js';
 import { FollowPeers } from './replication/follow-peers.js';
 import { IdentityPeers } from './replication/identity-peers.js';
+import { SendInvitations } from './send-invitations.js';
 import { StoredInvites } from './stored-invites.js';
 import { ShownToIdentityServers } from './shown-to-identity-servers.js';
 import { Messengers, Validations } from './validations.js';
@@ -70,6 +72,7 @@ import { Messengers, Validations } from './validations.js';
     IdentityAccounts,
     Associations,
     Bindings,
+    EndBindings,
     Pepper,
     FindableAssociations,
     Messengers,
@@ -79,6 +82,7 @@ import { Messengers, Validations } from './validations.js';
     StoredInvites,
     InvitationMessages,
     StoreInvitation,
+    SendInvitations,
     DeliverInvites,
     IdentityFeed,
     IdentityPeers,
@@ -92,12 +96,14 @@ import { Messengers, Validations } from './validations.js';
     VALIDATED_ELSEWHERE,
     ADDRESS_INVITATIONS,
     Bindings,
+    EndBindings,
     IdentityServers,
     IdentityTokens,
     LookUpThreepids,
     IdentityAccounts,
     Associations,
     StoredInvites,
+    SendInvitations,
     DeliverInvites,
     FollowPeers,
   ],

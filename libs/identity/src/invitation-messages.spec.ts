@@ -2,8 +2,9 @@ import { expect, it } from 'vitest';
 import { loadConfig } from '#config/config';
 import { RateLimits } from '#http/rate-limits';
 import type { UserId } from '#kernel/ids';
-import type { Mailer } from '#mail/mailer';
+import type { Mail, Mailer } from '#mail/mailer';
 import type { Texter } from '#phones/texter';
+import { generateSigningKey } from '#protocol/signing/signing-key';
 import { InvitationMessages } from './invitation-messages.js';
 import { Messengers } from './validations.js';
 
@@ -14,9 +15,10 @@ it('counts messages to one number by the one way in which identifiers write it',
     new Messengers({} as Mailer, texter as unknown as Texter),
     new RateLimits(loadConfig({ ANNALS_RATE_LIMITS: 'off' }), { elapsed: () => 0 } as never),
     loadConfig({}),
+    generateSigningKey(),
   );
   const to = (address: string) =>
-    messages.prepare({
+    messages.check({
       threepid: { medium: 'msisdn', address },
       sender: '@alice:a.example' as UserId,
       isVouchedFor: true,
@@ -24,4 +26,34 @@ it('counts messages to one number by the one way in which identifiers write it',
   await to('447700900001');
   await expect(to('4407700900001')).rejects.toMatchObject({ errcode: 'M_INVALID_ADDRESS' });
   expect(counted).toEqual(['447700900001']);
+});
+
+it('keeps what it says where nobody else reads it, and of whom nobody vouches for no word', async () => {
+  const sent: Mail[] = [];
+  const mailer = { isConfigured: true, send: (mail: Mail) => Promise.resolve(void sent.push(mail)) };
+  const messengers = new Messengers(mailer as unknown as Mailer, {} as Texter);
+  const config = loadConfig({ ANNALS_PUBLIC_URL: 'https://id.example' });
+  const limits = new RateLimits(config, { elapsed: () => 0 });
+  const messages = new InvitationMessages(messengers, limits, config, generateSigningKey());
+  const told = {
+    threepid: { medium: 'email', address: 'carol@mail.example' },
+    sender: '@alice:a.example' as UserId,
+    senderName: 'Alice',
+    roomName: 'The Tea House',
+  } as const;
+  const link = { token: 'abc', privateKey: 'secret' };
+  const sealed = messages.seal({ ...told, isVouchedFor: true }, link);
+  expect(Buffer.from(sealed, 'base64url').toString()).not.toMatch(/carol|secret|Alice/);
+  for (const text of [sealed, sealed, messages.seal({ ...told, isVouchedFor: false }, link)]) {
+    expect(await messages.send(text)).toBe(true);
+  }
+  const [first, again, unvouched] = sent;
+  expect(first).toMatchObject({ to: 'carol@mail.example', subject: 'Alice invites you to The Tea House on Matrix' });
+  expect(first!.text).toContain(
+    'https://id.example/_matrix/identity/unstable/dev.annals.invitation?token=abc&private_key=secret',
+  );
+  expect(again!.id).toBe(first!.id);
+  expect(`${unvouched!.subject} ${unvouched!.text}`).not.toMatch(/alice|Tea House/i);
+  const other = new InvitationMessages(messengers, limits, config, generateSigningKey());
+  expect(await other.send(sealed)).toBe(false);
 });

@@ -1,17 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
-import type { RoomId, UserId } from '#kernel/ids';
+import { RateLimits } from '#http/rate-limits';
+import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { FindableAssociations } from './findable-associations.js';
 import { hideAddress } from './client/hide-address.js';
 import { threepidHash } from './facts/identity-facts.js';
-import { InvitationMessages, type ToldInvite } from './invitation-messages.js';
+import { InvitationMessages, type InviteLink, type ToldInvite } from './invitation-messages.js';
 import { LongTermKeys } from './long-term-keys.js';
 import { StoredInvites } from './stored-invites.js';
 
 /** Somebody who is known by an address or a number alone is to be invited to a room. */
 export interface WantedInvite extends ToldInvite {
   readonly roomId: RoomId;
+  /** The address of who asks. */
+  readonly ip: string;
 }
 
 /** What goes into the room's `m.room.third_party_invite`. */
@@ -21,8 +24,6 @@ export interface InviteOffer {
   readonly display_name: string;
 }
 
-/** Where an invitation is looked at by whom the mail is for. */
-export const INVITATION_PATH = '/_matrix/identity/unstable/dev.annals.invitation';
 const LONG_TERM = '/_matrix/identity/v2/pubkey/isvalid';
 const EPHEMERAL = '/_matrix/identity/v2/pubkey/ephemeral/isvalid';
 
@@ -34,23 +35,25 @@ export class StoreInvitation {
     private readonly findable: FindableAssociations,
     private readonly keys: LongTermKeys,
     private readonly messages: InvitationMessages,
+    private readonly limits: RateLimits,
     @Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl' | 'identityRole'>,
   ) {}
 
   /**
-   * Stores one and sends the message, also where whoever has the address lets the sender not find them, who is not to know of it. Throws
-   * M_THREEPID_IN_USE, with the user, where who asks may know whose the address is, and as `InvitationMessages.prepare`.
+   * Stores one with the message that is sent then (`SendInvitations`), also where whoever has the address lets the sender not find them, who is not to know of
+   * it. Throws M_THREEPID_IN_USE, with the user, where who asks may know whose the address is, M_LIMIT_EXCEEDED, and as `InvitationMessages.check`.
    */
   async store(wanted: WantedInvite): Promise<InviteOffer> {
-    const { threepid, roomId, sender } = wanted;
+    const { threepid, roomId, sender, isVouchedFor } = wanted;
+    this.#count(wanted);
     const known = await this.#findFor(wanted);
     if (known !== undefined) {
       throw new MatrixError('M_THREEPID_IN_USE', 'It is known whose the address is', { fields: { mxid: known } });
     }
-    const send = await this.messages.prepare(wanted);
-    const { token, publicKey, privateKey } = await this.invites.store(threepidHash(threepid), { roomId, sender });
-    const query = new URLSearchParams({ token, private_key: privateKey }).toString();
-    send(this.#urlOf(`${INVITATION_PATH}?${query}`));
+    await this.messages.check(wanted);
+    const sealMessage = (link: InviteLink): string => this.messages.seal(wanted, link);
+    const invite = { roomId, sender, isVouchedFor, sealMessage };
+    const { token, publicKey } = await this.invites.store(threepidHash(threepid), invite);
     return {
       token,
       public_keys: [
@@ -72,6 +75,16 @@ export class StoreInvitation {
   async #findFor({ threepid, sender, isVouchedFor }: WantedInvite): Promise<UserId | undefined> {
     if (isVouchedFor) return this.findable.find(threepid, sender);
     return this.config.identityRole?.plainLookup === true ? this.findable.find(threepid, undefined) : undefined;
+  }
+
+  /**
+   * All users of a homeserver may ask from one address: so who is known is counted for themselves, and their server for all of them. Who is not may be anybody, also of
+   * as many names as they like. Throws M_LIMIT_EXCEEDED.
+   */
+  #count({ sender, isVouchedFor, ip }: WantedInvite): void {
+    if (!isVouchedFor) return this.limits.checkForClaimed('mail', sender, ip);
+    this.limits.checkForUser('mail', `invitations by address of ${sender}`);
+    this.limits.check('inviting', `by address, of ${serverNameOf(sender)}`);
   }
 
   #urlOf(path: string): string {

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
@@ -12,16 +12,18 @@ import { createSigningKey } from '#protocol/signing/signing-key';
 import {
   decideClaims,
   decideOver,
+  decideSent,
   decideStored,
   decideTold,
   foldStoredInvite,
   listFree,
   listToTell,
+  listUnsent,
   NO_STORED_INVITES,
   type StoredInvite,
   type StoredInvites as Invites,
 } from './decide/stored-invites.js';
-import { type StoredInviteFact, storedInvitesStream } from './facts/stored-invite-facts.js';
+import { draftStoredInvite, type StoredInviteFact, storedInvitesStream } from './facts/stored-invite-facts.js';
 import { INVITE_KEYS, STORED_INVITES } from './projections/stored-invites.projector.js';
 
 const CAPACITY = 1_000;
@@ -38,6 +40,23 @@ export interface NewInvite {
   /** Both in unpadded base64. */
   readonly publicKey: string;
   readonly privateKey: string;
+}
+
+/** An invitation whose message was not handed over yet. */
+export interface UnsentInvite {
+  readonly token: string;
+  readonly message: string;
+  readonly isWanted: boolean;
+}
+
+/** An invitation as it is asked for. */
+export interface InviteToStore {
+  readonly roomId: RoomId;
+  readonly sender: UserId;
+  /** Whether it is known that `sender` wants it. */
+  readonly isVouchedFor: boolean;
+  /** Makes the message to whoever has the identifier of what it is to lead to, sealed. */
+  readonly sealMessage: (invite: NewInvite) => string;
 }
 
 /** Invitations of people who are known by an address alone: identity service API, "Invitation storage". Each is one user's in the end. */
@@ -64,15 +83,39 @@ export class StoredInvites {
     looks.begin(this.views, [STORED_INVITES.name], this.log);
   }
 
-  /** Stores one for whoever has the identifier, by its hash. Throws M_LIMIT_EXCEEDED. */
-  async store(hash: string, { roomId, sender }: { roomId: RoomId; sender: UserId }): Promise<NewInvite> {
+  /** Stores one for whoever has the identifier, by its hash, with the message that is to be sent to them. Throws M_LIMIT_EXCEEDED. */
+  async store(hash: string, { roomId, sender, isVouchedFor, sealMessage }: InviteToStore): Promise<NewInvite> {
     const seed = randomBytes(KEY_BYTES);
     const publicKey = encodeBase64(createSigningKey(seed, '0').publicKey);
     const token = randomBytes(24).toString('base64url');
+    const made = { token, publicKey, privateKey: encodeBase64(seed) };
     const now = this.clock.now();
-    const invite = { token, roomId, sender, publicKey, until: now + LIFETIME_MS };
+    const message = sealMessage(made);
+    const unvouched = isVouchedFor ? {} : { isUnvouched: true as const };
+    const invite = { token, roomId, sender, ...unvouched, publicKey, until: now + LIFETIME_MS, message };
     await this.#change(hash, sender, (invites) => decideStored(invites, invite, now));
-    return { token, publicKey, privateKey: encodeBase64(seed) };
+    return made;
+  }
+
+  /** Those of one identifier of which whom they are for is to be told still, as the log has them, and whether anybody is to be told: it may be over, or claimed. */
+  async listUnsent(hash: string): Promise<UnsentInvite[]> {
+    const { state } = await this.#streams.load(storedInvitesStream(hash));
+    const now = this.clock.now();
+    return listUnsent(state).map(({ token, message, mxid, until }) => {
+      return { token, message, isWanted: mxid === undefined && until > now };
+    });
+  }
+
+  /** The message of one was handed over, or never will be. */
+  async noteSent(hash: string, token: string): Promise<void> {
+    await this.#change(hash, 'server', (invites) => decideSent(invites, token));
+  }
+
+  /** The identifiers, by their hashes, of which some messages are to be sent still. May name one several times. */
+  async *listHashesUnsent(): AsyncGenerator<string, void> {
+    for await (const page of STORED_INVITES.pages(this.views, {})) {
+      for (const { value } of page) if (value.is_unsent === true) yield value.hash;
+    }
   }
 
   /** Those of one identifier that nobody has claimed yet, as the log has them. */
@@ -136,10 +179,9 @@ export class StoredInvites {
   }
 
   async #change(hash: string, actor: string, decide: (invites: Invites) => StoredInviteFact[]): Promise<Invites> {
-    const draft = ({ type, data }: StoredInviteFact) => ({ id: randomUUID(), type, data: JSON.stringify(data) });
     const { state, position, facts } = await this.#streams.execute(
       storedInvitesStream(hash),
-      (invites) => decide(invites).map(draft),
+      (invites) => decide(invites).map(draftStoredInvite),
       { actor },
     );
     if (facts.length > 0) await this.views.whenProcessed(position, [STORED_INVITES.name]);

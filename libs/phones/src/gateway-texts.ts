@@ -9,6 +9,8 @@ const WITHIN_MS = 20_000;
 const MAX_BYTES = 64 * 1024;
 /** So many requests at once: gateways bring few messages a second. */
 const CONNECTIONS = 2;
+/** It is the message that it does not want. All else is of the gateway, or of how it is asked, which the operator mends. */
+const OF_THE_MESSAGE: ReadonlySet<number> = new Set([400, 422]);
 
 /**
  * Has an HTTP gateway of the operator bring messages to phones: a POST of JSON to one URL, as the operator wrote it down. Redirects are followed by
@@ -42,7 +44,8 @@ export class GatewayTexts implements TextMessages {
       withinMs: WITHIN_MS,
       maxBytes: MAX_BYTES,
     });
-    if (status < 200 || status >= 300) throw new TextFailure(`the gateway has not taken it (${status})`);
+    if (status >= 200 && status < 300) return;
+    throw new TextFailure(`the gateway has not taken it (${status})`, !OF_THE_MESSAGE.has(status));
   }
 
   async #post(request: Parameters<Outgoing['send']>[1]): Promise<number> {
@@ -50,7 +53,7 @@ export class GatewayTexts implements TextMessages {
       return (await this.outgoing.send(this.#place, request)).status;
     } catch (error) {
       if (!(error instanceof OutgoingFailure)) throw error;
-      throw new TextFailure('the gateway does not answer', { cause: error });
+      throw new TextFailure('the gateway does not answer', true, { cause: error });
     }
   }
 }

@@ -13,7 +13,12 @@ export interface TextMessages {
 
 /** A message was not taken. What it says holds no number. */
 export class TextFailure extends Error {
-  constructor(reason: string, options?: { readonly cause: unknown }) {
+  constructor(
+    reason: string,
+    /** Whether it may be taken at another time. */
+    readonly isTransient: boolean,
+    options?: { readonly cause: unknown },
+  ) {
     super(reason, options);
     this.name = 'TextFailure';
   }

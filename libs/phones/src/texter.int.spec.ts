@@ -42,7 +42,7 @@ describe('a message to a phone', () => {
     expect(plain.numbers).toEqual({ sent: 1, failed: 0, waiting: 0 });
   });
 
-  it.each([302, 401, 500])(
+  it.each([302, 400, 401, 422, 429, 500])(
     'is not sent where the gateway answers %i, and nobody is told the number',
     async (status) => {
       gateway.status = status;
@@ -50,6 +50,7 @@ describe('a message to a phone', () => {
       const failure: unknown = await one.send(MESSAGE).catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(TextFailure);
       expect((failure as TextFailure).message).toContain(String(status));
+      expect((failure as TextFailure).isTransient).toBe(status !== 400 && status !== 422);
       const logged = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
       one.post(MESSAGE);
       await vi.waitFor(() => expect(logged).toHaveBeenCalled());

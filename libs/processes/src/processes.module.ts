@@ -28,6 +28,7 @@ import { LateContent } from './erasure/late-content.effect.js';
 import { OrderedErasures } from './erasure/ordered-erasures.effect.js';
 import { UnlinkedIds } from './erasure/unlinked-ids.effect.js';
 import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
+import { InvitationMessagesSent } from './invites/invitation-messages.effect.js';
 import { TellStoredInvites } from './invites/stored-invites.effect.js';
 import { UnfinishedHandshake } from './joins/unfinished-handshake.effect.js';
 import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
@@ -95,6 +96,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   EndedAssociations,
   EndedBindings,
   TellStoredInvites,
+  InvitationMessagesSent,
   MissedDevices,
   RestoredLists,
   EndedPresence,

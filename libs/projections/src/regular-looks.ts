@@ -69,3 +69,35 @@ export class RegularLooks {
     if (!this.#isStopped) this.#timer = setTimeout(() => this.soon(), Math.min(nextMs, AT_LATEST_MS)).unref();
   }
 }
+
+/** Looks of an effect: by the one process that runs it, from its `begin` to its `end`. */
+export class LooksOfEffect {
+  #looks: RegularLooks | undefined;
+
+  constructor(private readonly regular: RegularLook) {}
+
+  /** Whether this process runs it no more, or not yet: a look that is under way ends early then. */
+  get isStopped(): boolean {
+    return this.#looks === undefined;
+  }
+
+  begin(): void {
+    this.#looks ??= new RegularLooks(this.regular);
+    this.soon();
+  }
+
+  /** Looks soon, for who does not wait for it. */
+  soon(): void {
+    this.#looks?.soon();
+  }
+
+  /** Looks now, or once more where a look is under way; settles when that is done. */
+  now(): Promise<void> {
+    return this.#looks?.now() ?? Promise.resolve();
+  }
+
+  end(): void {
+    void this.#looks?.end();
+    this.#looks = undefined;
+  }
+}

@@ -40,7 +40,9 @@ import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
+import { bindingsProjector } from '#identity/projections/bindings.projector';
 import { identityProjector } from '#identity/projections/identity.projector';
+import { storedInvitesProjector } from '#identity/projections/stored-invites.projector';
 import { mediaProjector } from '#media/projections/media.projector';
 import { EFFECTS, ProcessesModule } from '#processes/processes.module';
 import { VIEWS } from '#projections/views';
@@ -112,6 +114,8 @@ export async function startSyncApp(
     contactsProjector,
     dueDigestsProjector,
     identityProjector,
+    bindingsProjector,
+    storedInvitesProjector,
     ...roomProjectors(reader),
     ...accountProjectors,
     ...deviceProjectors(reader),

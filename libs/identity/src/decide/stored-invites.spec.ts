@@ -4,11 +4,14 @@ import type { StoredInviteFact } from '../facts/stored-invite-facts.js';
 import {
   decideClaims,
   decideOver,
+  decideSent,
   decideStored,
   decideTold,
   foldStoredInvite,
   listToTell,
+  listUnsent,
   NO_STORED_INVITES,
+  type StoredInvite,
   type StoredInvites,
 } from './stored-invites.js';
 
@@ -60,11 +63,59 @@ describe('invitations of whoever has an address', () => {
     expect([...store(two, 'three', 300, 100).keys()]).toEqual(['three']);
   });
 
-  it('are a hundred at most', () => {
-    let many = NO_STORED_INVITES;
-    for (let n = 0; n < 100; n++) many = store(many, `${n}`);
-    expect(() => store(many, 'more')).toThrow('Too many');
-    const claimed = after(decideClaims(many, ALICE, { ...CLAIMED, tokens: ['7'] }), many);
-    expect(store(claimed, 'more').size).toBe(101);
+  describe('of many who invite', () => {
+    const by = (sender: string, n: number | string, more: object = {}) => {
+      return { ...invite(`${sender} ${n}`), sender: sender as UserId, ...more };
+    };
+    const storeAll = (asked: readonly StoredInvite[], from = NO_STORED_INVITES): StoredInvites =>
+      asked.reduce((invites, one) => after(decideStored(invites, one, 1), invites), from);
+    const times = (n: number): number[] => Array.from({ length: n }, (_, each) => each);
+    const names = (invites: StoredInvites): string[] => [...invites.keys()];
+
+    it('are ten of one sender, whose oldest gives way', () => {
+      const many = storeAll([by(BOB, 'his'), ...times(11).map((n) => by(ALICE, n))]);
+      expect(names(many)).toEqual([`${BOB} his`, ...times(10).map((n) => `${ALICE} ${n + 1}`)]);
+      const claimed = after(decideClaims(many, BOB, { ...CLAIMED, tokens: [`${ALICE} 1`] }), many);
+      expect(storeAll([by(ALICE, 'more')], claimed).size).toBe(claimed.size + 1);
+    });
+
+    it('are thirty of one server, of which the oldest gives way', () => {
+      const users = times(31).map((n) => by(`@u${n}:a.example`, 0));
+      const many = storeAll([by(BOB, 'his'), ...users]);
+      expect(names(many)).toEqual([`${BOB} his`, ...users.slice(1).map(({ token }) => token)]);
+    });
+
+    it('are a hundred, of which those of the server that has most give way: nobody fills all places for others', () => {
+      const floods = times(4).flatMap((server) => times(30).map((n) => by(`@u${n}:${server}.flood`, 0)));
+      const full = storeAll([by(BOB, 'his'), ...floods]);
+      expect(full.size).toBe(100);
+      expect(full.has(`${BOB} his`)).toBe(true);
+      const next = storeAll([by(ALICE, 'hers')], full);
+      expect([next.size, next.has(`${ALICE} hers`), next.has(`${BOB} his`)]).toEqual([100, true, true]);
+    });
+
+    it('give way to nobody where each is of another server', () => {
+      const each = storeAll(times(100).map((n) => by(`@u:${n}.example`, 0)));
+      expect(() => storeAll([by('@u:last.example', 0)], each)).toThrow('Too many');
+      expect(names(storeAll([by('@v:7.example', 0)], each))).not.toContain('@u:7.example 0');
+    });
+
+    it('of whom nobody vouches for count for nobody but themselves', () => {
+      const unvouched = { isUnvouched: true } as const;
+      const hers = storeAll(times(10).map((n) => by(ALICE, n)));
+      const forged = storeAll(
+        times(100).map((n) => by(`@u${n % 5}:a.example`, `forged ${n}`, unvouched)),
+        storeAll([by(ALICE, 'forged', unvouched)], hers),
+      );
+      expect(names(forged).slice(0, 10)).toEqual(names(hers));
+      expect(forged.size).toBe(40);
+    });
+  });
+
+  it('have a message until it is sent', () => {
+    const one = after(decideStored(NO_STORED_INVITES, { ...invite('one'), message: 'sealed' }, 1));
+    expect(listUnsent(one)).toMatchObject([{ token: 'one', message: 'sealed' }]);
+    const sent = after(decideSent(one, 'one'), one);
+    expect([listUnsent(sent), decideSent(sent, 'one'), sent.size]).toEqual([[], [], 1]);
   });
 });

@@ -2,6 +2,7 @@ import { Controller, Get, HttpCode, Inject, Post, UseGuards } from '@nestjs/comm
 import { IsString } from 'class-validator';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
+import { RateLimits } from '#http/rate-limits';
 import { isServerName, type ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { HOMESERVERS, type Homeservers } from '../homeservers.js';
@@ -20,11 +21,15 @@ export class IdentityAccountsController {
   constructor(
     private readonly accounts: IdentityAccounts,
     @Inject(HOMESERVERS) private readonly homeservers: Homeservers,
+    private readonly limits: RateLimits,
   ) {}
 
-  /** Throws M_UNAUTHORIZED where the homeserver does not say whose the OpenID token is. */
+  /**
+   * Counts for the user: homeservers do it for all of theirs, from one address. Throws M_UNAUTHORIZED where the homeserver does not say whose the OpenID token is, and
+   * M_LIMIT_EXCEEDED.
+   */
   @UseGuards(IdentityRole)
-  @RateLimited('login')
+  @RateLimited('unknown-server')
   @HttpCode(200)
   @Post('register')
   async register(@JsonBody(GrantBody) body: GrantBody): Promise<{ token: string; access_token: string }> {
@@ -32,6 +37,7 @@ export class IdentityAccountsController {
     if (!isServerName(server)) throw new MatrixError('M_INVALID_PARAM', 'matrix_server_name: must name a server');
     const userId = await this.homeservers.findOpenIdUser(server as ServerName, openIdToken);
     if (userId === undefined) throw new MatrixError('M_UNAUTHORIZED', 'The OpenID token is of nobody');
+    this.limits.checkForUser('login', `identity tokens of ${userId}`);
     const token = await this.accounts.issueToken(userId);
     // Some clients look for the token by the name that it had while the API was new.
     return { token, access_token: token };

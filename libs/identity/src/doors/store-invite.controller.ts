@@ -33,16 +33,17 @@ export class StoreInviteController {
 
   /** NOTSPEC: one invites in one's own name, and nobody else's. Throws M_FORBIDDEN, M_INVALID_PARAM, and as `StoreInvitation`. */
   @FromIdentityUser()
-  @RateLimited('mail')
+  @RateLimited('default')
   @HttpCode(200)
   @Post('v2/store-invite')
   store(
+    @Req() { ip }: FastifyRequest,
     @CurrentCaller() { userId }: IdentityCaller,
     @JsonBody(StoreInviteBody) body: StoreInviteBody,
   ): Promise<InviteOffer> {
     const wanted = readWanted(body);
     if (wanted.sender !== userId) throw new MatrixError('M_FORBIDDEN', 'sender: must be who asks');
-    return this.invitations.store({ ...wanted, isVouchedFor: true });
+    return this.invitations.store({ ...wanted, isVouchedFor: true, ip });
   }
 
   /**
@@ -50,7 +51,7 @@ export class StoreInviteController {
    * asks has written. `public_key`: the first of the keys, as there was one alone in the beginning.
    */
   @UseGuards(IdentityRole)
-  @RateLimited('mail')
+  @RateLimited('default')
   @HttpCode(200)
   @Post('api/v1/store-invite')
   async storeV1(
@@ -62,7 +63,8 @@ export class StoreInviteController {
     if (origin !== undefined && origin !== serverNameOf(wanted.sender)) {
       throw new MatrixError('M_FORBIDDEN', 'The sender is of another homeserver');
     }
-    const offer = await this.invitations.store({ ...wanted, isVouchedFor: origin !== undefined });
+    const { ip } = request;
+    const offer = await this.invitations.store({ ...wanted, isVouchedFor: origin !== undefined, ip });
     return { ...offer, public_key: offer.public_keys[0]!.public_key };
   }
 }
@@ -73,7 +75,7 @@ function readWanted({
   sender,
   room_id: roomId,
   ...said
-}: StoreInviteBody): Omit<WantedInvite, 'isVouchedFor'> {
+}: StoreInviteBody): Omit<WantedInvite, 'isVouchedFor' | 'ip'> {
   if (medium !== 'email' && medium !== 'msisdn') {
     throw new MatrixError('M_UNRECOGNIZED', 'medium: email or msisdn', { status: 400 });
   }

@@ -35,6 +35,9 @@ export const threepidHash = ({ medium, address }: Threepid): string => hash('sha
 export const BINDINGS_PREFIX = 'bindings-';
 export const bindingsStream = (userId: UserId): string => `${BINDINGS_PREFIX}${userId}`;
 
+/** Of whom such a stream is. */
+export const userIdOfBindings = (stream: string): UserId => stream.slice(BINDINGS_PREFIX.length) as UserId; // named so above
+
 /** The pepper of the hashes by which identifiers are looked up. */
 export const PEPPER_STREAM = 'identity-pepper';
 

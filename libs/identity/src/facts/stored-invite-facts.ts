@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
+import { erasableText } from '#event-store/erasable-text';
 import type { FactShapes } from '#event-store/fact-shapes';
+import type { FactDraft } from '#event-store/seal-facts';
 import type { RoomId, UserId } from '#kernel/ids';
 
 /*
- * Invitations that wait until an identifier is somebody's: a stream of each identifier, called by its hash. What the identifier is stands in none of them: it
- * was needed for the mail, and whoever shows that it is theirs says it again.
+ * Invitations that wait until an identifier is somebody's: a stream of each identifier, called by its hash. What the identifier is stands in the message alone, sealed
+ * until that is sent, and then erased: whoever shows that it is theirs says it again.
  */
 
 export const STORED_INVITES_PREFIX = 'stored-invites-';
@@ -18,10 +21,19 @@ export interface InviteStored {
   readonly token: string;
   readonly room_id: RoomId;
   readonly sender: UserId;
-  /** The key that was made for it, in unpadded base64; the other half went with the mail, and is nowhere else. */
+  /** The key that was made for it, in unpadded base64; the other half goes with the message, and is nowhere else. */
   readonly public_key: string;
   /** In milliseconds since the epoch: nobody claims it after. */
   readonly until: number;
+  /** Nobody vouches for who the sender is. */
+  readonly is_unvouched?: true;
+  /** What they are told, and where, with the other half of the key: sealed (`InvitationMessages`). null: erased, once it was sent or need be no more. */
+  readonly message?: string | null;
+}
+
+/** `invite-sent`: the message was handed over, or never will be. */
+export interface InviteSent {
+  readonly token: string;
 }
 
 /** `invite-claimed`: it is that user's, and nobody else's. `until`: its key is good until then. */
@@ -36,13 +48,14 @@ export interface InviteTold {
   readonly token: string;
 }
 
-/** `invite-ended`: its time is over. */
+/** `invite-ended`: its time is over, or it gave way to another. */
 export interface InviteEnded {
   readonly token: string;
 }
 
 export interface StoredInviteFacts {
   'invite-stored': InviteStored;
+  'invite-sent': InviteSent;
   'invite-claimed': InviteClaimed;
   'invite-told': InviteTold;
   'invite-ended': InviteEnded;
@@ -55,10 +68,24 @@ export type StoredInviteFact = {
 /** How old shapes of these facts become today's. */
 export const STORED_INVITE_SHAPES = {
   'invite-stored': [],
+  'invite-sent': [],
   'invite-claimed': [],
   'invite-told': [],
   'invite-ended': [],
 } as const satisfies FactShapes;
+
+/** Of an invitation that was stored: the key of what may be erased, and what stands there then. */
+export const MESSAGE_TAIL = Object.freeze({ key: 'message', left: '"message":null}' });
+
+/** By which a message need not be sent any more: it is erased then. */
+export const ENDS_OF_MESSAGES: ReadonlySet<string> = new Set<StoredInviteFact['type']>(['invite-sent', 'invite-ended']);
+
+/** A fact as it is appended. */
+export const draftStoredInvite = ({ type, data }: StoredInviteFact): FactDraft => ({
+  id: randomUUID(),
+  type,
+  ...erasableText({ ...data }, MESSAGE_TAIL.key),
+});
 
 /** A fact of a stored invitation as its stream has it. */
 export function readStoredInviteFact({

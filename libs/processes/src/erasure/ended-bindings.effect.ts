@@ -1,27 +1,47 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { AccountFact } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import { Associations } from '#identity/associations';
-import { Bindings } from '#identity/bindings';
+import { EndBindings } from '#identity/end-bindings';
 import { IdentityAccounts } from '#identity/identity-accounts';
+import { doublingPause } from '#kernel/doubling-pause';
 import { userIdOfStream } from '#kernel/user-stream';
+import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
+import { AGAIN_MS, AT_LATEST_MS, LooksOfEffect } from '#projections/regular-looks';
 
 const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
 
 /**
- * Has no identity server know anybody as a user whose account has ended, whoever ended it, and also where one was away when they did: it is asked again until it
- * answers. Where this server is one itself it ends also what it was asked for by the user, and not by us for them, and the tokens by which they asked.
+ * Has no identity server know anybody as a user whose account has ended, whoever ended it. One that is away is asked again for as long as that lasts, in five minutes
+ * first and at last each hour, also by the next process: no dead letter. Where this server is one itself it ends also what it was asked for by the user,
+ * and not by us for them, and the tokens by which they asked.
  */
 @Injectable()
 export class EndedBindings implements Effect {
   readonly name = 'ended-bindings';
+  readonly #looks = new LooksOfEffect({
+    look: () => this.#look(),
+    failed: (err) =>
+      this.logger.warn({ context: this.name, err }, 'what identity servers know of closed accounts was not ended'),
+  });
+  /** How many looks in a row have found one away. */
+  #failures = 0;
 
   constructor(
-    private readonly bindings: Bindings,
+    private readonly bindings: EndBindings,
     private readonly own: Associations,
     private readonly accounts: IdentityAccounts,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
+
+  async begin(): Promise<void> {
+    this.#looks.begin();
+  }
+
+  end(): void {
+    this.#looks.end();
+  }
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
     return type === DEACTIVATED ? stream : undefined;
@@ -32,7 +52,20 @@ export class EndedBindings implements Effect {
     // Who has a token could have another one made theirs.
     const hadTokens = await this.accounts.end(userId);
     const hadOwn = await this.own.endAll(userId);
-    const wasBound = await this.bindings.endAll(userId);
-    return hadTokens || hadOwn || wasBound;
+    const bound = await this.bindings.endOf(userId);
+    if (bound === 'later') this.#looks.soon();
+    return hadTokens || hadOwn || bound !== 'nothing';
+  }
+
+  /** Asks again who was away, at once. For tests; else it is done by itself. */
+  look(): Promise<void> {
+    return this.#looks.now();
+  }
+
+  /** By an hour each finds as well what was asked for as the account was being closed. */
+  async #look(): Promise<number> {
+    const ended = await this.bindings.endDue(() => this.#looks.isStopped);
+    this.#failures = ended === 'later' ? this.#failures + 1 : 0;
+    return this.#failures === 0 ? AT_LATEST_MS : doublingPause(this.#failures, AGAIN_MS, AT_LATEST_MS);
   }
 }

@@ -1,0 +1,137 @@
+import { Logger } from '@nestjs/common';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { loadConfig } from '#config/config';
+import { RateLimits } from '#http/rate-limits';
+import { InvitationMessages } from '#identity/invitation-messages';
+import { storedInvitesProjector } from '#identity/projections/stored-invites.projector';
+import { SendInvitations } from '#identity/send-invitations';
+import { StoredInvites } from '#identity/stored-invites';
+import { Messengers } from '#identity/validations';
+import type { RoomId, UserId } from '#kernel/ids';
+import { type Mail, type Mailer, MailFailure } from '#mail/mailer';
+import type { Texter } from '#phones/texter';
+import type { Views } from '#projections/views';
+import { generateSigningKey } from '#protocol/signing/signing-key';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { applyFacts, rowsOf } from '#testing/project';
+import { InvitationMessagesSent } from './invitation-messages.effect.js';
+
+const [ALICE, BOB] = ['@alice:a.example' as UserId, '@bob:b.example' as UserId];
+const CAROL = 'carol@mail.example';
+const HASH = 'of-carol';
+
+describe('the message of an invitation by address', () => {
+  const key = generateSigningKey();
+  let store: MemoryEventStore;
+  let rows: MemoryReadModels;
+  let sent: Mail[];
+  /** What the mail server does as it is given one. */
+  let onSend: () => void;
+  let now: number;
+  beforeEach(() => {
+    [store, rows, sent, now] = [new MemoryEventStore(), new MemoryReadModels(), [], 1];
+    onSend = () => {};
+    vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
+  });
+
+  /** As of a start of the server: it knows what the log and the views have. */
+  function start() {
+    const views = Object.assign(rows, {
+      whenProcessed: () => applyFacts(storedInvitesProjector, store.facts, rows),
+    }) as unknown as Views;
+    const mailer = {
+      isConfigured: true,
+      send(mail: Mail) {
+        onSend();
+        sent.push(mail);
+        return Promise.resolve();
+      },
+    } as unknown as Mailer;
+    const config = loadConfig({});
+    const limits = new RateLimits(config, { elapsed: () => 0 });
+    const messages = new InvitationMessages(new Messengers(mailer, {} as Texter), limits, config, key);
+    const invites = new StoredInvites(store, { now: () => now }, views);
+    const effect = new InvitationMessagesSent(new SendInvitations(invites, messages), store, {
+      warn: () => {},
+    } as never);
+    const invite = () => {
+      const told = { threepid: { medium: 'email', address: CAROL }, sender: ALICE, isVouchedFor: true } as const;
+      return invites.store(HASH, {
+        roomId: '!room:a.example' as RoomId,
+        sender: ALICE,
+        isVouchedFor: true,
+        sealMessage: (link) => messages.seal(told, link),
+      });
+    };
+    return { effect, invites, invite };
+  }
+
+  /** What follows from all facts, as far as this effect does it. */
+  async function runAll(effect: InvitationMessagesSent): Promise<boolean[]> {
+    const done: boolean[] = [];
+    for (let n = 0; n < store.facts.length; n++) {
+      const fact = store.facts[n]!;
+      if (effect.keyOf(fact) !== undefined) done.push(await effect.run(fact));
+    }
+    return done;
+  }
+
+  it('is sent, with the key that nobody else has, and is in the log no more then', async () => {
+    const { effect, invite } = start();
+    const { token, privateKey } = await invite();
+    const before = JSON.stringify(store.facts);
+    for (const secret of [CAROL, privateKey]) expect(before).not.toContain(secret);
+    expect(before).toContain('"message\\":\\"');
+    expect(await runAll(effect)).toEqual([true, true]);
+    expect(sent).toHaveLength(1);
+    expect(sent[0]!.to).toBe(CAROL);
+    expect(sent[0]!.text).toContain(new URLSearchParams({ token, private_key: privateKey }).toString());
+    expect(JSON.stringify(store.facts)).toContain('\\"message\\":null}');
+    expect(await runAll(effect)).toEqual([false, false]);
+    expect(sent).toHaveLength(1);
+    const anew = new MemoryReadModels();
+    await applyFacts(storedInvitesProjector, store.facts, anew);
+    expect(await rowsOf(storedInvitesProjector, anew)).toEqual(await rowsOf(storedInvitesProjector, rows));
+  });
+
+  it('is sent by the next process, where the mail server was away and this one has ended', async () => {
+    onSend = () => {
+      throw new MailFailure('away', true);
+    };
+    const first = start();
+    await first.invite();
+    expect(await runAll(first.effect)).toEqual([true]);
+    expect(sent).toEqual([]);
+    const next = start();
+    await next.effect.begin();
+    await next.effect.look();
+    onSend = () => {};
+    await next.effect.look();
+    next.effect.end();
+    expect(sent.map(({ to }) => to)).toEqual([CAROL]);
+    await runAll(next.effect);
+    expect(sent).toHaveLength(1);
+    expect(JSON.stringify(store.facts)).toContain('\\"message\\":null}');
+  });
+
+  it('is given up where the mail server refuses it', async () => {
+    onSend = () => {
+      throw new MailFailure('nobody is called so', false);
+    };
+    const { effect, invite } = start();
+    await invite();
+    expect(await runAll(effect)).toEqual([true, true]);
+    expect(JSON.stringify(store.facts)).toContain('\\"message\\":null}');
+  });
+
+  it.each(['claimed', 'over'])('is not sent once the invitation is %s', async (how) => {
+    const { effect, invites, invite } = start();
+    const { token } = await invite();
+    if (how === 'claimed') await invites.claimAll(HASH, BOB, [token]);
+    else now = Infinity;
+    await runAll(effect);
+    expect(sent).toEqual([]);
+    expect(JSON.stringify(store.facts)).toContain('\\"message\\":null}');
+  });
+});

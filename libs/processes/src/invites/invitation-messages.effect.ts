@@ -1,0 +1,81 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import {
+  ENDS_OF_MESSAGES,
+  hashOfStoredInvites,
+  MESSAGE_TAIL,
+  readStoredInviteFact,
+  type StoredInviteFact,
+} from '#identity/facts/stored-invite-facts';
+import { SendInvitations } from '#identity/send-invitations';
+import { doublingPause } from '#kernel/doubling-pause';
+import { LOGGER, type Logger } from '#observability/logger';
+import type { Effect } from '#projections/effects/effect';
+import { AGAIN_MS, AT_LATEST_MS, LooksOfEffect } from '#projections/regular-looks';
+
+const STORED = 'invite-stored' satisfies StoredInviteFact['type'];
+
+/**
+ * Sends the message of an invitation by address, and then erases it from the log: with it, whose address that is. Where the mail server or the gateway is away
+ * it is tried again for as long as the invitation waits, in five minutes first and at last each hour, also by the next process: no dead letter.
+ */
+@Injectable()
+export class InvitationMessagesSent implements Effect {
+  readonly name = 'invitation-messages';
+  readonly #looks = new LooksOfEffect({
+    look: () => this.#look(),
+    failed: (err) => this.logger.warn({ context: this.name, err }, 'invitations by address are sent later'),
+  });
+  /** How many looks in a row could not send all. */
+  #failures = 0;
+
+  constructor(
+    private readonly invitations: SendInvitations,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async begin(): Promise<void> {
+    this.#looks.begin();
+  }
+
+  end(): void {
+    this.#looks.end();
+  }
+
+  keyOf({ type, stream }: RecordedFact): string | undefined {
+    return type === STORED || ENDS_OF_MESSAGES.has(type) ? stream : undefined;
+  }
+
+  async run(fact: RecordedFact): Promise<boolean> {
+    if (fact.type !== STORED) return this.#erase(fact);
+    const sent = await this.invitations.sendTo(hashOfStoredInvites(fact.stream));
+    if (sent === 'later') this.#looks.soon();
+    return sent !== 'nothing';
+  }
+
+  /** Tries again what could not be sent, at once. For tests; else it is done by itself. */
+  look(): Promise<void> {
+    return this.#looks.now();
+  }
+
+  /** What is erased already is left out, so this may end on the way. */
+  async #erase(end: RecordedFact): Promise<boolean> {
+    const { token } = readStoredInviteFact(end).data;
+    for await (const fact of this.store.readStream(end.stream)) {
+      if (fact.revision > end.revision) break;
+      const { type, data } = readStoredInviteFact(fact);
+      if (type !== STORED || data.token !== token) continue;
+      if (typeof data.message !== 'string') return false;
+      await this.store.erase(end.stream, fact.revision, MESSAGE_TAIL.left);
+      return true;
+    }
+    return false;
+  }
+
+  async #look(): Promise<number> {
+    const sent = await this.invitations.sendDue(() => this.#looks.isStopped);
+    this.#failures = sent === 'later' ? this.#failures + 1 : 0;
+    return this.#failures === 0 ? AT_LATEST_MS : doublingPause(this.#failures, AGAIN_MS, AT_LATEST_MS);
+  }
+}
