@@ -24,16 +24,14 @@ export class EndBindings {
     return wasAny ? 'done' : 'nothing';
   }
 
-  /** Of all. A server that is away is asked once. */
-  async endDue(isStopped: () => boolean): Promise<EndedBindings> {
+  /** Of all. A server that is away is asked once. Answers whether some are to be asked again. */
+  async endDue(isStopped: () => boolean): Promise<boolean> {
     const away = new Set<ServerName>();
-    let wasAny = false;
     for (const userId of await this.#listClosed()) {
       if (isStopped()) break;
-      wasAny = (await this.bindings.endAll(userId, away)) || wasAny;
+      await this.bindings.endAll(userId, away);
     }
-    if (away.size > 0) return 'later';
-    return wasAny ? 'done' : 'nothing';
+    return away.size > 0;
   }
 
   /** Those whose accounts are closed, and who are known somewhere still. */

@@ -25,17 +25,16 @@ export class SendInvitations {
     return this.#queue.run(hash, () => this.#sendTo(hash));
   }
 
-  /** All. */
-  async sendDue(isStopped: () => boolean): Promise<SentInvitations> {
+  /** All. Answers whether some are to be tried again. */
+  async sendDue(isStopped: () => boolean): Promise<boolean> {
     const due = new Set<string>();
     for await (const hash of this.invites.listHashesUnsent()) due.add(hash);
-    let said: SentInvitations = 'nothing';
+    let isLeft = false;
     for (const hash of due) {
       if (isStopped()) break;
-      const sent = await this.sendTo(hash);
-      if (said !== 'later' && sent !== 'nothing') said = sent;
+      isLeft = (await this.sendTo(hash)) === 'later' || isLeft;
     }
-    return said;
+    return isLeft;
   }
 
   async #sendTo(hash: string): Promise<SentInvitations> {

@@ -1,4 +1,5 @@
 import type { EventStore } from '#event-store/event-store';
+import { doublingPause } from '#kernel/doubling-pause';
 import { SharedRuns } from '#kernel/shared-runs';
 import { whenShown } from './await-shown.js';
 import type { Views } from './views.js';
@@ -70,28 +71,39 @@ export class RegularLooks {
   }
 }
 
-/** Looks of an effect: by the one process that runs it, from its `begin` to its `end`. */
-export class LooksOfEffect {
+/** What an effect does again that another server did not take. */
+export interface EffectRetries {
+  /** Tries all of it; ends early once `isStopped` says so. Answers whether some of it is to be tried once more. */
+  tryAgain(isStopped: () => boolean): Promise<boolean>;
+  /** As of `RegularLook`. */
+  failed(error: unknown): void;
+}
+
+/**
+ * Tries again, for as long as that lasts, what an effect could not do because another server was away: by the one process that runs it, from its `begin` to its
+ * `end`. As it begins, five minutes after, at last each hour.
+ */
+export class RetriesOfEffect {
   #looks: RegularLooks | undefined;
+  /** After so many tries in a row there was something left. */
+  #failures = 0;
 
-  constructor(private readonly regular: RegularLook) {}
-
-  /** Whether this process runs it no more, or not yet: a look that is under way ends early then. */
-  get isStopped(): boolean {
-    return this.#looks === undefined;
-  }
+  constructor(private readonly retries: EffectRetries) {}
 
   begin(): void {
-    this.#looks ??= new RegularLooks(this.regular);
+    this.#looks ??= new RegularLooks({
+      look: () => this.#look(),
+      failed: (error) => this.retries.failed(error),
+    });
     this.soon();
   }
 
-  /** Looks soon, for who does not wait for it. */
+  /** Tries soon, for who does not wait for it. */
   soon(): void {
     this.#looks?.soon();
   }
 
-  /** Looks now, or once more where a look is under way; settles when that is done. */
+  /** Tries now, or once more where that is under way; settles when it is done. */
   now(): Promise<void> {
     return this.#looks?.now() ?? Promise.resolve();
   }
@@ -99,5 +111,11 @@ export class LooksOfEffect {
   end(): void {
     void this.#looks?.end();
     this.#looks = undefined;
+  }
+
+  async #look(): Promise<number> {
+    const isLeft = await this.retries.tryAgain(() => this.#looks === undefined);
+    this.#failures = isLeft ? this.#failures + 1 : 0;
+    return isLeft ? doublingPause(this.#failures, AGAIN_MS, AT_LATEST_MS) : AT_LATEST_MS;
   }
 }

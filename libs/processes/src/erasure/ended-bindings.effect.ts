@@ -4,11 +4,10 @@ import type { RecordedFact } from '#event-store/event-store';
 import { Associations } from '#identity/associations';
 import { EndBindings } from '#identity/end-bindings';
 import { IdentityAccounts } from '#identity/identity-accounts';
-import { doublingPause } from '#kernel/doubling-pause';
 import { userIdOfStream } from '#kernel/user-stream';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
-import { AGAIN_MS, AT_LATEST_MS, LooksOfEffect } from '#projections/regular-looks';
+import { RetriesOfEffect } from '#projections/regular-looks';
 
 const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
 
@@ -20,13 +19,11 @@ const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
 @Injectable()
 export class EndedBindings implements Effect {
   readonly name = 'ended-bindings';
-  readonly #looks = new LooksOfEffect({
-    look: () => this.#look(),
+  readonly #retries = new RetriesOfEffect({
+    tryAgain: (isStopped) => this.bindings.endDue(isStopped),
     failed: (err) =>
       this.logger.warn({ context: this.name, err }, 'what identity servers know of closed accounts was not ended'),
   });
-  /** How many looks in a row have found one away. */
-  #failures = 0;
 
   constructor(
     private readonly bindings: EndBindings,
@@ -36,11 +33,11 @@ export class EndedBindings implements Effect {
   ) {}
 
   async begin(): Promise<void> {
-    this.#looks.begin();
+    this.#retries.begin();
   }
 
   end(): void {
-    this.#looks.end();
+    this.#retries.end();
   }
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
@@ -53,19 +50,12 @@ export class EndedBindings implements Effect {
     const hadTokens = await this.accounts.end(userId);
     const hadOwn = await this.own.endAll(userId);
     const bound = await this.bindings.endOf(userId);
-    if (bound === 'later') this.#looks.soon();
+    if (bound === 'later') this.#retries.soon();
     return hadTokens || hadOwn || bound !== 'nothing';
   }
 
   /** Asks again who was away, at once. For tests; else it is done by itself. */
   look(): Promise<void> {
-    return this.#looks.now();
-  }
-
-  /** By an hour each finds as well what was asked for as the account was being closed. */
-  async #look(): Promise<number> {
-    const ended = await this.bindings.endDue(() => this.#looks.isStopped);
-    this.#failures = ended === 'later' ? this.#failures + 1 : 0;
-    return this.#failures === 0 ? AT_LATEST_MS : doublingPause(this.#failures, AGAIN_MS, AT_LATEST_MS);
+    return this.#retries.now();
   }
 }

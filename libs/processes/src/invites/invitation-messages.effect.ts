@@ -8,10 +8,9 @@ import {
   type StoredInviteFact,
 } from '#identity/facts/stored-invite-facts';
 import { SendInvitations } from '#identity/send-invitations';
-import { doublingPause } from '#kernel/doubling-pause';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
-import { AGAIN_MS, AT_LATEST_MS, LooksOfEffect } from '#projections/regular-looks';
+import { RetriesOfEffect } from '#projections/regular-looks';
 
 const STORED = 'invite-stored' satisfies StoredInviteFact['type'];
 
@@ -22,12 +21,10 @@ const STORED = 'invite-stored' satisfies StoredInviteFact['type'];
 @Injectable()
 export class InvitationMessagesSent implements Effect {
   readonly name = 'invitation-messages';
-  readonly #looks = new LooksOfEffect({
-    look: () => this.#look(),
+  readonly #retries = new RetriesOfEffect({
+    tryAgain: (isStopped) => this.invitations.sendDue(isStopped),
     failed: (err) => this.logger.warn({ context: this.name, err }, 'invitations by address are sent later'),
   });
-  /** How many looks in a row could not send all. */
-  #failures = 0;
 
   constructor(
     private readonly invitations: SendInvitations,
@@ -36,11 +33,11 @@ export class InvitationMessagesSent implements Effect {
   ) {}
 
   async begin(): Promise<void> {
-    this.#looks.begin();
+    this.#retries.begin();
   }
 
   end(): void {
-    this.#looks.end();
+    this.#retries.end();
   }
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
@@ -50,13 +47,13 @@ export class InvitationMessagesSent implements Effect {
   async run(fact: RecordedFact): Promise<boolean> {
     if (fact.type !== STORED) return this.#erase(fact);
     const sent = await this.invitations.sendTo(hashOfStoredInvites(fact.stream));
-    if (sent === 'later') this.#looks.soon();
+    if (sent === 'later') this.#retries.soon();
     return sent !== 'nothing';
   }
 
   /** Tries again what could not be sent, at once. For tests; else it is done by itself. */
   look(): Promise<void> {
-    return this.#looks.now();
+    return this.#retries.now();
   }
 
   /** What is erased already is left out, so this may end on the way. */
@@ -71,11 +68,5 @@ export class InvitationMessagesSent implements Effect {
       return true;
     }
     return false;
-  }
-
-  async #look(): Promise<number> {
-    const sent = await this.invitations.sendDue(() => this.#looks.isStopped);
-    this.#failures = sent === 'later' ? this.#failures + 1 : 0;
-    return this.#failures === 0 ? AT_LATEST_MS : doublingPause(this.#failures, AGAIN_MS, AT_LATEST_MS);
   }
 }
