@@ -356,7 +356,7 @@ describe('somebody who closes their account with erase', () => {
     expect((await dave.ok('POST', '/search', search)).search_categories.room_events.count).toBe(0);
   });
 
-  it('is not told by their server to one that comes into a room later', async () => {
+  it('says nothing that their server tells one that comes into a room later', async () => {
     const erin = await somebody(there, 'erin');
     await erin.join(local, carol);
     const toldOfIt = async (): Promise<unknown> =>
