@@ -3,6 +3,7 @@ import type { Config } from '#config/config';
 import type { Installation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { eraseUser } from './run-erase.js';
+import { listErasures } from './run-erasures.js';
 
 const ALICE = '@alice:a.example';
 const ORDER = 'fact-of-the-order';
@@ -60,4 +61,15 @@ test('it is told how far it is', async () => {
   await erase([], statuses);
   expect(statuses[0]).toBe('erase  1,234 events  0 events/s  redacted, room 2 of 5');
   expect(statuses.at(-1)).toBe('');
+});
+
+test('whoever lists erasures is told so, too', async () => {
+  const progress = { doing: 'erasing', events: 1, room: 5, rooms: 5 };
+  const client = { call: async () => [{ user_id: ALICE, at: 0, content: true, progress }], close: () => undefined };
+  const lines: string[] = [];
+  const terminal = { line: async (text: string) => void lines.push(text) } as unknown as Terminal;
+  await listErasures({ connect: async () => client } as unknown as Installation, terminal, { status: true });
+  expect(lines).toEqual([
+    `${ALICE} of 1970-01-01T00:00:00.000Z: all they said: under way, 1 event, taken from the log, room 5 of 5`,
+  ]);
 });

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Accounts } from '#accounts/accounts';
 import { PasswordHasher } from '#accounts/credentials/password-hasher';
 import { administrateStopped } from '#accounts/administration/stopped-server';
+import { erasureListIn, readErasureList } from '#admin/erasures/erasure-list';
 import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { systemClock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
@@ -104,6 +105,26 @@ describe('the users of a stopped server', () => {
     await expect(setAdmin(testInstallation(folder.path), terminal, 'alice', true)).rejects.toMatchObject({
       exitCode: EXIT.found,
     });
+  });
+
+  test('are on the list of who was erased as soon as that is told, and not where nothing goes', async () => {
+    const installation = testInstallation(folder.path);
+    const listed = (): string[] => readErasureList(erasureListIn(folder.path)).map(({ user_id: id }) => id);
+    for (const name of ['alice', 'bob']) await createUser(installation, terminal, name, chosen, false);
+    await deactivateUser(installation, terminal, 'bob', false);
+    expect(listed()).toEqual([]);
+    await deactivateUser(installation, terminal, 'alice', true);
+    expect(listed()).toEqual([alice]);
+  });
+
+  test('are not closed by whom the server speaks to all others', async () => {
+    const installation = testInstallation(folder.path, { ANNALS_NOTICES_USER: 'alice' });
+    await createUser(installation, terminal, 'alice', chosen, false);
+    await expect(deactivateUser(installation, terminal, 'alice', true)).rejects.toMatchObject({
+      message: expect.stringContaining('ANNALS_NOTICES_USER'),
+      exitCode: EXIT.found,
+    });
+    expect((await list())[0]).not.toHaveProperty('deactivated');
   });
 
   test('are locked and suspended, administrators too, until that is lifted', async () => {
