@@ -68,10 +68,10 @@ describe('a mail', () => {
       .catch((e: unknown) => e);
     expect(refused).toBeInstanceOf(MailFailure);
     expect((refused as MailFailure).message).not.toContain('nobody');
-    expect((refused as MailFailure).isTransient).toBe(false);
+    expect(refused).toMatchObject({ isTransient: false, isOfMailbox: true });
     server.busy.add('later@example.org');
     const later = mailer.send({ to: 'later@example.org', subject: 'x', text: 'x' });
-    await expect(later).rejects.toMatchObject({ isTransient: true });
+    await expect(later).rejects.toMatchObject({ isTransient: true, isOfMailbox: false });
     const logged = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
     mailer.post({ to: 'nobody@example.org', subject: 'x', text: 'x' });
     await vi.waitFor(() => expect(logged).toHaveBeenCalled());

@@ -23,6 +23,8 @@ export class MailFailure extends Error {
     reason: string,
     /** Whether it may be taken at another time. */
     readonly isTransient: boolean,
+    /** Whether it is who the mail is to that it refuses, and not this mail alone. */
+    readonly isOfMailbox = false,
   ) {
     super(reason);
     this.name = 'MailFailure';
@@ -150,6 +152,9 @@ async function open(smtpUrl: string): Promise<Transporter<SMTPPool.SentMessageIn
 function failureOf(error: unknown): MailFailure {
   const { code, responseCode, command } = error as { code?: unknown; responseCode?: unknown; command?: unknown };
   const isRefusal = typeof responseCode === 'number' && responseCode >= 500;
+  // Of a password that is wrong, or who the mail is from, the mail server may think otherwise once the operator has mended it.
+  const isOfMailbox = isRefusal && command === 'RCPT TO';
+  const isOfMail = isOfMailbox || (isRefusal && command === 'DATA');
   const parts = [code, responseCode, command].filter((part) => typeof part === 'string' || typeof part === 'number');
-  return new MailFailure(`the mail server has not taken it (${parts.join(' ') || 'no answer'})`, !isRefusal);
+  return new MailFailure(`the mail server has not taken it (${parts.join(' ') || 'no answer'})`, !isOfMail, isOfMailbox);
 }

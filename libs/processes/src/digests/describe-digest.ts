@@ -8,7 +8,7 @@ import { ELSEWHERE } from '#rooms/projections/elsewhere-rows';
 import { MEMBERS } from '#rooms/projections/membership.projector';
 import { ROOMS, type RoomSummary } from '#rooms/projections/room-summary.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
-import { contentOfRow, parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { followerOf, type Reader } from '#rooms/reading/reader';
 import { findRoomReader } from '#rooms/reading/room-reader';
 import { servedWhole } from '#rooms/reading/withhold';
@@ -16,6 +16,7 @@ import { readSummary } from '#sync/parts/summary-part';
 import type { UnreadRoom } from './gather-digest.js';
 import { linkToRoom } from './link-to-room.js';
 import { plainLine } from './plain-text.js';
+import { type SaidNow, sayNow } from './said-now.js';
 import { sayEvent } from './say-event.js';
 
 /** What somebody said that is unread. */
@@ -75,28 +76,28 @@ export class DescribeDigest {
     const there = texts.flatMap((text) => (text === undefined ? [] : [parseRow(text)]));
     const rows = there.filter(({ header }) => header.redactedBy === undefined);
     const room = await (await findRoomReader(this.views, roomId, reader)).over(rows);
-    const served = await servedWhole(room, rows);
-    if (served.length === 0) return undefined;
+    const said = await sayNow(room, await servedWhole(room, rows));
+    if (said.length === 0) return undefined;
     const isEncrypted = summary?.encryption !== undefined;
     return {
       name: await this.#nameOf(roomId, summary, reader.userId),
-      url: this.#urlOf(roomId, served[0]!),
+      url: this.#urlOf(roomId, said[0]!.row),
       invitedBy: undefined,
-      quotes: isEncrypted ? [] : await this.#quotes(roomId, reader.userId, served.slice(-MOST_QUOTES)),
-      unread: positions.length - (asked.length - served.length),
+      quotes: isEncrypted ? [] : await this.#quotes(roomId, reader.userId, said.slice(-MOST_QUOTES)),
+      unread: positions.length - (asked.length - said.length),
       highlights,
       isEncrypted,
     };
   }
 
-  async #quotes(roomId: RoomId, userId: UserId, rows: readonly TimelineRow[]): Promise<Quote[]> {
+  async #quotes(roomId: RoomId, userId: UserId, said: readonly SaidNow[]): Promise<Quote[]> {
     const names = await this.#namesOf(
       roomId,
-      rows.map(({ header }) => header.sender),
+      said.map(({ row }) => row.header.sender),
     );
-    return rows.map((row, i) => {
+    return said.map(({ row, content }, i) => {
       const { type, sentAt, stateKey } = row.header;
-      return { who: names[i]!, at: sentAt, says: sayEvent(type, contentOfRow(row), stateKey === userId) };
+      return { who: names[i]!, at: sentAt, says: sayEvent(type, content, stateKey === userId) };
     });
   }
 

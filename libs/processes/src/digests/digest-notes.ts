@@ -9,7 +9,7 @@ import { Slots } from '#kernel/slots';
 import { noteUnread } from '#push/digests/decide-digest';
 import type { Digest } from '#push/digests/digest';
 import type { PusherName, PusherSet } from '#push/facts/pusher-facts';
-import { decideDigest } from '#push/pushers/decide-pushers';
+import { decideDigest, decidePusherRemoval } from '#push/pushers/decide-pushers';
 import { Pushers } from '#push/pushers';
 import type { EventToPush } from '../push/push-item.js';
 
@@ -117,6 +117,11 @@ export class DigestNotes {
   /** Notes how it goes on with one pusher. */
   async change(userId: UserId, name: PusherName, change: (digest: Digest) => Digest | undefined): Promise<void> {
     await this.pushers.change(userId, BY_SERVER, (known) => decideDigest(known, name, change));
+  }
+
+  /** Ends a pusher whose mails reach nobody. */
+  async end(userId: UserId, name: PusherName): Promise<void> {
+    await this.pushers.change(userId, BY_SERVER, (known) => decidePusherRemoval(known, name, 'rejected'));
   }
 
   /** Something came while it is looked at what is to be mailed to a user. */

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AddThreepid } from '#accounts/commands/add-threepid';
@@ -206,6 +207,64 @@ describe('what is unread', () => {
     await pass(2 * HOUR);
     const digest = (await digestOf(alice))!;
     expect([digest.mailing, digest.due_at]).toEqual([undefined, undefined]);
+    expect(digest.refused).toMatchObject({ mails: 1 });
+  });
+
+  it('is mailed to an address that is refused no more once that was so for a day, and nothing in the log of the server names it', async () => {
+    const logged = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
+    mails.refused.add(addressOf(alice));
+    for (const wait of [HOUR, 13 * HOUR]) {
+      await said('hello');
+      await pass(wait);
+    }
+    expect(await listOf(alice)).toHaveLength(1);
+    mails.refused.clear();
+    await said('reached');
+    await pass(13 * HOUR);
+    expect(mailsTo(alice)).toHaveLength(1);
+    expect((await digestOf(alice))!.refused).toBeUndefined();
+    mails.refused.add(addressOf(alice));
+    for (let i = 0; i < 3; i++) {
+      expect(await listOf(alice)).toHaveLength(1);
+      await said('hello');
+      await pass(13 * HOUR);
+    }
+    expect(await listOf(alice)).toEqual([]);
+    expect(JSON.parse((await factsOf(alice)).at(-1)!.data)).toMatchObject({ reason: 'rejected' });
+    expect(logged).toHaveBeenCalledWith('a pusher was removed whose mails are refused for good');
+    expect(JSON.stringify(logged.mock.calls)).not.toContain(addressOf(alice));
+    logged.mockRestore();
+    mails.refused.clear();
+    await set(alice);
+    await said('there again');
+    await pass(HOUR);
+    expect(mailsTo(alice).at(-1)!.text).toContain('  there again');
+  });
+
+  it('is mailed as it was last edited, and not where it is redacted or hidden since', async () => {
+    const edit = (eventId: string, body: string, more: object = {}): Promise<string> =>
+      bob.send(roomId, `* ${body}`, {
+        'm.new_content': { msgtype: 'm.text', body },
+        'm.relates_to': { rel_type: 'm.replace', event_id: eventId },
+        ...more,
+      });
+    const mention = { 'm.mentions': { user_ids: [alice.userId] } };
+    const kept = await said('at noon');
+    await edit(kept, 'at one');
+    await edit(kept, 'at two', mention);
+    const gone = await said('a secret');
+    await edit(gone, 'another secret', mention);
+    await bob.ok('PUT', `${roomPath(roomId)}/redact/${gone}/t${counter}`, {});
+    const hidden = await said('a rude word');
+    await edit(hidden, 'another rude word', mention);
+    await bob.ok('PUT', `${roomPath(roomId)}/send/org.matrix.msc3531.visibility/h${counter}`, {
+      visible: false,
+      'm.relates_to': { rel_type: 'm.reference', event_id: hidden },
+    });
+    await pass(11 * MINUTE);
+    const [mail] = mailsTo(alice);
+    expect(mail!.text.match(/at (noon|one|two)/g)).toEqual(['at two']);
+    expect(mail!.text).not.toMatch(/secret|rude/);
   });
 
   it('is mailed by the next process, where one ended before or within, and views made anew say the same', async () => {

@@ -7,7 +7,7 @@ import { Slots } from '#kernel/slots';
 import { awaitShown } from '#projections/await-shown';
 import { RegularLooks } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
-import { beginMail, endMail, failMail, judgeDigest, lookAgain } from '#push/digests/decide-digest';
+import { beginMail, endMail, failMail, isUnreachable, judgeDigest, lookAgain } from '#push/digests/decide-digest';
 import type { Digest } from '#push/digests/digest';
 import type { PusherName, PusherSet } from '#push/facts/pusher-facts';
 import { DUE_DIGESTS } from '#push/projections/due-digests.projector';
@@ -156,8 +156,18 @@ export class Digests {
       if (again !== undefined) return again;
       // Since it was begun nothing was noted of what came.
       const lookAt = isAgain || looked.hasMore() ? now + afterMs : undefined;
-      return endMail(digest, handed === 'needless' ? [] : rooms, { now, afterMs, lookAt });
+      const isRefused = handed === 'refused';
+      return endMail(digest, handed === 'needless' ? [] : rooms, { now, afterMs, lookAt, isRefused });
     });
+    if (handed === 'refused') await this.#endUnreachable(looked);
+  }
+
+  /** As a pusher whose gateway rejects it goes. Who has the address again sets one anew. */
+  async #endUnreachable({ userId, pusher }: Looked): Promise<void> {
+    const { digest = {} } = (await this.notes.find(userId, pusher)) ?? {};
+    if (!isUnreachable(digest, this.clock.now())) return;
+    this.#log.warn('a pusher was removed whose mails are refused for good');
+    await this.notes.end(userId, pusher);
   }
 
   #change({ userId, pusher }: Looked, change: Change): Promise<void> {

@@ -14,8 +14,8 @@ import type { UnreadRoom } from './gather-digest.js';
 import { plainLine } from './plain-text.js';
 import { UnsubscribeLinks } from './unsubscribe-links.js';
 
-/** What became of a mail: the mail server has it, or will never take it; there was nothing to tell; it is to be tried later. */
-export type Handed = 'done' | 'needless' | 'later';
+/** What became of a mail: the mail server has it, or will never take it; it takes none for whom it is to; there was nothing to tell; it is to be tried later. */
+export type Handed = 'done' | 'refused' | 'needless' | 'later';
 
 const MOST_ROOMS = 10;
 const MOST_BRAND = 32;
@@ -68,6 +68,7 @@ export class SendDigest {
       if (error instanceof MatrixError) return 'later';
       if (!(error instanceof MailFailure)) throw error;
       this.#log.warn({ reason: error.message }, 'a mail of what is unread was not taken');
+      if (error.isOfMailbox) return 'refused';
       return error.isTransient ? 'later' : 'done';
     }
     return 'done';

@@ -18,6 +18,9 @@ const RETRY_MS = 5 * MINUTE_MS;
 const MOST_RETRY_MS = 6 * HOUR_MS;
 /** So often a mail is tried that the mail server does not take now: that takes two days. */
 const MOST_TRIES = 15;
+/** Nobody is mailed any more whose mail server has refused so many mails in a row, over so long: it may be a mistake of an hour. */
+const MOST_REFUSED = 3;
+const REFUSED_FOR_MS = DAY_MS;
 
 /** What of a room is unread and was not mailed. */
 export interface FreshRoom {
@@ -75,15 +78,23 @@ export function failMail(digest: Digest, now: number): Digest | undefined {
   return { ...digest, due_at: now + wait, mailing: { ...mailing, tries: mailing.tries + 1 } };
 }
 
-/**
- * A mail told of these rooms; of none: all of it was read before. `lookAt`: when to look whether something came meanwhile, if that may be.
- */
+/** How a mail ended. */
+export interface EndOfMail {
+  readonly now: number;
+  readonly afterMs: number;
+  /** When to look whether something came meanwhile, if that may be. */
+  readonly lookAt: number | undefined;
+  /** It was refused for good, because of who it was to. */
+  readonly isRefused?: boolean;
+}
+
+/** A mail told of these rooms, or was to; of none: all of it was read before. */
 export function endMail(
   digest: Digest,
   rooms: readonly FreshRoom[],
-  { now, afterMs, lookAt }: { readonly now: number; readonly afterMs: number; readonly lookAt: number | undefined },
+  { now, afterMs, lookAt, isRefused = false }: EndOfMail,
 ): Digest {
-  const { mailing, due_at: _, from: _from, ...before } = digest;
+  const { mailing, due_at: _, from: _from, refused, ...before } = digest;
   const told = rooms.map((room): DigestRoom => {
     const last = roomOf(digest, room.roomId);
     const wait =
@@ -98,7 +109,14 @@ export function endMail(
     ...(lookAt === undefined ? {} : { due_at: lookAt }),
     rooms: [...others, ...told].slice(-MOST_ROOMS),
     ...(told.length === 0 ? {} : { day: dayAfter(digest, now) }),
+    ...(isRefused ? { refused: { mails: (refused?.mails ?? 0) + 1, since: refused?.since ?? now } } : {}),
+    ...(told.length === 0 && refused !== undefined ? { refused } : {}),
   };
+}
+
+/** Whether nobody is reached by these mails: all have been refused for long enough. */
+export function isUnreachable({ refused }: Digest, now: number): boolean {
+  return refused !== undefined && refused.mails >= MOST_REFUSED && now - refused.since >= REFUSED_FOR_MS;
 }
 
 /** When to look again; undefined: once something notifies the user. */

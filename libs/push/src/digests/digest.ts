@@ -24,6 +24,8 @@ export interface Digest {
   readonly mailing?: { readonly up_to: Position; readonly at: number; readonly tries: number };
   /** The rooms that mails told of lately, those that were told last at the end. */
   readonly rooms?: readonly DigestRoom[];
+  /** So many mails in a row were refused for good, because of who they are to, and when the first of them was. */
+  readonly refused?: { readonly mails: number; readonly since: number };
   /** How many mails were sent in the day that began at a time. */
   readonly day?: { readonly from: number; readonly mails: number };
 }

@@ -42,7 +42,7 @@ export interface PusherSet extends PusherName {
 }
 
 /**
- * Why a pusher is no more: its user, its device or what the gateway said of it; another user has it now; or, of one that mails, its user has that
+ * Why a pusher is no more: its user, its device or what the gateway, or the mail server, said of it; another user has it now; or, of one that mails, its user has that
  * address no more, or followed the link in a mail.
  */
 export type PusherRemovedReason = 'user' | 'device' | 'rejected' | 'taken-over' | 'address' | 'unsubscribed';
