@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '#config/config';
 import type { EventStore } from '#event-store/event-store';
+import type { KeyedNames } from '#event-store/keyed-names';
 import { WrittenByAnother } from '#event-store/lmdb/writer-lock';
-import { openOwnLog } from '#homeserver/open-own-log';
+import { openOwnLog, type OwnLog } from '#homeserver/open-own-log';
 import { systemClock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -18,7 +19,7 @@ const LOOK_AGAIN_MS = 200;
 /** Who does what an operator asks for: the running server, or whoever writes the log of a stopped one. */
 export interface Administrators<A> {
   readonly remote: (client: ControlClient) => A;
-  readonly stopped: (store: EventStore, serverName: ServerName) => A;
+  readonly stopped: (store: EventStore, serverName: ServerName, names: KeyedNames) => A;
 }
 
 /** Has something done by the running server, or upon the log of a stopped one. Throws CliFailure for what is refused. */
@@ -27,7 +28,7 @@ export async function administrate<A, T>(
   { remote, stopped }: Administrators<A>,
   work: (administration: A, isRunning: boolean) => Promise<T>,
 ): Promise<T> {
-  const { client, store } = await reach(config, connect);
+  const { client, own } = await reach(config, connect);
   if (client !== undefined) {
     try {
       return await work(remote(client), true);
@@ -36,18 +37,18 @@ export async function administrate<A, T>(
     }
   }
   try {
-    return await work(stopped(store, config.serverName), false);
+    return await work(stopped(own.store, config.serverName, own.names), false);
   } catch (error) {
     if (error instanceof MatrixError) throw new CliFailure(error.message, EXIT.found, error.errcode);
     throw error;
   } finally {
-    await store.close();
+    await own.store.close();
   }
 }
 
 type Reached =
-  | { readonly client: ControlClient; readonly store?: undefined }
-  | { readonly client?: undefined; readonly store: EventStore };
+  | { readonly client: ControlClient; readonly own?: undefined }
+  | { readonly client?: undefined; readonly own: OwnLog };
 
 /**
  * The running server, or else the log, also before the server has started for the first time: then this begins it. Waits while
@@ -64,7 +65,7 @@ async function reach(config: Config, connect: Installation['connect']): Promise<
         throw error;
       }),
     );
-    if (own !== undefined) return { store: own.store };
+    if (own !== undefined) return { own };
     await delay(LOOK_AGAIN_MS);
   }
 }

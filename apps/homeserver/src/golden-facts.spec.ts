@@ -63,6 +63,7 @@ import { foldIdentityAccount, NO_IDENTITY_ACCOUNT } from '#identity/decide/ident
 import {
   ASSOCIATION_PREFIX,
   BINDINGS_PREFIX,
+  ENDED_ASSOCIATION_PREFIX,
   IDENTITY_ACCOUNT_PREFIX,
   IDENTITY_PEER_PREFIX,
   PEPPER_STREAM,
@@ -169,6 +170,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(STORED_INVITES_PREFIX)) return facts.reduce(foldStoredInvite, NO_STORED_INVITES);
   if (stream.startsWith(BINDINGS_PREFIX)) return facts.reduce(foldBinding, NO_BINDINGS);
   if (stream.startsWith(IDENTITY_PEER_PREFIX)) return 'a place';
+  if (stream.startsWith(ENDED_ASSOCIATION_PREFIX)) return 'it is over';
   if (stream === PEPPER_STREAM) return 'a time';
   if (stream === AUTH_NOTES_STREAM) return [...listNotes(facts.reduce(foldAuthNote, NO_NOTES), 0)];
   if (stream.startsWith('threepid-')) return facts.reduce(evolveHolder, undefined) ?? 'nobody has it';

@@ -1,6 +1,9 @@
+import { hash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import type { JsonObject } from '#kernel/json';
+import { START } from '#kernel/position';
 import { encodeBase64 } from '#protocol/signing/base64';
 import { signJson } from '#protocol/signing/sign-json';
 import { createSigningKey, type SigningKey } from '#protocol/signing/signing-key';
@@ -82,15 +85,29 @@ describe('identity servers that trust each other', () => {
     expect(await atB.lookUp('bob@mail.example')).toBeUndefined();
   });
 
-  it('have no more left of what is over than a hash, in what they tell', async () => {
-    const [atA] = await bothOf('carol');
+  it('have no more left of what is over than an id that says nothing, in what they tell, in their logs and in their views', async () => {
+    const [atA, atB] = await bothOf('carol');
     const session = await atA.bind('carol@mail.example');
-    const read = async () => JSON.stringify(await feedOfA());
-    expect(await read()).toContain('carol@mail.example');
+    await expect.poll(() => atB.lookUp('carol@mail.example'), SOON).toBe(atA.user.userId);
+    const entriesOf = async () => (await feedOfA()).entries.filter((entry) => entry['readers'] === undefined);
+    const live = (await entriesOf()).find((entry) => JSON.stringify(entry).includes('carol@mail.example'))!;
+    const id = live['association_id'] as string;
     await atA.unbind('carol@mail.example', session);
-    const after = await read();
-    expect(after).not.toContain('carol@mail.example');
-    expect(after).toContain(atA.user.userId);
+    await expect.poll(() => atB.lookUp('carol@mail.example'), SOON).toBeUndefined();
+    const after = (await entriesOf()).find((entry) => entry['association_id'] === id)!;
+    expect(Object.keys(after).toSorted()).toEqual(['association_id', 'signatures', 'ts']);
+    const plain = hash('sha256', 'email carol@mail.example', 'hex');
+    // What has ended is erased behind its end.
+    for (const server of [a, b]) {
+      const found = async (): Promise<string> => {
+        let all: string[] = [];
+        await server.whileAway(async () => void (all = await associationsIn(server)));
+        expect(all.join()).toContain(id);
+        return all.filter((text) => /carol|signatures/.test(text) || text.includes(plain)).join();
+      };
+      await expect.poll(found, SOON).not.toMatch(/carol/);
+      expect(await found()).not.toContain(plain);
+    }
   });
 
   it('have nobody found by whom they do not want, wherever they said that', async () => {
@@ -146,7 +163,7 @@ describe('identity servers that trust each other', () => {
   it('take of each what it has signed itself, of its own', async () => {
     const [, atB] = await bothOf('frank');
     const mxid = atB.user.userId;
-    const entry = (address: string): JsonObject => ({ ...lasting(), medium: 'email', address, mxid });
+    const entry = (address: string): JsonObject => entryOfC({ medium: 'email', address, mxid });
     said.push(ofC({ what: 'is to come' }), ofC(entry('Not Canonical@mail.example')), ofC(entry('fine@mail.example')));
     await expect.poll(() => atB.lookUp('fine@mail.example'), SOON).toBe(mxid);
     const fine = said;
@@ -166,7 +183,7 @@ describe('identity servers that trust each other', () => {
     const [, atB] = await bothOf('ivan');
     const mxid = atB.user.userId;
     const entry = (address: string, more: JsonObject): JsonObject =>
-      ofC({ ...lasting(), medium: 'email', address, mxid, ...more });
+      ofC(entryOfC({ medium: 'email', address, mxid, ...more }));
     const now = Date.now();
     const DAY = 24 * 3600_000;
     said.push(
@@ -199,6 +216,22 @@ function lasting(): JsonObject {
   return { ts: now, not_before: now, not_after: now + 3600_000 };
 }
 
+/** Of an association, which C has signed, too. */
+function entryOfC(fields: JsonObject): JsonObject {
+  const { ts = 0, ...association } = { ...lasting(), ...fields };
+  return { association_id: randomUUID(), ts, association: ofC({ ...association, ts }) };
+}
+
+/** What the log of a server that is away has in its streams of associations: their names, and their facts. */
+async function associationsIn(server: FederatedServer): Promise<string[]> {
+  const store = await openLmdbEventStore(join(server.folder, 'log'), { readOnly: true });
+  const found: string[] = [];
+  for await (const page of store.readAll({ after: START }))
+    for (const fact of page) if (fact.stream.includes('association-')) found.push(JSON.stringify(fact));
+  await store.close();
+  return found;
+}
+
 /** What one of them answers to the other, signed. */
 function readFeed(by: FederatedServer, of: FederatedServer, uri: string): Promise<Response> {
   const key = findSigningKey(join(by.folder, 'keys'))!;
@@ -210,4 +243,5 @@ function readFeed(by: FederatedServer, of: FederatedServer, uri: string): Promis
 const statusOf = async (...asked: Parameters<typeof readFeed>): Promise<number> => (await readFeed(...asked)).status;
 
 /** What A tells B. */
-const feedOfA = async (): Promise<unknown> => (await readFeed(b, a, `${FEED}?ts=${Date.now()}`)).json();
+const feedOfA = async (): Promise<{ readonly entries: readonly JsonObject[] }> =>
+  (await readFeed(b, a, `${FEED}?ts=${Date.now()}`)).json() as Promise<{ readonly entries: readonly JsonObject[] }>;

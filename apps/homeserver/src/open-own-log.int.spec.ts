@@ -35,9 +35,9 @@ function configOf(name = 'a.example', env: Record<string, string> = {}): Config 
 
 /** Starts and stops; answers whose log it was. */
 async function open(config = configOf()) {
-  const { store, identity, signingKey } = await openOwnLog(config, systemClock);
+  const { store, identity, signingKey, names } = await openOwnLog(config, systemClock);
   await store.close();
-  return { identity, signingKey };
+  return { identity, signingKey, names };
 }
 
 async function refusal(config = configOf()): Promise<string> {
@@ -147,7 +147,10 @@ describe('the signing key of a log', () => {
     expect(second.identity.keys).toEqual([...first.identity.keys, { ...key, since: expect.any(Number) as number }]);
     expect(await acceptSigningKey(configOf(), systemClock)).toEqual({ key, isNew: false });
 
+    // That one is gone by this, and the log had its names by it.
     writeFileSync(path, old);
+    expect(await refusal()).toContain('is missing, by which the log of a.example names mail addresses');
+    await acceptSigningKey(configOf(), systemClock);
     expect((await open()).signingKey.keyId).toBe(first.signingKey.keyId);
 
     writeFileSync(path, 'ed25519 other QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE\n');
@@ -189,6 +192,29 @@ describe('the signing key of a log', () => {
     writeFileSync(path, old);
     const ids = (await open()).identity.keys.map(({ key_id: id }) => id);
     expect(ids).toEqual([first.signingKey.keyId, key.key_id, first.signingKey.keyId]);
+  });
+
+  it('that was the first is the one by which the log has its names, whichever follow, and no start goes on without it', async () => {
+    const nameOf = async (): Promise<string> => (await open()).names.nameOf('number', '4915112345678');
+    const before = await nameOf();
+    for (let i = 0; i < 2; i++) await rotateSigningKey(configOf(), systemClock);
+    expect(await nameOf()).toBe(before);
+    const first = `old-${(await open()).identity.keys[0]!.key_id.replace('ed25519:', '')}.key`;
+    const path = join(directory, 'keys', first);
+    const kept = readFileSync(path);
+    rmSync(path);
+    expect(await refusal()).toContain(`${path} is missing`);
+    writeFileSync(path, kept);
+    expect(await nameOf()).toBe(before);
+    // Accepted while it is there, another key changes nothing of that.
+    await acceptSigningKey(configOf(), systemClock);
+    expect(await nameOf()).toBe(before);
+    rmSync(path);
+    await acceptSigningKey(configOf(), systemClock);
+    const after = await nameOf();
+    expect(after).not.toBe(before);
+    await rotateSigningKey(configOf(), systemClock);
+    expect(await nameOf()).toBe(after);
   });
 
   it('gives way to no other where there is no log, or the log is of another server', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Config } from '#config/config';
 import { ConfigError } from '#config/config-error';
 import type { EventStore } from '#event-store/event-store';
+import { KeyedNames } from '#event-store/keyed-names';
 import { LogDamaged, LogOfAnotherVersion } from '#event-store/event-store-errors';
 import {
   acceptKey,
@@ -26,8 +27,10 @@ import { type LogWatch, makeDirectory, openEventStore } from './infrastructure.j
 import {
   draftSigningKey,
   findDraftedKey,
+  findKeyById,
   findSigningKey,
   keepSigningKey,
+  oldKeyFile,
   replaceSigningKey,
   SIGNING_KEY_FILE,
 } from './signing-key-file.js';
@@ -42,6 +45,7 @@ export interface OwnLog {
   readonly store: EventStore;
   readonly identity: LogIdentity;
   readonly signingKey: SigningKey;
+  readonly names: KeyedNames;
 }
 
 /**
@@ -58,8 +62,9 @@ export async function openOwnLog(config: Config, clock: Clock, watch?: LogWatch)
     checkIsWhole(identity, config);
     const signingKey = findKnownKey(identity, config);
     const today = new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS);
+    const names = openNames(identity, config);
     // One that was in use before others is so again: by the log, others are told which one is.
-    return { store: today, identity: await acceptKey(store, clock, nameOf(signingKey)), signingKey };
+    return { store: today, identity: await acceptKey(store, clock, nameOf(signingKey)), signingKey, names };
   } catch (error) {
     await store.close();
     throw describeDamage(error, config);
@@ -98,7 +103,7 @@ export async function acceptSigningKey(config: Config, clock: Clock): Promise<{ 
     } else checkServerName(known, config);
     const isNew = known === undefined || !isKnownKey(known, key);
     if (known === undefined) await nameLog(store, clock, config.serverName, key);
-    else await acceptKey(store, clock, key);
+    else await acceptKey(store, clock, key, findNamesKey(known, directory) === undefined);
     keepSigningKey(directory);
     return { key, isNew };
   } finally {
@@ -246,6 +251,23 @@ function findKnownKey(identity: LogIdentity, config: Config): SigningKey {
   // Made by a first start that ended before it could say so.
   keepSigningKey(directory);
   return key;
+}
+
+/** How this log names what could be guessed. Throws ConfigError where the key of its names is lost. */
+function openNames(identity: LogIdentity, config: Config): KeyedNames {
+  const directory = makeDirectory(config, 'keys');
+  const key = findNamesKey(identity, directory);
+  if (key !== undefined) return new KeyedNames(key.exportSeed());
+  const { key_id: id } = identity.namesKey;
+  throw new ConfigError(
+    `${join(directory, oldKeyFile(id))} is missing, by which the log of ${identity.serverName} names mail addresses and phone numbers: ` +
+      'restore keys/ from a backup, or copy it from where this server runs, too; where nobody has it, "annals keys accept" goes on with other names',
+  );
+}
+
+function findNamesKey({ namesKey }: LogIdentity, directory: string): SigningKey | undefined {
+  const key = findKeyById(directory, namesKey.key_id);
+  return key !== undefined && nameOf(key).public_key === namesKey.public_key ? key : undefined;
 }
 
 /** The log names a key as the one in use before it takes the place of the one before. */

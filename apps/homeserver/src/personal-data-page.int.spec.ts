@@ -25,7 +25,7 @@ const ROWS_NOT_HANDED_OVER: Reasons = {
   'is what this server keeps to tell others, or to hear of them': `
     asked-ends asked-remote-members destinations device-list-moves device-list-places handshakes device-list-rooms
     device-lists-restored device-updates joins-elsewhere key-changes keyed-devices keys-seen last-key-changes
-    missed-lists presence-lists-told room-servers-changed server-keys identity-feed identity-feed-places association-heads`,
+    missed-lists presence-lists-told room-servers-changed server-keys identity-feed identity-feed-places`,
   'is of people of other servers, and of what they uploaded': 'remote-devices cached-media',
   'is by what somebody is found, made of what is handed over': 'named-users user-words media-content',
   'is on its way: what others sent to a device, encrypted for it, until the device has collected it': `

@@ -2,6 +2,7 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE } from '#event-store/event-store';
+import { KeyedNames } from '#event-store/keyed-names';
 import { SHUTDOWN } from '#http/shutdown';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { HEALTH, type HealthSources } from '#observability/health';
@@ -23,6 +24,7 @@ export interface Ports {
   readonly readModels: ReadModelStore;
   readonly projections: ProjectionRuntime;
   readonly signingKey: SigningKey;
+  readonly names: KeyedNames;
   readonly shutdown: AbortSignal;
   readonly health: HealthSources;
 }
@@ -42,6 +44,7 @@ export class PortsModule {
       { provide: VIEWS, useValue: ports.projections },
       { provide: ProjectionRuntime, useValue: ports.projections },
       { provide: SIGNING_KEY, useValue: ports.signingKey },
+      { provide: KeyedNames, useValue: ports.names },
       { provide: SHUTDOWN, useValue: ports.shutdown },
       { provide: HEALTH, useValue: ports.health },
     ];

@@ -496,7 +496,10 @@ describe('the rows of every projector', () => {
     const toIdentity = (stream: string, type: string, data: object): StreamFact => ({ stream, type, data });
     const toBob = (type: string, data: object): StreamFact => toIdentity(`identity-account-${BOB}`, type, data);
     const pepper = (text: string): StreamFact => toIdentity('identity-pepper', 'pepper-set', { pepper: text });
-    const association = { mxid: BOB, ts: 1, not_before: 1, not_after: 2, by: 'a.example', of: mailOfBob };
+    const association = (id: string, address: string, more: object = {}): object => {
+      const times = { ts: 1, not_before: 1, not_after: 2 };
+      return { association_id: id, ...times, by: 'a.example', of: { ...mailOfBob, address }, mxid: BOB, ...more };
+    };
     const identity = [
       pepper('first'),
       toBob('identity-token-issued', { token_hash: 'one' }),
@@ -506,53 +509,34 @@ describe('the rows of every projector', () => {
       toBob('identity-readers-set', { readers: [ALICE] }),
       toBob('identity-key-published', { master_key: { user_id: BOB, usage: ['master'], keys: {} } }),
       toBob('identity-readers-learnt', { by: 'id.example', readers: [] }),
-      toIdentity('association-held', 'association-made', association),
-      toIdentity('association-over', 'association-made', {
-        ...association,
-        of: { ...mailOfBob, address: 'b@example.org' },
-      }),
-      toIdentity('association-over', 'association-ended', {
-        mxid: BOB,
-        ts: 3,
-        of: { ...mailOfBob, address: 'b@example.org' },
-      }),
-      toIdentity('association-learnt', 'association-made', { ...association, of: { ...mailOfBob, address: 'c@d.e' } }),
-      toIdentity('association-learnt', 'association-learnt', {
-        ...association,
-        mxid: CAROL,
-        ts: 7,
-        by: 'id.example',
-        signatures: { 'id.example': { 'ed25519:1': 'c2ln' } },
-        of: { ...mailOfBob, address: 'c@d.e' },
-      }),
-      toIdentity('association-withdrawn', 'association-made', {
-        ...association,
-        of: { ...mailOfBob, address: 'f@g.h' },
-      }),
-      toIdentity('association-withdrawn', 'association-end-learnt', {
-        mxid: BOB,
-        ts: 8,
-        made_ts: 1,
-        made_by: 'a.example',
-        by: 'id.example',
-        of: { ...mailOfBob, address: 'f@g.h' },
-      }),
-      toIdentity('association-unheard', 'association-end-learnt', {
-        mxid: BOB,
-        ts: 8,
-        made_ts: 1,
-        made_by: 'id.example',
-        by: 'id.example',
-        of: null,
-      }),
+      toIdentity('association-held', 'association-made', association('held', mailOfBob.address)),
+      toIdentity('association-over', 'association-made', association('over', 'b@example.org')),
+      toIdentity('association-over', 'association-ended', { association_id: 'over', ts: 3, by: 'a.example' }),
+      toIdentity('association-learnt', 'association-made', association('older', 'c@d.e')),
+      toIdentity('association-learnt', 'association-end-learnt', { association_id: 'older', ts: 7, by: 'id.example' }),
+      toIdentity(
+        'association-learnt',
+        'association-learnt',
+        association('learnt', 'c@d.e', {
+          mxid: CAROL,
+          ts: 7,
+          by: 'id.example',
+          signatures: { 'id.example': { 'ed25519:1': 'c2ln' } },
+        }),
+      ),
+      toIdentity('association-unsaid', 'association-learnt', association('theirs', 'f@g.h', { by: 'id.example' })),
+      toIdentity('association-unsaid', 'association-end-learnt', { association_id: 'theirs', ts: 8, by: 'id.example' }),
+      toIdentity('ended-association-unheard', 'association-end-heard', { ts: 8, by: 'id.example' }),
+      toIdentity('ended-association-late', 'association-overtaken', { ts: 8 }),
       toIdentity(`bindings-${ALICE}`, 'binding-noted', { binding_id: 'one', id_server: 'a.example', of: mailOfBob }),
       toIdentity(`bindings-${ALICE}`, 'binding-noted', { binding_id: 'two', id_server: 'a.example', of: mailOfBob }),
       toIdentity(`bindings-${ALICE}`, 'binding-ended', { binding_id: 'two' }),
       pepper('second'),
-      toIdentity('association-late', 'association-made', {
-        ...association,
-        of: { medium: 'msisdn', address: '4930123456' },
-      }),
+      toIdentity(
+        'association-phone',
+        'association-made',
+        association('phone', '', { of: { medium: 'msisdn', address: '4930123456' } }),
+      ),
     ];
     const toInvites = (type: string, name: string, more: object = {}): StreamFact =>
       toIdentity('stored-invites-one', type, { token: name, ...more });

@@ -193,7 +193,7 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
     const { release } = await takeWriterLock(makeDirectory(config, ''));
     closing.push({ name: 'data folder', milliseconds: DRAIN_MS.dataFolder, run: release });
   }
-  const { store: ownLog, signingKey } = await openOwnLog(config, clock, watchLog(logger, onStoreGone));
+  const { store: ownLog, signingKey, names } = await openOwnLog(config, clock, watchLog(logger, onStoreGone));
   const store = new MeteredEventStore(ownLog, metrics, clock);
   closing.push({ name: 'log', milliseconds: DRAIN_MS.log, run: () => store.close() });
   const readModels = await openReadModels(config, watchViews(logger, onStoreGone));
@@ -214,7 +214,7 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
   watchViewsStore(metrics, readModels, projections);
   watchEffects(metrics, projections.effects, clock);
   const health = { store, projections, readModels, stopwatch: clock };
-  return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };
+  return { config, clock, logger, metrics, store, readModels, projections, signingKey, names, shutdown, health };
 }
 
 /** The data folder on this machine: no two servers run in it at once. */

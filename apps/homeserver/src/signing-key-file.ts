@@ -44,11 +44,22 @@ export function findDraftedKey(directory: string): SigningKey | undefined {
   return readKey(join(directory, DRAFT));
 }
 
+/** Where a key is kept that others have followed, by its id. */
+export function oldKeyFile(keyId: string): string {
+  return `old-${keyId.slice(keyId.indexOf(':') + 1)}.key`;
+}
+
+/** A key that this server signs with, or has signed with, by its id; undefined where it is not there any more. */
+export function findKeyById(directory: string, keyId: string): SigningKey | undefined {
+  const now = findSigningKey(directory);
+  return now?.keyId === keyId ? now : readKey(join(directory, oldKeyFile(keyId)));
+}
+
 /** Takes the drafted key into use in the place of the one that is there, which stays as `old-{version}.key`. */
 export function replaceSigningKey(directory: string): void {
   const path = join(directory, SIGNING_KEY_FILE);
   const old = readKey(path);
-  if (old !== undefined) linkOnce(path, join(directory, `old-${old.keyId.slice(old.keyId.indexOf(':') + 1)}.key`));
+  if (old !== undefined) linkOnce(path, join(directory, oldKeyFile(old.keyId)));
   renameSync(join(directory, DRAFT), path);
   syncDirectory(directory);
 }

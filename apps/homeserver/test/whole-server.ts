@@ -7,6 +7,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
 import { loadConfig } from '#config/config';
+import { KeyedNames } from '#event-store/keyed-names';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { TodaysEventStore } from '#event-store/todays-event-store';
 import { MatrixAdapter } from '#http/matrix-adapter';
@@ -82,7 +83,8 @@ export class WholeServer {
     const ports = { config, clock, logger, metrics, store, readModels, projections };
     const health = { store, projections, readModels, stopwatch: clock };
     const { signingKey } = TEST_AUTHOR;
-    const module = AppModule.of({ ...ports, signingKey, shutdown: shutdown.signal, health });
+    const names = new KeyedNames(signingKey.exportSeed());
+    const module = AppModule.of({ ...ports, signingKey, names, shutdown: shutdown.signal, health });
     const options = { abortOnError: false, bodyParser: false, logger: false } as const;
     const adapter = new MatrixAdapter(config);
     const app = await NestFactory.create<NestFastifyApplication>(module, adapter, options);

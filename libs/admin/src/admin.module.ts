@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { PushModule } from '#push/push.module';
 import { SendNoticeHandler } from './commands/send-notice.js';
 import { NoticeRooms } from './notices/notice-rooms.js';
 import { ReportContentHandler } from './commands/report-content.js';
@@ -33,7 +34,7 @@ import { RegistrationNonces } from './shared-secret/registration-nonces.js';
  * handlers of accounts.
  */
 @Module({
-  imports: [CqrsModule, ErasuresModule],
+  imports: [CqrsModule, ErasuresModule, PushModule],
   controllers: [
     SharedSecretRegistrationController,
     ReportsController,

@@ -41,7 +41,10 @@ export const COPY_RESUMED = 'copy-resumed';
 export const COPY_COMPLETED = 'copy-completed';
 
 /** `signing-key-accepted`: from here on the server signs with another key. What was signed with those before stays good. */
-export type SigningKeyAccepted = NamedKey;
+export interface SigningKeyAccepted extends NamedKey {
+  /** By it the log has its names of what could be guessed from here on (`KeyedNames`): the one by which it had them is lost. */
+  readonly for_names?: true;
+}
 
 export const LOG_RESTORED = 'log-restored';
 
@@ -70,6 +73,8 @@ export interface LogIdentity {
   readonly serverName: ServerName;
   /** All keys that the server has signed with, the first one first; each until the next one. */
   readonly keys: readonly KeyInUse[];
+  /** The key by which the log has its names of what could be guessed (`KeyedNames`): the first one, whichever others follow, unless that was lost. */
+  readonly namesKey: NamedKey;
   /** The times that the log was put back to an earlier moment. A copy begins with one: nobody has been given a place of it before. */
   readonly restored: readonly Restoration[];
   /** Of a copy: the log that it is of, and whether all is there that was to be copied. */
@@ -86,16 +91,18 @@ function evolveIdentity(
   if (type === 'log-begun') {
     const { log_id: logId, server_name: serverName, key, copied_from: of } = JSON.parse(data) as LogBegun; // written by `nameLog`
     if (identity !== undefined) return identity;
-    if (of === undefined) return { logId, serverName, keys: [{ ...key, since }], restored: [] };
+    const named = { logId, serverName, keys: [{ ...key, since }], namesKey: key };
+    if (of === undefined) return { ...named, restored: [] };
     const restored = [{ name: logId.slice(0, 8), agreed: START }];
-    return { logId, serverName, keys: [{ ...key, since }], restored, copy: { of, isComplete: false } };
+    return { ...named, restored, copy: { of, isComplete: false } };
   }
   if ((type === COPY_COMPLETED || type === COPY_RESUMED) && identity?.copy !== undefined) {
     return { ...identity, copy: { ...identity.copy, isComplete: type === COPY_COMPLETED } };
   }
   if (type === 'signing-key-accepted' && identity !== undefined) {
-    const key = JSON.parse(data) as SigningKeyAccepted; // written by `acceptKey`
-    return { ...identity, keys: [...identity.keys, { ...key, since }] };
+    const { for_names: isForNames, ...key } = JSON.parse(data) as SigningKeyAccepted; // written by `acceptKey`
+    const keys = [...identity.keys, { ...key, since }];
+    return { ...identity, keys, ...(isForNames === true ? { namesKey: key } : {}) };
   }
   const restored = restorationOf({ type, data });
   if (restored === undefined || identity === undefined) return identity;
@@ -126,19 +133,24 @@ export async function nameLog(
   );
 }
 
-/** Notes that the server signs with this key from here on; nothing where it does already. The log must have been named. */
-export function acceptKey(store: EventStore, clock: Clock, key: NamedKey): Promise<LogIdentity> {
-  return change(store, clock, (identity) =>
-    identity === undefined || isKeyInUse(identity, key)
-      ? []
-      : [
-          draftOf(
-            'signing-key-accepted',
-            `${identity.logId} ${identity.keys.length} ${key.key_id} ${key.public_key}`,
-            key,
-          ),
-        ],
-  );
+/**
+ * Notes that the server signs with this key from here on; nothing where it does already. The log must have been named. `isForNames`: names are made by it, too,
+ * from here on.
+ */
+export function acceptKey(
+  store: EventStore,
+  clock: Clock,
+  key: NamedKey,
+  isForNames: boolean = false,
+): Promise<LogIdentity> {
+  return change(store, clock, (identity) => {
+    if (identity === undefined) return [];
+    const isNoted = isKeyInUse(identity, key) && (!isForNames || isSameKey(identity.namesKey, key));
+    if (isNoted) return [];
+    const name = `${identity.logId} ${identity.keys.length} ${key.key_id} ${key.public_key}`;
+    const accepted: SigningKeyAccepted = { ...key, ...(isForNames ? { for_names: true } : {}) };
+    return [draftOf('signing-key-accepted', name, accepted)];
+  });
 }
 
 /**

@@ -1,12 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Threepid } from '#accounts/threepids/threepid';
+import { BY_SERVER } from '#accounts/accounts';
 import { CONFIG, type Config } from '#config/config';
-import { Aggregates } from '#event-store/aggregates';
+import { Aggregates, type Executed } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { KeyedNames } from '#event-store/keyed-names';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { ServerName, UserId } from '#kernel/ids';
+import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { CacheNumbers } from '#kernel/lru-cache';
+import type { Position } from '#kernel/position';
+import { awaitShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
 import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
@@ -17,18 +21,37 @@ import {
   type Holder,
   holderAt,
   NO_HOLDER,
+  type Saying,
 } from './decide/association.js';
 import { draftIdentityFacts } from './facts/draft-identity-facts.js';
-import { decideEndLearnt, decideLearnt, type ToldAssociation, type ToldEnd } from './decide/learn-association.js';
-import { associationStream, associationStreamOf, type IdentityFact, threepidHash } from './facts/identity-facts.js';
-import { ASSOCIATIONS } from './projections/identity.projector.js';
+import {
+  decideEndLearnt,
+  decideLearnt,
+  isOvertaken,
+  type ToldAssociation,
+  type ToldEnd,
+} from './decide/learn-association.js';
+import {
+  associationStream,
+  endedAssociationStream,
+  type IdentityFact,
+  identifierName,
+  makeAssociationId,
+} from './facts/identity-facts.js';
+import { ASSOCIATION_IDS, ASSOCIATIONS, saidOfAssociation } from './projections/identity.projector.js';
 
 const CAPACITY = 1_000;
+const ENDS_CAPACITY = 1_000;
 
-/** Whose mail addresses and phone numbers are, as this identity server vouches for it: identity service API, "Establishing associations". */
+/**
+ * Whose mail addresses and phone numbers are, as this identity server vouches for it: identity service API, "Establishing associations". By an association's own id
+ * other identity servers are told of its end, and nothing that stays in the log says what it was of, nor of whom.
+ */
 @Injectable()
 export class Associations {
   readonly #streams: Aggregates<Holder>;
+  /** Whether it is said of associations that they are over, by their ids. */
+  readonly #ends: Aggregates<boolean>;
 
   constructor(
     @Inject(EVENT_STORE) store: EventStore,
@@ -36,14 +59,12 @@ export class Associations {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     @Inject(SIGNING_KEY) private readonly key: SigningKey,
+    private readonly names: KeyedNames,
   ) {
-    this.#streams = new Aggregates({
-      store,
-      clock,
-      capacity: CAPACITY,
-      initialState: NO_HOLDER,
-      evolve: foldAssociation,
-    });
+    const fold = { initialState: NO_HOLDER, evolve: foldAssociation };
+    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
+    const isSaid = { initialState: false, evolve: () => true };
+    this.#ends = new Aggregates({ store, clock, capacity: ENDS_CAPACITY, ...isSaid });
   }
 
   /** For metrics. */
@@ -51,24 +72,51 @@ export class Associations {
     return this.#streams.numbers;
   }
 
+  /** What stands for an identifier, in names. */
+  nameOf(threepid: Threepid): string {
+    return identifierName(this.names, threepid);
+  }
+
   /** Makes an identifier a user's, to whom it was shown to belong. Whose it was before has it no more. */
   async bind(threepid: Threepid, userId: UserId): Promise<void> {
-    await this.#change(threepid, userId, (holder, saying) => decideAssociation(holder, threepid, userId, saying));
+    const wanted = { id: makeAssociationId(), of: threepid, mxid: userId };
+    await this.#change(threepid, (holder, saying) => decideAssociation(holder, wanted, saying));
   }
 
   /** Ends that it is the user's. Nothing where it is not, which nobody is told. */
   async unbind(threepid: Threepid, userId: UserId): Promise<void> {
-    await this.#change(threepid, userId, (holder, saying) => decideEnd(holder, threepid, userId, saying));
+    await this.#change(threepid, (holder, saying) => decideEnd(holder, userId, saying));
   }
 
   /** Takes what a trusted identity server says, where it counts. Answers whether anything changed. */
-  learn(told: ToldAssociation): Promise<boolean> {
-    return this.#learn(threepidHash(told.of), told.by, (holder) => decideLearnt(holder, told));
+  async learn(told: ToldAssociation): Promise<boolean> {
+    const { association_id: id, by } = told;
+    const name = await this.#whereIs(told.of);
+    const isOver = await this.#isOver(id);
+    const { state, facts } = await this.#decide(name, by, (holder) => decideLearnt(holder, told, isOver));
+    if (facts.length > 0) {
+      // The end may have been heard since it was looked whether it was.
+      if (!isOver && (await this.#isOver(id))) await this.#decide(name, by, (holder) => decideEndLearnt(holder, told));
+      return true;
+    }
+    if (isOver || !isOvertaken(state, told)) return false;
+    await this.#noteOver(id, { type: 'association-overtaken', data: { ts: state.ours!.ts } }, BY_SERVER.actor); // it is newer
+    return true;
   }
 
-  /** The same of an end, of an identifier by its hash. */
-  learnEnd(hash: string, told: ToldEnd): Promise<boolean> {
-    return this.#learn(hash, told.by, (holder) => decideEndLearnt(holder, told));
+  /**
+   * The same of an end. What it is of may not be known here yet, or never. Answers whether anything changed of whose an identifier is. Throws ViewsUnavailable where
+   * that cannot be told yet.
+   */
+  async learnEnd(told: ToldEnd): Promise<boolean> {
+    const { association_id: id, ts, by } = told;
+    const position = await this.#noteOver(id, { type: 'association-end-heard', data: { ts, by } }, by);
+    // What was learnt before that is shown by then; what is learnt later heeds it.
+    await awaitShown(this.views, ASSOCIATION_IDS.name, position, 'what associations are of');
+    const known = await ASSOCIATION_IDS.get(this.views, [id]);
+    if (known === undefined) return false;
+    const { facts } = await this.#decide(known.name, by, (holder) => decideEndLearnt(holder, told));
+    return facts.length > 0;
   }
 
   /** Ends all that are the user's, as the views have them. Answers whether there was any. Looks at all there are: accounts seldom end. */
@@ -84,34 +132,43 @@ export class Associations {
     return hadAny;
   }
 
-  /** Whose an identifier is by now, by its hash, as the log has it. */
-  async holderOf(hash: string): Promise<Holder> {
-    return holderAt((await this.#streams.load(associationStreamOf(hash))).state, this.clock.now());
+  /** Whose an identifier is by now, by its name, as the log has it. */
+  async holderOf(name: string): Promise<Holder> {
+    return holderAt((await this.#streams.load(associationStream(name))).state, this.clock.now());
   }
 
   /** Whose it is, as a signed document: identity service API, `POST /3pid/bind`. Undefined where it is nobody's. */
-  async find({ medium, address }: Threepid): Promise<JsonObject | undefined> {
+  async find(threepid: Threepid): Promise<JsonObject | undefined> {
+    const { medium, address } = threepid;
     const row = await ASSOCIATIONS.get(this.views, [medium, address]);
-    return row === undefined ? undefined : signJson({ medium, address, ...row }, this.config.serverName, this.key);
+    return row === undefined ? undefined : signJson(saidOfAssociation(threepid, row), this.config.serverName, this.key);
   }
 
-  async #learn(hash: string, actor: ServerName, decide: (holder: Holder) => IdentityFact[]): Promise<boolean> {
-    const stream = associationStreamOf(hash);
-    const { facts } = await this.#streams.execute(stream, (holder) => draftIdentityFacts(decide(holder)), { actor });
-    return facts.length > 0;
+  /** Under which name it stands: that of now, unless it is somebody's under one of a key that was lost. */
+  async #whereIs(threepid: Threepid): Promise<string> {
+    const row = await ASSOCIATIONS.get(this.views, [threepid.medium, threepid.address]);
+    return row?.name ?? this.nameOf(threepid);
   }
 
-  async #change(
-    threepid: Threepid,
-    actor: UserId,
-    decide: (holder: Holder, saying: { by: Config['serverName']; now: number }) => IdentityFact[],
-  ): Promise<void> {
+  async #isOver(id: string): Promise<boolean> {
+    return (await this.#ends.load(endedAssociationStream(id))).state;
+  }
+
+  /** Answers where that is said, now or before. */
+  async #noteOver(id: string, fact: IdentityFact, actor: string): Promise<Position> {
+    const decide = (isSaid: boolean) => draftIdentityFacts(isSaid ? [] : [fact]);
+    return (await this.#ends.execute(endedAssociationStream(id), decide, { actor })).position;
+  }
+
+  #decide(name: string, actor: string, decide: (holder: Holder) => IdentityFact[]): Promise<Executed<Holder>> {
+    return this.#streams.execute(associationStream(name), (holder) => draftIdentityFacts(decide(holder)), { actor });
+  }
+
+  /** Nothing says for good who asked for it. */
+  async #change(threepid: Threepid, decide: (holder: Holder, saying: Saying) => IdentityFact[]): Promise<void> {
     const saying = { by: this.config.serverName, now: this.clock.now() };
-    const { position, facts } = await this.#streams.execute(
-      associationStream(threepid),
-      (holder) => draftIdentityFacts(decide(holder, saying)),
-      { actor },
-    );
+    const name = await this.#whereIs(threepid);
+    const { position, facts } = await this.#decide(name, BY_SERVER.actor, (holder) => decide(holder, saying));
     if (facts.length > 0) await this.views.whenProcessed(position, [ASSOCIATIONS.name]);
   }
 }

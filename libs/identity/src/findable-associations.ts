@@ -10,7 +10,13 @@ import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { holdsAt } from './decide/association.js';
 import { Pepper } from './pepper.js';
-import { type AssociationRow, ASSOCIATIONS, EVERYBODY, IDENTITY_PEOPLE } from './projections/identity.projector.js';
+import {
+  type AssociationRow,
+  ASSOCIATIONS,
+  EVERYBODY,
+  IDENTITY_PEOPLE,
+  saidOfAssociation,
+} from './projections/identity.projector.js';
 
 /** Nobody: what stands for who is not found, so that as much is looked up for them. */
 const NOBODY = '' as UserId;
@@ -55,7 +61,7 @@ export class FindableAssociations {
     );
     return rows.map((row, i) => {
       if (row === undefined || mayFind[i] !== true) return undefined;
-      return signJson({ ...threepids[i]!, ...row }, this.config.serverName, this.key);
+      return signJson(saidOfAssociation(threepids[i]!, row), this.config.serverName, this.key);
     });
   }
 

@@ -15,7 +15,7 @@ const BOB = '@bob:b.example' as UserId;
 
 const association = (mxid: UserId, address: string): StreamFact => {
   const times = { ts: 1, not_before: 1, not_after: 2 };
-  const data = { mxid, ...times, by: 'a.example', of: { medium: 'email', address } };
+  const data = { association_id: address, ...times, by: 'a.example', of: { medium: 'email', address }, mxid };
   return { stream: `association-${address}`, type: 'association-made', data };
 };
 const invite = (token: string, sender: UserId): StreamFact => {

@@ -6,6 +6,7 @@ import { Bindings } from './bindings.js';
 import { STORED_INVITE_SHAPES } from './facts/stored-invite-facts.js';
 import {
   ASSOCIATION_HASHES,
+  ASSOCIATION_IDS,
   ASSOCIATIONS,
   IDENTITY_PEOPLE,
   IDENTITY_TERMS,
@@ -73,8 +74,15 @@ function associations(views: Views): PersonalDataKind {
     title: 'What the identity server of this server knows',
     about: 'The mail addresses and phone numbers by which others find you there, where this server is one.',
     covers: {
-      collections: [ASSOCIATIONS, ASSOCIATION_HASHES],
-      facts: ['association-made', 'association-ended', 'association-learnt', 'association-end-learnt'],
+      collections: [ASSOCIATIONS, ASSOCIATION_IDS, ASSOCIATION_HASHES],
+      facts: [
+        'association-made',
+        'association-ended',
+        'association-learnt',
+        'association-end-learnt',
+        'association-end-heard',
+        'association-overtaken',
+      ],
     },
     async *read(userId) {
       for await (const page of ASSOCIATIONS.pages(views, {})) {

@@ -5,7 +5,6 @@ import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { FindableAssociations } from './findable-associations.js';
 import { hideAddress } from './client/hide-address.js';
-import { threepidHash } from './facts/identity-facts.js';
 import { InvitationMessages, type InviteLink, type ToldInvite } from './invitation-messages.js';
 import { LongTermKeys } from './long-term-keys.js';
 import { StoredInvites } from './stored-invites.js';
@@ -53,7 +52,7 @@ export class StoreInvitation {
     await this.messages.check(wanted);
     const sealMessage = (link: InviteLink): string => this.messages.seal(wanted, link);
     const invite = { roomId, sender, isVouchedFor, sealMessage };
-    const { token, publicKey } = await this.invites.store(threepidHash(threepid), invite);
+    const { token, publicKey } = await this.invites.store(threepid, invite);
     return {
       token,
       public_keys: [

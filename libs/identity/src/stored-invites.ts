@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import type { Threepid } from '#accounts/threepids/threepid';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { KeyedNames } from '#event-store/keyed-names';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
@@ -23,6 +25,7 @@ import {
   type StoredInvite,
   type StoredInvites as Invites,
 } from './decide/stored-invites.js';
+import { identifierName } from './facts/identity-facts.js';
 import { draftStoredInvite, type StoredInviteFact, storedInvitesStream } from './facts/stored-invite-facts.js';
 import { INVITE_KEYS, STORED_INVITES } from './projections/stored-invites.projector.js';
 
@@ -68,6 +71,7 @@ export class StoredInvites {
     @Inject(EVENT_STORE) private readonly log: EventStore,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
+    private readonly names: KeyedNames,
   ) {
     const fold = { initialState: NO_STORED_INVITES, evolve: foldStoredInvite };
     this.#streams = new Aggregates({ store: log, clock, capacity: CAPACITY, ...fold });
@@ -83,8 +87,8 @@ export class StoredInvites {
     looks.begin(this.views, [STORED_INVITES.name], this.log);
   }
 
-  /** Stores one for whoever has the identifier, by its hash, with the message that is to be sent to them. Throws M_LIMIT_EXCEEDED. */
-  async store(hash: string, { roomId, sender, isVouchedFor, sealMessage }: InviteToStore): Promise<NewInvite> {
+  /** Stores one for whoever has the identifier, with the message that is to be sent to them. Throws M_LIMIT_EXCEEDED. */
+  async store(threepid: Threepid, { roomId, sender, isVouchedFor, sealMessage }: InviteToStore): Promise<NewInvite> {
     const seed = randomBytes(KEY_BYTES);
     const publicKey = encodeBase64(createSigningKey(seed, '0').publicKey);
     const token = randomBytes(24).toString('base64url');
@@ -93,7 +97,7 @@ export class StoredInvites {
     const message = sealMessage(made);
     const unvouched = isVouchedFor ? {} : { isUnvouched: true as const };
     const invite = { token, roomId, sender, ...unvouched, publicKey, until: now + LIFETIME_MS, message };
-    await this.#change(hash, sender, (invites) => decideStored(invites, invite, now));
+    await this.#change(identifierName(this.names, threepid), sender, (invites) => decideStored(invites, invite, now));
     return made;
   }
 

@@ -156,5 +156,9 @@ function failureOf(error: unknown): MailFailure {
   const isOfMailbox = isRefusal && command === 'RCPT TO';
   const isOfMail = isOfMailbox || (isRefusal && command === 'DATA');
   const parts = [code, responseCode, command].filter((part) => typeof part === 'string' || typeof part === 'number');
-  return new MailFailure(`the mail server has not taken it (${parts.join(' ') || 'no answer'})`, !isOfMail, isOfMailbox);
+  return new MailFailure(
+    `the mail server has not taken it (${parts.join(' ') || 'no answer'})`,
+    !isOfMail,
+    isOfMailbox,
+  );
 }

@@ -12,12 +12,13 @@ import { DevicePushRulesController } from './doors/device-push-rules.controller.
 import { PushRulesController } from './doors/push-rules.controller.js';
 import { PushersV1Controller } from './doors/pushers-v1.controller.js';
 import { PushersController } from './doors/pushers.controller.js';
+import { MailPushers } from './digests/mail-pusher.js';
 import { PushData } from './push-data.js';
 import { PushGateways } from './gateway/push-gateways.js';
 import { PushRules } from './push-rules.js';
 import { Pushers } from './pushers.js';
 
-/** Push rules and pushers. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, ACCESS_TOKENS, OWN_ADDRESSES, Outgoing, TransactionAnswers and PersonalData from global modules. */
+/** Push rules and pushers. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, ACCESS_TOKENS, OWN_ADDRESSES, KeyedNames, Outgoing, TransactionAnswers and PersonalData from global modules. */
 @Module({
   imports: [CqrsModule],
   controllers: [DevicePushRulesController, PushRulesController, PushersController, PushersV1Controller],
@@ -27,6 +28,7 @@ import { Pushers } from './pushers.js';
     PushGateways,
     PushRules,
     Pushers,
+    MailPushers,
     SetPusherHandler,
     RemovePusherHandler,
     SetPushRuleHandler,
@@ -35,6 +37,6 @@ import { Pushers } from './pushers.js';
     CopyRoomRulesHandler,
     SwitchOnThreadRulesHandler,
   ],
-  exports: [CompiledRules, PushGateways, Pushers],
+  exports: [CompiledRules, MailPushers, PushGateways, Pushers],
 })
 export class PushModule {}

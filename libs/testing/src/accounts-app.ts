@@ -13,6 +13,7 @@ import { AdminModule } from '#admin/admin.module';
 import { TAKEN_DEVICE_IDS } from '#accounts/taken-device-ids';
 import { CONFIG, type Config, loadConfig } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { KeyedNames } from '#event-store/keyed-names';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
@@ -27,6 +28,7 @@ import { PushModule } from '#push/push.module';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { ALIAS_BOOK } from '#rooms/alias-book';
+import { TEST_NAMES } from './test-names.js';
 
 /** An answer over HTTP. */
 export interface Answer {
@@ -92,6 +94,7 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
       { provide: READ_MODEL_STORE, useValue: readModels },
       { provide: VIEWS, useValue: views },
       { provide: SIGNING_KEY, useValue: generateSigningKey() },
+      { provide: KeyedNames, useValue: TEST_NAMES },
       // There are no rooms.
       { provide: ALIAS_BOOK, useValue: { listOf: () => Promise.resolve([]) } },
       {
@@ -99,7 +102,17 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
         useValue: { look: () => Promise.resolve({ isTaken: false, revision: Infinity }) },
       },
     ],
-    exports: [ALIAS_BOOK, TAKEN_DEVICE_IDS, CONFIG, CLOCK, EVENT_STORE, READ_MODEL_STORE, VIEWS, SIGNING_KEY],
+    exports: [
+      ALIAS_BOOK,
+      TAKEN_DEVICE_IDS,
+      CONFIG,
+      CLOCK,
+      EVENT_STORE,
+      READ_MODEL_STORE,
+      VIEWS,
+      SIGNING_KEY,
+      KeyedNames,
+    ],
   })
   class TestPorts {}
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { administrateStopped } from '#accounts/administration/stopped-server';
 import type { EventStore } from '#event-store/event-store';
+import { KeyedNames } from '#event-store/keyed-names';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { nameLog } from '#event-store/log-identity';
 import { systemClock } from '#kernel/clock';
@@ -24,7 +25,7 @@ export class DataFolder {
         key_id: signingKey.keyId,
         public_key: encodeBase64(signingKey.publicKey),
       });
-      const users = administrateStopped(store, TEST_AUTHOR);
+      const users = administrateStopped(store, TEST_AUTHOR, new KeyedNames(signingKey.exportSeed()));
       await users.create('alice', 'a password', true);
       await users.create('bob', 'another password', false);
       const room = await LocalRoom.begin(store);

@@ -18,6 +18,7 @@ import { HOMESERVERS, NO_HOMESERVERS } from '#identity/homeservers';
 import { DirectoryModule } from '#directory/directory.module';
 import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { KeyedNames } from '#event-store/keyed-names';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { answerAfterEffects } from '#http/answer-after-effects';
 import { Peers } from '#federation/peers/peers';
@@ -48,6 +49,7 @@ import { searchProjector } from '#search/projections/search.projector';
 import { SearchModule } from '#search/search.module';
 import { TEST_AUTHOR } from './local-room.js';
 import { TestPeers } from './test-peers.js';
+import { TEST_NAMES } from './test-names.js';
 
 /** What a request was answered. */
 export interface RoomsAnswer {
@@ -127,6 +129,7 @@ export async function startRoomsApp(
     { provide: READ_MODEL_STORE, useValue: readModels },
     { provide: VIEWS, useValue: views },
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
+    { provide: KeyedNames, useValue: TEST_NAMES },
     { provide: HOMESERVERS, useValue: NO_HOMESERVERS },
     { provide: DEVICE_PEERS, useValue: NO_PEERS },
     { provide: HISTORY_ELSEWHERE, useValue: NO_HISTORY_ELSEWHERE },

@@ -25,6 +25,7 @@ import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import { NoteActivity } from '#ephemeral/presence/note-activity';
 import { EndTyping } from '#ephemeral/typing/end-typing';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { KeyedNames } from '#event-store/keyed-names';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { TodaysEventStore } from '#event-store/todays-event-store';
 import { answerAfterEffects } from '#http/answer-after-effects';
@@ -65,6 +66,7 @@ import { SearchModule } from '#search/search.module';
 import { SyncModule } from '#sync/sync.module';
 import { TEST_AUTHOR } from './local-room.js';
 import { TestPeers } from './test-peers.js';
+import { TEST_NAMES } from './test-names.js';
 
 /** What an app is over. */
 export interface Stores {
@@ -132,6 +134,7 @@ export async function startSyncApp(
     { provide: READ_MODEL_STORE, useValue: readModels },
     { provide: VIEWS, useValue: views },
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
+    { provide: KeyedNames, useValue: TEST_NAMES },
     { provide: DEVICE_PEERS, useValue: NO_PEERS },
     { provide: HOMESERVERS, useValue: NO_HOMESERVERS },
     { provide: HISTORY_ELSEWHERE, useValue: NO_HISTORY_ELSEWHERE },

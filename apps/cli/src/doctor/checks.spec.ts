@@ -6,6 +6,8 @@ import type { ServerName } from '#kernel/ids';
 import type { Distance } from '#event-store/event-store';
 import { positionOf } from '#testing/position-of';
 import type { ProjectionStatus } from '#projections/projection-status';
+import type { NamedKey } from '#event-store/log-identity';
+import { encodeBase64 } from '#protocol/signing/base64';
 import { encodeSigningKey, generateSigningKey } from '#protocol/signing/signing-key';
 import { readKeyFiles } from '../verify/own-keys.js';
 import { checkLine, warn } from './check.js';
@@ -84,6 +86,12 @@ describe('of the keys', () => {
     mkdirSync(path);
     write('signing.key', encodeSigningKey(generateSigningKey()), 0o600);
     expect(levels(checkSigningKeys(readKeyFiles(data), false))).toEqual(['ok']);
+    const key = readKeyFiles(data)[0]!.key!;
+    const named = { key_id: key.keyId, public_key: encodeBase64(key.publicKey) };
+    const levelsWhere = (namesKey: NamedKey): string[] =>
+      levels(checkSigningKeys(readKeyFiles(data), false, { keys: [{ ...named, since: 1 }], namesKey }));
+    expect(levelsWhere(named)).toEqual(['ok']);
+    expect(levelsWhere({ ...named, key_id: 'ed25519:first' })).toEqual(['ok', 'fail']);
     chmodSync(join(path, 'signing.key'), 0o644);
     expect(levels(checkSigningKeys(readKeyFiles(data), false))).toEqual(['warn']);
     write('old.key', 'no key', 0o600);

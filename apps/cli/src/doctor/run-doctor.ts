@@ -61,7 +61,7 @@ async function* examine(find: () => Installation): AsyncGenerator<Check> {
   if (log.head !== undefined && log.head !== START)
     yield* checkServices(await readServices(installation).catch(() => []));
   yield checkClock(systemClock.now(), log.lastAt);
-  yield* checkSigningKeys(readKeyFiles(dataDir), log.head === START, log.identity?.keys);
+  yield* checkSigningKeys(readKeyFiles(dataDir), log.head === START, log.identity);
   const database = await checkDatabase(config);
   yield* database;
   const hasViews = log.head !== undefined && log.head !== START && database.every(({ level }) => level === 'ok');

@@ -4,6 +4,7 @@ import { administrateTokensStopped } from '#accounts/administration/stopped-serv
 import { systemClock } from '#kernel/clock';
 import type { ServerName, UserId } from '#kernel/ids';
 import { DataFolder } from '#testing/data-folder';
+import { TEST_NAMES } from '#testing/test-names';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
 import { testInstallation } from '../../test/test-installation.js';
 import { EXIT } from '../failure.js';
@@ -99,7 +100,7 @@ describe('the registration tokens of a stopped server', () => {
       await expect(run()).rejects.toMatchObject(refused);
     expect(await list()).toMatchObject([{ token: 'summer', expiry_time: null }]);
     await folder.write(async (store) => {
-      const tokens = administrateTokensStopped(store, 'a.example' as ServerName);
+      const tokens = administrateTokensStopped(store, 'a.example' as ServerName, TEST_NAMES);
       await expect(tokens.revoke('other')).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
     });
   });

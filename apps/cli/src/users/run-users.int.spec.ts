@@ -9,6 +9,7 @@ import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { systemClock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { DataFolder } from '#testing/data-folder';
+import { TEST_NAMES } from '#testing/test-names';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
 import { testInstallation } from '../../test/test-installation.js';
 import { EXIT } from '../failure.js';
@@ -192,7 +193,7 @@ describe('the users of a stopped server', () => {
 
   test('are listed in a table, however many there are', async () => {
     await folder.write(async (store) => {
-      const users = administrateStopped(store, testInstallation(folder.path).config);
+      const users = administrateStopped(store, testInstallation(folder.path).config, TEST_NAMES);
       for (const name of ['one', 'two', 'three']) await users.create(name, 'x', name === 'two');
     });
     await listUsers(testInstallation(folder.path), terminal, { json: false });

@@ -6,8 +6,9 @@ import { ErasuresAgain } from '#admin/erasures/erasures-again';
 import type { RateLimitOverridden, Restriction } from '#accounts/facts/account-facts';
 import type { ListedAccount } from '#accounts/queries/list-accounts';
 import type { EventStore } from '#event-store/event-store';
+import type { KeyedNames } from '#event-store/keyed-names';
 import { systemClock } from '#kernel/clock';
-import type { UserId } from '#kernel/ids';
+import type { ServerName, UserId } from '#kernel/ids';
 import type { ControlClient } from '#projections/control-client';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
@@ -160,8 +161,8 @@ function administrateUsers<T>(
   work: (users: Administration, isRunning: boolean) => Promise<T>,
 ): Promise<T> {
   const { config } = installation;
-  const stopped = (store: EventStore): Administration =>
-    administrateStopped(store, config, new ErasuresAgain(new Erasures(store, systemClock), config));
+  const stopped = (store: EventStore, _: ServerName, names: KeyedNames): Administration =>
+    administrateStopped(store, config, names, new ErasuresAgain(new Erasures(store, systemClock), config));
   return administrate(installation, { remote: remoteUsers, stopped }, work);
 }
 

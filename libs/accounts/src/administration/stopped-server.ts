@@ -2,6 +2,7 @@ import { AppServices } from '#config/appservices/app-services';
 import type { Config } from '#config/config';
 import type { CommandBus, ICommand, ICommandHandler } from '@nestjs/cqrs';
 import type { EventStore } from '#event-store/event-store';
+import type { KeyedNames } from '#event-store/keyed-names';
 import { systemClock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import { Accounts } from '../accounts.js';
@@ -30,25 +31,31 @@ import { UserAdministration } from './user-administration.js';
 export function administrateStopped(
   store: EventStore,
   config: Pick<Config, 'serverName' | 'notices'>,
+  names: KeyedNames,
   erased?: ErasedAccounts,
 ): UserAdministration {
-  return new UserAdministration(commandsOn(store, config, erased), config.serverName);
+  return new UserAdministration(commandsOn(store, config, names, erased), config.serverName);
 }
 
 /** As `administrateStopped`, of the tokens by which people register. */
-export function administrateTokensStopped(store: EventStore, serverName: ServerName): TokenAdministration {
-  return new TokenAdministration(commandsOn(store, { serverName }));
+export function administrateTokensStopped(
+  store: EventStore,
+  serverName: ServerName,
+  names: KeyedNames,
+): TokenAdministration {
+  return new TokenAdministration(commandsOn(store, { serverName }, names));
 }
 
 function commandsOn(
   store: EventStore,
   config: Pick<Config, 'serverName' | 'notices'>,
+  names: KeyedNames,
   erased?: ErasedAccounts,
 ): Pick<CommandBus, 'execute'> {
-  const views = { whenProcessed: async (): Promise<void> => {} };
+  const views = { whenProcessed: async (): Promise<void> => {}, get: async () => undefined };
   const accounts = new Accounts(store, systemClock, views);
   const tokens = new RegistrationTokens(store, systemClock, views, {});
-  const claims = new ThreepidClaims(store, systemClock, {}, accounts);
+  const claims = new ThreepidClaims(store, systemClock, {}, accounts, names, views);
   const externalIds = new ExternalIds(store, systemClock, {}, accounts);
   const spent = new RegistrationClaims(tokens, new OutsideClaims(claims, externalIds));
   const hasher = new PasswordHasher();

@@ -1,15 +1,15 @@
-import { hash } from 'node:crypto';
 import type { Upcast } from '#event-store/fact-shapes';
+import type { KeyedNames } from '#event-store/keyed-names';
 import type { UserId } from '#kernel/ids';
 import { type Medium, type Threepid, threepidKey } from '../threepids/threepid.js';
 
 /**
- * Whose a third-party identifier is, by a stream of each: so that it is of one account only. The stream is called by its hash, for a name
- * can never be taken out of the log; that the account has it is said in the user's own stream, from where it can.
+ * Whose a third-party identifier is, by a stream of each: so that it is of one account only. The stream is called by what this server alone knows it
+ * by, for the name of a stream can never be taken out of the log; that the account has it is said in the user's own stream, from where it can.
  */
 const THREEPID_STREAM_PREFIX = 'threepid-';
-export const threepidStream = (threepid: Threepid): string =>
-  `${THREEPID_STREAM_PREFIX}${hash('sha256', threepidKey(threepid), 'hex')}`;
+export const threepidStream = (names: KeyedNames, threepid: Threepid): string =>
+  `${THREEPID_STREAM_PREFIX}${names.nameOf('threepid of an account', threepidKey(threepid))}`;
 
 /** `threepid-claimed`: before it is added to the account. */
 export interface ThreepidClaimed {

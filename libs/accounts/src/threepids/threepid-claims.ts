@@ -4,13 +4,16 @@ import { CONFIG, type Config } from '#config/config';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
 import { GivenUpClaims } from '#event-store/given-up';
+import { KeyedNames } from '#event-store/keyed-names';
 import type { FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
+import { VIEWS, type Views } from '#projections/views';
 import { Accounts, BY_SERVER, draftFacts } from '../accounts.js';
 import { type ThreepidClaimed, type ThreepidFact, threepidStream } from '../facts/threepid-facts.js';
+import { THREEPID_OWNERS } from '../projections/threepids.projector.js';
 import { type Threepid, threepidKey } from './threepid.js';
 
 const CLAIMED: ThreepidFact['type'] = 'threepid-claimed';
@@ -35,6 +38,8 @@ export class ThreepidClaims {
     @Inject(CLOCK) clock: Clock & Stopwatch,
     @Inject(CONFIG) config: Pick<Config, 'eventStoreUrl'>,
     private readonly accounts: Accounts,
+    private readonly names: KeyedNames,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'get'>,
   ) {
     this.#givenUp = new GivenUpClaims(clock, config.eventStoreUrl !== undefined);
     this.#streams = new Aggregates<Holder>({
@@ -53,8 +58,10 @@ export class ThreepidClaims {
 
   /** Makes it this account's, for the caller to add it there. Throws M_THREEPID_IN_USE. */
   async claim(threepid: Threepid, userId: UserId): Promise<void> {
-    const stream = threepidStream(threepid);
+    const stream = threepidStream(this.names, threepid);
     const { state } = await this.#streams.load(stream);
+    const before = await this.#ownerBefore(threepid);
+    if (before !== undefined && before !== userId) throw new MatrixError('M_THREEPID_IN_USE');
     const free = state === undefined || state === userId || (await this.#isAbandoned(threepid, state)) ? state : null;
     const facts = (holder: Holder): readonly ThreepidFact[] => {
       if (holder === userId) return [];
@@ -68,7 +75,7 @@ export class ThreepidClaims {
   async release(threepid: Threepid, userId: UserId): Promise<void> {
     const decide = (holder: Holder): readonly FactDraft[] =>
       holder === userId ? [{ id: randomUUID(), type: 'threepid-released', data: '{}', schema: 2 }] : [];
-    await this.#streams.execute(threepidStream(threepid), decide, BY_SERVER);
+    await this.#streams.execute(threepidStream(this.names, threepid), decide, BY_SERVER);
   }
 
   /** As `release`, after what it was claimed for has failed: where the account has it by now, another of two who did the same at once has not. */
@@ -78,8 +85,16 @@ export class ThreepidClaims {
 
   /** Whose it is, asked of the log; undefined where the account that claimed it does not have it. */
   async findOwner(threepid: Threepid): Promise<UserId | undefined> {
-    const { state } = await this.#streams.load(threepidStream(threepid));
-    return state !== undefined && (await this.#has(state, threepid)) ? state : undefined;
+    const { state } = await this.#streams.load(threepidStream(this.names, threepid));
+    return state !== undefined && (await this.#has(state, threepid)) ? state : this.#ownerBefore(threepid);
+  }
+
+  /** Whose it has been since before the key was lost by which it was named; undefined where it was claimed by the key of now. */
+  async #ownerBefore(threepid: Threepid): Promise<UserId | undefined> {
+    const { revision } = await this.#streams.load(threepidStream(this.names, threepid));
+    if (revision !== 'no-stream') return undefined;
+    const owner = await THREEPID_OWNERS.get(this.views, [threepid.medium, threepid.address]);
+    return owner !== undefined && (await this.#has(owner, threepid)) ? owner : undefined;
   }
 
   async #has(userId: UserId, threepid: Threepid): Promise<boolean> {
@@ -90,7 +105,10 @@ export class ThreepidClaims {
   /** It was claimed for an account that never got it, or that let it go: the server ended between. */
   async #isAbandoned(threepid: Threepid, holder: UserId): Promise<boolean> {
     if (await this.#has(holder, threepid)) return false;
-    for await (const fact of this.store.readStream(threepidStream(threepid), { backwards: true, limit: 1 })) {
+    for await (const fact of this.store.readStream(threepidStream(this.names, threepid), {
+      backwards: true,
+      limit: 1,
+    })) {
       return fact.type !== CLAIMED || this.#givenUp.has(fact);
     }
     return true;

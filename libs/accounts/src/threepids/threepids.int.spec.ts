@@ -1,8 +1,9 @@
 import { CommandBus } from '@nestjs/cqrs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KeyedNames } from '#event-store/keyed-names';
 import type { UserId } from '#kernel/ids';
 import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
-import { BY_SERVER } from '../accounts.js';
+import { Accounts, BY_SERVER } from '../accounts.js';
 import { AddThreepid } from '../commands/add-threepid.js';
 import { DeactivateAccount } from '../commands/deactivate-account.js';
 import { RegisterAccount } from '../commands/register-account.js';
@@ -77,6 +78,18 @@ describe('an address', () => {
     app.time.now += MINUTE;
     await add(bob, 'lost');
     expect(await app.get(ThreepidClaims).findOwner(mail('lost'))).toBe(bob);
+  });
+
+  it('stays with the account that has it where the key is lost by which the log names addresses', async () => {
+    await add(alice, 'kept');
+    const names = new KeyedNames(new Uint8Array(32).fill(9));
+    const { store, views } = app;
+    const clock = { now: () => app.time.now, elapsed: () => app.time.now };
+    const claims = new ThreepidClaims(store, clock, { eventStoreUrl: undefined }, app.get(Accounts), names, views);
+    expect(await claims.findOwner(mail('kept'))).toBe(alice);
+    await expect(claims.claim(mail('kept'), bob)).rejects.toMatchObject({ errcode: 'M_THREEPID_IN_USE' });
+    await claims.claim(mail('kept'), alice);
+    expect(await claims.findOwner(mail('kept'))).toBe(alice);
   });
 
   it('goes to nobody who is not there, and is not lost by that', async () => {

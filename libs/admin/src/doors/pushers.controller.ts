@@ -5,8 +5,7 @@ import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { nameAddresses } from '#push/digests/mail-pusher';
-import { OWN_ADDRESSES, type OwnAddresses } from '#push/digests/own-addresses';
+import { MailPushers } from '#push/digests/mail-pusher';
 import type { PusherSet } from '#push/facts/pusher-facts';
 import { listPushers } from '#push/queries/list-pushers';
 import { readLocalUser } from './read-local-user.js';
@@ -19,14 +18,14 @@ import { readLocalUser } from './read-local-user.js';
 export class UserPushersController {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(OWN_ADDRESSES) private readonly addresses: OwnAddresses,
+    private readonly mails: MailPushers,
   ) {}
 
   @Get()
   async list(@CurrentRequester() requester: Requester, @Param('userId') user: string): Promise<object> {
     const userId = readLocalUser(requester, user);
     if ((await findAccount(this.views, userId)) === undefined) throw new MatrixError('M_NOT_FOUND', 'No such user');
-    const pushers = await nameAddresses(this.addresses, userId, await listPushers(this.views, userId));
+    const pushers = await this.mails.nameAddresses(userId, await listPushers(this.views, userId));
     return { pushers: pushers.map(toldOf), total: pushers.length };
   }
 }

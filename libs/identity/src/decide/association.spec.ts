@@ -8,7 +8,7 @@ const HERE = 'a.example' as ServerName;
 const LIFETIME_MS = 100 * 365 * 24 * 3600_000;
 
 function made(not_before: number, not_after: number): Holder {
-  const data = { mxid: BOB, ts: 10, not_before, not_after, by: HERE, of: OF };
+  const data = { association_id: 'first', ts: 10, not_before, not_after, by: HERE, of: OF, mxid: BOB };
   return foldAssociation(NO_HOLDER, { type: 'association-made', data: JSON.stringify(data) });
 }
 
@@ -23,15 +23,20 @@ it.each([
 });
 
 it('an identifier that is somebody’s no more is told of as before in all else', () => {
-  expect(holderAt(made(10, 20), 21)).toEqual({ ts: 10, made: { ts: 10, by: HERE } });
+  const making = { ts: 10, by: HERE };
+  expect(holderAt(made(10, 20), 21)).toEqual({ ts: 10, id: 'first', made: making, ours: making });
   expect(holderAt(NO_HOLDER, 21)).toEqual(NO_HOLDER);
 });
 
 it('is made somebody’s anew where that is good no more, and not else', () => {
-  const bind = (now: number) => decideAssociation(made(10, 20), OF, BOB, { by: HERE, now });
+  const bind = (now: number) => decideAssociation(made(10, 20), { id: 'next', of: OF, mxid: BOB }, { by: HERE, now });
   expect(bind(15)).toEqual([]);
   for (const now of [5, 21]) {
-    const data = { mxid: BOB, ts: Math.max(11, now), not_before: now, not_after: now + LIFETIME_MS, by: HERE, of: OF };
-    expect(bind(now)).toEqual([{ type: 'association-made', data }]);
+    const saying = { ts: Math.max(11, now), by: HERE };
+    const good = { not_before: now, not_after: now + LIFETIME_MS };
+    expect(bind(now)).toEqual([
+      { type: 'association-ended', data: { association_id: 'first', ...saying } },
+      { type: 'association-made', data: { association_id: 'next', ...saying, ...good, of: OF, mxid: BOB } },
+    ]);
   }
 });

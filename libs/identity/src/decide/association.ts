@@ -26,8 +26,11 @@ export interface Holder {
   /** From when until when, where it is anybody's. */
   readonly validity?: Validity;
   readonly ts: number;
-  /** How it became whose it was last, also where that has ended; undefined where it never was anybody's. */
+  /** What it became somebody's by last, also where that has ended; undefined where it never was anybody's. */
+  readonly id?: string;
   readonly made?: Making;
+  /** What this identity server itself made of it last. */
+  readonly ours?: Making;
 }
 
 export const NO_HOLDER: Holder = Object.freeze({ ts: 0 });
@@ -40,18 +43,27 @@ export function foldAssociation(holder: Holder, fact: { readonly type: string; r
   switch (type) {
     case 'association-made':
     case 'association-learnt': {
-      const { mxid, ts, by, of, not_before, not_after } = data;
-      const validity = { not_before, not_after };
+      const { association_id: id, mxid, ts, by, of, not_before, not_after } = data;
+      const made = { ts, by };
+      const ours = type === 'association-made' ? made : holder.ours;
+      const last = { ts: Math.max(ts, holder.ts), id, made, ...(ours === undefined ? {} : { ours }) };
       // What was erased since was ended, too.
-      return { mxid, validity, ts: Math.max(ts, holder.ts), made: { ts, by }, ...(of === null ? {} : { of }) };
+      return of === null || mxid === undefined ? last : { ...last, mxid, of, validity: { not_before, not_after } };
     }
     case 'association-ended':
-      return { ts: Math.max(data.ts, holder.ts), ...(holder.made === undefined ? {} : { made: holder.made }) };
     case 'association-end-learnt':
-      return { ts: Math.max(data.ts, holder.ts), made: { ts: data.made_ts, by: data.made_by } };
+      return {
+        ...(data.association_id === holder.id ? nobodyOf(holder) : holder),
+        ts: Math.max(data.ts, holder.ts),
+      };
     default:
       return holder;
   }
+}
+
+/** The same, nobody's. */
+function nobodyOf({ mxid: _mxid, of: _of, validity: _validity, ...rest }: Holder): Holder {
+  return rest;
 }
 
 /** Who says it, and when, in milliseconds since the epoch. */
@@ -62,33 +74,44 @@ export interface Saying {
 
 /** What is known of an identifier as of a time: where the association is not good yet, or no more, it is nobody's. */
 export function holderAt(holder: Holder, now: number): Holder {
-  const { validity, ts, made } = holder;
-  if (validity === undefined || holdsAt(validity, now)) return holder;
-  return { ts, ...(made === undefined ? {} : { made }) };
+  const { validity } = holder;
+  return validity === undefined || holdsAt(validity, now) ? holder : nobodyOf(holder);
+}
+
+/** What is to be somebody's. */
+export interface WantedAssociation {
+  /** What it is called then. */
+  readonly id: string;
+  readonly of: Threepid;
+  readonly mxid: UserId;
 }
 
 /**
  * The identifier is the user's, whosever it was; nothing where it is already. What is said later counts, also where a clock went back; it is good from now on
  * all the same.
  */
-export function decideAssociation(holder: Holder, of: Threepid, mxid: UserId, { by, now }: Saying): IdentityFact[] {
+export function decideAssociation(
+  holder: Holder,
+  { id, of, mxid }: WantedAssociation,
+  { by, now }: Saying,
+): IdentityFact[] {
   if (holderAt(holder, now).mxid === mxid) return [];
   const ts = Math.max(now, holder.ts + 1);
-  return [
-    {
-      type: 'association-made',
-      data: { mxid, ts, not_before: now, not_after: now + LIFETIME_MS, by, of },
-    },
-  ];
+  const made = { association_id: id, ts, not_before: now, not_after: now + LIFETIME_MS, by, of, mxid };
+  return [...endOf(holder, 'association-ended', { ts, by }), { type: 'association-made', data: made }];
 }
 
 /** It is that user's no more; nothing where it is not theirs. */
-export function decideEnd(holder: Holder, of: Threepid, mxid: UserId, { by, now }: Saying): IdentityFact[] {
+export function decideEnd(holder: Holder, mxid: UserId, { by, now }: Saying): IdentityFact[] {
   if (holder.mxid !== mxid) return [];
-  return [
-    {
-      type: 'association-ended',
-      data: { mxid, ts: Math.max(now, holder.ts + 1), by, of },
-    },
-  ];
+  return endOf(holder, 'association-ended', { ts: Math.max(now, holder.ts + 1), by });
+}
+
+/** The end of what makes the identifier somebody's; nothing where it is nobody's. */
+export function endOf(
+  { id, mxid }: Holder,
+  type: 'association-ended' | 'association-end-learnt',
+  { ts, by }: Making,
+): IdentityFact[] {
+  return id === undefined || mxid === undefined ? [] : [{ type, data: { association_id: id, ts, by } }];
 }

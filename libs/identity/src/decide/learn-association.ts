@@ -2,16 +2,19 @@ import type { Threepid } from '#accounts/threepids/threepid';
 import type { ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { IdentityFact } from '../facts/identity-facts.js';
-import type { Holder, Making } from './association.js';
+import { endOf, type Holder, type Making } from './association.js';
 
 /*
  * How what identity servers say of one identifier becomes one answer, whatever the order in which each of them hears it: of two that it was made somebody's
  * the later one counts, by the clock of whoever says so, and by their names where both are of the same moment; and what was once ended stays ended,
- * whoever of them ended it. So no more is to be remembered of an identifier than how it became whose it was last, and whether that has ended.
+ * whoever of them ended it. So no more is to be remembered of an identifier than how it became whose it was last, and whether that has ended. An end is
+ * told without what it is of: who has not heard of the association yet remembers that by the id of it alone, and heeds it then. Who made what has overtaken another one
+ * says of that, too, that it is over.
  */
 
 /** What a trusted identity server says: that an identifier is a user's. */
 export interface ToldAssociation {
+  readonly association_id: string;
   readonly mxid: UserId;
   readonly ts: number;
   readonly not_before: number;
@@ -23,8 +26,7 @@ export interface ToldAssociation {
 
 /** What a trusted identity server says: that what it or another one made is ended. */
 export interface ToldEnd {
-  readonly mxid: UserId;
-  readonly made: Making;
+  readonly association_id: string;
   readonly ts: number;
   readonly by: ServerName;
 }
@@ -35,17 +37,21 @@ export function compareMakings(a: Making, b: Making): number {
   return a.by === b.by ? 0 : a.by < b.by ? -1 : 1;
 }
 
-/** Nothing where what is known counts, or is the same, ended or not. */
-export function decideLearnt({ made }: Holder, told: ToldAssociation): IdentityFact[] {
+/** Nothing where what is known counts, or is the same, ended or not. `isOver`: it has ended, so that nobody has the identifier by it, nor by what it has overtaken. */
+export function decideLearnt(holder: Holder, told: ToldAssociation, isOver: boolean): IdentityFact[] {
+  const { made } = holder;
   if (made !== undefined && compareMakings(told, made) <= 0) return [];
-  return [{ type: 'association-learnt', data: told }];
+  const { of: _of, mxid: _mxid, signatures: _signatures, ...bare } = told;
+  const data = isOver ? { ...bare, of: null } : told;
+  return [...endOf(holder, 'association-end-learnt', told), { type: 'association-learnt', data }];
 }
 
-/** Nothing where it is ended already, or something later counts. The identifier is named where it was somebody's here, for that is over. */
-export function decideEndLearnt({ made: known, mxid: holder, of }: Holder, told: ToldEnd): IdentityFact[] {
-  const { made, mxid, ts, by } = told;
-  const order = known === undefined ? 1 : compareMakings(made, known);
-  if (order < 0 || (order === 0 && holder === undefined)) return [];
-  const data = { mxid, ts, made_ts: made.ts, made_by: made.by, by, of: of ?? null };
-  return [{ type: 'association-end-learnt', data }];
+/** Whether what this identity server made itself is newer than what it is told. */
+export function isOvertaken({ ours }: Holder, told: Making): boolean {
+  return ours !== undefined && compareMakings(told, ours) < 0;
+}
+
+/** Nothing where it is not by that that the identifier is somebody's. */
+export function decideEndLearnt(holder: Holder, { association_id: id, ts, by }: ToldEnd): IdentityFact[] {
+  return holder.id === id ? endOf(holder, 'association-end-learnt', { ts, by }) : [];
 }

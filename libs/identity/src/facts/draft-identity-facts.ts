@@ -8,6 +8,8 @@ export function draftIdentityFacts(facts: readonly IdentityFact[]): FactDraft[] 
   return facts.map(({ type, data }) => ({
     id: randomUUID(),
     type,
-    ...('of' in data ? erasableText({ ...data }, ASSOCIATION_TAIL.key) : { data: JSON.stringify(data) }),
+    ...('of' in data && data.of !== null
+      ? erasableText({ ...data }, ...ASSOCIATION_TAIL.keys)
+      : { data: JSON.stringify(data) }),
   }));
 }

@@ -1,6 +1,7 @@
-import { hash } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Threepid } from '#accounts/threepids/threepid';
 import type { FactShapes } from '#event-store/fact-shapes';
+import type { KeyedNames } from '#event-store/keyed-names';
 import type { ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 
@@ -18,18 +19,29 @@ export const userIdOfIdentityAccount = (stream: string): UserId =>
   stream.slice(IDENTITY_ACCOUNT_PREFIX.length) as UserId; // named so above
 
 /**
- * Whose an identifier is, by a stream of each: one user's at a time. The stream is called by its hash, for a name can never be taken out of the log; in a
- * fact the identifier stands where it can.
+ * Whose an identifier is, by a stream of each: one user's at a time. The stream has a name (`identifierName`), for the name of a stream can never be taken out of the log; what
+ * the identifier is, and whose, stands in its facts where it can.
  */
 export const ASSOCIATION_PREFIX = 'association-';
-export const associationStream = (threepid: Threepid): string => associationStreamOf(threepidHash(threepid));
-export const associationStreamOf = (hashed: string): string => `${ASSOCIATION_PREFIX}${hashed}`;
+export const associationStream = (name: string): string => `${ASSOCIATION_PREFIX}${name}`;
 
-/** The hash of the identifier that such a stream is of. */
-export const hashOfAssociation = (stream: string): string => stream.slice(ASSOCIATION_PREFIX.length);
+/** The name of the identifier that such a stream is of. */
+export const nameOfAssociation = (stream: string): string => stream.slice(ASSOCIATION_PREFIX.length);
 
-/** What stands for an identifier in names. */
-export const threepidHash = ({ medium, address }: Threepid): string => hash('sha256', `${medium} ${address}`, 'hex');
+/** What stands for an identifier in names: this server alone can tell which it is. */
+export const identifierName = (names: KeyedNames, { medium, address }: Threepid): string =>
+  names.nameOf('identifier', `${medium} ${address}`);
+
+/** An association that is over before it was known here what it is of, or that what was made here has overtaken: so that it is not learnt later. */
+export const ENDED_ASSOCIATION_PREFIX = 'ended-association-';
+export const endedAssociationStream = (associationId: string): string => `${ENDED_ASSOCIATION_PREFIX}${associationId}`;
+
+/** Of which association such a stream is. */
+export const idOfEndedAssociation = (stream: string): string => stream.slice(ENDED_ASSOCIATION_PREFIX.length);
+
+const ID_BYTES = 16;
+/** What an association is called, by all identity servers: it says nothing of what it is of, nor of whom. */
+export const makeAssociationId = (): string => randomBytes(ID_BYTES).toString('base64url');
 
 /** Where a user of this server made identifiers known by it: to which identity servers, this one or others. */
 export const BINDINGS_PREFIX = 'bindings-';
@@ -91,40 +103,47 @@ export interface IdentityKeyPublished {
   readonly master_key: MasterKey | null;
 }
 
-/** `association-made`: from `ts` on, in milliseconds since the epoch, the identifier is the user's. `by`: the identity server to which that was shown. */
+/**
+ * `association-made`: from `ts` on, in milliseconds since the epoch, the identifier is the user's. `by`: the identity server to which that was shown. What it is of, and of whom,
+ * is erased once it has ended: then `of` is null, and there is nothing else of that.
+ */
 export interface AssociationMade {
-  readonly mxid: UserId;
+  readonly association_id: string;
   readonly ts: number;
   readonly not_before: number;
   readonly not_after: number;
   readonly by: ServerName;
-  /** null: erased, once it was ended. */
   readonly of: Threepid | null;
+  readonly mxid?: UserId;
 }
 
-/** `association-ended`: from `ts` on it is nobody's. */
+/** `association-ended`: from `ts` on it is nobody's, or whoever the next fact says. */
 export interface AssociationEnded {
-  readonly mxid: UserId;
+  readonly association_id: string;
   readonly ts: number;
   readonly by: ServerName;
-  readonly of: Threepid | null;
 }
 
 /**
  * `association-learnt`: as `association-made`, as another identity server says that this one trusts (`by`); it has overtaken what was known here. `signatures`:
- * that server's, over what `POST /3pid/bind` answers.
+ * that server's, over what `POST /3pid/bind` answers. Where it was known to be over already `of` is null from the beginning.
  */
 export interface AssociationLearnt extends AssociationMade {
-  readonly signatures: JsonObject;
+  readonly signatures?: JsonObject;
 }
 
-/**
- * `association-end-learnt`: what an identity server made (`made_by`, at `made_ts`) is ended, as another one says that this one trusts (`by`, at `ts`). Where that was not
- * known here it counts from now on for what is older.
- */
-export interface AssociationEndLearnt extends AssociationEnded {
-  readonly made_ts: number;
-  readonly made_by: ServerName;
+/** `association-end-learnt`: as `association-ended`, as another identity server says that this one trusts (`by`), or by what that says to be newer. */
+export type AssociationEndLearnt = AssociationEnded;
+
+/** In `ended-association-{id}`, `association-end-heard`: an identity server that this one trusts (`by`) says that it is over, since `ts`. */
+export interface AssociationEndHeard {
+  readonly ts: number;
+  readonly by: ServerName;
+}
+
+/** In `ended-association-{id}`, `association-overtaken`: what was made here is newer (`ts`), whether that has ended or not. */
+export interface AssociationOvertaken {
+  readonly ts: number;
 }
 
 /** `peer-followed`: what another identity server tells is known here up to there, by its own word for that. */
@@ -161,6 +180,8 @@ export interface IdentityFacts {
   'association-ended': AssociationEnded;
   'association-learnt': AssociationLearnt;
   'association-end-learnt': AssociationEndLearnt;
+  'association-end-heard': AssociationEndHeard;
+  'association-overtaken': AssociationOvertaken;
   'peer-followed': PeerFollowed;
   'binding-noted': BindingNoted;
   'binding-ended': BindingEnded;
@@ -186,15 +207,17 @@ export const IDENTITY_SHAPES = {
   'association-ended': [],
   'association-learnt': [],
   'association-end-learnt': [],
+  'association-end-heard': [],
+  'association-overtaken': [],
   'peer-followed': [],
   'binding-noted': [],
   'binding-ended': [],
   'pepper-set': [],
 } as const satisfies FactShapes;
 
-/** Of an association or a binding: the key of what may be erased, and what stands there then. */
+/** Of an association or a binding: the keys of what may be erased, and what stands there then. A signature would tell of what it is to who tries all that it may be of. */
 export const ASSOCIATION_TAIL = Object.freeze({
-  key: 'of',
+  keys: ['of', 'mxid', 'signatures'],
   left: '"of":null}',
 });
 

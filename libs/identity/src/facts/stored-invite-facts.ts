@@ -5,12 +5,12 @@ import type { FactDraft } from '#event-store/seal-facts';
 import type { RoomId, UserId } from '#kernel/ids';
 
 /*
- * Invitations that wait until an identifier is somebody's: a stream of each identifier, called by its hash. What the identifier is stands in the message alone, sealed
+ * Invitations that wait until an identifier is somebody's: a stream of each identifier, called by what this server alone knows it by. What the identifier is stands in the message alone, sealed
  * until that is sent, and then erased: whoever shows that it is theirs says it again.
  */
 
 export const STORED_INVITES_PREFIX = 'stored-invites-';
-/** `hash`: of the identifier (`threepidHash`). */
+/** `hash`: of the identifier, with a key (`identifierName`). */
 export const storedInvitesStream = (hash: string): string => `${STORED_INVITES_PREFIX}${hash}`;
 
 /** Of which identifier such a stream is. */

@@ -1,4 +1,4 @@
-import type { Medium } from '#accounts/threepids/threepid';
+import type { Medium, Threepid } from '#accounts/threepids/threepid';
 import type { RecordedFact } from '#event-store/event-store';
 import type { ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -7,9 +7,11 @@ import type { OwnRows, Projector } from '#projections/projector';
 import { hashAddress } from '../client/hash-address.js';
 import type { Validity } from '../decide/association.js';
 import {
+  type AssociationLearnt,
   IDENTITY_SHAPES,
   type IdentityReader,
   type MasterKey,
+  nameOfAssociation,
   readIdentityFact,
   userIdOfIdentityAccount,
 } from '../facts/identity-facts.js';
@@ -24,6 +26,17 @@ export interface AssociationRow extends OwnerRow {
   readonly ts: number;
   /** Of the identity server from which it was learnt. */
   readonly signatures?: JsonObject;
+  /** What the association is called, and its identifier in names. */
+  readonly id: string;
+  readonly name: string;
+}
+
+/** What is told of whose an identifier is, not signed by this server: identity service API, `POST /3pid/bind`. */
+export function saidOfAssociation(
+  { medium, address }: Threepid,
+  { mxid, ts, not_before, not_after, signatures }: Omit<AssociationRow, 'id' | 'name'>,
+): JsonObject {
+  return { medium, address, mxid, ts, not_before, not_after, ...(signatures === undefined ? {} : { signatures }) };
 }
 
 export const IDENTITY_TOKENS = new Collection<readonly [tokenHash: string], UserId>('identity-tokens', {
@@ -62,6 +75,19 @@ export const ASSOCIATIONS = new Collection<readonly [medium: Medium, address: st
   codec: asJson(),
 });
 
+/** What an association is of. */
+export interface AssociatedRow {
+  /** What stands for the identifier in the name of its stream. */
+  readonly name: string;
+  readonly of: Threepid;
+}
+
+export const ASSOCIATION_IDS = new Collection<readonly [id: string], AssociatedRow>('association-ids', {
+  key: ['id of an association'],
+  says: 'the identifier that it is of, as long as it has not ended',
+  codec: asJson(),
+});
+
 export const ASSOCIATION_HASHES = new Collection<readonly [hash: string], OwnerRow>('association-hashes', {
   key: ['hash of an identifier, with the pepper of now'],
   says: 'the user whose it is, and from when until when',
@@ -77,8 +103,16 @@ export const PEPPER = new Collection<readonly ['pepper'], string>('identity-pepp
 /** What the identity server is asked. With a new pepper all hashes are made anew. */
 export const identityProjector: Projector = {
   name: 'identity',
-  version: 3,
-  ...owning(IDENTITY_TOKENS, IDENTITY_TERMS, IDENTITY_PEOPLE, ASSOCIATIONS, ASSOCIATION_HASHES, PEPPER),
+  version: 4,
+  ...owning(
+    IDENTITY_TOKENS,
+    IDENTITY_TERMS,
+    IDENTITY_PEOPLE,
+    ASSOCIATIONS,
+    ASSOCIATION_IDS,
+    ASSOCIATION_HASHES,
+    PEPPER,
+  ),
   handles: (type) => Object.hasOwn(IDENTITY_SHAPES, type),
   project,
 };
@@ -102,29 +136,39 @@ async function project(recorded: RecordedFact, rows: OwnRows): Promise<void> {
     case 'identity-key-published':
       return changePerson(rows, userIdOfIdentityAccount(recorded.stream), { master_key: data.master_key ?? undefined });
     case 'association-learnt':
-    case 'association-made': {
-      // What was erased since was ended, too.
-      if (data.of === null) return;
-      const { mxid, ts, not_before, not_after, of } = data;
-      const signatures = type === 'association-learnt' ? { signatures: data.signatures } : {};
-      const owner = { mxid, not_before, not_after };
-      ASSOCIATIONS.put(rows, [of.medium, of.address], { ...owner, ts, ...signatures });
-      const pepper = await PEPPER.get(rows, ['pepper']);
-      if (pepper !== undefined) ASSOCIATION_HASHES.put(rows, [hashAddress(of, pepper)], owner);
-      return;
-    }
+    case 'association-made':
+      return associate(rows, nameOfAssociation(recorded.stream), data);
     case 'association-end-learnt':
-    case 'association-ended': {
-      if (data.of === null) return;
-      ASSOCIATIONS.delete(rows, [data.of.medium, data.of.address]);
-      const pepper = await PEPPER.get(rows, ['pepper']);
-      if (pepper !== undefined) ASSOCIATION_HASHES.delete(rows, [hashAddress(data.of, pepper)]);
-      return;
-    }
+    case 'association-ended':
+      return dissociate(rows, data.association_id);
     case 'pepper-set':
       return hashAnew(rows, data.pepper);
     default:
   }
+}
+
+async function associate(rows: OwnRows, name: string, made: AssociationLearnt): Promise<void> {
+  const { association_id: id, of, mxid, ts, not_before, not_after, signatures } = made;
+  // What was erased since was ended, too.
+  if (of === null || mxid === undefined) return;
+  const owner = { mxid, not_before, not_after };
+  const row = { ...owner, ts, ...(signatures === undefined ? {} : { signatures }), id, name };
+  ASSOCIATIONS.put(rows, [of.medium, of.address], row);
+  ASSOCIATION_IDS.put(rows, [id], { name, of });
+  const pepper = await PEPPER.get(rows, ['pepper']);
+  if (pepper !== undefined) ASSOCIATION_HASHES.put(rows, [hashAddress(of, pepper)], owner);
+}
+
+async function dissociate(rows: OwnRows, id: string): Promise<void> {
+  const known = await ASSOCIATION_IDS.get(rows, [id]);
+  if (known === undefined) return;
+  ASSOCIATION_IDS.delete(rows, [id]);
+  const { of } = known;
+  // Another one may have taken its place, under another name.
+  if ((await ASSOCIATIONS.get(rows, [of.medium, of.address]))?.id !== id) return;
+  ASSOCIATIONS.delete(rows, [of.medium, of.address]);
+  const pepper = await PEPPER.get(rows, ['pepper']);
+  if (pepper !== undefined) ASSOCIATION_HASHES.delete(rows, [hashAddress(of, pepper)]);
 }
 
 async function hashAnew(rows: OwnRows, pepper: string): Promise<void> {

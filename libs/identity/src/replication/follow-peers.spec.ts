@@ -17,23 +17,21 @@ const HOUR = 3600_000;
 const DAY = 24 * HOUR;
 const BOB = '@bob:b.example';
 
+const idOf = (name: string): string => name.padEnd(22, '-');
 const association = (name: string, ts: number): JsonObject => ({
-  medium: 'email',
-  address: `${name}@mail.example`,
-  mxid: BOB,
+  association_id: idOf(name),
   ts,
-  not_before: ts,
-  not_after: ts + 1,
-  signatures: {},
+  association: {
+    medium: 'email',
+    address: `${name}@mail.example`,
+    mxid: BOB,
+    ts,
+    not_before: ts,
+    not_after: ts + 1,
+    signatures: {},
+  },
 });
-const end = (hash: string, madeTs: number, ts: number): JsonObject => ({
-  hash: hash.repeat(64),
-  mxid: BOB,
-  made_ts: madeTs,
-  made_by: PEER,
-  ts,
-  signatures: {},
-});
+const end = (name: string, ts: number): JsonObject => ({ association_id: idOf(name), ts });
 
 describe('another identity server, of which some is of times to come,', () => {
   let store: MemoryEventStore;
@@ -41,7 +39,7 @@ describe('another identity server, of which some is of times to come,', () => {
   /** What it says, and behind which places it was asked. */
   let said: JsonObject[];
   let asked: string[];
-  /** What was learnt: addresses, hashes and users. */
+  /** What was learnt: addresses, ids of what is over, and users. */
   let learnt: string[];
   let ends: ToldEnd[];
   /** What is known here of every identifier. */
@@ -73,7 +71,8 @@ describe('another identity server, of which some is of times to come,', () => {
     };
     const associations = {
       learn: (told: ToldAssociation) => Promise.resolve(learnt.push(told.of.address.split('@')[0]!)),
-      learnEnd: (hash: string, told: ToldEnd) => Promise.resolve(learnt.push(hash[0]!) + ends.push(told)),
+      learnEnd: (told: ToldEnd) => Promise.resolve(learnt.push(told.association_id[0]!) + ends.push(told)),
+      nameOf: () => 'name',
       holderOf: () => Promise.resolve(holder),
     };
     const accounts = { learnReaders: (mxid: string) => Promise.resolve(learnt.push(mxid)) };
@@ -147,20 +146,28 @@ describe('another identity server, of which some is of times to come,', () => {
   });
 
   it('is believed at once in who may find somebody, and in what is over, as of now', async () => {
-    said = [
-      { mxid: BOB, ts: NOW + DAY, readers: [], signatures: {} },
-      end('a', NOW, NOW + DAY),
-      end('b', NOW + DAY, NOW + DAY),
-    ];
+    said = [{ mxid: BOB, ts: NOW + DAY, readers: [], signatures: {} }, end('a', NOW + DAY)];
     await begin().look();
     expect(learnt).toEqual([BOB, 'a']);
-    expect(ends).toMatchObject([{ made: { ts: NOW }, ts: NOW + 5 * 60_000 }]);
+    expect(ends).toMatchObject([{ ts: NOW + 5 * 60_000 }]);
   });
 
-  it('is believed at once in the end of what is known here to be of a time to come', async () => {
+  it('is believed in that it was over before its time had come', async () => {
+    said = [association('bob', NOW + HOUR)];
+    const follow = begin();
+    await follow.look();
+    said.push(end('bob', NOW));
+    await follow.look();
+    expect(learnt).toEqual(['b']);
+    now += 2 * HOUR;
+    await follow.look();
+    expect(learnt).toEqual(['b']);
+  });
+
+  it('waits for nothing where as late a one is known here', async () => {
     holder = { ts: NOW + DAY, made: { ts: NOW + DAY, by: PEER } };
-    said = [end('b', NOW + DAY, NOW + DAY + 1)];
+    said = [association('bob', NOW + DAY)];
     await begin().look();
-    expect(ends).toMatchObject([{ made: { ts: NOW + DAY }, ts: NOW + DAY }]);
+    expect(learnt).toEqual(['bob']);
   });
 });

@@ -10,12 +10,13 @@ import type { CacheNumbers } from '#kernel/lru-cache';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { RegularLooks } from '#projections/regular-looks';
 import { Associations } from '../associations.js';
+import type { ToldAssociation } from '../decide/learn-association.js';
 import { identityPeerStream, type PeerFollowed } from '../facts/identity-facts.js';
 import { IdentityAccounts } from '../identity-accounts.js';
 import { MOST_SKEW_MS } from './clock-skew.js';
 import { IdentityPeers } from './identity-peers.js';
 import { readEntry } from './read-entry.js';
-import { countsFrom, hashOfTold, type ToldOfIdentifier, WaitingEntries } from './waiting-entries.js';
+import { WaitingEntries } from './waiting-entries.js';
 
 /** How often each is asked. */
 const LOOK_MS = 5_000;
@@ -119,8 +120,8 @@ export class FollowPeers implements OnApplicationBootstrap, OnModuleDestroy {
     const { waiting } = following;
     const due = waiting.listUntil(this.#latest());
     for (const told of due) {
-      await this.#learn(told);
-      waiting.drop(hashOfTold(told));
+      await this.associations.learn(told);
+      waiting.drop(told);
     }
     if (due.length > 0) await this.#note(peer.name, following);
     for (let pages = 0; pages < MOST_PAGES && !this.#looks.isStopped; pages++) {
@@ -151,36 +152,30 @@ export class FollowPeers implements OnApplicationBootstrap, OnModuleDestroy {
       await this.accounts.learnReaders(told.told.mxid, peer.name, told.told.readers);
       return 'known';
     }
-    waiting.drop(hashOfTold(told));
-    if (await this.#isAhead(told)) {
-      const isSoon = countsFrom(told) <= this.clock.now() + MOST_AHEAD_MS;
-      return isSoon && waiting.add(told, place) ? 'waits' : 'passed over';
+    waiting.drop(told.told);
+    if (told.kind === 'end') {
+      // It is over now, whatever the clock of who says so: what is made here next is to be of a time that others take.
+      await this.associations.learnEnd({ ...told.told, ts: Math.min(told.told.ts, this.#latest()) });
+      return 'known';
     }
-    await this.#learn(told);
+    if (await this.#isAhead(told.told)) {
+      const isSoon = told.told.ts <= this.clock.now() + MOST_AHEAD_MS;
+      return isSoon && waiting.add(told.told, place) ? 'waits' : 'passed over';
+    }
+    await this.associations.learn(told.told);
     return 'known';
   }
 
   /** Whether it would count for what others say until its time has come. Where this server knows of as late a one already, nothing comes of waiting. */
-  async #isAhead(told: ToldOfIdentifier): Promise<boolean> {
-    const from = countsFrom(told);
-    if (from <= this.#latest()) return false;
-    const { made } = await this.associations.holderOf(hashOfTold(told));
-    return made === undefined || made.ts < from;
+  async #isAhead({ ts, of }: ToldAssociation): Promise<boolean> {
+    if (ts <= this.#latest()) return false;
+    const { made } = await this.associations.holderOf(this.associations.nameOf(of));
+    return made === undefined || made.ts < ts;
   }
 
   /** What is of a later time is of one to come. */
   #latest(): number {
     return this.clock.now() + MOST_SKEW_MS;
-  }
-
-  async #learn(told: ToldOfIdentifier): Promise<void> {
-    if (told.kind === 'association') {
-      await this.associations.learn(told.told);
-      return;
-    }
-    const { made, ts } = told.told;
-    // It is over now, whatever the clock of who says so: what is made here next is to be of a time that others take.
-    await this.associations.learnEnd(told.hash, { ...told.told, ts: Math.max(made.ts, Math.min(ts, this.#latest())) });
   }
 
   /** Up to what waits: who starts anew asks for that again. */

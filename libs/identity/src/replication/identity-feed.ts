@@ -7,6 +7,7 @@ import { parsePosition, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import { saidOfAssociation } from '../projections/identity.projector.js';
 import { type AssociationWord, IDENTITY_FEED, type ReadersWord } from '../projections/identity-feed.projector.js';
 
 /** Some of what this identity server says of identifiers, each entry signed. */
@@ -45,7 +46,7 @@ export class IdentityFeed {
     let bytes = 0;
     for (const { value } of rows) {
       if (bytes > PAGE_BYTES) break;
-      const entry = entryOf(value);
+      const entry = this.#entryOf(value);
       bytes += JSON.stringify(entry).length;
       entries.push(signJson(entry, this.config.serverName, this.key));
     }
@@ -53,17 +54,17 @@ export class IdentityFeed {
     return { entries, next: `${past}.${last}`, more: rows.length === PAGE || entries.length < rows.length };
   }
 
+  /** Of an association what `POST /3pid/bind` answers, signed for all who are told it; that one is over by its id alone; and who may find somebody. */
+  #entryOf(word: AssociationWord | ReadersWord): JsonObject {
+    if ('readers' in word) return { mxid: word.mxid, ts: word.ts, readers: [...word.readers] };
+    const { id: association_id, ts, is } = word;
+    if (is === undefined) return { association_id, ts };
+    const said = saidOfAssociation(is.of, { ts, ...is });
+    return { association_id, ts, association: signJson(said, this.config.serverName, this.key) };
+  }
+
   async #past(): Promise<string> {
     const identity = await findLogIdentity(this.store);
     return `${identity?.logId ?? ''}_${identity?.restored.at(-1)?.name ?? ''}`;
   }
-}
-
-/** Whose it is as `POST /3pid/bind` answers it; of what is over as much as tells it from all else; and who may find somebody. */
-function entryOf(word: AssociationWord | ReadersWord): JsonObject {
-  if ('readers' in word) return { mxid: word.mxid, ts: word.ts, readers: [...word.readers] };
-  const { hash, mxid, ts, by, of, ended } = word;
-  if (of === null) return { hash, mxid, made_ts: ts, made_by: by, ts: ended ?? ts };
-  const { not_before, not_after } = word;
-  return { medium: of.medium, address: of.address, mxid, ts, not_before, not_after };
 }

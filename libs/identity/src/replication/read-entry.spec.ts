@@ -5,7 +5,8 @@ import { readEntry } from './read-entry.js';
 
 const PEER = 'id.example' as ServerName;
 const signatures = { 'id.example': { 'ed25519:1': 'c2ln' }, 'other.example': { 'ed25519:1': 'c2ln' } };
-const live: JsonObject = {
+const ID = 'a'.repeat(22);
+const said: JsonObject = {
   medium: 'email',
   address: 'bob@mail.example',
   mxid: '@bob:b.example',
@@ -14,19 +15,19 @@ const live: JsonObject = {
   not_after: 2,
   signatures,
 };
-const over: JsonObject = {
-  hash: 'a'.repeat(64),
-  mxid: '@bob:b.example',
-  made_ts: 1,
-  made_by: 'b.example',
-  ts: 2,
+const live = (more: JsonObject = {}): JsonObject => ({
+  association_id: ID,
+  ts: 1,
+  association: { ...said, ...more },
   signatures,
-};
+});
+const over: JsonObject = { association_id: ID, ts: 2, signatures };
 
 it('reads whose an identifier is, in the name of the peer alone', () => {
-  expect(readEntry({ ...live, by: 'b.example' }, PEER)).toEqual({
+  expect(readEntry(live({ by: 'b.example' }), PEER)).toEqual({
     kind: 'association',
     told: {
+      association_id: ID,
       mxid: '@bob:b.example',
       ts: 1,
       not_before: 1,
@@ -38,12 +39,8 @@ it('reads whose an identifier is, in the name of the peer alone', () => {
   });
 });
 
-it('reads what has ended, whoever made it', () => {
-  expect(readEntry(over, PEER)).toEqual({
-    kind: 'end',
-    hash: 'a'.repeat(64),
-    told: { mxid: '@bob:b.example', ts: 2, made: { ts: 1, by: 'b.example' }, by: PEER },
-  });
+it('reads what has ended', () => {
+  expect(readEntry(over, PEER)).toEqual({ kind: 'end', told: { association_id: ID, ts: 2, by: PEER } });
 });
 
 it('reads who may find somebody, and takes what it cannot read for nobody', () => {
@@ -56,16 +53,18 @@ it('reads who may find somebody, and takes what it cannot read for nobody', () =
 
 it.each([
   {},
-  { ...live, mxid: 'bob' },
-  { ...live, ts: -1 },
-  { ...live, ts: 1.5 },
-  { ...live, address: 'BOB@mail.example' },
-  { ...live, address: 'nobody' },
-  { ...live, medium: 'pigeon' },
-  { ...live, not_after: 'never' },
-  { ...live, signatures: 1 },
-  { ...over, hash: 'x' },
-  { ...over, made_by: 'no server' },
-  { ...over, made_ts: undefined },
-  { ...over, made_ts: 3 },
+  said,
+  live({ mxid: 'bob' }),
+  live({ ts: -1 }),
+  live({ ts: 1.5 }),
+  live({ ts: 2 }),
+  live({ address: 'BOB@mail.example' }),
+  live({ address: 'nobody' }),
+  live({ medium: 'pigeon' }),
+  live({ not_after: 'never' }),
+  live({ signatures: 1 }),
+  { ...live(), association: 'none' },
+  { ...live(), association_id: 'x' },
+  { ...over, association_id: 1 },
+  { ...over, ts: undefined },
 ])('reads nothing of %j', (entry) => expect(readEntry(entry as JsonObject, PEER)).toBeUndefined());

@@ -1,5 +1,5 @@
 import { findThreepid } from '#accounts/threepids/threepid';
-import { isServerName, isUserId, type ServerName, type UserId } from '#kernel/ids';
+import { isUserId, type ServerName, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import type { ToldAssociation, ToldEnd } from '../decide/learn-association.js';
 import type { IdentityReader } from '../facts/identity-facts.js';
@@ -7,7 +7,7 @@ import type { IdentityReader } from '../facts/identity-facts.js';
 /** What an entry of another identity server's feed says. */
 export type ToldEntry =
   | { readonly kind: 'association'; readonly told: ToldAssociation }
-  | { readonly kind: 'end'; readonly told: ToldEnd; readonly hash: string }
+  | { readonly kind: 'end'; readonly told: ToldEnd }
   | { readonly kind: 'readers'; readonly told: ToldReaders };
 
 /** Who may find a user, as they said to an identity server. */
@@ -18,25 +18,34 @@ export interface ToldReaders {
 }
 
 const MOST_READERS = 500;
-const HASH = /^[0-9a-f]{64}$/;
+const ASSOCIATION_ID = /^[\w-]{16,64}$/;
 
 /** Reads what a peer has signed; undefined for what is none of them. A peer makes what it makes in its own name alone. */
 export function readEntry(entry: JsonObject, peer: ServerName): ToldEntry | undefined {
-  const { mxid, ts, signatures } = entry;
-  if (typeof mxid !== 'string' || !isUserId(mxid) || !isTime(ts) || !isJsonObject(signatures)) return undefined;
-  if ('hash' in entry) {
-    const { hash, made_ts: madeTs, made_by: madeBy } = entry;
-    // What is of a later time than its end would count for all that is said until then.
-    if (typeof hash !== 'string' || !HASH.test(hash) || !isTime(madeTs) || madeTs > ts) return undefined;
-    if (typeof madeBy !== 'string' || !isServerName(madeBy)) return undefined;
-    return { kind: 'end', hash, told: { mxid, ts, made: { ts: madeTs, by: madeBy }, by: peer } };
+  const { mxid, ts, association_id: id } = entry;
+  if (!isTime(ts)) return undefined;
+  if (id !== undefined) {
+    if (typeof id !== 'string' || !ASSOCIATION_ID.test(id)) return undefined;
+    if (!('association' in entry)) return { kind: 'end', told: { association_id: id, ts, by: peer } };
+    const told = readAssociation(entry['association'], peer);
+    return told?.ts === ts ? { kind: 'association', told: { association_id: id, ...told } } : undefined;
   }
-  if ('readers' in entry) return { kind: 'readers', told: { mxid, ts, readers: readersIn(entry['readers']) } };
-  const { medium, address, not_before, not_after } = entry;
+  if (typeof mxid !== 'string' || !isUserId(mxid) || !('readers' in entry)) return undefined;
+  return { kind: 'readers', told: { mxid, ts, readers: readersIn(entry['readers']) } };
+}
+
+function readAssociation(
+  said: JsonValue | undefined,
+  peer: ServerName,
+): Omit<ToldAssociation, 'association_id'> | undefined {
+  if (!isJsonObject(said)) return undefined;
+  const { medium, address, mxid, ts, not_before, not_after, signatures } = said as JsonObject;
   const of = typeof medium === 'string' && typeof address === 'string' ? findThreepid(medium, address) : undefined;
-  if (of === undefined || of.address !== address || !isTime(not_before) || !isTime(not_after)) return undefined;
-  const own = { [peer]: signatures[peer] ?? {} };
-  return { kind: 'association', told: { mxid, ts, not_before, not_after, by: peer, of, signatures: own } };
+  if (of === undefined || of.address !== address || !isTime(ts) || !isTime(not_before) || !isTime(not_after))
+    return undefined;
+  if (typeof mxid !== 'string' || !isUserId(mxid) || !isJsonObject(signatures)) return undefined;
+  const own = { [peer]: (signatures as JsonObject)[peer] ?? {} };
+  return { mxid, ts, not_before, not_after, by: peer, of, signatures: own };
 }
 
 /** What is no list, or names somebody in a way that is not known here, lets nobody in by that. */

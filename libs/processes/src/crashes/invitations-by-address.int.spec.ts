@@ -4,7 +4,8 @@ import { createSigningKey } from '#protocol/signing/signing-key';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { type MailServer, startMailServer } from '#testing/mail-server';
 import type { SyncApp } from '#testing/sync-app';
-import { threepidHash } from '#identity/facts/identity-facts';
+import { TEST_NAMES } from '#testing/test-names';
+import { identifierName } from '#identity/facts/identity-facts';
 import { storedInvitesStream } from '#identity/facts/stored-invite-facts';
 
 const MINUTES = 10 * 60_000;
@@ -39,7 +40,7 @@ describe('a process that ends', () => {
         },
         async check(app, _, answer) {
           const address = addressOf(times);
-          const stream = storedInvitesStream(threepidHash({ medium: 'email', address }));
+          const stream = storedInvitesStream(identifierName(TEST_NAMES, { medium: 'email', address }));
           const facts = async (): Promise<string> => JSON.stringify(await app.factsOf(stream));
           const kept = (await app.factsOf(stream)).filter(({ type }) => type === 'invite-stored');
           if (answer !== undefined) expect(kept).toHaveLength(1);

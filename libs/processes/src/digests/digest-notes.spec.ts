@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RoomId, UserId } from '#kernel/ids';
-import { mailPusherOf } from '#push/digests/mail-pusher';
+import { MAIL_APP } from '#push/digests/mail-pusher';
 import type { Digest } from '#push/digests/digest';
 import type { PusherSet } from '#push/facts/pusher-facts';
 import type { Pushers } from '#push/pushers';
@@ -11,7 +11,7 @@ import { DigestNotes } from './digest-notes.js';
 const ALICE = '@alice:a.example' as UserId;
 const PUB = '!pub:a.example' as RoomId;
 const HALL = '!hall:a.example' as RoomId;
-const PUSHER = { ...mailPusherOf('alice@mail.example'), kind: 'email', enabled: true, data: {} } as PusherSet;
+const PUSHER = { app_id: MAIL_APP, pushkey: 'of alice', kind: 'email', enabled: true, data: {} } as PusherSet;
 
 let asked: number;
 let written: Digest[];

@@ -251,6 +251,7 @@ describe('what is unread', () => {
     const mention = { 'm.mentions': { user_ids: [alice.userId] } };
     const kept = await said('at noon');
     await edit(kept, 'at one');
+    vi.setSystemTime(Date.now() + 1);
     await edit(kept, 'at two', mention);
     const gone = await said('a secret');
     await edit(gone, 'another secret', mention);

@@ -6,7 +6,7 @@ import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/ev
 import type { DeviceId } from '#kernel/ids';
 import { userIdOfStream } from '#kernel/user-stream';
 import type { Effect } from '#projections/effects/effect';
-import { mailPusherOf } from '#push/digests/mail-pusher';
+import { MailPushers } from '#push/digests/mail-pusher';
 import { pushersStream } from '#push/facts/pusher-facts';
 import { Pushers } from '#push/pushers';
 import { decidePusher } from '#push/pushers/decide-pushers';
@@ -24,6 +24,7 @@ export class NewUsersMails implements Effect {
 
   constructor(
     private readonly pushers: Pushers,
+    private readonly mails: MailPushers,
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CONFIG) private readonly config: Pick<Config, 'digests' | 'mail'>,
   ) {}
@@ -40,7 +41,7 @@ export class NewUsersMails implements Effect {
     // Where they have had any, it is theirs to say.
     for await (const _ of this.store.readStream(pushersStream(userId), { limit: 1 })) return false;
     const pusher = {
-      ...mailPusherOf(address),
+      ...this.mails.nameOf(address),
       kind: 'email' as const,
       app_display_name: 'Mails of what is unread',
       device_display_name: 'Mail',

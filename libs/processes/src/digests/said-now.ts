@@ -44,7 +44,8 @@ async function findEdited(room: RoomReader, rows: readonly TimelineRow[]): Promi
   const edited = new Map<EventId, TimelineRow>();
   for (const [i, { row }] of edits.entries()) {
     const one = found[i];
-    if (one?.header.sender === row.header.sender && one.header.type === row.header.type) edited.set(row.header.eventId, one);
+    if (one?.header.sender === row.header.sender && one.header.type === row.header.type)
+      edited.set(row.header.eventId, one);
   }
   return edited;
 }

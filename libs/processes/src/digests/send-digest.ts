@@ -4,9 +4,8 @@ import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { Mailer, MailFailure } from '#mail/mailer';
-import { findAddress } from '#push/digests/mail-pusher';
+import { MailPushers } from '#push/digests/mail-pusher';
 import type { Digest } from '#push/digests/digest';
-import { OWN_ADDRESSES, type OwnAddresses } from '#push/digests/own-addresses';
 import type { PusherSet } from '#push/facts/pusher-facts';
 import { composeDigest } from './compose-digest.js';
 import { DescribeDigest } from './describe-digest.js';
@@ -29,13 +28,13 @@ export class SendDigest {
     private readonly mailer: Mailer,
     private readonly describe: DescribeDigest,
     private readonly links: UnsubscribeLinks,
-    @Inject(OWN_ADDRESSES) private readonly addresses: OwnAddresses,
+    private readonly mails: MailPushers,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
   /** Whether a user can be mailed by a pusher: they have the address still. */
   async canSend(userId: UserId, pusher: PusherSet): Promise<boolean> {
-    return this.mailer.isConfigured && (await findAddress(this.addresses, userId, pusher)) !== undefined;
+    return this.mailer.isConfigured && (await this.mails.findAddress(userId, pusher)) !== undefined;
   }
 
   /** `mailing`: the mail as it was begun. One that is handed over again after a crash has the id that it had. */
@@ -45,7 +44,7 @@ export class SendDigest {
     { up_to: upTo, at }: NonNullable<Digest['mailing']>,
     rooms: readonly UnreadRoom[],
   ): Promise<Handed> {
-    const to = await findAddress(this.addresses, userId, pusher);
+    const to = await this.mails.findAddress(userId, pusher);
     const sorted = rooms.toSorted((a, b) => Number(b.highlights > 0) - Number(a.highlights > 0) || newer(a, b));
     const described = await this.describe.describe(userId, sorted.slice(0, MOST_ROOMS));
     if (to === undefined || described.length === 0) return 'needless';

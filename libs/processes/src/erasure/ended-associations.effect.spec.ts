@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { decideAssociation, decideEnd, foldAssociation, NO_HOLDER } from '#identity/decide/association';
+import { decideEndLearnt, decideLearnt } from '#identity/decide/learn-association';
 import { decideBinding, decideBindingEnd, foldBinding, NO_BINDINGS } from '#identity/decide/bindings';
 import { draftIdentityFacts } from '#identity/facts/draft-identity-facts';
 import { associationStream, bindingsStream, type IdentityFact } from '#identity/facts/identity-facts';
+import { identityFeedProjector } from '#identity/projections/identity-feed.projector';
 import { identityProjector } from '#identity/projections/identity.projector';
 import { Aggregates } from '#event-store/aggregates';
 import type { ServerName, UserId } from '#kernel/ids';
@@ -18,6 +20,12 @@ const saying = { by: SERVER, now: 5 };
 const parsed = (store: MemoryEventStore) =>
   store.facts.map((fact) => ({ ...fact, data: JSON.parse(fact.data) as unknown }));
 
+/** As the views have it, and what peers are told. */
+const projectAll = async (store: MemoryEventStore) => [
+  await project(identityProjector, parsed(store)),
+  await project(identityFeedProjector, parsed(store)),
+];
+
 async function runAll(store: MemoryEventStore): Promise<boolean[]> {
   const effect = new EndedAssociations(store);
   const done: boolean[] = [];
@@ -25,25 +33,41 @@ async function runAll(store: MemoryEventStore): Promise<boolean[]> {
   return done;
 }
 
-test('whose an address was nobody reads in the log once it is nobody’s, and what was said of it since stays', async () => {
+test('what an address was, and whose, nobody reads in the log once it is theirs no more, nor in what peers are told; what was said of it since stays', async () => {
   const store = new MemoryEventStore();
   const clock = { now: () => 1 };
   const streams = new Aggregates({ store, clock, capacity: 9, initialState: NO_HOLDER, evolve: foldAssociation });
   const say = (name: string, decide: (holder: typeof NO_HOLDER) => IdentityFact[]) =>
-    streams.execute(associationStream(mail(name)), (holder) => draftIdentityFacts(decide(holder)), CAUSE);
-  for (const name of ['gone', 'back', 'kept'])
-    await say(name, (holder) => decideAssociation(holder, mail(name), ALICE, saying));
-  for (const name of ['gone', 'back']) await say(name, (holder) => decideEnd(holder, mail(name), ALICE, saying));
-  await say('gone', (holder) => decideEnd(holder, mail('gone'), ALICE, saying));
-  await say('back', (holder) => decideAssociation(holder, mail('back'), BOB, saying));
-  const before = await project(identityProjector, parsed(store));
-  expect(await runAll(store)).toEqual([true, true]);
+    streams.execute(associationStream(name), (holder) => draftIdentityFacts(decide(holder)), CAUSE);
+  const make = (name: string, mxid: UserId) =>
+    say(name, (holder) =>
+      decideAssociation(holder, { id: `${name} ${mxid === ALICE ? 1 : 2}`, of: mail(name), mxid }, saying),
+    );
+  const end = (name: string) => say(name, (holder) => decideEnd(holder, ALICE, saying));
+  for (const name of ['gone', 'back', 'taken']) await make(name, ALICE);
+  await make('kept', BOB);
+  for (const name of ['gone', 'back', 'gone']) await end(name);
+  // Whose it was before has it no more.
+  for (const name of ['back', 'taken']) await make(name, BOB);
+  const told = { association_id: 'learnt', ts: 5, not_before: 5, not_after: 6, by: SERVER };
+  await say('learnt', (holder) =>
+    decideLearnt(
+      holder,
+      { ...told, of: mail('learnt'), mxid: ALICE, signatures: { [SERVER]: { key: 'by its key' } } },
+      false,
+    ),
+  );
+  await say('learnt', (holder) => decideEndLearnt(holder, told));
+  const before = await projectAll(store);
+  expect(await runAll(store)).toEqual([true, true, true, true]);
   const text = JSON.stringify(store.facts);
-  expect(text).not.toContain('gone@mail.example');
-  expect(text.split('back@mail.example')).toHaveLength(2);
-  expect(text).toContain('kept@mail.example');
-  expect(await project(identityProjector, parsed(store))).toEqual(before);
-  expect(await runAll(store)).toEqual([false, false]);
+  for (const name of ['gone', 'learnt']) expect(text).not.toContain(`${name}@mail.example`);
+  expect(text).not.toContain(ALICE);
+  expect(text).not.toContain('by its key');
+  for (const name of ['back', 'taken', 'kept']) expect(text.split(`${name}@mail.example`)).toHaveLength(2);
+  expect(await projectAll(store)).toEqual(before);
+  for (const rows of before) expect(JSON.stringify(rows)).not.toContain(ALICE);
+  expect(await runAll(store)).toEqual([false, false, false, false]);
 });
 
 test('where an address was made known nobody reads in the log once that was undone', async () => {

@@ -6,6 +6,8 @@ import { decideThreepid, decideThreepidRemoval } from '#accounts/decide/decide-t
 import { threepidStream } from '#accounts/facts/threepid-facts';
 import { ThreepidClaims } from '#accounts/threepids/threepid-claims';
 import { MemoryEventStore } from '#testing/memory-event-store';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { TEST_NAMES } from '#testing/test-names';
 import { RemovedThreepids } from './removed-threepids.effect.js';
 
 const ALICE = '@alice:example.org' as UserId;
@@ -39,13 +41,20 @@ test('whose an address was that is free again nobody reads in the log, and it ma
   const store = new MemoryEventStore();
   const clock = { now: () => 1, elapsed: () => 1 };
   const accounts = new Accounts(store, clock, { whenProcessed: async () => {} });
-  const claims = new ThreepidClaims(store, clock, { eventStoreUrl: undefined }, accounts);
+  const claims = new ThreepidClaims(
+    store,
+    clock,
+    { eventStoreUrl: undefined },
+    accounts,
+    TEST_NAMES,
+    new MemoryReadModels(),
+  );
   const [address, effect] = [mail('a@mail.example'), new RemovedThreepids(store)];
   await claims.claim(address, ALICE);
   await claims.release(address, ALICE);
   const textOf = async (): Promise<string> => {
     let text = '';
-    for await (const fact of store.readStream(threepidStream(address))) text += JSON.stringify(fact);
+    for await (const fact of store.readStream(threepidStream(TEST_NAMES, address))) text += JSON.stringify(fact);
     return text;
   };
   expect(await textOf()).toContain(ALICE);

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '#config/config';
 import { RateLimits } from '#http/rate-limits';
+import { identifierName } from '#identity/facts/identity-facts';
 import { InvitationMessages } from '#identity/invitation-messages';
 import { storedInvitesProjector } from '#identity/projections/stored-invites.projector';
 import { SendInvitations } from '#identity/send-invitations';
@@ -15,11 +16,13 @@ import { generateSigningKey } from '#protocol/signing/signing-key';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { applyFacts, rowsOf } from '#testing/project';
+import { TEST_NAMES } from '#testing/test-names';
 import { InvitationMessagesSent } from './invitation-messages.effect.js';
 
 const [ALICE, BOB] = ['@alice:a.example' as UserId, '@bob:b.example' as UserId];
 const CAROL = 'carol@mail.example';
-const HASH = 'of-carol';
+const OF = { medium: 'email', address: CAROL } as const;
+const HASH = identifierName(TEST_NAMES, OF);
 
 describe('the message of an invitation by address', () => {
   const key = generateSigningKey();
@@ -51,13 +54,13 @@ describe('the message of an invitation by address', () => {
     const config = loadConfig({});
     const limits = new RateLimits(config, { elapsed: () => 0 });
     const messages = new InvitationMessages(new Messengers(mailer, {} as Texter), limits, config, key);
-    const invites = new StoredInvites(store, { now: () => now }, views);
+    const invites = new StoredInvites(store, { now: () => now }, views, TEST_NAMES);
     const effect = new InvitationMessagesSent(new SendInvitations(invites, messages), store, {
       warn: () => {},
     } as never);
     const invite = () => {
-      const told = { threepid: { medium: 'email', address: CAROL }, sender: ALICE, isVouchedFor: true } as const;
-      return invites.store(HASH, {
+      const told = { threepid: OF, sender: ALICE, isVouchedFor: true } as const;
+      return invites.store(OF, {
         roomId: '!room:a.example' as RoomId,
         sender: ALICE,
         isVouchedFor: true,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RecordedFact } from '#event-store/event-store';
 import { DeliverInvites } from '#identity/deliver-invites';
-import { hashOfAssociation, type IdentityFact } from '#identity/facts/identity-facts';
+import { nameOfAssociation, type IdentityFact } from '#identity/facts/identity-facts';
 import { hashOfStoredInvites, type StoredInviteFact } from '#identity/facts/stored-invite-facts';
 import type { Effect } from '#projections/effects/effect';
 
@@ -19,7 +19,7 @@ export class TellStoredInvites implements Effect {
   constructor(private readonly invites: DeliverInvites) {}
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
-    if (BOUND.has(type)) return hashOfAssociation(stream);
+    if (BOUND.has(type)) return nameOfAssociation(stream);
     return type === STORED ? hashOfStoredInvites(stream) : undefined;
   }
 

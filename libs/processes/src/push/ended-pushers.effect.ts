@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { Accounts, BY_SERVER } from '#accounts/accounts';
 import type { AccountFact, DevicesRemoved } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
@@ -6,8 +6,7 @@ import { isSaidAgain } from '#event-store/shorten-stream';
 import { userIdOfStream } from '#kernel/user-stream';
 import type { Effect } from '#projections/effects/effect';
 import type { UserId } from '#kernel/ids';
-import { mailPushkey } from '#push/digests/mail-pusher';
-import { OWN_ADDRESSES, type OwnAddresses } from '#push/digests/own-addresses';
+import { MailPushers } from '#push/digests/mail-pusher';
 import { PUSHERS_STREAM_PREFIX, type PusherFact, type PusherSet, userIdOfPushers } from '#push/facts/pusher-facts';
 import { decideAddressEnd, decideDeviceEnd } from '#push/pushers/decide-pushers';
 import { Pushers } from '#push/pushers';
@@ -28,7 +27,7 @@ export class EndedPushers implements Effect {
   constructor(
     private readonly pushers: Pushers,
     private readonly accounts: Accounts,
-    @Inject(OWN_ADDRESSES) private readonly addresses: OwnAddresses,
+    private readonly mails: MailPushers,
   ) {}
 
   keyOf(fact: RecordedFact): string | undefined {
@@ -67,7 +66,7 @@ export class EndedPushers implements Effect {
 
   /** By the log: which address was removed is forgotten there. */
   async #endAddresses(userId: UserId): Promise<boolean> {
-    const own = new Set((await this.addresses.list(userId)).map(mailPushkey));
+    const own = new Set((await this.mails.listAddresses(userId)).keys());
     return this.pushers.change(userId, BY_SERVER, (known) => decideAddressEnd(known, own));
   }
 }

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import type { Views } from '#projections/views';
-import { mailPusherOf } from '../digests/mail-pusher.js';
+import { TEST_NAMES } from '#testing/test-names';
+import { MailPushers } from '../digests/mail-pusher.js';
 import type { PusherFact } from '../facts/pusher-facts.js';
 import { NO_PUSHERS } from '../pushers/known-pushers.js';
 import type { Pushers } from '../pushers.js';
@@ -19,8 +20,9 @@ async function set(address: string, own: readonly string[], config: { readonly m
     change: async (_user, _cause, decide) => facts.push(...decide(NO_PUSHERS, 5)) > 0,
   };
   const views = { scan: async () => [] } as unknown as Views;
-  const handler = new SetPusherHandler(pushers as Pushers, views, { list: async () => own }, config);
-  const pusher = { ...mailPusherOf(address), kind: 'email' as const, ...names, data: {}, enabled: undefined };
+  const mails = new MailPushers({ list: async () => own }, TEST_NAMES);
+  const handler = new SetPusherHandler(pushers as Pushers, views, mails, config);
+  const pusher = { ...mails.nameOf(address), kind: 'email' as const, ...names, data: {}, enabled: undefined };
   await handler.execute(new SetPusher(requester, pusher, { append: false }));
   return facts.map(({ data }) => data);
 }

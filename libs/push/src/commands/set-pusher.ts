@@ -5,8 +5,7 @@ import type { DeviceId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { checkOwnAddress } from '../digests/mail-pusher.js';
-import { OWN_ADDRESSES, type OwnAddresses } from '../digests/own-addresses.js';
+import { MailPushers } from '../digests/mail-pusher.js';
 import { decidePusher, type WantedPusher } from '../pushers/decide-pushers.js';
 import { Pushers } from '../pushers.js';
 import { listUsersOfPusher } from '../queries/list-pushers.js';
@@ -31,7 +30,7 @@ export class SetPusherHandler implements ICommandHandler<SetPusher> {
   constructor(
     private readonly pushers: Pushers,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(OWN_ADDRESSES) private readonly addresses: OwnAddresses,
+    private readonly mails: MailPushers,
     @Inject(CONFIG) private readonly config: Pick<Config, 'mail'>,
   ) {}
 
@@ -40,7 +39,7 @@ export class SetPusherHandler implements ICommandHandler<SetPusher> {
     if (pusher.kind === 'email') {
       if (this.config.mail === undefined)
         throw new MatrixError('M_THREEPID_MEDIUM_NOT_SUPPORTED', 'kind: this server sends no mails');
-      await checkOwnAddress(this.addresses, userId, pusher);
+      await this.mails.checkOwnAddress(userId, pusher);
     }
     const users = append ? [] : await listUsersOfPusher(this.views, pusher);
     const isShared = users.some((user) => user !== userId);

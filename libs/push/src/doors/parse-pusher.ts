@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { DeviceId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { foldMailAddress } from '#mail/mail-address';
-import { MAIL_APP, mailPushkey } from '../digests/mail-pusher.js';
+import { MAIL_APP, type MailPushers } from '../digests/mail-pusher.js';
 import type { PusherName } from '../facts/pusher-facts.js';
 import type { WantedPusher } from '../pushers/decide-pushers.js';
 
@@ -31,7 +31,7 @@ const MOST_DATA_BYTES = 16_384;
  * The body of `POST /pushers/set` (client-server API, "Push Rules: API", and that of 2015). Throws M_MISSING_PARAM, M_BAD_JSON,
  * M_INVALID_PARAM, each naming the key.
  */
-export function parsePusher(body: JsonObject): PusherRequest {
+export function parsePusher(body: JsonObject, mails: Pick<MailPushers, 'nameOf'>): PusherRequest {
   const { kind, append = false } = body;
   if (typeof append !== 'boolean') throw badJson('append');
   const name = { app_id: readText(body, 'app_id'), pushkey: readText(body, 'pushkey') };
@@ -40,7 +40,7 @@ export function parsePusher(body: JsonObject): PusherRequest {
     throw invalid('pushkey', 'not 1 to 512 bytes');
   if (kind === undefined) throw missing('kind');
   const address = name.app_id === MAIL_APP ? foldMailAddress(name.pushkey) : undefined;
-  const named = { ...name, ...(address === undefined ? {} : { pushkey: mailPushkey(address) }) };
+  const named = address === undefined ? name : mails.nameOf(address);
   if (kind === null) return { name: named, pusher: undefined, append };
   if (typeof kind !== 'string') throw badJson('kind');
   if (kind !== 'http' && kind !== 'email') throw invalid('kind', 'only http, email and null are known here');

@@ -7,6 +7,7 @@ import { RateLimited } from '#http/rate-limited';
 import { TransactionAnswers } from '#http/transaction-answers';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
+import { MailPushers } from '../digests/mail-pusher.js';
 import { checkProfileTag } from './check-profile-tag.js';
 import { setPusher } from './set-pusher-of.js';
 
@@ -19,6 +20,7 @@ import { setPusher } from './set-pusher-of.js';
 export class PushersV1Controller {
   constructor(
     private readonly commands: CommandBus,
+    private readonly mails: MailPushers,
     private readonly answers: TransactionAnswers,
   ) {}
 
@@ -41,6 +43,6 @@ export class PushersV1Controller {
   async #set(requester: Requester, body: JsonObject): Promise<object> {
     const tag = body['profile_tag'];
     if (typeof tag === 'string' && tag !== '') checkProfileTag(tag);
-    return setPusher(this.commands, requester, body);
+    return setPusher(this.commands, this.mails, requester, body);
   }
 }

@@ -7,8 +7,7 @@ import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { nameAddresses } from '../digests/mail-pusher.js';
-import { OWN_ADDRESSES, type OwnAddresses } from '../digests/own-addresses.js';
+import { MailPushers } from '../digests/mail-pusher.js';
 import type { PusherSet } from '../facts/pusher-facts.js';
 import { listPushers } from '../queries/list-pushers.js';
 import { DEVICE_ID, ENABLED } from './parse-pusher.js';
@@ -24,19 +23,19 @@ export class PushersController {
   constructor(
     private readonly commands: CommandBus,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(OWN_ADDRESSES) private readonly addresses: OwnAddresses,
+    private readonly mails: MailPushers,
   ) {}
 
   @Get()
   async list(@CurrentRequester() { userId }: Requester): Promise<object> {
-    const pushers = await nameAddresses(this.addresses, userId, await listPushers(this.views, userId));
+    const pushers = await this.mails.nameAddresses(userId, await listPushers(this.views, userId));
     return { pushers: pushers.map(pusherForClients) };
   }
 
   @Post('set')
   @HttpCode(200)
   set(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
-    return setPusher(this.commands, requester, body);
+    return setPusher(this.commands, this.mails, requester, body);
   }
 }
 

@@ -13,7 +13,7 @@ export const userIdOfPushers = (stream: string): UserId => stream.slice(PUSHERS_
 /** What a pusher of a user is called by: the application, and where its gateway finds the device. */
 export interface PusherName {
   readonly app_id: string;
-  /** Of the kind `email`: see `mailPushkey`. */
+  /** Of the kind `email`: see `MailPushers`. */
   readonly pushkey: string;
 }
 
