@@ -146,7 +146,12 @@ export class RedactionErasure implements Effect {
         }
       }
     }
-    await Promise.all([...tails].map(([revision, tail]) => this.store.erase(stream, revision, tail)));
+    // Nothing is read again while some of it is under way.
+    const ends = await Promise.allSettled(
+      [...tails].map(([revision, tail]) => this.store.erase(stream, revision, tail)),
+    );
+    const failed = ends.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+    if (failed !== undefined) throw failed.reason;
     return erased;
   }
 }
