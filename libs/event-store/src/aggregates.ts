@@ -156,7 +156,7 @@ export class Aggregates<S> {
       );
       try {
         const next = await this.#append(stream, known, facts);
-        if (isLookDue(next.revision as number, facts.length)) this.#shorten(stream);
+        if (isLookDue(next.revision as number, facts.length)) this.#shortenLongOne(stream);
         return executed(next, facts);
       } catch (error) {
         if (!(error instanceof RevisionConflict)) throw error;
@@ -229,8 +229,18 @@ export class Aggregates<S> {
     return undefined;
   }
 
+  /** Lets go at once of all facts of a stream that others have overtaken (`lastOfEach`): nothing of them is to stay. Throws RevisionConflict. */
+  async shorten(stream: string): Promise<void> {
+    const { store, lastOfEach, findOver } = this.#options;
+    if (lastOfEach === undefined) return;
+    await this.#turns.run(stream, async () => {
+      this.#known.delete(stream);
+      await shortenStream(store, stream, lastOfEach, findOver, true);
+    });
+  }
+
   /** In a turn of its own, for which nobody waits: what is not let go now goes at the next look. */
-  #shorten(stream: string): void {
+  #shortenLongOne(stream: string): void {
     const { store, lastOfEach, findOver } = this.#options;
     if (lastOfEach === undefined) return;
     const shorten = async (): Promise<void> => {

@@ -89,3 +89,17 @@ test('nothing goes where another process writes meanwhile, and the next look fin
   expect(whatCounts()).not.toEqual(counted);
   expect(store.facts[0]!.data).toBe('["k",501]');
 });
+
+test('what others have overtaken goes at once where nothing of it is to stay, however little it is, and once', async () => {
+  const aggregates = marks();
+  await set(aggregates, 'kept', 0);
+  await set(aggregates, 'said', 1);
+  await set(aggregates, 'said', 2);
+  await aggregates.shorten('s');
+  expect(store.facts.map(({ data }) => data)).toEqual(['["kept",0]', '["said",2]']);
+  const left = store.facts.map(({ id }) => id);
+  await aggregates.shorten('s');
+  expect(store.facts.map(({ id }) => id)).toEqual(left);
+  await set(aggregates, 'kept', 3);
+  expect(store.facts.map(({ data }) => data).at(-1)).toBe('["kept",3]');
+});

@@ -23,13 +23,15 @@ export function isSaidAgain({ metadata }: Pick<RecordedFact, 'metadata'>): boole
  * a stream begins with, and no more: so what still counts is said again at the end, as it was (also by whom and when), and all
  * before that goes. Nothing is done while more than half of the facts count. So a stream is never much longer than twice what
  * counts of it, and each fact is said again once, on average, at most. Facts of which
- * `findOver` says, by all that would still count, that they do not either, go too. Throws RevisionConflict where somebody else writes the stream.
+ * `findOver` says, by all that would still count, that they do not either, go too. `isWhole`: all that were overtaken go, however few they are. Throws
+ * RevisionConflict where somebody else writes the stream.
  */
 export async function shortenStream(
   store: EventStore,
   stream: string,
   keyOf: (fact: RecordedFact) => string,
   findOver?: (counting: ReadonlyMap<string, RecordedFact>) => Iterable<string>,
+  isWhole = false,
 ): Promise<void> {
   const counting = new Map<string, RecordedFact>();
   let last: RecordedFact | undefined;
@@ -45,7 +47,8 @@ export async function shortenStream(
     // The stream goes on from its last fact.
     if (counting.get(key) !== last) counting.delete(key);
   }
-  if (last === undefined || found - counting.size < Math.max(counting.size, FACTS_PER_LOOK / 2)) return;
+  const least = isWhole ? 1 : Math.max(counting.size, FACTS_PER_LOOK / 2);
+  if (last === undefined || found - counting.size < least) return;
   let { revision } = last;
   let { chain } = last.metadata;
   const again = [...counting.values()].map(sayAgain);

@@ -71,9 +71,14 @@ export class IdentityAccounts {
     await this.#change(userId, (account) => decideTokenEnd(account, hashSecret(token)));
   }
 
-  /** Ends all tokens of a user, and tells their key, and whom they let find them, to nobody any more. Answers whether there was anything. */
-  end(userId: UserId): Promise<boolean> {
-    return this.#change(userId, decideAccountEnd);
+  /**
+   * Ends all tokens of a user, and tells their key, and whom they let find them, to nobody any more: what was said of that before goes from the log.
+   * Answers whether there was anything.
+   */
+  async end(userId: UserId): Promise<boolean> {
+    const wasAny = await this.#change(userId, decideAccountEnd);
+    await this.#streams.shorten(identityAccountStream(userId));
+    return wasAny;
   }
 
   /** Says who may find the user by their identifiers. */

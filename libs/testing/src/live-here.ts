@@ -1,5 +1,3 @@
-import type { UserId } from '#kernel/ids';
-
 // Whoever lives knows what they are answered.
 // oxlint-disable-next-line typescript/no-explicit-any
 type Body = any;
@@ -156,7 +154,7 @@ class Life {
   async knowPeople(): Promise<void> {
     const { userId, friend } = this.person;
     const [call, mark] = [this.#call, this.#mark];
-    await call('POST', `${UNSTABLE}/dev.annals.presence_list/${userId}`, { invite: [friend.userId as UserId] });
+    await call('POST', `${UNSTABLE}/dev.annals.presence_list/${userId}`, { invite: [friend.userId] });
     await call('PUT', `${UNSTABLE}/dev.annals.contacts/cards/bob`, {
       name: 'Bob',
       user_ids: [friend.userId],
