@@ -142,6 +142,33 @@ describe.runIf(HAS_BROWSER)(
       const shown = await atIdentity('GET', `3pid/getValidated3pid?${query}`, { token });
       expect(shown).toMatchObject({ medium: 'email', address: 'zoe@mail.example' });
     });
+
+    test('says who invites an address to which room, and leads to it in an application', async () => {
+      const kim = await home.register('kim');
+      await kim.ok('PUT', `/profile/${kim.userId}/displayname`, { displayname: 'Kim' });
+      const roomId = await kim.createRoom({ preset: 'private_chat', name: 'The Tea House' });
+      const at = { id_server: identity.name, id_access_token: await useIdentityServer(kim) };
+      const asked = { medium: 'email', address: 'lea@mail.example', ...at };
+      await kim.ok('POST', `/rooms/${encodeURIComponent(roomId)}/invite`, asked);
+      const mail = await mails.waitFor('lea@mail.example');
+      const browser = await RealBrowser.start();
+      const person = await browser.newPerson();
+      const page = await person.newPage();
+      await page.setContent(mail.html);
+      await page.getByText('The Tea House').first().waitFor();
+      await picture(page, 'mail-invitation');
+      await page.goto(/https?:\/\/\S+invitation\?\S+/.exec(mail.text)![0]);
+      for (const part of [kim.userId, roomId, identity.name]) await page.getByText(part).first().waitFor();
+      await picture(page, 'identity-invitation');
+      const link = await page.getByRole('link', { name: 'Open it in an application' }).getAttribute('href');
+      const [place, query] = link!.split('?', 2);
+      expect(decodeURIComponent(place!)).toBe(`matrix:roomid/${roomId.slice(1)}`);
+      expect(Object.fromEntries(new URLSearchParams(query))).toMatchObject({ action: 'join', via: home.name });
+      // Nobody reads of it by trying.
+      await page.goto(page.url().replace(/token=[^&]+/, 'token=another'));
+      await page.getByRole('heading', { name: 'This invitation holds no more' }).waitFor();
+      await browser.close();
+    });
   },
 );
 

@@ -4,6 +4,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type CaptchaServer, SOLVED, startCaptchaServer } from '#testing/captcha-server';
 import { type MailServer, startMailServer } from '#testing/mail-server';
+import { annals } from './support/annals.js';
 import { HAS_BROWSER, NEEDS_BROWSER, picture, RealBrowser } from './support/browser.js';
 import { HandBrowser, type Visit } from './support/hand-browser.js';
 import { type Answer, Homeserver } from './support/homeserver.js';
@@ -273,6 +274,32 @@ describe.runIf(HAS_BROWSER)(`pages (${NEEDS_BROWSER})`, { timeout: 120_000 }, ()
     await openLink('eve', 3);
     await press('Continue');
     expect(await handedOver()).toMatchObject(session);
+  });
+
+  test('ask who was here before to accept what is new, and let them go on with what they were about', async () => {
+    const { output } = await annals(server, 'users', 'create', 'gil', '--generate-password');
+    const login = { type: PASSWORD, user: 'gil', password: /\): (\S+)/.exec(output)![1] };
+    const token = String((await post(`${V3}/login`, login)).body.access_token);
+    const makeRoom = (): Promise<Answer> => server.request('POST', `${V3}/createRoom`, { token, body: {} });
+    const refused = await makeRoom();
+    expect([refused.status, refused.body.errcode]).toEqual([403, 'M_CONSENT_NOT_GIVEN']);
+    await page.goto(String(refused.body.consent_uri));
+    await page.getByText('@gil:e2e.example').waitFor();
+    await page.getByRole('link', { name: 'Nutzungsbedingungen' }).waitFor();
+    await picture(page, 'terms-consent');
+    const boxes = await page.getByRole('checkbox').all();
+    expect(boxes).toHaveLength(2);
+    // The browser itself asks for all of them.
+    await boxes[0]!.check();
+    await press('Accept');
+    expect(await page.getByText('You can go back to your application now').count()).toBe(0);
+    expect((await makeRoom()).status).toBe(403);
+    await boxes[1]!.check();
+    await press('Accept');
+    await page.getByText('You can go back to your application now').waitFor();
+    expect((await makeRoom()).status).toBe(200);
+    await page.goto(String(refused.body.consent_uri));
+    await page.getByText('You can go back to your application now').waitFor();
   });
 
   test('let nobody go through stages for somebody else', async () => {
