@@ -24,6 +24,18 @@ export function ofFloor(
   return { name, value, unit, floor: floor.value, floorName: floor.name, aim, reached };
 }
 
+/** A figure that is to take so many times its floor at most. */
+export function timesFloor(
+  name: string,
+  unit: string,
+  value: number,
+  floor: { name: string; value: number },
+  most: number,
+): Figure {
+  const aim = `<= ${most} times the floor`;
+  return { name, value, unit, floor: floor.value, floorName: floor.name, aim, reached: value <= floor.value * most };
+}
+
 /** A figure that is to stay under a limit. */
 export function under(name: string, unit: string, value: number, limit: number): Figure {
   return { name, value, unit, aim: `< ${limit} ${unit}`, reached: value < limit };

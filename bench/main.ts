@@ -8,6 +8,7 @@ import { benchInitialSync } from './initial-sync.js';
 import { benchJoining } from './joining.js';
 import { benchJoins } from './joins.js';
 import { benchLarge } from './large.js';
+import { benchLogins } from './logins.js';
 import { benchMedia } from './media.js';
 import { benchPresence } from './presence.js';
 import { benchPush } from './push.js';
@@ -28,6 +29,7 @@ const MESSAGES = Number(process.env['BENCH_MESSAGES'] ?? 1_000_000);
 /** `npm run bench [-- NAME…]`: what each part of the benchmark is called on the command line. */
 const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   send: benchSend,
+  logins: benchLogins,
   receive: benchReceive,
   joins: benchJoins,
   joining: benchJoining,

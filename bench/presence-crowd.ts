@@ -1,6 +1,4 @@
-import type { PresenceKept } from '#ephemeral/facts/presence-facts';
 import type { Subscribers } from '#ephemeral/lists/subscribers';
-import type { KeptPresence } from '#ephemeral/presence/kept-presence';
 import { Presence } from '#ephemeral/presence/presence';
 import { RemotePresence } from '#ephemeral/presence/remote-presence';
 import type { StreamMoment } from '#http/tokens/stream-token';
@@ -14,6 +12,7 @@ import { ActiveUsers, type Watch } from '#sync/notifier/active-users';
 import { PresenceChanges } from '#sync/presence/presence-changes';
 import { PresenceNews } from '#sync/presence/presence-news';
 import { type Figure, under } from './figures.js';
+import { keepCrowd } from './kept-crowd.js';
 
 const USERS = Number(process.env['BENCH_USERS'] ?? 10_000);
 const ROOMS_OF_EACH = 20;
@@ -22,6 +21,8 @@ const ROOMS = Math.ceil((USERS * ROOMS_OF_EACH) / MEMBERS_OF_EACH);
 /** As if each changed once in five minutes. */
 const CHANGES_PER_SECOND = USERS / 300;
 const SECONDS = 30;
+/** So many come at once: each is kept durably before the next. */
+const AT_ONCE = 64;
 const STATES = ['unavailable', 'online', 'busy'] as const;
 
 const userOf = (n: number): UserId => `@user${n}:bench.example` as UserId;
@@ -41,16 +42,13 @@ interface Told {
 
 /**
  * So many people who are all there, each in twenty rooms of a hundred, who change now and then as people do: what a change costs the process,
- * and how much of it is told. In one process and without HTTP, whose cost for each answer the part above shows.
+ * and how much of it is told. In one process and without HTTP, whose cost for each answer the part above shows; who is in which room stands in memory, and
+ * what is kept of presence in a log and views.
  */
 export async function benchPresenceCrowd(): Promise<Figure[]> {
   const clock = { now: () => Date.now(), elapsed: () => performance.now() };
-  const kept: Pick<KeptPresence, 'find' | 'keep' | 'listPresent'> = {
-    find: async (): Promise<PresenceKept> => ({}),
-    keep: async () => {},
-    async *listPresent() {},
-  };
-  const presence = new Presence({ presence: true }, clock, kept as KeptPresence, new RemotePresence(clock));
+  const log = await keepCrowd(Array.from({ length: USERS }, (_, n) => userOf(n)));
+  const presence = new Presence({ presence: true }, clock, log.kept, new RemotePresence(clock));
   const views = viewsOfCrowd();
   const active = new ActiveUsers(views, clock, [USER_ROOMS.name]);
   const followers = { here: new Set<UserId>(), servers: new Set<never>() };
@@ -87,6 +85,7 @@ export async function benchPresenceCrowd(): Promise<Figure[]> {
   await Promise.all(following);
   changes.onModuleDestroy();
   await presence.onModuleDestroy();
+  await log.close();
   const of = `${USERS} who are there, each in ${ROOMS_OF_EACH} rooms of ${MEMBERS_OF_EACH}, ${Math.round(CHANGES_PER_SECOND)} changes a second`;
   const ms = (user + system) / 1_000;
   return [
@@ -100,11 +99,14 @@ export async function benchPresenceCrowd(): Promise<Figure[]> {
 
 async function gather(presence: Presence, active: ActiveUsers, changes: PresenceChanges): Promise<Waiting[]> {
   const crowd: Waiting[] = [];
-  for (let n = 0; n < USERS; n++) {
-    const userId = userOf(n);
-    const watch = await active.watch(userId);
-    await presence.connect({ userId, deviceId: 'D' as DeviceId, isAdmin: false, requestId: '' }, 'online');
-    crowd.push({ ...watch, userId, since: { position: START, presence: changes.mark() } as StreamMoment });
+  for (let from = 0; from < USERS; from += AT_ONCE) {
+    const users = Array.from({ length: Math.min(AT_ONCE, USERS - from) }, (_, i) => userOf(from + i));
+    const come = async (userId: UserId): Promise<Waiting> => {
+      const watch = await active.watch(userId);
+      await presence.connect({ userId, deviceId: 'D' as DeviceId, isAdmin: false, requestId: '' }, 'online');
+      return { ...watch, userId, since: { position: START, presence: changes.mark() } as StreamMoment };
+    };
+    crowd.push(...(await Promise.all(users.map(come))));
   }
   return crowd;
 }
