@@ -156,7 +156,10 @@ export class Aggregates<S> {
       );
       try {
         const next = await this.#append(stream, known, facts);
-        if (isLookDue(next.revision as number, facts.length)) this.#shortenLongOne(stream);
+        if (isLookDue(next.revision as number, facts.length)) {
+          // Nobody waits for that: what is not let go now goes at the next look.
+          void this.#shorten(stream, false).catch(() => {});
+        }
         return executed(next, facts);
       } catch (error) {
         if (!(error instanceof RevisionConflict)) throw error;
@@ -230,24 +233,18 @@ export class Aggregates<S> {
   }
 
   /** Lets go at once of all facts of a stream that others have overtaken (`lastOfEach`): nothing of them is to stay. Throws RevisionConflict. */
-  async shorten(stream: string): Promise<void> {
+  shorten(stream: string): Promise<void> {
+    return this.#shorten(stream, true);
+  }
+
+  /** In a turn of its own. */
+  async #shorten(stream: string, isWhole: boolean): Promise<void> {
     const { store, lastOfEach, findOver } = this.#options;
     if (lastOfEach === undefined) return;
     await this.#turns.run(stream, async () => {
       this.#known.delete(stream);
-      await shortenStream(store, stream, lastOfEach, findOver, true);
+      await shortenStream(store, stream, lastOfEach, findOver, isWhole);
     });
-  }
-
-  /** In a turn of its own, for which nobody waits: what is not let go now goes at the next look. */
-  #shortenLongOne(stream: string): void {
-    const { store, lastOfEach, findOver } = this.#options;
-    if (lastOfEach === undefined) return;
-    const shorten = async (): Promise<void> => {
-      this.#known.delete(stream);
-      await shortenStream(store, stream, lastOfEach, findOver);
-    };
-    void this.#turns.run(stream, shorten).catch(() => {});
   }
 
   /** Remembers how far the stream is, and begins a snapshot where enough has come behind the last one. */
