@@ -242,6 +242,7 @@ function identityCaches(
 ): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
   return {
     associations: of(Associations),
+    'ended-associations': of(Associations).ends,
     'identity-accounts': of(IdentityAccounts),
     'identity-bindings': of(Bindings),
     'identity-validations': of(Validations),

@@ -72,6 +72,11 @@ export class Associations {
     return this.#streams.numbers;
   }
 
+  /** The same of what is known to be over. */
+  get ends(): { readonly numbers: CacheNumbers } {
+    return this.#ends;
+  }
+
   /** What stands for an identifier, in names. */
   nameOf(threepid: Threepid): string {
     return identifierName(this.names, threepid);
