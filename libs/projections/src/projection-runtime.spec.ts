@@ -686,6 +686,63 @@ describe('ProjectionRuntime', () => {
     });
   });
 
+  describe('whenKept', () => {
+    const settledOf = (waiting: Promise<void>): (() => boolean) => {
+      let isSettled = false;
+      void waiting.then(() => (isSettled = true));
+      return () => isSettled;
+    };
+
+    it('settles once what was written of a fact is on disk', async () => {
+      const runtime = await begin([wordsProjector()]);
+      let sync = (): void => {};
+      const flushing = vi.spyOn(readModels, 'flush').mockReturnValue(new Promise((resolve) => (sync = resolve)));
+      const position = await say('a');
+      await runtime.whenProcessed(position);
+      const isSettled = settledOf(runtime.whenKept(position, ['words']));
+      await until(async () => flushing.mock.calls.length > 0);
+      expect(isSettled()).toBe(false);
+      sync();
+      await until(async () => isSettled());
+    });
+
+    it('waits for what is paused, and not for other projections', async () => {
+      const runtime = await begin([wordsProjector(), countsProjector()]);
+      await runtime.pause('words', 'looks wrong');
+      const position = await say('a');
+      await runtime.whenKept(position, ['counts']);
+      const isSettled = settledOf(runtime.whenKept(position, ['words', 'counts']));
+      await delay(5);
+      expect(isSettled()).toBe(false);
+      await runtime.resume('words');
+      await until(async () => isSettled());
+      expect(await words(runtime)).toEqual(['a']);
+    });
+
+    it('waits for a generation that is being filled beside the serving one', async () => {
+      const runtime = await begin([wordsProjector()]);
+      await say(...Array.from({ length: 3000 }, (_, n) => `${n}`));
+      await runtime.whenProcessed(await store.head());
+      runtime.throttle(4000);
+      await runtime.rebuild('words');
+      const position = await say('last');
+      await runtime.whenProcessed(position);
+      const isSettled = settledOf(runtime.whenKept(position, ['words']));
+      await delay(5);
+      expect(isSettled()).toBe(false);
+      runtime.throttle(undefined);
+      await until(async () => isSettled());
+      const { serving, next } = await runtime.status('words');
+      expect([serving.generation, next?.position ?? position]).toEqual([next === undefined ? 2 : 1, position]);
+    });
+
+    it('rejects where the projections are stopped', async () => {
+      const runtime = await begin([wordsProjector()]);
+      const waiting = runtime.whenKept('0000000000000000009' as Position, ['words']);
+      await Promise.all([expect(waiting).rejects.toThrow('stopped'), runtime.stop()]);
+    });
+  });
+
   describe('pause, resume and cancel', () => {
     it('keeps a projection where it is, over a restart too, and catches up after resume', async () => {
       const first = await begin([wordsProjector(), countsProjector()]);

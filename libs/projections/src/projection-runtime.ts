@@ -143,6 +143,11 @@ export class ProjectionRuntime implements Views {
     return this.#progress.whenProcessedOrLate(position, collections);
   }
 
+  async whenKept(position: Position, collections: readonly string[]): Promise<void> {
+    await this.#progress.untilAllHave(position, collections);
+    await this.#parts.readModels.flush();
+  }
+
   whenMoved(from: Position, collections: readonly string[]): Promise<Position> {
     return this.#progress.whenMoved(from, collections);
   }

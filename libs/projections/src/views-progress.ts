@@ -172,6 +172,15 @@ export class ViewsProgress {
     return at;
   }
 
+  /** Settles when all generations of these collections have passed the position that serve, or are to: those that stand still are waited for. */
+  async untilAllHave(position: Position, collections: readonly string[]): Promise<void> {
+    const hasPassed = (name: string): boolean => {
+      const { serving, next } = this.ownerOf(name);
+      return [serving, next?.generation].every((each) => each === undefined || this.positionOf(each) >= position);
+    };
+    await this.#conditions.wait(() => this.readable !== undefined && collections.every(hasPassed));
+  }
+
   /** Settles when all that move have passed the position, together or by themselves. */
   async untilAllPassed(position: Position): Promise<void> {
     await this.#conditions.wait(() => this.havePassed(position));

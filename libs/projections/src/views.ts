@@ -24,6 +24,11 @@ export interface Views {
    */
   whenProcessed(position: Position, collections?: readonly string[]): Promise<void>;
   /**
+   * Settles when all that the projectors of these collections write, also what is paused or being filled, has passed the position, however long that takes,
+   * and is kept whatever ends. For who takes out of the log what they could not do without. Rejects where the projections are stopped.
+   */
+  whenKept(position: Position, collections: readonly string[]): Promise<void>;
+  /**
    * Settles when `position` of these collections is further than this, with what it is: of those that are paused, or not filled yet, once
    * they have gone on, however long that takes. Rejects where the projections are stopped.
    */

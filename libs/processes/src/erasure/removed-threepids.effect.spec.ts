@@ -11,6 +11,7 @@ import { TEST_NAMES } from '#testing/test-names';
 import { RemovedThreepids } from './removed-threepids.effect.js';
 
 const ALICE = '@alice:example.org' as UserId;
+const KEPT = { whenKept: async () => {} };
 const mail = (address: string) => ({ medium: 'email', address }) as const;
 
 test('an address that was removed is in the log no more, and one that was not, or came back, stays', async () => {
@@ -23,7 +24,7 @@ test('an address that was removed is in the log no more, and one that was not, o
   for (const name of ['old@mail.example', 'back@mail.example'])
     await change((account) => decideThreepidRemoval(account, mail(name)));
   await change((account) => decideThreepid(account, mail('back@mail.example'), 3, 4));
-  const effect = new RemovedThreepids(store);
+  const effect = new RemovedThreepids(store, KEPT);
   for (const fact of store.facts.filter((one) => effect.keyOf(one) !== undefined)) {
     expect(await effect.run(fact)).toBe(true);
   }
@@ -49,7 +50,7 @@ test('whose an address was that is free again nobody reads in the log, and it ma
     TEST_NAMES,
     new MemoryReadModels(),
   );
-  const [address, effect] = [mail('a@mail.example'), new RemovedThreepids(store)];
+  const [address, effect] = [mail('a@mail.example'), new RemovedThreepids(store, KEPT)];
   await claims.claim(address, ALICE);
   await claims.release(address, ALICE);
   const textOf = async (): Promise<string> => {
@@ -62,4 +63,25 @@ test('whose an address was that is free again nobody reads in the log, and it ma
   expect(await textOf()).not.toContain(ALICE);
   await claims.claim(address, '@bob:example.org' as UserId);
   expect(await textOf()).toContain('@bob:example.org');
+});
+
+test('an address that was removed is in the log until no view can come to a removal that no longer says of what', async () => {
+  const store = new MemoryEventStore();
+  const accounts = new Accounts(store, { now: () => 1 }, { whenProcessed: async () => {} });
+  const change = (decide: Parameters<Accounts['change']>[1]) => accounts.change(ALICE, decide, BY_SERVER);
+  await change((account) => decideRegistration(account, { userId: ALICE, via: 'open' }));
+  await change((account) => decideThreepid(account, mail('old@mail.example'), 1, 2));
+  await change((account) => decideThreepidRemoval(account, mail('old@mail.example')));
+  const asked: unknown[] = [];
+  let keep = (): void => {};
+  const kept = new Promise<void>((resolve) => (keep = resolve));
+  const effect = new RemovedThreepids(store, { whenKept: (...args) => (asked.push(args), kept) });
+  const removal = store.facts.at(-1)!;
+  const running = effect.run(removal);
+  await new Promise(setImmediate);
+  expect(asked).toEqual([[removal.position, ['threepids']]]);
+  expect(JSON.stringify(store.facts).split('old@mail.example')).toHaveLength(3);
+  keep();
+  await running;
+  expect(JSON.stringify(store.facts)).not.toContain('old@mail.example');
 });

@@ -2,8 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AccountFact } from '#accounts/facts/account-facts';
 import type { ThreepidAdded, ThreepidFact, ThreepidRemoved } from '#accounts/facts/threepid-facts';
 import { tailLeftOf } from '#accounts/facts/erasable-parts';
+import { THREEPIDS } from '#accounts/projections/threepids.projector';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { Effect } from '#projections/effects/effect';
+import { VIEWS, type Views } from '#projections/views';
 
 const REMOVED: AccountFact['type'] = 'threepid-removed';
 const RELEASED: ThreepidFact['type'] = 'threepid-released';
@@ -18,7 +20,10 @@ export class RemovedThreepids implements Effect {
   readonly name = 'removed-threepids';
   readonly fromStart = true;
 
-  constructor(@Inject(EVENT_STORE) private readonly store: EventStore) {}
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'whenKept'>,
+  ) {}
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
     return type === REMOVED || type === RELEASED ? stream : undefined;
@@ -34,6 +39,8 @@ export class RemovedThreepids implements Effect {
     const { medium, address } = JSON.parse(removal.data) as ThreepidRemoved; // written by `decideThreepidRemoval`
     const tail = tailLeftOf(REMOVED);
     if (address === undefined || tail === undefined) return false;
+    // By its erased fact no view would find what to remove.
+    await this.views.whenKept(removal.position, [THREEPIDS.name]);
     for await (const { type, data, revision } of this.store.readStream(stream)) {
       if (revision >= removal.revision) break;
       const left = tailLeftOf(type);

@@ -25,7 +25,9 @@ test('whose an account elsewhere was nobody reads in the log once it is unlinked
   const views = { whenProcessed: async () => {} };
   const accounts = new Accounts(store, systemClock, views);
   const ids = new ExternalIds(store, systemClock, {}, accounts);
-  const effect = new UnlinkedIds(store, accounts, ids);
+  const waitedWith: string[] = [];
+  const whenKept = async (): Promise<void> => void waitedWith.push(await textOf(store, userStream(ALICE)));
+  const effect = new UnlinkedIds(store, accounts, ids, { whenKept });
   const runAll = async (): Promise<void> => {
     for (const fact of store.facts.filter((one: RecordedFact) => effect.keyOf(one) !== undefined))
       await effect.run(fact);
@@ -41,6 +43,8 @@ test('whose an account elsewhere was nobody reads in the log once it is unlinked
   expect(await ids.find(ID)).toBe(ALICE);
   await accounts.change(ALICE, (account) => decideUnlink(account, externalIdHash(ID)), CAUSE);
   await runAll();
+  // Views that have not come to the end would not know of what it is one once that is erased.
+  expect(waitedWith).toEqual([expect.stringContaining(externalIdHash(ID))]);
   expect(await ids.find(ID)).toBeUndefined();
   const ofUser = await textOf(store, userStream(ALICE));
   expect(ofUser).not.toContain(ID.subject);

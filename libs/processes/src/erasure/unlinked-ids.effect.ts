@@ -4,9 +4,11 @@ import { Accounts } from '#accounts/accounts';
 import type { AccountFact } from '#accounts/facts/account-facts';
 import { tailLeftOf } from '#accounts/facts/erasable-parts';
 import type { ExternalIdUnlinked } from '#accounts/facts/login-facts';
+import { EXTERNAL_IDS } from '#accounts/projections/external-ids.projector';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { userIdOfStream } from '#kernel/user-stream';
 import type { Effect } from '#projections/effects/effect';
+import { VIEWS, type Views } from '#projections/views';
 
 const UNLINKED: AccountFact['type'] = 'external-id-unlinked';
 const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>(['external-id-linked', UNLINKED]);
@@ -21,6 +23,7 @@ export class UnlinkedIds implements Effect {
     @Inject(EVENT_STORE) private readonly store: EventStore,
     private readonly accounts: Accounts,
     private readonly externalIds: ExternalIds,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'whenKept'>,
   ) {}
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
@@ -28,7 +31,7 @@ export class UnlinkedIds implements Effect {
   }
 
   /** That it was unlinked is erased last: so where this ends on the way, it is known the next time what is left to do. */
-  async run({ stream, revision: end, data, metadata }: RecordedFact): Promise<boolean> {
+  async run({ stream, revision: end, position, data, metadata }: RecordedFact): Promise<boolean> {
     const { id_hash: idHash } = JSON.parse(data) as ExternalIdUnlinked; // written by `decideUnlink`
     if (idHash === '') return false;
     const userId = userIdOfStream(stream);
@@ -36,6 +39,8 @@ export class UnlinkedIds implements Effect {
     const { externalIds = [] } = await this.accounts.load(userId);
     const isLinkedAgain = externalIds.some((one) => one.id_hash === idHash);
     if (!isLinkedAgain) await this.externalIds.release(idHash, userId, { actor, device });
+    // By its erased fact no view would find what to remove.
+    await this.views.whenKept(position, [EXTERNAL_IDS.name]);
     for await (const { type, data: earlier, revision, metadata: about } of this.store.readStream(stream)) {
       if (revision > end) break;
       const left = tailLeftOf(type);

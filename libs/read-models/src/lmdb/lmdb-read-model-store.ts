@@ -179,7 +179,7 @@ class LmdbReadModels implements ReadModelStore {
 
   async flush(): Promise<void> {
     if (this.#commits === undefined) return;
-    await this.#commits.settled();
+    await this.#commits.settledSoFar();
     await this.#current.environment.root.flushed;
   }
 
@@ -199,6 +199,7 @@ class LmdbReadModels implements ReadModelStore {
     this.lock?.refuse();
     await this.#renewing;
     try {
+      await this.#commits?.settled();
       await this.flush();
     } finally {
       this.#closed = true;
