@@ -80,6 +80,10 @@ export class RoomViews implements Views {
     await this.follow();
   }
 
+  whenKept(): Promise<void> {
+    return this.follow();
+  }
+
   async whenMoved(): Promise<Position> {
     await this.follow();
     return this.#position;
