@@ -36,6 +36,7 @@ export async function readerWith(
     confirm: () => store.confirm(),
     position: () => positionOf(changes.at(-1)?.[0] ?? 0),
     whenProcessed: async () => {},
+    whenKept: async () => {},
     whenMoved: async (from) => from,
   };
   return findRoomReader(views, ROOM, { userId: READER, ignored: new Set(ignored) });

@@ -80,8 +80,8 @@ export class RoomViews implements Views {
     await this.follow();
   }
 
-  whenKept(): Promise<void> {
-    return this.follow();
+  async whenKept(): Promise<void> {
+    await this.follow();
   }
 
   async whenMoved(): Promise<Position> {
