@@ -116,17 +116,17 @@ export class ProjectionRuntime implements Views {
   }
 
   async get(collection: string, key: Key): Promise<string | undefined> {
-    const physical = this.#physicalName(collection);
+    const physical = this.#progress.physicalName(collection);
     return physical === undefined ? undefined : this.#parts.readModels.get(physical, key);
   }
 
   async getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]> {
-    const physical = this.#physicalName(collection);
+    const physical = this.#progress.physicalName(collection);
     return physical === undefined ? keys.map(() => undefined) : this.#parts.readModels.getMany(physical, keys);
   }
 
   async scan(collection: string, options: ScanOptions): Promise<Row[]> {
-    const physical = this.#physicalName(collection);
+    const physical = this.#progress.physicalName(collection);
     return physical === undefined ? [] : this.#parts.readModels.scan(physical, options);
   }
 
@@ -292,11 +292,6 @@ export class ProjectionRuntime implements Views {
     const [log, { position }] = [this.#parts.store, this.#progress];
     const status = statusOf(projection, { log, head, position, perSecond: this.#meter.perSecond() });
     return { ...status, lastError: status.lastError ?? (this.#writer ?? this.#reader)?.lastError };
-  }
-
-  /** Undefined where the serving rows are of a version that did not have this collection. */
-  #physicalName(collection: string): string | undefined {
-    return this.#progress.ownerOf(collection).serving.physical.get(collection);
   }
 
   #pause(milliseconds: number): Promise<void> {

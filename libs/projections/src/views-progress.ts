@@ -105,6 +105,11 @@ export class ViewsProgress {
     return projection;
   }
 
+  /** Where the rows of a collection are that serve; undefined where they are of a version that did not have it. Throws as `ownerOf`. */
+  physicalName(collection: string): string | undefined {
+    return this.ownerOf(collection).serving.physical.get(collection);
+  }
+
   /** Whether the views can be read and written. */
   get areThere(): boolean {
     return this.readModels.failure === undefined;
