@@ -12,8 +12,7 @@ import { GiveThumbnail } from './doors/give-thumbnail.js';
 import { OpenThumbnailController, ThumbnailController } from './doors/thumbnail.controller.js';
 import { PreviewController } from './doors/preview.controller.js';
 import { UploadController } from './doors/upload.controller.js';
-import { ErasedMedia } from './erased-media.js';
-import { EraseMedia } from './erased-media.effect.js';
+import { MediaOfUser } from './media-of-user.js';
 import { FreedContent } from './freed-content.effect.js';
 import { KeptContent } from './kept-content.js';
 import { MediaData } from './media-data.js';
@@ -104,8 +103,7 @@ async function openStore({ dataDir, serverName, media }: Config): Promise<MediaS
     WebReader,
     PreviewImages,
     Previews,
-    ErasedMedia,
-    EraseMedia,
+    MediaOfUser,
     FreedContent,
     UnshownMedia,
     UploadMediaHandler,
@@ -121,8 +119,7 @@ async function openStore({ dataDir, serverName, media }: Config): Promise<MediaS
     KeptContent,
     CacheRoom,
     MediaArrivals,
-    ErasedMedia,
-    EraseMedia,
+    MediaOfUser,
     FreedContent,
     UnshownMedia,
   ],

@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AccountView } from './browser/account-view.js';
 import { Browsers } from './browser/browsers.js';
@@ -9,7 +9,6 @@ import { SteppedSignIns } from './browser/stepped-sign-ins.js';
 import { AllowKeyReset } from './commands/allow-key-reset.js';
 import { SignUps } from './browser/sign-ups.js';
 import { ClientIds } from './clients/client-ids.js';
-import { EndedSignIns } from './ended-sign-ins.effect.js';
 import { GrantAccess } from './commands/grant-access.js';
 import { LinkElsewhere } from './commands/link-elsewhere.js';
 import { RedeemGrant } from './commands/redeem-grant.js';
@@ -38,8 +37,9 @@ import { KeptSignIns } from './sign-ins.js';
 
 /**
  * The OAuth 2.0 API and the account page, or another service that is trusted instead. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, LOGGER, SIGNING_KEY,
- * Outgoing and PersonalData from global modules, accounts and sso. `MasTokens` is a listener to be run.
+ * Outgoing and PersonalData from global modules, accounts and sso. `MasTokens` is a listener to be run. Global: where people are signed in ends with their account.
  */
+@Global()
 @Module({
   imports: [CqrsModule],
   controllers: [
@@ -70,7 +70,6 @@ import { KeptSignIns } from './sign-ins.js';
     Returns,
     AccountView,
     KeptSignIns,
-    EndedSignIns,
     ClientIds,
     DeviceRequests,
     GrantAccess,
@@ -81,5 +80,6 @@ import { KeptSignIns } from './sign-ins.js';
     MasUsers,
     ProvisionUser,
   ],
+  exports: [KeptSignIns],
 })
 export class OAuthModule {}

@@ -20,6 +20,8 @@ import { AccountErasure } from './erasure/account-erasure.effect.js';
 import { DehydratedDeviceErasure } from './erasure/dehydrated-device-erasure.effect.js';
 import { EndedAssociations } from './erasure/ended-associations.effect.js';
 import { EndedBindings } from './erasure/ended-bindings.effect.js';
+import { EndedSignIns } from './erasure/ended-sign-ins.effect.js';
+import { ErasedMedia } from './erasure/erased-media.effect.js';
 import { RemovedThreepids } from './erasure/removed-threepids.effect.js';
 import { ErasableAccounts } from './erasure/erasable-accounts.js';
 import { ErasedContent } from './erasure/erased-content.js';
@@ -95,6 +97,8 @@ export const EFFECTS: readonly Type<Effect>[] = [
   LateContent,
   EndedAssociations,
   EndedBindings,
+  EndedSignIns,
+  ErasedMedia,
   TellStoredInvites,
   InvitationMessagesSent,
   MissedDevices,

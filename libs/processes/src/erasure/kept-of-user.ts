@@ -5,7 +5,7 @@ import { listReports, type Report } from '#admin/reports/reports';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
 import { userStream } from '#kernel/user-stream';
-import { ErasedMedia } from '#media/erased-media';
+import { MediaOfUser } from '#media/media-of-user';
 import { PersonalData } from '#personal-data/personal-data';
 
 /** The kinds of data of people that go with the account, as they are handed over; media are counted by themselves, for some may be in quarantine. */
@@ -42,7 +42,7 @@ export class KeptOfUser {
   constructor(
     private readonly data: PersonalData,
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Optional() private readonly media?: ErasedMedia,
+    @Optional() private readonly media?: MediaOfUser,
   ) {}
 
   /** What goes with the account where that is erased, by kind. */

@@ -18,7 +18,7 @@ export interface UploadedMedia {
 
 /** Deletes what somebody has uploaded whose account is closed for good. What other servers have of it, and others here under another URI, stays. */
 @Injectable()
-export class ErasedMedia {
+export class MediaOfUser {
   constructor(
     private readonly log: MediaLog,
     private readonly kept: KeptContent,

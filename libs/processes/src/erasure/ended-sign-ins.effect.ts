@@ -1,9 +1,9 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import type { AccountFact } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import { userIdOfStream } from '#kernel/user-stream';
+import { KeptSignIns } from '#oauth/sign-ins';
 import type { Effect } from '#projections/effects/effect';
-import { KeptSignIns } from './sign-ins.js';
 
 const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
 
@@ -13,13 +13,13 @@ export class EndedSignIns implements Effect {
   readonly name = 'ended-sign-ins';
   readonly fromStart = true;
 
-  constructor(private readonly signIns: KeptSignIns) {}
+  constructor(@Optional() private readonly signIns?: KeptSignIns) {}
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
     return type === DEACTIVATED ? stream : undefined;
   }
 
-  run({ stream, metadata }: RecordedFact): Promise<boolean> {
-    return this.signIns.end(userIdOfStream(stream), { actor: metadata.actor, device: metadata.device });
+  async run({ stream, metadata: { actor, device } }: RecordedFact): Promise<boolean> {
+    return (await this.signIns?.end(userIdOfStream(stream), { actor, device })) ?? false;
   }
 }
