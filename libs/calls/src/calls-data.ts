@@ -13,6 +13,7 @@ export class CallsData {
     data.add({
       name: 'delayed-events',
       chapter: 'rooms',
+      isCountedAsErased: true,
       title: 'Events to be sent later',
       about: 'What you have this server send for you, and what became of it lately.',
       covers: {

@@ -13,6 +13,7 @@ export class ContactsData {
       kindOfRows(views, {
         name: 'contacts',
         chapter: 'people',
+        isCountedAsErased: true,
         title: 'Address book',
         about: 'What you wrote down of people, and who of them is known by it to an identity server.',
         rows: CONTACTS,
@@ -25,6 +26,7 @@ export class ContactsData {
       kindOfRows(views, {
         name: 'shared-addresses',
         chapter: 'people',
+        isCountedAsErased: true,
         title: 'Addresses of several people',
         about: 'Those that tell nobody apart.',
         rows: SHARED_ADDRESSES,

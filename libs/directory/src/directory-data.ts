@@ -11,6 +11,7 @@ export class DirectoryData {
     data.add({
       name: 'aliases',
       chapter: 'rooms',
+      isCountedAsErased: false,
       title: 'Aliases',
       about: 'Those that you gave to rooms.',
       covers: { collections: [USER_ALIASES, ALIASES, ROOM_ALIASES], facts: Object.keys(ALIAS_SHAPES) },

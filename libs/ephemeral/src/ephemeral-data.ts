@@ -23,6 +23,7 @@ function presenceKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'presence',
       chapter: 'account',
+      isCountedAsErased: true,
       title: 'Presence',
       about: 'When you were last active, and what you say of whether you are there.',
       rows: PRESENCE,
@@ -33,6 +34,7 @@ function presenceKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'presence-list',
       chapter: 'people',
+      isCountedAsErased: true,
       title: 'Presence list',
       about: 'Whose presence you follow, in which groups they are, and who may see yours.',
       rows: PRESENCE_LISTS,
@@ -51,6 +53,7 @@ function readMarkers(views: Views): PersonalDataKind {
   return {
     name: 'read-markers',
     chapter: 'rooms',
+    isCountedAsErased: true,
     title: 'Read markers',
     about: 'Up to where you have read in each room and thread.',
     covers: { collections: [RECEIPTS], facts: Object.keys(RECEIPT_SHAPES) },

@@ -34,6 +34,7 @@ export class CopiesElsewhere {
     return {
       name: 'servers',
       chapter: 'places',
+      isCountedAsErased: false,
       title: 'Other servers',
       about:
         'Those that hold copies of rooms that you wrote in: they were in these rooms with you, or came later. What becomes of the copies is up to them.',
@@ -59,6 +60,7 @@ export class CopiesElsewhere {
     return {
       name: 'copies',
       chapter: 'places',
+      isCountedAsErased: false,
       title: 'Rooms on other servers',
       about: 'The same by rooms: of each the servers that hold a copy.',
       covers: { collections: [], facts: [] },

@@ -30,6 +30,7 @@ export class IdentityData {
       kindOfRows(views, {
         name: 'identity-terms',
         chapter: 'account',
+        isCountedAsErased: false,
         title: 'Terms of the identity server',
         about: 'Those that you accepted of the identity server that this server is.',
         rows: IDENTITY_TERMS,
@@ -40,6 +41,7 @@ export class IdentityData {
       kindOfRows(views, {
         name: 'found-by',
         chapter: 'account',
+        isCountedAsErased: true,
         title: 'Who finds you by your addresses',
         about: 'At the identity server that this server is: who may, and the public key that they are told then.',
         rows: IDENTITY_PEOPLE,
@@ -54,6 +56,7 @@ export class IdentityData {
     return {
       name: 'identity-servers',
       chapter: 'places',
+      isCountedAsErased: true,
       title: 'Identity servers',
       about:
         'Those to which you made a mail address or a phone number known by this server, so that others find you by it.',
@@ -71,6 +74,7 @@ function associations(views: Views): PersonalDataKind {
   return {
     name: 'associations',
     chapter: 'places',
+    isCountedAsErased: true,
     title: 'What the identity server of this server knows',
     about: 'The mail addresses and phone numbers by which others find you there, where this server is one.',
     covers: {
@@ -104,6 +108,7 @@ function invitationsByAddress(views: Views): PersonalDataKind {
   return {
     name: 'invitations-by-address',
     chapter: 'rooms',
+    isCountedAsErased: false,
     title: 'Invitations by mail addresses and phone numbers',
     about: 'Those that the identity server of this server keeps: which you sent, and which you claimed as yours.',
     covers: { collections: [STORED_INVITES, INVITE_KEYS], facts: Object.keys(STORED_INVITE_SHAPES) },

@@ -31,6 +31,7 @@ export class MediaData {
     return {
       name: 'media',
       chapter: 'media',
+      isCountedAsErased: false,
       title: 'Files that you uploaded',
       about: 'Pictures and other files: as you uploaded them, those of encrypted rooms as your devices encrypted them.',
       covers: {

@@ -10,6 +10,7 @@ export class OAuthData {
     data.add({
       name: 'browsers',
       chapter: 'places',
+      isCountedAsErased: true,
       title: 'Browsers',
       about: 'Those in which you are signed in to the pages of this server, and until when.',
       covers: { collections: [], facts: ['browser-signed-in', 'browser-signed-out'] },

@@ -25,7 +25,8 @@ function kindOf(
     yield* records;
   };
   const about = `What ${name} are.`;
-  return { name, chapter: 'account', title: name, about, covers: { collections: [], facts: [] }, read, ...more };
+  const covers = { collections: [], facts: [] };
+  return { name, chapter: 'account', title: name, about, covers, isCountedAsErased: false, read, ...more };
 }
 
 async function contentOf({ content }: ExportFile): Promise<string> {

@@ -53,6 +53,11 @@ export interface PersonalDataKind {
   /** What it is, to whom it belongs. */
   readonly about: string;
   readonly covers: Covered;
+  /**
+   * Whether its records are counted among what went, where the account is erased. Not: they are of others too and stay, are counted by themselves (events, media), or
+   * go along with what is counted (`key-counts`).
+   */
+  readonly isCountedAsErased: boolean;
   /** All of it as it stands now, in an order that is the same each time; nothing secret, nothing that is another's alone. */
   read(userId: UserId): AsyncIterable<PersonalRecord>;
 }

@@ -15,6 +15,7 @@ export class PushData {
       kindOfRows(views, {
         name: 'push-rules',
         chapter: 'devices',
+        isCountedAsErased: true,
         title: 'Push rules',
         about: 'What you want to be notified of, as far as it differs from the rules of everybody.',
         rows: PUSH_RULES,
@@ -24,6 +25,7 @@ export class PushData {
       kindOfRows(views, {
         name: 'pushers',
         chapter: 'places',
+        isCountedAsErased: true,
         title: 'Push gateways',
         about:
           'The services to which your notifications are sent, for which application, and what they know your device by.',

@@ -19,6 +19,7 @@ export class SyncData {
     data.add({
       name: 'notifications',
       chapter: 'rooms',
+      isCountedAsErased: false,
       title: 'Notifications',
       about: `Of which events you were notified lately, ${MOST_TOLD.toLocaleString('en')} at most: not what they say, for others wrote them.`,
       // They are found anew each time, by the push rules.

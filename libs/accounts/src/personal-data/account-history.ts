@@ -38,6 +38,7 @@ export function accountHistory(store: Pick<EventStore, 'readStream'>): PersonalD
   return {
     name: 'account-history',
     chapter: 'account',
+    isCountedAsErased: false,
     title: 'What became of your account',
     about:
       'When it was made, what you accepted, when it was locked or suspended, when your sessions and addresses came and went.',

@@ -16,6 +16,7 @@ export function accountKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'account',
       chapter: 'account',
+      isCountedAsErased: false,
       title: 'Account',
       about: 'Since when you have an account here, how it was made, and what it may.',
       rows: ACCOUNTS,
@@ -27,6 +28,7 @@ export function accountKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'access-lists',
       chapter: 'account',
+      isCountedAsErased: true,
       title: 'Access lists',
       about:
         'Who may read your private data, and who may find you by your addresses. Those of your profile stand beside its fields.',
@@ -37,6 +39,7 @@ export function accountKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'addresses',
       chapter: 'account',
+      isCountedAsErased: true,
       title: 'Mail addresses and phone numbers',
       about: 'Those that you showed to be yours.',
       rows: THREEPIDS,
@@ -49,6 +52,7 @@ export function accountKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'accounts-elsewhere',
       chapter: 'account',
+      isCountedAsErased: true,
       title: 'Accounts elsewhere',
       about: 'Those with which you log in here, and what their providers call you.',
       rows: EXTERNAL_IDS,
@@ -65,6 +69,7 @@ function keptForClients(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'account-data',
       chapter: 'account',
+      isCountedAsErased: true,
       title: 'Private data',
       about:
         'What you and your applications keep here for yourself, of all of the account or of a room: also tags, and whom you ignore.',
@@ -80,6 +85,7 @@ function keptForClients(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'filters',
       chapter: 'account',
+      isCountedAsErased: true,
       title: 'Filters',
       about: 'Of what your applications wanted to hear.',
       rows: FILTERS,
@@ -94,6 +100,7 @@ function profileKind(views: Views): PersonalDataKind {
   return {
     name: 'profile',
     chapter: 'account',
+    isCountedAsErased: true,
     title: 'Profile',
     about: 'What others are shown of you, and who of them may read it.',
     covers: { collections: [PROFILES, LIMITED_FIELDS], facts: ['profile-changed'] },

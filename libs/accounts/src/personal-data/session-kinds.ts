@@ -10,6 +10,7 @@ export function sessionKinds(views: Views, devices: Devices): readonly PersonalD
     {
       name: 'devices',
       chapter: 'places',
+      isCountedAsErased: true,
       title: 'Devices',
       about: 'Those on which you are logged in, and by which they came last, as far as this server remembers.',
       // Of tokens there is nothing to be told.
@@ -31,6 +32,7 @@ export function sessionKinds(views: Views, devices: Devices): readonly PersonalD
     kindOfRows(views, {
       name: 'dehydrated-device',
       chapter: 'devices',
+      isCountedAsErased: true,
       title: 'A device that none of your applications holds',
       about: 'It takes messages for you while you are logged in nowhere; what it is made of is encrypted.',
       rows: DEHYDRATED,

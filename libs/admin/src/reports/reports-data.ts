@@ -12,6 +12,7 @@ export class ReportsData {
     data.add({
       name: 'reports',
       chapter: 'people',
+      isCountedAsErased: false,
       title: 'Reports',
       about: 'What you reported to the operators of this server, and why, until they are done with it.',
       covers: { collections: [], facts: Object.keys(REPORT_SHAPES) },

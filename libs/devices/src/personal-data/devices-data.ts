@@ -23,6 +23,7 @@ function keyKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'device-keys',
       chapter: 'devices',
+      isCountedAsErased: true,
       title: 'Keys of your devices',
       about: 'The public halves, by which others encrypt for you.',
       rows: DEVICE_KEYS,
@@ -32,6 +33,7 @@ function keyKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'key-counts',
       chapter: 'devices',
+      isCountedAsErased: false,
       title: 'Keys for new sessions',
       about: 'How many there are, for others to begin encrypted sessions with your devices.',
       rows: KEY_COUNTS,
@@ -43,6 +45,7 @@ function keyKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'cross-signing-keys',
       chapter: 'devices',
+      isCountedAsErased: false,
       title: 'Keys of your identity',
       about: 'The public halves of those with which you sign your devices and other people.',
       rows: CROSS_SIGNING_KEYS,
@@ -57,6 +60,7 @@ function backupKinds(views: Views): readonly PersonalDataKind[] {
     {
       name: 'key-backup-versions',
       chapter: 'devices',
+      isCountedAsErased: true,
       title: 'Key backups',
       about: 'The versions of your backup of keys, and how many are in each.',
       covers: { collections: [BACKUP_VERSIONS, BACKUP_STATES], facts: Object.keys(BACKUP_SHAPES) },
@@ -72,6 +76,7 @@ function backupKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'backed-up-keys',
       chapter: 'devices',
+      isCountedAsErased: true,
       title: 'Keys in your backups',
       about: 'Each as your devices encrypted it: with your recovery key it can be read.',
       rows: BACKED_UP,

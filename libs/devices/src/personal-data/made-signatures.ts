@@ -13,6 +13,7 @@ export function madeSignatures(views: Pick<Views, 'get'>, store: Pick<EventStore
   return {
     name: 'signatures',
     chapter: 'devices',
+    isCountedAsErased: false,
     title: 'Whom you verified',
     about: 'The signatures that you made over keys: of your devices, and of other people.',
     covers: { collections: [KEY_SIGNATURES], facts: ['signatures-added'] },

@@ -8,34 +8,6 @@ import { userStream } from '#kernel/user-stream';
 import { MediaOfUser } from '#media/media-of-user';
 import { PersonalData } from '#personal-data/personal-data';
 
-/** The kinds of data of people that go with the account, as they are handed over; media are counted by themselves, for some may be in quarantine. */
-const GOES: ReadonlySet<string> = new Set([
-  'access-lists',
-  'account-data',
-  'accounts-elsewhere',
-  'addresses',
-  'associations',
-  'backed-up-keys',
-  'browsers',
-  'contacts',
-  'delayed-events',
-  'dehydrated-device',
-  'device-keys',
-  'devices',
-  'filters',
-  'found-by',
-  'identity-servers',
-  'key-backup-versions',
-  'presence',
-  'presence-list',
-  'profile',
-  'push-rules',
-  'pushers',
-  'read-markers',
-  'shared-addresses',
-  'thread-subscriptions',
-]);
-
 /** What this server keeps of a user besides what they said in rooms. */
 @Injectable()
 export class KeptOfUser {
@@ -45,11 +17,11 @@ export class KeptOfUser {
     @Optional() private readonly media?: MediaOfUser,
   ) {}
 
-  /** What goes with the account where that is erased, by kind. */
+  /** What goes with the account where that is erased, by kind; media by themselves, for some may be in quarantine. */
   async count(userId: UserId): Promise<Counts> {
     const counts: Record<string, number> = { media: (await this.media?.count(userId))?.media ?? 0 };
     for (const kind of this.data.all) {
-      if (!GOES.has(kind.name)) continue;
+      if (!kind.isCountedAsErased) continue;
       let there = 0;
       for await (const _ of kind.read(userId)) there++;
       counts[kind.name] = there;

@@ -21,6 +21,7 @@ export function membershipKinds(views: Views): readonly PersonalDataKind[] {
     {
       name: 'rooms',
       chapter: 'rooms',
+      isCountedAsErased: false,
       title: 'Rooms',
       about: 'Those that you are or were in, or were invited to, and how that came: also invitations, and by whom.',
       covers: { collections: [USER_ROOMS, MEMBERSHIP_LOG], facts: ['room-forgotten'] },
@@ -40,6 +41,7 @@ export function membershipKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'thread-subscriptions',
       chapter: 'rooms',
+      isCountedAsErased: true,
       title: 'Threads',
       about: 'Those that you follow or followed.',
       rows: THREAD_SUBSCRIPTIONS,
@@ -72,6 +74,7 @@ function invitationKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'memberships-elsewhere',
       chapter: 'rooms',
+      isCountedAsErased: false,
       title: 'Rooms of other servers',
       about:
         'Invitations to rooms that are not on this server, what you answered, and what you were told of the rooms.',
@@ -87,6 +90,7 @@ function invitationKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'more-invitations',
       chapter: 'rooms',
+      isCountedAsErased: false,
       title: 'More invitations',
       about: 'Invitations of several servers to the same room, besides the one that you are shown.',
       rows: KEPT_MEMBERSHIPS,
@@ -98,6 +102,7 @@ function invitationKinds(views: Views): readonly PersonalDataKind[] {
     kindOfRows(views, {
       name: 'held-invitations',
       chapter: 'rooms',
+      isCountedAsErased: false,
       title: 'Invitations that are held back',
       about: 'Those that you are not shown for now, by your rules of whom you let invite you, or were not for a while.',
       rows: HELD_INVITATIONS,

@@ -16,6 +16,7 @@ export function writtenEvents(views: Views, covers: Covered): PersonalDataKind {
   return {
     name: 'events',
     chapter: 'rooms',
+    isCountedAsErased: false,
     title: 'Events that you sent',
     about:
       'Messages and all else that you sent to rooms, as it stands now: what was redacted is redacted, what is encrypted is encrypted.',
