@@ -108,6 +108,9 @@ describe('the account page', { timeout: 60_000 }, () => {
     expect((await open('org.matrix.sessions_list')).text).toBe(list.text);
     const page = await open('org.matrix.device_delete', `&device_id=${other.device_id}`);
     expect(page.text).toContain('Sign this device out?');
+    const refused = await browser.send(page, `${ACCOUNT}/devices`, { device_id: '' });
+    expect([refused.status, refused.text.includes('role="alert"')]).toEqual([400, true]);
+    expect(refused.text).toContain('<h1>Your devices</h1>');
     const done = await browser.send(page, `${ACCOUNT}/devices`, {});
     expect(done.headers.location).toContain('devices_list');
     expect((await json('GET', `${V3}/account/whoami`, undefined, other.access_token))[0]).toBe(401);

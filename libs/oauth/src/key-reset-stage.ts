@@ -11,6 +11,7 @@ import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { decideKeyReset } from './decide/sign-ins.js';
 import { Mas } from './mas/mas.js';
+import { ACTIONS } from './account-actions.js';
 import { PAGES } from './oauth-paths.js';
 import { KeptSignIns } from './sign-ins.js';
 
@@ -69,8 +70,7 @@ export class KeyResetStages {
     mas: Mas,
   ) {
     // Who comes with a token of the service has had it asked, and it has said by then where its page is.
-    const page = (): string =>
-      withAction(mas.accountUri ?? publicUrl + PAGES.account, 'org.matrix.cross_signing_reset');
+    const page = (): string => withAction(mas.accountUri ?? publicUrl + PAGES.account, ACTIONS.keyReset);
     for (const type of KEY_RESET_STAGES) registry.add(new KeyResetStage(type, page, accounts, signIns, clock));
   }
 }

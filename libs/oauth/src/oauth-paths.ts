@@ -24,18 +24,6 @@ export const PAGES = Object.freeze({
   linkBack: `${PREFIX}/account/linked`,
 });
 
-/** What the account page shows: the actions of the specification (client-server API, "Account management"), and some of our own. */
-export const ACTIONS = Object.freeze({
-  profile: 'org.matrix.profile',
-  devices: 'org.matrix.devices_list',
-  device: 'org.matrix.device_view',
-  endDevice: 'org.matrix.device_delete',
-  keyReset: 'org.matrix.cross_signing_reset',
-  close: 'org.matrix.account_deactivate',
-  elsewhere: 'dev.annals.accounts_elsewhere',
-  data: 'dev.annals.data',
-});
-
 /** Where the forms of the account page go. */
 export const ACCOUNT_FORMS = Object.freeze({
   profile: `${PAGES.account}/profile`,

@@ -1,23 +1,6 @@
+import { OFFERED_ACTIONS } from './account-actions.js';
 import { GRANT_TYPES } from './clients/client.js';
 import { ENDPOINTS, PAGES } from './oauth-paths.js';
-
-/** What the account page can be asked for: client-server API, "Account management URL actions". */
-export const ACCOUNT_ACTIONS = Object.freeze([
-  'org.matrix.profile',
-  'org.matrix.devices_list',
-  'org.matrix.device_view',
-  'org.matrix.device_delete',
-  'org.matrix.account_deactivate',
-  'org.matrix.cross_signing_reset',
-] as const);
-export type AccountAction = (typeof ACCOUNT_ACTIONS)[number];
-
-/** By what those of them were called before, which clients still ask for (MSC4191). */
-export const OLD_ACTIONS: Readonly<Record<string, AccountAction>> = {
-  'org.matrix.sessions_list': 'org.matrix.devices_list',
-  'org.matrix.session_view': 'org.matrix.device_view',
-  'org.matrix.session_end': 'org.matrix.device_delete',
-};
 
 /** By what the authorisation server calls itself (RFC 8414; in answers RFC 9207). */
 export const issuerOf = (publicUrl: string): string => `${publicUrl}/`;
@@ -42,6 +25,6 @@ export function serverMetadata(publicUrl: string): object {
     prompt_values_supported: ['create'],
     authorization_response_iss_parameter_supported: true,
     account_management_uri: at(PAGES.account),
-    account_management_actions_supported: [...ACCOUNT_ACTIONS, ...Object.keys(OLD_ACTIONS)],
+    account_management_actions_supported: OFFERED_ACTIONS,
   };
 }

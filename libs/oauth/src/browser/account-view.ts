@@ -10,7 +10,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { LDAP } from '#sso/ldap/ldap-authority';
 import { UpstreamProviders } from '#sso/upstream-providers';
 import { nameOfClient } from '../clients/client.js';
-import { ACTIONS } from '../oauth-paths.js';
+import { ACTIONS } from '../account-actions.js';
 import {
   type AccountContext,
   closePage,

@@ -18,7 +18,8 @@ import { type Browser, Browsers } from '../browser/browsers.js';
 import { ConfirmPerson } from '../browser/confirm-person.js';
 import { AllowKeyReset } from '../commands/allow-key-reset.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
-import { ACCOUNT_FORMS, ACTIONS, PAGES } from '../oauth-paths.js';
+import { ACTIONS } from '../account-actions.js';
+import { ACCOUNT_FORMS, PAGES } from '../oauth-paths.js';
 import { doneAt } from '../pages/account-pages.js';
 import { notePage } from '../pages/link-page.js';
 import { sendOn, showPage } from '#http/pages/show-page';
@@ -63,7 +64,7 @@ export class AccountFormsController {
   @RateLimited('default')
   @Post(ACCOUNT_FORMS.devices)
   devices(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
-    return this.#doing(request, reply, ACTIONS.profile, async ({ requester, form }) => {
+    return this.#doing(request, reply, ACTIONS.devices, async ({ requester, form }) => {
       await this.commands.execute(new DeleteDevices(requester, [parseDeviceId(form.get('device_id'))]));
       return doneAt(ACTIONS.devices, 'signed-out');
     });

@@ -2,6 +2,7 @@ import { Controller, Get, Query, Req, Res, UseFilters, UseGuards } from '@nestjs
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
+import { actionOf } from '../account-actions.js';
 import { AccountView } from '../browser/account-view.js';
 import { Browsers } from '../browser/browsers.js';
 import { SignInWays } from '../browser/sign-in-ways.js';
@@ -9,7 +10,6 @@ import { OAuthIsOn } from '../oauth-is-on.js';
 import { PAGES } from '../oauth-paths.js';
 import { showPage } from '#http/pages/show-page';
 import { signInPage } from '../pages/sign-in-page.js';
-import { OLD_ACTIONS } from '../server-metadata.js';
 import { PageErrorFilter } from './page-error.filter.js';
 
 /** What a form of the page has done, by the word with which it comes back. */
@@ -45,10 +45,9 @@ export class AccountPageController {
     if (userId === undefined) {
       return showPage(reply, signInPage({ ...this.ways.context, browser, to: request.url }));
     }
-    const asked = queryText(query, 'action') ?? '';
     const note = NOTES[queryText(query, 'done') ?? ''];
     const context = { ...(await this.account.contextFor(browser, userId)), ...(note === undefined ? {} : { note }) };
-    const action = OLD_ACTIONS[asked] ?? asked;
+    const action = actionOf(queryText(query, 'action') ?? '');
     return showPage(reply, await this.account.page(action, context, queryText(query, 'device_id')));
   }
 }

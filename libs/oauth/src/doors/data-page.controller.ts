@@ -14,7 +14,8 @@ import { type Browser, Browsers } from '../browser/browsers.js';
 import { ConfirmPerson } from '../browser/confirm-person.js';
 import { SignInWays } from '../browser/sign-in-ways.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
-import { ACTIONS, PAGES } from '../oauth-paths.js';
+import { ACTIONS } from '../account-actions.js';
+import { PAGES } from '../oauth-paths.js';
 import { signInPage } from '../pages/sign-in-page.js';
 import { PageErrorFilter } from './page-error.filter.js';
 

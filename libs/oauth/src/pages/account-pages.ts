@@ -3,8 +3,9 @@ import { escapeHtml } from '#kernel/escape-html';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { Browser } from '../browser/browsers.js';
 import { CONFIRMATION } from '../browser/confirm-person.js';
-import { ACCOUNT_FORMS, ACTIONS, PAGES } from '../oauth-paths.js';
-import { accountPage, problemNote } from './account-page.js';
+import { ACTIONS } from '../account-actions.js';
+import { ACCOUNT_FORMS, PAGES } from '../oauth-paths.js';
+import { unframedPage, problemNote } from './unframed-page.js';
 
 /** A device as the account page shows it. */
 export interface ShownDevice {
@@ -58,12 +59,12 @@ export const doneAt = (action: string, done: string): string => `${hrefOf(action
 const link = (action: string, text: string, deviceId?: DeviceId): string =>
   `<a href="${escapeHtml(hrefOf(action, deviceId))}">${text}</a>`;
 
-const NAVIGATION = `<nav class="row">${link('org.matrix.profile', 'Account')}${link('org.matrix.devices_list', 'Devices')}<a href="${PAGES.data}">Your data</a></nav>`;
+const NAVIGATION = `<nav class="row">${link(ACTIONS.profile, 'Account')}${link(ACTIONS.devices, 'Devices')}<a href="${PAGES.data}">Your data</a></nav>`;
 
 /** A page of the account, with the way to the others. */
 export function page(title: string, { note, problem }: AccountContext, body: string): HtmlPage {
   const done = note === undefined ? '' : `<p role="status">${escapeHtml(note)}</p>`;
-  return accountPage(title, `${NAVIGATION}\n${done}${problemNote(problem)}\n${body}`);
+  return unframedPage(title, `${NAVIGATION}\n${done}${problemNote(problem)}\n${body}`);
 }
 
 /** By which somebody shows that it is they who do something. */
@@ -124,7 +125,7 @@ function nameOf({ name, deviceId }: ShownDevice): string {
 export function devicesPage(context: AccountContext, devices: readonly ShownDevice[]): HtmlPage {
   const items = devices.map(
     (device) =>
-      `<li><strong>${link('org.matrix.device_view', nameOf(device), device.deviceId)}</strong><br>
+      `<li><strong>${link(ACTIONS.device, nameOf(device), device.deviceId)}</strong><br>
 <span class="note">${device.lastSeenAt === undefined ? `since ${whenOf(device.createdAt)}` : `last used ${whenOf(device.lastSeenAt)}`}</span></li>`,
   );
   const list = items.length === 0 ? '<p>None.</p>' : `<ul class="list">${items.join('\n')}</ul>`;

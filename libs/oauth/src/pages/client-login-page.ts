@@ -3,7 +3,7 @@ import { escapeHtml } from '#kernel/escape-html';
 import type { UserId } from '#kernel/ids';
 import type { Browser } from '../browser/browsers.js';
 import { PAGES } from '../oauth-paths.js';
-import { accountPage } from './account-page.js';
+import { unframedPage } from './unframed-page.js';
 
 /** An application wants to be logged in: may it? `client`: where it is; `path`: this page, with its query. */
 export function clientLoginPage(of: {
@@ -14,7 +14,7 @@ export function clientLoginPage(of: {
   readonly path: string;
 }): HtmlPage {
   const path = escapeHtml(of.path);
-  return accountPage(
+  return unframedPage(
     'Log this application in?',
     `<p>You are <strong>${escapeHtml(of.userId)}</strong>. An application at <strong>${escapeHtml(of.client)}</strong> wants to use your account.</p>
 <p>If you do not know it, or did not come here from it, close this page.</p>

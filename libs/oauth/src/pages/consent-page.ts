@@ -5,7 +5,7 @@ import type { Browser } from '../browser/browsers.js';
 import { type Client, nameOfClient } from '../clients/client.js';
 import type { Scope } from '../decide/scope.js';
 import { PAGES } from '../oauth-paths.js';
-import { accountPage } from './account-page.js';
+import { unframedPage } from './unframed-page.js';
 
 /** What somebody is asked before an application gets a session of theirs. */
 export interface ConsentContext {
@@ -25,7 +25,7 @@ export interface ConsentContext {
 export function consentPage(context: ConsentContext): HtmlPage {
   const { browser, client, path, redirectUri, userId } = context;
   const name = escapeHtml(nameOfClient(client));
-  return accountPage(
+  return unframedPage(
     redirectUri === undefined ? 'Let this device in?' : 'Let this application in?',
     `<p><strong>${name}</strong> asks to use your account <strong>${escapeHtml(userId)}</strong>.</p>
 ${redirectUri === undefined ? DEVICE_WARNING : ''}

@@ -2,7 +2,8 @@ import type { HtmlPage } from '#http/pages/html-page';
 import { escapeHtml } from '#kernel/escape-html';
 import type { Glimpse } from '#personal-data/hand-over';
 import { renderRecord } from '#personal-data/pages/render-record';
-import { ACTIONS, PAGES } from '../oauth-paths.js';
+import { ACTIONS } from '../account-actions.js';
+import { PAGES } from '../oauth-paths.js';
 import { type AccountContext, confirmFields, page } from './account-pages.js';
 
 /** Where somebody's data is, and all of it for them to take along. */

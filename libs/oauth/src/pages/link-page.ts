@@ -1,11 +1,11 @@
 import type { HtmlPage } from '#http/pages/html-page';
 import { escapeHtml } from '#kernel/escape-html';
 import { PAGES } from '../oauth-paths.js';
-import { accountPage, problemNote } from './account-page.js';
+import { unframedPage, problemNote } from './unframed-page.js';
 
 /** Where somebody types the code that a device shows them. */
 export function linkPage(problem?: string): HtmlPage {
-  return accountPage(
+  return unframedPage(
     'Sign a device in',
     `<form method="get" action="${PAGES.link}">${problemNote(problem)}
 <label for="user_code">The code that the device shows</label>
@@ -16,5 +16,5 @@ export function linkPage(problem?: string): HtmlPage {
 
 /** A page that says something and asks nothing. */
 export function notePage(title: string, text: string): HtmlPage {
-  return accountPage(title, `<p>${escapeHtml(text)}</p>`);
+  return unframedPage(title, `<p>${escapeHtml(text)}</p>`);
 }

@@ -3,7 +3,7 @@ import { escapeHtml } from '#kernel/escape-html';
 import type { ServerName } from '#kernel/ids';
 import type { Browser } from '../browser/browsers.js';
 import { PAGES } from '../oauth-paths.js';
-import { accountPage, problemNote } from './account-page.js';
+import { unframedPage, problemNote } from './unframed-page.js';
 
 /** What the pages are made for on which somebody signs in, or gets an account. */
 export interface SignInContext {
@@ -70,7 +70,7 @@ export function signInPage(context: SignInContext): HtmlPage {
   const { to, serverName, isOpen, isByPassword, providers, problem } = context;
   const other = isOpen ? `<p><a href="${linkTo(PAGES.signUp, to)}">Create an account</a></p>` : '';
   const note = problemNote(problem);
-  return accountPage(
+  return unframedPage(
     'Sign in',
     `<p>Your account at <strong>${escapeHtml(serverName)}</strong></p>
 ${isByPassword ? passwordForm(context, note) : note}
@@ -83,7 +83,7 @@ ${other}`,
 /** Where somebody chooses the name and the password of a new account. */
 export function signUpPage(context: SignUpContext): HtmlPage {
   const { browser, to, path, serverName, providers, username, problem } = context;
-  return accountPage(
+  return unframedPage(
     'Create an account',
     `<p>Your new account at <strong>${escapeHtml(serverName)}</strong></p>
 <form method="post" action="${escapeHtml(path)}">${problemNote(problem)}${browser.formToken}
