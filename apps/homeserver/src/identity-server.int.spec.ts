@@ -454,6 +454,16 @@ describe('the identity server', () => {
       });
     });
 
+    it('does so where older clients ask it to', async () => {
+      const { user, token, session, at } = await bindFor('kate', 'kate@mail.example');
+      const old = '/_matrix/client/unstable/account/3pid';
+      const undone = { id_server_unbind_result: 'success' };
+      expect(await user.ok('POST', `${old}/unbind`, of('kate@mail.example'))).toEqual(undone);
+      expect(await lookUp(token, 'kate@mail.example')).toBeUndefined();
+      await user.ok('POST', `${old}/bind`, { ...session, ...at });
+      expect(await lookUp(token, 'kate@mail.example')).toBe(user.userId);
+    });
+
     it('has all undone once an account ends, and says where it could not', async () => {
       const { user } = await bindFor('heidi', 'heidi@mail.example');
       const { token } = await useIt('heidi-elsewhere');

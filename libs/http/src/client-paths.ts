@@ -5,6 +5,9 @@ export const TODAY: readonly string[] = ['_matrix/client/v3', '_matrix/client/r0
 
 const ALPHA = '_matrix/client/v2_alpha';
 
+/** Where clients look for what was tried out under no name of its own, and is in today's API. */
+export const UNSTABLE = '_matrix/client/unstable';
+
 /** Today's API, and the version between 2015's and today's where a path was there already. */
 export const TODAY_AND_ALPHA: readonly string[] = [...TODAY, ALPHA];
 

@@ -166,12 +166,18 @@ describe('mail addresses', () => {
     const old = await ask('account/3pid', 'ann2@mail.example');
     await open('ann2@mail.example');
     expect((await add('account/3pid', { three_pid_creds: old })).status).toBe(200);
+    const older = await ask('account/3pid', 'ann3@mail.example');
+    await open('ann3@mail.example');
+    expect((await add('/_matrix/client/unstable/account/3pid/add', older)).status).toBe(200);
     const other = await register('oth');
     await ask('account/3pid', 'ann@mail.example', { client_secret: 'others' });
     expect((await server.waitFor('ann@mail.example', 2)).text).toContain('@ann:example.org already');
     const removal = { medium: 'email', address: 'ANN@mail.example' };
     expect((await post('account/3pid/delete', removal, token)).body).toEqual({ id_server_unbind_result: 'no-support' });
-    expect(await addresses(token)).toEqual([['email', 'ann2@mail.example']]);
+    expect(await addresses(token)).toEqual([
+      ['email', 'ann2@mail.example'],
+      ['email', 'ann3@mail.example'],
+    ]);
     expect(await addresses(other.token)).toEqual([]);
     expect((await post('account/3pid/delete', { medium: 'email', address: 'x' }, token)).status).toBe(400);
   });

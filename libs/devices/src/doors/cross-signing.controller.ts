@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { Flows } from '#accounts/interactive-auth/flows';
 import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
 import { Authenticated, CurrentRequester, OwnersOnly, WhileSuspended } from '#http/authenticated';
-import { TODAY, under } from '#http/client-paths';
+import { TODAY, under, UNSTABLE } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
@@ -11,9 +11,6 @@ import type { Requester } from '#kernel/requester';
 import { AddSignatures } from '../commands/add-signatures.js';
 import { SetCrossSigningKeys } from '../commands/set-cross-signing-keys.js';
 import { parseCrossSigningKeys, parseSentKeys } from './parse-cross-signing.js';
-
-/** Where clients look for them that are older than the specification of it. */
-const UNSTABLE = '_matrix/client/unstable';
 
 /** Keys by which users sign their devices and each other, and what they signed (client-server API, "Cross-signing"). */
 @WhileSuspended()

@@ -3,7 +3,7 @@ import { IsOptional, IsString } from 'class-validator';
 import type { UnbindResult } from '#accounts/threepids/bound-elsewhere';
 import { parseThreepid } from '#accounts/threepids/threepid';
 import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
-import { TODAY, under } from '#http/client-paths';
+import { TODAY, under, UNSTABLE } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { Requester } from '#kernel/requester';
@@ -38,7 +38,7 @@ export class BindThreepidsController {
 
   @RateLimited('login')
   @HttpCode(200)
-  @Post(under(TODAY, 'account/3pid/bind'))
+  @Post(under([...TODAY, UNSTABLE], 'account/3pid/bind'))
   async bind(@CurrentRequester() { userId }: Requester, @JsonBody(BindBody) body: BindBody): Promise<object> {
     const { id_access_token: token, sid, client_secret: clientSecret } = body;
     await this.bindings.bind(userId, this.servers.parseServer(body.id_server), {
@@ -51,7 +51,7 @@ export class BindThreepidsController {
 
   @RateLimited('default')
   @HttpCode(200)
-  @Post(under(TODAY, 'account/3pid/unbind'))
+  @Post(under([...TODAY, UNSTABLE], 'account/3pid/unbind'))
   async unbind(
     @CurrentRequester() { userId }: Requester,
     @JsonBody(UnbindBody) body: UnbindBody,

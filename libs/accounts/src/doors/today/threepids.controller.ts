@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Inject, Optional, Post } from '@nestjs/commo
 import { CommandBus } from '@nestjs/cqrs';
 import { IsObject, IsOptional, IsString } from 'class-validator';
 import { Authenticated, CurrentRequester, NotByOAuth, OwnersOnly } from '#http/authenticated';
-import { TODAY, TODAY_AND_ALPHA, under } from '#http/client-paths';
+import { TODAY, TODAY_AND_ALPHA, under, UNSTABLE } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
@@ -62,7 +62,7 @@ export class ThreepidsController {
   @NotByOAuth()
   @RateLimited('login')
   @HttpCode(200)
-  @Post(under(TODAY, 'account/3pid/add'))
+  @Post(under([...TODAY, UNSTABLE], 'account/3pid/add'))
   add(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
     return this.#add(requester, 'POST /account/3pid/add', body, (request) => credentialsIn(request));
   }
