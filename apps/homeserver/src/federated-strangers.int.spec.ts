@@ -200,10 +200,10 @@ describe('a server that keeps to no rules', { timeout: 60_000 }, () => {
     peer.on('PUT', '/_matrix/federation/v2/invite/.*', ({ content }) => ({
       body: { event: signEvent(content['event'] as JsonObject, V11, peer.name, peer.server.signingKey) },
     }));
-    const exchange = (mxid: string, by = key) => {
+    const exchange = (mxid: string, by = key, userId = eve) => {
       const signed = signJson({ mxid, token: 'abc', sender: alice.userId }, 'id.example', by);
       const content = { membership: 'invite', third_party_invite: { display_name: 'E...', signed } };
-      const event = { type: 'm.room.member', room_id: roomId, sender: alice.userId, state_key: eve, content };
+      const event = { type: 'm.room.member', room_id: roomId, sender: alice.userId, state_key: userId, content };
       return ask('PUT', `/v1/exchange_third_party_invite/${inPath(roomId)}`, event);
     };
     expect(await exchange(peer.server.user('other'))).toMatchObject({ status: 403 });
@@ -212,6 +212,14 @@ describe('a server that keeps to no rules', { timeout: 60_000 }, () => {
     expect(await exchange(eve)).toEqual({ status: 200, body: {} });
     const invited = await alice.ok('GET', `/rooms/${inPath(roomId)}/state/m.room.member/${inPath(eve)}`);
     expect(invited).toMatchObject({ membership: 'invite', third_party_invite: { display_name: 'E...' } });
+    // Who asked for it may have left since: it is the room's.
+    const late = peer.server.user('late');
+    const stays = await server.register('stays');
+    await stays.ok('POST', `/join/${inPath(roomId)}`, {});
+    await alice.ok('POST', `/rooms/${inPath(roomId)}/leave`, {});
+    expect(await exchange(late, key, late)).toEqual({ status: 200, body: {} });
+    const then = await stays.ok('GET', `/rooms/${inPath(roomId)}/state/m.room.member/${inPath(late)}`);
+    expect(then).toMatchObject({ membership: 'invite' });
   });
 
   describe('that invites', () => {

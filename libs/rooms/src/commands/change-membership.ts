@@ -36,6 +36,8 @@ export interface MembershipChange {
   readonly content?: JsonObject;
   /** Whether a target that has this membership already keeps the event it has, whatever else that says. */
   readonly onlyOnce?: boolean;
+  /** Whether it is the invitation that was offered an address: who did may have left since. */
+  readonly wasOffered?: boolean;
   /** Refuses by throwing, knowing the target's membership before. */
   readonly check?: (before: string | undefined) => void;
 }
@@ -62,20 +64,20 @@ export class MembershipChanges {
   }
 
   async #change(requester: Requester, roomId: RoomId, change: MembershipChange): Promise<EventId> {
-    const { target, membership: wanted } = change;
+    const { target, membership: wanted, wasOffered = false } = change;
     const content = { ...(await this.contentOf(change)), ...change.content };
     if (wanted === 'invite' && this.invitations.isElsewhere(target)) {
-      return this.invitations.invite(roomId, requester.userId, target, content, contextOf(requester));
+      return this.invitations.invite(roomId, requester.userId, target, content, contextOf(requester), wasOffered);
     }
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       refuseWhilePartial(turn.head, { type: 'm.room.member', sender: requester.userId, stateKey: target, content });
       const before = await turn.findState('m.room.member', change.target);
       const membership = before?.content['membership'] as string | undefined;
       if (before !== undefined && change.onlyOnce === true && membership === change.membership) return before.eventId;
-      if (requester.userId !== change.target) await checkIsIn(turn, requester.userId);
+      if (requester.userId !== target && !wasOffered) await checkIsIn(turn, requester.userId);
       change.check?.(membership);
       const { permissions } = this.invitations;
-      return sendMembership(turn, requester.userId, change.target, content, before, permissions);
+      return sendMembership(turn, requester.userId, target, content, before, { permissions, wasOffered });
     });
     if (position !== undefined) await this.views.whenProcessed(position, MEMBERSHIP_VIEWS);
     return result;
@@ -152,7 +154,7 @@ export class MembershipChanges {
 
 /**
  * Sends a member event, or answers the same one where it stands already; in both cases only to who may send it, and where it invites somebody as
- * `permissions` let them be.
+ * `permissions` let them be; `wasOffered` as `checkState`.
  */
 export async function sendMembership(
   turn: RoomTurn,
@@ -160,10 +162,13 @@ export async function sendMembership(
   target: UserId,
   content: JsonObject,
   before: RoomEvent | undefined,
-  permissions?: Pick<InvitePermissions, 'check' | 'hold'>,
+  {
+    permissions,
+    wasOffered,
+  }: { readonly permissions?: Pick<InvitePermissions, 'check' | 'hold'>; readonly wasOffered?: boolean } = {},
 ): Promise<EventId> {
   const draft = { type: 'm.room.member', stateKey: target, sender, content };
-  await checkState(turn, draft);
+  await checkState(turn, draft, wasOffered);
   const isHeld = content['membership'] === 'invite' && (await permissions?.check(sender, target, content)) === true;
   const lenient = !turn.head.version.strictCanonicalJson;
   const unchanged =

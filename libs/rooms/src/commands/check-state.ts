@@ -21,10 +21,10 @@ export function checkStateKey(type: string, stateKey: string | undefined): void 
 
 /**
  * Whether a user may send a state event, and whether the rules can read what it says. Who is in the room learns first what is
- * wrong with the content; everybody else is told nothing but that they may not. Throws M_FORBIDDEN, M_BAD_JSON,
- * M_INVALID_PARAM.
+ * wrong with the content; everybody else is told nothing but that they may not. `wasOffered`: it is the invitation that the sender offered an
+ * address while they were in the room. Throws M_FORBIDDEN, M_BAD_JSON, M_INVALID_PARAM.
  */
-export async function checkState(turn: RoomTurn, draft: StateDraft): Promise<void> {
+export async function checkState(turn: RoomTurn, draft: StateDraft, wasOffered = false): Promise<void> {
   const { roomId, head } = turn;
   const { version, createEvent } = head;
   const levels = draft.type === 'm.room.power_levels' ? (await turn.findState(draft.type))?.content : undefined;
@@ -33,7 +33,9 @@ export async function checkState(turn: RoomTurn, draft: StateDraft): Promise<voi
   if (isInside) check();
   await turn.authorise(draft);
   if (!isInside) check();
-  if (draft.type === 'm.room.member' && draft.content['membership'] === 'invite') await checkInvitation(turn, draft);
+  if (draft.type !== 'm.room.member' || draft.content['membership'] !== 'invite') return;
+  if (!wasOffered) await checkIsIn(turn, draft.sender);
+  await checkInvited(turn, draft);
 }
 
 /**
@@ -41,8 +43,7 @@ export async function checkState(turn: RoomTurn, draft: StateDraft): Promise<voi
  * may invite could put out anybody. And they let everybody be invited to a room that only users of one server can be in. From other servers
  * both are taken, for all go by these rules; users of this one send neither. Throws M_FORBIDDEN.
  */
-async function checkInvitation(turn: RoomTurn, { sender, stateKey }: StateDraft): Promise<void> {
-  await checkIsIn(turn, sender);
+async function checkInvited(turn: RoomTurn, { stateKey }: StateDraft): Promise<void> {
   const isIn = (await turn.findMembership(stateKey as UserId)) === 'join';
   if (isIn) throw new MatrixError('M_FORBIDDEN', 'The user is already in the room');
   const { content, sender: creator } = turn.head.createEvent;

@@ -14,7 +14,7 @@ import { invitationOfOffer, type ThirdPartySigned } from './third-party-invite.j
 
 /**
  * Makes of a pending invitation of a third-party identifier the invitation of a user, whose server asks for it, this one or another: server-server API,
- * "Third-party invites". It is sent in the name of the user of this server who asked for it. Throws M_NOT_FOUND for a room that this
+ * "Third-party invites". It is sent in the name of the user of this server who asked for it, who may have left since. Throws M_NOT_FOUND for a room that this
  * server is not in, and M_FORBIDDEN where there is no such invitation, the signature of the identity server does not hold or its key holds no more, or the
  * user is of another server than the one that asks, or in the room; PeerUnavailable where nobody says whether the key holds, and M_SERVER_NOT_TRUSTED
  * where the operator does not let that be asked there; and as `InvitationsElsewhere` and `MembershipChanges`.
@@ -52,11 +52,12 @@ export class ExchangeInviteHandler implements ICommandHandler<ExchangeInvite> {
     await this.#checkKey(key);
     const { invitations } = this.memberships;
     if (invitations.isElsewhere(userId)) {
-      await invitations.invite(roomId, sender, userId, content, { actor: origin });
+      await invitations.invite(roomId, sender, userId, content, { actor: origin }, true);
       return;
     }
     const requester = { userId: sender, deviceId: '' as DeviceId, isAdmin: false, requestId: randomUUID() };
-    await this.memberships.change(requester, roomId, { target: userId, membership: 'invite', content });
+    const invited = { target: userId, membership: 'invite', content, wasOffered: true } as const;
+    await this.memberships.change(requester, roomId, invited);
   }
 
   /** Client-server API, "Third-party invites": whoever lets a server in by an invitation asks whether its key was taken back. */

@@ -22,7 +22,7 @@ import type { OpenHandshake } from './handshakes.js';
 import { MembershipsElsewhere } from './memberships-elsewhere.js';
 import { isOutage } from './stays-elsewhere.js';
 import { InvitePermissions } from './invite-permissions.js';
-import { checkIsIn, checkState } from './check-state.js';
+import { checkIsIn, checkState, type StateDraft } from './check-state.js';
 
 const TOLD: readonly StateKey[] = POTENTIAL_MEMBERS_STATE.map((type) => ({ type, stateKey: '' }));
 
@@ -53,8 +53,8 @@ export class InvitationsElsewhere {
   }
 
   /**
-   * Invites a user of another server: server-server API, "Inviting to a room". `content`: of the member event. Who is invited already by
-   * such an event stays so. Throws M_FORBIDDEN, what the other server says against it, M_BAD_JSON and M_UNKNOWN for
+   * Invites a user of another server: server-server API, "Inviting to a room". `content`: of the member event; `wasOffered`: as
+   * `checkState`. Who is invited already by such an event stays so. Throws M_FORBIDDEN, what the other server says against it, M_BAD_JSON and M_UNKNOWN for
    * an answer that is not the invitation, signed.
    */
   async invite(
@@ -63,12 +63,13 @@ export class InvitationsElsewhere {
     target: UserId,
     content: JsonObject,
     context: FactContext,
+    wasOffered = false,
   ): Promise<EventId> {
     if (this.others === undefined) throw new MatrixError('M_FORBIDDEN', 'This server speaks to no other servers');
     const { handshakes } = this.elsewhere;
     const invite = async (): Promise<EventId> => {
       const { result: decided } = await this.workers.run(roomId, context, (turn) =>
-        decideInvite(turn, sender, target, content),
+        decideInvite(turn, { type: 'm.room.member', stateKey: target, sender, content }, wasOffered),
       );
       if (typeof decided === 'string') return decided;
       const { event, version } = decided;
@@ -129,18 +130,13 @@ export class InvitationsElsewhere {
 }
 
 /** The event as it would be sent now; the id of that which says the same already. */
-async function decideInvite(
-  turn: RoomTurn,
-  sender: UserId,
-  target: UserId,
-  content: JsonObject,
-): Promise<DecidedInvite | EventId> {
-  await checkIsIn(turn, sender);
+async function decideInvite(turn: RoomTurn, draft: StateDraft, wasOffered: boolean): Promise<DecidedInvite | EventId> {
+  const { sender, content } = draft;
+  if (!wasOffered) await checkIsIn(turn, sender);
   const { version } = turn.head;
-  const draft = { type: 'm.room.member', stateKey: target, sender, content };
   refuseWhilePartial(turn.head, draft);
-  await checkState(turn, draft);
-  const before = await turn.findState('m.room.member', target);
+  await checkState(turn, draft, wasOffered);
+  const before = await turn.findState(draft.type, draft.stateKey);
   const options = { lenient: !version.strictCanonicalJson };
   const isSame =
     before?.sender === sender && canonicalJson(before.content, options) === canonicalJson(content, options);

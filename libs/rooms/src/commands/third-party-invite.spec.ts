@@ -111,6 +111,16 @@ describe('somebody who is in the room', () => {
   });
 });
 
+it('stands where who asked for it has left since, if somebody of their server is in the room', async () => {
+  await rooms.setState(ALICE, roomId, 'm.room.member', { membership: 'invite' }, CAROL);
+  await rooms.join(CAROL, roomId);
+  await rooms.leave(ALICE, roomId);
+  const signed = signedFor(BOB);
+  await rooms.execute(new ExchangeInvite('a.example' as ServerName, roomId, BOB, { token: 'abc', signed }));
+  expect(await rooms.membership(roomId, BOB)).toBe('invite');
+  await rooms.join(BOB, roomId);
+});
+
 it('is not asked for by another server than that of the user', async () => {
   const exchange = (origin: string, user: UserId): Promise<unknown> =>
     rooms.execute(new ExchangeInvite(origin as ServerName, roomId, user, { token: 'abc', signed: signedFor(user) }));
