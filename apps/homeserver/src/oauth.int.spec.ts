@@ -192,6 +192,9 @@ describe('the OAuth 2.0 API', { timeout: 60_000 }, () => {
     const before = codeOf(await allow(path));
     expect((await json('POST', '/_matrix/client/v3/logout/all', {}, await logIn()))[0]).toBe(200);
     expect(await redeem(clientId, before)).toEqual([400, expect.objectContaining({ error: 'invalid_grant' })]);
+    // Nor is the browser signed in any more, which could let in another.
+    expect((await browser.get(path)).text).toContain('<h1>Sign in</h1>');
+    await signIn(path);
     const code = codeOf(await allow(path));
     const identifier = { type: 'm.id.user', user };
     const auth = { type: 'm.login.password', identifier, password: 'a password' };

@@ -61,6 +61,17 @@ describe('a mail', () => {
     await expect(mailer.send({ ...mail, subject: 'x\r\nBcc: eve@example.org' })).rejects.toThrow('more than one line');
   });
 
+  it('shows in its subject what is in it, and decodes nothing that somebody called themselves', async () => {
+    const subject = `=?utf-8?q?https=3A//evil.example?= invites you to “${'ü'.repeat(40)} =?utf-8?b?ZXZpbA==?=” on Matrix`;
+    await mailer.send({ to: 'named@example.org', subject, text: 'x' });
+    const { source } = await server.waitFor('named@example.org');
+    const head = source.split('\r\n\r\n')[0]!.replace(/\r\n[ \t]+/g, ' ');
+    const [, written = ''] = /^Subject: (.*)$/m.exec(head)!;
+    const words = written.split(' ').map((word) => /^=\?UTF-8\?B\?([\w+/=]+)\?=$/.exec(word));
+    expect(written.split(' ').every((word) => word.length <= 75)).toBe(true);
+    expect(words.map((word) => Buffer.from(word![1]!, 'base64').toString()).join('')).toBe(subject);
+  });
+
   it('that is refused is an error which says nothing of whom it was to', async () => {
     server.refused.add('nobody@example.org');
     const refused: unknown = await mailer

@@ -85,7 +85,7 @@ export class Mailer {
       await transport.sendMail({
         from: config.from,
         to: { name: '', address: to },
-        subject,
+        subject: subjectAsWritten(subject),
         text,
         html,
         ...(id === undefined ? {} : { messageId: `<${id}@${domainOf(config.from)}>` }),
@@ -119,6 +119,24 @@ const HEADERS = { 'Auto-Submitted': 'auto-generated' };
 /** "The List-Unsubscribe-Post header MUST contain the single key/value pair": RFC 8058, section 3.1. */
 function unsubscribing(url: string): Record<string, string> {
   return { 'List-Unsubscribe': `<${url}>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' };
+}
+
+/** How many bytes an encoded word of at most 75 letters holds in base64. */
+const MOST_IN_WORD = 45;
+
+/**
+ * What looks like an encoded word (RFC 2047) a mail program would decode, and show what nobody has looked at: names of strangers stand in subjects. So the whole of it is encoded.
+ * All else the transport encodes where it has to.
+ */
+function subjectAsWritten(subject: string): string {
+  if (!subject.includes('=?')) return subject;
+  const words = [''];
+  for (const letter of subject) {
+    const last = words.length - 1;
+    if (Buffer.byteLength(words[last] + letter) > MOST_IN_WORD) words.push(letter);
+    else words[last] += letter;
+  }
+  return words.map((word) => `=?UTF-8?B?${Buffer.from(word).toString('base64')}?=`).join(' ');
 }
 
 /** Where mails are from. */

@@ -15,6 +15,7 @@ import {
   decideRestriction,
 } from './decide-account.js';
 import { decideAccountData, decideFilter, decideTag } from './decide-account-data.js';
+import { decideLoginTokenUse } from './decide-login-tokens.js';
 import { decideProfileChange } from './decide-profile.js';
 import {
   decideConfirmation,
@@ -183,6 +184,16 @@ describe('the devices of an account', () => {
     given(registered, device(phone), device(laptop))
       .when(decideLogoutEverywhere)
       .then([{ type: 'devices-removed', data: { device_ids: [phone, laptop], reason: 'logout-all' } }]);
+  });
+
+  it('take with them, once all are logged out, the tokens by which others were to log in, but not where one is', () => {
+    const issued = { type: 'login-token-issued', data: { token_hash: 'lt', expires_at: 9 } };
+    const removed = (reason: string): PlainFact => ({ type: 'devices-removed', data: { device_ids: [phone], reason } });
+    const logIn: Decision = (account) => decideLoginTokenUse(account, 'lt', 1);
+    given(registered, device(phone), issued, removed('logout'))
+      .when(logIn)
+      .then([{ type: 'login-token-used', data: { token_hash: 'lt' } }]);
+    given(registered, device(phone), issued, removed('logout-all')).when(logIn).thenRefused('M_FORBIDDEN');
   });
 
   it('are renamed, where they are there and the name is new and not too long', () => {

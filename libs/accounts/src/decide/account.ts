@@ -240,7 +240,8 @@ function devicesAfter(account: Account, fact: AccountFact, { at, revision }: Fac
       return { ...account, dehydrated: { deviceId: fact.data.device_id, at: revision } };
     case 'devices-removed': {
       const left = withoutDevices(account, fact.data.device_ids);
-      return fact.data.reason === 'logout-all' ? { ...left, loggedOutAt: revision } : left;
+      // A token that was made for another client may be somebody else's by now.
+      return fact.data.reason === 'logout-all' ? { ...left, loggedOutAt: revision, loginTokens: undefined } : left;
     }
     case 'tokens-refreshed':
       return withDevice(account, fact.data.device_id, (device) => deviceAfterRefresh(device, fact.data));

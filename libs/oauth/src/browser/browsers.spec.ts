@@ -46,3 +46,16 @@ it('a browser whose log-in at a provider has ended is signed in no more, though 
   expect((await browsers.of(request, reply)).userId).toBe(ALICE);
   expect((await browsers.of(request, reply)).userId).toBeUndefined();
 });
+
+it('a browser is signed in no more once all sessions of its person have ended, and is again by another sign-in', async () => {
+  const { browsers } = browsersOf({}, {}, {}, { loggedOutAt: 7 });
+  const cookie = (): string => cookies.at(-1)!.split(';')[0]!;
+  expect(await browsers.signIn(reply, { userId: ALICE }, 'r')).toBe(true);
+  const before = { headers: { cookie: cookie() } } as FastifyRequest;
+  expect((await browsers.of(before, reply)).userId).toBe(ALICE);
+  expect((await browsers.of(before, reply)).userId).toBeUndefined();
+  expect(await browsers.signIn(reply, { userId: ALICE }, 'r')).toBe(true);
+  const after = { headers: { cookie: cookie() } } as FastifyRequest;
+  expect((await browsers.of(after, reply)).userId).toBe(ALICE);
+  expect((await browsers.of(before, reply)).userId).toBeUndefined();
+});

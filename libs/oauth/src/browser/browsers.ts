@@ -89,11 +89,12 @@ export class Browsers {
     const account = await this.accounts.load(userId);
     if (!account.exists || account.deactivated || account.guest || account.locked) return false;
     if (passwordHash !== undefined && account.passwordHash !== passwordHash) return false;
-    const { passwordAt } = account;
+    const { passwordAt, loggedOutAt } = account;
     const signedIn = {
       browser: hashSecret(secret),
       expires_at: this.clock.now() + SIGNED_IN_SECONDS * 1000,
       ...(passwordAt === undefined ? {} : { password_at: passwordAt }),
+      ...(loggedOutAt === undefined ? {} : { logged_out_at: loggedOutAt }),
       ...(upstream === undefined ? {} : { upstream }),
     };
     await this.signIns.change(userId, () => [{ type: 'browser-signed-in', data: signedIn }], requestId);
@@ -128,8 +129,9 @@ export class Browsers {
     const signedIn = (await this.signIns.of(userId)).browsers.get(hashSecret(secret));
     if (signedIn === undefined || signedIn.expires_at <= this.clock.now()) return undefined;
     const account = await this.accounts.load(userId);
-    const { exists, deactivated, locked, passwordAt } = account;
-    if (!exists || deactivated || locked || passwordAt !== signedIn.password_at) return undefined;
+    const { exists, deactivated, locked, passwordAt, loggedOutAt } = account;
+    if (!exists || deactivated || locked) return undefined;
+    if (passwordAt !== signedIn.password_at || loggedOutAt !== signedIn.logged_out_at) return undefined;
     const { upstream } = signedIn;
     if (hasEndedSince(account, upstream)) return undefined;
     return { userId, ...(upstream === undefined ? {} : { upstream }) };

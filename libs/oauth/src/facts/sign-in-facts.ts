@@ -18,6 +18,8 @@ export interface BrowserSignedIn {
   readonly expires_at: number;
   /** The revision, in the user's stream, of the password that there was then: with another one it is over. */
   readonly password_at?: number;
+  /** The revision of the last fact with which all sessions of theirs had ended: with a later one it is over. */
+  readonly logged_out_at?: number;
   /** The provider of accounts at which they showed who they are, and in which session there. */
   readonly upstream?: UpstreamSession;
 }
