@@ -63,8 +63,15 @@ export function checkSettings(groups: ReturnType<typeof emptySettings>, origin: 
   together('livekit_api_url', 'livekit_url');
   together('livekit_publishers', 'livekit_url');
   checkIdentityRole(settings, origin, nameOf);
+  checkPublicUrl(settings, nameOf);
   ordered('retention_default_min', 'retention_default_max');
   ordered('retention_allowed_min', 'retention_allowed_max');
+}
+
+/** Throws ConfigError where people's pages would be beside what a reverse proxy hands on: they, and what applications ask for by OAuth, are at the root. */
+function checkPublicUrl({ public_url: url, oauth }: Settings, nameOf: (key: string) => string): void {
+  if (oauth !== 'on' || url === undefined || new URL(url).pathname === '/') return;
+  throw new ConfigError(`${nameOf('public_url')}: has a path, which does not go with ${PREFIX}OAUTH=on (is "${url}")`);
 }
 
 /** What an identity server is told, by settings of which some have a value where none is given. */

@@ -147,6 +147,15 @@ describe('the configuration', () => {
     expect(addressOf(told)).toBe('example.org:8448');
   });
 
+  it('refuses a public URL with a path where people have pages, which are at the root', () => {
+    const at = (url: string): Record<string, string> => ({ ANNALS_OAUTH: 'on', ANNALS_PUBLIC_URL: url });
+    expect(refusal(at('https://example.org/chat/'))).toBe(
+      'ANNALS_PUBLIC_URL: has a path, which does not go with ANNALS_OAUTH=on (is "https://example.org/chat/")',
+    );
+    expect(loadConfig(at('https://example.org/')).publicUrl).toBe('https://example.org');
+    expect(loadConfig({ ANNALS_PUBLIC_URL: 'https://example.org/chat' }).publicUrl).toBe('https://example.org/chat');
+  });
+
   it('reads lists of servers', () => {
     const config = loadConfig(
       { ANNALS_FEDERATION_DENY: '*.bad.example' },

@@ -8,6 +8,7 @@ import { fastifyOptions } from './fastify-options.js';
 import { RawJson } from './raw-json.js';
 import { RouteMethods } from './route-methods.js';
 import { letBodiesStream } from './streamed-body.js';
+import { withoutPorts } from './without-ports.js';
 
 const JSON_TYPE = 'application/json';
 const FASTIFY_JSON_TYPE = 'application/json; charset=utf-8';
@@ -32,6 +33,7 @@ export class MatrixAdapter extends FastifyAdapter {
     });
     fastify.addHook('onRequest', (request, reply, done) => {
       setCorsHeaders(reply);
+      if (config.trustProxy.length > 0) dropPorts(request);
       if (request.method === 'OPTIONS') {
         void reply.code(204).send();
         return;
@@ -87,6 +89,12 @@ function isReadable(url: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Before anybody asks whom the request is from: Fastify reads the header as it is. */
+function dropPorts({ raw: { headers } }: FastifyRequest): void {
+  const told = headers['x-forwarded-for'];
+  if (typeof told === 'string') headers['x-forwarded-for'] = withoutPorts(told);
 }
 
 /** A content type that is none (`json`) would be refused with 415 before a parser sees the body: it decides nothing here. */
