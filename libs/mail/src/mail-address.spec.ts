@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isMailAddress } from './mail-address.js';
+import { foldMailAddress, isMailAddress } from './mail-address.js';
 
 it.each([
   'alice@example.org',
@@ -33,3 +33,22 @@ it.each([
   `${'a'.repeat(65)}@example.org`,
   `a@${'a.'.repeat(140)}org`,
 ])('does not take %j as one', (address) => expect(isMailAddress(address)).toBe(false));
+
+// "Caseless Matching": chapter 5.18 of the Unicode standard, and its CaseFolding.txt.
+it.each([
+  ['Strauß@Example.com', 'strauss@example.com'],
+  ['STRAUẞ@EXAMPLE.COM', 'strauss@example.com'],
+  ['ΟΔΥΣΣΕΥΣ@example.com', 'οδυσσευσ@example.com'],
+  ['οδυσσευς@example.com', 'οδυσσευσ@example.com'],
+  ['ſara@example.com', 'sara@example.com'],
+  ['oﬃce@example.com', 'office@example.com'],
+  ['\u212belsa@example.com', 'åelsa@example.com'],
+  ['ju\u0308rgen@mu\u0308nchen.example', 'jürgen@münchen.example'],
+  ['ıı@example.com', 'ıı@example.com'],
+  ['İ@example.com', 'i\u0307@example.com'],
+  [' alice+tag@Example.COM ', 'alice+tag@example.com'],
+  ['alice@STRAßE.example', 'alice@straße.example'],
+])('keeps and compares %j as %j', (typed, folded) => {
+  expect(foldMailAddress(typed)).toBe(folded);
+  expect(foldMailAddress(folded)).toBe(folded);
+});

@@ -23,8 +23,31 @@ function isDomain(text: string): boolean {
   return spelled !== '' && !isIPv4(spelled);
 }
 
-/** An address as it is kept and compared: who types one in capitals has the same one. Undefined where it is none. */
+/**
+ * An address as it is kept and compared: who types one in capitals, or by another keyboard, has the same one (appendices, "3PID Types": case
+ * folding, `Strauß@Example.com` is `strauss@example.com`). Undefined where it is none. Mail goes to that: to what somebody has typed it would
+ * reach whoever has an address that folds to another's.
+ */
 export function foldMailAddress(text: string): string | undefined {
-  const folded = text.trim().toLowerCase();
+  const trimmed = text.trim();
+  const at = trimmed.lastIndexOf('@') + 1;
+  // A domain is in small letters and no more: one with an ß is another than that with ss (RFC 5892).
+  const folded = (foldCase(trimmed.slice(0, at)) + trimmed.slice(at).toLowerCase()).normalize('NFC');
   return isMailAddress(folded) ? folded : undefined;
+}
+
+/** It has the capital of i, and is one letter with it in no folding. */
+const DOTLESS_I = 'ı';
+
+/**
+ * Unicode's full case folding: down, up and down again, since one step alone leaves pairs apart (ẞ and ss, ς and Σ), each letter by itself. All but
+ * Cherokee, whose letters are folded up: here down, as well as one another.
+ */
+function foldCase(text: string): string {
+  let folded = '';
+  for (const letter of text.toLowerCase()) {
+    if (letter === DOTLESS_I) folded += letter;
+    else for (const capital of letter.toUpperCase()) folded += capital.toLowerCase();
+  }
+  return folded;
 }

@@ -1,11 +1,10 @@
 import { ACCOUNT_MEDIUM, findAccountAddress } from '#accounts/threepids/account-address';
+import { foldMailAddress } from '#mail/mail-address';
 
 /** Reads a phone number as people of a country write it: its digits with the country's code; undefined where it is none, or the country is not known. */
 export type ReadPhone = (text: string) => string | undefined;
 
-const MAIL = /^[^\s@<>,;:"()[\]\\]+@[^\s@<>,;:"()[\]\\]+$/;
 const PHONE = /^[1-9]\d{3,14}$/;
-const MAX_MAIL = 254;
 const MAX_PHONE = 64;
 
 /** Whether a text is a phone number as 3PIDs have it: digits, with the country's code and nothing before it. */
@@ -16,10 +15,7 @@ export const isCanonicalPhone = (text: string): boolean => PHONE.test(text);
  * no look-up could find is none.
  */
 export function findAddress(medium: string, text: string, readPhone: ReadPhone): string | undefined {
-  if (medium === 'email') {
-    const folded = text.trim().toLowerCase();
-    return folded.length <= MAX_MAIL && MAIL.test(folded) ? folded : undefined;
-  }
+  if (medium === 'email') return foldMailAddress(text);
   if (medium === ACCOUNT_MEDIUM) return findAccountAddress(text) === undefined ? undefined : text;
   if (medium !== 'msisdn' || text.length > MAX_PHONE) return undefined;
   const international = /^(?:\+|00)(\d+)$/.exec(text.replaceAll(/[\s().\-/\u2010-\u2015]/g, ''))?.[1];
