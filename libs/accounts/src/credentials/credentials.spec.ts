@@ -1,3 +1,4 @@
+import { hash as argon2 } from '@node-rs/argon2';
 import { describe, expect, it } from 'vitest';
 import { PasswordHasher } from './password-hasher.js';
 import { hashSecret, newAccessToken, newDeviceId, newRegistrationToken } from './secrets.js';
@@ -11,6 +12,20 @@ describe('passwords', () => {
     expect(one).not.toBe(other);
     expect(await hasher.verify(one, 'pässword')).toBe(true);
     expect(await hasher.verify(one, 'password')).toBe(false);
+  });
+
+  it('are the same however a keyboard composes their letters, and no more than that is', async () => {
+    const [composed, apart] = ['p\u00e4ssword', 'pa\u0308ssword'];
+    const hash = await hasher.hash(apart);
+    expect(await Promise.all([composed, apart].map((password) => hasher.verify(hash, password)))).toEqual([true, true]);
+    expect(await hasher.verify(await hasher.hash('1'), '\uff11')).toBe(false);
+    // Of when they were hashed as they were typed.
+    const typed = await argon2(apart);
+    expect(await Promise.all([apart, composed].map((password) => hasher.verify(typed, password)))).toEqual([
+      true,
+      false,
+    ]);
+    expect(await hasher.verify(undefined, apart)).toBe(false);
   });
 
   it('match nothing where there is no hash', async () => {

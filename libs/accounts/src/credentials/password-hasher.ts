@@ -20,6 +20,12 @@ export function checkPassword(password: string): void {
   }
 }
 
+/**
+ * An é is an é, whether a keyboard writes one character or an e and its accent: some browsers write the one, some the other (RFC 8265,
+ * section 4.2). No more than that is made one (NFC, not NFKC), or many passwords would be good for one account.
+ */
+const compose = (password: string): string => password.normalize('NFC');
+
 /** Hashes and verifies passwords in the thread pool, a few at a time, the others waiting in turn: M_LIMIT_EXCEEDED where too many do. */
 export class PasswordHasher {
   readonly #slots = new Slots(AT_ONCE, MOST_WAITING);
@@ -27,8 +33,9 @@ export class PasswordHasher {
 
   /** The argon2id hash of a password. Throws as `checkPassword`. */
   async hash(password: string): Promise<string> {
-    checkPassword(password);
-    return this.#slots.run(() => hash(password, OPTIONS));
+    const composed = compose(password);
+    checkPassword(composed);
+    return this.#slots.run(() => hash(composed, OPTIONS));
   }
 
   /**
@@ -36,10 +43,14 @@ export class PasswordHasher {
    * that the time of an answer does not tell which users exist.
    */
   async verify(passwordHash: string | undefined, password: string): Promise<boolean> {
-    if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) return false;
+    const composed = compose(password);
+    // What was hashed before passwords were composed is as it was typed then.
+    const spellings = composed === password ? [composed] : [composed, password];
+    if (spellings.some((spelling) => Buffer.byteLength(spelling) > MAX_PASSWORD_BYTES)) return false;
     this.#decoy ??= hash('a password that nobody has', OPTIONS);
     const against = passwordHash ?? (await this.#decoy);
-    const matches = await this.#slots.run(() => verify(against, password));
+    let matches = false;
+    for (const spelling of spellings) matches ||= await this.#slots.run(() => verify(against, spelling));
     return matches && passwordHash !== undefined;
   }
 }

@@ -43,13 +43,15 @@ describe('whom a provider tells of', () => {
 
   it('has a mail address once the provider has seen to that', () => {
     expect(outsiderOf(provider!, { ...claims, email_verified: true }).email).toBe('Alice@a.example');
-    expect(outsiderOf(provider!, { ...claims, email_verified: 'true' }).email).toBeUndefined();
+    expect(outsiderOf(provider!, { ...claims, email_verified: 'true' }).email).toBe('Alice@a.example');
+    for (const other of [false, 'false', 1, 'yes', null, {}])
+      expect(outsiderOf(provider!, { ...claims, email_verified: other }).email).toBeUndefined();
   });
 
   it('has a phone number once the provider has seen to that', () => {
     const withPhone = { ...claims, phone_number: '+49 151 1234567' };
     expect(outsiderOf(provider!, { ...withPhone, phone_number_verified: true }).phone).toBe('+49 151 1234567');
-    for (const verified of [undefined, false, 'true'])
+    for (const verified of [undefined, false, 'false', 1])
       expect(outsiderOf(provider!, { ...withPhone, phone_number_verified: verified }).phone).toBeUndefined();
   });
 

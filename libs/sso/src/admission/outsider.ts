@@ -36,8 +36,8 @@ export function outsiderOf(provider: UpstreamProvider, claims: Readonly<Record<s
     template === undefined ? undefined : fillTemplate(template, claims);
   const userName = find(mapping.userName);
   const displayName = find(mapping.displayName);
-  const email = claims['email_verified'] === true ? find(mapping.email) : undefined;
-  const phone = claims['phone_number_verified'] === true ? find(mapping.phone) : undefined;
+  const email = isTrue(claims['email_verified']) ? find(mapping.email) : undefined;
+  const phone = isTrue(claims['phone_number_verified']) ? find(mapping.phone) : undefined;
   const groups = mapping.groups === undefined ? undefined : textsOf(valueAt(claims, mapping.groups));
   return {
     id: { provider: provider.id, subject },
@@ -50,6 +50,9 @@ export function outsiderOf(provider: UpstreamProvider, claims: Readonly<Record<s
     ...(groups === undefined ? {} : { groups: groups.filter((group) => countsIn(rules, group)) }),
   };
 }
+
+/** Apple and Amazon Cognito say it as a text. */
+const isTrue = (claim: unknown): boolean => claim === true || claim === 'true';
 
 function countsIn({ adminGroups, roomsOfGroups }: UpstreamProvider['rules'], group: string): boolean {
   return adminGroups?.includes(group) === true || roomsOfGroups.has(group);
