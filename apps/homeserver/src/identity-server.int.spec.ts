@@ -188,6 +188,8 @@ describe('the identity server', () => {
       on: strict,
     });
     expect(await call('GET', 'hash_details', { token, on: strict })).toMatchObject(refused);
+    const noList = await call('POST', 'terms', { token, body: { user_accepts: TERMS }, on: strict });
+    expect(noList).toMatchObject({ status: 400, body: { errcode: 'M_BAD_JSON' } });
     await ok('POST', 'terms', {
       token,
       body: { user_accepts: [TERMS] },

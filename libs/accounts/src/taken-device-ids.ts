@@ -41,7 +41,7 @@ export async function changeAsSeen<L extends { readonly revision: ExpectedRevisi
   }
 }
 
-/** Gives a device a name that none of the user's keys has, by `change`. Throws M_INVALID_PARAM where one has. */
+/** Gives a device a name that none of the user's keys has, by `change`. Throws M_FORBIDDEN where one has, as `POST /login` says. */
 export function withFreeDeviceId<T>(
   taken: TakenDeviceIds,
   userId: UserId,
@@ -51,7 +51,7 @@ export function withFreeDeviceId<T>(
   return changeAsSeen(
     () => taken.look(userId, deviceId),
     ({ isTaken }, isAsSeen) => {
-      if (isTaken) throw new MatrixError('M_INVALID_PARAM', 'device_id: a key of this user has this name');
+      if (isTaken) throw new MatrixError('M_FORBIDDEN', 'device_id: a key of this user has this name');
       return change(isAsSeen);
     },
   );

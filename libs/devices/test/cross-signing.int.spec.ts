@@ -71,7 +71,7 @@ describe('cross-signing', () => {
         expect((await set(keys.crossSigningKeys())).status).toBe(200);
         return seen;
       });
-      expect(errcodeOf(await logIn())).toEqual([400, 'M_INVALID_PARAM']);
+      expect(errcodeOf(await logIn())).toEqual([403, 'M_FORBIDDEN']);
       looking.mockRestore();
 
       const accounts = app.get(Accounts);
@@ -91,8 +91,8 @@ describe('cross-signing', () => {
       const { publicKey } = keys.selfSigning;
       const login = { ...auth(), device_id: publicKey };
       expect(errcodeOf(await app.call('POST', '/_matrix/client/v3/login', undefined, login))).toEqual([
-        400,
-        'M_INVALID_PARAM',
+        403,
+        'M_FORBIDDEN',
       ]);
       const dehydrated = {
         device_id: publicKey,
@@ -100,7 +100,7 @@ describe('cross-signing', () => {
         device_keys: new CryptoUser(alice.userId, publicKey).deviceKeys(),
       };
       const path = '/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device';
-      expect(errcodeOf(await alice.call('PUT', path, dehydrated))).toEqual([400, 'M_INVALID_PARAM']);
+      expect(errcodeOf(await alice.call('PUT', path, dehydrated))).toEqual([403, 'M_FORBIDDEN']);
       const ofBob = {
         ...login,
         ...(auth(bob) as { identifier: object; password: string }),

@@ -84,7 +84,7 @@ export function errorResponse(thrown: unknown, id: string): ErrorResponse {
 
 /**
  * What another server says of our question may not be taken by a client for what we say of its session, or of the path it asked for.
- * NOTSPEC: how a server hands on what others refuse is nowhere said.
+ * NOTSPEC: how a server hands on what others refuse is said of `POST /account/3pid/bind` alone, where errors are to go on as they are; these do not there either.
  */
 function peersRefusal({ status, body }: PeerRefused): ErrorResponse {
   const { errcode, error } = body;

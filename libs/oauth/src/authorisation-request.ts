@@ -82,7 +82,7 @@ function readRest(
   const prompt = textOf(query, 'prompt');
   // Who lets an application in is always asked.
   if (prompt === 'none') throw new OAuthError('interaction_required', 'prompt: the user has to be asked');
-  return { scope: parseScope(required(query, 'scope')), challenge, prompt };
+  return { scope: parseScope(textOf(query, 'scope')), challenge, prompt };
 }
 
 function required(query: Query, name: string): string {

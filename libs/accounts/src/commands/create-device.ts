@@ -11,7 +11,7 @@ import { TAKEN_DEVICE_IDS, type TakenDeviceIds, withFreeDeviceId } from '../take
 
 /**
  * Makes a device without a session, for an application service that acts on it by its own token (application service API, "Creating
- * devices"). Answers whether it was new: one that is there stays as it is. Throws M_INVALID_PARAM.
+ * devices"). Answers whether it was new: one that is there stays as it is. Throws M_INVALID_PARAM, and M_FORBIDDEN for the name of a key of theirs.
  */
 export class CreateDevice extends Command<boolean> {
   constructor(

@@ -12,7 +12,7 @@ import type { SessionOptions } from '../sessions/issue-tokens.js';
 
 /**
  * Opens a session for who has gone through the stages of a log-in, by what was learnt of them. Throws M_FORBIDDEN where the account is gone
- * meanwhile, its password is another, or a login token of it was used or is over: that it is used, and the session, are one write; M_USER_LOCKED; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs.
+ * meanwhile, its password is another, or a login token of it was used or is over: that it is used, and the session, are one write; M_USER_LOCKED; M_INVALID_PARAM for a bad device id, M_FORBIDDEN for one that is the name of a key of theirs.
  */
 export class LogIn extends Command<LoggedIn> {
   constructor(

@@ -113,7 +113,7 @@ describe('login by an application service', () => {
     ['of somebody elsewhere', TOKEN, '@_bridge_alice:elsewhere.org', 400, 'M_EXCLUSIVE'],
     ['of nobody', TOKEN, '_bridge_nobody', 403, 'M_FORBIDDEN'],
     ['without a token', undefined, '_bridge_alice', 401, 'M_MISSING_TOKEN'],
-    ['with a token of nobody', 'of-nobody', '_bridge_alice', 401, 'M_UNKNOWN_TOKEN'],
+    ['with a token of nobody', 'of-nobody', '_bridge_alice', 403, 'M_FORBIDDEN'],
   ])('is refused %s', async (_, token, user, status, errcode) => {
     expect(await logIn(token, user)).toMatchObject({ status, body: { errcode } });
   });

@@ -61,6 +61,11 @@ export class FallbackPagesController {
   async #find(type: string, query: QueryOfUrl): Promise<{ session: AuthSession; stage: Stage }> {
     const stage = this.stages.find(type);
     if (stage === undefined) throw new MatrixError('M_UNRECOGNIZED', 'There is no page for this stage');
-    return { session: await this.auth.getSession(requiredText(query, 'session')), stage };
+    const session = await this.auth.getSession(requiredText(query, 'session'));
+    // What is not configured has nothing to show, and what nobody is asked for leads nowhere.
+    if (!session.operation.flows.some((flow) => flow.includes(type))) {
+      throw new MatrixError('M_UNRECOGNIZED', 'This is no stage of this session');
+    }
+    return { session, stage };
   }
 }

@@ -124,6 +124,7 @@ describe('mail addresses', () => {
     const thirdparty = { type: 'm.id.thirdparty', medium: 'email', address: 'LOU@mail.example' };
     for (const claim of [
       { identifier: thirdparty },
+      { identifier: { medium: 'email', address: 'lou@mail.example' } }, // as in the text of "Login"
       { medium: 'email', address: 'lou@mail.example' },
       { user: 'lou@mail.example' },
     ]) {

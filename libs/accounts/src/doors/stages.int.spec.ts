@@ -104,6 +104,20 @@ describe('a registration that asks for a captcha and for terms', () => {
     expect((await register({ session }, 'carol')).status).toBe(200);
   });
 
+  it('has no pages for stages that are none of a session’s, also where they are not configured', async () => {
+    const plain = await startAccountsApp({});
+    const body = { username: 'eve', password: 'password of eve' };
+    const { session } = (await plain.call('POST', `${V3}/register`, { body })).body;
+    const pageOf = (stage: string) => `${V3}/auth/${stage}/fallback/web?session=${String(session)}`;
+    expect((await plain.call('GET', pageOf('m.login.dummy'))).status).toBe(200);
+    const none = { status: 404, body: { errcode: 'M_UNRECOGNIZED' } };
+    for (const stage of [CAPTCHA!, TERMS!, PASSWORD!, 'm.login.msisdn', 'm.login.foo']) {
+      expect(await plain.call('GET', pageOf(stage))).toMatchObject(none);
+      expect(await plain.call('POST', pageOf(stage), { raw: 'response=x' })).toMatchObject(none);
+    }
+    await plain.close();
+  });
+
   it('says that it cannot be gone on with where the service of the captcha does not answer', async () => {
     const lonely = await startAccountsApp({
       ANNALS_RECAPTCHA_SITE_KEY: 'site',

@@ -18,7 +18,7 @@ export function linkPage({ purpose, threepid }: ValidationLink, serverName: stri
   return htmlPage('Confirm', body);
 }
 
-/** Where else the client wanted the person to go is no more than a link, which says where it leads: anybody may have asked for the mail. */
+/** Where else the client wanted the person to go is no more than a link, which says where it leads: anybody may have asked for the mail. NOTSPEC: they are to be redirected. */
 export function linkConfirmedPage({ nextLink }: ValidationLink): HtmlPage {
   const next =
     nextLink === undefined

@@ -41,7 +41,7 @@ export class BeginSession {
     @Inject(TAKEN_DEVICE_IDS) private readonly taken: TakenDeviceIds,
   ) {}
 
-  /** Throws what `check`, `besides`, `checkNotEnded` and `decideLogin` throw; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs. */
+  /** Throws what `check`, `besides`, `checkNotEnded` and `decideLogin` throw; M_INVALID_PARAM for a bad device id, M_FORBIDDEN for one that is the name of a key of theirs. */
   async begin({ userId, options, check, service, upstream, besides, requestId }: NewSession): Promise<LoggedIn> {
     const { fact, deviceId, tokens } = issueTokens(options, this.clock.now());
     const change = (isAsSeen: (revision: ExpectedRevision) => void): Promise<unknown> =>

@@ -16,9 +16,11 @@ export async function findNamed(body: JsonObject): Promise<string | Threepid | u
     throw new MatrixError('M_MISSING_PARAM', 'identifier: required');
   }
   if (!isJsonObject(identifier)) throw new MatrixError('M_BAD_JSON', 'identifier: must be an object');
-  if (identifier['type'] === 'm.id.thirdparty') return addressIn(identifier['medium'], identifier['address']);
-  if (identifier['type'] === 'm.id.phone') return phoneIn(identifier);
-  if (identifier['type'] !== 'm.id.user') {
+  // Without a type too: so stands an address in the text of "Login" itself.
+  const type = identifier['type'] ?? ('medium' in identifier ? 'm.id.thirdparty' : undefined);
+  if (type === 'm.id.thirdparty') return addressIn(identifier['medium'], identifier['address']);
+  if (type === 'm.id.phone') return phoneIn(identifier);
+  if (type !== 'm.id.user') {
     throw new MatrixError('M_UNKNOWN', 'Unknown type of identifier', { status: 400 });
   }
   const named = identifier['user'];

@@ -1,5 +1,5 @@
 import { Controller, Get, HttpCode, Inject, Post, UseGuards } from '@nestjs/common';
-import { IsString } from 'class-validator';
+import { IsArray, IsString } from 'class-validator';
 import { CONFIG, type Config } from '#config/config';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -8,7 +8,7 @@ import { IdentityRole } from './identity-role.js';
 import { BeforeTerms, CurrentCaller, FromIdentityUser, type IdentityCaller } from './identity-user.js';
 
 class AcceptanceBody {
-  @IsString({ each: true }) user_accepts!: string | string[];
+  @IsArray() @IsString({ each: true }) user_accepts!: string[];
 }
 
 /** What has to be accepted by who uses the identity server: identity service API, "Terms of service". */
@@ -46,7 +46,7 @@ export class IdentityTermsController {
     @CurrentCaller() { userId }: IdentityCaller,
     @JsonBody(AcceptanceBody) { user_accepts: urls }: AcceptanceBody,
   ): Promise<object> {
-    await this.accounts.acceptTerms(userId, [urls].flat());
+    await this.accounts.acceptTerms(userId, urls);
     return {};
   }
 }

@@ -24,7 +24,10 @@ export function validationPage({ threepid, userId, serverName }: AskedAbout, act
   return htmlPage('Confirm', body, undefined, { isNeverFramed: true });
 }
 
-/** Where else the client wanted the person to go is no more than a link, which says where it leads: anybody may have asked for the mail. */
+/**
+ * Where else the client wanted the person to go (`next_link`) is no more than a link, which says where it leads: anybody may have asked for the mail. NOTSPEC: they are to be
+ * redirected there.
+ */
 export function validatedPage(nextLink: string | undefined): HtmlPage {
   const next =
     nextLink === undefined

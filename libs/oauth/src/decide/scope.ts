@@ -23,9 +23,10 @@ const DEVICE_ID = /^[\w.~-]{1,255}$/;
 
 /**
  * Reads a scope (client-server API, "Scope"): access to the API, and exactly one device. What is not known is left out, as RFC 6749 lets
- * servers do, and the answer with the tokens says what was given. Throws OAuthError `invalid_scope`.
+ * servers do, and the answer with the tokens says what was given. Throws OAuthError `invalid_scope`, also where
+ * there is none (RFC 6749, section 3.3).
  */
-export function parseScope(text: string): Scope {
+export function parseScope(text = ''): Scope {
   if (text.length > MOST_CHARACTERS) throw new OAuthError('invalid_scope', 'The scope is too long');
   const asked = [...new Set(text.split(' ').filter((token) => token !== ''))];
   if (!asked.every((token) => TOKEN.test(token))) throw new OAuthError('invalid_scope', 'Not a scope');

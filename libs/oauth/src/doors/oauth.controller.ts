@@ -99,7 +99,7 @@ export class OAuthController {
     const form = readForm(request);
     const clientId = required(form, 'client_id');
     const client = this.#getClient(clientId, BY_DEVICE);
-    const codes = this.devices.begin({ clientId, client, scope: parseScope(required(form, 'scope')) });
+    const codes = this.devices.begin({ clientId, client, scope: parseScope(form.get('scope')) });
     const uri = this.config.publicUrl + PAGES.link;
     return { ...codes, verification_uri: uri, verification_uri_complete: `${uri}?user_code=${codes.user_code}` };
   }

@@ -60,7 +60,8 @@ export class LoginController {
       refreshToken: parameters.refresh_token,
     };
     if (parameters.type === BY_SERVICE) {
-      const service = getAppService(request);
+      // "Appservice Login" names this code.
+      const service = getAppService(request, 'M_FORBIDDEN');
       // No tokens count but those of the authentication service.
       if (this.config.mas !== undefined) throw new MatrixError('M_APPSERVICE_LOGIN_UNSUPPORTED');
       const user = await this.passwords.parseUser(body);
