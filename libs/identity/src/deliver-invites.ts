@@ -3,7 +3,7 @@ import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { mayAnswerLater, PeerRefused, reasonOf } from '#kernel/peer-errors';
-import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
+import { AGAIN_MS, AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { Associations } from './associations.js';
@@ -11,9 +11,6 @@ import type { StoredInvite } from './decide/stored-invites.js';
 import { FindableAssociations } from './findable-associations.js';
 import { HOMESERVERS, type Homeservers } from './homeservers.js';
 import { StoredInvites } from './stored-invites.js';
-
-/** How soon a homeserver is told again that was away. */
-const AGAIN_MS = 5 * 60_000;
 
 /** Tells the homeservers of people whose address is known now of the invitations that waited for it: identity service API, "Invitation storage". */
 @Injectable()

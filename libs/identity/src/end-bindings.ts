@@ -6,7 +6,7 @@ import { Bindings } from './bindings.js';
 import { BINDINGS } from './projections/bindings.projector.js';
 
 /** What became of it: all was asked for, there was nothing, or a server was away that is to be asked again. */
-export type EndedBindings = 'done' | 'nothing' | 'later';
+export type EndOfBindings = 'done' | 'nothing' | 'later';
 
 /** Has identity servers know nobody whose account is closed, by what this server had done there. */
 @Injectable()
@@ -17,7 +17,7 @@ export class EndBindings {
   ) {}
 
   /** Of one user. */
-  async endOf(userId: UserId): Promise<EndedBindings> {
+  async endOf(userId: UserId): Promise<EndOfBindings> {
     const away = new Set<ServerName>();
     const wasAny = await this.bindings.endAll(userId, away);
     if (away.size > 0) return 'later';

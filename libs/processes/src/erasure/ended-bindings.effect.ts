@@ -7,7 +7,7 @@ import { IdentityAccounts } from '#identity/identity-accounts';
 import { userIdOfStream } from '#kernel/user-stream';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
-import { RetriesOfEffect } from '#projections/regular-looks';
+import { RetryingEffect } from '#projections/regular-looks';
 
 const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
 
@@ -17,27 +17,16 @@ const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
  * and not by us for them, and the tokens by which they asked.
  */
 @Injectable()
-export class EndedBindings implements Effect {
+export class EndedBindings extends RetryingEffect implements Effect {
   readonly name = 'ended-bindings';
-  readonly #retries = new RetriesOfEffect({
-    tryAgain: (isStopped) => this.bindings.endDue(isStopped),
-    failed: (err) =>
-      this.logger.warn({ context: this.name, err }, 'what identity servers know of closed accounts was not ended'),
-  });
 
   constructor(
     private readonly bindings: EndBindings,
     private readonly own: Associations,
     private readonly accounts: IdentityAccounts,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
-
-  async begin(): Promise<void> {
-    this.#retries.begin();
-  }
-
-  end(): void {
-    this.#retries.end();
+  ) {
+    super();
   }
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
@@ -50,12 +39,15 @@ export class EndedBindings implements Effect {
     const hadTokens = await this.accounts.end(userId);
     const hadOwn = await this.own.endAll(userId);
     const bound = await this.bindings.endOf(userId);
-    if (bound === 'later') this.#retries.soon();
+    if (bound === 'later') this.trySoon();
     return hadTokens || hadOwn || bound !== 'nothing';
   }
 
-  /** Asks again who was away, at once. For tests; else it is done by itself. */
-  look(): Promise<void> {
-    return this.#retries.now();
+  protected tryAgain(isStopped: () => boolean): Promise<boolean> {
+    return this.bindings.endDue(isStopped);
+  }
+
+  protected failed(err: unknown): void {
+    this.logger.warn({ context: this.name, err }, 'what identity servers know of closed accounts was not ended');
   }
 }

@@ -8,9 +8,10 @@ import { MatrixError } from '#kernel/matrix-error';
 import { mayPass } from '#kernel/may-pass';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
-import { EraseEvents, type ErasureOfEvents } from '#rooms/commands/erase-events';
+import type { ErasureOfEvents } from '#rooms/commands/erase-events';
 import { roomStream } from '#rooms/facts/room-facts';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
+import { eraseInTurns } from './erase-in-turns.js';
 import { findSaidInRoom, type SaidInRoom } from './said-in-room.js';
 import { RedactionErasure } from './redaction-erasure.effect.js';
 
@@ -55,10 +56,9 @@ export class ErasedContent {
       const tell = (): void => onProgress({ doing: 'redacting', events, room, rooms });
       tell();
       try {
-        for (let left = [...open.keys()]; left.length > 0; tell()) {
-          const done = await this.commands.execute(new EraseEvents(roomId, left, { userId, ...erasure }));
-          left = left.slice(done);
+        for await (const done of eraseInTurns(this.commands, roomId, [...open.keys()], { userId, ...erasure })) {
           events += done;
+          tell();
         }
       } catch (error) {
         if (!(error instanceof MatrixError) || mayPass(error)) throw error;

@@ -7,11 +7,11 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { mayPass } from '#kernel/may-pass';
-import { EraseEvents } from '#rooms/commands/erase-events';
 import { carriesEvents, isToSend } from '#rooms/facts/fact-text';
 import { roomIdOfStream, roomStream } from '#rooms/facts/room-facts';
 import type { Effect } from '#projections/effects/effect';
 import { Turn } from '#projections/turn';
+import { eraseInTurns } from './erase-in-turns.js';
 import { findSaidInRoom, isPersonal } from './said-in-room.js';
 
 /** A room that was taken in has what our users said there before; where members were left out of it at first, these come later. */
@@ -85,10 +85,8 @@ export class LateContent implements Effect {
 
   async #erase(roomId: RoomId, userId: UserId, eventIds: readonly EventId[]): Promise<boolean> {
     try {
-      for (let left = eventIds; left.length > 0;)
-        left = left.slice(
-          await this.commands.execute(new EraseEvents(roomId, left, { userId, isTold: false, order: {} })),
-        );
+      const erasure = { userId, isTold: false, order: {} };
+      for await (const _ of eraseInTurns(this.commands, roomId, eventIds, erasure));
       return true;
     } catch (error) {
       // It is not here any more.

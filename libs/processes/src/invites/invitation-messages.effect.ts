@@ -10,7 +10,7 @@ import {
 import { SendInvitations } from '#identity/send-invitations';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
-import { RetriesOfEffect } from '#projections/regular-looks';
+import { RetryingEffect } from '#projections/regular-looks';
 
 const STORED = 'invite-stored' satisfies StoredInviteFact['type'];
 
@@ -19,25 +19,15 @@ const STORED = 'invite-stored' satisfies StoredInviteFact['type'];
  * it is tried again for as long as the invitation waits, in five minutes first and at last each hour, also by the next process: no dead letter.
  */
 @Injectable()
-export class InvitationMessagesSent implements Effect {
+export class InvitationMessagesSent extends RetryingEffect implements Effect {
   readonly name = 'invitation-messages';
-  readonly #retries = new RetriesOfEffect({
-    tryAgain: (isStopped) => this.invitations.sendDue(isStopped),
-    failed: (err) => this.logger.warn({ context: this.name, err }, 'invitations by address are sent later'),
-  });
 
   constructor(
     private readonly invitations: SendInvitations,
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
-
-  async begin(): Promise<void> {
-    this.#retries.begin();
-  }
-
-  end(): void {
-    this.#retries.end();
+  ) {
+    super();
   }
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
@@ -47,13 +37,16 @@ export class InvitationMessagesSent implements Effect {
   async run(fact: RecordedFact): Promise<boolean> {
     if (fact.type !== STORED) return this.#erase(fact);
     const sent = await this.invitations.sendTo(hashOfStoredInvites(fact.stream));
-    if (sent === 'later') this.#retries.soon();
+    if (sent === 'later') this.trySoon();
     return sent !== 'nothing';
   }
 
-  /** Tries again what could not be sent, at once. For tests; else it is done by itself. */
-  look(): Promise<void> {
-    return this.#retries.now();
+  protected tryAgain(isStopped: () => boolean): Promise<boolean> {
+    return this.invitations.sendDue(isStopped);
+  }
+
+  protected failed(err: unknown): void {
+    this.logger.warn({ context: this.name, err }, 'invitations by address are sent later');
   }
 
   /** What is erased already is left out, so this may end on the way. */
