@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
 
 /** Somebody else who knows passwords of people here, as a directory does. */
 export interface PasswordAuthority {
@@ -7,9 +8,16 @@ export interface PasswordAuthority {
   isFor(userId: UserId): Promise<boolean>;
   /**
    * Whose account here it is whose password this is there, `userId` being the name that was said; the account may be made by that. Undefined
-   * where it is wrong. Throws a MatrixError where nobody can be asked, or the account may not be used.
+   * where it is wrong. Throws a MatrixError where nobody can be asked, or the account may not be used, and TooManyGuesses.
    */
   verify(userId: UserId, password: string): Promise<UserId | undefined>;
+}
+
+/** Passwords of one person there are guessed, by whatever names they are called. */
+export class TooManyGuesses extends MatrixError {
+  constructor({ errcode, message, status, fields }: MatrixError) {
+    super(errcode, message, { status, ...(fields === undefined ? {} : { fields }) });
+  }
 }
 
 /** All of them: what lies above adds its own as it is made. Each is asked where the password is none that is kept here. */

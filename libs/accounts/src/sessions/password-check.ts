@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
@@ -8,7 +9,7 @@ import { Accounts } from '../accounts.js';
 import { PasswordHasher } from '../credentials/password-hasher.js';
 import { type Threepid, threepidKey } from '../threepids/threepid.js';
 import { ThreepidClaims } from '../threepids/threepid-claims.js';
-import { PasswordAuthorities } from './password-authorities.js';
+import { PasswordAuthorities, TooManyGuesses } from './password-authorities.js';
 import { findLocalUserId } from '../user-ids.js';
 import { findNamed } from './find-named.js';
 
@@ -89,17 +90,34 @@ export class PasswordCheck {
   }
 
   /** `unseen`: hands on what was thrown where nobody has looked at the password. */
-  async #verify(
-    { userId, password }: PasswordClaim,
-    unseen: (error: unknown) => never,
-  ): Promise<VerifiedPassword | undefined> {
+  async #verify(claim: PasswordClaim, unseen: (error: unknown) => never): Promise<VerifiedPassword | undefined> {
+    const { userId, password } = claim;
     const account = userId === undefined ? undefined : await this.accounts.load(userId);
     const matches = await this.hasher.verify(account?.passwordHash, password).catch(unseen);
-    if (userId === undefined) return undefined;
-    if (matches) return { userId, passwordHash: account?.passwordHash };
-    const asked = this.authorities.verify(userId, password);
-    // Where there is a hash it was a guess at that, whether or not the others can be asked.
-    const theirs = await (account?.passwordHash === undefined ? asked.catch(unseen) : asked);
+    if (userId !== undefined && matches) return { userId, passwordHash: account?.passwordHash };
+    const asked = this.#askOthers(claim);
+    // Where there is a hash it was a guess at that, whether or not the others can be asked; and of an address nobody is told whether there is one.
+    const isLookedAt = account?.passwordHash !== undefined || claim.countedAs !== undefined;
+    const theirs = await (isLookedAt ? asked : asked.catch(unseen));
     return theirs === undefined ? undefined : { userId: theirs };
+  }
+
+  /**
+   * The others are asked of an address that is nobody's, too, by a name that nobody has: else how long it takes, or that they do not answer, would tell whether it is
+   * somebody's. Nor is anybody told that passwords of whom it is of were guessed by another name.
+   */
+  async #askOthers({ userId, countedAs, password }: PasswordClaim): Promise<UserId | undefined> {
+    if (countedAs === undefined) return userId && this.authorities.verify(userId, password);
+    try {
+      const theirs = await this.authorities.verify(userId ?? this.#nobody(), password);
+      return userId && theirs;
+    } catch (error) {
+      if (error instanceof TooManyGuesses) return undefined;
+      throw error;
+    }
+  }
+
+  #nobody(): UserId {
+    return `@${randomBytes(12).toString('hex')}:${this.config.serverName}` as UserId; // of these letters it is one
   }
 }

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ExternalIds } from '#accounts/external-ids';
-import { PasswordAuthorities, type PasswordAuthority } from '#accounts/sessions/password-authorities';
+import { PasswordAuthorities, type PasswordAuthority, TooManyGuesses } from '#accounts/sessions/password-authorities';
 import { CONFIG, type Config } from '#config/config';
 import type { AccountRules } from '#config/sso/account-rules';
 import type { LdapDirectory } from '#config/sso/ldap-directory';
@@ -39,7 +39,7 @@ export class LdapAuthority implements PasswordAuthority {
     // One entry may have many names: by those of accounts each would have its own guesses.
     const countedAs = (dn: string): string => `${LDAP} ${dn}`;
     this.#people = new LdapPeople(this.#directory, {
-      check: (dn) => limits.check('password', countedAs(dn)),
+      check: (dn) => checkGuesses(limits, countedAs(dn)),
       giveBack: (dn) => limits.giveBack('password', countedAs(dn)),
     });
     authorities.add(this);
@@ -88,5 +88,14 @@ export class LdapAuthority implements PasswordAuthority {
       if (!isOfName) throw error;
       throw new MatrixError('M_FORBIDDEN', 'Your name in the directory is somebody else’s here, or can be none here');
     }
+  }
+}
+
+/** Throws TooManyGuesses. */
+function checkGuesses(limits: RateLimits, countedAs: string): void {
+  try {
+    limits.check('password', countedAs);
+  } catch (error) {
+    throw error instanceof MatrixError ? new TooManyGuesses(error) : error;
   }
 }

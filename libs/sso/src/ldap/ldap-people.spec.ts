@@ -4,16 +4,22 @@ import { LdapPeople } from './ldap-people.js';
 
 const ALICE = 'uid=alice,ou=people,dc=example';
 
+/** What it was asked. */
+const steps: string[] = vi.hoisted(() => []);
+
 /** A directory of one person, to whom all names lead: its searches do not look at case. */
 vi.mock('ldapts', () => {
   class InvalidCredentialsError extends Error {}
   class Client {
     async startTLS(): Promise<void> {}
     async unbind(): Promise<void> {}
-    async search(): Promise<object> {
-      return { searchEntries: [{ dn: ALICE, entryUUID: 'one', uid: 'alice' }] };
+    async search(_base: string, { filter }: { filter: string }): Promise<object> {
+      steps.push('search');
+      const isThere = !filter.includes('nobody');
+      return { searchEntries: isThere ? [{ dn: ALICE, entryUUID: 'one', uid: 'alice' }] : [] };
     }
     async bind(_dn: string, password: string): Promise<void> {
+      steps.push('bind');
       if (password === 'wrong') throw new InvalidCredentialsError('no');
     }
   }
@@ -47,4 +53,19 @@ describe('guesses of a password in a directory', () => {
     expect(await people.find('aLICE', 'right')).toMatchObject({ id: 'one', userName: 'alice' });
     expect([...counts]).toEqual([[ALICE, 3]]);
   });
+});
+
+it('a directory is asked the same of somebody who is not there as of somebody whose password is wrong', async () => {
+  const groups = { base: 'dc=example', filter: '(member={dn})', name: 'cn' };
+  for (const more of [{}, { groups }]) {
+    const { people } = peopleOf({ bind: { dn: 'cn=annals', password: 'x' }, ...more } as Partial<LdapDirectory>);
+    const asked: string[][] = [];
+    for (const name of ['alice', 'nobody']) {
+      steps.length = 0;
+      expect(await people.find(name, 'wrong')).toBeUndefined();
+      asked.push([...steps]);
+    }
+    expect(asked[1]).toEqual(asked[0]);
+    expect(asked[0]).toHaveLength('groups' in more ? 4 : 3);
+  }
 });

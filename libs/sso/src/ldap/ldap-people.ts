@@ -93,7 +93,7 @@ export class LdapPeople {
     user: string,
     password: string,
   ): Promise<LdapPerson | undefined> {
-    const { base, filter: template, active = '' } = this.directory;
+    const { base, filter: template, active = '', groups } = this.directory;
     await client.bind(bind.dn, bind.password);
     const named = template.replaceAll(USER_PLACE, () => escapeFilter(user));
     const entry = await this.#only(client, base, {
@@ -102,7 +102,10 @@ export class LdapPeople {
     });
     const person = entry && (await this.#personOf(client, entry, user));
     if (entry !== undefined) return (await this.#isTheirs(ldap, client, entry.dn, password)) ? person : undefined;
-    await isBound(ldap, client, `cn=${randomBytes(8).toString('hex')},${base}`, password);
+    const nobody = `cn=${randomBytes(8).toString('hex')},${base}`;
+    // As of somebody who is there: how long it takes would tell.
+    if (groups !== undefined) await this.#groupsOf(client, groups, nobody, user);
+    await isBound(ldap, client, nobody, password);
     return undefined;
   }
 
