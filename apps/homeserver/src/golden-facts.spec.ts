@@ -57,7 +57,7 @@ import { SIGN_INS_STREAM_PREFIX } from '#oauth/facts/sign-in-facts';
 import { PUSHERS_STREAM_PREFIX } from '#push/facts/pusher-facts';
 import { foldContactFact, NO_BOOK } from '#contacts/decide/known-book';
 import { foldAssociation, NO_HOLDER } from '#identity/decide/association';
-import { foldStoredInvite, NO_STORED_INVITES } from '#identity/decide/stored-invites';
+import { foldStoredInvite, NO_INVITES } from '#identity/decide/invites';
 import { foldBinding, NO_BINDINGS } from '#identity/decide/bindings';
 import { foldIdentityAccount, NO_IDENTITY_ACCOUNT } from '#identity/decide/identity-account';
 import {
@@ -167,7 +167,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith('registration-token-')) return facts.reduce(foldRegistrationTokenFact, NO_REGISTRATION_TOKEN);
   if (stream.startsWith(IDENTITY_ACCOUNT_PREFIX)) return facts.reduce(foldIdentityAccount, NO_IDENTITY_ACCOUNT);
   if (stream.startsWith(ASSOCIATION_PREFIX)) return facts.reduce(foldAssociation, NO_HOLDER);
-  if (stream.startsWith(STORED_INVITES_PREFIX)) return facts.reduce(foldStoredInvite, NO_STORED_INVITES);
+  if (stream.startsWith(STORED_INVITES_PREFIX)) return facts.reduce(foldStoredInvite, NO_INVITES);
   if (stream.startsWith(BINDINGS_PREFIX)) return facts.reduce(foldBinding, NO_BINDINGS);
   if (stream.startsWith(IDENTITY_PEER_PREFIX)) return 'a place';
   if (stream.startsWith(ENDED_ASSOCIATION_PREFIX)) return 'it is over';

@@ -5,7 +5,7 @@ import { PersonalData } from '#personal-data/personal-data';
 import type { Views } from '#projections/views';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { applyFacts, recordFacts, type StreamFact } from '#testing/project';
-import type { Bindings } from './bindings.js';
+import type { Bindings } from './client/bindings.js';
 import { IdentityData } from './identity-data.js';
 import { identityProjector } from './projections/identity.projector.js';
 import { storedInvitesProjector } from './projections/stored-invites.projector.js';

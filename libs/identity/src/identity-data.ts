@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { jsonOf, kindOfRows } from '#personal-data/kind-of-rows';
 import { PersonalData, type PersonalDataKind } from '#personal-data/personal-data';
 import { VIEWS, type Views } from '#projections/views';
-import { Bindings } from './bindings.js';
+import { Bindings } from './client/bindings.js';
 import { STORED_INVITE_SHAPES } from './facts/stored-invite-facts.js';
 import {
   ASSOCIATION_HASHES,

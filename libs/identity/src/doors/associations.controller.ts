@@ -8,7 +8,7 @@ import { RateLimited } from '#http/rate-limited';
 import { isUserId, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { Associations } from '../associations.js';
+import { Associations } from '../associations/associations.js';
 import { HOMESERVERS, type Homeservers } from '../homeservers.js';
 import { Validations } from '../validations.js';
 import { FormOrJson } from './form-or-json.js';

@@ -7,7 +7,7 @@ import { TODAY, under, UNSTABLE } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { Requester } from '#kernel/requester';
-import { Bindings } from '../bindings.js';
+import { Bindings } from '../client/bindings.js';
 import { IdentityServers } from '../client/identity-servers.js';
 
 class BindBody {

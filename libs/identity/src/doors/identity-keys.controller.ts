@@ -4,7 +4,7 @@ import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { SPECIFICATION_VERSIONS } from '#kernel/specification-versions';
 import { LongTermKeys } from '../long-term-keys.js';
-import { StoredInvites } from '../stored-invites.js';
+import { StoredInvites } from '../invitations/stored-invites.js';
 import { IdentityRole } from './identity-role.js';
 
 /** What anybody may ask of the identity server: identity service API, "Status check" and "Key management". */

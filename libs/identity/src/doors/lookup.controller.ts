@@ -3,8 +3,8 @@ import { IsArray, IsString } from 'class-validator';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
-import { FindableAssociations } from '../findable-associations.js';
-import { Pepper } from '../pepper.js';
+import { FindableAssociations } from '../associations/findable-associations.js';
+import { Pepper } from '../associations/pepper.js';
 import { CurrentCaller, FromIdentityUser, type IdentityCaller } from './identity-user.js';
 
 class LookupBody {

@@ -12,9 +12,9 @@ import { MatrixError } from '#kernel/matrix-error';
 import { decodeBase64 } from '#protocol/signing/base64';
 import { signJson } from '#protocol/signing/sign-json';
 import { createSigningKey, type SigningKey } from '#protocol/signing/signing-key';
-import { INVITATION_PATH } from '../invitation-messages.js';
+import { INVITATION_PATH } from '../invitations/invitation-messages.js';
 import { invitationOverPage, invitationPage } from '../pages/invitation-pages.js';
-import { StoredInvites } from '../stored-invites.js';
+import { StoredInvites } from '../invitations/stored-invites.js';
 import { IdentityRole } from './identity-role.js';
 import { FromIdentityUser } from './identity-user.js';
 

@@ -7,7 +7,7 @@ import { RateLimited } from '#http/rate-limited';
 import { isUserId, parseRoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { HOMESERVERS, type Homeservers } from '../homeservers.js';
-import { StoreInvitation, type InviteOffer, type WantedInvite } from '../store-invitation.js';
+import { StoreInvitation, type InviteOffer, type WantedInvite } from '../invitations/store-invitation.js';
 import { FormOrJson } from './form-or-json.js';
 import { IdentityRole } from './identity-role.js';
 import { CurrentCaller, FromIdentityUser, type IdentityCaller } from './identity-user.js';

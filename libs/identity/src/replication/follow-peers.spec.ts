@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import type { Associations } from '../associations.js';
+import type { Associations } from '../associations/associations.js';
 import type { Holder } from '../decide/association.js';
 import type { ToldAssociation, ToldEnd } from '../decide/learn-association.js';
 import type { IdentityAccounts } from '../identity-accounts.js';

@@ -9,7 +9,7 @@ import type { JsonObject } from '#kernel/json';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { RegularLooks } from '#projections/regular-looks';
-import { Associations } from '../associations.js';
+import { Associations } from '../associations/associations.js';
 import type { ToldAssociation } from '../decide/learn-association.js';
 import { identityPeerStream, type PeerFollowed } from '../facts/identity-facts.js';
 import { IdentityAccounts } from '../identity-accounts.js';

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { accountsProjector } from '#accounts/projections/accounts.projector';
 import { loadConfig } from '#config/config';
-import type { Associations } from '#identity/associations';
-import { Bindings } from '#identity/bindings';
+import type { Associations } from '#identity/associations/associations';
+import { Bindings } from '#identity/client/bindings';
 import type { IdentityServers } from '#identity/client/identity-servers';
-import { EndBindings } from '#identity/end-bindings';
+import { EndBindings } from '#identity/client/end-bindings';
 import type { IdentityAccounts } from '#identity/identity-accounts';
 import { bindingsProjector } from '#identity/projections/bindings.projector';
 import type { ServerName, UserId } from '#kernel/ids';

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AccountFact } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
-import { Associations } from '#identity/associations';
-import { EndBindings } from '#identity/end-bindings';
+import { Associations } from '#identity/associations/associations';
+import { EndBindings } from '#identity/client/end-bindings';
 import { IdentityAccounts } from '#identity/identity-accounts';
 import { userIdOfStream } from '#kernel/user-stream';
 import { LOGGER, type Logger } from '#observability/logger';

@@ -7,7 +7,7 @@ import {
   readStoredInviteFact,
   type StoredInviteFact,
 } from '#identity/facts/stored-invite-facts';
-import { SendInvitations } from '#identity/send-invitations';
+import { SendInvitations } from '#identity/invitations/send-invitations';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
 import { RetryingEffect } from '#projections/regular-looks';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { RecordedFact } from '#event-store/event-store';
-import { DeliverInvites } from '#identity/deliver-invites';
+import { DeliverInvites } from '#identity/invitations/deliver-invites';
 import { nameOfAssociation, type IdentityFact } from '#identity/facts/identity-facts';
 import { hashOfStoredInvites, type StoredInviteFact } from '#identity/facts/stored-invite-facts';
 import type { Effect } from '#projections/effects/effect';

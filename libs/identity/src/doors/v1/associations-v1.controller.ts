@@ -5,7 +5,7 @@ import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { isUserId, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { Associations } from '../../associations.js';
+import { Associations } from '../../associations/associations.js';
 import { Validations } from '../../validations.js';
 import { FormOrJson } from '../form-or-json.js';
 import { IdentityRole } from '../identity-role.js';

@@ -5,7 +5,7 @@ import { JsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
-import { FindableAssociations } from '../../findable-associations.js';
+import { FindableAssociations } from '../../associations/findable-associations.js';
 import { PlainLookup } from './plain-lookup.js';
 
 class BulkBody {

@@ -6,7 +6,7 @@ import type { Mail, Mailer } from '#mail/mailer';
 import type { Texter } from '#phones/texter';
 import { generateSigningKey } from '#protocol/signing/signing-key';
 import { InvitationMessages } from './invitation-messages.js';
-import { Messengers } from './validations.js';
+import { Messengers } from '../validations.js';
 
 it('counts messages to one number by the one way in which identifiers write it', async () => {
   const counted: string[] = [];

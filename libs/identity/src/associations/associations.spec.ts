@@ -10,10 +10,10 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { applyFacts } from '#testing/project';
 import { Associations } from './associations.js';
-import { identityFeedProjector } from './projections/identity-feed.projector.js';
-import { identityProjector } from './projections/identity.projector.js';
-import { IdentityFeed } from './replication/identity-feed.js';
-import { readEntry } from './replication/read-entry.js';
+import { identityFeedProjector } from '../projections/identity-feed.projector.js';
+import { identityProjector } from '../projections/identity.projector.js';
+import { IdentityFeed } from '../replication/identity-feed.js';
+import { readEntry } from '../replication/read-entry.js';
 
 const OF = { medium: 'email', address: 'shared@mail.example' } as const;
 const [ALICE, BOB] = ['@alice:x.example' as UserId, '@bob:x.example' as UserId];

@@ -6,10 +6,10 @@ import { mayAnswerLater, PeerRefused, reasonOf } from '#kernel/peer-errors';
 import { AGAIN_MS, AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import { Associations } from './associations.js';
-import type { StoredInvite } from './decide/stored-invites.js';
-import { FindableAssociations } from './findable-associations.js';
-import { HOMESERVERS, type Homeservers } from './homeservers.js';
+import { Associations } from '../associations/associations.js';
+import type { StoredInvite } from '../decide/invites.js';
+import { FindableAssociations } from '../associations/findable-associations.js';
+import { HOMESERVERS, type Homeservers } from '../homeservers.js';
 import { StoredInvites } from './stored-invites.js';
 
 /** Tells the homeservers of people whose address is known now of the invitations that waited for it: identity service API, "Invitation storage". */

@@ -8,10 +8,10 @@ import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { RegularLooks } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
-import { holdsAt } from './decide/association.js';
-import { draftIdentityFacts } from './facts/draft-identity-facts.js';
-import { PEPPER_STREAM } from './facts/identity-facts.js';
-import { ASSOCIATION_HASHES, PEPPER } from './projections/identity.projector.js';
+import { holdsAt } from '../decide/association.js';
+import { draftIdentityFacts } from '../facts/draft-identity-facts.js';
+import { PEPPER_STREAM } from '../facts/identity-facts.js';
+import { ASSOCIATION_HASHES, PEPPER } from '../projections/identity.projector.js';
 
 const LOOK_MS = 60 * 60_000;
 /** Hashes that somebody computed beforehand are of no use for longer. */

@@ -4,9 +4,9 @@ import type { ServerName, UserId } from '#kernel/ids';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { generateSigningKey } from '#protocol/signing/signing-key';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import type { Associations } from './associations.js';
+import type { Associations } from '../associations/associations.js';
 import { Bindings } from './bindings.js';
-import type { IdentityServers } from './client/identity-servers.js';
+import type { IdentityServers } from './identity-servers.js';
 
 const ALICE = '@alice:a.example' as UserId;
 const SERVER = 'id.example' as ServerName;

@@ -22,23 +22,23 @@ import {
   holderAt,
   NO_HOLDER,
   type Saying,
-} from './decide/association.js';
-import { draftIdentityFacts } from './facts/draft-identity-facts.js';
+} from '../decide/association.js';
+import { draftIdentityFacts } from '../facts/draft-identity-facts.js';
 import {
   decideEndLearnt,
   decideLearnt,
   isOvertaken,
   type ToldAssociation,
   type ToldEnd,
-} from './decide/learn-association.js';
+} from '../decide/learn-association.js';
 import {
   associationStream,
   endedAssociationStream,
   type IdentityFact,
   identifierName,
   makeAssociationId,
-} from './facts/identity-facts.js';
-import { ASSOCIATION_IDS, ASSOCIATIONS, saidOfAssociation } from './projections/identity.projector.js';
+} from '../facts/identity-facts.js';
+import { ASSOCIATION_IDS, ASSOCIATIONS, saidOfAssociation } from '../projections/identity.projector.js';
 
 const CAPACITY = 1_000;
 const ENDS_CAPACITY = 1_000;

@@ -11,8 +11,8 @@ import type { CacheNumbers } from '#kernel/lru-cache';
 import { mayAnswerLater, PeerRefused, PeerUnavailable, reasonOf } from '#kernel/peer-errors';
 import { signRequest } from '#protocol/signing/sign-request';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import { Associations } from './associations.js';
-import { IDENTITY_BASE, IdentityServers } from './client/identity-servers.js';
+import { Associations } from '../associations/associations.js';
+import { IDENTITY_BASE, IdentityServers } from './identity-servers.js';
 import {
   type Binding,
   decideBinding,
@@ -21,9 +21,9 @@ import {
   type KnownBindings,
   listBindings,
   NO_BINDINGS,
-} from './decide/bindings.js';
-import { draftIdentityFacts } from './facts/draft-identity-facts.js';
-import { bindingsStream, type IdentityFact } from './facts/identity-facts.js';
+} from '../decide/bindings.js';
+import { draftIdentityFacts } from '../facts/draft-identity-facts.js';
+import { bindingsStream, type IdentityFact } from '../facts/identity-facts.js';
 
 const CAPACITY = 1_000;
 const UNBIND = '/3pid/unbind';

@@ -19,9 +19,9 @@ export interface StoredInvite {
 }
 
 /** All of one identifier, by their tokens, in the order in which they came. Those that were told of stay until their keys are good no more. */
-export type StoredInvites = ReadonlyMap<string, StoredInvite>;
+export type Invites = ReadonlyMap<string, StoredInvite>;
 
-export const NO_STORED_INVITES: StoredInvites = new Map<string, StoredInvite>();
+export const NO_INVITES: Invites = new Map<string, StoredInvite>();
 
 /** So many of one identifier wait at once: who is invited more often has reason not to come. */
 const MOST = 100;
@@ -31,10 +31,7 @@ const MOST_OF_SENDER = 10;
 const MOST_OF_GROUP = 30;
 const BUSY_MS = 24 * 3600_000;
 
-export function foldStoredInvite(
-  invites: StoredInvites,
-  fact: { readonly type: string; readonly data: string },
-): StoredInvites {
+export function foldStoredInvite(invites: Invites, fact: { readonly type: string; readonly data: string }): Invites {
   const { type, data } = readStoredInviteFact(fact);
   const after = new Map(invites);
   const known = invites.get(data.token);
@@ -54,7 +51,7 @@ export function foldStoredInvite(
  * One more waits. Where the sender has many waiting, or their server has, their oldest gives way; where all places are taken, the oldest of the server of which
  * there are most: so that nobody fills them for others. Throws M_LIMIT_EXCEEDED where all are of other servers.
  */
-export function decideStored(invites: StoredInvites, invite: StoredInvite, now: number): StoredInviteFact[] {
+export function decideStored(invites: Invites, invite: StoredInvite, now: number): StoredInviteFact[] {
   const waiting = listFree(invites, now);
   const group = groupOf(invite);
   const ofGroup = waiting.filter((one) => groupOf(one) === group);
@@ -74,18 +71,18 @@ export function decideStored(invites: StoredInvites, invite: StoredInvite, now: 
 }
 
 /** Those that nobody has claimed yet. */
-export function listFree(invites: StoredInvites, now: number): StoredInvite[] {
+export function listFree(invites: Invites, now: number): StoredInvite[] {
   return [...invites.values()].filter((one) => one.mxid === undefined && one.until > now);
 }
 
 /** Those of which whom they are for is to be told still. */
-export function listUnsent(invites: StoredInvites): (StoredInvite & { readonly message: string })[] {
+export function listUnsent(invites: Invites): (StoredInvite & { readonly message: string })[] {
   return [...invites.values()].flatMap((one) => (one.message === undefined ? [] : [{ ...one, message: one.message }]));
 }
 
 /** Some that nobody has claimed yet, by their tokens, are the user's. `until`: for as long their keys are good. */
 export function decideClaims(
-  invites: StoredInvites,
+  invites: Invites,
   mxid: UserId,
   { now, until, tokens }: { readonly now: number; readonly until: number; readonly tokens: readonly string[] },
 ): StoredInviteFact[] {
@@ -95,24 +92,24 @@ export function decideClaims(
 }
 
 /** Those that a user has claimed, and whose homeserver is to be told of them still. */
-export function listToTell(invites: StoredInvites, mxid: UserId, now: number): StoredInvite[] {
+export function listToTell(invites: Invites, mxid: UserId, now: number): StoredInvite[] {
   return [...invites.values()].filter((one) => one.mxid === mxid && one.wasTold !== true && one.until > now);
 }
 
 /** The homeserver was told of some, or will not hear of them. */
-export function decideTold(invites: StoredInvites, tokens: readonly string[]): StoredInviteFact[] {
+export function decideTold(invites: Invites, tokens: readonly string[]): StoredInviteFact[] {
   return tokens
     .filter((token) => invites.has(token) && invites.get(token)?.wasTold !== true)
     .map((token) => ({ type: 'invite-told', data: { token } }));
 }
 
 /** The message of one was handed over, or never will be. */
-export function decideSent(invites: StoredInvites, token: string): StoredInviteFact[] {
+export function decideSent(invites: Invites, token: string): StoredInviteFact[] {
   return invites.get(token)?.message === undefined ? [] : [{ type: 'invite-sent', data: { token } }];
 }
 
 /** The time of some is over. */
-export function decideOver(invites: StoredInvites, now: number): StoredInviteFact[] {
+export function decideOver(invites: Invites, now: number): StoredInviteFact[] {
   return [...invites.values()].filter(({ until }) => until <= now).map(ended);
 }
 

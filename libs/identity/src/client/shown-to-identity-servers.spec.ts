@@ -3,9 +3,9 @@ import { loadConfig } from '#config/config';
 import type { JsonObject } from '#kernel/json';
 import { PeerRefused } from '#kernel/peer-errors';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import type { IdentityServers } from './client/identity-servers.js';
+import type { IdentityServers } from './identity-servers.js';
 import { ShownToIdentityServers } from './shown-to-identity-servers.js';
-import type { Validations } from './validations.js';
+import type { Validations } from '../validations.js';
 
 const HOUR_MS = 3600_000;
 const NOW = 1_000 * HOUR_MS;

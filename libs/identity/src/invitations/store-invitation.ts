@@ -3,10 +3,10 @@ import { CONFIG, type Config } from '#config/config';
 import { RateLimits } from '#http/rate-limits';
 import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { FindableAssociations } from './findable-associations.js';
-import { hideAddress } from './client/hide-address.js';
+import { FindableAssociations } from '../associations/findable-associations.js';
+import { hideAddress } from '../client/hide-address.js';
 import { InvitationMessages, type InviteLink, type ToldInvite } from './invitation-messages.js';
-import { LongTermKeys } from './long-term-keys.js';
+import { LongTermKeys } from '../long-term-keys.js';
 import { StoredInvites } from './stored-invites.js';
 
 /** Somebody who is known by an address or a number alone is to be invited to a room. */

@@ -21,13 +21,13 @@ import {
   listFree,
   listToTell,
   listUnsent,
-  NO_STORED_INVITES,
+  type Invites,
+  NO_INVITES,
   type StoredInvite,
-  type StoredInvites as Invites,
-} from './decide/stored-invites.js';
-import { identifierName } from './facts/identity-facts.js';
-import { draftStoredInvite, type StoredInviteFact, storedInvitesStream } from './facts/stored-invite-facts.js';
-import { INVITE_KEYS, STORED_INVITES } from './projections/stored-invites.projector.js';
+} from '../decide/invites.js';
+import { identifierName } from '../facts/identity-facts.js';
+import { draftStoredInvite, type StoredInviteFact, storedInvitesStream } from '../facts/stored-invite-facts.js';
+import { INVITE_KEYS, STORED_INVITES } from '../projections/stored-invites.projector.js';
 
 const CAPACITY = 1_000;
 const DAY_MS = 24 * 3600_000;
@@ -73,7 +73,7 @@ export class StoredInvites {
     @Inject(VIEWS) private readonly views: Views,
     private readonly names: KeyedNames,
   ) {
-    const fold = { initialState: NO_STORED_INVITES, evolve: foldStoredInvite };
+    const fold = { initialState: NO_INVITES, evolve: foldStoredInvite };
     this.#streams = new Aggregates({ store: log, clock, capacity: CAPACITY, ...fold });
   }
 

@@ -10,14 +10,14 @@ import {
   foldStoredInvite,
   listToTell,
   listUnsent,
-  NO_STORED_INVITES,
+  NO_INVITES,
   type StoredInvite,
-  type StoredInvites,
-} from './stored-invites.js';
+  type Invites,
+} from './invites.js';
 
 const [ALICE, BOB] = ['@alice:a.example' as UserId, '@bob:b.example' as UserId];
 
-const after = (facts: readonly StoredInviteFact[], from: StoredInvites = NO_STORED_INVITES): StoredInvites =>
+const after = (facts: readonly StoredInviteFact[], from: Invites = NO_INVITES): Invites =>
   facts.reduce((state, { type, data }) => foldStoredInvite(state, { type, data: JSON.stringify(data) }), from);
 const invite = (token: string, until = 100) => ({
   token,
@@ -26,13 +26,13 @@ const invite = (token: string, until = 100) => ({
   publicKey: `key of ${token}`,
   until,
 });
-const store = (invites: StoredInvites, token: string, until = 100, now = 1): StoredInvites =>
+const store = (invites: Invites, token: string, until = 100, now = 1): Invites =>
   after(decideStored(invites, invite(token, until), now), invites);
 const ALL = ['one', 'two', 'three'];
 const CLAIMED = { now: 10, until: 50, tokens: ALL };
 
 describe('invitations of whoever has an address', () => {
-  const two = store(store(NO_STORED_INVITES, 'one'), 'two');
+  const two = store(store(NO_INVITES, 'one'), 'two');
 
   it('are all those of the first who is known to have it, and nobody’s after', () => {
     const claimed = after(decideClaims(two, ALICE, CLAIMED), two);
@@ -67,10 +67,10 @@ describe('invitations of whoever has an address', () => {
     const by = (sender: string, n: number | string, more: object = {}) => {
       return { ...invite(`${sender} ${n}`), sender: sender as UserId, ...more };
     };
-    const storeAll = (asked: readonly StoredInvite[], from = NO_STORED_INVITES): StoredInvites =>
+    const storeAll = (asked: readonly StoredInvite[], from = NO_INVITES): Invites =>
       asked.reduce((invites, one) => after(decideStored(invites, one, 1), invites), from);
     const times = (n: number): number[] => Array.from({ length: n }, (_, each) => each);
-    const names = (invites: StoredInvites): string[] => [...invites.keys()];
+    const names = (invites: Invites): string[] => [...invites.keys()];
 
     it('are ten of one sender, whose oldest gives way', () => {
       const many = storeAll([by(BOB, 'his'), ...times(11).map((n) => by(ALICE, n))]);
@@ -113,7 +113,7 @@ describe('invitations of whoever has an address', () => {
   });
 
   it('have a message until it is sent', () => {
-    const one = after(decideStored(NO_STORED_INVITES, { ...invite('one'), message: 'sealed' }, 1));
+    const one = after(decideStored(NO_INVITES, { ...invite('one'), message: 'sealed' }, 1));
     expect(listUnsent(one)).toMatchObject([{ token: 'one', message: 'sealed' }]);
     const sent = after(decideSent(one, 'one'), one);
     expect([listUnsent(sent), decideSent(sent, 'one'), sent.size]).toEqual([[], [], 1]);

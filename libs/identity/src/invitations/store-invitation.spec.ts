@@ -3,9 +3,9 @@ import { loadConfig } from '#config/config';
 import { RATE_LIMITS } from '#config/rate-limits';
 import { PARTIES, RateLimits } from '#http/rate-limits';
 import type { RoomId, UserId } from '#kernel/ids';
-import type { FindableAssociations } from './findable-associations.js';
+import type { FindableAssociations } from '../associations/findable-associations.js';
 import type { InvitationMessages } from './invitation-messages.js';
-import type { LongTermKeys } from './long-term-keys.js';
+import type { LongTermKeys } from '../long-term-keys.js';
 import { StoreInvitation } from './store-invitation.js';
 import type { StoredInvites } from './stored-invites.js';
 

@@ -11,9 +11,9 @@ import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { mayAnswerLater, PeerRefused } from '#kernel/peer-errors';
-import { IdentityServers } from './client/identity-servers.js';
-import { SHOWN_ELSEWHERE_STREAM } from './facts/identity-facts.js';
-import { Validations } from './validations.js';
+import { IdentityServers } from './identity-servers.js';
+import { SHOWN_ELSEWHERE_STREAM } from '../facts/identity-facts.js';
+import { Validations } from '../validations.js';
 
 /** For so long an identity server says at most that something was shown: a day since it was begun, and one since it was passed. */
 const KNOWN_MS = 2 * 24 * 3600_000;

@@ -8,7 +8,7 @@ import type { JsonObject } from '#kernel/json';
 import { VIEWS, type Views } from '#projections/views';
 import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import { holdsAt } from './decide/association.js';
+import { holdsAt } from '../decide/association.js';
 import { Pepper } from './pepper.js';
 import {
   type AssociationRow,
@@ -16,7 +16,7 @@ import {
   EVERYBODY,
   IDENTITY_PEOPLE,
   saidOfAssociation,
-} from './projections/identity.projector.js';
+} from '../projections/identity.projector.js';
 
 /** Nobody: what stands for who is not found, so that as much is looked up for them. */
 const NOBODY = '' as UserId;

@@ -6,11 +6,11 @@ import type { JsonObject } from '#kernel/json';
 import { PeerRefused } from '#kernel/peer-errors';
 import type { Requester } from '#kernel/requester';
 import type { AddressInvitations, AskedAddress, KnownAddress, RoomToTell } from '#rooms/address-invitations';
-import { IdentityServers } from './client/identity-servers.js';
-import { IdentityTokens } from './client/identity-tokens.js';
-import { LookUpThreepids } from './client/look-up-threepids.js';
-import { readOffer } from './client/read-offer.js';
-import { StoreInvitation } from './store-invitation.js';
+import { IdentityServers } from './identity-servers.js';
+import { IdentityTokens } from './identity-tokens.js';
+import { LookUpThreepids } from './look-up-threepids.js';
+import { readOffer } from './read-offer.js';
+import { StoreInvitation } from '../invitations/store-invitation.js';
 
 /** Invites people by their addresses, by what identity servers know of them: client-server API, "Third-party invites". */
 @Injectable()

@@ -3,7 +3,7 @@ import { ACCOUNTS } from '#accounts/projections/accounts.projector';
 import type { ServerName, UserId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { Bindings } from './bindings.js';
-import { BINDINGS } from './projections/bindings.projector.js';
+import { BINDINGS } from '../projections/bindings.projector.js';
 
 /** What became of it: all was asked for, there was nothing, or a server was away that is to be asked again. */
 export type EndOfBindings = 'done' | 'nothing' | 'later';

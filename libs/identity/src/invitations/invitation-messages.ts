@@ -10,8 +10,8 @@ import { phoneReader } from '#phones/phone-numbers';
 import { keyFor } from '#protocol/signing/key-for';
 import { openText, sealText } from '#protocol/signing/sealed-text';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import { invitationMail, invitationText } from './pages/invitation-mail.js';
-import { Messengers } from './validations.js';
+import { invitationMail, invitationText } from '../pages/invitation-mail.js';
+import { Messengers } from '../validations.js';
 
 /** What somebody is told who is invited. */
 export interface ToldInvite {
