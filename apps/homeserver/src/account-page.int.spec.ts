@@ -292,5 +292,14 @@ describe('the account page', { timeout: 60_000 }, () => {
     expect(await upload({ ...others, auth })).toEqual([200, {}]);
     const [, again] = await upload(keys());
     expect((await upload({ ...keys(), auth: { session: again.session } }))[0]).toBe(401);
+    // An application that names no session, but asks until it may.
+    const last = keys();
+    expect(await upload(last)).toMatchObject([401, { completed: [] }]);
+    await browser.send(await browser.get(new URL(url).pathname + new URL(url).search), `${ACCOUNT}/key-reset`, {
+      password: 'a password',
+    });
+    expect(await upload(last)).toEqual([200, {}]);
+    const [, refused] = await upload(keys());
+    expect([refused.flows, refused.errcode]).toEqual([asked.flows, undefined]);
   });
 });

@@ -25,6 +25,7 @@ export const KEY_RESET_STAGES = ['m.oauth', 'org.matrix.cross_signing_reset'] as
 class KeyResetStage implements Stage {
   readonly rank = 1_000;
   readonly isPassedElsewhere = true;
+  readonly isOfUser = true;
 
   constructor(
     readonly type: string,

@@ -29,8 +29,10 @@ export class InteractiveAuth {
     const session = await this.#sessionFor(operation, auth ?? {}, request);
     if (isComplete(session)) return session;
     const stage = isJsonObject(auth) ? (auth['type'] ?? this.#findPassedElsewhere(session, auth)) : undefined;
-    if (stage === undefined || stage === null || !isJsonObject(auth))
+    if (stage === undefined || stage === null || !isJsonObject(auth)) {
+      if (await this.#passAllowed(session)) return session;
       throw new InteractionRequired(this.#stateOf(session));
+    }
     const answer = await this.#attempt(session, stage, auth, asker);
     const begun = answer && { type: String(stage), answer };
     if (isComplete(session)) return session;
@@ -122,6 +124,20 @@ export class InteractiveAuth {
   #findPassedElsewhere(session: AuthSession, auth: JsonObject): string | undefined {
     if (typeof auth['session'] !== 'string') return undefined;
     return nextStages(session).find((type) => this.stages.find(type)?.isPassedElsewhere === true);
+  }
+
+  /** Passes what the user has allowed, whichever request of theirs it is for. Answers whether the session is complete by that. */
+  async #passAllowed(session: AuthSession): Promise<boolean> {
+    const type = nextStages(session).find((one) => this.stages.find(one)?.isOfUser === true);
+    if (type === undefined) return false;
+    try {
+      const passage = await this.stages.get(type).pass({}, session);
+      if (passage.isComplete) note(session, type, passage.learnt);
+    } catch (error) {
+      // Not yet: nothing that was tried has failed.
+      if (!(error instanceof StageFailed)) throw error;
+    }
+    return isComplete(session);
   }
 
   async #sessionFor(operation: Operation, auth: JsonObject, request: JsonObject): Promise<AuthSession> {

@@ -51,6 +51,11 @@ export interface Stage {
   isFor?(userId: UserId): Promise<boolean>;
   /** Whether it is passed in a browser, so that clients say no more than that it may be by now: they name their session, and no type. */
   readonly isPassedElsewhere?: true;
+  /**
+   * Whether a user who has passed it in a browser has done so for the next request of theirs that asks for it: some clients name no session
+   * either, but repeat their request until it is let through (matrix-rust-sdk until 0.17, and Element X).
+   */
+  readonly isOfUser?: true;
   /** Whoever passes it has not shown by that whose account it is: no log-in consists of such stages alone. */
   readonly showsNobody?: true;
   /** In registrations of 2015: who passes it has their account by that, and chooses no password. */
