@@ -5,12 +5,10 @@ import type { AccountFact, ProfileChanged, ReadersSet } from '#accounts/facts/ac
 import type { RecordedFact } from '#event-store/event-store';
 import type { Effect } from '#projections/effects/effect';
 import { AnnounceProfile } from '#rooms/commands/announce-profile';
+import { SHOWN_IN_ROOMS, type ShownInRooms } from '#rooms/commands/change-membership';
 import { actForUser } from '../act-for-user.js';
 
 const CHANGED: ReadonlySet<string> = new Set<AccountFact['type']>(['profile-changed', 'readers-set']);
-/** The keys that member events repeat. */
-const SHOWN_IN_ROOMS: ReadonlySet<string> = new Set(['displayname', 'avatar_url']);
-
 /**
  * Tells a user's rooms of a new name or avatar, and of one that is not for everybody any more: client-server API, "Events on Change of Profile
  * Information".
@@ -22,13 +20,18 @@ export class ProfileAnnouncement implements Effect {
   constructor(private readonly commands: CommandBus) {}
 
   keyOf(fact: RecordedFact): string | undefined {
-    if (!CHANGED.has(fact.type)) return undefined;
-    const data = JSON.parse(fact.data) as ProfileChanged | ReadersSet;
-    if ('of' in data && data.of !== 'profile') return undefined;
-    return SHOWN_IN_ROOMS.has(data.key) ? userIdOfStream(fact.stream) : undefined;
+    return CHANGED.has(fact.type) && changedIn(fact) !== undefined ? userIdOfStream(fact.stream) : undefined;
   }
 
-  run(fact: RecordedFact): Promise<boolean> {
-    return this.commands.execute(new AnnounceProfile(actForUser(userIdOfStream(fact.stream), fact)));
+  async run(fact: RecordedFact): Promise<boolean> {
+    const key = changedIn(fact);
+    if (key === undefined) return false;
+    return this.commands.execute(new AnnounceProfile(actForUser(userIdOfStream(fact.stream), fact), key));
   }
+}
+
+/** What member events repeat, of what a fact says. */
+function changedIn({ data }: RecordedFact): ShownInRooms | undefined {
+  const { key, ...said } = JSON.parse(data) as ProfileChanged | ReadersSet;
+  return 'of' in said && said.of !== 'profile' ? undefined : SHOWN_IN_ROOMS.find((one) => one === key);
 }

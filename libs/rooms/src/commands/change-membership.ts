@@ -27,6 +27,10 @@ export type Membership = 'join' | 'invite' | 'leave' | 'ban' | 'knock';
 /** The views that an answer waits for which says that somebody is in a room, or is no more: what they may ask next reads these. */
 export const MEMBERSHIP_VIEWS: readonly string[] = [USER_ROOMS.name, ROOM_STATE.name, TIMELINE.name];
 
+/** What member events repeat of a profile. */
+export const SHOWN_IN_ROOMS = ['displayname', 'avatar_url'] as const;
+export type ShownInRooms = (typeof SHOWN_IN_ROOMS)[number];
+
 /** A change of one user's membership, by that user or another. */
 export interface MembershipChange {
   readonly target: UserId;
@@ -85,17 +89,24 @@ export class MembershipChanges {
 
   /**
    * Tells a room a user is in of their profile as it is when the room's turn comes (`contentOf` of a join), so that what is told last is never
-   * what was before; the member event keeps whatever else it said. `given` is what the user said of themself there. Answers whether the room had
-   * something else. Throws what may pass.
+   * what was before; the member event keeps whatever else it said. `keys` of it alone, where others may be what the user is called in this room;
+   * `given` is what the user said of themself there. Answers whether the room had something else. Throws what may pass.
    */
-  async tellProfile(requester: Requester, roomId: RoomId, given: JsonObject = {}): Promise<boolean> {
+  async tellProfile(
+    requester: Requester,
+    roomId: RoomId,
+    { keys = SHOWN_IN_ROOMS, given = {} }: { readonly keys?: readonly string[]; readonly given?: JsonObject } = {},
+  ): Promise<boolean> {
     const { userId } = requester;
     const sent = this.workers.run(roomId, contextOf(requester), async (turn) => {
       const before = await turn.findState('m.room.member', userId);
       if (before?.content['membership'] !== 'join') return;
-      const { displayname: _, avatar_url: __, join_authorised_via_users_server: ___, ...kept } = before.content;
       const profile = await this.contentOf({ target: userId, membership: 'join' });
-      await sendMembership(turn, userId, userId, { ...kept, ...profile, ...given }, before);
+      const { join_authorised_via_users_server: _, ...said } = before.content;
+      const told = new Set<string>(keys);
+      const kept = Object.entries(said).filter(([key]) => !told.has(key));
+      const now = Object.entries(profile).filter(([key]) => told.has(key));
+      await sendMembership(turn, userId, userId, { ...Object.fromEntries([...kept, ...now]), ...given }, before);
     });
     try {
       const { position } = await sent;
@@ -121,7 +132,7 @@ export class MembershipChanges {
     const now = await this.contentOf({ target: requester.userId, membership: 'join' });
     if (canonicalJson(now) === canonicalJson(shown)) return;
     try {
-      await this.tellProfile(requester, roomId, given);
+      await this.tellProfile(requester, roomId, { given });
     } catch (error) {
       // They are in the room, whatever it says of them: whoever let them in does not fail by it.
       if (!mayPass(error)) throw error;

@@ -348,13 +348,28 @@ describe('a changed profile', () => {
     await rooms.join(BOB, left);
     await rooms.leave(BOB, left);
     await rooms.views.store.write([{ collection: 'profiles', key: [BOB], value: '{"displayname":"Robert"}' }]);
-    expect(await rooms.execute(new AnnounceProfile(requesterOf(BOB)))).toBe(true);
+    expect(await rooms.execute(new AnnounceProfile(requesterOf(BOB), 'displayname'))).toBe(true);
     const content = { membership: 'join', displayname: 'Robert', reason: 'why', 'm.odd': 1 };
     expect(await rooms.state(here, 'm.room.member', BOB)).toEqual(content);
     expect(await rooms.membership(left, BOB)).toBe('leave');
     const { length } = rooms.events(here);
-    expect(await rooms.execute(new AnnounceProfile(requesterOf(BOB)))).toBe(false);
+    expect(await rooms.execute(new AnnounceProfile(requesterOf(BOB), 'displayname'))).toBe(false);
     expect(rooms.events(here)).toHaveLength(length);
+  });
+
+  it('is told by what has changed of it alone: who is called something else in a room is so still', async () => {
+    const roomId = await rooms.open();
+    await rooms.execute(new JoinRoom(requesterOf(BOB), roomId, { displayname: 'Mask', avatar_url: 'mxc://test/mask' }));
+    const tell = async (profile: JsonObject, key: 'displayname' | 'avatar_url'): Promise<unknown> => {
+      await rooms.views.store.write([{ collection: 'profiles', key: [BOB], value: JSON.stringify(profile) }]);
+      await rooms.execute(new AnnounceProfile(requesterOf(BOB), key));
+      return rooms.state(roomId, 'm.room.member', BOB);
+    };
+    const both = { displayname: 'Robert', avatar_url: 'mxc://test/new' };
+    const masked = { membership: 'join', displayname: 'Mask', avatar_url: 'mxc://test/new' };
+    expect(await tell(both, 'avatar_url')).toEqual(masked);
+    expect(await tell({ displayname: 'Robert' }, 'avatar_url')).toEqual({ membership: 'join', displayname: 'Mask' });
+    expect(await tell(both, 'displayname')).toEqual({ membership: 'join', displayname: 'Robert' });
   });
 
   it('is told to all rooms but one that does not take it for the moment, which is tried again', async () => {
@@ -366,10 +381,10 @@ describe('a changed profile', () => {
     await rooms.views.store.write([{ collection: 'profiles', key: [BOB], value: '{"displayname":"Robert"}' }]);
     const nameIn = async (room: RoomId) => (await rooms.state(room, 'm.room.member', BOB))?.['displayname'];
     away = there;
-    await expect(rooms.execute(new AnnounceProfile(requesterOf(BOB)))).rejects.toThrow(PolicyAway);
+    await expect(rooms.execute(new AnnounceProfile(requesterOf(BOB), 'displayname'))).rejects.toThrow(PolicyAway);
     expect([await nameIn(here), await nameIn(there)]).toEqual(['Robert', undefined]);
     away = undefined;
-    expect(await rooms.execute(new AnnounceProfile(requesterOf(BOB)))).toBe(true);
+    expect(await rooms.execute(new AnnounceProfile(requesterOf(BOB), 'displayname'))).toBe(true);
     expect(await nameIn(there)).toBe('Robert');
   });
 });
