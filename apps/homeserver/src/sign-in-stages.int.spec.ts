@@ -194,4 +194,21 @@ describe('signing in where a captcha comes first, or a password alone does', { t
     await browser.post(here, { 'g-recaptcha-response': SOLVED });
     expect((await browser.post(here, PASSWORD)).text).toContain('You are logged in as @alice:');
   });
+
+  it.each([
+    ['a sign-in', ACCOUNT],
+    ['a log-in', '/_matrix/static/client/login'],
+  ])('has nobody else go through a stage for who began it in their browser: of %s', async (_, page) => {
+    const link = linkIn(await browser.get(page), 'With a captcha and a password');
+    const begun = (await browser.get(link.startsWith('?') ? page + link : link)).headers.location!;
+    const session = new URL(begun, 'http://here').searchParams.get('session')!;
+    for (const stage of ['m.login.recaptcha', 'm.login.password']) {
+      const sent = `/_matrix/client/v3/auth/${stage}/fallback/web?session=${session}`;
+      expect((await new PageReader(server).get(sent)).status).toBe(404);
+      expect((await new PageReader(server).post(sent, { 'g-recaptcha-response': SOLVED, ...PASSWORD })).status).toBe(
+        404,
+      );
+    }
+    expect((await browser.get(begun.startsWith('?') ? page + begun : begun)).text).toContain(captcha.scriptUrl);
+  });
 });

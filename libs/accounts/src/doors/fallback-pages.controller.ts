@@ -62,6 +62,10 @@ export class FallbackPagesController {
     const stage = this.stages.find(type);
     if (stage === undefined) throw new MatrixError('M_UNRECOGNIZED', 'There is no page for this stage');
     const session = await this.auth.getSession(requiredText(query, 'session'));
+    const { purpose, isOfBrowser } = session.operation;
+    // These pages are for whoever opens a link. What shows who somebody is where nobody is logged in yet, or is gone through in one browser, would be passed by one person, and
+    // gone on with by the one who sent the link.
+    if (purpose === 'login' || isOfBrowser === true) throw new MatrixError('M_NOT_FOUND', 'No such session');
     // What is not configured has nothing to show, and what nobody is asked for leads nowhere.
     if (!session.operation.flows.some((flow) => flow.includes(type))) {
       throw new MatrixError('M_UNRECOGNIZED', 'This is no stage of this session');

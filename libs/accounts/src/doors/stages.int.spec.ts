@@ -309,6 +309,15 @@ describe('a log-in that begins with a captcha', () => {
     expect((await login({ ...password, session }))['errcode']).toBe('M_FORBIDDEN');
   });
 
+  it('has its stages passed by nobody else: there are no pages of them for whoever is sent a link', async () => {
+    const { session } = await login({ type: CAPTCHA, response: SOLVED });
+    const page = `${V3}/auth/${PASSWORD}/fallback/web?session=${String(session)}`;
+    const none = { status: 404, body: { errcode: 'M_NOT_FOUND' } };
+    expect(await app.call('GET', page)).toMatchObject(none);
+    expect(await app.call('POST', page, { raw: 'user=ann&password=secret' })).toMatchObject(none);
+    expect((await login({ ...password, session }))['user_id']).toBe('@ann:example.org');
+  });
+
   it('is one of today as well', async () => {
     const post = async (body: object) => (await app.call('POST', `${V3}/login`, { body })).body;
     const { session } = await post({ type: CAPTCHA, response: SOLVED });

@@ -21,6 +21,8 @@ export interface Operation {
   readonly userId?: UserId;
   /** Each a list of types of stages, to be completed in order. */
   readonly flows: readonly (readonly string[])[];
+  /** It is gone through in the browser that the name says, and nowhere else. */
+  readonly isOfBrowser?: true;
 }
 
 /** What stages have found out, for the work that follows and for the stages after them. */

@@ -59,7 +59,13 @@ export class PageProcess {
   /** Begins one, for a browser. Single sign-on makes accounts by itself, and comes back with a token: whatever it was for, it is a log-in here. */
   open(purpose: PagePurpose, { stages, bySso }: PageFlow, browser: string): AuthSession {
     const name = nameFor(purpose, browser);
-    return this.sessions.open({ name, purpose: bySso === true ? 'login' : purpose, flows: [stages] }, {});
+    const operation = {
+      name,
+      purpose: bySso === true ? 'login' : purpose,
+      flows: [stages],
+      isOfBrowser: true,
+    } as const;
+    return this.sessions.open(operation, {});
   }
 
   /** The session that a browser goes through; undefined where it is none of its own, or over. */

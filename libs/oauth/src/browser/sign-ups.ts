@@ -34,7 +34,8 @@ export class SignUps {
 
   /** Begins one, for a browser, and answers its id. Throws M_FORBIDDEN where registration is closed. */
   async begin(browser: Browser): Promise<string> {
-    const operation = { name: nameFor(browser), purpose: 'registration', flows: this.rules.getFlows() } as const;
+    const flows = this.rules.getFlows();
+    const operation = { name: nameFor(browser), purpose: 'registration', flows, isOfBrowser: true } as const;
     try {
       return (await this.auth.authorise(operation, {})).id;
     } catch (error) {
