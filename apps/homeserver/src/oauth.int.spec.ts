@@ -293,6 +293,23 @@ describe('the OAuth 2.0 API', { timeout: 60_000 }, () => {
     expect((await refresh(clientId, 'annals_rt_none'))[1].error).toBe('invalid_grant');
   });
 
+  it('keeps the session of who is locked: an application that gets no new tokens would let go of its keys', async () => {
+    const clientId = await register();
+    const first = await tokensFor(clientId);
+    const [, { user_id: userId }] = await whoami(first.access_token);
+    const admin = await server.registerAdmin();
+    const lock = (locked: boolean) => json('PUT', `/_matrix/client/v1/admin/lock/${userId}`, { locked }, admin);
+    expect((await lock(true))[0]).toBe(200);
+    const [status, second] = await refresh(clientId, first.refresh_token);
+    expect(status).toBe(200);
+    expect(await whoami(second.access_token)).toEqual([
+      401,
+      expect.objectContaining({ errcode: 'M_USER_LOCKED', soft_logout: true }),
+    ]);
+    await lock(false);
+    expect((await whoami(second.access_token))[0]).toBe(200);
+  });
+
   it('revokes a session by either token, whoever has it', async () => {
     const clientId = await register();
     for (const kind of ['access_token', 'refresh_token']) {

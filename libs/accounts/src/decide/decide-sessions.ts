@@ -73,12 +73,13 @@ export function decideDeviceRemoval(
 
 /**
  * The exchange of a refresh token, that of the current pair or of the one before it while the new one is unused. Throws
- * M_UNKNOWN_TOKEN for any other, M_USER_LOCKED where nobody may use the account.
+ * M_UNKNOWN_TOKEN for any other, M_USER_LOCKED where nobody may use the account. An application of OAuth has new tokens then too, which are good for as little:
+ * it takes any refusal for the end of its session ("Refresh token grant"), and locks end none.
  */
 export function decideRefresh(account: Account, refresh: Omit<TokensRefreshed, 'device_id'>): AccountFact[] {
   for (const [deviceId, device] of account.devices) {
     if (validPairs(device).some((pair) => pair.refresh_hash === refresh.used)) {
-      checkNotLocked(account);
+      if (device.oauth === undefined) checkNotLocked(account);
       return [{ type: 'tokens-refreshed', data: { device_id: deviceId, ...refresh } }];
     }
   }

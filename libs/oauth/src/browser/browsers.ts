@@ -11,6 +11,7 @@ import { FORM_TOKEN, FormTokens } from '#http/browser/form-tokens';
 import { type Form, readForm } from '#http/browser/read-form';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { isUserId, localpartOf, type UserId } from '#kernel/ids';
+import { userLocked } from '#kernel/user-locked';
 import { decideSignOut } from '../decide/sign-ins.js';
 import { KeptSignIns } from '../sign-ins.js';
 
@@ -106,6 +107,11 @@ export class Browsers {
     const localpart = Buffer.from(localpartOf(userId)).toString('base64url');
     this.#cookie.put(reply, `${localpart}.${secret}`, SIGNED_IN_SECONDS);
     return true;
+  }
+
+  /** What somebody is told who has shown who they are, and is not signed in: that their account is locked, as other log-ins say, or else `otherwise`. */
+  async refusalOf(userId: UserId, otherwise: string): Promise<string> {
+    return (await this.accounts.load(userId)).locked ? userLocked().message : otherwise;
   }
 
   /** Signs who is signed in there out. */

@@ -109,7 +109,8 @@ export class OAuthController {
       const refreshed = await this.commands.execute(new RefreshSession(token, requestId, hashSecret(clientId)));
       return answerOf(refreshed, refreshed.scope);
     } catch (error) {
-      if (!(error instanceof MatrixError)) throw error;
+      // What may be otherwise later ends no session.
+      if (!(error instanceof MatrixError) || error.status >= 500 || error.errcode === 'M_LIMIT_EXCEEDED') throw error;
       throw new OAuthError('invalid_grant', 'The refresh token is not valid, or not any more');
     }
   }

@@ -63,7 +63,8 @@ export class SignInController {
     const claim = await this.passwords.parseClaim({ user: username, password: form.get('password') ?? '' });
     const verified = await this.passwords.verify(claim);
     if (verified !== undefined && (await this.#admit(verified, browser, request, reply))) return sendOn(reply, to);
-    const problem = 'Unknown user or wrong password';
+    const unknown = 'Unknown user or wrong password';
+    const problem = verified === undefined ? unknown : await this.browsers.refusalOf(verified.userId, unknown);
     return showPage(reply, signInPage({ ...context, browser, to, username, problem }), 403);
   }
 
@@ -84,7 +85,7 @@ export class SignInController {
     if (step === undefined) return sendOn(reply, pathOf(id, to));
     if ('view' in step) return showView(reply, step.view);
     if (await this.#admit(step.shown, browser, request, reply)) return sendOn(reply, to);
-    const problem = 'This account cannot sign in';
+    const problem = await this.browsers.refusalOf(step.shown.userId, 'This account cannot sign in');
     return showPage(reply, signInPage({ ...this.ways.context, browser, to, problem }), 403);
   }
 

@@ -50,7 +50,7 @@ export class UpstreamSignInController {
     if (purpose.kind !== 'own') throw new MatrixError('M_FORBIDDEN', 'This was begun for something else');
     const before = await this.browsers.of(request, reply);
     if (!(await this.browsers.signIn(reply, { userId, upstream }, request.id)))
-      throw new MatrixError('M_FORBIDDEN', 'This account cannot sign in');
+      throw new MatrixError('M_FORBIDDEN', await this.browsers.refusalOf(userId, 'This account cannot sign in'));
     await this.browsers.end(before, request.id);
     return sendOn(reply, this.returns.find(queryText(query, 'to') ?? ''));
   }
