@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open as openRaw } from 'lmdb';
@@ -11,8 +13,10 @@ import type { Write } from '#read-models/read-model-store';
 import type { EventStore } from '../event-store.js';
 import { LogDamaged, LogOfAnotherVersion } from '../event-store-errors.js';
 import { sealFacts } from '../seal-facts.js';
+import { findDamage, LONGEST_LOOK } from './find-damage.js';
 import { openLmdbEventStore } from './lmdb-event-store.js';
 
+const require = createRequire(import.meta.url);
 const folder = mkdtempSync(join(tmpdir(), 'annals-damage-'));
 const log = join(folder, 'log');
 const views = join(folder, 'views');
@@ -236,3 +240,22 @@ describe('a log of another version', () => {
     await reader.close();
   });
 });
+
+test.runIf(process.platform === 'linux')(
+  'what the system refuses is no damage: locks that another process let go of',
+  async () => {
+    const copy = copyOf(log);
+    const holder = openRaw({ path: copy, noSubdir: false, maxDbs: 8 });
+    // As they are left where the last one closes the file while another opens it (0x90: robust and shared, for glibc). By a process of
+    // its own, for who closes a file lets go of all that their process has locked of it.
+    const letGo = `const { readFileSync, writeFileSync } = require('node:fs');
+    const locks = readFileSync('lock.mdb');
+    for (let at = 0; at < 512; at += 4) if (locks.readInt32LE(at) === 0x90) locks.writeInt32LE(-1, at);
+    writeFileSync('lock.mdb', locks, { flag: 'r+' });`;
+    expect(spawnSync(process.execPath, ['-e', letGo], { cwd: copy }).status).toBe(0);
+    const reader = `require(${JSON.stringify(require.resolve('lmdb'))}).open({ path: '.', noSubdir: false, readOnly: true }).get('x')`;
+    expect(String(spawnSync(process.execPath, ['-e', reader], { cwd: copy }).stderr)).toContain('Invalid argument');
+    expect(findDamage(copy, 'log', LONGEST_LOOK, program.path)).toBeUndefined();
+    await holder.close();
+  },
+);
