@@ -88,8 +88,7 @@ export class Validations extends ValidationSessions {
     if (!mailer.isConfigured) throw new MatrixError('M_EMAIL_SEND_ERROR', 'This server sends no mails');
     const makeToken = (): string => randomBytes(16).toString('base64url');
     const { name, session } = await this.#begin(threepid, wanted, makeToken, () => {
-      mailer.checkRoom();
-      this.limits.check('mail', `mails to ${threepid.address}`);
+      mailer.checkRoom(threepid.address);
     });
     if (session !== undefined) {
       const { serverName } = this.config;

@@ -1,15 +1,20 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Logger } from '@nestjs/common';
+import { loadConfig } from '#config/config';
+import { RateLimits } from '#http/rate-limits';
 import { type MailServer, startMailServer } from '#testing/mail-server';
 import { Mailer, MailFailure } from './mailer.js';
 import { composeMail } from './mail-look.js';
+
+const limits = (figures = ''): RateLimits =>
+  new RateLimits(loadConfig({ ANNALS_RATE_LIMIT_FIGURES: figures }), { elapsed: () => 0 });
 
 describe('a mail', () => {
   let server: MailServer;
   let mailer: Mailer;
   beforeAll(async () => {
     server = await startMailServer();
-    mailer = new Mailer({ mail: { smtpUrl: server.url, from: 'The pub <pub@example.org>' } });
+    mailer = new Mailer({ mail: { smtpUrl: server.url, from: 'The pub <pub@example.org>' } }, limits());
   });
   afterAll(async () => {
     await mailer.onModuleDestroy();
@@ -90,7 +95,7 @@ describe('a mail', () => {
   });
 
   it('may be tried again where nobody answers', async () => {
-    const lonely = new Mailer({ mail: { smtpUrl: 'smtp://127.0.0.1:1', from: 'pub@example.org' } });
+    const lonely = new Mailer({ mail: { smtpUrl: 'smtp://127.0.0.1:1', from: 'pub@example.org' } }, limits());
     const sent = lonely.send({ to: 'alice@example.org', subject: 'x', text: 'x' });
     await expect(sent).rejects.toMatchObject({ name: 'MailFailure', isTransient: true });
     expect(lonely.numbers).toEqual({ sent: 0, failed: 1, waiting: 0 });
@@ -98,13 +103,22 @@ describe('a mail', () => {
   });
 
   it('does not wait where a thousand do', async () => {
-    const full = new Mailer({ mail: { smtpUrl: server.url, from: 'pub@example.org' } });
+    const full = new Mailer({ mail: { smtpUrl: server.url, from: 'pub@example.org' } }, limits());
     const mail = { to: 'many@example.org', subject: 'x', text: 'x' };
     const sent = Array.from({ length: 1_000 }, () => full.send(mail));
     await expect(full.send(mail)).rejects.toMatchObject({ errcode: 'M_LIMIT_EXCEEDED' });
-    expect(() => full.checkRoom()).toThrow();
+    expect(() => full.checkRoom('many@example.org')).toThrow();
     await Promise.all(sent);
-    full.checkRoom();
+    full.checkRoom('many@example.org');
     await full.onModuleDestroy();
+  });
+
+  it('goes to one address a few times, and to others meanwhile', () => {
+    const one = new Mailer({ mail: { smtpUrl: server.url, from: 'pub@example.org' } }, limits('mail=2:0.001'));
+    one.checkRoom('alice@example.org');
+    one.checkRoom('alice@example.org');
+    const refused = expect.objectContaining({ errcode: 'M_LIMIT_EXCEEDED' }) as Error;
+    expect(() => one.checkRoom('alice@example.org')).toThrow(refused);
+    one.checkRoom('bob@example.org');
   });
 });

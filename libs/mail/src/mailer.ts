@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Transporter } from 'nodemailer';
 import type SMTPPool from 'nodemailer/lib/smtp-pool';
 import { CONFIG, type Config } from '#config/config';
+import { RateLimits } from '#http/rate-limits';
 import { MatrixError } from '#kernel/matrix-error';
 import { isMailAddress } from './mail-address.js';
 
@@ -51,7 +52,10 @@ export class Mailer {
   #transport: Promise<Transporter<SMTPPool.SentMessageInfo>> | undefined;
   #waiting = 0;
 
-  constructor(@Inject(CONFIG) private readonly config: Pick<Config, 'mail'>) {}
+  constructor(
+    @Inject(CONFIG) private readonly config: Pick<Config, 'mail'>,
+    private readonly limits: RateLimits,
+  ) {}
 
   /** Whether this server sends mails at all. Where it does not, nothing that needs one is offered. */
   get isConfigured(): boolean {
@@ -63,21 +67,22 @@ export class Mailer {
     return { ...this.#numbers, waiting: this.#waiting };
   }
 
-  /** Throws M_LIMIT_EXCEEDED where no more may wait. To be asked before anything is looked up, so that the answer tells nothing of an address. */
-  checkRoom(): void {
-    if (this.#waiting < MOST_WAITING) return;
-    throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many mails are on their way', {
-      fields: { retry_after_ms: SILENCE_MS },
-    });
+  /**
+   * Counts a mail to an address that somebody wants one sent to. Throws M_LIMIT_EXCEEDED where no more may wait, or there may be none more to this address. To be
+   * asked before anything is looked up, so that the answer tells nothing of an address.
+   */
+  checkRoom(address: string): void {
+    this.#checkWaiting();
+    this.limits.check('mail', `mails to ${address}`);
   }
 
-  /** Settles once the mail server has taken it. Throws MailFailure, M_LIMIT_EXCEEDED as `checkRoom`, and M_INVALID_PARAM for what is no address. */
+  /** Settles once the mail server has taken it. Throws MailFailure, M_LIMIT_EXCEEDED where no more may wait, and M_INVALID_PARAM for what is no address. */
   async send(mail: Mail): Promise<void> {
     const { mail: config } = this.config;
     if (config === undefined) throw new Error('no mail server is configured');
     if (!isMailAddress(mail.to)) throw new MatrixError('M_INVALID_PARAM', 'This is no mail address');
     if (LINE_ENDS.test(mail.subject)) throw new Error('the subject of a mail has more than one line');
-    this.checkRoom();
+    this.#checkWaiting();
     this.#waiting++;
     try {
       const transport = await (this.#transport ??= open(config.smtpUrl));
@@ -100,11 +105,18 @@ export class Mailer {
     }
   }
 
-  /** As `send`, for who does not wait for it: what becomes of it is only logged. Throws as `checkRoom` at once. */
+  /** As `send`, for who does not wait for it: what becomes of it is only logged. Throws M_LIMIT_EXCEEDED at once. */
   post(mail: Mail): void {
-    this.checkRoom();
+    this.#checkWaiting();
     this.send(mail).catch((error: unknown) => {
       this.#log.error({ reason: error instanceof Error ? error.message : 'unknown' }, 'a mail was not sent');
+    });
+  }
+
+  #checkWaiting(): void {
+    if (this.#waiting < MOST_WAITING) return;
+    throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many mails are on their way', {
+      fields: { retry_after_ms: SILENCE_MS },
     });
   }
 

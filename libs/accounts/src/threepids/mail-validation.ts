@@ -123,8 +123,7 @@ export class MailValidation {
 
   /** Throws M_LIMIT_EXCEEDED where no more mails may be sent, or none to this address. */
   checkRoom({ address }: Threepid): void {
-    this.mailer.checkRoom();
-    this.limits.check('mail', `mails to ${address}`);
+    this.mailer.checkRoom(address);
   }
 
   /**

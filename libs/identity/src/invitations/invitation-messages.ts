@@ -106,8 +106,7 @@ export class InvitationMessages {
   #checkMail({ threepid: { address } }: ToldInvite): void {
     const { mailer } = this.messengers;
     if (!mailer.isConfigured) throw new MatrixError('M_EMAIL_SEND_ERROR', 'This server sends no mails');
-    mailer.checkRoom();
-    this.limits.check('mail', `mails to ${address}`);
+    mailer.checkRoom(address);
   }
 
   /** Each costs something: so nobody sends one who is not known. */
