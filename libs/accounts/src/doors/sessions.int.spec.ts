@@ -224,6 +224,8 @@ describe('sessions', () => {
     const form = await app.call('GET', page);
     expect(form.headers['content-type']).toBe('text/html; charset=utf-8');
     expect(form.text).toContain('name="password"');
+    // Whoever was sent there reads what it is for.
+    expect(form.text).toContain(`remove devices from your account <strong>${userId}</strong>`);
     expect((await app.call('POST', page, { raw: 'password=wrong' })).text).toContain('Invalid password');
     const done = await app.call('POST', page, { raw: 'password=secret' });
     expect(done.text).toContain("window.opener.postMessage('authDone', '*')");

@@ -1,5 +1,6 @@
 import { type HtmlPage, htmlPage } from '#http/pages/html-page';
 import { escapeHtml } from '#kernel/escape-html';
+import { wordsForOperation } from '#accounts/pages/operation-words';
 import { CODE_INPUT, EMAIL_INPUT, PHONE_INPUT } from '#accounts/pages/stage-page';
 import { termsFields } from '#accounts/pages/terms-fields';
 import type { Questions } from '../upstream-logins.js';
@@ -80,21 +81,6 @@ export function confirmClientPage(userId: string, client: string, href: string):
   );
 }
 
-/** What operations are, in the words of whoever is asked for them: by the beginning of their name. */
-const OPERATIONS: readonly (readonly [name: string, words: string])[] = [
-  ['POST /account/password', 'change the password of your account'],
-  ['POST /account/deactivate', 'close your account for ever'],
-  ['POST /account/3pid', 'change the addresses of your account'],
-  ['DELETE /devices', 'remove a device from your account'],
-  ['POST /delete_devices', 'remove devices from your account'],
-  ['POST /keys/device_signing', 'replace the keys by which others recognise you'],
-  ['POST /login/get_token', 'log another device in to your account'],
-  ['POST /api/v1/login', 'log in to your account'],
-];
-
-const wordsFor = (operation: string): string =>
-  OPERATIONS.find(([name]) => operation.startsWith(name))?.[1] ?? 'change something about your account';
-
 /** Somebody is to show once more who they are, for something that they should know of. */
 export function confirmOperationPage(of: {
   readonly userId: string;
@@ -108,7 +94,7 @@ export function confirmOperationPage(of: {
   );
   return htmlPage(
     'Is it you?',
-    `${alert}<p>An application wants to ${wordsFor(of.operation)} <strong>${escapeHtml(of.userId)}</strong>. To confirm it, log in once more.</p>
+    `${alert}<p>An application wants to ${wordsForOperation(of.operation)} <strong>${escapeHtml(of.userId)}</strong>. To confirm it, log in once more.</p>
 <p>If you did not expect this, somebody else may use your account: close this page.</p><ul>${items.join('')}</ul>`,
     undefined,
     { isNeverFramed: true },
@@ -123,7 +109,7 @@ export function approveOperationPage(of: {
 }): HtmlPage {
   return htmlPage(
     'Is this what you want?',
-    `<p>An application wants to ${wordsFor(of.operation)} <strong>${escapeHtml(of.userId)}</strong>.</p>
+    `<p>An application wants to ${wordsForOperation(of.operation)} <strong>${escapeHtml(of.userId)}</strong>.</p>
 <p>If you did not ask for this in your application just now, somebody else did: close this page.</p>
 <form method="post" action="${escapeHtml(of.action)}"><button>Confirm</button></form>`,
     undefined,

@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { RateLimits } from '#http/rate-limits';
+import { escapeHtml } from '#kernel/escape-html';
 import type { UserId } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { wordsForOperation } from '../../pages/operation-words.js';
 import { stagePage } from '../../pages/stage-page.js';
 import { PasswordCheck } from '../../sessions/password-check.js';
-import type { AuthSession, Purpose } from '../auth-sessions.js';
+import type { AuthSession, Operation, Purpose } from '../auth-sessions.js';
 import { StageFailed } from '../interaction-required.js';
 import { PASSED, type PageContext, type Passage, type Stage, type StageView, type Standing } from '../stage.js';
 import { StageRegistry } from '../stage-registry.js';
@@ -25,8 +27,15 @@ const FORMS = {
     fields: USER + passwordField('new-password'),
     action: 'Create the account',
   },
-  confirmation: { title: 'Please confirm your password', fields: passwordField('current-password') },
 };
+
+/** Who was led to the page by a link alone, of somebody who has a token of theirs, reads here what the password is for. */
+function confirmationFields({ name, userId }: Operation): string {
+  const what = `${wordsForOperation(name)} <strong>${escapeHtml(userId ?? '')}</strong>`;
+  return `<p>An application wants to ${what}.</p>
+<p>If you did not ask for this in your application just now, somebody else did: close this page.</p>
+${passwordField('current-password')}`;
+}
 
 /** `m.login.password`: of the account that asks; in the registration of 2015, with which one is chosen, whatever it is. */
 @Injectable()
@@ -65,9 +74,12 @@ export class PasswordStage implements Stage {
     return PASSED;
   }
 
-  view({ session, problem }: PageContext): StageView {
-    const { purpose } = session.operation;
-    return { page: stagePage({ ...FORMS[purpose === 'recovery' ? 'confirmation' : purpose], problem }) };
+  view({ session: { operation }, problem }: PageContext): StageView {
+    const { purpose } = operation;
+    if (purpose === 'login' || purpose === 'registration') return { page: stagePage({ ...FORMS[purpose], problem }) };
+    return {
+      page: stagePage({ title: 'Please confirm your password', fields: confirmationFields(operation), problem }),
+    };
   }
 
   async #logIn(auth: JsonObject, { learnt }: AuthSession): Promise<Passage> {

@@ -1,0 +1,14 @@
+/** What operations are, in the words of whoever is asked for them: by the beginning of their name. */
+const OPERATIONS: readonly (readonly [name: string, words: string])[] = [
+  ['POST /account/password', 'change the password of your account'],
+  ['POST /account/deactivate', 'close your account for ever'],
+  ['POST /account/3pid', 'change the addresses of your account'],
+  ['DELETE /devices', 'remove a device from your account'],
+  ['POST /delete_devices', 'remove devices from your account'],
+  ['POST /keys/device_signing', 'replace the keys by which others recognise you'],
+  ['POST /login/get_token', 'log another device in to your account'],
+  ['POST /api/v1/login', 'log in to your account'],
+];
+
+export const wordsForOperation = (operation: string): string =>
+  OPERATIONS.find(([name]) => operation.startsWith(name))?.[1] ?? 'change something about your account';
