@@ -1,10 +1,10 @@
 import { writeSync } from 'node:fs';
-import { constants } from 'node:os';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { messageOf } from '#kernel/message-of';
 import { LogOfAnotherVersion } from '../event-store-errors.js';
 import { FactRecords } from './fact-record.js';
 import { FOUND_EXIT_CODE } from './find-damage.js';
+import { isOfMachine } from './is-of-machine.js';
 
 /*
  * The process that looks for damage: it is given a directory and what is in it. It reads the keys of all tables first, which
@@ -77,14 +77,4 @@ function checkValues(name: string, table: Table): void {
 /** All values of views are text, and text has no zeros. */
 function checkText(value: Buffer): void {
   if (value.includes(ZEROS)) throw new Error('it holds zeros');
-}
-
-/**
- * These say something about this process or the machine, not about the file. LMDB gives those of the system by their numbers, and its own below
- * zero: so EINVAL, where somebody who had the file open alone has let go of its lock file in this very moment.
- */
-function isOfMachine(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  if (typeof code === 'number' && code > 0) return code !== constants.errno.EIO;
-  return ['EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC', 'EROFS', 'EAGAIN'].includes(String(code));
 }

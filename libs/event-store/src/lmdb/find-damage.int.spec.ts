@@ -1,11 +1,12 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open as openRaw } from 'lmdb';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { type BundledScript, bundleScript } from '#testing/start-script';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
@@ -241,21 +242,44 @@ describe('a log of another version', () => {
   });
 });
 
-test.runIf(process.platform === 'linux')(
-  'what the system refuses is no damage: locks that another process let go of',
-  async () => {
-    const copy = copyOf(log);
-    const holder = openRaw({ path: copy, noSubdir: false, maxDbs: 8 });
-    // As they are left where the last one closes the file while another opens it (0x90: robust and shared, for glibc). By a process of
-    // its own, for who closes a file lets go of all that their process has locked of it.
-    const letGo = `const { readFileSync, writeFileSync } = require('node:fs');
+/** Leaves the locks of an open file as they are where the last one closes it while another opens it. By a process of its own, for who closes a file lets go of all that their process has locked of it. */
+function letGoOfLocks(of: string): void {
+  // 0x90: robust and shared, for glibc.
+  const letGo = `const { readFileSync, writeFileSync } = require('node:fs');
     const locks = readFileSync('lock.mdb');
     for (let at = 0; at < 512; at += 4) if (locks.readInt32LE(at) === 0x90) locks.writeInt32LE(-1, at);
     writeFileSync('lock.mdb', locks, { flag: 'r+' });`;
-    expect(spawnSync(process.execPath, ['-e', letGo], { cwd: copy }).status).toBe(0);
-    const reader = `require(${JSON.stringify(require.resolve('lmdb'))}).open({ path: '.', noSubdir: false, readOnly: true }).get('x')`;
-    expect(String(spawnSync(process.execPath, ['-e', reader], { cwd: copy }).stderr)).toContain('Invalid argument');
+  expect(spawnSync(process.execPath, ['-e', letGo], { cwd: of }).status).toBe(0);
+  const reader = `require(${JSON.stringify(require.resolve('lmdb'))}).open({ path: '.', noSubdir: false, readOnly: true }).get('x')`;
+  expect(String(spawnSync(process.execPath, ['-e', reader], { cwd: of }).stderr)).toContain('Invalid argument');
+}
+
+describe.runIf(process.platform === 'linux')('what the system refuses', () => {
+  it('is no damage to a log', async () => {
+    const copy = copyOf(log);
+    const holder = openRaw({ path: copy, noSubdir: false, maxDbs: 8 });
+    letGoOfLocks(copy);
     expect(findDamage(copy, 'log', LONGEST_LOOK, program.path)).toBeUndefined();
     await holder.close();
-  },
-);
+  });
+
+  it('has no views thrown away', async () => {
+    const copy = copyOf(views);
+    const holding = `require(${JSON.stringify(require.resolve('lmdb'))}).open({ path: '.', noSubdir: false, readOnly: true }).get('x');
+    setInterval(() => {}, 1000);
+    process.stdout.write('held');`;
+    const holder = spawn(process.execPath, ['-e', holding], { cwd: copy, stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(holder.stdout, 'data');
+    letGoOfLocks(copy);
+    const said: string[] = [];
+    const opening = openLmdbReadModels(copy, {
+      damageProgram: program.path,
+      log: (message) => void said.push(message),
+    });
+    await expect(opening).rejects.toThrow('Invalid argument');
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    expect(readFileSync(join(copy, 'data.mdb')).equals(readFileSync(join(views, 'data.mdb')))).toBe(true);
+    expect(said).toEqual([]);
+  });
+});

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { checkDataFile } from '#event-store/lmdb/check-data-file';
 import { findDamage } from '#event-store/lmdb/find-damage';
 import { noteOpened } from '#event-store/lmdb/last-end';
+import { isOfMachine } from '#event-store/lmdb/is-of-machine';
 import { reserveLockFile } from '#event-store/lmdb/reserve-lock-file';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { currentFolder, DATA_FILE, listLeftovers, LOCK_FILE } from './views-folders.js';
@@ -55,7 +56,7 @@ export interface Current {
 
 /**
  * Opens the file of the views, or makes it. What cannot be read or is not ours is deleted, said so, and made anew: views can
- * always be rebuilt from the log. Throws where too many others read it. To be called by who has the right to write.
+ * always be rebuilt from the log. Throws where too many others read it, and what the system refuses. To be called by who has the right to write.
  */
 export function openToWrite(directory: string, { log = console.warn, damageProgram }: EnvironmentOptions): Environment {
   for (const path of listLeftovers(directory)) rmSync(path, { recursive: true, force: true });
@@ -68,7 +69,7 @@ export function openToWrite(directory: string, { log = console.warn, damageProgr
     if (damage !== undefined) throw new Error(damage);
     return openFile(folder, 'to write');
   } catch (error) {
-    if (!(error instanceof Error) || PASSING.test(error.message)) throw error;
+    if (!(error instanceof Error) || isOfMachine(error) || PASSING.test(error.message)) throw error;
     log(`The views in ${directory} cannot be used and will be rebuilt from the log: ${error.message}`);
     for (const file of [DATA_FILE, LOCK_FILE]) rmSync(join(folder, file), { force: true });
     return openFile(folder, 'to write');
