@@ -3,7 +3,6 @@ import { encodeKey } from '#read-models/key-encoding';
 import type { Key, ReadModelStore, Row, Write } from '#read-models/read-model-store';
 import { pagesOf } from './checksums.js';
 import type { Generation } from './generation.js';
-import type { Projector } from './projector.js';
 import { Turn } from './turn.js';
 
 /** How a rebuilt generation differs from the one it replaced, at the position where it did. */
@@ -13,7 +12,7 @@ export interface Comparison {
   /** Rows compared; those written since the switch are left out. */
   readonly rows: number;
   readonly differences: number;
-  /** Rows that differ, and may: they say something of what was erased from the log since they were written. */
+  /** Rows that differ, and may: they say something of what is gone from the log since they were written. */
   readonly forgotten?: number;
   /** Some of the differing rows: collection and key. */
   readonly examples: readonly (readonly string[])[];
@@ -40,7 +39,6 @@ export async function compareGenerations(
   store: ReadModelStore,
   serving: Generation,
   replaced: Generation,
-  { remembersErased }: Pick<Projector, 'remembersErased'>,
 ): Promise<Comparison> {
   let rows = 0;
   let differences = 0;
@@ -60,7 +58,7 @@ export async function compareGenerations(
     }
   }
   const compared = { generation: serving.generation, replaced: replaced.generation, rows };
-  return remembersErased === true && serving.hasErased === true
+  return serving.hasGone === true
     ? { ...compared, differences: 0, forgotten: differences, examples: [] }
     : { ...compared, differences, examples };
 }

@@ -120,11 +120,12 @@ async function passFacts(filling: Filling, facts: readonly RecordedFact[]): Prom
   noteTouched(generation, rows.writes);
   const writes = [...rows.writes, ...letters.map(deadLetterWrite)];
   const change = (): (() => void) => {
-    const { at, facts: count, mark, hasErased } = generation;
+    const { at, facts: count, mark, hasGone } = generation;
     const last = facts.at(-1)!;
     Object.assign(generation, { at: last.position, facts: count + facts.length, mark: markOf(last) });
-    if (facts.some(({ metadata }) => metadata.erased !== undefined)) generation.hasErased = true;
-    return () => Object.assign(generation, { at, facts: count, mark, hasErased });
+    const { showsGone } = projection.projector;
+    if (showsGone !== undefined && facts.some(showsGone)) generation.hasGone = true;
+    return () => Object.assign(generation, { at, facts: count, mark, hasGone });
   };
   await filling.persist(projection, change, writes);
   filling.live.progress.settle();

@@ -15,8 +15,8 @@ export interface GenerationRecord {
   readonly facts: number;
   /** The last fact that went by while it was filled. */
   readonly mark?: FactMark;
-  /** Some of the facts were erased by then. */
-  readonly hasErased?: true;
+  /** By then the log had some facts no more (`Projector.showsGone`). */
+  readonly hasGone?: true;
 }
 
 /** One filling of a projector's collections: written by one version of its code, from the first fact on. */
@@ -32,8 +32,8 @@ export class Generation {
   lateAt = -Infinity;
   facts: number;
   mark: FactMark | undefined;
-  /** Set once some of the facts that went by while it was filled had been erased. */
-  hasErased: true | undefined;
+  /** Set once something that went by while it was filled showed that the log has other facts no more (`Projector.showsGone`). */
+  hasGone: true | undefined;
 
   constructor(
     readonly owner: string,
@@ -49,14 +49,14 @@ export class Generation {
   }
 
   static restore(owner: string, record: GenerationRecord): Generation {
-    const { version, generation: number, collections, at, facts, mark, hasErased } = record;
+    const { version, generation: number, collections, at, facts, mark, hasGone } = record;
     const generation = new Generation(owner, version, number, collections, at, facts);
-    Object.assign(generation, { mark, hasErased });
+    Object.assign(generation, { mark, hasGone });
     return generation;
   }
 
   toRecord(): GenerationRecord {
-    const { version, generation, collections, at, facts, mark, hasErased } = this;
-    return { version, generation, collections, at, facts, mark, hasErased };
+    const { version, generation, collections, at, facts, mark, hasGone } = this;
+    return { version, generation, collections, at, facts, mark, hasGone };
   }
 }

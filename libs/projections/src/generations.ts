@@ -283,7 +283,7 @@ export class Generations {
   }
 
   async #compareAndKeep(projection: Projection, serving: Generation, replaced: Generation): Promise<void> {
-    const comparison = await compareGenerations(this.parts.readModels, serving, replaced, projection.projector);
+    const comparison = await compareGenerations(this.parts.readModels, serving, replaced);
     if (projection.serving !== serving || projection.previous !== replaced) return;
     if (comparison.differences > 0) {
       const { differences, examples } = comparison;

@@ -519,12 +519,12 @@ describe('ProjectionRuntime', () => {
       });
     });
 
-    it('takes it for no fault where rows differ that tell of what was erased since, and only then', async () => {
+    it('takes it for no fault where rows differ that tell of what is gone since, and only then', async () => {
       let suffix = '';
       const plain = wordsProjector();
       const remembering: Projector = {
         ...plain,
-        remembersErased: true,
+        showsGone: ({ metadata }) => metadata.erased !== undefined,
         project: (fact, rows) => {
           if (suffix !== '') rows.put('words', ['more'], suffix);
           return plain.project(fact, rows);

@@ -24,10 +24,10 @@ export interface Projector {
    */
   readonly readableSince?: number;
   /**
-   * Whether its rows are others where it projects what is left of facts that were erased: they say where things stood by what was there then.
-   * That a rebuild differs is no fault there. Default: they are the same.
+   * Whether a fact shows that the log has no more what this projected: it was erased, or let go. Its rows say where things stood by what was there then,
+   * so that a rebuild differs is no fault from there on. Default: rows are the same, whatever has gone.
    */
-  readonly remembersErased?: true;
+  readonly showsGone?: (fact: RecordedFact) => boolean;
   /** The logical names of the collections it owns. */
   readonly collections: readonly string[];
   /** What they are (`owning`). Only what is no part of the house, in tests and benches, leaves it out. */

@@ -9,6 +9,6 @@ it('what a rebuild and what it replaced have in common is told in words', () => 
     'generation 2 against 1: 1 of 1,028 rows differ, such as accounts @eve:a.example',
   );
   expect(comparisonText({ ...found, forgotten: 974 })).toBe(
-    'generation 2 against 1: 974 of 1,028 rows differ, for they tell of what was erased since',
+    'generation 2 against 1: 974 of 1,028 rows differ, for they tell of what is gone from the log since',
   );
 });

@@ -89,7 +89,7 @@ export function comparisonText({
 }: Comparison): string {
   const what = `generation ${generation} against ${replaced}`;
   if (forgotten > 0)
-    return `${what}: ${count(forgotten)} of ${counted(rows, 'row')} differ, for they tell of what was erased since`;
+    return `${what}: ${count(forgotten)} of ${counted(rows, 'row')} differ, for they tell of what is gone from the log since`;
   if (differences === 0) return `${what}: ${counted(rows, 'row')}, all the same`;
   const some = examples.map((example) => example.join(' ')).join('; ');
   return `${what}: ${count(differences)} of ${counted(rows, 'row')} differ, such as ${some}`;

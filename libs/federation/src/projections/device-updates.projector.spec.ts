@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { RecordedFact } from '#event-store/event-store';
 import { project, type StreamFact } from '#testing/project';
 import { deviceUpdatesProjector } from './device-updates.projector.js';
 
@@ -65,5 +66,17 @@ describe('the numbers by which other servers are told of devices', () => {
     const all = await updates(...Array.from({ length: 40 }, (_, n) => keysSet(`D${n}`)));
     expect(all).toHaveLength(16);
     expect(all.at(-1)!.devices).toEqual(['D39']);
+  });
+
+  it('are others where they are made anew once the keys of a device have gone from the log, and only there', () => {
+    const facts = [
+      'device-keys-set',
+      'one-time-keys-added',
+      'devices-removed',
+      'device-keys-ended',
+      'device-keys-summed-up',
+    ];
+    const shown = facts.filter((type) => deviceUpdatesProjector.showsGone?.({ type } as RecordedFact));
+    expect(shown).toEqual(['device-keys-ended', 'device-keys-summed-up']);
   });
 });

@@ -75,6 +75,8 @@ export const DEVICE_UPDATE_TYPES: ReadonlySet<string> = new Set([
 export const deviceUpdatesProjector: Projector = {
   name: 'device-updates',
   version: 3,
+  // The beginning of the stream of a device has gone by then, and with it what its numbers were made of.
+  showsGone: ({ type }) => type === 'device-keys-ended' || type === 'device-keys-summed-up',
   ...owning(DEVICE_UPDATES, DEVICE_LIST_PLACES, KEYED_DEVICES, DEVICE_LISTS_RESTORED),
   handles: (type) => DEVICE_UPDATE_TYPES.has(type) || HANDLED_BESIDES.has(type),
   project,

@@ -49,7 +49,7 @@ export function searchProjector(reader: RoomFactReader): Projector {
     // Before, a text did not say who may see it.
     readableSince: 5,
     // Where a text stands, and how words are filed, goes by all texts that came before it, also those that were erased since.
-    remembersErased: true,
+    showsGone: ({ metadata }) => metadata.erased !== undefined,
     ...owning(SHELVES, PAGES, WORDS, TEXTS, EDITS),
     handles: (type) => HANDLED.has(type),
     project(fact, rows) {
