@@ -21,11 +21,11 @@ test('a list says who was erased and when, and nothing twice', () => {
   expect(
     addToErasureList(path, [
       { user_id: ALICE, at: 5, content: true },
-      { user_id: BOB, at: 6 },
+      { user_id: BOB, at: 6, made: 4 },
     ]),
   ).toBe(1);
   expect(readFileSync(path, 'utf8')).toBe(
-    `{"user_id":"${ALICE}","at":5,"content":true,"here":true}\n{"user_id":"${BOB}","at":6}\n`,
+    `{"user_id":"${ALICE}","at":5,"content":true,"here":true}\n{"user_id":"${BOB}","at":6,"made":4}\n`,
   );
   expect(addToErasureList(path, readErasureList(path))).toBe(0);
 });

@@ -13,6 +13,7 @@ export interface ListedErasure {
   /** As in `ErasureOrdered`. */
   readonly content?: true;
   readonly here?: true;
+  readonly made?: number;
 }
 
 /** What the list is called. */
@@ -65,8 +66,8 @@ function giveToOwner(path: string): void {
 }
 
 /** A line of the list. */
-export function formatErasure({ user_id, at, content, here }: ListedErasure): string {
-  return JSON.stringify({ user_id, at, content, here });
+export function formatErasure({ user_id, at, content, here, made }: ListedErasure): string {
+  return JSON.stringify({ user_id, at, content, here, made });
 }
 
 /** What of some erasures is not among those that are known: of what was ordered twice of one user the last counts, and of two kinds both. */
@@ -81,8 +82,14 @@ export function lackedBy(known: readonly ListedErasure[], erasures: readonly Lis
 }
 
 /** Of an erasure what a list says of it. */
-export function listed({ user_id, at, content, here }: Erasure): ListedErasure {
-  return { user_id, at, ...(content === undefined ? {} : { content }), ...(here === undefined ? {} : { here }) };
+export function listed({ user_id, at, content, here, made }: Erasure): ListedErasure {
+  return {
+    user_id,
+    at,
+    ...(content === undefined ? {} : { content }),
+    ...(here === undefined ? {} : { here }),
+    ...(made === undefined ? {} : { made }),
+  };
 }
 
 function nameOf({ user_id: userId, content }: ListedErasure): string {
@@ -91,13 +98,14 @@ function nameOf({ user_id: userId, content }: ListedErasure): string {
 
 function parseLine(line: string): ListedErasure | undefined {
   const told = parseObject(line);
-  const { user_id: userId, at, content, here } = told ?? {};
+  const { user_id: userId, at, content, here, made } = told ?? {};
   if (typeof userId !== 'string' || !isUserId(userId) || typeof at !== 'number') return undefined;
   return {
     user_id: userId,
     at,
     ...(content === true ? { content } : {}),
     ...(here === true ? { here } : {}),
+    ...(typeof made === 'number' ? { made } : {}),
   };
 }
 

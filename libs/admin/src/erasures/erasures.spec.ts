@@ -43,7 +43,7 @@ test('an account that was closed for good is noted, once, and where nothing else
 test("an account is noted whose name was another one's when an erasure was refused", async () => {
   const erasures = start();
   const erasure_id = await erasures.order({ user_id: ALICE, again: 1 }, 'server');
-  await erasures.end({ erasure_id, removed: {}, kept: {}, refused: 'the account was made later' });
+  await erasures.end({ erasure_id, removed: {}, kept: {}, refused: 'another account of that name was meant' });
   expect([await erasures.noteAccount(ALICE), await erasures.noteAccount(ALICE)]).toEqual([true, false]);
 });
 

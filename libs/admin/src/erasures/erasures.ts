@@ -6,6 +6,7 @@ import type { FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
+import { userStream } from '#kernel/user-stream';
 import {
   type AccountErased,
   type ErasureBegun,
@@ -50,7 +51,10 @@ export class Erasures {
   /** By their ids, of those that this process carries out. */
   readonly #progress = new Map<string, ErasureProgress>();
 
-  constructor(@Inject(EVENT_STORE) store: EventStore, @Inject(CLOCK) clock: Clock) {
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+  ) {
     this.#streams = new Aggregates<ErasuresState>({
       store,
       clock,
@@ -75,10 +79,13 @@ export class Erasures {
   async order(order: Omit<ErasureOrdered, 'erasure_id'>, actor: string): Promise<string> {
     const erasure_id = randomBytes(12).toString('base64url');
     let answer = erasure_id;
+    // Of a list that outlived its log the list alone knows it.
+    const made = order.again === undefined ? await this.#madeAt(order.user_id) : order.made;
+    const told = { erasure_id, ...order, ...(made === undefined ? {} : { made }) };
     const decide = (known: ErasuresState): readonly FactDraft[] => {
       const open = [...known.values()].find((one) => isSame(one, order) && one.ended === undefined);
       answer = open?.erasure_id ?? erasure_id;
-      return open === undefined ? [draft('erasure-ordered', `ordered ${erasure_id}`, { erasure_id, ...order })] : [];
+      return open === undefined ? [draft('erasure-ordered', `ordered ${erasure_id}`, told)] : [];
     };
     await this.#streams.execute(ERASURES_STREAM, decide, { actor });
     return answer;
@@ -107,12 +114,20 @@ export class Erasures {
 
   /** Notes that an account was closed for good, with what was its; nothing where that is known. Answers whether it was not. */
   async noteAccount(userId: UserId): Promise<boolean> {
+    const made = await this.#madeAt(userId);
+    const told = { user_id: userId, ...(made === undefined ? {} : { made }) };
     const decide = (known: ErasuresState): readonly FactDraft[] => {
       // What was refused was of somebody else by that name, or of nobody.
       for (const { user_id: id, ended } of known.values()) if (id === userId && ended?.refused === undefined) return [];
-      return [draft('account-erased', `account ${userId}`, { user_id: userId })];
+      return [draft('account-erased', `account ${userId}`, told)];
     };
     return (await this.#streams.execute(ERASURES_STREAM, decide, CAUSE)).facts.length > 0;
+  }
+
+  /** When an account was made, by its first fact; undefined: there is none. */
+  async #madeAt(userId: UserId): Promise<number | undefined> {
+    for await (const { metadata } of this.store.readStream(userStream(userId), { limit: 1 })) return metadata.at;
+    return undefined;
   }
 
   async #note<T extends 'erasure-begun' | 'erasure-ended'>(
@@ -153,10 +168,10 @@ export function takeErasure(known: Map<string, Erasure>, { id: factId, type, dat
   const { at } = metadata;
   const told = JSON.parse(data) as ErasureFacts[keyof ErasureFacts]; // only this class writes the stream
   if (type === 'account-erased') {
-    const { user_id } = told as AccountErased;
-    const erasure_id = `account ${user_id}`;
+    const account = told as AccountErased;
+    const erasure_id = `account ${account.user_id}`;
     const ended = { erasure_id, removed: {}, kept: {}, at };
-    known.set(erasure_id, { erasure_id, user_id, at, ended });
+    known.set(erasure_id, { erasure_id, ...account, at, ended });
     return;
   }
   const { erasure_id: id } = told as ErasureOrdered;

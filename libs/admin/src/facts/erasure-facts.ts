@@ -17,6 +17,8 @@ export interface ErasureOrdered {
   readonly here?: true;
   /** When it was ordered first, in milliseconds since the epoch: a log of before took the place of the one that said so. */
   readonly again?: number;
+  /** When the account was made, in milliseconds since the epoch: another one of that name, in a log of before, was made in another moment. What was ordered before this was noted does not say it. */
+  readonly made?: number;
 }
 
 /** `erasure-begun`: what there was, as of then. */
@@ -36,6 +38,8 @@ export interface ErasureEnded {
 /** `account-erased`: somebody closed their account, or an operator did, and what was its is to go: as `erasure-ordered` without `content`, and done. */
 export interface AccountErased {
   readonly user_id: UserId;
+  /** As in `ErasureOrdered`. */
+  readonly made?: number;
 }
 
 export interface ErasureFacts {

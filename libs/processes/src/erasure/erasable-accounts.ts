@@ -21,7 +21,7 @@ export class ErasableAccounts {
   }
 
   /** Why an erasure is not to be carried out; undefined where it is. Of a list that outlived its log: what was made under the name since is somebody else's. */
-  async refuse({ user_id: userId, at }: Erasure): Promise<string | undefined> {
+  async refuse({ user_id: userId, at, again, made }: Erasure): Promise<string | undefined> {
     try {
       checkNotNotices(userId, this.config);
     } catch (error) {
@@ -30,6 +30,8 @@ export class ErasableAccounts {
     }
     const account = await this.find(userId);
     if (account === undefined) return 'there is no such account';
-    return account.created_ts > at ? 'the account was made later' : undefined;
+    // Clocks are put right: when it was made says which account it is, and whether that was before only where nothing else does.
+    const isAnother = made === undefined ? again !== undefined && account.created_ts > at : account.created_ts !== made;
+    return isAnother ? 'another account of that name was meant' : undefined;
   }
 }

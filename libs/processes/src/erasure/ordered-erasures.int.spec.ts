@@ -19,6 +19,7 @@ import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
+import { ErasableAccounts } from './erasable-accounts.js';
 import { KeptOfUser } from './kept-of-user.js';
 
 const SECRET = 'quixotic';
@@ -264,8 +265,25 @@ describe('who was erased', () => {
     expect(await again.apply([{ user_id: bob.userId as UserId, at: 5, content: true }])).toBe(1);
     const ofBob = async (): Promise<Erasure | undefined> =>
       [...(await app.get(Erasures).load()).values()].find(({ user_id: id }) => id === bob.userId);
-    await expect.poll(async () => (await ofBob())?.ended?.refused).toContain('made later');
+    await expect.poll(async () => (await ofBob())?.ended?.refused).toContain('another account');
     expect((await bob.call('GET', '/account/whoami')).status).toBe(200);
+  });
+
+  test('is the account that was made then, whatever the clock has said since', async () => {
+    const accounts = app.get(ErasableAccounts);
+    const madeAt = async (userId: string): Promise<number> => (await accounts.find(userId as UserId))!.created_ts;
+    await erase();
+    const [listed] = readErasureList(erasureListIn(app.directory));
+    expect(listed?.made).toBe(await madeAt(alice.userId));
+    const made = await madeAt(bob.userId);
+    const order = { erasure_id: 'one', user_id: bob.userId as UserId, at: made - 86_400_000 };
+    expect(await accounts.refuse(order)).toBeUndefined();
+    expect(await accounts.refuse({ ...order, again: order.at, made })).toBeUndefined();
+    expect(await accounts.refuse({ ...order, at: made + 1, again: made + 1, made: made - 1 })).toContain(
+      'another account',
+    );
+    expect(await app.get(ErasuresAgain).apply([{ user_id: bob.userId as UserId, at: order.at, made }])).toBe(1);
+    await expect.poll(async () => (await bob.call('GET', '/account/whoami')).status, { timeout: MINUTE }).toBe(401);
   });
 
   test('is on the list by when the order is answered, and by when the account is closed', async () => {
