@@ -46,7 +46,7 @@ function requestsOf(name: RateLimitClass): string {
 const HEAD = `# Rate limits
 
 Whoever asks too often is answered \`429 M_LIMIT_EXCEEDED\`, with \`retry_after_ms\` in the body and \`Retry-After\`, in seconds, in the header: clients
-and other servers alike. Each request is of one class. All classes go by one algorithm, the _generic cell rate algorithm_ (GCRA; ITU-T I.371, annex A, "virtual
+and other servers alike. (Where applications renew their tokens by OAuth 2.0 it is 503, \`temporarily_unavailable\`: anything below 500 ends their session.) Each request is of one class. All classes go by one algorithm, the _generic cell rate algorithm_ (GCRA; ITU-T I.371, annex A, "virtual
 scheduling"), which allows a burst and then so many a second in the long run:
 
 \`\`\`

@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import { Accounts, BY_SERVER } from '../accounts.js';
 import { findTokenFamily, hashSecret } from '../credentials/secrets.js';
 import type { Account } from '../decide/account.js';
@@ -71,7 +72,7 @@ export class RefreshSessionHandler implements ICommandHandler<RefreshSession> {
   /** Nothing where the token is good, and came from another client; or the session has ended. */
   async #endReplayed(refreshToken: string, family: string, requestId: string | undefined): Promise<void> {
     const row = await this.tokens.getRow(REFRESH_TOKENS, hashSecret(family)).catch((error: unknown) => {
-      if (error instanceof MatrixError) return undefined;
+      if (error instanceof MatrixError && !mayPass(error)) return undefined;
       throw error;
     });
     if (row === undefined) return;

@@ -1,5 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import { Accounts } from '../accounts.js';
 import { hashSecret } from '../credentials/secrets.js';
 import type { Account } from '../decide/account.js';
@@ -45,7 +46,7 @@ export class RevokeTokenHandler implements ICommandHandler<RevokeToken> {
     try {
       return await this.tokens.getRow<RefreshTokenRow>(collection, hash);
     } catch (error) {
-      if (error instanceof MatrixError) return undefined;
+      if (error instanceof MatrixError && !mayPass(error)) return undefined;
       throw error;
     }
   }

@@ -4,6 +4,7 @@ import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { type LimitedRequest, RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import { phoneReader } from '#phones/phone-numbers';
 import { Texter } from '#phones/texter';
 import { keyFor } from '#protocol/signing/key-for';
@@ -124,7 +125,7 @@ export class PhoneValidation extends ValidationSessions {
       const { medium, address, validated_at: validatedAt } = await this.take(name, purpose);
       return { threepid: { medium, address }, validatedAt };
     } catch (error) {
-      if (error instanceof MatrixError) return undefined;
+      if (error instanceof MatrixError && !mayPass(error)) return undefined;
       throw error;
     }
   }

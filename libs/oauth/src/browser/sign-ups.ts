@@ -13,6 +13,7 @@ import { RegistrationRules } from '#accounts/registration-rules';
 import { readForm } from '#http/browser/read-form';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { mayPass } from '#kernel/may-pass';
 import type { Browser } from './browsers.js';
 
 /** Asks for nothing. */
@@ -50,7 +51,7 @@ export class SignUps {
       const session = await this.auth.getSession(id);
       return session.operation.name === nameFor(browser) ? session : undefined;
     } catch (error) {
-      if (error instanceof MatrixError) return undefined;
+      if (error instanceof MatrixError && !mayPass(error)) return undefined;
       throw error;
     }
   }

@@ -106,7 +106,7 @@ export class RedeemGrant {
       return { tokens, scope };
     } catch (error) {
       // The account is gone since, has another password, has ended all its sessions, or a key of theirs has the name of the device.
-      if (error instanceof MatrixError) throw new OAuthError('invalid_grant', error.message);
+      if (error instanceof MatrixError && error.status < 500) throw new OAuthError('invalid_grant', error.message);
       throw error;
     }
   }
