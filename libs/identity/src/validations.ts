@@ -30,6 +30,9 @@ const MOST_OF_ONE = 30;
 /** Of all users of one homeserver, which makes as many as it likes. */
 const MOST_OF_SERVER = 2_000;
 
+/** It is kept with the session. */
+const MOST_LINK = 512;
+
 /** Who asks for a validation: a user, or in API v1 somebody of whom no more is known than the IP address or network that they ask from (`addressParty`). */
 export type ValidationAsker = { readonly userId: UserId } | { readonly ipParty: string };
 
@@ -127,6 +130,9 @@ export class Validations extends ValidationSessions {
     checkRoom: () => void,
   ): Promise<{ readonly name: SessionName; readonly session: ValidationSession | undefined }> {
     checkClientSecret(clientSecret);
+    if (nextLink !== undefined && nextLink.length > MOST_LINK) {
+      throw new MatrixError('M_INVALID_PARAM', `next_link: ${MOST_LINK} characters at most`);
+    }
     const name = { sid: this.hmacOf([threepid.medium, threepid.address, clientSecret]), clientSecret };
     const userId = userIdOf(asker);
     const asked = { name, threepid, sendAttempt, nextLink, userId, ...this.#whose(asker) };

@@ -107,7 +107,7 @@ export class FindableAssociations {
     // Nobody is to see by the time of an answer that somebody is there whom only their contacts may find.
     const listsOf = people.map((person) => [
       person?.readers ?? EVERYBODY,
-      ...Object.values(person?.readersElsewhere ?? {}),
+      ...Object.values(person?.readers_elsewhere ?? {}),
     ]);
     const areContactsAsked = listsOf.some((lists) => lists.some((readers) => readers.includes('contacts')));
     if (!areContactsAsked) await this.lists.read(NOBODY, by).isOn(['contacts']);

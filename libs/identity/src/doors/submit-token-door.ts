@@ -1,7 +1,7 @@
 import { Get, HttpCode, Inject, Post, Query, Res, UseGuards } from '@nestjs/common';
-import { IsString, MaxLength } from 'class-validator';
 import type { FastifyReply } from 'fastify';
 import { showPage } from '#http/pages/show-page';
+import { SubmitTokenBody } from '#accounts/threepids/validation-bodies';
 import type { SessionName } from '#accounts/threepids/validation-sessions';
 import { CONFIG, type Config } from '#config/config';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
@@ -12,12 +12,6 @@ import { Validations } from '../validations.js';
 import { FormOrJson } from './form-or-json.js';
 import { IdentityRole } from './identity-role.js';
 import { FromIdentityUser } from './identity-user.js';
-
-export class SubmitTokenBody {
-  @IsString() @MaxLength(255) sid!: string;
-  @IsString() @MaxLength(255) client_secret!: string;
-  @IsString() @MaxLength(255) token!: string;
-}
 
 const OVER: ReadonlySet<string> = new Set(['M_NO_VALID_SESSION', 'M_SESSION_EXPIRED', 'M_TOKEN_INCORRECT']);
 

@@ -1,8 +1,8 @@
 import { Controller, HttpCode, Post } from '@nestjs/common';
+import { readRequest, RequestMailBody } from '#accounts/threepids/validation-bodies';
 import { RateLimited } from '#http/rate-limited';
 import { FormOrJson } from './form-or-json.js';
 import { CurrentCaller, FromIdentityUser, type IdentityCaller } from './identity-user.js';
-import { RequestMailBody, validationOf } from './request-token-bodies.js';
 import { SubmitByUserDoor } from './submit-token-door.js';
 
 /** Mails by which an address is shown to be somebody's: identity service API, "Email associations". */
@@ -17,6 +17,6 @@ export class ValidateEmailController extends SubmitByUserDoor {
     @CurrentCaller() { userId }: IdentityCaller,
     @FormOrJson(RequestMailBody) body: RequestMailBody,
   ): Promise<{ sid: string }> {
-    return { sid: await this.validations.beginByMail(body.email, validationOf(body, { userId })) };
+    return { sid: await this.validations.beginByMail(body.email, { asker: { userId }, ...readRequest(body) }) };
   }
 }

@@ -1,8 +1,8 @@
 import { Controller, HttpCode, Post } from '@nestjs/common';
+import { readRequest, RequestTextBody } from '#accounts/threepids/validation-bodies';
 import { RateLimited } from '#http/rate-limited';
 import { FormOrJson } from './form-or-json.js';
 import { CurrentCaller, FromIdentityUser, type IdentityCaller } from './identity-user.js';
-import { RequestTextBody, validationOf } from './request-token-bodies.js';
 import { SubmitByUserDoor } from './submit-token-door.js';
 
 /** Messages to phones by which a number is shown to be somebody's: identity service API, "Phone number associations". */
@@ -18,6 +18,6 @@ export class ValidatePhoneController extends SubmitByUserDoor {
     @FormOrJson(RequestTextBody) body: RequestTextBody,
   ): Promise<{ sid: string }> {
     const { country, phone_number: phone } = body;
-    return { sid: await this.validations.beginByText({ country, phone }, validationOf(body, { userId })) };
+    return { sid: await this.validations.beginByText({ country, phone }, { asker: { userId }, ...readRequest(body) }) };
   }
 }

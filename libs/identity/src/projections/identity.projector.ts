@@ -56,7 +56,7 @@ export interface IdentityPersonRow {
   /** Absent: everybody. */
   readonly readers?: readonly IdentityReader[];
   /** By other identity servers, which this one trusts. */
-  readonly readersElsewhere?: Readonly<Record<ServerName, readonly IdentityReader[]>>;
+  readonly readers_elsewhere?: Readonly<Record<ServerName, readonly IdentityReader[]>>;
   readonly master_key?: MasterKey;
 }
 
@@ -103,7 +103,7 @@ export const PEPPER = new Collection<readonly ['pepper'], string>('identity-pepp
 /** What the identity server is asked. With a new pepper all hashes are made anew. */
 export const identityProjector: Projector = {
   name: 'identity',
-  version: 4,
+  version: 5,
   ...owning(
     IDENTITY_TOKENS,
     IDENTITY_TERMS,
@@ -130,8 +130,8 @@ async function project(recorded: RecordedFact, rows: OwnRows): Promise<void> {
       return changePerson(rows, userIdOfIdentityAccount(recorded.stream), { readers: data.readers });
     case 'identity-readers-learnt': {
       const userId = userIdOfIdentityAccount(recorded.stream);
-      const { readersElsewhere } = (await IDENTITY_PEOPLE.get(rows, [userId])) ?? {};
-      return changePerson(rows, userId, { readersElsewhere: { ...readersElsewhere, [data.by]: data.readers } });
+      const { readers_elsewhere: before } = (await IDENTITY_PEOPLE.get(rows, [userId])) ?? {};
+      return changePerson(rows, userId, { readers_elsewhere: { ...before, [data.by]: data.readers } });
     }
     case 'identity-key-published':
       return changePerson(rows, userIdOfIdentityAccount(recorded.stream), { master_key: data.master_key ?? undefined });
@@ -182,10 +182,10 @@ async function hashAnew(rows: OwnRows, pepper: string): Promise<void> {
 }
 
 async function changePerson(rows: OwnRows, userId: UserId, change: IdentityPersonRow): Promise<void> {
-  const { readers, readersElsewhere, master_key } = { ...(await IDENTITY_PEOPLE.get(rows, [userId])), ...change };
+  const { readers, readers_elsewhere, master_key } = { ...(await IDENTITY_PEOPLE.get(rows, [userId])), ...change };
   const row = {
     ...(readers === undefined ? {} : { readers }),
-    ...(readersElsewhere === undefined ? {} : { readersElsewhere }),
+    ...(readers_elsewhere === undefined ? {} : { readers_elsewhere }),
     ...(master_key === undefined ? {} : { master_key }),
   };
   if (Object.keys(row).length === 0) IDENTITY_PEOPLE.delete(rows, [userId]);

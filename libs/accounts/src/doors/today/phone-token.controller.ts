@@ -1,5 +1,4 @@
 import { Controller, HttpCode, Post } from '@nestjs/common';
-import { IsInt, IsOptional, IsString, MaxLength } from 'class-validator';
 import { TODAY, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -7,22 +6,8 @@ import { MatrixError } from '#kernel/matrix-error';
 import { RegistrationRules } from '../../registration-rules.js';
 import { KEPT_ELSEWHERE, WhosePassword } from '../../sessions/whose-password.js';
 import { PhoneValidation, SUBMIT_PATH } from '../../threepids/phone-validation.js';
+import { RequestTextBody, SubmitTokenBody } from '../../threepids/validation-bodies.js';
 import type { ValidationPurpose } from '../../threepids/validation-links.js';
-
-class RequestTokenBody {
-  @IsString() client_secret!: string;
-  @IsString() country!: string;
-  @IsString() phone_number!: string;
-  @IsInt() send_attempt!: number;
-  /** Nobody opens a page, so nobody goes on from there. */
-  @IsOptional() @IsString() @MaxLength(2048) next_link?: string;
-}
-
-class SubmitTokenBody {
-  @IsString() @MaxLength(255) sid!: string;
-  @IsString() @MaxLength(255) client_secret!: string;
-  @IsString() @MaxLength(255) token!: string;
-}
 
 /** What a client is told of a validation that it began: it asks for the code, and brings it there. */
 interface BegunBody {
@@ -46,7 +31,7 @@ export class PhoneTokenController {
   @RateLimited('text')
   @HttpCode(200)
   @Post(under(TODAY, 'register/msisdn/requestToken'))
-  register(@JsonBody(RequestTokenBody) body: RequestTokenBody): Promise<BegunBody> {
+  register(@JsonBody(RequestTextBody) body: RequestTextBody): Promise<BegunBody> {
     this.rules.getMode();
     return this.#begin('registration', body);
   }
@@ -54,7 +39,7 @@ export class PhoneTokenController {
   @RateLimited('text')
   @HttpCode(200)
   @Post(under(TODAY, 'account/password/msisdn/requestToken'))
-  recover(@JsonBody(RequestTokenBody) body: RequestTokenBody): Promise<BegunBody> {
+  recover(@JsonBody(RequestTextBody) body: RequestTextBody): Promise<BegunBody> {
     if (!this.whose.areAnyOurs) throw new MatrixError('M_FORBIDDEN', KEPT_ELSEWHERE);
     return this.#begin('recovery', body);
   }
@@ -62,7 +47,7 @@ export class PhoneTokenController {
   @RateLimited('text')
   @HttpCode(200)
   @Post(under(TODAY, 'account/3pid/msisdn/requestToken'))
-  add(@JsonBody(RequestTokenBody) body: RequestTokenBody): Promise<BegunBody> {
+  add(@JsonBody(RequestTextBody) body: RequestTextBody): Promise<BegunBody> {
     return this.#begin('addition', body);
   }
 
@@ -75,7 +60,8 @@ export class PhoneTokenController {
     return { success: true };
   }
 
-  async #begin(purpose: ValidationPurpose, body: RequestTokenBody): Promise<BegunBody> {
+  async #begin(purpose: ValidationPurpose, body: RequestTextBody): Promise<BegunBody> {
+    // Nobody opens a page, so nobody goes on from there to `next_link`.
     const { client_secret: clientSecret, country, phone_number: phone, send_attempt: sendAttempt } = body;
     const { sid, number } = await this.validation.begin({ purpose, country, phone, clientSecret, sendAttempt });
     return { sid, submit_url: this.validation.submitUrl, msisdn: number };

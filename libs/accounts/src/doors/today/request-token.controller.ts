@@ -1,28 +1,14 @@
 import { Controller, HttpCode, Post, Query } from '@nestjs/common';
-import { IsInt, IsOptional, IsString, MaxLength } from 'class-validator';
 import { TODAY_AND_ALPHA, under } from '#http/client-paths';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
-import { isWebAddress } from '#kernel/is-web-address';
 import { MatrixError } from '#kernel/matrix-error';
 import { RegistrationRules } from '../../registration-rules.js';
 import { KEPT_ELSEWHERE, WhosePassword } from '../../sessions/whose-password.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
+import { readRequest, RequestMailBody, SubmitTokenBody } from '../../threepids/validation-bodies.js';
 import { SUBMIT_PATH, type ValidationPurpose } from '../../threepids/validation-links.js';
-
-class RequestTokenBody {
-  @IsString() client_secret!: string;
-  @IsString() email!: string;
-  @IsInt() send_attempt!: number;
-  @IsOptional() @IsString() @MaxLength(2048) next_link?: string;
-}
-
-class SubmitTokenBody {
-  @IsString() @MaxLength(255) sid!: string;
-  @IsString() client_secret!: string;
-  @IsString() @MaxLength(255) token!: string;
-}
 
 interface RequestTokenAnswer {
   readonly sid: string;
@@ -46,7 +32,7 @@ export class RequestTokenController {
   @RateLimited('mail')
   @HttpCode(200)
   @Post(under(TODAY_AND_ALPHA, 'register/email/requestToken'))
-  register(@JsonBody(RequestTokenBody) body: RequestTokenBody): RequestTokenAnswer {
+  register(@JsonBody(RequestMailBody) body: RequestMailBody): RequestTokenAnswer {
     this.rules.getMode();
     return this.#begin('registration', body);
   }
@@ -54,7 +40,7 @@ export class RequestTokenController {
   @RateLimited('mail')
   @HttpCode(200)
   @Post(under(TODAY_AND_ALPHA, 'account/password/email/requestToken'))
-  recover(@JsonBody(RequestTokenBody) body: RequestTokenBody): RequestTokenAnswer {
+  recover(@JsonBody(RequestMailBody) body: RequestMailBody): RequestTokenAnswer {
     if (!this.whose.areAnyOurs) throw new MatrixError('M_FORBIDDEN', KEPT_ELSEWHERE);
     return this.#begin('recovery', body);
   }
@@ -62,7 +48,7 @@ export class RequestTokenController {
   @RateLimited('mail')
   @HttpCode(200)
   @Post(under(TODAY_AND_ALPHA, 'account/3pid/email/requestToken'))
-  add(@JsonBody(RequestTokenBody) body: RequestTokenBody): RequestTokenAnswer {
+  add(@JsonBody(RequestMailBody) body: RequestMailBody): RequestTokenAnswer {
     return this.#begin('addition', body);
   }
 
@@ -78,14 +64,8 @@ export class RequestTokenController {
     return { success: true };
   }
 
-  #begin(purpose: ValidationPurpose, body: RequestTokenBody): RequestTokenAnswer {
-    const { client_secret: clientSecret, email, send_attempt: sendAttempt, next_link: nextLink } = body;
-    if (typeof nextLink === 'string' && !isWebAddress(nextLink)) {
-      throw new MatrixError('M_INVALID_PARAM', 'next_link: no http or https URL');
-    }
-    // Some clients send null.
-    const next = typeof nextLink === 'string' ? { nextLink } : {};
-    const wanted = { purpose, email, clientSecret, sendAttempt, ...next };
+  #begin(purpose: ValidationPurpose, body: RequestMailBody): RequestTokenAnswer {
+    const wanted = { purpose, email: body.email, ...readRequest(body) };
     const { sid, submitUrl } = this.validation.beginWithCode(wanted);
     return { sid, submit_url: submitUrl };
   }

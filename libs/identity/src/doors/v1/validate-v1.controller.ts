@@ -1,10 +1,10 @@
 import { Controller, HttpCode, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { readRequest, RequestMailBody, RequestTextBody, SubmitTokenBody } from '#accounts/threepids/validation-bodies';
 import { addressParty } from '#http/address-party';
 import { RateLimited } from '#http/rate-limited';
 import { FormOrJson } from '../form-or-json.js';
-import { RequestMailBody, RequestTextBody, validationOf } from '../request-token-bodies.js';
-import { SubmitTokenBody, SubmitTokenDoor } from '../submit-token-door.js';
+import { SubmitTokenDoor } from '../submit-token-door.js';
 
 /** Whoever has a token brings it: nobody says who they are. */
 abstract class SubmitByAnybodyDoor extends SubmitTokenDoor {
@@ -26,7 +26,7 @@ export class ValidateEmailV1Controller extends SubmitByAnybodyDoor {
     @Req() { ip }: FastifyRequest,
     @FormOrJson(RequestMailBody) body: RequestMailBody,
   ): Promise<{ sid: string }> {
-    const asked = validationOf(body, { ipParty: addressParty(ip) });
+    const asked = { asker: { ipParty: addressParty(ip) }, ...readRequest(body) };
     return { sid: await this.validations.beginByMail(body.email, asked) };
   }
 }
@@ -42,7 +42,7 @@ export class ValidatePhoneV1Controller extends SubmitByAnybodyDoor {
     @FormOrJson(RequestTextBody) body: RequestTextBody,
   ): Promise<{ sid: string }> {
     const { country, phone_number: phone } = body;
-    const asked = validationOf(body, { ipParty: addressParty(ip) });
+    const asked = { asker: { ipParty: addressParty(ip) }, ...readRequest(body) };
     return { sid: await this.validations.beginByText({ country, phone }, asked) };
   }
 }
