@@ -10,11 +10,11 @@ import type { RoomId, UserId } from '#kernel/ids';
  */
 
 export const STORED_INVITES_PREFIX = 'stored-invites-';
-/** `hash`: of the identifier, with a key (`identifierName`). */
-export const storedInvitesStream = (hash: string): string => `${STORED_INVITES_PREFIX}${hash}`;
+/** `name`: what stands for the identifier in names (`identifierName`). */
+export const storedInvitesStream = (name: string): string => `${STORED_INVITES_PREFIX}${name}`;
 
 /** Of which identifier such a stream is. */
-export const hashOfStoredInvites = (stream: string): string => stream.slice(STORED_INVITES_PREFIX.length);
+export const nameOfStoredInvites = (stream: string): string => stream.slice(STORED_INVITES_PREFIX.length);
 
 /** `invite-stored`: somebody who is known by the identifier alone is invited to a room. */
 export interface InviteStored {

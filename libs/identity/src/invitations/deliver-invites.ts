@@ -39,11 +39,11 @@ export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /**
-   * Gives whoever has an identifier, by its hash, the invitations that wait for it of whom they let find them, and tells their homeserver; where that is away,
+   * Gives whoever has an identifier, by its name, the invitations that wait for it of whom they let find them, and tells their homeserver; where that is away,
    * later again. The others they may accept by the message that they got. Answers whether there were any.
    */
-  async deliver(hash: string): Promise<boolean> {
-    const told = await this.#deliver(hash);
+  async deliver(name: string): Promise<boolean> {
+    const told = await this.#deliver(name);
     if (told === 'later') this.#looks.soon();
     return told !== 'none';
   }
@@ -55,18 +55,18 @@ export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
 
   async #look(): Promise<number> {
     let nextMs = AT_LATEST_MS;
-    for await (const { hash, isOver } of this.invites.listDue()) {
+    for await (const { name, isOver } of this.invites.listDue()) {
       if (this.#looks.isStopped) break;
-      if (isOver) await this.invites.endOver(hash);
-      else if ((await this.#deliver(hash)) === 'later') nextMs = AGAIN_MS;
+      if (isOver) await this.invites.endOver(name);
+      else if ((await this.#deliver(name)) === 'later') nextMs = AGAIN_MS;
     }
     return nextMs;
   }
 
-  async #deliver(hash: string): Promise<'told' | 'later' | 'none'> {
-    const { mxid, of } = await this.associations.holderOf(hash);
+  async #deliver(name: string): Promise<'told' | 'later' | 'none'> {
+    const { mxid, of } = await this.associations.holderOf(name);
     if (mxid === undefined || of === undefined) return 'none';
-    const claimed = await this.invites.claimAll(hash, mxid, await this.#listLetIn(hash, mxid));
+    const claimed = await this.invites.claimAll(name, mxid, await this.#listLetIn(name, mxid));
     if (claimed.length === 0) return 'none';
     const about = { medium: of.medium, address: of.address, mxid };
     const invites = claimed.map((invite) => this.#tell(about, invite));
@@ -82,14 +82,14 @@ export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
       this.#log.warn({ reason: reasonOf(error) }, 'a homeserver does not want invitations by address');
     }
     const tokens = claimed.map(({ token }) => token);
-    await this.invites.noteTold(hash, mxid, tokens);
+    await this.invites.noteTold(name, mxid, tokens);
     return 'told';
   }
 
   /** The tokens of those that are of whom the user lets find them: by the others they are not told of, or whoever invites would know who they are. */
-  async #listLetIn(hash: string, mxid: UserId): Promise<string[]> {
+  async #listLetIn(name: string, mxid: UserId): Promise<string[]> {
     const tokens: string[] = [];
-    for (const { token, sender } of await this.invites.listFree(hash)) {
+    for (const { token, sender } of await this.invites.listFree(name)) {
       if (await this.findable.mayFind(mxid, sender)) tokens.push(token);
     }
     return tokens;

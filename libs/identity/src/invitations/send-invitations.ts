@@ -20,29 +20,29 @@ export class SendInvitations {
     private readonly messages: InvitationMessages,
   ) {}
 
-  /** All that wait for an identifier, by its hash. */
-  sendTo(hash: string): Promise<SentInvitations> {
-    return this.#queue.run(hash, () => this.#sendTo(hash));
+  /** All that wait for an identifier, by its name. */
+  sendTo(name: string): Promise<SentInvitations> {
+    return this.#queue.run(name, () => this.#sendTo(name));
   }
 
   /** All. Answers whether some are to be tried again. */
   async sendDue(isStopped: () => boolean): Promise<boolean> {
     const due = new Set<string>();
-    for await (const hash of this.invites.listHashesUnsent()) due.add(hash);
+    for await (const name of this.invites.listNamesUnsent()) due.add(name);
     let isLeft = false;
-    for (const hash of due) {
+    for (const name of due) {
       if (isStopped()) break;
-      isLeft = (await this.sendTo(hash)) === 'later' || isLeft;
+      isLeft = (await this.sendTo(name)) === 'later' || isLeft;
     }
     return isLeft;
   }
 
-  async #sendTo(hash: string): Promise<SentInvitations> {
+  async #sendTo(name: string): Promise<SentInvitations> {
     let said: SentInvitations = 'nothing';
-    for (const invite of await this.invites.listUnsent(hash)) {
+    for (const invite of await this.invites.listUnsent(name)) {
       if (!(await this.#send(invite))) said = 'later';
       else {
-        await this.invites.noteSent(hash, invite.token);
+        await this.invites.noteSent(name, invite.token);
         if (said === 'nothing') said = 'sent';
       }
     }

@@ -102,8 +102,8 @@ export class StoredInvites {
   }
 
   /** Those of one identifier of which whom they are for is to be told still, as the log has them, and whether anybody is to be told: it may be over, or claimed. */
-  async listUnsent(hash: string): Promise<UnsentInvite[]> {
-    const { state } = await this.#streams.load(storedInvitesStream(hash));
+  async listUnsent(name: string): Promise<UnsentInvite[]> {
+    const { state } = await this.#streams.load(storedInvitesStream(name));
     const now = this.clock.now();
     return listUnsent(state).map(({ token, message, mxid, until }) => {
       return { token, message, isWanted: mxid === undefined && until > now };
@@ -111,27 +111,27 @@ export class StoredInvites {
   }
 
   /** The message of one was handed over, or never will be. */
-  async noteSent(hash: string, token: string): Promise<void> {
-    await this.#change(hash, 'server', (invites) => decideSent(invites, token));
+  async noteSent(name: string, token: string): Promise<void> {
+    await this.#change(name, 'server', (invites) => decideSent(invites, token));
   }
 
-  /** The identifiers, by their hashes, of which some messages are to be sent still. May name one several times. */
-  async *listHashesUnsent(): AsyncGenerator<string, void> {
+  /** The identifiers, by their names, of which some messages are to be sent still. May name one several times. */
+  async *listNamesUnsent(): AsyncGenerator<string, void> {
     for await (const page of STORED_INVITES.pages(this.views, {})) {
-      for (const { value } of page) if (value.is_unsent === true) yield value.hash;
+      for (const { value } of page) if (value.is_unsent === true) yield value.name;
     }
   }
 
   /** Those of one identifier that nobody has claimed yet, as the log has them. */
-  async listFree(hash: string): Promise<StoredInvite[]> {
-    return listFree((await this.#streams.load(storedInvitesStream(hash))).state, this.clock.now());
+  async listFree(name: string): Promise<StoredInvite[]> {
+    return listFree((await this.#streams.load(storedInvitesStream(name))).state, this.clock.now());
   }
 
   /** Some that nobody has claimed are the user's from now on; answers those of theirs that their homeserver is to be told of. */
-  async claimAll(hash: string, mxid: UserId, tokens: readonly string[]): Promise<StoredInvite[]> {
+  async claimAll(name: string, mxid: UserId, tokens: readonly string[]): Promise<StoredInvite[]> {
     const now = this.clock.now();
     const claimed = { now, until: now + CLAIMED_MS, tokens };
-    return listToTell(await this.#change(hash, mxid, (invites) => decideClaims(invites, mxid, claimed)), mxid, now);
+    return listToTell(await this.#change(name, mxid, (invites) => decideClaims(invites, mxid, claimed)), mxid, now);
   }
 
   /**
@@ -142,7 +142,7 @@ export class StoredInvites {
     if (row === undefined || row.public_key !== encodeBase64(publicKey)) return undefined;
     const now = this.clock.now();
     const claimed = { now, until: now + CLAIMED_MS, tokens: [token] };
-    const invites = await this.#change(row.hash, mxid, (known) => decideClaims(known, mxid, claimed));
+    const invites = await this.#change(row.name, mxid, (known) => decideClaims(known, mxid, claimed));
     const invite = invites.get(token);
     return invite?.mxid === mxid && invite.until > now ? invite : undefined;
   }
@@ -162,29 +162,29 @@ export class StoredInvites {
     return row !== undefined && row.until > this.clock.now();
   }
 
-  /** The identifiers, by their hashes, of which invitations are over, or claimed and their homeservers to be told. May name one several times. */
-  async *listDue(): AsyncGenerator<{ readonly hash: string; readonly isOver: boolean }, void> {
+  /** The identifiers, by their names, of which invitations are over, or claimed and their homeservers to be told. May name one several times. */
+  async *listDue(): AsyncGenerator<{ readonly name: string; readonly isOver: boolean }, void> {
     for await (const page of STORED_INVITES.pages(this.views, {})) {
       for (const { value } of page) {
         const isOver = value.until <= this.clock.now();
-        if (isOver || (value.mxid !== undefined && value.was_told !== true)) yield { hash: value.hash, isOver };
+        if (isOver || (value.mxid !== undefined && value.was_told !== true)) yield { name: value.name, isOver };
       }
     }
   }
 
   /** The homeserver of who claimed some was told of them, or will not hear of them. */
-  async noteTold(hash: string, mxid: UserId, tokens: readonly string[]): Promise<void> {
-    await this.#change(hash, mxid, (invites) => decideTold(invites, tokens));
+  async noteTold(name: string, mxid: UserId, tokens: readonly string[]): Promise<void> {
+    await this.#change(name, mxid, (invites) => decideTold(invites, tokens));
   }
 
   /** Ends all of one identifier whose time is over. */
-  async endOver(hash: string): Promise<void> {
-    await this.#change(hash, 'server', (invites) => decideOver(invites, this.clock.now()));
+  async endOver(name: string): Promise<void> {
+    await this.#change(name, 'server', (invites) => decideOver(invites, this.clock.now()));
   }
 
-  async #change(hash: string, actor: string, decide: (invites: Invites) => StoredInviteFact[]): Promise<Invites> {
+  async #change(name: string, actor: string, decide: (invites: Invites) => StoredInviteFact[]): Promise<Invites> {
     const { state, position, facts } = await this.#streams.execute(
-      storedInvitesStream(hash),
+      storedInvitesStream(name),
       (invites) => decide(invites).map(draftStoredInvite),
       { actor },
     );

@@ -2,12 +2,12 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId, UserId } from '#kernel/ids';
 import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
-import { hashOfStoredInvites, readStoredInviteFact, STORED_INVITE_SHAPES } from '../facts/stored-invite-facts.js';
+import { nameOfStoredInvites, readStoredInviteFact, STORED_INVITE_SHAPES } from '../facts/stored-invite-facts.js';
 
 /** An invitation that waits, or whose key is good still. */
 export interface StoredInviteRow {
-  /** Of the identifier. */
-  readonly hash: string;
+  /** What stands for the identifier in names. */
+  readonly name: string;
   readonly room_id: RoomId;
   readonly sender: UserId;
   readonly public_key: string;
@@ -34,7 +34,7 @@ export const INVITE_KEYS = new Collection<readonly [publicKey: string], string>(
 /** Invitations by addresses that the identity server keeps, by what they are asked for. */
 export const storedInvitesProjector: Projector = {
   name: 'stored-invites',
-  version: 2,
+  version: 3,
   ...owning(STORED_INVITES, INVITE_KEYS),
   handles: (type) => Object.hasOwn(STORED_INVITE_SHAPES, type),
   project,
@@ -45,8 +45,8 @@ async function project(recorded: RecordedFact, rows: OwnRows): Promise<void> {
   if (type === 'invite-stored') {
     const { token, room_id, sender, public_key, until, message } = data;
     const unsent = typeof message === 'string' ? { is_unsent: true as const } : {};
-    const hash = hashOfStoredInvites(recorded.stream);
-    STORED_INVITES.put(rows, [token], { hash, room_id, sender, public_key, until, ...unsent });
+    const name = nameOfStoredInvites(recorded.stream);
+    STORED_INVITES.put(rows, [token], { name, room_id, sender, public_key, until, ...unsent });
     return INVITE_KEYS.put(rows, [public_key], token);
   }
   const known = await STORED_INVITES.get(rows, [data.token]);

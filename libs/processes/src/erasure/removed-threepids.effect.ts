@@ -13,7 +13,7 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>(['threepid-added
 
 /**
  * Erases an address from the log once its account has it no more: whoever unlinks one wants it forgotten. So is whose it was, which the stream of the
- * address said: that is called by a hash, which could be guessed.
+ * address said: whoever has the key of such names could guess it.
  */
 @Injectable()
 export class RemovedThreepids implements Effect {

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import {
   ENDS_OF_MESSAGES,
-  hashOfStoredInvites,
+  nameOfStoredInvites,
   MESSAGE_TAIL,
   readStoredInviteFact,
   type StoredInviteFact,
@@ -36,7 +36,7 @@ export class InvitationMessagesSent extends RetryingEffect implements Effect {
 
   async run(fact: RecordedFact): Promise<boolean> {
     if (fact.type !== STORED) return this.#erase(fact);
-    const sent = await this.invitations.sendTo(hashOfStoredInvites(fact.stream));
+    const sent = await this.invitations.sendTo(nameOfStoredInvites(fact.stream));
     if (sent === 'later') this.trySoon();
     return sent !== 'nothing';
   }

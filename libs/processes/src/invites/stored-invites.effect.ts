@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RecordedFact } from '#event-store/event-store';
 import { DeliverInvites } from '#identity/invitations/deliver-invites';
 import { nameOfAssociation, type IdentityFact } from '#identity/facts/identity-facts';
-import { hashOfStoredInvites, type StoredInviteFact } from '#identity/facts/stored-invite-facts';
+import { nameOfStoredInvites, type StoredInviteFact } from '#identity/facts/stored-invite-facts';
 import type { Effect } from '#projections/effects/effect';
 
 const BOUND: ReadonlySet<string> = new Set<IdentityFact['type']>(['association-made', 'association-learnt']);
@@ -20,7 +20,7 @@ export class TellStoredInvites implements Effect {
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
     if (BOUND.has(type)) return nameOfAssociation(stream);
-    return type === STORED ? hashOfStoredInvites(stream) : undefined;
+    return type === STORED ? nameOfStoredInvites(stream) : undefined;
   }
 
   run(fact: RecordedFact): Promise<boolean> {
