@@ -474,6 +474,10 @@ describe('the identity server', () => {
         identifier: { type: 'm.id.user', user: 'heidi' },
         password: 'a password',
       };
+      expect(await user.call('POST', '/account/deactivate', { auth, id_server: 'localhost/x' })).toMatchObject({
+        status: 400,
+        body: { errcode: 'M_INVALID_PARAM' },
+      });
       expect(await user.ok('POST', '/account/deactivate', { auth })).toEqual({ id_server_unbind_result: 'success' });
       expect(await lookUp(token, 'heidi@mail.example')).toBeUndefined();
       const { user: ivan } = await bindFor('ivan', 'ivan@mail.example');

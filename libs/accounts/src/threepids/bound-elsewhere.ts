@@ -11,8 +11,15 @@ export interface BoundElsewhere {
    * `no-support` where none was, or one refuses or is away. Throws M_INVALID_PARAM and M_SERVER_NOT_TRUSTED for one that may not be asked.
    */
   forget(userId: UserId, threepid: Threepid, idServer?: unknown): Promise<UnbindResult>;
-  /** The same for all of a user's. `success` where nothing was ever made known. */
-  forgetAll(userId: UserId): Promise<UnbindResult>;
+  /**
+   * The same for all of a user's, whose account ends: looks at them before it does, and answers what has them forgotten once it has. `threepids`: those of the
+   * account. `no-support` also where one of these was not made known through this server, for nobody knows where else it was. Throws as `forget`.
+   */
+  planForgetting(
+    userId: UserId,
+    threepids: readonly Threepid[],
+    idServer?: unknown,
+  ): Promise<() => Promise<UnbindResult>>;
 }
 
 /** Injection token of the BoundElsewhere; where there is none, nothing was ever made known. */

@@ -5,6 +5,7 @@ import { causeOf } from '#accounts/accounts';
 import { ChangePassword } from '#accounts/commands/change-password';
 import { DeactivateAccount } from '#accounts/commands/deactivate-account';
 import { ProvideAccount } from '#accounts/commands/provide-account';
+import { listThreepids } from '#accounts/queries/threepids';
 import { BOUND_ELSEWHERE, type BoundElsewhere } from '#accounts/threepids/bound-elsewhere';
 import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
@@ -52,8 +53,9 @@ export class UserActionsController {
   ): Promise<object> {
     const userId = readLocalUser(requester, user);
     if (userId === requester.userId) throw new MatrixError('M_FORBIDDEN', 'Close your own account as everybody does');
+    const forget = await this.bound?.planForgetting(userId, await listThreepids(this.views, userId));
     await this.commands.execute(new DeactivateAccount(userId, erase === true, causeOf(requester)));
-    return { id_server_unbind_result: (await this.bound?.forgetAll(userId)) ?? 'success' };
+    return { id_server_unbind_result: (await forget?.()) ?? 'success' };
   }
 
   @HttpCode(200)

@@ -100,6 +100,25 @@ describe('a binding', () => {
     expect([away.size, await bindings.of(ALICE)]).toEqual([0, []]);
   });
 
+  it('of an account that ends is ended where it was made, and where else the user says; of what was made known elsewhere nobody can say', async () => {
+    const bindings = begin();
+    await bindings.bind(ALICE, SERVER, SHOWN);
+    const other = { medium: 'email', address: 'other@mail.example' } as const;
+    const unbound = (): number => asked.filter((path) => path === '/3pid/unbind').length;
+    expect(await (await bindings.planForgetting(ALICE, [OF, other]))()).toBe('no-support');
+    expect([unbound(), await bindings.of(ALICE)]).toEqual([1, []]);
+
+    await bindings.bind(ALICE, SERVER, SHOWN);
+    const planned = await bindings.planForgetting(ALICE, [OF]);
+    // Whoever else ends it meanwhile changes nothing in what is known of it.
+    await bindings.endAll(ALICE, new Set());
+    expect([await planned(), unbound()]).toEqual(['success', 3]);
+
+    expect(await (await bindings.planForgetting(ALICE, [OF, other], SERVER))()).toBe('success');
+    expect(unbound()).toBe(5);
+    expect(await (await bindings.planForgetting(ALICE, []))()).toBe('success');
+  });
+
   it('is none where the identity server refuses, unless there was one before', async () => {
     const refuse = (): void => {
       throw new PeerRefused(403, { errcode: 'M_FORBIDDEN' });

@@ -103,17 +103,30 @@ export class Bindings implements BoundElsewhere {
     return this.#quietly(() => this.unbind(userId, of, idServer));
   }
 
-  async forgetAll(userId: UserId): Promise<UnbindResult> {
-    let result: UnbindResult = 'success';
-    for (const binding of await this.of(userId)) {
-      const one = await this.#quietly(() => this.#unbindAt(userId, binding));
-      if (one === 'no-support') result = one;
-    }
-    return result;
+  async planForgetting(
+    userId: UserId,
+    threepids: readonly Threepid[],
+    idServer?: unknown,
+  ): Promise<() => Promise<UnbindResult>> {
+    const named = idServer === undefined ? undefined : this.servers.parseServer(idServer);
+    const noted = await this.of(userId);
+    const isNoted = (of: Threepid, at?: ServerName): boolean =>
+      noted.some((one) => isSame(one.of, of) && (at === undefined || one.server === at));
+    const besides: readonly Binding[] =
+      named === undefined ? [] : threepids.filter((of) => !isNoted(of, named)).map((of) => ({ of, server: named }));
+    const isKnown = named !== undefined || threepids.every((of) => isNoted(of));
+    return async () => {
+      let result: UnbindResult = isKnown ? 'success' : 'no-support';
+      for (const binding of [...noted, ...besides]) {
+        const one = await this.#quietly(() => this.#unbindAt(userId, binding));
+        if (one === 'no-support') result = one;
+      }
+      return result;
+    };
   }
 
   /**
-   * As `forgetAll`, of a closed account: answers whether there was any. What a server refuses for good nobody asks again, and it is no more noted. Who may answer
+   * As `planForgetting`, of a closed account: answers whether there was any. What a server refuses for good nobody asks again, and it is no more noted. Who may answer
    * otherwise later is put among `away`, and asked nothing where it is among them already.
    */
   async endAll(userId: UserId, away: Set<ServerName>): Promise<boolean> {
@@ -181,4 +194,8 @@ export class Bindings implements BoundElsewhere {
     const draft = (known: KnownBindings) => draftIdentityFacts(decide(known));
     return (await this.#streams.execute(bindingsStream(userId), draft, { actor: userId })).facts.length > 0;
   }
+}
+
+function isSame(one: Threepid, other: Threepid): boolean {
+  return one.medium === other.medium && one.address === other.address;
 }

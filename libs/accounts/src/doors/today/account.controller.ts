@@ -17,12 +17,14 @@ import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
 import { causeOf } from '../../accounts.js';
 import { ChangePassword } from '../../commands/change-password.js';
 import { checkPassword } from '../../credentials/password-hasher.js';
 import { DeactivateAccount } from '../../commands/deactivate-account.js';
 import { Flows } from '../../interactive-auth/flows.js';
 import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
+import { listThreepids } from '../../queries/threepids.js';
 import { BOUND_ELSEWHERE, type BoundElsewhere, type UnbindResult } from '../../threepids/bound-elsewhere.js';
 
 class PasswordBody {
@@ -32,6 +34,7 @@ class PasswordBody {
 
 class DeactivateBody {
   @IsOptional() @IsBoolean() erase?: boolean;
+  @IsOptional() @IsString() id_server?: string;
 }
 
 /** The password and the end of an account (client-server API, "Account management"). */
@@ -45,6 +48,7 @@ export class AccountController {
     private readonly commands: CommandBus,
     private readonly auth: InteractiveAuth,
     private readonly flows: Flows,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
     @Optional() @Inject(BOUND_ELSEWHERE) private readonly bound?: BoundElsewhere,
   ) {}
 
@@ -80,19 +84,25 @@ export class AccountController {
     @CurrentRequester() requester: Requester,
     @JsonBody(undefined, { allowEmpty: true }) body: JsonObject,
   ): Promise<{ id_server_unbind_result: UnbindResult }> {
-    const { userId } = requester;
-    const deactivate = (request: JsonObject): Promise<unknown> => {
-      const erase = checkDto(DeactivateBody, request).erase ?? false;
-      return this.commands.execute(new DeactivateAccount(userId, erase, causeOf(requester)));
-    };
     // Users of an application service have no password, and it has full control over them.
-    if (requester.isServicesOwn === true) await deactivate(body);
-    else {
-      const operation = await this.flows.confirmation('POST /account/deactivate', userId);
-      const session = await this.auth.authorise(operation, body);
-      await this.auth.doAndClose(session, () => deactivate(session.body));
-    }
-    return { id_server_unbind_result: (await this.bound?.forgetAll(userId)) ?? 'success' };
+    if (requester.isServicesOwn === true) return (await this.#planEnd(requester, body))();
+    const operation = await this.flows.confirmation('POST /account/deactivate', requester.userId);
+    const session = await this.auth.authorise(operation, body);
+    return this.auth.doAndClose(session, await this.#planEnd(requester, session.body));
+  }
+
+  /** What ends an account as a request says. Throws for one that says what may not be, before anything is done. */
+  async #planEnd(
+    requester: Requester,
+    body: JsonObject,
+  ): Promise<() => Promise<{ id_server_unbind_result: UnbindResult }>> {
+    const { userId } = requester;
+    const { erase = false, id_server: idServer } = checkDto(DeactivateBody, body);
+    const forget = await this.bound?.planForgetting(userId, await listThreepids(this.views, userId), idServer);
+    return async () => {
+      await this.commands.execute(new DeactivateAccount(userId, erase, causeOf(requester)));
+      return { id_server_unbind_result: (await forget?.()) ?? 'success' };
+    };
   }
 
   /** Throws M_MISSING_TOKEN where no flow leads to that. */
