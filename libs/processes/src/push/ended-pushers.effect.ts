@@ -47,9 +47,14 @@ export class EndedPushers implements Effect {
     const cause = { actor: metadata.actor, device: metadata.device };
     if (type === UNLINKED) return this.#endAddresses(userId);
     if (type === DEACTIVATED) return this.pushers.end(userId, cause);
-    const { device_ids } = JSON.parse(data) as DevicesRemoved; // written by accounts
-    const devices = new Set(device_ids);
-    return this.pushers.change(userId, cause, (known) => decideDeviceEnd(known, devices, metadata.at));
+    const { device_ids: ids } = JSON.parse(data) as DevicesRemoved; // written by accounts
+    const { devices } = await this.accounts.load(userId);
+    // Clocks are put right: the time counts only of one that was made again under its id.
+    const [gone, again] = [ids.filter((id) => !devices.has(id)), ids.filter((id) => devices.has(id))];
+    return this.pushers.change(userId, cause, (known) => [
+      ...decideDeviceEnd(known, new Set(gone), Infinity),
+      ...decideDeviceEnd(known, new Set(again), metadata.at),
+    ]);
   }
 
   /** By the log: the device was made before it could set anything. What application services set on no device stays. */

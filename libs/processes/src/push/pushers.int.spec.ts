@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { Pushers } from '#push/pushers';
 import { decidePusher } from '#push/pushers/decide-pushers';
@@ -79,6 +79,18 @@ describe('pushers', () => {
     await set(alice, { pushkey: 'mine' });
     await phone.ok('POST', '/logout', {});
     await expect.poll(() => listOf(alice)).toMatchObject([{ pushkey: 'mine' }]);
+  });
+
+  it('go with their device also where the clock was ahead as they were set', async () => {
+    const laptop = await alice.logIn();
+    const ahead = Date.now() + 86_400_000;
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(ahead);
+    await set(laptop, { pushkey: 'set tomorrow' });
+    clock.mockRestore();
+    await set(alice);
+    expect((await listOf(alice)).map(({ pushkey }) => pushkey).toSorted()).toEqual(['a key', 'set tomorrow']);
+    await laptop.ok('POST', '/logout', {});
+    await expect.poll(() => listOf(alice)).toMatchObject([{ pushkey: 'a key' }]);
   });
 
   it('go where they were set behind the end of their device, and by no device stay', async () => {

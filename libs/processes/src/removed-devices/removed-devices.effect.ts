@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { Accounts } from '#accounts/accounts';
 import { DeviceKeys } from '#devices/device-keys';
 import { devicesRemovedBy } from '#devices/facts/device-streams';
 import { Inboxes } from '#devices/inboxes';
 import type { RecordedFact } from '#event-store/event-store';
+import { userIdOfStream } from '#kernel/user-stream';
 import type { Effect } from '#projections/effects/effect';
 import { SlidingConnections } from '#sync/sliding/sliding-connections';
 
@@ -16,6 +18,7 @@ export class RemovedDevices implements Effect {
   readonly fromStart = true;
 
   constructor(
+    private readonly accounts: Accounts,
     private readonly deviceKeys: DeviceKeys,
     private readonly inboxes: Inboxes,
     private readonly connections: SlidingConnections,
@@ -27,8 +30,10 @@ export class RemovedDevices implements Effect {
 
   async run(fact: RecordedFact): Promise<boolean> {
     let isDone = false;
+    const { devices } = await this.accounts.load(userIdOfStream(fact.stream));
     for (const device of devicesRemovedBy(fact)) {
-      const hadKeys = await this.deviceKeys.end(device, fact.metadata.at);
+      // Clocks are put right: the time counts only of one that was made again under its id.
+      const hadKeys = await this.deviceKeys.end(device, devices.has(device[1]) ? fact.metadata.at : Infinity);
       const dropped = await this.inboxes.expire(device, fact.position, 'device-removed');
       const wasConnected = await this.connections.close(device);
       isDone ||= hadKeys || dropped > 0 || wasConnected;

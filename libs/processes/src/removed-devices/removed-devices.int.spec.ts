@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { SlidingClient } from '#testing/sliding-client';
 import { SyncApp } from '#testing/sync-app';
 
@@ -28,4 +28,21 @@ it('lets what waited for a device go with it, and what its connections of slidin
   await expect.poll(() => textOf(`inbox-${bob.userId}|${device}`)).toContain('device-removed');
   await expect.poll(sent).not.toContain('SECRET');
   await expect.poll(told).not.toContain(roomId);
+});
+
+it('lets the keys of a device go with it, also where the clock was ahead as it was made', async () => {
+  const carol = await app.register('carol');
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 86_400_000);
+  const laptop = await carol.logIn();
+  const { device_id } = await laptop.ok('GET', '/account/whoami');
+  const names = [`ed25519:${device_id}`, `curve25519:${device_id}`];
+  const keys = Object.fromEntries(names.map((name) => [name, 'A'.repeat(43)]));
+  const device_keys = { user_id: carol.userId, device_id, algorithms: ['m.megolm.v1.aes-sha2'], keys, signatures: {} };
+  await laptop.ok('POST', '/keys/upload', { device_keys });
+  clock.mockRestore();
+  const types = async (): Promise<string[]> =>
+    (await app.factsOf(`device-${carol.userId}|${device_id}`)).map(({ type }) => type);
+  expect(await types()).toEqual(['device-keys-set']);
+  await laptop.ok('POST', '/logout', {});
+  await expect.poll(types).toEqual(['device-keys-ended']);
 });
