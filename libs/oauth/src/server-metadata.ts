@@ -1,3 +1,4 @@
+import type { Config } from '#config/config';
 import { OFFERED_ACTIONS } from './account-actions.js';
 import { GRANT_TYPES } from './clients/client.js';
 import { ENDPOINTS, PAGES } from './oauth-paths.js';
@@ -6,7 +7,7 @@ import { ENDPOINTS, PAGES } from './oauth-paths.js';
 export const issuerOf = (publicUrl: string): string => `${publicUrl}/`;
 
 /** What applications have to know of the authorisation server: client-server API, "Server metadata discovery"; RFC 8414. */
-export function serverMetadata(publicUrl: string): object {
+export function serverMetadata({ publicUrl, registration }: Pick<Config, 'publicUrl' | 'registration'>): object {
   const at = (path: string): string => publicUrl + path;
   return {
     issuer: issuerOf(publicUrl),
@@ -22,7 +23,8 @@ export function serverMetadata(publicUrl: string): object {
     token_endpoint_auth_methods_supported: ['none'],
     revocation_endpoint_auth_methods_supported: ['none'],
     scopes_supported: ['urn:matrix:client:api:*'],
-    prompt_values_supported: ['create'],
+    // Applications show by it whether people get an account here ("User registration").
+    ...(registration === 'closed' ? {} : { prompt_values_supported: ['create'] }),
     authorization_response_iss_parameter_supported: true,
     account_management_uri: at(PAGES.account),
     account_management_actions_supported: OFFERED_ACTIONS,

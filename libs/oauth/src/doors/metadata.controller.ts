@@ -17,10 +17,10 @@ export class MetadataController {
   readonly #metadata: RawJson;
 
   constructor(
-    @Inject(CONFIG) private readonly config: Pick<Config, 'oauth' | 'publicUrl'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'oauth' | 'publicUrl' | 'registration'>,
     private readonly mas: Mas,
   ) {
-    this.#metadata = new RawJson(JSON.stringify(serverMetadata(config.publicUrl)));
+    this.#metadata = new RawJson(JSON.stringify(serverMetadata(config)));
   }
 
   @Get(['_matrix/client/v1/auth_metadata', '_matrix/client/unstable/org.matrix.msc2965/auth_metadata'])
