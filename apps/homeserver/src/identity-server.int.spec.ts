@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashAddress } from '#identity/client/hash-address';
 import { FakePeer } from '#testing/fake-peer';
@@ -7,6 +8,7 @@ import { FederatedServer } from '../test/federated-server.js';
 const V2 = '/_matrix/identity/v2';
 const V1 = '/_matrix/identity/api/v1';
 const TERMS = 'https://id.example/terms';
+const SHARED_SECRET = 'a shared secret';
 type Body = Readonly<Record<string, unknown>>;
 
 describe('the identity server', () => {
@@ -26,6 +28,7 @@ describe('the identity server', () => {
     server = await FederatedServer.start({
       ANNALS_ROLES: 'all,identity',
       ANNALS_SMTP_URL: mails.url,
+      ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET,
     });
   });
   afterAll(async () => {
@@ -49,6 +52,15 @@ describe('the identity server', () => {
       status: answer.status,
       body: (text.startsWith('{') ? JSON.parse(text) : { text }) as Body,
     };
+  };
+  /** The token of an administrator of the homeserver. */
+  const makeAdmin = async (username: string): Promise<string> => {
+    const door = '/_synapse/admin/v1/register';
+    const { nonce } = await ok('GET', door);
+    const told = [nonce, username, 'a password', 'admin'].join('\0');
+    const mac = createHmac('sha1', SHARED_SECRET).update(told).digest('hex');
+    const body = { nonce, username, password: 'a password', admin: true, mac };
+    return String((await ok('POST', door, { body }))['access_token']);
   };
   const page = async (method: string, path: string): Promise<string> => String((await call(method, path)).body['text']);
   const ok = async (...asked: Parameters<typeof call>): Promise<Body> => {
@@ -387,6 +399,30 @@ describe('the identity server', () => {
     await expect.poll(() => lookUp(other, 'leaver@mail.example')).toBeUndefined();
     expect((await call('GET', 'account', { token })).status).toBe(401);
   });
+
+  it.each(['locked', 'suspended'] as const)(
+    'does nothing in the name of a user of this homeserver while their account is %s',
+    async (restriction) => {
+      const own = await server.register(`${restriction}1`);
+      const openId = `/user/${encodeURIComponent(own.userId)}/openid/request_token`;
+      const token = String((await ok('POST', 'account/register', { body: await own.ok('POST', openId, {}) }))['token']);
+      const admin = await makeAdmin(`root-of-${restriction}`);
+      const door = `/_matrix/client/v1/admin/${restriction === 'locked' ? 'lock' : 'suspend'}/${own.userId}`;
+      const restrict = (isOn: boolean) => ok('PUT', door, { token: admin, body: { [restriction]: isOn } });
+      const address = `${restriction}@mail.example`;
+      const invite = () => {
+        const body = { medium: 'email', address, room_id: `!room:${server.name}`, sender: own.userId };
+        return call('POST', 'store-invite', { token, body });
+      };
+      const status = async () => (await call('GET', 'account', { token })).status;
+      await restrict(true);
+      await expect.poll(status).toBe(401);
+      expect(await invite()).toMatchObject({ status: 401, body: { errcode: 'M_UNAUTHORIZED' } });
+      await restrict(false);
+      await expect.poll(status).toBe(200);
+      expect((await invite()).status).toBe(200);
+    },
+  );
 
   it('refuses look-ups in plain text, and those by another pepper', async () => {
     const { token } = await useIt('frank');

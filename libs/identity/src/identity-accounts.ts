@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { hashSecret } from '#accounts/credentials/secrets';
+import { findAccount } from '#accounts/queries/find-account';
 import { CONFIG, type Config } from '#config/config';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
@@ -101,9 +102,12 @@ export class IdentityAccounts {
     return (await IDENTITY_PEOPLE.get(this.views, [userId])) ?? {};
   }
 
-  /** Who has a token; undefined: nobody. */
-  findByToken(token: string): Promise<UserId | undefined> {
-    return IDENTITY_TOKENS.get(this.views, [hashSecret(token)]);
+  /** Who has a token; undefined: nobody, or somebody of this homeserver whose account is locked or suspended, for whom it would vouch no more: mails are sent in their name. */
+  async findByToken(token: string): Promise<UserId | undefined> {
+    const userId = await IDENTITY_TOKENS.get(this.views, [hashSecret(token)]);
+    if (userId === undefined) return undefined;
+    const { locked, suspended } = (await findAccount(this.views, userId)) ?? {};
+    return locked === true || suspended === true ? undefined : userId;
   }
 
   /** The user accepts terms, by their URLs. Others than this server has mean nothing, and are let be. */
