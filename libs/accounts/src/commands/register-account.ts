@@ -16,10 +16,12 @@ import type { AccountFact, RegisteredVia } from '../facts/account-facts.js';
 import type { ExternalId } from '../facts/external-id-facts.js';
 import { RegistrationClaims } from '../registration-claims.js';
 import type { Learnt } from '../interactive-auth/auth-sessions.js';
+import type { LearntForAccount } from '../interactive-auth/learnt-for-account.js';
 import { type IssuedTokens, type SessionOptions, issueTokens } from '../sessions/issue-tokens.js';
 import { newUserId, randomUsername } from '../user-ids.js';
 
-export interface NewAccount {
+/** An account that is to be made, with what was learnt of who wants it. */
+export interface NewAccount extends LearntForAccount {
   /** The basis of the user id; absent: one is made up. */
   readonly username?: string;
   readonly via: RegisteredVia;
@@ -30,14 +32,6 @@ export interface NewAccount {
   /** The user id is a guest's, who has proved it: the guest becomes a user. Needs a password. */
   readonly upgradesGuest?: boolean;
   readonly displayname?: string;
-  /** The registration token that pays for it, where one must. */
-  readonly registrationToken?: string;
-  /** The documents that were accepted on the way. */
-  readonly acceptedTerms?: Learnt['acceptedTerms'];
-  /** An address that was shown to be theirs. */
-  readonly threepid?: Learnt['threepid'];
-  /** A phone number that was. */
-  readonly phone?: Learnt['phone'];
   /** The application service that registers one of its users. */
   readonly service?: AppService;
   /** The account elsewhere that it is made for, which was claimed for it: see `ExternalIds`. */

@@ -14,6 +14,7 @@ import { LogIn } from '../commands/log-in.js';
 import { RegisterAccount } from '../commands/register-account.js';
 import type { AuthSession } from '../interactive-auth/auth-sessions.js';
 import { type PageFlow, PageProcess, type PagePurpose } from '../interactive-auth/page-process.js';
+import { learntForAccount } from '../interactive-auth/learnt-for-account.js';
 import { beginAgainPage, choicePage, closedPage, processDonePage } from '../pages/process-pages.js';
 import { sendOn, showPage } from '#http/pages/show-page';
 import { showView } from '../pages/show-view.js';
@@ -159,16 +160,12 @@ export class ProcessPagesController {
     }
     await this.rules.checkWanted(user, password);
     await this.process.spend(session);
-    const { registrationToken, threepid, phone, acceptedTerms } = learnt;
     const account = await this.commands.execute(
       new RegisterAccount({
         username: user,
         via: this.rules.via,
         password,
-        registrationToken,
-        threepid,
-        phone,
-        acceptedTerms,
+        ...learntForAccount(learnt),
         session: options,
         requestId: request.id,
       }),

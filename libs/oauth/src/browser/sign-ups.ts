@@ -6,6 +6,7 @@ import { hashSecret } from '#accounts/credentials/secrets';
 import type { AuthSession } from '#accounts/interactive-auth/auth-sessions';
 import { InteractionRequired } from '#accounts/interactive-auth/interaction-required';
 import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
+import { learntForAccount } from '#accounts/interactive-auth/learnt-for-account';
 import { isComplete, nextStages } from '#accounts/interactive-auth/session-progress';
 import type { StageView } from '#accounts/interactive-auth/stage';
 import { StageRegistry } from '#accounts/interactive-auth/stage-registry';
@@ -89,9 +90,8 @@ export class SignUps {
     requestId: string,
   ): Promise<UserId> {
     await this.rules.checkWanted(username, password);
-    const { registrationToken, threepid, phone, acceptedTerms } = session.learnt;
-    const shown = { registrationToken, threepid, phone, acceptedTerms };
-    const account = { username, password, ...shown, via: this.rules.via, requestId };
+    const { via } = this.rules;
+    const account = { username, password, ...learntForAccount(session.learnt), via, requestId };
     const { userId } = await this.auth.doAndClose(session, () => this.commands.execute(new RegisterAccount(account)));
     return userId;
   }

@@ -15,6 +15,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { RegisterAccount } from '../../commands/register-account.js';
 import type { AuthSession } from '../../interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
+import { learntForAccount } from '../../interactive-auth/learnt-for-account.js';
 import { RegistrationRules } from '../../registration-rules.js';
 import { RegistrationTokens } from '../../registration-tokens.js';
 import type { SessionOptions } from '../../sessions/issue-tokens.js';
@@ -131,10 +132,7 @@ export class RegisterController {
         via: this.rules.via,
         password: wanted.password,
         upgradesGuest: await this.#upgradesGuest(wanted),
-        registrationToken: learnt.registrationToken,
-        threepid: learnt.threepid,
-        phone: learnt.phone,
-        acceptedTerms: learnt.acceptedTerms,
+        ...learntForAccount(learnt),
         session: wanted.inhibit_login === true ? undefined : sessionOf(wanted),
         requestId,
       }),

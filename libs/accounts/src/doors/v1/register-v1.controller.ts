@@ -13,6 +13,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { type NewAccount, RegisterAccount } from '../../commands/register-account.js';
 import type { AuthSession } from '../../interactive-auth/auth-sessions.js';
 import { SteppedAuth } from '../../interactive-auth/stepped-auth.js';
+import { learntForAccount } from '../../interactive-auth/learnt-for-account.js';
 import { RegistrationRules } from '../../registration-rules.js';
 import { type FlowV1, flowsV1 } from './flows-v1.js';
 import { type CredentialsV1, wantsRefresh } from './login-v1.controller.js';
@@ -67,15 +68,11 @@ export class RegisterV1Controller {
     const username = this.#usernameOf(user);
     await this.rules.checkWanted(username, password);
     await this.auth.spend(session);
-    const { learnt } = session;
     return this.#make({
       username,
       via: this.rules.via,
       password,
-      registrationToken: learnt.registrationToken,
-      threepid: learnt.threepid,
-      phone: learnt.phone,
-      acceptedTerms: learnt.acceptedTerms,
+      ...learntForAccount(session.learnt),
       session: { refreshToken },
       requestId,
     });
