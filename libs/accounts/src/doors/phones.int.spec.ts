@@ -73,6 +73,14 @@ describe('phone numbers', () => {
     );
   const logIn = (claim: object, password: string) => post('login', { type: 'm.login.password', ...claim, password });
 
+  it('are a way of their own to register on pages', async () => {
+    const { text } = await app.call('GET', '/_matrix/static/client/register');
+    expect([...text.matchAll(/<a href[^>]*>(With [^<]*)</g)].map(([, way]) => way)).toEqual([
+      'With a password alone',
+      'With a phone number',
+    ]);
+  });
+
   it('are shown to be theirs by who registers, once the code was brought to where the client is told, and log in', async () => {
     const number = aNumber();
     const { body } = await post('register', { username: 'alice', password: 'x' });

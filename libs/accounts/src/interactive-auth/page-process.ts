@@ -15,12 +15,15 @@ export type PagePurpose = 'login' | 'registration';
 
 /** A way through it. `bySso`: one that begins at another page, which sends the browser back with a login token. */
 export interface PageFlow {
+  /** For who chooses among several. */
+  readonly name: string;
   readonly stages: Flow;
   readonly bySso?: true;
 }
 
 const SSO = 'm.login.sso';
 const TOKEN = 'm.login.token';
+const PASSWORD = 'm.login.password';
 /** Stages of API v1 whose answer is no page: on pages there is single sign-on for the same. */
 const NOT_ON_PAGES: ReadonlySet<string> = new Set(['m.login.oauth2', TOKEN]);
 
@@ -42,13 +45,13 @@ export class PageProcess {
   flowsFor(purpose: PagePurpose): readonly PageFlow[] {
     const offered = purpose === 'login' ? this.flows.toLogIn('v1') : this.rules.getFlows('v1');
     if (offered.length === 0) throw new MatrixError('M_FORBIDDEN', 'Nobody logs in here');
-    const own = ownOf(offered);
-    return this.isBySso ? [...own, { stages: [TOKEN], bySso: true }] : own;
+    const own = this.#ownOf(purpose, offered);
+    return this.isBySso ? [...own, { name: this.#nameOf('login', [TOKEN]), stages: [TOKEN], bySso: true }] : own;
   }
 
   /** Those of a log-in that are gone through on pages of this server alone. */
   ownLogins(): readonly PageFlow[] {
-    return ownOf(this.flows.toLogIn('v1'));
+    return this.#ownOf('login', this.flows.toLogIn('v1'));
   }
 
   /** Whether an account elsewhere is all that somebody needs to log in. */
@@ -94,14 +97,27 @@ export class PageProcess {
     return this.stepped.spend(session);
   }
 
+  #ownOf(purpose: PagePurpose, flows: readonly Flow[]): PageFlow[] {
+    return flows
+      .filter((flow) => !flow.some((type) => NOT_ON_PAGES.has(type)))
+      .map((stages) => ({ name: this.#nameOf(purpose, stages), stages }));
+  }
+
+  /** By what tells it from others: of a registration all that is shown of oneself besides the password, which each has at its end. */
+  #nameOf(purpose: PagePurpose, flow: Flow): string {
+    const stages = flow.map((type) => this.stages.get(type));
+    if (purpose === 'login') return `With ${stages.map(({ way, type }) => way ?? type).join(' and ')}`;
+    const ways = stages.flatMap(({ type, way, showsNobody }) =>
+      way === undefined || showsNobody === true || type === PASSWORD ? [] : [way],
+    );
+    return `With ${ways.length === 0 ? 'a password alone' : ways.join(' and ')}`;
+  }
+
   #next(session: AuthSession): string {
     const [next] = nextStages(session);
     if (next === undefined) throw new MatrixError('M_FORBIDDEN', 'Begin again');
     return next;
   }
 }
-
-const ownOf = (flows: readonly Flow[]): PageFlow[] =>
-  flows.filter((flow) => !flow.some((type) => NOT_ON_PAGES.has(type))).map((stages) => ({ stages }));
 
 const nameFor = (purpose: PagePurpose, browser: string): string => `page of ${purpose} ${browser}`;

@@ -45,6 +45,8 @@ export interface Stage {
   readonly type: string;
   /** Where it stands among those of a flow: smaller ones come first. */
   readonly rank: number;
+  /** What it takes, where somebody chooses among whole ways to log in or register (“With …”). Absent: it tells no way from another. */
+  readonly way?: string;
   /** Where it stands, as the server is configured; undefined: it is not offered for that. */
   standingIn(purpose: Purpose, dialect: Dialect): Standing | undefined;
   /** Whether this account could pass it, asked where it confirms something of an account's. Absent: all can. */

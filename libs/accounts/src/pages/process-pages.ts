@@ -5,38 +5,14 @@ import { type HtmlPage, htmlPage } from '#http/pages/html-page';
 
 const TITLES: Readonly<Record<PagePurpose, string>> = { login: 'Log in', registration: 'Create an account' };
 
-/** What a way is called, by the stage that tells it from the others. */
-const WAYS: Readonly<Record<string, string>> = {
-  'm.login.password': 'With a password',
-  'm.login.email.code': 'With a code by mail',
-  'm.login.email.url': 'With a link by mail',
-  'm.login.email.identity': 'With a mail address',
-  'm.login.msisdn': 'With a phone number',
-  'm.login.recaptcha': 'With a captcha',
-  'm.login.token': 'With an account elsewhere',
-};
-
 /** Which of several ways somebody wants to go; each is a link by its number. */
 export function choicePage(
   purpose: PagePurpose,
   flows: readonly PageFlow[],
   linkOf: (flow: number) => string,
 ): HtmlPage {
-  const links = flows.map(
-    (flow, n) => `<li><a href="${escapeHtml(linkOf(n))}">${escapeHtml(wayOf(purpose, flow))}</a></li>`,
-  );
+  const links = flows.map(({ name }, n) => `<li><a href="${escapeHtml(linkOf(n))}">${escapeHtml(name)}</a></li>`);
   return htmlPage(TITLES[purpose], `<ul class="list">${links.join('')}</ul>`);
-}
-
-/** What a way is called, for who chooses one. */
-export function wayOf(purpose: PagePurpose, { stages, bySso }: PageFlow): string {
-  if (bySso === true) return WAYS['m.login.token']!;
-  // Behind all that a registration needs stands the password that one chooses.
-  const telling = purpose === 'registration' ? stages.findLast((type) => type.includes('email')) : undefined;
-  if (purpose === 'registration') return telling === undefined ? 'With a password alone' : (WAYS[telling] ?? telling);
-  return stages
-    .map((type, n) => (n === 0 ? (WAYS[type] ?? type) : (WAYS[type] ?? type).replace('With', 'and')))
-    .join(' ');
 }
 
 /** Where a session is over, or was begun in another browser. */

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
 import { PageProcess } from '#accounts/interactive-auth/page-process';
-import { wayOf } from '#accounts/pages/process-pages';
 import { Consents } from '#accounts/terms/consents';
 import { Terms } from '#accounts/terms/terms';
 import { CONFIG, type Config } from '#config/config';
@@ -33,7 +32,7 @@ export class SignInWays {
     if (loginFlows === undefined) return { ...base, isByPassword: true, ways: [] };
     const ways = this.process
       .ownLogins()
-      .map((flow, number) => ({ number, name: wayOf('login', flow), isPassword: isPasswordAlone(flow.stages) }));
+      .map(({ name, stages }, number) => ({ number, name, isPassword: isPasswordAlone(stages) }));
     return {
       ...base,
       isByPassword: ways.some(({ isPassword }) => isPassword),

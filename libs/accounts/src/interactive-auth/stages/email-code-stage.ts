@@ -32,6 +32,7 @@ interface SentCode extends MailClaim {
 export class EmailCodeStage implements Stage {
   readonly type = 'm.login.email.code';
   readonly rank = 60;
+  readonly way = 'a code by mail';
 
   constructor(
     registry: StageRegistry,

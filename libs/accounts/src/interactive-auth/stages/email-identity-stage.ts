@@ -21,6 +21,7 @@ import { StageRegistry } from '../stage-registry.js';
 export class EmailIdentityStage implements Stage {
   readonly type = 'm.login.email.identity';
   readonly rank = 40;
+  readonly way = 'a mail address';
 
   constructor(
     registry: StageRegistry,

@@ -24,6 +24,7 @@ interface SentLink extends MailClaim {
 export class EmailUrlStage implements Stage {
   readonly type = 'm.login.email.url';
   readonly rank = 61;
+  readonly way = 'a link by mail';
 
   constructor(
     registry: StageRegistry,

@@ -20,6 +20,7 @@ const INPUT = '<label for="token">Login token</label><input id="token" name="tok
 export class LoginTokenStage implements Stage {
   readonly type = 'm.login.token';
   readonly rank = 60;
+  readonly way = 'an account elsewhere';
 
   constructor(
     registry: StageRegistry,

@@ -23,6 +23,7 @@ import { StageRegistry } from '../stage-registry.js';
 export class MsisdnStage implements Stage {
   readonly type = 'm.login.msisdn';
   readonly rank = 41;
+  readonly way = 'a phone number';
 
   constructor(
     registry: StageRegistry,

@@ -42,6 +42,7 @@ ${passwordField('current-password')}`;
 export class PasswordStage implements Stage {
   readonly type = 'm.login.password';
   readonly rank = 50;
+  readonly way = 'a password';
 
   constructor(
     registry: StageRegistry,

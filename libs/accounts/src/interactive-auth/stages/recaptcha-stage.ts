@@ -27,6 +27,7 @@ const GSTATIC = 'https://www.gstatic.com';
 export class RecaptchaStage implements Stage {
   readonly type = 'm.login.recaptcha';
   readonly rank = 20;
+  readonly way = 'a captcha';
   readonly showsNobody = true;
 
   constructor(
