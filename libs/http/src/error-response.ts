@@ -1,7 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { AppendTooLarge, EventStoreUnavailable, LogDamaged } from '#event-store/event-store-errors';
 import { type Errcode, MatrixError } from '#kernel/matrix-error';
-import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { PeerRefused, PeerUnavailable, TokenRefused } from '#kernel/peer-errors';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 
 export interface ErrorResponse {
@@ -52,6 +52,12 @@ const PEER_UNAVAILABLE: ErrorResponse = {
   body: { errcode: 'M_UNKNOWN', error: 'The other server cannot be reached' },
   isBug: false,
 };
+/** The client has to have another token there; with the status of that server's answer it would be taken for one about its session here. */
+const TOKEN_REFUSED: ErrorResponse = {
+  status: 403,
+  body: { errcode: 'M_UNAUTHORIZED', error: 'The other server does not take this token of it' },
+  isBug: false,
+};
 /** What servers say of a request and of who sent it, which was this server. */
 const OF_REQUESTS: ReadonlySet<string> = new Set([
   'M_UNAUTHORIZED',
@@ -75,6 +81,7 @@ export function errorResponse(thrown: unknown, id: string): ErrorResponse {
   if (thrown instanceof ViewsUnavailable) return VIEWS_UNAVAILABLE;
   if (thrown instanceof LogDamaged) return DAMAGED;
   if (thrown instanceof AppendTooLarge) return TOO_LARGE;
+  if (thrown instanceof TokenRefused) return TOKEN_REFUSED;
   if (thrown instanceof PeerRefused) return peersRefusal(thrown);
   if (thrown instanceof PeerUnavailable) return PEER_UNAVAILABLE;
   const status = statusOf(thrown);
@@ -84,7 +91,7 @@ export function errorResponse(thrown: unknown, id: string): ErrorResponse {
 
 /**
  * What another server says of our question may not be taken by a client for what we say of its session, or of the path it asked for.
- * NOTSPEC: how a server hands on what others refuse is said of `POST /account/3pid/bind` alone, where errors are to go on as they are; these do not there either.
+ * NOTSPEC: how a server hands on what others refuse is said of `POST /account/3pid/bind` alone, where errors are to go on as they are: these do not there either.
  */
 function peersRefusal({ status, body }: PeerRefused): ErrorResponse {
   const { errcode, error } = body;

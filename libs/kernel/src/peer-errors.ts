@@ -27,6 +27,9 @@ export class PeerRefused extends Error {
   }
 }
 
+/** Another server refused the token that it was sent, which is one of its own, and a user's. */
+export class TokenRefused extends PeerRefused {}
+
 /** Why another server has not done what it was asked, for the log: without its own words, which may name whom it was asked about. */
 export function reasonOf(error: PeerUnavailable | PeerRefused): string {
   if (!(error instanceof PeerRefused)) return error.message;

@@ -5,7 +5,7 @@ import { Outgoing, type OutgoingAnswer, OutgoingFailure } from '#http/outgoing/o
 import { isServerName, type ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { PeerRefused, PeerUnavailable, TokenRefused } from '#kernel/peer-errors';
 import { compileGlob, type TextMatcher } from '#protocol/glob';
 import { httpsPlace, readObject } from './https-place.js';
 
@@ -183,6 +183,7 @@ export class IdentityServers {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const answer = readObject(bytes);
+    if (status === 401 && by.token !== undefined) throw new TokenRefused(status, answer ?? {});
     if (status < 200 || status >= 300) throw new PeerRefused(status, answer ?? {});
     if (answer === undefined) throw makesNoSense('JSON');
     return answer;
