@@ -4,16 +4,12 @@ import { FakePeer } from '#testing/fake-peer';
 import { type MailServer, startMailServer } from '#testing/mail-server';
 import { startTextGateway, type TextGateway } from '#testing/text-gateway';
 import { FederatedServer } from '../test/federated-server.js';
+import { type IdentityBody, IdentityCalls, type IdentityPerson } from '../test/identity-calls.js';
 
 const V2 = '/_matrix/identity/v2';
 const V1 = '/_matrix/identity/api/v1';
 const KEYS = '/_matrix/identity/unstable/dev.annals.keys';
 const FINDABLE = '/_matrix/identity/unstable/dev.annals.findable';
-type Body = Readonly<Record<string, unknown>>;
-interface Person {
-  readonly userId: string;
-  readonly token: string;
-}
 interface Session {
   readonly sid: string;
   readonly client_secret: string;
@@ -23,23 +19,19 @@ let mails: MailServer;
 let texts: TextGateway;
 let peer: FakePeer;
 let server: FederatedServer;
-/** Whose OpenID tokens the other homeserver knows: token -> user id. */
-const elsewhere = new Map<string, string>();
+let identity: IdentityCalls;
 
 beforeAll(async () => {
   mails = await startMailServer();
   texts = await startTextGateway();
   peer = await FakePeer.start();
-  peer.on('GET', '/_matrix/federation/v1/openid/userinfo', ({ path }) => {
-    const sub = elsewhere.get(new URL(path, 'https://x').searchParams.get('access_token')!);
-    return sub === undefined ? { status: 401, body: { errcode: 'M_UNKNOWN_TOKEN' } } : { body: { sub } };
-  });
   server = await FederatedServer.start({
     ANNALS_ROLES: 'identity',
     ANNALS_SMTP_URL: mails.url,
     ANNALS_TEXT_MESSAGES: texts.url,
     ANNALS_TEXT_MESSAGES_COUNTRIES: 'GB, DE',
   });
+  identity = new IdentityCalls(server, peer);
 });
 afterAll(async () => {
   await server.stop();
@@ -48,46 +40,9 @@ afterAll(async () => {
   await texts.close();
 });
 
-interface Asked {
-  readonly token?: string;
-  readonly body?: object;
-  readonly form?: Readonly<Record<string, string>>;
-  readonly on?: FederatedServer;
-}
-
-async function call(
-  method: string,
-  path: string,
-  { token, body, form, on = server }: Asked = {},
-): Promise<{ status: number; body: Body }> {
-  const answer = await fetch(`${on.address}${path.startsWith('/') ? path : `${V2}/${path}`}`, {
-    method,
-    ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    ...(form === undefined ? {} : { body: new URLSearchParams(form) }),
-  });
-  const text = await answer.text();
-  return { status: answer.status, body: (text.startsWith('{') ? JSON.parse(text) : { text }) as Body };
-}
-
-async function ok(...asked: Parameters<typeof call>): Promise<Body> {
-  const { status, body } = await call(...asked);
-  expect([status, body]).toEqual([200, body]);
-  return body;
-}
-
-/** Somebody of another homeserver, with a token of the identity server. */
-async function useIt(name: string): Promise<Person> {
-  const userId = `@${name}:${peer.name}`;
-  elsewhere.set(`openid of ${name}`, userId);
-  const grant = {
-    access_token: `openid of ${name}`,
-    matrix_server_name: peer.name,
-    token_type: 'Bearer',
-    expires_in: 9,
-  };
-  return { userId, token: String((await ok('POST', 'account/register', { body: grant }))['token']) };
-}
+const call: IdentityCalls['call'] = (...asked) => identity.call(...asked);
+const ok: IdentityCalls['ok'] = (...asked) => identity.ok(...asked);
+const useIt: IdentityCalls['useIt'] = (...asked) => identity.useIt(...asked);
 
 let last = 0;
 /** A number that nobody has shown yet, as it is dialled in Germany, and its digits. */
@@ -103,7 +58,7 @@ async function beginByText(token: string, dialled: string, more: object = {}): P
 }
 
 /** Makes a new number somebody's. */
-async function bindNumber(who: Person): Promise<string> {
+async function bindNumber(who: IdentityPerson): Promise<string> {
   const { dialled, digits } = aNumber();
   const session = await beginByText(who.token, dialled);
   const submitted = { ...session, token: await texts.codeFor(`+${digits}`) };
@@ -112,15 +67,16 @@ async function bindNumber(who: Person): Promise<string> {
   return digits;
 }
 
-async function hashedLookup(token: string, addresses: readonly string[], path = 'lookup'): Promise<Body> {
+async function hashedLookup(token: string, addresses: readonly string[], path = 'lookup'): Promise<IdentityBody> {
   const { lookup_pepper: pepper } = await ok('GET', 'hash_details', { token });
   const hashes = addresses.map((address) => hashAddress({ medium: 'msisdn', address }, String(pepper)));
   const { mappings } = await ok('POST', path, { token, body: { addresses: hashes, algorithm: 'sha256', pepper } });
-  return Object.fromEntries(addresses.map((address, i) => [address, (mappings as Body)[hashes[i]!]]));
+  return Object.fromEntries(addresses.map((address, i) => [address, (mappings as IdentityBody)[hashes[i]!]]));
 }
 const lookUp = async (token: string, address: string): Promise<unknown> =>
   (await hashedLookup(token, [address]))[address];
-const lookUpPlain = (address: string): Promise<Body> => ok('GET', `${V1}/lookup?medium=msisdn&address=${address}`);
+const lookUpPlain = (address: string): Promise<IdentityBody> =>
+  ok('GET', `${V1}/lookup?medium=msisdn&address=${address}`);
 
 describe('an identity server that is no homeserver', () => {
   it('serves that alone, its keys and where it is', async () => {
@@ -337,7 +293,7 @@ describe('who is found', () => {
     const addresses = [hashAddress({ medium: 'msisdn', address: digits }, String(pepper))];
     const body = { addresses, algorithm: 'sha256', pepper };
     const found = async (token: string) =>
-      Object.values((await ok('POST', 'lookup', { token, body, on }))['mappings'] as Body);
+      Object.values((await ok('POST', 'lookup', { token, body, on }))['mappings'] as IdentityBody);
     expect(await found(judy.token)).toEqual([ivy.user.userId]);
     expect(await found(kim.token)).toEqual([]);
     await on.stop();
@@ -389,7 +345,7 @@ describe('a homeserver that believes the identity server', () => {
 
   const v3 = '/_matrix/client/v3';
   /** A mail address that was shown to the identity server, by somebody of another homeserver. */
-  const showMail = async (email: string): Promise<Body> => {
+  const showMail = async (email: string): Promise<IdentityBody> => {
     const { token } = await useIt(email.split('@')[0]!);
     const client_secret = `of-${email.split('@')[0]}`;
     const { sid } = await ok('POST', 'validate/email/requestToken', {
@@ -407,7 +363,7 @@ describe('a homeserver that believes the identity server', () => {
       on,
     });
   const addressesOf = async (token: unknown, on = home) =>
-    ((await ok('GET', `${v3}/account/3pid`, { token: String(token), on }))['threepids'] as Body[]).map(
+    ((await ok('GET', `${v3}/account/3pid`, { token: String(token), on }))['threepids'] as IdentityBody[]).map(
       ({ address }) => address,
     );
 

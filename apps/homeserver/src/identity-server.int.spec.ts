@@ -4,32 +4,28 @@ import { hashAddress } from '#identity/client/hash-address';
 import { FakePeer } from '#testing/fake-peer';
 import { type MailServer, startMailServer } from '#testing/mail-server';
 import { FederatedServer } from '../test/federated-server.js';
+import { type IdentityBody, IdentityCalls } from '../test/identity-calls.js';
 
 const V2 = '/_matrix/identity/v2';
 const V1 = '/_matrix/identity/api/v1';
 const TERMS = 'https://id.example/terms';
 const SHARED_SECRET = 'a shared secret';
-type Body = Readonly<Record<string, unknown>>;
 
 describe('the identity server', () => {
   let mails: MailServer;
   let peer: FakePeer;
   let server: FederatedServer;
-  /** Whose OpenID tokens the other homeserver knows: token -> user id. */
-  const elsewhere = new Map<string, string>();
+  let identity: IdentityCalls;
 
   beforeAll(async () => {
     mails = await startMailServer();
     peer = await FakePeer.start();
-    peer.on('GET', '/_matrix/federation/v1/openid/userinfo', ({ path }) => {
-      const sub = elsewhere.get(new URL(path, 'https://x').searchParams.get('access_token')!);
-      return sub === undefined ? { status: 401, body: { errcode: 'M_UNKNOWN_TOKEN' } } : { body: { sub } };
-    });
     server = await FederatedServer.start({
       ANNALS_ROLES: 'all,identity',
       ANNALS_SMTP_URL: mails.url,
       ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET,
     });
+    identity = new IdentityCalls(server, peer);
   });
   afterAll(async () => {
     await server.stop();
@@ -37,22 +33,9 @@ describe('the identity server', () => {
     await mails.close();
   });
 
-  const call = async (
-    method: string,
-    path: string,
-    { token, body, on = server }: { token?: string; body?: object; on?: FederatedServer } = {},
-  ): Promise<{ status: number; body: Body }> => {
-    const answer = await fetch(`${on.address}${path.startsWith('/') ? path : `${V2}/${path}`}`, {
-      method,
-      ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    return {
-      status: answer.status,
-      body: (text.startsWith('{') ? JSON.parse(text) : { text }) as Body,
-    };
-  };
+  const call: IdentityCalls['call'] = (...asked) => identity.call(...asked);
+  const ok: IdentityCalls['ok'] = (...asked) => identity.ok(...asked);
+  const useIt: IdentityCalls['useIt'] = (...asked) => identity.useIt(...asked);
   /** The token of an administrator of the homeserver. */
   const makeAdmin = async (username: string): Promise<string> => {
     const door = '/_synapse/admin/v1/register';
@@ -63,26 +46,6 @@ describe('the identity server', () => {
     return String((await ok('POST', door, { body }))['access_token']);
   };
   const page = async (method: string, path: string): Promise<string> => String((await call(method, path)).body['text']);
-  const ok = async (...asked: Parameters<typeof call>): Promise<Body> => {
-    const { status, body } = await call(...asked);
-    expect([status, body]).toEqual([200, body]);
-    return body;
-  };
-  /** Somebody of another homeserver, with a token of the identity server. */
-  const useIt = async (name: string, on = server): Promise<{ userId: string; token: string }> => {
-    const userId = `@${name}:${peer.name}`;
-    elsewhere.set(`openid of ${name}`, userId);
-    const grant = {
-      access_token: `openid of ${name}`,
-      matrix_server_name: peer.name,
-      token_type: 'Bearer',
-      expires_in: 9,
-    };
-    return {
-      userId,
-      token: String((await ok('POST', 'account/register', { body: grant, on }))['token']),
-    };
-  };
   const begin = async (
     token: string,
     email: string,
@@ -115,7 +78,7 @@ describe('the identity server', () => {
       token,
       body: { addresses: [hashed], algorithm: 'sha256', pepper },
     });
-    return (mappings as Body)[hashed];
+    return (mappings as IdentityBody)[hashed];
   };
   const bind = async (who: { userId: string; token: string }, email: string) => {
     const session = await begin(who.token, email);
@@ -147,7 +110,7 @@ describe('the identity server', () => {
     expect(await ok('GET', 'account', { token: alice.token })).toEqual({
       user_id: alice.userId,
     });
-    elsewhere.set('a lie', '@mallory:elsewhere.example');
+    identity.elsewhere.set('a lie', '@mallory:elsewhere.example');
     for (const access_token of ['nobody’s', 'a lie']) {
       const grant = { access_token, matrix_server_name: peer.name };
       expect(await call('POST', 'account/register', { body: grant })).toMatchObject({
