@@ -14,6 +14,8 @@ export interface AccessTokens {
    * refuses it. `connection`: by which it is used.
    */
   requesterOf(token: string, connection?: Connection): Promise<Requester>;
+  /** Who holds a token that has expired, and could be refreshed: for what ends its session. Throws M_UNKNOWN_TOKEN. */
+  holderOfExpired(token: string): Promise<Requester>;
   /**
    * When the token expires, in milliseconds since the epoch; Infinity where it does not. Throws as `requesterOf` does, and M_USER_LOCKED
    * where nobody may use the account any more, but does not count as a use of the token.

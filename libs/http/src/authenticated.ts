@@ -56,6 +56,14 @@ export function WhileLocked(): DoorDecorator {
 }
 
 /**
+ * Also by an access token that has expired: its session is there until it is ended, and who does not want it any more may have no other token
+ * (client-server API, "Soft logout").
+ */
+export function WhileExpired(): DoorDecorator {
+  return DoorRule({ whileExpired: true });
+}
+
+/**
  * Not for an application that has its session by the OAuth 2.0 API, which is refused with M_FORBIDDEN: user-interactive authentication is
  * nothing for it, its user does this at the account page (client-server API, "OAuth 2.0 API").
  */

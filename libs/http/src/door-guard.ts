@@ -43,6 +43,8 @@ export interface DoorRules {
   whileSuspended?: boolean;
   /** Also for whose account is locked. */
   whileLocked?: boolean;
+  /** Also by a token that has expired, whose session is there still. */
+  whileExpired?: boolean;
   /** Not for an application that has its session by the OAuth 2.0 API. */
   notByOAuth?: boolean;
 }
@@ -90,7 +92,7 @@ export class DoorGuard implements CanActivate {
     const service = this.services.findByToken(token);
     const requester =
       service === undefined
-        ? await this.tokens.requesterOf(token, request)
+        ? await this.#holderOf(token, request, rules)
         : await this.#requesterFor(service, request, rules);
     checkRestriction(requester, rules, request.method);
     if (requester.isGuest === true && rules.guests !== true) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
@@ -104,6 +106,16 @@ export class DoorGuard implements CanActivate {
     request.requester = Object.assign({}, requester, { requestId: request.id });
     const validity = service === undefined ? this.tokens : { validUntil: () => this.#untilReplaced(token, requester) };
     request.openSession = new OpenSession(validity, token);
+  }
+
+  async #holderOf(token: string, request: FastifyRequest, rules: DoorRules): Promise<Requester> {
+    try {
+      return await this.tokens.requesterOf(token, request);
+    } catch (error) {
+      const hasExpired = error instanceof MatrixError && error.fields?.['soft_logout'] === true;
+      if (!hasExpired || rules.whileExpired !== true) throw error;
+      return this.tokens.holderOfExpired(token);
+    }
   }
 
   /** Application service API, "Identity assertion". */

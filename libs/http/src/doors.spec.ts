@@ -73,6 +73,9 @@ const tokens: AccessTokens = {
       requestId: '',
     };
   },
+  async holderOfExpired() {
+    throw new MatrixError('M_UNKNOWN_TOKEN');
+  },
   async validUntil() {
     return Infinity;
   },

@@ -122,6 +122,26 @@ describe('sessions', () => {
     expect((await whoami(next.body['access_token'])).status).toBe(200);
   });
 
+  it('are ended by a token that has expired, and none but its own', async () => {
+    const { userId, token: other } = await newUser();
+    const session = (await login(userId, 'secret', { refresh_token: true })).body;
+    const token = String(session['access_token']);
+    app.time.now += 3_600_001;
+    const all = await app.call('POST', `${V3}/logout/all`, { token });
+    expect([all.status, all.body]).toMatchObject([401, { soft_logout: true }]);
+    expect((await app.call('POST', `${V3}/logout`, { token })).status).toBe(200);
+    const { devices } = (await app.call('GET', `${V3}/devices`, { token: other })).body;
+    expect(devices).toMatchObject([{ device_id: expect.not.stringMatching(`^${String(session['device_id'])}$`) }]);
+    const again = await app.call('POST', `${V3}/logout`, { token });
+    expect([again.status, again.body['errcode'], again.body['soft_logout']]).toEqual([
+      401,
+      'M_UNKNOWN_TOKEN',
+      undefined,
+    ]);
+    const refreshed = await app.call('POST', `${V3}/refresh`, { body: { refresh_token: session['refresh_token'] } });
+    expect(refreshed.status).toBe(401);
+  });
+
   it('end, but for the one that asks, when the password changes', async () => {
     const { userId, token } = await newUser();
     const other = String((await login(userId)).body['access_token']);

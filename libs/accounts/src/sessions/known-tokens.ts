@@ -95,6 +95,14 @@ export class KnownTokens implements AccessTokens, Listener {
     private readonly rights: TokenRights,
   ) {}
 
+  /** See AccessTokens. */
+  async holderOfExpired(token: string): Promise<Requester> {
+    const hash = hashSecret(token);
+    const { requester } = this.#known.get(hash) ?? (await this.#lookUp(hash));
+    if (!this.rights.isOpen(requester)) throw new MatrixError('M_UNKNOWN_TOKEN');
+    return requester;
+  }
+
   /** See AccessTokens. Throws M_UNKNOWN_TOKEN; with `soft_logout` where the token has expired and can be refreshed. */
   requesterOf(token: string, connection?: Connection): Promise<Requester> {
     const hash = hashSecret(token);

@@ -22,6 +22,11 @@ export class SessionTokens implements AccessTokens {
   }
 
   /** See AccessTokens. */
+  holderOfExpired(token: string): Promise<Requester> {
+    return this.#issuerOf(token).holderOfExpired(token);
+  }
+
+  /** See AccessTokens. */
   validUntil(token: string): Promise<number> {
     return this.#issuerOf(token).validUntil(token);
   }

@@ -70,6 +70,11 @@ export class MasTokens implements AccessTokens, Listener {
     return (await this.#get(token)).answer;
   }
 
+  /** See AccessTokens. Of a token that has expired the service says no more than of any that is none. */
+  async holderOfExpired(): Promise<never> {
+    throw new MatrixError('M_UNKNOWN_TOKEN');
+  }
+
   /** See AccessTokens. Throws as `requesterOf`, and M_USER_LOCKED. */
   async validUntil(token: string): Promise<number> {
     const { expiresAt, requester } = await this.#get(token);

@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { TODAY, TODAY_AND_ALPHA, under, V1 } from '#http/client-paths';
-import { Authenticated, CurrentRequester, OwnersOnly, WhileLocked } from '#http/authenticated';
+import { Authenticated, CurrentRequester, OwnersOnly, WhileExpired, WhileLocked } from '#http/authenticated';
 import { RateLimited } from '#http/rate-limited';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
@@ -30,6 +30,7 @@ export class SessionController {
   }
 
   @WhileLocked()
+  @WhileExpired()
   @Authenticated({ guests: true })
   @HttpCode(200)
   @Post(under([...TODAY_AND_ALPHA, V1], 'logout'))
@@ -49,6 +50,7 @@ export class SessionController {
   }
 
   @WhileLocked()
+  @WhileExpired()
   @Authenticated({ guests: true })
   @Put(`${V1}/logout/:txnId`)
   logoutOnce(@CurrentRequester() requester: Requester): Promise<object> {
