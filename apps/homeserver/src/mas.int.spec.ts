@@ -223,7 +223,7 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     const login = { type, identifier: { type: 'm.id.user', user: ghost } };
     const [status, { errcode }] = await ask('POST', `${V3}/login`, SERVICE, login);
     expect([status, errcode]).toEqual([400, 'M_APPSERVICE_LOGIN_UNSUPPORTED']);
-    expect((await ask('POST', `${V3}/login`, 'wrong', login))[1].errcode).toBe('M_UNKNOWN_TOKEN');
+    expect((await ask('POST', `${V3}/login`, 'wrong', login))[1].errcode).toBe('M_FORBIDDEN');
     const device = `${V3}/devices/ITS?user_id=@${ghost}:a.example`;
     expect((await ask('PUT', device, SERVICE, {}))[0]).toBe(201);
   });

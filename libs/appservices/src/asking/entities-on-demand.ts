@@ -8,6 +8,7 @@ import type { AliasesOnDemand } from '#directory/aliases-on-demand';
 import { findAlias } from '#directory/queries/find-alias';
 import { type RoomAlias, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { RunsUnderWay } from '#kernel/runs-under-way';
 import { LOGGER, type Logger } from '#observability/logger';
 import { VIEWS, type Views } from '#projections/views';
 import { ServiceClient, ServiceUnreachable } from './service-client.js';
@@ -22,9 +23,11 @@ const WITHIN_MS = 10_000;
  */
 @Injectable()
 export class EntitiesOnDemand {
-  readonly users: Pick<UsersOnDemand, 'make'> = { make: (userId) => this.#once(userId, () => this.#makeUser(userId)) };
-  readonly aliases: AliasesOnDemand = { make: (alias) => this.#once(alias, () => this.#makeAlias(alias)) };
-  readonly #running = new Map<string, Promise<void>>();
+  readonly users: Pick<UsersOnDemand, 'make'> = {
+    make: (userId) => this.#underWay.run(userId, () => this.#makeUser(userId)),
+  };
+  readonly aliases: AliasesOnDemand = { make: (alias) => this.#underWay.run(alias, () => this.#makeAlias(alias)) };
+  readonly #underWay = new RunsUnderWay<string, void>();
 
   constructor(
     private readonly services: AppServices,
@@ -34,12 +37,6 @@ export class EntitiesOnDemand {
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
-
-  async #once(id: string, make: () => Promise<void>): Promise<void> {
-    const running = this.#running.get(id) ?? make().finally(() => this.#running.delete(id));
-    this.#running.set(id, running);
-    await running;
-  }
 
   async #makeUser(userId: UserId): Promise<void> {
     for (const service of this.#askable((each) => userId !== each.sender && each.hasUser(userId))) {

@@ -4,6 +4,7 @@ import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Requester } from '#kernel/requester';
+import { RunsUnderWay } from '#kernel/runs-under-way';
 import { DueTimes } from './due-times.js';
 import { isKeepDue, isKeptAlike, keptOf } from './keep-due.js';
 import type { DeviceState, SaidState } from './availability.js';
@@ -47,7 +48,7 @@ export class Presence implements OnModuleInit, OnModuleDestroy {
   readonly isOn: boolean;
   /** Those used last are at the end. */
   readonly #entries = new Map<UserId, Entry>();
-  readonly #loading = new Map<UserId, Promise<Entry | undefined>>();
+  readonly #loading = new RunsUnderWay<UserId, Entry | undefined>();
   readonly #due = new DueTimes<UserId>();
   readonly #turns = new KeyedQueue<UserId>();
   readonly #listeners = new Set<PresenceListener>();
@@ -220,12 +221,7 @@ export class Presence implements OnModuleInit, OnModuleDestroy {
   #open(userId: UserId): Promise<Entry | undefined> {
     const known = this.#entries.get(userId);
     if (known !== undefined) return Promise.resolve(known);
-    let loading = this.#loading.get(userId);
-    if (loading === undefined) {
-      loading = this.#load(userId).finally(() => this.#loading.delete(userId));
-      this.#loading.set(userId, loading);
-    }
-    return loading;
+    return this.#loading.run(userId, () => this.#load(userId));
   }
 
   async #load(userId: UserId): Promise<Entry | undefined> {

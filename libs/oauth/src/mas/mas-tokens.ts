@@ -12,6 +12,7 @@ import type { AccessTokens } from '#http/access-tokens';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { type DeviceId, isUserId, type UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { RunsUnderWay } from '#kernel/runs-under-way';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { userLocked } from '#kernel/user-locked';
@@ -45,7 +46,7 @@ export class MasTokens implements AccessTokens, Listener {
   readonly reads = [];
   readonly #known = new LruCache<string, KnownToken>(CAPACITY);
   readonly #unknown = new LruCache<string, number>(CAPACITY_OF_UNKNOWN);
-  readonly #asked = new Map<string, Promise<KnownToken | undefined>>();
+  readonly #asked = new RunsUnderWay<string, KnownToken | undefined>();
   readonly #hashesOf = new Map<UserId, Set<string>>();
   #heard = 0;
 
@@ -105,12 +106,7 @@ export class MasTokens implements AccessTokens, Listener {
 
   /** Once, however many requests come with it meanwhile. */
   #ask(hash: string, token: string): Promise<KnownToken | undefined> {
-    let asked = this.#asked.get(hash);
-    if (asked === undefined) {
-      asked = this.#lookUp(hash, token).finally(() => this.#asked.delete(hash));
-      this.#asked.set(hash, asked);
-    }
-    return asked;
+    return this.#asked.run(hash, () => this.#lookUp(hash, token));
   }
 
   async #lookUp(hash: string, token: string): Promise<KnownToken | undefined> {
