@@ -68,6 +68,7 @@ describe('mail addresses', () => {
     const confirmed = await app.call('POST', `/${link}`);
     expect(confirmed.status).toBe(200);
     expect(confirmed.text).toContain('Go on to app.example');
+    expect(confirmed.text).toContain(`"https://app.example/done?sid=${threepid_creds.sid}"`);
     const registered = await post('register', wanted);
     expect(registered.body['user_id']).toBe('@alice:example.org');
     expect(await addresses(String(registered.body['access_token']))).toEqual([['email', 'alice@mail.example']]);

@@ -8,6 +8,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { type Mail, Mailer } from '#mail/mailer';
 import { AuthNotes } from '../interactive-auth/auth-notes.js';
 import { checkClientSecret } from './client-secret.js';
+import { nextLinkOf } from './next-link.js';
 import { parseThreepid, type Threepid } from './threepid.js';
 import { ThreepidClaims } from './threepid-claims.js';
 import { type Validation, type ValidationLink, ValidationLinks, type ValidationPurpose } from './validation-links.js';
@@ -109,7 +110,7 @@ export class MailValidation {
     const link = {
       ...validation,
       until: this.clock.now() + LIFETIME_MS,
-      ...(nextLink === undefined ? {} : { nextLink }),
+      ...(nextLink === undefined ? {} : { nextLink: nextLinkOf(nextLink, sid) }),
     };
     this.post(validation, userId, (mail) => compose(mail, link));
     return sid;

@@ -7,6 +7,7 @@ import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { KeptNotes, type NotesPlace } from '../interactive-auth/kept-notes.js';
+import { nextLinkOf } from './next-link.js';
 import type { Threepid } from './threepid.js';
 
 /** So often another request goes on with the same session at once before it is given up. */
@@ -174,7 +175,7 @@ export abstract class ValidationSessions extends KeptNotes {
         owner: before?.owner ?? owner,
         ...optional('group', before?.group ?? group),
         ...optional('validated_at', before?.validated_at),
-        ...optional('next_link', nextLink),
+        ...optional('next_link', nextLink === undefined ? undefined : nextLinkOf(nextLink, name.sid)),
         ...optional('purpose', purpose),
         ...optional('user_id', userId),
       };
