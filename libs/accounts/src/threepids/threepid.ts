@@ -30,5 +30,10 @@ export function parseThreepid(medium: string, address: string): Threepid {
   return threepid;
 }
 
+/** Whether both are one. */
+export function isSameThreepid(one: Threepid, other: Threepid): boolean {
+  return one.medium === other.medium && one.address === other.address;
+}
+
 /** What tells it from all others. */
 export const threepidKey = ({ medium, address }: Threepid): string => `${medium} ${address}`;

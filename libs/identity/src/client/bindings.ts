@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { BoundElsewhere, UnbindResult } from '#accounts/threepids/bound-elsewhere';
-import { findThreepid, type Threepid } from '#accounts/threepids/threepid';
+import { findThreepid, isSameThreepid, type Threepid } from '#accounts/threepids/threepid';
 import { CONFIG, type Config } from '#config/config';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
@@ -111,7 +111,7 @@ export class Bindings implements BoundElsewhere {
     const named = idServer === undefined ? undefined : this.servers.parseServer(idServer);
     const noted = await this.of(userId);
     const isNoted = (of: Threepid, at?: ServerName): boolean =>
-      noted.some((one) => isSame(one.of, of) && (at === undefined || one.server === at));
+      noted.some((one) => isSameThreepid(one.of, of) && (at === undefined || one.server === at));
     const besides: readonly Binding[] =
       named === undefined ? [] : threepids.filter((of) => !isNoted(of, named)).map((of) => ({ of, server: named }));
     const isKnown = named !== undefined || threepids.every((of) => isNoted(of));
@@ -194,8 +194,4 @@ export class Bindings implements BoundElsewhere {
     const draft = (known: KnownBindings) => draftIdentityFacts(decide(known));
     return (await this.#streams.execute(bindingsStream(userId), draft, { actor: userId })).facts.length > 0;
   }
-}
-
-function isSame(one: Threepid, other: Threepid): boolean {
-  return one.medium === other.medium && one.address === other.address;
 }

@@ -3,11 +3,11 @@ import type { SessionName } from '#accounts/threepids/validation-sessions';
 import { CONFIG, type Config } from '#config/config';
 import { Outgoing, type OutgoingAnswer, OutgoingFailure } from '#http/outgoing/outgoing';
 import { isServerName, type ServerName } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import { findJsonObject, isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { PeerRefused, PeerUnavailable, TokenRefused } from '#kernel/peer-errors';
 import { compileGlob, type TextMatcher } from '#protocol/glob';
-import { httpsPlace, readObject } from './https-place.js';
+import { httpsPlace } from './https-place.js';
 
 /** By what a user proves to another service who they are: client-server API, module "OpenID". */
 export interface OpenIdGrant {
@@ -160,7 +160,7 @@ export class IdentityServers {
     const path = `${url.pathname}${url.search}`;
     const headers = { host: url.host, accept: 'application/json' };
     const { status, body } = await this.#send(url.host, { method: 'GET', path, headers });
-    const answer = readObject(body);
+    const answer = findJsonObject(body);
     if (status >= 500 || answer === undefined) throw makesNoSense('whether a key holds');
     return status < 300 && answer['valid'] === true;
   }
@@ -182,7 +182,7 @@ export class IdentityServers {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const answer = readObject(bytes);
+    const answer = findJsonObject(bytes);
     if (status === 401 && by.token !== undefined) throw new TokenRefused(status, answer ?? {});
     if (status < 200 || status >= 300) throw new PeerRefused(status, answer ?? {});
     if (answer === undefined) throw makesNoSense('JSON');

@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { isUserId, type ServerName, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { PeerRefused } from '#kernel/peer-errors';
-import { hashAddress, type Threepid } from './hash-address.js';
+import { hashAddress, type AnyThreepid } from './hash-address.js';
 import { IdentityServers } from './identity-servers.js';
 
 /** A 3PID and whose it is. */
-export interface FoundThreepid extends Threepid {
+export interface FoundThreepid extends AnyThreepid {
   readonly userId: UserId;
 }
 
@@ -27,7 +27,7 @@ export class LookUpThreepids {
    * Those of some 3PIDs that the server knows, in their order. Throws as IdentityServers, and M_SERVER_NOT_TRUSTED where the server would have
    * addresses told in plain text alone.
    */
-  async run(server: ServerName, token: string, threepids: readonly Threepid[]): Promise<FoundThreepid[]> {
+  async run(server: ServerName, token: string, threepids: readonly AnyThreepid[]): Promise<FoundThreepid[]> {
     const found: FoundThreepid[] = [];
     let pepper = await this.#pepperOf(server, token);
     let changes = 0;

@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { PeerUnavailable } from '#kernel/peer-errors';
 import { decodeBase64 } from '#protocol/signing/base64';
-import type { Threepid } from './hash-address.js';
+import type { AnyThreepid } from './hash-address.js';
 import { hideAddress } from './hide-address.js';
 
 /** What the room is told of somebody who is invited by an address. */
@@ -24,7 +24,10 @@ const LEAST_TO_LEAK = 3;
  * What an identity server answers to `POST /store-invite`, as the room is told it: everybody there reads it, so the name that stands for the address is
  * one of ours where that of the identity server tells the address. Throws PeerUnavailable for what is no such answer.
  */
-export function readOffer({ token, public_keys: list, public_key: single, ...rest }: JsonObject, of: Threepid): Offer {
+export function readOffer(
+  { token, public_keys: list, public_key: single, ...rest }: JsonObject,
+  of: AnyThreepid,
+): Offer {
   const keys = (Array.isArray(list) ? list : [{ public_key: single ?? null, key_validity_url: null }])
     .slice(0, MOST_KEYS)
     .flatMap(readKey);
@@ -47,7 +50,7 @@ function readKey(entry: JsonValue): { public_key: string; key_validity_url: stri
 }
 
 /** Whether a text has the address in it, or of a mail address what stands before the server. */
-function tells(name: string, { medium, address }: Threepid): boolean {
+function tells(name: string, { medium, address }: AnyThreepid): boolean {
   const text = name.toLowerCase();
   const local = medium === 'email' ? address.slice(0, address.lastIndexOf('@')) : address;
   return text.includes(address.toLowerCase()) || (local.length > LEAST_TO_LEAK && text.includes(local.toLowerCase()));

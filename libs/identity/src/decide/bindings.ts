@@ -1,4 +1,4 @@
-import type { Threepid } from '#accounts/threepids/threepid';
+import { isSameThreepid, type Threepid } from '#accounts/threepids/threepid';
 import type { ServerName } from '#kernel/ids';
 import { type IdentityFact, readIdentityFact } from '../facts/identity-facts.js';
 
@@ -33,8 +33,7 @@ export function listBindings(
 ): [id: string, Binding][] {
   return [...known].filter(
     ([, binding]) =>
-      (of === undefined || (binding.of.medium === of.medium && binding.of.address === of.address)) &&
-      (server === undefined || binding.server === server),
+      (of === undefined || isSameThreepid(binding.of, of)) && (server === undefined || binding.server === server),
   );
 }
 

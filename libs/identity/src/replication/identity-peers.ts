@@ -4,7 +4,7 @@ import type { IdentityPeer } from '#config/identity-config';
 import { Outgoing, OutgoingFailure } from '#http/outgoing/outgoing';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import { findJsonObject, isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { decodeBase64 } from '#protocol/signing/base64';
@@ -12,7 +12,7 @@ import { listSigningKeyIds, verifyJson } from '#protocol/signing/sign-json';
 import { signRequest } from '#protocol/signing/sign-request';
 import { parseXMatrix, textToSign } from '#protocol/signing/signed-request';
 import { parseVerifyKey, SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import { httpsPlace, readObject } from '../client/https-place.js';
+import { httpsPlace } from '../client/https-place.js';
 import { MOST_SKEW_MS } from './clock-skew.js';
 import type { FeedPage } from './identity-feed.js';
 
@@ -76,7 +76,7 @@ export class IdentityPeers {
     const asked = { method: 'GET', uri, origin: this.config.serverName, destination: peer.name };
     const { authorization } = signRequest(asked, this.key);
     const { status, body } = await this.#send(peer, uri, authorization);
-    const answer = readObject(body);
+    const answer = findJsonObject(body);
     if (status !== 200) throw new PeerRefused(status, answer ?? {});
     const { entries, next, more } = answer ?? {};
     const isPage = Array.isArray(entries) && entries.length <= MOST_ENTRIES && entries.every(isJsonObject);

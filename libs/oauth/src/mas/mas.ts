@@ -3,7 +3,7 @@ import { CONFIG, type Config } from '#config/config';
 import { Outgoing, type OutgoingAnswer, OutgoingFailure, type OutgoingRequest } from '#http/outgoing/outgoing';
 import { OF_OPERATOR, placeOf } from '#http/outgoing/place-of';
 import { CLOCK, type Clock } from '#kernel/clock';
-import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
+import { findJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { SharedRuns } from '#kernel/shared-runs';
 import { Slots } from '#kernel/slots';
@@ -117,7 +117,7 @@ export class Mas {
       if (error instanceof OutgoingFailure) throw this.#refused(path, error.message);
       throw error;
     }
-    const object = answer.status === 200 ? objectOf(answer.body) : undefined;
+    const object = answer.status === 200 ? findJsonObject(answer.body) : undefined;
     if (object === undefined) throw this.#refused(path, `status ${answer.status}`);
     this.#isAway = false;
     return object;
@@ -134,12 +134,3 @@ export class Mas {
 
 const unavailable = (): MatrixError =>
   new MatrixError('M_UNKNOWN', 'The authentication service does not answer', { status: 503 });
-
-function objectOf(body: Buffer): JsonObject | undefined {
-  try {
-    const value = JSON.parse(body.toString()) as JsonValue;
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
