@@ -43,8 +43,8 @@ export function localpartOfLoginToken(token: string): string | undefined {
   return encoded === undefined ? undefined : Buffer.from(encoded, 'base64url').toString('utf8');
 }
 
-/** A new registration token: 128 random bits, of the opaque identifier grammar and at most 64 characters. */
-export const newRegistrationToken = (): string => randomBytes(16).toString('base64url');
+/** A new registration token, of the opaque identifier grammar and so many characters, each of 6 random bits: of more than 128, unless told. */
+export const newRegistrationToken = (length = 22): string => randomBytes(length).toString('base64url').slice(0, length);
 
 const DEVICE_ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 

@@ -4,6 +4,7 @@ import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
 import { causeOf } from '#accounts/accounts';
 import { ChangeRegistrationToken } from '#accounts/commands/change-registration-token';
 import { CreateRegistrationToken } from '#accounts/commands/create-registration-token';
+import { newRegistrationToken } from '#accounts/credentials/secrets';
 import { findRegistrationToken, listRegistrationTokens, type ListedToken } from '#accounts/queries/registration-tokens';
 import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { checkDto, JsonBody } from '#http/json-body';
@@ -17,6 +18,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { checkAdmin } from './check-admin.js';
 
 const MOST = Number.MAX_SAFE_INTEGER;
+const MOST_LETTERS = 64;
 
 class LimitsBody {
   @IsOptional() @IsInt() @Min(0) @Max(MOST) uses_allowed?: number;
@@ -25,6 +27,8 @@ class LimitsBody {
 
 class NewTokenBody extends LimitsBody {
   @IsOptional() @IsString() token?: string;
+  /** Of one that is made up. */
+  @IsOptional() @IsInt() @Min(1) @Max(MOST_LETTERS) length?: number;
 }
 
 /** Tokens with which people register, made and withdrawn by administrators: not of the specification, but what Matrix tools use. */
@@ -55,12 +59,13 @@ export class RegistrationTokensController {
     @JsonBody(NewTokenBody, { allowEmpty: true }) body: NewTokenBody,
   ): Promise<object> {
     checkAdmin(requester);
-    const { token, uses_allowed: uses, expiry_time: expiresAt } = body;
+    const { token, length, uses_allowed: uses, expiry_time: expiresAt } = body;
     const creation = {
       ...(typeof uses === 'number' ? { uses_allowed: uses } : {}),
       ...(typeof expiresAt === 'number' ? { expires_at: expiresAt } : {}),
     };
-    const command = new CreateRegistrationToken(creation, causeOf(requester), token ?? undefined, true);
+    const name = token ?? newRegistrationToken(length ?? undefined);
+    const command = new CreateRegistrationToken(creation, causeOf(requester), name, true);
     return this.#get(await this.commands.execute(command));
   }
 

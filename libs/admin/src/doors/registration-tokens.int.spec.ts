@@ -57,6 +57,12 @@ it('tokens are made, used so often, listed, given other limits, and withdrawn', 
   expect(await listed()).toEqual([other.token]);
 });
 
+it.each([1, 8, 64])('tokens that are made up are as long as asked for: %i', async (length) => {
+  const { status, body } = await tokens('POST', '/new', { length });
+  expect([status, body.token]).toEqual([200, expect.stringMatching(new RegExp(`^[\\w-]{${length}}$`))]);
+  expect((await tokens('GET', `/${body.token}`)).body).toEqual(body);
+});
+
 it('what is no token is refused, and nobody but administrators is let near them', async () => {
   for (const body of [
     { token: 'ä' },
@@ -65,6 +71,9 @@ it('what is no token is refused, and nobody but administrators is let near them'
     { uses_allowed: -1 },
     { uses_allowed: 'many' },
     { expiry_time: 1 },
+    { length: 0 },
+    { length: 65 },
+    { length: 'long' },
   ]) {
     expect([body, (await tokens('POST', '/new', body)).status]).toEqual([body, 400]);
   }
