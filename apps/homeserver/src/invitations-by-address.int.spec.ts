@@ -175,7 +175,7 @@ describe('somebody who is known by a mail address alone', () => {
       [{ id_access_token: undefined }, 'M_MISSING_PARAM'],
       [{ id_server: undefined }, 'M_MISSING_PARAM'],
       // What an identity server says of its token is not said of the client's own.
-      [{ id_access_token: 'wrong' }, 'M_UNKNOWN'],
+      [{ id_access_token: 'wrong' }, 'M_UNAUTHORIZED'],
     ];
     for (const [more, errcode] of wrong) {
       const { status, body } = await invite(alice, roomId, 'grace@mail.example', more);
