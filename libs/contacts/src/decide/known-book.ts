@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { NewFact } from '#event-store/event-store';
+import { Drawers } from '#kernel/drawers';
 import type { JsonObject } from '#kernel/json';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { type Address, type Contact, type Match, readContactFact } from '../facts/contact-facts.js';
-import { Drawers } from './drawers.js';
 
 /** What deciders know of a contact: what it says is in the views. */
 export interface KnownContact {
@@ -18,18 +18,18 @@ export interface KnownContact {
 
 /** An address book as deciders know it. */
 export interface KnownBook {
-  readonly contacts: Drawers<KnownContact>;
+  readonly contacts: Drawers<string, KnownContact>;
   /** The ids of the contacts with a `uid`, and by the print of all that they say. */
-  readonly ids: Drawers<string>;
+  readonly ids: Drawers<string, string>;
   /** By `keyOfAddress`. */
-  readonly shared: Drawers<true>;
+  readonly shared: Drawers<string, true>;
   readonly bytes: number;
 }
 
 export const NO_BOOK: KnownBook = Object.freeze({
-  contacts: Drawers.empty<KnownContact>(),
-  ids: Drawers.empty<string>(),
-  shared: Drawers.empty<true>(),
+  contacts: Drawers.empty<string, KnownContact>(),
+  ids: Drawers.empty<string, string>(),
+  shared: Drawers.empty<string, true>(),
   bytes: 0,
 });
 

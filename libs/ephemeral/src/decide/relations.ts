@@ -1,3 +1,4 @@
+import { Drawers } from '#kernel/drawers';
 import type { UserId } from '#kernel/ids';
 
 /** How two users stand to each other, as one of them has it: each side is absent where nothing was asked, or it is over. */
@@ -15,25 +16,12 @@ export interface Relation {
   readonly watch_ask?: string;
 }
 
-type Bucket = ReadonlyMap<UserId, Relation>;
-
-/** So many pieces: of the most that one user has, a change copies some twenty entries. */
-const BUCKETS = 128;
-const EMPTY: Bucket = new Map();
-
-/**
- * A user's relations. A change answers new ones that share with the old all but a small piece: a request changes a thousand of them, each upon what
- * the one before has made, and to copy all for each would take the square of that.
- */
+/** A user's relations. PERF: a request changes a thousand of them, each upon what the one before has made. */
 export class Relations {
-  static readonly none = new Relations(
-    Array.from({ length: BUCKETS }, () => EMPTY),
-    0,
-    0,
-  );
+  static readonly none = new Relations(Drawers.empty<UserId, Relation>(), 0, 0);
 
   private constructor(
-    private readonly buckets: readonly Bucket[],
+    private readonly all: Drawers<UserId, Relation>,
     /** How many are on the list. */
     readonly listed: number,
     /** How many wait to be answered. */
@@ -41,26 +29,22 @@ export class Relations {
   ) {}
 
   get(userId: UserId): Relation | undefined {
-    return this.buckets[bucketOf(userId)]?.get(userId);
+    return this.all.get(userId);
   }
 
   /** These with one as it is now; without it where nothing is left of it. */
   with(userId: UserId, relation: Relation): Relations {
-    const at = bucketOf(userId);
-    const bucket = new Map(this.buckets[at]);
-    const before = bucket.get(userId) ?? {};
-    if (isNone(relation)) bucket.delete(userId);
-    else bucket.set(userId, relation);
+    const before = this.get(userId) ?? {};
     const changed = (is: (one: Relation) => boolean): number => Number(is(relation)) - Number(is(before));
     return new Relations(
-      this.buckets.with(at, bucket),
+      isNone(relation) ? this.all.without(userId) : this.all.with(userId, relation),
       this.listed + changed(isListed),
       this.asking + changed(isAsking),
     );
   }
 
-  *[Symbol.iterator](): Generator<readonly [UserId, Relation], void> {
-    for (const bucket of this.buckets) yield* bucket;
+  [Symbol.iterator](): Generator<readonly [UserId, Relation], void> {
+    return this.all.entries();
   }
 }
 
@@ -76,10 +60,4 @@ function isListed({ listed }: Relation): boolean {
 /** Whether the other waits to be answered. */
 export function isAsking({ watches }: Relation): boolean {
   return watches === 'asked';
-}
-
-function bucketOf(userId: UserId): number {
-  let hash = 0;
-  for (let i = 0; i < userId.length; i++) hash = (hash * 31 + userId.charCodeAt(i)) | 0;
-  return (hash >>> 0) % BUCKETS;
 }

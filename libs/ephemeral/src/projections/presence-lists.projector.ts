@@ -4,7 +4,7 @@ import type { Position } from '#kernel/position';
 import { asJson, asMark, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { relationAfter } from '../decide/decide-subscriptions.js';
-import type { Relation } from '../decide/relations.js';
+import { isNone, type Relation } from '../decide/relations.js';
 import {
   readSubscriptionFact,
   type SubscriptionFact,
@@ -51,7 +51,7 @@ export const PRESENCE_LISTS_TOLD = new Collection<readonly [server: ServerName, 
 /** Presence lists, as each user of this server has them. */
 export const presenceListsProjector: Projector = {
   name: 'presence-lists',
-  version: 1,
+  version: 2,
   ...owning(PRESENCE_LISTS, PRESENCE_LISTS_LOG, PRESENCE_SUBSCRIBERS, PRESENCE_LISTS_TOLD),
   handles: (type) => Object.hasOwn(SUBSCRIPTION_SHAPES, type),
   project,
@@ -74,9 +74,12 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
     told[side] = pos;
     PRESENCE_LISTS_TOLD.put(rows, [server, pos], [owner, other, side]);
   }
-  const { listed, groups, watches, list_ask, watch_ask } = relationAfter(before ?? {}, read);
+  const after = relationAfter(before ?? {}, read);
+  const { listed, groups, watches, list_ask, watch_ask } = after;
+  // As of `Relations`: of what is over nothing is known.
+  const declined = isNone(after) ? undefined : after.declined;
   // One order of keys, whatever happened before: a rebuilt row must be the same text.
-  const row = { listed, groups, watches, list_ask, watch_ask, pos, list_told: told.list, watch_told: told.watch };
+  const row = { listed, groups, watches, declined, list_ask, watch_ask, pos, list_told: told.list, watch_told: told.watch };
   PRESENCE_LISTS.put(rows, [owner, other], row as RelationRow);
   PRESENCE_LISTS_LOG.put(rows, [owner, pos], other);
   noteSubscriber(owner, read, rows);

@@ -1,42 +1,42 @@
 const DRAWERS = 128;
 
-type Drawer<V> = ReadonlyMap<string, V>;
+type Drawer<K, V> = ReadonlyMap<K, V>;
 
 /**
- * A map that never changes: what changes it answers another, which shares with it all drawers but one. PERF: an address book of thousands is folded
- * contact by contact, and a copy of all of it each time would take seconds.
+ * A map that never changes: what changes it answers another, which shares with it all drawers but one. PERF: what holds thousands is folded entry by
+ * entry, and a copy of all of it each time would take seconds.
  */
-export class Drawers<V> {
+export class Drawers<K extends string, V> {
   private constructor(
-    private readonly drawers: readonly (Drawer<V> | undefined)[],
+    private readonly drawers: readonly (Drawer<K, V> | undefined)[],
     readonly size: number,
   ) {}
 
-  static empty<V>(): Drawers<V> {
-    return new Drawers<V>([], 0);
+  static empty<K extends string, V>(): Drawers<K, V> {
+    return new Drawers<K, V>([], 0);
   }
 
-  get(key: string): V | undefined {
+  get(key: K): V | undefined {
     return this.drawers[drawerOf(key)]?.get(key);
   }
 
-  has(key: string): boolean {
+  has(key: K): boolean {
     return this.drawers[drawerOf(key)]?.has(key) === true;
   }
 
-  with(key: string, value: V): Drawers<V> {
+  with(key: K, value: V): Drawers<K, V> {
     return this.#with(key, (drawer) => drawer.set(key, value));
   }
 
-  without(key: string): Drawers<V> {
+  without(key: K): Drawers<K, V> {
     return this.has(key) ? this.#with(key, (drawer) => drawer.delete(key)) : this;
   }
 
-  *entries(): Generator<[string, V], void> {
+  *entries(): Generator<[K, V], void> {
     for (const drawer of this.drawers) if (drawer !== undefined) yield* drawer;
   }
 
-  #with(key: string, change: (drawer: Map<string, V>) => void): Drawers<V> {
+  #with(key: K, change: (drawer: Map<K, V>) => void): Drawers<K, V> {
     const at = drawerOf(key);
     const before = this.drawers[at];
     const drawer = new Map(before);
