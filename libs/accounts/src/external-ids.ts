@@ -9,7 +9,7 @@ import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
-import { Accounts } from './accounts.js';
+import { Accounts, BY_SERVER } from './accounts.js';
 import type { Account } from './decide/account.js';
 import {
   type Claim,
@@ -113,12 +113,15 @@ export class ExternalIds {
     await this.accounts.change(userId, decide, cause);
   }
 
-  /** Lets the log forget that it was this user's, by its hash; nothing where somebody else has claimed it since. Answers whether there was anything. */
-  async release(idHash: string, userId: UserId, cause: Cause): Promise<boolean> {
+  /**
+   * Lets the log forget that it was this user's, by its hash: nothing that stays says who that was, nor who asked for it. Nothing where somebody else has
+   * claimed it since. Answers whether there was anything.
+   */
+  async release(idHash: string, userId: UserId): Promise<boolean> {
     const stream = externalIdStream(idHash);
     const decide = (newest: Claim | undefined): FactDraft[] =>
       newest?.user_id === userId ? [{ id: randomUUID(), type: 'external-id-released', data: '{}' }] : [];
-    const { state, revision, facts } = await this.#claims.execute(stream, decide, cause);
+    const { state, revision, facts } = await this.#claims.execute(stream, decide, BY_SERVER);
     if (state === undefined && typeof revision === 'number') await this.store.truncate(stream, revision);
     return facts.length > 0;
   }

@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Inject, Post, Query, Req, UseGuards } from '@nestjs/common';
 import { IsObject, IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
-import { findThreepid, type Threepid } from '#accounts/threepids/threepid';
+import { findThreepid, isSameThreepid, type Threepid } from '#accounts/threepids/threepid';
 import type { ValidatedThreepid } from '#accounts/threepids/validation-sessions';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
@@ -89,11 +89,7 @@ export class AssociationsController {
     if (sid === undefined || clientSecret === undefined) {
       throw new MatrixError('M_FORBIDDEN', 'A session, or the signature of the homeserver, is required');
     }
-    const { medium, address } = await this.validations.getValidated({
-      sid,
-      clientSecret,
-    });
-    if (medium === threepid.medium && address === threepid.address) return;
+    if (isSameThreepid(await this.validations.getValidated({ sid, clientSecret }), threepid)) return;
     throw new MatrixError('M_FORBIDDEN', 'In this session another identifier was shown to be theirs');
   }
 }

@@ -41,7 +41,7 @@ export class AccountErasure implements Effect {
     let isDone = await this.erasures.noteAccount(userId);
     // By the hashes that go with the rest.
     for (const { id_hash: idHash } of (await this.accounts.load(userId)).externalIds ?? [])
-      if (await this.externalIds.release(idHash, userId, cause)) isDone = true;
+      if (await this.externalIds.release(idHash, userId)) isDone = true;
     if (await this.receipts.end(userId, cause)) isDone = true;
     await forgetStreamSnapshots(this.readModels, stream);
     const tails: (readonly [revision: number, tail: string])[] = [];

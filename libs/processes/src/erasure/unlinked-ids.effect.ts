@@ -31,14 +31,13 @@ export class UnlinkedIds implements Effect {
   }
 
   /** That it was unlinked is erased last: so where this ends on the way, it is known the next time what is left to do. */
-  async run({ stream, revision: end, position, data, metadata }: RecordedFact): Promise<boolean> {
+  async run({ stream, revision: end, position, data }: RecordedFact): Promise<boolean> {
     const { id_hash: idHash } = JSON.parse(data) as ExternalIdUnlinked; // written by `decideUnlink`
     if (idHash === '') return false;
     const userId = userIdOfStream(stream);
-    const { actor, device } = metadata;
     const { externalIds = [] } = await this.accounts.load(userId);
     const isLinkedAgain = externalIds.some((one) => one.id_hash === idHash);
-    if (!isLinkedAgain) await this.externalIds.release(idHash, userId, { actor, device });
+    if (!isLinkedAgain) await this.externalIds.release(idHash, userId);
     // By its erased fact no view would find what to remove.
     await this.views.whenKept(position, [EXTERNAL_IDS.name]);
     for await (const { type, data: earlier, revision, metadata: about } of this.store.readStream(stream)) {
