@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '#config/config';
 import { RateLimits } from '#http/rate-limits';
 import { identifierName } from '#identity/facts/identity-facts';
+import { storedInvitesStream } from '#identity/facts/stored-invite-facts';
 import { InvitationMessages } from '#identity/invitations/invitation-messages';
 import { storedInvitesProjector } from '#identity/projections/stored-invites.projector';
 import { SendInvitations } from '#identity/invitations/send-invitations';
@@ -42,6 +43,7 @@ describe('the message of an invitation by address', () => {
   function start() {
     const views = Object.assign(rows, {
       whenProcessed: () => applyFacts(storedInvitesProjector, store.facts, rows),
+      whenKept: async () => {},
     }) as unknown as Views;
     const mailer = {
       isConfigured: true,
@@ -57,7 +59,7 @@ describe('the message of an invitation by address', () => {
     const invites = new StoredInvites(store, { now: () => now }, views, TEST_NAMES);
     const effect = new InvitationMessagesSent(new SendInvitations(invites, messages), store, {
       warn: () => {},
-    } as never);
+    } as never, views);
     const invite = () => {
       const told = { threepid: OF, sender: ALICE, isVouchedFor: true } as const;
       return invites.store(OF, {
@@ -136,5 +138,33 @@ describe('the message of an invitation by address', () => {
     await runAll(effect);
     expect(sent).toEqual([]);
     expect(JSON.stringify(store.facts)).toContain('\\"message\\":null}');
+  });
+
+  it('goes with all that was said of the invitation once that is over, and with it whose the address was', async () => {
+    const { effect, invites, invite } = start();
+    const stream = storedInvitesStream(HASH);
+    const left = async (): Promise<string> => {
+      const facts: string[] = [];
+      for await (const { type, data } of store.readStream(stream)) facts.push(`${type} ${data}`);
+      return facts.join('\n');
+    };
+    const first = await invite();
+    await runAll(effect);
+    await invites.claimAll(HASH, BOB, [first.token]);
+    const second = await invite();
+    await runAll(effect);
+    now += 8 * 24 * 3600_000;
+    await invites.endOver(HASH);
+    await runAll(effect);
+    expect(await left()).not.toContain(BOB);
+    expect(await left()).toContain(`invite-stored {"token":"${second.token}"`);
+    expect(await invites.listFree(HASH)).toMatchObject([{ token: second.token }]);
+    now += 90 * 24 * 3600_000;
+    await invites.endOver(HASH);
+    await runAll(effect);
+    expect(await left()).toBe(`invite-ended {"token":"${second.token}"}`);
+    expect(await rowsOf(storedInvitesProjector, rows)).toEqual({});
+    await invite();
+    expect(await invites.listFree(HASH)).toHaveLength(1);
   });
 });
