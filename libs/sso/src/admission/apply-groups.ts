@@ -16,7 +16,7 @@ import { findMembership } from '#rooms/reading/find-membership';
 import { REMOTE_ROOMS, type RemoteRooms } from '#rooms/remote-rooms';
 
 /** Whose groups, and where they are known. */
-export interface GroupsOf {
+export interface GroupsElsewhere {
   readonly userId: UserId;
   readonly provider: string;
   readonly groups: readonly string[];
@@ -43,7 +43,7 @@ export class ApplyGroups {
    * Makes them an administrator or takes that back, then has them join the rooms in which they have never been: who was asked out of one, or
    * left, is not put back. That a room cannot be joined is logged, and no log-in fails of it. Throws as `SetAdminByGroups`.
    */
-  async apply(of: GroupsOf): Promise<void> {
+  async apply(of: GroupsElsewhere): Promise<void> {
     const { userId, provider, groups, rules, requestId } = of;
     if (rules.adminGroups !== undefined) {
       const isAdmin = rules.adminGroups.some((group) => groups.includes(group));
@@ -58,7 +58,7 @@ export class ApplyGroups {
     clearTimeout(timer);
   }
 
-  async #joinAll(of: GroupsOf, rooms: ReadonlySet<string>): Promise<void> {
+  async #joinAll(of: GroupsElsewhere, rooms: ReadonlySet<string>): Promise<void> {
     for (const room of rooms) {
       try {
         await this.#join(of, room);
@@ -72,7 +72,7 @@ export class ApplyGroups {
     }
   }
 
-  async #join({ userId, rules, requestId }: GroupsOf, room: string): Promise<void> {
+  async #join({ userId, rules, requestId }: GroupsElsewhere, room: string): Promise<void> {
     const { roomId, via } = await this.#find(room);
     const membership = await findMembership(this.views, roomId, userId);
     if (membership !== undefined && membership !== 'invite' && membership !== 'knock') return;
