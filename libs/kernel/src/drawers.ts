@@ -13,7 +13,7 @@ export class Drawers<K extends string, V> {
   ) {}
 
   static empty<K extends string, V>(): Drawers<K, V> {
-    return new Drawers<K, V>([], 0);
+    return new Drawers<K, V>(Array.from({ length: DRAWERS }), 0);
   }
 
   get(key: K): V | undefined {
@@ -42,7 +42,8 @@ export class Drawers<K extends string, V> {
     const drawer = new Map(before);
     change(drawer);
     const drawers = [...this.drawers];
-    drawers[at] = drawer;
+    // So what is empty again is as what always was.
+    drawers[at] = drawer.size === 0 ? undefined : drawer;
     return new Drawers(drawers, this.size - (before?.size ?? 0) + drawer.size);
   }
 }

@@ -28,7 +28,12 @@ it('the row of two users says what those know who decide: also that one declined
   for (const fact of facts) {
     await applyFacts(presenceListsProjector, [fact], rows);
     known = evolveRelations(known, fact);
-    const { pos, list_told: _list, watch_told: _watch, ...row } = (await PRESENCE_LISTS.get(rows as unknown as Views, [ALICE, BOB]))!;
+    const {
+      pos,
+      list_told: _list,
+      watch_told: _watch,
+      ...row
+    } = (await PRESENCE_LISTS.get(rows as unknown as Views, [ALICE, BOB]))!;
     expect([pos, row]).toEqual([fact.position, known.get(BOB) ?? {}]);
     declined.push(row.declined);
   }

@@ -79,7 +79,17 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   // As of `Relations`: of what is over nothing is known.
   const declined = isNone(after) ? undefined : after.declined;
   // One order of keys, whatever happened before: a rebuilt row must be the same text.
-  const row = { listed, groups, watches, declined, list_ask, watch_ask, pos, list_told: told.list, watch_told: told.watch };
+  const row = {
+    listed,
+    groups,
+    watches,
+    declined,
+    list_ask,
+    watch_ask,
+    pos,
+    list_told: told.list,
+    watch_told: told.watch,
+  };
   PRESENCE_LISTS.put(rows, [owner, other], row as RelationRow);
   PRESENCE_LISTS_LOG.put(rows, [owner, pos], other);
   noteSubscriber(owner, read, rows);

@@ -57,9 +57,14 @@ describe('the message of an invitation by address', () => {
     const limits = new RateLimits(config, { elapsed: () => 0 });
     const messages = new InvitationMessages(new Messengers(mailer, {} as Texter), limits, config, key);
     const invites = new StoredInvites(store, { now: () => now }, views, TEST_NAMES);
-    const effect = new InvitationMessagesSent(new SendInvitations(invites, messages), store, {
-      warn: () => {},
-    } as never, views);
+    const effect = new InvitationMessagesSent(
+      new SendInvitations(invites, messages),
+      store,
+      {
+        warn: () => {},
+      } as never,
+      views,
+    );
     const invite = () => {
       const told = { threepid: OF, sender: ALICE, isVouchedFor: true } as const;
       return invites.store(OF, {
