@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { KurrentDBClient } from '@kurrent/kurrentdb-client';
+import { KeyedQueue } from '#kernel/keyed-queue';
 import type { OutageWatch } from '#kernel/outage';
 import { START, type Position } from '#kernel/position';
 import { type Silence, waitForServer } from '#kernel/wait-for-server';
@@ -86,6 +87,7 @@ class KurrentEventStore implements EventStore {
   readonly #end = new KnownEnd();
   readonly #closing = new AbortController();
   readonly #appends = new Set<Promise<Appended>>();
+  readonly #erasing = new KeyedQueue<string>();
   readonly #retries: Retries;
 
   constructor(
@@ -127,7 +129,12 @@ class KurrentEventStore implements EventStore {
     }
   }
 
-  async erase(stream: string, revision: number, tail: string): Promise<void> {
+  /** One after another of each fact, for the last one counts. */
+  erase(stream: string, revision: number, tail: string): Promise<void> {
+    return this.#erasing.run(`${revision} ${stream}`, () => this.#erase(stream, revision, tail));
+  }
+
+  async #erase(stream: string, revision: number, tail: string): Promise<void> {
     const fact = await this.#find(stream, revision);
     if (fact === undefined) throw new NotErasable(`${stream} has no revision ${revision}`);
     if (eraseTail(fact, tail) === fact) return;
