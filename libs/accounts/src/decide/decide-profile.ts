@@ -18,6 +18,7 @@ export function checkProfileKey(key: string): void {
   if (!KEY.test(key)) throw new MatrixError('M_INVALID_PARAM', 'Invalid profile key');
 }
 
+/** NOTSPEC: today an avatar must be an `mxc` URI. In 2015 it is an `http` URL; the two doors have one value, and either may stand there. */
 function checkValue(key: string, value: JsonValue): void {
   const limit = MAX_LENGTH[key];
   if (limit === undefined) return;

@@ -41,12 +41,16 @@ export class BeginRoomHandler implements ICommandHandler<BeginRoom> {
     }
     for (const asked of addresses) this.invitations?.check(asked);
     const created: RoomCreated = await this.commands.execute(new CreateRoom(requester, options));
+    const away = new Set<string>();
     for (const asked of addresses) {
+      // Whoever creates the room waits: once for an identity server that does not answer, and not for each of those it is to know.
+      if (away.has(asked.idServer)) continue;
       try {
         await this.commands.execute(new InviteAddress(requester, created.roomId, asked));
       } catch (error) {
         const mayBe = error instanceof MatrixError || error instanceof PeerRefused || error instanceof PeerUnavailable;
         if (!mayBe) throw error;
+        if (error instanceof PeerUnavailable) away.add(asked.idServer);
         const reason = error instanceof MatrixError ? error.message : reasonOf(error);
         this.#log.warn(`somebody could not be invited to ${created.roomId} by their address: ${reason}`);
       }

@@ -65,7 +65,10 @@ export class RecaptchaStage implements Stage {
   }
 
   view({ problem }: PageContext): StageView {
-    const { siteKey = '', scriptUrl = '' } = this.config.recaptcha ?? {};
+    const { recaptcha } = this.config;
+    // A session may have been begun before a restart, when there was one.
+    if (recaptcha === undefined) throw new MatrixError('M_UNRECOGNIZED', 'There is no captcha here any more');
+    const { siteKey, scriptUrl } = recaptcha;
     const { origin } = new URL(scriptUrl);
     const key = escapeHtml(siteKey);
     const fields = `<div class="g-recaptcha h-captcha cf-turnstile" data-sitekey="${key}"></div>
