@@ -37,7 +37,7 @@ const MOST_LINK = 512;
 export type ValidationAsker = { readonly userId: UserId } | { readonly ipParty: string };
 
 /** What a client asks a validation for. */
-export interface NewValidation {
+export interface AskedValidation {
   readonly asker: ValidationAsker;
   readonly clientSecret: string;
   readonly sendAttempt: number;
@@ -84,7 +84,7 @@ export class Validations extends ValidationSessions {
    * Begins a session, or goes on with one, sends a mail where it is to be sent, and answers its id. Throws M_INVALID_EMAIL, M_INVALID_PARAM,
    * M_LIMIT_EXCEEDED, and M_EMAIL_SEND_ERROR where this server sends no mails.
    */
-  async beginByMail(email: string, wanted: NewValidation): Promise<string> {
+  async beginByMail(email: string, wanted: AskedValidation): Promise<string> {
     const { mailer } = this.messengers;
     const threepid = findThreepid('email', email);
     if (threepid === undefined) throw new MatrixError('M_INVALID_EMAIL');
@@ -105,7 +105,7 @@ export class Validations extends ValidationSessions {
    * As `beginByMail`, by a message with a code to a phone. Throws M_INVALID_ADDRESS for what is no number, M_DESTINATION_REJECTED for a country to which nothing
    * is sent, M_INVALID_PARAM, M_LIMIT_EXCEEDED, and M_SEND_ERROR where this server sends no messages.
    */
-  async beginByText({ country, phone }: DialledNumber, wanted: NewValidation): Promise<string> {
+  async beginByText({ country, phone }: DialledNumber, wanted: AskedValidation): Promise<string> {
     const { texter } = this.messengers;
     if (!texter.isConfigured) throw new MatrixError('M_SEND_ERROR', 'This server sends no messages to phones');
     const number = (await phoneReader(country))(phone);
@@ -125,7 +125,7 @@ export class Validations extends ValidationSessions {
 
   async #begin(
     threepid: Threepid,
-    { asker, clientSecret, sendAttempt, nextLink }: NewValidation,
+    { asker, clientSecret, sendAttempt, nextLink }: AskedValidation,
     makeToken: () => string,
     checkRoom: () => void,
   ): Promise<{ readonly name: SessionName; readonly session: ValidationSession | undefined }> {

@@ -4,7 +4,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { IdentityReader, MasterKey } from '../facts/identity-facts.js';
 
 /** More than somebody writes down one by one. */
-const MOST_READERS = 500;
+export const MOST_READERS = 500;
 const KEY_ID = /^ed25519:([A-Za-z0-9+/]{43})$/;
 
 /**

@@ -1,6 +1,7 @@
 import { findThreepid } from '#accounts/threepids/threepid';
 import { isUserId, type ServerName, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
+import { MOST_READERS } from '../decide/identity-people.js';
 import type { ToldAssociation, ToldEnd } from '../decide/learn-association.js';
 import type { IdentityReader } from '../facts/identity-facts.js';
 
@@ -17,7 +18,6 @@ export interface ToldReaders {
   readonly readers: readonly IdentityReader[];
 }
 
-const MOST_READERS = 500;
 const ASSOCIATION_ID = /^[\w-]{16,64}$/;
 
 /** Reads what a peer has signed; undefined for what is none of them. A peer makes what it makes in its own name alone. */
