@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { hashSecret } from '#accounts/credentials/secrets';
+import { AuthNotes } from '#accounts/interactive-auth/auth-notes';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
@@ -43,16 +44,23 @@ const CAPACITY = 1_000;
 /** RFC 8628, section 6.1: no vowels, no words; 34 bits, of which a person guesses a few at the page. */
 const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ';
 
+/** A note of who let a device in, by what the log has of its code. */
+const noteOf = (grant: string): string => `device let in ${grant}`;
+
 /**
  * The devices that wait. In the memory of this process alone, and bounded, as nobody has to say who they are to begin one: with a thousand
- * of them the one that was asked about the longest ago goes. What a user then lets a device do is in the log.
+ * of them the one that was asked about the longest ago goes. What a user then lets a device do is in the log, and so is that they let it in: a device that
+ * comes for its session finds that after a restart, too.
  */
 @Injectable()
 export class DeviceRequests {
   readonly #byGrant = new LruCache<string, Waiting>(CAPACITY);
   readonly #byUserCode = new LruCache<string, Waiting>(CAPACITY);
 
-  constructor(@Inject(CLOCK) private readonly clock: Clock) {}
+  constructor(
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly notes: AuthNotes,
+  ) {}
 
   /** For metrics. */
   get numbers(): CacheNumbers {
@@ -89,23 +97,25 @@ export class DeviceRequests {
     return isOpen ? waiting : undefined;
   }
 
-  /** Notes what its user said. Nothing where they have said it before. */
-  settle({ grant }: DeviceRequest, outcome: UserId | 'denied'): void {
+  /** Notes what its user said, durably where they let it in. Nothing where they have said it before. */
+  async settle({ grant, clientId, expiresAt }: DeviceRequest, outcome: UserId | 'denied'): Promise<void> {
     const waiting = this.#byGrant.get(grant);
-    if (waiting !== undefined) waiting.outcome ??= outcome;
+    if (waiting?.outcome !== undefined) return;
+    if (waiting !== undefined) waiting.outcome = outcome;
+    if (outcome !== 'denied') await this.notes.keep(noteOf(grant), { user_id: outcome, client_id: clientId }, expiresAt);
   }
 
   /**
    * Who has let the device in that asks with its code. Throws OAuthError `authorization_pending`, `slow_down` where it asks too often,
    * `access_denied`, `expired_token`, `invalid_grant` where it is another application's.
    */
-  userOf(deviceCode: string, clientId: string): { readonly userId: UserId; readonly grant: string } {
+  async userOf(deviceCode: string, clientId: string): Promise<LetIn> {
     const grant = hashSecret(deviceCode);
     const waiting = this.#byGrant.get(grant);
+    if (waiting === undefined) return this.#letInBefore(grant, clientId);
     const now = this.clock.now();
-    if (waiting === undefined || waiting.expiresAt <= now)
-      throw new OAuthError('expired_token', 'The code has expired');
-    if (waiting.clientId !== clientId) throw new OAuthError('invalid_grant', 'The code is of another application');
+    if (waiting.expiresAt <= now) throw expired();
+    if (waiting.clientId !== clientId) throw ofAnother();
     if (waiting.outcome === 'denied') throw new OAuthError('access_denied', 'The user has said no');
     if (waiting.outcome !== undefined) return { userId: waiting.outcome, grant };
     const { lastAskedAt, intervalMs } = waiting;
@@ -115,4 +125,22 @@ export class DeviceRequests {
     waiting.intervalMs += SLOWER_MS;
     throw new OAuthError('slow_down', 'Ask less often');
   }
+
+  /** By another process, or so long ago that a thousand others came since. */
+  async #letInBefore(grant: string, clientId: string): Promise<LetIn> {
+    const note = await this.notes.find(noteOf(grant));
+    if (note === undefined || note === 'used') throw expired();
+    const { user_id: userId, client_id: of } = note.content as { user_id: UserId; client_id: string }; // as `settle` wrote it
+    if (of !== clientId) throw ofAnother();
+    return { userId, grant };
+  }
 }
+
+/** Who let a device in, and what the log has of its code. */
+interface LetIn {
+  readonly userId: UserId;
+  readonly grant: string;
+}
+
+const expired = (): OAuthError => new OAuthError('expired_token', 'The code has expired');
+const ofAnother = (): OAuthError => new OAuthError('invalid_grant', 'The code is of another application');

@@ -65,8 +65,8 @@ export class RedeemGrant {
   }
 
   /** For the code of a device whose user has let it in. Throws as `DeviceRequests.userOf`, and `invalid_grant` where it has its session. */
-  byDevice(deviceCode: string, clientId: string, requestId: string): Promise<Given> {
-    const { userId, grant } = this.devices.userOf(deviceCode, clientId);
+  async byDevice(deviceCode: string, clientId: string, requestId: string): Promise<Given> {
+    const { userId, grant } = await this.devices.userOf(deviceCode, clientId);
     const shown = { grant, client: hashSecret(clientId), redirectUri: undefined, challenge: undefined };
     return this.#redeem(userId, shown, requestId);
   }

@@ -71,13 +71,13 @@ export class LinkController {
     const device = userId === undefined ? undefined : this.#find(userId, queryText(query, 'user_code') ?? '');
     if (userId === undefined || device === undefined) return showPage(reply, linkPage(NOT_FOUND), 404);
     if (form.get('answer') !== 'yes') {
-      this.devices.settle(device, 'denied');
+      await this.devices.settle(device, 'denied');
       return showPage(reply, notePage('Not let in', 'The device is told so. You can close this page.'));
     }
     const terms = await this.ways.findTerms(userId, request.url);
     if (terms !== undefined) return sendOn(reply, terms);
     await this.grants.byDevice({ userId, upstream }, device, request.id);
-    this.devices.settle(device, userId);
+    await this.devices.settle(device, userId);
     return showPage(reply, notePage('The device is let in', 'It goes on by itself. You can close this page.'));
   }
 
