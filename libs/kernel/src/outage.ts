@@ -3,6 +3,13 @@ import { MatrixError } from './matrix-error.js';
 /** A store of ours cannot be used for now. What follows from a fact waits until it can, however long that takes. */
 export class StoreAway extends MatrixError {}
 
+const OF_DISKS: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'ESTALE', 'ENODEV', 'ENOTCONN']);
+
+/** Whether an error says that a disk is full, not to be written to, broken or away, and nothing of what was asked of it. */
+export function isOfDisk(error: unknown): error is NodeJS.ErrnoException {
+  return OF_DISKS.has((error as NodeJS.ErrnoException).code);
+}
+
 /** Who hears that a store is lost: it cannot be reached, or cannot keep what it is given, for now; and that it is back. */
 export interface OutageWatch {
   readonly onLost?: (reason: string) => void;

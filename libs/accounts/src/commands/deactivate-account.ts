@@ -37,7 +37,8 @@ export class DeactivateAccountHandler implements ICommandHandler<DeactivateAccou
     checkNotNotices(userId, this.config);
     const { threepids } = await this.accounts.load(userId);
     await this.accounts.change(userId, (account) => decideDeactivation(account, erase), cause);
-    if (erase) await this.erased?.noteAccount(userId);
     for (const threepid of threepids.values()) await this.claims.release(threepid, userId);
+    // Where it cannot be written down yet the account is closed all the same, and nobody else waits for what was its.
+    if (erase) await this.erased?.noteAccount(userId);
   }
 }

@@ -5,7 +5,7 @@ import type { UserId } from '#kernel/ids';
 import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
 import { Accounts, BY_SERVER } from '../accounts.js';
 import { AddThreepid } from '../commands/add-threepid.js';
-import { DeactivateAccount } from '../commands/deactivate-account.js';
+import { DeactivateAccount, DeactivateAccountHandler } from '../commands/deactivate-account.js';
 import { RegisterAccount } from '../commands/register-account.js';
 import { RemoveThreepid } from '../commands/remove-threepid.js';
 import { findByThreepid, listThreepids } from '../queries/threepids.js';
@@ -70,6 +70,17 @@ describe('an address', () => {
     expect(await addressesOf(carol)).toEqual([]);
     await add(bob, 'gone');
     expect(await findByThreepid(app.views, mail('gone'))).toBe(bob);
+  });
+
+  it('is free where its account is closed with erase, also where that cannot be written down yet', async () => {
+    await execute(new RegisterAccount({ username: 'dora', via: 'open' }));
+    const dora = '@dora:example.org' as UserId;
+    await add(dora, 'full');
+    const full = { noteAccount: () => Promise.reject(new Error('no disk has room for it')) };
+    const handler = new DeactivateAccountHandler(app.get(Accounts), app.get(ThreepidClaims), {}, full);
+    await expect(handler.execute(new DeactivateAccount(dora, true, BY_SERVER))).rejects.toThrow('no disk');
+    await add(bob, 'full');
+    expect(await findByThreepid(app.views, mail('full'))).toBe(bob);
   });
 
   it('is free after a while where it was claimed for an account that never got it', async () => {

@@ -70,7 +70,7 @@ export function formatErasure({ user_id, at, content, here, made }: ListedErasur
   return JSON.stringify({ user_id, at, content, here, made });
 }
 
-/** What of some erasures is not among those that are known: of what was ordered twice of one user the last counts, and of two kinds both. */
+/** What of some erasures is not among those that are known: of what was ordered twice of one account the last counts, and of two kinds both. */
 export function lackedBy(known: readonly ListedErasure[], erasures: readonly ListedErasure[]): ListedErasure[] {
   const last = new Map<string, number>();
   for (const one of known) last.set(nameOf(one), Math.max(one.at, last.get(nameOf(one)) ?? 0));
@@ -92,8 +92,8 @@ export function listed({ user_id, at, content, here, made }: Erasure): ListedEra
   };
 }
 
-function nameOf({ user_id: userId, content }: ListedErasure): string {
-  return `${content === true ? 'content' : 'account'} ${userId}`;
+function nameOf({ user_id: userId, content, made }: ListedErasure): string {
+  return `${content === true ? 'content' : 'account'} ${userId} ${made ?? ''}`;
 }
 
 function parseLine(line: string): ListedErasure | undefined {

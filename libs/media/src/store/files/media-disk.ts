@@ -1,8 +1,5 @@
-import { Outage, type OutageWatch } from '#kernel/outage';
+import { isOfDisk, Outage, type OutageWatch } from '#kernel/outage';
 import { StoreUnavailable } from '../media-store.js';
-
-/** What says that a disk is full, not to be written to, broken or away, and nothing of what was asked of it. */
-const AWAY: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'ESTALE', 'ENODEV', 'ENOTCONN']);
 
 /** The disk that files of media are on. */
 export class MediaDisk {
@@ -19,9 +16,8 @@ export class MediaDisk {
       if (way === 'read') this.#outage.noteSuccess(way);
       return done;
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (!AWAY.has(code)) throw error;
-      this.#outage.noteLoss(way, message);
+      if (!isOfDisk(error)) throw error;
+      this.#outage.noteLoss(way, error.message);
       throw new StoreUnavailable(error);
     }
   }
