@@ -102,7 +102,8 @@ export class DeviceRequests {
     const waiting = this.#byGrant.get(grant);
     if (waiting?.outcome !== undefined) return;
     if (waiting !== undefined) waiting.outcome = outcome;
-    if (outcome !== 'denied') await this.notes.keep(noteOf(grant), { user_id: outcome, client_id: clientId }, expiresAt);
+    if (outcome !== 'denied')
+      await this.notes.keep(noteOf(grant), { user_id: outcome, client_id: clientId }, expiresAt);
   }
 
   /**

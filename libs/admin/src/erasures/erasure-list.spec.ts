@@ -41,7 +41,10 @@ test('of what is to be done again nothing is what is known, of the same user, th
   ];
   expect(lackedBy(known, [...lacked, ...lacked])).toEqual(lacked);
   // Another account of that name, while the clock was behind.
-  const [one, another] = [{ user_id: ALICE, at: 5, made: 1 }, { user_id: ALICE, at: 4, made: 2 }];
+  const [one, another] = [
+    { user_id: ALICE, at: 5, made: 1 },
+    { user_id: ALICE, at: 4, made: 2 },
+  ];
   expect(lackedBy([one], [one, another])).toEqual([another]);
 });
 

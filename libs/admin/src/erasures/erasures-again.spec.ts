@@ -35,14 +35,17 @@ test('the list is written once for all who were erased while it was written', as
   expect(readErasureList(erasureListIn(dataDir))).toHaveLength(users.length);
 });
 
-test.runIf(process.platform === 'linux')('a list that no disk has room for is waited for, and written once there is some', async () => {
-  const erasures = new Erasures(new MemoryEventStore(), { now: () => 5 });
-  const again = new ErasuresAgain(erasures, { dataDir });
-  const [user, path] = ['@alice:a.example' as UserId, erasureListIn(dataDir)];
-  symlinkSync('/dev/full', `${path}.partial`);
-  const refused = await again.noteAccount(user).catch((error: unknown) => error);
-  expect(refused).toBeInstanceOf(ErasureListAway);
-  expect(refused).toMatchObject({ status: 503, fields: { retry_after_ms: 5_000 } });
-  rmSync(`${path}.partial`);
-  expect([await again.note(), readErasureList(path)]).toEqual([1, [{ user_id: user, at: 5 }]]);
-});
+test.runIf(process.platform === 'linux')(
+  'a list that no disk has room for is waited for, and written once there is some',
+  async () => {
+    const erasures = new Erasures(new MemoryEventStore(), { now: () => 5 });
+    const again = new ErasuresAgain(erasures, { dataDir });
+    const [user, path] = ['@alice:a.example' as UserId, erasureListIn(dataDir)];
+    symlinkSync('/dev/full', `${path}.partial`);
+    const refused = await again.noteAccount(user).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(ErasureListAway);
+    expect(refused).toMatchObject({ status: 503, fields: { retry_after_ms: 5_000 } });
+    rmSync(`${path}.partial`);
+    expect([await again.note(), readErasureList(path)]).toEqual([1, [{ user_id: user, at: 5 }]]);
+  },
+);
