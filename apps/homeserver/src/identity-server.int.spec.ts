@@ -439,12 +439,11 @@ describe('the identity server', () => {
         status: 404,
         body: { errcode: 'M_NO_VALID_SESSION' },
       });
-      expect(
-        await user.call('POST', '/account/3pid/bind', { ...session, ...at, id_access_token: 'none' }),
-      ).toMatchObject({
-        status: 403,
-        body: { errcode: 'M_UNAUTHORIZED' },
-      });
+      for (const id_access_token of ['none', '\u0000'])
+        expect(await user.call('POST', '/account/3pid/bind', { ...session, ...at, id_access_token })).toMatchObject({
+          status: 403,
+          body: { errcode: 'M_UNAUTHORIZED' },
+        });
       const unbind = (body: object) => user.call('POST', '/account/3pid/unbind', body);
       expect(await unbind(of('other@mail.example'))).toEqual({
         status: 200,

@@ -146,6 +146,22 @@ describe('a request to another server', () => {
     expect(requests).toBe(4);
   });
 
+  it('is refused with letters that no request has, however often, and others are sent all the same', async () => {
+    const unsendable = [{ headers: { host: 'a.example', authorization: 'Bearer \u0000' } }, { path: '/a b' }];
+    for (let n = 0; n < 20; n++) await failureOf(send(place(), unsendable[n % 2]));
+    expect((await send()).body.toString()).toBe('here');
+    expect(requests).toBe(1);
+  });
+
+  it('waits no longer than it may for those before it', async () => {
+    answer = () => {};
+    const held = Array.from({ length: 8 }, () => failureOf(send(place(), { withinMs: 3000 })));
+    const begun = performance.now();
+    expect((await failureOf(send(place(), { withinMs: 100 }))).isLate).toBe(true);
+    expect(performance.now() - begun).toBeLessThan(2000);
+    await Promise.all(held);
+  });
+
   it('follows nobody elsewhere', async () => {
     answer = (_, response) => void response.writeHead(302, { location: `https://127.0.0.1:${port}/` }).end();
     expect(await send()).toMatchObject({ status: 302, headers: { location: `https://127.0.0.1:${port}/` } });

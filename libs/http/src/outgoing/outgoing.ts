@@ -122,7 +122,8 @@ export class Outgoing {
     signal?.addEventListener('abort', end, { once: true });
     let hasBegun = false;
     try {
-      const answer = await this.#dispatch(place, request, ending.signal);
+      checkSendable(request);
+      const answer = await unlessEnded(this.#dispatch(place, request, ending.signal), ending.signal);
       hasBegun = true;
       return await read({ status: answer.statusCode, headers: answer.headers, stream: answer.body });
     } catch (error) {
@@ -181,6 +182,30 @@ export class Outgoing {
     });
     return { agent, request };
   }
+}
+
+/**
+ * What undici would refuse in a path or a header. It has to be refused before: of its pool a connection is used no more that was to send such a request, and with
+ * the last one all requests to that place wait for ever.
+ */
+const UNSENDABLE_PATH = /[^\u0021-\u00ff]/;
+// oxlint-disable-next-line no-control-regex
+const UNSENDABLE_HEADER = /[^\t\u0020-\u007e\u0080-\u00ff]/;
+
+function checkSendable({ path, headers }: OutgoingRequest): void {
+  if (UNSENDABLE_PATH.test(path)) throw new Error('the path has letters that no path has');
+  if (Object.values(headers).some((value) => UNSENDABLE_HEADER.test(value)))
+    throw new Error('a header has letters that no header has');
+}
+
+/** What is sent, unless it ends before: undici lets those wait on whose turn it is not yet. */
+function unlessEnded<T>(sent: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => reject(signal.reason as Error);
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end, { once: true });
+    sent.then(resolve, reject);
+  });
 }
 
 function isClosedBefore(error: unknown): boolean {

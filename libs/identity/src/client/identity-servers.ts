@@ -44,6 +44,7 @@ const V1_BASE = '/_matrix/identity/api/v1';
 const IDENTITY_PATHS = '/_matrix/identity/';
 const HTTPS_PORT = 443;
 const WITHIN_MS = 20_000;
+const TOKEN = /^[!-~]+$/;
 /** A thousand mappings, and policies in many languages, have less. */
 const MAX_BYTES = 1024 * 1024;
 const MAX_PEPPER = 512;
@@ -170,6 +171,8 @@ export class IdentityServers {
     server: ServerName,
     { method, path, base = IDENTITY_BASE, body, ...by }: IdentityRequest,
   ): Promise<JsonObject> {
+    // No server gives out what no header can hold.
+    if (by.token !== undefined && !TOKEN.test(by.token)) throw new TokenRefused(401, {});
     const authorization = by.authorization ?? (by.token === undefined ? undefined : `Bearer ${by.token}`);
     const { status, body: bytes } = await this.#send(server, {
       method,
