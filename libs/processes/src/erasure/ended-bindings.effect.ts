@@ -7,7 +7,7 @@ import { IdentityAccounts } from '#identity/identity-accounts';
 import { userIdOfStream } from '#kernel/user-stream';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
-import { RetryingEffect } from '#projections/regular-looks';
+import { RetryingEffect } from '#projections/effects/retrying-effect';
 
 const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
 

@@ -11,7 +11,7 @@ import { SendInvitations } from '#identity/invitations/send-invitations';
 import { STORED_INVITES } from '#identity/projections/stored-invites.projector';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
-import { RetryingEffect } from '#projections/regular-looks';
+import { RetryingEffect } from '#projections/effects/retrying-effect';
 import { VIEWS, type Views } from '#projections/views';
 
 const STORED = 'invite-stored' satisfies StoredInviteFact['type'];
