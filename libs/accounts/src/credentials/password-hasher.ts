@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { hash, verify } from '@node-rs/argon2';
 import { MatrixError } from '#kernel/matrix-error';
 import { Slots } from '#kernel/slots';
@@ -7,8 +8,8 @@ const OPTIONS = Object.freeze({ algorithm: 2, memoryCost: 19_456, timeCost: 2, p
 
 const MAX_PASSWORD_BYTES = 512;
 
-/** Half of libuv's four threads: the other half stays free for files while a crowd logs in. */
-const AT_ONCE = 2;
+/** Half of libuv's four threads at most, so that the other half stays free for files while a crowd logs in; and one processor stays for answers. */
+const AT_ONCE = Math.max(1, Math.min(2, availableParallelism() - 1));
 /** Some seconds of work: whoever comes then is better told to come again. */
 const MOST_WAITING = 300;
 
