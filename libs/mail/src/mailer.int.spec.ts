@@ -85,6 +85,10 @@ describe('a mail', () => {
     expect(refused).toBeInstanceOf(MailFailure);
     expect((refused as MailFailure).message).not.toContain('nobody');
     expect(refused).toMatchObject({ isTransient: false, isOfMailbox: true });
+    // Of who relays nothing for this server whoever is mailed is not to blame.
+    server.barred.add('barred@example.org');
+    const barred = mailer.send({ to: 'barred@example.org', subject: 'x', text: 'x' });
+    await expect(barred).rejects.toMatchObject({ isTransient: false, isOfMailbox: false });
     server.busy.add('later@example.org');
     const later = mailer.send({ to: 'later@example.org', subject: 'x', text: 'x' });
     await expect(later).rejects.toMatchObject({ isTransient: true, isOfMailbox: false });

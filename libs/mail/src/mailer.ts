@@ -178,13 +178,19 @@ async function open(smtpUrl: string): Promise<Transporter<SMTPPool.SentMessageIn
   });
 }
 
+/**
+ * How a mail server says that it is the mailbox: X.1 (the address; two of these are of who the mail is from) and X.2 (RFC 3463). At the same command it says that it
+ * relays nothing for this server, or that this server is on a list: whoever is mailed is not to blame for that.
+ */
+const OF_MAILBOX = /^5\d\d[ -]5\.(?:1\.(?!7\b|8\b)|2\.)\d/;
+
 /** What went wrong, without what the mail server has said of it: that may name who the mail was to. */
 function failureOf(error: unknown): MailFailure {
-  const { code, responseCode, command } = error as { code?: unknown; responseCode?: unknown; command?: unknown };
+  const { code, responseCode, command, response } = error as Readonly<Record<string, unknown>>;
   const isRefusal = typeof responseCode === 'number' && responseCode >= 500;
   // Of a password that is wrong, or who the mail is from, the mail server may think otherwise once the operator has mended it.
-  const isOfMailbox = isRefusal && command === 'RCPT TO';
-  const isOfMail = isOfMailbox || (isRefusal && command === 'DATA');
+  const isOfMail = isRefusal && (command === 'RCPT TO' || command === 'DATA');
+  const isOfMailbox = command === 'RCPT TO' && typeof response === 'string' && OF_MAILBOX.test(response);
   const parts = [code, responseCode, command].filter((part) => typeof part === 'string' || typeof part === 'number');
   return new MailFailure(
     `the mail server has not taken it (${parts.join(' ') || 'no answer'})`,

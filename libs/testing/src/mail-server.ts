@@ -17,8 +17,10 @@ export interface ReceivedMail {
 export interface MailServer {
   readonly url: string;
   readonly received: readonly ReceivedMail[];
-  /** Whom nothing is taken for. */
+  /** Whom nothing is taken for: there is no such mailbox. */
   readonly refused: Set<string>;
+  /** For whom nothing is taken from this server, whoever they are. */
+  readonly barred: Set<string>;
   /** For whom nothing is taken now. */
   readonly busy: Set<string>;
   /** Whom it does not answer for, and how often it was asked to. */
@@ -31,6 +33,7 @@ export interface MailServer {
 export async function startMailServer(): Promise<MailServer> {
   const received: ReceivedMail[] = [];
   const refused = new Set<string>();
+  const barred = new Set<string>();
   const busy = new Set<string>();
   const silent = new Map<string, number>();
   const waiting = new Set<() => void>();
@@ -41,8 +44,10 @@ export async function startMailServer(): Promise<MailServer> {
       const asked = silent.get(address);
       if (asked !== undefined) return void silent.set(address, asked + 1);
       const isBusy = Object.assign(new Error('the box is in use'), { responseCode: 450 });
+      const isBarred = Object.assign(new Error(`5.7.1 <${address}>: Relay access denied`), { responseCode: 554 });
       if (busy.has(address)) done(isBusy);
-      else done(refused.has(address) ? new Error(`550 nobody called ${address} here`) : null);
+      else if (barred.has(address)) done(isBarred);
+      else done(refused.has(address) ? new Error(`5.1.1 nobody called ${address} here`) : null);
     },
     onData(stream, session, done) {
       const pieces: Buffer[] = [];
@@ -63,6 +68,7 @@ export async function startMailServer(): Promise<MailServer> {
     url: `smtp://127.0.0.1:${port}`,
     received,
     refused,
+    barred,
     busy,
     silent,
     waitFor: (address, number = 1) =>
