@@ -26,6 +26,9 @@ describe('passwords', () => {
       false,
     ]);
     expect(await hasher.verify(undefined, apart)).toBe(false);
+    // By one keyboard it is as long as may be, by the other longer.
+    const long = '\u00e4'.repeat(256);
+    expect(await hasher.verify(await hasher.hash(long), long.normalize('NFD'))).toBe(true);
   });
 
   it('match nothing where there is no hash', async () => {

@@ -45,9 +45,9 @@ export class PasswordHasher {
    */
   async verify(passwordHash: string | undefined, password: string): Promise<boolean> {
     const composed = compose(password);
-    // What was hashed before passwords were composed is as it was typed then.
-    const spellings = composed === password ? [composed] : [composed, password];
-    if (spellings.some((spelling) => Buffer.byteLength(spelling) > MAX_PASSWORD_BYTES)) return false;
+    // What was hashed before passwords were composed is as it was typed then. By another keyboard it may be too long, and is good all the same.
+    const spellings = [...new Set([composed, password])].filter((one) => Buffer.byteLength(one) <= MAX_PASSWORD_BYTES);
+    if (spellings.length === 0) return false;
     this.#decoy ??= hash('a password that nobody has', OPTIONS);
     const against = passwordHash ?? (await this.#decoy);
     let matches = false;

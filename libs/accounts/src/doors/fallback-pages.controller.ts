@@ -4,13 +4,16 @@ import { TODAY, under } from '#http/client-paths';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
-import type { AuthSession } from '../interactive-auth/auth-sessions.js';
+import type { AuthSession, Purpose } from '../interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from '../interactive-auth/interactive-auth.js';
 import { showPage } from '#http/pages/show-page';
 import { showView } from '../pages/show-view.js';
 import type { Stage } from '../interactive-auth/stage.js';
 import { StageRegistry } from '../interactive-auth/stage-registry.js';
 import { stageDonePage } from '../pages/stage-page.js';
+
+/** What stages are gone through for that say whose account it is. */
+const SHOWS_WHO: ReadonlySet<Purpose> = new Set<Purpose>(['login', 'recovery']);
 
 const STAGE_PATHS = under(TODAY, 'auth/:stage/fallback/web');
 
@@ -63,9 +66,9 @@ export class FallbackPagesController {
     if (stage === undefined) throw new MatrixError('M_UNRECOGNIZED', 'There is no page for this stage');
     const session = await this.auth.getSession(requiredText(query, 'session'));
     const { purpose, isOfBrowser } = session.operation;
-    // These pages are for whoever opens a link. What shows who somebody is where nobody is logged in yet, or is gone through in one browser, would be passed by one person, and
-    // gone on with by the one who sent the link.
-    if (purpose === 'login' || isOfBrowser === true) throw new MatrixError('M_NOT_FOUND', 'No such session');
+    // These pages are for whoever opens a link. What shows who somebody is where nobody is logged in, or is gone through in one browser, would be passed by one person, and
+    // gone on with by the one who sent the link: they would be logged in, or choose the password.
+    if (SHOWS_WHO.has(purpose) || isOfBrowser === true) throw new MatrixError('M_NOT_FOUND', 'No such session');
     // What is not configured has nothing to show, and what nobody is asked for leads nowhere.
     if (!session.operation.flows.some((flow) => flow.includes(type))) {
       throw new MatrixError('M_UNRECOGNIZED', 'This is no stage of this session');

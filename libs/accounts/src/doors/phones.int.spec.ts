@@ -149,6 +149,23 @@ describe('phone numbers', () => {
     expect(gateway.received.filter(({ to }) => to === unknown.full)).toEqual([]);
   });
 
+  it('have no page on which somebody shows them for a new password that another has asked for', async () => {
+    const number = aNumber();
+    await register('sue', number);
+    const wanted = { new_password: 'of the one who sent the link' };
+    const session = String((await post('account/password', wanted)).body['session']);
+    const page = `${V3}/auth/${STAGE}/fallback/web?session=${session}`;
+    const send = (fields: Record<string, string>): Promise<Answer> =>
+      app.call('POST', page, { raw: new URLSearchParams(fields).toString() });
+    expect((await app.call('GET', page)).body['errcode']).toBe('M_NOT_FOUND');
+    expect((await send({ phone_number: number.dialled, country: 'DE' })).body['errcode']).toBe('M_NOT_FOUND');
+    const { body } = await request('account/password', number.dialled);
+    expect(await gateway.codeFor(number.full, 2)).toMatch(/^\d{8}$/);
+    expect(body['sid']).toEqual(expect.any(String));
+    expect((await post('account/password', { ...wanted, auth: { type: STAGE, session } })).status).not.toBe(200);
+    expect((await logIn({ user: 'sue' }, 'password of sue')).status).toBe(200);
+  });
+
   it('are shown for one purpose', async () => {
     const number = aNumber();
     const { token } = await register('paul');
