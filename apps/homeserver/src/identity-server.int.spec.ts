@@ -387,6 +387,32 @@ describe('the identity server', () => {
     },
   );
 
+  it.each([
+    ['another password', 'account/password', { new_password: 'another password', logout_devices: false }],
+    ['no session any more', 'logout/all', {}],
+  ])(
+    'ends what a user of this homeserver had of before they had %s, and that alone',
+    async (_, door, body: { readonly new_password?: string }) => {
+      const name = `renewed-${door.replace('/', '-')}`;
+      const own = await server.register(name);
+      const openId = `/user/${encodeURIComponent(own.userId)}/openid/request_token`;
+      const grant = await own.ok('POST', openId, {});
+      const token = String((await ok('POST', 'account/register', { body: grant }))['token']);
+      const statusOf = async (one: string) => (await call('GET', 'account', { token: one })).status;
+      expect(await statusOf(token)).toBe(200);
+      const { device_id } = await own.ok('GET', '/account/whoami');
+      const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user: name }, password: 'a password' };
+      await own.ok('POST', `/${door}`, { ...body, auth });
+      expect(await statusOf(token)).toBe(401);
+      const session = { ...auth, password: body.new_password ?? auth.password, device_id };
+      const after = await ok('POST', '/_matrix/client/v3/login', { body: session });
+      // The session that asked for it is over, whatever its device is called now.
+      expect((await call('POST', 'account/register', { body: grant })).status).toBe(401);
+      const again = await ok('POST', `/_matrix/client/v3${openId}`, { token: String(after['access_token']), body: {} });
+      expect(await statusOf(String((await ok('POST', 'account/register', { body: again }))['token']))).toBe(200);
+    },
+  );
+
   it('refuses look-ups in plain text, and those by another pepper', async () => {
     const { token } = await useIt('frank');
     const { lookup_pepper: pepper } = await ok('GET', 'hash_details', {

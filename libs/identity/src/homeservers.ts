@@ -6,10 +6,17 @@ import { PeerUnavailable } from '#kernel/peer-errors';
 /** Injection token of the Homeservers. */
 export const HOMESERVERS = Symbol.for('annals.Homeservers');
 
+/** Whose an OpenID token is. */
+export interface OpenIdUser {
+  readonly userId: UserId;
+  /** Of an account of this server: since when it is trusted (`#accounts/sessions/trusted-since`). */
+  readonly trustedSince?: number | undefined;
+}
+
 /** The servers whose users use the identity server, this one among them. `federation` implements it. */
 export interface Homeservers {
   /** Whose an OpenID token is that a server is to have issued; undefined where it says nobody's, or nothing. */
-  findOpenIdUser(server: ServerName, token: string): Promise<UserId | undefined>;
+  findOpenIdUser(server: ServerName, token: string): Promise<OpenIdUser | undefined>;
   /** The server that signed a request; undefined where none did. Throws as request authentication does: server-server API. */
   findOrigin(request: FastifyRequest): Promise<ServerName | undefined>;
   /**

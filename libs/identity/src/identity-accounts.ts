@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { hashSecret } from '#accounts/credentials/secrets';
-import { findAccount } from '#accounts/queries/find-account';
+import { Accounts } from '#accounts/accounts';
+import { trustedSince } from '#accounts/sessions/trusted-since';
 import { CONFIG, type Config } from '#config/config';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { ServerName, UserId } from '#kernel/ids';
+import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
@@ -24,11 +25,13 @@ import {
 } from './decide/identity-account.js';
 import { draftIdentityFacts } from './facts/draft-identity-facts.js';
 import { type IdentityFact, type IdentityReader, identityAccountStream, type MasterKey, readIdentityFact } from './facts/identity-facts.js'; // prettier-ignore
+import type { OpenIdUser } from './homeservers.js';
 import {
   IDENTITY_PEOPLE,
   IDENTITY_TERMS,
   IDENTITY_TOKENS,
   type IdentityPersonRow,
+  type IdentityTokenRow,
 } from './projections/identity.projector.js';
 
 const CAPACITY = 1_000;
@@ -42,7 +45,8 @@ export class IdentityAccounts {
     @Inject(EVENT_STORE) store: EventStore,
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'identityRole'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'identityRole' | 'serverName'>,
+    private readonly homeAccounts: Accounts,
   ) {
     this.#streams = new Aggregates({
       store,
@@ -60,10 +64,11 @@ export class IdentityAccounts {
     return this.#streams.numbers;
   }
 
-  /** A new token of a user. */
-  async issueToken(userId: UserId): Promise<string> {
+  /** A new token of a user, who has shown an OpenID token. */
+  async issueToken({ userId, trustedSince: since }: OpenIdUser): Promise<string> {
     const token = `annals_it_${randomBytes(32).toString('base64url')}`;
-    await this.#change(userId, (account) => decideToken(account, hashSecret(token)));
+    const issued = { token_hash: hashSecret(token), ...(since === undefined ? {} : { trusted_since: since }) };
+    await this.#change(userId, (account) => decideToken(account, issued));
     return token;
   }
 
@@ -102,12 +107,21 @@ export class IdentityAccounts {
     return (await IDENTITY_PEOPLE.get(this.views, [userId])) ?? {};
   }
 
-  /** Who has a token; undefined: nobody, or somebody of this homeserver whose account is locked or suspended, for whom it would vouch no more: mails are sent in their name. */
+  /** Who has a token; undefined: nobody, or somebody of this homeserver for whom that would vouch no more. */
   async findByToken(token: string): Promise<UserId | undefined> {
-    const userId = await IDENTITY_TOKENS.get(this.views, [hashSecret(token)]);
-    if (userId === undefined) return undefined;
-    const { locked, suspended } = (await findAccount(this.views, userId)) ?? {};
-    return locked === true || suspended === true ? undefined : userId;
+    const row = await IDENTITY_TOKENS.get(this.views, [hashSecret(token)]);
+    return row !== undefined && (await this.#isVouchedFor(row)) ? row.user : undefined;
+  }
+
+  /**
+   * Of other homeservers that was asked when the token was made. Of this one the log says it: mails are sent in the name of who has the token, and that is nobody whose account
+   * is gone, locked or suspended, nor who got it before the password was another, or all sessions ended.
+   */
+  async #isVouchedFor({ user, trusted_since: since }: IdentityTokenRow): Promise<boolean> {
+    if (serverNameOf(user) !== this.config.serverName) return true;
+    const account = await this.homeAccounts.load(user);
+    const { exists, deactivated, locked, suspended } = account;
+    return exists && !deactivated && !locked && !suspended && trustedSince(account) === since;
   }
 
   /** The user accepts terms, by their URLs. Others than this server has mean nothing, and are let be. */

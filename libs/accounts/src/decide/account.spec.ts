@@ -222,6 +222,7 @@ describe('the devices of an account', () => {
         expect(account.devices.get(phone)).toEqual({
           display_name: 'mine',
           created_ts: expect.any(Number),
+          login: 2,
           current: { token_hash: 'at-PHONE' },
         });
         return [];

@@ -228,7 +228,7 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
 function devicesAfter(account: Account, fact: AccountFact, { at, revision }: FactPlace): Account {
   switch (fact.type) {
     case 'device-added': {
-      const device = deviceAfterLogin(account.devices.get(fact.data.device_id), fact.data, at);
+      const device = deviceAfterLogin(account.devices.get(fact.data.device_id), fact.data, { at, revision });
       return { ...account, devices: withEntry(account.devices, fact.data.device_id, device) };
     }
     case 'device-renamed':

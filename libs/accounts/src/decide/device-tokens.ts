@@ -15,6 +15,8 @@ export interface TokenPair {
 export interface DeviceRecord {
   readonly display_name?: string;
   readonly created_ts: number;
+  /** Which of its log-ins holds: the revision of the fact of the last one. */
+  readonly login: number;
   readonly current: TokenPair;
   readonly previous?: TokenPair;
   /** The application service, by its id, that opened the session for a person. */
@@ -25,12 +27,17 @@ export interface DeviceRecord {
   readonly upstream?: UpstreamSession;
 }
 
-/** The device after a login on it: new tokens alone are valid; a known device keeps its name and its age. */
-export function deviceAfterLogin(known: DeviceRecord | undefined, fact: DeviceAdded, at: number): DeviceRecord {
+/** The device after a login on it, by its place in the log: new tokens alone are valid; a known device keeps its name and its age. */
+export function deviceAfterLogin(
+  known: DeviceRecord | undefined,
+  fact: DeviceAdded,
+  { at, revision }: { readonly at: number; readonly revision: number },
+): DeviceRecord {
   const displayName = known === undefined ? fact.display_name : known.display_name;
   return {
     ...(displayName === undefined ? {} : { display_name: displayName }),
     created_ts: known?.created_ts ?? at,
+    login: revision,
     current: {
       token_hash: fact.token_hash,
       ...(fact.refresh_hash === undefined ? {} : { refresh_hash: fact.refresh_hash }),

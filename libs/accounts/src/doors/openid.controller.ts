@@ -3,13 +3,13 @@ import { CONFIG, type Config } from '#config/config';
 import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
 import { checkOwn } from '#http/check-own';
 import { TODAY, under } from '#http/client-paths';
+import { JsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { type ServerName, type UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
-import { VIEWS, type Views } from '#projections/views';
-import { findOpenIdOwner } from '../openid/find-openid-owner.js';
 import { OPENID_LIFETIME_MS, OpenIdTokens } from '../openid/openid-tokens.js';
 
 /** Proof to other services of who somebody is (client-server API, module "OpenID"; server-server API, "OpenID"). */
@@ -17,7 +17,6 @@ import { OPENID_LIFETIME_MS, OpenIdTokens } from '../openid/openid-tokens.js';
 export class OpenIdController {
   constructor(
     private readonly tokens: OpenIdTokens,
-    @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
@@ -26,13 +25,14 @@ export class OpenIdController {
   @RateLimited('default')
   @HttpCode(200)
   @Post(under(TODAY, 'user/:userId/openid/request_token'))
-  request(
+  async request(
     @CurrentRequester() requester: Requester,
     @Param('userId') userId: string,
-  ): { access_token: string; token_type: 'Bearer'; matrix_server_name: ServerName; expires_in: number } {
+    @JsonBody(undefined, { allowEmpty: true }) _reserved: JsonObject,
+  ): Promise<{ access_token: string; token_type: 'Bearer'; matrix_server_name: ServerName; expires_in: number }> {
     checkOwn(requester, userId, 'user ID');
     return {
-      access_token: this.tokens.issue(requester),
+      access_token: await this.tokens.issue(requester),
       token_type: 'Bearer',
       matrix_server_name: this.config.serverName,
       expires_in: OPENID_LIFETIME_MS / 1000,
@@ -44,7 +44,7 @@ export class OpenIdController {
   async userinfo(@Query() query: QueryOfUrl): Promise<{ sub: UserId }> {
     const token = queryText(query, 'access_token');
     if (token === undefined) throw new MatrixError('M_MISSING_TOKEN');
-    const owner = await findOpenIdOwner(this.tokens, this.views, token);
+    const owner = await this.tokens.findOwner(token);
     if (owner === undefined) throw new MatrixError('M_UNKNOWN_TOKEN', 'Access token unknown or expired');
     return { sub: owner.userId };
   }

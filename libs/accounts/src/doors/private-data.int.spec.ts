@@ -224,6 +224,7 @@ describe('what an account keeps', () => {
     expect((await app.call('GET', '/_matrix/federation/v1/openid/userinfo')).body['errcode']).toBe('M_MISSING_TOKEN');
     const foreign = await app.call('POST', `${V3}/user/@x:example.org/openid/request_token`, { token, body: {} });
     expect(foreign.status).toBe(403);
+    expect((await app.call('POST', url, { token, body: [] })).status).toBe(400);
     await app.call('POST', `${V3}/logout`, { token, body: {} });
     expect((await userinfo(String(body['access_token']))).status).toBe(401);
   });

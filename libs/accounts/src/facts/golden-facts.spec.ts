@@ -45,6 +45,7 @@ describe('the facts of schema 1', () => {
           {
             display_name: 'Phone',
             created_ts: 2,
+            login: 1,
             current: { token_hash: 'a2', refresh_hash: 'r2', expires_at: 1_700_010_800_000 },
             previous: { token_hash: 'a1', refresh_hash: 'r1', expires_at: 1_700_007_200_000 },
           },

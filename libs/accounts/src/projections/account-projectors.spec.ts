@@ -60,6 +60,7 @@ describe('the views of accounts', () => {
       'devices @alice:example.org D': {
         display_name: 'mine',
         created_ts: 1,
+        login: 0,
         current: { token_hash: 'at1', refresh_hash: 'rt1', expires_at: 1 },
       },
       'tokens at1': { ...owner, expires_at: 1 },

@@ -35,11 +35,11 @@ export interface RefreshTokenRow {
 
 export const DEVICES = new Collection<readonly [userId: UserId, deviceId: DeviceId], DeviceRecord>('devices', {
   key: ['user', 'device'],
-  says: 'name, when it was made, hashes of its tokens, which application service opened its session for a person, or which application has it by the OAuth 2.0 API',
+  says: 'name, when it was made, the revision of its last login, hashes of its tokens, which application service opened its session for a person, or which application has it by the OAuth 2.0 API',
   codec: {
     // One order of keys, whatever happened before: rebuilt rows are compared as text.
-    encode: ({ display_name, created_ts, current, previous, service, oauth }) =>
-      JSON.stringify({ display_name, created_ts, current, previous, service, oauth }),
+    encode: ({ display_name, created_ts, login, current, previous, service, oauth }) =>
+      JSON.stringify({ display_name, created_ts, login, current, previous, service, oauth }),
     decode: asJson<DeviceRecord>().decode,
   },
 });
@@ -74,7 +74,7 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
 /** Devices, and the tokens that open them. */
 export const devicesProjector: Projector = {
   name: 'devices',
-  version: 4,
+  version: 5,
   ...owning(DEVICES, TOKENS, REFRESH_TOKENS, DEHYDRATED),
   handles: (type) => TYPES.has(type),
   project,
@@ -86,7 +86,13 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   switch (type) {
     case 'device-added': {
       const before = await DEVICES.get(rows, [user, data.device_id]);
-      replace(rows, user, data.device_id, before, deviceAfterLogin(before, data, fact.metadata.at));
+      replace(
+        rows,
+        user,
+        data.device_id,
+        before,
+        deviceAfterLogin(before, data, { at: fact.metadata.at, revision: fact.revision }),
+      );
       return;
     }
     case 'device-renamed':

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { findOpenIdOwner } from '#accounts/openid/find-openid-owner';
 import { OpenIdTokens } from '#accounts/openid/openid-tokens';
 import { CONFIG, type Config } from '#config/config';
 import { pathOf } from '#federation/peers/path-of';
@@ -38,7 +37,7 @@ export class OpenIdUsers {
   async find(roomId: RoomId, { server, accessToken }: OpenIdToken): Promise<Caller> {
     const isOurs = server === this.config.serverName;
     if (isOurs) {
-      const owner = await findOpenIdOwner(this.tokens, this.views, accessToken);
+      const owner = await this.tokens.findOwner(accessToken);
       if (owner !== undefined) return callerOf(owner);
     } else {
       const userId = (await isServerIn(this.views, roomId, server)) && (await this.#ask(server, accessToken));

@@ -1,14 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { findOpenIdOwner } from '#accounts/openid/find-openid-owner';
 import { OpenIdTokens } from '#accounts/openid/openid-tokens';
 import { CONFIG, type Config } from '#config/config';
 import { readJsonBody } from '#http/json-body';
-import type { Homeservers } from '#identity/homeservers';
+import type { Homeservers, OpenIdUser } from '#identity/homeservers';
 import type { JsonObject } from '#kernel/json';
 import { isUserId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
-import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { AuthenticateRequest } from '../doors/authenticate-request.js';
 import { BoundInvites } from '../joining/bound-invites.js';
@@ -32,13 +30,12 @@ export class PeersAsHomeservers implements Homeservers {
     private readonly authenticate: AuthenticateRequest,
     private readonly tokens: OpenIdTokens,
     private readonly bound: BoundInvites,
-    @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
   /** A server vouches for its own users alone. What it is asked holds the token, and so does what is said of a failure: nobody is told of that. */
-  async findOpenIdUser(server: ServerName, token: string): Promise<UserId | undefined> {
-    if (server === this.config.serverName) return (await findOpenIdOwner(this.tokens, this.views, token))?.userId;
+  async findOpenIdUser(server: ServerName, token: string): Promise<OpenIdUser | undefined> {
+    if (server === this.config.serverName) return this.tokens.findOwner(token);
     const path = pathOf(USERINFO, {}, { access_token: token });
     const limits = {
       timeoutMs: TIMEOUT_MS,
@@ -52,7 +49,7 @@ export class PeersAsHomeservers implements Homeservers {
         isUnsigned: true,
         ...limits,
       });
-      return typeof sub === 'string' && isUserId(sub) && serverNameOf(sub) === server ? sub : undefined;
+      return typeof sub === 'string' && isUserId(sub) && serverNameOf(sub) === server ? { userId: sub } : undefined;
     } catch (error) {
       if (error instanceof PeerRefused || error instanceof PeerUnavailable) return undefined;
       throw error;

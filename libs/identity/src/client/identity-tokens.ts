@@ -24,7 +24,7 @@ export class IdentityTokens {
   async use<T>(requester: Requester, { server, token }: AskedServer, work: (token: string) => Promise<T>): Promise<T> {
     if (token !== undefined) return work(token);
     const own = await this.servers.register(server, {
-      access_token: this.openId.issue(requester),
+      access_token: await this.openId.issue(requester),
       token_type: 'Bearer',
       matrix_server_name: this.config.serverName,
       expires_in: OPENID_LIFETIME_MS / 1000,

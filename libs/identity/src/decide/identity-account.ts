@@ -1,6 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ServerName } from '#kernel/ids';
-import { type IdentityFact, type IdentityReader, type MasterKey, readIdentityFact } from '../facts/identity-facts.js';
+import {
+  type IdentityFact,
+  type IdentityReader,
+  type IdentityTokenIssued,
+  type MasterKey,
+  readIdentityFact,
+} from '../facts/identity-facts.js';
 
 /** Who uses the identity server: the tokens that hold, the oldest first, the URLs of accepted terms, who may find them, and the key that is told then. */
 export interface IdentityAccount {
@@ -52,11 +58,11 @@ export function foldIdentityAccount(
 }
 
 /** One more token; the oldest ends where there are too many. */
-export function decideToken({ tokens }: IdentityAccount, tokenHash: string): IdentityFact[] {
+export function decideToken({ tokens }: IdentityAccount, issued: IdentityTokenIssued): IdentityFact[] {
   const over = tokens.slice(0, Math.max(0, tokens.length + 1 - MOST_TOKENS));
   return [
     ...over.map((one) => ({ type: 'identity-token-ended', data: { token_hash: one } }) as const),
-    { type: 'identity-token-issued', data: { token_hash: tokenHash } },
+    { type: 'identity-token-issued', data: issued },
   ];
 }
 

@@ -35,10 +35,10 @@ export class IdentityAccountsController {
   async register(@JsonBody(GrantBody) body: GrantBody): Promise<{ token: string; access_token: string }> {
     const { access_token: openIdToken, matrix_server_name: server } = body;
     if (!isServerName(server)) throw new MatrixError('M_INVALID_PARAM', 'matrix_server_name: must name a server');
-    const userId = await this.homeservers.findOpenIdUser(server as ServerName, openIdToken);
-    if (userId === undefined) throw new MatrixError('M_UNAUTHORIZED', 'The OpenID token is of nobody');
-    this.limits.checkForUser('login', `identity tokens of ${userId}`);
-    const token = await this.accounts.issueToken(userId);
+    const user = await this.homeservers.findOpenIdUser(server as ServerName, openIdToken);
+    if (user === undefined) throw new MatrixError('M_UNAUTHORIZED', 'The OpenID token is of nobody');
+    this.limits.checkForUser('login', `identity tokens of ${user.userId}`);
+    const token = await this.accounts.issueToken(user);
     // Some clients look for the token by the name that it had while the API was new.
     return { token, access_token: token };
   }

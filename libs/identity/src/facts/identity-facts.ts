@@ -66,6 +66,8 @@ export const SHOWN_ELSEWHERE_STREAM = 'shown-elsewhere';
 /** `identity-token-issued`: who has it speaks for the user. */
 export interface IdentityTokenIssued {
   readonly token_hash: string;
+  /** What `trustedSince` said of the account of this server for which it was made: with another answer it is over. */
+  readonly trusted_since?: number;
 }
 
 /** `identity-token-ended`. */

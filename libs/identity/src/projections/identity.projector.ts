@@ -39,10 +39,16 @@ export function saidOfAssociation(
   return { medium, address, mxid, ts, not_before, not_after, ...(signatures === undefined ? {} : { signatures }) };
 }
 
-export const IDENTITY_TOKENS = new Collection<readonly [tokenHash: string], UserId>('identity-tokens', {
+/** Whose a token of the identity server is; `trusted_since` as its fact has it. */
+export interface IdentityTokenRow {
+  readonly user: UserId;
+  readonly trusted_since?: number;
+}
+
+export const IDENTITY_TOKENS = new Collection<readonly [tokenHash: string], IdentityTokenRow>('identity-tokens', {
   key: ['hash of a token of the identity server'],
-  says: 'the user who has it',
-  codec: asText(),
+  says: 'the user who has it, and since when their account here was trusted as they got it',
+  codec: asJson(),
 });
 
 export const IDENTITY_TERMS = new Collection<readonly [userId: UserId], readonly string[]>('identity-terms', {
@@ -103,7 +109,7 @@ export const PEPPER = new Collection<readonly ['pepper'], string>('identity-pepp
 /** What the identity server is asked. With a new pepper all hashes are made anew. */
 export const identityProjector: Projector = {
   name: 'identity',
-  version: 5,
+  version: 6,
   ...owning(
     IDENTITY_TOKENS,
     IDENTITY_TERMS,
@@ -120,8 +126,11 @@ export const identityProjector: Projector = {
 async function project(recorded: RecordedFact, rows: OwnRows): Promise<void> {
   const { type, data } = readIdentityFact(recorded);
   switch (type) {
-    case 'identity-token-issued':
-      return IDENTITY_TOKENS.put(rows, [data.token_hash], userIdOfIdentityAccount(recorded.stream));
+    case 'identity-token-issued': {
+      const { token_hash: hash, trusted_since } = data;
+      const since = trusted_since === undefined ? {} : { trusted_since };
+      return IDENTITY_TOKENS.put(rows, [hash], { user: userIdOfIdentityAccount(recorded.stream), ...since });
+    }
     case 'identity-token-ended':
       return IDENTITY_TOKENS.delete(rows, [data.token_hash]);
     case 'identity-terms-accepted':
