@@ -36,8 +36,11 @@ const MOST_CHEAP_CHARACTERS = 6 * 1024 * 1024;
 const MOST_CHARACTERS = 8 * 1024 * 1024;
 const MOST_OF_ONE = 64 * 1024;
 
+/** A fact of the stream as far as it is looked at. */
+type NoteFact = Pick<NewFact, 'type' | 'data'> & { readonly metadata: Pick<NewFact['metadata'], 'at'> };
+
 /** The notes as of a fact. */
-export function foldAuthNote(notes: KnownNotes, { type, data, metadata }: NewFact, revision: number): KnownNotes {
+export function foldAuthNote(notes: KnownNotes, { type, data, metadata }: NoteFact, revision: number): KnownNotes {
   const fact = { type, data: JSON.parse(data) as unknown } as AuthNoteFact; // written by KeptNotes alone
   if (fact.type === 'auth-notes-over') return NO_NOTES;
   const { note, until } = fact.data;

@@ -2,17 +2,29 @@ import { keyFor } from '#protocol/signing/key-for';
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Aggregates } from '#event-store/aggregates';
 import type { EventStore } from '#event-store/event-store';
+import type { FactDraft } from '#event-store/seal-facts';
 import type { Clock } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
 import type { CacheNumbers } from '#kernel/lru-cache';
+import { SharedRuns } from '#kernel/shared-runs';
 import { RegularLooks } from '#projections/regular-looks';
 import { BY_SERVER, draftFacts } from '../accounts.js';
 import { openText, sealText } from '#protocol/signing/sealed-text';
 import { hashSecret } from '../credentials/secrets.js';
+import type { AuthNoteFact } from '../facts/auth-note-facts.js';
 import { decideFirstNote, decideNote, decideNoteEnd, decideOnlyUse, findNote, firstThatCounts, foldAuthNote, type KnownNotes, NO_NOTES } from '../decide/auth-notes.js'; // prettier-ignore
 
 /** How often it is looked for notes that are over. */
 const LOOK_MS = 10 * 60_000;
+/** Once a write has so many characters the next ones go into another: a server of logs takes so much at once, and not more. */
+const ENOUGH_CHARACTERS = 128 * 1024;
+
+/** What is to be decided upon the notes as they are then. */
+interface Deciding {
+  readonly decide: (notes: KnownNotes) => readonly AuthNoteFact[];
+  /** How many facts were written of it; undefined: it waits still. */
+  written?: number;
+}
 
 /** In which stream notes are, and how many may be there at once, of one owner, of one group and of all. */
 export interface NotesPlace {
@@ -48,6 +60,9 @@ export interface FoundNote {
 export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #log = new Logger('accounts');
   readonly #notes: Aggregates<KnownNotes>;
+  /** PERF: there is one stream for all, and a write waits for the disk: whatever comes meanwhile is written together. */
+  readonly #waiting = new Set<Deciding>();
+  readonly #writes = new SharedRuns(() => this.#write());
   readonly #looks = new RegularLooks({
     look: () => this.#look(),
     failed: (error) => this.#log.warn({ err: error }, 'what is over of authentications is in the log still'),
@@ -89,14 +104,13 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
       ...(owner === undefined ? {} : { owner }),
       ...(group === undefined ? {} : { group }),
     };
-    const { facts } = await this.#execute((notes) => {
+    return this.#decide((notes) => {
       const now = this.clock.now();
       const known = findNote(notes, note);
       const revision = known === undefined || known.until <= now ? null : known.revision;
       if (instead !== undefined && revision !== instead) return [];
       return decideNote(notes, kept, { ...this.place, now }, isCheap);
     });
-    return facts.length > 0;
   }
 
   /** What it says, and until when; undefined where there is none, or no more, and `used` where it was used up. */
@@ -112,26 +126,23 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Uses it up. Answers whether this was what did: of two who try at once it is one, whatever the process. */
-  async use(secret: string): Promise<boolean> {
-    const { facts } = await this.#execute((notes) => decideNoteEnd(notes, hashSecret(secret)));
-    return facts.length > 0;
+  use(secret: string): Promise<boolean> {
+    return this.#decide((notes) => decideNoteEnd(notes, hashSecret(secret)));
   }
 
   /** Takes a note where there is none, for a short time, whatever room there is. Answers whether it did: of two who try at once it is one, whatever the process. */
-  async claim(secret: string, until: number): Promise<boolean> {
+  claim(secret: string, until: number): Promise<boolean> {
     const kept = { note: hashSecret(secret), until, sealed: sealText(keyOf(secret), '{}') };
-    const { facts } = await this.#execute((notes) => decideFirstNote(notes, kept, this.clock.now()));
-    return facts.length > 0;
+    return this.#decide((notes) => decideFirstNote(notes, kept, this.clock.now()));
   }
 
   /**
    * Uses something up that no note is of, known until a moment in milliseconds since the epoch. Answers as `use`. For what shows who somebody is alone: there is
    * no bound to how many.
    */
-  async useOnce(secret: string, until: number): Promise<boolean> {
+  useOnce(secret: string, until: number): Promise<boolean> {
     const now = this.clock.now();
-    const { facts } = await this.#execute((notes) => decideOnlyUse(notes, { note: hashSecret(secret), until }, now));
-    return facts.length > 0;
+    return this.#decide((notes) => decideOnlyUse(notes, { note: hashSecret(secret), until }, now));
   }
 
   /** Lets go of what is over, from the log, too. For tests; else it is done by itself. */
@@ -139,10 +150,47 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
     return this.#looks.now();
   }
 
-  #execute(
-    decide: (notes: KnownNotes) => Parameters<typeof draftFacts>[0],
-  ): ReturnType<Aggregates<KnownNotes>['execute']> {
-    return this.#notes.execute(this.place.stream, (notes) => draftFacts(decide(notes)), BY_SERVER);
+  /** Answers whether anything was written. */
+  async #decide(decide: Deciding['decide']): Promise<boolean> {
+    const one: Deciding = { decide };
+    this.#waiting.add(one);
+    try {
+      while (one.written === undefined) await this.#writes.run();
+    } finally {
+      this.#waiting.delete(one);
+    }
+    return one.written > 0;
+  }
+
+  /** Decides what waits, each upon what those before it have left, and writes that at once. */
+  async #write(): Promise<void> {
+    const waiting = [...this.#waiting];
+    let decided: [Deciding, number][] = [];
+    await this.#notes.execute(
+      this.place.stream,
+      (before, _, revision) => {
+        decided = [];
+        const drafts: FactDraft[] = [];
+        let [notes, last, characters] = [before, typeof revision === 'number' ? revision : -1, 0];
+        for (const one of waiting) {
+          if (characters > ENOUGH_CHARACTERS) break;
+          const more = draftFacts(one.decide(notes));
+          const at = this.clock.now();
+          for (const { type, data } of more) {
+            notes = foldAuthNote(notes, { type, data, metadata: { at } }, ++last);
+            characters += data.length;
+          }
+          drafts.push(...more);
+          decided.push([one, more.length]);
+        }
+        return drafts;
+      },
+      BY_SERVER,
+    );
+    for (const [one, count] of decided) {
+      one.written = count;
+      this.#waiting.delete(one);
+    }
   }
 
   async #look(): Promise<number> {
@@ -155,7 +203,11 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
       // The last fact of a stream stays: so it is one that holds nothing.
       const over = (notes: KnownNotes) =>
         firstThatCounts(notes, now) === undefined ? [{ type: 'auth-notes-over', data: {} }] : [];
-      const { revision, facts } = await this.#execute(over);
+      const { revision, facts } = await this.#notes.execute(
+        this.place.stream,
+        (notes) => draftFacts(over(notes)),
+        BY_SERVER,
+      );
       if (facts.length > 0 && typeof revision === 'number') await this.store.truncate(this.place.stream, revision);
     }
     return LOOK_MS;
