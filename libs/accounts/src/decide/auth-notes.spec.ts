@@ -102,7 +102,7 @@ test('there is room for so many of one group, whoever of it they are of, and for
 const fold = (facts: readonly { readonly type: string; readonly data: object }[]) =>
   facts.reduce<KnownNotes>(
     (state, { type, data }, n) =>
-      foldAuthNote(state, { id: '', type, data: JSON.stringify(data), metadata: metadataAt(BEGAN + n) }, n),
+      foldAuthNote(state, { type, data: JSON.stringify(data), metadata: metadataAt(BEGAN + n) }, n),
     NO_NOTES,
   );
 const namesOf = (notes: KnownNotes, now: number) => [...listNotes(notes, now)].map(([name]) => name);
