@@ -43,6 +43,15 @@ export function OwnersOnly(): DoorDecorator {
 }
 
 /**
+ * Only for who administers this server, themself: others are refused with M_FORBIDDEN, and so is a service that speaks for them, before anything
+ * of their request is looked at (client-server API, "Server Administration": "authorisation is checked prior to trying to do account lookups").
+ * It has in it `@Authenticated()` and `@OwnersOnly()`.
+ */
+export function AdminsOnly(): DoorDecorator {
+  return DoorRule({ authentication: 'required', guests: false, ownersOnly: true, adminsOnly: true });
+}
+
+/**
  * Also for who is suspended: of what changes something all else is refused them with M_USER_SUSPENDED. For doors to what the
  * specification lets them do ("Account suspension") and to what is theirs alone; where some of what a door does is not for them, its command says so.
  */

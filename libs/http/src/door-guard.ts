@@ -39,6 +39,8 @@ export interface DoorRules {
   asksAboutUser?: boolean;
   /** Not for an application service that speaks for somebody who is not its own. */
   ownersOnly?: boolean;
+  /** For who administers this server. */
+  adminsOnly?: boolean;
   /** Also for who is suspended, though it changes something. What only reads is for them in any case. */
   whileSuspended?: boolean;
   /** Also for whose account is locked. */
@@ -98,6 +100,9 @@ export class DoorGuard implements CanActivate {
     if (requester.isGuest === true && rules.guests !== true) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
     if (rules.ownersOnly === true && speaksForSomebody(requester)) {
       throw new MatrixError('M_FORBIDDEN', 'An application service may not do this for a person');
+    }
+    if (rules.adminsOnly === true && !requester.isAdmin) {
+      throw new MatrixError('M_FORBIDDEN', 'You do not administer this server');
     }
     if (rules.notByOAuth === true && requester.isOAuth === true) {
       throw new MatrixError('M_FORBIDDEN', 'Of this the user is asked at the account page, and not by an application');

@@ -1,14 +1,13 @@
 import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsObject, IsOptional, IsString } from 'class-validator';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { AdminsOnly, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { readUserId } from '#http/read-user-id';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { SendNotice } from '../commands/send-notice.js';
-import { checkAdmin } from './check-admin.js';
 
 class NoticeBody {
   @IsString() user_id!: string;
@@ -19,8 +18,7 @@ class NoticeBody {
 
 /** Notices to users, by administrators: not of the specification, but what Matrix tools use. */
 @Controller('_synapse/admin/v1/send_server_notice')
-@Authenticated()
-@OwnersOnly()
+@AdminsOnly()
 @RateLimited('default')
 export class NoticesController {
   constructor(private readonly commands: CommandBus) {}
@@ -41,7 +39,6 @@ export class NoticesController {
   }
 
   async #send(requester: Requester, body: NoticeBody, txnId?: string): Promise<object> {
-    checkAdmin(requester);
     const { user_id: user, content, type = 'm.room.message', state_key: stateKey } = body;
     const to = readUserId(requester, user);
     const { eventId } = await this.commands.execute(new SendNotice(requester, to, { type, stateKey, content }, txnId));

@@ -1,11 +1,10 @@
 import { Controller, Delete, Get, Param } from '@nestjs/common';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { AdminsOnly, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
-import { checkAdmin } from './check-admin.js';
 import { RoomAdministration } from '../purges/room-administration.js';
 import type { Purge } from '../purges/room-purges.js';
 
@@ -24,8 +23,7 @@ class DeletionBody {
  * refused: to keep users out of it from then on, to leave its content be, to put them into another room.
  */
 @Controller('_synapse/admin/v2/rooms')
-@Authenticated()
-@OwnersOnly()
+@AdminsOnly()
 @RateLimited('default')
 export class PurgesController {
   constructor(private readonly rooms: RoomAdministration) {}
@@ -36,7 +34,6 @@ export class PurgesController {
     @Param('roomId') roomId: string,
     @JsonBody(DeletionBody) body: DeletionBody,
   ): Promise<object> {
-    checkAdmin(requester);
     const { purge, block, new_room_user_id: newRoom } = body;
     if (purge === false || block === true || (newRoom ?? undefined) !== undefined) {
       throw new MatrixError('M_INVALID_PARAM', 'Only "purge" is there: no "block", and no new room');
@@ -45,16 +42,14 @@ export class PurgesController {
   }
 
   @Get('delete_status/:deleteId')
-  async status(@CurrentRequester() requester: Requester, @Param('deleteId') id: string): Promise<object> {
-    checkAdmin(requester);
+  async status(@Param('deleteId') id: string): Promise<object> {
     const purge = await this.rooms.findPurge(id);
     if (purge === undefined) throw new MatrixError('M_NOT_FOUND', `There is no deletion ${id}`);
     return statusOf(purge);
   }
 
   @Get(':roomId/delete_status')
-  async statusOfRoom(@CurrentRequester() requester: Requester, @Param('roomId') roomId: string): Promise<object> {
-    checkAdmin(requester);
+  async statusOfRoom(@Param('roomId') roomId: string): Promise<object> {
     const purges = (await this.rooms.listPurges()).filter((purge) => purge.room_id === roomId);
     if (purges.length === 0) throw new MatrixError('M_NOT_FOUND', `There is no deletion of ${roomId}`);
     return { results: purges.map((purge) => ({ delete_id: purge.purge_id, ...statusOf(purge) })) };

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
 import { findAccount } from '#accounts/queries/find-account';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { AdminsOnly, CurrentRequester } from '#http/authenticated';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -12,8 +12,7 @@ import { readLocalUser } from './read-local-user.js';
 
 /** Where a user's notifications go, for administrators. Not of the specification, but what Matrix tools use. */
 @Controller('_synapse/admin/v1/users/:userId/pushers')
-@Authenticated()
-@OwnersOnly()
+@AdminsOnly()
 @RateLimited('default')
 export class UserPushersController {
   constructor(

@@ -4,7 +4,7 @@ import { IsInt, IsOptional, Max, Min } from 'class-validator';
 import { causeOf } from '#accounts/accounts';
 import { OverrideRateLimit } from '#accounts/commands/override-rate-limit';
 import { findAccount } from '#accounts/queries/find-account';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { AdminsOnly, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
@@ -24,8 +24,7 @@ class OverrideBody {
  * tools use. None a second: no limit at all.
  */
 @Controller('_synapse/admin/v1/users/:userId/override_ratelimit')
-@Authenticated()
-@OwnersOnly()
+@AdminsOnly()
 @RateLimited('default')
 export class RateLimitsController {
   constructor(

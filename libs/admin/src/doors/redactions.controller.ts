@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { IsArray, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { AdminsOnly, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { readUserId } from '#http/read-user-id';
@@ -8,7 +8,6 @@ import { parseRoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { UserRedactions } from '../redactions/user-redactions.js';
-import { checkAdmin } from './check-admin.js';
 
 const MOST = 100_000;
 
@@ -24,8 +23,7 @@ const LIMIT = 1_000;
 
 /** Redactions of all that a user wrote, by administrators: not of the specification, but what Matrix tools use. */
 @Controller('_synapse/admin/v1/user')
-@Authenticated()
-@OwnersOnly()
+@AdminsOnly()
 @RateLimited('default')
 export class RedactionsController {
   constructor(private readonly redactions: UserRedactions) {}
@@ -37,7 +35,6 @@ export class RedactionsController {
     @Param('userId') user: string,
     @JsonBody(RedactBody) { rooms, reason, limit = LIMIT, after_ts, before_ts }: RedactBody,
   ): { redact_id: string } {
-    checkAdmin(requester);
     const wanted = {
       userId: readUserId(requester, user),
       rooms: rooms.map((room) => parseRoomId(room)),
@@ -49,8 +46,7 @@ export class RedactionsController {
   }
 
   @Get('redact_status/:redactId')
-  status(@CurrentRequester() requester: Requester, @Param('redactId') id: string): object {
-    checkAdmin(requester);
+  status(@Param('redactId') id: string): object {
     const found = this.redactions.find(id);
     if (found === undefined) throw new MatrixError('M_NOT_FOUND', 'No such redactions, or from before the last start');
     return { status: found.status, failed_redactions: Object.fromEntries(found.failed) };

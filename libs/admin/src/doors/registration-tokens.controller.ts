@@ -6,7 +6,7 @@ import { ChangeRegistrationToken } from '#accounts/commands/change-registration-
 import { CreateRegistrationToken } from '#accounts/commands/create-registration-token';
 import { newRegistrationToken } from '#accounts/credentials/secrets';
 import { findRegistrationToken, listRegistrationTokens, type ListedToken } from '#accounts/queries/registration-tokens';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { AdminsOnly, CurrentRequester } from '#http/authenticated';
 import { checkDto, JsonBody } from '#http/json-body';
 import { type Query as QueryValues, queryEnum } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
@@ -15,7 +15,6 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { checkAdmin } from './check-admin.js';
 
 const MOST = Number.MAX_SAFE_INTEGER;
 const MOST_LETTERS = 64;
@@ -33,8 +32,7 @@ class NewTokenBody extends LimitsBody {
 
 /** Tokens with which people register, made and withdrawn by administrators: not of the specification, but what Matrix tools use. */
 @Controller('_synapse/admin/v1/registration_tokens')
-@Authenticated()
-@OwnersOnly()
+@AdminsOnly()
 @RateLimited('default')
 export class RegistrationTokensController {
   constructor(
@@ -44,8 +42,7 @@ export class RegistrationTokensController {
   ) {}
 
   @Get()
-  async list(@CurrentRequester() requester: Requester, @Query() query: QueryValues): Promise<object> {
-    checkAdmin(requester);
+  async list(@Query() query: QueryValues): Promise<object> {
     const valid = queryEnum(query, 'valid', ['true', 'false']);
     const tokens = await listRegistrationTokens(this.views, this.clock.now());
     const wanted = valid === undefined ? tokens : tokens.filter(({ isValid }) => isValid === (valid === 'true'));
@@ -58,7 +55,6 @@ export class RegistrationTokensController {
     @CurrentRequester() requester: Requester,
     @JsonBody(NewTokenBody, { allowEmpty: true }) body: NewTokenBody,
   ): Promise<object> {
-    checkAdmin(requester);
     const { token, length, uses_allowed: uses, expiry_time: expiresAt } = body;
     const creation = {
       ...(typeof uses === 'number' ? { uses_allowed: uses } : {}),
@@ -70,8 +66,7 @@ export class RegistrationTokensController {
   }
 
   @Get(':token')
-  get(@CurrentRequester() requester: Requester, @Param('token') token: string): Promise<object> {
-    checkAdmin(requester);
+  get(@Param('token') token: string): Promise<object> {
     return this.#get(token);
   }
 
@@ -81,7 +76,6 @@ export class RegistrationTokensController {
     @Param('token') token: string,
     @JsonBody() body: JsonObject,
   ): Promise<object> {
-    checkAdmin(requester);
     const { uses_allowed: uses, expiry_time: expiresAt } = checkDto(LimitsBody, body);
     // `null`: without limit, and for ever.
     const change = {
@@ -94,7 +88,6 @@ export class RegistrationTokensController {
 
   @Delete(':token')
   async revoke(@CurrentRequester() requester: Requester, @Param('token') token: string): Promise<object> {
-    checkAdmin(requester);
     await this.#get(token);
     await this.commands.execute(new ChangeRegistrationToken(token, 'revoke', causeOf(requester)));
     return {};

@@ -5,7 +5,7 @@ import { causeOf } from '#accounts/accounts';
 import { RestrictAccount } from '#accounts/commands/restrict-account';
 import type { Restriction } from '#accounts/facts/account-facts';
 import { findAccount } from '#accounts/queries/find-account';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { AdminsOnly, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { UserId } from '#kernel/ids';
@@ -31,8 +31,7 @@ class SynapseSuspendBody {
  * Matrix tools know from Synapse too. For administrators, who do it to others that are none.
  */
 @Controller()
-@Authenticated()
-@OwnersOnly()
+@AdminsOnly()
 @RateLimited('default')
 export class RestrictionsController {
   constructor(

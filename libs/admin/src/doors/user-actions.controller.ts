@@ -7,7 +7,7 @@ import { DeactivateAccount } from '#accounts/commands/deactivate-account';
 import { ProvideAccount } from '#accounts/commands/provide-account';
 import { listThreepids } from '#accounts/queries/threepids';
 import { BOUND_ELSEWHERE, type BoundElsewhere } from '#accounts/threepids/bound-elsewhere';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { AdminsOnly, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
@@ -32,8 +32,7 @@ class AdminBody {
 
 /** What administrators do to one user, and look up of them, in the manner of `UsersController`. */
 @Controller('_synapse/admin/v1')
-@Authenticated()
-@OwnersOnly()
+@AdminsOnly()
 @RateLimited('default')
 export class UserActionsController {
   constructor(

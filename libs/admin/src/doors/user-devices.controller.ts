@@ -6,7 +6,7 @@ import { CreateDevice } from '#accounts/commands/create-device';
 import { DeleteDevices } from '#accounts/commands/delete-devices';
 import { RenameDevice } from '#accounts/commands/rename-device';
 import { type ClientDevice, Devices } from '#accounts/queries/devices';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { AdminsOnly, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { type DeviceId, parseDeviceId, type UserId } from '#kernel/ids';
@@ -28,8 +28,7 @@ class DevicesBody {
 
 /** The devices of a user, for administrators, in the manner of `UsersController`. */
 @Controller('_synapse/admin/v2/users/:userId')
-@Authenticated()
-@OwnersOnly()
+@AdminsOnly()
 @RateLimited('default')
 export class UserDevicesController {
   constructor(

@@ -3,20 +3,17 @@ import { ExternalIds } from '#accounts/external-ids';
 import { findByThreepid } from '#accounts/queries/threepids';
 import { RegistrationRules } from '#accounts/registration-rules';
 import { parseThreepid } from '#accounts/threepids/threepid';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { AdminsOnly } from '#http/authenticated';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import type { Requester } from '#kernel/requester';
 import { SOFTWARE } from '#kernel/software';
 import { VIEWS, type Views } from '#projections/views';
-import { checkAdmin } from './check-admin.js';
 
 /** Who somebody is by what they have elsewhere, and which names are free, for administrators, in the manner of `UsersController`. */
 @Controller('_synapse/admin/v1')
-@Authenticated()
-@OwnersOnly()
+@AdminsOnly()
 @RateLimited('default')
 export class UserLookupsController {
   constructor(
@@ -26,36 +23,24 @@ export class UserLookupsController {
   ) {}
 
   @Get('server_version')
-  version(@CurrentRequester() requester: Requester): object {
-    checkAdmin(requester);
+  version(): object {
     return { server_version: `${SOFTWARE.name} ${SOFTWARE.version}` };
   }
 
   /** Whatever the registration mode is. Throws as `RegistrationRules.checkFree`. */
   @Get('username_available')
-  async isAvailable(@CurrentRequester() requester: Requester, @Query() query: QueryOfUrl): Promise<object> {
-    checkAdmin(requester);
+  async isAvailable(@Query() query: QueryOfUrl): Promise<object> {
     await this.rules.checkFree(requiredText(query, 'username'));
     return { available: true };
   }
 
   @Get('threepid/:medium/users/:address')
-  async byThreepid(
-    @CurrentRequester() requester: Requester,
-    @Param('medium') medium: string,
-    @Param('address') address: string,
-  ): Promise<object> {
-    checkAdmin(requester);
+  async byThreepid(@Param('medium') medium: string, @Param('address') address: string): Promise<object> {
     return userOrNone(await findByThreepid(this.views, parseThreepid(medium, address)));
   }
 
   @Get('auth_providers/:provider/users/:externalId')
-  async byExternalId(
-    @CurrentRequester() requester: Requester,
-    @Param('provider') provider: string,
-    @Param('externalId') subject: string,
-  ): Promise<object> {
-    checkAdmin(requester);
+  async byExternalId(@Param('provider') provider: string, @Param('externalId') subject: string): Promise<object> {
     return userOrNone(await this.externalIds.find({ provider, subject }));
   }
 }

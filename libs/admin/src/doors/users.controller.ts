@@ -5,7 +5,7 @@ import type { FastifyReply } from 'fastify';
 import { causeOf } from '#accounts/accounts';
 import { ProvideAccount } from '#accounts/commands/provide-account';
 import { parseThreepid } from '#accounts/threepids/threepid';
-import { Authenticated, CurrentRequester, OwnersOnly } from '#http/authenticated';
+import { AdminsOnly, CurrentRequester } from '#http/authenticated';
 import { JsonBody, ListOf } from '#http/json-body';
 import { type Query as QueryOfUrl, queryBoolean, queryEnum, queryInteger, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
@@ -14,7 +14,6 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { listUsers, ORDERS } from '../users/list-users.js';
 import { Users } from '../users/users.js';
-import { checkAdmin } from './check-admin.js';
 import { readLocalUser } from './read-local-user.js';
 
 const MOST_LISTED = 1_000;
@@ -46,8 +45,7 @@ class UserBody {
 
 /** The users of this server, for administrators: not of the specification, but what Matrix tools of operators call. */
 @Controller('_synapse/admin')
-@Authenticated()
-@OwnersOnly()
+@AdminsOnly()
 @RateLimited('default')
 export class UsersController {
   constructor(
@@ -59,15 +57,15 @@ export class UsersController {
   /** Closed accounts are left out unless they are asked for. */
   @RateLimited('search')
   @Get('v2/users')
-  list(@CurrentRequester() requester: Requester, @Query() query: QueryOfUrl): Promise<object> {
-    return this.#list(requester, query, (deactivated) => (deactivated === true ? undefined : false));
+  list(@Query() query: QueryOfUrl): Promise<object> {
+    return this.#list(query, (deactivated) => (deactivated === true ? undefined : false));
   }
 
   /** Closed accounts alone, or the others, where one of them is asked for. */
   @RateLimited('search')
   @Get('v3/users')
-  listV3(@CurrentRequester() requester: Requester, @Query() query: QueryOfUrl): Promise<object> {
-    return this.#list(requester, query, (deactivated) => deactivated);
+  listV3(@Query() query: QueryOfUrl): Promise<object> {
+    return this.#list(query, (deactivated) => deactivated);
   }
 
   @Get('v2/users/:userId')
@@ -88,12 +86,7 @@ export class UsersController {
     return this.users.describe(userId);
   }
 
-  async #list(
-    requester: Requester,
-    query: QueryOfUrl,
-    readClosed: (asked: boolean | undefined) => boolean | undefined,
-  ): Promise<object> {
-    checkAdmin(requester);
+  async #list(query: QueryOfUrl, readClosed: (asked: boolean | undefined) => boolean | undefined): Promise<object> {
     const from = queryInteger(query, 'from') ?? 0;
     const limit = queryInteger(query, 'limit', { cap: MOST_LISTED }) ?? USUALLY_LISTED;
     const { users, total } = await listUsers(this.views, (userId) => this.users.lastSeen(userId), {
