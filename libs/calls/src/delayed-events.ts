@@ -6,7 +6,7 @@ import { ownRateLimit } from '#accounts/sessions/own-rate-limit';
 import { TokenRights } from '#accounts/sessions/token-rights';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
-import type { FactDraft } from '#event-store/seal-facts';
+import { draftOf, type FactDraft } from '#event-store/seal-facts';
 import { RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId, EventId, RoomId, UserId } from '#kernel/ids';
@@ -15,6 +15,7 @@ import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { mayPass } from '#kernel/may-pass';
+import type { Position } from '#kernel/position';
 import type { RateLimit } from '#kernel/rate-limit';
 import type { Requester } from '#kernel/requester';
 import { userLocked } from '#kernel/user-locked';
@@ -52,7 +53,7 @@ export class DelayedEvents {
   readonly #turns = new KeyedQueue<string>();
 
   constructor(
-    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(EVENT_STORE) store: EventStore,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
     private readonly commands: CommandBus,
@@ -164,17 +165,9 @@ export class DelayedEvents {
   }
 
   /** Lets go of all that a user has sent later, whose account is closed. Answers whether there was anything of it. */
-  async end(userId: UserId, cause: Cause): Promise<boolean> {
-    const stream = delayedStream(userId);
-    const isEnded = await this.#isEnded(stream);
-    const { facts, revision, position } = await this.#streams.execute(
-      stream,
-      () => (isEnded ? [] : [toDraft({ type: ENDED, data: {} } as DelayedEventFact)]),
-      cause,
-    );
-    if (typeof revision === 'number') await this.store.truncate(stream, revision);
-    if (facts.length > 0) await this.views.whenProcessed(position, [DELAYED_EVENTS.name]);
-    return facts.length > 0;
+  end(userId: UserId, cause: Cause): Promise<boolean> {
+    const whenShown = (position: Position): Promise<void> => this.views.whenProcessed(position, [DELAYED_EVENTS.name]);
+    return this.#streams.end(delayedStream(userId), draftOf({ type: ENDED, data: {} }), cause, whenShown);
   }
 
   /** Whether it counts among what its user sends: not where an application service scheduled it whose requests do not. */
@@ -228,11 +221,6 @@ export class DelayedEvents {
     );
     if (facts.length > 0) await this.views.whenProcessed(position, [DELAYED_EVENTS.name]);
     return state;
-  }
-
-  async #isEnded(stream: string): Promise<boolean> {
-    for await (const { type } of this.store.readStream(stream, { backwards: true, limit: 1 })) return type === ENDED;
-    return true;
   }
 }
 

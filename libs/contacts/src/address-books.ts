@@ -22,7 +22,7 @@ export class AddressBooks {
   readonly #streams: Aggregates<KnownBook>;
 
   constructor(
-    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(EVENT_STORE) store: EventStore,
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
   ) {
@@ -52,26 +52,9 @@ export class AddressBooks {
   }
 
   /** Empties a book; what was in it goes from the log. Answers whether there was anything. */
-  async end(userId: UserId, cause: Cause): Promise<boolean> {
-    const stream = contactsStream(userId);
-    const isEnded = await this.#isEnded(stream);
-    const ended: ContactFact = { type: 'contacts-ended', data: {} };
-    const { facts, revision, position } = await this.#streams.execute(
-      stream,
-      () => (isEnded ? [] : [draftOf(ended)]),
-      cause,
-    );
-    // Before anything goes: what rows were made of is not there any more after.
-    if (facts.length > 0) await this.views.whenProcessed(position, [CONTACTS.name]);
-    if (typeof revision === 'number') await this.store.truncate(stream, revision);
-    return facts.length > 0;
-  }
-
-  /** Whether nothing was ever said, or the last that was said is that all has ended. */
-  async #isEnded(stream: string): Promise<boolean> {
-    for await (const { type } of this.store.readStream(stream, { backwards: true, limit: 1 }))
-      return type === 'contacts-ended';
-    return true;
+  end(userId: UserId, cause: Cause): Promise<boolean> {
+    const whenShown = (position: Position): Promise<void> => this.views.whenProcessed(position, [CONTACTS.name]);
+    return this.#streams.end(contactsStream(userId), draftOf({ type: 'contacts-ended', data: {} }), cause, whenShown);
   }
 }
 

@@ -1,19 +1,15 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { MatrixError } from '#kernel/matrix-error';
-import { START } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import { CountingEventStore } from '#testing/counting-event-store';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { streamSnapshots } from '#read-models/stream-snapshots';
-import {
-  Aggregates,
-  type AggregatesOptions,
-  type SnapshotCodec,
-  type SnapshotStore,
-  type StreamSnapshot,
-} from './aggregates.js';
+import { Aggregates, type AggregatesOptions } from './aggregates.js';
+import type { NewFact } from './event-store.js';
 import { factId } from './fact-id.js';
 import { verifyChain, type FactDraft } from './seal-facts.js';
+import type { SnapshotCodec, SnapshotStore, StreamSnapshot } from './stream-snapshot.js';
 
 function sums(
   store: MemoryEventStore,
@@ -149,6 +145,63 @@ describe('Aggregates', () => {
       chain: undefined,
       position: START,
     });
+  });
+});
+
+describe('a stream that is ended', () => {
+  const over: FactDraft = { id: factId('over'), type: 'over', data: '0' };
+  const fold = (sum: number, { type, data }: NewFact): number => (type === 'over' ? 0 : sum + Number(data));
+
+  it('says so last, and all before that goes once that is shown', async () => {
+    const store = new MemoryEventStore();
+    const aggregates = sums(store, 10, { evolve: fold });
+    await aggregates.execute('a', () => [add(1), add(2)], alice);
+    const atEnd: unknown[] = [];
+    const whenShown = async (position: Position): Promise<void> => {
+      atEnd.push(position, ...store.facts.map(({ type }) => type));
+    };
+    expect(await aggregates.end('a', over, alice, whenShown)).toBe(true);
+    expect(atEnd).toEqual([await store.head(), 'added', 'added', 'over']);
+    expect(store.facts.map(({ type }) => type)).toEqual(['over']);
+    expect(store.facts[0]!.metadata).toMatchObject(alice);
+    expect(await aggregates.load('a')).toMatchObject({ state: 0, revision: 2 });
+    await aggregates.execute('a', (sum) => [add(sum + 7)], alice);
+    expect(store.facts.map(({ data }) => data)).toEqual(['0', '7']);
+  });
+
+  it('is none where nothing was said, and is ended once', async () => {
+    const store = new MemoryEventStore();
+    const aggregates = sums(store, 10, { evolve: fold });
+    expect(await aggregates.end('a', over, alice)).toBe(false);
+    await aggregates.execute('a', () => [add(1)], alice);
+    expect(await aggregates.end('a', over, alice)).toBe(true);
+    expect(await aggregates.end('a', over, alice)).toBe(false);
+    expect(store.facts.map(({ type }) => type)).toEqual(['over']);
+  });
+
+  it('lets go afterwards of what was left where the end was said and no more', async () => {
+    const store = new MemoryEventStore();
+    const aggregates = sums(store, 10, { evolve: fold });
+    await aggregates.execute('a', () => [add(1)], alice);
+    const isAway = async (): Promise<void> => Promise.reject(new Error('away'));
+    await expect(aggregates.end('a', over, alice, isAway)).rejects.toThrow('away');
+    expect(store.facts.map(({ type }) => type)).toEqual(['added', 'over']);
+    expect(await sums(store, 10, { evolve: fold }).end('a', over, alice)).toBe(false);
+    expect(store.facts.map(({ type }) => type)).toEqual(['over']);
+  });
+
+  it('is ended again where another process wrote behind its end', async () => {
+    const store = new MemoryEventStore();
+    const [one, other] = [sums(store, 10, { evolve: fold }), sums(store, 10, { evolve: fold })];
+    await one.execute('a', () => [add(1)], alice);
+    await one.end('a', over, alice);
+    const reads = vi.spyOn(store, 'readStream').mockImplementationOnce(async function* (stream, options) {
+      yield* MemoryEventStore.prototype.readStream.call(store, stream, options);
+      await other.execute('a', () => [add(5)], alice);
+    });
+    expect(await one.end('a', { ...over, id: factId('over again') }, alice)).toBe(true);
+    expect(store.facts.map(({ type }) => type)).toEqual(['over']);
+    reads.mockRestore();
   });
 });
 

@@ -13,43 +13,12 @@ import { decisionId } from './fact-id.js';
 import { LostRaces } from './lost-races.js';
 import { sealFacts, type FactDraft } from './seal-facts.js';
 import { isLookDue, shortenStream } from './shorten-stream.js';
+import type { SnapshotCodec, SnapshotStore } from './stream-snapshot.js';
 
 /** How a stream's facts become the state that its deciders decide upon. `evolve` is pure and answers a new state. */
 export interface Fold<S> {
   readonly initialState: S;
   evolve(state: S, fact: NewFact, revision: number): S;
-}
-
-/** The fact of a stream at a revision; undefined where it is not there. */
-export type FactAt = (revision: number) => Promise<NewFact | undefined>;
-
-/**
- * How a folded state is kept outside of the log. What is secret, or may be erased one day, is not written there: only the revision
- * of the fact that says it, which is read again.
- */
-export interface SnapshotCodec<S> {
-  /** Of what `format` writes: what was written in another version is not believed. */
-  readonly version: number;
-  /** The state as plain JSON. */
-  format(state: S): unknown;
-  /** The state behind what `format` answered. */
-  restore(kept: unknown, factAt: FactAt): S | Promise<S>;
-}
-
-/** A folded state as it is kept: what its stream's fold was at a revision. */
-export interface StreamSnapshot {
-  readonly version: number;
-  readonly revision: number;
-  /** The chain of the fact at that revision: where the log says otherwise the snapshot is of another one. */
-  readonly chain: string;
-  readonly state: unknown;
-}
-
-/** Where snapshots of streams are kept. They may be lost at any time. */
-export interface SnapshotStore {
-  find(stream: string): Promise<StreamSnapshot | undefined>;
-  /** May do nothing: not every process can write there. */
-  keep(stream: string, snapshot: StreamSnapshot): Promise<void>;
 }
 
 export interface AggregatesOptions<S> extends Fold<S> {
@@ -235,6 +204,32 @@ export class Aggregates<S> {
   /** Lets go at once of all facts of a stream that others have overtaken (`lastOfEach`): nothing of them is to stay. Throws RevisionConflict. */
   shorten(stream: string): Promise<void> {
     return this.#shorten(stream, true);
+  }
+
+  /**
+   * Ends a stream: `over` is said last in it, that nothing before counts any more, and the log lets go of that. Nothing is said where nothing ever was, or it was said
+   * last already: what was left to let go goes all the same. `whenShown` settles once the views show the end: what rows were made of is not there after. Answers
+   * whether anything was said.
+   */
+  async end(
+    stream: string,
+    over: FactDraft,
+    cause: Cause,
+    whenShown: (position: Position) => Promise<void> = async () => {},
+  ): Promise<boolean> {
+    const { store } = this.#options;
+    let last: RecordedFact | undefined;
+    for await (const fact of store.readStream(stream, { backwards: true, limit: 1 })) last = fact;
+    const decide: Decide<S> = (_, exists, revision) => {
+      const isOver = last?.type === over.type && last.revision === revision;
+      return exists && !isOver ? [over] : [];
+    };
+    const { facts, revision, position } = await this.execute(stream, decide, cause);
+    if (typeof revision !== 'number') return false;
+    await whenShown(position);
+    this.#known.delete(stream);
+    await store.truncate(stream, revision);
+    return facts.length > 0;
   }
 
   /** In a turn of its own. */

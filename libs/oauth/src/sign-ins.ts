@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { draftFacts } from '#accounts/accounts';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { draftOf } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
@@ -20,7 +21,7 @@ export class KeptSignIns {
   readonly #streams: Aggregates<SignIns>;
 
   constructor(
-    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(EVENT_STORE) store: EventStore,
     @Inject(CLOCK) clock: Clock,
     @Inject(UpstreamSessions) sessions: Pick<UpstreamSessions, 'add'>,
   ) {
@@ -51,14 +52,7 @@ export class KeptSignIns {
   }
 
   /** Lets go of all of it, with the account: what is left says nothing. Answers whether there was anything. */
-  async end(userId: UserId, cause: Cause): Promise<boolean> {
-    const stream = signInsStream(userId);
-    let last: string | undefined;
-    for await (const { type } of this.store.readStream(stream, { backwards: true, limit: 1 })) last = type;
-    if (last === undefined) return false;
-    const over: SignInFact[] = last === SAYS_NOTHING ? [] : [{ type: SAYS_NOTHING, data: {} }];
-    const { revision, facts } = await this.#streams.execute(stream, () => draftFacts(over), cause);
-    if (typeof revision === 'number') await this.store.truncate(stream, revision);
-    return facts.length > 0;
+  end(userId: UserId, cause: Cause): Promise<boolean> {
+    return this.#streams.end(signInsStream(userId), draftOf({ type: SAYS_NOTHING, data: {} }), cause);
   }
 }

@@ -6,6 +6,7 @@ import { draftOf, type FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
+import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import {
   PUSHER_SHAPES,
@@ -26,7 +27,7 @@ export class Pushers {
   readonly #streams: Aggregates<KnownPushers>;
 
   constructor(
-    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(EVENT_STORE) store: EventStore,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
   ) {
@@ -60,23 +61,9 @@ export class Pushers {
   }
 
   /** Lets go of all pushers of a user, whose account is closed. Answers whether there was anything of them. */
-  async end(userId: UserId, cause: Cause): Promise<boolean> {
-    const stream = pushersStream(userId);
-    const isEnded = await this.#isEnded(stream);
-    const { facts, revision, position } = await this.#streams.execute(
-      stream,
-      () => (isEnded ? [] : [draftOf({ type: ENDED, data: {} })]),
-      cause,
-    );
-    if (typeof revision === 'number') await this.store.truncate(stream, revision);
-    if (facts.length > 0) await this.views.whenProcessed(position, [PUSHERS.name]);
-    return facts.length > 0;
-  }
-
-  /** Whether nothing was ever said, or the last that was said is that all has ended. */
-  async #isEnded(stream: string): Promise<boolean> {
-    for await (const { type } of this.store.readStream(stream, { backwards: true, limit: 1 })) return type === ENDED;
-    return true;
+  end(userId: UserId, cause: Cause): Promise<boolean> {
+    const whenShown = (position: Position): Promise<void> => this.views.whenProcessed(position, [PUSHERS.name]);
+    return this.#streams.end(pushersStream(userId), draftOf({ type: ENDED, data: {} }), cause, whenShown);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { SnapshotStore, StreamSnapshot } from '#event-store/aggregates';
+import type { SnapshotStore, StreamSnapshot } from '#event-store/stream-snapshot';
 import type { ReadModelStore } from './read-model-store.js';
 import type { WriteSideName } from './write-side-collections.js';
 

@@ -1,4 +1,4 @@
-import type { FactAt, SnapshotCodec } from '#event-store/aggregates';
+import type { FactAt, SnapshotCodec } from '#event-store/stream-snapshot';
 import type { DeviceId, RoomId } from '#kernel/ids';
 import type { AccountFact } from '../facts/account-facts.js';
 import { threepidKey } from '../threepids/threepid.js';

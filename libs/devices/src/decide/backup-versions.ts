@@ -1,4 +1,4 @@
-import type { SnapshotCodec } from '#event-store/aggregates';
+import type { SnapshotCodec } from '#event-store/stream-snapshot';
 import type { NewFact } from '#event-store/event-store';
 import type { JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';

@@ -1,4 +1,4 @@
-import type { SnapshotCodec } from '#event-store/aggregates';
+import type { SnapshotCodec } from '#event-store/stream-snapshot';
 import type { NewFact } from '#event-store/event-store';
 import { type PushRuleFact, isPushRuleFactType } from '../facts/push-rule-facts.js';
 import { type PushRuleChanges, evolvePushRules } from './push-rule-changes.js';

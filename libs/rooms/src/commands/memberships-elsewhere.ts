@@ -50,7 +50,7 @@ export class MembershipsElsewhere {
   readonly handshakes: Handshakes;
 
   constructor(
-    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(EVENT_STORE) store: EventStore,
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
   ) {
@@ -140,14 +140,10 @@ export class MembershipsElsewhere {
    * Lets go of all that is kept of a user whose account is closed, here and in the log. Answers whether there was anything. Done again
    * where it was done by half.
    */
-  async close(userId: UserId, cause: Cause): Promise<boolean> {
-    const stream = elsewhereStream(userId);
-    const ended = draftOf({ type: 'stays-ended', data: {} satisfies StaysEnded });
-    const { revision, position } = await this.#streams.execute(stream, (_, exists) => (exists ? [ended] : []), cause);
-    if (typeof revision !== 'number') return false;
-    await this.store.truncate(stream, revision);
-    await this.views.whenProcessed(position, SHOWN);
-    return true;
+  close(userId: UserId, cause: Cause): Promise<boolean> {
+    const over = draftOf({ type: 'stays-ended', data: {} satisfies StaysEnded });
+    const whenShown = (position: Position): Promise<void> => this.views.whenProcessed(position, SHOWN);
+    return this.#streams.end(elsewhereStream(userId), over, cause, whenShown);
   }
 
   /** What is kept beside what the user is shown since a place. */

@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Aggregates, type Cause } from '#event-store/aggregates';
-import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
 import { draftOf } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { Requester } from '#kernel/requester';
+import type { Position } from '#kernel/position';
 import { awaitShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
 import { type ThreadOfRoom, type ThreadSubscriptionFact, threadsStream } from '../facts/thread-subscription-facts.js';
@@ -19,38 +20,25 @@ export type DecideOnThread = (
   now: number,
 ) => Promise<readonly ThreadSubscriptionFact[]>;
 
-/** Where a user's stream ends, which is all of it that is kept in memory. */
-interface StreamEnd {
-  readonly revision: number;
-  /** The account is closed, and nothing is left. */
-  readonly isEnded: boolean;
-}
-
 /** Another process changed something of the user's threads while it was looked at. */
 class ThreadsChanged extends Error {}
 
 const CAPACITY = 2_000;
-const ENDED = 'thread-subscriptions-ended';
 
 /** The write side of thread subscriptions: a stream for each user. How they stand to which thread is in the views. */
 @Injectable()
 export class ThreadSubscriptions {
-  readonly #streams: Aggregates<StreamEnd>;
+  /** Where a user's stream ends, which is all of it that is kept in memory. */
+  readonly #streams: Aggregates<number>;
   readonly #turns = new KeyedQueue<UserId>();
 
   constructor(
-    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(EVENT_STORE) store: EventStore,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
   ) {
-    this.#streams = new Aggregates<StreamEnd>({
-      store,
-      clock,
-      capacity: CAPACITY,
-      initialState: { revision: -1, isEnded: true },
-      evolve: (_, { type }, revision) => ({ revision, isEnded: type === ENDED }),
-      newestOnly: true,
-    });
+    const fold = { initialState: -1, evolve: (_: number, _fact: NewFact, revision: number) => revision };
+    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold, newestOnly: true });
   }
 
   /** For metrics. */
@@ -76,17 +64,10 @@ export class ThreadSubscriptions {
 
   /** Lets go of all subscriptions of a user, whose account is closed. Answers whether there were any. */
   end(userId: UserId, cause: Cause): Promise<boolean> {
-    return this.#turns.run(userId, async () => {
-      const ended = draftOf({ type: ENDED, data: {} });
-      const { facts, revision, position } = await this.#streams.execute(
-        threadsStream(userId),
-        ({ isEnded }) => (isEnded ? [] : [ended]),
-        cause,
-      );
-      if (typeof revision === 'number') await this.store.truncate(threadsStream(userId), revision);
-      if (facts.length > 0) await this.views.whenProcessed(position, [THREAD_SUBSCRIPTIONS.name]);
-      return facts.length > 0;
-    });
+    const over = draftOf({ type: 'thread-subscriptions-ended', data: {} });
+    const whenShown = (position: Position): Promise<void> =>
+      this.views.whenProcessed(position, [THREAD_SUBSCRIPTIONS.name]);
+    return this.#turns.run(userId, () => this.#streams.end(threadsStream(userId), over, cause, whenShown));
   }
 
   async #change(requester: Requester, thread: ThreadOfRoom, decide: DecideOnThread): Promise<void> {
@@ -99,8 +80,8 @@ export class ThreadSubscriptions {
     if (drafts.length === 0) return;
     const executed = await this.#streams.execute(
       stream,
-      ({ revision }) => {
-        if (revision !== seen.revision) throw new ThreadsChanged();
+      (revision) => {
+        if (revision !== seen) throw new ThreadsChanged();
         return drafts;
       },
       contextOf(requester),

@@ -113,12 +113,8 @@ export class SlidingConnections {
   }
 
   /** Forgets the connections of a device that is gone. Answers whether there were any. */
-  async close([userId, deviceId]: DeviceKey): Promise<boolean> {
-    const stream = slidingStream([userId, deviceId]);
-    const decide = ({ connections }: DeviceConnections): FactDraft[] =>
-      connections.size === 0 ? [] : [draftOf({ type: 'sliding-closed', data: {} })];
-    const { facts, revision } = await this.#streams.execute(stream, decide, { actor: 'server' });
-    if (facts.length > 0) await this.store.truncate(stream, revision as number);
-    return facts.length > 0;
+  close([userId, deviceId]: DeviceKey): Promise<boolean> {
+    const over = draftOf({ type: 'sliding-closed', data: {} });
+    return this.#streams.end(slidingStream([userId, deviceId]), over, { actor: 'server' });
   }
 }
