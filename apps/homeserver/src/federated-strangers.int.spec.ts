@@ -71,6 +71,17 @@ describe('a server that keeps to no rules', { timeout: 60_000 }, () => {
     expect(body['event']).not.toHaveProperty('signatures');
   });
 
+  it.each(['make_join', 'make_knock'])(
+    'does not learn by %s which version a room is of that its users may not be in',
+    async (step) => {
+      const roomId = await open({ preset: 'private_chat' });
+      for (const query of ['', '?ver=1', '?ver=11']) {
+        const { status, body } = await ask('GET', `/v1/${step}/${inPath(roomId)}/${inPath(eve)}${query}`);
+        expect({ status, ...body }).toEqual({ status: 403, errcode: 'M_FORBIDDEN', error: expect.any(String) });
+      }
+    },
+  );
+
   it('joins and leaves by version 1 too, which v1.18 has no more, and is answered as it was', async () => {
     const roomId = await open();
     const join = await joinOf(roomId);

@@ -16,8 +16,8 @@ export type HandshakeMembership = 'join' | 'knock' | 'leave';
 
 /**
  * Makes the member event that another server is to sign: server-server API, `make_join`, `make_knock`, `make_leave`. Nothing is written.
- * Throws M_NOT_FOUND for a room that this server is not in, M_INCOMPATIBLE_ROOM_VERSION, M_FORBIDDEN, and of a restricted room
- * M_UNABLE_TO_AUTHORISE_JOIN (not all of the rooms that it names are known here) and M_UNABLE_TO_GRANT_JOIN (nobody here may invite).
+ * Throws M_NOT_FOUND for a room that this server is not in, M_FORBIDDEN, of a restricted room M_UNABLE_TO_AUTHORISE_JOIN (not all of the rooms that it
+ * names are known here) and M_UNABLE_TO_GRANT_JOIN (nobody here may invite), and M_INCOMPATIBLE_ROOM_VERSION where the user may.
  */
 export class MakeMembership {
   constructor(
@@ -55,13 +55,14 @@ export class MakeMembershipHandler implements ICommandHandler<MakeMembership> {
     const { origin, userId, membership, understood } = command;
     const { version } = turn.head;
     await checkAcl(turn, origin);
+    const content = membership === 'join' ? await this.#contentOfJoin(turn, userId) : { membership };
+    const { event } = await turn.decide({ type: 'm.room.member', stateKey: userId, sender: userId, content });
+    // Of a room that its user may not be in it learns nothing, neither of which version it is.
     const { id } = version;
     if (understood !== undefined && !understood.includes(id)) {
       const fields = { room_version: id };
       throw new MatrixError('M_INCOMPATIBLE_ROOM_VERSION', `The room is of version ${id}`, { fields });
     }
-    const content = membership === 'join' ? await this.#contentOfJoin(turn, userId) : { membership };
-    const { event } = await turn.decide({ type: 'm.room.member', stateKey: userId, sender: userId, content });
     // For the other server to say, as it completes and signs the event.
     const { hashes: _, signatures: __, origin: ___, event_id: ____, ...template } = event.pdu;
     return { version, event: template };
