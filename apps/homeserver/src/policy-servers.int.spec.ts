@@ -157,6 +157,18 @@ describe('a room with a policy server', { timeout: 60_000 }, () => {
     expect(asked).toHaveLength(before);
   });
 
+  it('may name a server of ours that is none, and then takes nothing but another policy', async () => {
+    const { room_id: roomId } = await alice.ok('POST', '/createRoom', { preset: 'public_chat', room_version: '11' });
+    const state = `/rooms/${inPath(roomId)}/state/m.room.policy`;
+    await alice.ok('PUT', state, {
+      ...policyOf(createSigningKey(Buffer.alloc(32, 1), 'policy_server')),
+      via: here.name,
+    });
+    expect(await say(alice, roomId, 'hello')).toMatchObject({ status: 404, body: { errcode: 'M_UNRECOGNIZED' } });
+    await alice.ok('PUT', state, {});
+    expect((await say(alice, roomId, 'hello')).status).toBe(200);
+  });
+
   it('has none once nobody of it is in the room', async () => {
     const roomId = await openRoom();
     await alice.ok('POST', `/rooms/${inPath(roomId)}/kick`, { user_id: eve });

@@ -1,6 +1,5 @@
 import type { FactoryProvider, Provider } from '@nestjs/common';
 import { REMOTE_PROFILES } from '#accounts/remote-profiles';
-import { CONFIG, type Config } from '#config/config';
 import { HOMESERVERS } from '#identity/homeservers';
 import { REMOTE_DIRECTORIES } from '#directory/remote-directories';
 import { REMOTE_MEDIA } from '#media/remote-media';
@@ -18,8 +17,8 @@ import { PolicyServers } from '../policy/policy-servers.js';
 
 const policyServers: FactoryProvider<PolicyServers> = {
   provide: PolicyServers,
-  inject: [Peers, CONFIG],
-  useFactory: (peers: Peers, config: Config) => new PolicyServers(peers, config),
+  inject: [Peers],
+  useFactory: (peers: Peers) => new PolicyServers(peers),
 };
 
 /** What clients are told of other servers' users and rooms, and what policy servers say of events. */

@@ -84,6 +84,16 @@ describe('asking another server', () => {
     expect([peer.calls, others.peers.isLeftAlone(peer.name)]).toEqual([[], false]);
   });
 
+  it('asks what answers to its own name where that may be something else, whomever it speaks to', async () => {
+    const author = { ...TEST_AUTHOR, serverName: peer.name };
+    const settings = { ANNALS_FEDERATION_ALLOW: 'nobody.example' };
+    const atHome = new TestPeers({ author, settings });
+    peer.on('GET', VERSION.path, () => ({ body: { is: 'there' } }));
+    expect(await atHome.peers.ask(peer.name, { ...VERSION, mayBeOurs: true })).toEqual({ is: 'there' });
+    await expect(atHome.peers.ask(peer.name, VERSION)).rejects.toThrow(/this server/);
+    await atHome.close();
+  });
+
   it.each([
     ['502 of a proxy', 502, '<html>', /answers 502/, true],
     ['a redirect', 307, '', /sends us elsewhere/, true],

@@ -49,6 +49,8 @@ export interface PeerRequest {
   readonly isLarge?: boolean;
   /** Whether the other server is not told who asks: for paths that know nothing of it. */
   readonly isUnsigned?: boolean;
+  /** Whether it may go to this server's own name: at such paths something else may answer there. */
+  readonly mayBeOurs?: boolean;
 }
 
 /** That a server did not answer, so many times in a row, and for how long it is left alone. */
@@ -146,7 +148,7 @@ export class Peers {
 
   /** Finds a server where it may be asked, has it sent a signed request, and counts what came of it. */
   async #exchange<T>(destination: ServerName, request: PeerRequest, send: Send<T>): Promise<T> {
-    this.#checkMayAsk(destination, request.insists === true);
+    this.#checkMayAsk(destination, request);
     request.signal?.throwIfAborted();
     const askedAt = this.stopwatch.elapsed();
     const { timeoutMs = TIMEOUT_MS, signal } = request;
@@ -201,9 +203,10 @@ export class Peers {
     return () => void this.#listeners.delete(listener);
   }
 
-  #checkMayAsk(destination: ServerName, insists: boolean): void {
-    if (destination === this.config.serverName) throw new PeerUnavailable(`${destination} is this server`);
-    if (!this.servers.allows(destination)) {
+  #checkMayAsk(destination: ServerName, { insists = false, mayBeOurs = false }: PeerRequest): void {
+    const isOurs = destination === this.config.serverName;
+    if (isOurs && !mayBeOurs) throw new PeerUnavailable(`${destination} is this server`);
+    if (!isOurs && !this.servers.allows(destination)) {
       throw new PeerUnavailable(`${destination}: this server does not speak to it, by its settings`);
     }
     const remaining = this.#backOff.remaining(destination);

@@ -15,6 +15,11 @@ const OF_EVENTS: ReadonlySet<string> = new Set<Errcode>([
   'M_LIMIT_EXCEEDED',
 ]);
 
+/** What a server says that is no policy server. */
+const IS_NONE: Errcode = 'M_UNRECOGNIZED';
+const NONE =
+  'The server that the room names as its policy server is none: nothing can be sent until m.room.policy is another';
+
 export function isFault(error: unknown): error is PolicyFault {
   return error instanceof PeerRefused || error instanceof PeerUnavailable || error instanceof MatrixError;
 }
@@ -37,15 +42,16 @@ export function reasonOf(error: PolicyFault): string {
 
 /**
  * What who sent an event is told: what the policy server says of the event, as it says it ("that error SHOULD be provided to the client
- * verbatim"). What it says of this server, or where it says nothing, is no refusal: 503, so that they may try again.
+ * verbatim"), and that it is none ("M_UNRECOGNIZED - The server is not a Policy Server"), which no other try mends. What else it says of this server, or where it says nothing, is no
+ * refusal: 503, so that they may try again.
  */
 export function toSender(error: PolicyFault): MatrixError {
   if (error instanceof MatrixError)
     return new PolicyRefused('M_FORBIDDEN', `The room's policy server: ${error.message}`);
   const errcode = error instanceof PeerRefused ? error.errcode : undefined;
-  if (!(error instanceof PeerRefused) || errcode === undefined || !OF_EVENTS.has(errcode)) {
-    return new PolicyAway(error);
-  }
+  if (!(error instanceof PeerRefused) || errcode === undefined) return new PolicyAway(error);
+  if (errcode === IS_NONE) return new PolicyRefused(errcode, NONE, { cause: error });
+  if (!OF_EVENTS.has(errcode)) return new PolicyAway(error);
   const { body, status, retryAfterMs } = error;
   const text =
     typeof body['error'] === 'string' ? body['error'].slice(0, MOST_OF_REASON) : ERRORS[errcode as Errcode][1];

@@ -9,6 +9,7 @@ import { encodeBase64 } from '#protocol/signing/base64';
 import { signJson } from '#protocol/signing/sign-json';
 import { createSigningKey, type SigningKey } from '#protocol/signing/signing-key';
 import { ForeignServer } from '#testing/receiving/foreign-server';
+import type { PeerRequest } from '../peers/peers.js';
 import { PolicyServers } from './policy-servers.js';
 
 const NAME = 'policy.example' as ServerName;
@@ -32,14 +33,14 @@ describe.each(['1', '11', '12'])('the policy server of a room of version %s', (i
     [asked, isIn] = [[], true];
     answer = async () => ({});
     const peers = {
-      ask: (to: ServerName, { content = {}, signal }: { content?: JsonObject; signal?: AbortSignal }) => {
-        expect(to).toBe(NAME);
+      ask: (to: ServerName, { content = {}, signal, mayBeOurs }: PeerRequest) => {
+        expect({ to, mayBeOurs }).toEqual({ to: NAME, mayBeOurs: true });
         asked.push(content);
         const late = new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
         return Promise.race([answer(), late]);
       },
     };
-    servers = new PolicyServers(peers, { serverName: 'a.example' as ServerName }, 100);
+    servers = new PolicyServers(peers, 100);
   });
 
   const contentOf = (by: SigningKey): JsonObject => ({
@@ -126,16 +127,20 @@ describe.each(['1', '11', '12'])('the policy server of a room of version %s', (i
     await expect(judge(message(), true)).rejects.toMatchObject({ status: 429, fields: { retry_after_ms: 5000 } });
   });
 
-  it.each([
-    new PeerRefused(404, { errcode: 'M_UNRECOGNIZED' }),
-    new PeerRefused(401, { errcode: 'M_UNAUTHORIZED' }),
-    new PeerRefused(500, {}),
-    new PeerUnavailable('away'),
-  ])('that is none, or does not answer, lets nothing be sent for now, and nothing be shown', async (error) => {
-    answer = () => Promise.reject(error);
-    await expect(judge(message(), true)).rejects.toMatchObject({ status: 503, errcode: 'M_UNKNOWN' });
+  it('that is none lets nothing be sent, which no other try mends, and nothing be shown', async () => {
+    answer = () => Promise.reject(new PeerRefused(404, { errcode: 'M_UNRECOGNIZED', error: 'Unrecognized request' }));
+    await expect(judge(message(), true)).rejects.toMatchObject({ status: 404, errcode: 'M_UNRECOGNIZED', message: expect.stringContaining('m.room.policy') }); // prettier-ignore
     expect(await judge(message())).toMatchObject({ isAllowed: false, isUnanswered: true });
   });
+
+  it.each([new PeerRefused(401, { errcode: 'M_UNAUTHORIZED' }), new PeerRefused(500, {}), new PeerUnavailable('away')])(
+    'that says nothing of events, or does not answer, lets nothing be sent for now, and nothing be shown',
+    async (error) => {
+      answer = () => Promise.reject(error);
+      await expect(judge(message(), true)).rejects.toMatchObject({ status: 503, errcode: 'M_UNKNOWN' });
+      expect(await judge(message())).toMatchObject({ isAllowed: false, isUnanswered: true });
+    },
+  );
 
   it('is waited for so long and no longer', async () => {
     answer = () => new Promise(() => {});
