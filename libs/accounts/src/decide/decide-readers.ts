@@ -5,7 +5,7 @@ import type { JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { type AccountFact, type ListedData, READERS_BY_DEFAULT, type ReaderEntry } from '../facts/account-facts.js';
 import { ACCOUNT_MEDIUM } from '../threepids/account-address.js';
-import { MEDIA } from '../threepids/threepid.js';
+import { isMedium } from '../threepids/threepid.js';
 import { type Account, nameOfList } from './account.js';
 import { checkActive } from './decide-account.js';
 import { checkName } from './decide-account-data.js';
@@ -44,7 +44,7 @@ function parseReader(entry: JsonValue, ours: ServerName): ReaderEntry {
 }
 
 function checkMedium(key: string): void {
-  if (key !== ACCOUNT_MEDIUM && !MEDIA.some((medium) => medium === key)) {
+  if (key !== ACCOUNT_MEDIUM && !isMedium(key)) {
     throw new MatrixError('M_INVALID_PARAM', `There are no addresses of the medium ${key}`);
   }
 }

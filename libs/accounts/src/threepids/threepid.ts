@@ -1,8 +1,29 @@
 import { foldMailAddress } from '#mail/mail-address';
-import { MatrixError } from '#kernel/matrix-error';
+import { type Errcode, MatrixError } from '#kernel/matrix-error';
 
-export const MEDIA = ['email', 'msisdn'] as const;
-export type Medium = (typeof MEDIA)[number];
+const PHONE_NUMBER = /^\+?([1-9]\d{3,14})$/;
+
+/** What there is to know of a medium. How addresses of it are shown to be somebody's is in `MailValidation` and `PhoneValidation`. */
+interface MediumRules {
+  /** An address as it is kept and compared: who types one in capitals has the same one. Undefined where it is none. */
+  readonly fold: (address: string) => string | undefined;
+  /** What is answered to what is none. */
+  readonly refusal: Errcode;
+  /** What people call it. */
+  readonly called: string;
+  /** As people read it. */
+  readonly write: (address: string) => string;
+}
+
+const foldPhone = (number: string): string | undefined => PHONE_NUMBER.exec(number)?.[1];
+
+export const MEDIA = Object.freeze({
+  email: { fold: foldMailAddress, refusal: 'M_INVALID_EMAIL', called: 'address', write: (address) => address },
+  msisdn: { fold: foldPhone, refusal: 'M_INVALID_ADDRESS', called: 'phone number', write: (digits) => `+${digits}` },
+} as const satisfies Record<string, MediumRules>);
+export type Medium = keyof typeof MEDIA;
+
+export const isMedium = (text: string): text is Medium => Object.hasOwn(MEDIA, text);
 
 /** A third-party identifier: a mail address in small letters, or a phone number as digits with its country's code (appendices, "3PID Types"). */
 export interface Threepid {
@@ -10,16 +31,10 @@ export interface Threepid {
   readonly address: string;
 }
 
-const PHONE_NUMBER = /^[1-9]\d{3,14}$/;
-
-/** As it is kept and compared: who types an address in capitals has the same one. Undefined where it is none, or of a medium that nobody knows. */
+/** In the form in which it is kept; undefined where it is none, or of a medium that nobody knows. */
 export function findThreepid(medium: string, address: string): Threepid | undefined {
-  if (medium === 'msisdn') {
-    const digits = address.replace(/^\+/, '');
-    return PHONE_NUMBER.test(digits) ? { medium, address: digits } : undefined;
-  }
-  if (medium !== 'email') return undefined;
-  const folded = foldMailAddress(address);
+  if (!isMedium(medium)) return undefined;
+  const folded = MEDIA[medium].fold(address);
   return folded === undefined ? undefined : { medium, address: folded };
 }
 

@@ -2,7 +2,7 @@ import { foldUserId, isUserId, type ServerName, type UserId } from '#kernel/ids'
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Contact, ContactAddress, VCardProperty } from '../facts/contact-facts.js';
-import { isCanonicalPhone } from './find-address.js';
+import { findSaidAddress } from './find-address.js';
 import { bytesOf } from './known-book.js';
 
 /** How the texts of a contact are read: who is of this server, and what is an address of a medium. */
@@ -66,8 +66,7 @@ function parseAddress(value: JsonValue, { findAddress }: ContactReading): Contac
   if (typeof medium !== 'string' || typeof address !== 'string') {
     throw new MatrixError('M_BAD_JSON', 'threepids: each must have a medium and an address');
   }
-  const isKnown = medium === 'msisdn' && isCanonicalPhone(address);
-  const found = isKnown ? address : findAddress(medium, address);
+  const found = findSaidAddress(medium, address, findAddress);
   if (found === undefined) throw new MatrixError('M_INVALID_PARAM', `threepids: no address of the medium ${medium}`);
   return withoutUndefined({ medium, address: found, label: textOf('label', label, MAX_LABEL) });
 }

@@ -11,7 +11,7 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { LookUpContacts } from '../commands/look-up-contacts.js';
 import { ShareAddress } from '../commands/share-address.js';
-import { findAddress, isCanonicalPhone } from '../decide/find-address.js';
+import { findAddress, findSaidAddress } from '../decide/find-address.js';
 import type { Address } from '../facts/contact-facts.js';
 import { SHARED_ADDRESSES } from '../projections/contacts.projector.js';
 import { CONTACT_PATHS } from './contacts.controller.js';
@@ -96,8 +96,7 @@ export class ContactAddressesController {
 }
 
 function readAddress(medium: string, text: string): Address {
-  const isKnown = medium === 'msisdn' && isCanonicalPhone(text);
-  const address = isKnown ? text : findAddress(medium, text, () => undefined);
+  const address = findSaidAddress(medium, text, (...said) => findAddress(...said, () => undefined));
   if (address === undefined) throw new MatrixError('M_INVALID_PARAM', 'This is no address of the medium');
   return { medium, address };
 }

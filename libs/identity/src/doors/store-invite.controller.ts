@@ -1,7 +1,7 @@
 import { Controller, HttpCode, Inject, Post, Req, UseGuards } from '@nestjs/common';
 import { IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
-import { findThreepid } from '#accounts/threepids/threepid';
+import { findThreepid, isMedium, MEDIA } from '#accounts/threepids/threepid';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { isUserId, parseRoomId, serverNameOf, type UserId } from '#kernel/ids';
@@ -76,11 +76,11 @@ function readWanted({
   room_id: roomId,
   ...said
 }: StoreInviteBody): Omit<WantedInvite, 'isVouchedFor' | 'ip'> {
-  if (medium !== 'email' && medium !== 'msisdn') {
-    throw new MatrixError('M_UNRECOGNIZED', 'medium: email or msisdn', { status: 400 });
+  if (!isMedium(medium)) {
+    throw new MatrixError('M_UNRECOGNIZED', `medium: ${Object.keys(MEDIA).join(' or ')}`, { status: 400 });
   }
   const threepid = findThreepid(medium, address);
-  if (threepid === undefined) throw new MatrixError(medium === 'email' ? 'M_INVALID_EMAIL' : 'M_INVALID_ADDRESS');
+  if (threepid === undefined) throw new MatrixError(MEDIA[medium].refusal);
   if (!isUserId(sender)) throw new MatrixError('M_INVALID_PARAM', 'sender: must be a user ID');
   const { sender_display_name: senderName, room_name: roomName, room_type: roomType } = said;
   return { threepid, sender: sender as UserId, roomId: parseRoomId(roomId), senderName, roomName, roomType };

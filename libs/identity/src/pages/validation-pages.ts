@@ -1,5 +1,5 @@
 import { type HtmlPage, htmlPage } from '#http/pages/html-page';
-import type { Threepid } from '#accounts/threepids/threepid';
+import { MEDIA, type Threepid } from '#accounts/threepids/threepid';
 import { escapeHtml } from '#kernel/escape-html';
 import type { UserId } from '#kernel/ids';
 
@@ -13,12 +13,11 @@ export interface AskedAbout {
 
 /** What a link shows: a question, and one button. `action`: where its form leads, a URL that is relative to the page. */
 export function validationPage({ threepid, userId, serverName }: AskedAbout, action: string): HtmlPage {
-  const { medium, address } = threepid;
-  const what = medium === 'email' ? 'address' : 'phone number';
+  const { called, write } = MEDIA[threepid.medium];
   const who = userId === undefined ? 'Somebody' : `<strong>${escapeHtml(userId)}</strong>`;
   const body = `<p>${who} wants to be found on Matrix, through the identity server <strong>${escapeHtml(serverName)}</strong>, by</p>
-<p><strong>${medium === 'email' ? '' : '+'}${escapeHtml(address)}</strong></p>
-<p>Is this your ${what}${userId === undefined ? '' : ', and is that you'}?</p>
+<p><strong>${escapeHtml(write(threepid.address))}</strong></p>
+<p>Is this your ${called}${userId === undefined ? '' : ', and is that you'}?</p>
 <p>If you asked for nothing of the kind, close this page.</p>
 <form method="post" action="${escapeHtml(action)}"><button>Yes</button></form>`;
   return htmlPage('Confirm', body, undefined, { isNeverFramed: true });
