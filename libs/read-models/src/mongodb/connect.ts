@@ -7,7 +7,7 @@ import { whyUnreachable } from './unreachable.js';
 export type Way = 'connection' | 'read' | 'write';
 
 /** A server that says nothing is found out within these two, by the connection that watches it: no request waits much longer. */
-const LOOK_MS = 2000;
+export const LOOK_MS = 2000;
 const LOOK_TIMEOUT_MS = 4000;
 /** How long a request waits for a server that can be asked, another member of a replica set for example. */
 export const SELECTION_MS = 2500;

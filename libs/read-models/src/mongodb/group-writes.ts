@@ -9,13 +9,17 @@ import { type Journal, NOTHING, type RowChange, type RowGroup } from './journal.
 import { KnownCollections } from './known-collections.js';
 import type { LargeValues, RowDocument } from './large-values.js';
 import { hasOwnCollections, nameIn } from './life-names.js';
-import { isAway } from './unreachable.js';
+import type { MongoParts } from './mongo-parts.js';
+import type { RenewedClient } from './renewed-client.js';
+import { isAway, unlessSilent } from './unreachable.js';
 import { WaitingRows, WrittenTogether } from './waiting-rows.js';
 import { WatchedLease } from './watch-lease.js';
 import { RowWriter } from './write-rows.js';
 
 /** A server that is watched with success may still take no rows. */
 const WRITE_MS = 8000;
+/** And so long no command takes: it is one that is never answered (`renewed-client.ts`). */
+const STUCK_MS = 120_000;
 /**
  * How often the owner of the lease says that it is there; and looks whether the database is still what was written to it: rows
  * that are gone look like users that are.
@@ -32,14 +36,6 @@ export interface WriterWatch {
   readonly onThrownAway?: (message: string) => void;
 }
 
-/** The database of the views, and what is known of it. */
-export interface MongoParts {
-  readonly database: Db;
-  readonly large: LargeValues;
-  readonly journal: Journal;
-  readonly outage: Outage<Way>;
-}
-
 /** Calls of `write` that go to the server together, and what settles with their group. */
 interface WaitingCalls {
   readonly group: WaitingRows;
@@ -51,6 +47,7 @@ interface WaitingCalls {
  * however much it is. A group is whole before anything else is written (`journal.ts`).
  */
 export class GroupWrites {
+  readonly #client: RenewedClient;
   readonly #database: Db;
   readonly #large: LargeValues;
   readonly #journal: Journal;
@@ -60,11 +57,13 @@ export class GroupWrites {
   /** One group, or one drop, after another. */
   readonly #turns = new KeyedQueue<'turn'>();
   #waiting: WaitingCalls | undefined;
-  /** Fires when a write under way has heard nothing for too long. */
-  #late: NodeJS.Timeout | undefined;
+  /** What fires when a write under way has heard nothing for too long. */
+  #late: NodeJS.Timeout[] = [];
   #gone: ViewsGone | undefined;
   /** A group that was begun and may be there in part. */
   #unfinished: WaitingRows['rows'] | undefined;
+  /** What of it may still be carried out, though it failed or is not waited for any more. */
+  #sent: RowGroup | undefined;
   #beats: NodeJS.Timeout | undefined;
   readonly #lease: WatchedLease;
 
@@ -75,15 +74,18 @@ export class GroupWrites {
 
   /** `watch`: see MongoReadModelOptions. */
   constructor(
-    { database, large, journal, outage }: MongoParts,
+    { client, database, large, journal, outage }: MongoParts,
     private readonly watch: WriterWatch,
   ) {
+    this.#client = client;
     this.#database = database;
     this.#large = large;
     this.#journal = journal;
     this.#lease = new WatchedLease(watch.holder);
-    this.#collections = new KnownCollections(database, this.#journal);
-    this.#rows = new RowWriter(database, large, this.#journal, () => this.#late?.refresh());
+    this.#collections = new KnownCollections(database, this.#journal, client);
+    this.#rows = new RowWriter(database, large, this.#journal, () => {
+      for (const timer of this.#late) timer.refresh();
+    });
     this.#outage = outage;
   }
 
@@ -150,7 +152,11 @@ export class GroupWrites {
 
   async #confirmNow(): Promise<void> {
     try {
-      await this.#look(() => this.#journal.check());
+      // Whoever asks next waits for this one.
+      await unlessSilent(
+        WRITE_MS,
+        this.#look(() => this.#journal.check()),
+      );
     } catch (error) {
       if (this.#beats !== undefined) this.#noteGone(error);
       throw error instanceof ViewsGone ? new ViewsUnavailable(error.message, { cause: error }) : error;
@@ -218,6 +224,7 @@ export class GroupWrites {
   /** Writes a group that was begun, before anything else is: what a failed call left is whole before its rows are read anew. */
   async #finish(): Promise<void> {
     if (this.#unfinished === undefined) return;
+    if (this.#sent !== undefined) this.#rows.doubt(this.#sent);
     const group = new Map<string, RowChange[]>();
     for (const [collection, rows] of this.#unfinished) {
       const changes: RowChange[] = [];
@@ -227,12 +234,9 @@ export class GroupWrites {
       group.set(collection, changes);
     }
     await this.#journal.note(group);
-    try {
-      await this.#rows.write(group);
-    } catch (error) {
-      this.#rows.doubt(group);
-      throw error;
-    }
+    this.#sent = group;
+    await this.#rows.write(group);
+    this.#sent = undefined;
     this.#collections.wrote(group.keys());
     this.#unfinished = undefined;
   }
@@ -270,22 +274,25 @@ export class GroupWrites {
   #inTurn<T>(write: () => Promise<T>): Promise<T> {
     return this.#turns.run('turn', async () => {
       if (this.#gone !== undefined) throw this.#gone;
-      this.#late = setTimeout(() => {
-        this.#outage.noteLoss('write', `the database has taken no rows for ${WRITE_MS / 1000} seconds`);
-      }, WRITE_MS);
+      const late = `the database has taken no rows for ${WRITE_MS / 1000} seconds`;
+      this.#late = [
+        setTimeout(() => this.#outage.noteLoss('write', late), WRITE_MS),
+        setTimeout(() => this.#client.renew(), STUCK_MS),
+      ];
       try {
-        const written = await write();
+        const written = await this.#client.unlessRenewed(write());
         this.#outage.noteSuccess('write');
         return written;
       } catch (error) {
         // Where the connection is lost, who watches that tells it.
         if (error instanceof ViewsGone) this.#noteGone(error);
-        else if (!isAway(error)) this.#outage.noteLoss('write', messageOf(error));
+        else if (!isAway(error) && !(error instanceof ViewsUnavailable))
+          this.#outage.noteLoss('write', messageOf(error));
         throw isAway(error) || error instanceof MongoError
           ? new ViewsUnavailable(error.message, { cause: error })
           : error;
       } finally {
-        clearTimeout(this.#late);
+        for (const timer of this.#late) clearTimeout(timer);
       }
     });
   }

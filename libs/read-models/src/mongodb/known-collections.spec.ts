@@ -76,7 +76,7 @@ describe('known collections', () => {
   let owner: KnownCollections;
 
   const known = (groups: number, life = 'first', check = async (): Promise<void> => {}): KnownCollections =>
-    new KnownCollections(database as unknown as Db, { groups, life, check });
+    new KnownCollections(database as unknown as Db, { groups, life, check }, { unlessRenewed: (work) => work });
 
   beforeEach(async () => {
     database = new FakeDatabase();

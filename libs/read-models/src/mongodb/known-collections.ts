@@ -3,6 +3,7 @@ import { ViewsGone } from '../read-model-errors.js';
 import { DUPLICATE_KEY, type Journal, JOURNAL_COLLECTION } from './journal.js';
 import { partsOf, type RowDocument } from './large-values.js';
 import { lifeOf, plainName } from './life-names.js';
+import type { RenewedClient } from './renewed-client.js';
 
 /** Which views they are of follows: of those that were thrown away, somebody may note some who does not know that yet. */
 const ID = 'collections ';
@@ -33,6 +34,7 @@ export class KnownCollections {
   constructor(
     private readonly database: Db,
     private readonly journal: Pick<Journal, 'groups' | 'life' | 'check'>,
+    private readonly client: Pick<RenewedClient, 'unlessRenewed'>,
   ) {
     this.#documents = database.collection<RowDocument>(JOURNAL_COLLECTION);
   }
@@ -116,7 +118,7 @@ export class KnownCollections {
     this.#known = made;
     this.#isNoted = true;
     const noted = this.#noting.then(() =>
-      this.#write({ $set: { v: JSON.stringify([...this.#known]), n: this.journal.groups } }),
+      this.client.unlessRenewed(this.#write({ $set: { v: JSON.stringify([...this.#known]), n: this.journal.groups } })),
     );
     this.#noting = noted.catch(() => void (this.#isNoted = false));
     return noted;

@@ -11,6 +11,9 @@ import { type MongoReadModelOptions, openMongoReadModels } from './mongodb-read-
 
 const mongo = process.env['ANNALS_READ_MODELS_URL'];
 
+/** Mostly within three seconds; where nobody looks at the server any more, once that is noticed (`renewed-client.ts`). */
+const BACK_MS = 25_000;
+
 const put = (collection: string, key: string, value: string): Write => ({ collection, key: [key], value });
 const remove = (collection: string, key: string): Write => ({ collection, key: [key], value: null });
 
@@ -145,10 +148,10 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     proxy.writesLeft = 2;
     await expect(writer.write(after)).rejects.toThrow(ViewsUnavailable);
     proxy.comeBack();
-    await writer.flush();
+    await expect.poll(() => writer.flush().catch(String), { timeout: BACK_MS, interval: 100 }).toBeUndefined();
     expect((await rowsOf(writer))['c checkpoint']).toBe('2');
     expect((await rowsOf(writer))['a 2']).toBe('two');
-  });
+  }, 40_000);
 
   it('writes nothing more once a call has failed', async () => {
     const writer = await take(proxy.url);
@@ -215,7 +218,7 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     expect(await next.takeLease()).toBe(true);
     await next.write(after);
     proxy.comeBack();
-    await until(() => first.failure instanceof ViewsTaken, 20_000);
+    await until(() => first.failure instanceof ViewsTaken, BACK_MS);
     expect(await first.takeLease()).toBe(false);
     expect((await rowsOf(next))['c checkpoint']).toBe('2');
   }, 40_000);
@@ -421,7 +424,7 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
       expect(await writing).toBeInstanceOf(ViewsUnavailable);
       expect(store.failure?.message).toMatch(/^The views cannot be reached or written: ./);
       proxy.comeBack();
-      await until(() => store.failure === undefined, 10_000);
+      await until(() => store.failure === undefined, BACK_MS);
       await store.write(after);
       expect((await rowsOf(store))['a 1']).toBe('two');
       expect(said).toEqual([expect.stringMatching(/^lost: ./), 'back']);

@@ -1,16 +1,18 @@
-import type { Collection, Db, Filter, MongoClient } from 'mongodb';
+import type { Collection, Db, Filter } from 'mongodb';
 import { Outage, type OutageWatch } from '#kernel/outage';
 import { waitForServer } from '#kernel/wait-for-server';
 import { encodeRange, RANGE_END } from '../key-encoding.js';
 import { type ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
 import { clientOf, watchConnection, type Way } from './connect.js';
-import { GroupWrites, type MongoParts, type WriterWatch } from './group-writes.js';
+import { GroupWrites, type WriterWatch } from './group-writes.js';
 import { Journal, JOURNAL_COLLECTION } from './journal.js';
 import { judgeSilence } from './judge-silence.js';
 import { LargeValues, type RowDocument } from './large-values.js';
 import { collectionOf, nameIn } from './life-names.js';
+import type { MongoParts } from './mongo-parts.js';
 import { PatientReads } from './patient-reads.js';
+import { RenewedClient } from './renewed-client.js';
 import { idToFind, keyOf, textOf } from './row-ids.js';
 
 export interface MongoReadModelOptions extends OutageWatch, WriterWatch {
@@ -47,6 +49,7 @@ const WAIT_MS = 10_000;
 export async function openMongoReadModels(url: string, options: MongoReadModelOptions = {}): Promise<ReadModelStore> {
   const outage = new Outage<Way>(options);
   const client = clientOf(url);
+  const renewed = new RenewedClient(client);
   try {
     const { waitMs = WAIT_MS, onWaiting } = options;
     return await waitForServer(
@@ -57,22 +60,23 @@ export async function openMongoReadModels(url: string, options: MongoReadModelOp
         const large = new LargeValues(database, names);
         const { readOnly = false } = options;
         const journal = new Journal(database, large, options.holder);
-        const writes = readOnly ? undefined : new GroupWrites({ database, large, journal, outage }, options);
+        const parts = { client: renewed, database, large, journal, outage };
+        const writes = readOnly ? undefined : new GroupWrites(parts, options);
         watchConnection(client, outage);
-        return new MongoReadModels(client, { database, large, journal, outage }, writes);
+        return new MongoReadModels(parts, writes);
       },
       (error) => judgeSilence(url, error),
       { waitMs, onWaiting },
     );
   } catch (error) {
-    await client.close();
+    await renewed.close();
     throw error;
   }
 }
 
 /** One document for each row; its `_id` is the encoded key (`row-ids.ts`). */
 class MongoReadModels implements ReadModelStore {
-  readonly #client: MongoClient;
+  readonly #client: RenewedClient;
   readonly #database: Db;
   readonly #large: LargeValues;
   readonly #journal: Journal;
@@ -81,7 +85,7 @@ class MongoReadModels implements ReadModelStore {
   /** Undefined where they are open for reading only. */
   readonly #writes: GroupWrites | undefined;
 
-  constructor(client: MongoClient, { database, large, journal, outage }: MongoParts, writes: GroupWrites | undefined) {
+  constructor({ client, database, large, journal, outage }: MongoParts, writes: GroupWrites | undefined) {
     this.#client = client;
     this.#database = database;
     this.#large = large;

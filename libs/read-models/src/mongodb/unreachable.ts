@@ -4,13 +4,19 @@ import {
   MongoErrorLabel,
   MongoInvalidArgumentError,
   MongoNetworkError,
+  MongoNotConnectedError,
+  MongoServerClosedError,
   MongoServerSelectionError,
+  MongoTopologyClosedError,
   type TopologyDescription,
 } from 'mongodb';
 import { ViewsUnavailable } from '../read-model-errors.js';
 
 /** What a server says that is ending, starting, or no longer the primary: see the list in the specification of the driver. */
 const ENDING = new Set([91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436]);
+
+/** What is thrown while the client is closed, and is connected again soon (`renewed-client.ts`). */
+const CLOSED = [MongoClientClosedError, MongoNotConnectedError, MongoServerClosedError, MongoTopologyClosedError];
 
 /** What it says to what is asked wrongly: BadValue, FailedToParse, TypeMismatch, CommandNotFound, BSONObjectTooLarge. */
 const ASKED_WRONGLY = new Set([2, 9, 14, 59, 10_334]);
@@ -27,7 +33,7 @@ export function whyUnreachable({ servers }: TopologyDescription): string | undef
 /** Whether an operation may succeed as soon as the database can be reached again. */
 export function isAway(error: unknown): error is Error {
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
-  if (error instanceof MongoClientClosedError) return true;
+  if (CLOSED.some((kind) => error instanceof kind)) return true;
   if (isOfSocket(error)) return true;
   if (!(error instanceof MongoError)) return false;
   return ENDING.has(Number(error.code)) || error.hasErrorLabel(MongoErrorLabel.RetryableWriteError);
