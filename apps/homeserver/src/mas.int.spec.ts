@@ -243,6 +243,40 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     expect([status, body.errcode, body.soft_logout]).toEqual([401, 'M_USER_LOCKED', true]);
   });
 
+  it('locks accounts, and lifts that: its tokens are none meanwhile, and clients keep their sessions', async () => {
+    const token = await sessionOf('DEVICE');
+    const stays = mas.tokens.get(token)!;
+    expect((await whoami(token))[0]).toBe(200);
+    mas.tokens.delete(token);
+    expect((await order('provision_user', { locked: true }))[0]).toBe(200);
+    const [status, body] = await whoami(token);
+    expect([status, body.errcode, body.soft_logout]).toEqual([401, 'M_USER_LOCKED', true]);
+    expect((await whoami(`${token}-never-seen`))[1].errcode).toBe('M_UNKNOWN_TOKEN');
+    mas.tokens.set(token, stays);
+    expect((await order('provision_user', { locked: false }))[0]).toBe(200);
+    expect((await whoami(token))[0]).toBe(200);
+    // What it has ended is over, locked or not.
+    await order('provision_user', { locked: true });
+    mas.tokens.delete(token);
+    expect((await whoami(token))[1].errcode).toBe('M_USER_LOCKED');
+    await order('delete_device', { device_id: 'DEVICE' });
+    expect((await whoami(token))[1].errcode).toBe('M_UNKNOWN_TOKEN');
+  });
+
+  it('lifts no lock that an operator has set', async () => {
+    const scope = 'urn:matrix:client:api:* urn:synapse:admin:*';
+    const admin = await sessionOf('ADMIN', { scope, device_id: 'ADMIN' });
+    name = `${name}.locked`;
+    const token = await sessionOf('DEVICE');
+    const path = `/_matrix/client/v1/admin/lock/@${name}:a.example`;
+    await order('provision_user', { locked: true });
+    expect((await ask('PUT', path, admin, { locked: true }))[0]).toBe(200);
+    expect((await order('provision_user', { locked: false }))[0]).toBe(200);
+    expect((await whoami(token))[1].errcode).toBe('M_USER_LOCKED');
+    expect((await ask('PUT', path, admin, { locked: false }))[0]).toBe(200);
+    expect((await whoami(token))[0]).toBe(200);
+  });
+
   it('closes accounts for ever', async () => {
     const token = await sessionOf('DEVICE');
     expect((await order('reactivate_user', {}))[0]).toBe(200);

@@ -15,6 +15,7 @@ interface KeptAccount extends Pick<
   | 'deactivated'
   | 'erased'
   | 'locked'
+  | 'lockedBy'
   | 'suspended'
   | 'rateLimit'
   | 'byService'
@@ -38,7 +39,7 @@ interface KeptAccount extends Pick<
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 14,
+  version: 15,
   format({
     exists,
     guest,
@@ -47,6 +48,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
     deactivated,
     erased,
     locked,
+    lockedBy,
     suspended,
     rateLimit,
     byService,
@@ -74,6 +76,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       deactivated,
       erased,
       locked,
+      lockedBy,
       suspended,
       rateLimit,
       byService,

@@ -45,6 +45,8 @@ export interface Account {
   readonly erased?: true;
   /** Nobody may use it. */
   readonly locked: boolean;
+  /** Who has locked it, and may lift that, where it was no operator. */
+  readonly lockedBy?: 'authentication-service' | undefined;
   /** It is only to read with. */
   readonly suspended: boolean;
   /** What an operator has set in place of the limits of each class. */
@@ -153,7 +155,7 @@ function restricted(account: Account, { type, data }: AccountFact): Account {
   if (type === 'rate-limit-restored') return { ...account, rateLimit: undefined };
   const isOfLock = type === 'account-locked' || type === 'account-unlocked';
   return isOfLock
-    ? { ...account, locked: type === 'account-locked' }
+    ? { ...account, locked: type === 'account-locked', lockedBy: type === 'account-locked' ? data.by : undefined }
     : { ...account, suspended: type === 'account-suspended' };
 }
 

@@ -95,7 +95,17 @@ const LIFTS = { locked: 'account-unlocked', suspended: 'account-unsuspended' } a
 /** Restricts an account, or lifts that. Nothing where it is so already. Throws M_NOT_FOUND for one that is not there, or gone. */
 export function decideRestriction(account: Account, restriction: Restriction, isOn: boolean): AccountFact[] {
   if (!account.exists || account.deactivated) throw new MatrixError('M_NOT_FOUND', 'No such user');
-  return account[restriction] === isOn ? [] : [{ type: (isOn ? RESTRICTS : LIFTS)[restriction], data: {} }];
+  // What a service has locked an operator may, too: then it is for them to lift.
+  const isSo = account[restriction] === isOn && !(isOn && restriction === 'locked' && account.lockedBy !== undefined);
+  return isSo ? [] : [{ type: (isOn ? RESTRICTS : LIFTS)[restriction], data: {} }];
+}
+
+/** Locks an account because an authentication service says so, or lifts what that had locked. Nothing for one that is not there, or gone. */
+export function decideLockByService(account: Account, isLocked: boolean): AccountFact[] {
+  const { exists, deactivated, locked, lockedBy } = account;
+  if (!exists || deactivated) return [];
+  if (isLocked) return locked ? [] : [{ type: 'account-locked', data: { by: 'authentication-service' } }];
+  return lockedBy === undefined ? [] : [{ type: 'account-unlocked', data: {} }];
 }
 
 /** A limit of the user's own, or `undefined`: that of everybody. Nothing where it is so already. Throws M_NOT_FOUND. */

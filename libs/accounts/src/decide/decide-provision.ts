@@ -7,6 +7,7 @@ import { type Account, evolveAccount } from './account.js';
 import {
   decideAdmin,
   decideDeactivation,
+  decideLockByService,
   decidePasswordChange,
   decideRegistration,
   decideRestriction,
@@ -29,6 +30,8 @@ export interface Provision {
   readonly externalIds?: readonly ExternalId[] | undefined;
   readonly admin?: boolean | undefined;
   readonly locked?: boolean | undefined;
+  /** Whether an authentication service says that it is locked. */
+  readonly lockedByService?: boolean | undefined;
   /** Closed for ever. */
   readonly isClosed?: boolean | undefined;
 }
@@ -47,8 +50,8 @@ export function decideProvision(before: Account, userId: UserId, wanted: Provisi
     facts.push(...decided);
     account = decided.reduce((state, fact) => evolveAccount(state, fact, NOWHERE), account);
   };
-  const { passwordHash, keepsSessions, displayname, avatarUrl, threepids, externalIds, admin, locked, isClosed } =
-    wanted;
+  const { passwordHash, keepsSessions, displayname, avatarUrl, threepids, externalIds, admin } = wanted;
+  const { locked, lockedByService, isClosed } = wanted;
   if (account.deactivated && isClosed === false) {
     throw new MatrixError('M_FORBIDDEN', 'An account that was closed is not opened again');
   }
@@ -72,6 +75,7 @@ export function decideProvision(before: Account, userId: UserId, wanted: Provisi
     if (account.admin) throw new MatrixError('M_FORBIDDEN', 'The user is an administrator');
     step(decideRestriction(account, 'locked', locked));
   }
+  if (lockedByService !== undefined) step(decideLockByService(account, lockedByService));
   if (isClosed === true) step(decideDeactivation(account, false));
   return facts;
 }

@@ -144,7 +144,10 @@ export interface AdminChanged {
  * `account-locked` and `account-unlocked`: nobody may use the account (its sessions stay, for when they may again). `account-suspended` and
  * `account-unsuspended`: it is only to read with. Which of the two an account is says nothing of the other.
  */
-export type AccountRestricted = Record<string, never>;
+export interface AccountRestricted {
+  /** Of a lock: the authentication service that says who somebody is wants it so, and may lift it. Absent: an operator does. */
+  readonly by?: 'authentication-service';
+}
 
 /**
  * `rate-limit-overridden`: an operator has set how much the user may ask for, in place of the limits of each class of requests; `per_second` 0:

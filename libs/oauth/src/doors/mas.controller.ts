@@ -26,6 +26,7 @@ class ProvisionBody extends UserBody {
   @IsOptional() @IsBoolean() unset_avatar_url?: boolean;
   @IsOptional() @IsArray() @ArrayMaxSize(50) @IsString({ each: true }) set_emails?: string[];
   @IsOptional() @IsBoolean() unset_emails?: boolean;
+  @IsOptional() @IsBoolean() locked?: boolean;
 }
 
 class DeleteBody extends UserBody {
@@ -73,6 +74,7 @@ export class MasController {
       displayname: body.unset_displayname === true ? null : body.set_displayname,
       avatarUrl: body.unset_avatar_url === true ? null : body.set_avatar_url,
       emails: body.unset_emails === true ? [] : body.set_emails,
+      isLocked: body.locked,
     });
     if (isNew) reply.status(201);
     return {};

@@ -29,6 +29,13 @@ interface KnownToken {
   readonly askAgainAt: number;
 }
 
+/** Whose a token was when the service last knew it. */
+interface Holder {
+  readonly userId: UserId;
+  readonly deviceId: DeviceId;
+  readonly scope: string;
+}
+
 const CAPACITY = 50_000;
 /** How long a token may be good here after the service has ended it by itself: where a session ends it takes the device away, which is heard at once. */
 const TRUSTED_MS = 2 * 60 * 1000;
@@ -45,6 +52,7 @@ export class MasTokens implements AccessTokens, Listener {
   readonly name = 'mas-tokens';
   readonly reads = [];
   readonly #known = new LruCache<string, KnownToken>(CAPACITY);
+  readonly #holders = new LruCache<string, Holder>(CAPACITY);
   readonly #unknown = new LruCache<string, number>(CAPACITY_OF_UNKNOWN);
   readonly #asked = new RunsUnderWay<string, KnownToken | undefined>();
   readonly #hashesOf = new Map<UserId, Set<string>>();
@@ -112,15 +120,32 @@ export class MasTokens implements AccessTokens, Listener {
   async #lookUp(hash: string, token: string): Promise<KnownToken | undefined> {
     const { active, scope, username, deviceId: named, expiresAt } = await this.mas.introspect(token);
     const userId = `@${username ?? ''}:${this.config.serverName}`;
-    if (!active || !isForApi(scope) || !isUserId(userId)) {
-      this.#unknown.set(hash, this.clock.now() + UNKNOWN_MS);
-      return undefined;
+    if (active && isForApi(scope) && isUserId(userId)) {
+      const deviceId = (named ?? findDevice(scope) ?? '') as DeviceId; // What the service has made here, or none.
+      this.#holders.set(hash, { userId, deviceId, scope });
+      return this.#knownOf(hash, { userId, deviceId, scope }, expiresAt);
     }
+    const holder = this.#holders.get(hash);
+    const locked = holder && (await this.#knownOf(hash, holder, Infinity, true));
+    if (locked === undefined) this.#unknown.set(hash, this.clock.now() + UNKNOWN_MS);
+    return locked;
+  }
+
+  /**
+   * What is known by a token of somebody; undefined where the session is over. `lockedOnly`: the service takes the token for none, as it does all tokens of whom it
+   * has locked: their client is to keep its session, where the device is there still.
+   */
+  async #knownOf(
+    hash: string,
+    { userId, deviceId, scope }: Holder,
+    expiresAt: number,
+    lockedOnly = false,
+  ): Promise<KnownToken | undefined> {
     const before = this.#heard;
     const account = await this.accounts.load(userId);
-    const deviceId = (named ?? findDevice(scope) ?? '') as DeviceId; // What the service has made here, or none.
     const device = account.devices.get(deviceId);
     if (!account.exists || account.deactivated || (deviceId !== '' && device === undefined)) return undefined;
+    if (lockedOnly && (!account.locked || deviceId === '')) return undefined;
     const holder = this.rights.holderOf(userId, account, device, ownRateLimit(account.rateLimit));
     // The service says who is an administrator: by the scope alone.
     const rights = rightsOf({ ...holder, isAdmin: true, openedBy: undefined, scope });

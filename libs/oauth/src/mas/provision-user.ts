@@ -11,6 +11,7 @@ export interface Provisions {
   readonly displayname: string | null | undefined;
   readonly avatarUrl: string | null | undefined;
   readonly emails: readonly string[] | undefined;
+  readonly isLocked: boolean | undefined;
 }
 
 /** Makes users for an authentication service, and has them be what it says of them. */
@@ -22,11 +23,12 @@ export class ProvisionUser {
   ) {}
 
   /** Answers whether the user is new. Throws as `ProvideAccount`. */
-  async provision(requester: Requester, { displayname, avatarUrl, emails }: Provisions): Promise<boolean> {
+  async provision(requester: Requester, { displayname, avatarUrl, emails, isLocked }: Provisions): Promise<boolean> {
     const { userId } = requester;
     const wanted = {
       displayname: displayname === null ? '' : displayname,
       avatarUrl: avatarUrl === null ? '' : avatarUrl,
+      lockedByService: isLocked,
       threepids: emails === undefined ? undefined : await this.#withEmails(userId, emails),
     };
     return this.commands.execute(new ProvideAccount(userId, wanted, causeOf(requester)));
