@@ -25,6 +25,14 @@ export class RebuildStopped extends Error {
   }
 }
 
+/** What served before and is to serve again came by a fact that the log may have said more of, which it has missed. */
+export class StoodStill extends Error {
+  constructor() {
+    super('the log has forgotten what would take rows of it away');
+    this.name = 'StoodStill';
+  }
+}
+
 /**
  * Writes rows and, with them, the projection's record. `change` is made just before and answers how to undo it, which is
  * done where the store refuses. While it cannot be reached nobody knows what it has: the same is written again until it has it.
@@ -53,7 +61,7 @@ const APART_MS = 30_000;
 
 /**
  * Fills a generation from where it is to where the live ones are, and lets it move with them from then on. A generation that
- * serves notes a bad fact as a dead letter and goes on; one that is rebuilt throws RebuildStopped. Ends early, and where it
+ * serves notes a bad fact as a dead letter and goes on; one that is rebuilt throws RebuildStopped, and one that cannot go on from where it stood still StoodStill. Ends early, and where it
  * got to is kept, when the signal says so.
  */
 export async function fillGeneration(filling: Filling): Promise<void> {
@@ -110,6 +118,9 @@ async function join(filling: Filling): Promise<boolean> {
 
 async function passFacts(filling: Filling, facts: readonly RecordedFact[]): Promise<void> {
   const { parts, projection, generation } = filling;
+  const { isForgotten } = projection.projector;
+  if (generation.isFormer === true && isForgotten !== undefined && facts.some(({ type }) => isForgotten(type)))
+    throw new StoodStill();
   const rows = new BatchRows(parts.readModels, generation.physical);
   const letters: DeadLetter[] = [];
   const onBadFact: OnBadFact = (fact, error) => {

@@ -7,10 +7,11 @@ import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Write } from '#read-models/read-model-store';
 import { compareGenerations } from './compare-generations.js';
 import { forgetDeadLetters, listDeadLetters } from './dead-letters.js';
-import { fillGeneration, RebuildStopped, type Persist } from './fill-generation.js';
+import { fillGeneration, RebuildStopped, StoodStill, type Persist } from './fill-generation.js';
 import type { Generation } from './generation.js';
 import type { LiveLoop } from './live-loop.js';
 import { firstRecord, Projection, type ProjectionRecord } from './projection.js';
+import { keepOrphans } from './keep-orphans.js';
 import { recordWrite } from './projection-records.js';
 import { RETRY_MS, type ProjectionLog, type RuntimeParts } from './runtime-parts.js';
 import { ToldFailures } from './told-failures.js';
@@ -48,7 +49,7 @@ export class Generations {
       }
       await this.persist(projection);
     }
-    await this.#keepOrphans(records, checkpoint);
+    await keepOrphans(this.parts.readModels, records, this.projections, checkpoint);
   }
 
   /** The serving generation was written by other code: it stands still, and one of today's code is filled beside it. */
@@ -58,25 +59,12 @@ export class Generations {
     if (next?.generation.version === projector.version) return;
     const isBack = previous?.version === projector.version;
     const generation = isBack ? previous : projection.makeGeneration(START);
-    if (isBack) projection.previous = undefined;
+    if (isBack) {
+      generation.isFormer = true;
+      projection.previous = undefined;
+    }
     projection.next = { generation, state: 'filling', byHand: false, error: undefined };
     this.log.info(`${projection.name}: version ${serving.version} serves while version ${projector.version} is filled`);
-  }
-
-  /** Records of projectors that today's code lacks: what was live stands still from now on. */
-  async #keepOrphans(records: ReadonlyMap<string, ProjectionRecord>, checkpoint: Position): Promise<void> {
-    const standStill = <T extends { readonly at: string }>(each: T): T =>
-      each.at === 'live' ? { ...each, at: checkpoint } : each;
-    for (const [name, record] of records) {
-      if (this.projections.has(name)) continue;
-      const { serving, next } = record;
-      const kept = {
-        ...record,
-        serving: standStill(serving),
-        next: next && { ...standStill(next), state: 'cancelled' as const },
-      };
-      await this.parts.readModels.write([recordWrite(name, kept)]);
-    }
   }
 
   /** Starts or goes on with all filling that is due. Nothing happens where it runs already. */
@@ -89,9 +77,8 @@ export class Generations {
 
   /** Ends all filling of a projection where it is; settles when it has ended. Not to be waited for within `exclusively`. */
   endFilling(projection: Projection): Promise<unknown> {
-    const fillings = [...projection.fillings.values()];
-    for (const { abort } of fillings) abort.abort();
-    return Promise.all(fillings.map((filling) => filling.done));
+    for (const { abort } of projection.fillings.values()) abort.abort();
+    return Promise.all([...projection.fillings.values()].map((filling) => filling.done));
   }
 
   /** Ends everything that runs in the background. */
@@ -136,25 +123,26 @@ export class Generations {
   async flip(projection: Projection): Promise<void> {
     const { next, serving, previous } = projection;
     if (next === undefined) return;
-    const { at } = next.generation;
+    const { at, isFormer } = next.generation;
     const wasLive = this.live.members.has(serving);
     await this.persist(projection, () => {
       this.standStill(serving);
-      next.generation.at = 'live';
+      Object.assign(next.generation, { at: 'live', isFormer: undefined });
       Object.assign(projection, { serving: next.generation, previous: serving, next: undefined });
       return () => {
         if (wasLive) {
           this.live.members.set(serving, projection.projector);
           serving.at = 'live';
         }
-        next.generation.at = at;
+        Object.assign(next.generation, { at, isFormer });
         Object.assign(projection, { serving, previous, next });
       };
     });
     const { generation, version } = next.generation;
     this.log.info(`${projection.name}: generation ${generation} (version ${version}) serves`);
     if (previous !== undefined) this.#inBackground(projection, this.drop(previous));
-    if (serving.version === version) this.#compare(projection, next.generation, serving);
+    if (serving.version === version)
+      this.#inBackground(projection, this.#compare(projection, next.generation, serving));
   }
 
   /** Drops the rows of generations that nothing refers to any more. */
@@ -238,6 +226,7 @@ export class Generations {
       } catch (error) {
         if (signal.aborted) return;
         projection.lastError = messageOf(error);
+        if (error instanceof StoodStill) return await this.#fillAnew(projection, generation);
         if (error instanceof RebuildStopped || error instanceof LogDamaged) {
           this.log.error(`${projection.name}: ${projection.lastError}`);
           return await this.#fail(projection, error.message);
@@ -245,6 +234,21 @@ export class Generations {
         await delay(failures.note(error), undefined, { signal }).catch(() => {});
       }
     }
+  }
+
+  /** In place of one that served before, and cannot again. */
+  async #fillAnew(projection: Projection, former: Generation): Promise<void> {
+    await this.live.exclusively(async () => {
+      const { next } = projection;
+      if (next?.generation !== former) return;
+      await this.persist(projection, () => {
+        projection.next = { ...next, generation: projection.makeGeneration(START) };
+        return () => (projection.next = next);
+      });
+      this.log.info(`${projection.name}: generation ${former.generation} cannot serve again, for the log has forgotten meanwhile what it has: it is filled anew`); // prettier-ignore
+      this.#inBackground(projection, this.drop(former));
+    });
+    this.resumeFilling(projection);
   }
 
   async #fail(projection: Projection, error: string): Promise<void> {
@@ -266,12 +270,6 @@ export class Generations {
     });
   }
 
-  #compare(projection: Projection, serving: Generation, replaced: Generation): void {
-    serving.touched = new Set();
-    const comparing = this.#compareAndKeep(projection, serving, replaced).finally(() => (serving.touched = undefined));
-    this.#inBackground(projection, comparing);
-  }
-
   #inBackground(projection: Projection, work: Promise<unknown>): void {
     const guarded: Promise<void> = work
       .then(
@@ -282,8 +280,11 @@ export class Generations {
     this.#background.add(guarded);
   }
 
-  async #compareAndKeep(projection: Projection, serving: Generation, replaced: Generation): Promise<void> {
-    const comparison = await compareGenerations(this.parts.readModels, serving, replaced);
+  async #compare(projection: Projection, serving: Generation, replaced: Generation): Promise<void> {
+    serving.touched = new Set();
+    const comparison = await compareGenerations(this.parts.readModels, serving, replaced).finally(
+      () => (serving.touched = undefined),
+    );
     if (projection.serving !== serving || projection.previous !== replaced) return;
     if (comparison.differences > 0) {
       const { differences, examples } = comparison;

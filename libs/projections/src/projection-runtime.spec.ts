@@ -629,6 +629,38 @@ describe('ProjectionRuntime', () => {
       expect((await runtime.status('words')).previous).toMatchObject({ generation: 2 });
     });
 
+    it('fills the former generation anew where the log has forgotten what it has, and says so', async () => {
+      const forgets = (): Projector => {
+        const speaks = wordsProjector();
+        return {
+          ...speaks,
+          handles: (type) => ['said', 'unsaid'].includes(type),
+          isForgotten: (type) => type === 'unsaid',
+          project: async (fact, rows) => {
+            if (fact.type === 'said') return speaks.project(fact, rows);
+            const { word } = JSON.parse(fact.data) as { word: string };
+            for (const { key, value } of await rows.scan('words', all)) if (value === word) rows.delete('words', key);
+          },
+        };
+      };
+      const runtime = await begin([forgets()]);
+      const spoken = ['secret', 'other'].map((word) => said(word));
+      await runtime.whenProcessed((await store.append('spoken', 'no-stream', spoken)).position);
+      await runtime.rebuild('words');
+      await until(async () => (await runtime.status('words')).serving.generation === 2);
+      const unsaid = ['secret', 'nothing'].map((word) => said(word, 'unsaid'));
+      await store.append('unspoken', 'no-stream', unsaid);
+      await runtime.whenKept(await store.head(), ['words']);
+      expect(await words(runtime)).toEqual(['other']);
+      for (const stream of ['spoken', 'unspoken']) await store.truncate(stream, 1);
+      await runtime.rollback('words');
+      await until(async () => (await runtime.status('words')).serving.generation === 3);
+      expect(await words(runtime)).toEqual(['other']);
+      await runtime.rollback('words');
+      await until(async () => (await runtime.status('words')).serving.generation === 2);
+      expect(await words(runtime)).toEqual(['other']);
+    });
+
     it('keeps one former generation and no more', async () => {
       const runtime = await begin([wordsProjector()]);
       await runtime.whenProcessed(await say('a'));

@@ -28,6 +28,11 @@ export interface Projector {
    * so that a rebuild differs is no fault from there on. Default: rows are the same, whatever has gone.
    */
   readonly showsGone?: (fact: RecordedFact) => boolean;
+  /**
+   * Whether the log forgets what a kind of fact took away, once all that serve or are to serve have come by it (`Views.whenKept`): a former generation that
+   * stood still meanwhile would keep those rows, and is filled anew where it is to serve again. Default: the log tells it for ever.
+   */
+  readonly isForgotten?: (type: string) => boolean;
   /** The logical names of the collections it owns. */
   readonly collections: readonly string[];
   /** What they are (`owning`). Only what is no part of the house, in tests and benches, leaves it out. */

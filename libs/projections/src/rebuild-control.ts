@@ -76,6 +76,7 @@ export class RebuildControl {
         `the former generation is of version ${version}: start the code that wrote it`,
       );
       const back: Next = { generation: previous, state: 'filling', byHand: false, error: undefined };
+      previous.isFormer = true;
       await this.#change(projection, { next: back, previous: undefined });
       if (next !== undefined) await this.generations.drop(next.generation);
     });

@@ -31,6 +31,7 @@ export const externalIdsProjector: Projector = {
   version: 2,
   ...owning(EXTERNAL_IDS, EXTERNAL_ID_OWNERS),
   handles: (type) => TYPES.has(type) || type === 'account-deactivated',
+  isForgotten: (type) => type === ('external-id-unlinked' satisfies AccountFact['type']),
   project,
 };
 

@@ -39,6 +39,7 @@ export const threepidsProjector: Projector = {
   version: 1,
   ...owning(THREEPIDS, THREEPID_OWNERS),
   handles: (type) => TYPES.has(type),
+  isForgotten: (type) => type === ('threepid-removed' satisfies AccountFact['type']),
   project,
 };
 

@@ -2,7 +2,12 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId, UserId } from '#kernel/ids';
 import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
-import { nameOfStoredInvites, readStoredInviteFact, STORED_INVITE_SHAPES } from '../facts/stored-invite-facts.js';
+import {
+  nameOfStoredInvites,
+  readStoredInviteFact,
+  STORED_INVITE_SHAPES,
+  type StoredInviteFact,
+} from '../facts/stored-invite-facts.js';
 
 /** An invitation that waits, or whose key is good still. */
 export interface StoredInviteRow {
@@ -37,6 +42,7 @@ export const storedInvitesProjector: Projector = {
   version: 3,
   ...owning(STORED_INVITES, INVITE_KEYS),
   handles: (type) => Object.hasOwn(STORED_INVITE_SHAPES, type),
+  isForgotten: (type) => type === ('invite-ended' satisfies StoredInviteFact['type']),
   project,
 };
 
