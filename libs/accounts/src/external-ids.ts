@@ -4,6 +4,7 @@ import { CONFIG, type Config } from '#config/config';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { DONE_BY_THEN_MS, GivenUpClaims } from '#event-store/given-up';
+import { KeyedNames } from '#event-store/keyed-names';
 import type { FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
@@ -43,6 +44,7 @@ export class ExternalIds {
     @Inject(CLOCK) clock: Clock & Stopwatch,
     @Inject(CONFIG) config: Pick<Config, 'eventStoreUrl'>,
     private readonly accounts: Accounts,
+    private readonly names: KeyedNames,
   ) {
     this.#givenUp = new GivenUpClaims(clock, config.eventStoreUrl !== undefined);
     this.#claims = new Aggregates({ store, clock, capacity: CAPACITY, initialState: undefined, evolve: evolveClaim });
@@ -71,7 +73,7 @@ export class ExternalIds {
    */
   async claim(id: ExternalId, userId: UserId, cause: Cause): Promise<void> {
     const idHash = externalIdHash(id);
-    const stream = externalIdStream(idHash);
+    const stream = externalIdStream(this.names, idHash);
     const known = await this.#claimOf(idHash);
     const isOthers = known !== undefined && known.user_id !== userId;
     if (isOthers && (await this.#isOf(known.user_id, id)))
@@ -118,7 +120,7 @@ export class ExternalIds {
    * claimed it since. Answers whether there was anything.
    */
   async release(idHash: string, userId: UserId): Promise<boolean> {
-    const stream = externalIdStream(idHash);
+    const stream = externalIdStream(this.names, idHash);
     const decide = (newest: Claim | undefined): FactDraft[] =>
       newest?.user_id === userId ? [{ id: randomUUID(), type: 'external-id-released', data: '{}' }] : [];
     const { state, revision, facts } = await this.#claims.execute(stream, decide, BY_SERVER);
@@ -131,7 +133,7 @@ export class ExternalIds {
   }
 
   async #claimOf(idHash: string): Promise<Claim | undefined> {
-    return (await this.#claims.load(externalIdStream(idHash))).state;
+    return (await this.#claims.load(externalIdStream(this.names, idHash))).state;
   }
 }
 

@@ -8,6 +8,7 @@ import type { UserId } from '#kernel/ids';
 import { systemClock } from '#kernel/clock';
 import { userStream } from '#kernel/user-stream';
 import { MemoryEventStore } from '#testing/memory-event-store';
+import { TEST_NAMES } from '#testing/test-names';
 import { UnlinkedIds } from './unlinked-ids.effect.js';
 
 const [ALICE, BOB] = ['@alice:a.example' as UserId, '@bob:a.example' as UserId];
@@ -24,7 +25,7 @@ test('whose an account elsewhere was nobody reads in the log once it is unlinked
   const store = new MemoryEventStore();
   const views = { whenProcessed: async () => {} };
   const accounts = new Accounts(store, systemClock, views);
-  const ids = new ExternalIds(store, systemClock, {}, accounts);
+  const ids = new ExternalIds(store, systemClock, {}, accounts, TEST_NAMES);
   const waitedWith: string[] = [];
   const whenKept = async (): Promise<void> => void waitedWith.push(await textOf(store, userStream(ALICE)));
   const effect = new UnlinkedIds(store, accounts, ids, { whenKept });
@@ -51,8 +52,10 @@ test('whose an account elsewhere was nobody reads in the log once it is unlinked
   const ofUser = await textOf(store, userStream(ALICE));
   expect(ofUser).not.toContain(ID.subject);
   expect(ofUser).not.toContain(externalIdHash(ID));
-  const ofId = await textOf(store, externalIdStream(externalIdHash(ID)));
+  const ofId = await textOf(store, externalIdStream(TEST_NAMES, externalIdHash(ID)));
   expect([ofId === '', ofId.includes(ALICE), ofId.includes('HERS')]).toEqual([false, false, false]);
+  // Nor is it in a name, which nothing can take out of the log.
+  expect(store.facts.filter(({ stream }) => stream.includes(externalIdHash(ID)))).toEqual([]);
   await ids.link(ID, BOB, CAUSE);
   expect(await ids.find(ID)).toBe(BOB);
   await runAll();
