@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Accounts, BY_SERVER } from '#accounts/accounts';
+import { decideAcceptance } from '#accounts/decide/decide-terms';
+import type { AcceptedTerms } from '#accounts/terms/terms';
+import type { UserId } from '#kernel/ids';
 import { registerAdmin, SHARED_SECRET } from '#testing/register-admin';
 import { type RoomsAnswer, type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
+import { SyncApp } from '#testing/sync-app';
 
 let app: RoomsApp;
 let admin: string;
@@ -48,7 +53,6 @@ const NEW = {
   appservice_id: null,
   consent_server_notice_sent: null,
   consent_version: null,
-  consent_ts: null,
 };
 
 describe('one user, for administrators', () => {
@@ -308,6 +312,23 @@ describe('the users of the server, for administrators', () => {
     for (const wrong of ['order_by=password', 'dir=up', 'limit=-1', 'from=x', 'admins=maybe'])
       expect((await list(wrong)).errcode).toBe('M_INVALID_PARAM');
   });
+});
+
+it('administrators are told which documents somebody has accepted, in which version', async () => {
+  const asking = await SyncApp.start(undefined, { ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET });
+  const token = await registerAdmin({
+    call: (method, path, { body } = {}) => asking.call(method, path, undefined, body),
+  });
+  const { userId: alice } = await asking.register('alice');
+  const told = async (): Promise<unknown> =>
+    (await asking.call('GET', `/_synapse/admin/v2/users/${alice}`, token)).body.consent_version;
+  expect(await told()).toBe(null);
+  const accept = (documents: AcceptedTerms): Promise<unknown> =>
+    asking.get(Accounts).change(alice as UserId, (account) => decideAcceptance(account, documents), BY_SERVER);
+  await accept({ terms: '2', privacy: '1.0' });
+  await accept({ terms: '3' });
+  await expect.poll(told).toBe('privacy 1.0, terms 3');
+  await asking.close();
 });
 
 it('nobody but administrators is let near any of it', async () => {

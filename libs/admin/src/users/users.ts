@@ -6,6 +6,7 @@ import { Devices } from '#accounts/queries/devices';
 import { listExternalIds } from '#accounts/queries/external-ids';
 import { findAccount } from '#accounts/queries/find-account';
 import { listThreepids } from '#accounts/queries/threepids';
+import type { AcceptedTerms } from '#accounts/terms/terms';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
@@ -58,9 +59,9 @@ export class Users {
       creation_ts: Math.floor(row.created_ts / 1000),
       last_seen_ts: await this.lastSeen(userId),
       appservice_id: serviceId ?? null,
+      // Nobody is sent a notice of that: who is to accept something is refused until they have.
       consent_server_notice_sent: null,
-      consent_version: null,
-      consent_ts: null,
+      consent_version: versionsOf(row.terms),
     };
   }
 
@@ -70,6 +71,12 @@ export class Users {
     const times = seen.flatMap((one) => (one === undefined ? [] : [one.at]));
     return times.length === 0 ? null : Math.max(...times);
   }
+}
+
+/** Of each document that was accepted its id and the version; null where none was. When stands in the log alone. */
+function versionsOf(terms: AcceptedTerms = {}): string | null {
+  const versions = Object.entries(terms).map(([id, version]) => `${id} ${version}`);
+  return versions.length === 0 ? null : versions.toSorted().join(', ');
 }
 
 /** `profile`: what everybody may read of it, as JSON text. */

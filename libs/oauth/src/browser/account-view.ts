@@ -27,7 +27,7 @@ import type { Browser } from './browsers.js';
 import { ConfirmPerson } from './confirm-person.js';
 
 /** Where data is that this server knows of, by the names of its kinds. What is longer than a page is in the export alone. */
-const PLACES = ['servers', 'devices', 'browsers', 'identity-servers', 'associations', 'pushers'] as const;
+export const PLACES = ['servers', 'devices', 'browsers', 'identity-servers', 'associations', 'pushers'] as const;
 const MOST_SHOWN = 100;
 
 /** What the account page shows of an account. */
