@@ -3,6 +3,7 @@ import { type Place, type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
 import { maySee, type SeenHeader } from './may-see.js';
+import { mayHideMessages } from './may-hide-messages.js';
 import { Memberships } from './memberships.js';
 import { findPastStandings, OUTSIDE, type PastStanding } from './past-standing.js';
 import { type Reader, refusesInvitations } from './reader.js';
@@ -15,7 +16,7 @@ import { hasForgotten, listStandings, type Standing } from './standing.js';
  */
 export class RoomReader {
   /** What was asked of the room once, for all readers that are made of this one. */
-  #asked: { lifetime?: Promise<number | undefined> } = {};
+  #asked: { lifetime?: Promise<number | undefined>; seesHidden?: Promise<boolean> } = {};
 
   constructor(
     readonly views: Views,
@@ -56,6 +57,12 @@ export class RoomReader {
   /** As `findLifetime`, of this room. One read, however often it is asked for. */
   lifetime(): Promise<number | undefined> {
     return (this.#asked.lifetime ??= findLifetime(this.views, this.roomId));
+  }
+
+  /** Whether the reader is shown what is hidden. Nobody is who is not in the room. One read, however often it is asked for. */
+  seesHidden(): Promise<boolean> {
+    if (!this.isIn) return Promise.resolve(false);
+    return (this.#asked.seesHidden ??= mayHideMessages(this.views, this.roomId, this.reader.userId));
   }
 
   /** Whether a member event with this state key says what the reader is. */

@@ -1,11 +1,6 @@
 import type { JsonObject } from '#kernel/json';
-import { authStateOf } from '#protocol/event-auth/auth-state';
-import { mayChangeVisibility } from '#protocol/message-visibility';
 import { relationOf, THREAD } from '#protocol/relation';
-import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { eventOfStoredRow } from '../projections/stored-event.js';
-import { ROOM_STATE } from '../projections/room-state.projector.js';
-import { contentOfRow, parseRow, type RowHeader, type TimelineRow } from '../projections/timeline-row.js';
+import { contentOfRow, type RowHeader, type TimelineRow } from '../projections/timeline-row.js';
 import { findRowsById } from './event-rows.js';
 import { findVersion, redactedCopy } from './redacted-copy.js';
 import type { RoomReader } from './room-reader.js';
@@ -17,8 +12,8 @@ import type { RoomReader } from './room-reader.js';
  */
 export async function withholdHidden(room: RoomReader, rows: readonly TimelineRow[]): Promise<readonly TimelineRow[]> {
   if (!rows.some(({ header }) => mayConcern(room, header))) return rows;
+  if (await room.seesHidden()) return rows;
   const version = await findVersion(room);
-  if (await seesHidden(room, version)) return rows;
   const hidden = rows.filter(({ header }) => mayConcern(room, header));
   const threads = await findThreads(room, hidden);
   return rows.map((row) => (mayConcern(room, row.header) ? redactedCopy(row, version, threads.get(row)) : row));
@@ -26,15 +21,6 @@ export async function withholdHidden(room: RoomReader, rows: readonly TimelineRo
 
 function mayConcern({ reader }: RoomReader, { hiddenBy, redactedBy, sender }: RowHeader): boolean {
   return hiddenBy !== undefined && redactedBy === undefined && sender !== reader.userId;
-}
-
-/** Whether the reader may hide messages of the room: whose level is looked at by clients too, so as it is now. Nobody may who is not in it. */
-async function seesHidden({ views, roomId, reader, isIn }: RoomReader, version: RoomVersion): Promise<boolean> {
-  if (!isIn) return false;
-  const keys = (['m.room.create', 'm.room.power_levels'] as const).map((type) => [roomId, type, ''] as const);
-  const texts = await ROOM_STATE.getMany(views, keys);
-  const state = texts.flatMap((text) => (text === undefined ? [] : [eventOfStoredRow(roomId, parseRow(text))]));
-  return mayChangeVisibility(reader.userId, authStateOf(state), version);
 }
 
 /**
