@@ -367,6 +367,20 @@ describe('accounts elsewhere, on the pages of the server', { timeout: 60_000 }, 
     expect(await statusOf(await logIn())).toBe(200);
   });
 
+  it('end a log-in of which the provider is only saying whose it is', async () => {
+    provider.as(person());
+    await logIn();
+    for (const of of ['sid', 'sub', 'both']) {
+      const [sub, sid] = [`id-of-${name}`, `${of} of ${name}`];
+      provider.as(person({ sid }));
+      const ended = of === 'sid' ? { sid } : of === 'sub' ? { sub } : { sub, sid };
+      provider.before(async () => expect(await logout(ended)).toBe(200));
+      expect((await visit(new PageReader(server), toApp())).status).toBe(403);
+    }
+    provider.as(person({ sid: `another of ${name}` }));
+    expect(await statusOf(await logIn())).toBe(200);
+  });
+
   it('end for whom they were unlinked from since, too', async () => {
     provider.as(person());
     const session = await logIn();

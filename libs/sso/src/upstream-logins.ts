@@ -91,9 +91,11 @@ export class UpstreamLogins {
     if (asked !== providerId || !isSameSecret(state, secrets.state)) throw notHere();
     this.attempts.end(reply, id);
     const provider = this.clients.providers.get(providerId);
+    // They have by now: while the provider is asked who they are, they may log out there.
+    const shownAt = this.sessions.now();
     const outsider = outsiderOf(provider, await this.clients.claimsOf(provider, query, secrets, anewSince));
     await this.attempts.spend(secrets.state);
-    return this.#goOn(reply, { id, outsider, purpose, given: {}, shownAt: this.sessions.now() }, request.id);
+    return this.#goOn(reply, { id, outsider, purpose, given: {}, shownAt }, request.id);
   }
 
   /** Whoever was asked for something has answered. Throws as `comeBack`. */

@@ -20,6 +20,8 @@ export interface SmallOidcProvider {
   readonly asked: readonly URLSearchParams[];
   /** Who it is from here on. */
   as(claimed: Claimed): void;
+  /** What happens before it says the next time who somebody is. */
+  before(once: () => Promise<unknown>): void;
   /** A logout token that says this besides (OpenID Connect Back-Channel Logout 1.0, section 2.4). */
   logoutToken(claims: Readonly<Record<string, unknown>>): Promise<string>;
   close(): Promise<void>;
@@ -35,6 +37,7 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
   const codes = new Map<string, Claimed & { readonly nonce: string | null }>();
   let current: Claimed = { sub: 'nobody' };
   let issuer = '';
+  let before = async (): Promise<unknown> => {};
   const sign = (claims: Readonly<Record<string, unknown>>): Promise<string> =>
     new SignJWT(claims)
       .setProtectedHeader({ alg: 'RS256', kid: 'one' })
@@ -64,11 +67,16 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
       return back;
     },
     // As often as somebody comes with the code: whether it was used nobody looks here.
-    '/token': async (_, body) => ({
-      access_token: 'an access token',
-      token_type: 'Bearer',
-      id_token: await sign(codes.get(body.get('code')!)!),
-    }),
+    '/token': async (_, body) => {
+      const happens = before;
+      before = async () => {};
+      await happens();
+      return {
+        access_token: 'an access token',
+        token_type: 'Bearer',
+        id_token: await sign(codes.get(body.get('code')!)!),
+      };
+    },
   };
   const server = createServer((request, response) => {
     void (async () => {
@@ -85,6 +93,7 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
     issuer,
     asked,
     as: (claimed) => (current = claimed),
+    before: (once) => (before = once),
     logoutToken: (claims) => sign({ jti: randomUUID(), events: EVENTS, ...claims }),
     async close() {
       server.closeAllConnections();

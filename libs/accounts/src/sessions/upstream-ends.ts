@@ -5,10 +5,14 @@ import { endsBy, type UpstreamSession } from '../facts/login-facts.js';
 
 export { REMEMBERED_MS };
 
-/** Whether somebody has logged out at the provider since they showed there who they are. */
+/**
+ * Whether somebody has logged out at the provider since they showed there who they are. A session there that has ended never comes again, so by that it does not matter when
+ * they were seen here to show it: of a log-out it may be known here before the answer that the log-in has brought.
+ */
 export function hasEndedSince({ upstreamEnds = [] }: Account, upstream: UpstreamSession | undefined): boolean {
   const shownAt = upstream?.shown_at;
-  return shownAt !== undefined && upstreamEnds.some((end) => end.at >= shownAt && endsBy(upstream, end));
+  if (shownAt === undefined) return false;
+  return upstreamEnds.some((end) => endsBy(upstream, end) && (end.sid_hash !== undefined || end.at >= shownAt));
 }
 
 /** For what begins by a log-in at a provider, decided together with it: of a log-out and a log-in at once neither order leaves a session. Throws M_FORBIDDEN. */
