@@ -37,7 +37,7 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
   const codes = new Map<string, Claimed & { readonly nonce: string | null }>();
   let current: Claimed = { sub: 'nobody' };
   let issuer = '';
-  let before = async (): Promise<unknown> => {};
+  let before: () => Promise<unknown> = async () => undefined;
   const sign = (claims: Readonly<Record<string, unknown>>): Promise<string> =>
     new SignJWT(claims)
       .setProtectedHeader({ alg: 'RS256', kid: 'one' })
@@ -69,7 +69,7 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
     // As often as somebody comes with the code: whether it was used nobody looks here.
     '/token': async (_, body) => {
       const happens = before;
-      before = async () => {};
+      before = async () => undefined;
       await happens();
       return {
         access_token: 'an access token',
