@@ -21,7 +21,7 @@ export interface SmallOidcProvider {
   /** Who it is from here on. */
   as(claimed: Claimed): void;
   /** What happens before it says the next time who somebody is. */
-  before(once: () => Promise<unknown>): void;
+  before(happens: () => Promise<unknown>): void;
   /** A logout token that says this besides (OpenID Connect Back-Channel Logout 1.0, section 2.4). */
   logoutToken(claims: Readonly<Record<string, unknown>>): Promise<string>;
   close(): Promise<void>;
@@ -93,7 +93,7 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
     issuer,
     asked,
     as: (claimed) => (current = claimed),
-    before: (once) => (before = once),
+    before: (happens) => (before = happens),
     logoutToken: (claims) => sign({ jti: randomUUID(), events: EVENTS, ...claims }),
     async close() {
       server.closeAllConnections();
