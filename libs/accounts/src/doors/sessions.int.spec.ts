@@ -209,7 +209,10 @@ describe('sessions', () => {
       errcode: 'M_FORBIDDEN',
       session: expect.any(String),
     });
-    expect((await remove({ auth: auth(eve.userId) })).status).toBe(403);
+    const others = await remove({ auth: auth(eve.userId) });
+    expect(others.status).toBe(403);
+    // Whether it was theirs is told to nobody.
+    expect(await remove({ auth: auth(eve.userId, 'cashewnuts') })).toMatchObject({ status: 403, body: others.body });
     expect((await whoami(other)).status).toBe(200);
     expect((await remove({ auth: auth(alice.userId) })).status).toBe(200);
     expect((await whoami(other)).status).toBe(401);

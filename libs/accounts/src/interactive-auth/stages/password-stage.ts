@@ -60,7 +60,11 @@ export class PasswordStage implements Stage {
     return this.passwords.isFor(userId);
   }
 
-  /** Throws M_FORBIDDEN (403) where somebody shows that they are somebody else than who asks; M_LIMIT_EXCEEDED where it was tried too often, whatever the door. */
+  /**
+   * Throws M_FORBIDDEN where it is not the account that asks which is named: 403 and no 401, for 401 is "but the client may make a second attempt", and this is no attempt at the stage
+   * (Synapse and SyTest have it so). Nobody looks at the password then: whoever has a token of one account is not told by it whether passwords of others are right. Throws
+   * M_LIMIT_EXCEEDED where it was tried too often, whatever the door.
+   */
   async pass(auth: JsonObject, session: AuthSession): Promise<Passage> {
     const { purpose, userId } = session.operation;
     if (purpose === 'registration') return this.#chosen(auth);
