@@ -119,6 +119,18 @@ describe('a binding', () => {
     expect(await (await bindings.planForgetting(ALICE, []))()).toBe('success');
   });
 
+  it('that the user says there is as their account ends is ended also where the server ends on the way, or the identity server is away', async () => {
+    await begin().planForgetting(ALICE, [OF], SERVER);
+    const bindings = begin();
+    expect([await bindings.endAll(ALICE, new Set()), asked]).toEqual([true, ['/3pid/unbind']]);
+    onUnbind = () => {
+      throw new PeerUnavailable('away');
+    };
+    expect(await (await bindings.planForgetting(ALICE, [OF], SERVER))()).toBe('no-support');
+    onUnbind = () => {};
+    expect([await bindings.endAll(ALICE, new Set()), await bindings.of(ALICE)]).toEqual([true, []]);
+  });
+
   it('is none where the identity server refuses, unless there was one before', async () => {
     const refuse = (): void => {
       throw new PeerRefused(403, { errcode: 'M_FORBIDDEN' });

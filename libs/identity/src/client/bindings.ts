@@ -115,6 +115,8 @@ export class Bindings implements BoundElsewhere {
     const besides: readonly Binding[] =
       named === undefined ? [] : threepids.filter((of) => !isNoted(of, named)).map((of) => ({ of, server: named }));
     const isKnown = named !== undefined || threepids.every((of) => isNoted(of));
+    // As what was made known through this server: where it ends on the way, or the identity server is away, they are ended with the others (`endAll`).
+    for (const binding of besides) await this.#change(userId, (known) => decideBinding(known, randomUUID(), binding));
     return async () => {
       let result: UnbindResult = isKnown ? 'success' : 'no-support';
       for (const binding of [...noted, ...besides]) {
