@@ -51,6 +51,7 @@ import { FACT_SHAPES } from '#processes/fact-shapes';
 import { evolveRetention, NO_RULES } from '#processes/retention/rule-retention';
 import { RETENTION_STREAM } from '#rooms/facts/retention-facts';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
+import { CLOCK_STREAM } from '#projections/clock-facts';
 import { EFFECTS_STREAM, evolveEffects, NO_EFFECTS } from '#projections/effects/effect-facts';
 import { foldSignIn, NO_SIGN_INS } from '#oauth/decide/sign-ins';
 import { SIGN_INS_STREAM_PREFIX } from '#oauth/facts/sign-in-facts';
@@ -171,7 +172,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(BINDINGS_PREFIX)) return facts.reduce(foldBinding, NO_BINDINGS);
   if (stream.startsWith(IDENTITY_PEER_PREFIX)) return 'a place';
   if (stream.startsWith(ENDED_ASSOCIATION_PREFIX)) return 'it is over';
-  if (stream === PEPPER_STREAM) return 'a time';
+  if (stream === PEPPER_STREAM || stream === CLOCK_STREAM) return 'a time';
   if (stream === AUTH_NOTES_STREAM) return [...listNotes(facts.reduce(foldAuthNote, NO_NOTES), 0)];
   if (stream.startsWith('threepid-')) return facts.reduce(evolveHolder, undefined) ?? 'nobody has it';
   if (stream.startsWith(REMOTE_DEVICES_PREFIX)) {

@@ -9,6 +9,7 @@ import { HEALTH, type HealthSources } from '#observability/health';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { MeteredEventStore } from '#observability/metered-event-store';
 import { Metrics, METRICS } from '#observability/metrics';
+import { HELD_CLOCK, NotedClock } from '#projections/held-clock';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { VIEWS } from '#projections/views';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
@@ -34,9 +35,12 @@ export interface Ports {
 @Module({})
 export class PortsModule {
   static of(ports: Ports): DynamicModule {
+    const held = new NotedClock(ports.store, ports.clock, ports.logger);
+    ports.metrics.addGauge('annals_clock_held', '1 where the clock is believed, 0 where it may have jumped ahead: then nothing is destroyed for its age', () => Number(held.isHeld)); // prettier-ignore
     const providers = [
       { provide: CONFIG, useValue: ports.config },
       { provide: CLOCK, useValue: ports.clock },
+      { provide: HELD_CLOCK, useValue: held },
       { provide: LOGGER, useValue: ports.logger },
       { provide: METRICS, useValue: ports.metrics },
       { provide: EVENT_STORE, useValue: ports.store },

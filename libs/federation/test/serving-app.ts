@@ -11,6 +11,7 @@ import { isServerName, type RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { HttpModule } from '#http/http.module';
 import { createLogger, LOGGER } from '#observability/logger';
+import { HELD_CLOCK } from '#projections/held-clock';
 import { VIEWS } from '#projections/views';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
@@ -49,6 +50,7 @@ export class ServingApp {
     const ports: Provider[] = [
       { provide: CONFIG, useValue: config },
       { provide: CLOCK, useValue: systemClock },
+      { provide: HELD_CLOCK, useExisting: CLOCK },
       { provide: VIEWS, useValue: served.views },
       { provide: EVENT_STORE, useValue: served.views.today },
       { provide: LOGGER, useValue: await createLogger('silent') },

@@ -4,10 +4,10 @@ import { ACCOUNT_DATA } from '#accounts/projections/account-data-row';
 import { LIMITED_FIELDS, PROFILES } from '#accounts/projections/profiles.projector';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
-import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName, UserId } from '#kernel/ids';
 import { awaitShown } from '#projections/await-shown';
 import type { Listener } from '#projections/listener';
+import { HELD_CLOCK, type HeldClock } from '#projections/held-clock';
 import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
 import { decideFree, decideKeep, decideUnshown } from './decide/media.js';
@@ -42,7 +42,7 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
     private readonly kept: KeptContent,
     @Inject(EVENT_STORE) private readonly events: Pick<EventStore, 'head'>,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(HELD_CLOCK) private readonly clock: HeldClock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'media' | 'serverName'>,
   ) {}
 
@@ -75,7 +75,7 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
 
   async #look(): Promise<number> {
     const { freeRedactedMs } = this.config.media;
-    return freeRedactedMs === undefined ? AT_LATEST_MS : this.#freeDue(this.clock.now() - freeRedactedMs);
+    return freeRedactedMs === undefined ? AT_LATEST_MS : this.#freeDue((await this.clock.now()) - freeRedactedMs);
   }
 
   /** Frees what was to go before a moment and what nothing shows any more, and answers how much later the next was. */

@@ -30,6 +30,7 @@ import { LOG_SHAPES } from '#event-store/log-identity';
 import { CONTENT_SHAPES } from '#media/facts/content-facts';
 import { DELAYED_EVENT_SHAPES } from '#calls/facts/delayed-event-facts';
 import { MEDIA_SHAPES } from '#media/facts/media-facts';
+import { CLOCK_SHAPES } from '#projections/clock-facts';
 import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
 import { SIGN_IN_SHAPES } from '#oauth/facts/sign-in-facts';
 import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
@@ -76,6 +77,7 @@ export const FACT_SHAPES: FactShapes = {
   ...DESTINATION_SHAPES,
   ...REFUSAL_SHAPES,
   ...SERVICE_SHAPES,
+  ...CLOCK_SHAPES,
   ...EFFECTS_SHAPES,
   ...SLIDING_SHAPES,
   ...MEDIA_SHAPES,

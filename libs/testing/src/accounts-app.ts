@@ -19,6 +19,7 @@ import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
+import { HELD_CLOCK } from '#projections/held-clock';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Listener } from '#projections/listener';
 import { VIEWS } from '#projections/views';
@@ -90,6 +91,7 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
     providers: [
       { provide: CONFIG, useValue: config },
       { provide: CLOCK, useValue: clock },
+      { provide: HELD_CLOCK, useExisting: CLOCK },
       { provide: EVENT_STORE, useValue: store },
       { provide: READ_MODEL_STORE, useValue: readModels },
       { provide: VIEWS, useValue: views },

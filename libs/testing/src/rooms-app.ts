@@ -29,6 +29,7 @@ import { CLOCK, systemClock } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
 import { createLogger, LOGGER } from '#observability/logger';
 import { Metrics, METRICS } from '#observability/metrics';
+import { HELD_CLOCK } from '#projections/held-clock';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
@@ -124,6 +125,7 @@ export async function startRoomsApp(
   const ports: Exclude<Provider, Type>[] = [
     { provide: CONFIG, useValue: config },
     { provide: CLOCK, useValue: systemClock },
+    { provide: HELD_CLOCK, useExisting: CLOCK },
     { provide: SHUTDOWN, useValue: new AbortController().signal },
     { provide: EVENT_STORE, useValue: store },
     { provide: READ_MODEL_STORE, useValue: readModels },

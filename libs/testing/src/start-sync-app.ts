@@ -36,6 +36,7 @@ import { SHUTDOWN } from '#http/shutdown';
 import { CLOCK, systemClock } from '#kernel/clock';
 import { createLogger, LOGGER } from '#observability/logger';
 import { Metrics, METRICS } from '#observability/metrics';
+import { HELD_CLOCK } from '#projections/held-clock';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
@@ -130,6 +131,7 @@ export async function startSyncApp(
   const ports = [
     { provide: CONFIG, useValue: config },
     { provide: CLOCK, useValue: systemClock },
+    { provide: HELD_CLOCK, useExisting: CLOCK },
     { provide: EVENT_STORE, useValue: store },
     { provide: READ_MODEL_STORE, useValue: readModels },
     { provide: VIEWS, useValue: views },

@@ -1,9 +1,9 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { CLOCK, type Clock } from '#kernel/clock';
 import { messageOf } from '#kernel/message-of';
 import { type Position, START } from '#kernel/position';
 import { LOGGER, type Logger } from '#observability/logger';
 import { type Metrics, METRICS } from '#observability/metrics';
+import { HELD_CLOCK, type HeldClock } from '#projections/held-clock';
 import { VIEWS, type Views } from '#projections/views';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { crowdedOut, type WaitingMessage } from '../decide/crowded-out.js';
@@ -34,10 +34,11 @@ interface WaitingInAll {
   readonly messages: number;
   readonly bytes: number;
   readonly devices: number;
-  readonly oldest: number | undefined;
+  /** How old the oldest is; 0 where there is none. */
+  readonly oldestMs: number;
 }
 
-const NOTHING: WaitingInAll = Object.freeze({ messages: 0, bytes: 0, devices: 0, oldest: undefined });
+const NOTHING: WaitingInAll = Object.freeze({ messages: 0, bytes: 0, devices: 0, oldestMs: 0 });
 const SWEEP_MS = 5 * 60_000;
 const PAGE = 1_000;
 
@@ -54,7 +55,7 @@ export class ExpireMessages implements OnModuleInit, OnModuleDestroy {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     @Inject(READ_MODEL_STORE) private readonly readModels: ReadModelStore,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(HELD_CLOCK) private readonly clock: HeldClock,
     @Inject(METRICS) private readonly metrics: Metrics,
     @Inject(LOGGER) private readonly logger: Logger,
     private readonly inboxes: Inboxes,
@@ -72,7 +73,8 @@ export class ExpireMessages implements OnModuleInit, OnModuleDestroy {
   /** Looks at all that waits, and drops what is beyond the limits. Throws where the log or the views cannot be used. */
   async sweep(limits: Readonly<Record<'age' | 'number' | 'size', number>> = INBOX_LIMITS): Promise<void> {
     const inboxes = new Map<string, Waiting>();
-    const tooOld = this.clock.now() - limits.age;
+    const now = await this.clock.now();
+    const tooOld = now - limits.age;
     for await (const page of OUTSTANDING.pages(this.views, {}, PAGE)) {
       for (const { key, value } of page) {
         const [, , userId, deviceId] = key;
@@ -85,7 +87,7 @@ export class ExpireMessages implements OnModuleInit, OnModuleDestroy {
         if (value.at < tooOld && value.position > inbox.expired) inbox.expired = value.position;
       }
     }
-    this.#waiting = sumOf(inboxes.values());
+    this.#waiting = sumOf(inboxes.values(), now);
     for (const inbox of inboxes.values()) await this.#drop(inbox, limits);
   }
 
@@ -142,14 +144,16 @@ export class ExpireMessages implements OnModuleInit, OnModuleDestroy {
   }
 
   #addMetrics(): void {
-    const { metrics, clock } = this;
+    const { metrics } = this;
     const add = (name: string, help: string, read: (waiting: WaitingInAll) => number): void =>
       metrics.addGauge(`annals_to_device_${name}`, help, () => read(this.#waiting));
     add('waiting', 'Messages that devices have not collected', ({ messages }) => messages);
     add('waiting_bytes', 'Bytes of these messages', ({ bytes }) => bytes);
     add('waiting_devices', 'Devices that messages wait for', ({ devices }) => devices);
-    add('oldest_seconds', 'Age of the oldest of these messages; 0 where there is none', ({ oldest }) =>
-      oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000,
+    add(
+      'oldest_seconds',
+      'Age of the oldest of these messages; 0 where there is none',
+      ({ oldestMs }) => oldestMs / 1000,
     );
     metrics.addCounters(
       'annals_to_device_dropped_total',
@@ -160,7 +164,7 @@ export class ExpireMessages implements OnModuleInit, OnModuleDestroy {
   }
 }
 
-function sumOf(inboxes: Iterable<Waiting>): WaitingInAll {
+function sumOf(inboxes: Iterable<Waiting>, now: number): WaitingInAll {
   let [messages, bytes, devices, oldest] = [0, 0, 0, Infinity];
   for (const inbox of inboxes) {
     messages += inbox.count;
@@ -168,5 +172,5 @@ function sumOf(inboxes: Iterable<Waiting>): WaitingInAll {
     devices++;
     oldest = Math.min(oldest, inbox.oldest);
   }
-  return { messages, bytes, devices, oldest: devices === 0 ? undefined : oldest };
+  return { messages, bytes, devices, oldestMs: Math.max(0, now - oldest) };
 }

@@ -49,9 +49,9 @@ export function foldStoredInvite(invites: Invites, fact: { readonly type: string
 
 /**
  * One more waits. Where the sender has many waiting, or their server has, their oldest gives way; where all places are taken, the oldest of the server of which
- * there are most: so that nobody fills them for others. Throws M_LIMIT_EXCEEDED where all are of other servers.
+ * there are most: so that nobody fills them for others. `over`: by when those end whose time is over. Throws M_LIMIT_EXCEEDED where all are of other servers.
  */
-export function decideStored(invites: Invites, invite: StoredInvite, now: number): StoredInviteFact[] {
+export function decideStored(invites: Invites, invite: StoredInvite, now: number, over = now): StoredInviteFact[] {
   const waiting = listFree(invites, now);
   const group = groupOf(invite);
   const ofGroup = waiting.filter((one) => groupOf(one) === group);
@@ -64,7 +64,7 @@ export function decideStored(invites: Invites, invite: StoredInvite, now: number
   const { token, roomId: room_id, sender, publicKey: public_key, until, isUnvouched, message } = invite;
   const optional = { ...(isUnvouched === true ? { is_unvouched: isUnvouched } : {}), ...(message && { message }) };
   return [
-    ...decideOver(invites, now),
+    ...decideOver(invites, over),
     ...goes.map(ended),
     { type: 'invite-stored', data: { token, room_id, sender, public_key, until, ...optional } },
   ];

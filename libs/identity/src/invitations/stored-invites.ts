@@ -7,6 +7,7 @@ import { KeyedNames } from '#event-store/keyed-names';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
+import { HELD_CLOCK, type HeldClock } from '#projections/held-clock';
 import type { RegularLooks } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
 import { decodeBase64, encodeBase64 } from '#protocol/signing/base64';
@@ -72,6 +73,7 @@ export class StoredInvites {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
     private readonly names: KeyedNames,
+    @Inject(HELD_CLOCK) private readonly held: HeldClock,
   ) {
     const fold = { initialState: NO_INVITES, evolve: foldStoredInvite };
     this.#streams = new Aggregates({ store: log, clock, capacity: CAPACITY, ...fold });
@@ -97,14 +99,16 @@ export class StoredInvites {
     const message = sealMessage(made);
     const unvouched = isVouchedFor ? {} : { isUnvouched: true as const };
     const invite = { token, roomId, sender, ...unvouched, publicKey, until: now + LIFETIME_MS, message };
-    await this.#change(identifierName(this.names, threepid), sender, (invites) => decideStored(invites, invite, now));
+    const over = await this.held.now();
+    const decide = (invites: Invites): StoredInviteFact[] => decideStored(invites, invite, now, over);
+    await this.#change(identifierName(this.names, threepid), sender, decide);
     return made;
   }
 
   /** Those of one identifier of which whom they are for is to be told still, as the log has them, and whether anybody is to be told: it may be over, or claimed. */
   async listUnsent(name: string): Promise<UnsentInvite[]> {
     const { state } = await this.#streams.load(storedInvitesStream(name));
-    const now = this.clock.now();
+    const now = await this.held.now();
     return listUnsent(state).map(({ token, message, mxid, until }) => {
       return { token, message, isWanted: mxid === undefined && until > now };
     });
@@ -164,9 +168,10 @@ export class StoredInvites {
 
   /** The identifiers, by their names, of which invitations are over, or claimed and their homeservers to be told. May name one several times. */
   async *listDue(): AsyncGenerator<{ readonly name: string; readonly isOver: boolean }, void> {
+    const now = await this.held.now();
     for await (const page of STORED_INVITES.pages(this.views, {})) {
       for (const { value } of page) {
-        const isOver = value.until <= this.clock.now();
+        const isOver = value.until <= now;
         if (isOver || (value.mxid !== undefined && value.was_told !== true)) yield { name: value.name, isOver };
       }
     }
@@ -179,7 +184,8 @@ export class StoredInvites {
 
   /** Ends all of one identifier whose time is over. */
   async endOver(name: string): Promise<void> {
-    await this.#change(name, 'server', (invites) => decideOver(invites, this.clock.now()));
+    const now = await this.held.now();
+    await this.#change(name, 'server', (invites) => decideOver(invites, now));
   }
 
   async #change(name: string, actor: string, decide: (invites: Invites) => StoredInviteFact[]): Promise<Invites> {

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { HELD_CLOCK, type HeldClock } from '#projections/held-clock';
 import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
 import { CACHED_MEDIA, dayOf } from '../projections/media.projector.js';
@@ -21,7 +21,7 @@ export class UnseenMedia implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly room: CacheRoom,
     @Inject(EVENT_STORE) private readonly events: Pick<EventStore, 'head'>,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(HELD_CLOCK) private readonly clock: HeldClock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'media'>,
   ) {}
 
@@ -35,7 +35,7 @@ export class UnseenMedia implements OnApplicationBootstrap, OnModuleDestroy {
 
   async #look(): Promise<number> {
     const { cacheDays } = this.config.media;
-    if (cacheDays !== undefined) await this.room.dropBefore(dayOf(this.clock.now()) - cacheDays + 1);
+    if (cacheDays !== undefined) await this.room.dropBefore(dayOf(await this.clock.now()) - cacheDays + 1);
     return AT_LATEST_MS;
   }
 }

@@ -3,10 +3,10 @@ import { CONTENT_ERASED, type DelayedEventFact, type DelayEnded, delayedStream, 
 import { listOverDelays, listUsersOfOver } from '#calls/queries/over-delays';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { isSaidAgain } from '#event-store/shorten-stream';
-import { CLOCK, type Clock } from '#kernel/clock';
 import { messageOf } from '#kernel/message-of';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { Effect } from '#projections/effects/effect';
+import { HELD_CLOCK, type HeldClock } from '#projections/held-clock';
 import { VIEWS, type Views } from '#projections/views';
 
 const SCHEDULED: DelayedEventFact['type'] = 'event-delayed';
@@ -26,7 +26,7 @@ export class DelayedContents implements Effect {
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(HELD_CLOCK) private readonly clock: HeldClock,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -62,7 +62,7 @@ export class DelayedContents implements Effect {
   }
 
   async #look(withinMs: number): Promise<void> {
-    const users = await listUsersOfOver(this.views, this.clock.now(), withinMs);
+    const users = await listUsersOfOver(this.views, await this.clock.now(), withinMs);
     for (const userId of users) if (this.#isHere) await this.#erase(delayedStream(userId));
   }
 
@@ -81,7 +81,7 @@ export class DelayedContents implements Effect {
       if (erasable === undefined || !hasContent || data.slice(erasable) === tail) continue;
       contents.push({ id, revision, type, tail });
     }
-    const over = listOverDelays(ended, this.clock.now());
+    const over = listOverDelays(ended, await this.clock.now());
     const gone = contents.filter(({ id, type }) => (type === SCHEDULED ? ended.has(id) : over.has(id)));
     for (const { revision, tail } of gone) await this.store.erase(stream, revision, tail);
     return gone.length > 0;

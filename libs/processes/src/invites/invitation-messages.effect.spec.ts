@@ -33,9 +33,11 @@ describe('the message of an invitation by address', () => {
   /** What the mail server does as it is given one. */
   let onSend: () => void;
   let now: number;
+  let hasHeld: boolean;
   beforeEach(() => {
     [store, rows, sent, now] = [new MemoryEventStore(), new MemoryReadModels(), [], 1];
     onSend = () => {};
+    hasHeld = true;
     vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
   });
 
@@ -56,7 +58,7 @@ describe('the message of an invitation by address', () => {
     const config = loadConfig({});
     const limits = new RateLimits(config, { elapsed: () => 0 });
     const messages = new InvitationMessages(new Messengers(mailer, {} as Texter), limits, config, key);
-    const invites = new StoredInvites(store, { now: () => now }, views, TEST_NAMES);
+    const invites = new StoredInvites(store, { now: () => now }, views, TEST_NAMES, { now: () => (hasHeld ? now : 0) });
     const effect = new InvitationMessagesSent(
       new SendInvitations(invites, messages),
       store,
@@ -143,6 +145,26 @@ describe('the message of an invitation by address', () => {
     await runAll(effect);
     expect(sent).toEqual([]);
     expect(JSON.stringify(store.facts)).toContain('\\"message\\":null}');
+  });
+
+  it('is sent, and the invitation stays, where it is over by a clock that may have jumped ahead', async () => {
+    const { effect, invites, invite } = start();
+    const { token } = await invite();
+    now += 365 * 24 * 3600_000;
+    hasHeld = false;
+    await runAll(effect);
+    expect(sent).toHaveLength(1);
+    const due: unknown[] = [];
+    for await (const each of invites.listDue()) due.push(each);
+    expect(due).toEqual([]);
+    await invites.endOver(HASH);
+    await invite();
+    now -= 365 * 24 * 3600_000;
+    expect((await invites.listFree(HASH)).map((one) => one.token)).toContain(token);
+    hasHeld = true;
+    now += 365 * 24 * 3600_000;
+    await invites.endOver(HASH);
+    expect((await invites.listFree(HASH)).map((one) => one.token)).not.toContain(token);
   });
 
   it('goes with all that was said of the invitation once that is over, and with it whose the address was', async () => {

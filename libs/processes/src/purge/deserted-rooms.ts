@@ -2,9 +2,9 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { RoomPurges } from '#admin/purges/room-purges';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomAlias, RoomId } from '#kernel/ids';
 import { awaitShown } from '#projections/await-shown';
+import { HELD_CLOCK, type HeldClock } from '#projections/held-clock';
 import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
 import { ALIAS_BOOK, type AliasBook } from '#rooms/alias-book';
@@ -28,7 +28,7 @@ export class DesertedRooms implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
     @Inject(EVENT_STORE) private readonly events: Pick<EventStore, 'head'>,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(HELD_CLOCK) private readonly clock: HeldClock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'purge'>,
   ) {}
 
@@ -42,7 +42,7 @@ export class DesertedRooms implements OnApplicationBootstrap, OnModuleDestroy {
 
   async #look(): Promise<number> {
     const { afterMs } = this.config.purge;
-    return afterMs === undefined ? AT_LATEST_MS : this.#orderDue(this.clock.now() - afterMs);
+    return afterMs === undefined ? AT_LATEST_MS : this.#orderDue((await this.clock.now()) - afterMs);
   }
 
   /**

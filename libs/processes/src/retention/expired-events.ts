@@ -2,12 +2,12 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { CommandBus } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import { CLOCK, type Clock } from '#kernel/clock';
 import type { EventId, RoomId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { mayPass } from '#kernel/may-pass';
 import { awaitShown } from '#projections/await-shown';
+import { HELD_CLOCK, type HeldClock } from '#projections/held-clock';
 import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
 import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
@@ -62,7 +62,7 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly rules: RuleRetention,
     @Inject(EVENT_STORE) private readonly events: Pick<EventStore, 'head'>,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(HELD_CLOCK) private readonly clock: HeldClock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'retention'>,
   ) {}
 
@@ -120,7 +120,7 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       const lifetime = await findLifetime(this.views, roomId);
       if (lifetime === undefined) return 0;
-      const now = this.clock.now();
+      const now = await this.clock.now();
       const due = (kept: MessagesKept, left: number) => this.#expire({ roomId, kept, lifetime, now }, left);
       const news = await due('news', most);
       return news + (await due('past', most - news));

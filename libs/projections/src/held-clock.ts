@@ -1,0 +1,85 @@
+import { Aggregates } from '#event-store/aggregates';
+import { type EventStore, type NewFact } from '#event-store/event-store';
+import { draftOf } from '#event-store/seal-facts';
+import type { Clock } from '#kernel/clock';
+import { CLOCK_STREAM } from './clock-facts.js';
+import type { ProjectionLog } from './runtime-parts.js';
+
+const HOUR_MS = 3600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** How often it is noted what the clock says. */
+const NOTED_MS = 6 * HOUR_MS;
+/** A clock that says what it said for so long is believed. */
+const HELD_MS = DAY_MS;
+/** What was noted within so long shows that the clock has gone on, and not jumped: nobody is away for longer but now and then. */
+const GONE_ON_MS = 8 * DAY_MS;
+/** So many are remembered, which is longer than that; what is before them goes from the log. */
+const REMEMBERED = 64;
+
+/** What is told by a clock of which it is known whether it can be right. */
+export interface HeldClock {
+  /** The time, where it has surely come; 0 where the clock may have jumped ahead: by that nothing is over. In milliseconds since the epoch. */
+  now(): number | Promise<number>;
+}
+
+/** Injection token of the HeldClock: for whoever destroys, because of the time alone, what nobody can bring back. */
+export const HELD_CLOCK = Symbol.for('annals.HeldClock');
+
+/**
+ * Whether a clock has held, by what it said before, as the log has it in its order: for a day at least, or since the log knows of it at all. One that has jumped ahead, by
+ * more than a week, has not, until it has said that for a day; and so has not one of a server that was off for longer than that. What it said to be yet to come does not count: that is put right.
+ */
+export function hasHeld(said: readonly number[], now: number): boolean {
+  const before = said.filter((at) => at <= now);
+  const isAllNew = before.every((at) => at >= now - GONE_ON_MS);
+  return before.length > 0 && (isAllNew || before.some((at) => at >= now - GONE_ON_MS && at <= now - HELD_MS));
+}
+
+/**
+ * The system's clock, for what cannot be taken back: a machine whose clock stands years ahead for an hour (a battery that is empty, a wrong answer of a time server) is not to
+ * destroy all that would be over by then. What the clock says is noted in the log, which every process and every later start knows.
+ */
+export class NotedClock implements HeldClock {
+  readonly #said: Aggregates<readonly number[]>;
+  #isHeld = true;
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly clock: Clock,
+    private readonly log: Pick<ProjectionLog, 'info' | 'warn'>,
+  ) {
+    const evolve = (said: readonly number[], { metadata }: NewFact): readonly number[] =>
+      [...said, metadata.at].slice(-REMEMBERED);
+    this.#said = new Aggregates({ store, clock, capacity: 1, initialState: [], evolve });
+  }
+
+  /** Whether it was believed when it was asked for last. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** See HeldClock. Notes now and then what it says; throws where the log is away. */
+  async now(): Promise<number> {
+    const now = this.clock.now();
+    const isNoted = (said: readonly number[]): boolean => said.some((at) => at <= now && at > now - NOTED_MS);
+    const { state, facts, revision } = await this.#said.execute(
+      CLOCK_STREAM,
+      (said) => (isNoted(said) ? [] : [draftOf({ type: 'clock-read', data: {} })]),
+      { actor: 'server' },
+    );
+    const last = typeof revision === 'number' ? revision : 0;
+    // What is left where the log is away just now goes with the next one.
+    if (facts.length > 0 && last >= REMEMBERED) await this.store.truncate(CLOCK_STREAM, last - REMEMBERED + 1).catch(() => {}); // prettier-ignore
+    this.#tell(hasHeld(state, now), now);
+    return this.#isHeld ? now : 0;
+  }
+
+  /** Once each time. */
+  #tell(isHeld: boolean, now: number): void {
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    const said = Number.isFinite(now) ? new Date(now).toISOString() : String(now);
+    if (isHeld) this.log.info('The clock has held for a day: what is over by it is destroyed again');
+    else this.log.warn(`The clock says ${said}, and the log knows nothing of the week before: nothing is destroyed for its age until that has held for a day. Put it right if it is wrong`); // prettier-ignore
+  }
+}
