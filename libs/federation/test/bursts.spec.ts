@@ -2,21 +2,18 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { PeerUnavailable } from '#kernel/peer-errors';
-import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { INBOUND_STREAM } from '#federation/facts/inbound-facts';
 import type { PduAccepted } from '#rooms/facts/room-facts';
 import { TEST_AUTHOR } from '#testing/local-room';
-import { MemoryEventStore } from '#testing/memory-event-store';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { keysKnownTo } from '#testing/receiving/memory-room';
 import { ReceivingServer } from '#testing/receiving/receiving-server';
-import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import type { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import { openSharedRoom } from '#testing/receiving/shared-room';
 import { TellingServer } from '#testing/receiving/telling-server';
 import { RoomCommands } from '#testing/room-commands';
-import { RoomViews } from '#testing/room-views';
 
 const OTHER = new ForeignServer('b.example', 2);
-const VERSION = findRoomVersion('11')!;
 const KEYS = keysKnownTo(TEST_AUTHOR, OTHER);
 const ASKED = ['get_missing_events', 'state_ids', 'state', 'event', 'event_auth'];
 
@@ -27,10 +24,7 @@ let peers: TellingServer;
 let servers: ReceivingServer[];
 
 beforeEach(async () => {
-  home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, KEYS);
-  roomId = await home.open();
-  there = new RoomElsewhere(roomId, VERSION, KEYS, OTHER);
-  await there.hear(home);
+  ({ home, roomId, there } = await openSharedRoom(OTHER, KEYS));
   peers = new TellingServer(there);
   servers = [];
 });

@@ -1,13 +1,11 @@
 import { beforeEach, describe, expect, it, test } from 'vitest';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
-import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
-import { MemoryEventStore } from '#testing/memory-event-store';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { keysKnownTo } from '#testing/receiving/memory-room';
-import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
-import { RoomCommands } from '#testing/room-commands';
-import { RoomViews } from '#testing/room-views';
+import type { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import { openSharedRoom } from '#testing/receiving/shared-room';
+import type { RoomCommands } from '#testing/room-commands';
 import { RoomVerifier } from '../audit/verify-room.js';
 import { getEvent } from '../queries/get-event.js';
 import { EraseEvents } from './erase-events.js';
@@ -17,7 +15,6 @@ import { staysWithRoom } from './redact-here.js';
 
 const OTHER = new ForeignServer('b.example', 2);
 const BOB = OTHER.user('bob');
-const VERSION = findRoomVersion('11')!;
 const KEYS = keysKnownTo(TEST_AUTHOR, OTHER);
 const SECRET = 'unmistakable';
 
@@ -26,10 +23,7 @@ let roomId: RoomId;
 let there: RoomElsewhere;
 
 beforeEach(async () => {
-  home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, KEYS);
-  roomId = await home.open();
-  there = new RoomElsewhere(roomId, VERSION, KEYS, OTHER);
-  await there.hear(home);
+  ({ home, roomId, there } = await openSharedRoom(OTHER, KEYS));
 });
 
 const receive = (...pdus: readonly ForeignPdu[]): Promise<unknown> =>

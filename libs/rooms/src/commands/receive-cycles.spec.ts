@@ -4,7 +4,8 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { keysKnownTo } from '#testing/receiving/memory-room';
-import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import type { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import { openSharedRoom } from '#testing/receiving/shared-room';
 import { RoomCommands } from '#testing/room-commands';
 import { makeRoomToTell, tellRoom } from '#testing/receiving/told-room';
 import { RoomViews } from '#testing/room-views';
@@ -26,10 +27,8 @@ let roomId: RoomId;
 let there: RoomElsewhere;
 
 beforeEach(async () => {
-  home = new RoomCommands(new RoomViews(new UncertainEventStore()), TEST_AUTHOR, KEYS);
-  roomId = await home.open({ room_version: '1' });
-  there = new RoomElsewhere(roomId, VERSION, KEYS, OTHER);
-  await there.hear(home);
+  const log = new UncertainEventStore();
+  ({ home, roomId, there } = await openSharedRoom(OTHER, KEYS, { version: '1', log }));
 });
 
 const idOf = (name: string): string => `$${name}:${OTHER.name}`;

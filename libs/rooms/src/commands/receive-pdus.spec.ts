@@ -2,12 +2,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
-import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo } from '#testing/receiving/memory-room';
-import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import type { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import { openSharedRoom } from '#testing/receiving/shared-room';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { turnsOf } from '#testing/turns-of';
@@ -23,7 +23,6 @@ import type { Receipt } from './receiving.js';
 
 const OTHER = new ForeignServer('b.example', 2);
 const BOB = OTHER.user('bob');
-const VERSION = findRoomVersion('11')!;
 const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER);
 
 let log: UncertainEventStore;
@@ -34,10 +33,7 @@ let there: RoomElsewhere;
 
 beforeEach(async () => {
   log = new UncertainEventStore();
-  home = new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS);
-  roomId = await home.open();
-  there = new RoomElsewhere(roomId, VERSION, KEYS, OTHER);
-  await there.hear(home);
+  ({ home, roomId, there } = await openSharedRoom(OTHER, KEYS, { log }));
 });
 
 function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {

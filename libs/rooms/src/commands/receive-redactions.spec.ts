@@ -1,16 +1,14 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RecordedFact } from '#event-store/event-store';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
-import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { applyFacts } from '#testing/project';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { keysKnownTo } from '#testing/receiving/memory-room';
-import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import type { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import { openSharedRoom } from '#testing/receiving/shared-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
-import { RoomViews } from '#testing/room-views';
 import { auditRoom } from '../audit/audit-room.js';
 import { ROOM_MEMBERS } from '../projections/membership.projector.js';
 import { createRoomFactReader } from '../projections/room-fact-reader.js';
@@ -28,7 +26,6 @@ import type { EventSent } from './transaction.js';
 const OTHER = new ForeignServer('b.example', 2);
 const BOB = OTHER.user('bob');
 const CAROL = OTHER.user('carol');
-const VERSION = findRoomVersion('11')!;
 const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER);
 
 let home: RoomCommands;
@@ -37,10 +34,7 @@ let roomId: RoomId;
 let there: RoomElsewhere;
 
 beforeEach(async () => {
-  home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, KEYS);
-  roomId = await home.open();
-  there = new RoomElsewhere(roomId, VERSION, KEYS, OTHER);
-  await there.hear(home);
+  ({ home, roomId, there } = await openSharedRoom(OTHER, KEYS));
 });
 
 function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {

@@ -1,26 +1,20 @@
 import { expect, it } from 'vitest';
 import type { UserId } from '#kernel/ids';
-import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ReceivePdus } from '#rooms/commands/receive-pdus';
 import { RedactEvent } from '#rooms/commands/redact-event';
 import { getEvent } from '#rooms/queries/get-event';
 import { renderOne } from '#rooms/queries/render-event';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
-import { MemoryEventStore } from '#testing/memory-event-store';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { keysKnownTo } from '#testing/receiving/memory-room';
-import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
-import { requesterOf, RoomCommands } from '#testing/room-commands';
-import { RoomViews } from '#testing/room-views';
+import { openSharedRoom } from '#testing/receiving/shared-room';
+import { requesterOf } from '#testing/room-commands';
 import { SignedEvents } from './signed-events.js';
 
 it('tells nothing of what a redaction takes away beside the content, before that has left the log too', async () => {
   const other = new ForeignServer('b.example', 2);
   const keys = keysKnownTo(TEST_AUTHOR, other);
-  const home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, keys);
-  const roomId = await home.open();
-  const there = new RoomElsewhere(roomId, findRoomVersion('11')!, keys, other);
-  await there.hear(home);
+  const { home, roomId, there } = await openSharedRoom(other, keys);
   const join = await there.joins();
   const said = await there.makes({ type: 'm.room.message', content: {}, pdu: { beside: 'the content' } });
   await home.execute(new ReceivePdus(other.name, roomId, [join.text, said.text]));
