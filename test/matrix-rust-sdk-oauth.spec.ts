@@ -24,7 +24,7 @@ describe.skipIf(PROGRAM === undefined || !HAS_BROWSER)(`a user of Element X's co
     await server.remove();
   });
 
-  test('is let in at the page, and renews its tokens', async () => {
+  test('is let in at the page, renews its tokens, and resets the identity, which is allowed at the account page', async () => {
     const person = await browser.newPerson();
     const callback = 'http://127.0.0.1:9/callback';
     await person.route(`${callback}**`, (route) => route.fulfill({ body: 'Back in the application' }));
@@ -34,11 +34,18 @@ describe.skipIf(PROGRAM === undefined || !HAS_BROWSER)(`a user of Element X's co
     const ended = once(child, 'close');
     const saw: string[] = [];
     for await (const line of createInterface({ input: child.stdout })) {
-      if (!line.startsWith('open ')) {
+      const [word, url] = line.split(' ');
+      if (word === 'allow') {
+        await page.goto(url!);
+        await page.getByLabel('Your password').fill(passwordOf('rosa'));
+        await page.getByRole('button', { name: 'Allow it' }).click();
+        continue;
+      }
+      if (word !== 'open') {
         saw.push(line);
         continue;
       }
-      await page.goto(line.slice('open '.length));
+      await page.goto(url!);
       await page.getByLabel('User name').fill('rosa');
       await page.getByLabel('Password').fill(passwordOf('rosa'));
       await page.getByRole('button', { name: 'Sign in' }).click();
@@ -47,7 +54,7 @@ describe.skipIf(PROGRAM === undefined || !HAS_BROWSER)(`a user of Element X's co
       child.stdin.write(`${page.url()}\n`);
     }
     expect([saw, await ended]).toEqual([
-      ['logged in by OAuth', 'renewed its tokens'],
+      ['logged in by OAuth', 'renewed its tokens', "had its user's identity reset"],
       [0, null],
     ]);
   }, 120_000);

@@ -16,7 +16,7 @@ describe.skipIf(PROGRAM === undefined)(
     });
     afterAll(() => server.remove());
 
-    test('list rooms, talk in an encrypted one, through restarts, are notified, recover, verify and remove devices', async () => {
+    test('list rooms, talk in an encrypted one, through restarts, are notified, recover, verify and remove devices, and reset an identity', async () => {
       expect(await runClientProgram(server, PROGRAM ?? '', [])).toEqual([
         'logged in and synced',
         'has the room in the list',
@@ -26,6 +26,7 @@ describe.skipIf(PROGRAM === undefined)(
         'recovered on a new device, and read there what was written before',
         'verified a device by emoji',
         'went on without a removed device',
+        'talked with somebody who had their identity reset',
         'followed threads on two devices, and where the user was mentioned',
         'scrolled back',
       ]);

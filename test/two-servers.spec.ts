@@ -1,7 +1,6 @@
-import { cpSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { Client, Homeserver } from './support/homeserver.js';
+import { startBeside } from './support/start-beside.js';
 import { type Views, VIEWS_SERVER } from './support/stores.js';
 import { Talk } from './support/talk.js';
 
@@ -14,10 +13,8 @@ afterEach(async () => {
 async function startTwo(views: Views): Promise<[Homeserver, Homeserver]> {
   const first = await Homeserver.start({ log: 'a server', views });
   closing.push(() => first.remove());
-  const second = new Homeserver({ env: first.settings });
+  const second = await startBeside(first);
   closing.push(() => second.remove());
-  cpSync(join(first.directory, 'keys'), join(second.directory, 'keys'), { recursive: true });
-  await second.start();
   return [first, second];
 }
 

@@ -31,7 +31,7 @@ use matrix_sdk_ui::{
 };
 use oauth::log_in_by_oauth;
 use threads::{follow_mention, follow_threads};
-use verify::{is_verified, remove, verify_by_emoji};
+use verify::{is_verified, remove, reset_identity, verify_by_emoji};
 
 fn saw(what: &str) {
     println!("{what}");
@@ -181,7 +181,7 @@ async fn main() -> Result<()> {
     .await?;
     tablet.finds(&room_id, "a word in the night").await?;
     tablet.finds(&room_id, "0: live").await?;
-    is_verified(&tablet).await?;
+    is_verified(&tablet.client).await?;
     saw("recovered on a new device, and read there what was written before");
 
     verify_by_emoji(&laptop, &bob).await?;
@@ -190,6 +190,10 @@ async fn main() -> Result<()> {
     remove(&bob, &laptop, &alice).await?;
     talk(&[&alice, &bob, &tablet], &room_id, "without the laptop").await?;
     saw("went on without a removed device");
+
+    reset_identity(&alice, &bob).await?;
+    talk(&[&alice, &bob, &tablet], &room_id, "after a reset").await?;
+    saw("talked with somebody who had their identity reset");
 
     let tablet = follow_threads(&alice, &bob, tablet, &room_id).await?;
     follow_mention(&alice, &tablet, &room_id).await?;

@@ -2,22 +2,35 @@
 
 use std::io::stdin;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use matrix_sdk::{
     Client,
     authentication::oauth::registration::{
         ApplicationType, ClientMetadata, Localized, OAuthGrantType,
     },
+    encryption::{CrossSigningResetAuthType, EncryptionSettings},
     reqwest::Url,
     ruma::serde::Raw,
 };
 
-use crate::saw;
+use crate::{
+    saw,
+    verify::{identity_of, is_verified},
+};
 
-/// Registers, has its user let it in, and renews its tokens. Writes the address that the browser is to open, and is told where that was
-/// sent back to. It logs out nowhere: for that the library wants HTTPS.
+/// Registers, has its user let it in, renews its tokens, and has its user's identity reset, which the user allows at the account page while
+/// the library asks twice a second whether it may. Writes the addresses that the browser is to open, and is told where the first was sent
+/// back to. It logs out nowhere: for that the library wants HTTPS.
 pub async fn log_in_by_oauth(base: &str) -> Result<()> {
-    let client = Client::builder().homeserver_url(base).build().await?;
+    let client = Client::builder()
+        .homeserver_url(base)
+        .with_encryption_settings(EncryptionSettings {
+            auto_enable_cross_signing: true,
+            auto_enable_backups: true,
+            ..Default::default()
+        })
+        .build()
+        .await?;
     let oauth = client.oauth();
     let redirect = Url::parse("http://127.0.0.1/callback")?;
     let metadata = ClientMetadata::new(
@@ -51,5 +64,26 @@ pub async fn log_in_by_oauth(base: &str) -> Result<()> {
     oauth.refresh_access_token().await?;
     ensure!(client.whoami().await?.device_id.as_ref() == Some(&device));
     saw("renewed its tokens");
+
+    client
+        .encryption()
+        .wait_for_e2ee_initialization_tasks()
+        .await;
+    let user_id = client.user_id().context("not logged in")?;
+    let before = identity_of(&client, user_id).await?;
+    let recovery = client.encryption().recovery();
+    let handle = recovery
+        .reset_identity()
+        .await?
+        .context("reset without the user")?;
+    let CrossSigningResetAuthType::OAuth(info) = handle.auth_type() else {
+        bail!("reset by a password")
+    };
+    println!("allow {}", info.approval_url);
+    handle.reset(None).await?;
+    ensure!(identity_of(&client, user_id).await? != before);
+    ensure!(client.encryption().backups().are_enabled().await);
+    is_verified(&client).await?;
+    saw("had its user's identity reset");
     Ok(())
 }
