@@ -1,12 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { annals } from './support/annals.js';
 import { Member } from './support/federation/member.js';
-import { Shared } from './support/federation/shared.js';
+import { BOTH, Shared } from './support/federation/shared.js';
 import { startSynapse, SYNAPSE } from './support/federation/synapse.js';
+import { passwordOf } from './support/homeserver.js';
 
 const WITHIN = 120_000;
 const PATIENTLY = { timeout: 60_000 };
 const SECRET = 'unmistakable';
+
+/** Closes an account for good. */
+async function close(user: Member, username: string): Promise<void> {
+  const { body } = await user.request('POST', '/account/deactivate', { erase: true });
+  const auth = { type: 'm.login.password', user: user.id, password: passwordOf(username), session: body.session };
+  await user.ok('POST', '/account/deactivate', { auth, erase: true });
+}
 
 describe.skipIf(SYNAPSE === undefined)('who is erased in a room that is shared with Synapse', () => {
   const shared = new Shared({ name: 'Synapse', isThere: true, versions: ['10', '11'], start: startSynapse });
@@ -42,6 +50,30 @@ describe.skipIf(SYNAPSE === undefined)('who is erased in a room that is shared w
       expect(state).not.toContain(SECRET);
       const later = await bob.say(room, 'good bye');
       expect(later).toMatch(/^\$/);
+    },
+    WITHIN,
+  );
+
+  it.each(BOTH)(
+    'is not read by who comes later from the other server, where an account was closed on %s',
+    async (where) => {
+      const { maker, comer } = shared.pair(where);
+      const username = where === 'our side' ? 'dora' : 'dirk';
+      const gone = await Member.at(maker.server, username);
+      const room = await maker.create('11');
+      await gone.join(room);
+      const said = await gone.say(room, SECRET);
+      const edited = await gone.edit(room, said, `${SECRET} again`);
+      await close(gone, username);
+      await maker.followed.untilMember(room, gone.id, 'leave');
+
+      await comer.join(room, maker);
+      await comer.followed.untilIn(room, 'join');
+      const there = async (): Promise<string[]> => (await comer.history(room)).map(({ event_id }) => event_id);
+      await expect.poll(there, PATIENTLY).toEqual(expect.arrayContaining([said, edited]));
+      expect(JSON.stringify(await comer.history(room))).not.toContain(SECRET);
+      // Who was there before still can.
+      expect(JSON.stringify(await maker.history(room))).toContain(SECRET);
     },
     WITHIN,
   );
