@@ -188,6 +188,7 @@ async fn main() -> Result<()> {
     saw("verified a device by emoji");
 
     remove(&bob, &laptop, &alice).await?;
+    laptop.close().await;
     talk(&[&alice, &bob, &tablet], &room_id, "without the laptop").await?;
     saw("went on without a removed device");
 
