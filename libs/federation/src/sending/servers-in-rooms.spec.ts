@@ -122,6 +122,26 @@ describe('the servers in a room', () => {
     expect([...(await room.servers.before(ROOM, positionOf(99)))]).toEqual([C]);
   });
 
+  it('are those of before an event also where a server comes while they are read for that', async () => {
+    const room = await begin();
+    await room.note('@a:a.example', 'join');
+    const said = await room.note('@a:a.example', 'join');
+    const get = room.store.get.bind(room.store);
+    let goOn: (() => void) | undefined;
+    const held = vi.spyOn(room.store, 'get').mockImplementation(async (collection, key) => {
+      const found = await get(collection, key);
+      if (collection === 'room-servers-changed') await new Promise<void>((resolve) => (goOn = resolve));
+      return found;
+    });
+    const before = room.servers.before(ROOM, said.position);
+    await vi.waitFor(() => expect(goOn).toBeDefined());
+    held.mockRestore();
+    await room.note('@b:b.example', 'join');
+    goOn!();
+    expect([...(await before)]).toEqual([]);
+    expect([...(await room.servers.of(ROOM))]).toEqual([B]);
+  });
+
   it('tell their rooms, and those they left since a place', async () => {
     const room = await begin();
     const joined = await room.note('@b:b.example', 'join');

@@ -68,15 +68,15 @@ export class ServersInRooms implements Listener {
 
   /** The servers with joined members now. The set is never changed. Throws ViewsUnavailable. */
   async of(roomId: RoomId): Promise<ReadonlySet<ServerName>> {
-    const { servers } = await this.#find(roomId);
-    const named = this.#partial.get(roomId);
-    return named === undefined ? servers : this.#withoutOurs([...servers, ...named]);
+    return this.#withNamed(roomId, await this.#find(roomId));
   }
 
   /** The servers that were in the room right before the fact at a position: those that an event which comes there is sent to. */
   async before(roomId: RoomId, position: Position): Promise<ReadonlySet<ServerName>> {
-    const { changed, before } = await this.#find(roomId);
-    if (changed < position) return this.of(roomId);
+    const known = await this.#find(roomId);
+    const { changed, before } = known;
+    // Asked for again they might be those of a later fact, which was heard in between.
+    if (changed < position) return this.#withNamed(roomId, known);
     if (changed === position && before !== undefined) return before;
     const found = new Set<ServerName>();
     for (const standing of ['in', 'out'] as const) {
@@ -153,6 +153,12 @@ export class ServersInRooms implements Listener {
   #forget(roomId: RoomId): void {
     this.#known.delete(roomId);
     this.#partial.delete(roomId);
+  }
+
+  /** With those that were named of a room of which a part is here. */
+  #withNamed(roomId: RoomId, { servers }: KnownServers): ReadonlySet<ServerName> {
+    const named = this.#partial.get(roomId);
+    return named === undefined ? servers : this.#withoutOurs([...servers, ...named]);
   }
 
   #withoutOurs(servers: Iterable<ServerName>): ReadonlySet<ServerName> {
