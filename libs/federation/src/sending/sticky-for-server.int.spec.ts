@@ -6,7 +6,7 @@ import type { LocalRoom } from '#testing/local-room';
 import { B, C, newWorld, SendingServer, type World } from '../../test/sending-server.js';
 
 const HOUR = 3_600_000;
-/** When the rooms of these tests begin. */
+/** When the rooms of these tests begin. Their clock may be some milliseconds ahead of that of the server: each event takes it one further. */
 const THEN = 1_700_000_000_000;
 
 let world: World;
@@ -46,6 +46,7 @@ describe('what is sticky in a room', () => {
   it('is sent to a server that comes to it, what our users have sent and is not over, and to it alone', async () => {
     await stick('one');
     await stick('short', { ms: 1 });
+    world.ahead += 60_000;
     await room.say('not sticky');
     await stick('two');
     await join('@b:b.example');
@@ -86,7 +87,6 @@ describe('what is sticky in a room', () => {
     const ruled = { id: randomUUID(), type: 'retention-ruled', data, at: THEN, actor: 'server' };
     await server.store.append(RETENTION_STREAM, 'no-stream', sealFacts(undefined, [ruled]));
     await stick('old');
-    // By the clock of the room it may have been sent some milliseconds later than by that of the server.
     world.ahead += HOUR / 2 + 60_000;
     await join('@b:b.example');
     await room.say('after');
