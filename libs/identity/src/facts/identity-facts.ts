@@ -230,7 +230,20 @@ export const ENDS_OF_IDENTIFIERS: ReadonlySet<string> = new Set<IdentityFact['ty
   'binding-ended',
 ]);
 
-/** A fact of the identity server as its stream has it. */
+const OF_ASSOCIATIONS: ReadonlySet<string> = new Set<IdentityFact['type']>([
+  'association-made',
+  'association-ended',
+  'association-learnt',
+  'association-end-learnt',
+]);
+
+/**
+ * A fact of the identity server as its stream has it. Throws for associations without an id, as they were before there was any release: they are in streams of other names, in
+ * which nobody looks for them, and what seemed to end one would end nothing.
+ */
 export function readIdentityFact({ type, data }: { readonly type: string; readonly data: string }): IdentityFact {
-  return { type, data: JSON.parse(data) as unknown } as IdentityFact; // written by this library
+  const fact = { type, data: JSON.parse(data) as unknown } as IdentityFact; // written by this library
+  if (OF_ASSOCIATIONS.has(type) && !Object.hasOwn(fact.data, 'association_id'))
+    throw new Error('It is of a form that was in no release: the identity server has to begin with a new log');
+  return fact;
 }
