@@ -168,8 +168,8 @@ export class StoredInvites {
 
   /** The identifiers, by their names, of which invitations are over, or claimed and their homeservers to be told. May name one several times. */
   async *listDue(): AsyncGenerator<{ readonly name: string; readonly isOver: boolean }, void> {
-    const now = await this.held.now();
     for await (const page of STORED_INVITES.pages(this.views, {})) {
+      const now = await this.held.now();
       for (const { value } of page) {
         const isOver = value.until <= now;
         if (isOver || (value.mxid !== undefined && value.was_told !== true)) yield { name: value.name, isOver };

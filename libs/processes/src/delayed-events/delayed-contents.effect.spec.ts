@@ -24,6 +24,7 @@ let store: MemoryEventStore;
 let rows: BatchRows;
 let delayed: DelayedEvents;
 let effect: DelayedContents;
+let hasHeld: boolean;
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 100 * DAY });
@@ -38,7 +39,9 @@ beforeEach(() => {
   const commands = { execute: async () => ({ eventId: '$sent' }) } as never;
   const rights = new TokenRights(new AppServices(), { findLink: () => undefined } as unknown as Consents);
   delayed = new DelayedEvents(store, clock, views, commands, limits, rights);
-  effect = new DelayedContents(store, views, clock, { warn: () => {} } as never);
+  hasHeld = true;
+  const held = { now: () => (hasHeld ? Date.now() : 0) };
+  effect = new DelayedContents(store, views, held, { warn: () => {} } as never);
 });
 afterEach(() => {
   effect.end();
@@ -85,6 +88,20 @@ it('the content of what was sent goes from the log at once, of what was not once
     {} as never,
   );
   expect((await others.of(alice.userId)).get(cancelled)?.event).toMatchObject({ delay_id: cancelled, type: 'a' });
+});
+
+it('stays while the clock may have jumped ahead, however long, and goes then', async () => {
+  const cancelled = await schedule('cancelled');
+  await delayed.cancel(alice.userId, cancelled);
+  await hear();
+  DELAYS_OF_USERS.put(rows, [alice.userId, cancelled], { ended: Date.now() });
+  hasHeld = false;
+  await effect.begin();
+  await vi.advanceTimersByTimeAsync(KEPT_MS + 5 * DAY);
+  expect(await logText()).toContain('cancelled\\"');
+  hasHeld = true;
+  await vi.advanceTimersByTimeAsync(DAY);
+  expect(await logText()).not.toContain('cancelled\\"');
 });
 
 it('so does that of one for which so many have ended since that nobody is told of it', async () => {

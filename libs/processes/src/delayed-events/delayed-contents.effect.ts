@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONTENT_ERASED, type DelayedEventFact, type DelayEnded, delayedStream, eventErased } from '#calls/facts/delayed-event-facts'; // prettier-ignore
 import { listOverDelays, listUsersOfOver } from '#calls/queries/over-delays';
+import { DELAYS_OF_USERS } from '#calls/projections/delayed-events.projector';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { isSaidAgain } from '#event-store/shorten-stream';
 import { messageOf } from '#kernel/message-of';
@@ -49,21 +50,26 @@ export class DelayedContents implements Effect {
   }
 
   async #lookEachDay(withinMs: number): Promise<void> {
+    let nextMs = withinMs;
     try {
-      await this.#look(withinMs);
+      // Of what was over two days before it was looked at already.
+      if (await this.#look(withinMs)) nextMs = 2 * DAY_MS;
     } catch (error) {
       this.logger.warn(
         { context: this.name },
         `Contents of what was not sent are looked for later: ${messageOf(error)}`,
       );
     }
-    // Of what was over two days before it was looked at already.
-    if (this.#isHere) this.#timer = setTimeout(() => void this.#lookEachDay(2 * DAY_MS), DAY_MS).unref();
+    if (this.#isHere) this.#timer = setTimeout(() => void this.#lookEachDay(nextMs), DAY_MS).unref();
   }
 
-  async #look(withinMs: number): Promise<void> {
-    const users = await listUsersOfOver(this.views, await this.clock.now(), withinMs);
+  /** Answers whether all was looked at: nothing is over while the clock may have jumped ahead. */
+  async #look(withinMs: number): Promise<boolean> {
+    if ((await DELAYS_OF_USERS.scan(this.views, { limit: 1 })).length === 0) return true;
+    const now = await this.clock.now();
+    const users = await listUsersOfOver(this.views, now, withinMs);
     for (const userId of users) if (this.#isHere) await this.#erase(delayedStream(userId));
+    return now > 0;
   }
 
   async #erase(stream: string): Promise<boolean> {
