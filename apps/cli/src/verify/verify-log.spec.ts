@@ -102,6 +102,44 @@ test('a stream may lose its first facts while it is verified, before or after th
   expect(found).toEqual([{ problem: 'the streams hold 17 facts, the global order holds 19' }]);
 });
 
+test('a stream may lose its first facts while it is looked for those of the order in it', async () => {
+  await append('user-@dora:a.example', 'no-stream', 5);
+  const found: LogFinding[] = [];
+  const options = { head: await store.head(), isEmbedded: true, onPlace: () => {}, onFact: () => {} };
+  const report = (finding: LogFinding): void => void found.push(finding);
+  let isShort = false;
+  const shortening = withChanges({
+    readStream: async function* (stream, range) {
+      if (stream.includes('dora') && !isShort) await store.truncate(stream, 3);
+      isShort ||= stream.includes('dora');
+      yield* store.readStream(stream, range);
+    },
+  });
+  const counted = { isComplete: true, facts: 19, ordered: 22 };
+  await compareCounts(counted, { ...options, report, store: shortening });
+  expect([isShort, found]).toEqual([true, []]);
+});
+
+test('a stream may lose its first facts while it is read', async () => {
+  await append('user-@dora:a.example', 'no-stream', 5);
+  const found = (await verify(store)).all;
+  let isShort = false;
+  const shortening = withChanges({
+    readStream: async function* (stream, range) {
+      for await (const fact of store.readStream(stream, range)) {
+        yield fact;
+        if (isShort || !stream.includes('dora')) continue;
+        isShort = true;
+        await store.truncate(stream, 3);
+        yield* store.readStream(stream, { from: 3 });
+        return;
+      }
+    },
+  });
+  expect((await verify(shortening)).all).toEqual(found);
+  expect(isShort).toBe(true);
+});
+
 test('what should have followed on the last fact of a room is missed', async () => {
   const room = await LocalRoom.begin(store, '11', 'other');
   const { eventId } = await room.say('oops');

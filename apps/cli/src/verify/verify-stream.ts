@@ -128,7 +128,7 @@ export class StreamCheck {
    */
   async pass(fact: RecordedFact, isCareful: boolean): Promise<'checked' | 'behind-head'> {
     if (isCareful && this.#isSameAgain(fact)) return 'checked';
-    if (this.next === 0) this.#beginAt(fact);
+    if (this.next === 0 || (await this.#isBeginning(fact))) this.#beginAt(fact);
     const at = this.next;
     const misplaced = await this.#findMisplacement(fact);
     if (misplaced === 'behind-head') return misplaced;
@@ -176,6 +176,14 @@ export class StreamCheck {
     this.next = revision;
     this.#expected = [revision];
     this.#chain = null;
+  }
+
+  /** Whether a stream begins with a fact by now, what should have come before it having been taken away since the last one was read. */
+  async #isBeginning({ revision }: RecordedFact): Promise<boolean> {
+    if (revision <= Math.max(...this.#expected)) return false;
+    for await (const first of this.options.store.readStream(this.stream, { limit: 1 }))
+      return first.revision === revision;
+    return false;
   }
 
   /** Whether there is a gap, so that one revision later the same fact is read: then the steps over it get longer. */
