@@ -1,15 +1,19 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger, Optional } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
 import { errorResponse } from './error-response.js';
 import { LIMIT, type LimitBody } from './rate-limits.js';
+import { SHUTDOWN } from './shutdown.js';
 
 /** The one place where what was thrown becomes a response. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   readonly #log = new Logger('errors');
 
-  constructor(@Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl'>) {}
+  constructor(
+    @Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl'>,
+    @Optional() @Inject(SHUTDOWN) private readonly shutdown?: AbortSignal,
+  ) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -19,7 +23,9 @@ export class ErrorFilter implements ExceptionFilter {
     // Who goes away in the midst of a body gets no answer, and is no news.
     if (isBug && !request.raw.readableAborted) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      this.#log.error({ requestId: request.id, route: request.routeOptions?.url, err: error }, 'internal error');
+      const fields = { requestId: request.id, route: request.routeOptions?.url, err: error };
+      if (this.#endsWithServer(request)) this.#log.debug(fields, 'ended with the server');
+      else this.#log.error(fields, 'internal error');
     }
     if (reply.sent) return;
     const wait = (body as { retry_after_ms?: unknown }).retry_after_ms;
@@ -27,6 +33,11 @@ export class ErrorFilter implements ExceptionFilter {
       void reply.header('retry-after', Math.ceil(wait / 1000));
     sayLimit(reply, body);
     void reply.status(status).type('application/json').send(withInfo(body, this.config.publicUrl));
+  }
+
+  /** Nobody waits for it any more, and so the end of the server has not waited for it either: what it needed is closed. */
+  #endsWithServer({ raw }: FastifyRequest): boolean {
+    return this.shutdown?.aborted === true && raw.socket.destroyed;
   }
 }
 
