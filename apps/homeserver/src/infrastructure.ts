@@ -4,6 +4,7 @@ import type { Config } from '#config/config';
 import { ConfigError } from '#config/config-error';
 import type { EventStore } from '#event-store/event-store';
 import { EventStoreMisconfigured } from '#event-store/event-store-errors';
+import { giveToOwner } from '#event-store/give-to-owner';
 import type { OutageWatch } from '#kernel/outage';
 import { ViewsMisconfigured } from '#read-models/read-model-errors';
 import type { ReadModelStore } from '#read-models/read-model-store';
@@ -64,6 +65,6 @@ export async function openReadModels(config: Config, watch?: ViewsWatch): Promis
 /** Makes a directory within the data directory, for nobody else to read. Answers its path. */
 export function makeDirectory(config: Pick<Config, 'dataDir'>, name: string): string {
   const path = join(config.dataDir, name);
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined) giveToOwner(path);
   return path;
 }

@@ -1,6 +1,7 @@
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeSigningKey, encodeSigningKey, generateSigningKey, type SigningKey } from '#protocol/signing/signing-key';
+import { giveToOwner } from '#event-store/give-to-owner';
 import { syncDirectory } from '#event-store/sync-directory';
 
 /** The file within `keys/`; only its owner can read it. */
@@ -18,6 +19,7 @@ export function draftSigningKey(directory: string): SigningKey {
   const path = join(directory, DRAFT);
   const own = join(directory, `${DRAFT}.${process.pid}`);
   writeFileSync(own, encodeSigningKey(generateSigningKey()), { mode: 0o600, flush: true });
+  giveToOwner(own);
   linkOnce(own, path);
   unlinkSync(own);
   syncDirectory(directory);

@@ -1,6 +1,7 @@
-import { chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, lchownSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { addToErasureList, erasureListIn, readErasureList } from '#admin/erasures/erasure-list';
+import { giveToOwner } from '#event-store/give-to-owner';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { findLogIdentity, noteRestored } from '#event-store/log-identity';
 import { findWriter, takeWriterLock, type WriterLock } from '#event-store/lmdb/writer-lock';
@@ -53,7 +54,7 @@ export async function runRestore(
     await prepare(from, partial, manifest);
     const isWithMedia = gatherMedia(from, dataDir, partial, terminal);
     addToErasureList(erasureListIn(dataDir), readErasureList(erasureListIn(from)));
-    giveToOwner(partial, dataDir);
+    giveAllToOwner(partial, dataDir);
     const kept = setAside(dataDir);
     for (const name of ['keys', ...(isWithMedia ? [MEDIA_FOLDER] : []), 'log'])
       renameSync(join(partial, name), join(dataDir, name));
@@ -168,11 +169,11 @@ function gatherMedia(from: string, dataDir: string, partial: string, terminal: T
 }
 
 /** Root restores for the user whose folder it is: a server of that user has to read it. */
-function giveToOwner(partial: string, dataDir: string): void {
+function giveAllToOwner(partial: string, dataDir: string): void {
   const { uid, gid } = statSync(dataDir);
-  if (process.getuid?.() !== 0 || uid === 0) return;
+  if (process.geteuid?.() !== 0 || uid === 0) return;
   for (const name of readdirSync(partial, { recursive: true, encoding: 'utf8' }))
-    chownSync(join(partial, name), uid, gid);
+    lchownSync(join(partial, name), uid, gid);
 }
 
 /** Views can be made anew at any time; the rest is moved to where nobody looks for it. Answers where. */
@@ -184,6 +185,7 @@ function setAside(dataDir: string): string | undefined {
     const path = join(dataDir, name);
     if (isFilled(path)) {
       mkdirSync(kept, { recursive: true, mode: 0o700 });
+      giveToOwner(kept);
       renameSync(path, join(kept, name));
       isNeeded = true;
       // The socket by which this process holds it has moved along.

@@ -1,7 +1,8 @@
-import { chownSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isUserId, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
+import { giveToOwner } from '#event-store/give-to-owner';
 import { syncDirectory } from '#event-store/sync-directory';
 import type { Erasure } from './erasures.js';
 
@@ -57,12 +58,6 @@ export function addToErasureList(path: string, erasures: readonly ListedErasure[
   renameSync(partial, path);
   syncDirectory(dirname(path));
   return added.length;
-}
-
-/** Root writes it for the user whose folder it is: a server of that user has to read it. */
-function giveToOwner(path: string): void {
-  const { uid, gid } = statSync(dirname(path));
-  if (process.getuid?.() === 0 && uid !== 0) chownSync(path, uid, gid);
 }
 
 /** A line of the list. */

@@ -1,9 +1,8 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { open } from 'lmdb';
 import { orDamaged } from './log-damage.js';
 import { openBesideWriter } from './open-beside-writer.js';
-import { reserveLockFile } from './reserve-lock-file.js';
+import { openRoot } from './open-root.js';
 
 /**
  * Copies the log in a directory into another one, as it stands at the call, while whoever writes it goes on. What is left free
@@ -12,9 +11,8 @@ import { reserveLockFile } from './reserve-lock-file.js';
  */
 export async function copyLog(directory: string, target: string): Promise<void> {
   mkdirSync(target, { recursive: true, mode: 0o700 });
-  reserveLockFile(directory);
   const root = await openBesideWriter(directory, {
-    open: () => open({ path: directory, noSubdir: false, readOnly: true, maxDbs: 8, maxReaders: 512 }),
+    open: () => openRoot({ path: directory, readOnly: true, maxDbs: 8, maxReaders: 512 }),
     close: (opened) => opened.close(),
   });
   try {

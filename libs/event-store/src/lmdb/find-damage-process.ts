@@ -1,10 +1,11 @@
 import { writeSync } from 'node:fs';
-import { open, type Database, type RootDatabase } from 'lmdb';
+import type { Database, RootDatabase } from 'lmdb';
 import { messageOf } from '#kernel/message-of';
 import { LogOfAnotherVersion } from '../event-store-errors.js';
 import { FactRecords } from './fact-record.js';
 import { FOUND_EXIT_CODE } from './find-damage.js';
 import { isOfMachine } from './is-of-machine.js';
+import { openRoot } from './open-root.js';
 
 /*
  * The process that looks for damage: it is given a directory and what is in it. It reads the keys of all tables first, which
@@ -21,7 +22,7 @@ const TABLE_NAME = /^(.+)\0$/s;
 const [directory, kind] = process.argv.slice(2);
 
 try {
-  lookThrough(open<Buffer, Buffer>({ path: directory!, noSubdir: false, readOnly: true, maxDbs: 1000, ...ENCODING }));
+  lookThrough(openRoot<Buffer, Buffer>({ path: directory!, readOnly: true, maxDbs: 1000, ...ENCODING }));
 } catch (error) {
   // At once: neither the end of the process nor LMDB's own may come between.
   writeSync(1, messageOf(error));

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open as openRaw } from 'lmdb';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { letGoOfLocks } from '#testing/let-go-of-locks';
 import { type BundledScript, bundleScript } from '#testing/start-script';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
@@ -241,18 +242,6 @@ describe('a log of another version', () => {
     await reader.close();
   });
 });
-
-/** Leaves the locks of an open file as they are where the last one closes it while another opens it. By a process of its own, for who closes a file lets go of all that their process has locked of it. */
-function letGoOfLocks(of: string): void {
-  // 0x90: robust and shared, for glibc.
-  const letGo = `const { readFileSync, writeFileSync } = require('node:fs');
-    const locks = readFileSync('lock.mdb');
-    for (let at = 0; at < 512; at += 4) if (locks.readInt32LE(at) === 0x90) locks.writeInt32LE(-1, at);
-    writeFileSync('lock.mdb', locks, { flag: 'r+' });`;
-  expect(spawnSync(process.execPath, ['-e', letGo], { cwd: of }).status).toBe(0);
-  const reader = `require(${JSON.stringify(require.resolve('lmdb'))}).open({ path: '.', noSubdir: false, readOnly: true }).get('x')`;
-  expect(String(spawnSync(process.execPath, ['-e', reader], { cwd: of }).stderr)).toContain('Invalid argument');
-}
 
 describe.runIf(process.platform === 'linux')('what the system refuses', () => {
   it('is no damage to a log', async () => {

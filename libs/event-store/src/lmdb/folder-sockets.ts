@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { giveToOwner } from '../give-to-owner.js';
 
 /*
  * Sockets in the folder of a file of LMDB, by which processes find each other: the kernel lets go of one whenever and however its process
@@ -53,6 +54,8 @@ export async function listenIn(
       // A writer of another user must be able to wait for an opener. Who has no business here does not come into the folder.
       server.listen({ path: join(folder.path, name), exclusive: true, writableAll: role === 'opener' }, resolve);
     });
+    // Who may not connect to what a killed process has left takes it for one that listens.
+    giveToOwner(join(directory, name));
   } catch (error) {
     await close();
     throw error;

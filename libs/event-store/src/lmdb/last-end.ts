@@ -1,5 +1,6 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { giveToOwner } from '../give-to-owner.js';
 
 export const NOTE_FILE = 'last-end.json';
 
@@ -44,7 +45,9 @@ function readNote(directory: string): Note | undefined {
 /** A disk that takes no note is no reason not to go on: what an old note says of the file is then no longer true. */
 function writeNote(directory: string, note: Note): void {
   try {
-    writeFileSync(join(directory, NOTE_FILE), JSON.stringify(note), { mode: 0o600 });
+    const file = join(directory, NOTE_FILE);
+    writeFileSync(file, JSON.stringify(note), { mode: 0o600 });
+    giveToOwner(file);
   } catch {
     // The next start looks at the file.
   }

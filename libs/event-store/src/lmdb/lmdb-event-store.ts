@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { open, type RootDatabase } from 'lmdb';
+import type { RootDatabase } from 'lmdb';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { OutageWatch } from '#kernel/outage';
 import type { Position } from '#kernel/position';
@@ -26,7 +26,7 @@ import { orDamaged } from './log-damage.js';
 import { MAX_REVISION } from './log-keys.js';
 import { LogTables } from './log-tables.js';
 import { openBesideWriter } from './open-beside-writer.js';
-import { reserveLockFile } from './reserve-lock-file.js';
+import { openRoot } from './open-root.js';
 import { takeWriterLock, type WriterLock } from './writer-lock.js';
 
 /** Those who watch are told that the disk takes nothing more, and that it does again. */
@@ -85,21 +85,20 @@ async function openTables(
   { readOnly: isReadOnly = false, onDamage }: LmdbEventStoreOptions,
 ): Promise<LogTables> {
   const file = join(directory, 'data.mdb');
-  const tables = orDamaged(() => new LogTables(openRoot(directory, isReadOnly), { file, isReadOnly, onDamage }));
+  const root = orDamaged(() => openFile(directory, isReadOnly));
   try {
+    const tables = orDamaged(() => new LogTables(root, { file, isReadOnly, onDamage }));
     tables.checkVersion();
     return tables;
   } catch (error) {
-    await tables.close();
+    await root.close();
     throw error;
   }
 }
 
-function openRoot(directory: string, readOnly: boolean): RootDatabase {
-  reserveLockFile(directory);
-  return open({
+function openFile(directory: string, readOnly: boolean): RootDatabase {
+  return openRoot({
     path: directory,
-    noSubdir: false,
     readOnly,
     // So that a commit becomes visible, and its promise settles, only when it is on disk.
     overlappingSync: false,

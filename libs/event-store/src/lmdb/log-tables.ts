@@ -45,7 +45,6 @@ export class LogTables {
     }: { readonly file: string; readonly isReadOnly: boolean; readonly onDamage?: (damage: LogDamaged) => void },
   ) {
     this.#root = root;
-    this.#damage = new LogDamage(onDamage, isReadOnly ? undefined : file);
     const streamName = (number: number) => this.#nameOf(number);
     // lmdb passes the length where it iterates, and options where it gets.
     const decode = (record: Buffer, length: unknown) => {
@@ -62,6 +61,7 @@ export class LogTables {
     this.freePages = isReadOnly
       ? undefined
       : new FreePages(root, this.#facts, [this.#revisions, this.#streams, this.#names]);
+    this.#damage = new LogDamage(onDamage, isReadOnly ? undefined : file);
   }
 
   /** What is known of the names of streams, for metrics. */

@@ -1,14 +1,15 @@
 import { existsSync, linkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { giveToOwner } from '../give-to-owner.js';
+import { NoRoom, saysNoRoom } from './no-room.js';
 
 const LOCK_FILE = 'lock.mdb';
 /** More than LMDB makes of it for any number of readers that we ask for: 64 bytes for each, and what stands before them. */
 const BYTES = 40 * 1024;
-const NO_ROOM = new Set(['ENOSPC', 'EDQUOT']);
 
 /**
  * Makes the file by which LMDB tells who reads, where there is none, so that all of it is on the disk. LMDB itself makes one of holes,
- * and a process that writes into a hole for which there is no room is ended by SIGBUS, without a word. Throws where there is none.
+ * and a process that writes into a hole for which there is no room is ended by SIGBUS, without a word. Throws NoRoom where there is none.
  */
 export function reserveLockFile(directory: string): void {
   const file = join(directory, LOCK_FILE);
@@ -16,11 +17,11 @@ export function reserveLockFile(directory: string): void {
   const own = `${file}.${process.pid}`;
   try {
     writeFileSync(own, Buffer.alloc(BYTES), { mode: 0o664 });
+    giveToOwner(own);
     // Whole or not at all: another process may open it as soon as it is there.
     linkSync(own, file);
   } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    if (NO_ROOM.has(code)) throw new Error(`${file} cannot be made: ${message}`, { cause: error });
+    if (saysNoRoom(error)) throw new NoRoom(file, error, { cause: error });
     // Another process has made it, or nothing can be made here, or no link: LMDB will see.
   } finally {
     rmSync(own, { force: true });

@@ -3,6 +3,9 @@ export const COPY_STEPS = ['ready', 'opened', 'copied'] as const;
 
 export type CopyStep = (typeof COPY_STEPS)[number];
 
+/** What it tells besides, with all that it has copied: it goes on. */
+export const COPYING = 'copying';
+
 /** What it is told: to open their file, and to copy it. */
 export const COPY_NOW = 'copy';
 

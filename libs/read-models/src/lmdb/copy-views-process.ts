@@ -1,9 +1,10 @@
 import { closeSync, fdatasyncSync, openSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { openRoot } from '#event-store/lmdb/open-root';
 import { messageOf } from '#kernel/message-of';
-import { type Database, open } from 'lmdb';
-import { COPY_NOW, type CopyStep, FREE_BYTES } from './copy-messages.js';
+import type { Database } from 'lmdb';
+import { COPY_NOW, COPYING, type CopyStep, FREE_BYTES } from './copy-messages.js';
 import { collectionNames, FORMAT_KEY, openFile } from './open-environment.js';
 import { DATA_FILE } from './views-folders.js';
 
@@ -41,7 +42,7 @@ process.once('message', (message) => {
 tell('ready');
 
 /** Tells a step, or why there will be none; and ends where that is the last. */
-function tell(message: CopyStep | (string & {}), exitCode?: number): void {
+function tell(message: CopyStep | typeof COPYING | (string & {}), exitCode?: number): void {
   process.send!(message, () => {
     if (exitCode !== undefined) process.exit(exitCode);
   });
@@ -50,13 +51,7 @@ function tell(message: CopyStep | (string & {}), exitCode?: number): void {
 async function copyAll(): Promise<void> {
   const { root: source } = openFile(from, 'to read');
   tell('opened');
-  const target = open<Buffer, Buffer>({
-    path: to,
-    noSubdir: false,
-    maxDbs: MAX_COLLECTIONS,
-    noSync: true,
-    ...AS_THEY_ARE,
-  });
+  const target = openRoot<Buffer, Buffer>({ path: to, maxDbs: MAX_COLLECTIONS, noSync: true, ...AS_THEY_ARE });
   target.putSync(Buffer.from(FORMAT_KEY, 'latin1'), Buffer.from(source.get(FORMAT_KEY)!));
   for (const name of collectionNames(source)) {
     const rows = source.openDB<Buffer, Buffer>({ name, ...AS_THEY_ARE });
@@ -67,6 +62,7 @@ async function copyAll(): Promise<void> {
       copy ??= target.openDB<Buffer, Buffer>({ name, ...AS_THEY_ARE });
       after = target.transactionSync(() => copySome(rows, copy!, after!));
       if (unsynced > UNSYNCED_BYTES) sync();
+      tell(COPYING);
       // It sees what has come since, and is told where nobody waits for it any more.
       source.resetReadTxn();
       await nextTurn();

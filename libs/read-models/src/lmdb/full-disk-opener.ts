@@ -6,7 +6,7 @@ import { openLmdbReadModels } from './lmdb-read-model-store.js';
 
 /*
  * Test support: opens a log and views on the disk that its first argument lies on, while that is full and when it is not: for the
- * first time, and as they are where somebody has put back their files alone. The second is the program that looks for damage.
+ * first time, as they are where somebody has put back their files alone, and where nothing but their lock files is there. The second is the program that looks for damage.
  */
 const [folder, damageProgram] = process.argv.slice(2) as [string, string];
 const ballast = join(folder, 'ballast');
@@ -43,7 +43,9 @@ async function openFullThenNot(): Promise<void> {
 
 for (const name of ['log', 'views']) mkdirSync(join(folder, name));
 await openFullThenNot();
-for (const name of ['log', 'views']) for (const file of ['lock.mdb', 'last-end.json']) rmSync(join(folder, name, file));
-await openFullThenNot();
+for (const gone of ['lock.mdb', 'data.mdb']) {
+  for (const name of ['log', 'views']) for (const file of [gone, 'last-end.json']) rmSync(join(folder, name, file));
+  await openFullThenNot();
+}
 process.stdout.write(JSON.stringify(said));
 process.exit(0);

@@ -9,6 +9,7 @@ import { SharedRuns } from '#kernel/shared-runs';
 import { ViewsNotRenewed, ViewsUnavailable } from '../read-model-errors.js';
 import type { Key, ReadModelStore, Renewal, Row, RowsAtHand, ScanOptions, Write } from '../read-model-store.js';
 import { mergeScan } from '../merge-scan.js';
+import type { CopierOptions } from './copy-views.js';
 import { GroupCommits, type Way } from './group-commits.js';
 import {
   collectionNames,
@@ -36,6 +37,8 @@ export interface LmdbReadModelOptions extends OutageWatch, CommitHoldsOptions {
   readonly damageProgram?: string;
   /** The program that copies views that are renewed: tests give their own. */
   readonly copyProgram?: string;
+  /** How often it is asked whether that gets any further; half a minute by default. */
+  readonly copyLookMs?: number;
 }
 
 /** What LMDB says of a file that is not as it was written: see lmdb.h. */
@@ -92,11 +95,11 @@ class LmdbReadModels implements ReadModelStore {
     private readonly directory: string,
     /** Undefined where they are open for reading only. */
     private readonly lock: WriterLock | undefined,
-    { lookMs = LOOK_MS, log = console.warn, copyProgram, ...watch }: LmdbReadModelOptions,
+    { lookMs = LOOK_MS, log = console.warn, copyProgram, copyLookMs, ...watch }: LmdbReadModelOptions,
   ) {
     this.#outage = new Outage(watch);
     this.#current = { environment };
-    this.#renewals = new SharedRuns(() => this.#renew(copyProgram));
+    this.#renewals = new SharedRuns(() => this.#renew({ program: copyProgram, lookMs: copyLookMs }));
     if (lock === undefined) return;
     const commits = new GroupCommits(this.#current, this.#outage);
     this.#commits = commits;
@@ -212,11 +215,11 @@ class LmdbReadModels implements ReadModelStore {
     }
   }
 
-  async #renew(program: string | undefined): Promise<Renewal> {
+  async #renew(copier: CopierOptions): Promise<Renewal> {
     const commits = this.#writable;
     if (this.#damage !== undefined) throw new ViewsNotRenewed(this.#damage.message);
     if (!this.#isThere()) throw new ViewsNotRenewed('their file was deleted');
-    const parts = { directory: this.directory, current: this.#current, commits, program };
+    const parts = { directory: this.directory, current: this.#current, commits, copier };
     const renewal = renewViews(parts, this.#closing.signal);
     this.#renewing = renewal.catch(() => {});
     return (this.#renewed = await renewal);

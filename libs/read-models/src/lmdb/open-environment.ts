@@ -4,8 +4,8 @@ import { checkDataFile } from '#event-store/lmdb/check-data-file';
 import { findDamage } from '#event-store/lmdb/find-damage';
 import { noteOpened } from '#event-store/lmdb/last-end';
 import { isOfMachine } from '#event-store/lmdb/is-of-machine';
-import { reserveLockFile } from '#event-store/lmdb/reserve-lock-file';
-import { open, type Database, type RootDatabase } from 'lmdb';
+import { openRoot } from '#event-store/lmdb/open-root';
+import type { Database, RootDatabase } from 'lmdb';
 import { currentFolder, DATA_FILE, listLeftovers, LOCK_FILE } from './views-folders.js';
 
 export type Log = (message: string) => void;
@@ -16,9 +16,6 @@ const MAX_COLLECTIONS = 1000;
 /** Says whose file it is and in which shape. A change of the shape means another number, and so a rebuild. */
 export const FORMAT_KEY = '\u0001format\0';
 const FORMAT = 'annals read models 1';
-
-/** What LMDB says that tells nothing of the file: too many read it at once. */
-const PASSING = /^MDB_READERS_FULL/;
 
 /** Byte strings go to LMDB and back as they are. (`clearAsync` comes with an empty buffer for a key.) */
 const byteStringKeys = {
@@ -61,15 +58,13 @@ export interface Current {
 export function openToWrite(directory: string, { log = console.warn, damageProgram }: EnvironmentOptions): Environment {
   for (const path of listLeftovers(directory)) rmSync(path, { recursive: true, force: true });
   const folder = currentFolder(directory);
-  // That there is no room for it says nothing of the views.
-  reserveLockFile(folder);
   try {
     if (existsSync(join(folder, DATA_FILE))) checkDataFile(join(folder, DATA_FILE));
     const damage = findDamage(folder, 'views', noteOpened(folder), damageProgram);
     if (damage !== undefined) throw new Error(damage);
     return openFile(folder, 'to write');
   } catch (error) {
-    if (!(error instanceof Error) || isOfMachine(error) || PASSING.test(error.message)) throw error;
+    if (!(error instanceof Error) || isOfMachine(error)) throw error;
     log(`The views in ${directory} cannot be used and will be rebuilt from the log: ${error.message}`);
     for (const file of [DATA_FILE, LOCK_FILE]) rmSync(join(folder, file), { force: true });
     return openFile(folder, 'to write');
@@ -94,20 +89,18 @@ export function openFile(folder: string, opening: Opening): Environment {
   const file = join(folder, DATA_FILE);
   if (existsSync(file)) checkDataFile(file);
   else if (readOnly) throw new Error(`There are no views at ${file}`);
-  reserveLockFile(folder);
-  const listeners = new Set(process.listeners('exit'));
-  const root = open<string, string>({
-    path: folder,
-    ...ENCODING,
-    readOnly,
-    maxDbs: MAX_COLLECTIONS,
-    overlappingSync: opening === 'to write',
-    noSync: opening === 'to fill',
-    // Else LMDB's thread waits for the end of this turn, and a process that exits within it never ends.
-    eventTurnBatching: false,
-  });
-  // What LMDB would do at exit, closing the file under its own thread, ends in a segmentation fault and is not needed.
-  for (const listener of process.listeners('exit')) if (!listeners.has(listener)) process.off('exit', listener);
+  const root = withoutExitListeners(() =>
+    openRoot<string, string>({
+      path: folder,
+      ...ENCODING,
+      readOnly,
+      maxDbs: MAX_COLLECTIONS,
+      overlappingSync: opening === 'to write',
+      noSync: opening === 'to fill',
+      // Else LMDB's thread waits for the end of this turn, and a process that exits within it never ends.
+      eventTurnBatching: false,
+    }),
+  );
   try {
     checkFormat(root, readOnly);
     return {
@@ -120,6 +113,16 @@ export function openFile(folder: string, opening: Opening): Environment {
   } catch (error) {
     void root.close();
     throw error;
+  }
+}
+
+/** What LMDB would do at exit, closing the file under its own thread, ends in a segmentation fault and is not needed. */
+function withoutExitListeners<T>(open: () => T): T {
+  const listeners = new Set(process.listeners('exit'));
+  try {
+    return open();
+  } finally {
+    for (const listener of process.listeners('exit')) if (!listeners.has(listener)) process.off('exit', listener);
   }
 }
 

@@ -211,10 +211,38 @@ describe('views that are renewed', () => {
     const [program, ids] = [join(directory, 'late.mjs'), join(directory, 'late.pid')];
     const late = `process.once('message', () => process.send('I am late')); setInterval(() => {}, 1000)`;
     writeFileSync(program, `import fs from 'node:fs'; fs.writeFileSync('${ids}', String(process.pid)); process.send('ready'); ${late}`); // prettier-ignore
-    const copying = new ViewsCopier(directory, join(directory, 'renewal'), new AbortController().signal, program);
+    const copying = new ViewsCopier(directory, join(directory, 'renewal'), new AbortController().signal, { program });
     await copying.ready();
     await expect(copying.open()).rejects.toThrow('I am late');
     expect(() => process.kill(Number(readFileSync(ids, 'utf8')), 0)).toThrow('ESRCH');
+  });
+
+  it('are as they were where the process that copies them is stopped for ever, and can be renewed again', async () => {
+    await store.close();
+    const [program, ids] = [join(directory, 'stopped.mjs'), join(directory, 'stopped.pid')];
+    const stops = `process.send('opened', () => process.kill(process.pid, 'SIGSTOP'))`;
+    writeFileSync(
+      program,
+      `import fs from 'node:fs'; fs.writeFileSync('${ids}', String(process.pid)); process.send('ready'); process.once('message', () => ${stops})`,
+    );
+    store = await openLmdbReadModels(directory, { copyProgram: program, copyLookMs: 400 });
+    await store.write([put('a', 'k', 'x')]);
+    await expect(store.renew!()).rejects.toThrow('gets no further');
+    expect(() => process.kill(Number(readFileSync(ids, 'utf8')), 0)).toThrow('ESRCH');
+    expect(readdirSync(directory)).not.toContain('renewal');
+    await reopen();
+    await store.renew!();
+    expect(await store.get('a', ['k'])).toBe('x');
+  });
+
+  it('are copied for as long as that gets any further', async () => {
+    await store.close();
+    const program = join(directory, 'slow.mjs');
+    const goesOn = `process.send('opened'); setInterval(() => process.send('copying'), 20); setTimeout(() => process.send('no room is left'), 3000)`;
+    writeFileSync(program, `process.send('ready'); process.once('message', () => { ${goesOn} })`);
+    store = await openLmdbReadModels(directory, { copyProgram: program, copyLookMs: 200 });
+    await expect(store.renew!()).rejects.toThrow('no room is left');
+    await reopen();
   });
 
   it('have all that was written while they were copied, however much that is', async () => {

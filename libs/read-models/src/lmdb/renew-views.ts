@@ -1,14 +1,14 @@
 import { statSync } from 'node:fs';
 import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { reserveLockFile } from '#event-store/lmdb/reserve-lock-file';
+import { giveToOwner } from '#event-store/give-to-owner';
 import { systemClock } from '#kernel/clock';
 import { messageOf } from '#kernel/message-of';
 import { ViewsNotRenewed } from '../read-model-errors.js';
 import type { Renewal } from '../read-model-store.js';
 import { bringToCopy } from './bring-to-copy.js';
 import { FREE_BYTES } from './copy-messages.js';
-import { ViewsCopier } from './copy-views.js';
+import { type CopierOptions, ViewsCopier } from './copy-views.js';
 import type { GroupCommits } from './group-commits.js';
 import { type Current, type Environment, openFile, type Rows } from './open-environment.js';
 import { copyFolder, DATA_FILE, listLeftovers, takePlace } from './views-folders.js';
@@ -24,8 +24,7 @@ export interface RenewalParts {
   readonly directory: string;
   readonly current: Current;
   readonly commits: GroupCommits;
-  /** The program that copies: tests give their own. */
-  readonly program?: string | undefined;
+  readonly copier: CopierOptions;
 }
 
 /**
@@ -70,16 +69,16 @@ async function makeFolder(directory: string): Promise<void> {
   const folder = copyFolder(directory);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { mode: 0o700 });
-  reserveLockFile(folder);
+  giveToOwner(folder);
 }
 
 /** Answers what was written meanwhile, which the copy may lack. */
 async function copyRows(parts: RenewalParts, signal: AbortSignal): Promise<WrittenKeys> {
-  const { directory, current, commits, program } = parts;
+  const { directory, current, commits, copier: options } = parts;
   const overfull = new AbortController();
   const written = new WrittenKeys((reason) => overfull.abort(reason));
   const ended = AbortSignal.any([signal, overfull.signal]);
-  const copier = new ViewsCopier(current.environment.folder, copyFolder(directory), ended, program);
+  const copier = new ViewsCopier(current.environment.folder, copyFolder(directory), ended, options);
   try {
     await copier.ready();
     await commits.alone(async () => {
