@@ -110,6 +110,8 @@ export const PEPPER = new Collection<readonly ['pepper'], string>('identity-pepp
 export const identityProjector: Projector = {
   name: 'identity',
   version: 6,
+  // Before, the row of a token was its user alone.
+  readableSince: 6,
   ...owning(
     IDENTITY_TOKENS,
     IDENTITY_TERMS,
