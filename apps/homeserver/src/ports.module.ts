@@ -35,12 +35,10 @@ export interface Ports {
 @Module({})
 export class PortsModule {
   static of(ports: Ports): DynamicModule {
-    const held = new NotedClock(ports.store, ports.clock, ports.logger);
-    ports.metrics.addGauge('annals_clock_held', '1 where the clock is believed, 0 where it may have jumped ahead: then nothing is destroyed for its age', () => Number(held.isHeld)); // prettier-ignore
     const providers = [
       { provide: CONFIG, useValue: ports.config },
       { provide: CLOCK, useValue: ports.clock },
-      { provide: HELD_CLOCK, useValue: held },
+      { provide: HELD_CLOCK, useFactory: () => heldClockOf(ports) },
       { provide: LOGGER, useValue: ports.logger },
       { provide: METRICS, useValue: ports.metrics },
       { provide: EVENT_STORE, useValue: ports.store },
@@ -55,4 +53,12 @@ export class PortsModule {
     const names = providers.map(({ provide }) => provide);
     return { module: PortsModule, imports: [CqrsModule], providers, exports: [...names, CqrsModule] };
   }
+}
+
+/** Made once it is needed: whoever lists the modules has no ports. */
+function heldClockOf({ store, clock, logger, metrics }: Ports): NotedClock {
+  const held = new NotedClock(store, clock, logger);
+  const help = '1 where the clock is believed, 0 where it may have jumped ahead: then nothing is destroyed for its age';
+  metrics.addGauge('annals_clock_held', help, () => Number(held.isHeld));
+  return held;
 }
