@@ -1,22 +1,10 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listRoutes, type Route } from '../test/list-routes.js';
+import { isForAdmins, listRoutes, type Route } from '../test/list-routes.js';
 import { WholeServer } from '../test/whole-server.js';
 
-/** Where administration is, by Synapse's paths, by the specification's and by our own. */
-const ADMINISTRATION = /^\/(_synapse\/admin|_matrix\/client\/[^/]+\/(dev\.annals\.)?admin)\//;
-
-/** For whoever knows the shared secret, and what everybody is told of themselves. */
-const FOR_OTHERS_TOO: ReadonlySet<string> = new Set([
-  'GET /_synapse/admin/v1/register',
-  'POST /_synapse/admin/v1/register',
-  'GET /_synapse/admin/v1/whois/:userId',
-  'GET /_matrix/client/v3/admin/whois/:userId',
-  'GET /_matrix/client/r0/admin/whois/:userId',
-]);
-
 const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
-const ROUTES = listRoutes().filter((route) => ADMINISTRATION.test(route.path) && !FOR_OTHERS_TOO.has(nameOf(route)));
+const ROUTES = listRoutes().filter(isForAdmins);
 
 /** Of no form at all, of no form that a door of these takes, and none. */
 const BODIES = ['{', '{"user_id":1,"locked":"x","devices":1,"rooms":1,"erase":"x","token":1,"uses_allowed":"x"}', ''];

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listRoutes, type Route } from '../test/list-routes.js';
+import { isForAdmins, listRoutes, type Route } from '../test/list-routes.js';
 import { type Answer, WholeServer } from '../test/whole-server.js';
 
 /** `r0` and `v2_alpha` lead to the methods that `v3` leads to. What ends the session of the test would end the test. */
@@ -57,8 +57,13 @@ const NUMBERS: ReadonlySet<string> = new Set([
 /** What the query says is for others to read. */
 const takesAnyField = ({ path }: Route): boolean => /\/thirdparty\/\w+\/:protocol$/.test(path);
 
+const ASKED = [
+  { by: 'somebody', isAdmin: false, routes: ROUTES.filter((route) => !isForAdmins(route)), fewest: 60 },
+  { by: 'an administrator', isAdmin: true, routes: ROUTES.filter(isForAdmins), fewest: 10 },
+];
+
 // Some ten thousand requests: minutes on a machine that does much else.
-describe('every route of the server', { timeout: 600_000 }, () => {
+describe.each(ASKED)('every route that is for $by', { timeout: 600_000 }, ({ isAdmin, routes, fewest }) => {
   let server: WholeServer;
   let token: string;
   let known: Readonly<Record<string, string>>;
@@ -71,9 +76,9 @@ describe('every route of the server', { timeout: 600_000 }, () => {
       ANNALS_ROLES: 'all,identity',
     });
     const user = await server.register('alice');
-    token = user.token;
+    token = isAdmin ? await server.registerAdmin() : user.token;
     const post = async (path: string, body: object): Promise<Record<string, string>> =>
-      JSON.parse((await server.request('POST', path, { token, body: JSON.stringify(body) })).text);
+      JSON.parse((await server.request('POST', path, { token: user.token, body: JSON.stringify(body) })).text);
     const v3 = '/_matrix/client/v3';
     const { room_id: roomId } = await post(`${v3}/createRoom`, { preset: 'public_chat', room_alias_name: 'a' });
     const { event_id: eventId } = await post(`${v3}/rooms/${encodeURIComponent(roomId!)}/send/m.room.message`, {});
@@ -127,31 +132,31 @@ describe('every route of the server', { timeout: 600_000 }, () => {
 
   /** Of reading first: what writes may end the stay of the reader. */
   it('reads no parameter twice', async () => {
-    await check(ROUTES.map((route) => ({ route, path: withQuery(pathOf(route)) })));
-    const asked = ROUTES.flatMap((route) =>
+    await check(routes.map((route) => ({ route, path: withQuery(pathOf(route)) })));
+    const asked = routes.flatMap((route) =>
       keysOf(route)
         .filter((key) => !LISTS.has(key))
         .map((key) => ({ route, path: withQuery(pathOf(route), `${key}=1&${key}=1`) })),
     );
-    expect(asked.length).toBeGreaterThan(60);
+    expect(asked.length).toBeGreaterThan(fewest);
     await check(asked, ({ status, text }) => status === 400 && text.includes('given more than once'));
   });
 
   it('takes what is no number for none', async () => {
-    const asked = ROUTES.flatMap((route) =>
+    const asked = routes.flatMap((route) =>
       keysOf(route).flatMap((key) =>
         NUMBERS.has(key) && !takesAnyField(route)
           ? NO_NUMBERS.map((value) => ({ route, path: withQuery(pathOf(route), `${key}=${value}`) }))
           : [],
       ),
     );
-    expect(asked.length).toBeGreaterThan(60);
+    expect(asked.length).toBeGreaterThan(fewest);
     await check(asked, ({ status }) => status === 400);
   });
 
   it('answers any value of any parameter of its query in a standard form', async () => {
     await check(
-      ROUTES.flatMap((route) =>
+      routes.flatMap((route) =>
         keysOf(route).flatMap((key) =>
           ODD.map((value) => ({ route, path: withQuery(pathOf(route), `${key}=${value}`) })),
         ),
@@ -161,7 +166,7 @@ describe('every route of the server', { timeout: 600_000 }, () => {
 
   it('answers any value of any parameter of its path in a standard form', async () => {
     await check(
-      ROUTES.flatMap((route) =>
+      routes.flatMap((route) =>
         parametersOf(route).flatMap((name) =>
           ODD.map((value) => ({ route, path: withQuery(pathOf(route, { [name]: value })) })),
         ),
@@ -173,7 +178,7 @@ describe('every route of the server', { timeout: 600_000 }, () => {
     const isRefused = ({ status }: Answer): boolean => status === 400;
     for (const value of UNREADABLE) {
       await check(
-        ROUTES.flatMap((route) => [
+        routes.flatMap((route) => [
           ...parametersOf(route).map((name) => ({ route, path: pathOf(route, { [name]: value }) })),
           { route, path: `${pathOf(route)}?any=${value}` },
         ]),
@@ -183,10 +188,10 @@ describe('every route of the server', { timeout: 600_000 }, () => {
   });
 
   it('answers HEAD where it answers GET, OPTIONS everywhere, and other methods with 405', async () => {
-    for (const route of ROUTES) {
+    for (const route of routes) {
       const path = withQuery(pathOf(route));
       const head = await server.request('HEAD', path, { token });
-      const takesGet = ROUTES.some(({ method, path: other }) => method === 'GET' && other === route.path);
+      const takesGet = routes.some(({ method, path: other }) => method === 'GET' && other === route.path);
       expect([path, head.text]).toEqual([path, '']);
       if (takesGet) expect([path, head.status]).not.toEqual([path, 405]);
       const preflight = await server.request('OPTIONS', path);

@@ -14,6 +14,15 @@ export interface Route {
   readonly limit: RateLimitClass | undefined;
 }
 
+/** Where administration is, by Synapse's paths, by the specification's and by our own. */
+const ADMINISTRATION = /^\/(_synapse\/admin|_matrix\/client\/[^/]+\/(dev\.annals\.)?admin)\//;
+/** For whoever knows the shared secret, and what everybody is told of themselves. */
+const FOR_OTHERS_TOO = /\/(v1\/register|whois\/:userId)$/;
+
+/** Whether a route is for who administers the server, and for nobody else. */
+export const isForAdmins = ({ path }: Pick<Route, 'path'>): boolean =>
+  ADMINISTRATION.test(path) && !FOR_OTHERS_TOO.test(path);
+
 /** Every route of the server, read from the decorators of its controllers. */
 export function listRoutes(): Route[] {
   return controllersOf(AppModule.of({} as Ports)).flatMap(routesOf);
