@@ -11,6 +11,8 @@ const NOW = 1_795_866_360_500;
 test('a clock has held that said so a day ago, or since anything is known of it', () => {
   expect(hasHeld([], NOW)).toBe(false);
   expect(hasHeld([NOW], NOW)).toBe(true);
+  // Another process noted it, or it took a moment.
+  expect(hasHeld([NOW + 30_000], NOW)).toBe(true);
   expect(hasHeld([NOW - 3 * DAY, NOW - HOUR], NOW)).toBe(true);
   expect(hasHeld([NOW - YEAR, NOW - 2 * DAY], NOW)).toBe(true);
   // It has jumped ahead, or was off for so long.
@@ -50,6 +52,14 @@ describe('what is over by the clock', () => {
       expect(await first.now()).toBe(hours < 21 ? 0 : time.now);
     }
     expect(log.info).toHaveBeenCalledTimes(1);
+  });
+
+  it('is at the first time that it is asked, though the log takes its time', async () => {
+    const { store, time, log, start } = begin();
+    const read = store.readStream.bind(store);
+    vi.spyOn(store, 'readStream').mockImplementation((...args) => (time.now++, read(...args)));
+    expect(await start().now()).toBeGreaterThanOrEqual(NOW);
+    expect(log.warn).not.toHaveBeenCalled();
   });
 
   it('is at once where the clock is put right', async () => {

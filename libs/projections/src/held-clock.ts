@@ -13,6 +13,8 @@ const NOTED_MS = 6 * HOUR_MS;
 const HELD_MS = DAY_MS;
 /** What was noted within so long shows that the clock has gone on, and not jumped: nobody is away for longer but now and then. */
 const GONE_ON_MS = 8 * DAY_MS;
+/** By so much what was noted may be ahead: other processes have clocks of their own, and a note takes a moment. */
+const APART_MS = 60_000;
 /** So many are remembered, which is longer than that; what is before them goes from the log. */
 const REMEMBERED = 64;
 
@@ -30,7 +32,7 @@ export const HELD_CLOCK = Symbol.for('annals.HeldClock');
  * more than a week, has not, until it has said that for a day; and so has not one of a server that was off for longer than that. What it said to be yet to come does not count: that is put right.
  */
 export function hasHeld(said: readonly number[], now: number): boolean {
-  const before = said.filter((at) => at <= now);
+  const before = said.filter((at) => at <= now + APART_MS);
   const isAllNew = before.every((at) => at >= now - GONE_ON_MS);
   return before.length > 0 && (isAllNew || before.some((at) => at >= now - GONE_ON_MS && at <= now - HELD_MS));
 }
@@ -61,7 +63,8 @@ export class NotedClock implements HeldClock {
   /** See HeldClock. Notes now and then what it says; throws where the log is away. */
   async now(): Promise<number> {
     const now = this.clock.now();
-    const isNoted = (said: readonly number[]): boolean => said.some((at) => at <= now && at > now - NOTED_MS);
+    const isNoted = (said: readonly number[]): boolean =>
+      said.some((at) => at <= now + APART_MS && at > now - NOTED_MS);
     const { state, facts, revision } = await this.#said.execute(
       CLOCK_STREAM,
       (said) => (isNoted(said) ? [] : [draftOf({ type: 'clock-read', data: {} })]),
