@@ -186,6 +186,8 @@ impl Device {
             .matrix_auth()
             .session()
             .ok_or_else(|| anyhow!("not logged in"))?;
+        // Else what sync brings before there is a timeline is in none.
+        client.event_cache().subscribe()?;
         let sync = Arc::new(
             SyncService::builder(client.clone())
                 .with_offline_mode()
