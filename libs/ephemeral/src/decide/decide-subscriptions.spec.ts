@@ -2,7 +2,21 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
-import { findOverSubscriptions, keyOfSubscriptionFact, type SubscriptionFact } from '../facts/subscription-facts.js';
+import type { Views } from '#projections/views';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { applyFacts, recordFacts } from '#testing/project';
+import {
+  findOverSubscriptions,
+  keyOfSubscriptionFact,
+  readSubscriptionFact,
+  type SubscriptionFact,
+  subscriptionsStream,
+} from '../facts/subscription-facts.js';
+import {
+  PRESENCE_LISTS,
+  PRESENCE_SUBSCRIBERS,
+  presenceListsProjector,
+} from '../projections/presence-lists.projector.js';
 import {
   accept,
   ask,
@@ -166,30 +180,56 @@ describe('a stream of them that is kept short', () => {
     dropped: noteDropped,
   };
 
-  it('says the same as before, and of each no more than what is said of them in the end', () => {
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        let now = Relations.none;
-        const told: SubscriptionFact[] = [];
-        for (const [who, act, n] of steps) {
-          const facts = decideBy[act]!(now, who, n);
-          told.push(...facts);
-          now = after(facts, now);
-        }
-        const counting = new Map<string, RecordedFact>();
-        told.forEach(({ type, data }, revision) => {
-          const fact = { type, data: JSON.stringify(data), revision } as RecordedFact;
-          const key = keyOfSubscriptionFact(fact);
-          counting.delete(key);
-          counting.set(key, fact);
-        });
-        for (const key of findOverSubscriptions(counting)) counting.delete(key);
-        expect(counting.size).toBeLessThanOrEqual(PEOPLE.length * 5);
-        const kept = [...counting.values()].reduce((state, fact) => evolveRelations(state, fact), Relations.none);
-        for (const who of PEOPLE) expect(kept.get(who)).toEqual(now.get(who));
-      }),
-      { numRuns: 500 },
+  const [OWNER, SHORTLY] = [
+    '@owner:a.example' as UserId,
+    { pos: undefined, list_told: undefined, watch_told: undefined },
+  ];
+  /** What views make of facts that stand behind one another. */
+  async function rowsOfAll(said: readonly SubscriptionFact[]): Promise<unknown> {
+    const rows = new MemoryReadModels();
+    await applyFacts(
+      presenceListsProjector,
+      recordFacts(said.map((fact) => ({ stream: subscriptionsStream(OWNER), ...fact }))),
+      rows,
     );
+    const relations = PEOPLE.map(async (who) => ({ ...(await PRESENCE_LISTS.get(rows as unknown as Views, [OWNER, who])), ...SHORTLY })); // prettier-ignore
+    const following = await PRESENCE_SUBSCRIBERS.scan(rows as unknown as Views, { limit: 99 });
+    return [await Promise.all(relations), following];
+  }
+
+  it('says the same as before, also to views that have not come to its end, and of each no more than what is said of them in the end', async () => {
+    const takes = fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.nat(60), async (steps, passed) => {
+      let now = Relations.none;
+      const told: SubscriptionFact[] = [];
+      for (const [who, act, n] of steps) {
+        const facts = decideBy[act]!(now, who, n);
+        told.push(...facts);
+        now = after(facts, now);
+      }
+      const counting = new Map<string, RecordedFact>();
+      told.forEach(({ type, data }, revision) => {
+        const fact = { type, data: JSON.stringify(data), revision } as RecordedFact;
+        const key = keyOfSubscriptionFact(fact);
+        counting.delete(key);
+        counting.set(key, fact);
+      });
+      for (const key of findOverSubscriptions(counting)) counting.delete(key);
+      expect(counting.size).toBeLessThanOrEqual(PEOPLE.length * 5);
+      const left = [...counting.values()].map(readSubscriptionFact);
+      for (const who of PEOPLE) expect(after(left).get(who)).toEqual(now.get(who));
+      const rows = await rowsOfAll(told);
+      expect(await rowsOfAll(left)).toEqual(rows);
+      expect(await rowsOfAll([...told.slice(0, passed), ...left])).toEqual(rows);
+    });
+    await fc.assert(takes, { numRuns: 2000 });
+  });
+
+  it('knows of whom the owner has declined', () => {
+    const steps = [isAsked, asks, (now: Relations) => decline(now, BOB), isAsked];
+    const declined = given(...steps);
+    expect(declined.get(BOB)).toMatchObject({ declined: true, watches: 'asked' });
+    expect(given(...steps, isAccepted).get(BOB)).toMatchObject({ listed: 'accepted', watches: 'asked' });
+    expect(given(...steps, drops, asks, isAccepted).get(BOB)).toMatchObject({ watches: 'accepted' });
   });
 });
 

@@ -10,15 +10,18 @@ const MOST_ASKING = 500;
 /** So many of them of one server: those of the others have room beside them. */
 const MOST_ASKING_OF_A_SERVER = 100;
 
-/** What a fact makes of a relation. */
+/**
+ * What a fact makes of a relation. That the owner declined is of who is on the list, and over where they come on it anew: so a stream that is kept short says it, too, of
+ * which the last of each thing alone is left.
+ */
 export function relationAfter(before: Relation, { type, data }: SubscriptionFact): Relation {
   switch (type) {
     case 'subscription-asked':
-      return { ...before, listed: 'asked', list_ask: data.ask };
+      return { ...before, listed: 'asked', list_ask: data.ask, groups: undefined, declined: undefined };
     case 'subscription-accepted':
       return { ...before, listed: 'accepted' };
     case 'subscription-ended':
-      return { ...before, listed: undefined, groups: undefined, list_ask: undefined };
+      return { ...before, listed: undefined, groups: undefined, list_ask: undefined, declined: undefined };
     case 'subscription-grouped':
       return { ...before, groups: data.groups.length === 0 ? undefined : data.groups };
     case 'watcher-asked':
@@ -26,7 +29,7 @@ export function relationAfter(before: Relation, { type, data }: SubscriptionFact
     case 'watcher-accepted':
       return { ...before, watches: 'accepted', watch_ask: data.ask, declined: undefined };
     case 'watcher-ended': {
-      const declined = data.by === 'owner' ? true : before.declined;
+      const declined = data.by === 'owner' && before.listed !== undefined ? true : before.declined;
       return { ...before, watches: undefined, watch_ask: undefined, declined };
     }
     default:

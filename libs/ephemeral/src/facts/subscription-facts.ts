@@ -75,7 +75,7 @@ export function readSubscriptionFact({ type, data }: Pick<NewFact, 'type' | 'dat
 }
 
 /** What a fact says of two users. */
-type Said = 'list' | 'accepted' | 'groups' | 'watch' | 'declined';
+type Said = 'list' | 'accepted' | 'groups' | 'watch' | 'let-in' | 'declined';
 
 function saidBy({ type, data }: SubscriptionFact): Said {
   switch (type) {
@@ -86,6 +86,8 @@ function saidBy({ type, data }: SubscriptionFact): Said {
     case 'subscription-asked':
     case 'subscription-ended':
       return 'list';
+    case 'watcher-accepted':
+      return 'let-in';
     case 'watcher-ended':
       return data.by === 'owner' ? 'declined' : 'watch';
     default:
@@ -107,19 +109,22 @@ export function* findOverSubscriptions(counting: ReadonlyMap<string, RecordedFac
       const other = counting.get(`${said} ${read.data.user_id}`);
       return other !== undefined && fact.revision < other.revision;
     };
-    if (isOver(read, isBefore, counting)) yield key;
+    if (isOver(read, isBefore)) yield key;
   }
 }
 
-function isOver(
-  fact: SubscriptionFact,
-  isBefore: (said: Said) => boolean,
-  counting: ReadonlyMap<string, RecordedFact>,
-): boolean {
-  const said = saidBy(fact);
-  if (said === 'accepted' || said === 'groups') return isBefore('list');
-  if (said === 'watch') return isBefore('declined');
-  return (
-    said === 'declined' && isBefore('watch') && counting.get(`watch ${fact.data.user_id}`)?.type === 'watcher-accepted'
-  );
+function isOver(fact: SubscriptionFact, isBefore: (said: Said) => boolean): boolean {
+  switch (saidBy(fact)) {
+    case 'accepted':
+    case 'groups':
+      return isBefore('list');
+    case 'watch':
+      return isBefore('declined') || isBefore('let-in');
+    case 'let-in':
+      return isBefore('declined');
+    case 'declined':
+      return isBefore('let-in');
+    default:
+      return false;
+  }
 }

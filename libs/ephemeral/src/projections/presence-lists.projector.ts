@@ -4,7 +4,7 @@ import type { Position } from '#kernel/position';
 import { asJson, asMark, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { relationAfter } from '../decide/decide-subscriptions.js';
-import { isNone, type Relation } from '../decide/relations.js';
+import type { Relation } from '../decide/relations.js';
 import {
   readSubscriptionFact,
   type SubscriptionFact,
@@ -51,7 +51,7 @@ export const PRESENCE_LISTS_TOLD = new Collection<readonly [server: ServerName, 
 /** Presence lists, as each user of this server has them. */
 export const presenceListsProjector: Projector = {
   name: 'presence-lists',
-  version: 2,
+  version: 3,
   ...owning(PRESENCE_LISTS, PRESENCE_LISTS_LOG, PRESENCE_SUBSCRIBERS, PRESENCE_LISTS_TOLD),
   handles: (type) => Object.hasOwn(SUBSCRIPTION_SHAPES, type),
   project,
@@ -74,10 +74,7 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
     told[side] = pos;
     PRESENCE_LISTS_TOLD.put(rows, [server, pos], [owner, other, side]);
   }
-  const after = relationAfter(before ?? {}, read);
-  const { listed, groups, watches, list_ask, watch_ask } = after;
-  // As of `Relations`: of what is over nothing is known.
-  const declined = isNone(after) ? undefined : after.declined;
+  const { listed, groups, watches, declined, list_ask, watch_ask } = relationAfter(before ?? {}, read);
   // One order of keys, whatever happened before: a rebuilt row must be the same text.
   const row = {
     listed,
@@ -95,12 +92,13 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   noteSubscriber(owner, read, rows);
 }
 
-/** Who may follow whom, as the server of either says; each of them may end it. */
+/** Who may follow whom, as the server of either says; each of them may end it. Who asks may not yet: that it was over before may be in the log no more. */
 function noteSubscriber(owner: UserId, { type, data }: SubscriptionFact, rows: OwnRows): void {
   if (type === 'subscription-accepted') PRESENCE_SUBSCRIBERS.put(rows, [data.user_id, owner], true);
   if (type === 'watcher-accepted') PRESENCE_SUBSCRIBERS.put(rows, [owner, data.user_id], true);
-  if (type === 'subscription-ended') PRESENCE_SUBSCRIBERS.delete(rows, [data.user_id, owner]);
-  if (type === 'watcher-ended') PRESENCE_SUBSCRIBERS.delete(rows, [owner, data.user_id]);
+  if (type === 'subscription-ended' || type === 'subscription-asked')
+    PRESENCE_SUBSCRIBERS.delete(rows, [data.user_id, owner]);
+  if (type === 'watcher-ended' || type === 'watcher-asked') PRESENCE_SUBSCRIBERS.delete(rows, [owner, data.user_id]);
 }
 
 /** What the owner decided for the other to hear; undefined where the other told it, or it is the owner's alone. */
