@@ -89,7 +89,7 @@ export interface ReadModelStore {
   readonly failure?: Error | undefined;
   /** What an operator should know though the store does its work. */
   readonly warning?: string | undefined;
-  /** Resolves when all writes so far are durable. */
+  /** Resolves when all writes so far are durable, whichever process wrote them. */
   flush(): Promise<void>;
   /**
    * Leaves nothing in the store's files of what was deleted or written over before the call: others, that hold what is there alone, take

@@ -46,6 +46,8 @@ interface JournalDocument extends RowDocument {
   readonly holder?: string;
   readonly groups?: number;
   readonly beats?: number | null;
+  /** Says nothing: what is written is waited for (`keep`). */
+  readonly kept?: number;
 }
 
 /**
@@ -138,6 +140,12 @@ export class Journal {
     const replaced = this.#noted;
     this.#noted = [fields];
     await this.#large.remove(JOURNAL_COLLECTION, replaced);
+  }
+
+  /** For who does not have the lease: settles when the journals of the majority have all that was written before the call. */
+  async keep(): Promise<void> {
+    const writeConcern = { w: 'majority', journal: true } as const;
+    await this.#documents.updateOne({ _id: ID }, { $inc: { kept: 1 } }, { writeConcern });
   }
 
   /** Says that this process is there. Throws as `note`. */

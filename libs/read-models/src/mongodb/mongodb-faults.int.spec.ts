@@ -153,6 +153,17 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     expect((await rowsOf(writer))['a 2']).toBe('two');
   }, 40_000);
 
+  it('are kept on the server where who does not write them says so', async () => {
+    const [writer, reader] = [await take(url.href), await open(proxy.url)];
+    await writer.write(before);
+    proxy.writesLeft = 0;
+    await expect(reader.flush()).rejects.toThrow(ViewsUnavailable);
+    proxy.comeBack();
+    await reader.flush();
+    await writer.write(last);
+    expect(await rowsOf(reader)).toEqual(await rowsOf(writer));
+  });
+
   it('writes nothing more once a call has failed', async () => {
     const writer = await take(proxy.url);
     await writer.write(before);
