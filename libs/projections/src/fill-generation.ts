@@ -25,7 +25,7 @@ export class RebuildStopped extends Error {
   }
 }
 
-/** What served before and is to serve again came by a fact that the log may have said more of, which it has missed. */
+/** What goes on from where it stood still came by a fact that the log may have said more of, which it has missed. */
 export class StoodStill extends Error {
   constructor() {
     super('the log has forgotten what would take rows of it away');
@@ -119,7 +119,7 @@ async function join(filling: Filling): Promise<boolean> {
 async function passFacts(filling: Filling, facts: readonly RecordedFact[]): Promise<void> {
   const { parts, projection, generation } = filling;
   const { isForgotten } = projection.projector;
-  if (generation.isFormer === true && isForgotten !== undefined && facts.some(({ type }) => isForgotten(type)))
+  if (generation.hasStoodStill === true && isForgotten !== undefined && facts.some(({ type }) => isForgotten(type)))
     throw new StoodStill();
   const rows = new BatchRows(parts.readModels, generation.physical);
   const letters: DeadLetter[] = [];

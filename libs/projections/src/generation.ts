@@ -17,8 +17,8 @@ export interface GenerationRecord {
   readonly mark?: FactMark;
   /** By then the log had some facts no more (`Projector.showsGone`). */
   readonly hasGone?: true;
-  /** It served before, and stood still: it is to serve again. */
-  readonly isFormer?: true;
+  /** It goes on from where it stood still: it served before, or its rebuild was cancelled or failed. */
+  readonly hasStoodStill?: true;
 }
 
 /** One filling of a projector's collections: written by one version of its code, from the first fact on. */
@@ -36,8 +36,8 @@ export class Generation {
   mark: FactMark | undefined;
   /** Set once something that went by while it was filled showed that the log has other facts no more (`Projector.showsGone`). */
   hasGone: true | undefined;
-  /** Set where it served before, and stood still: the log may have forgotten since what would take rows of it away (`Projector.isForgotten`). */
-  isFormer: true | undefined;
+  /** Set where it goes on from where nobody waited for it: the log may have forgotten since what would take rows of it away (`Projector.isForgotten`). */
+  hasStoodStill: true | undefined;
 
   constructor(
     readonly owner: string,
@@ -53,14 +53,14 @@ export class Generation {
   }
 
   static restore(owner: string, record: GenerationRecord): Generation {
-    const { version, generation: number, collections, at, facts, mark, hasGone, isFormer } = record;
+    const { version, generation: number, collections, at, facts, mark, hasGone, hasStoodStill } = record;
     const generation = new Generation(owner, version, number, collections, at, facts);
-    Object.assign(generation, { mark, hasGone, isFormer });
+    Object.assign(generation, { mark, hasGone, hasStoodStill });
     return generation;
   }
 
   toRecord(): GenerationRecord {
-    const { version, generation, collections, at, facts, mark, hasGone, isFormer } = this;
-    return { version, generation, collections, at, facts, mark, hasGone, isFormer };
+    const { version, generation, collections, at, facts, mark, hasGone, hasStoodStill } = this;
+    return { version, generation, collections, at, facts, mark, hasGone, hasStoodStill };
   }
 }

@@ -60,7 +60,7 @@ export class Generations {
     const isBack = previous?.version === projector.version;
     const generation = isBack ? previous : projection.makeGeneration(START);
     if (isBack) {
-      generation.isFormer = true;
+      generation.hasStoodStill = true;
       projection.previous = undefined;
     }
     projection.next = { generation, state: 'filling', byHand: false, error: undefined };
@@ -123,18 +123,18 @@ export class Generations {
   async flip(projection: Projection): Promise<void> {
     const { next, serving, previous } = projection;
     if (next === undefined) return;
-    const { at, isFormer } = next.generation;
+    const { at, hasStoodStill } = next.generation;
     const wasLive = this.live.members.has(serving);
     await this.persist(projection, () => {
       this.standStill(serving);
-      Object.assign(next.generation, { at: 'live', isFormer: undefined });
+      Object.assign(next.generation, { at: 'live', hasStoodStill: undefined });
       Object.assign(projection, { serving: next.generation, previous: serving, next: undefined });
       return () => {
         if (wasLive) {
           this.live.members.set(serving, projection.projector);
           serving.at = 'live';
         }
-        Object.assign(next.generation, { at, isFormer });
+        Object.assign(next.generation, { at, hasStoodStill });
         Object.assign(projection, { serving, previous, next });
       };
     });
@@ -236,7 +236,7 @@ export class Generations {
     }
   }
 
-  /** In place of one that served before, and cannot again. */
+  /** In place of one that cannot go on from where it stood still. */
   async #fillAnew(projection: Projection, former: Generation): Promise<void> {
     await this.live.exclusively(async () => {
       const { next } = projection;
@@ -245,7 +245,7 @@ export class Generations {
         projection.next = { ...next, generation: projection.makeGeneration(START) };
         return () => (projection.next = next);
       });
-      this.log.info(`${projection.name}: generation ${former.generation} cannot serve again, for the log has forgotten meanwhile what it has: it is filled anew`); // prettier-ignore
+      this.log.info(`${projection.name}: generation ${former.generation} cannot go on, for the log has forgotten meanwhile what it has: it is filled anew`); // prettier-ignore
       this.#inBackground(projection, this.drop(former));
     });
     this.resumeFilling(projection);

@@ -629,20 +629,22 @@ describe('ProjectionRuntime', () => {
       expect((await runtime.status('words')).previous).toMatchObject({ generation: 2 });
     });
 
-    it('fills the former generation anew where the log has forgotten what it has, and says so', async () => {
-      const forgets = (): Projector => {
-        const speaks = wordsProjector();
-        return {
-          ...speaks,
-          handles: (type) => ['said', 'unsaid'].includes(type),
-          isForgotten: (type) => type === 'unsaid',
-          project: async (fact, rows) => {
-            if (fact.type === 'said') return speaks.project(fact, rows);
-            const { word } = JSON.parse(fact.data) as { word: string };
-            for (const { key, value } of await rows.scan('words', all)) if (value === word) rows.delete('words', key);
-          },
-        };
+    /** Words, of which the log forgets that they were taken back. */
+    const forgets = (options?: Parameters<typeof wordsProjector>[0]): Projector => {
+      const speaks = wordsProjector(options);
+      return {
+        ...speaks,
+        handles: (type) => ['said', 'unsaid'].includes(type),
+        isForgotten: (type) => type === 'unsaid',
+        project: async (fact, rows) => {
+          if (fact.type === 'said') return speaks.project(fact, rows);
+          const { word } = JSON.parse(fact.data) as { word: string };
+          for (const { key, value } of await rows.scan('words', all)) if (value === word) rows.delete('words', key);
+        },
       };
+    };
+
+    it('fills the former generation anew where the log has forgotten what it has, and says so', async () => {
       const runtime = await begin([forgets()]);
       const spoken = ['secret', 'other'].map((word) => said(word));
       await runtime.whenProcessed((await store.append('spoken', 'no-stream', spoken)).position);
@@ -660,6 +662,38 @@ describe('ProjectionRuntime', () => {
       await until(async () => (await runtime.status('words')).serving.generation === 2);
       expect(await words(runtime)).toEqual(['other']);
     });
+
+    it.each(['cancelled', 'failed'])(
+      'waits for no rebuild that is %s with what the log is to forget, and goes on with none that lacks it',
+      async (how) => {
+        const refuses = new Set<string>();
+        const runtime = await begin([forgets({ refuses })]);
+        await store.append('spoken', 'no-stream', [said('secret'), said('much')]);
+        await store.append(
+          'much',
+          'no-stream',
+          Array.from({ length: 1000 }, () => said('much')),
+        ); // of several batches
+        await runtime.whenProcessed((await store.append('worse', 'no-stream', [said('bad')])).position);
+        if (how === 'failed') refuses.add('bad');
+        else runtime.throttle(1);
+        await runtime.rebuild('words');
+        await until(async () => (await runtime.status('words')).next!.position !== START);
+        if (how === 'cancelled') await runtime.cancel('words');
+        await until(async () => (await runtime.status('words')).next!.state === how);
+        const { position } = await store.append('unspoken', 'no-stream', [
+          said('secret', 'unsaid'),
+          said('x', 'unsaid'),
+        ]);
+        await runtime.whenKept(position, ['words']);
+        for (const stream of ['spoken', 'unspoken']) await store.truncate(stream, 1);
+        refuses.clear();
+        runtime.throttle(undefined);
+        await (how === 'failed' ? runtime.resume('words') : runtime.rebuild('words'));
+        await until(async () => (await runtime.status('words')).next === undefined);
+        expect(new Set(await words(runtime))).toEqual(new Set(['much', 'bad']));
+      },
+    );
 
     it('keeps one former generation and no more', async () => {
       const runtime = await begin([wordsProjector()]);

@@ -145,7 +145,7 @@ export class ProjectionRuntime implements Views {
 
   async whenKept(position: Position, collections: readonly string[]): Promise<void> {
     await this.#progress.untilAllHave(position, collections);
-    await this.#parts.readModels.flush();
+    await this.#parts.readModels.flush().then(() => this.confirm()); // of what the store has lost nothing is kept
   }
 
   whenMoved(from: Position, collections: readonly string[]): Promise<Position> {

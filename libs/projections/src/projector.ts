@@ -30,7 +30,7 @@ export interface Projector {
   readonly showsGone?: (fact: RecordedFact) => boolean;
   /**
    * Whether the log forgets what a kind of fact took away, once all that serve or are to serve have come by it (`Views.whenKept`): a former generation that
-   * stood still meanwhile would keep those rows, and is filled anew where it is to serve again. Default: the log tells it for ever.
+   * stood still meanwhile, or one whose rebuild was cancelled or failed, would keep those rows, and is filled anew where it is to go on. Default: the log tells it for ever.
    */
   readonly isForgotten?: (type: string) => boolean;
   /** The logical names of the collections it owns. */

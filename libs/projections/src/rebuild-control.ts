@@ -44,6 +44,7 @@ export class RebuildControl {
       if (!goesOn) dropped.push(next?.generation, previous);
       if (next !== undefined) this.generations.standStill(next.generation);
       const generation = goesOn ? next.generation : projection.makeGeneration(START);
+      if (goesOn) generation.hasStoodStill = true;
       await this.#change(projection, {
         next: { generation, state: 'filling', byHand: switchByHand, error: undefined },
         previous: goesOn ? previous : undefined,
@@ -76,7 +77,7 @@ export class RebuildControl {
         `the former generation is of version ${version}: start the code that wrote it`,
       );
       const back: Next = { generation: previous, state: 'filling', byHand: false, error: undefined };
-      previous.isFormer = true;
+      previous.hasStoodStill = true;
       await this.#change(projection, { next: back, previous: undefined });
       if (next !== undefined) await this.generations.drop(next.generation);
     });
@@ -105,6 +106,7 @@ export class RebuildControl {
     await this.live.exclusively(async () => {
       const { next } = projection;
       const again = next?.state === 'failed' ? { ...next, state: 'filling' as const, error: undefined } : next;
+      if (next?.state === 'failed') next.generation.hasStoodStill = true;
       await this.#change(projection, { paused: undefined, next: again });
     });
     projection.lastError = undefined;
@@ -123,6 +125,7 @@ export class RebuildControl {
       this.generations.standStill(next.generation);
       await this.#change(projection, { next: { ...projection.next, state: 'cancelled' } });
     });
+    this.live.progress.settle(); // nobody waits for it any more
   }
 
   /** Lets go of what nobody moves and stands before a position: the generations that served before, and those whose rebuild was cancelled. */

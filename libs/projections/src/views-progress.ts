@@ -177,11 +177,15 @@ export class ViewsProgress {
     return at;
   }
 
-  /** Settles when all generations of these collections have passed the position that serve, or are to: those that stand still are waited for. */
+  /**
+   * Settles when all generations of these collections have passed the position that serve, or are being filled: what is paused is waited for. Not what goes on by a
+   * command alone, which may never come: it is filled anew then (`Projector.isForgotten`).
+   */
   async untilAllHave(position: Position, collections: readonly string[]): Promise<void> {
     const hasPassed = (name: string): boolean => {
       const { serving, next } = this.ownerOf(name);
-      return [serving, next?.generation].every((each) => each === undefined || this.positionOf(each) >= position);
+      const filled = next?.state === 'cancelled' || next?.state === 'failed' ? undefined : next?.generation;
+      return [serving, filled].every((each) => each === undefined || this.positionOf(each) >= position);
     };
     await this.#conditions.wait(() => this.readable !== undefined && collections.every(hasPassed));
   }
