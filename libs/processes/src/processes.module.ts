@@ -31,6 +31,7 @@ import { OrderedErasures } from './erasure/ordered-erasures.effect.js';
 import { UnlinkedIds } from './erasure/unlinked-ids.effect.js';
 import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
 import { InvitationMessagesSent } from './invites/invitation-messages.effect.js';
+import { OverInvitations } from './invites/over-invitations.effect.js';
 import { TellStoredInvites } from './invites/stored-invites.effect.js';
 import { UnfinishedHandshake } from './joins/unfinished-handshake.effect.js';
 import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
@@ -101,6 +102,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   ErasedMedia,
   TellStoredInvites,
   InvitationMessagesSent,
+  OverInvitations,
   MissedDevices,
   RestoredLists,
   EndedPresence,

@@ -12,6 +12,7 @@ import { Messengers } from '#identity/validations';
 import type { RoomId, UserId } from '#kernel/ids';
 import { type Mail, type Mailer, MailFailure } from '#mail/mailer';
 import type { Texter } from '#phones/texter';
+import type { Effect } from '#projections/effects/effect';
 import type { Views } from '#projections/views';
 import { generateSigningKey } from '#protocol/signing/signing-key';
 import { MemoryEventStore } from '#testing/memory-event-store';
@@ -19,6 +20,7 @@ import { MemoryReadModels } from '#testing/memory-read-models';
 import { applyFacts, rowsOf } from '#testing/project';
 import { TEST_NAMES } from '#testing/test-names';
 import { InvitationMessagesSent } from './invitation-messages.effect.js';
+import { OverInvitations } from './over-invitations.effect.js';
 
 const [ALICE, BOB] = ['@alice:a.example' as UserId, '@bob:b.example' as UserId];
 const CAROL = 'carol@mail.example';
@@ -59,14 +61,9 @@ describe('the message of an invitation by address', () => {
     const limits = new RateLimits(config, { elapsed: () => 0 });
     const messages = new InvitationMessages(new Messengers(mailer, {} as Texter), limits, config, key);
     const invites = new StoredInvites(store, { now: () => now }, views, TEST_NAMES, { now: () => (hasHeld ? now : 0) });
-    const effect = new InvitationMessagesSent(
-      new SendInvitations(invites, messages),
-      store,
-      {
-        warn: () => {},
-      } as never,
-      views,
-    );
+    const logger = { warn: () => {} } as never;
+    const effect = new InvitationMessagesSent(new SendInvitations(invites, messages), store, logger);
+    const over = new OverInvitations(store, views);
     const invite = () => {
       const told = { threepid: OF, sender: ALICE, isVouchedFor: true } as const;
       return invites.store(OF, {
@@ -76,11 +73,11 @@ describe('the message of an invitation by address', () => {
         sealMessage: (link) => messages.seal(told, link),
       });
     };
-    return { effect, invites, invite };
+    return { effect, over, invites, invite };
   }
 
   /** What follows from all facts, as far as this effect does it. */
-  async function runAll(effect: InvitationMessagesSent): Promise<boolean[]> {
+  async function runAll(effect: Effect): Promise<boolean[]> {
     const done: boolean[] = [];
     for (let n = 0; n < store.facts.length; n++) {
       const fact = store.facts[n]!;
@@ -168,7 +165,7 @@ describe('the message of an invitation by address', () => {
   });
 
   it('goes with all that was said of the invitation once that is over, and with it whose the address was', async () => {
-    const { effect, invites, invite } = start();
+    const { effect, over, invites, invite } = start();
     const stream = storedInvitesStream(HASH);
     const left = async (): Promise<string> => {
       const facts: string[] = [];
@@ -182,6 +179,7 @@ describe('the message of an invitation by address', () => {
     await runAll(effect);
     now += 8 * 24 * 3600_000;
     await invites.endOver(HASH);
+    await runAll(over);
     await runAll(effect);
     expect(await left()).not.toContain(BOB);
     expect(await left()).toContain(`invite-stored {"token":"${second.token}"`);
@@ -189,6 +187,7 @@ describe('the message of an invitation by address', () => {
     now += 90 * 24 * 3600_000;
     await invites.endOver(HASH);
     await runAll(effect);
+    await runAll(over);
     expect(await left()).toBe(`invite-ended {"token":"${second.token}"}`);
     expect(await rowsOf(storedInvitesProjector, rows)).toEqual({});
     await invite();
