@@ -62,7 +62,9 @@ export class DelayedEvents {
   ) {
     const fold = { initialState: NO_DELAYS, evolve: foldDelayFact };
     const findOver = (counting: ReadonlyMap<string, RecordedFact>): string[] => findOverDelays(counting, clock.now());
-    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold, lastOfEach: nameOfDelayFact, findOver }); // prettier-ignore
+    const whenKept = (position: Position): Promise<void> => views.whenKept(position, [DELAYED_EVENTS.name]);
+    const shortening = { lastOfEach: nameOfDelayFact, findOver, whenKept };
+    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold, ...shortening });
   }
 
   /** For metrics. */

@@ -12,7 +12,7 @@ import {
 import { decisionId } from './fact-id.js';
 import { LostRaces } from './lost-races.js';
 import { sealFacts, type FactDraft } from './seal-facts.js';
-import { isLookDue, shortenStream } from './shorten-stream.js';
+import { isLookDue, sayAgainWhatCounts } from './shorten-stream.js';
 import type { SnapshotCodec, SnapshotStore } from './stream-snapshot.js';
 
 /** How a stream's facts become the state that its deciders decide upon. `evolve` is pure and answers a new state. */
@@ -28,10 +28,15 @@ export interface AggregatesOptions<S> extends Fold<S> {
   readonly capacity: number;
   /** Nothing is needed to decide but the newest fact, or where the stream ends: no other is read. */
   readonly newestOnly?: true;
-  /** Of the facts of each key only the last one counts: those that others have overtaken go from the log (`shortenStream`). */
+  /** Of the facts of each key only the last one counts: those that others have overtaken go from the log (`sayAgainWhatCounts`). */
   readonly lastOfEach?: (fact: RecordedFact) => string;
   /** Of the facts that `lastOfEach` leaves, by their keys: which do not count any more either. */
   readonly findOver?: (counting: ReadonlyMap<string, RecordedFact>) => Iterable<string>;
+  /**
+   * Settles when the views have passed a position for good: what was overtaken, or is over, is let go then alone. For streams of which views have rows that none of
+   * the facts that stay would change any more.
+   */
+  readonly whenKept?: (position: Position) => Promise<void>;
   /** For streams that grow long: the state is kept now and then, and the facts before it are not read again. */
   readonly snapshots?: { readonly store: SnapshotStore; readonly codec: SnapshotCodec<S> };
 }
@@ -79,6 +84,8 @@ export class Aggregates<S> {
   readonly #options: AggregatesOptions<S>;
   readonly #known: LruCache<string, Aggregate<S>>;
   readonly #turns = new KeyedQueue<string>();
+  /** What is being let go of waits for the views: meanwhile nothing is said again once more. */
+  readonly #shortening = new Set<string>();
 
   constructor(options: AggregatesOptions<S>) {
     this.#options = options;
@@ -232,14 +239,24 @@ export class Aggregates<S> {
     return facts.length > 0;
   }
 
-  /** In a turn of its own. */
+  /** In turns of its own; who writes does not wait for the views. */
   async #shorten(stream: string, isWhole: boolean): Promise<void> {
-    const { store, lastOfEach, findOver } = this.#options;
-    if (lastOfEach === undefined) return;
-    await this.#turns.run(stream, async () => {
-      this.#known.delete(stream);
-      await shortenStream(store, stream, lastOfEach, findOver, isWhole);
-    });
+    const { store, lastOfEach, findOver, whenKept } = this.#options;
+    if (lastOfEach === undefined || (!isWhole && this.#shortening.has(stream))) return;
+    this.#shortening.add(stream);
+    try {
+      const last = await this.#turns.run(stream, async () => {
+        this.#known.delete(stream);
+        const over = await sayAgainWhatCounts(store, stream, lastOfEach, findOver, isWhole);
+        if (over !== undefined && whenKept === undefined) await store.truncate(stream, over.revision + 1);
+        return over;
+      });
+      if (last === undefined || whenKept === undefined) return;
+      await whenKept(last.position);
+      await this.#turns.run(stream, () => store.truncate(stream, last.revision + 1));
+    } finally {
+      this.#shortening.delete(stream);
+    }
   }
 
   /** Remembers how far the stream is, and begins a snapshot where enough has come behind the last one. */

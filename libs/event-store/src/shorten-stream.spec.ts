@@ -3,8 +3,9 @@ import { CountingEventStore } from '#testing/counting-event-store';
 import { Aggregates } from './aggregates.js';
 import type { RecordedFact } from './event-store.js';
 import { factId } from './fact-id.js';
+import type { Position } from '#kernel/position';
 import { verifyChain } from './seal-facts.js';
-import { isSaidAgain, shortenStream } from './shorten-stream.js';
+import { isSaidAgain, sayAgainWhatCounts } from './shorten-stream.js';
 
 let store: CountingEventStore;
 let now: number;
@@ -82,9 +83,10 @@ test('nothing goes where another process writes meanwhile, and the next look fin
     }
     return append(...appended);
   };
-  await expect(shortenStream(store, 's', keyOf)).rejects.toMatchObject({ name: 'RevisionConflict' });
+  await expect(sayAgainWhatCounts(store, 's', keyOf)).rejects.toMatchObject({ name: 'RevisionConflict' });
   expect(store.facts).toHaveLength(501);
-  await shortenStream(store, 's', keyOf);
+  const over = await sayAgainWhatCounts(store, 's', keyOf);
+  await store.truncate('s', over!.revision + 1);
   expect(store.facts).toHaveLength(1);
   expect(whatCounts()).not.toEqual(counted);
   expect(store.facts[0]!.data).toBe('["k",501]');
@@ -102,4 +104,28 @@ test('what others have overtaken goes at once where nothing of it is to stay, ho
   expect(store.facts.map(({ id }) => id)).toEqual(left);
   await set(aggregates, 'kept', 3);
   expect(store.facts.map(({ data }) => data).at(-1)).toBe('["kept",3]');
+});
+
+test('what others have overtaken goes once the views can do without it, for which nobody who writes waits, and is said again once', async () => {
+  const asked: Position[] = [];
+  let keep = (): void => {};
+  const kept = new Promise<void>((resolve) => (keep = resolve));
+  const whenKept = (position: Position): Promise<void> => (asked.push(position), kept);
+  const end = { initialState: null, evolve: () => null, newestOnly: true } as const;
+  const aggregates = new Aggregates({
+    store,
+    clock: { now: () => ++now },
+    capacity: 10,
+    ...end,
+    lastOfEach: keyOf,
+    whenKept,
+  });
+  for (let n = 0; n <= 1_100; n++) await set(aggregates, 'k', n);
+  await aggregates.load('s');
+  const at = store.facts.find(({ data }) => data === '["k",512]')!.position;
+  expect([asked, store.facts.length]).toEqual([[at], 1_102]);
+  const whole = aggregates.shorten('s');
+  keep();
+  await whole;
+  expect(store.facts.map(({ data }) => data)).toEqual(['["k",1100]']);
 });

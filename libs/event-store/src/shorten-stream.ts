@@ -19,20 +19,20 @@ export function isSaidAgain({ metadata }: Pick<RecordedFact, 'metadata'>): boole
 }
 
 /**
- * Lets the facts go that others have overtaken, in a stream where of each key only the last one counts. A log can let go of what
+ * Has the facts go that others have overtaken, in a stream where of each key only the last one counts. A log can let go of what
  * a stream begins with, and no more: so what still counts is said again at the end, as it was (also by whom and when), and all
- * before that goes. Nothing is done while more than half of the facts count. So a stream is never much longer than twice what
- * counts of it, and each fact is said again once, on average, at most. Facts of which
+ * before that may go: up to the fact that is answered; undefined where nothing goes. Nothing is done while more than half of the facts count. So a stream is never much
+ * longer than twice what counts of it, and each fact is said again once, on average, at most. Facts of which
  * `findOver` says, by all that would still count, that they do not either, go too. `isWhole`: all that were overtaken go, however few they are. Throws
  * RevisionConflict where somebody else writes the stream.
  */
-export async function shortenStream(
+export async function sayAgainWhatCounts(
   store: EventStore,
   stream: string,
   keyOf: (fact: RecordedFact) => string,
   findOver?: (counting: ReadonlyMap<string, RecordedFact>) => Iterable<string>,
   isWhole = false,
-): Promise<void> {
+): Promise<Pick<RecordedFact, 'revision' | 'position'> | undefined> {
   const counting = new Map<string, RecordedFact>();
   let last: RecordedFact | undefined;
   let found = 0;
@@ -48,7 +48,7 @@ export async function shortenStream(
     if (counting.get(key) !== last) counting.delete(key);
   }
   const least = isWhole ? 1 : Math.max(counting.size, FACTS_PER_LOOK / 2);
-  if (last === undefined || found - counting.size < least) return;
+  if (last === undefined || found - counting.size < least) return undefined;
   let { revision } = last;
   let { chain } = last.metadata;
   const again = [...counting.values()].map(sayAgain);
@@ -57,7 +57,7 @@ export async function shortenStream(
     ({ revision } = await store.append(stream, revision, facts));
     ({ chain } = facts.at(-1)!.metadata);
   }
-  await store.truncate(stream, last.revision + 1);
+  return last;
 }
 
 /** A fact as it is said again at the end of its stream: as it was, also by whom and when. */

@@ -56,6 +56,8 @@ export class IdentityAccounts {
       evolve: foldIdentityAccount,
       lastOfEach: nameOfFact,
       findOver,
+      // That a token has ended is among what is let go.
+      whenKept: (position) => views.whenKept(position, [IDENTITY_TOKENS.name]),
     });
   }
 
@@ -78,13 +80,16 @@ export class IdentityAccounts {
   }
 
   /**
-   * Ends all tokens of a user, and tells their key, and whom they let find them, to nobody any more: what was said of that before goes from the log.
-   * Answers whether there was anything.
+   * Ends all tokens of a user, and tells their key, and whom they let find them, to nobody any more. Answers whether there was anything. What was said of that before
+   * is in the log until `forgetEnded`.
    */
-  async end(userId: UserId): Promise<boolean> {
-    const wasAny = await this.#change(userId, decideAccountEnd);
-    await this.#streams.shorten(identityAccountStream(userId));
-    return wasAny;
+  end(userId: UserId): Promise<boolean> {
+    return this.#change(userId, decideAccountEnd);
+  }
+
+  /** Lets go of what was said of a user before it was over, once the views can do without it: that may take long. */
+  forgetEnded(userId: UserId): Promise<void> {
+    return this.#streams.shorten(identityAccountStream(userId));
   }
 
   /** Says who may find the user by their identifiers. */

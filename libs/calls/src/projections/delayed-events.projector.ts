@@ -47,6 +47,8 @@ export const delayedEventsProjector: Projector = {
   version: 4,
   ...owning(DELAYED_EVENTS, DELAYS_OF_USERS, DELEGATED_LEAVES),
   handles: (type) => Object.hasOwn(DELAYED_EVENT_SHAPES, type),
+  // As of `findOverDelays`.
+  isForgotten: (type) => Object.hasOwn(DELAYED_EVENT_SHAPES, type),
   project,
 };
 

@@ -122,6 +122,8 @@ export const identityProjector: Projector = {
     PEPPER,
   ),
   handles: (type) => Object.hasOwn(IDENTITY_SHAPES, type),
+  // Which tokens have ended the log tells no more once a stream is kept short: what is left of that is any of these.
+  isForgotten: (type) => type.startsWith('identity-'),
   project,
 };
 

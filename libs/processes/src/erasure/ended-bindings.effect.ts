@@ -40,6 +40,7 @@ export class EndedBindings extends RetryingEffect implements Effect {
     const hadOwn = await this.own.endAll(userId);
     const bound = await this.bindings.endOf(userId);
     if (bound === 'later') this.trySoon();
+    await this.accounts.forgetEnded(userId);
     return hadTokens || hadOwn || bound !== 'nothing';
   }
 
