@@ -200,11 +200,10 @@ export class GroupWrites {
     });
   }
 
-  /** As `ReadModelStore.flush`: writes reach the majority's journals in order, so when this last one has, all have. */
+  /** As `ReadModelStore.flush`: writes reach the majority's journals in order, so when this last one has, all have. Who reads what another process writes notes nothing. */
   async flush(): Promise<void> {
     if (this.#gone !== undefined) return;
     await this.#inTurn(async () => {
-      // Who reads what another process writes has nothing of its own to note.
       if (!this.isOwner) return this.#journal.keep();
       await this.#finish();
       await this.#journal.note(NOTHING, true);
