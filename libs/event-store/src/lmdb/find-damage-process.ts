@@ -3,7 +3,7 @@ import type { Database, RootDatabase } from 'lmdb';
 import { messageOf } from '#kernel/message-of';
 import { LogOfAnotherVersion } from '../event-store-errors.js';
 import { FactRecords } from './fact-record.js';
-import { FOUND_EXIT_CODE } from './find-damage.js';
+import { FOUND_EXIT_CODE, OPENED_MARK } from './find-damage.js';
 import { isOfMachine } from './is-of-machine.js';
 import { openRoot } from './open-root.js';
 
@@ -22,7 +22,8 @@ const TABLE_NAME = /^(.+)\0$/s;
 const [directory, kind] = process.argv.slice(2);
 
 try {
-  lookThrough(openRoot<Buffer, Buffer>({ path: directory!, readOnly: true, maxDbs: 1000, ...ENCODING }));
+  const options = { path: directory!, readOnly: true, maxDbs: 1000, ...ENCODING };
+  lookThrough(openRoot<Buffer, Buffer>(options, () => void writeSync(1, OPENED_MARK)));
 } catch (error) {
   // At once: neither the end of the process nor LMDB's own may come between.
   writeSync(1, messageOf(error));

@@ -252,6 +252,20 @@ describe.runIf(process.platform === 'linux')('what the system refuses', () => {
     await holder.close();
   });
 
+  it.each(['log', 'views'] as const)('is no damage, though it may end who looks for that: %s', async (kind) => {
+    const copy = copyOf(kind === 'log' ? log : views);
+    const holding = `require(${JSON.stringify(require.resolve('lmdb'))}).open({ path: '.', noSubdir: false, readOnly: true }).get('x');
+    setInterval(() => {}, 1000);
+    process.stdout.write('held');`;
+    const holder = spawn(process.execPath, ['-e', holding], { cwd: copy, stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(holder.stdout, 'data');
+    // LMDB says that its lock file is none, and lmdb frees twice what it had made for it.
+    const locks = readFileSync(join(copy, 'lock.mdb'));
+    writeFileSync(join(copy, 'lock.mdb'), locks.fill(7, 0, 16));
+    expect(findDamage(copy, kind, LONGEST_LOOK, program.path)).toBeUndefined();
+    holder.kill('SIGKILL');
+  });
+
   it('has no views thrown away', async () => {
     const copy = copyOf(views);
     const holding = `require(${JSON.stringify(require.resolve('lmdb'))}).open({ path: '.', noSubdir: false, readOnly: true }).get('x');

@@ -8,6 +8,8 @@ export type FileKind = 'log' | 'views';
 
 /** With what the process that looks at a file ends once it has found something. */
 export const FOUND_EXIT_CODE = 3;
+/** What it says before it reads the file: where it ends before that, what ends it is lmdb, which does so now and then where the file cannot be opened. */
+export const OPENED_MARK = '\n';
 
 const PROGRAM = fileURLToPath(new URL('./find-damage-process.js', import.meta.url));
 /** After one unclean end. A file that ends its reader again and again is looked at for longer each time. */
@@ -40,6 +42,7 @@ export function findDamage(
     timeout,
     killSignal: 'SIGKILL',
   });
-  if (signal !== null && CRASHES.has(signal)) return `reading it ends the process that does so (${signal})`;
+  if (signal !== null && CRASHES.has(signal) && stdout.startsWith(OPENED_MARK))
+    return `reading it ends the process that does so (${signal})`;
   return status === FOUND_EXIT_CODE ? stdout.trim() : undefined;
 }

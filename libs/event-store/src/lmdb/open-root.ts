@@ -20,13 +20,13 @@ export type RootOptions = RootDatabaseOptionsWithPath & { readonly path: string 
  * and whoever opens it again is given that one.
  *
  * LMDB destroys the locks in its lock file as the last one closes it, though another just opens it: who does so then cannot use it until all
- * have closed it again. So it is closed, and opened once more a moment later.
+ * have closed it again. So it is closed, and opened once more a moment later. `onEnvironment`: told each time before the file is read, LMDB having opened it.
  */
-export function openRoot<V, K extends Key>(options: RootOptions): RootDatabase<V, K> {
+export function openRoot<V, K extends Key>(options: RootOptions, onEnvironment = (): void => {}): RootDatabase<V, K> {
   checkOpens(options.path, options.readOnly === true);
   for (let tries = 1; ; tries++) {
     try {
-      return openOnce(options);
+      return openOnce(options, onEnvironment);
     } catch (error) {
       if (tries === TRIES || !hasMetOthers(error)) throw error;
     }
@@ -35,10 +35,11 @@ export function openRoot<V, K extends Key>(options: RootOptions): RootDatabase<V
   }
 }
 
-function openOnce<V, K extends Key>(options: RootOptions): RootDatabase<V, K> {
+function openOnce<V, K extends Key>(options: RootOptions, onEnvironment: () => void): RootDatabase<V, K> {
   // Its declaration says that it is no class. The first database of a folder is its root, which has no name.
   const Root = openAsClass<V, K>({ noSubdir: false, ...options }) as unknown as RootClass<V, K>;
   try {
+    onEnvironment();
     const root = new Root(null, { isRoot: true, ...options });
     for (const name of ['data.mdb', 'lock.mdb']) giveToOwner(join(options.path, name));
     return root;
