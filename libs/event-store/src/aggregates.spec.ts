@@ -169,6 +169,17 @@ describe('a stream that is ended', () => {
     expect(store.facts.map(({ data }) => data)).toEqual(['0', '7']);
   });
 
+  it('is not shortened meanwhile: what counted until then would be said again behind its end', async () => {
+    const store = new MemoryEventStore();
+    const lastOfEach = ({ type, data }: Pick<NewFact, 'type' | 'data'>): string => `${type} ${Number(data) % 2}`;
+    const aggregates = sums(store, 10, { evolve: fold, lastOfEach });
+    // The next fact is the one after which it is looked how many count.
+    await aggregates.execute('a', () => Array.from({ length: 512 }, (_, i) => add(i)), alice);
+    await aggregates.end('a', over, alice, () => new Promise((resolve) => void setTimeout(resolve, 20)));
+    await aggregates.load('a');
+    expect(store.facts.map(({ type }) => type)).toEqual(['over']);
+  });
+
   it('is none where nothing was said, and is ended once', async () => {
     const store = new MemoryEventStore();
     const aggregates = sums(store, 10, { evolve: fold });

@@ -112,7 +112,12 @@ export class Aggregates<S> {
     return this.#turns.run(stream, () => this.#execute(stream, decide, cause));
   }
 
-  async #execute(stream: string, decide: Decide<S>, cause: Cause): Promise<Executed<S>> {
+  /** As `execute`, for who lets go of what was before: nothing is shortened meanwhile, which would say again behind the end what counted. */
+  executeLast(stream: string, decide: Decide<S>, cause: Cause): Promise<Executed<S>> {
+    return this.#turns.run(stream, () => this.#execute(stream, decide, cause, true));
+  }
+
+  async #execute(stream: string, decide: Decide<S>, cause: Cause, isLast = false): Promise<Executed<S>> {
     let known = this.#known.get(stream);
     let newest = known === undefined;
     known ??= await this.#catchUp(stream);
@@ -132,7 +137,7 @@ export class Aggregates<S> {
       );
       try {
         const next = await this.#append(stream, known, facts);
-        if (isLookDue(next.revision as number, facts.length)) {
+        if (!isLast && isLookDue(next.revision as number, facts.length)) {
           // Nobody waits for that: what is not let go now goes at the next look.
           void this.#shorten(stream, false).catch(() => {});
         }
@@ -231,7 +236,7 @@ export class Aggregates<S> {
       const isOver = last?.type === over.type && last.revision === revision;
       return exists && !isOver ? [over] : [];
     };
-    const { facts, revision, position } = await this.execute(stream, decide, cause);
+    const { facts, revision, position } = await this.executeLast(stream, decide, cause);
     if (typeof revision !== 'number') return false;
     await whenShown(position);
     this.#known.delete(stream);

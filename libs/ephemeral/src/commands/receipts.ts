@@ -94,7 +94,7 @@ export class Receipts {
         drafts.push(
           draftOf({ type: 'marks-ended', data: { rooms: all.slice(0, ROOMS_AT_ONCE) } satisfies MarksEnded }),
         );
-      const { revision, position } = await this.#streams.execute(stream, () => drafts, cause);
+      const { revision, position } = await this.#streams.executeLast(stream, () => drafts, cause);
       // Before anything goes: what rows were made of is not there any more after.
       await this.views.whenProcessed(position, [RECEIPTS.name]);
       if (typeof revision === 'number') await this.store.truncate(stream, revision - drafts.length + 1);

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ACCOUNTS } from '#accounts/projections/accounts.projector';
 import { readIgnoredUsers } from '#accounts/queries/ignored-users';
-import { Aggregates, type Cause } from '#event-store/aggregates';
+import { Aggregates, type Cause, type Executed } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import type { FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { serverNameOf, type UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
@@ -64,18 +65,13 @@ export class PresenceLists {
   }
 
   /** Appends what `decide` answers, and settles once the views show it. Answers whether there was anything. Throws what it throws. */
-  async change(
+  change(
     userId: UserId,
     decide: (relations: Relations) => readonly SubscriptionFact[],
     cause: Cause,
   ): Promise<boolean> {
-    const { position, facts } = await this.#streams.execute(
-      subscriptionsStream(userId),
-      (relations) => decide(relations).map(draftSubscription),
-      cause,
-    );
-    if (facts.length > 0) await this.views.whenProcessed(position, [PRESENCE_LISTS.name]);
-    return facts.length > 0;
+    const drafts = (relations: Relations): FactDraft[] => decide(relations).map(draftSubscription);
+    return this.#whenShown(this.#streams.execute(subscriptionsStream(userId), drafts, cause));
   }
 
   /**
@@ -97,12 +93,19 @@ export class PresenceLists {
 
   /** Ends all of a user's relations, whose account is closed; what they called their groups goes from the log. Answers whether there were any. */
   async end(userId: UserId, cause: Cause): Promise<boolean> {
-    const hadAny = await this.change(userId, endAll, cause);
     const stream = subscriptionsStream(userId);
+    const drafts = (relations: Relations): FactDraft[] => endAll(relations).map(draftSubscription);
+    const hadAny = await this.#whenShown(this.#streams.executeLast(stream, drafts, cause));
     for await (const { revision, metadata } of this.store.readStream(stream)) {
       if (metadata.erasable !== undefined && metadata.erased === undefined)
         await this.store.erase(stream, revision, NO_GROUPS);
     }
     return hadAny;
+  }
+
+  async #whenShown(change: Promise<Executed<Relations>>): Promise<boolean> {
+    const { position, facts } = await change;
+    if (facts.length > 0) await this.views.whenProcessed(position, [PRESENCE_LISTS.name]);
+    return facts.length > 0;
   }
 }

@@ -97,7 +97,7 @@ export class HeldInvitations {
   /** Lets go of what is held of a user whose account is closed, and of what was. Answers whether any was held. */
   async end(userId: UserId, cause: Cause): Promise<boolean> {
     const stream = heldStream(userId);
-    const { revision, facts } = await this.#streams.execute(
+    const { revision, facts } = await this.#streams.executeLast(
       stream,
       (held) => [...held.values()].map((one) => draftOf(released(one, true))),
       cause,
