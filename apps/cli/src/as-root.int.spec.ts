@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -79,6 +79,20 @@ describe.runIf(process.platform === 'linux' && process.geteuid?.() === 0)('root'
     expect(everything().length).toBeGreaterThan(before);
     expect(everything().filter((path) => lstatSync(path).uid !== USER)).toEqual([]);
   });
+
+  test.runIf(spawnSync('setpriv', ['--version']).status === 0)(
+    'that may give nothing away writes all the same',
+    async () => {
+      const args = ['--bounding-set=-chown', process.execPath, writer.path, join(folder.path, 'log')];
+      const writing = spawn('setpriv', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      const exited = once(writing, 'exit');
+      const begun = await Promise.race([once(writing.stdout, 'data'), exited]);
+      writing.kill('SIGKILL');
+      await exited;
+      expect(String(begun[0])).toMatch(/^\S+ \d/);
+      expect(everything().filter((path) => lstatSync(path).uid === 0)).not.toEqual([]);
+    },
+  );
 
   test('whose process was killed keeps nobody from writing', async () => {
     const log = join(folder.path, 'log');

@@ -86,12 +86,13 @@ async function openTables(
 ): Promise<LogTables> {
   const file = join(directory, 'data.mdb');
   const root = orDamaged(() => openFile(directory, isReadOnly));
+  let tables: LogTables | undefined;
   try {
-    const tables = orDamaged(() => new LogTables(root, { file, isReadOnly, onDamage }));
+    tables = orDamaged(() => new LogTables(root, { file, isReadOnly, onDamage }));
     tables.checkVersion();
     return tables;
   } catch (error) {
-    await root.close();
+    await (tables ?? root).close();
     throw error;
   }
 }
