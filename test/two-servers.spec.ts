@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { Client, Homeserver } from './support/homeserver.js';
 import { startBeside } from './support/start-beside.js';
-import { type Views, VIEWS_SERVER } from './support/stores.js';
+import { type Views, VIEWS_SERVER, VIEWS_THERE } from './support/stores.js';
 import { Talk } from './support/talk.js';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -25,9 +25,7 @@ async function at(server: Homeserver, { userId, token, deviceId }: Client): Prom
   return client;
 }
 
-const VIEWS: readonly Views[] = VIEWS_SERVER === undefined ? ['LMDB'] : ['LMDB', 'MongoDB'];
-
-it.each(VIEWS)(
+it.each(VIEWS_THERE)(
   'two servers on one log (views in %s) tell a room in one order, also when one is killed and comes back',
   async (views) => {
     const [first, second] = await startTwo(views);

@@ -15,6 +15,9 @@ export const LOG_SERVER = process.env['ANNALS_EVENT_STORE_URL'];
 /** The server for views that the environment names. */
 export const VIEWS_SERVER = process.env['ANNALS_READ_MODELS_URL'];
 
+/** Where views can be kept here. */
+export const VIEWS_THERE: readonly Views[] = VIEWS_SERVER === undefined ? ['LMDB'] : ['LMDB', 'MongoDB'];
+
 /** What suites run on that are about no store: the server for logs where there is one. */
 export const USUAL_LOG: Log = LOG_SERVER === undefined ? 'LMDB' : 'a server';
 
