@@ -1,3 +1,5 @@
+import type { Purpose } from '../interactive-auth/auth-sessions.js';
+
 /** What operations are, in the words of whoever is asked for them: by the beginning of their name. */
 const OPERATIONS: readonly (readonly [name: string, words: string])[] = [
   ['POST /account/password', 'change the password of your account'],
@@ -12,3 +14,12 @@ const OPERATIONS: readonly (readonly [name: string, words: string])[] = [
 
 export const wordsForOperation = (operation: string): string =>
   OPERATIONS.find(([name]) => operation.startsWith(name))?.[1] ?? 'change something about your account';
+
+/** Whoever was led to a page by a link alone, of somebody else, reads there what it is for. `what`: HTML. */
+export const askedFor = (what: string): string => `<p>An application wants to ${what}.</p>
+<p>If you did not ask for this in your application just now, somebody else did: close this page.</p>
+`;
+
+/** The same of a page by which somebody shows that an address or a number is theirs. */
+export const askedByThreepid = (purpose: Purpose, threepid: 'mail address' | 'phone number'): string =>
+  askedFor(purpose === 'login' ? 'log in to your account' : `create an account with your ${threepid}`);

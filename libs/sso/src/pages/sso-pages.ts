@@ -1,6 +1,6 @@
 import { type HtmlPage, htmlPage } from '#http/pages/html-page';
 import { escapeHtml } from '#kernel/escape-html';
-import { wordsForOperation } from '#accounts/pages/operation-words';
+import { askedFor, wordsForOperation } from '#accounts/pages/operation-words';
 import { CODE_INPUT, EMAIL_INPUT, PHONE_INPUT } from '#accounts/pages/stage-page';
 import { termsFields } from '#accounts/pages/terms-fields';
 import type { Questions } from '../upstream-logins.js';
@@ -109,9 +109,7 @@ export function approveOperationPage(of: {
 }): HtmlPage {
   return htmlPage(
     'Is this what you want?',
-    `<p>An application wants to ${wordsForOperation(of.operation)} <strong>${escapeHtml(of.userId)}</strong>.</p>
-<p>If you did not ask for this in your application just now, somebody else did: close this page.</p>
-<form method="post" action="${escapeHtml(of.action)}"><button>Confirm</button></form>`,
+    `${askedFor(`${wordsForOperation(of.operation)} <strong>${escapeHtml(of.userId)}</strong>`)}<form method="post" action="${escapeHtml(of.action)}"><button>Confirm</button></form>`,
     undefined,
     { isNeverFramed: true },
   );

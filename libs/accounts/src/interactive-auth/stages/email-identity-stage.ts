@@ -4,6 +4,7 @@ import type { LimitedRequest } from '#http/rate-limits';
 import { escapeHtml } from '#kernel/escape-html';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { hashSecret } from '../../credentials/secrets.js';
+import { askedByThreepid } from '../../pages/operation-words.js';
 import { EMAIL_INPUT, shownElsewherePage, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import { findCredentials } from '../../threepids/threepid-credentials.js';
@@ -53,10 +54,11 @@ export class EmailIdentityStage implements Stage {
   view({ session, problem }: PageContext): StageView {
     const begun = session.begun[this.type];
     const title = 'Confirm your mail address';
+    const what = askedByThreepid(session.operation.purpose, 'mail address');
     if (!this.validation.isConfigured) return { page: shownElsewherePage(title) };
     if (!isJsonObject(begun))
-      return { page: stagePage({ title, fields: EMAIL_INPUT, action: 'Send a mail', problem }) };
-    const fields = `<p>A mail is on its way to ${escapeHtml(String(begun['email']))}. Open the link in it, then go on here.</p>`;
+      return { page: stagePage({ title, fields: what + EMAIL_INPUT, action: 'Send a mail', problem }) };
+    const fields = `${what}<p>A mail is on its way to ${escapeHtml(String(begun['email']))}. Open the link in it, then go on here.</p>`;
     return { page: stagePage({ title, fields, problem }) };
   }
 

@@ -4,7 +4,7 @@ import { escapeHtml } from '#kernel/escape-html';
 import type { UserId } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { wordsForOperation } from '../../pages/operation-words.js';
+import { askedFor, wordsForOperation } from '../../pages/operation-words.js';
 import { stagePage } from '../../pages/stage-page.js';
 import { PasswordCheck } from '../../sessions/password-check.js';
 import type { AuthSession, Operation, Purpose } from '../auth-sessions.js';
@@ -32,9 +32,7 @@ const FORMS = {
 /** Who was led to the page by a link alone, of somebody who has a token of theirs, reads here what the password is for. */
 function confirmationFields({ name, userId }: Operation): string {
   const what = `${wordsForOperation(name)} <strong>${escapeHtml(userId ?? '')}</strong>`;
-  return `<p>An application wants to ${what}.</p>
-<p>If you did not ask for this in your application just now, somebody else did: close this page.</p>
-${passwordField('current-password')}`;
+  return askedFor(what) + passwordField('current-password');
 }
 
 /** `m.login.password`: of the account that asks; in the registration of 2015, with which one is chosen, whatever it is. */
