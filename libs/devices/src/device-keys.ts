@@ -99,15 +99,20 @@ export class DeviceKeys {
     });
   }
 
+  /** When the device was made whose keys there are, in milliseconds; undefined where there are none. */
+  async findMadeAt(device: DeviceKey): Promise<number | undefined> {
+    return (await this.#streams.load(deviceStream(device))).state.createdTs;
+  }
+
   /**
-   * Ends the keys of a device that was removed then, in milliseconds, and lets them go from the log. Answers whether there were any: those
+   * Ends the keys of a device that was removed, by when it was made, in milliseconds, and lets them go from the log. Answers whether there were any: those
    * of one that was made again since are not. Asked again, it goes on where it was left.
    */
-  async end(device: DeviceKey, removedAt: number): Promise<boolean> {
+  async end(device: DeviceKey, isRemoved: (madeAt: number) => boolean): Promise<boolean> {
     const stream = deviceStream(device);
     const { state, facts, revision } = await this.#streams.execute(
       stream,
-      (keys) => decideEnd(keys, removedAt).map(draftOf),
+      (keys) => decideEnd(keys, isRemoved).map(draftOf),
       BY_SERVER,
     );
     if (revision === 'no-stream' || state.createdTs !== undefined) return false;

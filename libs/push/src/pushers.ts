@@ -42,7 +42,12 @@ export class Pushers {
 
   /** A pusher of a user's, by the log. */
   async find(userId: UserId, name: PusherName): Promise<PusherSet | undefined> {
-    return (await this.#streams.load(pushersStream(userId))).state.get(pusherKey(name));
+    return (await this.all(userId)).get(pusherKey(name));
+  }
+
+  /** All of a user's, by the log. */
+  async all(userId: UserId): Promise<KnownPushers> {
+    return (await this.#streams.load(pushersStream(userId))).state;
   }
 
   /** Appends what `decide` answers, settles once the views show it, and answers whether it was anything. Throws what it throws. */

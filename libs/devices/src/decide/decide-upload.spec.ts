@@ -195,14 +195,15 @@ describe('an upload of keys', () => {
   });
 
   it('ends with the device that was removed, and not where that was made again since', () => {
+    const isBefore8 = (madeAt: number): boolean => madeAt < 8;
     const keys = uploaded(NO_KEYS, {
       deviceKeys: identity('E'),
       oneTimeKeys: [key('1')],
     });
-    expect(after(keys, decideEnd(keys, 8))).toEqual(NO_KEYS);
-    expect(decideEnd(NO_KEYS, 8)).toEqual([]);
+    expect(after(keys, decideEnd(keys, isBefore8))).toEqual(NO_KEYS);
+    expect(decideEnd(NO_KEYS, isBefore8)).toEqual([]);
     const again = uploaded(keys, { oneTimeKeys: [key('2')] }, { ...NOW, createdTs: 9 });
-    expect(decideEnd(again, 8)).toEqual([]);
+    expect(decideEnd(again, isBefore8)).toEqual([]);
   });
 
   it('is all said again in one fact', () => {

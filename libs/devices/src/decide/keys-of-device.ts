@@ -134,9 +134,12 @@ export function evolveKeysOfDevice(before: KeysOfDevice, { type, data }: DeviceK
   }
 }
 
-/** The end of keys, where they are of a device that was made before it was removed, in milliseconds. */
-export function decideEnd({ createdTs }: KeysOfDevice, removedAt: number): readonly DeviceKeyFact[] {
-  if (createdTs === undefined || createdTs >= removedAt) return [];
+/** The end of keys, where the device whose they are was removed, by when it was made, in milliseconds. */
+export function decideEnd(
+  { createdTs }: KeysOfDevice,
+  isRemoved: (madeAt: number) => boolean,
+): readonly DeviceKeyFact[] {
+  if (createdTs === undefined || !isRemoved(createdTs)) return [];
   return [{ type: 'device-keys-ended', data: { created_ts: createdTs } }];
 }
 

@@ -9,6 +9,7 @@ import type { UserId } from '#kernel/ids';
 import { MailPushers } from '#push/digests/mail-pusher';
 import { PUSHERS_STREAM_PREFIX, type PusherFact, type PusherSet, userIdOfPushers } from '#push/facts/pusher-facts';
 import { decideAddressEnd, decideDeviceEnd } from '#push/pushers/decide-pushers';
+import type { KnownPushers } from '#push/pushers/known-pushers';
 import { Pushers } from '#push/pushers';
 
 const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
@@ -48,11 +49,13 @@ export class EndedPushers implements Effect {
     if (type === UNLINKED) return this.#endAddresses(userId);
     if (type === DEACTIVATED) return this.pushers.end(userId, cause);
     const { device_ids: ids } = JSON.parse(data) as DevicesRemoved; // written by accounts
+    // Before it is looked which devices are there: one may be made again under its id meanwhile, and what that sets is looked after itself.
+    const seen = await this.pushers.all(userId);
     const { devices } = await this.accounts.load(userId);
     // Clocks are put right: the time counts only of one that was made again under its id.
     const [gone, again] = [ids.filter((id) => !devices.has(id)), ids.filter((id) => devices.has(id))];
     return this.pushers.change(userId, cause, (known) => [
-      ...decideDeviceEnd(known, new Set(gone), Infinity),
+      ...decideDeviceEnd(unchanged(known, seen), new Set(gone), Infinity),
       ...decideDeviceEnd(known, new Set(again), metadata.at),
     ]);
   }
@@ -75,3 +78,6 @@ export class EndedPushers implements Effect {
     return this.pushers.change(userId, BY_SERVER, (known) => decideAddressEnd(known, own));
   }
 }
+
+const unchanged = (known: KnownPushers, seen: KnownPushers): KnownPushers =>
+  new Map([...known].filter(([key, { set_at }]) => seen.get(key)?.set_at === set_at));

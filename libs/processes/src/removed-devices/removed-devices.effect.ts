@@ -30,10 +30,15 @@ export class RemovedDevices implements Effect {
 
   async run(fact: RecordedFact): Promise<boolean> {
     let isDone = false;
-    const { devices } = await this.accounts.load(userIdOfStream(fact.stream));
     for (const device of devicesRemovedBy(fact)) {
-      // Clocks are put right: the time counts only of one that was made again under its id.
-      const hadKeys = await this.deviceKeys.end(device, devices.has(device[1]) ? fact.metadata.at : Infinity);
+      // Before it is looked whether it is there: one may be made again under its id meanwhile.
+      const known = await this.deviceKeys.findMadeAt(device);
+      const isThere = (await this.accounts.load(userIdOfStream(fact.stream))).devices.has(device[1]);
+      const hadKeys = await this.deviceKeys.end(
+        device,
+        // Clocks are put right: by the time alone it goes only where one was made again.
+        (madeAt) => madeAt < fact.metadata.at || (!isThere && madeAt === known),
+      );
       const dropped = await this.inboxes.expire(device, fact.position, 'device-removed');
       const wasConnected = await this.connections.close(device);
       isDone ||= hadKeys || dropped > 0 || wasConnected;
