@@ -174,6 +174,8 @@ describe('mail addresses', () => {
     const other = await register('oth');
     await ask('account/3pid', 'ann@mail.example', { client_secret: 'others' });
     expect((await server.waitFor('ann@mail.example', 2)).text).toContain('@ann:example.org already');
+    const noServer = { medium: 'email', address: 'ann2@mail.example', id_server: 'localhost/x' };
+    expect((await post('account/3pid/delete', noServer, token)).body['errcode']).toBe('M_INVALID_PARAM');
     const removal = { medium: 'email', address: 'ANN@mail.example' };
     expect((await post('account/3pid/delete', removal, token)).body).toEqual({ id_server_unbind_result: 'no-support' });
     expect(await addresses(token)).toEqual([

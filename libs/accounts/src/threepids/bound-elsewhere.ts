@@ -8,7 +8,7 @@ export type UnbindResult = 'success' | 'no-support';
 export interface BoundElsewhere {
   /**
    * Has an identifier known as the user's no more, where the identity server is named by that, else by all through which it was made known.
-   * `no-support` where none was, or one refuses or is away. Throws M_INVALID_PARAM and M_SERVER_NOT_TRUSTED for one that may not be asked.
+   * `no-support` where none was, or one refuses, is away, or may not be asked. Throws M_INVALID_PARAM for what names none.
    */
   forget(userId: UserId, threepid: Threepid, idServer?: unknown): Promise<UnbindResult>;
   /**

@@ -10,6 +10,8 @@ import type { IdentityServers } from './identity-servers.js';
 
 const ALICE = '@alice:a.example' as UserId;
 const SERVER = 'id.example' as ServerName;
+/** One that the operator lets nobody ask. */
+const FORBIDDEN = 'forbidden.example';
 const OF = { medium: 'email', address: 'alice@mail.example' } as const;
 const SHOWN = { token: 't', sid: 's', clientSecret: 'c' };
 
@@ -30,6 +32,7 @@ describe('a binding', () => {
   function begin(): Bindings {
     const servers = {
       parseServer: (text: string) => text as ServerName,
+      findServer: (text: string) => (text === FORBIDDEN ? undefined : (text as ServerName)),
       findValidated: () => Promise.resolve(OF),
       ask: async (_: ServerName, { path }: { path: string }) => {
         asked.push(path);
@@ -117,6 +120,14 @@ describe('a binding', () => {
     expect(await (await bindings.planForgetting(ALICE, [OF, other], SERVER))()).toBe('success');
     expect(unbound()).toBe(5);
     expect(await (await bindings.planForgetting(ALICE, []))()).toBe('success');
+  });
+
+  it('at a server that may not be asked is in the way of nothing: nobody can say that it is ended, and what was made elsewhere is', async () => {
+    const bindings = begin();
+    await bindings.bind(ALICE, SERVER, SHOWN);
+    expect(await bindings.forget(ALICE, OF, FORBIDDEN)).toBe('no-support');
+    expect(await (await bindings.planForgetting(ALICE, [OF], FORBIDDEN))()).toBe('no-support');
+    expect([asked, await bindings.of(ALICE)]).toEqual([['/3pid/bind', '/3pid/unbind'], []]);
   });
 
   it('that the user says there is as their account ends is ended also where the server ends on the way, or the identity server is away', async () => {

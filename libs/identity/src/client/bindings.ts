@@ -98,8 +98,8 @@ export class Bindings implements BoundElsewhere {
     return wanted.length === 0 ? 'no-support' : 'success';
   }
 
-  forget(userId: UserId, of: Threepid, idServer?: unknown): Promise<UnbindResult> {
-    if (idServer !== undefined) this.servers.parseServer(idServer);
+  async forget(userId: UserId, of: Threepid, idServer?: unknown): Promise<UnbindResult> {
+    if (idServer !== undefined && this.servers.findServer(idServer) === undefined) return 'no-support';
     return this.#quietly(() => this.unbind(userId, of, idServer));
   }
 
@@ -108,13 +108,13 @@ export class Bindings implements BoundElsewhere {
     threepids: readonly Threepid[],
     idServer?: unknown,
   ): Promise<() => Promise<UnbindResult>> {
-    const named = idServer === undefined ? undefined : this.servers.parseServer(idServer);
+    const named = idServer === undefined ? undefined : this.servers.findServer(idServer);
     const noted = await this.of(userId);
     const isNoted = (of: Threepid, at?: ServerName): boolean =>
       noted.some((one) => isSameThreepid(one.of, of) && (at === undefined || one.server === at));
     const besides: readonly Binding[] =
       named === undefined ? [] : threepids.filter((of) => !isNoted(of, named)).map((of) => ({ of, server: named }));
-    const isKnown = named !== undefined || threepids.every((of) => isNoted(of));
+    const isKnown = idServer === undefined ? threepids.every((of) => isNoted(of)) : named !== undefined;
     // As what was made known through this server: where it ends on the way, or the identity server is away, they are ended with the others (`endAll`).
     for (const binding of besides) await this.#change(userId, (known) => decideBinding(known, randomUUID(), binding));
     return async () => {

@@ -107,6 +107,7 @@ describe('an identity server', () => {
     expect([some.parseServer('ID.example'), some.parseServer('a.vector.im')]).toEqual(['id.example', 'a.vector.im']);
     const refused = expect.objectContaining({ errcode: 'M_SERVER_NOT_TRUSTED' }) as Error;
     expect(() => some.parseServer('other.example')).toThrow(refused);
+    expect([some.findServer('ID.example'), some.findServer('other.example')]).toEqual(['id.example', undefined]);
     expect(() => servers({ ANNALS_IDENTITY_SERVERS: 'off' }).parseServer('id.example')).toThrow(refused);
   });
 

@@ -73,12 +73,15 @@ export class IdentityServers {
    * let anybody ask.
    */
   parseServer(text: unknown): ServerName {
-    if (typeof text !== 'string' || !isServerName(text)) {
-      throw new MatrixError('M_INVALID_PARAM', 'id_server: must be the name of a server');
-    }
-    const server = text.toLowerCase() as ServerName; // still one
+    const server = parseName(text);
     this.#checkMayBeAsked(server);
     return server;
+  }
+
+  /** The same; undefined for one that the operator does not let anybody ask. */
+  findServer(text: unknown): ServerName | undefined {
+    const server = parseName(text);
+    return this.#mayBeAsked(server) ? server : undefined;
   }
 
   /** Exchanges an OpenID token for a token of the identity server: `POST /account/register`. */
@@ -194,8 +197,12 @@ export class IdentityServers {
 
   /** By any of its names. Throws M_SERVER_NOT_TRUSTED. */
   #checkMayBeAsked(...names: readonly string[]): void {
-    if (names.some((name) => this.#allowed.some((matches) => matches(name)))) return;
+    if (this.#mayBeAsked(...names)) return;
     throw new MatrixError('M_SERVER_NOT_TRUSTED', 'This server may not ask that identity server');
+  }
+
+  #mayBeAsked(...names: readonly string[]): boolean {
+    return names.some((name) => this.#allowed.some((matches) => matches(name)));
   }
 
   #mayBePrivate(server: string): boolean {
@@ -218,6 +225,13 @@ export class IdentityServers {
       throw new PeerUnavailable('The identity server cannot be reached', { cause: error });
     }
   }
+}
+
+function parseName(text: unknown): ServerName {
+  if (typeof text !== 'string' || !isServerName(text)) {
+    throw new MatrixError('M_INVALID_PARAM', 'id_server: must be the name of a server');
+  }
+  return text.toLowerCase() as ServerName; // still one
 }
 
 function makesNoSense(what: string): PeerUnavailable {

@@ -5,6 +5,7 @@ import { Authenticated, CurrentRequester, NotByOAuth, OwnersOnly } from '#http/a
 import { TODAY, TODAY_AND_ALPHA, under, UNSTABLE } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
+import { isServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -92,6 +93,8 @@ export class ThreepidsController {
     { medium, address, id_server: idServer }: ThreepidBody,
   ): Promise<{ id_server_unbind_result: UnbindResult }> {
     const threepid = parseThreepid(medium, address);
+    if (idServer !== undefined && !isServerName(idServer))
+      throw new MatrixError('M_INVALID_PARAM', 'id_server: must be the name of a server');
     await this.commands.execute(new RemoveThreepid(requester.userId, threepid, causeOf(requester)));
     const result = await this.bound?.forget(requester.userId, threepid, idServer);
     return { id_server_unbind_result: result ?? 'no-support' };
