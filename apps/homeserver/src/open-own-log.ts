@@ -260,7 +260,7 @@ function openNames(identity: LogIdentity, config: Config): KeyedNames {
   if (key !== undefined) return new KeyedNames(key.exportSeed());
   const { key_id: id } = identity.namesKey;
   throw new ConfigError(
-    `${join(directory, oldKeyFile(id))} is missing, by which the log of ${identity.serverName} names mail addresses and phone numbers: ` +
+    `${join(directory, oldKeyFile(id))} is missing, by which the log of ${identity.serverName} names mail addresses, phone numbers and accounts elsewhere: ` +
       'restore keys/ from a backup, or copy it from where this server runs, too; where nobody has it, "annals keys accept" goes on with other names',
   );
 }

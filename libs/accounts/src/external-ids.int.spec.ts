@@ -1,9 +1,10 @@
 import 'reflect-metadata';
 import { CommandBus } from '@nestjs/cqrs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { KeyedNames } from '#event-store/keyed-names';
 import type { UserId } from '#kernel/ids';
 import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
-import { BY_SERVER } from './accounts.js';
+import { Accounts, BY_SERVER } from './accounts.js';
 import { IssueLoginToken } from './commands/issue-login-token.js';
 import { ProvideAccount } from './commands/provide-account.js';
 import { RegisterAccount } from './commands/register-account.js';
@@ -51,6 +52,22 @@ describe('accounts elsewhere', () => {
     app.time.now += 60_000;
     await ids.link(id, BOB, BY_SERVER);
     expect(await ids.find(id)).toBe(BOB);
+  });
+
+  it('stay whose they are where the key is lost by which the log names them', async () => {
+    await ids.link(id, ALICE, BY_SERVER);
+    const names = new KeyedNames(new Uint8Array(32).fill(9));
+    const clock = { now: () => app.time.now, elapsed: () => app.time.now };
+    const after = new ExternalIds(app.store, clock, { eventStoreUrl: undefined }, app.get(Accounts), names, app.views);
+    expect(await after.find(id)).toBe(ALICE);
+    await expect(after.claim(id, BOB, BY_SERVER)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+    await after.claim(id, ALICE, BY_SERVER);
+    expect(await after.find(id)).toBe(ALICE);
+    await app.get(CommandBus).execute(new ProvideAccount(ALICE, { externalIds: [] }, BY_SERVER));
+    expect(await after.find(id)).toBeUndefined();
+    app.time.now += 60_000;
+    await after.link(id, BOB, BY_SERVER);
+    expect(await after.find(id)).toBe(BOB);
   });
 
   it('wait for the account that is being made, and for none that came to nothing', async () => {

@@ -10,6 +10,7 @@ import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
+import { VIEWS, type Views } from '#projections/views';
 import { Accounts, BY_SERVER } from './accounts.js';
 import type { Account } from './decide/account.js';
 import {
@@ -21,6 +22,7 @@ import {
   mayLinkByName,
 } from './decide/decide-external-ids.js';
 import { type ExternalId, externalIdHash, externalIdStream } from './facts/external-id-facts.js';
+import { EXTERNAL_ID_OWNERS } from './projections/external-ids.projector.js';
 
 const CAPACITY = 1_000;
 
@@ -45,6 +47,7 @@ export class ExternalIds {
     @Inject(CONFIG) config: Pick<Config, 'eventStoreUrl'>,
     private readonly accounts: Accounts,
     private readonly names: KeyedNames,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'get'>,
   ) {
     this.#givenUp = new GivenUpClaims(clock, config.eventStoreUrl !== undefined);
     this.#claims = new Aggregates({ store, clock, capacity: CAPACITY, initialState: undefined, evolve: evolveClaim });
@@ -57,8 +60,9 @@ export class ExternalIds {
 
   /** Whose it is here, also where that account is closed by now; undefined where it is nobody's. As the log has it. */
   async find(id: ExternalId): Promise<UserId | undefined> {
-    const claim = await this.#claimOf(externalIdHash(id));
-    return claim !== undefined && (await this.#isOf(claim.user_id, id)) ? claim.user_id : undefined;
+    const idHash = externalIdHash(id);
+    const userId = (await this.#claimOf(idHash))?.user_id ?? (await this.#ownerBefore(idHash));
+    return userId !== undefined && (await this.#isOf(userId, id)) ? userId : undefined;
   }
 
   /** The providers at which a user has one, as the log has it. */
@@ -76,7 +80,8 @@ export class ExternalIds {
     const stream = externalIdStream(this.names, idHash);
     const known = await this.#claimOf(idHash);
     const isOthers = known !== undefined && known.user_id !== userId;
-    if (isOthers && (await this.#isOf(known.user_id, id)))
+    const claimant = known?.user_id ?? (await this.#ownerBefore(idHash));
+    if (claimant !== undefined && claimant !== userId && (await this.#isOf(claimant, id)))
       throw new MatrixError('M_FORBIDDEN', 'This account is somebody else’s here');
     const isFree = !isOthers || this.#givenUp.has({ stream, revision: known.revision, metadata: { at: known.at } });
     const decide = (newest: Claim | undefined): FactDraft[] => {
@@ -134,6 +139,12 @@ export class ExternalIds {
 
   async #claimOf(idHash: string): Promise<Claim | undefined> {
     return (await this.#claims.load(externalIdStream(this.names, idHash))).state;
+  }
+
+  /** Whose it has been since before the key was lost by which it was named, if their account is open; undefined where it was claimed by the key of now. */
+  async #ownerBefore(idHash: string): Promise<UserId | undefined> {
+    const { revision } = await this.#claims.load(externalIdStream(this.names, idHash));
+    return revision === 'no-stream' ? EXTERNAL_ID_OWNERS.get(this.views, [idHash]) : undefined;
   }
 }
 

@@ -30,7 +30,7 @@ export function checkSigningKeys(
 /** The server does not start without it. */
 function checkNamesKey(files: readonly KeyFile[], wanted: NamedKey | undefined): Check[] {
   if (wanted === undefined || files.some(({ key }) => key !== undefined && isSame(key, wanted))) return [];
-  const what = `${wanted.key_id} is missing, by which the log names mail addresses and phone numbers`;
+  const what = `${wanted.key_id} is missing, by which the log names mail addresses, phone numbers and accounts elsewhere`;
   return [fail(NAME, what, 'restore keys/ from a backup, or go on with other names: annals keys accept')];
 }
 

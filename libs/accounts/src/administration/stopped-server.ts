@@ -56,7 +56,7 @@ function commandsOn(
   const accounts = new Accounts(store, systemClock, views);
   const tokens = new RegistrationTokens(store, systemClock, views, {});
   const claims = new ThreepidClaims(store, systemClock, {}, accounts, names, views);
-  const externalIds = new ExternalIds(store, systemClock, {}, accounts, names);
+  const externalIds = new ExternalIds(store, systemClock, {}, accounts, names, views);
   const spent = new RegistrationClaims(tokens, new OutsideClaims(claims, externalIds));
   const hasher = new PasswordHasher();
   // What the operator does is done: also a name that is kept for notices.

@@ -23,9 +23,9 @@ async function textOf(store: MemoryEventStore, stream: string): Promise<string> 
 
 test('whose an account elsewhere was nobody reads in the log once it is unlinked, and it may be somebody else’s', async () => {
   const store = new MemoryEventStore();
-  const views = { whenProcessed: async () => {} };
+  const views = { whenProcessed: async () => {}, get: async () => undefined };
   const accounts = new Accounts(store, systemClock, views);
-  const ids = new ExternalIds(store, systemClock, {}, accounts, TEST_NAMES);
+  const ids = new ExternalIds(store, systemClock, {}, accounts, TEST_NAMES, views);
   const waitedWith: string[] = [];
   const whenKept = async (): Promise<void> => void waitedWith.push(await textOf(store, userStream(ALICE)));
   const effect = new UnlinkedIds(store, accounts, ids, { whenKept });

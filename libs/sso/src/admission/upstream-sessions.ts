@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Accounts } from '#accounts/accounts';
@@ -6,10 +5,9 @@ import { EndUpstreamSessions } from '#accounts/commands/end-upstream-sessions';
 import { type ExternalId, externalIdHash } from '#accounts/facts/external-id-facts';
 import type { UpstreamLogout, UpstreamSession } from '#accounts/facts/login-facts';
 import { hasEndedSince } from '#accounts/sessions/upstream-ends';
+import { KeyedNames } from '#event-store/keyed-names';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
-import { keyFor } from '#protocol/signing/key-for';
-import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import type { Shown } from '../attempts/attempt.js';
 import { EarlyLogouts } from './early-logouts.js';
 
@@ -20,17 +18,14 @@ export type EndsToo = (userId: UserId, of: UpstreamLogout) => Promise<void>;
 @Injectable()
 export class UpstreamSessions {
   readonly #others: EndsToo[] = [];
-  readonly #key: Buffer;
 
   constructor(
     private readonly accounts: Accounts,
     private readonly commands: CommandBus,
     private readonly early: EarlyLogouts,
     @Inject(CLOCK) private readonly clock: Clock,
-    @Inject(SIGNING_KEY) signingKey: SigningKey,
-  ) {
-    this.#key = keyFor(signingKey.exportSeed(), 'who shows who they are elsewhere');
-  }
+    private readonly names: KeyedNames,
+  ) {}
 
   now(): number {
     return this.clock.now();
@@ -58,9 +53,9 @@ export class UpstreamSessions {
     await this.accounts.change(userId, () => begun, { actor: userId, correlation: requestId });
   }
 
-  /** What stands in the log for all sessions of an account elsewhere: nobody but this server can tell whose it is. */
+  /** What stands in the log for all sessions of an account elsewhere: nobody but this server can tell whose it is. With another signing key it is called the same. */
   nameOf(id: ExternalId): string {
-    return createHmac('sha256', this.#key).update(externalIdHash(id)).digest('hex');
+    return this.names.nameOf('sessions of an account elsewhere', externalIdHash(id));
   }
 
   /** Ends what came of them: of one, or of all that somebody has at a provider. Once it is noted nothing begins by a log-in of before: `checkNotEnded`. */
