@@ -20,6 +20,12 @@ type Acknowledged = Map<MediaRef, string>;
 /** What a process does until it ends, the last of which it may have done without saying so. */
 type Deeds = (core: MediaCore, acknowledged: Acknowledged, folder: string) => Promise<void>;
 
+/** What stands in the folder of the content; once the process has ended nobody hears of that, nor asks again. */
+const contentOf =
+  ({ life }: MediaCore, folder: string) =>
+  (): Promise<string[]> =>
+    life.live(async () => filesIn(folder, 'content'));
+
 /**
  * Lets a process end after each of its writes in turn, and looks at what the next one finds: all that was acknowledged, whole, no content that
  * nobody has, and nothing half received.
@@ -75,7 +81,7 @@ it(
         acknowledged.delete(media);
         await core.remove(media);
       }
-      await expect.poll(() => filesIn(folder, 'content')).toEqual([]);
+      await expect.poll(contentOf(core, folder)).toEqual([]);
     });
     expect(steps).toBeGreaterThan(15);
   },
@@ -94,11 +100,11 @@ it(
       // What is in quarantine does not count: the second fits, and the third does not.
       await core.find(two);
       await core.find(three);
-      await expect.poll(() => filesIn(folder, 'content')).toHaveLength(3);
+      await expect.poll(contentOf(core, folder)).toHaveLength(3);
       await core.release(sha256);
       acknowledged.delete(one);
       await core.room.dropBefore(Infinity);
-      await expect.poll(() => filesIn(folder, 'content')).toHaveLength(1);
+      await expect.poll(contentOf(core, folder)).toHaveLength(1);
     });
     expect(steps).toBeGreaterThan(15);
   },

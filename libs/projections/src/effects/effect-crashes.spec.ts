@@ -77,12 +77,14 @@ class Process {
 
   /** Settles when nothing is under way, and everything has been looked at. */
   async rest(): Promise<void> {
-    const atRest = EFFECTS.map(() => ['here', 0]);
-    const state = (): unknown =>
-      this.stores.hasEnded ? atRest : this.#runner.list().map(({ runs, waiting }) => [runs, waiting]);
-    for (let quiet = 0; quiet < 5; quiet++) await expect.poll(state, poll).toEqual(atRest);
-    // Who waits for a process that has ended waits for ever, and is not looked for.
-    if (this.stores.hasEnded) await new Promise(() => {});
+    // Once the process has ended nobody hears of that, nor asks again.
+    const state = (): Promise<unknown> =>
+      this.stores.live(async () => this.#runner.list().map(({ runs, waiting }) => [runs, waiting]));
+    for (let quiet = 0; quiet < 5; quiet++)
+      await expect.poll(state, poll).toEqual([
+        ['here', 0],
+        ['here', 0],
+      ]);
   }
 
   async retryAll(): Promise<void> {
