@@ -148,7 +148,7 @@ describe.each(VIEWS_THERE)(
       const before = asked;
       await end(first, 2, bea);
       await expect.poll(() => asked - before, SOON).toBeGreaterThan(1);
-      await expect.poll(() => mails.silent.get(addressOf('cy2')), SOON).toBe(1);
+      await expect.poll(() => mails.silent.get(addressOf('cy2')), SOON).toBeGreaterThan(0);
       await second.end('SIGKILL');
       away = 0;
       mails.silent.delete(addressOf('cy2'));
