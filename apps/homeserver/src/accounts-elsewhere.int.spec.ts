@@ -381,6 +381,27 @@ describe('accounts elsewhere, on the pages of the server', { timeout: 60_000 }, 
     expect(await statusOf(await logIn())).toBe(200);
   });
 
+  it('end a log-in that was begun here before they ended, by whatever they are named, unless the provider says that it is a newer one', async () => {
+    const [second, sub] = [Math.floor(Date.now() / 1000), `id-of-${name}`];
+    provider.as(person());
+    await logIn();
+    const throughLogout = async (further: object): Promise<Answer> => {
+      provider.as(person(further));
+      const reader = new PageReader(server);
+      const begun = await reader.get(toApp());
+      expect(await logout({ sub })).toBe(200);
+      return follow(reader, begun);
+    };
+    expect((await throughLogout({})).status).toBe(403);
+    expect((await throughLogout({ auth_time: second - 3600 })).status).toBe(403);
+    expect(tokenIn(await throughLogout({ auth_time: second + 3600 }))).not.toBe('');
+    // What is begun after a log-out is none of it, however old that session is there.
+    provider.as(person({ auth_time: second - 3600 }));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const anew = await logIn();
+    expect(await statusOf(anew)).toBe(200);
+  });
+
   it('end for whom they were unlinked from since, too', async () => {
     provider.as(person());
     const session = await logIn();

@@ -13,6 +13,7 @@ import { UpstreamSessions } from './admission/upstream-sessions.js';
 import type { Purpose, Shown } from './attempts/attempt.js';
 import { Attempts, notHere } from './attempts/attempts.js';
 import { newAttemptId, newSecret } from './attempts/secrets.js';
+import { shownSince } from './upstream/shown-since.js';
 import { type Asking, UpstreamClients } from './upstream/upstream-clients.js';
 
 /** What a page tells of an attempt to come back to it: in its link or its form. */
@@ -38,7 +39,7 @@ interface OnTheWay {
   readonly outsider: Outsider;
   readonly purpose: Purpose;
   readonly given: Given;
-  /** When they have shown who they are, in milliseconds since the epoch. */
+  /** When they have shown who they are, at the earliest (`shownSince`), in milliseconds since the epoch. */
   readonly shownAt: number;
 }
 
@@ -68,7 +69,8 @@ export class UpstreamLogins {
     const secrets = { state: `${id}${newSecret()}`, nonce: newSecret(), verifier: newSecret() };
     const url = await this.clients.authorisationUrl(provider, secrets, asking);
     const { anewSince } = asking;
-    this.attempts.keep(reply, id, { step: 'begun', provider: providerId, secrets, purpose, anewSince });
+    const begunAt = this.sessions.now();
+    this.attempts.keep(reply, id, { step: 'begun', begunAt, provider: providerId, secrets, purpose, anewSince });
     return url.href;
   }
 
@@ -86,14 +88,15 @@ export class UpstreamLogins {
   ): Promise<Progress> {
     const state = query.get('state') ?? '';
     const id = idOfState(state);
-    const { provider: asked, secrets, purpose, anewSince } = this.attempts.get(request, id, 'begun');
+    const { provider: asked, begunAt, secrets, purpose, anewSince } = this.attempts.get(request, id, 'begun');
     // What one provider says is never taken for the word of another.
     if (asked !== providerId || !isSameSecret(state, secrets.state)) throw notHere();
     this.attempts.end(reply, id);
     const provider = this.clients.providers.get(providerId);
     // They have by now: while the provider is asked who they are, they may log out there.
-    const shownAt = this.sessions.now();
-    const outsider = outsiderOf(provider, await this.clients.claimsOf(provider, query, secrets, anewSince));
+    const backAt = this.sessions.now();
+    const claims = await this.clients.claimsOf(provider, query, secrets, anewSince);
+    const [outsider, shownAt] = [outsiderOf(provider, claims), shownSince(claims, { begunAt, backAt })];
     await this.attempts.spend(secrets.state);
     return this.#goOn(reply, { id, outsider, purpose, given: {}, shownAt }, request.id);
   }

@@ -6,7 +6,7 @@ import type { Upcast } from '#event-store/fact-shapes';
 export interface UpstreamSession {
   readonly provider: string;
   readonly sid_hash?: string;
-  /** When they showed it, in milliseconds since the epoch: what begins by it later is over where they have logged out there since. */
+  /** When they showed it, at the earliest, in milliseconds since the epoch: what begins by it later is over where they have logged out there since. */
   readonly shown_at?: number;
 }
 

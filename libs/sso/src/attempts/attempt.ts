@@ -32,6 +32,8 @@ export type Attempt = Begun | Questioned | Shown;
 /** They are away, at the provider. */
 export interface Begun {
   readonly step: 'begun';
+  /** When, in milliseconds since the epoch. */
+  readonly begunAt: number;
   readonly provider: string;
   readonly secrets: Secrets;
   readonly purpose: Purpose;
@@ -45,7 +47,7 @@ export interface Questioned {
   readonly outsider: Outsider;
   readonly given: Given;
   readonly purpose: Purpose;
-  /** When they have, in milliseconds since the epoch. */
+  /** When they have, at the earliest (`shownSince`), in milliseconds since the epoch. */
   readonly shownAt: number;
   /** What the page knows that asks for it. */
   readonly key: string;

@@ -13,6 +13,7 @@ const attemptsAt = (publicUrl: string): Attempts =>
 const secrets = { state: 's', nonce: 'n', verifier: 'v' };
 const BEGUN: Attempt = {
   step: 'begun',
+  begunAt: 1,
   provider: 'one',
   secrets,
   purpose: { kind: 'client', redirectUrl: 'https://app.example/' },
