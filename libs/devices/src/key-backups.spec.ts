@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { LogHistory } from '#event-store/log-history';
 import { systemClock } from '#kernel/clock';
 import type { DeviceId, RoomId, UserId } from '#kernel/ids';
@@ -28,6 +28,7 @@ describe('what becomes of the keys of a backup', () => {
     const shown = {
       history: LogHistory.UNBROKEN,
       whenProcessed: async () => {},
+      whenKept: async () => {},
       confirm: async () => {},
       position: () => log.facts.at(-1)?.position ?? START,
       ...views,
@@ -44,6 +45,24 @@ describe('what becomes of the keys of a backup', () => {
   const change = (by: KeyBackups, decide = one): Promise<BackupState> =>
     by.change(ALICE, version, { mustBeCurrent: true, decide });
   const written = (): number => log.facts.filter(({ stream }) => stream === backupStream(ALICE.userId, version)).length;
+
+  it('lets go of which keys were removed once no view has them any more', async () => {
+    const asked: unknown[] = [];
+    let keep = (): void => {};
+    const kept = new Promise<void>((resolve) => (keep = resolve));
+    const backups = processWith({ whenKept: async (...args) => (asked.push(args), kept) });
+    await change(backups);
+    await change(backups);
+    const remove: DecideBackup = async (_, etag) => {
+      const all = [0, 1].map((n) => ({ sessions: { ['!r:a.example']: [`s${n}`] }, count: 1 - n, etag }));
+      return all.map((data) => ({ type: 'sessions-removed', data }));
+    };
+    await change(backups, remove);
+    await vi.waitFor(() => expect(asked).toEqual([[log.facts.at(-1)!.position, ['backed-up-keys']]]));
+    expect(written()).toBe(4);
+    keep();
+    await vi.waitFor(() => expect(written()).toBe(1));
+  });
 
   it('is decided again where another process was faster', async () => {
     const [first, second] = [processWith({}), processWith({})];

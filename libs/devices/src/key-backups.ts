@@ -27,7 +27,7 @@ import {
 import { nextNumber } from './decide/next-number.js';
 import { backupStream, type BackupState, type BackupVersionFact } from './facts/backup-facts.js';
 import { BACKED_UP } from './projections/key-backup.projector.js';
-import { shortenBackup } from './shorten-backup.js';
+import { sayBackupAgain } from './shorten-backup.js';
 
 const CAPACITY = 2_000;
 /** A backup's stream is shortened where more facts than so many count no more, and more than count. */
@@ -49,6 +49,8 @@ export class KeyBackups {
   readonly #backups: Aggregates<BackupState>;
   /** What is decided about the keys of a user waits for what was decided before it to show in the views. */
   readonly #turns = new KeyedQueue<UserId>();
+  /** What waits for the views to go: meanwhile nothing is said again once more. */
+  readonly #shortening = new Set<string>();
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
@@ -181,13 +183,21 @@ export class KeyBackups {
 
   /** Nobody waits for it, and what is not done now is done the next time. */
   #shortenSafely(userId: UserId, stream: string, revision: number, appended: number, { count }: BackupState): void {
-    if (count > 0 && !isLookDue(revision, appended)) return;
+    if (count > 0 && (!isLookDue(revision, appended) || this.#shortening.has(stream))) return;
+    this.#shortening.add(stream);
+    const isLong = async (): Promise<boolean> => {
+      const facts = await this.#countFacts(stream, revision);
+      return count === 0 || facts - count >= Math.max(count, OVERTAKEN);
+    };
     void this.#turns
-      .run(userId, async () => {
-        const facts = await this.#countFacts(stream, revision);
-        if (count === 0 || facts - count >= Math.max(count, OVERTAKEN)) await shortenBackup(this.store, stream);
+      .run(userId, async () => ((await isLong()) ? sayBackupAgain(this.store, stream) : undefined))
+      .then(async (over) => {
+        if (over === undefined) return;
+        await this.views.whenKept(over.position, [BACKED_UP.name]);
+        await this.#turns.run(userId, () => this.store.truncate(stream, over.before));
       })
-      .catch(() => {});
+      .catch(() => {})
+      .finally(() => this.#shortening.delete(stream));
   }
 
   /** How many facts a stream has up to its last one. */

@@ -1,4 +1,5 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
+import type { Position } from '#kernel/position';
 import { sealFacts, type UnsealedFact } from '#event-store/seal-facts';
 import { sayAgain } from '#event-store/shorten-stream';
 import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '#rooms/facts/log-limits';
@@ -8,13 +9,16 @@ import type { BackupState, SessionBackedUp, SessionsRemoved } from './facts/back
 const AT_ONCE = 200;
 
 /**
- * Lets the facts of a backup go that others have overtaken: the keys that count are said again at the end, with the count and the
- * etag of now, and all before that goes. Keys may be many, so only their names are held. Throws RevisionConflict where somebody else
- * writes the stream: then nothing is lost, and some is said twice.
+ * Has the facts of a backup go that others have overtaken: the keys that count are said again at the end, with the count and the
+ * etag of now, and all before that may go, once the views have come by the position that is answered: among it is which keys were removed. Keys may be many, so only
+ * their names are held. Throws RevisionConflict where somebody else writes the stream: then nothing is lost, and some is said twice.
  */
-export async function shortenBackup(store: EventStore, stream: string): Promise<void> {
+export async function sayBackupAgain(
+  store: EventStore,
+  stream: string,
+): Promise<{ readonly before: number; readonly position: Position } | undefined> {
   const { counting, last } = await findCounting(store, stream);
-  if (last === undefined) return;
+  if (last === undefined) return undefined;
   const { count, etag } = JSON.parse(last.data) as BackupState; // all facts of these streams have both
   let { revision } = last;
   let { chain } = last.metadata;
@@ -32,7 +36,7 @@ export async function shortenBackup(store: EventStore, stream: string): Promise<
       ({ chain } = facts.at(-1)!.metadata);
     }
   }
-  await store.truncate(stream, Math.min(last.revision + 1, revision));
+  return { before: Math.min(last.revision + 1, revision), position: last.position };
 }
 
 /** The revisions of the facts that count, in their order, and the last fact of all. */

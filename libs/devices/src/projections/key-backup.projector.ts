@@ -62,6 +62,8 @@ export const keyBackupProjector: Projector = {
   version: 1,
   ...owning(BACKUP_VERSIONS, BACKUP_STATES, BACKED_UP),
   handles: (type) => type === DEACTIVATED || Object.hasOwn(BACKUP_SHAPES, type),
+  // As of `sayBackupAgain`.
+  isForgotten: (type) => type === 'session-backed-up' || type === 'sessions-removed',
   project,
 };
 
