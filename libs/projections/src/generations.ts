@@ -41,7 +41,10 @@ export class Generations {
       this.projections.set(name, projection);
       projection.takeCount(facts);
       if (!projection.isWritable) this.#leaveBehind(projection, checkpoint);
-      if (projection.next?.state === 'failed') Object.assign(projection.next, { state: 'filling', error: undefined });
+      if (projection.next?.state === 'failed') {
+        projection.next.generation.hasStoodStill = true;
+        Object.assign(projection.next, { state: 'filling', error: undefined });
+      }
       for (const generation of [projection.serving, projection.next?.generation]) {
         if (generation === undefined) continue;
         if (generation.at === 'live') this.live.members.set(generation, projector);

@@ -663,11 +663,15 @@ describe('ProjectionRuntime', () => {
       expect(await words(runtime)).toEqual(['other']);
     });
 
-    it.each(['cancelled', 'failed'])(
-      'waits for no rebuild that is %s with what the log is to forget, and goes on with none that lacks it',
-      async (how) => {
+    it.each([
+      ['cancelled', 'by a command'],
+      ['failed', 'by a command'],
+      ['failed', 'at the next start'],
+    ])(
+      'waits for no rebuild that is %s with what the log is to forget, and goes on with none that lacks it, %s',
+      async (how, again) => {
         const refuses = new Set<string>();
-        const runtime = await begin([forgets({ refuses })]);
+        let runtime = await begin([forgets({ refuses })]);
         await store.append('spoken', 'no-stream', [said('secret'), said('much')]);
         await store.append(
           'much',
@@ -689,7 +693,10 @@ describe('ProjectionRuntime', () => {
         for (const stream of ['spoken', 'unspoken']) await store.truncate(stream, 1);
         refuses.clear();
         runtime.throttle(undefined);
-        await (how === 'failed' ? runtime.resume('words') : runtime.rebuild('words'));
+        if (again === 'at the next start') {
+          await runtime.stop();
+          runtime = await begin([forgets({ refuses })]);
+        } else await (how === 'failed' ? runtime.resume('words') : runtime.rebuild('words'));
         await until(async () => (await runtime.status('words')).next === undefined);
         expect(new Set(await words(runtime))).toEqual(new Set(['much', 'bad']));
       },
