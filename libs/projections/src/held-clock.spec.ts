@@ -22,6 +22,13 @@ test('a clock has held that said so a day ago, or since anything is known of it'
   // It was ahead, and is put right: what it said then says nothing.
   expect(hasHeld([NOW - 2 * DAY, NOW + YEAR], NOW)).toBe(true);
   expect(hasHeld([NOW + YEAR], NOW)).toBe(false);
+  // It says the same that it took back: who noted a day ago that it was ahead is no witness.
+  const right = [NOW - YEAR - 3 * DAY, NOW - 2 * DAY, NOW - YEAR - DAY, NOW - YEAR];
+  expect(hasHeld(right, NOW)).toBe(false);
+  expect(hasHeld([...right, NOW - DAY], NOW)).toBe(true);
+  expect(hasHeld(right, NOW - YEAR + DAY)).toBe(true);
+  // Clocks of two processes are never the same.
+  expect(hasHeld([NOW - YEAR, NOW - DAY, NOW - DAY - 3 * HOUR, NOW - HOUR, NOW - 3 * HOUR], NOW)).toBe(true);
 });
 
 describe('what is over by the clock', () => {
@@ -73,6 +80,20 @@ describe('what is over by the clock', () => {
     expect(await clock.now()).toBe(0);
     time.now -= YEAR - HOUR;
     expect(await clock.now()).toBe(time.now);
+  });
+
+  it('is not at the next start either where it stands ahead at each', async () => {
+    const { time, start } = begin();
+    for (let days = 0; days < 30; days += 3) {
+      time.now = NOW + days * DAY + YEAR;
+      const clock = start();
+      expect([days, await clock.now()]).toEqual([days, days === 0 ? time.now : 0]);
+      for (let hours = 1; hours < 70; hours++) {
+        time.now = NOW + days * DAY + hours * HOUR;
+        await clock.now();
+      }
+      expect(await clock.now()).toBe(time.now);
+    }
   });
 
   it('is known by a few facts, however long that goes on', async () => {

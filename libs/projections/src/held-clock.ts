@@ -29,10 +29,15 @@ export const HELD_CLOCK = Symbol.for('annals.HeldClock');
 
 /**
  * Whether a clock has held, by what it said before, as the log has it in its order: for a day at least, or since the log knows of it at all. One that has jumped ahead, by
- * more than a week, has not, until it has said that for a day; and so has not one of a server that was off for longer than that. What it said to be yet to come does not count: that is put right.
+ * more than a week, has not, until it has said that for a day; and so has not one of a server that was off for longer than that. What it said to be yet to come does not count, nor
+ * what it took back since: a machine whose clock stands ahead at each of its starts would say a day later what it had said then.
  */
 export function hasHeld(said: readonly number[], now: number): boolean {
-  const before = said.filter((at) => at <= now + APART_MS);
+  let lowest = now + APART_MS - HELD_MS;
+  const before = said.toReversed().filter((at) => {
+    lowest = Math.min(lowest, at);
+    return at <= lowest + HELD_MS;
+  });
   const isAllNew = before.every((at) => at >= now - GONE_ON_MS);
   return before.length > 0 && (isAllNew || before.some((at) => at >= now - GONE_ON_MS && at <= now - HELD_MS));
 }
