@@ -41,10 +41,7 @@ export class Generations {
       this.projections.set(name, projection);
       projection.takeCount(facts);
       if (!projection.isWritable) this.#leaveBehind(projection, checkpoint);
-      if (projection.next?.state === 'failed') {
-        projection.next.generation.hasStoodStill = true;
-        Object.assign(projection.next, { state: 'filling', error: undefined });
-      }
+      if (projection.next?.state === 'failed') Object.assign(projection.next, { state: 'filling', error: undefined });
       for (const generation of [projection.serving, projection.next?.generation]) {
         if (generation === undefined) continue;
         if (generation.at === 'live') this.live.members.set(generation, projector);
@@ -257,7 +254,7 @@ export class Generations {
   async #fail(projection: Projection, error: string): Promise<void> {
     await this.persist(projection, () => {
       const { next } = projection;
-      if (next !== undefined) Object.assign(next, { state: 'failed', error });
+      if (next !== undefined) Object.assign(next, { state: 'failed', error }).generation.hasStoodStill = true;
       return () => {};
     });
   }

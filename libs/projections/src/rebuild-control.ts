@@ -106,7 +106,6 @@ export class RebuildControl {
     await this.live.exclusively(async () => {
       const { next } = projection;
       const again = next?.state === 'failed' ? { ...next, state: 'filling' as const, error: undefined } : next;
-      if (next?.state === 'failed') next.generation.hasStoodStill = true;
       await this.#change(projection, { paused: undefined, next: again });
     });
     projection.lastError = undefined;
