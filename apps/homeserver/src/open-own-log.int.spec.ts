@@ -145,7 +145,7 @@ describe('the signing key of a log', () => {
     const second = await open();
     expect(second.signingKey.keyId).toBe(key.key_id);
     expect(second.identity.keys).toEqual([...first.identity.keys, { ...key, since: expect.any(Number) as number }]);
-    expect(await acceptSigningKey(configOf(), systemClock)).toEqual({ key, isNew: false });
+    expect(await acceptSigningKey(configOf(), systemClock)).toEqual({ key, isNew: false, isForNames: false });
 
     // That one is gone by this, and the log had its names by it.
     writeFileSync(path, old);

@@ -89,8 +89,15 @@ export function describeDamage(error: unknown, config: OwnConfig): unknown {
   );
 }
 
+/** What became of a key: whether the log knew it before, and whether it has its names by it from then on (`KeyedNames`), for the key of before is lost. */
+export interface AcceptedKey {
+  readonly key: NamedKey;
+  readonly isNew: boolean;
+  readonly isForNames: boolean;
+}
+
 /** Goes on with the key that is in `keys/`, made where there is none, whatever the log says. Throws as `openOwnLog`. */
-export async function acceptSigningKey(config: Config, clock: Clock): Promise<{ key: NamedKey; isNew: boolean }> {
+export async function acceptSigningKey(config: Config, clock: Clock): Promise<AcceptedKey> {
   const store = await openUndamaged(config);
   try {
     const directory = makeDirectory(config, 'keys');
@@ -102,10 +109,11 @@ export async function acceptSigningKey(config: Config, clock: Clock): Promise<{ 
       checkHasNoMedia(config);
     } else checkServerName(known, config);
     const isNew = known === undefined || !isKnownKey(known, key);
+    const isForNames = known !== undefined && findNamesKey(known, directory) === undefined;
     if (known === undefined) await nameLog(store, clock, config.serverName, key);
-    else await acceptKey(store, clock, key, findNamesKey(known, directory) === undefined);
+    else await acceptKey(store, clock, key, isForNames);
     keepSigningKey(directory);
-    return { key, isNew };
+    return { key, isNew, isForNames };
   } finally {
     await store.close();
   }
