@@ -263,6 +263,30 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     expect((await whoami(token))[1].errcode).toBe('M_UNKNOWN_TOKEN');
   });
 
+  it('has devices made also for whom it has locked, of whom it knows a session that this server has not been told of', async () => {
+    await sessionOf('DEVICE');
+    await order('provision_user', { locked: true });
+    expect(await order('sync_devices', { devices: ['DEVICE', 'MISSED'] })).toEqual([200, {}]);
+    const token = await sessionOf('NEW');
+    expect((await whoami(token))[1].errcode).toBe('M_USER_LOCKED');
+    await order('provision_user', { locked: false });
+    const [, { devices }] = await ask('GET', `${V3}/devices`, token);
+    const ids = devices.map(({ device_id: id }: { device_id: string }) => id);
+    expect(ids.toSorted()).toEqual(['DEVICE', 'MISSED', 'NEW']);
+  });
+
+  it('ends sessions and takes addresses away itself: here alone that would not last', async () => {
+    await order('provision_user', { set_emails: [`${name}@example.org`] });
+    const token = await sessionOf('DEVICE');
+    const refused = [403, expect.objectContaining({ errcode: 'M_FORBIDDEN' })];
+    for (const path of [`${V3}/logout`, `${V3}/logout/all`, '/_matrix/client/api/v1/logout'])
+      expect(await ask('POST', path, token, {})).toEqual(refused);
+    const address = { medium: 'email', address: `${name}@example.org` };
+    expect(await ask('POST', `${V3}/account/3pid/delete`, token, address)).toEqual(refused);
+    expect((await whoami(token))[0]).toBe(200);
+    expect((await ask('GET', `${V3}/account/3pid`, token))[1].threepids).toMatchObject([address]);
+  });
+
   it('lifts no lock that an operator has set', async () => {
     const scope = 'urn:matrix:client:api:* urn:synapse:admin:*';
     const admin = await sessionOf('ADMIN', { scope, device_id: 'ADMIN' });

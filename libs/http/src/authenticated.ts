@@ -80,6 +80,14 @@ export function NotByOAuth(): DoorDecorator {
   return DoorRule({ notByOAuth: true });
 }
 
+/**
+ * Not by a session that an authentication service keeps, which is refused with M_FORBIDDEN: done here alone it would not last, for the
+ * service knows nothing of it, and has this server do again what it knows.
+ */
+export function NotOfAuthService(): DoorDecorator {
+  return DoorRule({ notOfAuthService: true });
+}
+
 /** A token is looked at where there is one (and must then be good), but not needed. Guests are welcome. */
 export function OptionallyAuthenticated(): DoorDecorator {
   return DoorRule({ authentication: 'optional', guests: true });

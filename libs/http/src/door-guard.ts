@@ -49,6 +49,8 @@ export interface DoorRules {
   whileExpired?: boolean;
   /** Not for an application that has its session by the OAuth 2.0 API. */
   notByOAuth?: boolean;
+  /** Not by a session that an authentication service keeps. */
+  notOfAuthService?: boolean;
 }
 
 /** Where the decorators leave their rules: on the method of the controller, or on the controller. */
@@ -106,6 +108,9 @@ export class DoorGuard implements CanActivate {
     }
     if (rules.notByOAuth === true && requester.isOAuth === true) {
       throw new MatrixError('M_FORBIDDEN', 'Of this the user is asked at the account page, and not by an application');
+    }
+    if (rules.notOfAuthService === true && requester.isOfAuthService === true) {
+      throw new MatrixError('M_FORBIDDEN', 'This is done at the authentication service, and not here');
     }
     // PERF: an object that is spread and then gets another key takes V8 ten times as long.
     request.requester = Object.assign({}, requester, { requestId: request.id });

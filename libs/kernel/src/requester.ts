@@ -24,6 +24,8 @@ export interface Requester {
   readonly openedBy?: string;
   /** The session is one that an application has by the OAuth 2.0 API: its user is asked at the account page, and not by it. */
   readonly isOAuth?: true;
+  /** An authentication service beside this server keeps the session and the account: there the one is ended, and the other changed. */
+  readonly isOfAuthService?: true;
   /** The id of the request, for logs and for the facts that it causes. */
   readonly requestId: string;
 }

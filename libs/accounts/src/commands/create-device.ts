@@ -5,13 +5,14 @@ import type { DeviceId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import type { Cause } from '#event-store/aggregates';
 import { Accounts, causeOf } from '../accounts.js';
-import { decideLogin } from '../decide/decide-sessions.js';
+import { decideDevice } from '../decide/decide-sessions.js';
 import { issueTokens } from '../sessions/issue-tokens.js';
 import { TAKEN_DEVICE_IDS, type TakenDeviceIds, withFreeDeviceId } from '../taken-device-ids.js';
 
 /**
  * Makes a device without a session, for an application service that acts on it by its own token (application service API, "Creating
- * devices"). Answers whether it was new: one that is there stays as it is. Throws M_INVALID_PARAM, and M_FORBIDDEN for the name of a key of theirs.
+ * devices"), or by the word of who looks after accounts. Answers whether it was new: one that is there stays as it is. Throws as `decideDevice`,
+ * and M_FORBIDDEN for the name of a key of theirs.
  */
 export class CreateDevice extends Command<boolean> {
   constructor(
@@ -40,7 +41,7 @@ export class CreateDeviceHandler implements ICommandHandler<CreateDevice> {
         requester.userId,
         (account, revision) => {
           isAsSeen(revision);
-          return account.devices.has(deviceId) ? [] : decideLogin(account, fact);
+          return account.devices.has(deviceId) ? [] : decideDevice(account, fact);
         },
         cause,
       ),

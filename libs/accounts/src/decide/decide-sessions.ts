@@ -20,12 +20,18 @@ function checkDisplayName(name: string | undefined): void {
   }
 }
 
-/** A login: the device is new or takes over. Throws as `checkActive`, M_USER_LOCKED, and M_INVALID_PARAM for an overlong display name. */
+/** A login: the device is new or takes over. Throws M_USER_LOCKED, and as `decideDevice`. */
 export function decideLogin(account: Account, login: DeviceAdded): AccountFact[] {
-  checkActive(account);
+  const facts = decideDevice(account, login);
   checkNotLocked(account);
-  checkDisplayName(login.display_name);
-  return [{ type: 'device-added', data: login }];
+  return facts;
+}
+
+/** A device, by which nobody is let in yet: an account that is locked may have it, too. Throws as `checkActive`, and M_INVALID_PARAM for an overlong display name. */
+export function decideDevice(account: Account, device: DeviceAdded): AccountFact[] {
+  checkActive(account);
+  checkDisplayName(device.display_name);
+  return [{ type: 'device-added', data: device }];
 }
 
 /** What a client says of a device that none is to hold. `token_hash`: of a token that nobody was told, for it has no session. */

@@ -149,7 +149,13 @@ export class MasTokens implements AccessTokens, Listener {
     const holder = this.rights.holderOf(userId, account, device, ownRateLimit(account.rateLimit));
     // The service says who is an administrator: by the scope alone.
     const rights = rightsOf({ ...holder, isAdmin: true, openedBy: undefined, scope });
-    const requester: Requester = Object.freeze({ userId, deviceId, ...rights, requestId: '' });
+    const requester: Requester = Object.freeze({
+      userId,
+      deviceId,
+      ...rights,
+      isOfAuthService: true,
+      requestId: '',
+    });
     const askAgainAt = this.clock.now() + TRUSTED_MS;
     const known = { requester, answer: Promise.resolve(requester), expiresAt, askAgainAt };
     // A fact may have come in while the account was read: then the next request reads it again.

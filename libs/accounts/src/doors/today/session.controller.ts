@@ -1,7 +1,14 @@
 import { Controller, Get, HttpCode, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { TODAY, TODAY_AND_ALPHA, under, V1 } from '#http/client-paths';
-import { Authenticated, CurrentRequester, OwnersOnly, WhileExpired, WhileLocked } from '#http/authenticated';
+import {
+  Authenticated,
+  CurrentRequester,
+  NotOfAuthService,
+  OwnersOnly,
+  WhileExpired,
+  WhileLocked,
+} from '#http/authenticated';
 import { RateLimited } from '#http/rate-limited';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
@@ -29,6 +36,7 @@ export class SessionController {
     return { user_id: userId, ...(deviceId === '' ? {} : { device_id: deviceId }), is_guest: isGuest };
   }
 
+  @NotOfAuthService()
   @WhileLocked()
   @WhileExpired()
   @Authenticated({ guests: true })
@@ -39,6 +47,7 @@ export class SessionController {
     return {};
   }
 
+  @NotOfAuthService()
   @WhileLocked()
   @Authenticated({ guests: true })
   @OwnersOnly()
@@ -49,6 +58,7 @@ export class SessionController {
     return {};
   }
 
+  @NotOfAuthService()
   @WhileLocked()
   @WhileExpired()
   @Authenticated({ guests: true })
@@ -57,6 +67,7 @@ export class SessionController {
     return this.logout(requester);
   }
 
+  @NotOfAuthService()
   @WhileLocked()
   @Authenticated({ guests: true })
   @OwnersOnly()

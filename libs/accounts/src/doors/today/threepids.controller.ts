@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Inject, Optional, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsObject, IsOptional, IsString } from 'class-validator';
-import { Authenticated, CurrentRequester, NotByOAuth, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, NotByOAuth, NotOfAuthService, OwnersOnly } from '#http/authenticated';
 import { TODAY, TODAY_AND_ALPHA, under, UNSTABLE } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -84,6 +84,7 @@ export class ThreepidsController {
   }
 
   /** That identity servers know it no more is asked of them, and its outcome told; the account has it no more in any case. */
+  @NotOfAuthService()
   @RateLimited('default')
   @HttpCode(200)
   @Post(under(TODAY, 'account/3pid/delete'))
