@@ -1,4 +1,4 @@
-import type { Purpose } from '../interactive-auth/auth-sessions.js';
+import type { Operation } from '../interactive-auth/auth-sessions.js';
 
 /** What operations are, in the words of whoever is asked for them: by the beginning of their name. */
 const OPERATIONS: readonly (readonly [name: string, words: string])[] = [
@@ -20,6 +20,6 @@ export const askedFor = (what: string): string => `<p>An application wants to ${
 <p>If you did not ask for this in your application just now, somebody else did: close this page.</p>
 `;
 
-/** The same of a page by which somebody shows that an address or a number is theirs. */
-export const askedByThreepid = (purpose: Purpose, threepid: 'mail address' | 'phone number'): string =>
-  askedFor(purpose === 'login' ? 'log in to your account' : `create an account with your ${threepid}`);
+/** The same of a page of a stage of a registration. What is gone through in one browser was begun there. `by`: what somebody gives for it. */
+export const askedForAccount = ({ purpose, isOfBrowser }: Operation, by: string): string =>
+  purpose !== 'registration' || isOfBrowser === true ? '' : askedFor(`create an account with ${by}`);

@@ -6,7 +6,7 @@ import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { makeCode } from '../../credentials/make-code.js';
 import { hashSecret } from '../../credentials/secrets.js';
-import { askedByThreepid } from '../../pages/operation-words.js';
+import { askedForAccount } from '../../pages/operation-words.js';
 import { CODE_INPUT, EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import { codeMail } from '../../threepids/validation-mails.js';
@@ -59,7 +59,7 @@ export class EmailCodeStage implements Stage {
   view({ session, problem }: PageContext): StageView {
     const sent = session.begun[this.type];
     const title = 'A code by mail';
-    const what = askedByThreepid(session.operation.purpose, 'mail address');
+    const what = askedForAccount(session.operation, 'your mail address');
     if (!isJsonObject(sent)) {
       return { page: stagePage({ title, fields: what + EMAIL_INPUT, action: 'Send a mail', problem }) };
     }

@@ -4,7 +4,7 @@ import type { LimitedRequest } from '#http/rate-limits';
 import { escapeHtml } from '#kernel/escape-html';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { hashSecret } from '../../credentials/secrets.js';
-import { askedByThreepid } from '../../pages/operation-words.js';
+import { askedForAccount } from '../../pages/operation-words.js';
 import { EMAIL_INPUT, shownElsewherePage, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import { findCredentials } from '../../threepids/threepid-credentials.js';
@@ -54,7 +54,7 @@ export class EmailIdentityStage implements Stage {
   view({ session, problem }: PageContext): StageView {
     const begun = session.begun[this.type];
     const title = 'Confirm your mail address';
-    const what = askedByThreepid(session.operation.purpose, 'mail address');
+    const what = askedForAccount(session.operation, 'your mail address');
     if (!this.validation.isConfigured) return { page: shownElsewherePage(title) };
     if (!isJsonObject(begun))
       return { page: stagePage({ title, fields: what + EMAIL_INPUT, action: 'Send a mail', problem }) };

@@ -3,7 +3,7 @@ import type { LimitedRequest } from '#http/rate-limits';
 import { escapeHtml } from '#kernel/escape-html';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { hashSecret } from '../../credentials/secrets.js';
-import { askedByThreepid } from '../../pages/operation-words.js';
+import { askedForAccount } from '../../pages/operation-words.js';
 import { EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';
@@ -52,7 +52,7 @@ export class EmailUrlStage implements Stage {
   view({ session, problem }: PageContext): StageView {
     const sent = session.begun[this.type];
     const title = 'A link by mail';
-    const what = askedByThreepid(session.operation.purpose, 'mail address');
+    const what = askedForAccount(session.operation, 'your mail address');
     if (!isJsonObject(sent)) {
       return { page: stagePage({ title, fields: what + EMAIL_INPUT, action: 'Send a mail', problem }) };
     }

@@ -5,7 +5,7 @@ import { escapeHtml } from '#kernel/escape-html';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { hashSecret } from '../../credentials/secrets.js';
-import { askedByThreepid } from '../../pages/operation-words.js';
+import { askedForAccount } from '../../pages/operation-words.js';
 import { CODE_INPUT, PHONE_INPUT, shownElsewherePage, stagePage } from '../../pages/stage-page.js';
 import { PhoneValidation } from '../../threepids/phone-validation.js';
 import { findCredentials } from '../../threepids/threepid-credentials.js';
@@ -59,7 +59,7 @@ export class MsisdnStage implements Stage {
   view({ session, problem }: PageContext): StageView {
     const begun = session.begun[this.type];
     const title = 'Confirm your phone number';
-    const what = askedByThreepid(session.operation.purpose, 'phone number');
+    const what = askedForAccount(session.operation, 'your phone number');
     if (!this.validation.isConfigured) return { page: shownElsewherePage(title) };
     if (!isJsonObject(begun)) {
       return { page: stagePage({ title, fields: what + PHONE_INPUT, action: 'Send a code', problem }) };

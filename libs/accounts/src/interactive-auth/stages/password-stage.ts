@@ -4,7 +4,7 @@ import { escapeHtml } from '#kernel/escape-html';
 import type { UserId } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { askedFor, wordsForOperation } from '../../pages/operation-words.js';
+import { askedFor, askedForAccount, wordsForOperation } from '../../pages/operation-words.js';
 import { stagePage } from '../../pages/stage-page.js';
 import { PasswordCheck } from '../../sessions/password-check.js';
 import type { AuthSession, Operation, Purpose } from '../auth-sessions.js';
@@ -79,7 +79,11 @@ export class PasswordStage implements Stage {
 
   view({ session: { operation }, problem }: PageContext): StageView {
     const { purpose } = operation;
-    if (purpose === 'login' || purpose === 'registration') return { page: stagePage({ ...FORMS[purpose], problem }) };
+    if (purpose === 'login' || purpose === 'registration') {
+      const { fields, ...form } = FORMS[purpose];
+      const what = askedForAccount(operation, 'a name and a password of your choice');
+      return { page: stagePage({ ...form, fields: what + fields, problem }) };
+    }
     return {
       page: stagePage({ title: 'Please confirm your password', fields: confirmationFields(operation), problem }),
     };
