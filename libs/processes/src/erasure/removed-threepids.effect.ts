@@ -39,8 +39,6 @@ export class RemovedThreepids implements Effect {
     const { medium, address } = JSON.parse(removal.data) as ThreepidRemoved; // written by `decideThreepidRemoval`
     const tail = tailLeftOf(REMOVED);
     if (address === undefined || tail === undefined) return false;
-    // By its erased fact no view would find what to remove.
-    await this.views.whenKept(removal.position, [THREEPIDS.name]);
     for await (const { type, data, revision } of this.store.readStream(stream)) {
       if (revision >= removal.revision) break;
       const left = tailLeftOf(type);
@@ -48,6 +46,8 @@ export class RemovedThreepids implements Effect {
       const earlier = JSON.parse(data) as ThreepidAdded;
       if (earlier.medium === medium && earlier.address === address) await this.store.erase(stream, revision, left);
     }
+    // By its erased fact no view would find what to remove: not those that have read more by now, and what is filled from here on finds nothing to remove.
+    await this.views.whenKept(removal.position, [THREEPIDS.name]);
     await this.store.erase(stream, removal.revision, tail);
     return true;
   }

@@ -38,14 +38,14 @@ export class UnlinkedIds implements Effect {
     const { externalIds = [] } = await this.accounts.load(userId);
     const isLinkedAgain = externalIds.some((one) => one.id_hash === idHash);
     if (!isLinkedAgain) await this.externalIds.release(idHash, userId);
-    // By its erased fact no view would find what to remove.
-    await this.views.whenKept(position, [EXTERNAL_IDS.name]);
     for await (const { type, data: earlier, revision, metadata: about } of this.store.readStream(stream)) {
       if (revision > end) break;
       const left = tailLeftOf(type);
       if (!TYPES.has(type) || left === undefined || about.erasable === undefined) continue;
-      if ((JSON.parse(earlier) as ExternalIdUnlinked).id_hash === idHash)
-        await this.store.erase(stream, revision, left);
+      if ((JSON.parse(earlier) as ExternalIdUnlinked).id_hash !== idHash) continue;
+      // By its erased fact no view would find what to remove: not those that have read more by now, and what is filled from here on finds nothing to remove.
+      if (revision === end) await this.views.whenKept(position, [EXTERNAL_IDS.name]);
+      await this.store.erase(stream, revision, left);
     }
     return true;
   }
