@@ -327,6 +327,23 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     expect((await upload(keyOf('b'), { session }))[0]).toBe(200);
   });
 
+  it('goes through all of its users as fast as it can, which nobody else may', async () => {
+    const path = `/_synapse/mas/is_localpart_available?localpart=${name}`;
+    const settings = { ANNALS_MAS_URL: mas.url, ANNALS_MAS_SECRET: SECRET, ANNALS_RATE_LIMITS: 'on' };
+    const limited = await WholeServer.start({ ...settings, ANNALS_RATE_LIMIT_FIGURES: 'default=20:1' });
+    const ofMany = async (token: string): Promise<number[]> => {
+      const answers = await Promise.all(Array.from({ length: 30 }, () => limited.request('GET', path, { token })));
+      return [...new Set(answers.map(({ status }) => status))].toSorted();
+    };
+    try {
+      expect(await ofMany(SECRET)).toEqual([200]);
+      expect(await ofMany('wrong')).toEqual([403, 429]);
+      expect(await ofMany(SECRET)).toEqual([200]);
+    } finally {
+      await limited.close();
+    }
+  });
+
   it('is what applications are told of, and nobody registers here besides', async () => {
     expect(await ask('GET', '/_matrix/client/v1/auth_metadata', undefined)).toEqual([200, METADATA]);
     expect((await ask('GET', '/_annals/account', undefined))[0]).toBe(404);

@@ -61,7 +61,7 @@ A request counts for each of its parties, and goes on where none of them is too 
 by (an IPv6 address counts for its network of 64 bits) and of one other _server_; a _user_ may ask for ${PARTIES.user} times as much by all their devices,
 and all users at one _address_ of the Internet for ${PARTIES.address} times as much. Addresses of private networks do not count where it is known who asks: they
 may be those of a reverse proxy (\`ANNALS_TRUST_PROXY\` says of which \`X-Forwarded-For\` is believed). Application services are not limited by their
-address, and those whose registration says \`rate_limited: false\` not at all, as little as the sender of any.
+address, and those whose registration says \`rate_limited: false\` not at all, as little as the sender of any, or a Matrix Authentication Service that is trusted.
 What has a stage of a log-in, a registration or a recovery send a mail or a message to a phone counts for \`mail\` or \`text\` besides the class of its door; so do
 the mails to one address and the messages to one number. A homeserver asks the identity server for all of its users from one address: so an invitation by address
 counts for \`mail\` by who invites, and for \`inviting\` by their server; in API v1, where no server has signed it, for \`mail\` by who is said to invite and the address

@@ -27,8 +27,8 @@ class DevicesBody {
 }
 
 /** What a Matrix Authentication Service has this server do with devices, each of which is a session of its own. */
-@UseGuards(FromMas)
 @RateLimited('default')
+@UseGuards(FromMas)
 @Controller('_synapse/mas')
 export class MasDevicesController {
   constructor(

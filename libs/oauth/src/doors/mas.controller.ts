@@ -38,8 +38,8 @@ class NameBody extends UserBody {
 }
 
 /** What a Matrix Authentication Service has this server do with users, at the paths by which it asks Synapse. */
-@UseGuards(FromMas)
 @RateLimited('default')
+@UseGuards(FromMas)
 @Controller('_synapse/mas')
 export class MasController {
   constructor(
