@@ -144,7 +144,7 @@ export class ProjectionRuntime implements Views {
   }
 
   async whenKept(position: Position, collections: readonly string[]): Promise<void> {
-    await this.#progress.untilAllHave(position, collections);
+    await this.confirm().then(() => this.#progress.untilAllHave(position, collections)); // with what others began to fill
     await this.#parts.readModels.flush().then(() => this.confirm()); // of what the store has lost nothing is kept
   }
 

@@ -96,6 +96,20 @@ describe('two processes on one log and one store of views', () => {
   const until = (condition: () => Promise<boolean> | boolean): Promise<void> =>
     expect.poll(condition, { interval: 5 }).toBe(true);
 
+  it('wait for what the first has begun to fill in this very moment, where the log is to forget something', async () => {
+    const position = await say(...Array.from({ length: 300 }, (_, n) => `${n}`));
+    const first = await begin();
+    const second = await begin();
+    first.runtime.throttle(100);
+    await first.runtime.rebuild('words');
+    let isKept = false;
+    void second.runtime.whenKept(position, ['words']).then(() => (isKept = true));
+    await delay(50);
+    expect(isKept).toBe(false);
+    await first.runtime.cancel('words');
+    await until(() => isKept);
+  });
+
   it('answer the same, though the second writes no row', async () => {
     await say('a', 'b');
     const first = await begin();
