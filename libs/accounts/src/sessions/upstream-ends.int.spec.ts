@@ -40,11 +40,14 @@ it('nothing begins by a log-in at a provider of before a log-out there, and what
   expect(await devices()).toBe(2);
   await execute(new EndUpstreamSessions(ALICE, { provider: 'another', sid_hash: 'a session' }));
   expect(await devices()).toBe(1);
-  // What the provider told of the log-in came later than that its session had ended.
+  // By the clock of the provider it came later.
   const late = { provider: 'another', sid_hash: 'a session', shown_at: app.time.now + 1_000 };
   await expect(execute(new LogIn({ userId: ALICE, upstream: late }, {}))).rejects.toMatchObject({
     errcode: 'M_FORBIDDEN',
   });
   await execute(new LogIn({ userId: ALICE, upstream: { ...late, sid_hash: 'the next one' } }, {}));
   expect(await devices()).toBe(2);
+  // It was ended here alone, and goes on there.
+  await execute(new LogIn({ userId: ALICE, upstream: { ...late, shown_at: app.time.now + 60_001 } }, {}));
+  expect(await devices()).toBe(3);
 });

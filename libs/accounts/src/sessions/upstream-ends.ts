@@ -5,14 +5,19 @@ import { endsBy, type UpstreamSession } from '../facts/login-facts.js';
 
 export { REMEMBERED_MS };
 
+/** By so much the clock of a provider may be ahead, which may have said when somebody showed who they are. */
+const APART_MS = 60_000;
+
 /**
- * Whether somebody has logged out at the provider since they showed there who they are. A session there that has ended never comes again, so by that it does not matter when
- * they were seen here to show it: of a log-out it may be known here before the answer that the log-in has brought.
+ * Whether somebody has logged out at the provider since they showed there who they are. Later also the session that a log-out named may show it anew: a provider may end what
+ * came of it here alone (Keycloak does, where somebody takes their consent back), and the session there goes on.
  */
 export function hasEndedSince({ upstreamEnds = [] }: Account, upstream: UpstreamSession | undefined): boolean {
   const shownAt = upstream?.shown_at;
   if (shownAt === undefined) return false;
-  return upstreamEnds.some((end) => endsBy(upstream, end) && (end.sid_hash !== undefined || end.at >= shownAt));
+  return upstreamEnds.some(
+    (end) => endsBy(upstream, end) && end.at >= shownAt - (end.sid_hash === undefined ? 0 : APART_MS),
+  );
 }
 
 /** For what begins by a log-in at a provider, decided together with it: of a log-out and a log-in at once neither order leaves a session. Throws M_FORBIDDEN. */
