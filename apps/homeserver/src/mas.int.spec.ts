@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeRegistration } from '#testing/registration-file';
 import { WholeServer } from '../test/whole-server.js';
 
@@ -167,6 +167,23 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     expect((await whoami(over))[0]).toBe(401);
     const strange = await sessionOf('STRANGE', { username: 'nobody' });
     expect((await whoami(strange))[0]).toBe(401);
+  });
+
+  it('has tokens end after their time, and their sessions not: clients keep what they have', async () => {
+    const token = await sessionOf('DEVICE', { expires_in: 1 });
+    expect((await whoami(token))[0]).toBe(200);
+    mas.tokens.delete(token);
+    await vi.waitFor(async () => expect((await whoami(token))[0]).toBe(401), 5_000);
+    expect(await whoami(token)).toEqual([
+      401,
+      expect.objectContaining({ errcode: 'M_UNKNOWN_TOKEN', soft_logout: true }),
+    ]);
+    const ended = await sessionOf('ENDED', { expires_in: 1 });
+    expect((await whoami(ended))[0]).toBe(200);
+    mas.tokens.delete(ended);
+    await order('delete_device', { device_id: 'ENDED' });
+    await vi.waitFor(async () => expect((await whoami(ended))[0]).toBe(401), 5_000);
+    expect((await whoami(ended))[1].soft_logout).toBeUndefined();
   });
 
   it('says by the scope who is an administrator, and of what sessions of old are in words of its own', async () => {

@@ -67,7 +67,10 @@ export const FORGETTING: ReadonlySet<string> = new Set<AccountFact['type']>([
 
 const CAPACITY = 50_000;
 const EXPIRED = Object.freeze({ fields: Object.freeze({ soft_logout: true }) });
-const expired = (): MatrixError => new MatrixError('M_UNKNOWN_TOKEN', 'The access token has expired', EXPIRED);
+
+/** The refusal of a token that is over while its session is not: its client keeps what it has (client-server API, "Soft logout"). */
+export const tokenExpired = (): MatrixError =>
+  new MatrixError('M_UNKNOWN_TOKEN', 'The access token has expired', EXPIRED);
 
 /**
  * Whom access tokens stand for: the first step of nearly every request. A cache of token hashes, 50,000 of them, before the
@@ -117,7 +120,7 @@ export class KnownTokens implements AccessTokens, Listener {
     const { expiresAt, requester } = this.#known.get(hash) ?? (await this.#lookUp(hash));
     if (!this.rights.isOpen(requester)) throw new MatrixError('M_UNKNOWN_TOKEN');
     if (requester.isLocked === true) throw userLocked();
-    if (expiresAt <= this.clock.now()) throw expired();
+    if (expiresAt <= this.clock.now()) throw tokenExpired();
     return expiresAt;
   }
 
@@ -198,7 +201,7 @@ export class KnownTokens implements AccessTokens, Listener {
   #seen(hash: string, known: KnownToken, connection: Connection | undefined): Promise<Requester> {
     const now = this.clock.now();
     if (!this.rights.isOpen(known.requester)) return Promise.reject(new MatrixError('M_UNKNOWN_TOKEN'));
-    if (known.expiresAt <= now) return Promise.reject(expired());
+    if (known.expiresAt <= now) return Promise.reject(tokenExpired());
     known.lastSeen = now;
     if (connection !== undefined) noteConnection(known, connection);
     if (known.pending) this.#confirm(hash, known);

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
 import { hashSecret } from '#accounts/credentials/secrets';
-import { FORGETTING } from '#accounts/sessions/known-tokens';
+import { FORGETTING, tokenExpired } from '#accounts/sessions/known-tokens';
 import { ownRateLimit } from '#accounts/sessions/own-rate-limit';
 import { rightsOf } from '#accounts/sessions/rights-of';
 import { SessionTokens } from '#accounts/sessions/session-tokens';
@@ -34,12 +34,14 @@ interface Holder {
   readonly userId: UserId;
   readonly deviceId: DeviceId;
   readonly scope: string;
+  /** When the token ends by itself; Infinity where it does not. */
+  readonly expiresAt: number;
 }
 
 const CAPACITY = 50_000;
 /** How long a token may be good here after the service has ended it by itself: where a session ends it takes the device away, which is heard at once. */
 const TRUSTED_MS = 2 * 60 * 1000;
-/** So many that the service did not know are remembered, for so long. */
+/** How many it did not know are remembered, for how long. */
 const CAPACITY_OF_UNKNOWN = 10_000;
 const UNKNOWN_MS = 10_000;
 
@@ -53,8 +55,10 @@ export class MasTokens implements AccessTokens, Listener {
   readonly reads = [];
   readonly #known = new LruCache<string, KnownToken>(CAPACITY);
   readonly #holders = new LruCache<string, Holder>(CAPACITY);
-  readonly #unknown = new LruCache<string, number>(CAPACITY_OF_UNKNOWN);
-  readonly #asked = new RunsUnderWay<string, KnownToken | undefined>();
+  readonly #unknown = new LruCache<string, { readonly refusal: MatrixError; readonly until: number }>(
+    CAPACITY_OF_UNKNOWN,
+  );
+  readonly #asked = new RunsUnderWay<string, KnownToken | MatrixError>();
   readonly #hashesOf = new Map<UserId, Set<string>>();
   #heard = 0;
 
@@ -74,7 +78,7 @@ export class MasTokens implements AccessTokens, Listener {
     return this.#known.numbers;
   }
 
-  /** See AccessTokens. Throws M_UNKNOWN_TOKEN, and M_UNKNOWN with status 503 where the service does not answer. */
+  /** See AccessTokens. Throws M_UNKNOWN_TOKEN, with `soft_logout` where the token is known to have had its time, and M_UNKNOWN with status 503 where the service does not answer. */
   async requesterOf(token: string): Promise<Requester> {
     return (await this.#get(token)).answer;
   }
@@ -106,29 +110,41 @@ export class MasTokens implements AccessTokens, Listener {
     const now = this.clock.now();
     const known = this.#known.get(hash);
     if (known !== undefined && known.askAgainAt > now && known.expiresAt > now) return known;
-    if ((this.#unknown.get(hash) ?? 0) > now) throw new MatrixError('M_UNKNOWN_TOKEN');
+    const unknown = this.#unknown.get(hash);
+    if (unknown !== undefined && unknown.until > now) throw unknown.refusal;
     const found = await this.#ask(hash, token);
-    if (found === undefined || found.expiresAt <= this.clock.now()) throw new MatrixError('M_UNKNOWN_TOKEN');
+    if (found instanceof MatrixError) throw found;
+    if (found.expiresAt <= this.clock.now()) throw new MatrixError('M_UNKNOWN_TOKEN');
     return found;
   }
 
   /** Once, however many requests come with it meanwhile. */
-  #ask(hash: string, token: string): Promise<KnownToken | undefined> {
+  #ask(hash: string, token: string): Promise<KnownToken | MatrixError> {
     return this.#asked.run(hash, () => this.#lookUp(hash, token));
   }
 
-  async #lookUp(hash: string, token: string): Promise<KnownToken | undefined> {
+  /** Answers why it is refused where it is. */
+  async #lookUp(hash: string, token: string): Promise<KnownToken | MatrixError> {
     const { active, scope, username, deviceId: named, expiresAt } = await this.mas.introspect(token);
     const userId = `@${username ?? ''}:${this.config.serverName}`;
     if (active && isForApi(scope) && isUserId(userId)) {
       const deviceId = (named ?? findDevice(scope) ?? '') as DeviceId; // What the service has made here, or none.
-      this.#holders.set(hash, { userId, deviceId, scope });
-      return this.#knownOf(hash, { userId, deviceId, scope }, expiresAt);
+      const holder = { userId, deviceId, scope, expiresAt };
+      this.#holders.set(hash, holder);
+      return (await this.#knownOf(hash, holder, expiresAt)) ?? new MatrixError('M_UNKNOWN_TOKEN');
     }
     const holder = this.#holders.get(hash);
     const locked = holder && (await this.#knownOf(hash, holder, Infinity, true));
-    if (locked === undefined) this.#unknown.set(hash, this.clock.now() + UNKNOWN_MS);
-    return locked;
+    if (locked !== undefined) return locked;
+    const refusal = (await this.#hasExpired(holder)) ? tokenExpired() : new MatrixError('M_UNKNOWN_TOKEN');
+    this.#unknown.set(hash, { refusal, until: this.clock.now() + UNKNOWN_MS });
+    return refusal;
+  }
+
+  /** Whether the token had its time, and its session is there still. */
+  async #hasExpired(holder: Holder | undefined): Promise<boolean> {
+    if (holder === undefined || holder.expiresAt > this.clock.now()) return false;
+    return (await this.accounts.load(holder.userId)).devices.has(holder.deviceId);
   }
 
   /**
