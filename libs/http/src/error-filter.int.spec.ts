@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
-import { Controller, type LoggerService, Module, Post } from '@nestjs/common';
+import { All, Controller, type LoggerService, Module } from '@nestjs/common';
 import { APP_FILTER, NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -15,7 +15,7 @@ let underWay: { readonly begun: () => void; readonly over: Promise<void> };
 
 @Controller()
 class LongDoor {
-  @Post('long')
+  @All('long')
   async long(): Promise<never> {
     underWay.begun();
     await underWay.over;
@@ -53,14 +53,18 @@ beforeEach(async () => {
 });
 afterEach(() => app.close());
 
+const POST = 'POST /long HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}';
+const GET = 'GET /long HTTP/1.1\r\nHost: a\r\n\r\n';
+
 it.each([
-  ['is an internal error where its client is gone while the server goes on', true, false, 'internal error'],
-  ['is an internal error where its client waits for the answer while the server ends', false, true, 'internal error'],
-  ['is none where its client is gone and the server ends', true, true, 'ended with the server'],
-])('what a request cannot read %s', async (_, isGone, isEnding, text) => {
+  ['is an internal error where its client is gone while the server goes on', POST, true, false, 'internal error'],
+  ['is one, too, where that client had no body to send', GET, true, false, 'internal error'],
+  ['is one where its client waits for the answer while the server ends', POST, false, true, 'internal error'],
+  ['is none where its client is gone and the server ends', POST, true, true, 'ended with the server'],
+])('what a request cannot read %s', async (_, request, isGone, isEnding, text) => {
   const server = app.getHttpServer();
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {});
-  socket.write('POST /long HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}');
+  socket.write(request);
   await begun;
   if (isEnding) shutdown.abort();
   if (isGone) {

@@ -21,7 +21,7 @@ export class ErrorFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const { status, body, isBug } = errorResponse(thrown, request.id);
     // Who goes away in the midst of a body gets no answer, and is no news.
-    if (isBug && !request.raw.readableAborted) {
+    if (isBug && !endedInBody(request)) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
       const fields = { requestId: request.id, route: request.routeOptions?.url, err: error };
       if (this.#endsWithServer(request)) this.#log.debug(fields, 'ended with the server');
@@ -40,6 +40,9 @@ export class ErrorFilter implements ExceptionFilter {
     return this.shutdown?.aborted === true && raw.socket.destroyed;
   }
 }
+
+/** Not so where a request has no body, which counts as aborted, too, when its connection ends. */
+const endedInBody = ({ raw }: FastifyRequest): boolean => raw.readableAborted && !raw.complete;
 
 /** The limit that refused a request, in the form of the IETF's draft-ietf-httpapi-ratelimit-headers: a quota, for so many seconds, and what is left. */
 function sayLimit(reply: FastifyReply, body: object): void {
