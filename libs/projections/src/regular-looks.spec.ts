@@ -4,15 +4,18 @@ import { AGAIN_MS, AT_LATEST_MS, RegularLooks } from './regular-looks.js';
 
 let looked: number;
 let nextMs: number;
+/** Called while it is looked. */
+let during: () => void;
 let failure: Error | undefined;
 let failed: unknown[];
 let looks: RegularLooks;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  [looked, nextMs, failure, failed] = [0, 1_000, undefined, []];
+  [looked, nextMs, during, failure, failed] = [0, 1_000, () => {}, undefined, []];
   const look = async (): Promise<number> => {
     looked++;
+    during();
     if (failure !== undefined) throw failure;
     return nextMs;
   };
@@ -52,6 +55,28 @@ it('whoever asks has it looked at once, and the time is counted from there', asy
   expect(looked).toBe(2);
   await pass(100);
   expect(looked).toBe(3);
+});
+
+it('what may be done later is looked at by then, whatever pause or look is under way, and puts nothing off', async () => {
+  nextMs = Infinity;
+  looks.soon();
+  await pass(0);
+  for (let minutes = 0; minutes < 4; minutes++) {
+    looks.within(AGAIN_MS);
+    await pass(60_000);
+  }
+  expect(looked).toBe(1);
+  await pass(60_000);
+  expect(looked).toBe(2);
+  await pass(AT_LATEST_MS - 1_000);
+  looks.within(500);
+  looks.within(AGAIN_MS);
+  await pass(500);
+  expect(looked).toBe(3);
+  during = () => looks.within(AGAIN_MS);
+  looks.soon();
+  await pass(AGAIN_MS);
+  expect(looked).toBe(5);
 });
 
 it('nobody looks where the projections ended before they began, nor after the end', async () => {

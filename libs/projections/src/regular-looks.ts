@@ -20,6 +20,8 @@ export const AGAIN_MS = 5 * 60_000;
 export class RegularLooks {
   readonly #looks = new SharedRuns(() => this.#look());
   #timer: NodeJS.Timeout | undefined;
+  /** The pause under way, in milliseconds. */
+  #pauseMs = Infinity;
   #isStopped = false;
 
   constructor(private readonly regular: RegularLook) {}
@@ -50,6 +52,14 @@ export class RegularLooks {
     void this.now();
   }
 
+  /** Looks after a pause of so many milliseconds at most, for who has just found what may be done later alone. */
+  within(ms: number): void {
+    if (this.#isStopped || ms >= this.#pauseMs) return;
+    clearTimeout(this.#timer);
+    this.#pauseMs = ms;
+    this.#timer = setTimeout(() => this.soon(), ms).unref();
+  }
+
   /** Settles once nobody looks any more. */
   async end(): Promise<void> {
     this.#isStopped = true;
@@ -59,6 +69,7 @@ export class RegularLooks {
   /** Throws nothing. */
   async #look(): Promise<void> {
     clearTimeout(this.#timer);
+    this.#pauseMs = Infinity;
     if (this.#isStopped) return;
     let nextMs = AGAIN_MS;
     try {
@@ -66,6 +77,6 @@ export class RegularLooks {
     } catch (error) {
       this.regular.failed(error);
     }
-    if (!this.#isStopped) this.#timer = setTimeout(() => this.soon(), Math.min(nextMs, AT_LATEST_MS)).unref();
+    this.within(Math.min(nextMs, AT_LATEST_MS));
   }
 }

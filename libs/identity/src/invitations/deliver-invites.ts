@@ -44,7 +44,7 @@ export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
    */
   async deliver(name: string): Promise<boolean> {
     const told = await this.#deliver(name);
-    if (told === 'later') this.#looks.soon();
+    if (told === 'later') this.#looks.within(AGAIN_MS);
     return told !== 'none';
   }
 

@@ -39,7 +39,7 @@ export class EndedBindings extends RetryingEffect implements Effect {
     const hadTokens = await this.accounts.end(userId);
     const hadOwn = await this.own.endAll(userId);
     const bound = await this.bindings.endOf(userId);
-    if (bound === 'later') this.trySoon();
+    if (bound === 'later') this.tryLater();
     await this.accounts.forgetEnded(userId);
     return hadTokens || hadOwn || bound !== 'nothing';
   }

@@ -38,7 +38,7 @@ export class InvitationMessagesSent extends RetryingEffect implements Effect {
   async run(fact: RecordedFact): Promise<boolean> {
     if (fact.type !== STORED) return this.#erase(fact);
     const sent = await this.invitations.sendTo(nameOfStoredInvites(fact.stream));
-    if (sent === 'later') this.trySoon();
+    if (sent === 'later') this.tryLater();
     return sent !== 'nothing';
   }
 

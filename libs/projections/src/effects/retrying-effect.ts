@@ -7,6 +7,8 @@ import { AGAIN_MS, AT_LATEST_MS, RegularLooks } from '../regular-looks.js';
  */
 export abstract class RetryingEffect {
   #looks: RegularLooks | undefined;
+  /** Settles once nobody looks any more of those before: at one time one looks. */
+  #ending: Promise<void> = Promise.resolve();
   /** After so many tries in a row there was something left. */
   #failures = 0;
 
@@ -17,15 +19,16 @@ export abstract class RetryingEffect {
   protected abstract failed(error: unknown): void;
 
   async begin(): Promise<void> {
-    this.#looks ??= new RegularLooks({
-      look: () => this.#look(),
+    const ending = this.#ending;
+    const looks: RegularLooks = (this.#looks ??= new RegularLooks({
+      look: () => ending.then(() => this.#look(looks)),
       failed: (error) => this.failed(error),
-    });
-    this.trySoon();
+    }));
+    looks.soon();
   }
 
   end(): void {
-    void this.#looks?.end();
+    this.#ending = this.#looks?.end() ?? this.#ending;
     this.#looks = undefined;
   }
 
@@ -34,13 +37,13 @@ export abstract class RetryingEffect {
     return this.#looks?.now() ?? Promise.resolve();
   }
 
-  /** Tries soon, for who does not wait for it. */
-  protected trySoon(): void {
-    this.#looks?.soon();
+  /** Something is left that was tried just now. */
+  protected tryLater(): void {
+    this.#looks?.within(AGAIN_MS);
   }
 
-  async #look(): Promise<number> {
-    const isLeft = await this.tryAgain(() => this.#looks === undefined);
+  async #look(looks: RegularLooks): Promise<number> {
+    const isLeft = await this.tryAgain(() => looks.isStopped);
     this.#failures = isLeft ? this.#failures + 1 : 0;
     return isLeft ? doublingPause(this.#failures, AGAIN_MS, AT_LATEST_MS) : AT_LATEST_MS;
   }
