@@ -7,9 +7,11 @@ import { keyFor } from '#protocol/signing/key-for';
  */
 export class KeyedNames {
   readonly #key: Buffer;
+  readonly #secret: Uint8Array;
 
   /** `secret`: of the key by which this log has its names, its seed. */
   constructor(secret: Uint8Array) {
+    this.#secret = secret;
     this.#key = keyFor(secret, 'names in the log');
   }
 
@@ -18,5 +20,10 @@ export class KeyedNames {
     return createHmac('sha256', this.#key)
       .update(JSON.stringify([kind, what]))
       .digest('hex');
+  }
+
+  /** A key for what the log has sealed for this server alone: as the names, it stays the same where the server signs with another. */
+  sealingKeyFor(purpose: string): Buffer {
+    return keyFor(this.#secret, purpose);
   }
 }

@@ -42,7 +42,7 @@ import { Messengers, Validations } from './validations.js';
 
 /**
  * Identity servers, in both directions: asked as their clients do, and the one that this server is itself where its roles have that. Needs CONFIG, CLOCK,
- * EVENT_STORE, VIEWS, SIGNING_KEY, Outgoing, RateLimits, Mailer, Texter, AccessLists, OpenIdTokens and HOMESERVERS from global modules.
+ * EVENT_STORE, VIEWS, SIGNING_KEY, KeyedNames, Outgoing, RateLimits, Mailer, Texter, AccessLists, OpenIdTokens and HOMESERVERS from global modules.
  */
 @Global()
 @Module({

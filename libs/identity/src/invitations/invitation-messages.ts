@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Threepid } from '#accounts/threepids/threepid';
 import { CONFIG, type Config } from '#config/config';
+import { KeyedNames } from '#event-store/keyed-names';
 import { RateLimits } from '#http/rate-limits';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -44,6 +45,8 @@ interface KeptMessage extends InviteLink {
 /** Where an invitation is looked at by whom the message is for. */
 export const INVITATION_PATH = '/_matrix/identity/unstable/dev.annals.invitation';
 
+/** Of the key that messages are sealed by. */
+const PURPOSE = 'message of an invitation by address';
 /** Any: numbers are given with the code of theirs. */
 const COUNTRY = 'GB';
 
@@ -51,14 +54,18 @@ const COUNTRY = 'GB';
 @Injectable()
 export class InvitationMessages {
   readonly #key: Buffer;
+  /** By which earlier versions sealed: that of now, which lost what waited with the one before. */
+  readonly #formerKey: Buffer;
 
   constructor(
     private readonly messengers: Messengers,
     private readonly limits: RateLimits,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'publicUrl'>,
+    names: KeyedNames,
     @Inject(SIGNING_KEY) key: SigningKey,
   ) {
-    this.#key = keyFor(key.exportSeed(), 'message of an invitation by address');
+    this.#key = names.sealingKeyFor(PURPOSE);
+    this.#formerKey = keyFor(key.exportSeed(), PURPOSE);
   }
 
   /**
@@ -86,8 +93,8 @@ export class InvitationMessages {
 
   /** Hands one over. Answers false where this server cannot read it, or sends nothing there any more. Throws MailFailure, TextFailure, M_LIMIT_EXCEEDED. */
   async send(sealed: string): Promise<boolean> {
-    const text = openText(this.#key, sealed);
-    if (text === undefined) return false; // as of before another key
+    const text = openText(this.#key, sealed) ?? openText(this.#formerKey, sealed);
+    if (text === undefined) return false; // the key of names was lost since
     const { threepid, token, privateKey, ...said } = JSON.parse(text) as KeptMessage; // as `seal` wrote it
     const { mailer, texter } = this.messengers;
     const query = new URLSearchParams({ token, private_key: privateKey }).toString();

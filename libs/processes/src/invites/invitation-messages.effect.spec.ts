@@ -28,7 +28,6 @@ const OF = { medium: 'email', address: CAROL } as const;
 const HASH = identifierName(TEST_NAMES, OF);
 
 describe('the message of an invitation by address', () => {
-  const key = generateSigningKey();
   let store: MemoryEventStore;
   let rows: MemoryReadModels;
   let sent: Mail[];
@@ -43,7 +42,7 @@ describe('the message of an invitation by address', () => {
     vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
   });
 
-  /** As of a start of the server: it knows what the log and the views have. */
+  /** As of a start of the server: it knows what the log and the views have, and may sign with another key than before. */
   function start() {
     const views = Object.assign(rows, {
       whenProcessed: () => applyFacts(storedInvitesProjector, store.facts, rows),
@@ -59,7 +58,8 @@ describe('the message of an invitation by address', () => {
     } as unknown as Mailer;
     const config = loadConfig({});
     const limits = new RateLimits(config, { elapsed: () => 0 });
-    const messages = new InvitationMessages(new Messengers(mailer, {} as Texter), limits, config, key);
+    const messengers = new Messengers(mailer, {} as Texter);
+    const messages = new InvitationMessages(messengers, limits, config, TEST_NAMES, generateSigningKey());
     const invites = new StoredInvites(store, { now: () => now }, views, TEST_NAMES, { now: () => (hasHeld ? now : 0) });
     const logger = { warn: () => {} } as never;
     const effect = new InvitationMessagesSent(new SendInvitations(invites, messages), store, logger);
