@@ -35,10 +35,13 @@ describe('the message of an invitation by address', () => {
   let onSend: () => void;
   let now: number;
   let hasHeld: boolean;
+  /** What is done before the views are said to have passed something for good. */
+  let onKept: () => void;
   beforeEach(() => {
     [store, rows, sent, now] = [new MemoryEventStore(), new MemoryReadModels(), [], 1];
     onSend = () => {};
     hasHeld = true;
+    onKept = () => {};
     vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
   });
 
@@ -46,7 +49,7 @@ describe('the message of an invitation by address', () => {
   function start() {
     const views = Object.assign(rows, {
       whenProcessed: () => applyFacts(storedInvitesProjector, store.facts, rows),
-      whenKept: async () => {},
+      whenKept: async () => onKept(),
     }) as unknown as Views;
     const mailer = {
       isConfigured: true,
@@ -192,5 +195,25 @@ describe('the message of an invitation by address', () => {
     expect(await rowsOf(storedInvitesProjector, rows)).toEqual({});
     await invite();
     expect(await invites.listFree(HASH)).toHaveLength(1);
+  });
+
+  it('goes before what ended the invitation, for which the views are waited: what begins to be filled meanwhile has none that is over', async () => {
+    const { over, invites, invite } = start();
+    const tokens: string[] = [];
+    for (const _ of [1, 2]) {
+      tokens.push((await invite()).token);
+      now += 90 * 24 * 3600_000;
+      await invites.endOver(HASH);
+    }
+    const waitedWith: string[][] = [];
+    onKept = () =>
+      waitedWith.push(
+        store.facts.map(({ type, data }) => `${type} ${tokens.indexOf((JSON.parse(data) as { token: string }).token)}`),
+      );
+    const ends = store.facts.filter((fact) => over.keyOf(fact) !== undefined);
+    expect(await over.run(ends.at(-1)!)).toBe(true);
+    expect(waitedWith).toEqual([['invite-ended 0', 'invite-stored 1', 'invite-ended 1']]);
+    expect(store.facts.map(({ type }) => type)).toEqual(['invite-ended']);
+    expect(await over.run(ends.at(-1)!)).toBe(false);
   });
 });

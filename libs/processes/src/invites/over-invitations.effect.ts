@@ -29,6 +29,8 @@ export class OverInvitations implements Effect {
   async run(end: RecordedFact): Promise<boolean> {
     /** Where those that are not over begin. */
     const open = new Map<string, number>();
+    /** Where, in turns, what ends some begins, and what is stored behind it. */
+    const turns: number[] = [];
     let first: number | undefined;
     for await (const fact of this.store.readStream(end.stream)) {
       if (fact.revision > end.revision) break;
@@ -36,12 +38,16 @@ export class OverInvitations implements Effect {
       const { type, data } = readStoredInviteFact(fact);
       if (type === STORED) open.set(data.token, fact.revision);
       if (type === ENDED) open.delete(data.token);
+      if (type === (turns.length % 2 === 0 ? ENDED : STORED)) turns.push(fact.revision);
     }
     const from = Math.min(end.revision, ...open.values());
     if (first === undefined || first >= from) return false;
-    // Views that have not come by it would keep the rows of what is over.
-    await this.views.whenKept(end.position, [STORED_INVITES.name]);
-    await this.store.truncate(end.stream, from);
+    for (const [turn, before] of [...turns.filter((revision) => revision < from), from].entries()) {
+      // Views that have not come by what ended them would keep the rows of what is over: not those that have read more by now, and what is filled from here on finds
+      // nothing to end, for what was stored goes first.
+      if (turn % 2 === 1) await this.views.whenKept(end.position, [STORED_INVITES.name]);
+      await this.store.truncate(end.stream, before);
+    }
     return true;
   }
 }
