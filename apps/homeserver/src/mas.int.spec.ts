@@ -178,6 +178,9 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
       401,
       expect.objectContaining({ errcode: 'M_UNKNOWN_TOKEN', soft_logout: true }),
     ]);
+    // In its last second, as the service says it.
+    const last = await whoami(await sessionOf('LAST', { expires_in: 0 }));
+    expect(last).toEqual([401, expect.objectContaining({ errcode: 'M_UNKNOWN_TOKEN', soft_logout: true })]);
     const ended = await sessionOf('ENDED', { expires_in: 1 });
     expect((await whoami(ended))[0]).toBe(200);
     mas.tokens.delete(ended);

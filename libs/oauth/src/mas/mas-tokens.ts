@@ -114,7 +114,8 @@ export class MasTokens implements AccessTokens, Listener {
     if (unknown !== undefined && unknown.until > now) throw unknown.refusal;
     const found = await this.#ask(hash, token);
     if (found instanceof MatrixError) throw found;
-    if (found.expiresAt <= this.clock.now()) throw new MatrixError('M_UNKNOWN_TOKEN');
+    // The service says how long it has yet in whole seconds: none in the last one.
+    if (found.expiresAt <= this.clock.now()) throw tokenExpired();
     return found;
   }
 
