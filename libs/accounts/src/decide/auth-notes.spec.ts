@@ -45,7 +45,8 @@ test('what no note is of is used once, and takes the place of none', () => {
     .when(use(BEGAN + 10_000))
     .then([ended]);
   const uses = Array.from({ length: 3_000 }, (_, n) => ({ ...ended, data: { ...ended.data, note: `u${n}` } }));
-  given(decider, uses)
+  // Nor where it is used again.
+  given(decider, [...uses, ...uses])
     .when((notes) => decideNote(notes, noted('b').data, NOW))
     .then([noted('b')]);
 });

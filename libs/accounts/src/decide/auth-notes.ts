@@ -53,7 +53,7 @@ export function foldAuthNote(notes: KnownNotes, { type, data, metadata }: NoteFa
     ...(owner === undefined ? {} : { owner }),
     ...(group === undefined ? {} : { group }),
     ...(isKept ? { sealed: fact.data.sealed } : {}),
-    ...(isKept || before !== undefined ? {} : { isUseAlone: true }),
+    ...(isKept || (before !== undefined && before.isUseAlone !== true) ? {} : { isUseAlone: true }),
   };
   const after = { older: notes.older, newest: new Map(notes.newest).set(note, known) };
   return after.newest.size < MOST_NEWEST ? after : { older: new Map(listNotes(after, metadata.at)), newest: NONE };

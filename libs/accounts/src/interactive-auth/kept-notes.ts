@@ -145,6 +145,18 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
     return this.#decide((notes) => decideOnlyUse(notes, { note: hashSecret(secret), until }, now));
   }
 
+  /** As `useOnce`, and notes it anew where it was used before. */
+  async useAgain(secret: string, until: number): Promise<void> {
+    await this.#decide(() => [{ type: 'auth-note-ended', data: { note: hashSecret(secret), until } }]);
+  }
+
+  /** Until when it is known that it was used up; undefined where it was not. */
+  async usedUntil(secret: string): Promise<number | undefined> {
+    const { state } = await this.#notes.load(this.place.stream);
+    const note = findNote(state, hashSecret(secret));
+    return note === undefined || note.sealed !== undefined || note.until <= this.clock.now() ? undefined : note.until;
+  }
+
   /** Lets go of what is over, from the log, too. For tests; else it is done by itself. */
   look(): Promise<void> {
     return this.#looks.now();

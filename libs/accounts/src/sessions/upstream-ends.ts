@@ -6,7 +6,7 @@ import { endsBy, type UpstreamSession } from '../facts/login-facts.js';
 export { REMEMBERED_MS };
 
 /** By so much the clock of a provider may be ahead, which may have said when somebody showed who they are. */
-const APART_MS = 60_000;
+export const APART_MS = 60_000;
 
 /**
  * Whether somebody has logged out at the provider since they showed there who they are. Later also the session that a log-out named may show it anew: a provider may end what

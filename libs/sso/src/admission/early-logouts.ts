@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { UpstreamSession } from '#accounts/facts/login-facts';
 import { AuthNotes } from '#accounts/interactive-auth/auth-notes';
-import { REMEMBERED_MS } from '#accounts/sessions/upstream-ends';
+import { APART_MS, REMEMBERED_MS } from '#accounts/sessions/upstream-ends';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
 
@@ -16,9 +16,9 @@ export class EarlyLogouts {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Of a session there, by its hash: it never comes again. */
+  /** Of a session there, by its hash. */
   async noteSession(provider: string, sidHash: string): Promise<void> {
-    await this.notes.useOnce(nameOf(provider, sidHash), this.clock.now() + REMEMBERED_MS);
+    await this.notes.useAgain(nameOf(provider, sidHash), this.clock.now() + REMEMBERED_MS);
   }
 
   /** Of all sessions of an account, by what stands for that. Throws M_LIMIT_EXCEEDED where there is no room: the provider says it again. */
@@ -28,9 +28,10 @@ export class EarlyLogouts {
     if (!isKept) throw new MatrixError('M_LIMIT_EXCEEDED', 'There is too much under way: say it again later');
   }
 
-  /** Whether a session there has ended so; or all of an account (`name`: what stands for that) since somebody showed who they are. */
+  /** Whether a session there has ended so since somebody showed who they are, by as much as `hasEndedSince` has it; or all of an account (`name`: what stands for that). */
   async have({ provider, sid_hash: sidHash, shown_at: shownAt = 0 }: UpstreamSession, name: string): Promise<boolean> {
-    if (sidHash !== undefined && (await this.notes.find(nameOf(provider, sidHash))) !== undefined) return true;
+    const until = sidHash === undefined ? undefined : await this.notes.usedUntil(nameOf(provider, sidHash));
+    if (until !== undefined && until - REMEMBERED_MS >= shownAt - APART_MS) return true;
     const note = await this.notes.find(nameOf(provider, name));
     return note !== undefined && note !== 'used' && Number(note.content['at']) >= shownAt;
   }
