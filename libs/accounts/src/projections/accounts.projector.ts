@@ -21,18 +21,21 @@ export interface AccountRow {
   readonly rate_limit?: RateLimitOverridden;
   /** Which version of each document they have accepted. */
   readonly terms?: AcceptedTerms;
+  /** When they accepted the last of these, in milliseconds since the epoch. */
+  readonly terms_ts?: number;
   readonly erased?: true;
 }
 
 export const ACCOUNTS = new Collection<readonly [userId: UserId], AccountRow>('accounts', {
   key: ['user'],
-  says: 'since when and how it is there, whether guest, administrator, deactivated, erased, locked, suspended; a rate limit of its own; the terms that were accepted',
+  says: 'since when and how it is there, whether guest, administrator, deactivated, erased, locked, suspended; a rate limit of its own; the terms that were accepted, and when',
   codec: {
     // One order of keys, whatever happened before: rebuilt rows are compared as text.
-    encode: ({ created_ts, via, guest, admin, deactivated, erased, locked, suspended, rate_limit: limit, terms }) => {
+    encode: (row) => {
+      const { created_ts, via, guest, admin, deactivated, erased, locked, suspended, rate_limit: limit, terms } = row;
       const rate_limit = limit && { per_second: limit.per_second, burst: limit.burst };
       const states = { guest, admin, deactivated, erased, locked, suspended };
-      return JSON.stringify({ created_ts, via, ...states, rate_limit, terms });
+      return JSON.stringify({ created_ts, via, ...states, rate_limit, terms, terms_ts: row.terms_ts });
     },
     decode: asJson<AccountRow>().decode,
   },
@@ -61,7 +64,7 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
 /** Who has an account here, who is an administrator, who is gone, and who took what they said with them. */
 export const accountsProjector: Projector = {
   name: 'accounts',
-  version: 5,
+  version: 6,
   ...owning(ACCOUNTS, ERASED_USERS),
   handles: (type) => TYPES.has(type),
   project,
@@ -71,7 +74,7 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const userId = userIdOfStream(fact.stream);
   const told = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
   const before = told.type === 'account-registered' ? undefined : await ACCOUNTS.get(rows, [userId]);
-  const after = before === undefined ? firstRow(told, fact.metadata.at) : rowAfter(before, told);
+  const after = before === undefined ? firstRow(told, fact.metadata.at) : rowAfter(before, told, fact.metadata.at);
   if (after === undefined) return;
   if (told.type === 'account-deactivated' && told.data.erase) ERASED_USERS.put(rows, [userId], fact.position);
   ACCOUNTS.put(rows, [userId], after);
@@ -83,7 +86,7 @@ function firstRow({ type, data }: AccountFact, at: number): AccountRow | undefin
   return { created_ts: at, via: data.via, guest, admin: data.admin };
 }
 
-function rowAfter(row: AccountRow, { type, data }: AccountFact): AccountRow {
+function rowAfter(row: AccountRow, { type, data }: AccountFact, at: number): AccountRow {
   switch (type) {
     case 'guest-upgraded':
       return { ...row, guest: undefined };
@@ -100,7 +103,7 @@ function rowAfter(row: AccountRow, { type, data }: AccountFact): AccountRow {
     case 'rate-limit-restored':
       return { ...row, rate_limit: undefined };
     case 'terms-accepted':
-      return { ...row, terms: termsAfter(row.terms, data) };
+      return { ...row, terms: termsAfter(row.terms, data), terms_ts: at };
     case 'account-deactivated':
       return { ...row, admin: undefined, deactivated: true, erased: row.erased ?? (data.erase || undefined) };
     default:

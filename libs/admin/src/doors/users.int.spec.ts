@@ -3,6 +3,7 @@ import { Accounts, BY_SERVER } from '#accounts/accounts';
 import { decideAcceptance } from '#accounts/decide/decide-terms';
 import type { AcceptedTerms } from '#accounts/terms/terms';
 import type { UserId } from '#kernel/ids';
+import { userStream } from '#kernel/user-stream';
 import { registerAdmin, SHARED_SECRET } from '#testing/register-admin';
 import { type RoomsAnswer, type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
 import { SyncApp } from '#testing/sync-app';
@@ -53,6 +54,7 @@ const NEW = {
   appservice_id: null,
   consent_server_notice_sent: null,
   consent_version: null,
+  consent_ts: null,
 };
 
 describe('one user, for administrators', () => {
@@ -314,20 +316,23 @@ describe('the users of the server, for administrators', () => {
   });
 });
 
-it('administrators are told which documents somebody has accepted, in which version', async () => {
+it('administrators are told which documents somebody has accepted, in which version, and when the last of them', async () => {
   const asking = await SyncApp.start(undefined, { ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET });
   const token = await registerAdmin({
     call: (method, path, { body } = {}) => asking.call(method, path, undefined, body),
   });
   const { userId: alice } = await asking.register('alice');
-  const told = async (): Promise<unknown> =>
-    (await asking.call('GET', `/_synapse/admin/v2/users/${alice}`, token)).body.consent_version;
-  expect(await told()).toBe(null);
+  const told = async (): Promise<{ consent_version?: unknown; consent_ts?: unknown }> =>
+    (await asking.call('GET', `/_synapse/admin/v2/users/${alice}`, token)).body;
+  expect(await told()).toMatchObject({ consent_version: null, consent_ts: null });
   const accept = (documents: AcceptedTerms): Promise<unknown> =>
     asking.get(Accounts).change(alice as UserId, (account) => decideAcceptance(account, documents), BY_SERVER);
   await accept({ terms: '2', privacy: '1.0' });
   await accept({ terms: '3' });
-  await expect.poll(told).toBe('privacy 1.0, terms 3');
+  await expect.poll(async () => (await told()).consent_version).toBe('privacy 1.0, terms 3');
+  const accepted = (await asking.factsOf(userStream(alice as UserId))).filter(({ type }) => type === 'terms-accepted');
+  expect(accepted).toHaveLength(2);
+  expect((await told()).consent_ts).toBe(accepted[1]!.metadata.at);
   await asking.close();
 });
 

@@ -62,6 +62,7 @@ export class Users {
       // Nobody is sent a notice of that: who is to accept something is refused until they have.
       consent_server_notice_sent: null,
       consent_version: versionsOf(row.terms),
+      consent_ts: row.terms_ts ?? null,
     };
   }
 
@@ -73,7 +74,7 @@ export class Users {
   }
 }
 
-/** Of each document that was accepted its id and the version; null where none was. When stands in the log alone. */
+/** Of each document that was accepted its id and the version; null where none was. */
 function versionsOf(terms: AcceptedTerms = {}): string | null {
   const versions = Object.entries(terms).map(([id, version]) => `${id} ${version}`);
   return versions.length === 0 ? null : versions.toSorted().join(', ');
