@@ -102,12 +102,15 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
     const turn = new Turn(1);
     let left = AT_ONCE;
     const begun = this.#last;
+    let told: Promise<number> | undefined;
+    // Once for a look, where something waits for it: the log is asked for that.
+    const now = (): Promise<number> => (told ??= Promise.resolve(this.clock.now()));
     for await (const page of rooms.pages(this.views, begun === undefined ? {} : { after: [begun] })) {
       for (const { key } of page) {
         if (turn.isOver()) await turn.pass();
         if (this.#looks.isStopped) return true;
         [this.#last] = key;
-        left -= await this.#expireIn(key[0], left);
+        left -= await this.#expireIn(key[0], left, now);
         if (left <= 0) return false;
       }
     }
@@ -116,12 +119,12 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Answers how many events of a room have gone, `most` at most. */
-  async #expireIn(roomId: RoomId, most: number): Promise<number> {
+  async #expireIn(roomId: RoomId, most: number, now: () => Promise<number>): Promise<number> {
     try {
       const lifetime = await findLifetime(this.views, roomId);
       if (lifetime === undefined) return 0;
-      const now = await this.clock.now();
-      const due = (kept: MessagesKept, left: number) => this.#expire({ roomId, kept, lifetime, now }, left);
+      const at = await now();
+      const due = (kept: MessagesKept, left: number) => this.#expire({ roomId, kept, lifetime, now: at }, left);
       const news = await due('news', most);
       return news + (await due('past', most - news));
     } catch (error) {
