@@ -274,6 +274,7 @@ const services: Provider[] = [
     FindableThreepids,
     ReadableProfiles,
     RegistrationRules,
+    AuthSessions,
     InteractiveAuth,
     SteppedAuth,
     StageRegistry,

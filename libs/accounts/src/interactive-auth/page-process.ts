@@ -29,7 +29,8 @@ const NOT_ON_PAGES: ReadonlySet<string> = new Set(['m.login.oauth2', TOKEN]);
 
 /**
  * Whole log-ins and registrations on pages, stage by stage (2015, "Fallback"; client-server API, "Login fallback"). A session of theirs is of the browser in
- * which it was begun, so that nobody has somebody else go through stages for them.
+ * which it was begun, so that nobody has somebody else go through stages for them. The registrations of the account page (`SignUps` of libs/oauth) are none of these: they go
+ * through the stages of today, and none of them does the work.
  */
 @Injectable()
 export class PageProcess {

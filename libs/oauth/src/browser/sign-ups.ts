@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { RegisterAccount } from '#accounts/commands/register-account';
 import { hashSecret } from '#accounts/credentials/secrets';
-import type { AuthSession } from '#accounts/interactive-auth/auth-sessions';
+import { type AuthSession, AuthSessions } from '#accounts/interactive-auth/auth-sessions';
 import { InteractionRequired } from '#accounts/interactive-auth/interaction-required';
 import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
 import { learntForAccount } from '#accounts/interactive-auth/learnt-for-account';
@@ -13,8 +13,6 @@ import { StageRegistry } from '#accounts/interactive-auth/stage-registry';
 import { RegistrationRules } from '#accounts/registration-rules';
 import { readForm } from '#http/browser/read-form';
 import type { UserId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
-import { mayPass } from '#kernel/may-pass';
 import type { Browser } from './browsers.js';
 
 /** Asks for nothing. */
@@ -23,11 +21,12 @@ const DUMMY = 'm.login.dummy';
 /**
  * Registrations by way of pages: the same stages as for clients that register by themselves. Name and password come last, so that no
  * password waits anywhere for the stages to be passed. Each is of the browser in which it was begun, so that nobody has somebody else go
- * through stages for them.
+ * through stages for them. Not a `PageProcess`: there the last stage of one flow, chosen among those of API v1, does the work; here no stage does, and which flow it is shows on the way.
  */
 @Injectable()
 export class SignUps {
   constructor(
+    private readonly sessions: AuthSessions,
     private readonly auth: InteractiveAuth,
     private readonly stages: StageRegistry,
     private readonly rules: RegistrationRules,
@@ -35,26 +34,16 @@ export class SignUps {
   ) {}
 
   /** Begins one, for a browser, and answers its id. Throws M_FORBIDDEN where registration is closed. */
-  async begin(browser: Browser): Promise<string> {
+  begin(browser: Browser): string {
     const flows = this.rules.getFlows();
     const operation = { name: nameFor(browser), purpose: 'registration', flows, isOfBrowser: true } as const;
-    try {
-      return (await this.auth.authorise(operation, {})).id;
-    } catch (error) {
-      if (error instanceof InteractionRequired) return String(error.toBody()['session']);
-      throw error;
-    }
+    return this.sessions.open(operation, {}).id;
   }
 
   /** One that was begun in this browser; undefined where it is over, or something else was begun by that id. */
   async find(id: string, browser: Browser): Promise<AuthSession | undefined> {
-    try {
-      const session = await this.auth.getSession(id);
-      return session.operation.name === nameFor(browser) ? session : undefined;
-    } catch (error) {
-      if (error instanceof MatrixError && !mayPass(error)) return undefined;
-      throw error;
-    }
+    const session = await this.sessions.find(id);
+    return session?.operation.name === nameFor(browser) ? session : undefined;
   }
 
   /** Whether nothing is missing but a name and a password. */

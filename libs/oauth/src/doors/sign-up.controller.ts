@@ -36,7 +36,7 @@ export class SignUpController {
     const to = ownPage(queryText(query, 'to'));
     const browser = await this.browsers.of(request, reply);
     const session = await this.signUps.find(queryText(query, 'session') ?? '', browser);
-    if (session === undefined) return sendOn(reply, pathOf(await this.signUps.begin(browser), to));
+    if (session === undefined) return sendOn(reply, pathOf(this.signUps.begin(browser), to));
     const view = await this.signUps.nextView(session, request.url);
     if (view === undefined) {
       return showPage(reply, signUpPage({ ...this.ways.context, browser, to, path: request.url }));
@@ -54,7 +54,7 @@ export class SignUpController {
     const to = ownPage(queryText(query, 'to'));
     const browser = await this.browsers.of(request, reply);
     const session = await this.signUps.find(queryText(query, 'session') ?? '', browser);
-    if (session === undefined) return sendOn(reply, pathOf(await this.signUps.begin(browser), to));
+    if (session === undefined) return sendOn(reply, pathOf(this.signUps.begin(browser), to));
     if (!this.signUps.isReady(session)) {
       const view = await this.signUps.pass(session, request);
       if (view === undefined) return sendOn(reply, pathOf(session.id, to));
