@@ -7,16 +7,17 @@ import { PolicyRefused } from '#rooms/policy-refused';
 export type PolicyFault = PeerRefused | PeerUnavailable | MatrixError;
 
 const MOST_OF_REASON = 300;
-/** What a policy server says of an event. All else it says of the request, which is this server's. */
-const OF_EVENTS: ReadonlySet<string> = new Set<Errcode>([
-  'M_FORBIDDEN',
-  'M_BAD_JSON',
-  'M_TOO_LARGE',
-  'M_LIMIT_EXCEEDED',
-]);
-
-/** What a server says that is no policy server. */
+/** What a policy server says of an event. */
+const OF_EVENTS: ReadonlySet<Errcode> = new Set<Errcode>(['M_FORBIDDEN', 'M_BAD_JSON', 'M_NOT_JSON', 'M_TOO_LARGE']);
+/** What one says that has no time. */
+const IS_BUSY: Errcode = 'M_LIMIT_EXCEEDED';
+/** "The room is not known or is not protected by the Policy Server". */
+const IS_NOT_ITS_ROOM: Errcode = 'M_NOT_FOUND';
+/** "The server is not a Policy Server": what a server says that is none. */
 const IS_NONE: Errcode = 'M_UNRECOGNIZED';
+const TOLD: ReadonlySet<string> = new Set<Errcode>([...OF_EVENTS, IS_BUSY, IS_NOT_ITS_ROOM, IS_NONE]);
+/** What a proxy says of a path that there is not, by a page of its own. */
+const UNKNOWN_PATH: ReadonlySet<number> = new Set([404, 405]);
 const NONE =
   'The server that the room names as its policy server is none: nothing can be sent until m.room.policy is another';
 
@@ -26,13 +27,12 @@ export function isFault(error: unknown): error is PolicyFault {
 
 /**
  * Whether a policy server does not want an event that it was asked for. All else says nothing of the event: it is away, or busy, or is no
- * policy server, or wants nothing of this server.
+ * policy server, or not that of the room, or wants nothing of this server.
  */
 export function isRefusal(error: PolicyFault): boolean {
-  if (!(error instanceof PeerRefused)) return error instanceof MatrixError;
-  const { status, errcode } = error;
-  if (status === 429 || status >= 500 || errcode === 'M_LIMIT_EXCEEDED') return false;
-  return errcode !== undefined && OF_EVENTS.has(errcode);
+  if (error instanceof MatrixError) return true;
+  const said = saidBy(error);
+  return said !== undefined && OF_EVENTS.has(said);
 }
 
 /** For the log, and for operators who ask why an event was refused. */
@@ -41,20 +41,28 @@ export function reasonOf(error: PolicyFault): string {
 }
 
 /**
- * What who sent an event is told: what the policy server says of the event, as it says it ("that error SHOULD be provided to the client
- * verbatim"), and that it is none ("M_UNRECOGNIZED - The server is not a Policy Server"), which no other try mends. What else it says of this server, or where it says nothing, is no
- * refusal: 503, so that they may try again.
+ * What who sent an event is told: what the policy server says, as it says it ("that error SHOULD be provided to the client verbatim"), and that it is none, which
+ * no other try mends. Where it does not answer, or has an error of its own, that is no refusal: 503, so that they may try again. NOTSPEC: also where it does not take
+ * this server's signature, which is nothing to the sender: to a client that would look like an answer to its own token.
  */
 export function toSender(error: PolicyFault): MatrixError {
   if (error instanceof MatrixError)
     return new PolicyRefused('M_FORBIDDEN', `The room's policy server: ${error.message}`);
-  const errcode = error instanceof PeerRefused ? error.errcode : undefined;
-  if (!(error instanceof PeerRefused) || errcode === undefined) return new PolicyAway(error);
-  if (errcode === IS_NONE) return new PolicyRefused(errcode, NONE, { cause: error });
-  if (!OF_EVENTS.has(errcode)) return new PolicyAway(error);
+  const said = saidBy(error);
+  if (said === undefined || !(error instanceof PeerRefused)) return new PolicyAway(error);
+  if (said === IS_NONE) return new PolicyRefused(said, NONE, { cause: error });
   const { body, status, retryAfterMs } = error;
-  const text =
-    typeof body['error'] === 'string' ? body['error'].slice(0, MOST_OF_REASON) : ERRORS[errcode as Errcode][1];
+  const text = typeof body['error'] === 'string' ? body['error'].slice(0, MOST_OF_REASON) : ERRORS[said][1];
   const fields = retryAfterMs === undefined ? undefined : { retry_after_ms: retryAfterMs };
-  return new PolicyRefused(errcode as Errcode, text, { status, fields, cause: error });
+  return new PolicyRefused(said, text, { status, fields, cause: error });
+}
+
+/** By which code a sender is told what it says; undefined where it says nothing to them. What it answers 400 is of the event, by whatever code. */
+function saidBy(error: PeerRefused | PeerUnavailable): Errcode | undefined {
+  if (!(error instanceof PeerRefused) || error.status >= 500) return undefined;
+  const { status, errcode } = error;
+  if (status === 429) return IS_BUSY;
+  if (errcode === undefined) return UNKNOWN_PATH.has(status) ? IS_NONE : undefined;
+  if (TOLD.has(errcode)) return errcode as Errcode;
+  return status === 400 ? 'M_FORBIDDEN' : undefined;
 }

@@ -114,33 +114,39 @@ describe.each(['1', '11', '12'])('the policy server of a room of version %s', (i
     });
   });
 
-  it('refuses, which the sender hears in its words, and of what it received nobody', async () => {
-    const refusal = { errcode: 'M_FORBIDDEN', error: 'spam' };
-    answer = () => Promise.reject(new PeerRefused(400, refusal));
-    await expect(judge(message(), true)).rejects.toMatchObject({
-      status: 400,
-      errcode: 'M_FORBIDDEN',
-      message: 'spam',
-    });
-    expect(await judge(message())).toEqual({ isAllowed: false, reason: expect.stringContaining('spam') });
-    answer = () => Promise.reject(new PeerRefused(429, { errcode: 'M_LIMIT_EXCEEDED' }, 5000));
-    await expect(judge(message(), true)).rejects.toMatchObject({ status: 429, fields: { retry_after_ms: 5000 } });
+  const AWAY = { status: 503, errcode: 'M_UNKNOWN' };
+  const refused = (status: number, errcode?: string, retryAfterMs?: number): PeerRefused =>
+    new PeerRefused(status, errcode === undefined ? {} : { errcode, error: 'its words' }, retryAfterMs);
+  // What it answers, what who sent an event is told, and whether that says that it does not want the event.
+  it.each<[Error, object, 'refused' | 'unavailable']>([
+    [refused(400, 'M_FORBIDDEN'), { status: 400, errcode: 'M_FORBIDDEN', message: 'its words' }, 'refused'],
+    [refused(400, 'M_BAD_JSON'), { status: 400, errcode: 'M_BAD_JSON', message: 'its words' }, 'refused'],
+    [refused(400, 'M_NOT_JSON'), { status: 400, errcode: 'M_NOT_JSON', message: 'its words' }, 'refused'],
+    [refused(413, 'M_TOO_LARGE'), { status: 413, errcode: 'M_TOO_LARGE', message: 'its words' }, 'refused'],
+    [refused(403, 'M_FORBIDDEN'), { status: 403, errcode: 'M_FORBIDDEN', message: 'its words' }, 'refused'],
+    [refused(400, 'M_UNKNOWN_TOKEN'), { status: 400, errcode: 'M_FORBIDDEN', message: 'its words' }, 'refused'],
+    [refused(404, 'M_NOT_FOUND'), { status: 404, errcode: 'M_NOT_FOUND', message: 'its words' }, 'unavailable'],
+    [refused(404, 'M_UNRECOGNIZED'), { status: 404, errcode: 'M_UNRECOGNIZED', message: expect.stringContaining('m.room.policy') }, 'unavailable'], // prettier-ignore
+    [refused(400, 'M_UNRECOGNIZED'), { status: 404, errcode: 'M_UNRECOGNIZED' }, 'unavailable'],
+    [refused(404), { status: 404, errcode: 'M_UNRECOGNIZED' }, 'unavailable'],
+    [refused(405), { status: 404, errcode: 'M_UNRECOGNIZED' }, 'unavailable'],
+    [refused(429, 'M_LIMIT_EXCEEDED', 30), { status: 429, errcode: 'M_LIMIT_EXCEEDED', fields: { retry_after_ms: 30 } }, 'unavailable'], // prettier-ignore
+    [refused(429, undefined, 30), { status: 429, errcode: 'M_LIMIT_EXCEEDED', fields: { retry_after_ms: 30 } }, 'unavailable'], // prettier-ignore
+    [refused(400), AWAY, 'unavailable'],
+    [refused(401, 'M_UNAUTHORIZED'), AWAY, 'unavailable'],
+    [refused(403, 'M_UNKNOWN_TOKEN'), AWAY, 'unavailable'],
+    [refused(500), AWAY, 'unavailable'],
+    [refused(500, 'M_FORBIDDEN'), AWAY, 'unavailable'],
+    [refused(502, 'M_NOT_FOUND'), AWAY, 'unavailable'],
+    [new PeerUnavailable('the connection is refused'), AWAY, 'unavailable'],
+  ])('that answers %s: of an event of ours, of what was received, and for metrics', async (error, told, outcome) => {
+    answer = () => Promise.reject(error);
+    await expect(judge(message(), true)).rejects.toMatchObject(told);
+    // Nobody is shown what was received; what comes late is taken unless it is refused.
+    const unanswered = outcome === 'refused' ? {} : { isUnanswered: true };
+    expect(await judge(message())).toEqual({ isAllowed: false, reason: expect.stringContaining(error.message), ...unanswered }); // prettier-ignore
+    expect(servers.outcomes).toEqual({ signed: 0, refused: 0, unavailable: 0, [outcome]: 2 });
   });
-
-  it('that is none lets nothing be sent, which no other try mends, and nothing be shown', async () => {
-    answer = () => Promise.reject(new PeerRefused(404, { errcode: 'M_UNRECOGNIZED', error: 'Unrecognized request' }));
-    await expect(judge(message(), true)).rejects.toMatchObject({ status: 404, errcode: 'M_UNRECOGNIZED', message: expect.stringContaining('m.room.policy') }); // prettier-ignore
-    expect(await judge(message())).toMatchObject({ isAllowed: false, isUnanswered: true });
-  });
-
-  it.each([new PeerRefused(401, { errcode: 'M_UNAUTHORIZED' }), new PeerRefused(500, {}), new PeerUnavailable('away')])(
-    'that says nothing of events, or does not answer, lets nothing be sent for now, and nothing be shown',
-    async (error) => {
-      answer = () => Promise.reject(error);
-      await expect(judge(message(), true)).rejects.toMatchObject({ status: 503, errcode: 'M_UNKNOWN' });
-      expect(await judge(message())).toMatchObject({ isAllowed: false, isUnanswered: true });
-    },
-  );
 
   it('is waited for so long and no longer', async () => {
     answer = () => new Promise(() => {});

@@ -73,7 +73,7 @@ export class PolicyServers {
       return { isAllowed: true, signed };
     } catch (error) {
       if (!isFault(error)) throw error;
-      this.#outcomes[error instanceof PeerUnavailable ? 'unavailable' : 'refused']++;
+      this.#outcomes[isRefusal(error) ? 'refused' : 'unavailable']++;
       if (isOwn) throw toSender(error);
       const reason = `Not signed by the room's policy server: ${reasonOf(error)}`;
       return { isAllowed: false, reason, ...(isRefusal(error) ? {} : { isUnanswered: true }) };
