@@ -20,6 +20,7 @@ import { AccountErasure } from './erasure/account-erasure.effect.js';
 import { DehydratedDeviceErasure } from './erasure/dehydrated-device-erasure.effect.js';
 import { EndedAssociations } from './erasure/ended-associations.effect.js';
 import { EndedBindings } from './erasure/ended-bindings.effect.js';
+import { EndedIdentityAccounts } from './erasure/ended-identity-accounts.effect.js';
 import { EndedSignIns } from './erasure/ended-sign-ins.effect.js';
 import { ErasedMedia } from './erasure/erased-media.effect.js';
 import { RemovedThreepids } from './erasure/removed-threepids.effect.js';
@@ -98,6 +99,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   LateContent,
   EndedAssociations,
   EndedBindings,
+  EndedIdentityAccounts,
   EndedSignIns,
   ErasedMedia,
   TellStoredInvites,

@@ -39,7 +39,7 @@ test('where a closed account was made known is undone, and by looks where a serv
   const ofUs: string[] = [];
   const ends = (what: string) => (userId: UserId) => Promise.resolve(ofUs.push(`${what} of ${userId}`) === 0);
   const none = { endAll: ends('associations') } as unknown as Associations;
-  const accounts = { end: ends('tokens'), forgetEnded: ends('what was said') } as unknown as IdentityAccounts;
+  const accounts = { end: ends('tokens') } as unknown as IdentityAccounts;
   const client = servers as unknown as IdentityServers;
   const bindings = new Bindings(store, { now: () => 1 }, config, generateSigningKey(), client, none);
   for (const server of [AWAY, REFUSES, ANSWERS]) await bindings.bind(ALICE, server as ServerName, SHOWN);
@@ -61,7 +61,7 @@ test('where a closed account was made known is undone, and by looks where a serv
   expect(effect.keyOf(ended)).toBe(`user-${ALICE}`);
   expect(await effect.run(ended)).toBe(true);
   expect(asked).toEqual([AWAY, REFUSES, ANSWERS]);
-  expect(ofUs).toEqual([`tokens of ${ALICE}`, `associations of ${ALICE}`, `what was said of ${ALICE}`]);
+  expect(ofUs).toEqual([`tokens of ${ALICE}`, `associations of ${ALICE}`]);
   await project();
   // The next process: what it looks for is in the views.
   await effect.begin();

@@ -40,7 +40,6 @@ export class EndedBindings extends RetryingEffect implements Effect {
     const hadOwn = await this.own.endAll(userId);
     const bound = await this.bindings.endOf(userId);
     if (bound === 'later') this.tryLater();
-    await this.accounts.forgetEnded(userId);
     return hadTokens || hadOwn || bound !== 'nothing';
   }
 

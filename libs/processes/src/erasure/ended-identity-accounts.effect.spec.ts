@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import type { Accounts } from '#accounts/accounts';
+import { loadConfig } from '#config/config';
+import { IdentityAccounts } from '#identity/identity-accounts';
+import type { UserId } from '#kernel/ids';
+import type { Views } from '#projections/views';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { EndedIdentityAccounts } from './ended-identity-accounts.effect.js';
+
+const [ALICE, BOB] = ['@alice:a.example' as UserId, '@bob:b.example' as UserId];
+const PUBLISHED = { user_id: ALICE, usage: ['master'], keys: { 'ed25519:k': 'k' } } as const;
+
+it('what somebody said to this identity server goes from the log once their account is closed and no view needs it, whether it was ended before or not', async () => {
+  for (const isEndedBefore of [true, false]) {
+    const store = new MemoryEventStore();
+    let keep = (): void => {};
+    const kept = new Promise<void>((resolve) => (keep = resolve));
+    const views = { whenProcessed: async () => {}, whenKept: () => kept } as unknown as Views;
+    const accounts = new IdentityAccounts(store, { now: () => 1 }, views, loadConfig({}), {} as Accounts);
+    await accounts.setReaders(ALICE, [BOB]);
+    await accounts.publishKey(ALICE, PUBLISHED);
+    const effect = new EndedIdentityAccounts(accounts);
+    const closed = { ...store.facts[0]!, type: 'account-deactivated', stream: `user-${ALICE}` };
+    expect([effect.keyOf(closed), effect.keyOf(store.facts[0]!)]).toEqual([`user-${ALICE}`, undefined]);
+    if (isEndedBefore) await accounts.end(ALICE);
+    const run = effect.run(closed);
+    expect(await Promise.race([run, new Promise((resolve) => setTimeout(resolve, 20, 'waits'))])).toBe('waits');
+    expect(JSON.stringify(store.facts)).toContain(BOB);
+    keep();
+    expect(await run).toBe(!isEndedBefore);
+    const left = store.facts.map(({ type, data }) => `${type} ${data}`);
+    expect(left).toEqual(['identity-key-published {"master_key":null}', 'identity-readers-set {"readers":[]}']);
+    expect(await effect.run(closed)).toBe(false);
+  }
+});
