@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BY_SERVER } from '#accounts/accounts';
 import { ACCOUNT_DATA } from '#accounts/projections/account-data-row';
 import { LIMITED_FIELDS, PROFILES } from '#accounts/projections/profiles.projector';
@@ -6,9 +6,10 @@ import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { ServerName, UserId } from '#kernel/ids';
 import { awaitShown } from '#projections/await-shown';
+import { ByTheClock } from '#projections/by-the-clock';
 import type { Listener } from '#projections/listener';
 import { HELD_CLOCK, type HeldClock } from '#projections/held-clock';
-import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
+import { AT_LATEST_MS } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
 import { decideFree, decideKeep, decideUnshown } from './decide/media.js';
 import { KeptContent } from './kept-content.js';
@@ -28,14 +29,10 @@ const ASKED = [MEDIA, QUARANTINED, SHOWN_MEDIA, PROFILES, ACCOUNT_DATA];
  * with it, and go with another even so.
  */
 @Injectable()
-export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleDestroy {
+export class UnshownMedia extends ByTheClock implements Listener {
   readonly name = 'unshown-media';
   readonly reads = [UNSHOWN_MEDIA.name];
   readonly #log = new Logger('media');
-  readonly #looks = new RegularLooks({
-    look: () => this.#look(),
-    failed: (error) => this.#log.warn({ err: error }, 'media whose events were redacted were not looked for'),
-  });
 
   constructor(
     private readonly log: MediaLog,
@@ -44,18 +41,16 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
     @Inject(VIEWS) private readonly views: Views,
     @Inject(HELD_CLOCK) private readonly clock: HeldClock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'media' | 'serverName'>,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    if (this.#isOn) this.#looks.begin(this.views, this.reads, this.events);
+  ) {
+    super();
   }
 
-  onModuleDestroy(): Promise<void> {
-    return this.#looks.end();
+  protected beginToLook(): void {
+    if (this.#isOn) this.looks.begin(this.views, this.reads, this.events);
   }
 
   hear(facts: readonly RecordedFact[]): void {
-    if (this.#isOn && facts.some(({ type }) => type === 'media-unshown')) this.#looks.soon();
+    if (this.#isOn && facts.some(({ type }) => type === 'media-unshown')) this.looks.soon();
   }
 
   /** An event of this sender was redacted: notes what it showed that they have uploaded here. `text`: what it was, as JSON. */
@@ -73,9 +68,13 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
     return this.config.media.freeRedactedMs !== undefined;
   }
 
-  async #look(): Promise<number> {
+  protected async doDue(): Promise<number> {
     const { freeRedactedMs } = this.config.media;
     return freeRedactedMs === undefined ? AT_LATEST_MS : this.#freeDue((await this.clock.now()) - freeRedactedMs);
+  }
+
+  protected lookFailed(error: unknown): void {
+    this.#log.warn({ err: error }, 'media whose events were redacted were not looked for');
   }
 
   /** Frees what was to go before a moment and what nothing shows any more, and answers how much later the next was. */
@@ -83,7 +82,7 @@ export class UnshownMedia implements Listener, OnApplicationBootstrap, OnModuleD
     for await (const page of UNSHOWN_MEDIA.pages(this.views, {})) {
       for (const { key } of page) {
         const [since, server, mediaId] = key;
-        if (this.#looks.isStopped) return AT_LATEST_MS;
+        if (this.looks.isStopped) return AT_LATEST_MS;
         if (Number(since) > before) return Number(since) - before;
         const media = { server, mediaId };
         const decide = (await this.#mayGo(media)) ? decideFree : decideKeep;

@@ -1,5 +1,5 @@
 import { keyFor } from '#protocol/signing/key-for';
-import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Logger } from '@nestjs/common';
 import { Aggregates } from '#event-store/aggregates';
 import type { EventStore } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
@@ -7,7 +7,7 @@ import type { Clock } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { SharedRuns } from '#kernel/shared-runs';
-import { RegularLooks } from '#projections/regular-looks';
+import { ByTheClock } from '#projections/by-the-clock';
 import { BY_SERVER, draftFacts } from '../accounts.js';
 import { openText, sealText } from '#protocol/signing/sealed-text';
 import { hashSecret } from '../credentials/secrets.js';
@@ -57,31 +57,20 @@ export interface FoundNote {
  * Notes about something that is under way, for as long as it is: they survive a restart, and every process of a server that shares its
  * log knows them. Whoever wants one made holds a secret of 128 bits or more: it is found by that, and read with it.
  */
-export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
+export class KeptNotes extends ByTheClock {
   readonly #log = new Logger('accounts');
   readonly #notes: Aggregates<KnownNotes>;
   /** PERF: there is one stream for all, and a write waits for the disk: whatever comes meanwhile is written together. */
   readonly #waiting = new Set<Deciding>();
   readonly #writes = new SharedRuns(() => this.#write());
-  readonly #looks = new RegularLooks({
-    look: () => this.#look(),
-    failed: (error) => this.#log.warn({ err: error }, 'what is over of authentications is in the log still'),
-  });
 
   constructor(
     private readonly store: EventStore,
     private readonly clock: Clock,
     private readonly place: NotesPlace,
   ) {
+    super();
     this.#notes = new Aggregates({ store, clock, capacity: 1, initialState: NO_NOTES, evolve: foldAuthNote });
-  }
-
-  onApplicationBootstrap(): void {
-    this.#looks.soon();
-  }
-
-  onModuleDestroy(): Promise<void> {
-    return this.#looks.end();
   }
 
   /** For metrics. */
@@ -157,11 +146,6 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
     return note === undefined || note.sealed !== undefined || note.until <= this.clock.now() ? undefined : note.until;
   }
 
-  /** Lets go of what is over, from the log, too. For tests; else it is done by itself. */
-  look(): Promise<void> {
-    return this.#looks.now();
-  }
-
   /** Answers whether anything was written. */
   async #decide(decide: Deciding['decide']): Promise<boolean> {
     const one: Deciding = { decide };
@@ -205,7 +189,12 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  async #look(): Promise<number> {
+  protected beginToLook(): void {
+    this.looks.soon();
+  }
+
+  /** Lets go of what is over, from the log, too. */
+  protected async doDue(): Promise<number> {
     const { state } = await this.#notes.load(this.place.stream);
     if (state.older.size + state.newest.size === 0) return LOOK_MS;
     const now = this.clock.now();
@@ -223,6 +212,10 @@ export class KeptNotes implements OnApplicationBootstrap, OnModuleDestroy {
       if (facts.length > 0 && typeof revision === 'number') await this.store.truncate(this.place.stream, revision);
     }
     return LOOK_MS;
+  }
+
+  protected lookFailed(error: unknown): void {
+    this.#log.warn({ err: error }, 'what is over of authentications is in the log still');
   }
 }
 

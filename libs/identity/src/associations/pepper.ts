@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { RegularLooks } from '#projections/regular-looks';
+import { ByTheClock } from '#projections/by-the-clock';
 import { VIEWS, type Views } from '#projections/views';
 import { holdsAt } from '../decide/association.js';
 import { draftIdentityFacts } from '../facts/draft-identity-facts.js';
@@ -21,13 +21,9 @@ const MOST_AT_ONCE = 10_000;
 
 /** The pepper of the hashes by which identifiers are looked up: a new one each week. Identity service API, "Association lookup". */
 @Injectable()
-export class Pepper implements OnApplicationBootstrap, OnModuleDestroy {
+export class Pepper extends ByTheClock {
   readonly #log = new Logger('identity');
   readonly #set: Aggregates<number>;
-  readonly #looks = new RegularLooks({
-    look: () => this.#look(),
-    failed: (error) => this.#log.warn({ err: error }, 'the pepper of look-ups was not renewed'),
-  });
 
   constructor(
     @Inject(EVENT_STORE) store: EventStore,
@@ -35,6 +31,7 @@ export class Pepper implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'identityRole'>,
   ) {
+    super();
     const evolve = (_: number, { metadata }: NewFact): number => metadata.at;
     this.#set = new Aggregates({
       store,
@@ -44,14 +41,6 @@ export class Pepper implements OnApplicationBootstrap, OnModuleDestroy {
       evolve,
       newestOnly: true,
     });
-  }
-
-  onApplicationBootstrap(): void {
-    if (this.config.identityRole !== undefined) this.#looks.soon();
-  }
-
-  onModuleDestroy(): Promise<void> {
-    return this.#looks.end();
   }
 
   /** The pepper of now. */
@@ -75,16 +64,20 @@ export class Pepper implements OnApplicationBootstrap, OnModuleDestroy {
     return rows.map((row) => (row !== undefined && holdsAt(row, at) ? row.mxid : undefined));
   }
 
-  /** Renews it where it is old. For tests; else it is done by itself. */
-  look(): Promise<void> {
-    return this.#looks.now();
+  protected beginToLook(): void {
+    if (this.config.identityRole !== undefined) this.looks.soon();
   }
 
-  async #look(): Promise<number> {
+  protected async doDue(): Promise<number> {
     await this.#renew();
     return LOOK_MS;
   }
 
+  protected lookFailed(error: unknown): void {
+    this.#log.warn({ err: error }, 'the pepper of look-ups was not renewed');
+  }
+
+  /** Renews it where it is old. */
   async #renew(): Promise<void> {
     const pepper = randomBytes(24).toString('base64url');
     const { position } = await this.#set.execute(

@@ -1,9 +1,10 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { mayAnswerLater, PeerRefused, reasonOf } from '#kernel/peer-errors';
-import { AGAIN_MS, AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
+import { ByTheClock } from '#projections/by-the-clock';
+import { AGAIN_MS, AT_LATEST_MS } from '#projections/regular-looks';
 import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { Associations } from '../associations/associations.js';
@@ -14,12 +15,8 @@ import { StoredInvites } from './stored-invites.js';
 
 /** Tells the homeservers of people whose address is known now of the invitations that waited for it: identity service API, "Invitation storage". */
 @Injectable()
-export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
+export class DeliverInvites extends ByTheClock {
   readonly #log = new Logger('identity');
-  readonly #looks = new RegularLooks({
-    look: () => this.#look(),
-    failed: (error) => this.#log.warn({ err: error }, 'invitations by address were not looked after'),
-  });
 
   constructor(
     private readonly invites: StoredInvites,
@@ -28,14 +25,8 @@ export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(HOMESERVERS) private readonly homeservers: Homeservers,
     @Inject(SIGNING_KEY) private readonly key: SigningKey,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'identityRole'>,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    if (this.config.identityRole !== undefined) this.invites.lookAfter(this.#looks);
-  }
-
-  onModuleDestroy(): Promise<void> {
-    return this.#looks.end();
+  ) {
+    super();
   }
 
   /**
@@ -44,23 +35,26 @@ export class DeliverInvites implements OnApplicationBootstrap, OnModuleDestroy {
    */
   async deliver(name: string): Promise<boolean> {
     const told = await this.#deliver(name);
-    if (told === 'later') this.#looks.within(AGAIN_MS);
+    if (told === 'later') this.looks.within(AGAIN_MS);
     return told !== 'none';
   }
 
-  /** Looks after what waits, at once. For tests; else it is done by itself. */
-  look(): Promise<void> {
-    return this.#looks.now();
+  protected beginToLook(): void {
+    if (this.config.identityRole !== undefined) this.invites.lookAfter(this.looks);
   }
 
-  async #look(): Promise<number> {
+  protected async doDue(): Promise<number> {
     let nextMs = AT_LATEST_MS;
     for await (const { name, isOver } of this.invites.listDue()) {
-      if (this.#looks.isStopped) break;
+      if (this.looks.isStopped) break;
       if (isOver) await this.invites.endOver(name);
       else if ((await this.#deliver(name)) === 'later') nextMs = AGAIN_MS;
     }
     return nextMs;
+  }
+
+  protected lookFailed(error: unknown): void {
+    this.#log.warn({ err: error }, 'invitations by address were not looked after');
   }
 
   async #deliver(name: string): Promise<'told' | 'later' | 'none'> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { IdentityPeer } from '#config/identity-config';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
@@ -8,7 +8,7 @@ import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
-import { RegularLooks } from '#projections/regular-looks';
+import { ByTheClock } from '#projections/by-the-clock';
 import { Associations } from '../associations/associations.js';
 import type { ToldAssociation } from '../decide/learn-association.js';
 import { identityPeerStream, type PeerFollowed } from '../facts/identity-facts.js';
@@ -41,16 +41,12 @@ type Taken = 'known' | 'none' | 'waits' | 'passed over';
  * it has said since. What was learnt twice changes nothing; how far each was read is noted after what was read. What is of a time to come waits for it, and nothing else does.
  */
 @Injectable()
-export class FollowPeers implements OnApplicationBootstrap, OnModuleDestroy {
+export class FollowPeers extends ByTheClock {
   readonly #log = new Logger('identity');
   readonly #places: Aggregates<string>;
   readonly #following = new Map<ServerName, Following>();
   /** Why each is not followed for the moment, so that it is told once. */
   readonly #faults = new Map<ServerName, string>();
-  readonly #looks = new RegularLooks({
-    look: () => this.#look(),
-    failed: (error) => this.#log.warn({ err: error }, 'other identity servers were not followed'),
-  });
 
   constructor(
     @Inject(EVENT_STORE) store: EventStore,
@@ -59,6 +55,7 @@ export class FollowPeers implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly associations: Associations,
     private readonly accounts: IdentityAccounts,
   ) {
+    super();
     const evolve = (_: string, { data }: NewFact): string => (JSON.parse(data) as PeerFollowed).next; // written below
     this.#places = new Aggregates({
       store,
@@ -76,22 +73,17 @@ export class FollowPeers implements OnApplicationBootstrap, OnModuleDestroy {
     return this.#places.numbers;
   }
 
-  onApplicationBootstrap(): void {
-    if (this.peers.all.length > 0) this.#looks.soon();
+  protected beginToLook(): void {
+    if (this.peers.all.length > 0) this.looks.soon();
   }
 
-  onModuleDestroy(): Promise<void> {
-    return this.#looks.end();
-  }
-
-  /** Asks all of them, now. For tests; else it is done by itself. */
-  look(): Promise<void> {
-    return this.#looks.now();
-  }
-
-  async #look(): Promise<number> {
+  protected async doDue(): Promise<number> {
     await Promise.all(this.peers.all.map((peer) => this.#followSafely(peer)));
     return LOOK_MS;
+  }
+
+  protected lookFailed(error: unknown): void {
+    this.#log.warn({ err: error }, 'other identity servers were not followed');
   }
 
   async #followSafely(peer: IdentityPeer): Promise<void> {
@@ -124,7 +116,7 @@ export class FollowPeers implements OnApplicationBootstrap, OnModuleDestroy {
       waiting.drop(told);
     }
     if (due.length > 0) await this.#note(peer.name, following);
-    for (let pages = 0; pages < MOST_PAGES && !this.#looks.isStopped; pages++) {
+    for (let pages = 0; pages < MOST_PAGES && !this.looks.isStopped; pages++) {
       const { entries, next, more } = await this.peers.read(peer, following.place);
       // Who may find somebody first: nobody is found meanwhile who does not want to be.
       const inOrder = entries.toSorted((a, b) => Number('readers' in b) - Number('readers' in a));

@@ -1,11 +1,12 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { RoomPurges } from '#admin/purges/room-purges';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { RoomAlias, RoomId } from '#kernel/ids';
 import { awaitShown } from '#projections/await-shown';
+import { ByTheClock } from '#projections/by-the-clock';
 import { HELD_CLOCK, type HeldClock } from '#projections/held-clock';
-import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
+import { AT_LATEST_MS } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
 import { ALIAS_BOOK, type AliasBook } from '#rooms/alias-book';
 import { DESERTED_ROOMS } from '#rooms/projections/deserted-rooms.projector';
@@ -16,12 +17,8 @@ const SOON_MS = 60_000;
 
 /** Orders the purge of rooms that nobody of this server has had to do with for as long as the operator lets them be, but for those that are to stay. */
 @Injectable()
-export class DesertedRooms implements OnApplicationBootstrap, OnModuleDestroy {
+export class DesertedRooms extends ByTheClock {
   readonly #log = new Logger('processes');
-  readonly #looks = new RegularLooks({
-    look: () => this.#look(),
-    failed: (error) => this.#log.warn({ err: error }, 'rooms that nobody is in were not looked for'),
-  });
 
   constructor(
     private readonly purges: RoomPurges,
@@ -30,19 +27,21 @@ export class DesertedRooms implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(HELD_CLOCK) private readonly clock: HeldClock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'purge'>,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    if (this.config.purge.afterMs !== undefined) this.#looks.begin(this.views, [DESERTED_ROOMS.name], this.events);
+  ) {
+    super();
   }
 
-  onModuleDestroy(): Promise<void> {
-    return this.#looks.end();
+  protected beginToLook(): void {
+    if (this.config.purge.afterMs !== undefined) this.looks.begin(this.views, [DESERTED_ROOMS.name], this.events);
   }
 
-  async #look(): Promise<number> {
+  protected async doDue(): Promise<number> {
     const { afterMs } = this.config.purge;
     return afterMs === undefined ? AT_LATEST_MS : this.#orderDue((await this.clock.now()) - afterMs);
+  }
+
+  protected lookFailed(error: unknown): void {
+    this.#log.warn({ err: error }, 'rooms that nobody is in were not looked for');
   }
 
   /**
@@ -56,7 +55,7 @@ export class DesertedRooms implements OnApplicationBootstrap, OnModuleDestroy {
     for await (const page of DESERTED_ROOMS.pages(this.views, {})) {
       for (const { key } of page) {
         const [since, roomId] = key;
-        if (this.#looks.isStopped) return AT_LATEST_MS;
+        if (this.looks.isStopped) return AT_LATEST_MS;
         if (Number(since) > before) return Number(since) - before;
         if (kept.has(roomId)) continue;
         await this.purges.order({ room_id: roomId, because: 'deserted' }, 'server');

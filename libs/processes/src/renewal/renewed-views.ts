@@ -1,17 +1,11 @@
 import { once } from 'node:events';
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-  Optional,
-} from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { ProjectionRuntime } from '#projections/projection-runtime';
-import { AGAIN_MS, AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
+import { ByTheClock } from '#projections/by-the-clock';
+import { AGAIN_MS, AT_LATEST_MS } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
 import { ViewsNotRenewed } from '#read-models/read-model-errors';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
@@ -23,13 +17,9 @@ import { findLastErasure, findLastRenewal, isOutOfRows, renewErased, type Renewa
  * an operator asks for it. What is due, and when that was done last, is in the views themselves.
  */
 @Injectable()
-export class RenewedViews implements OnApplicationBootstrap, OnModuleDestroy {
+export class RenewedViews extends ByTheClock {
   readonly #log = new Logger('views');
   readonly #stopped = new AbortController();
-  readonly #looks = new RegularLooks({
-    look: () => this.#look(),
-    failed: (error) => this.#tell(error),
-  });
   /** It has been told that they could not be renewed. */
   #isTold = false;
 
@@ -40,22 +30,19 @@ export class RenewedViews implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'renewViewsEveryMs'>,
     @Optional() readonly projections?: ProjectionRuntime,
-  ) {}
+  ) {
+    super();
+  }
 
-  onApplicationBootstrap(): void {
+  protected beginToLook(): void {
     const isToLook = this.config.renewViewsEveryMs !== undefined && this.readModels.renew !== undefined;
-    if (isToLook) this.#looks.begin(this.views, [LAST_ERASURE.name], this.events);
+    if (isToLook) this.looks.begin(this.views, [LAST_ERASURE.name], this.events);
   }
 
   /** A renewal that is under way ends with the store. */
-  onModuleDestroy(): Promise<void> {
+  override onModuleDestroy(): Promise<void> {
     this.#stopped.abort();
-    return this.#looks.end();
-  }
-
-  /** Looks now whether it is due. For tests; else that is done by itself. */
-  look(): Promise<void> {
-    return this.#looks.now();
+    return super.onModuleDestroy();
   }
 
   /** Renews the views now (`renewErased`). */
@@ -71,7 +58,7 @@ export class RenewedViews implements OnApplicationBootstrap, OnModuleDestroy {
     return renewal;
   }
 
-  async #look(): Promise<number> {
+  protected async doDue(): Promise<number> {
     const { renewViewsEveryMs: every = Infinity } = this.config;
     const erased = await findLastErasure(this.views);
     const last = await findLastRenewal(this.readModels);
@@ -89,7 +76,7 @@ export class RenewedViews implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Once, until they are renewed: what keeps them from it may go on for days. */
-  #tell(error: unknown): void {
+  protected lookFailed(error: unknown): void {
     if (this.#isTold || this.#stopped.signal.aborted) return;
     this.#isTold = true;
     const why = error instanceof ViewsNotRenewed ? { reason: error.message } : { err: error };

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
@@ -7,8 +7,9 @@ import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { mayPass } from '#kernel/may-pass';
 import { awaitShown } from '#projections/await-shown';
+import { ByTheClock } from '#projections/by-the-clock';
 import { HELD_CLOCK, type HeldClock } from '#projections/held-clock';
-import { AT_LATEST_MS, RegularLooks } from '#projections/regular-looks';
+import { AT_LATEST_MS } from '#projections/regular-looks';
 import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import { ExpireEvents } from '#rooms/commands/expire-events';
@@ -41,14 +42,8 @@ const ASKED = [RETENTION_RULES, ROOM_STATE, TIMELINE].map(({ name }) => name);
  * where the operator does; and of each its oldest messages, behind those that are gone, until one comes that is not over.
  */
 @Injectable()
-export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
+export class ExpiredEvents extends ByTheClock {
   readonly #log = new Logger('processes');
-  readonly #looks = new RegularLooks({
-    look: () => this.#look(),
-    failed: (error) => {
-      this.#log.warn({ err: error }, 'messages that are to go because of their age were not looked for');
-    },
-  });
   /** Up to where what stands in a room was looked at: states, and what is gone. The views know it of what was taken away. */
   readonly #passed = new LruCache<string, RowKey>(REMEMBERED);
   /** The last room that was looked at; undefined: it begins with the first. */
@@ -64,28 +59,21 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(HELD_CLOCK) private readonly clock: HeldClock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'retention'>,
-  ) {}
+  ) {
+    super();
+  }
 
   /** For metrics. */
   get numbers(): CacheNumbers {
     return this.#passed.numbers;
   }
 
-  onApplicationBootstrap(): void {
-    this.#looks.begin(this.views, ASKED, this.events);
-  }
-
-  onModuleDestroy(): Promise<void> {
-    return this.#looks.end();
-  }
-
-  /** Looks now. */
-  look(): Promise<void> {
-    return this.#looks.now();
+  protected beginToLook(): void {
+    this.looks.begin(this.views, ASKED, this.events);
   }
 
   /** By all that the log has now: views that are filled anew show what rooms said before. Throws ViewsUnavailable where they do not show it. */
-  async #look(): Promise<number> {
+  protected async doDue(): Promise<number> {
     if (!this.#isRuled) await this.rules.rule();
     this.#isRuled = true;
     if (!this.config.retention.isOn) return AT_LATEST_MS;
@@ -93,6 +81,10 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
     for (const name of ASKED) await awaitShown(this.views, name, head, 'for how long rooms keep messages');
     this.#isHeldUp = false;
     return (await this.#expireDue()) && !this.#isHeldUp ? LOOK_MS : SOON_MS;
+  }
+
+  protected lookFailed(error: unknown): void {
+    this.#log.warn({ err: error }, 'messages that are to go because of their age were not looked for');
   }
 
   /** Answers whether all that is due is done. A look that has done enough is followed by one that begins behind its last room. */
@@ -108,7 +100,7 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
     for await (const page of rooms.pages(this.views, begun === undefined ? {} : { after: [begun] })) {
       for (const { key } of page) {
         if (turn.isOver()) await turn.pass();
-        if (this.#looks.isStopped) return true;
+        if (this.looks.isStopped) return true;
         [this.#last] = key;
         left -= await this.#expireIn(key[0], left, now);
         if (left <= 0) return false;
@@ -137,7 +129,7 @@ export class ExpiredEvents implements OnApplicationBootstrap, OnModuleDestroy {
 
   async #expire(kept: Kept, most: number): Promise<number> {
     let gone = 0;
-    while (gone < most && !this.#looks.isStopped) {
+    while (gone < most && !this.looks.isStopped) {
       const due = await this.#findDue(kept, Math.min(most - gone, IN_A_TURN));
       if (due === undefined) break;
       for (let at = 0; at < due.eventIds.length;) {
