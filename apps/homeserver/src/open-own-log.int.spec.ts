@@ -209,8 +209,10 @@ describe('the signing key of a log', () => {
     // Accepted while it is there, another key changes nothing of that.
     await acceptSigningKey(configOf(), systemClock);
     expect(await nameOf()).toBe(before);
+    expect((await open()).names.areAnew).toBe(false);
     rmSync(path);
     await acceptSigningKey(configOf(), systemClock);
+    expect((await open()).names.areAnew).toBe(true);
     const after = await nameOf();
     expect(after).not.toBe(before);
     await rotateSigningKey(configOf(), systemClock);

@@ -265,7 +265,8 @@ function findKnownKey(identity: LogIdentity, config: Config): SigningKey {
 function openNames(identity: LogIdentity, config: Config): KeyedNames {
   const directory = makeDirectory(config, 'keys');
   const key = findNamesKey(identity, directory);
-  if (key !== undefined) return new KeyedNames(key.exportSeed());
+  if (key !== undefined)
+    return new KeyedNames(key.exportSeed(), identity.keys[0]?.public_key !== identity.namesKey.public_key);
   const { key_id: id } = identity.namesKey;
   throw new ConfigError(
     `${join(directory, oldKeyFile(id))} is missing, by which the log of ${identity.serverName} names mail addresses, phone numbers and accounts elsewhere: ` +

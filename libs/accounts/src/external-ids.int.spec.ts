@@ -3,6 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KeyedNames } from '#event-store/keyed-names';
 import type { UserId } from '#kernel/ids';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
 import { Accounts, BY_SERVER } from './accounts.js';
 import { IssueLoginToken } from './commands/issue-login-token.js';
@@ -22,6 +23,11 @@ describe('accounts elsewhere', () => {
   let id: ExternalId;
   const register = (username: string, externalId?: ExternalId) =>
     app.get(CommandBus).execute(new RegisterAccount({ username, via: 'external-id', externalId }));
+  const withNamesAnew = (): ExternalIds => {
+    const names = new KeyedNames(new Uint8Array(32).fill(9), true);
+    const clock = { now: () => app.time.now, elapsed: () => app.time.now };
+    return new ExternalIds(app.store, clock, { eventStoreUrl: undefined }, app.get(Accounts), names, app.views);
+  };
   beforeAll(async () => {
     app = await startAccountsApp();
     ids = app.get(ExternalIds);
@@ -56,9 +62,7 @@ describe('accounts elsewhere', () => {
 
   it('stay whose they are where the key is lost by which the log names them', async () => {
     await ids.link(id, ALICE, BY_SERVER);
-    const names = new KeyedNames(new Uint8Array(32).fill(9));
-    const clock = { now: () => app.time.now, elapsed: () => app.time.now };
-    const after = new ExternalIds(app.store, clock, { eventStoreUrl: undefined }, app.get(Accounts), names, app.views);
+    const after = withNamesAnew();
     expect(await after.find(id)).toBe(ALICE);
     await expect(after.claim(id, BOB, BY_SERVER)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
     await after.claim(id, ALICE, BY_SERVER);
@@ -68,6 +72,19 @@ describe('accounts elsewhere', () => {
     app.time.now += 60_000;
     await after.link(id, BOB, BY_SERVER);
     expect(await after.find(id)).toBe(BOB);
+  });
+
+  it('are nobody’s by views that do not show whose they were when that key was lost: who has one would come in as somebody new', async () => {
+    await app.views.pause('external-ids', 'a test');
+    await ids.link(id, ALICE, BY_SERVER);
+    const after = withNamesAnew();
+    await expect(after.find(id)).rejects.toBeInstanceOf(ViewsUnavailable);
+    await expect(after.claim(id, BOB, BY_SERVER)).rejects.toBeInstanceOf(ViewsUnavailable);
+    // Without that nobody waits for a view.
+    expect(await ids.find({ ...id, subject: 'nobody' })).toBeUndefined();
+    await app.views.resume('external-ids');
+    await app.views.whenProcessed(await app.store.head(), ['external-ids']);
+    expect(await after.find(id)).toBe(ALICE);
   });
 
   it('wait for the account that is being made, and for none that came to nothing', async () => {

@@ -10,6 +10,7 @@ import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
+import { getShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
 import { Accounts, BY_SERVER } from './accounts.js';
 import type { Account } from './decide/account.js';
@@ -47,7 +48,7 @@ export class ExternalIds {
     @Inject(CONFIG) config: Pick<Config, 'eventStoreUrl'>,
     private readonly accounts: Accounts,
     private readonly names: KeyedNames,
-    @Inject(VIEWS) private readonly views: Pick<Views, 'get'>,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'get' | 'confirm' | 'position' | 'whenProcessed'>,
   ) {
     this.#givenUp = new GivenUpClaims(clock, config.eventStoreUrl !== undefined);
     this.#claims = new Aggregates({ store, clock, capacity: CAPACITY, initialState: undefined, evolve: evolveClaim });
@@ -58,7 +59,7 @@ export class ExternalIds {
     return this.#claims.numbers;
   }
 
-  /** Whose it is here, also where that account is closed by now; undefined where it is nobody's. As the log has it. */
+  /** Whose it is here, also where that account is closed by now; undefined where it is nobody's. As the log has it. Throws as `#ownerBefore`. */
   async find(id: ExternalId): Promise<UserId | undefined> {
     const idHash = externalIdHash(id);
     const userId = (await this.#claimOf(idHash))?.user_id ?? (await this.#ownerBefore(idHash));
@@ -73,7 +74,7 @@ export class ExternalIds {
 
   /**
    * Says that it is to be a user's, before that user says so too (`RegisterAccount` with `externalId`, `link`). Throws M_LIMIT_EXCEEDED while
-   * the account of an earlier claim may be being made, M_FORBIDDEN where it is another user's.
+   * the account of an earlier claim may be being made, M_FORBIDDEN where it is another user's; and as `find`.
    */
   async claim(id: ExternalId, userId: UserId, cause: Cause): Promise<void> {
     const idHash = externalIdHash(id);
@@ -141,10 +142,14 @@ export class ExternalIds {
     return (await this.#claims.load(externalIdStream(this.names, idHash))).state;
   }
 
-  /** Whose it has been since before the key was lost by which it was named, if their account is open; undefined where it was claimed by the key of now. */
+  /**
+   * Whose it has been since before the key was lost by which it was named, if their account is open; undefined where it was claimed by the key of now. Throws
+   * ViewsUnavailable where the views do not show that: whoever has it would come in as somebody new.
+   */
   async #ownerBefore(idHash: string): Promise<UserId | undefined> {
+    if (!this.names.areAnew) return undefined;
     const { revision } = await this.#claims.load(externalIdStream(this.names, idHash));
-    return revision === 'no-stream' ? EXTERNAL_ID_OWNERS.get(this.views, [idHash]) : undefined;
+    return revision === 'no-stream' ? getShown(this.views, this.store, EXTERNAL_ID_OWNERS, [idHash]) : undefined;
   }
 }
 

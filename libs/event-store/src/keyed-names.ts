@@ -9,8 +9,14 @@ export class KeyedNames {
   readonly #key: Buffer;
   readonly #secret: Uint8Array;
 
-  /** `secret`: of the key by which this log has its names, its seed. */
-  constructor(secret: Uint8Array) {
+  /**
+   * `secret`: of the key by which this log has its names, its seed. `areAnew`: what the log knows from before has names by another one, which is lost: of what has none
+   * by this key only views can say whose it is.
+   */
+  constructor(
+    secret: Uint8Array,
+    readonly areAnew = false,
+  ) {
     this.#secret = secret;
     this.#key = keyFor(secret, 'names in the log');
   }

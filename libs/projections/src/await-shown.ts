@@ -1,6 +1,8 @@
 import type { EventStore } from '#event-store/event-store';
 import { type Position, START } from '#kernel/position';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
+import type { Key } from '#read-models/read-model-store';
+import type { Collection } from './collection.js';
 import type { Views } from './views.js';
 
 /**
@@ -15,6 +17,22 @@ export async function awaitShown(
 ): Promise<void> {
   await views.whenProcessed(position, [collection]);
   if (views.position([collection]) < position) throw new ViewsUnavailable(`the views do not show ${what} as it is now`);
+}
+
+/**
+ * The value of a row by all that the log has now; undefined where there is none. For who decides something that cannot be taken back by who has what, or by nobody
+ * having it. Throws as `awaitShown`.
+ */
+export async function getShown<K extends Key, V>(
+  views: Pick<Views, 'whenProcessed' | 'position' | 'get' | 'confirm'>,
+  log: Pick<EventStore, 'head'>,
+  collection: Collection<K, V>,
+  key: K,
+): Promise<V | undefined> {
+  await awaitShown(views, collection.name, await log.head(), collection.name);
+  const value = await collection.get(views, key);
+  await views.confirm();
+  return value;
 }
 
 /**

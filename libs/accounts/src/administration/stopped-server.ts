@@ -5,6 +5,7 @@ import type { EventStore } from '#event-store/event-store';
 import type { KeyedNames } from '#event-store/keyed-names';
 import { systemClock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
+import { START } from '#kernel/position';
 import { Accounts } from '../accounts.js';
 import { ChangePassword, ChangePasswordHandler } from '../commands/change-password.js';
 import { ChangeRegistrationToken, ChangeRegistrationTokenHandler } from '../commands/change-registration-token.js';
@@ -52,7 +53,9 @@ function commandsOn(
   names: KeyedNames,
   erased?: ErasedAccounts,
 ): Pick<CommandBus, 'execute'> {
-  const views = { whenProcessed: async (): Promise<void> => {}, get: async () => undefined };
+  const settled = async (): Promise<void> => {};
+  // They show nothing: whose something is from before the key of names was lost is not known here.
+  const views = { whenProcessed: settled, confirm: settled, get: async () => undefined, position: () => START };
   const accounts = new Accounts(store, systemClock, views);
   const tokens = new RegistrationTokens(store, systemClock, views, {});
   const claims = new ThreepidClaims(store, systemClock, {}, accounts, names, views);

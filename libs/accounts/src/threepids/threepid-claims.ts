@@ -10,6 +10,7 @@ import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
+import { getShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
 import { Accounts, BY_SERVER, draftFacts } from '../accounts.js';
 import { type ThreepidClaimed, type ThreepidFact, threepidStream } from '../facts/threepid-facts.js';
@@ -39,7 +40,7 @@ export class ThreepidClaims {
     @Inject(CONFIG) config: Pick<Config, 'eventStoreUrl'>,
     private readonly accounts: Accounts,
     private readonly names: KeyedNames,
-    @Inject(VIEWS) private readonly views: Pick<Views, 'get'>,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'get' | 'confirm' | 'position' | 'whenProcessed'>,
   ) {
     this.#givenUp = new GivenUpClaims(clock, config.eventStoreUrl !== undefined);
     this.#streams = new Aggregates<Holder>({
@@ -56,7 +57,7 @@ export class ThreepidClaims {
     return this.#streams.numbers;
   }
 
-  /** Makes it this account's, for the caller to add it there. Throws M_THREEPID_IN_USE. */
+  /** Makes it this account's, for the caller to add it there. Throws M_THREEPID_IN_USE, and as `#ownerBefore`. */
   async claim(threepid: Threepid, userId: UserId): Promise<void> {
     const stream = threepidStream(this.names, threepid);
     const { state } = await this.#streams.load(stream);
@@ -83,17 +84,21 @@ export class ThreepidClaims {
     if (!(await this.#has(userId, threepid))) await this.release(threepid, userId);
   }
 
-  /** Whose it is, asked of the log; undefined where the account that claimed it does not have it. */
+  /** Whose it is, asked of the log; undefined where the account that claimed it does not have it. Throws as `#ownerBefore`. */
   async findOwner(threepid: Threepid): Promise<UserId | undefined> {
     const { state } = await this.#streams.load(threepidStream(this.names, threepid));
     return state !== undefined && (await this.#has(state, threepid)) ? state : this.#ownerBefore(threepid);
   }
 
-  /** Whose it has been since before the key was lost by which it was named; undefined where it was claimed by the key of now. */
+  /**
+   * Whose it has been since before the key was lost by which it was named; undefined where it was claimed by the key of now. Throws ViewsUnavailable where the
+   * views do not show that.
+   */
   async #ownerBefore(threepid: Threepid): Promise<UserId | undefined> {
+    if (!this.names.areAnew) return undefined;
     const { revision } = await this.#streams.load(threepidStream(this.names, threepid));
     if (revision !== 'no-stream') return undefined;
-    const owner = await THREEPID_OWNERS.get(this.views, [threepid.medium, threepid.address]);
+    const owner = await getShown(this.views, this.store, THREEPID_OWNERS, [threepid.medium, threepid.address]);
     return owner !== undefined && (await this.#has(owner, threepid)) ? owner : undefined;
   }
 

@@ -2,6 +2,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KeyedNames } from '#event-store/keyed-names';
 import type { UserId } from '#kernel/ids';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
 import { Accounts, BY_SERVER } from '../accounts.js';
 import { AddThreepid } from '../commands/add-threepid.js';
@@ -93,7 +94,7 @@ describe('an address', () => {
 
   it('stays with the account that has it where the key is lost by which the log names addresses', async () => {
     await add(alice, 'kept');
-    const names = new KeyedNames(new Uint8Array(32).fill(9));
+    const names = new KeyedNames(new Uint8Array(32).fill(9), true);
     const { store, views } = app;
     const clock = { now: () => app.time.now, elapsed: () => app.time.now };
     const claims = new ThreepidClaims(store, clock, { eventStoreUrl: undefined }, app.get(Accounts), names, views);
@@ -101,6 +102,14 @@ describe('an address', () => {
     await expect(claims.claim(mail('kept'), bob)).rejects.toMatchObject({ errcode: 'M_THREEPID_IN_USE' });
     await claims.claim(mail('kept'), alice);
     expect(await claims.findOwner(mail('kept'))).toBe(alice);
+    // By a view that does not show it, it is not nobody's.
+    await app.views.pause('threepids', 'a test');
+    await add(alice, 'unseen');
+    await expect(claims.findOwner(mail('unseen'))).rejects.toBeInstanceOf(ViewsUnavailable);
+    await expect(claims.claim(mail('unseen'), bob)).rejects.toBeInstanceOf(ViewsUnavailable);
+    await app.views.resume('threepids');
+    await app.views.whenProcessed(await store.head(), ['threepids']);
+    expect(await claims.findOwner(mail('unseen'))).toBe(alice);
   });
 
   it('goes to nobody who is not there, and is not lost by that', async () => {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { KeyedNames } from '#event-store/keyed-names';
 import type { ServerName, UserId } from '#kernel/ids';
@@ -54,6 +55,7 @@ class Server {
       scan: rows.scan.bind(rows),
       whenProcessed: () => this.#show(),
       position: () => this.#shownTo,
+      confirm: async () => {},
     } as unknown as Views;
   }
 
@@ -86,7 +88,7 @@ class Server {
   /** Whose the identifier is, by the log and by the views. */
   async owner(): Promise<UserId | undefined> {
     await this.#show();
-    const { mxid } = await this.associations.holderOf(this.associations.nameOf(OF));
+    const { mxid } = await this.associations.findHolder(OF);
     expect((await this.associations.find(OF))?.['mxid']).toBe(mxid);
     return mxid;
   }
@@ -136,7 +138,7 @@ describe('identity servers', () => {
     await a!.associations.bind(OF, ALICE);
     const { views, store } = a!;
     a!.now = 2;
-    const names = new KeyedNames(Buffer.alloc(32));
+    const names = new KeyedNames(Buffer.alloc(32), true);
     const after = new Associations(
       store,
       { now: () => 2 },
@@ -149,6 +151,19 @@ describe('identity servers', () => {
     expect(await a!.owner()).toBe(BOB);
     await after.unbind(OF, BOB);
     expect(await a!.owner()).toBeUndefined();
+    // By views that do not show under which one it is, under none.
+    await a!.associations.bind(OF, ALICE);
+    const paused = { ...views, position: () => START };
+    const unshown = new Associations(
+      store,
+      { now: () => 3 },
+      paused,
+      { serverName: a!.name },
+      generateSigningKey(),
+      names,
+    );
+    await expect(unshown.bind(OF, BOB)).rejects.toBeInstanceOf(ViewsUnavailable);
+    expect(await a!.owner()).toBe(ALICE);
   });
 
   it('come to the same, whatever is said at which of them, and whenever they hear of it', async () => {

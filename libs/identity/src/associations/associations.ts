@@ -10,7 +10,7 @@ import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
-import { awaitShown } from '#projections/await-shown';
+import { awaitShown, getShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
 import { signJson } from '#protocol/signing/sign-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
@@ -54,7 +54,7 @@ export class Associations {
   readonly #ends: Aggregates<boolean>;
 
   constructor(
-    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
@@ -75,6 +75,11 @@ export class Associations {
   /** The same of what is known to be over. */
   get ends(): { readonly numbers: CacheNumbers } {
     return this.#ends;
+  }
+
+  /** As `holderOf`, by the identifier itself. Throws as `#whereIs`. */
+  async findHolder(threepid: Threepid): Promise<Holder> {
+    return this.holderOf(await this.#whereIs(threepid));
   }
 
   /** What stands for an identifier, in names. */
@@ -149,10 +154,12 @@ export class Associations {
     return row === undefined ? undefined : signJson(saidOfAssociation(threepid, row), this.config.serverName, this.key);
   }
 
-  /** Under which name it stands: that of now, unless it is somebody's under one of a key that was lost. */
+  /** Under which name it stands: that of now, unless it is somebody's under one of a key that was lost. Throws ViewsUnavailable where the views do not show that. */
   async #whereIs(threepid: Threepid): Promise<string> {
-    const row = await ASSOCIATIONS.get(this.views, [threepid.medium, threepid.address]);
-    return row?.name ?? this.nameOf(threepid);
+    const now = this.nameOf(threepid);
+    if (!this.names.areAnew) return now;
+    const row = await getShown(this.views, this.store, ASSOCIATIONS, [threepid.medium, threepid.address]);
+    return row?.name ?? now;
   }
 
   async #isOver(id: string): Promise<boolean> {

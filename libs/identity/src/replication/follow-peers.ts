@@ -161,7 +161,7 @@ export class FollowPeers extends ByTheClock {
   /** Whether it would count for what others say until its time has come. Where this server knows of as late a one already, nothing comes of waiting. */
   async #isAhead({ ts, of }: ToldAssociation): Promise<boolean> {
     if (ts <= this.#latest()) return false;
-    const { made } = await this.associations.holderOf(this.associations.nameOf(of));
+    const { made } = await this.associations.findHolder(of);
     return made === undefined || made.ts < ts;
   }
 

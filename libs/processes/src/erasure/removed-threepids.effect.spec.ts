@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import type { UserId } from '#kernel/ids';
+import { START } from '#kernel/position';
 import { Accounts, BY_SERVER } from '#accounts/accounts';
 import { decideRegistration } from '#accounts/decide/decide-account';
 import { decideThreepid, decideThreepidRemoval } from '#accounts/decide/decide-threepids';
@@ -48,7 +49,7 @@ test('whose an address was that is free again nobody reads in the log, and it ma
     { eventStoreUrl: undefined },
     accounts,
     TEST_NAMES,
-    new MemoryReadModels(),
+    Object.assign(new MemoryReadModels(), { whenProcessed: async () => {}, position: () => START }),
   );
   const [address, effect] = [mail('a@mail.example'), new RemovedThreepids(store, KEPT)];
   await claims.claim(address, ALICE);

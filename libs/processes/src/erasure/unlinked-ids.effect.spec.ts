@@ -5,6 +5,7 @@ import { ExternalIds } from '#accounts/external-ids';
 import { externalIdHash, externalIdStream } from '#accounts/facts/external-id-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
+import { START } from '#kernel/position';
 import { systemClock } from '#kernel/clock';
 import { userStream } from '#kernel/user-stream';
 import { MemoryEventStore } from '#testing/memory-event-store';
@@ -23,7 +24,12 @@ async function textOf(store: MemoryEventStore, stream: string): Promise<string> 
 
 test('whose an account elsewhere was nobody reads in the log once it is unlinked, and it may be somebody else’s', async () => {
   const store = new MemoryEventStore();
-  const views = { whenProcessed: async () => {}, get: async () => undefined };
+  const views = {
+    whenProcessed: async () => {},
+    confirm: async () => {},
+    get: async () => undefined,
+    position: () => START,
+  };
   const accounts = new Accounts(store, systemClock, views);
   const ids = new ExternalIds(store, systemClock, {}, accounts, TEST_NAMES, views);
   const waitedWith: string[] = [];
