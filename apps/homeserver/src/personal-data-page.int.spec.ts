@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { PLACES } from '#oauth/browser/account-view';
 import { CHAPTERS, PersonalData, type PersonalDataKind } from '#personal-data/personal-data';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import { WRITE_SIDE } from '#read-models/write-side-collections';
@@ -99,11 +98,6 @@ it('of every collection it is said in which kind people are handed it, or why no
 it('so it is of every type of fact', () => {
   const told = kinds.flatMap(({ covers }) => covers.facts);
   expect(unsettled(Object.keys(FACT_SHAPES), told, FACTS_NOT_HANDED_OVER)).toEqual(SETTLED);
-});
-
-it('the account page shows where data is, without the same by rooms', () => {
-  const places = kinds.filter(({ chapter, name }) => chapter === 'places' && name !== 'copies');
-  expect([...PLACES].toSorted()).toEqual(places.map(({ name }) => name).toSorted());
 });
 
 /** `npx vitest run apps/homeserver/src/personal-data-page.int.spec.ts -u` writes the page anew. */

@@ -163,6 +163,7 @@ describe('what people are handed', { timeout: 120_000 }, () => {
     const { text } = await browser.get(DATA);
     for (const title of ['Other servers', 'Devices', 'Browsers', 'Identity servers', 'Push gateways'])
       expect(text).toContain(`<h3>${title}</h3>`);
+    expect(text).not.toContain('Rooms on other servers');
     expect(text).toContain('https://push.example.org');
     expect(text).not.toContain('<script');
   });

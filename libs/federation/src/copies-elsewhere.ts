@@ -61,6 +61,7 @@ export class CopiesElsewhere {
       name: 'copies',
       chapter: 'places',
       isCountedAsErased: false,
+      isHandedOverAlone: true,
       title: 'Rooms on other servers',
       about: 'The same by rooms: of each the servers that hold a copy.',
       covers: { collections: [], facts: [] },

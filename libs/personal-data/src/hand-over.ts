@@ -6,7 +6,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { Slots } from '#kernel/slots';
 import type { ExportFile } from './files/export-file.js';
 import { exportFiles } from './files/export-files.js';
-import { PersonalData, type PersonalDataKind, type PersonalRecord } from './personal-data.js';
+import { type Chapter, PersonalData, type PersonalDataKind, type PersonalRecord } from './personal-data.js';
 
 /** So many are read at a time, each a file further: each reads all of the rooms that somebody was ever in. Who is slow to take theirs waits for nobody, and nobody for them. */
 const READ_AT_ONCE = 4;
@@ -68,10 +68,11 @@ export class HandOver {
     return this.#export(userId, (files) => this.#inTurns(files), end);
   }
 
-  /** The first of each of these kinds, as far as there is such a kind here. */
-  async glimpse(userId: UserId, names: readonly string[], most: number): Promise<Glimpse[]> {
+  /** The first of each kind of a chapter that pages show. */
+  async glimpse(userId: UserId, chapter: Chapter, most: number): Promise<Glimpse[]> {
     const glimpses: Glimpse[] = [];
-    for (const kind of names.flatMap((name) => this.data.all.filter((one) => one.name === name))) {
+    for (const kind of this.data.all) {
+      if (kind.chapter !== chapter || kind.isHandedOverAlone === true) continue;
       const records: PersonalRecord[] = [];
       let hasMore = false;
       for await (const record of kind.read(userId)) {

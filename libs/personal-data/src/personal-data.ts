@@ -58,6 +58,8 @@ export interface PersonalDataKind {
    * go along with what is counted (`key-counts`).
    */
   readonly isCountedAsErased: boolean;
+  /** It says at length what another of its chapter says in brief: it is handed over, and no page of this server shows it. */
+  readonly isHandedOverAlone?: true;
   /** All of it as it stands now, in an order that is the same each time; nothing secret, nothing that is another's alone. */
   read(userId: UserId): AsyncIterable<PersonalRecord>;
 }

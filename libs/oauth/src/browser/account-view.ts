@@ -26,8 +26,7 @@ import { dataPage } from '../pages/data-page.js';
 import type { Browser } from './browsers.js';
 import { ConfirmPerson } from './confirm-person.js';
 
-/** Where data is that this server knows of, by the names of its kinds. What is longer than a page is in the export alone. */
-export const PLACES = ['servers', 'devices', 'browsers', 'identity-servers', 'associations', 'pushers'] as const;
+/** What is longer than a page is in the export alone. */
 const MOST_SHOWN = 100;
 
 /** What the account page shows of an account. */
@@ -73,7 +72,7 @@ export class AccountView {
       case ACTIONS.elsewhere:
         return elsewherePage(context, await this.listElsewhere(userId), this.providers.all);
       case ACTIONS.data:
-        return dataPage(context, await this.handOver.glimpse(userId, PLACES, MOST_SHOWN));
+        return dataPage(context, await this.handOver.glimpse(userId, 'places', MOST_SHOWN));
       default:
         return profilePage(context, await this.displayname(userId));
     }
