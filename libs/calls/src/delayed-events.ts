@@ -5,7 +5,7 @@ import { findAccount } from '#accounts/queries/find-account';
 import { ownRateLimit } from '#accounts/sessions/own-rate-limit';
 import { TokenRights } from '#accounts/sessions/token-rights';
 import { Aggregates, type Cause } from '#event-store/aggregates';
-import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { draftOf, type FactDraft } from '#event-store/seal-facts';
 import { RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -61,9 +61,8 @@ export class DelayedEvents {
     private readonly rights: TokenRights,
   ) {
     const fold = { initialState: NO_DELAYS, evolve: foldDelayFact };
-    const findOver = (counting: ReadonlyMap<string, RecordedFact>): string[] => findOverDelays(counting, clock.now());
     const whenKept = (position: Position): Promise<void> => views.whenKept(position, [DELAYED_EVENTS.name]);
-    const shortening = { lastOfEach: nameOfDelayFact, findOver, whenKept };
+    const shortening = { lastOfEach: nameOfDelayFact, findOver: findOverDelays, whenKept };
     this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold, ...shortening });
   }
 

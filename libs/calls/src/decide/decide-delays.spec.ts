@@ -12,9 +12,8 @@ import {
   textOfDelayed,
 } from '../facts/delayed-event-facts.js';
 import { DELAYED_EVENTS, delayedEventsProjector, DELEGATED_LEAVES } from '../projections/delayed-events.projector.js';
-import { isTold } from '../queries/list-delayed-events.js';
 import { decideCancel, decideDelay, decideDelegation, decideEnd, decideRestart, LEAST_DELEGATED_MS, MOST_SCHEDULED, MOST_SCHEDULED_BYTES } from './decide-delays.js'; // prettier-ignore
-import { ENDED_KEPT, ENDED_KEPT_MS, evolveDelays, findOverDelays, foldDelayFact, type KnownDelays, nameOfDelayFact, NO_DELAYS } from './known-delays.js'; // prettier-ignore
+import { ENDED_KEPT, ENDED_KEPT_MS, evolveDelays, findOverDelays, foldDelayFact, isTold, type KnownDelays, nameOfDelayFact, NO_DELAYS } from './known-delays.js'; // prettier-ignore
 
 const ROOM = '!room:a.example' as RoomId;
 const SENT = '$sent' as EventId;
@@ -45,7 +44,8 @@ describe('an event is scheduled', () => {
       expect(decideDelay(delays, eventOf('b', { txn: txn('1'), ...other }))).toHaveLength(1);
     }
     const ended = fold(decideCancel(delays, 'a', 1), delays);
-    expect(decideDelay(ended, eventOf('b', { txn: txn('1') }))).toEqual([]);
+    expect(decideDelay(ended, eventOf('b', { txn: txn('1'), running_since: 1 + ENDED_KEPT_MS }))).toEqual([]);
+    expect(decideDelay(ended, eventOf('b', { txn: txn('1'), running_since: 2 + ENDED_KEPT_MS }))).toHaveLength(1);
   });
 
   it('unless too many wait, and it is told when the next of them goes', () => {
@@ -105,6 +105,18 @@ describe('a delayed event', () => {
     }
     const kept = [...known.values()].reduce((sum, { event }) => sum + (event.content?.length ?? 0), 0);
     expect([known.size, kept <= MOST_SCHEDULED_BYTES, kept > 0]).toEqual([ENDED_KEPT, true, true]);
+  });
+
+  it('stays known though another one ended by a clock that was years ahead', () => {
+    const YEARS = 10 * 365 * 24 * 60 * 60_000;
+    const both = fold([{ type: 'event-delayed', data: eventOf('b') }], cancelled);
+    const after = fold(decideCancel(both, 'b', YEARS), both);
+    expect([...after.keys()]).toEqual(['a', 'b']);
+    const facts = [...after.values()].map(({ event, end }, i) =>
+      record({ type: 'delay-ended', data: { delay_id: event.delay_id, ...end!, event } }, i),
+    );
+    const over = findOverDelays(new Map(facts.map((fact) => [nameOfDelayFact(fact), fact])));
+    expect(over).toEqual(['a restarted', 'b restarted']);
   });
 
   it('is gone with the account', () => {
@@ -217,7 +229,7 @@ describe('whatever is scheduled, restarted, cancelled and sent, in whichever ord
           counting.delete(name);
           counting.set(name, fact);
         }
-        for (const name of findOverDelays(counting, now)) counting.delete(name);
+        for (const name of findOverDelays(counting)) counting.delete(name);
         const told = (delays: KnownDelays): object => new Map([...delays].filter(([, delay]) => isTold(delay, now)));
         const kept = [...counting.values()];
         expect(told(kept.reduce(foldDelayFact, NO_DELAYS))).toEqual(told([...facts].reduce(foldDelayFact, NO_DELAYS)));

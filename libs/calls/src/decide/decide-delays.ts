@@ -6,6 +6,7 @@ import {
   findByTransaction,
   isOfSame,
   isScheduled,
+  isTold,
   type KnownDelays,
   type ScheduledDelay,
 } from './known-delays.js';
@@ -84,7 +85,8 @@ export function decideEnd(delays: KnownDelays, delayId: string, end: DelayEnd): 
 /** With the content of what was not sent, unless that of others comes to too much already. */
 function ended(delays: KnownDelays, { event }: ScheduledDelay, end: DelayEnd): DelayedEventFact[] {
   const { content, ...rest } = event;
-  const others = [...delays.values()].reduce((sum, other) => sum + (isScheduled(other) ? 0 : sizeOf(other.event)), 0);
+  const told = [...delays.values()].filter((other) => !isScheduled(other) && isTold(other, end.ended_at));
+  const others = told.reduce((sum, other) => sum + sizeOf(other.event), 0);
   const isKept = end.outcome !== 'send' && others + sizeOf(event) <= MOST_SCHEDULED_BYTES;
   const data = { delay_id: event.delay_id, ...end, event: isKept ? { ...rest, content } : rest };
   return [{ type: 'delay-ended', data }];

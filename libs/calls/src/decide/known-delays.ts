@@ -30,7 +30,10 @@ export type KnownDelays = ReadonlyMap<string, Delay>;
 
 export const NO_DELAYS: KnownDelays = new Map();
 
-/** How long it is told what became of a delayed event, in milliseconds, and of how many of a user ("Retention of finalised delayed events"). */
+/**
+ * How long it is told what became of a delayed event, in milliseconds, and of how many of a user ("Retention of finalised delayed events"). What is beyond that number is
+ * forgotten for good; for its age alone nothing is that nobody can bring back, but where the clock has surely come so far (`listOverDelays`).
+ */
 export const ENDED_KEPT_MS = 7 * 24 * 60 * 60_000;
 export const ENDED_KEPT = 100;
 
@@ -81,19 +84,18 @@ export function isOfSame(one: Delegation | undefined, { room, identity }: Omit<D
   return one?.room === room && one.identity === identity;
 }
 
-/** Without what ended long ago, and the oldest where too many have: the same of whatever ended, in whichever order that is heard of. */
+/** Without the oldest of what ended where that is too much: the same of whatever ended, in whichever order that is heard of. */
 function forgetOld(delays: Map<string, Delay>): Map<string, Delay> {
   const ended = [...delays].flatMap(([id, { end }]) => (end === undefined ? [] : [{ id, at: end.ended_at }]));
   for (const id of findOld(ended)) delays.delete(id);
   return delays;
 }
 
-/** Which of a user's delayed events that have ended nobody is told of any more, once the last of them has. */
+/** Which of a user's delayed events that have ended are too many to be known. By no time: one may have ended while the clock was years ahead. */
 export function findOld(ended: readonly { readonly id: string; readonly at: number }[]): string[] {
   // Of those that ended in the same millisecond one order is as good as the other, as long as it is the same everywhere.
   const newestFirst = ended.toSorted((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1));
-  const since = (newestFirst[0]?.at ?? 0) - ENDED_KEPT_MS;
-  return newestFirst.filter(({ at }, i) => i >= ENDED_KEPT || at < since).map(({ id }) => id);
+  return newestFirst.slice(ENDED_KEPT).map(({ id }) => id);
 }
 
 /** Of which facts of a stream only the last one counts, by what they are called. */
@@ -109,17 +111,13 @@ export function nameOfDelayFact({ type, data }: Pick<RecordedFact, 'type' | 'dat
 
 const restartOf = (id: string): string => `${id} restarted`;
 
-/** Which of those do not count any more either, by name: of what ended that of which nobody is told, and all restarts and delegations. */
-export function findOverDelays(
-  counting: ReadonlyMap<string, Pick<RecordedFact, 'type' | 'data'>>,
-  now: number,
-): string[] {
+/** Which of those do not count any more either, by name: of what ended that which is too much, and all restarts and delegations. */
+export function findOverDelays(counting: ReadonlyMap<string, Pick<RecordedFact, 'type' | 'data'>>): string[] {
   const ended = [...counting].flatMap(([id, { type, data }]) =>
     type === ('delay-ended' satisfies DelayedEventFact['type'])
       ? [{ id, at: (JSON.parse(data) as DelayEnded).ended_at }]
       : [],
   );
-  const old = ended.filter(({ at }) => at < now - ENDED_KEPT_MS).map(({ id }) => id);
   const over = new Set(ended.map(({ id }) => id));
   const delegations = [...counting].flatMap(([name, { type, data }]) =>
     type === ('delay-delegated' satisfies DelayedEventFact['type']) &&
@@ -127,16 +125,23 @@ export function findOverDelays(
       ? [name]
       : [],
   );
-  return [...old, ...findOld(ended), ...ended.map(({ id }) => restartOf(id)), ...delegations];
+  return [...findOld(ended), ...ended.map(({ id }) => restartOf(id)), ...delegations];
 }
 
-/** The delay that a client's transaction has scheduled. */
+/** Whether it is still told: what ended is for some days. */
+export const isTold = ({ end }: Delay, now: number): boolean =>
+  end === undefined || end.ended_at >= now - ENDED_KEPT_MS;
+
+/** The delay that a client's transaction has scheduled, as long as it is told. */
 export function findByTransaction(
   delays: KnownDelays,
-  { room_id: roomId, type, txn }: Pick<EventDelayed, 'room_id' | 'type' | 'txn'>,
+  { room_id: roomId, type, txn, running_since: now }: Pick<EventDelayed, 'room_id' | 'type' | 'txn' | 'running_since'>,
 ): Delay | undefined {
   if (txn === undefined) return undefined;
   const isSame = (other: { device_id: DeviceId; txn_id: string } | undefined): boolean =>
     other?.device_id === txn.device_id && other.txn_id === txn.txn_id;
-  return [...delays.values()].find(({ event }) => event.room_id === roomId && event.type === type && isSame(event.txn));
+  return [...delays.values()].find(
+    (delay) =>
+      delay.event.room_id === roomId && delay.event.type === type && isSame(delay.event.txn) && isTold(delay, now),
+  );
 }

@@ -23,7 +23,7 @@ import { SendDelayedEvent } from '../commands/send-delayed-event.js';
 import { refusalOf } from '../decide/decide-delays.js';
 import type { Delay } from '../decide/known-delays.js';
 import { DelayedEvents } from '../delayed-events.js';
-import { type DelayedEventsRequest, isTold, listDelayedEvents } from '../queries/list-delayed-events.js';
+import { type DelayedEventsRequest, listDelayedEvents } from '../queries/list-delayed-events.js';
 import { tellDelay } from '../queries/tell-delay.js';
 
 const UNSTABLE = '_matrix/client/unstable/org.matrix.msc4140';

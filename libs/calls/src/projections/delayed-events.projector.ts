@@ -41,10 +41,10 @@ export const DELEGATED_LEAVES = new Collection<
   codec: asJson(),
 });
 
-/** Whose each delayed event is, as long as it is told what became of it. */
+/** Whose each delayed event is, as long as it is known what became of it. */
 export const delayedEventsProjector: Projector = {
   name: 'delayed-events',
-  version: 4,
+  version: 5,
   ...owning(DELAYED_EVENTS, DELAYS_OF_USERS, DELEGATED_LEAVES),
   handles: (type) => Object.hasOwn(DELAYED_EVENT_SHAPES, type),
   // As of `findOverDelays`.

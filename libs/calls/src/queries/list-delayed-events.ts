@@ -1,6 +1,6 @@
 import { MatrixError } from '#kernel/matrix-error';
 import type { RoomId } from '#kernel/ids';
-import { type Delay, dueOf, ENDED_KEPT_MS, type KnownDelays } from '../decide/known-delays.js';
+import { type Delay, dueOf, isTold, type KnownDelays } from '../decide/known-delays.js';
 
 /** Which of a user's delayed events are asked for, and in which order: MSC4140, "Getting a list of delayed events". */
 export interface DelayedEventsRequest {
@@ -45,10 +45,6 @@ export function listDelayedEvents(known: KnownDelays, request: DelayedEventsRequ
     next: asked.length > PAGE ? formatPlace(page.at(-1)!) : undefined,
   };
 }
-
-/** Whether it is still told: what ended is for some days. */
-export const isTold = ({ end }: Delay, now: number): boolean =>
-  end === undefined || end.ended_at >= now - ENDED_KEPT_MS;
 
 function isWanted({ event, end }: Delay, request: DelayedEventsRequest): boolean {
   const { status, roomId, type, ids, outcome, reason } = request;

@@ -3,7 +3,7 @@ import type { Views } from '#projections/views';
 import { ENDED_KEPT_MS, findOld } from '../decide/known-delays.js';
 import { DELAYS_OF_USERS } from '../projections/delayed-events.projector.js';
 
-/** Of a user's delayed events that have ended, and when: those of which nobody is told any more. */
+/** Of a user's delayed events that have ended, and when: those of which nobody is told any more. `now`: by a HeldClock, for what goes by that nobody can bring back. */
 export function listOverDelays(ended: ReadonlyMap<string, number>, now: number): Set<string> {
   const all = [...ended].map(([id, at]) => ({ id, at }));
   const old = all.filter(({ at }) => at < now - ENDED_KEPT_MS).map(({ id }) => id);

@@ -3,6 +3,7 @@ import { TokenRights } from '#accounts/sessions/token-rights';
 import type { Consents } from '#accounts/terms/consents';
 import { DelayedEvents } from '#calls/delayed-events';
 import { DELAYS_OF_USERS, delayedEventsProjector } from '#calls/projections/delayed-events.projector';
+import { listDelayedEvents } from '#calls/queries/list-delayed-events';
 import { AppServices } from '#config/appservices/app-services';
 import type { Config } from '#config/config';
 import { RateLimits } from '#http/rate-limits';
@@ -102,6 +103,23 @@ it('stays while the clock may have jumped ahead, however long, and goes then', a
   hasHeld = true;
   await vi.advanceTimersByTimeAsync(DAY);
   expect(await logText()).not.toContain('cancelled\\"');
+});
+
+it('stays, and is told of, though others ended while the clock was years ahead', async () => {
+  const [before, meanwhile] = [await schedule('before'), await schedule('meanwhile')];
+  await delayed.cancel(alice.userId, before);
+  const now = Date.now();
+  vi.setSystemTime(now + 1000 * DAY);
+  hasHeld = false;
+  await delayed.cancel(alice.userId, meanwhile);
+  await hear();
+  vi.setSystemTime(now);
+  hasHeld = true;
+  await hear();
+  expect(await logText()).toContain('before\\"');
+  const request = { orderBy: 'send_ts', direction: 'f', since: 0 } as const;
+  const { delays } = listDelayedEvents(await delayed.of(alice.userId), request, now);
+  expect(delays.map(({ event }) => event.delay_id)).toContain(before);
 });
 
 it('so does that of one for which so many have ended since that nobody is told of it', async () => {
