@@ -21,7 +21,7 @@ import { RestartDelayedEvent } from '../commands/restart-delayed-event.js';
 import { ScheduleEvent } from '../commands/schedule-event.js';
 import { SendDelayedEvent } from '../commands/send-delayed-event.js';
 import { refusalOf } from '../decide/decide-delays.js';
-import type { Delay } from '../decide/known-delays.js';
+import { type Delay, isTold } from '../decide/known-delays.js';
 import { DelayedEvents } from '../delayed-events.js';
 import { type DelayedEventsRequest, listDelayedEvents } from '../queries/list-delayed-events.js';
 import { tellDelay } from '../queries/tell-delay.js';
