@@ -17,9 +17,14 @@ class FakeClient extends EventEmitter {
   readonly calls: string[] = [];
   /** Whether the server is away: who connects waits for it then, and is told so after a while. */
   isAway = false;
+  /** How closing it ends, other than at once. */
+  closes: (() => Promise<void>) | undefined;
+  readonly #topology = { close: () => void this.calls.push('end') };
+  topology: object | undefined = this.#topology;
 
   async connect(): Promise<void> {
     this.calls.push('connect');
+    this.topology = this.#topology;
     if (!this.isAway) return;
     await new Promise((resolve) => setTimeout(resolve, 2500));
     throw new Error('no server');
@@ -27,6 +32,8 @@ class FakeClient extends EventEmitter {
 
   async close(): Promise<void> {
     this.calls.push('close');
+    await this.closes?.();
+    this.topology = undefined;
     for (const address of [A, B]) this.emit('serverClosed', { address });
   }
 
@@ -118,6 +125,50 @@ describe('a client of the database', () => {
       { status: 'rejected', reason: new Error('lost') },
       { status: 'rejected', reason: expect.any(ViewsUnavailable) },
     ]);
+  });
+
+  it('is connected anew though closing it fails', async () => {
+    fake.closes = () => Promise.reject(new Error('timed out'));
+    const never = expect(client.unlessRenewed(new Promise(() => {}))).rejects.toThrow(ViewsUnavailable);
+    client.renew();
+    await pass(1);
+    await never;
+    expect(fake.calls).toEqual(['close', 'end', 'connect']);
+    await pass(600);
+    expect(fake.calls).toHaveLength(3);
+  });
+
+  it('is connected anew though closing it comes to no end, and once more where it does so late', async () => {
+    let ends = (): void => {};
+    const late = new Promise<void>((resolve) => (ends = resolve));
+    fake.closes = () => late;
+    const never = expect(client.unlessRenewed(new Promise(() => {}))).rejects.toThrow(ViewsUnavailable);
+    client.renew();
+    await pass(4);
+    expect(fake.calls).toEqual(['close']);
+    await pass(2);
+    await never;
+    expect(fake.calls).toEqual(['close', 'end', 'connect']);
+    fake.closes = undefined;
+    ends();
+    await pass(1);
+    expect(fake.calls.slice(3)).toEqual(['close', 'connect']);
+    expect(fake.topology).toBeDefined();
+    await pass(600);
+    expect(fake.calls).toHaveLength(5);
+  });
+
+  it('is not connected again where what closes it for good comes to no end, or fails', async () => {
+    for (const closes of [() => new Promise<void>(() => {}), () => Promise.reject(new Error('timed out'))]) {
+      fake = new FakeClient();
+      fake.closes = closes;
+      const one = new RenewedClient(fake as unknown as MongoClient);
+      one.renew();
+      const closing = one.close();
+      await pass(10);
+      await closing;
+      expect([fake.calls.includes('connect'), fake.topology]).toEqual([false, undefined]);
+    }
   });
 
   it('is connected anew where a command of the writer is never answered, and the next one goes to the server', async () => {

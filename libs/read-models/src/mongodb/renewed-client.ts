@@ -9,6 +9,13 @@ const SILENT_LOOKS = 6;
 const ENDED_MS = 100;
 /** A try to connect takes as long as a look, and a little. */
 const CONNECT_MS = 10_000;
+/** To close takes as long as it waits for a server to tell it that sessions are over, and a little. */
+const CLOSE_MS = 5000;
+
+/** What the driver's client closes in the end, and its declaration does not tell of. */
+interface Parts {
+  topology?: { close(): void } | undefined;
+}
 
 /**
  * The driver's client, closed and connected again where it stands still. What its version 7.9.0 writes to a socket that is closed, and has not
@@ -23,7 +30,10 @@ export class RenewedClient {
   #renewing: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(private readonly client: MongoClient) {
+  constructor(
+    private readonly client: MongoClient,
+    private readonly closeMs = CLOSE_MS,
+  ) {
     const note = ({ connectionId: address }: { readonly connectionId: string }): void =>
       void this.#told.set(address, 0);
     client.on('serverHeartbeatStarted', note).on('serverHeartbeatSucceeded', note).on('serverHeartbeatFailed', note);
@@ -51,7 +61,7 @@ export class RenewedClient {
   async close(): Promise<void> {
     clearInterval(this.#looks);
     this.#isClosed = true;
-    await this.client.close();
+    await this.#disconnect(this.#end());
     await this.#renewing;
   }
 
@@ -64,11 +74,14 @@ export class RenewedClient {
 
   async #renew(): Promise<void> {
     while (!this.#isClosed) {
-      await this.client.close();
+      let isBehind = false;
+      const ended = this.#end().then(() => isBehind && this.#renewOnceMore());
+      await this.#disconnect(ended);
       // Nothing can be asked meanwhile: so what has not failed by then is never heard of, and does nothing behind who goes on.
       await new Promise((resolve) => setTimeout(resolve, ENDED_MS));
       for (const giveUp of this.#waiting) giveUp();
       if (this.#isClosed) return;
+      isBehind = true;
       try {
         await unlessSilent(CONNECT_MS, this.client.connect());
         return;
@@ -76,5 +89,23 @@ export class RenewedClient {
         // It is away: who watches the connection tells that.
       }
     }
+  }
+
+  /** Closes the client as the driver does it, which fails, or comes to no end, where a server does not answer what it is told at that. */
+  #end(): Promise<void> {
+    return this.client.close().catch(() => {});
+  }
+
+  /** Ends all connections, at the latest after a while: what `ended` waits for on them then fails. */
+  async #disconnect(ended: Promise<unknown>): Promise<void> {
+    await unlessSilent(this.closeMs, ended).catch(() => {});
+    const parts = this.client as unknown as Parts; // as of version 7.9.0
+    parts.topology?.close();
+    parts.topology = undefined;
+  }
+
+  /** What was closed for long may have closed what was connected meanwhile. */
+  #renewOnceMore(): void {
+    void Promise.resolve(this.#renewing).then(() => this.renew());
   }
 }
