@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ExternalIds } from '#accounts/external-ids';
 import { externalIdHash } from '#accounts/facts/external-id-facts';
 import type { UserId } from '#kernel/ids';
@@ -337,6 +337,37 @@ describe('accounts elsewhere, on the pages of the server', { timeout: 60_000 }, 
     expect(await logout({})).toBe(400);
     expect(await logout({ sid: 'of nobody' })).toBe(200);
     expect(await logout({ sid: `second ${name}`, nonce: 'x' })).toBe(400);
+  });
+
+  it('end though the clock of the provider is ahead, or behind, by as much as those of servers are', async () => {
+    const seconds = (by: number): number => Math.floor(Date.now() / 1000) + by;
+    for (const [by, status] of [
+      [45, 200],
+      [90, 400],
+      [-345, 200],
+      [-400, 400],
+    ] as const) {
+      // As some say besides from when on a token counts.
+      provider.as(person({ nbf: seconds(Math.min(45, Math.max(-45, by))) }));
+      const session = await logIn();
+      expect(await logout({ sub: `id-of-${name}`, iat: seconds(by) })).toBe(status);
+      expect(await statusOf(session)).toBe(status === 200 ? 401 : 200);
+    }
+  });
+
+  it('end by a token of a key that is newer than those which the provider was asked for', async () => {
+    provider.as(person());
+    const ended = { sub: `id-of-${name}` };
+    const first = await logIn();
+    expect([await logout(ended), await statusOf(first)]).toEqual([200, 401]);
+    await provider.changeKey();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 2_500 });
+    try {
+      const second = await logIn();
+      expect([await logout(ended), await statusOf(second)]).toEqual([200, 401]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('end by a token once, though it is shown again', async () => {

@@ -22,6 +22,8 @@ export interface SmallOidcProvider {
   as(claimed: Claimed): void;
   /** What happens before it says the next time who somebody is. */
   before(happens: () => Promise<unknown>): void;
+  /** It signs by another key from here on. */
+  changeKey(): Promise<void>;
   /** A logout token that says this besides (OpenID Connect Back-Channel Logout 1.0, section 2.4). */
   logoutToken(claims: Readonly<Record<string, unknown>>): Promise<string>;
   close(): Promise<void>;
@@ -30,9 +32,13 @@ export interface SmallOidcProvider {
 const CLIENT = 'annals';
 const EVENTS = { 'http://schemas.openid.net/event/backchannel-logout': {} };
 
-export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
+async function newKey() {
   const { publicKey, privateKey } = await generateKeyPair('RS256');
-  const jwk = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'RS256', use: 'sig' };
+  return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid: randomUUID(), alg: 'RS256', use: 'sig' } };
+}
+
+export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
+  let key = await newKey();
   const asked: URLSearchParams[] = [];
   const codes = new Map<string, Claimed & { readonly nonce: string | null }>();
   let current: Claimed = { sub: 'nobody' };
@@ -40,12 +46,12 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
   let before: () => Promise<unknown> = async () => undefined;
   const sign = (claims: Readonly<Record<string, unknown>>): Promise<string> =>
     new SignJWT(claims)
-      .setProtectedHeader({ alg: 'RS256', kid: 'one' })
+      .setProtectedHeader({ alg: 'RS256', kid: key.jwk.kid })
       .setIssuer(issuer)
       .setAudience(CLIENT)
-      .setIssuedAt()
+      .setIssuedAt(typeof claims['iat'] === 'number' ? claims['iat'] : undefined)
       .setExpirationTime('5m')
-      .sign(privateKey);
+      .sign(key.privateKey);
   const answers: Readonly<Record<string, (url: URL, body: URLSearchParams) => Promise<object | URL>>> = {
     '/.well-known/openid-configuration': async () => ({
       issuer,
@@ -56,7 +62,7 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: ['RS256'],
     }),
-    '/jwks': async () => ({ keys: [jwk] }),
+    '/jwks': async () => ({ keys: [key.jwk] }),
     '/auth': async ({ searchParams: query }) => {
       asked.push(query);
       const [code, back] = [randomUUID(), new URL(query.get('redirect_uri')!)];
@@ -94,6 +100,7 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
     asked,
     as: (claimed) => (current = claimed),
     before: (happens) => (before = happens),
+    changeKey: async () => void (key = await newKey()),
     logoutToken: (claims) => sign({ jti: randomUUID(), events: EVENTS, ...claims }),
     async close() {
       server.closeAllConnections();

@@ -1,8 +1,6 @@
 import type { UpstreamProvider } from '#config/sso/upstream-provider';
 import { MatrixError } from '#kernel/matrix-error';
-
-/** By so much the clock of a provider may be behind. */
-const SKEW_MS = 60_000;
+import { MOST_SKEW_SECONDS } from './most-skew.js';
 
 /**
  * Whether somebody showed who they are once they were asked to, and not before: providers may pass `prompt=login` over (OpenID Connect
@@ -18,6 +16,6 @@ export function checkShownAnew(
     if (!tellsAuthTime) return;
     throw new MatrixError('M_FORBIDDEN', `${name} does not say when you logged in`);
   }
-  if ((seconds + 1) * 1000 > anewSince - SKEW_MS) return;
+  if ((seconds + 1) * 1000 > anewSince - MOST_SKEW_SECONDS * 1000) return;
   throw new MatrixError('M_FORBIDDEN', `${name} did not ask you to log in once more`);
 }

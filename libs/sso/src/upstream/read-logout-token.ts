@@ -9,6 +9,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
 import { messageOf } from '#kernel/message-of';
 import { outgoingFetch } from './outgoing-fetch.js';
+import { MOST_SKEW_SECONDS } from './most-skew.js';
 import { UpstreamClients } from './upstream-clients.js';
 
 type Jose = typeof import('jose');
@@ -16,6 +17,8 @@ type Jose = typeof import('jose');
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 /** It is sent at once. */
 const MOST_AGE_SECONDS = 5 * 60;
+/** A log-out is told once: by keys that were changed since they were asked for, too. */
+const KEYS_APART_MS = 2_000;
 
 /** Whose sessions end, and those of which session of theirs, of all where none is named: one of the two is said. */
 export interface LoggedOut {
@@ -49,6 +52,8 @@ export class ReadLogoutToken {
         issuer,
         audience: provider.clientId,
         maxTokenAge: MOST_AGE_SECONDS,
+        clockTolerance: MOST_SKEW_SECONDS,
+        currentDate: new Date(this.clock.now()),
         requiredClaims: ['iat', 'jti', 'events'],
       })
       .catch((error: unknown) => {
@@ -72,17 +77,19 @@ export class ReadLogoutToken {
 
   /** It is taken no more, for as long as it could be: section 2.6, step 8. */
   async spend(provider: UpstreamProvider, { tokenId }: LoggedOut): Promise<void> {
-    await this.notes.useOnce(nameOf(provider, tokenId), this.clock.now() + MOST_AGE_SECONDS * 1000);
+    // Of a clock that is ahead it is good for as much longer, and then by what is granted of behind.
+    const goodFor = MOST_AGE_SECONDS + 2 * MOST_SKEW_SECONDS;
+    await this.notes.useOnce(nameOf(provider, tokenId), this.clock.now() + goodFor * 1000);
   }
 
-  /** Asked for at most twice a minute, whatever is shown to this server. */
+  /** Not asked for at each token whose key is unknown: whoever likes can show this server such. */
   #keysAt(jose: Jose, jwks: string): JWTVerifyGetKey {
     let keys = this.#keys.get(jwks);
     if (keys === undefined) {
       const asks = outgoingFetch(this.outgoing);
       const ask = (url: string, { headers, method }: { headers: Headers; method: string }): Promise<Response> =>
         asks(url, { method, headers: Object.fromEntries(headers), body: undefined, redirect: 'manual' });
-      keys = jose.createRemoteJWKSet(new URL(jwks), { [jose.customFetch]: ask });
+      keys = jose.createRemoteJWKSet(new URL(jwks), { [jose.customFetch]: ask, cooldownDuration: KEYS_APART_MS });
       this.#keys.set(jwks, keys);
     }
     return keys;

@@ -10,6 +10,7 @@ import { LOGGER, type Logger } from '#observability/logger';
 import { SSO_PATH } from '../sso-path.js';
 import { UpstreamProviders } from '../upstream-providers.js';
 import { checkShownAnew } from './check-shown-anew.js';
+import { MOST_SKEW_SECONDS } from './most-skew.js';
 import { outgoingFetch } from './outgoing-fetch.js';
 
 type OpenIdClient = typeof import('openid-client');
@@ -152,9 +153,10 @@ export class UpstreamClients {
     // Only of this machine: see `readUpstreamProviders`.
     const insecure = new URL(issuer).protocol === 'http:' ? [client.allowInsecureRequests] : [];
     const asks = outgoingFetch(this.outgoing);
+    const ofClient = { client_secret: clientSecret, [client.clockTolerance]: MOST_SKEW_SECONDS };
     if (endpoints === undefined) {
       const options = { execute: insecure, [client.customFetch]: asks };
-      return client.discovery(new URL(issuer), clientId, { client_secret: clientSecret }, authentication, options);
+      return client.discovery(new URL(issuer), clientId, ofClient, authentication, options);
     }
     const metadata = {
       issuer,
@@ -163,7 +165,7 @@ export class UpstreamClients {
       jwks_uri: endpoints.jwks,
       ...(endpoints.userinfo === undefined ? {} : { userinfo_endpoint: endpoints.userinfo }),
     };
-    const configuration = new client.Configuration(metadata, clientId, { client_secret: clientSecret }, authentication);
+    const configuration = new client.Configuration(metadata, clientId, ofClient, authentication);
     configuration[client.customFetch] = asks;
     for (const allow of insecure) allow(configuration);
     return configuration;
