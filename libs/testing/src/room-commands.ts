@@ -6,7 +6,7 @@ import { CreateAlias, CreateAliasHandler } from '#directory/commands/create-alia
 import { DeleteAlias, DeleteAliasHandler } from '#directory/commands/delete-alias';
 import type { RecordedFact } from '#event-store/event-store';
 import { systemClock } from '#kernel/clock';
-import type { DeviceId, EventId, RoomId, UserId } from '#kernel/ids';
+import type { DeviceId, EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { contentOfRow } from '#rooms/projections/timeline-row';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
@@ -33,6 +33,8 @@ import { LeaveRoom, LeaveRoomHandler } from '#rooms/commands/leave-room';
 import { MembershipsElsewhere } from '#rooms/commands/memberships-elsewhere';
 import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { ownKey } from '#rooms/commands/own-key';
+import { RoomVerifier } from '#rooms/audit/verify-room';
+import type { ServerKeys } from '#rooms/server-keys';
 import { ReceiveOutliers, ReceiveOutliersHandler } from '#rooms/commands/receive-outliers';
 import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
 import { Joining } from '#rooms/joining/joining';
@@ -85,7 +87,7 @@ export class RoomCommands {
   constructor(
     readonly views = new RoomViews(new MemoryEventStore()),
     readonly author = TEST_AUTHOR,
-    keys = ownKey(author),
+    private readonly keys: ServerKeys = ownKey(author),
     policy: Policy = allowAll,
     /** Where others write to the log too. */
     eventStoreUrl?: string,
@@ -213,6 +215,12 @@ export class RoomCommands {
   /** The events of a room in order, as signed. */
   events(roomId: RoomId): JsonObject[] {
     return this.facts(roomId, 'pdu-accepted').map(({ data }) => (JSON.parse(data) as PduAccepted).pdu);
+  }
+
+  /** What `annals verify` says of a room by the keys that this server knows: of all of its facts, or of these. */
+  problems(roomId: RoomId, facts: readonly RecordedFact[] = this.facts(roomId)): string[] {
+    const verifier = new RoomVerifier(roomId, (server, keyId) => this.keys.find(server as ServerName, keyId)?.key);
+    return facts.flatMap((fact) => verifier.check(fact).map(({ problem }) => problem));
   }
 
   /** What redactions left, in order. */

@@ -1,16 +1,15 @@
 import { beforeEach, describe, expect, it, test } from 'vitest';
-import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { keysKnownTo } from '#testing/receiving/memory-room';
 import type { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { openSharedRoom } from '#testing/receiving/shared-room';
 import type { RoomCommands } from '#testing/room-commands';
-import { RoomVerifier } from '../audit/verify-room.js';
 import { getEvent } from '../queries/get-event.js';
 import { EraseEvents } from './erase-events.js';
 import { ReceiveOutliers } from './receive-outliers.js';
-import { ReceivePdus } from './receive-pdus.js';
+import type { Receipt } from './receiving.js';
 import { staysWithRoom } from './redact-here.js';
 
 const OTHER = new ForeignServer('b.example', 2);
@@ -26,21 +25,11 @@ beforeEach(async () => {
   ({ home, roomId, there } = await openSharedRoom(OTHER, KEYS));
 });
 
-const receive = (...pdus: readonly ForeignPdu[]): Promise<unknown> =>
-  home.execute(
-    new ReceivePdus(
-      OTHER.name,
-      roomId,
-      pdus.map(({ text }) => text),
-    ),
-  );
+const receive = (...pdus: readonly ForeignPdu[]): Promise<Receipt> => there.sends(home, ...pdus);
 const erase = (...eventIds: readonly EventId[]): Promise<number> =>
   home.execute(new EraseEvents(roomId, eventIds, { userId: BOB, isTold: false, order: {} }));
 
-function problems(): string[] {
-  const verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as ServerName, keyId)?.key);
-  return home.facts(roomId).flatMap((fact) => verifier.check(fact).map(({ problem }) => problem));
-}
+const problems = (): string[] => home.problems(roomId);
 
 describe('what a user is erased of', () => {
   it('goes where its place in the room is not known, and does not come back when it is', async () => {

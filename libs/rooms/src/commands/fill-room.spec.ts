@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Appended, ExpectedRevision, NewFact, RecordedFact } from '#event-store/event-store';
-import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
@@ -10,7 +10,6 @@ import { makeRoomToTell, type RoomToTell, tellPart, tellRest, tellRoom } from '#
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { stateAt } from '../audit/state-at.js';
-import { RoomVerifier } from '../audit/verify-room.js';
 import type { PduAccepted } from '../facts/room-facts.js';
 import { RoomGraph } from '../graph/room-graph.js';
 import { FillRoom } from './fill-room.js';
@@ -66,9 +65,10 @@ const fill = () => home.execute(tellRest(told, OTHER));
 
 /** `as`: each fact as the log is to have it, where that is not how it was written. */
 function problemsOf(roomId: RoomId, as = (fact: RecordedFact): RecordedFact | undefined => fact): string[] {
-  const verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as ServerName, keyId)?.key);
-  const facts = home.facts(roomId).flatMap((fact) => as(fact) ?? []);
-  return facts.flatMap((fact) => verifier.check(fact).map(({ problem }) => problem));
+  return home.problems(
+    roomId,
+    home.facts(roomId).flatMap((fact) => as(fact) ?? []),
+  );
 }
 
 /** All rows of a collection about a room, without where and when they came. */

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import { AppendTooLarge } from '#event-store/event-store-errors';
-import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
 import type { Row } from '#read-models/read-model-store';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
@@ -15,7 +15,6 @@ import { RoomViews } from '#testing/room-views';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
 import { auditRoom } from '../audit/audit-room.js';
 import { stateAt } from '../audit/state-at.js';
-import { RoomVerifier } from '../audit/verify-room.js';
 import { currentChangeOf, type PduAccepted } from '../facts/room-facts.js';
 import { erasablePlaceIn } from '../facts/fact-text.js';
 import type { ChangeTold } from '../facts/told-in-parts.js';
@@ -72,10 +71,7 @@ async function tell({ members, state, said }: Gap): Promise<Receipt> {
   return home.execute(new ReceiveState(OTHER.name, roomId, idOf(said), state));
 }
 
-function problems(facts: readonly RecordedFact[] = home.facts(roomId)): string[] {
-  const verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as ServerName, keyId)?.key);
-  return facts.flatMap((fact) => verifier.check(fact).map(({ problem }) => problem));
-}
+const problems = (facts?: readonly RecordedFact[]): string[] => home.problems(roomId, facts);
 
 const bodyOf = <T>({ data }: Pick<RecordedFact, 'data'>): T => JSON.parse(data) as T;
 const last = (): PduAccepted => bodyOf(home.facts(roomId, 'pdu-accepted').at(-1)!);

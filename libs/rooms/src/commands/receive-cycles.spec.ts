@@ -11,7 +11,6 @@ import { makeRoomToTell, tellRoom } from '#testing/receiving/told-room';
 import { RoomViews } from '#testing/room-views';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
 import { ReceiveOutliers } from './receive-outliers.js';
-import { ReceivePdus } from './receive-pdus.js';
 import { ReceiveRoom } from './receive-room.js';
 import type { Receipt } from './receiving.js';
 
@@ -48,14 +47,12 @@ describe('events that stand on each other in a circle', () => {
     const circle = [naming('one', ['two'], []), naming('two', ['three'], []), naming('three', ['one'], [])];
     const itself = naming('itself', ['itself'], []);
     const join = await there.joins();
-    const pdus = [...circle, itself, join];
-    const receipt = await home.execute(new ReceivePdus(OTHER.name, roomId, textsOf(pdus)));
-    expect(kindsOf(receipt)).toEqual(['missing', 'missing', 'missing', 'dropped', 'accepted']);
-    const again = await home.execute(new ReceivePdus(OTHER.name, roomId, textsOf(circle)));
-    expect(kindsOf(again)).not.toContain('accepted');
+    const first = await there.sends(home, ...circle, itself, join);
+    expect(kindsOf(first)).toEqual(['missing', 'missing', 'missing', 'dropped', 'accepted']);
+    expect(kindsOf(await there.sends(home, ...circle))).not.toContain('accepted');
     await home.send(ALICE, roomId);
     const hello = await there.says('hello');
-    expect(kindsOf(await home.execute(new ReceivePdus(OTHER.name, roomId, [hello.text])))).toEqual(['accepted']);
+    expect(kindsOf(await there.sends(home, hello))).toEqual(['accepted']);
     expect(home.facts(roomId).some(({ data }) => data.includes(idOf('one')))).toBe(false);
   });
 

@@ -18,7 +18,6 @@ import { parseRow, rowHeaderOf } from '../projections/timeline-row.js';
 import { getEvent } from '../queries/get-event.js';
 import type { Policy } from '../room-policy.js';
 import type { ServerKeys } from '../server-keys.js';
-import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';
 import { RedactEvent } from './redact-event.js';
 import type { EventSent } from './transaction.js';
@@ -37,10 +36,7 @@ beforeEach(async () => {
   ({ home, roomId, there } = await openSharedRoom(OTHER, KEYS));
 });
 
-function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {
-  const texts = pdus.map(({ text }) => text);
-  return home.execute(new ReceivePdus(OTHER.name, roomId, texts));
-}
+const receive = (...pdus: readonly ForeignPdu[]): Promise<Receipt> => there.sends(home, ...pdus);
 
 const redactAs = (userId: UserId, eventId: EventId): Promise<EventSent> =>
   home.execute(new RedactEvent(requesterOf(userId), roomId, eventId, {}));

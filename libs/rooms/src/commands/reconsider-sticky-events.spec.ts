@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
@@ -10,12 +10,10 @@ import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { auditRoom } from '../audit/audit-room.js';
-import { RoomVerifier } from '../audit/verify-room.js';
 import type { RowHeader } from '../projections/timeline-row.js';
 import { listStickyEvents } from '../reading/sticky-events.js';
 import { findRoomReader } from '../reading/room-reader.js';
 import { type Policy, policyEventIdOf } from '../room-policy.js';
-import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';
 import { ReconsiderStickyEvents } from './reconsider-sticky-events.js';
 import { RedactEvent } from './redact-event.js';
@@ -40,15 +38,7 @@ const begin = async (policy?: Policy): Promise<void> => {
 };
 beforeEach(() => begin());
 
-function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {
-  return home.execute(
-    new ReceivePdus(
-      OTHER.name,
-      roomId,
-      pdus.map(({ text }) => text),
-    ),
-  );
-}
+const receive = (...pdus: readonly ForeignPdu[]): Promise<Receipt> => there.sends(home, ...pdus);
 
 /** A sticky event of a user of the other server, which has not heard of what was said here last. */
 const sticky = (body: string, { sender = CAROL, ms = HOUR } = {}): Promise<ForeignPdu> =>
@@ -78,10 +68,7 @@ const lifted = (): EventId[] =>
   home.facts(roomId, 'soft-failure-lifted').map(({ data }) => (JSON.parse(data) as { event_id: EventId }).event_id);
 
 /** What `annals verify` finds wrong with the room. */
-function problems(): string[] {
-  const verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as ServerName, keyId)?.key);
-  return home.facts(roomId).flatMap((fact) => verifier.check(fact).map(({ problem }) => problem));
-}
+const problems = (): string[] => home.problems(roomId);
 
 describe('a sticky event that was soft-failed', () => {
   it('is told of once the room allows it, and no sooner, and is in the history of the room', async () => {

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 import type { UserId } from '#kernel/ids';
-import { ReceivePdus } from '#rooms/commands/receive-pdus';
 import { RedactEvent } from '#rooms/commands/redact-event';
 import { getEvent } from '#rooms/queries/get-event';
 import { renderOne } from '#rooms/queries/render-event';
@@ -17,7 +16,7 @@ it('tells nothing of what a redaction takes away beside the content, before that
   const { home, roomId, there } = await openSharedRoom(other, keys);
   const join = await there.joins();
   const said = await there.makes({ type: 'm.room.message', content: {}, pdu: { beside: 'the content' } });
-  await home.execute(new ReceivePdus(other.name, roomId, [join.text, said.text]));
+  await there.sends(home, join, said);
   await home.views.follow();
   const { eventId } = said.event;
   const signed = async (): Promise<string | undefined> => {

@@ -2,6 +2,8 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { pduTextOf } from '#rooms/facts/fact-text';
 import type { ServerKeys } from '#rooms/server-keys';
+import { ReceivePdus } from '#rooms/commands/receive-pdus';
+import type { Receipt } from '#rooms/commands/receiving';
 import type { RoomCommands } from '../room-commands.js';
 import type { ForeignPdu, ForeignServer } from './foreign-server.js';
 import { type DraftOn, makeOn } from './make-on.js';
@@ -24,6 +26,12 @@ export class RoomElsewhere extends MemoryRoom {
   /** Hears of everything that was accepted at home. */
   async hear(home: RoomCommands): Promise<void> {
     for (const { data } of home.facts(this.roomId, 'pdu-accepted')) await this.receive(pduTextOf(data));
+  }
+
+  /** Sends home what was made there, as one transaction has it; answers what became of it. */
+  sends(home: RoomCommands, ...pdus: readonly ForeignPdu[]): Promise<Receipt> {
+    const texts = pdus.map(({ text }) => text);
+    return home.execute(new ReceivePdus(this.server.name, this.roomId, texts));
   }
 
   /** Something that its users do, Bob unless told, and it takes for done. */
