@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { endianness } from 'node:os';
+import { checkIsFile } from './not-a-file.js';
 
 /** What each of the two meta pages holds near its beginning. */
 const MAGIC = Buffer.from(endianness() === 'LE' ? 'dec0efbe' : 'beefc0de', 'hex');
@@ -22,9 +23,10 @@ export function checkDataFile(file: string): void {
 /**
  * Says why a file cannot be one of LMDB's: something else stands in it, or its beginning was overwritten, or it is much shorter
  * than it says of itself (it was cut, by a copy that did not end or a disk that was full). LMDB would map it into memory all the
- * same, and the process dies at the first page that is not there, or at once.
+ * same, and the process dies at the first page that is not there, or at once. Throws NotAFile.
  */
 export function findWhyUnfit(file: string): string | undefined {
+  checkIsFile(file);
   const descriptor = openSync(file, 'r');
   try {
     const header = Buffer.alloc(HEADER_BYTES);

@@ -1,6 +1,7 @@
-import { accessSync, closeSync, constants, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, lstatSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'; // prettier-ignore
 import { join } from 'node:path';
 import { NoRoom, saysNoRoom } from './no-room.js';
+import { checkIsFile } from './not-a-file.js';
 import { reserveLockFile } from './reserve-lock-file.js';
 
 /** More than LMDB opens of a file and its lock file. */
@@ -8,18 +9,27 @@ const DESCRIPTORS = 6;
 /** What a log, or views, have at least once they were written to. */
 const BEGINNING_BYTES = 1024 * 1024;
 
+/** What a process has made that was killed before it removed it. */
+const LEFT = /^(?:data|lock)\.mdb\.(\d{1,9})$/;
+
 /**
  * Asks the system for what LMDB asks it for as it opens a file: where that is refused, lmdb frees twice what it has made for it, and the process
- * may end by that without a word. Throws what the system says, and NoRoom where a new file would have none.
+ * may end by that without a word. Throws what the system says, NotAFile where something else has the name of a file, and NoRoom where a new file would have none.
  */
 export function checkOpens(directory: string, isReadOnly: boolean): void {
   const file = join(directory, 'data.mdb');
+  const lockFile = join(directory, 'lock.mdb');
+  if (!isReadOnly) removeLeft(directory);
   reserveLockFile(directory);
+  for (const path of [file, lockFile]) checkIsFile(path);
   const isNew = (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
   if (!isReadOnly) {
     // Who only reads needs none. Nothing may be closed here: with that this process would let go of all that it has locked of it.
-    accessSync(join(directory, 'lock.mdb'), constants.R_OK | constants.W_OK);
+    accessSync(lockFile, constants.R_OK | constants.W_OK);
     if (isNew) return checkRoom(file);
+  } else if (lstatSync(lockFile, { throwIfNoEntry: false }) !== undefined) {
+    // But where it is a link, it leads somewhere.
+    accessSync(lockFile);
   }
   const descriptors: number[] = [];
   try {
@@ -37,5 +47,20 @@ function checkRoom(file: string): void {
     throw saysNoRoom(error) ? new NoRoom(file, error, { cause: error }) : error;
   } finally {
     rmSync(own, { force: true });
+  }
+}
+
+function removeLeft(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    const pid = LEFT.exec(name)?.[1];
+    if (pid !== undefined && !isThere(Number(pid))) rmSync(join(directory, name), { force: true });
+  }
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

@@ -1,4 +1,5 @@
 import { NoRoom } from './no-room.js';
+import { NotAFile } from './not-a-file.js';
 
 /**
  * What LMDB says, by its own numbers (see lmdb.h), of this process and of others: READERS_FULL (too many read at once), TLS_FULL, MAP_FULL,
@@ -11,7 +12,7 @@ const OF_PROCESSES: ReadonlySet<number> = new Set([-30790, -30789, -30792, -3078
  * numbers, Node by their names. EIO is what a disk says that cannot read the file; but LMDB says it where a disk took only a part of a write, for it is full.
  */
 export function isOfMachine(error: unknown): boolean {
-  if (error instanceof NoRoom) return true;
+  if (error instanceof NoRoom || error instanceof NotAFile) return true;
   const { code, syscall } = error as { code?: unknown; syscall?: unknown };
   if (typeof code === 'number') return code > 0 || OF_PROCESSES.has(code) || isOfLockFile(error);
   return typeof syscall === 'string' && code !== 'EIO';

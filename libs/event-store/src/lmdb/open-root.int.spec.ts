@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'; // prettier-ignore
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { letGoOfLocks } from '#testing/let-go-of-locks';
 import { bundleScript } from '#testing/start-script';
 import { openLmdbEventStore } from './lmdb-event-store.js';
@@ -35,6 +36,10 @@ function opened(): string[] {
   });
 }
 
+function makePipe(path: string): void {
+  spawnSync('mkfifo', [path]);
+}
+
 async function hold(): Promise<ChildProcess> {
   const text = `require(${lmdb}).open({ path: '.', noSubdir: false, readOnly: true }).get('x'); setInterval(() => {}, 1000); process.stdout.write('held')`;
   const holder = spawn(process.execPath, ['-e', text], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -60,6 +65,35 @@ describe.runIf(process.platform === 'linux')('opening a file of LMDB', () => {
     letGoOfLocks(directory);
     expect(() => openRoot({ path: directory, readOnly: true })).toThrow('Invalid argument');
     expect(opened()).toEqual([]);
+  });
+
+  it.each([
+    ['data.mdb', 'a folder', mkdirSync, 'data.mdb is no file'],
+    ['data.mdb', 'a pipe', makePipe, 'data.mdb is no file'],
+    ['lock.mdb', 'a folder', mkdirSync, 'lock.mdb is no file'],
+    ['lock.mdb', 'a pipe', makePipe, 'lock.mdb is no file'],
+    ['lock.mdb', 'a link to itself', (path: string) => symlinkSync('lock.mdb', path), /ELOOP.*lock\.mdb/],
+    ['lock.mdb', 'a link to nothing', (path: string) => symlinkSync('none/lock.mdb', path), /ENOENT.*lock\.mdb/],
+  ])('is refused where %s is %s, to write and to read, as log and as views', async (name, _, make, reason) => {
+    const path = join(directory, name);
+    rmSync(path);
+    make(path);
+    for (const readOnly of [false, true]) {
+      expect(() => openRoot({ path: directory, readOnly })).toThrow(reason);
+      await expect(openLmdbEventStore(directory, { readOnly })).rejects.toThrow(reason);
+      await expect(openLmdbReadModels(directory, { readOnly })).rejects.toThrow(reason);
+    }
+    expect(opened()).toEqual([]);
+  });
+
+  it('takes away what a process has left there that is gone, and nothing of one that is there', async () => {
+    const { pid: gone } = spawnSync('true');
+    const { pid: there } = await hold();
+    const names = ['data', 'lock'].flatMap((name) => [gone, there].map((pid) => `${name}.mdb.${pid}`));
+    for (const name of [...names, 'data.mdb.old']) writeFileSync(join(directory, name), '');
+    await openRoot({ path: directory }).close();
+    const left = readdirSync(directory).filter((name) => /mdb\./.test(name));
+    expect(left.toSorted()).toEqual(['data.mdb.old', `data.mdb.${there}`, `lock.mdb.${there}`].toSorted());
   });
 
   it('is done by many at once who close it again, though nobody writes it', async () => {
