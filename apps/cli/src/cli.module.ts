@@ -3,6 +3,7 @@ import { type CommandRunner, InjectCommander } from 'nest-commander';
 import { AppservicesCommand } from './commands/appservices.command.js';
 import { AuditCommand } from './commands/audit.command.js';
 import { BackupCommand, RestoreCommand } from './commands/backup.command.js';
+import { ClockCommand } from './commands/clock.command.js';
 import { DoctorCommand } from './commands/doctor.command.js';
 import { EffectsCommand } from './commands/effects.command.js';
 import { ErasuresCommand } from './commands/erasures.command.js';
@@ -45,6 +46,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     RestoreCommand,
     ...KeysCommand.registerWithSubCommands(),
     ...LogCommand.registerWithSubCommands(),
+    ...ClockCommand.registerWithSubCommands(),
     DoctorCommand,
     FederationCommand,
   ],

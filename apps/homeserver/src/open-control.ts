@@ -13,6 +13,7 @@ import { MediaAdministration } from '#media/media-administration';
 import { CacheRoom } from '#media/remote/cache-room';
 import { HandOver } from '#personal-data/hand-over';
 import { RenewedViews } from '#processes/renewal/renewed-views';
+import { HELD_CLOCK, type NotedClock } from '#projections/held-clock';
 import { type ControlServer, startControlServer } from '#projections/control-server';
 import { controlMethods } from './control-methods.js';
 import { effectMethods } from './effect-methods.js';
@@ -57,6 +58,7 @@ export function openControl(
     ...erasureMethods(of),
     ...serviceMethods(of(SendToServices)),
     ...viewsMethods(of(RenewedViews)),
+    'clock.accept': () => app.get<NotedClock>(HELD_CLOCK, { strict: false }).accept(),
   };
   return startControlServer(join(config.dataDir, CONTROL_SOCKET), methods);
 }

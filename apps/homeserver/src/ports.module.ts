@@ -48,7 +48,7 @@ export class PortsModule {
       { provide: SIGNING_KEY, useValue: ports.signingKey },
       { provide: KeyedNames, useValue: ports.names },
       { provide: SHUTDOWN, useValue: ports.shutdown },
-      { provide: HEALTH, useValue: ports.health },
+      { provide: HEALTH, useFactory: (clock: NotedClock) => ({ ...ports.health, clock }), inject: [HELD_CLOCK] },
     ];
     const names = providers.map(({ provide }) => provide);
     return { module: PortsModule, imports: [CqrsModule], providers, exports: [...names, CqrsModule] };

@@ -134,12 +134,17 @@ describe('the health of the server', () => {
     expect(await check({})).toMatchObject({ ok: true });
   });
 
-  it('is good, with a warning, where the views have something to say that keeps nobody from work', async () => {
+  it('is good, with a warning, where the views, or the clock, have something to say that keeps nobody from work', async () => {
     const { store, clock, projections } = setUp();
     const readModels = { warning: 'the views were deleted' };
     expect(await checkHealth({ store, projections, readModels, stopwatch: clock })).toMatchObject({
       ok: true,
       warnings: ['the views were deleted'],
+    });
+    const doubted = { warning: 'the clock may have jumped ahead' };
+    expect(await checkHealth({ store, projections, readModels, clock: doubted, stopwatch: clock })).toMatchObject({
+      ok: true,
+      warnings: ['the views were deleted', 'the clock may have jumped ahead'],
     });
   });
 

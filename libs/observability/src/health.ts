@@ -41,6 +41,7 @@ export interface HealthSources {
   };
   /** The views, as far as they can be kept. */
   readonly readModels?: { readonly failure?: Error | undefined; readonly warning?: string | undefined };
+  readonly clock?: { readonly warning?: string | undefined };
   readonly stopwatch: Stopwatch;
 }
 
@@ -49,7 +50,13 @@ const FAILURE_COUNTS_MS = 30_000;
 const TIMEOUT_MS = 2000;
 
 /** Looks whether the server can do its work: not when the log cannot be read or appended to or is damaged, or where somebody who follows it cannot go on. */
-export async function checkHealth({ store, projections, readModels, stopwatch }: HealthSources): Promise<HealthReport> {
+export async function checkHealth({
+  store,
+  projections,
+  readModels,
+  clock,
+  stopwatch,
+}: HealthSources): Promise<HealthReport> {
   const errors: string[] = [];
   const looked = await withinTime(Promise.all([store.head(), projections.list()]));
   if (looked instanceof Error) errors.push(`the log cannot be read: ${looked.message}`);
@@ -61,7 +68,7 @@ export async function checkHealth({ store, projections, readModels, stopwatch }:
   const [head, statuses] = looked instanceof Error ? [null, []] : looked;
   const healths = statuses.map(healthOf);
   for (const { name, state } of healths) if (state === 'failed') errors.push(`the projection ${name} has failed`);
-  const warnings = readModels?.warning === undefined ? [] : [readModels.warning];
+  const warnings = [readModels?.warning, clock?.warning].filter((warning) => warning !== undefined);
   return {
     ok: errors.length === 0,
     errors,

@@ -1,7 +1,7 @@
 import { describe, expect, it, test, vi } from 'vitest';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { CLOCK_STREAM } from './clock-facts.js';
-import { hasHeld, NotedClock } from './held-clock.js';
+import { findHeldFrom, hasHeld, NotedClock } from './held-clock.js';
 
 const HOUR = 3600_000;
 const DAY = 24 * HOUR;
@@ -80,6 +80,33 @@ describe('what is over by the clock', () => {
     expect(await clock.now()).toBe(0);
     time.now -= YEAR - HOUR;
     expect(await clock.now()).toBe(time.now);
+  });
+
+  it('is at once where an operator says that the clock is right, for every process and later, and not where it jumps again', async () => {
+    const { store, time, log, start } = begin();
+    const clock = start();
+    for (let days = 0; days < 10; days++) {
+      time.now = NOW + days * DAY;
+      await clock.now();
+    }
+    expect(await clock.accept()).toBe(false);
+    expect(await findHeldFrom(store, time.now)).toBeLessThanOrEqual(time.now);
+    time.now += 30 * DAY;
+    expect(await clock.now()).toBe(0);
+    expect(clock.warning).toContain('jumped ahead');
+    expect(log.warn.mock.lastCall![0]).toContain(new Date(time.now + DAY).toISOString());
+    expect(await findHeldFrom(store, time.now)).toBe(time.now + DAY);
+    expect(await clock.accept()).toBe(true);
+    expect(clock.warning).toBeUndefined();
+    time.now += HOUR;
+    expect(await findHeldFrom(store, time.now)).toBeLessThanOrEqual(time.now);
+    for (const each of [clock, start()]) expect(await each.now()).toBe(time.now);
+    time.now += YEAR;
+    for (const each of [clock, start()]) expect(await each.now()).toBe(0);
+  });
+
+  it('is known of no log that says nothing of it yet', async () => {
+    expect(await findHeldFrom(new MemoryEventStore(), NOW)).toBeUndefined();
   });
 
   it('is not at the next start either where it stands ahead at each', async () => {

@@ -2,7 +2,7 @@ import { Aggregates } from '#event-store/aggregates';
 import { type EventStore, type NewFact } from '#event-store/event-store';
 import { draftOf } from '#event-store/seal-facts';
 import type { Clock } from '#kernel/clock';
-import { CLOCK_STREAM } from './clock-facts.js';
+import { CLOCK_STREAM, type ClockFacts } from './clock-facts.js';
 import type { ProjectionLog } from './runtime-parts.js';
 
 const HOUR_MS = 3600_000;
@@ -17,6 +17,9 @@ const GONE_ON_MS = 8 * DAY_MS;
 const APART_MS = 60_000;
 /** So many are remembered, which is longer than that; what is before them goes from the log. */
 const REMEMBERED = 64;
+
+const READ: keyof ClockFacts = 'clock-read';
+const ACCEPTED: keyof ClockFacts = 'clock-accepted';
 
 /** What is told by a clock of which it is known whether it can be right. */
 export interface HeldClock {
@@ -33,13 +36,34 @@ export const HELD_CLOCK = Symbol.for('annals.HeldClock');
  * what it took back since: a machine whose clock stands ahead at each of its starts would say a day later what it had said then.
  */
 export function hasHeld(said: readonly number[], now: number): boolean {
+  return heldFrom(said, now) <= now;
+}
+
+/** From when on it has, where it goes on as it does, in milliseconds since the epoch. */
+function heldFrom(said: readonly number[], now: number): number {
   let lowest = now + APART_MS - HELD_MS;
   const before = said.toReversed().filter((at) => {
     lowest = Math.min(lowest, at);
     return at <= lowest + HELD_MS;
   });
-  const isAllNew = before.every((at) => at >= now - GONE_ON_MS);
-  return before.length > 0 && (isAllNew || before.some((at) => at >= now - GONE_ON_MS && at <= now - HELD_MS));
+  const recent = before.filter((at) => at >= now - GONE_ON_MS);
+  if (recent.length > 0 && recent.length === before.length) return now;
+  return Math.min(now, ...recent) + HELD_MS;
+}
+
+/** What the clock has said, after a fact of its stream. Once an operator says that it is right, nothing counts that it said before. */
+function evolve(
+  said: readonly number[],
+  { type, metadata: { at } }: Pick<NewFact, 'type' | 'metadata'>,
+): readonly number[] {
+  return type === ACCEPTED ? [at] : [...said, at].slice(-REMEMBERED);
+}
+
+/** From when on a clock is believed that says `now`, as the log has it; undefined where that knows of none yet. Notes nothing. */
+export async function findHeldFrom(store: Pick<EventStore, 'readStream'>, now: number): Promise<number | undefined> {
+  let said: readonly number[] = [];
+  for await (const fact of store.readStream(CLOCK_STREAM)) said = evolve(said, fact);
+  return said.length === 0 ? undefined : heldFrom(said, now);
 }
 
 /**
@@ -55,14 +79,19 @@ export class NotedClock implements HeldClock {
     private readonly clock: Clock,
     private readonly log: Pick<ProjectionLog, 'info' | 'warn'>,
   ) {
-    const evolve = (said: readonly number[], { metadata }: NewFact): readonly number[] =>
-      [...said, metadata.at].slice(-REMEMBERED);
     this.#said = new Aggregates({ store, clock, capacity: 1, initialState: [], evolve });
   }
 
   /** Whether it was believed when it was asked for last. */
   get isHeld(): boolean {
     return this.#isHeld;
+  }
+
+  /** What operators should know, where it was not. */
+  get warning(): string | undefined {
+    return this.#isHeld
+      ? undefined
+      : 'the clock may have jumped ahead: nothing is destroyed for its age (see "annals doctor")';
   }
 
   /** See HeldClock. Notes now and then what it says; throws where the log is away. */
@@ -72,22 +101,35 @@ export class NotedClock implements HeldClock {
       said.some((at) => at <= now + APART_MS && at > now - NOTED_MS);
     const { state, facts, revision } = await this.#said.execute(
       CLOCK_STREAM,
-      (said) => (isNoted(said) ? [] : [draftOf({ type: 'clock-read', data: {} })]),
+      (said) => (isNoted(said) ? [] : [draftOf({ type: READ, data: {} })]),
       { actor: 'server' },
     );
     const last = typeof revision === 'number' ? revision : 0;
     // What is left where the log is away just now goes with the next one.
     if (facts.length > 0 && last >= REMEMBERED) await this.store.truncate(CLOCK_STREAM, last - REMEMBERED + 1).catch(() => {}); // prettier-ignore
-    this.#tell(hasHeld(state, now), now);
+    this.#tell(heldFrom(state, now), now);
     return this.#isHeld ? now : 0;
   }
 
+  /** Has it believed at once, because an operator says that it is right. Answers false where it is already. Throws where the log is away. */
+  async accept(): Promise<boolean> {
+    const { facts } = await this.#said.execute(
+      CLOCK_STREAM,
+      (said) => (hasHeld(said, this.clock.now()) ? [] : [draftOf({ type: ACCEPTED, data: {} })]),
+      { actor: 'server' },
+    );
+    await this.now();
+    return facts.length > 0;
+  }
+
   /** Once each time. */
-  #tell(isHeld: boolean, now: number): void {
+  #tell(from: number, now: number): void {
+    const isHeld = from <= now;
     if (isHeld === this.#isHeld) return;
     this.#isHeld = isHeld;
-    const said = Number.isFinite(now) ? new Date(now).toISOString() : String(now);
-    if (isHeld) this.log.info('The clock has held for a day: what is over by it is destroyed again');
-    else this.log.warn(`The clock says ${said}, and the log knows nothing of the week before: nothing is destroyed for its age until that has held for a day. Put it right if it is wrong`); // prettier-ignore
+    if (isHeld) this.log.info('The clock is believed: what is over by it is destroyed again');
+    else this.log.warn(`The clock says ${timeOf(now)}, and the log knows nothing of the week before: nothing is destroyed for its age until ${timeOf(from)}. Put it right if it is wrong; where it is right, "annals clock accept" has it believed at once`); // prettier-ignore
   }
 }
+
+const timeOf = (at: number): string => (Number.isFinite(at) ? new Date(at).toISOString() : String(at));

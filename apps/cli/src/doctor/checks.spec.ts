@@ -38,7 +38,7 @@ describe('of the machine', () => {
     ]);
   });
 
-  test('a clock before this program, or before the log, is wrong', () => {
+  test('a clock before this program, or before the log, is wrong, and one of which the log knows nothing is doubted', () => {
     const now = Date.UTC(2027, 1, 1);
     expect(checkClock(now, undefined).level).toBe('ok');
     expect(checkClock(now, now - 1000).level).toBe('ok');
@@ -47,6 +47,11 @@ describe('of the machine', () => {
       text: expect.stringContaining('last fact'),
     });
     expect(checkClock(0, undefined).level).toBe('fail');
+    expect(checkClock(now, now, now).level).toBe('ok');
+    expect(checkClock(now, now, now + 1)).toMatchObject({
+      level: 'warn',
+      text: expect.stringContaining('until 2027-02-01'),
+    });
   });
 
   test('limits of memory and files are told', () => {

@@ -6,6 +6,7 @@ import { systemClock } from '#kernel/clock';
 import { type Position, START } from '#kernel/position';
 import type { EffectLetter } from '#projections/effects/effect-facts';
 import { EffectNotes } from '#projections/effects/effect-notes';
+import { findHeldFrom } from '#projections/held-clock';
 import { CliFailure, EXIT } from '../failure.js';
 import { messageOf } from '#kernel/message-of';
 import { type Installation, LOG_FILE } from '../installation.js';
@@ -19,6 +20,8 @@ export interface LogState {
   readonly head?: Position;
   /** When its last fact was decided, in milliseconds. */
   readonly lastAt?: number;
+  /** From when on the clock is believed, in milliseconds; undefined where nothing was noted of it. */
+  readonly clockHeldFrom?: number;
   readonly server?: string;
   /** What the log says about itself. */
   readonly identity?: LogIdentity;
@@ -47,7 +50,8 @@ export async function lookAtLog(installation: Installation): Promise<LogState> {
     const check = ok(NAME, `readable up to position ${head}, ${where}`);
     const effectLetters = await new EffectNotes(store, systemClock).letters();
     const identity = await findLogIdentity(store);
-    return { check, head, lastAt, server: await serverOfLog(store), identity, effectLetters };
+    const clockHeldFrom = await findHeldFrom(store, systemClock.now());
+    return { check, head, lastAt, clockHeldFrom, server: await serverOfLog(store), identity, effectLetters };
   } catch (error) {
     if (error instanceof CliFailure && error.exitCode === EXIT.config) {
       return { check: fail(NAME, error.message, 'put right what it says; a backup would not help') };

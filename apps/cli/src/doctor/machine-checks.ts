@@ -112,13 +112,18 @@ export function judgeLimits(limits: string): Check[] {
 const NOT_BEFORE = Date.UTC(2026, 0, 1);
 const AHEAD_MS = 60_000;
 
-/** `lastFact`: when the last fact of the log was decided, in milliseconds. */
-export function checkClock(now: number, lastFact: number | undefined): Check {
+/** `lastFact`: when the last fact of the log was decided; `heldFrom`: from when on the server believes what it says (`HeldClock`). In milliseconds. */
+export function checkClock(now: number, lastFact: number | undefined, heldFrom = now): Check {
   const shown = new Date(now).toISOString();
   if (now < NOT_BEFORE) return fail('clock', `it shows ${shown}`, 'set it, and let NTP keep it');
   if (lastFact !== undefined && lastFact - now > AHEAD_MS) {
     const text = `it shows ${shown}, before the last fact of the log (${new Date(lastFact).toISOString()})`;
     return fail('clock', text, 'it was wrong then or is wrong now: let NTP keep it');
+  }
+  if (heldFrom > now) {
+    const until = new Date(heldFrom).toISOString();
+    const text = `it shows ${shown}, and the log knows nothing of the week before: nothing is destroyed for its age until ${until}`;
+    return warn('clock', text, 'put it right if it is wrong; where it is right: annals clock accept DATE');
   }
   return ok('clock', `it shows ${shown}`);
 }

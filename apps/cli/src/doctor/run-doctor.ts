@@ -60,7 +60,7 @@ async function* examine(find: () => Installation): AsyncGenerator<Check> {
   // What is wrong with the log or the server is said above.
   if (log.head !== undefined && log.head !== START)
     yield* checkServices(await readServices(installation).catch(() => []));
-  yield checkClock(systemClock.now(), log.lastAt);
+  yield checkClock(systemClock.now(), log.lastAt, log.clockHeldFrom);
   yield* checkSigningKeys(readKeyFiles(dataDir), log.head === START, log.identity);
   const database = await checkDatabase(config);
   yield* database;
