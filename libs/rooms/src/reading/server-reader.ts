@@ -1,5 +1,4 @@
 import { findErasedUsers } from '#accounts/queries/erased-users';
-import { systemClock } from '#kernel/clock';
 import { type EventId, isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { type Position, START } from '#kernel/position';
@@ -13,6 +12,7 @@ import { type PastServerStanding, PastServerStandings } from './past-server-stan
 import { findLifetime } from './room-lifetime.js';
 import { findServerStanding, isServerIn } from './server-standing.js';
 import type { Standing } from './standing.js';
+import { SERVED_BY } from './withhold-expired.js';
 
 /** What the rules look at of an event that another server asks for. */
 export interface ServedEvent extends SeenHeader, AgeingEvent {
@@ -82,7 +82,7 @@ export class ServerReader {
 
   /** Those of some events that it is told whole: which it may see, and the room keeps (as `withholdExpired` for a user). */
   async wholeOf(events: readonly ServedEvent[]): Promise<ReadonlySet<EventId>> {
-    const now = systemClock.now();
+    const now = SERVED_BY.now();
     const mayBeOver = events.some((event) => isAsOldAs(event, SHORTEST_LIFETIME_MS, now));
     const lifetime = mayBeOver ? await findLifetime(this.views, this.roomId) : undefined;
     return this.seenOf(lifetime === undefined ? events : events.filter((event) => !isAsOldAs(event, lifetime, now)));

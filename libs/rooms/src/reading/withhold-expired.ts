@@ -1,4 +1,4 @@
-import { systemClock } from '#kernel/clock';
+import { type Clock, systemClock } from '#kernel/clock';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { type AgeingEvent, agesFrom, expiryOf, isAsOldAs, SHORTEST_LIFETIME_MS } from '../decide/retention.js';
@@ -6,6 +6,12 @@ import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
 import { findVersion, redactedCopy } from './redacted-copy.js';
 import { findLifetime } from './room-lifetime.js';
 import type { RoomReader } from './room-reader.js';
+
+/**
+ * By which clock it is decided what is served as if it were erased for its age, wherever that is asked. The system's: what one that is ahead withholds is whole again once it
+ * is right; by a `HeldClock`, what is over would be shown again for a day after a server was off for long. Only what erases goes by that one (`ExpiredEvents`).
+ */
+export const SERVED_BY: Clock = systemClock;
 
 /** A room, and how long its messages are kept. */
 type KeepingRoom = Pick<RoomReader, 'views' | 'roomId' | 'lifetime'>;
@@ -19,8 +25,7 @@ type KeepingRoom = Pick<RoomReader, 'views' | 'roomId' | 'lifetime'>;
 export async function withholdExpired(
   room: KeepingRoom,
   rows: readonly TimelineRow[],
-  // As of the answer: whoever asks has no other time at hand.
-  now = systemClock.now(),
+  now = SERVED_BY.now(),
 ): Promise<readonly TimelineRow[]> {
   if (!rows.some(({ header }) => isOver(header, SHORTEST_LIFETIME_MS, now))) return rows;
   const lifetime = await room.lifetime();

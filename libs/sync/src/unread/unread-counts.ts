@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
-import { systemClock } from '#kernel/clock';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { CompiledRules, type UserRules } from '#push/compiled-rules';
 import { listFollowedThreads } from '#rooms/queries/list-thread-subscriptions';
+import { SERVED_BY } from '#rooms/reading/withhold-expired';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { areSameCounts, countByThread, type UnreadByThread } from './count-by-thread.js';
 import {
@@ -196,12 +196,12 @@ export class UnreadCounts {
   /** Whether nothing of what is known is over, nor kept for another time by now. PERF: nothing is looked at where no message ever goes. */
   #isKept(roomId: RoomId, { overFrom, upTo }: Known): boolean {
     if (!this.config.retention.isOn) return true;
-    return overFrom > systemClock.now() && this.active.recent.moderated.hasHappenedSince(roomId, upTo) === false;
+    return overFrom > SERVED_BY.now() && this.active.recent.moderated.hasHappenedSince(roomId, upTo) === false;
   }
 
   /** What is known, without what is over: by the clock alone, as all that is served (`withholdExpired`). */
   async #kept({ reader, upTo }: UnreadRoom, known: Known | undefined): Promise<Known | undefined> {
-    const now = systemClock.now();
+    const now = SERVED_BY.now();
     if (known === undefined || known.overFrom > now) return known;
     return withoutOver(known, (await reader.lifetime()) ?? Infinity, now, upTo);
   }
@@ -210,7 +210,7 @@ export class UnreadCounts {
   async #keepingOf({ reader }: UnreadRoom, { events }: FoundUnread, known: Known | undefined): Promise<Keeping> {
     if (!this.config.retention.isOn) return KEPT_FOR_EVER;
     const fresh = keepingOf(events, known?.lifetime);
-    const isAsked = fresh.lifetime !== undefined || fresh.overFrom > systemClock.now();
+    const isAsked = fresh.lifetime !== undefined || fresh.overFrom > SERVED_BY.now();
     const { lifetime, overFrom } = isAsked ? fresh : keepingOf(events, (await reader.lifetime()) ?? Infinity);
     return { lifetime, overFrom: Math.min(overFrom, known?.overFrom ?? Infinity) };
   }
