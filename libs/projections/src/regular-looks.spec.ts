@@ -77,6 +77,13 @@ it('what may be done later is looked at by then, whatever pause or look is under
   looks.soon();
   await pass(AGAIN_MS);
   expect(looked).toBe(5);
+  during = () => {};
+  await pass(AGAIN_MS);
+  await pass(AT_LATEST_MS - 1_000);
+  expect(looked).toBe(6);
+  looks.within(AGAIN_MS);
+  await pass(1_000);
+  expect(looked).toBe(7);
 });
 
 it('nobody looks where the projections ended before they began, nor after the end', async () => {

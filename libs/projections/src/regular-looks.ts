@@ -20,8 +20,8 @@ export const AGAIN_MS = 5 * 60_000;
 export class RegularLooks {
   readonly #looks = new SharedRuns(() => this.#look());
   #timer: NodeJS.Timeout | undefined;
-  /** The pause under way, in milliseconds. */
-  #pauseMs = Infinity;
+  /** When the pause under way is over, by the time that the process has run. */
+  #overAt = Infinity;
   #isStopped = false;
 
   constructor(private readonly regular: RegularLook) {}
@@ -54,9 +54,10 @@ export class RegularLooks {
 
   /** Looks after a pause of so many milliseconds at most, for who has just found what may be done later alone. */
   within(ms: number): void {
-    if (this.#isStopped || ms >= this.#pauseMs) return;
+    const overAt = performance.now() + ms;
+    if (this.#isStopped || overAt >= this.#overAt) return;
     clearTimeout(this.#timer);
-    this.#pauseMs = ms;
+    this.#overAt = overAt;
     this.#timer = setTimeout(() => this.soon(), ms).unref();
   }
 
@@ -69,7 +70,7 @@ export class RegularLooks {
   /** Throws nothing. */
   async #look(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#pauseMs = Infinity;
+    this.#overAt = Infinity;
     if (this.#isStopped) return;
     let nextMs = AGAIN_MS;
     try {
