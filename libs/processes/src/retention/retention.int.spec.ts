@@ -59,6 +59,20 @@ function wait(ms: number): void {
   vi.setSystemTime(Date.now() + ms);
 }
 
+/** Another process looks, by its clock. */
+async function lookBy(held: HeldClock): Promise<void> {
+  const again = new ExpiredEvents(
+    app.get(CommandBus),
+    app.get(RuleRetention),
+    app.get<EventStore>(EVENT_STORE as never),
+    app.views,
+    held,
+    loadConfig(ON),
+  );
+  await again.look();
+  await again.onModuleDestroy();
+}
+
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date'] });
 });
@@ -357,18 +371,6 @@ describe('what was fetched from the past', () => {
     await look();
     await expect.poll(async () => JSON.stringify(await factsOf(app, roomId))).not.toContain(SECRET);
     expect(await EXPIRED_UP_TO.has(app.views, [roomId, 'past'])).toBe(true);
-    const lookBy = async (held: HeldClock): Promise<void> => {
-      const again = new ExpiredEvents(
-        app.get(CommandBus),
-        app.get(RuleRetention),
-        app.get<EventStore>(EVENT_STORE as never),
-        app.views,
-        held,
-        loadConfig({ ANNALS_RETENTION: 'on' }),
-      );
-      await again.look();
-      await again.onModuleDestroy();
-    };
     await fetch();
     await app.settled();
     // By a clock that may have jumped ahead nothing goes.
@@ -390,6 +392,16 @@ describe('the rules by which messages are kept', () => {
     await app.get(ExpiredEvents).look();
     expect((await told(eventId))['event']).toContain(SECRET);
     expect((await alice.call('GET', UNSTABLE)).status).toBe(404);
+  });
+
+  it('are looked after by one time, however many rooms there are', async () => {
+    await begin();
+    await keepFor(HOUR);
+    const other = await alice.createRoom({ preset: 'public_chat' });
+    await alice.setState(other, 'm.room.retention', { max_lifetime: HOUR });
+    let asked = 0;
+    await lookBy({ now: () => ((asked += 1), Date.now()) });
+    expect(asked).toBe(1);
   });
 
   it('leave a room alone that says nothing, where the operator says nothing of such', async () => {
