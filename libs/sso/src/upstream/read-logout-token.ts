@@ -8,6 +8,7 @@ import { Outgoing } from '#http/outgoing/outgoing';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
 import { messageOf } from '#kernel/message-of';
+import { LOGGER, type Logger } from '#observability/logger';
 import { outgoingFetch } from './outgoing-fetch.js';
 import { MOST_SKEW_SECONDS } from './most-skew.js';
 import { UpstreamClients } from './upstream-clients.js';
@@ -39,10 +40,21 @@ export class ReadLogoutToken {
     private readonly outgoing: Outgoing,
     private readonly notes: AuthNotes,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /** Throws M_FORBIDDEN with status 400 for a token that is not the provider's, not for this server, too old, used before, or names nobody. */
   async read(provider: UpstreamProvider, token: string): Promise<LoggedOut> {
+    try {
+      return await this.#read(provider, token);
+    } catch (error) {
+      // Providers keep to themselves what they are answered: nobody else would tell the operator why nobody is logged out.
+      this.logger.info({ context: 'sso', provider: provider.id }, `A log-out was not believed: ${messageOf(error)}`);
+      throw error;
+    }
+  }
+
+  async #read(provider: UpstreamProvider, token: string): Promise<LoggedOut> {
     const { issuer, jwks_uri: jwks } = await this.clients.metadataOf(provider);
     if (jwks === undefined) throw refused('the provider has no keys');
     // PERF: loaded where a provider says something.

@@ -5,13 +5,13 @@ import type { UpstreamProvider } from '#config/sso/upstream-provider';
 import { Outgoing } from '#http/outgoing/outgoing';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
-import { messageOf } from '#kernel/message-of';
 import { LOGGER, type Logger } from '#observability/logger';
 import { SSO_PATH } from '../sso-path.js';
 import { UpstreamProviders } from '../upstream-providers.js';
 import { checkShownAnew } from './check-shown-anew.js';
 import { MOST_SKEW_SECONDS } from './most-skew.js';
 import { outgoingFetch } from './outgoing-fetch.js';
+import { reasonOf } from './reason-of.js';
 
 type OpenIdClient = typeof import('openid-client');
 
@@ -126,9 +126,7 @@ export class UpstreamClients {
       return await ask(client, await this.#configurationOf(client, provider));
     } catch (error) {
       if (error instanceof MatrixError) throw error;
-      // What the provider answered stands in the cause, and may hold tokens.
-      const { error: code } = error as { readonly error?: unknown };
-      const reason = typeof code === 'string' ? `${messageOf(error)} (${code.slice(0, 80)})` : messageOf(error);
+      const reason = reasonOf(error);
       this.logger.warn({ context: 'sso', provider: provider.id }, `A provider did not say who somebody is: ${reason}`);
       throw new MatrixError('M_UNKNOWN', `${provider.name} does not answer as it must`, { status: 502 });
     }
