@@ -532,6 +532,20 @@ describe('accounts elsewhere, on the pages of the server', { timeout: 60_000 }, 
     expect([stolen.status, stolen.text.includes('somebody else')]).toEqual([403, true]);
   });
 
+  it('are not linked for who was logged out at the provider meanwhile, which may be by logging in there as another', async () => {
+    const ended = { sid: `first ${name}` };
+    provider.as(person(ended));
+    await signIn();
+    const page = await visit(browser, `${ACCOUNT}/confirm/one?action=${ELSEWHERE}`);
+    provider.as({ sub: `second of ${name}`, preferred_username: 'whatever' });
+    provider.before(async () => expect(await logout(ended)).toBe(200));
+    const refused = await follow(browser, await browser.send(page, `${ACCOUNT}/elsewhere`, { link: 'asking' }));
+    expect([refused.status, refused.text.includes('signed out here meanwhile')]).toEqual([403, true]);
+    provider.as(person({ sid: `again ${name}` }));
+    expect((await signIn()).text).toContain(`@${name}:a.example`);
+    expect((await visit(browser, `${ACCOUNT}?action=${ELSEWHERE}`)).text).not.toContain(`second of ${name}`);
+  });
+
   it('are given no account by a name that is another’s there by now', async () => {
     await server.register(name);
     provider.as(person());

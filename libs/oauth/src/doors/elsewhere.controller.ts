@@ -115,6 +115,9 @@ export class ElsewhereController {
     const page = { id: requiredText(query, 'id'), key: requiredText(query, 'key') };
     const { userId, purpose, links } = await this.logins.take(request, reply, page);
     const browser = await this.browsers.of(request, reply);
+    // A provider at which a browser is one person at a time logs the first out where a second logs in: their session here ends with that.
+    if (purpose.kind === kind && browser.userId === undefined)
+      throw new MatrixError('M_FORBIDDEN', 'You were signed out here meanwhile: sign in, and begin again');
     if (purpose.kind !== kind || browser.userId !== userId)
       throw new MatrixError('M_FORBIDDEN', 'This was begun for something else');
     return { browser, userId, links };
