@@ -129,12 +129,7 @@ describe('key backups', () => {
     expect(await refusal(alice.call('GET', pathOf([])))).toEqual([404, 'M_NOT_FOUND']);
     expect(JSON.stringify(await backedUp())).not.toContain('secret');
     expect(JSON.stringify(await backedUp(second))).toContain('secret two');
-    const auth = {
-      type: 'm.login.password',
-      identifier: { type: 'm.id.user', user: alice.userId },
-      password: `password of alice${count}`,
-    };
-    await alice.ok('POST', '/account/deactivate', { auth });
+    await alice.close();
     await expect.poll(async () => JSON.stringify(await backedUp(second))).not.toContain('secret');
     await expectSameRowsRebuilt(app, ['key-backup']);
   });

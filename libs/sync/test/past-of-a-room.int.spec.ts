@@ -24,13 +24,6 @@ const visibility = (value: string): object => ({
 });
 const someone = (): Promise<SyncUser> => app.register(`user${count++}`);
 
-async function closeAccount(who: SyncUser, options: { readonly erase?: boolean } = {}): Promise<void> {
-  const username = who.userId.slice(1, who.userId.indexOf(':'));
-  const identifier = { type: 'm.id.user', user: username };
-  const auth = { type: 'm.login.password', identifier, password: `password of ${username}` };
-  await who.ok('POST', '/account/deactivate', { auth, ...options });
-}
-
 /** Members by their names without server, each with the membership. */
 async function members(who: SyncUser, roomId: string, query: Readonly<Record<string, string>> = {}): Promise<string[]> {
   const { chunk } = await who.ok('GET', `${roomPath(roomId)}/members?${queryOf(query)}`);
@@ -348,7 +341,7 @@ describe('what somebody said who has erased themself', () => {
     await bob.send(roomId, 'GONE', { 'm.relates_to': { rel_type: 'm.thread', event_id: eventId } });
     await carol.join(roomId);
     await dave.leave(roomId);
-    await closeAccount(bob, { erase: true });
+    await bob.close({ erase: true });
     await eve.join(roomId);
     await dave.join(roomId);
     const path = roomPath(roomId);
@@ -388,7 +381,7 @@ describe('what somebody said who has erased themself', () => {
     const relates = { 'm.relates_to': { rel_type: 'm.thread', event_id: root } };
     const eventId = await bob.send(roomId, 'GONE', { url: 'mxc://a.example/GONE' });
     const inThread = await bob.send(roomId, 'GONE', relates);
-    await closeAccount(bob, { erase: true });
+    await bob.close({ erase: true });
     await eve.join(roomId);
     const path = roomPath(roomId);
     const room = (timeline: object): object => ({ room: { timeline: { limit: 50, ...timeline } } });
@@ -427,7 +420,7 @@ describe('what somebody said who has erased themself', () => {
     const root = await alice.send(roomId, 'root');
     const gone = await bob.send(roomId, 'GONE', relatesTo(root, 'm.thread'));
     const answer = await alice.send(roomId, 'answer', relatesTo(gone, 'm.reference'));
-    await closeAccount(bob, { erase: true });
+    await bob.close({ erase: true });
     await eve.join(roomId);
     const path = roomPath(roomId);
     for (const [who, knows] of [
@@ -455,7 +448,7 @@ describe('what somebody said who has erased themself', () => {
     const [bob, eve] = [await someone(), await someone()];
     await bob.join(roomId);
     const eventId = await bob.send(roomId, 'stays');
-    await closeAccount(bob);
+    await bob.close();
     await eve.join(roomId);
     expect((await eve.ok('GET', `${roomPath(roomId)}/event/${eventId}`)).content.body).toBe('stays');
   });

@@ -390,9 +390,7 @@ describe('who is told of presence', () => {
   it('hears nothing more of an account that is closed, of which nothing is kept', async () => {
     const { alice, bob } = await mates();
     await set(alice, 'online', 'LAST WORDS');
-    const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user: alice.userId } };
-    const password = `password of ${alice.userId.slice(1, alice.userId.indexOf(':'))}`;
-    await alice.ok('POST', '/account/deactivate', { auth: { ...auth, password } });
+    await alice.close();
     await app.settled();
     await expect.poll(async () => (await bob.call('GET', statusPath(alice))).status).toBe(403);
     await expect.poll(() => app.get(Presence).get(alice.userId as never)).toBeUndefined();

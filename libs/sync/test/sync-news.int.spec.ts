@@ -82,14 +82,7 @@ describe('waiting for news', () => {
       ['leave', (roomId) => carol.leave(roomId)],
       ['kick', (roomId) => kick(carol, 'kick')(roomId)],
       ['ban', (roomId) => kick(carol, 'ban')(roomId)],
-      [
-        'deactivate',
-        () => {
-          const identifier = { type: 'm.id.user', user: carol.userId };
-          const auth = { type: 'm.login.password', identifier, password: 'password of carol' };
-          return carol.ok('POST', '/account/deactivate', { auth });
-        },
-      ],
+      ['deactivate', () => carol.close()],
     ];
     for (const [name, end] of ends) {
       const roomId = await sharedRoom();

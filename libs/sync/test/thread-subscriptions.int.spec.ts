@@ -403,12 +403,7 @@ describe('an account that is closed', () => {
     await follow(bob);
     const stream = `threads-${bob.userId}`;
     expect(await app.factsOf(stream)).toHaveLength(3);
-    const auth = {
-      type: 'm.login.password',
-      identifier: { type: 'm.id.user', user: bob.userId },
-      password: `password of ${bob.userId.slice(1, bob.userId.indexOf(':'))}`,
-    };
-    await bob.ok('POST', '/account/deactivate', { auth });
+    await bob.close();
     await expect
       .poll(async () => (await app.factsOf(stream)).map(({ type }) => type))
       .toEqual(['thread-subscriptions-ended']);

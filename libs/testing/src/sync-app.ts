@@ -122,11 +122,19 @@ export class SyncUser {
 
   /** The same user with another device. */
   async logIn(): Promise<SyncUser> {
-    const username = this.userId.slice(1, this.userId.indexOf(':'));
-    const identifier = { type: 'm.id.user', user: username };
-    const body = { type: 'm.login.password', identifier, password: `password of ${username}` };
-    const { body: session } = await this.app.call('POST', '/_matrix/client/v3/login', undefined, body);
+    const { body: session } = await this.app.call('POST', '/_matrix/client/v3/login', undefined, this.auth);
     return new SyncUser(this.app, this.userId, session.access_token);
+  }
+
+  /** What shows by their password that it is they. */
+  get auth(): object {
+    const password = `password of ${this.userId.slice(1, this.userId.indexOf(':'))}`;
+    return { type: 'm.login.password', identifier: { type: 'm.id.user', user: this.userId }, password };
+  }
+
+  /** Closes the account. */
+  async close(options: { readonly erase?: boolean } = {}): Promise<void> {
+    await this.ok('POST', '/account/deactivate', { auth: this.auth, ...options });
   }
 
   /** The same user, speaking to another app over the same facts. */

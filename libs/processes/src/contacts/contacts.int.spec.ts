@@ -329,12 +329,7 @@ describe('what an address book does not say any more', () => {
     expect(await book.ask('GET', `/cards/${one}`)).toMatchObject({ name: 'Bob' });
     await book.put({ name: SECRET });
     await expectSameRowsRebuilt(app, ['contacts']);
-    const auth = {
-      type: 'm.login.password',
-      identifier: { type: 'm.id.user', user: 'alice' },
-      password: 'password of alice',
-    };
-    await alice.ok('POST', '/account/deactivate', { auth });
+    await alice.close();
     await expect.poll(text).not.toContain(SECRET);
     await expect.poll(() => factsOf(alice).then((facts) => facts.map(({ type }) => type))).toEqual(['contacts-ended']);
     await expectSameRowsRebuilt(app, ['contacts']);

@@ -43,11 +43,8 @@ describe('a process that ends', () => {
   it(
     'while somebody closes their account leaves it to the next one to let go of their threads',
     async () => {
-      const close = (alice: SyncUser): Promise<unknown> => {
-        const identifier = { type: 'm.id.user', user: alice.userId };
-        const auth = { type: 'm.login.password', identifier, password: 'password of alice' };
-        return alice.call('POST', '/account/deactivate', { auth });
-      };
+      const close = (alice: SyncUser): Promise<unknown> =>
+        alice.call('POST', '/account/deactivate', { auth: alice.auth });
       const steps = await endAtEachStep({
         async prepare(app: SyncApp) {
           const before = await prepare(app);

@@ -25,22 +25,13 @@ const textOfLog = (): string =>
     .map(({ data }) => data)
     .join('\n');
 
-async function close(erase: boolean): Promise<void> {
-  const auth = {
-    type: 'm.login.password',
-    identifier: { type: 'm.id.user', user: 'zoe' },
-    password: 'password of zoe',
-  };
-  await zoe.ok('POST', '/account/deactivate', { auth, erase });
-}
-
 test('what somebody said of themself and kept leaves the log with their account, and a rebuild makes the same of it', async () => {
-  await close(true);
+  await zoe.close({ erase: true });
   await expect.poll(textOfLog).not.toContain(SECRET);
   await expectSameRowsRebuilt(app, ['profiles', 'account-data', 'accounts']);
 });
 
 test('it stays where nobody asked for that', async () => {
-  await close(false);
+  await zoe.close({ erase: false });
   expect(textOfLog()).toContain(SECRET);
 });

@@ -295,9 +295,7 @@ describe('who was erased', () => {
   });
 
   test('is known of accounts that were closed so by their users', async () => {
-    const identifier = { type: 'm.id.user', user: 'alice' };
-    const auth = { type: 'm.login.password', identifier, password: 'password of alice' };
-    await alice.ok('POST', '/account/deactivate', { auth, erase: true });
+    await alice.close({ erase: true });
     expect(readErasureList(erasureListIn(app.directory))).toMatchObject([{ user_id: alice.userId }]);
     expect(readErasureList(erasureListIn(app.directory))[0]?.content).toBeUndefined();
   });

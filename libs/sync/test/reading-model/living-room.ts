@@ -211,10 +211,7 @@ export class LivingRoom {
   async #deactivate(user: SyncUser, erase: boolean): Promise<void> {
     await user.call('POST', `${roomPath(this.room.roomId)}/leave`, {});
     await this.follow();
-    const username = user.userId.slice(1, user.userId.indexOf(':'));
-    const identifier = { type: 'm.id.user', user: username };
-    const auth = { type: 'm.login.password', identifier, password: `password of ${username}` };
-    await user.ok('POST', '/account/deactivate', { auth, erase });
+    await user.close({ erase });
     this.world.gone.add(user.userId);
     if (!erase) return;
     this.world.erased.set(user.userId, this.world.lengths());
