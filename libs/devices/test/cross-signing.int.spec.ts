@@ -29,11 +29,7 @@ describe('cross-signing', () => {
   };
   const set = (body: object, user = alice): Promise<SyncAnswer> =>
     user.call('POST', '/keys/device_signing/upload', body);
-  const auth = (user = alice): object => ({
-    type: 'm.login.password',
-    identifier: { type: 'm.id.user', user: user.userId },
-    password: `password of ${user.userId.slice(1).split(':')[0]}`,
-  });
+  const auth = (user = alice): object => user.auth;
   const sign = async (body: object, user = alice): Promise<SyncAnswer['body']> =>
     (await user.ok('POST', '/keys/signatures/upload', body)).failures;
   const query = async (user: SyncUser, ...of: SyncUser[]): Promise<SyncAnswer['body']> =>

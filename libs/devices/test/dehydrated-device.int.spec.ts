@@ -163,12 +163,7 @@ describe('a dehydrated device', () => {
     expect(await refusal(alice.call('DELETE', PATH))).toEqual([404, 'M_NOT_FOUND']);
     expect(await devices()).not.toContain('one');
     await put('two');
-    const auth = {
-      type: 'm.login.password',
-      identifier: { type: 'm.id.user', user: alice.userId },
-      password: `password of alice${count}`,
-    };
-    await alice.ok('POST', '/delete_devices', { devices: ['two'], auth });
+    await alice.ok('POST', '/delete_devices', { devices: ['two'], auth: alice.auth });
     expect(await refusal(alice.call('GET', PATH))).toEqual([404, 'M_NOT_FOUND']);
   });
 

@@ -98,20 +98,12 @@ describe('the keys of devices', () => {
         one_time_keys: oneTimeKeys('A'),
       });
       const laptop = await alice.logIn();
-      const identifier = { type: 'm.id.user', user: alice.userId };
-      const password = `password of ${alice.userId.slice(1).split(':')[0]}`;
-      const auth = { type: 'm.login.password', identifier, password };
-      await laptop.ok('DELETE', `/devices/${device}`, { auth });
+      await laptop.ok('DELETE', `/devices/${device}`, { auth: alice.auth });
       expect((await query(bob, { [alice.userId]: [] })).device_keys).toEqual({
         [alice.userId]: {},
       });
       expect(await claimOne()).toBeUndefined();
-      const login = {
-        type: 'm.login.password',
-        identifier,
-        password,
-        device_id: device,
-      };
+      const login = { ...alice.auth, device_id: device };
       await app.call('POST', '/_matrix/client/v3/login', undefined, login);
       expect((await query(bob, { [alice.userId]: [] })).device_keys).toEqual({
         [alice.userId]: {},

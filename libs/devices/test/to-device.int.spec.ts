@@ -159,12 +159,8 @@ describe('messages to devices', () => {
     const other = await deviceOf(await bob.user.logIn());
     await sendNumber(alice, other, 1);
     await other.user.ok('POST', '/logout', {});
-    const { body } = await app.call('POST', '/_matrix/client/v3/login', undefined, {
-      type: 'm.login.password',
-      identifier: { type: 'm.id.user', user: bob.user.userId },
-      password: `password of bob${count}`,
-      device_id: other.id,
-    });
+    const login = { ...bob.user.auth, device_id: other.id };
+    const { body } = await app.call('POST', '/_matrix/client/v3/login', undefined, login);
     const again = await app.call('GET', '/_matrix/client/v3/sync', body.access_token);
     expect(told(again.body)).toEqual([]);
     await expect.poll(async () => (await sentBy(alice))[0]!.data).toContain('"to":[]');

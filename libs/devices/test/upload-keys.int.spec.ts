@@ -74,13 +74,8 @@ describe('POST /keys/upload', () => {
   it('begins anew after the device was logged out and in again', async () => {
     await upload({ device_keys: deviceKeys(), one_time_keys: oneTimeKeys('A', 'B') });
     await alice.ok('POST', '/logout', {});
-    const [user] = alice.userId.slice(1).split(':');
-    const login = {
-      type: 'm.login.password',
-      identifier: { type: 'm.id.user', user },
-      password: `password of ${user}`,
-    };
-    const { body } = await app.call('POST', '/_matrix/client/v3/login', undefined, { ...login, device_id: deviceId });
+    const login = { ...alice.auth, device_id: deviceId };
+    const { body } = await app.call('POST', '/_matrix/client/v3/login', undefined, login);
     const again = await app.call('POST', '/_matrix/client/v3/keys/upload', body.access_token, {
       one_time_keys: { 'signed_curve25519:A': { key: 'another', signatures: {} } },
     });

@@ -161,9 +161,7 @@ describe('device lists', () => {
     await frank.ok('POST', '/keys/device_signing/upload', others);
     await grace.ok('POST', '/keys/device_signing/upload', graces.crossSigningKeys());
     const before = [await token(frank), await token(grace)] as const;
-    const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user: frank.userId } };
-    const password = `password of ${frank.userId.slice(1).split(':')[0]}`;
-    await frank.ok('POST', '/keys/device_signing/upload', { user_signing_key, auth: { ...auth, password } });
+    await frank.ok('POST', '/keys/device_signing/upload', { user_signing_key, auth: frank.auth });
     expect(await listsSince(frank, before[0])).toEqual({ changed: [frank.userId], left: [] });
     const between = await token(frank);
     const signed = franks.userSigning.sign(graces.masterKey(), frank.userId);
