@@ -140,6 +140,17 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     expect((await ask('GET', '/_synapse/mas/query_user?localpart=nobody', SECRET))[0]).toBe(404);
   });
 
+  it('is not told any more how somebody was called who was erased', async () => {
+    await order('provision_user', { set_displayname: 'Somebody', set_avatar_url: 'mxc://a.example/b' });
+    const known = { user_id: userId, is_suspended: false, is_deactivated: true };
+    const path = `/_synapse/mas/query_user?localpart=${name}`;
+    await order('delete_user', { erase: false });
+    const named = { display_name: 'Somebody', avatar_url: 'mxc://a.example/b' };
+    expect(await ask('GET', path, SECRET)).toEqual([200, { ...known, ...named }]);
+    await order('delete_user', { erase: true });
+    expect(await ask('GET', path, SECRET)).toEqual([200, { ...known, display_name: null, avatar_url: null }]);
+  });
+
   it('is asked about a token once in a while, and its sessions end at once with their devices', async () => {
     const token = await sessionOf('DEVICE');
     const all = await Promise.all(Array.from({ length: 10 }, () => whoami(token)));
