@@ -38,10 +38,12 @@ import { readTold, SERVER_KEYS_PREFIX } from '#federation/facts/server-key-facts
 import { evolveKnownKeys, NO_KEYS as NO_SERVER_KEYS } from '#federation/receive/known-keys';
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId, ServerName } from '#kernel/ids';
+import type { Position } from '#kernel/position';
 import { evolveContent, NOTHING_DECIDED } from '#media/decide/content';
 import { evolveMedia, NO_MEDIA } from '#media/decide/media';
 import { MEDIA_STREAM_PREFIX } from '#media/facts/media-facts';
 import { newestSchema } from '#event-store/fact-shapes';
+import { LogHistory } from '#event-store/log-history';
 import { findLogIdentity, SERVER_STREAM } from '#event-store/log-identity';
 import { sealFacts, type UnsealedFact } from '#event-store/seal-facts';
 import { TodaysEventStore } from '#event-store/todays-event-store';
@@ -53,6 +55,8 @@ import { RETENTION_STREAM } from '#rooms/facts/retention-facts';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { CLOCK_STREAM } from '#projections/clock-facts';
 import { EFFECTS_STREAM, evolveEffects, NO_EFFECTS } from '#projections/effects/effect-facts';
+import { FORGOTTEN_STREAM } from '#projections/forgotten-facts';
+import { findForgotten } from '#projections/forgotten-marks';
 import { foldSignIn, NO_SIGN_INS } from '#oauth/decide/sign-ins';
 import { SIGN_INS_STREAM_PREFIX } from '#oauth/facts/sign-in-facts';
 import { PUSHERS_STREAM_PREFIX } from '#push/facts/pusher-facts';
@@ -114,6 +118,9 @@ const readings = filesEndingIn(/\.read\.json$/);
 function golden(name: string): GoldenFact {
   return JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), 'utf8')) as GoldenFact;
 }
+
+/** Of the log in which some of these facts are. */
+const PUT_BACK_ONCE = new LogHistory([{ name: '0a1b2c3d', agreed: '0000000000000004000' as Position }]);
 
 /** What has to be in a stream before most other facts mean something. */
 const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = [
@@ -228,6 +235,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(DESTINATION_PREFIX)) return behindAfter(facts.at(-1)!) ?? 'nothing is owed';
   if (stream.startsWith(NETWORK_PREFIX)) return [...facts.reduce(evolveNetwork, new Set<RoomId>())];
   if (stream.startsWith(SERVICE_PREFIX)) return serviceAfter(facts.at(-1)!);
+  if (stream === FORGOTTEN_STREAM) return findForgotten(store, PUT_BACK_ONCE);
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === REPORTS_STREAM) return listReports(store);
   if (stream === ERASURES_STREAM) return facts.reduce(evolveErasures, NO_ERASURES);

@@ -64,7 +64,7 @@ const FACTS_NOT_HANDED_OVER: Reasons = {
     registration-token-created registration-token-changed registration-token-used retention-ruled
     registration-token-returned registration-token-revoked first-registration-token-issued effects-begun effects-taken
     effects-asked effects-held effects-released effects-passed effect-given-up effect-retried effect-settled
-    effects-summary clock-read clock-accepted`,
+    effects-summary clock-read removals-forgotten clock-accepted`,
 };
 
 let server: WholeServer;

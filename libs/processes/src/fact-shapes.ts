@@ -32,6 +32,7 @@ import { DELAYED_EVENT_SHAPES } from '#calls/facts/delayed-event-facts';
 import { MEDIA_SHAPES } from '#media/facts/media-facts';
 import { CLOCK_SHAPES } from '#projections/clock-facts';
 import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
+import { FORGOTTEN_SHAPES } from '#projections/forgotten-facts';
 import { SIGN_IN_SHAPES } from '#oauth/facts/sign-in-facts';
 import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
 import { PUSHER_SHAPES } from '#push/facts/pusher-facts';
@@ -79,6 +80,7 @@ export const FACT_SHAPES: FactShapes = {
   ...SERVICE_SHAPES,
   ...CLOCK_SHAPES,
   ...EFFECTS_SHAPES,
+  ...FORGOTTEN_SHAPES,
   ...SLIDING_SHAPES,
   ...MEDIA_SHAPES,
   ...CONTENT_SHAPES,

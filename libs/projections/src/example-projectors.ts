@@ -39,6 +39,22 @@ export function wordsProjector(options: ExampleOptions = {}): Projector {
   };
 }
 
+/** As `wordsProjector`, but `unsaid` takes a word back, of which the log forgets that. */
+export function forgettingProjector(options?: ExampleOptions): Projector {
+  const speaks = wordsProjector(options);
+  return {
+    ...speaks,
+    handles: (type) => ['said', 'unsaid'].includes(type),
+    isForgotten: (type) => type === 'unsaid',
+    async project(fact, rows) {
+      if (fact.type === 'said') return speaks.project(fact, rows);
+      const word = wordOf(fact);
+      for (const { key, value } of await rows.scan('words', { limit: 10_000 }))
+        if (value === word) rows.delete('words', key);
+    },
+  };
+}
+
 /** Reads its own rows: how often each word was said, and the longest word so far of each stream by a scan. */
 export function countsProjector(): Projector {
   return {

@@ -8,7 +8,7 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { SpokenLog } from '#testing/spoken-log';
 import { positionNumber } from '#testing/position-of';
-import { countsProjector, said, wordsProjector } from './example-projectors.js';
+import { countsProjector, forgettingProjector, said, wordsProjector } from './example-projectors.js';
 import { ProjectionRuntime } from './projection-runtime.js';
 import type { Projector } from './projector.js';
 import type { RuntimeParts } from './runtime-parts.js';
@@ -629,23 +629,8 @@ describe('ProjectionRuntime', () => {
       expect((await runtime.status('words')).previous).toMatchObject({ generation: 2 });
     });
 
-    /** Words, of which the log forgets that they were taken back. */
-    const forgets = (options?: Parameters<typeof wordsProjector>[0]): Projector => {
-      const speaks = wordsProjector(options);
-      return {
-        ...speaks,
-        handles: (type) => ['said', 'unsaid'].includes(type),
-        isForgotten: (type) => type === 'unsaid',
-        project: async (fact, rows) => {
-          if (fact.type === 'said') return speaks.project(fact, rows);
-          const { word } = JSON.parse(fact.data) as { word: string };
-          for (const { key, value } of await rows.scan('words', all)) if (value === word) rows.delete('words', key);
-        },
-      };
-    };
-
     it('fills the former generation anew where the log has forgotten what it has, and says so', async () => {
-      const runtime = await begin([forgets()]);
+      const runtime = await begin([forgettingProjector()]);
       const spoken = ['secret', 'other'].map((word) => said(word));
       await runtime.whenProcessed((await store.append('spoken', 'no-stream', spoken)).position);
       await runtime.rebuild('words');
@@ -671,7 +656,7 @@ describe('ProjectionRuntime', () => {
       'waits for no rebuild that is %s with what the log is to forget, and goes on with none that lacks it, %s',
       async (how, again) => {
         const refuses = new Set<string>();
-        let runtime = await begin([forgets({ refuses })]);
+        let runtime = await begin([forgettingProjector({ refuses })]);
         await store.append('spoken', 'no-stream', [said('secret'), said('much')]);
         await store.append(
           'much',
@@ -695,7 +680,7 @@ describe('ProjectionRuntime', () => {
         runtime.throttle(undefined);
         if (again === 'at the next start') {
           await runtime.stop();
-          runtime = await begin([forgets({ refuses })]);
+          runtime = await begin([forgettingProjector({ refuses })]);
         } else await (how === 'failed' ? runtime.resume('words') : runtime.rebuild('words'));
         await until(async () => (await runtime.status('words')).next === undefined);
         expect(new Set(await words(runtime))).toEqual(new Set(['much', 'bad']));

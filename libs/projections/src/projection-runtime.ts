@@ -10,6 +10,7 @@ import { checksumGeneration, type CollectionChecksum } from './checksums.js';
 import { listDeadLetters, type DeadLetter } from './dead-letters.js';
 import { EffectRunner } from './effects/effect-runner.js';
 import { FactFeeds, followAll } from './fact-feeds.js';
+import { KeptViews } from './kept-views.js';
 import { Meter } from './meter.js';
 import { ProjectionReader } from './projection-reader.js';
 import type { Projection } from './projection.js';
@@ -29,9 +30,8 @@ const FOREIGN_MS = 10_000;
 const TAKEN = 'another server writes to this database of views, and each needs one of its own';
 
 /**
- * The projections in this process. The one that has the lease of the views runs all projectors over the log: follows it live,
- * fills new generations beside the serving ones, survives bad facts and crashes. The others follow what that one has written,
- * and one of them takes its place when it is gone. Whichever it is, it answers queries, and what operators ask.
+ * The projections in this process. The one that has the lease of the views runs all projectors over the log: follows it live, fills new generations beside the serving
+ * ones, survives bad facts and crashes. The others follow what that one has written, and one of them takes its place when it is gone. Whichever it is, it answers queries, and what operators ask.
  */
 export class ProjectionRuntime implements Views {
   /** What follows from the facts, once the views have them. */
@@ -44,6 +44,7 @@ export class ProjectionRuntime implements Views {
   #writer: ProjectionWriter | undefined;
   #reader: ProjectionReader | undefined;
   readonly #feeds: FactFeeds;
+  readonly #kept: KeptViews;
   #waitingForLease: Promise<void> | undefined;
   #throttle: number | undefined;
   #history = LogHistory.UNBROKEN;
@@ -58,12 +59,13 @@ export class ProjectionRuntime implements Views {
     const live = followAll(this.#progress, () => this.confirm());
     this.effects = new EffectRunner({ store, clock, effects, log, live, lease });
     this.#feeds = new FactFeeds(parts, log, this.#progress, this.effects, this.#stopping.signal);
+    this.#kept = new KeptViews(parts, this.#progress, this);
   }
 
   /**
-   * Takes up where the last run ended and follows the log, or the process that does so. What is there serves at once; settles
-   * when the serving projections have passed the head of the log as it was at the call. Throws ViewsMisconfigured where a server
-   * with another log writes them, and where the stores cannot be read, or where rows of a version that today's queries cannot read could not be rebuilt.
+   * Takes up where the last run ended and follows the log, or the process that does so. What is there serves at once; settles when the serving projections have passed the
+   * head of the log as it was at the call. Throws ViewsMisconfigured where a server with another log writes them, and where the stores cannot be read, or where rows of a
+   * version that today's queries cannot read could not be rebuilt.
    */
   async start(): Promise<void> {
     const head = await this.#parts.store.head();
@@ -143,9 +145,8 @@ export class ProjectionRuntime implements Views {
     return this.#progress.whenProcessedOrLate(position, collections);
   }
 
-  async whenKept(position: Position, collections: readonly string[]): Promise<void> {
-    await this.confirm().then(() => this.#progress.untilAllHave(position, collections)); // with what others began to fill
-    await this.#parts.readModels.flush().then(() => this.confirm()); // of what the store has lost nothing is kept
+  whenKept(position: Position, collections: readonly string[]): Promise<void> {
+    return this.#kept.whenKept(position, collections);
   }
 
   whenMoved(from: Position, collections: readonly string[]): Promise<Position> {
@@ -218,8 +219,7 @@ export class ProjectionRuntime implements Views {
   async #makeReader(): Promise<ProjectionReader> {
     const identity = await findLogIdentity(this.#parts.store);
     if (identity !== undefined) this.#history = new LogHistory(identity.restored);
-    const logId = identity?.logId ?? null;
-    return new ProjectionReader(this.#parts, this.#progress, logId, (facts) => this.#heard(facts));
+    return new ProjectionReader(this.#parts, this.#progress, identity?.logId ?? null, (facts) => this.#heard(facts));
   }
 
   async #follow(reader: ProjectionReader, head: Position): Promise<void> {

@@ -1,12 +1,14 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { LogHistory } from '#event-store/log-history';
 import { START, type Position } from '#kernel/position';
+import { beginAnew } from './begin-anew.js';
 import type { DeadLetter } from './dead-letters.js';
+import { findForgotten } from './forgotten-marks.js';
 import type { Generation } from './generation.js';
 import { Generations } from './generations.js';
 import { LiveLoop } from './live-loop.js';
 import { checkpointWrite, NOTHING_STORED } from './projection-records.js';
-import type { Projection } from './projection.js';
+import type { Projection, ProjectionRecord } from './projection.js';
 import { RebuildControl } from './rebuild-control.js';
 import type { ProjectionLog, RuntimeParts } from './runtime-parts.js';
 import { shareReads } from './share-reads.js';
@@ -63,15 +65,37 @@ export class ProjectionWriter {
       this.log.warn(`The views ${foreign}: they are rebuilt from the log`);
       await forgetViews(readModels);
     }
-    const { checkpoint, records } = foreign === undefined ? stored : NOTHING_STORED;
+    const { checkpoint, records: found } = foreign === undefined ? stored : NOTHING_STORED;
     if (checkpoint === undefined) await readModels.write([checkpointWrite(logId, undefined, 0)]);
     const position = checkpoint?.position ?? START;
     const facts = checkpoint?.facts ?? 0;
     this.#live.begin(logId, facts);
     this.progress.moveTo(position);
+    const { records, left } = this.#beginAnew(found, position, await findForgotten(store, history));
     await this.#generations.load(records, position, facts);
+    await this.#generations.drop(...left);
     this.progress.take(this.#generations.projections, position);
     return history;
+  }
+
+  /** What lacks something that the log has forgotten begins anew. */
+  #beginAnew(
+    found: ReadonlyMap<string, ProjectionRecord>,
+    checkpoint: Position,
+    forgotten: ReadonlyMap<string, Position>,
+  ): { readonly records: ReadonlyMap<string, ProjectionRecord>; readonly left: readonly Generation[] } {
+    const records = new Map(found);
+    const left: Generation[] = [];
+    for (const projector of this.parts.projectors) {
+      const { name } = projector;
+      const record = found.get(name);
+      const anew = record && beginAnew(projector, record, checkpoint, forgotten.get(name));
+      if (anew === undefined) continue;
+      this.log.warn(`${name}: the log has forgotten since what would take rows of it away: it is filled anew`);
+      records.set(name, anew.record);
+      left.push(...anew.left);
+    }
+    return { records, left };
   }
 
   /**

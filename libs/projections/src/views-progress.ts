@@ -178,16 +178,25 @@ export class ViewsProgress {
   }
 
   /**
-   * Settles when all generations of these collections have passed the position that serve, or are being filled: what is paused is waited for. Not what goes on by a
-   * command alone, which may never come: it is filled anew then (`Projector.isForgotten`).
+   * Settles when all generations of these collections have passed the position that serve, or are being filled, with what all of them have passed: what is paused is waited
+   * for. Not what goes on by a command alone, which may never come: it is filled anew then (`Projector.isForgotten`).
    */
-  async untilAllHave(position: Position, collections: readonly string[]): Promise<void> {
-    const hasPassed = (name: string): boolean => {
-      const { serving, next } = this.ownerOf(name);
-      const filled = next?.state === 'cancelled' || next?.state === 'failed' ? undefined : next?.generation;
-      return [serving, filled].every((each) => each === undefined || this.positionOf(each) >= position);
-    };
-    await this.#conditions.wait(() => this.readable !== undefined && collections.every(hasPassed));
+  async untilAllHave(position: Position, collections: readonly string[]): Promise<Position> {
+    let had = START;
+    await this.#conditions.wait(() => {
+      if (this.readable === undefined) return false;
+      const places = collections.flatMap((name) => this.#goOn(name)).map((each) => this.positionOf(each));
+      had = places.reduce((least, place) => (place < least ? place : least));
+      return had >= position;
+    });
+    return had;
+  }
+
+  /** The generations of a collection that go on without a command. */
+  #goOn(collection: string): Generation[] {
+    const { serving, next } = this.ownerOf(collection);
+    const isFilled = next !== undefined && next.state !== 'cancelled' && next.state !== 'failed';
+    return isFilled ? [serving, next.generation] : [serving];
   }
 
   /** Settles when all that move have passed the position, together or by themselves. */

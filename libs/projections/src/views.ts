@@ -25,7 +25,8 @@ export interface Views {
   whenProcessed(position: Position, collections?: readonly string[]): Promise<void>;
   /**
    * Settles when all that the projectors of these collections write, also what is paused or being filled, has passed the position, however long that takes,
-   * and is kept whatever ends. For who takes out of the log what they could not do without. Rejects where the projections are stopped.
+   * and is kept whatever ends; the log says so then (`removals-forgotten`), so that older copies of them are known. For who takes out of the log what they could not do
+   * without, right after. Rejects where the projections are stopped.
    */
   whenKept(position: Position, collections: readonly string[]): Promise<void>;
   /**

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { EventStore } from '#event-store/event-store';
+import type { Appended, EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { nameLog } from '#event-store/log-identity';
 import { sealFacts } from '#event-store/seal-facts';
@@ -11,10 +11,11 @@ import { systemClock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { openMongoReadModels } from '#read-models/mongodb/mongodb-read-model-store';
-import type { ReadModelStore } from '#read-models/read-model-store';
+import type { ReadModelStore, Row } from '#read-models/read-model-store';
 import { withLease } from '#testing/with-lease';
-import { wordsProjector } from './example-projectors.js';
+import { countsProjector, forgettingProjector, wordsProjector } from './example-projectors.js';
 import { ProjectionRuntime } from './projection-runtime.js';
+import type { Projector } from './projector.js';
 import { RUNTIME_COLLECTION } from './projection-records.js';
 import { StoredProjections } from './stored-projections.js';
 
@@ -59,17 +60,19 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
     return store;
   };
 
-  const say = async (store: EventStore, ...words: string[]): Promise<void> => {
+  const say = (store: EventStore, ...words: string[]): Promise<unknown> => write(store, 's', 'said', words);
+
+  const write = async (store: EventStore, stream: string, type: string, words: string[]): Promise<Appended> => {
     let before: { revision: number; chain: string } | undefined;
-    for await (const { revision, metadata } of store.readStream('s', { backwards: true, limit: 1 })) {
+    for await (const { revision, metadata } of store.readStream(stream, { backwards: true, limit: 1 })) {
       before = { revision, chain: metadata.chain };
     }
-    const drafts = words.map((word) => ({ id: randomUUID(), type: 'said', data: JSON.stringify({ word }) }));
+    const drafts = words.map((word) => ({ id: randomUUID(), type, data: JSON.stringify({ word }) }));
     const facts = sealFacts(
       before?.chain,
       drafts.map((draft) => ({ ...draft, at: 1, actor: 'server' })),
     );
-    await store.append('s', before?.revision ?? 'no-stream', facts);
+    return store.append(stream, before?.revision ?? 'no-stream', facts);
   };
 
   const openViews = async (): Promise<ReadModelStore> => {
@@ -78,12 +81,16 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
     return readModels;
   };
 
-  const run = async (store: EventStore, readModels: ReadModelStore): Promise<ProjectionRuntime> => {
+  const run = async (
+    store: EventStore,
+    readModels: ReadModelStore,
+    projectors: readonly Projector[] = [wordsProjector()],
+  ): Promise<ProjectionRuntime> => {
     const log = { info: () => {}, warn: (line: string) => void warnings.push(line), error: () => {} };
     const runtime = new ProjectionRuntime({
       store,
       readModels,
-      projectors: [wordsProjector()],
+      projectors,
       listeners: [],
       clock: systemClock,
       log,
@@ -187,5 +194,75 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
     await readModels.write([{ collection: 'somebody-else', key: ['k'], value: 'v' }]);
     await run(await openLog('other'), readModels);
     expect(await readModels.get('somebody-else', ['k'])).toBe('v');
+  });
+
+  describe('older than what the log has forgotten since', () => {
+    type Stored = readonly (Row & { readonly collection: string })[];
+    const PROJECTORS = [forgettingProjector(), countsProjector()];
+
+    const copy = async (readModels: ReadModelStore): Promise<Stored> => {
+      const rows: (Row & { readonly collection: string })[] = [];
+      for (const collection of await readModels.collections())
+        for (const row of await readModels.scan(collection, { limit: 10_000 })) rows.push({ ...row, collection });
+      return rows;
+    };
+
+    const putBack = async (rows: Stored): Promise<ReadModelStore> => {
+      const readModels = await openViews();
+      for (const name of await readModels.collections()) await readModels.drop(name);
+      await readModels.write(rows);
+      return readModels;
+    };
+
+    /** A word is taken back, and the log forgets that, in a way that says nothing of it any more. Answers copies of the views from before that, and after. */
+    const forgetWord = async (): Promise<{ readonly before: Stored; readonly after: Stored }> => {
+      const store = await openLog('old');
+      const readModels = await openViews();
+      const runtime = await run(store, readModels, PROJECTORS);
+      const spoken = await write(store, 'spoken', 'said', ['secret', 'other']);
+      await runtime.whenProcessed(spoken.position);
+      const before = await copy(readModels);
+      const { position } = await write(store, 'unspoken', 'unsaid', ['secret', 'nothing']);
+      await runtime.whenKept(position, ['words']);
+      for (const stream of ['spoken', 'unspoken']) await store.truncate(stream, 1);
+      await runtime.whenProcessed(await store.head());
+      const after = await copy(readModels);
+      await end();
+      return { before, after };
+    };
+
+    const generationsOf = async (runtime: ProjectionRuntime): Promise<number[]> =>
+      (await runtime.list()).map(({ serving }) => serving.generation);
+
+    it('are filled anew where rows would stay, before they serve, and no others', async () => {
+      const { before } = await forgetWord();
+      const readModels = await putBack(before);
+      const runtime = await run(await openLog('old'), readModels, PROJECTORS);
+      expect(await wordsOf(runtime)).toEqual(['other']);
+      expect(await generationsOf(runtime)).toEqual([2, 1]);
+      expect(await runtime.get('counts', ['word', 'secret'])).toBeDefined();
+      expect(warnings).toEqual([expect.stringContaining('words: the log has forgotten since')]);
+      expect(await readModels.collections()).not.toContain('words.words@1-1');
+      await end();
+      await run(await openLog('old'), await openViews(), PROJECTORS);
+      expect(warnings).toHaveLength(1);
+    });
+
+    it('are no others: those that went on, nor those that were copied after', async () => {
+      const { after } = await forgetWord();
+      const kept = await run(await openLog('old'), await openViews(), PROJECTORS);
+      expect([await wordsOf(kept), await generationsOf(kept)]).toEqual([['other'], [1, 1]]);
+      await end();
+      const runtime = await run(await openLog('old'), await putBack(after), PROJECTORS);
+      expect([await wordsOf(runtime), await generationsOf(runtime)]).toEqual([['other'], [1, 1]]);
+      expect(warnings).toEqual([]);
+    });
+
+    it('are filled anew before they serve also where they are of another version', async () => {
+      const { before } = await forgetWord();
+      const runtime = await run(await openLog('old'), await putBack(before), [wordsProjector({ version: 2 })]);
+      expect(warnings).toEqual([expect.stringContaining('words: the log has forgotten since')]);
+      expect(await wordsOf(runtime)).toEqual(['other/2']);
+    });
   });
 });

@@ -1,0 +1,38 @@
+import { START, type Position } from '#kernel/position';
+import { Generation, type GenerationRecord } from './generation.js';
+import type { ProjectionRecord } from './projection.js';
+import type { Projector } from './projector.js';
+
+export interface BegunAnew {
+  readonly record: ProjectionRecord;
+  /** What nothing refers to any more. */
+  readonly left: readonly Generation[];
+}
+
+/**
+ * A record in which what stands behind `upTo`, up to where the log has forgotten what would take rows of it away, begins anew: it never stands there where it
+ * went on with the log (`Views.whenKept`), so it was put back from an older copy; or it was being filled at the last stop, and cannot be told from that. Undefined where nothing
+ * is behind. What waits for a command is seen to when it goes on (`Projector.isForgotten`).
+ */
+export function beginAnew(
+  { name, version, collections }: Projector,
+  record: ProjectionRecord,
+  checkpoint: Position,
+  upTo: Position = START,
+): BegunAnew | undefined {
+  const isBehind = ({ at }: GenerationRecord): boolean => {
+    const position = at === 'live' ? checkpoint : at;
+    return position !== START && position < upTo;
+  };
+  const { serving, previous, next, ...others } = record;
+  const generation = record.lastGeneration + 1;
+  const empty: GenerationRecord = { version, generation, collections, at: START, facts: 0 };
+  const restored = (each: GenerationRecord): Generation => Generation.restore(name, each);
+  if (isBehind(serving)) {
+    const left = [serving, previous, next].filter((each) => each !== undefined).map(restored);
+    return { record: { lastGeneration: generation, serving: empty }, left };
+  }
+  if (next === undefined || next.state === 'cancelled' || next.state === 'failed' || !isBehind(next)) return undefined;
+  const begun = { ...empty, state: 'filling' as const, byHand: next.byHand };
+  return { record: { ...others, serving, previous, lastGeneration: generation, next: begun }, left: [restored(next)] };
+}
