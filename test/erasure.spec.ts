@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { annals } from './support/annals.js';
+import { filesWith } from './support/files-with.js';
 import { type Client, Homeserver } from './support/homeserver.js';
 import { describeEmbedded, describeWithStores } from './support/stores.js';
 
@@ -12,14 +13,6 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const SECRET = 'unmistakable';
 const room = (roomId: string, more: string): string => `/rooms/${encodeURIComponent(roomId)}/${more}`;
-
-/** Which files of a folder hold a word, byte by byte, also where no file system would look for it. */
-function filesWith(folder: string, word: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => join(parentPath, name))
-    .filter((path) => readFileSync(path).includes(word));
-}
 
 describeEmbedded('somebody who is erased', 'bytes that are erased go from a server by its own means', () => {
   let server: Homeserver;
