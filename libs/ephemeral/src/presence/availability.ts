@@ -60,7 +60,7 @@ export function isWord(text: unknown): text is string {
 /**
  * The known state that is nearest to one of any name: by its name without its namespace; undefined where that says nothing.
  */
-export function findNearest(word: string): PresenceState | undefined {
+function findNearest(word: string): PresenceState | undefined {
   const name = word.slice(word.lastIndexOf('.') + 1).toLowerCase();
   return isPresenceState(name) ? name : ALSO.get(name);
 }

@@ -6,12 +6,9 @@ import { isKeepDue, keptOf } from './keep-due.js';
 import {
   act,
   ACTIVE_MS,
-  AWAY_MS,
   choose,
   connect,
   disconnect,
-  GONE_MS,
-  IDLE_MS,
   nextChange,
   NO_PRESENCE,
   removeDevices,
@@ -21,6 +18,7 @@ import {
   tidy,
   type UserPresence,
 } from './presence-state.js';
+import { AWAY_MS, GONE_MS, IDLE_MS } from './device-presence.js';
 
 const [D, E] = ['D' as DeviceId, 'E' as DeviceId];
 const stateAt = (user: UserPresence, now: number): PresenceState => seenPresence(user, now).state;

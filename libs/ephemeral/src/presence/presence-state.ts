@@ -1,25 +1,17 @@
 import type { DeviceId } from '#kernel/ids';
 import type { PresenceChoice } from '../facts/presence-facts.js';
 import { type DeviceState, type PresenceState, RANK, type SaidState } from './availability.js';
-
-/** A device as far as presence knows it. Times are a stopwatch's. */
-export interface DevicePresence {
-  readonly said: DeviceState;
-  /** What its event streams said last; undefined where none has said anything. */
-  readonly streamSaid?: DeviceState;
-  /** When a stream last said less than those before. */
-  readonly loweredAt?: number;
-  /** Until then no stream is believed that says less: several differ. */
-  readonly steadyUntil?: number;
-  /** How many event streams it has open. */
-  readonly streams: number;
-  /** When it was there last. */
-  readonly contactAt: number;
-  /** When somebody last did something with it. */
-  readonly activeAt: number;
-  /** Its client says that nobody has since. */
-  readonly isIdle?: true;
-}
+import {
+  AWAY_MS,
+  type DevicePresence,
+  GONE_MS,
+  IDLE_MS,
+  isGone,
+  newDevice,
+  stalest,
+  stateOfDevice,
+  withSaid,
+} from './device-presence.js';
 
 /** What is known of a user's presence. Times are a stopwatch's. */
 export interface UserPresence {
@@ -54,14 +46,8 @@ export const NO_PRESENCE: UserPresence = Object.freeze({
   deviceTypes: new Map<DeviceId, string>(),
 });
 
-/** So long after a device's last event stream has ended it still counts as there: clients ask again. */
-export const AWAY_MS = 30_000;
-/** A device with which nobody has done anything for so long is idle (client-server API, "Idle timeout"). */
-export const IDLE_MS = 5 * 60_000;
 /** So long after they did something somebody is "currently active". */
 export const ACTIVE_MS = 60_000;
-/** A device that comes back sooner goes on where it was; later, its coming counts as something that its user did. */
-export const GONE_MS = 10 * 60_000;
 const MAX_DEVICES = 50;
 /** What is chosen for all devices at once, and said by none of them. */
 const CHOICES: ReadonlySet<PresenceState> = new Set<PresenceChoice>([
@@ -228,33 +214,6 @@ export function isThere({ devices }: UserPresence, now: number): boolean {
   return [...devices.values()].some((device) => device.said !== 'offline' && !isGone(device, now));
 }
 
-function newDevice(said: DeviceState, now: number, streamSaid?: DeviceState): DevicePresence {
-  return { said, ...(streamSaid === undefined ? {} : { streamSaid }), streams: 0, contactAt: now, activeAt: -Infinity };
-}
-
-/** A device of which a stream says something. */
-function withSaid(device: DevicePresence, said: DeviceState | undefined, now: number): DevicePresence {
-  if (said === undefined || said === device.streamSaid) return device;
-  // A stream that says `offline` takes back what streams said before, and not what was set.
-  if (said === 'offline' && device.streamSaid === undefined) return { ...device, streamSaid: said };
-  const { loweredAt = -Infinity, steadyUntil = -Infinity } = device;
-  if (RANK[said] >= RANK[device.said]) {
-    const differ = now - loweredAt < AWAY_MS;
-    return { ...device, said, streamSaid: said, ...(differ ? { steadyUntil: now + GONE_MS } : {}) };
-  }
-  return now < steadyUntil ? device : { ...device, said, streamSaid: said, loweredAt: now };
-}
-
-function stateOfDevice(device: DevicePresence, now: number): DeviceState {
-  if (device.streams === 0 && now - device.contactAt >= AWAY_MS) return 'offline';
-  const isIdle = device.isIdle === true || now - device.activeAt >= IDLE_MS;
-  return device.said === 'online' && isIdle ? 'unavailable' : device.said;
-}
-
-function isGone({ streams, contactAt }: DevicePresence, now: number): boolean {
-  return streams === 0 && now - contactAt >= GONE_MS;
-}
-
 function withDevice(user: UserPresence, id: DeviceId, device: DevicePresence, activeAt?: number): UserPresence {
   const devices = new Map(user.devices);
   devices.set(id, activeAt === undefined ? device : { ...device, activeAt, isIdle: undefined });
@@ -280,10 +239,4 @@ function isChoice(state: PresenceState): state is PresenceChoice {
 
 function isDeviceState(state: PresenceState): state is DeviceState {
   return !CHOICES.has(state);
-}
-
-function stalest(devices: ReadonlyMap<DeviceId, DevicePresence>, but: DeviceId): DeviceId {
-  const others = [...devices].filter(([id]) => id !== but);
-  const [first] = others.toSorted(([, a], [, b]) => a.streams - b.streams || a.contactAt - b.contactAt);
-  return first?.[0] ?? but;
 }

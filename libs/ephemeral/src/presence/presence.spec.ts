@@ -4,7 +4,7 @@ import type { Requester } from '#kernel/requester';
 import type { PresenceKept } from '../facts/presence-facts.js';
 import { DueTimes } from './due-times.js';
 import type { KeptPresence } from './kept-presence.js';
-import { AWAY_MS, GONE_MS, IDLE_MS } from './presence-state.js';
+import { AWAY_MS, GONE_MS, IDLE_MS } from './device-presence.js';
 import { RemotePresence } from './remote-presence.js';
 import { Presence } from './presence.js';
 
