@@ -16,7 +16,7 @@ import { PAGES } from './oauth-paths.js';
 import { KeptSignIns } from './sign-ins.js';
 
 /** By the name of the specification, and the one before it (MSC4312), for which clients look. */
-export const KEY_RESET_STAGES = ['m.oauth', 'org.matrix.cross_signing_reset'] as const;
+const KEY_RESET_STAGES = ['m.oauth', 'org.matrix.cross_signing_reset'] as const;
 
 /**
  * What an application goes through that has its session by the OAuth 2.0 API, before it sets other cross-signing keys: its user says at

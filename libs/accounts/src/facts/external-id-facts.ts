@@ -29,11 +29,9 @@ export interface ExternalIdClaimed {
   readonly user_id: UserId;
 }
 
-/** `external-id-released`: it is nobody's any more, and the log lets go of whose it was. */
-export type ExternalIdReleased = Readonly<Record<string, never>>;
-
 /** How old shapes of these facts become today's. */
 export const EXTERNAL_ID_SHAPES: Readonly<Record<'external-id-claimed' | 'external-id-released', readonly Upcast[]>> = {
   'external-id-claimed': [],
+  // It is nobody's any more, and the log lets go of whose it was. Says nothing.
   'external-id-released': [],
 };

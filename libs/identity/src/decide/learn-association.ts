@@ -32,7 +32,7 @@ export interface ToldEnd {
 }
 
 /** Whether the first counts, of two: positive, 0 for the same. */
-export function compareMakings(a: Making, b: Making): number {
+function compareMakings(a: Making, b: Making): number {
   if (a.ts !== b.ts) return a.ts - b.ts;
   return a.by === b.by ? 0 : a.by < b.by ? -1 : 1;
 }
