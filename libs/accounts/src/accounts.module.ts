@@ -7,6 +7,7 @@ import { MailModule } from '#mail/mail.module';
 import { PhonesModule } from '#phones/phones.module';
 import { PersonalDataModule } from '#personal-data/personal-data.module';
 import { OWN_ADDRESSES } from '#push/digests/own-addresses';
+import { ACCOUNT_DOORS } from './account-doors.js';
 import { Accounts } from './accounts.js';
 import { AcceptTermsHandler } from './commands/accept-terms.js';
 import { AddThreepidHandler } from './commands/add-threepid.js';
@@ -40,33 +41,6 @@ import { SetReadersHandler } from './commands/set-readers.js';
 import { SetTagHandler } from './commands/set-tag.js';
 import { SucceedRoomHandler } from './commands/succeed-room.js';
 import { PasswordHasher } from './credentials/password-hasher.js';
-import { ConsentController } from './doors/consent.controller.js';
-import { FallbackPagesController } from './doors/fallback-pages.controller.js';
-import { LimitsPageController } from './doors/limits-page.controller.js';
-import { ProcessPagesController } from './doors/process-pages.controller.js';
-import { OpenIdController } from './doors/openid.controller.js';
-import {
-  ProfileReadersController,
-  ThreepidReadersController,
-  UserDataReadersController,
-} from './doors/readers.controller.js';
-import { AccountDataController } from './doors/today/account-data.controller.js';
-import { AccountController } from './doors/today/account.controller.js';
-import { DevicesController } from './doors/today/devices.controller.js';
-import { MailLinksController } from './doors/mail-links.controller.js';
-import { FiltersController } from './doors/today/filters.controller.js';
-import { LoginController } from './doors/today/login.controller.js';
-import { ProfileController } from './doors/today/profile.controller.js';
-import { PhoneTokenController } from './doors/today/phone-token.controller.js';
-import { RequestTokenController } from './doors/today/request-token.controller.js';
-import { ThreepidsController } from './doors/today/threepids.controller.js';
-import { RegisterController } from './doors/today/register.controller.js';
-import { ServerInfoController } from './doors/today/server-info.controller.js';
-import { SessionController } from './doors/today/session.controller.js';
-import { UserDataController } from './doors/user-data.controller.js';
-import { LoginV1Controller } from './doors/v1/login-v1.controller.js';
-import { RegisterV1Controller } from './doors/v1/register-v1.controller.js';
-import { TokenRefreshV1Controller } from './doors/v1/token-refresh-v1.controller.js';
 import { ExternalIds } from './external-ids.js';
 import { FirstRegistrationToken } from './first-registration-token.js';
 import { AuthNotes } from './interactive-auth/auth-notes.js';
@@ -118,34 +92,6 @@ import { ThreepidClaims } from './threepids/threepid-claims.js';
 import { SessionTokens } from './sessions/session-tokens.js';
 import { TokenRights } from './sessions/token-rights.js';
 import { TokenConfirmation } from './sessions/token-confirmation.js';
-
-const controllers = [
-  ServerInfoController,
-  LoginController,
-  RegisterController,
-  SessionController,
-  AccountController,
-  DevicesController,
-  ProfileController,
-  AccountDataController,
-  ProfileReadersController,
-  ThreepidReadersController,
-  UserDataReadersController,
-  UserDataController,
-  FiltersController,
-  ThreepidsController,
-  RequestTokenController,
-  PhoneTokenController,
-  MailLinksController,
-  ConsentController,
-  FallbackPagesController,
-  ProcessPagesController,
-  LimitsPageController,
-  OpenIdController,
-  LoginV1Controller,
-  RegisterV1Controller,
-  TokenRefreshV1Controller,
-];
 
 const commandHandlers: Provider[] = [
   AcceptTermsHandler,
@@ -251,7 +197,7 @@ const services: Provider[] = [
 @Global()
 @Module({
   imports: [CqrsModule, MailModule, PhonesModule, PersonalDataModule],
-  controllers,
+  controllers: ACCOUNT_DOORS,
   providers: [
     ...services,
     ...stages,
