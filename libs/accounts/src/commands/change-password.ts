@@ -2,7 +2,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { Cause } from '#event-store/aggregates';
 import { Accounts } from '../accounts.js';
-import { checkActive, decidePasswordChange } from '../decide/decide-account.js';
+import { checkActive, checkNotLocked, decidePasswordChange } from '../decide/decide-account.js';
 import { NewPasswords } from '../sessions/new-passwords.js';
 import { WhosePassword } from '../sessions/whose-password.js';
 
@@ -17,7 +17,8 @@ export interface NewPassword {
 
 /**
  * Sets a password: for the user themselves once they have shown who they are, or for an operator. Throws M_WEAK_PASSWORD,
- * M_INVALID_PARAM, M_NOT_FOUND, M_USER_DEACTIVATED; M_FORBIDDEN where no password counts here, and to the user where theirs is not this server's.
+ * M_INVALID_PARAM, M_NOT_FOUND, M_USER_DEACTIVATED; M_FORBIDDEN where no password counts here; to the user M_USER_LOCKED, also where a mail shows who
+ * they are, and M_FORBIDDEN where theirs is not this server's.
  */
 export class ChangePassword extends Command<void> {
   constructor(
@@ -44,7 +45,10 @@ export class ChangePasswordHandler implements ICommandHandler<ChangePassword> {
     const passwordHash = await this.passwords.hash(password);
     await this.accounts.change(
       userId,
-      (account) => decidePasswordChange(account, { passwordHash, logoutDevices, keepDevice }),
+      (account) => {
+        if (isOperators !== true) checkNotLocked(account);
+        return decidePasswordChange(account, { passwordHash, logoutDevices, keepDevice });
+      },
       cause,
     );
   }

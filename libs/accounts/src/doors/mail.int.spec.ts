@@ -1,7 +1,10 @@
+import { CommandBus } from '@nestjs/cqrs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseUserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { type AccountsApp, type Answer, startAccountsApp } from '#testing/accounts-app';
 import { type MailServer, startMailServer } from '#testing/mail-server';
+import { RestrictAccount } from '../commands/restrict-account.js';
 
 const V3 = '/_matrix/client/v3';
 const V1 = '/_matrix/client/api/v1';
@@ -153,6 +156,24 @@ describe('mail addresses', () => {
     expect((await app.call('GET', `${V3}/account/whoami`, { token })).status).toBe(401);
     expect((await logIn({ user: 'rob' }, 'another')).status).toBe(200);
     expect((await post('account/password', { ...wanted, new_password: 'third' })).status).toBe(401);
+  });
+
+  it('have no password chosen for an account that is locked: what was begun leads nowhere, and its sessions stay', async () => {
+    const { token, userId } = await register('lena', 'lena@mail.example');
+    const threepid_creds = await ask('account/password', 'lena@mail.example');
+    await open('lena@mail.example', 2);
+    const restrict = (isOn: boolean): Promise<unknown> =>
+      app
+        .get(CommandBus)
+        .execute(new RestrictAccount(parseUserId(userId, app.config.serverName), 'locked', isOn, { actor: userId }));
+    await restrict(true);
+    const wanted = { new_password: 'another', auth: { type: STAGE, threepid_creds } };
+    const refused = await post('account/password', wanted);
+    expect([refused.status, refused.body]).toMatchObject([401, { errcode: 'M_USER_LOCKED', soft_logout: true }]);
+    await restrict(false);
+    expect((await app.call('GET', `${V3}/account/whoami`, { token })).status).toBe(200);
+    expect((await logIn({ user: 'lena' }, 'another')).status).toBe(403);
+    expect((await logIn({ user: 'lena' }, 'password of lena')).status).toBe(200);
   });
 
   it('are added by who confirms it, are of one account, and go again', async () => {
