@@ -53,9 +53,13 @@ const BY_SPECIFICATION = [
   'PUT /devices/:deviceId',
   'POST /delete_devices',
   'POST /io.element.msc4388/rendezvous',
+  'POST /login/get_token',
   // "Deactivate their account", and keep it: its password.
   'POST /account/deactivate',
   'POST /account/password',
+  // "Change or add admin contacts, but not remove."
+  'POST /account/3pid',
+  'POST /account/3pid/add',
   // "See and receive messages."
   'POST /sync',
   'POST /org.matrix.simplified_msc3575/sync',

@@ -5,7 +5,7 @@ import { IssueLoginToken } from '#accounts/commands/issue-login-token';
 import { Flows } from '#accounts/interactive-auth/flows';
 import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
 import { CONFIG, type Config } from '#config/config';
-import { Authenticated, CurrentRequester, NotByOAuth, OwnersOnly } from '#http/authenticated';
+import { Authenticated, CurrentRequester, NotByOAuth, OwnersOnly, WhileSuspended } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
@@ -16,6 +16,7 @@ import type { Requester } from '#kernel/requester';
 const LIFETIME_MS = 120_000;
 
 /** Who is logged in logs another client in (client-server API, POST /login/get_token). */
+@WhileSuspended()
 @Authenticated()
 @OwnersOnly()
 @NotByOAuth()

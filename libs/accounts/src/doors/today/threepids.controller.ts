@@ -1,7 +1,14 @@
 import { Controller, Get, HttpCode, Inject, Optional, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsObject, IsOptional, IsString } from 'class-validator';
-import { Authenticated, CurrentRequester, NotByOAuth, NotOfAuthService, OwnersOnly } from '#http/authenticated';
+import {
+  Authenticated,
+  CurrentRequester,
+  NotByOAuth,
+  NotOfAuthService,
+  OwnersOnly,
+  WhileSuspended,
+} from '#http/authenticated';
 import { TODAY, TODAY_AND_ALPHA, under, UNSTABLE } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -60,6 +67,7 @@ export class ThreepidsController {
     return { threepids: await listThreepids(this.views, userId) };
   }
 
+  @WhileSuspended()
   @NotByOAuth()
   @RateLimited('login')
   @HttpCode(200)
@@ -72,6 +80,7 @@ export class ThreepidsController {
    * As before there was `add`. NOTSPEC: it is confirmed as that is. An address is all it takes to choose a new password, so an access
    * token alone is not enough to add one.
    */
+  @WhileSuspended()
   @NotByOAuth()
   @RateLimited('login')
   @HttpCode(200)
