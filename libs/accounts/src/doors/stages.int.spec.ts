@@ -222,6 +222,16 @@ describe('log-ins by mail as 2015 has them', () => {
     expect((await post('login', { type: URL_, email: 'x' })).body['errcode']).toBe('M_INVALID_PARAM');
     expect((await post('login', { type: CODE, code: '1' })).body['errcode']).toBe('M_MISSING_PARAM');
   });
+
+  it.each([CODE, URL_])(
+    'are refused by %s with a user who is no text: whoever has the address is meant by none alone',
+    async (type) => {
+      const email = 'who@mail.example';
+      for (const user of [1, [], {}])
+        expect((await post('login', { type, email, user })).body['errcode']).toBe('M_BAD_JSON');
+      for (const user of [undefined, null, '']) expect((await post('login', { type, email, user })).status).toBe(200);
+    },
+  );
 });
 
 describe('a log-in of several stages', () => {

@@ -48,16 +48,16 @@ export class LoginByMail {
     return isWanted ? 'optional' : undefined;
   }
 
-  /** What a client says: `email`, and where it logs in `user`. Throws M_MISSING_PARAM, M_INVALID_PARAM, and M_FORBIDDEN where stages before it said that it is somebody else. */
+  /** What a client says: `email`, and where it logs in `user`. Throws M_MISSING_PARAM, M_BAD_JSON, M_INVALID_PARAM, and M_FORBIDDEN where stages before it said that it is somebody else. */
   parse({ email, user }: JsonObject, { operation, learnt }: AuthSession): MailClaim {
     if (typeof email !== 'string') throw new MatrixError('M_MISSING_PARAM', 'email: required');
     const { address } = parseThreepid('email', email);
     if (operation.purpose !== 'login') return { email: address };
-    const named =
-      typeof user === 'string' && user !== '' ? findLocalUserId(user, this.config.serverName) : learnt.userId;
-    if (typeof user === 'string' && user !== '' && named === undefined) {
-      throw new MatrixError('M_INVALID_PARAM', 'user: no user of this server');
-    }
+    if (user !== undefined && user !== null && typeof user !== 'string')
+      throw new MatrixError('M_BAD_JSON', 'user: must be a string');
+    const isNamed = typeof user === 'string' && user !== '';
+    const named = isNamed ? findLocalUserId(user, this.config.serverName) : learnt.userId;
+    if (isNamed && named === undefined) throw new MatrixError('M_INVALID_PARAM', 'user: no user of this server');
     return named === undefined ? { email: address } : { email: address, userId: named };
   }
 

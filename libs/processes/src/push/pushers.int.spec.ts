@@ -157,6 +157,7 @@ describe('pushers', () => {
     [{ data: { url: 'https://push.example.org/elsewhere' } }, 'M_INVALID_PARAM', 'data.url'],
     [{ data: { url: 'https://a:b@push.example.org/_matrix/push/v1/notify' } }, 'M_INVALID_PARAM', 'data.url'],
     [{ data: { url: 'no url' } }, 'M_INVALID_PARAM', 'data.url'],
+    [{ data: { url: URL, format: 1 } }, 'M_BAD_JSON', 'data.format'],
     [{ app_id: 'x'.repeat(65) }, 'M_INVALID_PARAM', 'app_id'],
     [{ pushkey: 'é'.repeat(257) }, 'M_INVALID_PARAM', 'pushkey'],
     [{ append: 'yes' }, 'M_BAD_JSON', 'append'],

@@ -100,6 +100,7 @@ function readGatewayData(body: JsonObject): JsonObject {
   const data = readObject(body['data']);
   if (data['url'] === undefined) throw missing('data.url');
   if (typeof data['url'] !== 'string') throw badJson('data.url');
+  if (data['format'] != null && typeof data['format'] !== 'string') throw badJson('data.format');
   if (!isGateway(data['url'])) throw invalid('data.url', `must be an https URL with the path ${NOTIFY_PATH}`);
   return data;
 }
