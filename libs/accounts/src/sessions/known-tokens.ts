@@ -3,7 +3,7 @@ import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/ev
 import type { AccessTokens, Connection } from '#http/access-tokens';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
-import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { type Position, START } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
@@ -25,6 +25,7 @@ import { ownRateLimit } from './own-rate-limit.js';
 import { type Holder, rightsOf } from './rights-of.js';
 import { TokenConfirmation } from './token-confirmation.js';
 import { TokenRights } from './token-rights.js';
+import { TokensOfUsers } from './tokens-of-users.js';
 
 interface KnownToken {
   readonly requester: Requester;
@@ -81,12 +82,10 @@ export const tokenExpired = (): MatrixError =>
 export class KnownTokens implements AccessTokens, Listener {
   readonly name = 'known-tokens';
   readonly reads = [TOKENS.name, ACCOUNTS.name, DEVICES.name];
-  readonly #known = new LruCache<string, KnownToken>(CAPACITY);
-  readonly #hashesOf = new Map<UserId, Set<string>>();
+  readonly #known = new TokensOfUsers<KnownToken>(CAPACITY);
   /** However many tokens come that nobody knows, the log is read for one of them at a time: no limit of rates comes before that. */
   readonly #heads = new SharedRuns(() => this.store.head());
   readonly #log = new Logger('tokens');
-  #forgotten = 0;
   #heard: Position = START;
 
   constructor(
@@ -138,9 +137,8 @@ export class KnownTokens implements AccessTokens, Listener {
   /** How this process last saw a request of the device; undefined where it remembers none. */
   lastSeen(userId: UserId, deviceId: DeviceId): Seen | undefined {
     let last: KnownToken | undefined;
-    for (const hash of this.#hashesOf.get(userId) ?? []) {
-      const known = this.#known.get(hash);
-      if (known?.requester.deviceId !== deviceId) continue;
+    for (const known of this.#known.listOf(userId)) {
+      if (known.requester.deviceId !== deviceId) continue;
       if (last === undefined || known.lastSeen > last.lastSeen) last = known;
     }
     return last === undefined ? undefined : { at: last.lastSeen, ip: last.ip, userAgent: last.userAgent };
@@ -152,7 +150,7 @@ export class KnownTokens implements AccessTokens, Listener {
 
   hear(facts: readonly RecordedFact[]): void {
     this.#heard = facts.at(-1)?.position ?? this.#heard;
-    for (const fact of facts) if (FORGETTING.has(fact.type)) this.#forget(userIdOfStream(fact.stream));
+    for (const fact of facts) if (FORGETTING.has(fact.type)) this.#known.forget(userIdOfStream(fact.stream));
   }
 
   /** For metrics. */
@@ -209,7 +207,7 @@ export class KnownTokens implements AccessTokens, Listener {
   }
 
   async #lookUp(hash: string): Promise<KnownToken> {
-    const before = this.#forgotten;
+    const { epoch } = this.#known;
     const row = await this.getRow(TOKENS, hash);
     const { user: userId, device: deviceId } = row;
     const viewed = this.#areBehind ? undefined : await this.#holder(userId, deviceId, hash);
@@ -224,8 +222,7 @@ export class KnownTokens implements AccessTokens, Listener {
       ip: undefined,
       userAgent: undefined,
     };
-    // A fact may have come in while the views were read: then the next request reads them again.
-    if (viewed !== undefined && before === this.#forgotten) this.#remember(hash, known);
+    if (viewed !== undefined) this.#known.remember(hash, userId, known, epoch);
     return known;
   }
 
@@ -249,25 +246,6 @@ export class KnownTokens implements AccessTokens, Listener {
     return account.exists && hasToken(device, hash)
       ? this.rights.holderOf(userId, account, device, ownRateLimit(account.rateLimit))
       : undefined;
-  }
-
-  #remember(hash: string, known: KnownToken): void {
-    // Hashes that fell out of the cache stay in the index until their user is forgotten: start over before that piles up.
-    if (this.#hashesOf.size > CAPACITY) {
-      this.#hashesOf.clear();
-      this.#known.clear();
-    }
-    const { userId } = known.requester;
-    let hashes = this.#hashesOf.get(userId);
-    if (hashes === undefined) this.#hashesOf.set(userId, (hashes = new Set()));
-    hashes.add(hash);
-    this.#known.set(hash, known);
-  }
-
-  #forget(userId: UserId): void {
-    this.#forgotten++;
-    for (const hash of this.#hashesOf.get(userId) ?? []) this.#known.delete(hash);
-    this.#hashesOf.delete(userId);
   }
 
   #confirm(hash: string, known: KnownToken): void {

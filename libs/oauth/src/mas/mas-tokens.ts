@@ -6,6 +6,7 @@ import { ownRateLimit } from '#accounts/sessions/own-rate-limit';
 import { rightsOf } from '#accounts/sessions/rights-of';
 import { SessionTokens } from '#accounts/sessions/session-tokens';
 import { TokenRights } from '#accounts/sessions/token-rights';
+import { TokensOfUsers } from '#accounts/sessions/tokens-of-users';
 import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
 import type { AccessTokens } from '#http/access-tokens';
@@ -53,14 +54,12 @@ const UNKNOWN_MS = 10_000;
 export class MasTokens implements AccessTokens, Listener {
   readonly name = 'mas-tokens';
   readonly reads = [];
-  readonly #known = new LruCache<string, KnownToken>(CAPACITY);
+  readonly #known = new TokensOfUsers<KnownToken>(CAPACITY);
   readonly #holders = new LruCache<string, Holder>(CAPACITY);
   readonly #unknown = new LruCache<string, { readonly refusal: MatrixError; readonly until: number }>(
     CAPACITY_OF_UNKNOWN,
   );
   readonly #asked = new RunsUnderWay<string, KnownToken | MatrixError>();
-  readonly #hashesOf = new Map<UserId, Set<string>>();
-  #heard = 0;
 
   constructor(
     private readonly mas: Mas,
@@ -97,11 +96,7 @@ export class MasTokens implements AccessTokens, Listener {
 
   hear(facts: readonly RecordedFact[]): void {
     for (const { stream, type } of facts) {
-      if (!FORGETTING.has(type) || !stream.startsWith(USER_STREAM_PREFIX)) continue;
-      this.#heard++;
-      const userId = userIdOfStream(stream);
-      for (const hash of this.#hashesOf.get(userId) ?? []) this.#known.delete(hash);
-      this.#hashesOf.delete(userId);
+      if (FORGETTING.has(type) && stream.startsWith(USER_STREAM_PREFIX)) this.#known.forget(userIdOfStream(stream));
     }
   }
 
@@ -158,7 +153,7 @@ export class MasTokens implements AccessTokens, Listener {
     expiresAt: number,
     lockedOnly = false,
   ): Promise<KnownToken | undefined> {
-    const before = this.#heard;
+    const { epoch } = this.#known;
     const account = await this.accounts.load(userId);
     const device = account.devices.get(deviceId);
     if (!account.exists || account.deactivated || (deviceId !== '' && device === undefined)) return undefined;
@@ -175,20 +170,7 @@ export class MasTokens implements AccessTokens, Listener {
     });
     const askAgainAt = this.clock.now() + TRUSTED_MS;
     const known = { requester, answer: Promise.resolve(requester), expiresAt, askAgainAt };
-    // A fact may have come in while the account was read: then the next request reads it again.
-    if (before === this.#heard) this.#remember(hash, userId, known);
+    this.#known.remember(hash, userId, known, epoch);
     return known;
-  }
-
-  #remember(hash: string, userId: UserId, known: KnownToken): void {
-    // Hashes that fell out of the cache stay in the index until their user is heard of: start over before that piles up.
-    if (this.#hashesOf.size > CAPACITY) {
-      this.#hashesOf.clear();
-      this.#known.clear();
-    }
-    let hashes = this.#hashesOf.get(userId);
-    if (hashes === undefined) this.#hashesOf.set(userId, (hashes = new Set()));
-    hashes.add(hash);
-    this.#known.set(hash, known);
   }
 }
