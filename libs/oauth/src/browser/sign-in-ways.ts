@@ -4,9 +4,11 @@ import { PageProcess } from '#accounts/interactive-auth/page-process';
 import { Consents } from '#accounts/terms/consents';
 import { Terms } from '#accounts/terms/terms';
 import { CONFIG, type Config } from '#config/config';
+import type { HtmlPage } from '#http/pages/html-page';
 import type { UserId } from '#kernel/ids';
 import { UpstreamProviders } from '#sso/upstream-providers';
-import type { SignInContext } from '../pages/sign-in-page.js';
+import { type SignInContext, signInPage } from '../pages/sign-in-page.js';
+import type { Browser } from './browsers.js';
 
 type Ways = Pick<SignInContext, 'serverName' | 'isOpen' | 'hasAddresses' | 'isByPassword' | 'ways' | 'providers'>;
 
@@ -38,6 +40,11 @@ export class SignInWays {
       isByPassword: ways.some(({ isPassword }) => isPassword),
       ways: ways.filter(({ isPassword }) => !isPassword),
     };
+  }
+
+  /** The page on which somebody signs in, to go on to the page `to`; with what they typed before, and why it did not do. */
+  page(browser: Browser, to: string, before: Pick<SignInContext, 'username' | 'problem'> = {}): HtmlPage {
+    return signInPage({ ...this.context, browser, to, ...before });
   }
 
   /** Whether an account elsewhere is all that it takes. */

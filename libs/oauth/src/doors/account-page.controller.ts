@@ -9,7 +9,6 @@ import { SignInWays } from '../browser/sign-in-ways.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { PAGES } from '../oauth-paths.js';
 import { showPage } from '#http/pages/show-page';
-import { signInPage } from '../pages/sign-in-page.js';
 import { PageErrorFilter } from './page-error.filter.js';
 
 /** What a form of the page has done, by the word with which it comes back. */
@@ -43,7 +42,7 @@ export class AccountPageController {
     const browser = await this.browsers.of(request, reply);
     const { userId } = browser;
     if (userId === undefined) {
-      return showPage(reply, signInPage({ ...this.ways.context, browser, to: request.url }));
+      return showPage(reply, this.ways.page(browser, request.url));
     }
     const note = NOTES[queryText(query, 'done') ?? ''];
     const context = { ...(await this.account.contextFor(browser, userId)), ...(note === undefined ? {} : { note }) };

@@ -19,7 +19,6 @@ import { OAuthIsOn } from '../oauth-is-on.js';
 import { PAGES } from '../oauth-paths.js';
 import { consentPage } from '../pages/consent-page.js';
 import { sendOn, showPage } from '#http/pages/show-page';
-import { signInPage } from '../pages/sign-in-page.js';
 import { issuerOf } from '../server-metadata.js';
 import { PageErrorFilter } from './page-error.filter.js';
 
@@ -52,7 +51,7 @@ export class AuthoriseController {
         return sendOn(reply, `${PAGES.signUp}?${new URLSearchParams({ to }).toString()}`);
       if (browser.userId !== undefined && asked.prompt !== 'login')
         return this.#consent(reply, request, asked, browser, to);
-      return showPage(reply, signInPage({ ...this.ways.context, browser, to }));
+      return showPage(reply, this.ways.page(browser, to));
     });
   }
 

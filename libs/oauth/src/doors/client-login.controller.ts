@@ -13,7 +13,6 @@ import { OAuthIsOn } from '../oauth-is-on.js';
 import { PAGES } from '../oauth-paths.js';
 import { clientLoginPage } from '../pages/client-login-page.js';
 import { sendOn, showPage } from '#http/pages/show-page';
-import { signInPage } from '../pages/sign-in-page.js';
 import { PageErrorFilter } from './page-error.filter.js';
 
 /** The browser is on its way back to the client, which then asks at once. */
@@ -48,7 +47,7 @@ export class ClientLoginController {
     if (userId === undefined) {
       if (queryText(query, 'action') === 'register' && this.ways.context.isOpen)
         return sendOn(reply, `${PAGES.signUp}?${new URLSearchParams({ to: path }).toString()}`);
-      return showPage(reply, signInPage({ ...this.ways.context, browser, to: path }));
+      return showPage(reply, this.ways.page(browser, path));
     }
     const terms = await this.ways.findTerms(userId, path);
     if (terms !== undefined) return sendOn(reply, terms);

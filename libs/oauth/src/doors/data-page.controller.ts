@@ -16,7 +16,6 @@ import { SignInWays } from '../browser/sign-in-ways.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { ACTIONS } from '../account-actions.js';
 import { PAGES } from '../oauth-paths.js';
-import { signInPage } from '../pages/sign-in-page.js';
 import { PageErrorFilter } from './page-error.filter.js';
 
 /** Where people see where their data is, and are handed it: without asking an operator, and whatever their account may besides. */
@@ -37,8 +36,7 @@ export class DataPageController {
   @Get()
   async show(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     const browser = await this.browsers.of(request, reply);
-    if (browser.userId === undefined)
-      return showPage(reply, signInPage({ ...this.ways.context, browser, to: request.url }));
+    if (browser.userId === undefined) return showPage(reply, this.ways.page(browser, request.url));
     return this.#page(reply, browser, browser.userId);
   }
 

@@ -14,7 +14,6 @@ import { PAGES } from '../oauth-paths.js';
 import { consentPage } from '../pages/consent-page.js';
 import { linkPage, notePage } from '../pages/link-page.js';
 import { sendOn, showPage } from '#http/pages/show-page';
-import { signInPage } from '../pages/sign-in-page.js';
 import { PageErrorFilter } from './page-error.filter.js';
 
 const NOT_FOUND = 'No device that waits shows this code. Look at it again: codes hold for a quarter of an hour.';
@@ -43,7 +42,7 @@ export class LinkController {
     const browser = await this.browsers.of(request, reply);
     const { userId } = browser;
     if (userId === undefined) {
-      return showPage(reply, signInPage({ ...this.ways.context, browser, to: request.url }));
+      return showPage(reply, this.ways.page(browser, request.url));
     }
     const terms = await this.ways.findTerms(userId, request.url);
     if (terms !== undefined) return sendOn(reply, terms);

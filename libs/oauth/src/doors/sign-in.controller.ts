@@ -10,7 +10,6 @@ import { SteppedSignIns } from '../browser/stepped-sign-ins.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { ownPage, PAGES } from '../oauth-paths.js';
 import { sendOn, showPage } from '#http/pages/show-page';
-import { signInPage } from '../pages/sign-in-page.js';
 import { PageErrorFilter } from './page-error.filter.js';
 
 /** Where people sign in with a browser, and out again. */
@@ -42,7 +41,7 @@ export class SignInController {
     }
     const begun = this.stepped.begin(queryText(query, 'flow'), browser);
     if (begun !== undefined) return sendOn(reply, pathOf(begun, to));
-    return showPage(reply, signInPage({ ...this.ways.context, browser, to }));
+    return showPage(reply, this.ways.page(browser, to));
   }
 
   @RateLimited('login')
@@ -56,16 +55,15 @@ export class SignInController {
     if (id !== undefined) return this.#goOn(id, ownPage(queryText(query, 'to')), request, reply);
     const { browser, form } = await this.browsers.formOf(request, reply);
     const to = ownPage(form.get('to'));
-    const { context } = this.ways;
     // Nobody was shown such a form.
-    if (!context.isByPassword) return showPage(reply, signInPage({ ...context, browser, to }), 403);
+    if (!this.ways.context.isByPassword) return showPage(reply, this.ways.page(browser, to), 403);
     const username = form.get('username') ?? '';
     const claim = await this.passwords.parseClaim({ user: username, password: form.get('password') ?? '' });
     const verified = await this.passwords.verify(claim);
     if (verified !== undefined && (await this.#admit(verified, browser, request, reply))) return sendOn(reply, to);
     const unknown = 'Unknown user or wrong password';
     const problem = verified === undefined ? unknown : await this.browsers.refusalOf(verified.userId, unknown);
-    return showPage(reply, signInPage({ ...context, browser, to, username, problem }), 403);
+    return showPage(reply, this.ways.page(browser, to, { username, problem }), 403);
   }
 
   @RateLimited('default')
@@ -86,7 +84,7 @@ export class SignInController {
     if ('view' in step) return showView(reply, step.view);
     if (await this.#admit(step.shown, browser, request, reply)) return sendOn(reply, to);
     const problem = await this.browsers.refusalOf(step.shown.userId, 'This account cannot sign in');
-    return showPage(reply, signInPage({ ...this.ways.context, browser, to, problem }), 403);
+    return showPage(reply, this.ways.page(browser, to, { problem }), 403);
   }
 
   async #admit(shown: Shown, browser: Browser, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
@@ -98,7 +96,7 @@ export class SignInController {
 
   #again(reply: FastifyReply, browser: Browser, to: string): string {
     const problem = 'This took too long, or was begun elsewhere: begin again';
-    return showPage(reply, signInPage({ ...this.ways.context, browser, to, problem }));
+    return showPage(reply, this.ways.page(browser, to, { problem }));
   }
 }
 
