@@ -316,7 +316,10 @@ describe('single sign-on by OpenID Connect', () => {
       expect(page.text).toContain('remove a device from your account <strong>@fred:e2e.example</strong>');
       return mine.visit(linkOn(page, 'begin/main'));
     };
-    expect((await confirm(person('alice'))).status).toBe(403);
+    const refused = await confirm(person('alice'));
+    expect(refused.status).toBe(403);
+    // Whoever was somebody else there begins anew where it is said what it is for, and which of their accounts will do.
+    expect(linkOn(refused, 'fallback')).toBe(fallback);
     expect((await confirm(person('never-seen'))).status).toBe(403);
     expect((await fred.request('DELETE', path, { auth: { session } })).status).toBe(401);
     await provider.as(person('fred'));

@@ -23,8 +23,15 @@ export class BegunRequests {
     @Inject(CONFIG) private readonly config: Pick<Config, 'publicUrl'>,
   ) {}
 
-  /** The page that asks for the provider, where there are several; it leads on by itself where there is one. */
+  /**
+   * The page that asks for the provider, where there are several; it leads on by itself where there is one. For a stage its own page, which says what it
+   * is for, and offers no provider at which its user has no account.
+   */
   linkOf(purpose: Purpose): string {
+    if (purpose.kind === 'stage') {
+      const query = new URLSearchParams({ session: purpose.session }).toString();
+      return `${this.config.publicUrl}/_matrix/client/v3/auth/m.login.sso/fallback/web?${query}`;
+    }
     return `${this.config.publicUrl}/${SSO_PATH}/begin?${this.#query(purpose)}`;
   }
 
