@@ -46,7 +46,7 @@ export class AccountView {
     const [hasPassword, isPasswordOurs, linked] = await Promise.all([
       this.person.hasPassword(userId),
       this.isPasswordOurs(userId),
-      this.listElsewhere(userId),
+      this.#listElsewhere(userId),
     ]);
     const confirmsWith = this.providers.all.filter(({ id }) => linked.some(({ provider }) => provider === id));
     const hasElsewhere = this.providers.all.length > 0;
@@ -58,11 +58,11 @@ export class AccountView {
     const { userId } = context;
     switch (action) {
       case ACTIONS.devices:
-        return devicesPage(context, await this.list(userId));
+        return devicesPage(context, await this.#listDevices(userId));
       case ACTIONS.device:
       case ACTIONS.endDevice: {
-        const device = await this.find(userId, deviceId);
-        if (device === undefined) return devicesPage(context, await this.list(userId));
+        const device = await this.#findDevice(userId, deviceId);
+        if (device === undefined) return devicesPage(context, await this.#listDevices(userId));
         return devicePage(context, device, action === ACTIONS.endDevice);
       }
       case ACTIONS.close:
@@ -70,11 +70,11 @@ export class AccountView {
       case ACTIONS.keyReset:
         return keyResetPage(context);
       case ACTIONS.elsewhere:
-        return elsewherePage(context, await this.listElsewhere(userId), this.providers.all);
+        return elsewherePage(context, await this.#listElsewhere(userId), this.providers.all);
       case ACTIONS.data:
         return dataPage(context, await this.handOver.glimpse(userId, 'places', MOST_SHOWN));
       default:
-        return profilePage(context, await this.displayname(userId));
+        return profilePage(context, await this.#findDisplayname(userId));
     }
   }
 
@@ -83,19 +83,19 @@ export class AccountView {
     return (await this.accounts.load(userId)).passwordHash !== undefined;
   }
 
-  /** Whoever else may read it; '' where there is none. */
-  async displayname(userId: UserId): Promise<string> {
+  /** Theirs, whoever else may read it; '' where there is none. */
+  async #findDisplayname(userId: UserId): Promise<string> {
     const displayname = (await this.accounts.load(userId)).profile.get('displayname')?.value;
     return typeof displayname === 'string' ? displayname : '';
   }
 
-  /** Whose it is that is shown, as the log has it. */
+  /** The account, as the log has it. */
   load(userId: UserId): ReturnType<Accounts['load']> {
     return this.accounts.load(userId);
   }
 
   /** The accounts elsewhere that are theirs, but for one in a directory, which is theirs for as long as they are in that. */
-  async listElsewhere(userId: UserId): Promise<(ShownExternalId & { readonly provider: string })[]> {
+  async #listElsewhere(userId: UserId): Promise<(ShownExternalId & { readonly provider: string })[]> {
     return (await listExternalIds(this.views, userId))
       .filter(({ provider }) => provider !== LDAP)
       .map(({ provider, subject }) => ({
@@ -107,7 +107,7 @@ export class AccountView {
   }
 
   /** All that are signed in, the one used last first. Those that no client holds are none that a person knows. */
-  async list(userId: UserId): Promise<ShownDevice[]> {
+  async #listDevices(userId: UserId): Promise<ShownDevice[]> {
     const [account, seen] = await Promise.all([this.accounts.load(userId), this.devices.connections(userId)]);
     return [...account.devices]
       .filter(([deviceId]) => deviceId !== account.dehydrated?.deviceId)
@@ -120,7 +120,7 @@ export class AccountView {
       .toSorted((one, other) => (other.lastSeenAt ?? other.createdAt) - (one.lastSeenAt ?? one.createdAt));
   }
 
-  async find(userId: UserId, deviceId: string | undefined): Promise<ShownDevice | undefined> {
-    return (await this.list(userId)).find((one) => one.deviceId === (deviceId as DeviceId));
+  async #findDevice(userId: UserId, deviceId: string | undefined): Promise<ShownDevice | undefined> {
+    return (await this.#listDevices(userId)).find((one) => one.deviceId === (deviceId as DeviceId));
   }
 }
