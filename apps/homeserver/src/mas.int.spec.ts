@@ -332,12 +332,28 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     expect((await whoami(token))[0]).toBe(200);
   });
 
-  it('closes accounts for ever', async () => {
+  it.each([{ erase: true }, {}])('closes accounts, and opens them again: %j', async (how) => {
+    const emails = [`${name}@example.org`];
+    await order('provision_user', { set_displayname: 'Somebody', set_emails: emails });
     const token = await sessionOf('DEVICE');
     expect((await order('reactivate_user', {}))[0]).toBe(200);
-    expect(await order('delete_user', { erase: true })).toEqual([200, {}]);
+    expect((await whoami(token))[0]).toBe(200);
+    expect(await order('delete_user', how)).toEqual([200, {}]);
     expect((await whoami(token))[0]).toBe(401);
-    expect((await order('reactivate_user', {}))[1].errcode).toBe('M_FORBIDDEN');
+    const query = (): Promise<[number, Body]> => ask('GET', `/_synapse/mas/query_user?localpart=${name}`, SECRET);
+    const named = 'erase' in how ? null : 'Somebody';
+    expect((await query())[1]).toMatchObject({ is_deactivated: true, display_name: named });
+    expect((await order('provision_user', { set_displayname: 'Again' }))[1].errcode).toBe('M_USER_DEACTIVATED');
+    expect(await order('reactivate_user', {})).toEqual([200, {}]);
+    expect((await query())[1]).toMatchObject({ is_deactivated: false, display_name: named });
+    expect((await whoami(token))[0]).toBe(401);
+    const again = await sessionOf('AGAIN');
+    expect((await whoami(again))[1]).toMatchObject({ user_id: userId, device_id: 'AGAIN' });
+    expect((await ask('GET', `${V3}/account/3pid`, again))[1].threepids).toEqual([]);
+    expect((await order('provision_user', { set_emails: emails }))[0]).toBe(200);
+    const [, { room_id: room }] = await ask('POST', `${V3}/createRoom`, again, {});
+    expect((await ask('PUT', `${V3}/rooms/${room}/send/m.room.message/1`, again, { body: 'again' }))[0]).toBe(200);
+    expect((await ask('POST', '/_synapse/mas/reactivate_user', SECRET, { localpart: 'nobody' }))[0]).toBe(404);
   });
 
   it('lets keys be reset, at its own page', async () => {

@@ -9,6 +9,7 @@ import { HEALTH, type HealthSources } from '#observability/health';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { MeteredEventStore } from '#observability/metered-event-store';
 import { Metrics, METRICS } from '#observability/metrics';
+import { WHAT_FOLLOWS } from '#projections/effects/what-follows';
 import { HELD_CLOCK, NotedClock } from '#projections/held-clock';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { VIEWS } from '#projections/views';
@@ -45,6 +46,7 @@ export class PortsModule {
       { provide: READ_MODEL_STORE, useValue: ports.readModels },
       { provide: VIEWS, useValue: ports.projections },
       { provide: ProjectionRuntime, useValue: ports.projections },
+      { provide: WHAT_FOLLOWS, useValue: ports.projections.effects },
       { provide: SIGNING_KEY, useValue: ports.signingKey },
       { provide: KeyedNames, useValue: ports.names },
       { provide: SHUTDOWN, useValue: ports.shutdown },

@@ -300,6 +300,7 @@ describe('the rows of every projector', () => {
       carol('room-forgotten', { room_id: roomId }),
       carol('devices-removed', { device_ids: ['C'], reason: 'deactivated' }),
       carol('account-deactivated', { erase: true }),
+      carol('account-reopened', {}),
     ];
     const ofDevice = (type: string, data: object): StreamFact => ({
       stream: `device-${ALICE}|D`,

@@ -27,6 +27,7 @@ import type { Logger, ProcessLog } from '#observability/logger';
 import { MeteredEventStore } from '#observability/metered-event-store';
 import { Metrics } from '#observability/metrics';
 import { NestLogger } from '#observability/nest-logger';
+import { TAKEN_BACK_BY } from '#processes/taken-back-by';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Effect } from '#projections/effects/effect';
 import { ViewsMisconfigured } from '#read-models/read-model-errors';
@@ -204,6 +205,7 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
     readModels,
     projectors: listProjectors(),
     ...followers,
+    takenBackBy: TAKEN_BACK_BY,
     effectLease: config.eventStoreUrl === undefined ? undefined : { place: placeOf(config), ...EFFECT_LEASE },
     beforeWriting: () => notePutBack(store, readModels, clock, log),
     clock,

@@ -16,6 +16,8 @@ export function userMethods(users: UserAdministration, views: Views): Readonly<R
     'users.reset-password': (request) =>
       users.resetPassword(textOf(request, 'name'), textOf(request, 'password'), request.keepSessions === true),
     'users.deactivate': (request) => users.deactivate(textOf(request, 'name'), request.erase === true),
+    'users.reopen': (request) =>
+      users.reopen(textOf(request, 'name'), request.password === undefined ? undefined : textOf(request, 'password')),
     'users.set-admin': (request) => users.setAdmin(textOf(request, 'name'), request.admin === true),
     'users.restrict': (request) =>
       users.restrict(textOf(request, 'name'), restrictionOf(request), request.isOn !== false),

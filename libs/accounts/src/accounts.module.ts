@@ -30,6 +30,7 @@ import { OverrideRateLimitHandler } from './commands/override-rate-limit.js';
 import { ProvideAccountHandler } from './commands/provide-account.js';
 import { RefreshSessionHandler } from './commands/refresh-session.js';
 import { RegisterAccountHandler } from './commands/register-account.js';
+import { ReopenAccountHandler } from './commands/reopen-account.js';
 import { RemoveThreepidHandler } from './commands/remove-threepid.js';
 import { RenameDeviceHandler } from './commands/rename-device.js';
 import { RestrictAccountHandler } from './commands/restrict-account.js';
@@ -76,6 +77,7 @@ import { ReadableUserData } from './reading/readable-user-data.js';
 import { RegistrationClaims } from './registration-claims.js';
 import { RegistrationRules } from './registration-rules.js';
 import { RegistrationTokens } from './registration-tokens.js';
+import { Reopening } from './reopening.js';
 import { ActingServices } from './sessions/acting-services.js';
 import { BeginSession } from './sessions/begin-session.js';
 import { KnownTokens } from './sessions/known-tokens.js';
@@ -110,6 +112,7 @@ const commandHandlers: Provider[] = [
   DeleteDevicesHandler,
   ChangePasswordHandler,
   DeactivateAccountHandler,
+  ReopenAccountHandler,
   AddThreepidHandler,
   RemoveThreepidHandler,
   SetAdminHandler,
@@ -151,6 +154,7 @@ const services: Provider[] = [
   RegistrationClaims,
   OutsideClaims,
   NewPasswords,
+  Reopening,
   ValidationLinks,
   MailValidation,
   PhoneParts,

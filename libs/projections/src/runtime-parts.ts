@@ -13,6 +13,9 @@ export interface ProjectionLog {
   error(message: string): void;
 }
 
+/** A type of fact -> the type of the later one of its stream that takes it back. */
+export type TakenBackBy = Readonly<Record<string, string>>;
+
 export interface RuntimeParts {
   readonly store: EventStore;
   readonly readModels: ReadModelStore;
@@ -22,6 +25,11 @@ export interface RuntimeParts {
   readonly effects?: readonly Effect[];
   /** Other processes that share the log may run the effects as well; undefined where nobody else can write to it. */
   readonly effectLease?: LeaseTerms;
+  /**
+   * What is taken back only once all that follows from it is done (`WhatFollows`). No effect runs for it after that, as where it is looked at once more in a copy of
+   * the log (`placeOfMark`).
+   */
+  readonly takenBackBy?: TakenBackBy;
   /** Done with the lease of the views, before they are looked at to be written. */
   readonly beforeWriting?: () => Promise<void>;
   readonly clock: Clock;

@@ -39,6 +39,7 @@ import { Metrics, METRICS } from '#observability/metrics';
 import { HELD_CLOCK } from '#projections/held-clock';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Effect } from '#projections/effects/effect';
+import { WHAT_FOLLOWS } from '#projections/effects/what-follows';
 import type { Listener } from '#projections/listener';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
@@ -47,6 +48,7 @@ import { identityProjector } from '#identity/projections/identity.projector';
 import { storedInvitesProjector } from '#identity/projections/stored-invites.projector';
 import { mediaProjector } from '#media/projections/media.projector';
 import { EFFECTS, ProcessesModule } from '#processes/processes.module';
+import { TAKEN_BACK_BY } from '#processes/taken-back-by';
 import { VIEWS } from '#projections/views';
 import { SIGNING_KEY } from '#protocol/signing/signing-key';
 import { PushModule } from '#push/push.module';
@@ -126,7 +128,8 @@ export async function startSyncApp(
     searchProjector(reader),
     mediaProjector(reader),
   ];
-  const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
+  const parts = { store, readModels, projectors, listeners, effects, clock: systemClock };
+  const views = new ProjectionRuntime({ ...parts, takenBackBy: TAKEN_BACK_BY });
   const shutdown = new AbortController();
   const ports = [
     { provide: CONFIG, useValue: config },
@@ -135,6 +138,7 @@ export async function startSyncApp(
     { provide: EVENT_STORE, useValue: store },
     { provide: READ_MODEL_STORE, useValue: readModels },
     { provide: VIEWS, useValue: views },
+    { provide: WHAT_FOLLOWS, useValue: views.effects },
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
     { provide: KeyedNames, useValue: TEST_NAMES },
     { provide: DEVICE_PEERS, useValue: NO_PEERS },

@@ -83,7 +83,7 @@ interface DeactivateOptions extends CommonOptions {
   name: 'deactivate',
   arguments: '<name>',
   argsDescription: NAME,
-  description: 'end an account for ever: the sessions, the password, the membership of rooms',
+  description: 'end an account: the sessions, the password, the membership of rooms',
 })
 export class DeactivateUserCommand extends AnnalsCommand<DeactivateOptions> {
   protected async execute([name = '']: string[], options: DeactivateOptions, terminal: Terminal): Promise<ExitCode> {
@@ -92,6 +92,35 @@ export class DeactivateUserCommand extends AnnalsCommand<DeactivateOptions> {
 
   @Option({ flags: '--erase', description: 'let go of what was kept of them and what they uploaded as well' })
   parseErase(): boolean {
+    return true;
+  }
+}
+
+interface ReopenOptions extends PasswordOptions {
+  readonly withoutPassword?: boolean;
+}
+
+@SubCommand({
+  name: 'reopen',
+  arguments: '<name>',
+  argsDescription: NAME,
+  description: 'let a deactivated account be used again; what had gone with it stays gone',
+})
+export class ReopenUserCommand extends PasswordCommand<ReopenOptions> {
+  protected async execute([name = '']: string[], options: ReopenOptions, terminal: Terminal): Promise<ExitCode> {
+    const { withoutPassword, passwordStdin, generatePassword } = options;
+    if (withoutPassword === true && (passwordStdin === true || generatePassword === true))
+      throw new CliFailure('--without-password goes with no password');
+    const installation = findInstallation(options.data);
+    const chosen = withoutPassword === true ? undefined : await this.choosePassword(options);
+    return (await loadRun()).reopenUser(installation, terminal, name, chosen);
+  }
+
+  @Option({
+    flags: '--without-password',
+    description: 'for who comes in by another service, or belongs to an application service',
+  })
+  parseWithoutPassword(): boolean {
     return true;
   }
 }
@@ -252,6 +281,7 @@ export class ExportUserCommand extends AnnalsCommand<ExportOptions> {
     CreateUserCommand,
     ResetPasswordCommand,
     DeactivateUserCommand,
+    ReopenUserCommand,
     EraseUserCommand,
     LockUserCommand,
     SuspendUserCommand,

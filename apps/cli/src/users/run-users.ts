@@ -78,10 +78,38 @@ export async function deactivateUser(
     running,
   ]);
   await terminal.line(
-    `${userId} is deactivated, for ever${erase ? '; what was kept of them and what they uploaded goes' : ''}`,
+    `${userId} is deactivated${erase ? '; what was kept of them and what they uploaded goes for ever' : ''}`,
   );
   if (!isRunning) terminal.note('the server is not running: the user leaves their rooms once it does');
   return EXIT.ok;
+}
+
+/** `users reopen NAME`. What follows from how an account was closed is done by a running server alone, and has to be done before. */
+export async function reopenUser(
+  installation: Installation,
+  terminal: Terminal,
+  name: string,
+  chosen: ChosenPassword | undefined,
+): Promise<ExitCode> {
+  const client = await installation.connect();
+  if (client === undefined) throw new CliFailure('the server is not running: accounts are opened again while it does');
+  try {
+    const request = { name, password: chosen?.password };
+    const { userId, wasClosed } = await callServer<Awaited<ReturnType<UserAdministration['reopen']>>>(
+      client,
+      'users.reopen',
+      request,
+    );
+    if (!wasClosed) {
+      await terminal.line(`${userId} is not deactivated; nothing was changed`);
+      return EXIT.ok;
+    }
+    await terminal.line(`${userId} has an account again; what had gone with it stays gone`);
+    if (chosen !== undefined) await showOnce(terminal, chosen);
+    return EXIT.ok;
+  } finally {
+    client.close();
+  }
 }
 
 /** `users make-admin NAME`, with `--revoke` the other way. */

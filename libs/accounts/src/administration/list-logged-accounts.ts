@@ -1,6 +1,6 @@
 import type { EventStore } from '#event-store/event-store';
 import { USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
-import { type AccountRow, accountsProjector } from '../projections/accounts.projector.js';
+import { type AccountRow, ACCOUNTS, accountsProjector } from '../projections/accounts.projector.js';
 import type { ListedAccount } from '../queries/list-accounts.js';
 import { rowOfStream } from './row-of-stream.js';
 
@@ -10,7 +10,7 @@ import { rowOfStream } from './row-of-stream.js';
  */
 export async function* listLoggedAccounts(store: EventStore): AsyncGenerator<ListedAccount> {
   for await (const stream of store.streams({ prefix: USER_STREAM_PREFIX })) {
-    const row = await rowOfStream<AccountRow>(store, stream, accountsProjector);
+    const row = await rowOfStream<AccountRow>(store, stream, accountsProjector, ACCOUNTS.name);
     if (row !== undefined) yield { user_id: userIdOfStream(stream), ...row };
   }
 }

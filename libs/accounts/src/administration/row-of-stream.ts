@@ -1,25 +1,27 @@
 import type { EventStore } from '#event-store/event-store';
 import type { OwnRows, Projector } from '#projections/projector';
 
-/** The one row that a projector makes of the facts of one stream, as the log has them; undefined where it makes none. */
+/** The one row of a collection that a projector makes of the facts of one stream, as the log has them; undefined where it makes none. */
 export async function rowOfStream<Row>(
   store: EventStore,
   stream: string,
   projector: Projector,
+  collection: string,
 ): Promise<Row | undefined> {
-  let value: string | undefined;
+  const values = new Map<string, string>();
   const rows: OwnRows = {
-    get: async () => value,
+    get: async (name) => values.get(name),
     scan: async () => [],
-    put: (_collection, _key, written) => {
-      value = written;
+    put: (name, _key, written) => {
+      values.set(name, written);
     },
-    delete: () => {
-      value = undefined;
+    delete: (name) => {
+      values.delete(name);
     },
   };
   for await (const fact of store.readStream(stream)) {
     if (projector.handles(fact.type)) await projector.project(fact, rows);
   }
+  const value = values.get(collection);
   return value === undefined ? undefined : (JSON.parse(value) as Row);
 }

@@ -6,6 +6,7 @@ import { ChangePassword } from '../commands/change-password.js';
 import { DeactivateAccount } from '../commands/deactivate-account.js';
 import { OverrideRateLimit } from '../commands/override-rate-limit.js';
 import { RegisterAccount } from '../commands/register-account.js';
+import { ReopenAccount } from '../commands/reopen-account.js';
 import { RestrictAccount } from '../commands/restrict-account.js';
 import { SetAdmin } from '../commands/set-admin.js';
 import type { RateLimitOverridden, Restriction } from '../facts/account-facts.js';
@@ -36,11 +37,20 @@ export class UserAdministration {
     return userId;
   }
 
-  /** Ends the account for ever. */
+  /** Ends the account, until it is opened again. */
   async deactivate(name: string, erase: boolean): Promise<UserId> {
     const userId = this.#userIdOf(name);
     await this.commands.execute(new DeactivateAccount(userId, erase, BY_SERVER));
     return userId;
+  }
+
+  /** Opens an account again, to who knows the password where one is given. Answers also whether it was closed. */
+  async reopen(
+    name: string,
+    password: string | undefined,
+  ): Promise<{ readonly userId: UserId; readonly wasClosed: boolean }> {
+    const userId = this.#userIdOf(name);
+    return { userId, wasClosed: await this.commands.execute(new ReopenAccount(userId, password, BY_SERVER)) };
   }
 
   /** Gives or takes the right to administer the server. */

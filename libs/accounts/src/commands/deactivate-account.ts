@@ -5,12 +5,13 @@ import type { UserId } from '#kernel/ids';
 import type { Cause } from '#event-store/aggregates';
 import { Accounts } from '../accounts.js';
 import { checkNotNotices } from '../check-not-notices.js';
+import type { Account } from '../decide/account.js';
 import { decideDeactivation } from '../decide/decide-account.js';
 import { ERASED_ACCOUNTS, type ErasedAccounts } from '../erased-accounts.js';
 import { ThreepidClaims } from '../threepids/threepid-claims.js';
 
 /**
- * Ends an account for ever: its sessions, its password. With `erase` also its profile and private data leave the views, and
+ * Ends an account, unless an operator has it opened again: its sessions, its password. With `erase` also its profile and private data leave the views, and
  * the log says that the user asked for erasure, and so does the list beside it by when this settles. What rooms make of it is for them to do upon
  * the fact. Throws M_NOT_FOUND; M_FORBIDDEN for the user of the server's notices.
  */
@@ -36,9 +37,14 @@ export class DeactivateAccountHandler implements ICommandHandler<DeactivateAccou
   async execute({ userId, erase, cause }: DeactivateAccount): Promise<void> {
     checkNotNotices(userId, this.config);
     const { threepids } = await this.accounts.load(userId);
-    await this.accounts.change(userId, (account) => decideDeactivation(account, erase), cause);
+    let reopened: number | undefined;
+    const decide = (account: Account): ReturnType<typeof decideDeactivation> => {
+      reopened = account.reopenedAt;
+      return decideDeactivation(account, erase);
+    };
+    await this.accounts.change(userId, decide, cause);
     for (const threepid of threepids.values()) await this.claims.release(threepid, userId);
     // Where it cannot be written down yet the account is closed all the same, and nobody else waits for what was its.
-    if (erase) await this.erased?.noteAccount(userId);
+    if (erase) await this.erased?.noteAccount(userId, reopened);
   }
 }

@@ -10,19 +10,21 @@ import { isLinked } from '../decide/decide-external-ids.js';
 import { decideProvision, type Provision, removedThreepids } from '../decide/decide-provision.js';
 import { externalIdHash } from '../facts/external-id-facts.js';
 import { OutsideClaims } from '../outside-claims.js';
+import { Reopening } from '../reopening.js';
 import { NewPasswords } from '../sessions/new-passwords.js';
 import { type Threepid, threepidKey } from '../threepids/threepid.js';
 import { newUserId } from '../user-ids.js';
 
 /** What somebody who looks after accounts wants one to be; what is left out stays as it is. */
-export interface ProvidedAccount extends Omit<Provision, 'passwordHash'> {
+export interface ProvidedAccount extends Omit<Provision, 'passwordHash' | 'over'> {
   readonly password?: string | undefined;
 }
 
 /**
  * Makes an account, or has one be something else: all of it in one write, or nothing. Answers whether it is new. Throws M_INVALID_USERNAME,
  * M_WEAK_PASSWORD, M_INVALID_PARAM, M_THREEPID_IN_USE; M_FORBIDDEN where an account elsewhere is somebody else's, where no password counts
- * here, and to who would close their own account or be an administrator no more; and as `decideProvision`.
+ * here, and to who would close their own account or be an administrator no more; M_MISSING_PARAM where one that was closed is opened again without
+ * a password, unless an application service made it or none counts here; and as `decideProvision` and `Reopening.prepare`.
  */
 export class ProvideAccount extends Command<boolean> {
   constructor(
@@ -40,6 +42,7 @@ export class ProvideAccountHandler implements ICommandHandler<ProvideAccount> {
     private readonly accounts: Accounts,
     private readonly claims: OutsideClaims,
     private readonly passwords: NewPasswords,
+    private readonly reopening: Reopening,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -49,10 +52,14 @@ export class ProvideAccountHandler implements ICommandHandler<ProvideAccount> {
     if (!known.exists && newUserId(localpartOf(userId), serverNameOf(userId)) !== userId) {
       throw new MatrixError('M_INVALID_USERNAME');
     }
-    const provision = await this.#provision(wanted);
+    const isReopened = wanted.isClosed === false && known.deactivated;
+    if (isReopened && wanted.password === undefined && this.passwords.count && !known.byService)
+      throw new MatrixError('M_MISSING_PARAM', 'A password is needed to open the account again');
+    const provision = { ...(await this.#provision(wanted)), over: known.closedAt };
     const decide = (account: Account) => decideProvision(account, userId, provision, this.clock.now());
     // What is refused is refused before anything is claimed.
     decide(known);
+    if (isReopened) await this.reopening.prepare(userId, known);
     let removed: Threepid[] = [];
     let isNew = false;
     await this.claims.claimFor(userId, newOf(known, wanted), cause, () =>

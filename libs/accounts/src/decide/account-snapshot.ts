@@ -13,7 +13,9 @@ interface KeptAccount extends Pick<
   | 'admin'
   | 'adminBy'
   | 'deactivated'
+  | 'closedAt'
   | 'erased'
+  | 'reopenedAt'
   | 'locked'
   | 'lockedBy'
   | 'suspended'
@@ -39,14 +41,16 @@ interface KeptAccount extends Pick<
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 15,
+  version: 16,
   format({
     exists,
     guest,
     admin,
     adminBy,
     deactivated,
+    closedAt,
     erased,
+    reopenedAt,
     locked,
     lockedBy,
     suspended,
@@ -74,7 +78,9 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       admin,
       adminBy,
       deactivated,
+      closedAt,
       erased,
+      reopenedAt,
       locked,
       lockedBy,
       suspended,

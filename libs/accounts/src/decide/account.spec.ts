@@ -12,6 +12,7 @@ import {
   decidePasswordChange,
   decideRateLimit,
   decideRegistration,
+  decideReopening,
   decideRestriction,
 } from './decide-account.js';
 import { decideAccountData, decideFilter, decideTag } from './decide-account-data.js';
@@ -111,6 +112,73 @@ describe('an account', () => {
     given(registered, deactivated, erased)
       .when((account) => decideDeactivation(account, true))
       .then([]);
+  });
+
+  describe('that was closed', () => {
+    const [closed, erased] = [deactivated, { type: 'account-deactivated', data: { erase: true } }];
+    const again = { type: 'account-reopened', data: {} };
+    const reopen = (over: number, hash?: string): Decision => {
+      return (account) => decideReopening(account, over, hash);
+    };
+    const look = (facts: readonly PlainFact[], expected: object): void =>
+      given(...facts)
+        .when((account) => {
+          expect(account).toMatchObject(expected);
+          return [];
+        })
+        .then([]);
+
+    it('is opened again, to who knows the new password', () => {
+      const changed = { type: 'password-changed', data: { password_hash: 'hash2' } };
+      given(registered, closed).when(reopen(1, 'hash2')).then([again, changed]);
+      given(registered, closed).when(reopen(1)).then([again]);
+      given(registered).when(reopen(1, 'hash2')).then([]);
+      given().when(reopen(1)).thenRefused('M_NOT_FOUND');
+      const guest = { type: 'account-registered', data: { user_id: userId, kind: 'guest', via: 'open' } };
+      given(guest, closed).when(reopen(1)).thenRefused('M_FORBIDDEN');
+    });
+
+    it('is not where it was closed once more since that was found to be over', () => {
+      given(registered, closed, erased).when(reopen(1)).thenRefused('M_UNKNOWN');
+      given(registered, closed, erased).when(reopen(2)).then([again]);
+    });
+
+    it('has no password, no rights and no addresses then, and can do again what an account can', () => {
+      const admin = { type: 'admin-changed', data: { admin: true, provider: 'p' } };
+      const mail = {
+        type: 'threepid-added',
+        data: { medium: 'email', address: 'a@b.example', validated_at: 1, added_at: 1 },
+      };
+      const facts = [registered, admin, mail, closed, again];
+      const expected = {
+        deactivated: false,
+        admin: false,
+        adminBy: undefined,
+        passwordHash: undefined,
+        loggedOutAt: 4,
+      };
+      look(facts, { ...expected, closedAt: undefined, threepids: new Map() });
+      given(...facts)
+        .when(set('displayname', 'Alice'))
+        .then([{ type: 'profile-changed', data: { key: 'displayname', value: 'Alice' } }]);
+      given(...facts)
+        .when((account) => decideDeactivation(account, true))
+        .then([erased]);
+    });
+
+    it('knows nothing more of what was erased, whether or not the facts say it still', () => {
+      const linked = { type: 'external-id-linked', data: { provider: 'p', id_hash: 'h', subject: 's' } };
+      const filter = { type: 'filter-created', data: { filter_id: 'id', filter: {} } };
+      const name = { type: 'profile-changed', data: { key: 'displayname', value: 'Alice' } };
+      const readers = { type: 'readers-set', data: { of: 'profile', key: 'displayname', readers: [] } };
+      const told = [linked, filter, name, readers];
+      const none = { profile: new Map(), readers: new Map(), filters: new Set(), erased: undefined };
+      const expected = { ...none, externalIds: undefined, unlinkedFrom: ['p'] };
+      look([registered, ...told, erased, again], expected);
+      const left = [{ ...linked, data: { provider: 'p', id_hash: '', subject: '' } }, filter, { ...readers }];
+      look([registered, ...left, erased, again], expected);
+      look([registered, ...told, closed, again], { externalIds: [{ provider: 'p' }], filters: new Set(['id']) });
+    });
   });
 
   it('loses its devices and its password with its end', () => {

@@ -1,6 +1,7 @@
 import type { DeviceId, RoomId } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
 import type {
+  AccountDeactivated,
   AccountFact,
   ProfileChanged,
   RateLimitOverridden,
@@ -41,8 +42,12 @@ export interface Account {
   /** The provider of accounts whose groups made the user an administrator; undefined where an operator did. */
   readonly adminBy?: string;
   readonly deactivated: boolean;
+  /** The revision of the fact that closed it last; undefined where it is open. */
+  readonly closedAt?: number;
   /** With the account went what was its. */
   readonly erased?: true;
+  /** When it was opened again last, in milliseconds since the epoch. */
+  readonly reopenedAt?: number;
   /** Nobody may use it. */
   readonly locked: boolean;
   /** Who has locked it, and may lift that, where it was no operator. */
@@ -150,6 +155,31 @@ function withThreepid(
   return { ...account, threepids: withEntry(account.threepids, threepidKey({ medium, address }), entry) };
 }
 
+function closed(account: Account, { erase }: AccountDeactivated, revision: number): Account {
+  const { profile, readers, filters, threepids } = NO_ACCOUNT;
+  return {
+    ...withPassword(account, undefined, revision),
+    deactivated: true,
+    closedAt: revision,
+    ...(account.erased === true || erase ? { erased: true } : {}),
+    ...(erase ? { profile, readers, filters } : {}),
+    admin: false,
+    adminBy: undefined,
+    loginTokens: undefined,
+    threepids,
+  };
+}
+
+/** All that let somebody in before is over. The accounts elsewhere of who was erased are known no more, but for where they were: see `mayLinkByName`. */
+function reopened(account: Account, { at, revision }: FactPlace): Account {
+  const open = { deactivated: false, closedAt: undefined, reopenedAt: at, loggedOutAt: revision };
+  if (account.erased === undefined) return { ...account, ...open };
+  const { externalIds = [], unlinkedFrom = [] } = account;
+  const all = [...new Set([...unlinkedFrom, ...externalIds.map(({ provider }) => provider)])];
+  const unlinked = { externalIds: undefined, unlinkedFrom: all.length === 0 ? undefined : all };
+  return { ...account, ...open, ...unlinked, erased: undefined };
+}
+
 function restricted(account: Account, { type, data }: AccountFact): Account {
   if (type === 'rate-limit-overridden') return { ...account, rateLimit: data };
   if (type === 'rate-limit-restored') return { ...account, rateLimit: undefined };
@@ -182,14 +212,9 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
     case 'password-changed':
       return { ...withPassword(account, fact.data.password_hash, revision), loginTokens: undefined };
     case 'account-deactivated':
-      return {
-        ...withPassword(account, undefined, revision),
-        deactivated: true,
-        ...(account.erased === true || fact.data.erase ? { erased: true } : {}),
-        admin: false,
-        loginTokens: undefined,
-        threepids: NO_ACCOUNT.threepids,
-      };
+      return closed(account, fact.data, revision);
+    case 'account-reopened':
+      return reopened(account, { at, revision });
     case 'threepid-added':
     case 'threepid-removed':
       return withThreepid(account, fact, revision);

@@ -83,6 +83,26 @@ export function decideDeactivation(account: Account, erase: boolean): AccountFac
   return [...removalOfDevices(account, 'deactivated'), { type: 'account-deactivated', data: { erase } }];
 }
 
+/**
+ * The account is open again: to who knows the new password, where there is one. Nothing where it is open. `over`: the closing that nothing follows from any more. Throws
+ * M_NOT_FOUND, M_FORBIDDEN for a guest, who could never log in, and M_UNKNOWN with status 503 where the account was closed once more since.
+ */
+export function decideReopening(account: Account, over: number | undefined, passwordHash?: string): AccountFact[] {
+  if (!account.exists) throw new MatrixError('M_NOT_FOUND', 'No such user');
+  if (!account.deactivated) return [];
+  if (account.guest) throw new MatrixError('M_FORBIDDEN', 'A guest has nothing to log in with again');
+  if (account.closedAt !== over) throw stillClosing();
+  const password = passwordHash === undefined ? undefined : { password_hash: passwordHash };
+  return [
+    { type: 'account-reopened', data: {} },
+    ...(password === undefined ? [] : [{ type: 'password-changed', data: password } as const]),
+  ];
+}
+
+/** What is said to who would have an account opened again while something is left to do of how it was closed. */
+export const stillClosing = (message = 'The account is still being closed: try again in a moment'): MatrixError =>
+  new MatrixError('M_UNKNOWN', message, { status: 503, fields: { retry_after_ms: 5_000 } });
+
 /** Makes the user an administrator or takes it away. Nothing where it is so already; who was one by groups alone is one without them from then on. */
 export function decideAdmin(account: Account, admin: boolean): AccountFact[] {
   checkActive(account);

@@ -92,11 +92,19 @@ describe('an account that is provided', () => {
     given(registered).when({ locked: true, admin: true }).thenRefused('M_FORBIDDEN');
   });
 
-  it('is closed for ever', () => {
+  it('is closed, and opened again once nothing follows from that any more', () => {
     const closed = { type: 'account-deactivated', data: { erase: false } };
     given(registered).when({ isClosed: true }).then([closed]);
     given(registered, closed).when({ isClosed: true }).then([]);
-    given(registered, closed).when({ isClosed: false }).thenRefused('M_FORBIDDEN');
+    const again = { type: 'account-reopened', data: {} };
+    const password = { type: 'password-changed', data: { password_hash: 'hash' } };
+    const named = { type: 'profile-changed', data: { key: 'displayname', value: 'x' } };
+    given(registered, closed)
+      .when({ isClosed: false, over: 1, passwordHash: 'hash', displayname: 'x' })
+      .then([again, password, named]);
+    given(registered, closed).when({ isClosed: false, over: 1 }).then([again]);
+    given(registered, closed).when({ isClosed: false, over: 0 }).thenRefused('M_UNKNOWN');
+    given(registered).when({ isClosed: false, passwordHash: 'hash' }).then([password]);
     given(registered, closed).when({ displayname: 'x' }).thenRefused('M_USER_DEACTIVATED');
     given(registered, closed).when({ passwordHash: 'hash' }).thenRefused('M_USER_DEACTIVATED');
   });

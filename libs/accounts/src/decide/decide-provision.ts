@@ -10,6 +10,7 @@ import {
   decideLockByService,
   decidePasswordChange,
   decideRegistration,
+  decideReopening,
   decideRestriction,
 } from './decide-account.js';
 import { decideLink, decideUnlink } from './decide-external-ids.js';
@@ -32,8 +33,10 @@ export interface Provision {
   readonly locked?: boolean | undefined;
   /** Whether an authentication service says that it is locked. */
   readonly lockedByService?: boolean | undefined;
-  /** Closed for ever. */
+  /** Whether it is closed. */
   readonly isClosed?: boolean | undefined;
+  /** As of `decideReopening`, where it is to be opened again. */
+  readonly over?: number | undefined;
 }
 
 /** No place of a fact matters to what follows in the same write. */
@@ -41,7 +44,7 @@ const NOWHERE = Object.freeze({ at: 0, revision: 0 });
 
 /**
  * Makes an account that is not there, and has it be what is wanted, in one write. Nothing where it is so already. Throws M_USER_DEACTIVATED
- * for one that is closed, M_FORBIDDEN to open such a one again and to lock an administrator, and as what decides each of it.
+ * for one that is closed, M_FORBIDDEN to lock an administrator, and as what decides each of it.
  */
 export function decideProvision(before: Account, userId: UserId, wanted: Provision, now: number): AccountFact[] {
   const facts: AccountFact[] = [];
@@ -51,12 +54,10 @@ export function decideProvision(before: Account, userId: UserId, wanted: Provisi
     account = decided.reduce((state, fact) => evolveAccount(state, fact, NOWHERE), account);
   };
   const { passwordHash, keepsSessions, displayname, avatarUrl, threepids, externalIds, admin } = wanted;
-  const { locked, lockedByService, isClosed } = wanted;
-  if (account.deactivated && isClosed === false) {
-    throw new MatrixError('M_FORBIDDEN', 'An account that was closed is not opened again');
-  }
+  const { locked, lockedByService, isClosed, over } = wanted;
   if (!account.exists)
     step(decideRegistration(account, { userId, via: 'operator', passwordHash, admin: admin === true }));
+  else if (account.deactivated && isClosed === false) step(decideReopening(account, over, passwordHash));
   else if (passwordHash !== undefined) {
     step(decidePasswordChange(account, { passwordHash, logoutDevices: keepsSessions !== true }));
   }

@@ -16,6 +16,7 @@ const FOLDED: ReadonlySet<string> = new Set<AccountFact['type']>([
   'tokens-confirmed',
   'password-changed',
   'account-deactivated',
+  'account-reopened',
   'threepid-added',
   'threepid-removed',
   'terms-accepted',

@@ -123,7 +123,10 @@ export interface PasswordChanged {
   readonly password_hash: string;
 }
 
-/** `account-deactivated`: for ever. The password is forgotten; `erase`: the user asked for their content to be erased. */
+/**
+ * `account-deactivated`: the password is forgotten; `erase`: the user asked for their content to be erased. It is for ever, unless an operator has it opened again:
+ * `account-reopened` (no data), which gives nothing back of what had gone.
+ */
 export interface AccountDeactivated {
   readonly erase: boolean;
 }
@@ -237,6 +240,7 @@ export interface AccountFacts extends LoginFacts {
   'tokens-confirmed': TokensConfirmed;
   'password-changed': PasswordChanged;
   'account-deactivated': AccountDeactivated;
+  'account-reopened': Record<string, never>;
   'terms-accepted': TermsAccepted;
   'threepid-added': ThreepidAdded;
   'threepid-removed': ThreepidRemoved;
@@ -274,6 +278,7 @@ export const ACCOUNT_SHAPES: Readonly<Record<keyof AccountFacts, readonly Upcast
   'tokens-confirmed': [],
   'password-changed': [],
   'account-deactivated': [],
+  'account-reopened': [],
   'terms-accepted': [],
   'threepid-added': [],
   'threepid-removed': [],

@@ -20,6 +20,7 @@ const TOLD: Told = {
   'account-suspended': NOTHING_MORE,
   'account-unsuspended': NOTHING_MORE,
   'account-deactivated': ({ erase }) => ({ erase }),
+  'account-reopened': NOTHING_MORE,
   'rate-limit-overridden': (limit) => jsonOf(limit),
   'rate-limit-restored': NOTHING_MORE,
   'device-added': ({ device_id: device }) => ({ device_id: device }),

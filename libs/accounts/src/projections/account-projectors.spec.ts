@@ -5,6 +5,7 @@ import { project, type StreamFact } from '#testing/project';
 import { accountDataProjector } from './account-data.projector.js';
 import { accountsProjector } from './accounts.projector.js';
 import { devicesProjector } from './devices.projector.js';
+import { externalIdsProjector } from './external-ids.projector.js';
 import { filtersProjector } from './filters.projector.js';
 import { profilesProjector } from './profiles.projector.js';
 import { registrationTokensProjector } from './registration-tokens.projector.js';
@@ -36,6 +37,43 @@ describe('the views of accounts', () => {
     });
     const kept = await project(accountsProjector, [...facts, alice('account-deactivated', { erase: false })]);
     expect(Object.keys(kept)).toEqual([key]);
+  });
+
+  it('know of each time at which somebody was erased, and when their account was opened again', async () => {
+    const [end, again] = [alice('account-deactivated', { erase: true }), alice('account-reopened', {})];
+    const rowsAfter = async (...more: readonly StreamFact[]): Promise<unknown[]> => {
+      const rows = await project(accountsProjector, [registered, ...more]);
+      return [rows['accounts @alice:example.org'], rows['erased-users @alice:example.org']];
+    };
+    const first = { at: positionOf(2), until: { position: positionOf(3), ts: 3 } };
+    const open = { created_ts: 1, via: 'open' };
+    expect(await rowsAfter(end, again)).toEqual([open, [first]]);
+    const erased = { ...open, deactivated: true, erased: true };
+    expect(await rowsAfter(end, again, end)).toEqual([erased, [first, { at: positionOf(4) }]]);
+    const closed = alice('account-deactivated', { erase: false });
+    expect(await rowsAfter(closed, again)).toEqual([open, undefined]);
+    expect(await rowsAfter(end, again, closed)).toEqual([{ ...open, deactivated: true }, [first]]);
+  });
+
+  it('say again whose accounts elsewhere are whose, where these were not erased and nobody has them since', async () => {
+    const linked = (user: string, id: string): StreamFact => {
+      const data = { provider: 'p', id_hash: id, subject: id };
+      return { stream: `user-@${user}:example.org`, type: 'external-id-linked', data };
+    };
+    const ownersAfter = async (...more: readonly StreamFact[]): Promise<unknown> => {
+      const rows = await project(externalIdsProjector, [linked('alice', '1'), linked('alice', '2'), ...more]);
+      return Object.fromEntries(Object.entries(rows).filter(([key]) => key.startsWith('external-id-owners')));
+    };
+    const end = (erase: boolean): StreamFact => alice('account-deactivated', { erase });
+    const again = alice('account-reopened', {});
+    const [one, two] = ['external-id-owners 1', 'external-id-owners 2'];
+    expect(await ownersAfter(end(false))).toEqual({});
+    expect(await ownersAfter(end(false), again)).toEqual({ [one]: '@alice:example.org', [two]: '@alice:example.org' });
+    expect(await ownersAfter(end(false), linked('bob', '2'), again)).toEqual({
+      [one]: '@alice:example.org',
+      [two]: '@bob:example.org',
+    });
+    expect(await ownersAfter(end(true), again)).toEqual({});
   });
 
   it('have a row for every valid token and none for others', async () => {

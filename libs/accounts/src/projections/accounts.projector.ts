@@ -1,4 +1,4 @@
-import { asJson, asText, Collection, owning } from '#projections/collection';
+import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
@@ -41,10 +41,18 @@ export const ACCOUNTS = new Collection<readonly [userId: UserId], AccountRow>('a
   },
 });
 
-export const ERASED_USERS = new Collection<readonly [userId: UserId], Position>('erased-users', {
+/** A time at which somebody asked for what they had said to be erased. */
+export interface ErasedTime {
+  /** The position of the fact that says so. */
+  readonly at: Position;
+  /** Where their account was opened again, and when, in milliseconds since the epoch: what they say since then is not meant. */
+  readonly until?: { readonly position: Position; readonly ts: number };
+}
+
+export const ERASED_USERS = new Collection<readonly [userId: UserId], readonly ErasedTime[]>('erased-users', {
   key: ['user'],
-  says: 'the position at which they asked for their content to be erased',
-  codec: asText(),
+  says: 'the positions at which they asked for their content to be erased, and at which their account was opened again',
+  codec: asJson(),
 });
 
 const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
@@ -52,6 +60,7 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'guest-upgraded',
   'admin-changed',
   'account-deactivated',
+  'account-reopened',
   'account-locked',
   'account-unlocked',
   'account-suspended',
@@ -64,7 +73,7 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
 /** Who has an account here, who is an administrator, who is gone, and who took what they said with them. */
 export const accountsProjector: Projector = {
   name: 'accounts',
-  version: 6,
+  version: 7,
   ...owning(ACCOUNTS, ERASED_USERS),
   handles: (type) => TYPES.has(type),
   project,
@@ -76,8 +85,23 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const before = told.type === 'account-registered' ? undefined : await ACCOUNTS.get(rows, [userId]);
   const after = before === undefined ? firstRow(told, fact.metadata.at) : rowAfter(before, told, fact.metadata.at);
   if (after === undefined) return;
-  if (told.type === 'account-deactivated' && told.data.erase) ERASED_USERS.put(rows, [userId], fact.position);
+  if (told.type === 'account-deactivated' || told.type === 'account-reopened') await noteErased(told, fact, rows);
   ACCOUNTS.put(rows, [userId], after);
+}
+
+/** What was applied before is told by the positions. */
+async function noteErased({ type, data }: AccountFact, fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { stream, position, metadata } = fact;
+  const key = [userIdOfStream(stream)] as const;
+  const times = (await ERASED_USERS.get(rows, key)) ?? [];
+  const last = times.at(-1);
+  if (last !== undefined && (last.at >= position || (last.until !== undefined && last.until.position >= position)))
+    return;
+  const isErased = last !== undefined && last.until === undefined;
+  if (type === 'account-deactivated' && data.erase && !isErased)
+    ERASED_USERS.put(rows, key, [...times, { at: position }]);
+  if (type === 'account-reopened' && isErased)
+    ERASED_USERS.put(rows, key, [...times.slice(0, -1), { at: last.at, until: { position, ts: metadata.at } }]);
 }
 
 function firstRow({ type, data }: AccountFact, at: number): AccountRow | undefined {
@@ -106,6 +130,8 @@ function rowAfter(row: AccountRow, { type, data }: AccountFact, at: number): Acc
       return { ...row, terms: termsAfter(row.terms, data), terms_ts: at };
     case 'account-deactivated':
       return { ...row, admin: undefined, deactivated: true, erased: row.erased ?? (data.erase || undefined) };
+    case 'account-reopened':
+      return { ...row, deactivated: undefined, erased: undefined };
     default:
       return row;
   }

@@ -30,7 +30,7 @@ export const externalIdsProjector: Projector = {
   name: 'external-ids',
   version: 2,
   ...owning(EXTERNAL_IDS, EXTERNAL_ID_OWNERS),
-  handles: (type) => TYPES.has(type) || type === 'account-deactivated',
+  handles: (type) => TYPES.has(type) || type === 'account-deactivated' || type === 'account-reopened',
   isForgotten: (type) => type === ('external-id-unlinked' satisfies AccountFact['type']),
   project,
 };
@@ -49,6 +49,10 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
     EXTERNAL_IDS.delete(rows, [userId, data.id_hash]);
     await disown(rows, data.id_hash, userId);
   }
+  if (type === 'account-reopened') {
+    for await (const page of EXTERNAL_IDS.pages(rows, { prefix: [userId] }))
+      for (const { key } of page) await ownAgain(rows, key[1], userId);
+  }
   if (type !== 'account-deactivated') return;
   for await (const page of EXTERNAL_IDS.pages(rows, { prefix: [userId] })) {
     for (const { key } of page) {
@@ -56,6 +60,11 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
       if (data.erase) EXTERNAL_IDS.delete(rows, key);
     }
   }
+}
+
+/** As `disown`. */
+async function ownAgain(rows: OwnRows, idHash: string, userId: UserId): Promise<void> {
+  if ((await EXTERNAL_ID_OWNERS.get(rows, [idHash])) === undefined) EXTERNAL_ID_OWNERS.put(rows, [idHash], userId);
 }
 
 /** It may be another user's by now. */

@@ -55,6 +55,7 @@ export const FORGETTING: ReadonlySet<string> = new Set<AccountFact['type']>([
   'tokens-refreshed',
   'tokens-confirmed',
   'account-deactivated',
+  'account-reopened',
   'admin-changed',
   'guest-upgraded',
   'account-locked',

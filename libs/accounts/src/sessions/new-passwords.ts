@@ -11,9 +11,14 @@ export class NewPasswords {
     private readonly whose: WhosePassword,
   ) {}
 
+  /** Whether any counts here. */
+  get count(): boolean {
+    return this.whose.areAnyOurs;
+  }
+
   /** What the log has of one. Throws M_FORBIDDEN where none counts, and as `PasswordHasher.hash`. */
   async hash(password: string): Promise<string> {
-    if (!this.whose.areAnyOurs) {
+    if (!this.count) {
       throw new MatrixError('M_FORBIDDEN', 'No password counts here: another service says who somebody is');
     }
     return this.hasher.hash(password);

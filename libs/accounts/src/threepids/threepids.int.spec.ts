@@ -77,7 +77,10 @@ describe('an address', () => {
     await execute(new RegisterAccount({ username: 'dora', via: 'open' }));
     const dora = '@dora:example.org' as UserId;
     await add(dora, 'full');
-    const full = { noteAccount: () => Promise.reject(new Error('no disk has room for it')) };
+    const full = {
+      noteAccount: () => Promise.reject(new Error('no disk has room for it')),
+      checkReopening: async () => {},
+    };
     const handler = new DeactivateAccountHandler(app.get(Accounts), app.get(ThreepidClaims), {}, full);
     await expect(handler.execute(new DeactivateAccount(dora, true, BY_SERVER))).rejects.toThrow('no disk');
     await add(bob, 'full');

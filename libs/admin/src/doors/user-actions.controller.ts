@@ -42,7 +42,7 @@ export class UserActionsController {
     @Optional() @Inject(BOUND_ELSEWHERE) private readonly bound?: BoundElsewhere,
   ) {}
 
-  /** For ever. */
+  /** For ever, but where `PUT /v2/users/{userId}` opens it again. */
   @HttpCode(200)
   @Post('deactivate/:userId')
   async deactivate(

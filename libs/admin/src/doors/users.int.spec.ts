@@ -152,12 +152,12 @@ describe('one user, for administrators', () => {
     expect(refusal(await ask('GET', `v2/users/${userId}`))).toEqual([404, 'M_NOT_FOUND']);
   });
 
-  it('is closed for ever, and frees what they had', async () => {
+  it('is closed, and frees what they had', async () => {
     const mail = { medium: 'email', address: `${name}@mail.example` };
     await put({ password: 'sesame', threepids: [mail] });
     expect((await put({ deactivated: true })).body).toMatchObject({ deactivated: true, threepids: [], erased: false });
     expect((await logIn('sesame')).status).toBe(403);
-    expect(refusal(await put({ deactivated: false }))).toEqual([403, 'M_FORBIDDEN']);
+    expect(refusal(await put({ deactivated: false }))).toEqual([400, 'M_MISSING_PARAM']);
     expect(refusal(await put({ displayname: 'x' }))).toEqual([403, 'M_USER_DEACTIVATED']);
     expect((await put({ deactivated: true })).status).toBe(200);
     expect((await put({ threepids: [mail] }, `@other.${name}:a.example`)).status).toBe(201);
@@ -172,6 +172,22 @@ describe('one user, for administrators', () => {
       erased: true,
       displayname: null,
     });
+  });
+
+  it('is opened again with a password, by who is no guest, and with nothing of what they had', async () => {
+    const mail = { medium: 'email', address: `${name}@mail.example` };
+    await put({ password: 'sesame', displayname: 'A person', threepids: [mail], admin: true });
+    await ask('POST', `v1/deactivate/${userId}`, { erase: true });
+    const wanted = { deactivated: false, password: 'another' };
+    const { status, body } = await put({ ...wanted, threepids: [mail] });
+    const told = { deactivated: false, erased: false, admin: false, displayname: null, threepids: [mail] };
+    expect([status, body]).toMatchObject([200, told]);
+    expect([(await logIn('sesame')).status, (await logIn('another')).status]).toEqual([403, 200]);
+    expect((await put({ ...wanted, password: undefined })).status).toBe(200);
+    const guest = await app.registerGuest();
+    await ask('POST', `v1/deactivate/${guest.userId}`, {});
+    expect(refusal(await put(wanted, guest.userId))).toEqual([403, 'M_FORBIDDEN']);
+    expect((await put(wanted, `@new.${name}:a.example`)).status).toBe(201);
   });
 
   it('does not shut themself out, and no other administrator', async () => {

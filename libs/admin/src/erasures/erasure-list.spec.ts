@@ -46,6 +46,12 @@ test('of what is to be done again nothing is what is known, of the same user, th
     { user_id: ALICE, at: 4, made: 2 },
   ];
   expect(lackedBy([one], [one, another])).toEqual([another]);
+  // Of an account that was opened again meanwhile, likewise.
+  const later = { ...one, at: 4, reopened: 5 };
+  expect(lackedBy([one], [one, later])).toEqual([later]);
+  addToErasureList(path, [one, later]);
+  expect(lackedBy([one, later], readErasureList(path))).toEqual([]);
+  expect(lackedBy([one], readErasureList(path))).toEqual([later]);
 });
 
 test.each(['{', '{"user_id":"alice","at":5}', `{"user_id":"${ALICE}"}`, '[]'])(

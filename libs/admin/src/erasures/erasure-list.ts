@@ -15,6 +15,7 @@ export interface ListedErasure {
   readonly content?: true;
   readonly here?: true;
   readonly made?: number;
+  readonly reopened?: number;
 }
 
 /** What the list is called. */
@@ -61,8 +62,8 @@ export function addToErasureList(path: string, erasures: readonly ListedErasure[
 }
 
 /** A line of the list. */
-export function formatErasure({ user_id, at, content, here, made }: ListedErasure): string {
-  return JSON.stringify({ user_id, at, content, here, made });
+export function formatErasure({ user_id, at, content, here, made, reopened }: ListedErasure): string {
+  return JSON.stringify({ user_id, at, content, here, made, reopened });
 }
 
 /** What of some erasures is not among those that are known: of what was ordered twice of one account the last counts, and of two kinds both. */
@@ -77,23 +78,24 @@ export function lackedBy(known: readonly ListedErasure[], erasures: readonly Lis
 }
 
 /** Of an erasure what a list says of it. */
-export function listed({ user_id, at, content, here, made }: Erasure): ListedErasure {
+export function listed({ user_id, at, content, here, made, reopened }: Erasure): ListedErasure {
   return {
     user_id,
     at,
     ...(content === undefined ? {} : { content }),
     ...(here === undefined ? {} : { here }),
     ...(made === undefined ? {} : { made }),
+    ...(reopened === undefined ? {} : { reopened }),
   };
 }
 
-function nameOf({ user_id: userId, content, made }: ListedErasure): string {
-  return `${content === true ? 'content' : 'account'} ${userId} ${made ?? ''}`;
+function nameOf({ user_id: userId, content, made, reopened }: ListedErasure): string {
+  return `${content === true ? 'content' : 'account'} ${userId} ${made ?? ''} ${reopened ?? ''}`;
 }
 
 function parseLine(line: string): ListedErasure | undefined {
   const told = parseObject(line);
-  const { user_id: userId, at, content, here, made } = told ?? {};
+  const { user_id: userId, at, content, here, made, reopened } = told ?? {};
   if (typeof userId !== 'string' || !isUserId(userId) || typeof at !== 'number') return undefined;
   return {
     user_id: userId,
@@ -101,6 +103,7 @@ function parseLine(line: string): ListedErasure | undefined {
     ...(content === true ? { content } : {}),
     ...(here === true ? { here } : {}),
     ...(typeof made === 'number' ? { made } : {}),
+    ...(typeof reopened === 'number' ? { reopened } : {}),
   };
 }
 

@@ -50,9 +50,13 @@ export class ErasuresAgain implements ErasedAccounts {
     return this.#notings.run();
   }
 
-  async noteAccount(userId: UserId): Promise<void> {
-    await this.erasures.noteAccount(userId);
+  async noteAccount(userId: UserId, reopened?: number): Promise<void> {
+    await this.erasures.noteAccount(userId, reopened);
     await this.note();
+  }
+
+  checkReopening(userId: UserId): Promise<void> {
+    return this.erasures.checkReopening(userId);
   }
 
   async #note(): Promise<number> {

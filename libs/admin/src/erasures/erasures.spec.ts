@@ -47,6 +47,40 @@ test("an account is noted whose name was another one's when an erasure was refus
   expect([await erasures.noteAccount(ALICE), await erasures.noteAccount(ALICE)]).toEqual([true, false]);
 });
 
+test('an account that was opened again is noted once more where it is closed so again, in a log that is read anew, too', async () => {
+  const store = new MemoryEventStore();
+  const erasures = start(store);
+  const notes = [undefined, 7, 7, 9].map((reopened) => () => erasures.noteAccount(ALICE, reopened));
+  const told: boolean[] = [];
+  for (const note of notes) told.push(await note());
+  expect(told).toEqual([true, true, false, true]);
+  const known = [...(await start(store).load()).values()];
+  expect(known.map(({ reopened }) => reopened)).toEqual([undefined, 7, 9]);
+  expect(known.map(({ at }) => at)).toEqual([...known.map(({ at }) => at)].toSorted((a, b) => a - b));
+});
+
+test('an account may be opened again unless all that was said went with it, or it is being erased', async () => {
+  const erasures = start();
+  const may = (userId: UserId) =>
+    erasures.checkReopening(userId).then(
+      () => 'yes',
+      ({ errcode, status }) => `${errcode} ${status}`,
+    );
+  await erasures.noteAccount(ALICE);
+  expect(await may(ALICE)).toBe('yes');
+  const erasure_id = await erasures.order({ user_id: ALICE, again: 1 }, 'server');
+  expect(await may(ALICE)).toBe('M_UNKNOWN 503');
+  await erasures.end({ erasure_id, removed: {}, kept: {} });
+  expect(await may(ALICE)).toBe('yes');
+  const refused = await erasures.order({ user_id: ALICE, content: true }, 'server');
+  expect(await may(ALICE)).toBe('M_FORBIDDEN 403');
+  await erasures.end({ erasure_id: refused, removed: {}, kept: {}, refused: 'it was somebody else' });
+  expect(await may(ALICE)).toBe('yes');
+  await erasures.order({ user_id: ALICE, content: true }, 'server');
+  expect(await may('@bob:a.example' as UserId)).toBe('yes');
+  expect(await may(ALICE)).toBe('M_FORBIDDEN 403');
+});
+
 test('one more costs no copy of all that is known', async () => {
   const erasures = start();
   await erasures.noteAccount(ALICE);

@@ -3,9 +3,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type NewFact, type RecordedFact } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
+import type { AccountFact } from '#accounts/facts/account-facts';
+import { stillClosing } from '#accounts/decide/decide-account';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
 import { userStream } from '#kernel/user-stream';
 import {
   type AccountErased,
@@ -42,6 +45,7 @@ export type ErasuresState = ReadonlyMap<string, Erasure>;
 
 export const NO_ERASURES: ErasuresState = Object.freeze(new Map<string, Erasure>());
 
+const REOPENED: AccountFact['type'] = 'account-reopened';
 const CAUSE: Cause = { actor: 'server' };
 
 /** Who was erased. It is kept for ever: as long as somebody may put a log of before in the place of this one. */
@@ -80,10 +84,10 @@ export class Erasures {
     const erasure_id = randomBytes(12).toString('base64url');
     let answer = erasure_id;
     // Of a list that outlived its log the list alone knows it.
-    const made = order.again === undefined ? await this.#madeAt(order.user_id) : order.made;
-    const told = { erasure_id, ...order, ...(made === undefined ? {} : { made }) };
+    const life = order.again === undefined ? await this.#lifeOf(order.user_id) : {};
+    const told = { erasure_id, ...order, ...life };
     const decide = (known: ErasuresState): readonly FactDraft[] => {
-      const open = [...known.values()].find((one) => isSame(one, order) && one.ended === undefined);
+      const open = [...known.values()].find((one) => isSame(one, told) && one.ended === undefined);
       answer = open?.erasure_id ?? erasure_id;
       return open === undefined ? [draft('erasure-ordered', `ordered ${erasure_id}`, told)] : [];
     };
@@ -112,22 +116,36 @@ export class Erasures {
     return this.#note('erasure-ended', ended, () => false);
   }
 
-  /** Notes that an account was closed for good, with what was its; nothing where that is known. Answers whether it was not. */
-  async noteAccount(userId: UserId): Promise<boolean> {
-    const made = await this.#madeAt(userId);
-    const told = { user_id: userId, ...(made === undefined ? {} : { made }) };
+  /**
+   * Notes that an account was closed, and what was its is to go; nothing where that is known. `reopened`: when it was opened again last before that. Answers whether it was not
+   * known.
+   */
+  async noteAccount(userId: UserId, reopened?: number): Promise<boolean> {
+    const told = { user_id: userId, ...(await this.#lifeOf(userId)), reopened };
     const decide = (known: ErasuresState): readonly FactDraft[] => {
-      // What was refused was of somebody else by that name, or of nobody.
-      for (const { user_id: id, ended } of known.values()) if (id === userId && ended?.refused === undefined) return [];
-      return [draft('account-erased', `account ${userId}`, told)];
+      for (const one of liveErasuresOf(userId, known)) if (one.reopened === reopened) return [];
+      return [draft('account-erased', accountErasureId(told), told)];
     };
     return (await this.#streams.execute(ERASURES_STREAM, decide, CAUSE)).facts.length > 0;
   }
 
-  /** When an account was made, by its first fact; undefined: there is none. */
-  async #madeAt(userId: UserId): Promise<number | undefined> {
-    for await (const { metadata } of this.store.readStream(userStream(userId), { limit: 1 })) return metadata.at;
-    return undefined;
+  /** See `ErasedAccounts`. */
+  async checkReopening(userId: UserId): Promise<void> {
+    for (const { content, ended } of liveErasuresOf(userId, await this.load())) {
+      if (content === true)
+        throw new MatrixError('M_FORBIDDEN', 'With the account all was erased that the user had said');
+      if (ended === undefined) throw stillClosing();
+    }
+  }
+
+  /** When an account was made, by its first fact, and opened again last. */
+  async #lifeOf(userId: UserId): Promise<Pick<ErasureOrdered, 'made' | 'reopened'>> {
+    let life: Pick<ErasureOrdered, 'made' | 'reopened'> = {};
+    for await (const { type, metadata } of this.store.readStream(userStream(userId))) {
+      if (life.made === undefined) life = { made: metadata.at };
+      if (type === REOPENED) life = { ...life, reopened: metadata.at };
+    }
+    return life;
   }
 
   async #note<T extends 'erasure-begun' | 'erasure-ended'>(
@@ -145,8 +163,18 @@ export class Erasures {
   }
 }
 
-function isSame(one: Erasure, { user_id, content, here }: Omit<ErasureOrdered, 'erasure_id'>): boolean {
-  return one.user_id === user_id && one.content === content && one.here === here;
+/** Those of a user that were not refused: what was refused was of somebody else by that name, or of nobody. */
+function liveErasuresOf(userId: UserId, known: ErasuresState): Erasure[] {
+  return [...known.values()].filter(({ user_id: id, ended }) => id === userId && ended?.refused === undefined);
+}
+
+/** By what one is known that nobody ordered. */
+function accountErasureId({ user_id: userId, reopened }: AccountErased): string {
+  return ['account', userId, reopened ?? []].flat().join(' ');
+}
+
+function isSame(one: Erasure, { user_id, content, here, reopened }: ErasureOrdered): boolean {
+  return one.user_id === user_id && one.content === content && one.here === here && one.reopened === reopened;
 }
 
 function draft<T extends keyof ErasureFacts>(type: T, id: string, data: ErasureFacts[T]): FactDraft {
@@ -169,7 +197,7 @@ export function takeErasure(known: Map<string, Erasure>, { id: factId, type, dat
   const told = JSON.parse(data) as ErasureFacts[keyof ErasureFacts]; // only this class writes the stream
   if (type === 'account-erased') {
     const account = told as AccountErased;
-    const erasure_id = `account ${account.user_id}`;
+    const erasure_id = accountErasureId(account);
     const ended = { erasure_id, removed: {}, kept: {}, at };
     known.set(erasure_id, { erasure_id, ...account, at, ended });
     return;
@@ -190,8 +218,8 @@ export function takeErasure(known: Map<string, Erasure>, { id: factId, type, dat
 
 /** Of an order, its beginning and its end all count. */
 function keyOfErasures({ type, data }: RecordedFact): string {
-  const { erasure_id: id, user_id: user } = JSON.parse(data) as Partial<ErasureOrdered>;
-  return `${type} ${id ?? user}`;
+  const told = JSON.parse(data) as ErasureOrdered | AccountErased; // only this class writes the stream
+  return `${type} ${'erasure_id' in told ? told.erasure_id : accountErasureId(told)}`;
 }
 
 /** How those began that have ended. */

@@ -19,6 +19,8 @@ export interface ErasureOrdered {
   readonly again?: number;
   /** When the account was made, in milliseconds since the epoch: another one of that name, in a log of before, was made in another moment. What was ordered before this was noted does not say it. */
   readonly made?: number;
+  /** When the account was opened again last before that, in milliseconds since the epoch: what was erased before is another erasure. */
+  readonly reopened?: number;
 }
 
 /** `erasure-begun`: what there was, as of then. */
@@ -40,6 +42,7 @@ export interface AccountErased {
   readonly user_id: UserId;
   /** As in `ErasureOrdered`. */
   readonly made?: number;
+  readonly reopened?: number;
 }
 
 export interface ErasureFacts {

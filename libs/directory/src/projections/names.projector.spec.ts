@@ -45,6 +45,12 @@ describe('the words that users are looked for by', () => {
     // Content that was erased.
     expect(await wordsIn([...facts.slice(0, 1), named(alice, undefined)])).toEqual([`alice ${alice}`]);
     expect(await wordsIn([...facts, account(alice, 'account-deactivated', { erase: false })])).toEqual([]);
+    const closed = (erase: boolean): StreamFact[] => [...facts, account(alice, 'account-deactivated', { erase })];
+    const again = account(alice, 'account-reopened');
+    expect(await wordsIn([...closed(false), again])).toEqual(await wordsIn(facts));
+    expect(await wordsIn([...closed(true), again])).toEqual([`alice ${alice}`]);
+    const later = [account(alice, 'account-deactivated', { erase: true }), again];
+    expect(await wordsIn([...closed(false), ...later])).toEqual([`alice ${alice}`]);
   });
 
   it('are those of the last join of who has no account here, and not of what a user of ours is called in a room', async () => {

@@ -12,6 +12,8 @@ import { wordsOf } from './words-of.js';
 /** By which words a user is looked for. */
 export interface NamedUser {
   readonly words: readonly string[];
+  /** Those of one whose account is closed, for when it is opened again. */
+  readonly hidden?: readonly string[];
   /** The position of what was taken in last. */
   readonly position: Position;
   /** Of a user of another server: the member event that the name is from. Users of ours have a profile for that. */
@@ -34,6 +36,7 @@ const OF_ACCOUNTS: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-registered',
   'profile-changed',
   'account-deactivated',
+  'account-reopened',
 ]);
 
 /**
@@ -44,7 +47,7 @@ const OF_ACCOUNTS: ReadonlySet<string> = new Set<AccountFact['type']>([
 export function namesProjector(reader: RoomFactReader): Projector {
   return {
     name: 'names',
-    version: 1,
+    version: 2,
     ...owning(NAMED_USERS, USER_WORDS),
     handles: (type) =>
       OF_ACCOUNTS.has(type) || type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
@@ -65,7 +68,15 @@ async function noteAccount(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const { type, data } = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
   if (type === 'account-registered') return note(rows, userId, { words: wordsOfUser(userId), position });
   // The row stays: it says that what member events call them does not count.
-  if (type === 'account-deactivated') return note(rows, userId, { words: [], position });
+  if (type === 'account-deactivated') {
+    const before = await NAMED_USERS.get(rows, [userId]);
+    const hidden = data.erase ? {} : { hidden: before?.words };
+    return noteUpon(before, rows, userId, { words: [], ...hidden, position });
+  }
+  if (type === 'account-reopened') {
+    const before = await NAMED_USERS.get(rows, [userId]);
+    return noteUpon(before, rows, userId, { words: before?.hidden ?? wordsOfUser(userId), position });
+  }
   if (type !== 'profile-changed' || data.key !== 'displayname') return undefined;
   const name = data.removed === true ? undefined : data.value;
   return note(rows, userId, { words: wordsOfUser(userId, name), position });

@@ -5,12 +5,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { causeOf } from '#accounts/accounts';
 import { ChangeProfile } from '#accounts/commands/change-profile';
 import { DeactivateAccount } from '#accounts/commands/deactivate-account';
+import { ReopenAccount } from '#accounts/commands/reopen-account';
 import { RegistrationRules } from '#accounts/registration-rules';
 import { JsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonValue } from '#kernel/json';
-import { MatrixError } from '#kernel/matrix-error';
 import { AllowKeyReset } from '../commands/allow-key-reset.js';
 import { FromMas } from '../mas/from-mas.js';
 import { MasUsers } from '../mas/mas-users.js';
@@ -98,12 +98,12 @@ export class MasController {
     return {};
   }
 
-  /** An account that was closed stays so: what it had is gone, and others have been told. */
+  /** What it had is gone, and stays so. */
   @HttpCode(200)
   @Post('reactivate_user')
   async reactivate(@JsonBody(UserBody) { localpart }: UserBody, @Req() request: FastifyRequest): Promise<object> {
-    const { account } = await this.users.get(localpart, request.id);
-    if (account.deactivated) throw new MatrixError('M_FORBIDDEN', 'An account that was closed is not opened again');
+    const { requester } = await this.users.get(localpart, request.id);
+    await this.commands.execute(new ReopenAccount(requester.userId, undefined, causeOf(requester)));
     return {};
   }
 

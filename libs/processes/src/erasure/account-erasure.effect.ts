@@ -38,10 +38,10 @@ export class AccountErasure implements Effect {
   async run({ stream, metadata: { actor, device } }: RecordedFact): Promise<boolean> {
     const userId = userIdOfStream(stream);
     const cause = { actor, device };
-    let isDone = await this.erasures.noteAccount(userId);
+    const { externalIds = [], reopenedAt } = await this.accounts.load(userId);
+    let isDone = await this.erasures.noteAccount(userId, reopenedAt);
     // By the hashes that go with the rest.
-    for (const { id_hash: idHash } of (await this.accounts.load(userId)).externalIds ?? [])
-      if (await this.externalIds.release(idHash, userId)) isDone = true;
+    for (const { id_hash: idHash } of externalIds) if (await this.externalIds.release(idHash, userId)) isDone = true;
     if (await this.receipts.end(userId, cause)) isDone = true;
     await forgetStreamSnapshots(this.readModels, stream);
     const tails: (readonly [revision: number, tail: string])[] = [];

@@ -56,7 +56,8 @@ export class OrderedErasures implements Effect {
     const cause = { actor: metadata.actor };
     const { deactivated } = (await this.accounts.find(userId)) ?? {};
     // Nothing more is to be said meanwhile.
-    if (deactivated !== true) await this.commands.execute(new RestrictAccount(userId, 'locked', true, cause, true));
+    if (content === true && deactivated !== true)
+      await this.commands.execute(new RestrictAccount(userId, 'locked', true, cause, true));
     if (erasure.begun === undefined) await this.erasures.begin({ erasure_id, found: await this.kept.count(userId) });
     const order = metadata.actor === 'server' ? {} : { by: metadata.actor as UserId };
     const way = { order, isTold: here !== true };

@@ -12,7 +12,7 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { said, wordsProjector } from '../example-projectors.js';
 import { ProjectionRuntime } from '../projection-runtime.js';
-import type { ProjectionLog } from '../runtime-parts.js';
+import type { ProjectionLog, RuntimeParts } from '../runtime-parts.js';
 import type { Effect } from './effect.js';
 import { EffectRunner } from './effect-runner.js';
 
@@ -69,10 +69,12 @@ async function say(...spoken: string[]): Promise<void> {
   count += spoken.length;
 }
 
-async function begin(...effects: Effect[]): Promise<ProjectionRuntime> {
+const begin = (...effects: Effect[]): Promise<ProjectionRuntime> => beginWith({}, ...effects);
+
+async function beginWith(more: Partial<RuntimeParts>, ...effects: Effect[]): Promise<ProjectionRuntime> {
   const clock = { now: () => 7 };
   const projectors = [wordsProjector()];
-  const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], effects, clock, log });
+  const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], effects, clock, log, ...more });
   runtimes.push(runtime);
   await runtime.start();
   return runtime;
@@ -122,6 +124,44 @@ describe('an effect', () => {
     await say('Cat');
     await until(() => done.length === 3);
     expect(done).toEqual(['Ant', 'Bee', 'Cat']);
+  });
+
+  it('is told of a fact once it is done, and noted: then nobody does it again', async () => {
+    let go: (() => void) | undefined;
+    const runtime = await begin(
+      echo(() => new Promise((resolve) => (go = resolve))),
+      { ...echo(undefined, 'idle'), run: async () => false },
+    );
+    await say('Ant', 'bee');
+    const fact = store.facts.find(({ stream }) => stream === 's')!;
+    expect(await runtime.effects.stateOf(fact)).toBe('under-way');
+    await until(() => go);
+    go?.();
+    await until(() => done.length === 1);
+    await expect.poll(() => runtime.effects.stateOf(fact)).toBe('done');
+    await kill(runtime);
+    await begin(echo(), echo(undefined, 'idle'));
+    await say('Cat');
+    await until(() => done.length === 3);
+    expect(done).toEqual(['Ant', 'Cat', 'Cat']);
+  });
+
+  it('of a fact that was given up is for an operator to say', async () => {
+    const unreadable = (): never => {
+      throw new Error('unreadable');
+    };
+    const runtime = await begin({ ...echo(), keyOf: (fact) => (fact.type === 'said' ? unreadable() : undefined) });
+    await say('Ant');
+    await until(() => errors.length > 0);
+    expect(await runtime.effects.stateOf(store.facts.find(({ stream }) => stream === 's')!)).toBe('given-up');
+  });
+
+  it('does not follow from what was taken back since', async () => {
+    await store.append('s', 'no-stream', [said('Ant'), said('Bee'), said('back', 'unsaid'), said('Cat')]);
+    await beginWith({ takenBackBy: { said: 'unsaid' } }, echo());
+    await until(() => done.length > 0);
+    await delay(20);
+    expect(done).toEqual(['Cat']);
   });
 
   it('is not done by views that were thrown away while it read them', async () => {

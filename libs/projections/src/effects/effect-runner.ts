@@ -3,7 +3,7 @@ import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { findLogIdentity } from '#event-store/log-identity';
 import type { Clock } from '#kernel/clock';
 import { messageOf } from '#kernel/message-of';
-import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
+import { RETRY_MS, type ProjectionLog, type TakenBackBy } from '../runtime-parts.js';
 import { shareReads } from '../share-reads.js';
 import { ToldFailures } from '../told-failures.js';
 import {
@@ -13,6 +13,7 @@ import {
   type EffectsState,
   isHeldUp,
   letterName,
+  type Mark,
 } from './effect-facts.js';
 import { EffectLane, type FollowedViews } from './effect-lane.js';
 import { EffectLease, type LeaseTerms, nameProcess } from './effect-lease.js';
@@ -23,6 +24,7 @@ import { introduceEffects } from './introduce-effects.js';
 import { placeOfMark } from './place-of-mark.js';
 import { rangesOfEffect } from './ranges-of-effect.js';
 import { RequestsUnderWay } from './requests-under-way.js';
+import type { StateOfFact, WhatFollows } from './what-follows.js';
 
 export interface EffectRunnerParts {
   readonly store: EventStore;
@@ -32,6 +34,8 @@ export interface EffectRunnerParts {
   readonly live: FollowedViews;
   /** Other processes may run the effects too; undefined where nobody else can write to the log. */
   readonly lease?: LeaseTerms;
+  /** As of `RuntimeParts`. */
+  readonly takenBackBy?: TakenBackBy | undefined;
   /** The first pause after a failed try, in milliseconds. */
   readonly retryMs?: number;
 }
@@ -51,7 +55,7 @@ interface Count {
  * Runs the effects: each at least once, each at its own pace. How far each of them is, which process runs it and what was given up
  * is in the log (`EffectNotes`).
  */
-export class EffectRunner {
+export class EffectRunner implements WhatFollows {
   readonly #parts: EffectRunnerParts;
   /** Those that are divided by their ranges. */
   #effects: readonly Effect[] = [];
@@ -139,6 +143,24 @@ export class EffectRunner {
    */
   ofRequest(requestId: string): Promise<unknown> | undefined {
     return this.#requests.find(requestId);
+  }
+
+  /** See WhatFollows. What this process has done of it by now is noted. Throws where the log is away. */
+  async stateOf(fact: RecordedFact): Promise<StateOfFact> {
+    let state = await this.#notes.load();
+    if ([...state.letters.values()].some((letter) => letter.fact === fact.id)) return 'given-up';
+    const due = this.#effects.filter((effect) => effect.keyOf(fact) !== undefined);
+    const left = (): Effect[] => due.filter(({ name }) => !this.#isPast(fact, state.marks.get(name)));
+    const lanes = left().flatMap(({ name }) => this.#lanes.get(name) ?? []);
+    if (lanes.length > 0 && lanes.every(({ passed }) => passed !== undefined && passed.position >= fact.position)) {
+      await this.#marks?.save(lanes);
+      state = await this.#notes.load();
+    }
+    return left().length === 0 ? 'done' : 'under-way';
+  }
+
+  #isPast({ position }: RecordedFact, mark: Mark | null | undefined): boolean {
+    return mark !== undefined && mark !== null && mark.log_id === this.#logId && mark.position >= position;
   }
 
   /** Which effects cannot go on, and why, each in one line. */
@@ -258,13 +280,14 @@ export class EffectRunner {
   }
 
   #makeLane(effect: Effect): EffectLane {
-    const { log, live, retryMs = RETRY_MS } = this.#parts;
+    const { log, live, retryMs = RETRY_MS, takenBackBy } = this.#parts;
     const { name } = effect;
     return new EffectLane(effect, {
       store: this.#readings,
       log,
       live,
       retryMs,
+      takenBackBy,
       onDone: () => void this.#marks?.save(this.#lanes.values()),
       onFailure: () => void this.#counts.get(name)!.failures++,
       onRunning: ({ metadata }, running) => {

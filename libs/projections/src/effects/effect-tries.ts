@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { messageOf } from '#kernel/message-of';
 import { Slots } from '#kernel/slots';
-import type { ProjectionLog } from '../runtime-parts.js';
+import type { ProjectionLog, TakenBackBy } from '../runtime-parts.js';
 import { isAway, ToldFailures } from '../told-failures.js';
 import { pauseAfter } from './back-off.js';
 import type { EffectLetter } from './effect-facts.js';
@@ -15,7 +15,9 @@ export type Reason = Pick<EffectLetter, 'error' | 'tries' | 'behind'>;
 export type Tried = 'done' | 'idle' | 'given-up' | 'left';
 
 export interface TryParts {
-  readonly store: Pick<EventStore, 'head'>;
+  readonly store: Pick<EventStore, 'head' | 'readStream'>;
+  /** As of `RuntimeParts`. */
+  readonly takenBackBy?: TakenBackBy | undefined;
   readonly log: ProjectionLog;
   /** Whether the views can be reached; and as `Views.confirm`. */
   readonly live: { readonly areThere: boolean; confirm(): Promise<void> };
@@ -56,7 +58,7 @@ export class EffectTries {
     let tries = 0;
     while (!this.#isStopped) {
       try {
-        const isDone = await this.#slots.run(async () => (this.#isStopped ? undefined : this.effect.run(fact)));
+        const isDone = await this.#slots.run(async () => (this.#isStopped ? undefined : this.#run(fact)));
         // By rows that somebody threw away meanwhile there was nothing to do, or not all of it.
         await live.confirm();
         return isDone === undefined ? 'left' : isDone ? 'done' : 'idle';
@@ -72,6 +74,18 @@ export class EffectTries {
       }
     }
     return 'left';
+  }
+
+  #run(fact: RecordedFact): Promise<boolean> {
+    const by = this.parts.takenBackBy?.[fact.type];
+    return by === undefined ? this.effect.run(fact) : this.#runUnless(by, fact);
+  }
+
+  async #runUnless(takenBack: string, fact: RecordedFact): Promise<boolean> {
+    const { stream, revision } = fact;
+    for await (const { type } of this.parts.store.readStream(stream, { from: revision + 1 }))
+      if (type === takenBack) return false;
+    return this.effect.run(fact);
   }
 
   /** Notes that it is a dead letter: once that is in the log, the fact counts as passed. */

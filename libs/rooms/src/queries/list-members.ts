@@ -1,10 +1,11 @@
-import { findErasedUsers } from '#accounts/queries/erased-users';
-import type { RoomId } from '#kernel/ids';
+import { erasureOf, findErasedUsers } from '#accounts/queries/erased-users';
+import type { RoomId, UserId } from '#kernel/ids';
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { Views } from '#projections/views';
+import type { MemberRow } from '../projections/member-row.js';
 import { MEMBERS, ROOM_MEMBERS } from '../projections/membership.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
-import { placeOfTopology, readRowsAt } from '../reading/event-rows.js';
+import { findRowInRoom, placeOfTopology, readRowsAt } from '../reading/event-rows.js';
 import type { OpenRoom } from '../reading/open-room.js';
 import { readablePlace } from '../reading/readable-place.js';
 import type { RoomReader } from '../reading/room-reader.js';
@@ -56,7 +57,7 @@ async function findPastEvent(room: RoomReader, at: TimelinePlace): Promise<Timel
 }
 
 /**
- * The joined members with their names, but for those of who has erased themself: `GET /rooms/{roomId}/joined_members`. A JSON text:
+ * The joined members with their names, but for those that were erased: `GET /rooms/{roomId}/joined_members`. A JSON text:
  * user id -> profile.
  */
 export async function joinedMembersText(views: Views, roomId: RoomId): Promise<string> {
@@ -67,13 +68,30 @@ export async function joinedMembersText(views: Views, roomId: RoomId): Promise<s
       views,
       users.map((userId) => [roomId, userId]),
     );
-    const erased = await findErasedUsers(views, new Set(users));
-    users.forEach((userId, i) => {
-      const member = erased.has(userId) ? undefined : members[i];
+    const rowsOf = new Map(users.map((userId, i) => [userId, members[i]]));
+    const erased = await findErasedNames(views, roomId, rowsOf);
+    rowsOf.forEach((row, userId) => {
+      const member = erased.has(userId) ? undefined : row;
       // NOTSPEC: null for what is unset, where the specification has no key: clients have always been answered so.
       const profile = { display_name: member?.displayname ?? null, avatar_url: member?.avatar_url ?? null };
       parts.push(`${JSON.stringify(userId)}:${JSON.stringify(profile)}`);
     });
   }
   return `{${parts.join()}}`;
+}
+
+/** Those of some members who are called here what they were before they erased themselves. PERF: mostly nobody has. */
+async function findErasedNames(
+  views: Views,
+  roomId: RoomId,
+  members: ReadonlyMap<UserId, MemberRow | undefined>,
+): Promise<ReadonlySet<UserId>> {
+  const names = new Set<UserId>();
+  for (const [userId, times] of await findErasedUsers(views, new Set(members.keys()))) {
+    const member = members.get(userId);
+    // Where the event came, and not where it may have become the current one again.
+    const row = member && (await findRowInRoom(views, roomId, member.event_id));
+    if (row === undefined || erasureOf(times, row.header) !== undefined) names.add(userId);
+  }
+  return names;
 }

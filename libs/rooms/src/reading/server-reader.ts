@@ -1,4 +1,4 @@
-import { findErasedUsers } from '#accounts/queries/erased-users';
+import { erasureOf, findErasedUsers } from '#accounts/queries/erased-users';
 import { type EventId, isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { type Position, START } from '#kernel/position';
@@ -186,7 +186,7 @@ export class ServerReader {
     const erased = await findErasedUsers(this.views, new Set(personal.map(({ sender }) => sender)));
     const withheld: EventId[] = [];
     for (const event of erased.size === 0 ? [] : personal) {
-      const at = erased.get(event.sender);
+      const at = erasureOf(erased.get(event.sender) ?? [], event);
       if (at === undefined) continue;
       const standing = await this.#standingAt(event);
       if (standing.membershipAt(event) === 'join') continue;

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, test } from 'vitest';
 import type { EventId, UserId } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
 import type { ForkedRoom } from '#testing/forked-room';
@@ -26,9 +26,17 @@ beforeEach(async () => {
 
 /** Dave erases himself. */
 async function erase(): Promise<void> {
-  const value = log.facts.at(-1)!.position;
-  await views.store.write([{ collection: 'erased-users', key: [DAVE], value }]);
+  await note({ at: log.facts.at(-1)!.position });
 }
+
+/** He has an account again. */
+async function comeBack(): Promise<void> {
+  const [time] = JSON.parse((await views.get('erased-users', [DAVE]))!) as [object];
+  await note({ ...time, until: { position: log.facts.at(-1)!.position, ts: Date.now() } });
+}
+
+const note = (time: object): Promise<void> =>
+  views.store.write([{ collection: 'erased-users', key: [DAVE], value: JSON.stringify([time]) }]);
 
 /** Has resolution make an event of Dave the current one again. */
 async function bringBack(
@@ -86,4 +94,22 @@ describe('a member event of who has erased themself that resolution brought back
     expect(JSON.parse(members)).toMatchObject({ [DAVE]: { display_name: null, avatar_url: null } });
     expect(members).not.toContain(SECRET);
   });
+
+  it('is what it was, too, once their account is open again: what came before that stays erased', async () => {
+    await comeBack();
+    expect(await shownTo(BOB)).not.toContain(SECRET);
+    expect(await shownTo(ALICE)).toContain(SECRET);
+    expect(await joinedMembersText(views, room.roomId)).not.toContain(SECRET);
+  });
+});
+
+test('a member event of whom an account is open again is served whole to everybody', async () => {
+  await erase();
+  await comeBack();
+  const content = { membership: 'join', displayname: SECRET };
+  await room.send({ type: 'm.room.member', stateKey: DAVE, sender: DAVE, content });
+  await room.setMembership(BOB, 'join');
+  await views.follow();
+  expect(await shownTo(BOB)).toContain(SECRET);
+  expect(JSON.parse(await joinedMembersText(views, room.roomId))).toMatchObject({ [DAVE]: { display_name: SECRET } });
 });

@@ -1,4 +1,4 @@
-import { findErasedUsers } from '#accounts/queries/erased-users';
+import { type ErasedUsers, erasureOf, findErasedUsers } from '#accounts/queries/erased-users';
 import type { UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { TimelineRow } from '../projections/timeline-row.js';
@@ -21,15 +21,16 @@ export async function withholdErased(room: RoomReader, rows: readonly TimelineRo
   const erased = senders.size === 0 ? NOBODY : await findErasedUsers(room.views, senders);
   if (erased.size === 0) return rows;
   const version = await findVersion(room);
-  const standings = new Map<UserId, Standing | undefined>();
-  for (const [userId, at] of erased) standings.set(userId, await standingAt(room, at));
+  const standings = new Map<Position, Standing | undefined>();
+  for (const times of erased.values()) for (const { at } of times) standings.set(at, await standingAt(room, at));
   const { there, headerOf } = await whereTheyCame(room, rows);
   return rows.map((row) => {
-    const { sender } = row.header;
-    if (!erased.has(sender) || !mayConcern(room, row.header)) return row;
+    const times = erased.get(row.header.sender);
+    if (times === undefined || !mayConcern(room, row.header)) return row;
     const header = headerOf(row);
-    const isSeen =
-      header !== undefined && (!mayConcern(there, header) || hadSeen(there, header, standings.get(sender)));
+    const at = erasureOf(times, header ?? { ...row.header, isHistory: true });
+    if (at === undefined) return row;
+    const isSeen = header !== undefined && (!mayConcern(there, header) || hadSeen(there, header, standings.get(at)));
     return isSeen ? row : redactedCopy(row, version);
   });
 }
@@ -50,7 +51,7 @@ async function whereTheyCame(
 
 type Header = TimelineRow['header'];
 
-const NOBODY: ReadonlyMap<UserId, Position> = new Map();
+const NOBODY: ErasedUsers = new Map();
 
 /** Whether an event would be redacted if its sender were erased and the reader came after that. */
 function mayConcern(room: RoomReader, header: Header): boolean {

@@ -1,0 +1,201 @@
+import { CommandBus } from '@nestjs/cqrs';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { Accounts } from '#accounts/accounts';
+import { DeactivateAccount } from '#accounts/commands/deactivate-account';
+import { ReopenAccount } from '#accounts/commands/reopen-account';
+import { erasureListIn, readErasureList } from '#admin/erasures/erasure-list';
+import { Erasures } from '#admin/erasures/erasures';
+import { ErasuresAgain } from '#admin/erasures/erasures-again';
+import type { RoomId, UserId } from '#kernel/ids';
+import { endAtEachStep } from '#testing/end-at-each-step';
+import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
+import { roomPath, SyncApp, SyncUser } from '#testing/sync-app';
+import { Departure } from '../departure/departure.effect.js';
+
+const MINUTES = 10 * 60_000;
+const OPERATOR = { actor: 'server' } as const;
+const REBUILT = ['accounts', 'profiles', 'names', 'external-ids', 'threepids', 'filters', 'membership', 'timeline'];
+
+async function close(app: SyncApp, { userId }: SyncUser, erase = true): Promise<void> {
+  await app.get(CommandBus).execute(new DeactivateAccount(userId as UserId, erase, OPERATOR));
+}
+
+/** They log in by the new password. */
+async function reopen(app: SyncApp, { userId }: SyncUser, password = 'another'): Promise<SyncUser> {
+  await app.get(CommandBus).execute(new ReopenAccount(userId as UserId, password, OPERATOR));
+  const body = { type: 'm.login.password', identifier: { type: 'm.id.user', user: userId }, password };
+  const answer = await app.call('POST', '/_matrix/client/v3/login', undefined, body);
+  expect([userId, answer.status]).toEqual([userId, 200]);
+  return new SyncUser(app, userId, answer.body.access_token);
+}
+
+let sent = 0;
+async function say(user: SyncUser, room: string, text: string): Promise<void> {
+  await user.ok('PUT', `${roomPath(room)}/send/m.room.message/${sent++}`, { msgtype: 'm.text', body: text });
+}
+
+/** What somebody reads in a room of what was said. */
+async function readBy(user: SyncUser, room: string): Promise<(string | undefined)[]> {
+  const { chunk } = await user.ok('GET', `${roomPath(room)}/messages?dir=f&limit=100`);
+  const messages = (chunk as { type: string; content: { body?: string } }[]).filter(
+    ({ type }) => type === 'm.room.message',
+  );
+  return messages.map(({ content }) => content.body);
+}
+
+describe('an account that is opened again', () => {
+  let app: SyncApp;
+  let alice: SyncUser;
+  let bob: SyncUser;
+  let room: RoomId;
+
+  beforeEach(async () => {
+    app = await SyncApp.start();
+    [alice, bob] = [await app.register('alice'), await app.register('bob')];
+    room = (await bob.createRoom({ preset: 'public_chat', name: 'Kitchen' })) as RoomId;
+    await alice.ok('PUT', `/profile/${alice.userId}/displayname`, { displayname: 'Ms Before' });
+    await alice.ok('POST', `/join/${encodeURIComponent(room)}`, {});
+    await say(alice, room, 'before');
+  });
+  afterEach(() => app.close());
+
+  const comeIn = async (name: string): Promise<SyncUser> => {
+    const user = await app.register(name);
+    await user.ok('POST', `/join/${encodeURIComponent(room)}`, {});
+    return user;
+  };
+  const found = async (term: string): Promise<string[]> => {
+    const { results } = await bob.ok('POST', '/user_directory/search', { search_term: term });
+    return (results as { user_id: string }[]).map(({ user_id: id }) => id);
+  };
+  const stay = async (user: SyncUser): Promise<string[]> => (await user.ok('GET', '/joined_rooms')).joined_rooms;
+
+  it('has lost what was its; what was said before stays erased, and what is said since is for everybody', async () => {
+    await close(app, alice);
+    const carol = await comeIn('carol');
+    const again = await reopen(app, alice);
+    expect(await stay(again)).toEqual([]);
+    expect((await bob.ok('GET', `/profile/${alice.userId}`)).displayname).toBeUndefined();
+    expect((await alice.call('GET', '/account/whoami')).status).toBe(401);
+    await again.ok('PUT', `/profile/${alice.userId}/displayname`, { displayname: 'Ms Before' });
+    await again.ok('POST', `/join/${encodeURIComponent(room)}`, {});
+    await say(again, room, 'after');
+    const dave = await comeIn('dave');
+    const read = async (): Promise<unknown[]> => Promise.all([bob, carol, dave].map((one) => readBy(one, room)));
+    const expected = [
+      ['before', 'after'],
+      [undefined, 'after'],
+      [undefined, 'after'],
+    ];
+    expect(await read()).toEqual(expected);
+    const { joined } = await dave.ok('GET', `${roomPath(room)}/joined_members`);
+    expect(joined[alice.userId].display_name).toBe('Ms Before');
+    expect([await found('before'), await found('alice')]).toEqual([[alice.userId], [alice.userId]]);
+    await expectSameRowsRebuilt(app, REBUILT);
+    expect(await read()).toEqual(expected);
+
+    // And once more: of what was said in between all who could read it still can.
+    await close(app, again);
+    const erin = await comeIn('erin');
+    await expect
+      .poll(async () => (await read()).concat([await readBy(erin, room)]))
+      .toEqual([...expected, [undefined, undefined]]);
+    const listed = readErasureList(erasureListIn(app.directory));
+    expect(listed).toMatchObject([{ user_id: alice.userId }, { user_id: alice.userId, reopened: expect.any(Number) }]);
+    // To a log that knows of all of it the list says nothing; not to a log that was put back to before.
+    expect(await app.get(ErasuresAgain).apply(listed)).toBe(0);
+    expect(await app.get(ErasuresAgain).apply([{ ...listed[1]!, reopened: 1 }])).toBe(1);
+  });
+
+  it('has what it kept where it was not erased: the name, and where others find it; not the rooms, nor the addresses', async () => {
+    await alice.ok('POST', '/user/@alice:a.example/filter', { room: {} });
+    await close(app, alice, false);
+    expect(await found('before')).toEqual([]);
+    const again = await reopen(app, alice);
+    expect(await stay(again)).toEqual([]);
+    expect((await bob.ok('GET', `/profile/${alice.userId}`)).displayname).toBe('Ms Before');
+    await again.ok('POST', `/join/${encodeURIComponent(room)}`, {});
+    expect(await found('before')).toEqual([alice.userId]);
+    expect(await readBy(await comeIn('carol'), room)).toEqual(['before']);
+    await expectSameRowsRebuilt(app, REBUILT);
+  });
+
+  it('has filters made again, by what was a filter of theirs before', async () => {
+    const { filter_id: id } = await alice.ok('POST', '/user/@alice:a.example/filter', { room: {} });
+    await close(app, alice);
+    const again = await reopen(app, alice);
+    expect((await again.call('GET', `/user/@alice:a.example/filter/${id}`)).status).toBe(404);
+    await again.ok('POST', '/user/@alice:a.example/filter', { room: {} });
+    expect(await again.ok('GET', `/user/@alice:a.example/filter/${id}`)).toMatchObject({ room: {} });
+  });
+
+  it('is not before all has followed from how it was closed, and stays in rooms that are joined since', async () => {
+    const departure = app.get(Departure);
+    let go = (): void => {};
+    const held = new Promise<void>((resolve) => (go = resolve));
+    const run = departure.run.bind(departure);
+    departure.run = (fact) => held.then(() => run(fact));
+    await close(app, alice);
+    const opening = app.get(CommandBus).execute(new ReopenAccount(alice.userId as UserId, 'another', OPERATOR));
+    await expect(
+      Promise.race([opening, new Promise((_, reject) => setTimeout(reject, 300, new Error('waits')))]),
+    ).rejects.toThrow('waits');
+    expect((await app.get(Accounts).load(alice.userId as UserId)).deactivated).toBe(true);
+    go();
+    await opening;
+    const again = await reopen(app, alice);
+    await again.ok('POST', `/join/${encodeURIComponent(room)}`, {});
+    await app.restart(true);
+    const after = again.on(app);
+    expect(await stay(after)).toEqual([room]);
+    // What is looked at once more, as in a copy of the log, is over.
+    const closing = (await app.factsOf(`user-${alice.userId}`)).find(({ type }) => type === 'account-deactivated')!;
+    expect(await app.views.effects.stateOf(closing)).toBe('done');
+  });
+
+  it('is not one of which all was erased that its user said, nor one that is being erased', async () => {
+    const id = await app.get(Erasures).order({ user_id: alice.userId as UserId, content: true }, 'server');
+    await expect.poll(async () => (await app.get(Erasures).load()).get(id)?.ended, { timeout: 60_000 }).toBeDefined();
+    await expect(reopen(app, alice)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+    expect((await app.get(Accounts).load(alice.userId as UserId)).deactivated).toBe(true);
+  });
+
+  it('is open, and not locked, after the list of erasures had it closed again', async () => {
+    await app.get(ErasuresAgain).apply([{ user_id: alice.userId as UserId, at: Date.now() }]);
+    await expect.poll(async () => (await alice.call('GET', '/account/whoami')).status, { timeout: 60_000 }).toBe(401);
+    await expect
+      .poll(async () => [...(await app.get(Erasures).load()).values()].every(({ ended }) => ended !== undefined))
+      .toBe(true);
+    const again = await reopen(app, alice);
+    expect((await again.call('GET', '/account/whoami')).status).toBe(200);
+  });
+});
+
+test(
+  'a process that ends while an account is closed and opened again leaves it one or the other, and nobody is taken out of rooms later',
+  async () => {
+    await endAtEachStep({
+      async prepare(app: SyncApp) {
+        const [alice, bob] = [await app.register('alice'), await app.register('bob')];
+        const room = await bob.createRoom({ preset: 'public_chat' });
+        await alice.ok('POST', `/join/${encodeURIComponent(room)}`, {});
+        return { alice, bob, room };
+      },
+      async act(app, { alice, room }) {
+        await close(app, alice);
+        const again = await reopen(app, alice);
+        await again.ok('POST', `/join/${encodeURIComponent(room)}`, {});
+        return again;
+      },
+      async check(app, { alice, room }, answer) {
+        const { deactivated } = await app.get(Accounts).load(alice.userId as UserId);
+        if (answer !== undefined) expect(deactivated).toBe(false);
+        if (answer !== undefined)
+          expect((await answer.on(app).ok('GET', '/joined_rooms')).joined_rooms).toEqual([room]);
+        const again = deactivated ? await reopen(app, alice) : undefined;
+        if (again !== undefined) expect((await again.ok('GET', '/joined_rooms')).joined_rooms).toEqual([]);
+      },
+    });
+  },
+  MINUTES,
+);
