@@ -313,11 +313,19 @@ it('messages of who has erased themselves are redacted for a server that came la
   const at = app.log.facts.at(-1)!.position;
   const contentFor = async (server: string): Promise<Content> =>
     (await app.ask(server, `/event/${escaped(said)}`)).body.pdus[0].content;
-  await app.views.store.write([{ collection: 'erased-users', key: [ALICE], value: at }]);
+  const note = (value: string | null): Promise<void> =>
+    app.views.store.write([{ collection: 'erased-users', key: [ALICE], value }]);
+  await note(JSON.stringify([{ at }]));
   await others.join(DORA);
   expect(await contentFor('b.example')).toMatchObject({ body: 'of somebody who is gone' });
   expect(await contentFor('c.example')).toEqual({});
-  await app.views.store.write([{ collection: 'erased-users', key: [ALICE], value: null }]);
+  // What was said before their account was opened again stays erased; and what was said after it is not.
+  const opened = (position: string): Promise<void> => note(JSON.stringify([{ at, until: { position, ts: 0 } }]));
+  await opened(app.log.facts.at(-1)!.position);
+  expect(await contentFor('c.example')).toEqual({});
+  await opened(app.log.facts[0]!.position);
+  expect(await contentFor('c.example')).toMatchObject({ body: 'of somebody who is gone' });
+  await note(null);
 });
 
 it('whatever is asked for is answered in a standard form', async () => {
