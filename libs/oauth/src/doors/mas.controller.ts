@@ -10,7 +10,6 @@ import { RegistrationRules } from '#accounts/registration-rules';
 import { JsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
-import type { JsonValue } from '#kernel/json';
 import { AllowKeyReset } from '../commands/allow-key-reset.js';
 import { FromMas } from '../mas/from-mas.js';
 import { MasUsers } from '../mas/mas-users.js';
@@ -54,13 +53,11 @@ export class MasController {
   @Get('query_user')
   async query(@Query() query: QueryOfUrl, @Req() request: FastifyRequest): Promise<object> {
     const { requester, account } = await this.users.get(requiredText(query, 'localpart'), request.id);
-    const { profile, suspended, deactivated, erased } = account;
-    // The log may say it still.
-    const valueOf = (key: string): JsonValue => (erased === true ? null : (profile.get(key)?.value ?? null));
+    const { profile, suspended, deactivated } = account;
     return {
       user_id: requester.userId,
-      display_name: valueOf('displayname'),
-      avatar_url: valueOf('avatar_url'),
+      display_name: profile.get('displayname')?.value ?? null,
+      avatar_url: profile.get('avatar_url')?.value ?? null,
       is_suspended: suspended,
       is_deactivated: deactivated,
     };
