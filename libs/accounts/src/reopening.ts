@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
+import { stillClosing } from '#kernel/still-closing';
 import { userStream } from '#kernel/user-stream';
 import { WHAT_FOLLOWS, type WhatFollows } from '#projections/effects/what-follows';
 import type { Account } from './decide/account.js';
-import { stillClosing } from './decide/decide-account.js';
 import { ERASED_ACCOUNTS, type ErasedAccounts } from './erased-accounts.js';
 
 const WAITS_MS = 10_000;

@@ -53,12 +53,11 @@ export class ProjectionRuntime implements Views {
   constructor(parts: RuntimeParts) {
     checkOwners(parts.projectors);
     const { store, clock, effects = [], effectLease: lease, log = silentLog, readModels, projectors } = parts;
-    const { takenBackBy } = parts;
     this.#parts = parts;
     this.#log = log;
     this.#progress = new ViewsProgress(projectors, readModels, log);
     const live = followAll(this.#progress, () => this.confirm());
-    this.effects = new EffectRunner({ store, clock, effects, log, live, lease, takenBackBy });
+    this.effects = new EffectRunner({ store, clock, effects, log, live, lease, takenBackBy: parts.takenBackBy });
     this.#feeds = new FactFeeds(parts, log, this.#progress, this.effects, this.#stopping.signal);
     this.#kept = new KeptViews(parts, this.#progress, this);
   }

@@ -6,28 +6,17 @@ import { type Account, type KeptThreepid, NO_ACCOUNT, type ProfileEntry, type Re
 import type { DeviceRecord } from './device-tokens.js';
 
 /** An account as it is kept: of the password, the profile, who may read what and the addresses only the revisions of the facts that say them. */
-interface KeptAccount extends Pick<
+interface KeptAccount extends Omit<
   Account,
-  | 'exists'
-  | 'guest'
-  | 'admin'
-  | 'adminBy'
-  | 'deactivated'
-  | 'closedAt'
-  | 'erased'
-  | 'reopenedAt'
-  | 'locked'
-  | 'lockedBy'
-  | 'suspended'
-  | 'rateLimit'
-  | 'byService'
-  | 'serviceId'
-  | 'loggedOutAt'
-  | 'loginTokens'
-  | 'externalIds'
-  | 'unlinkedFrom'
-  | 'upstreamEnds'
-  | 'terms'
+  | 'passwordHash'
+  | 'passwordAt'
+  | 'devices'
+  | 'dehydrated'
+  | 'profile'
+  | 'readers'
+  | 'threepids'
+  | 'filters'
+  | 'successors'
 > {
   readonly password_at?: number;
   readonly profile: readonly (readonly [key: string, at: number])[];
@@ -42,57 +31,11 @@ interface KeptAccount extends Pick<
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
   version: 16,
-  format({
-    exists,
-    guest,
-    admin,
-    adminBy,
-    deactivated,
-    closedAt,
-    erased,
-    reopenedAt,
-    locked,
-    lockedBy,
-    suspended,
-    rateLimit,
-    byService,
-    serviceId,
-    loggedOutAt,
-    loginTokens,
-    externalIds,
-    unlinkedFrom,
-    upstreamEnds,
-    terms,
-    passwordAt,
-    devices,
-    dehydrated,
-    profile,
-    readers,
-    threepids,
-    filters,
-    successors,
-  }): KeptAccount {
+  format(account) {
+    const { passwordHash: _, passwordAt, devices, dehydrated, profile, readers, threepids, ...rest } = account;
+    const { filters, successors, ...kept } = rest;
     return {
-      exists,
-      guest,
-      admin,
-      adminBy,
-      deactivated,
-      closedAt,
-      erased,
-      reopenedAt,
-      locked,
-      lockedBy,
-      suspended,
-      rateLimit,
-      byService,
-      serviceId,
-      loggedOutAt,
-      loginTokens,
-      externalIds,
-      unlinkedFrom,
-      upstreamEnds,
-      terms,
+      ...kept,
       password_at: passwordAt,
       dehydrated: dehydrated && { device_id: dehydrated.deviceId, at: dehydrated.at },
       profile: [...profile].map(([key, { at }]) => [key, at]),
@@ -101,7 +44,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       devices: [...devices],
       filters: [...filters],
       successors: [...successors],
-    };
+    } satisfies KeptAccount;
   },
   async restore(kept, factAt): Promise<Account> {
     // As `format` wrote it.

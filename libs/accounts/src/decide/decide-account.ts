@@ -1,5 +1,6 @@
 import type { DeviceId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { stillClosing } from '#kernel/still-closing';
 import { userLocked } from '#kernel/user-locked';
 import type {
   AccountFact,
@@ -98,10 +99,6 @@ export function decideReopening(account: Account, over: number | undefined, pass
     ...(password === undefined ? [] : [{ type: 'password-changed', data: password } as const]),
   ];
 }
-
-/** What is said to who would have an account opened again while something is left to do of how it was closed. */
-export const stillClosing = (message = 'The account is still being closed: try again in a moment'): MatrixError =>
-  new MatrixError('M_UNKNOWN', message, { status: 503, fields: { retry_after_ms: 5_000 } });
 
 /** Makes the user an administrator or takes it away. Nothing where it is so already; who was one by groups alone is one without them from then on. */
 export function decideAdmin(account: Account, admin: boolean): AccountFact[] {

@@ -4,11 +4,11 @@ import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type NewFact, type RecordedFact } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
 import type { AccountFact } from '#accounts/facts/account-facts';
-import { stillClosing } from '#accounts/decide/decide-account';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
+import { stillClosing } from '#kernel/still-closing';
 import { userStream } from '#kernel/user-stream';
 import {
   type AccountErased,

@@ -7,6 +7,7 @@ import {
   type EffectsFact,
   type EffectsState,
   evolveEffects,
+  letterName,
   NO_EFFECTS,
   summaryOf,
 } from './effect-facts.js';
@@ -21,6 +22,8 @@ export class EffectCommandRefused extends Error {
 
 /** A summary comes after so many facts, and one more for each dead letter in it: what it repeats is paid for by then. */
 const FACTS_PER_SUMMARY = 256;
+/** All are part of every summary: beyond it nothing is given up, and what fails is tried on. */
+const MOST_LETTERS = 5_000;
 
 /**
  * What is noted of the effects. It is kept in the log and nowhere else: views may be deleted, restored or belong to another log,
@@ -72,6 +75,17 @@ export class EffectNotes {
   /** What is left where the log cannot be reached just now goes with the next summary. */
   async #forgetBefore(summary: number): Promise<void> {
     await this.store.truncate(EFFECTS_STREAM, summary).catch(() => {});
+  }
+
+  /** Notes a dead letter, where the effect is this process's. Throws where there are too many. */
+  async giveUp(letter: EffectLetter, isOurs: (state: EffectsState) => boolean): Promise<void> {
+    await this.change((state) => {
+      if (!isOurs(state)) return [];
+      if (state.letters.size >= MOST_LETTERS && !state.letters.has(letterName(letter))) {
+        throw new Error(`there are ${MOST_LETTERS} dead letters: nothing more is given up`);
+      }
+      return [{ type: 'effect-given-up', data: { by: this.by, letter } }];
+    });
   }
 
   /** The dead letters, oldest first. */

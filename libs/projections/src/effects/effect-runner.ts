@@ -3,18 +3,10 @@ import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { findLogIdentity } from '#event-store/log-identity';
 import type { Clock } from '#kernel/clock';
 import { messageOf } from '#kernel/message-of';
-import { RETRY_MS, type ProjectionLog, type TakenBackBy } from '../runtime-parts.js';
+import { RETRY_MS, type ProjectionLog, type RuntimeParts } from '../runtime-parts.js';
 import { shareReads } from '../share-reads.js';
 import { ToldFailures } from '../told-failures.js';
-import {
-  EFFECTS_STREAM,
-  type EffectLetter,
-  type EffectsFact,
-  type EffectsState,
-  isHeldUp,
-  letterName,
-  type Mark,
-} from './effect-facts.js';
+import { EFFECTS_STREAM, type EffectLetter, type EffectsState, isHeldUp, letterName } from './effect-facts.js';
 import { EffectLane, type FollowedViews } from './effect-lane.js';
 import { EffectLease, type LeaseTerms, nameProcess } from './effect-lease.js';
 import { EffectMarks } from './effect-marks.js';
@@ -24,9 +16,9 @@ import { introduceEffects } from './introduce-effects.js';
 import { placeOfMark } from './place-of-mark.js';
 import { rangesOfEffect } from './ranges-of-effect.js';
 import { RequestsUnderWay } from './requests-under-way.js';
-import type { StateOfFact, WhatFollows } from './what-follows.js';
+import { type StateOfFact, stateOfFact, type WhatFollows } from './what-follows.js';
 
-export interface EffectRunnerParts {
+export interface EffectRunnerParts extends Pick<RuntimeParts, 'takenBackBy'> {
   readonly store: EventStore;
   readonly clock: Clock;
   readonly effects: readonly Effect[];
@@ -34,8 +26,6 @@ export interface EffectRunnerParts {
   readonly live: FollowedViews;
   /** Other processes may run the effects too; undefined where nobody else can write to the log. */
   readonly lease?: LeaseTerms;
-  /** As of `RuntimeParts`. */
-  readonly takenBackBy?: TakenBackBy | undefined;
   /** The first pause after a failed try, in milliseconds. */
   readonly retryMs?: number;
 }
@@ -43,9 +33,6 @@ export interface EffectRunnerParts {
 const MARK_INTERVAL_MS = 60_000;
 /** How long a stop waits for the log. */
 const STOP_MS = 1_000;
-/** All are part of every summary: beyond it nothing is given up, and what fails is tried on. */
-const MOST_LETTERS = 5_000;
-
 interface Count {
   failures: number;
   givenUp: number;
@@ -146,21 +133,9 @@ export class EffectRunner implements WhatFollows {
   }
 
   /** See WhatFollows. What this process has done of it by now is noted. Throws where the log is away. */
-  async stateOf(fact: RecordedFact): Promise<StateOfFact> {
-    let state = await this.#notes.load();
-    if ([...state.letters.values()].some((letter) => letter.fact === fact.id)) return 'given-up';
-    const due = this.#effects.filter((effect) => effect.keyOf(fact) !== undefined);
-    const left = (): Effect[] => due.filter(({ name }) => !this.#isPast(fact, state.marks.get(name)));
-    const lanes = left().flatMap(({ name }) => this.#lanes.get(name) ?? []);
-    if (lanes.length > 0 && lanes.every(({ passed }) => passed !== undefined && passed.position >= fact.position)) {
-      await this.#marks?.save(lanes);
-      state = await this.#notes.load();
-    }
-    return left().length === 0 ? 'done' : 'under-way';
-  }
-
-  #isPast({ position }: RecordedFact, mark: Mark | null | undefined): boolean {
-    return mark !== undefined && mark !== null && mark.log_id === this.#logId && mark.position >= position;
+  stateOf(fact: RecordedFact): Promise<StateOfFact> {
+    const marks = { logId: this.#logId, save: (lanes: Iterable<EffectLane>) => this.#marks?.save(lanes) };
+    return stateOfFact(fact, { effects: this.#effects, notes: this.#notes, lanes: this.#lanes, marks });
   }
 
   /** Which effects cannot go on, and why, each in one line. */
@@ -307,13 +282,7 @@ export class EffectRunner implements WhatFollows {
 
   async #giveUp(letter: Omit<EffectLetter, 'at'>): Promise<void> {
     const at = this.#parts.clock.now();
-    await this.#notes.change((state): EffectsFact[] => {
-      if (!this.#isOurs(letter.effect, state)) return [];
-      if (state.letters.size >= MOST_LETTERS && !state.letters.has(letterName(letter))) {
-        throw new Error(`there are ${MOST_LETTERS} dead letters: nothing more is given up`);
-      }
-      return [{ type: 'effect-given-up', data: { by: this.#by, letter: { ...letter, at } } }];
-    });
+    await this.#notes.giveUp({ ...letter, at }, (state) => this.#isOurs(letter.effect, state));
     this.#counts.get(letter.effect)!.givenUp++;
   }
 
