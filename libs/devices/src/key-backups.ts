@@ -190,7 +190,11 @@ export class KeyBackups {
       return count === 0 || facts - count >= Math.max(count, OVERTAKEN);
     };
     void this.#turns
-      .run(userId, async () => ((await isLong()) ? sayBackupAgain(this.store, stream) : undefined))
+      .run(userId, async () => {
+        const said = (await isLong()) ? await sayBackupAgain(this.store, stream) : undefined;
+        if (said !== undefined) await this.store.truncate(stream, said.before);
+        return said?.over;
+      })
       .then(async (over) => {
         if (over === undefined) return;
         await this.views.whenKept(over.position, [BACKED_UP.name]);

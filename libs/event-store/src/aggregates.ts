@@ -33,8 +33,8 @@ export interface AggregatesOptions<S> extends Fold<S> {
   /** Of the facts that `lastOfEach` leaves, by their keys: which do not count any more either. */
   readonly findOver?: (counting: ReadonlyMap<string, RecordedFact>) => Iterable<string>;
   /**
-   * Settles when the views have passed a position for good: what was overtaken, or is over, is let go then alone. For streams of which views have rows that none of
-   * the facts that stay would change any more.
+   * Settles when the views have passed a position for good: what is over is let go then alone, which is after all that it took away. For streams of which views have rows
+   * that none of the facts that stay would change any more.
    */
   readonly whenKept?: (position: Position) => Promise<void>;
   /** For streams that grow long: the state is kept now and then, and the facts before it are not read again. */
@@ -250,15 +250,16 @@ export class Aggregates<S> {
     if (lastOfEach === undefined || (!isWhole && this.#shortening.has(stream))) return;
     this.#shortening.add(stream);
     try {
-      const last = await this.#turns.run(stream, async () => {
+      const said = await this.#turns.run(stream, async () => {
         this.#known.delete(stream);
-        const over = await sayAgainWhatCounts(store, stream, lastOfEach, findOver, isWhole);
-        if (over !== undefined && whenKept === undefined) await store.truncate(stream, over.revision + 1);
-        return over;
+        const shortening = { findOver, saysOver: whenKept !== undefined, isWhole };
+        const again = await sayAgainWhatCounts(store, stream, lastOfEach, shortening);
+        if (again !== undefined) await store.truncate(stream, again.before);
+        return again?.over;
       });
-      if (last === undefined || whenKept === undefined) return;
-      await whenKept(last.position);
-      await this.#turns.run(stream, () => store.truncate(stream, last.revision + 1));
+      if (said === undefined) return;
+      await whenKept?.(said.position);
+      await this.#turns.run(stream, () => store.truncate(stream, said.before));
     } finally {
       this.#shortening.delete(stream);
     }

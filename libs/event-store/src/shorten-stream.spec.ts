@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { CountingEventStore } from '#testing/counting-event-store';
-import { Aggregates } from './aggregates.js';
+import { Aggregates, type AggregatesOptions } from './aggregates.js';
 import type { RecordedFact } from './event-store.js';
 import { factId } from './fact-id.js';
 import type { Position } from '#kernel/position';
@@ -16,9 +16,12 @@ beforeEach(() => {
 
 const keyOf = ({ data }: Pick<RecordedFact, 'data'>): string => (JSON.parse(data) as string[])[0]!;
 
-function marks(): Aggregates<null> {
+const findNamedOver = (counting: ReadonlyMap<string, RecordedFact>): string[] =>
+  [...counting.keys()].filter((key) => key.startsWith('over'));
+
+function marks(options: Pick<AggregatesOptions<null>, 'findOver' | 'whenKept'> = {}): Aggregates<null> {
   const end = { initialState: null, evolve: () => null, newestOnly: true } as const;
-  return new Aggregates({ store, clock: { now: () => ++now }, capacity: 10, ...end, lastOfEach: keyOf });
+  return new Aggregates({ store, clock: { now: () => ++now }, capacity: 10, ...end, lastOfEach: keyOf, ...options });
 }
 
 let names = 0;
@@ -51,10 +54,7 @@ test('a stream is never much longer than twice what counts of it, and what count
 });
 
 test('what is over goes with what others have overtaken, but for the last fact, upon which the next is linked', async () => {
-  const end = { initialState: null, evolve: () => null, newestOnly: true } as const;
-  const findOver = (counting: ReadonlyMap<string, RecordedFact>): string[] =>
-    [...counting.keys()].filter((key) => key.startsWith('over'));
-  const aggregates = new Aggregates({ store, clock: { now: () => ++now }, capacity: 10, ...end, lastOfEach: keyOf, findOver }); // prettier-ignore
+  const aggregates = marks({ findOver: findNamedOver });
   await set(aggregates, 'kept', 0);
   for (let n = 1; n <= 512; n++) await set(aggregates, `over ${n}`, n);
   await aggregates.load('s');
@@ -86,7 +86,7 @@ test('nothing goes where another process writes meanwhile, and the next look fin
   await expect(sayAgainWhatCounts(store, 's', keyOf)).rejects.toMatchObject({ name: 'RevisionConflict' });
   expect(store.facts).toHaveLength(501);
   const over = await sayAgainWhatCounts(store, 's', keyOf);
-  await store.truncate('s', over!.revision + 1);
+  await store.truncate('s', over!.before);
   expect(store.facts).toHaveLength(1);
   expect(whatCounts()).not.toEqual(counted);
   expect(store.facts[0]!.data).toBe('["k",501]');
@@ -106,26 +106,37 @@ test('what others have overtaken goes at once where nothing of it is to stay, ho
   expect(store.facts.map(({ data }) => data).at(-1)).toBe('["kept",3]');
 });
 
-test('what others have overtaken goes once the views can do without it, for which nobody who writes waits, and is said again once', async () => {
+test('what is over is said again behind what it took away, and goes once the views can do without it, for which nobody who writes waits', async () => {
   const asked: Position[] = [];
   let keep = (): void => {};
   const kept = new Promise<void>((resolve) => (keep = resolve));
   const whenKept = (position: Position): Promise<void> => (asked.push(position), kept);
-  const end = { initialState: null, evolve: () => null, newestOnly: true } as const;
-  const aggregates = new Aggregates({
-    store,
-    clock: { now: () => ++now },
-    capacity: 10,
-    ...end,
-    lastOfEach: keyOf,
-    whenKept,
-  });
-  for (let n = 0; n <= 1_100; n++) await set(aggregates, 'k', n);
-  await aggregates.load('s');
-  const at = store.facts.find(({ data }) => data === '["k",512]')!.position;
-  expect([asked, store.facts.length]).toEqual([[at], 1_102]);
-  const whole = aggregates.shorten('s');
+  const aggregates = marks({ findOver: findNamedOver, whenKept });
+  for (const key of ['over 1', 'kept', 'over 2', 'over 1', 'said', 'said']) await set(aggregates, key, now);
+  const shortened = aggregates.shorten('s');
+  await set(aggregates, 'next', now);
+  const keys = (): string[] => store.facts.map(keyOf);
+  expect(keys()).toEqual(['over 2', 'over 1', 'kept', 'said', 'next']);
+  expect(asked).toEqual([store.facts.at(-2)!.position]);
   keep();
-  await whole;
-  expect(store.facts.map(({ data }) => data)).toEqual(['["k",1100]']);
+  await shortened;
+  expect(keys()).toEqual(['kept', 'said', 'next']);
+  expect(store.facts.every((fact, i) => i === 0 || verifyChain(store.facts[i - 1]!.metadata.chain, fact))).toBe(true);
+  await aggregates.shorten('s');
+  expect([keys(), asked.length]).toEqual([['kept', 'said', 'next'], 1]);
+});
+
+test('where nothing is over nobody waits for the views, and where they are waited for nothing is said again meanwhile', async () => {
+  const asked: Position[] = [];
+  const whenKept = (position: Position): Promise<void> => (asked.push(position), new Promise(() => {}));
+  const over = new Set<string>();
+  const aggregates = marks({ findOver: () => over, whenKept });
+  for (let n = 0; n <= 520; n++) await set(aggregates, 'k', n);
+  await aggregates.load('s');
+  expect([asked, store.facts.length]).toEqual([[], 9]);
+  over.add('k');
+  for (let n = 0; n <= 1_100; n++) await set(aggregates, n === 0 ? 'k' : 'l', n);
+  await aggregates.load('s');
+  expect(asked).toHaveLength(1);
+  expect(store.facts.filter(isSaidAgain).map(keyOf)).toEqual(['k', 'l']);
 });

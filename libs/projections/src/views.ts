@@ -26,7 +26,7 @@ export interface Views {
   /**
    * Settles when all that the projectors of these collections write, also what is paused or being filled, has passed the position, however long that takes,
    * and is kept whatever ends; the log says so then (`removals-forgotten`), so that older copies of them are known. For who takes out of the log what they could not do
-   * without, right after. Rejects where the projections are stopped.
+   * without, right after; and what that had taken away before they ask, for nobody waits for what begins to be filled from then on. Rejects where the projections are stopped.
    */
   whenKept(position: Position, collections: readonly string[]): Promise<void>;
   /**

@@ -67,7 +67,7 @@ async function project({ stream, type, data }: RecordedFact, rows: OwnRows): Pro
     if (known?.delay === undefined) return;
     DELAYED_EVENTS.put(rows, [id], { ...known, since: fact.data.running_since, seen: fact.data.seen });
   } else if (fact.type === 'delay-delegated') {
-    if (known?.delay !== undefined) await delegate(rows, known, fact.data);
+    await delegate(rows, userId, known, fact.data);
   } else {
     await endDelegation(rows, id, known);
     DELAYED_EVENTS.put(rows, [id], { userId });
@@ -76,19 +76,23 @@ async function project({ stream, type, data }: RecordedFact, rows: OwnRows): Pro
   }
 }
 
-/** As `evolveDelays` does. */
+/** As `evolveDelays` does. Of one that has ended it is said again: then none of this user is looked after any more that was before. */
 async function delegate(
   rows: OwnRows,
-  known: DelayRow,
+  userId: UserId,
+  known: DelayRow | undefined,
   { delay_id: id, ...delegation }: DelayDelegated,
 ): Promise<void> {
-  const { room, identity } = delegation;
-  const before = await DELEGATED_LEAVES.get(rows, [room, identity]);
+  const key = [delegation.room, delegation.identity] as const;
+  const before = await DELEGATED_LEAVES.get(rows, key);
+  const isOver = known?.delay === undefined;
+  if (isOver && before?.userId !== userId) return;
   const other = before && (await DELAYED_EVENTS.get(rows, [before.delayId]));
   if (other !== undefined) DELAYED_EVENTS.put(rows, [before!.delayId], { ...other, delegation: undefined });
+  if (isOver) return DELEGATED_LEAVES.delete(rows, key);
   await endDelegation(rows, id, known);
   DELAYED_EVENTS.put(rows, [id], { ...known, delegation });
-  DELEGATED_LEAVES.put(rows, [room, identity], { userId: known.userId, delayId: id });
+  DELEGATED_LEAVES.put(rows, key, { userId, delayId: id });
 }
 
 /** Lets go of what would be sent once the participant is gone, where it is this one. */
