@@ -6,6 +6,7 @@ import { EarlyLogouts } from './admission/early-logouts.js';
 import { FindLoggedOut } from './admission/find-logged-out.js';
 import { TakeAnswers } from './admission/given.js';
 import { UpstreamSessions } from './admission/upstream-sessions.js';
+import { BackToClients } from './attempts/back-to-clients.js';
 import { Attempts } from './attempts/attempts.js';
 import { Sealer } from './attempts/sealer.js';
 import { BegunRequests } from './begun-requests.js';
@@ -42,10 +43,11 @@ import { UpstreamProviders } from './upstream-providers.js';
     UpstreamLogins,
     LdapAuthority,
     BegunRequests,
+    BackToClients,
     AnswerProgress,
     SsoStage,
     OAuth2Stage,
   ],
-  exports: [UpstreamProviders, UpstreamLogins, UpstreamSessions],
+  exports: [BackToClients, UpstreamProviders, UpstreamLogins, UpstreamSessions],
 })
 export class SsoModule {}

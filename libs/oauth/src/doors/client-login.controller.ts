@@ -1,22 +1,16 @@
-import { Controller, Get, Inject, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
+import { Controller, Get, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { IssueLoginToken } from '#accounts/commands/issue-login-token';
-import { CONFIG, type Config } from '#config/config';
 import { type Query as QueryOfUrl, queryText, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
-import type { UserId } from '#kernel/ids';
-import { isOfClient, parseClientUrl, shownOf, withLoginToken } from '#sso/attempts/client-url';
-import { type Browser, Browsers } from '../browser/browsers.js';
+import { BackToClients } from '#sso/attempts/back-to-clients';
+import { parseClientUrl, shownOf } from '#sso/attempts/client-url';
+import { Browsers } from '../browser/browsers.js';
 import { SignInWays } from '../browser/sign-in-ways.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { PAGES } from '../oauth-paths.js';
 import { clientLoginPage } from '../pages/client-login-page.js';
 import { sendOn, showPage } from '#http/pages/show-page';
 import { PageErrorFilter } from './page-error.filter.js';
-
-/** The browser is on its way back to the client, which then asks at once. */
-const LOGIN_TOKEN_MS = 30_000;
 
 /**
  * Where a client that knows no OAuth 2.0 API sends a browser, by `login/sso/redirect`: whoever signs in here logs it in (client-server API, "OAuth
@@ -30,8 +24,7 @@ export class ClientLoginController {
   constructor(
     private readonly browsers: Browsers,
     private readonly ways: SignInWays,
-    private readonly commands: CommandBus,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'sso'>,
+    private readonly clients: BackToClients,
   ) {}
 
   @Get()
@@ -43,7 +36,7 @@ export class ClientLoginController {
     const url = parseClientUrl(requiredText(query, 'redirectUrl'));
     const path = pathOf(url);
     const browser = await this.browsers.of(request, reply);
-    const { userId } = browser;
+    const { userId, upstream } = browser;
     if (userId === undefined) {
       if (queryText(query, 'action') === 'register' && this.ways.context.isOpen)
         return sendOn(reply, `${PAGES.signUp}?${new URLSearchParams({ to: path }).toString()}`);
@@ -51,8 +44,8 @@ export class ClientLoginController {
     }
     const terms = await this.ways.findTerms(userId, path);
     if (terms !== undefined) return sendOn(reply, terms);
-    const isTrusted = this.config.sso.trustedClients.some((prefix) => isOfClient(url, prefix));
-    if (isTrusted) return sendOn(reply, await this.#logIn({ userId, browser }, url, request.id));
+    if (this.clients.isTrusted(url))
+      return sendOn(reply, await this.clients.urlFor({ userId, upstream }, url, request.id));
     return showPage(reply, clientLoginPage({ browser, userId, client: shownOf(url), scheme: url.protocol, path }));
   }
 
@@ -65,22 +58,10 @@ export class ClientLoginController {
   ): Promise<string> {
     const url = parseClientUrl(requiredText(query, 'redirectUrl'));
     const { browser } = await this.browsers.formOf(request, reply);
-    const { userId } = browser;
+    const { userId, upstream } = browser;
     const terms = userId === undefined ? pathOf(url) : await this.ways.findTerms(userId, pathOf(url));
     if (userId === undefined || terms !== undefined) return sendOn(reply, terms ?? pathOf(url));
-    return sendOn(reply, await this.#logIn({ userId, browser }, url, request.id));
-  }
-
-  async #logIn(
-    { userId, browser: { upstream } }: { readonly userId: UserId; readonly browser: Browser },
-    url: URL,
-    requestId: string,
-  ): Promise<string> {
-    const cause = { actor: userId, correlation: requestId };
-    return withLoginToken(
-      url,
-      await this.commands.execute(new IssueLoginToken(userId, LOGIN_TOKEN_MS, cause, upstream)),
-    );
+    return sendOn(reply, await this.clients.urlFor({ userId, upstream }, url, request.id));
   }
 }
 

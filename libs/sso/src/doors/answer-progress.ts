@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
-import { IssueLoginToken } from '#accounts/commands/issue-login-token';
 import { LogIn } from '#accounts/commands/log-in';
 import type { AuthSession } from '#accounts/interactive-auth/auth-sessions';
 import { InteractiveAuth } from '#accounts/interactive-auth/interactive-auth';
@@ -12,14 +11,13 @@ import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Shown } from '../attempts/attempt.js';
-import { isOfClient, shownOf, withLoginToken } from '../attempts/client-url.js';
+import { BackToClients } from '../attempts/back-to-clients.js';
+import { shownOf } from '../attempts/client-url.js';
 import { showPage } from '#http/pages/show-page';
 import { goTo } from '../pages/show-or-tell.js';
 import { approveOperationPage, confirmClientPage, detailsPage, goOnPage } from '../pages/sso-pages.js';
 import type { PageOf, Progress } from '../upstream-logins.js';
 
-/** A browser is on its way back to the client, which then asks at once. */
-const LOGIN_TOKEN_MS = 30_000;
 const OAUTH2 = 'm.login.oauth2';
 
 /** Who has shown that they are it, and where. */
@@ -40,7 +38,8 @@ export class AnswerProgress {
     private readonly commands: CommandBus,
     private readonly auth: InteractiveAuth,
     private readonly stepped: SteppedAuth,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'sso' | 'publicUrl'>,
+    private readonly clients: BackToClients,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'publicUrl'>,
   ) {}
 
   async answer(progress: Progress, answering: Answering): Promise<string> {
@@ -73,15 +72,13 @@ export class AnswerProgress {
   }
 
   /** Sends the browser back to a client, with a token. */
-  async backToClient({ userId, upstream }: Who, url: URL, { reply, requestId }: Answering): Promise<string> {
-    const cause = { actor: userId, correlation: requestId };
-    const token = await this.commands.execute(new IssueLoginToken(userId, LOGIN_TOKEN_MS, cause, upstream));
-    return goTo(reply, withLoginToken(url, token));
+  async backToClient(who: Who, url: URL, { reply, requestId }: Answering): Promise<string> {
+    return goTo(reply, await this.clients.urlFor(who, url, requestId));
   }
 
   async #toClient(who: Who, url: URL, link: string, answering: Answering): Promise<string> {
-    const isTrusted = this.config.sso.trustedClients.some((prefix) => isOfClient(url, prefix));
-    if (!isTrusted) return showPage(answering.reply, confirmClientPage(who.userId, shownOf(url), link));
+    if (!this.clients.isTrusted(url))
+      return showPage(answering.reply, confirmClientPage(who.userId, shownOf(url), link));
     if (answering.isForm !== true) return this.backToClient(who, url, answering);
     void answering.reply.header('refresh', `0;url=${link}`);
     return showPage(answering.reply, goOnPage(link));

@@ -56,7 +56,7 @@ export class UpstreamClients {
   ) {}
 
   /** Where a provider is to send people back to: what is registered there. */
-  callbackOf({ id }: UpstreamProvider): string {
+  #callbackOf({ id }: UpstreamProvider): string {
     return `${this.config.publicUrl}/${SSO_PATH}/callback/${id}`;
   }
 
@@ -71,7 +71,7 @@ export class UpstreamClients {
       const { prompt_values_supported: prompts } = configuration.serverMetadata();
       const creates = asking.registers === true && Array.isArray(prompts) && prompts.includes('create');
       return client.buildAuthorizationUrl(configuration, {
-        redirect_uri: this.callbackOf(provider),
+        redirect_uri: this.#callbackOf(provider),
         response_type: 'code',
         scope: provider.scopes.join(' '),
         state: secrets.state,
@@ -99,7 +99,7 @@ export class UpstreamClients {
       throw new MatrixError('M_FORBIDDEN', `${provider.name} did not log you in: ${code}`);
     }
     return this.#asking(provider, async (client, configuration) => {
-      const back = new URL(`${this.callbackOf(provider)}?${query.toString()}`);
+      const back = new URL(`${this.#callbackOf(provider)}?${query.toString()}`);
       const tokens = await client.authorizationCodeGrant(configuration, back, {
         expectedState: secrets.state,
         expectedNonce: secrets.nonce,
