@@ -2,13 +2,8 @@ import type { DeviceId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { stillClosing } from '#kernel/still-closing';
 import { userLocked } from '#kernel/user-locked';
-import type {
-  AccountFact,
-  DevicesRemovedReason,
-  RateLimitOverridden,
-  RegisteredVia,
-  Restriction,
-} from '../facts/account-facts.js';
+import type { AccountFact, RateLimitOverridden, RegisteredVia, Restriction } from '../facts/account-facts.js';
+import type { DevicesRemovedReason } from '../facts/session-facts.js';
 import type { Account } from './account.js';
 
 /** Throws M_NOT_FOUND for a user id nobody registered, M_USER_DEACTIVATED for one that is gone. */

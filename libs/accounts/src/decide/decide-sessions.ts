@@ -1,12 +1,7 @@
 import type { DeviceId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import type {
-  AccountFact,
-  DeviceAdded,
-  DeviceDehydrated,
-  DevicesRemovedReason,
-  TokensRefreshed,
-} from '../facts/account-facts.js';
+import type { AccountFact } from '../facts/account-facts.js';
+import type { DeviceAdded, DeviceDehydrated, DevicesRemovedReason, TokensRefreshed } from '../facts/session-facts.js';
 import type { Account } from './account.js';
 import { checkActive, checkNotLocked } from './decide-account.js';
 import { validPairs } from './device-tokens.js';

@@ -1,4 +1,4 @@
-import type { DeviceAdded, OAuthSession, TokensConfirmed, TokensRefreshed } from '../facts/account-facts.js';
+import type { DeviceAdded, OAuthSession, TokensConfirmed, TokensRefreshed } from '../facts/session-facts.js';
 import type { UpstreamSession } from '../facts/login-facts.js';
 
 /** An access token and the refresh token given out with it, both as hashes. */

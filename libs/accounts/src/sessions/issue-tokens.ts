@@ -1,5 +1,5 @@
 import { type DeviceId, parseDeviceId } from '#kernel/ids';
-import type { DeviceAdded, OAuthSession, TokensRefreshed } from '../facts/account-facts.js';
+import type { DeviceAdded, OAuthSession, TokensRefreshed } from '../facts/session-facts.js';
 import {
   findTokenFamily,
   hashSecret,

@@ -1,4 +1,4 @@
-import type { DevicesRemoved } from '#accounts/facts/account-facts';
+import type { DevicesRemoved } from '#accounts/facts/session-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { userIdOfStream } from '#kernel/user-stream';

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { DeviceAdded, DevicesRemoved, ProfileChanged, ReadersSet } from '#accounts/facts/account-facts';
+import type { ProfileChanged, ReadersSet } from '#accounts/facts/account-facts';
+import type { DeviceAdded, DevicesRemoved } from '#accounts/facts/session-facts';
 import { ACCOUNTS } from '#accounts/projections/accounts.projector';
 import type { RecordedFact } from '#event-store/event-store';
 import { isSaidAgain } from '#event-store/shorten-stream';

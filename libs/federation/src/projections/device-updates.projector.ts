@@ -1,4 +1,4 @@
-import type { DeviceRenamed, DevicesRemoved } from '#accounts/facts/account-facts';
+import type { DeviceRenamed, DevicesRemoved } from '#accounts/facts/session-facts';
 import type { SignaturesAdded } from '#devices/facts/cross-signing-facts';
 import { type DeviceKeysSummedUp, deviceOfDeviceStream } from '#devices/facts/device-key-facts';
 import type { RecordedFact } from '#event-store/event-store';

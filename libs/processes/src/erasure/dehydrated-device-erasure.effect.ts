@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AccountFact, DeviceDehydrated } from '#accounts/facts/account-facts';
+import type { AccountFact } from '#accounts/facts/account-facts';
+import type { DeviceDehydrated } from '#accounts/facts/session-facts';
 import { tailLeftOf } from '#accounts/facts/erasable-parts';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { Effect } from '#projections/effects/effect';

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Accounts, BY_SERVER } from '#accounts/accounts';
-import type { AccountFact, DevicesRemoved } from '#accounts/facts/account-facts';
+import type { AccountFact } from '#accounts/facts/account-facts';
+import type { DevicesRemoved } from '#accounts/facts/session-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import { isSaidAgain } from '#event-store/shorten-stream';
 import { userIdOfStream } from '#kernel/user-stream';
