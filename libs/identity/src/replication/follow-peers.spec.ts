@@ -72,8 +72,7 @@ describe('another identity server, of which some is of times to come,', () => {
     const associations = {
       learn: (told: ToldAssociation) => Promise.resolve(learnt.push(told.of.address.split('@')[0]!)),
       learnEnd: (told: ToldEnd) => Promise.resolve(learnt.push(told.association_id[0]!) + ends.push(told)),
-      nameOf: () => 'name',
-      holderOf: () => Promise.resolve(holder),
+      findHolder: () => Promise.resolve(holder),
     };
     const accounts = { learnReaders: (mxid: string) => Promise.resolve(learnt.push(mxid)) };
     return new FollowPeers(
