@@ -7,6 +7,7 @@ import { erasureListIn, readErasureList } from '#admin/erasures/erasure-list';
 import { Erasures } from '#admin/erasures/erasures';
 import { ErasuresAgain } from '#admin/erasures/erasures-again';
 import type { RoomId, UserId } from '#kernel/ids';
+import { CompiledRules } from '#push/compiled-rules';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 import { roomPath, SyncApp, SyncUser } from '#testing/sync-app';
@@ -127,6 +128,21 @@ describe('an account that is opened again', () => {
     expect((await again.call('GET', `/user/@alice:a.example/filter/${id}`)).status).toBe(404);
     await again.ok('POST', '/user/@alice:a.example/filter', { room: {} });
     expect(await again.ok('GET', `/user/@alice:a.example/filter/${id}`)).toMatchObject({ room: {} });
+  });
+
+  it('has no push rule of before, whoever remembers it', async () => {
+    const rule = '/pushrules/global/content/cake';
+    await alice.ok('PUT', rule, { pattern: 'cake', actions: ['notify'] });
+    const compiled = app.get(CompiledRules);
+    expect((await compiled.of(alice.userId as UserId)).text).toContain('cake');
+    await close(app, alice);
+    const again = await reopen(app, alice);
+    expect((await compiled.recall(alice.userId as UserId)).text).toBeUndefined();
+    expect((await again.call('GET', rule)).status).toBe(404);
+    expect((await again.call('PUT', `${rule}/enabled`, { enabled: false })).status).toBe(404);
+    await again.ok('PUT', rule, { pattern: 'cake', actions: ['notify'] });
+    expect(await again.ok('GET', rule)).toMatchObject({ pattern: 'cake', enabled: true });
+    await expectSameRowsRebuilt(app, ['push-rules']);
   });
 
   it('is not before all has followed from how it was closed, and stays in rooms that are joined since', async () => {

@@ -10,6 +10,7 @@ import { CompiledRules } from '#push/compiled-rules';
 import { gatewayOf } from '#push/digests/mail-pusher';
 import { isPushRuleFactType } from '#push/facts/push-rule-facts';
 import { PUSHERS_STREAM_PREFIX, type PusherSet, userIdOfPushers } from '#push/facts/pusher-facts';
+import { endsPushRules } from '#push/rules/fold-push-rules';
 import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import { ELSEWHERE_STREAM_PREFIX, userIdOfElsewhere } from '#rooms/facts/elsewhere-facts';
 import { isOfThePast } from '#rooms/facts/fact-text';
@@ -70,7 +71,7 @@ export class SendPushes implements Effect {
   /** PERF: where nobody has a pusher it looks at the type alone, and of a room in which nobody has one into a map. */
   keyOf(fact: RecordedFact): string | undefined {
     const { type, stream } = fact;
-    if (isPushRuleFactType(type)) this.rules.forget(userIdOfStream(stream));
+    if (isPushRuleFactType(type) || endsPushRules(fact)) this.rules.forget(userIdOfStream(stream));
     this.users.hear(fact);
     if (type === 'pusher-set' && !isSaidAgain(fact)) this.#forget(fact);
     if (this.users.size === 0) return undefined;

@@ -5,7 +5,7 @@ import type { UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { userIdOfStream } from '#kernel/user-stream';
 import { isPushRuleFactType } from '../facts/push-rule-facts.js';
-import { foldPushRuleFact } from '../rules/fold-push-rules.js';
+import { DEACTIVATED, endsPushRules, foldPushRuleFact } from '../rules/fold-push-rules.js';
 import { NO_CHANGES, type PushRuleChanges } from '../rules/push-rule-changes.js';
 
 /** What a user changed of the default rules, and the position of the last change. */
@@ -20,9 +20,6 @@ export const PUSH_RULES = new Collection<readonly [userId: UserId], PushRulesRow
   codec: asJson(),
 });
 
-/** The end of an account, as that domain has it: with what was its, where somebody asked for that. */
-const DEACTIVATED = 'account-deactivated';
-
 /** What each user changed of their push rules. */
 export const pushRulesProjector: Projector = {
   name: 'push-rules',
@@ -35,7 +32,7 @@ export const pushRulesProjector: Projector = {
 async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const key = [userIdOfStream(fact.stream)] as const;
   if (fact.type === DEACTIVATED) {
-    if ((JSON.parse(fact.data) as { readonly erase: boolean }).erase) PUSH_RULES.delete(rows, key);
+    if (endsPushRules(fact)) PUSH_RULES.delete(rows, key);
     return;
   }
   const before = await PUSH_RULES.get(rows, key);
