@@ -26,20 +26,21 @@ const MOST_FAILURES = 3;
 export async function endAtEachStep<C, A>(story: CrashStory<C, A>): Promise<number> {
   const { settings } = story;
   const before = Disk.empty();
-  const first = await SyncApp.start(new MortalStores(before), settings);
+  const firstStores = new MortalStores(before);
+  const first = await SyncApp.start(firstStores, settings);
   const context = await story.prepare(first);
-  await atRest(first);
+  await atRest(first, firstStores);
   await first.close();
   for (let step = 1; step < MOST_STEPS; step++) {
     const disk = await before.copy();
     const stores = new MortalStores(disk);
     const app = await SyncApp.start(stores, settings);
-    await atRest(app);
+    await atRest(app, stores);
     stores.endAfter(step);
     let answer: A | undefined;
     const done = story.act(app, context).then(async (answered) => {
       answer = answered;
-      await atRest(app);
+      await atRest(app, stores);
     });
     await Promise.race([done, stores.ended]);
     const { hasEnded } = stores;
@@ -47,9 +48,10 @@ export async function endAtEachStep<C, A>(story: CrashStory<C, A>): Promise<numb
     app.abandon();
     // Without views the log alone tells: as often as there was something new in it.
     for (const withoutViews of stores.wroteFacts ? [false, true] : [false]) {
-      const next = await SyncApp.start(new MortalStores(await disk.copy({ withoutViews })), settings);
+      const nextStores = new MortalStores(await disk.copy({ withoutViews }));
+      const next = await SyncApp.start(nextStores, settings);
       try {
-        await atRest(next);
+        await atRest(next, nextStores);
         await story.check(next, context, answer);
       } catch (error) {
         const how = withoutViews ? ', then without its views' : '';
@@ -63,10 +65,14 @@ export async function endAtEachStep<C, A>(story: CrashStory<C, A>): Promise<numb
   throw new Error(`more than ${MOST_STEPS} writes`);
 }
 
-/** Settles when all views are at the head of the log and nothing follows any more. Throws where something that follows fails without end. */
-async function atRest(app: SyncApp): Promise<void> {
+/**
+ * Settles when all views are at the head of the log and nothing follows any more, or the process has ended. Throws where something that
+ * follows fails without end.
+ */
+async function atRest(app: SyncApp, stores: MortalStores): Promise<void> {
   for (let quiet = 0; quiet < 5; quiet++) {
     await nextTurn();
+    if (stores.hasEnded) return;
     const waiting = app.views.effects.list().filter((effect) => effect.waiting > 0);
     const failing = waiting.find(({ failures }) => failures > MOST_FAILURES);
     if (failing !== undefined) throw new Error(`${failing.name} failed ${failing.failures} times`);

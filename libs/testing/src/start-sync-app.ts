@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { Global, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { Global, Module, type OnModuleDestroy } from '@nestjs/common';
+import { ModulesContainer, NestFactory } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsModule } from '#accounts/accounts.module';
@@ -84,6 +84,8 @@ export interface RunningApp {
   readonly views: ProjectionRuntime;
   readonly shutdown: AbortController;
   close(): Promise<void>;
+  /** Ends it without its stores, which answer nothing any more: else its timers would keep it, and all it has in memory, for ever. */
+  abandon(): void;
 }
 
 /** Stores of its own, in a folder. */
@@ -195,5 +197,16 @@ export async function startSyncApp(
       await store.close();
       await readModels.close();
     },
+    abandon() {
+      shutdown.abort();
+      // Not by closing the application: where one of them waits for the stores, it would not come to the next.
+      const all = [...app.get(ModulesContainer).values()].flatMap(({ providers }) => [...providers.values()]);
+      for (const { instance } of all) if (isEnded(instance)) void instance.onModuleDestroy();
+      void views.stop();
+    },
   };
+}
+
+function isEnded(provider: unknown): provider is OnModuleDestroy {
+  return typeof provider === 'object' && provider !== null && 'onModuleDestroy' in provider;
 }

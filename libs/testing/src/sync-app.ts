@@ -46,11 +46,12 @@ export class SyncApp {
 
   async close(): Promise<void> {
     await this.#running?.close();
-    this.abandon();
+    rmSync(this.directory, { recursive: true, force: true });
   }
 
   /** As `close`, for a process that does nothing any more. */
   abandon(): void {
+    this.#running?.abandon();
     rmSync(this.directory, { recursive: true, force: true });
   }
 
