@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { JsonObject } from '#kernel/json';
 import { FakeService } from '#testing/fake-service';
 import { writeRegistration } from '#testing/registration-file';
@@ -320,7 +320,7 @@ describe('what a service has taken for devices of its users', () => {
       const { to_device: waits } = await ask('GET', as('collector', `${V3}/sync?device_id=HERE&timeout=0`));
       return ((waits as JsonObject | undefined)?.['events'] as unknown[] | undefined)?.length ?? 0;
     };
-    await vi.waitFor(async () => expect(await waiting()).toBe(0), { timeout: 15_000 });
+    await expect.poll(waiting).toBe(0);
     expect(JSON.stringify(service.transactions.map(({ body }) => body['to_device']))).toContain(idOf('collector'));
   });
 });

@@ -18,7 +18,7 @@ import { IdentityClient } from '#testing/identity-client';
 const FEED = '/_matrix/identity/unstable/dev.annals.associations';
 const V1 = '/_matrix/identity/api/v1';
 const FINDABLE = '/_matrix/identity/unstable/dev.annals.findable';
-const SOON = { timeout: 30_000, interval: 500 };
+const SOON = { interval: 500 };
 
 let mails: MailServer;
 let a: FederatedServer;

@@ -78,7 +78,7 @@ describe('somebody who is known by a mail address alone', () => {
     expect(page).toContain(roomId);
     const bob = await somebody('bob', other);
     await bob.bind('bob@mail.example');
-    await expect.poll(() => invitesOf(bob.user), { timeout: 10_000 }).toEqual([roomId]);
+    await expect.poll(() => invitesOf(bob.user)).toEqual([roomId]);
     await expect.poll(() => membershipOf(alice.user, roomId, bob.user.userId)).toBe('invite');
     expect(await stateOf(alice.user, roomId, 'm.room.member')).toContainEqual(
       expect.objectContaining({
@@ -115,7 +115,7 @@ describe('somebody who is known by a mail address alone', () => {
     await invite(alice, roomId, 'dave@mail.example');
     const [dave, second] = [await somebody('dave'), await somebody('second')];
     await dave.bind('dave@mail.example');
-    await expect.poll(() => invitesOf(dave.user), { timeout: 10_000 }).toEqual([roomId]);
+    await expect.poll(() => invitesOf(dave.user)).toEqual([roomId]);
     await second.bind('dave@mail.example');
     expect(await second.lookUp('dave@mail.example')).toBe(second.user.userId);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -319,7 +319,7 @@ describe('an identity server', () => {
       ok: async () => ({ access_token: 'of olga', matrix_server_name: peer.name }),
     });
     await olga.bind('olga@mail.example');
-    await expect.poll(() => told.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => told.length).toBeGreaterThan(0);
     expect(told[0]).toMatchObject({
       medium: 'email',
       address: 'olga@mail.example',
@@ -333,7 +333,7 @@ describe('an identity server', () => {
       before = told.length;
     });
     expect(before).toBe(1); // who says that they are busy is left alone for a while
-    await expect.poll(() => told.length, { timeout: 10_000 }).toBeGreaterThan(before);
+    await expect.poll(() => told.length).toBeGreaterThan(before);
     const after = told.length;
     await identity.whileAway();
     await new Promise((resolve) => setTimeout(resolve, 1_000));

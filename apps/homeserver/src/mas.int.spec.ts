@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { writeRegistration } from '#testing/registration-file';
 import { WholeServer } from '../test/whole-server.js';
 
@@ -184,7 +184,7 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     const token = await sessionOf('DEVICE', { expires_in: 1 });
     expect((await whoami(token))[0]).toBe(200);
     mas.tokens.delete(token);
-    await vi.waitFor(async () => expect((await whoami(token))[0]).toBe(401), 5_000);
+    await expect.poll(async () => (await whoami(token))[0]).toBe(401);
     expect(await whoami(token)).toEqual([
       401,
       expect.objectContaining({ errcode: 'M_UNKNOWN_TOKEN', soft_logout: true }),
@@ -196,7 +196,7 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     expect((await whoami(ended))[0]).toBe(200);
     mas.tokens.delete(ended);
     await order('delete_device', { device_id: 'ENDED' });
-    await vi.waitFor(async () => expect((await whoami(ended))[0]).toBe(401), 5_000);
+    await expect.poll(async () => (await whoami(ended))[0]).toBe(401);
     expect((await whoami(ended))[1].soft_logout).toBeUndefined();
   });
 

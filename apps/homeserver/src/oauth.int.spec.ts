@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { hash, randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { registerAdmin } from '#testing/register-admin';
 import { PageReader } from '../test/page-reader.js';
 import { type Answer, WholeServer } from '../test/whole-server.js';
@@ -280,7 +280,7 @@ describe('the OAuth 2.0 API', { timeout: 60_000 }, () => {
     expect(lost.refresh_token).not.toBe(second.refresh_token);
     expect((await whoami(first.access_token))[0]).toBe(200);
     expect((await whoami(second.access_token))[0]).toBe(200);
-    await vi.waitFor(async () => expect((await whoami(first.access_token))[0]).toBe(401));
+    await expect.poll(async () => (await whoami(first.access_token))[0]).toBe(401);
     const another = await register({ ...WEB, client_name: 'Another' });
     expect((await refresh(another, second.refresh_token))[1].error).toBe('invalid_grant');
     expect((await whoami(second.access_token))[0]).toBe(200);

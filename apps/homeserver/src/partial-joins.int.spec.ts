@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { JsonObject } from '#kernel/json';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
@@ -177,9 +177,7 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
     expect(timelineOf(first)).toContain(mine);
     const state = first.rooms.join[room.told.roomId].state.events;
     expect(state.map(({ type }: { type: string }) => type)).toContain('m.room.name');
-    await vi.waitFor(() => {
-      for (const each of [peer, other]) expect(room.sentTo(each)).toContain('"body":"hello"');
-    });
+    for (const each of [peer, other]) await expect.poll(() => room.sentTo(each)).toContain('"body":"hello"');
 
     const theirs = await room.say(server, 'welcome');
     expect(timelineOf(await alice.ok('GET', `/sync?since=${first.next_batch}&filter=${LAZY}`))).toEqual([]);
@@ -198,13 +196,9 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
     expect((await members).chunk.length).toBeGreaterThanOrEqual(7);
     await invited;
     await bob.ok('POST', `/join/${inPath(room.told.roomId)}`, {});
-    await vi.waitFor(
-      async () =>
-        expect(timelineOf(await alice.ok('GET', `/sync?filter=${LAZY}`))).toEqual(
-          expect.arrayContaining([mine, theirs]),
-        ),
-      20_000,
-    );
+    await expect
+      .poll(async () => timelineOf(await alice.ok('GET', `/sync?filter=${LAZY}`)))
+      .toEqual(expect.arrayContaining([mine, theirs]));
     const told = await alice.ok('GET', `/sync?since=${first.next_batch}&filter=${LAZY}`);
     expect(told.rooms.join[room.told.roomId].summary['m.joined_member_count']).toBe(8);
     const uri = `/_matrix/federation/v1/state_ids/${inPath(room.told.roomId)}?event_id=${inPath(mine)}`;
@@ -334,7 +328,7 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
     // It is sent to nobody who is not in the room.
     room.isTelling = true;
     const invited = async () => Object.keys((await bob.ok('GET', '/sync')).rooms?.invite ?? {});
-    await vi.waitFor(async () => expect(await invited()).toEqual([room.told.roomId]), 20_000);
+    await expect.poll(invited).toEqual([room.told.roomId]);
   });
 
   it('leaves it to others to say who is in it, where that lets into another room', async () => {
@@ -398,7 +392,7 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
     await join();
     const first = room.joined;
     await alice.ok('POST', `${path()}/leave`, {});
-    await vi.waitFor(() => expect(room.sentTo(other)).toContain('"membership":"leave"'), 10_000);
+    await expect.poll(() => room.sentTo(other)).toContain('"membership":"leave"');
     room.refusesJoins = false;
     await join();
     expect(room.joins.filter((one) => one === first).length).toBeGreaterThan(1);
@@ -411,7 +405,7 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
     room.refusesJoins = true;
     await join();
     await alice.ok('POST', `${path()}/leave`, {});
-    await vi.waitFor(() => expect(room.sentTo(other)).toContain('"membership":"leave"'), 10_000);
+    await expect.poll(() => room.sentTo(other)).toContain('"membership":"leave"');
     room.isTelling = true;
     peer.on('PUT', '/_matrix/federation/v2/send_join/([^/]+)/([^/]+)', ({ content }) => {
       const texts = room.told.state.map(({ text }) => parseJson(text, { lenient: true }));

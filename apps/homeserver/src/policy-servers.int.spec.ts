@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '#kernel/json';
 import type { RoomId, ServerName } from '#kernel/ids';
 import { redact } from '#protocol/redaction/redact';
@@ -40,7 +40,9 @@ describe('a room with a policy server', { timeout: 60_000 }, () => {
 
   const isSpam = ({ content }: JsonObject): boolean => JSON.stringify(content).includes('spam');
   const signedBy = (by: SigningKey, pdu: JsonObject): JsonObject =>
-    (signJson({ ...redact(pdu, V11), signatures: {} }, policy.name, by)['signatures'] as JsonObject)[policy.name] as JsonObject; // prettier-ignore
+    (signJson({ ...redact(pdu, V11), signatures: {} }, policy.name, by)['signatures'] as JsonObject)[
+      policy.name
+    ] as JsonObject;
   const policyOf = (by: SigningKey): object => ({
     via: policy.name,
     public_keys: { ed25519: encodeBase64(by.publicKey) },
@@ -56,7 +58,11 @@ describe('a room with a policy server', { timeout: 60_000 }, () => {
   /** An event of eve's that the policy server is not asked for: `place` is that of the template of a join. */
   async function byEve(roomId: string, draft: Partial<ForeignDraft>) {
     const { body } = await ask('GET', `/v1/make_join/${inPath(roomId)}/${inPath(eve)}?ver=11`);
-    const { auth_events, prev_events, depth } = body['event'] as { auth_events: string[]; prev_events: string[]; depth: number }; // prettier-ignore
+    const { auth_events, prev_events, depth } = body['event'] as {
+      auth_events: string[];
+      prev_events: string[];
+      depth: number;
+    };
     const place = { auth: auth_events, prev: prev_events, depth, ts: Date.now() };
     const join = { type: 'm.room.member', sender: eve, stateKey: eve, content: { membership: 'join' } };
     return policy.server.make(V11, roomId as RoomId, { ...join, ...place, ...draft });
@@ -85,8 +91,8 @@ describe('a room with a policy server', { timeout: 60_000 }, () => {
   }
   const timelineOf = async (user: FederatedUser, roomId: string): Promise<Shown[]> =>
     (await user.ok('GET', `/rooms/${inPath(roomId)}/messages?dir=b&limit=30`)).chunk;
-  const isShown = (user: FederatedUser, roomId: string, is: (event: Shown) => boolean): Promise<void> =>
-    vi.waitFor(async () => expect((await timelineOf(user, roomId)).some(is)).toBe(true), { timeout: 20_000, interval: 100 }); // prettier-ignore
+  const isShown = (user: FederatedUser, roomId: string, is: (event: Shown) => boolean): Promise<unknown> =>
+    expect.poll(async () => (await timelineOf(user, roomId)).some(is)).toBe(true);
   const say = (user: FederatedUser, roomId: string, body: string) =>
     user.call('PUT', `/rooms/${inPath(roomId)}/send/m.room.message/${body}`, { msgtype: 'm.text', body });
 
@@ -120,7 +126,10 @@ describe('a room with a policy server', { timeout: 60_000 }, () => {
   it('asks it for what comes without its signature, and shows nobody what it refuses', async () => {
     const roomId = await openRoom();
     const send = async (body: string): Promise<void> => {
-      const state: { type: string; state_key: string; event_id: string }[] = await alice.ok('GET', `/rooms/${inPath(roomId)}/state`); // prettier-ignore
+      const state: { type: string; state_key: string; event_id: string }[] = await alice.ok(
+        'GET',
+        `/rooms/${inPath(roomId)}/state`,
+      );
       const isAuth = ({ type, state_key: stateKey }: (typeof state)[number]): boolean =>
         type === 'm.room.create' || type === 'm.room.power_levels' || stateKey === eve;
       const auth = state.filter(isAuth).map((event) => event.event_id);
@@ -134,7 +143,7 @@ describe('a room with a policy server', { timeout: 60_000 }, () => {
     await isShown(alice, roomId, ({ content }) => content.body === 'ham');
     expect(asked).toHaveLength(1);
     await send('spam');
-    await vi.waitFor(() => expect(asked).toHaveLength(2), 20_000);
+    await expect.poll(() => asked).toHaveLength(2);
     await send('more');
     await isShown(alice, roomId, ({ content }) => content.body === 'more');
     expect((await timelineOf(alice, roomId)).map(({ content }) => content.body)).not.toContain('spam');

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RoomId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
@@ -102,7 +102,7 @@ describe('what another server sends', () => {
     expect(status).toBe(200);
     expect(body).toEqual({ pdus: Object.fromEntries(said.map(({ event }) => [event.eventId, {}])) });
     const numbers = async () => (await bodiesSeen(50)).map((text) => parseInt(String(text), 10));
-    await expect.poll(numbers, { timeout: 10_000 }).toEqual(Array.from({ length: 50 }, (_, i) => 49 - i));
+    await expect.poll(numbers).toEqual(Array.from({ length: 50 }, (_, i) => 49 - i));
   });
 
   it('harms no other event by one that nests as deep as some servers let their users write', async () => {
@@ -132,7 +132,7 @@ describe('what another server sends', () => {
   it('is answered though it misses others, and shown once these were fetched', async () => {
     const said = [await there.says('missed'), await there.says('sent')];
     expect((await send(said.slice(1))).body).toEqual({ pdus: { [said[1]!.event.eventId]: {} } });
-    await vi.waitFor(async () => expect(await bodiesSeen(2)).toEqual(['sent', 'missed']), 10_000);
+    await expect.poll(() => bodiesSeen(2)).toEqual(['sent', 'missed']);
     expect(telling.count('get_missing_events')).toBe(1);
     expect(peer.calls.some(({ path }) => path.includes('get_missing_events'))).toBe(true);
   });

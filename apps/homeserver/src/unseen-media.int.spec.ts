@@ -22,7 +22,7 @@ it('media of other servers go once nobody has asked for them for as long as is s
   expect(await get(theirsToo)).toBe('of another server');
   expect(ours.sizesIn('media').toSorted()).toEqual(['of another server'.length, 'of ours'.length]);
   await ours.whileAway();
-  await expect.poll(() => ours.sizesIn('media'), { timeout: 10_000 }).toEqual(['of ours'.length]);
+  await expect.poll(() => ours.sizesIn('media')).toEqual(['of ours'.length]);
   expect(await get(theirsToo)).toBe('of another server');
   expect(await get(own)).toBe('of ours');
   await Promise.all([ours.stop(), theirs.stop()]);

@@ -75,7 +75,7 @@ it('what another server has is noted together, some seconds later or as the proc
     await new Promise(setImmediate);
     expect(await notes(log)).toEqual([]);
     await vi.advanceTimersByTimeAsync(2_000);
-    await vi.waitFor(async () => expect(await notes(log)).toEqual([['to-device-collected', positionOf(2)]]));
+    await expect.poll(() => notes(log)).toEqual([['to-device-collected', positionOf(2)]]);
     inboxes.noteDelivered(BOB, positionOf(3));
     await inboxes.onModuleDestroy();
     expect((await notes(log)).at(-1)).toEqual(['to-device-collected', positionOf(3)]);

@@ -65,11 +65,11 @@ describe('what becomes of the keys of a backup', () => {
     const kept = new Promise<void>((resolve) => (keep = resolve));
     const backups = processWith({ whenKept: async (...args) => (asked.push(args), kept) });
     for (const decide of [put('a', 1), put('b', 2), remove(1, 'a'), remove(0, 'b')]) await change(backups, decide);
-    await vi.waitFor(() => expect(asked).toEqual([[log.facts.at(-1)!.position, ['backed-up-keys']]]));
+    await expect.poll(() => asked).toEqual([[log.facts.at(-1)!.position, ['backed-up-keys']]]);
     const types = (): string[] => log.facts.slice(1).map(({ type }) => type);
     expect(types()).toEqual(['sessions-removed', 'sessions-removed']);
     keep();
-    await vi.waitFor(() => expect(types()).toEqual(['sessions-removed']));
+    await expect.poll(types).toEqual(['sessions-removed']);
   });
 
   it('keeps in no view a key that was removed, or stored again, wherever it stands while they go from the log', async () => {
@@ -78,7 +78,7 @@ describe('what becomes of the keys of a backup', () => {
     for (const decide of [put('gone', 2), put('back', 3), remove(1, 'gone', 'back'), put('back', 2)])
       await change(backups, decide);
     for (let n = 0; n < 300; n++) await change(backups, put('again', 2));
-    await vi.waitFor(() => expect(written()).toBeLessThan(150));
+    await expect.poll(written).toBeLessThan(150);
     await change(backups, put('last', 3));
     const ways = await log.rowsWhileForgetting(keyBackupProjector);
     expect(ways).toHaveLength(1);
@@ -91,7 +91,7 @@ describe('what becomes of the keys of a backup', () => {
     const whenKept = vi.fn<() => Promise<void>>();
     const backups = processWith({ whenKept });
     for (const decide of [put('a', 1), put('b', 2), remove(0, 'a', 'b')]) await change(backups, decide);
-    await vi.waitFor(() => expect(written()).toBe(1));
+    await expect.poll(written).toBe(1);
     expect([whenKept.mock.calls, log.facts.filter(isSaidAgain)]).toEqual([[], []]);
   });
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { PeerUnavailable } from '#kernel/peer-errors';
@@ -79,7 +79,7 @@ function newsAmong(pdus: readonly ForeignPdu[]): EventId[] {
 }
 
 async function untilSettled(server: ReceivingServer): Promise<void> {
-  await vi.waitFor(async () => expect((await server.log.load()).size).toBe(0), { timeout: 60_000, interval: 500 });
+  await expect.poll(async () => (await server.log.load()).size).toBe(0);
 }
 
 describe('a burst of which far more events wait than may', () => {

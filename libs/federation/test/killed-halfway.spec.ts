@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { EventId, RoomId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { PduAccepted } from '#rooms/facts/room-facts';
@@ -71,7 +71,7 @@ describe('a process that ends in the middle of a transaction', () => {
       void log.ended.then(() => (hasEnded = true));
       const isThere = (): boolean => all.every((pdu) => acceptedIds(log).includes(idOf(pdu)));
       // Looked at no longer than it matters: it would go on in the tests behind this one, and turn their clocks.
-      await vi.waitFor(() => expect(hasEnded || isThere()).toBe(true), 2_000);
+      await expect.poll(() => hasEnded || isThere()).toBe(true);
       hasEnded &&= log.left <= 0;
       server.queue.onModuleDestroy();
       const next = log.copy();
@@ -83,7 +83,7 @@ describe('a process that ends in the middle of a transaction', () => {
         expect(results).toEqual(Object.fromEntries(sent.map((pdu) => [idOf(pdu), {}])));
       }
       const ids = all.map(idOf);
-      await vi.waitFor(() => expect(acceptedIds(next)).toEqual(expect.arrayContaining(ids)), 5_000);
+      await expect.poll(() => acceptedIds(next)).toEqual(expect.arrayContaining(ids));
       again.queue.onModuleDestroy();
       const accepted = acceptedIds(next);
       expect(new Set(accepted).size).toBe(accepted.length);

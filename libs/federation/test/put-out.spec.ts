@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RoomId } from '#kernel/ids';
 import { PeerRefused } from '#kernel/peer-errors';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
@@ -61,7 +61,7 @@ describe('who is put out by an event before which nobody tells anything', () => 
     async (how) => {
       tellsNothing(403, 'M_FORBIDDEN');
       await server.receive(OTHER.name, 'end', [(await putOut(how)).text]);
-      await vi.waitFor(async () => expect(await waiting()).toBe(0), 5_000);
+      await expect.poll(waiting).toBe(0);
       expect(await home.state(roomId, 'm.room.member', CAROL)).toEqual({ membership: 'leave', reason: 'enough' });
       expect(await home.membership(roomId, ALICE)).toBe('join');
     },
@@ -74,7 +74,7 @@ describe('who is put out by an event before which nobody tells anything', () => 
     tellsNothing(status, errcode);
     await server.receive(OTHER.name, 'end', [(await putOut('leave')).text]);
     // For the event, and then to know whether we are in the room.
-    await vi.waitFor(() => expect(peers.count('state_ids')).toBeGreaterThan(1), 5_000);
+    await expect.poll(() => peers.count('state_ids')).toBeGreaterThan(1);
     expect(await waiting()).toBe(1);
     expect(await home.membership(roomId, CAROL)).toBe('join');
   });
@@ -84,9 +84,9 @@ describe('who is put out by an event before which nobody tells anything', () => 
     await there.says('missed');
     const invites = { type: 'm.room.member', stateKey: OTHER.user('eve'), content: { membership: 'invite' } };
     await server.receive(OTHER.name, 'invites', [(await there.makes(invites)).text]);
-    await vi.waitFor(() => expect(peers.count('state_ids')).toBe(1), 5_000);
+    await expect.poll(() => peers.count('state_ids')).toBe(1);
     await server.receive(OTHER.name, 'end', [(await putOut('leave')).text]);
-    await vi.waitFor(async () => expect(await home.membership(roomId, CAROL)).toBe('leave'), 5_000);
+    await expect.poll(() => home.membership(roomId, CAROL)).toBe('leave');
     // For each of the two, and then whether we are in the room, for the second alone.
     expect(peers.count('state_ids')).toBe(3);
   });

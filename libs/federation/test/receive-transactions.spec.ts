@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventStoreUnavailable, LogDamaged } from '#event-store/event-store-errors';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
@@ -81,12 +81,12 @@ function acceptedIds(at = home): string[] {
 }
 
 async function untilAccepted(...pdus: readonly ForeignPdu[]): Promise<void> {
-  await vi.waitFor(() => expect(acceptedIds()).toEqual(expect.arrayContaining(pdus.map(idOf))), 5_000);
+  await expect.poll(acceptedIds).toEqual(expect.arrayContaining(pdus.map(idOf)));
 }
 
 /** Waits until nothing is in the queue of the log. */
 async function untilSettled(server: ReceivingServer): Promise<void> {
-  await vi.waitFor(async () => expect((await server.log.load()).size).toBe(0), 5_000);
+  await expect.poll(async () => (await server.log.load()).size).toBe(0);
 }
 
 describe('a transaction of another server', () => {
@@ -553,8 +553,8 @@ describe('an event that misses others', () => {
       throw new PeerRefused(404, {});
     });
     await server.receive(OTHER.name, '1', [last.text]);
-    await vi.waitFor(() => expect(asked).not.toEqual([]), 10_000);
-    await vi.waitFor(() => expect(peers.count('get_missing_events')).toBe(1), 10_000);
+    await expect.poll(() => asked).not.toEqual([]);
+    await expect.poll(() => peers.count('get_missing_events')).toBe(1);
     expect(new Set(asked)).toEqual(new Set([idOf(last)]));
     expect(acceptedIds()).not.toContain(idOf(last));
   });
@@ -583,7 +583,7 @@ describe('an event that misses others', () => {
       throw new PeerRefused(404, {});
     });
     await server.receive(OTHER.name, '1', [last.text]);
-    await vi.waitFor(() => expect(peers.count('event')).toBeGreaterThan(0), { timeout: 30_000 });
+    await expect.poll(() => peers.count('event')).toBeGreaterThan(0);
     expect(turns).toBeGreaterThanOrEqual(200);
   });
 
@@ -665,11 +665,11 @@ describe('an event that misses others', () => {
       peers.otherwise.set(what, async () => ({ events: [], pdu_ids: 7 }));
     }
     await server.receive(OTHER.name, '1', [orphan.text]);
-    await vi.waitFor(() => expect(peers.count('state_ids')).toBeGreaterThanOrEqual(2), 10_000);
+    await expect.poll(() => peers.count('state_ids')).toBeGreaterThanOrEqual(2);
     const asked = peers.asked.length;
     now += 10_000;
     await server.receive(OTHER.name, '2', [orphan.text]);
-    await vi.waitFor(async () => expect((await server.log.load()).size).toBe(1), 10_000);
+    await expect.poll(async () => (await server.log.load()).size).toBe(1);
     expect(peers.asked.length - asked).toBeLessThanOrEqual(1);
   });
 });
@@ -688,11 +688,11 @@ describe('what is sent to a room while a user here joins it', () => {
     const said = await makeOn(told.there, OTHER, { type: 'm.room.message', sender: OTHER.user('alice') });
     const joining = server.rooms.expect(told.roomId, VERSION, async () => {
       expect(await server.receive(OTHER.name, '1', [said.text])).toEqual({ [idOf(said)]: {} });
-      await vi.waitFor(() => expect(peers.asked).toEqual([]), 10_000);
+      await expect.poll(() => peers.asked).toEqual([]);
       return home.execute(tellRoom(told, OTHER));
     });
     expect(await joining).toMatchObject({ kind: 'joined' });
-    await vi.waitFor(() => expect(home.facts(told.roomId).at(-1)!.data).toContain(idOf(said)), 5_000);
+    await expect.poll(() => home.facts(told.roomId).at(-1)!.data).toContain(idOf(said));
     await untilSettled(server);
   });
 
@@ -761,7 +761,7 @@ describe('what a hostile server tells of a gap', () => {
     peers.otherwise.set('state_ids', async () => ({ pdu_ids: [], auth_chain_ids: [] }));
     const last = made(-1);
     await server.receive(OTHER.name, '1', [last.text]);
-    await vi.waitFor(() => expect(peers.count('state_ids')).toBeGreaterThan(0), 5_000);
+    await expect.poll(() => peers.count('state_ids')).toBeGreaterThan(0);
     expect(peers.count('get_missing_events')).toBeLessThanOrEqual(11);
     expect(acceptedIds()).not.toContain(idOf(last));
     expect(home.facts(roomId).length).toBeLessThan(20);
@@ -792,7 +792,7 @@ describe('what a hostile server tells of a gap', () => {
       });
     }
     await server.receive(OTHER.name, '1', [circle[0]!.text]);
-    await vi.waitFor(() => expect(peers.count('state_ids')).toBeGreaterThan(0), 10_000);
+    await expect.poll(() => peers.count('state_ids')).toBeGreaterThan(0);
     expect(peers.count('get_missing_events')).toBeLessThanOrEqual(3);
     expect(acceptedIds()).not.toContain(ids[0]);
   });

@@ -53,7 +53,7 @@ describe('a message to a phone', () => {
       expect((failure as TextFailure).isTransient).toBe(status !== 400 && status !== 422);
       const logged = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
       one.post(MESSAGE);
-      await vi.waitFor(() => expect(logged).toHaveBeenCalled());
+      await expect.poll(() => logged).toHaveBeenCalled();
       expect(JSON.stringify(logged.mock.calls)).not.toContain(NUMBER);
       expect(one.numbers).toEqual({ sent: 0, failed: 2, waiting: 0 });
     },

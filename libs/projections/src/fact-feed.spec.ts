@@ -96,13 +96,13 @@ describe('a feed of facts', () => {
     pass(next);
     counts.serving.at = 'live';
     progress.settle();
-    await expect.poll(() => readings, { timeout: 5000 }).toBe(2);
+    await expect.poll(() => readings).toBeGreaterThanOrEqual(2);
     expect(lines).toEqual([
       `The listener waits behind position ${before}, and tries again: the log is damaged: it cannot be read`,
     ]);
     expect(feed.failure).toBe('The listener waits: the log is damaged: it cannot be read');
     store.readAll = readAll;
-    await expect.poll(() => heard, { timeout: 5000 }).toEqual([next]);
+    await expect.poll(() => heard).toEqual([next]);
     await expect.poll(() => feed.failure).toBeUndefined();
     expect(lines.slice(1)).toEqual(['The listener goes on']);
   });

@@ -63,8 +63,7 @@ describe('ProjectionRuntime on LMDB', () => {
   ];
 
   const until = async (condition: () => Promise<boolean>): Promise<void> => {
-    for (let i = 0; i < 5000 && !(await condition()); i++) await delay(2);
-    expect(await condition()).toBe(true);
+    await expect.poll(condition, { interval: 2 }).toBe(true);
   };
 
   it.each([[[]], [['rebuilding']], [['pausing']]])(

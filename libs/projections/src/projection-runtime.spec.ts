@@ -19,8 +19,7 @@ const words = async (runtime: ProjectionRuntime): Promise<string[]> =>
   (await runtime.scan('words', all)).map((row) => row.value);
 
 const until = async (condition: () => Promise<boolean>): Promise<void> => {
-  for (let i = 0; i < 2000 && !(await condition()); i++) await delay(1);
-  expect(await condition()).toBe(true);
+  await expect.poll(condition, { interval: 1 }).toBe(true);
 };
 
 const stateOf = async (runtime: ProjectionRuntime, name = 'words') => (await runtime.status(name)).state;
@@ -232,7 +231,7 @@ describe('ProjectionRuntime', () => {
       await until(async () => runtime.failures().length > 0);
       expect(runtime.failures()).toEqual(['Who writes the views waits: not for you']);
       store.subscribe = subscribe.bind(store);
-      await expect.poll(() => runtime.failures(), { timeout: 10_000 }).toEqual([]);
+      await expect.poll(() => runtime.failures()).toEqual([]);
       expect(lines).toEqual([expect.stringContaining('not for you'), 'Who writes the views goes on']);
     });
 

@@ -113,7 +113,7 @@ describe('polls of a session that ends while they wait', () => {
       expect(await all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN);
       expect((await alice.call('GET', '/account/whoami')).status).toBe(200);
       await app.views.resume('devices');
-      await vi.waitFor(async () => expect(await app.views.status('devices')).toMatchObject({ state: 'live' }), 10_000);
+      await expect.poll(() => app.views.status('devices')).toMatchObject({ state: 'live' });
       expect(await all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN);
     },
   );
@@ -132,12 +132,9 @@ describe('polls of a session that ends while they wait', () => {
       expect((await all.ending.call('GET', '/account/whoami')).status).toBe(200);
     }
     await app.views.resume('devices');
-    await vi.waitFor(async () => expect(await app.views.status('devices')).toMatchObject({ state: 'live' }), 10_000);
+    await expect.poll(() => app.views.status('devices')).toMatchObject({ state: 'live' });
     expect((await user.call('GET', '/sync')).status).toBe(200);
-    await vi.waitFor(
-      async () => expect(await all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN),
-      10_000,
-    );
+    await expect.poll(() => all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN);
   });
 
   it('go on waiting when another session of the user ends', async () => {

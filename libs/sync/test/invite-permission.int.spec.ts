@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RoomId, UserId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { TEST_AUTHOR } from '#testing/local-room';
@@ -175,7 +175,7 @@ describe('presence as a signal', () => {
     expect(await heldOf(bob)).toEqual([eve]);
     expect((await bob.sync()).rooms?.invite?.[roomId]).toBeUndefined();
     await chooses(bob, 'busy');
-    await vi.waitFor(async () => expect(await heldOf(bob)).toEqual([]), 10_000);
+    await expect.poll(() => heldOf(bob)).toEqual([]);
     expect((await bob.sync()).rooms.invite[roomId]).toBeDefined();
   });
 
@@ -263,8 +263,8 @@ describe('presence as a signal', () => {
     expect(await heldOf(bob)).toContain(eve);
     expect((await bob.sync()).rooms?.invite?.[roomId]).toBeUndefined();
     await chooses(bob, 'busy');
-    await vi.waitFor(async () => expect(await heldOf(bob)).toEqual([]), 10_000);
-    await vi.waitFor(async () => expect((await bob.sync()).rooms?.invite?.[roomId]).toBeDefined(), 10_000);
+    await expect.poll(() => heldOf(bob)).toEqual([]);
+    await expect.poll(async () => (await bob.sync()).rooms?.invite?.[roomId]).toBeDefined();
   });
 
   it('has one place for a room, however many invite to it, and shows none of the first for the last', async () => {
@@ -301,7 +301,7 @@ describe('presence as a signal', () => {
     expect(await heldOf(bob)).toEqual([stranger.userId, other.userId]);
     expect((await bob.sync()).rooms?.invite?.[roomId]).toBeUndefined();
     await configure(bob, {}, SIGNALS);
-    await vi.waitFor(async () => expect(await heldOf(bob)).toEqual([]), 10_000);
+    await expect.poll(() => heldOf(bob)).toEqual([]);
     expect((await bob.sync()).rooms.invite[roomId]).toBeDefined();
   });
 

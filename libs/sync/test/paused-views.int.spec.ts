@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SlidingClient } from '#testing/sliding-client';
 import { queryOf, roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 import { ActiveUsers } from '#sync/notifier/active-users';
@@ -54,7 +54,7 @@ async function untilTold(poll: Poll, text: string): Promise<void> {
 }
 
 async function untilWaiting(count: number): Promise<void> {
-  await vi.waitFor(() => expect(app.get(ActiveUsers).numbers.waiting).toBe(count), { timeout: 10_000 });
+  await expect.poll(() => app.get(ActiveUsers).numbers.waiting).toBe(count);
 }
 
 describe.each(['timeline', 'membership'])('while %s is paused', (name) => {

@@ -39,7 +39,7 @@ describe('POST /_matrix/client/unstable/dev.annals.admin/users/{userId}/erase', 
     const { status, body } = await erase(admin, alice.userId);
     expect(status).toBe(200);
     await expect
-      .poll(() => statusOf(body.erasure_id), { timeout: 20_000 })
+      .poll(() => statusOf(body.erasure_id))
       .toMatchObject({ user_id: alice.userId, status: 'complete', removed: { messages: 1 }, kept: {} });
     expect((await bob.ok('GET', `/rooms/${room}/event/${said}`)).content).toEqual({});
     expect((await alice.call('GET', '/account/whoami')).status).toBe(401);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRegistration } from '#config/appservices/read-registration';
 import { sealFacts } from '#event-store/seal-facts';
 import { LogHistory } from '#event-store/log-history';
@@ -130,7 +130,7 @@ async function twoHappen(said: string): Promise<void> {
   await append(GHOSTS, 'membership-told', { event_id: 'one', said: said.padEnd(1_000_000) });
   await append(GHOSTS, 'membership-told', { event_id: 'two', said });
   await reach();
-  await vi.waitFor(() => expect(written.some((text) => text.includes('"two"'))).toBe(true), 10_000);
+  await expect.poll(() => written.some((text) => text.includes('"two"'))).toBe(true);
 }
 
 const heard = (name: string): Promise<unknown> =>
@@ -138,9 +138,7 @@ const heard = (name: string): Promise<unknown> =>
 const idsOf = (name: string): string[] =>
   service.transactions.filter(({ text }) => text.includes(name)).map(({ id }) => id);
 const isNoted = (type: string, number: number): Promise<void> =>
-  vi.waitFor(async () =>
-    expect(await new ServiceNotes(store, systemClock).find('bridge')).toMatchObject({ type, data: { number } }),
-  );
+  expect.poll(() => new ServiceNotes(store, systemClock).find('bridge')).toMatchObject({ type, data: { number } });
 
 /** A service that hears of a room, and of who types there. */
 const HEARS = {
@@ -165,7 +163,7 @@ describe('who sends to an application service', () => {
     await isNoted('service-followed', 2);
     await happens('three');
     await heard('three');
-    await vi.waitFor(() => expect(warned.join()).toContain('noted elsewhere'), 10_000);
+    await expect.poll(() => warned.join()).toContain('noted elsewhere');
     running.at(-1)!.driver.end();
     await happens('four');
     await heard('four');
@@ -211,7 +209,7 @@ describe('who sends to an application service', () => {
     const driver = run(notes);
     await isNoted('service-followed', 0);
     await happens('poison');
-    await vi.waitFor(() => expect(driver.refused).toBeDefined(), 10_000);
+    await expect.poll(() => driver.refused).toBeDefined();
     await happens('behind');
     expect(driver.refused).toMatchObject({ id: '1', events: 1, reason: 'it answered 500', since: expect.any(Number) });
     await expect(notes.skip('bridge', '2')).rejects.toThrow('bridge is not being sent a transaction 2');
@@ -233,7 +231,7 @@ describe('who sends to an application service', () => {
       await append(marksStream(`@${name}:a.example` as UserId), 'receipt-set', receipt);
     }
     await reach();
-    await vi.waitFor(() => expect(driver.refused).toBeDefined(), 10_000);
+    await expect.poll(() => driver.refused).toBeDefined();
     await notes.skip('bridge', '1');
     driver.hear();
     await service.until(() => idsOf('behind').length > 0);
@@ -261,7 +259,7 @@ describe('who sends to an application service', () => {
     typists = ['@then:a.example' as UserId];
     whileWriting = () => tellTyping(HEARD);
     await twoHappen('');
-    await vi.waitFor(() => expect(driver.refused).toBeDefined(), 10_000);
+    await expect.poll(() => driver.refused).toBeDefined();
     typists = ['@now:a.example' as UserId];
     service.answer = () => [200, {}];
     await heard('two');

@@ -93,11 +93,11 @@ describe('opening the log beside who writes it', () => {
       const [id, position] = line.split(' ') as [string, string];
       acknowledged.set(id, position);
     });
-    await vi.waitFor(() => expect(acknowledged.size).toBeGreaterThan(0), { timeout: 20_000 });
+    await expect.poll(() => acknowledged.size).toBeGreaterThan(0);
     let opened = 0;
     const openers = [start(opener), start(opener)];
     for (const each of openers) createInterface({ input: each.stdout! }).on('line', () => opened++);
-    await vi.waitFor(() => expect(opened).toBeGreaterThan(1000), { timeout: 60_000, interval: 200 });
+    await expect.poll(() => opened).toBeGreaterThan(1000);
     for (const child of [...openers, writing]) {
       expect([child.exitCode, child.signalCode]).toEqual([null, null]);
       child.kill('SIGKILL');
@@ -203,7 +203,7 @@ describe('opening the log beside who writes it', () => {
         opened++;
       }
     });
-    await vi.waitFor(() => expect(opened).toBeGreaterThan(6), { timeout: 20_000 });
+    await expect.poll(() => opened).toBeGreaterThan(6);
     const closed = await Promise.race([store.close().then(() => 'closed'), delay(3000, 'still open')]);
     over.abort();
     await Promise.all(openers);

@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop();
 });
 
-const until = (check: () => void) => vi.waitFor(check, { timeout: 8_000, interval: 2 });
+const until = (check: () => void) => vi.waitFor(check, { timeout: 60_000, interval: 2 });
 const edu = (content: JsonObject): Edu => ({ edu_type: 'm.typing', content });
 /** Holds up everything until it is called. */
 function holdUp(): () => void {

@@ -22,7 +22,7 @@ afterEach(async () => {
 
 const bodies = (server: string) => world.peers.bodiesAt(server);
 /** Waits until a server has accepted as many events. */
-const until = (check: () => void) => vi.waitFor(check, { timeout: 8_000, interval: 2 });
+const until = (check: () => void) => vi.waitFor(check, { timeout: 60_000, interval: 2 });
 /** Waits until nothing is left to be done of any fact. */
 async function idle({ runtime }: SendingServer): Promise<void> {
   await runtime.whenProcessed(await world.log.head());

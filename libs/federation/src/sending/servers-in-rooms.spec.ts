@@ -134,7 +134,7 @@ describe('the servers in a room', () => {
       return found;
     });
     const before = room.servers.before(ROOM, said.position);
-    await vi.waitFor(() => expect(goOn).toBeDefined());
+    await expect.poll(() => goOn).toBeDefined();
     held.mockRestore();
     await room.note('@b:b.example', 'join');
     goOn!();

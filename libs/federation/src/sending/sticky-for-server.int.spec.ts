@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 
 const bodies = (at: string): unknown[] => world.peers.bodiesAt(at);
-const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 8_000, interval: 2 });
+const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 60_000, interval: 2 });
 
 async function stick(body: string, { ms = HOUR, of = '@alice:a.example' } = {}): Promise<void> {
   await room.send({ type: 'a.type', content: { body }, stickyMs: ms, sender: of as never });

@@ -271,7 +271,7 @@ describe('the processes that read pictures', () => {
         collect();
         return answered.slice(0, -1).filter((one) => one.deref() !== undefined).length;
       };
-      await expect.poll(held, { timeout: 5_000 }).toBe(0);
+      await expect.poll(held).toBe(0);
     } finally {
       setFlagsFromString('--no-expose-gc');
       reader.end();

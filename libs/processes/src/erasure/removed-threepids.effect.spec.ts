@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { UserId } from '#kernel/ids';
 import { START } from '#kernel/position';
 import { Accounts, BY_SERVER } from '#accounts/accounts';
@@ -79,7 +79,7 @@ test('an address that was removed is in the log until no view can come to a remo
   const effect = new RemovedThreepids(store, { whenKept: (...args) => (asked.push(args), kept) });
   const removal = store.facts.at(-1)!;
   const running = effect.run(removal);
-  await vi.waitFor(() => expect(asked).toEqual([[removal.position, ['threepids']]]));
+  await expect.poll(() => asked).toEqual([[removal.position, ['threepids']]]);
   // What begins to be filled meanwhile, for which nobody waits, does not come to have it.
   const saying = store.facts.filter(({ data }) => data.includes('old@mail.example'));
   expect(saying.map(({ type }) => type)).toEqual(['threepid-removed']);

@@ -52,7 +52,7 @@ it('a room to which another server invited somebody once all here had left it, w
   await app.get(MembershipsElsewhere).tell(userId, invited, { actor: sender });
   await app.settled();
   await app.get(RoomPurges).order({ room_id: roomId, because: 'deserted' }, 'server');
-  await expect.poll(async () => (await purgesOf(app))[0]?.ended, { timeout: 20_000 }).toBeDefined();
+  await expect.poll(async () => (await purgesOf(app))[0]?.ended).toBeDefined();
   expect((await purgesOf(app))[0]?.ended?.refused).toContain(`${userId} is in the room, or invited`);
   expect((await bob.sync()).rooms.invite[roomId]).toBeDefined();
   await app.close();
@@ -67,7 +67,7 @@ it('a room that is held once its purge was ordered, and before its turn, stays',
   // Who hears that they left is waited for meanwhile.
   await expect.poll(async () => (await alice.ok('GET', '/joined_rooms')).joined_rooms).toEqual([]);
   await purges.hold({ room_id: roomId, reason: 'a court wants it' });
-  await expect.poll(async () => (await purgesOf(app))[0]?.ended, { timeout: 20_000 }).toBeDefined();
+  await expect.poll(async () => (await purgesOf(app))[0]?.ended).toBeDefined();
   expect((await purgesOf(app))[0]?.ended?.refused).toContain('is held: a court wants it');
   expect((await alice.call('GET', `${roomPath(roomId)}/state`)).status).toBe(200);
   await app.close();

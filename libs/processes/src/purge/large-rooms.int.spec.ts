@@ -29,9 +29,7 @@ it('a large room goes in steps, each of which takes away no more than holds anyb
     return run(fact);
   };
   await app.get(RoomPurges).order({ room_id: roomId, because: 'operator' }, 'server');
-  await expect
-    .poll(async () => [...(await app.get(RoomPurges).load()).purges.values()][0]?.ended, { timeout: 60_000 })
-    .toBeDefined();
+  await expect.poll(async () => [...(await app.get(RoomPurges).load()).purges.values()][0]?.ended).toBeDefined();
   await app.settled();
   expect(steps.at(-1)).toBe(0);
   const taken = steps.slice(1).map((left, i) => steps[i]! - left);

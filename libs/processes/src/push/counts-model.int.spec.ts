@@ -379,7 +379,7 @@ class Life {
     if (!this.#isToldNumbers) await this.#say(this.rooms[0]!, this.alice);
     const model = this.expected();
     const total = [...model.values()].reduce((sum, counts) => sum + totalOf(counts).notifications, this.invited.size);
-    await expect.poll(() => gateway.unread ?? 0, { message: this.told.join('\n'), timeout: 10_000 }).toBe(total);
+    await expect.poll(() => gateway.unread ?? 0, { message: this.told.join('\n') }).toBe(total);
   }
 }
 

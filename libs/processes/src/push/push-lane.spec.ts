@@ -260,7 +260,7 @@ describe('what a gateway is told of a user', () => {
     await rest();
     expect([told, notes]).toEqual([['the newest'], []]);
     vi.useRealTimers();
-    await expect.poll(() => notes, { timeout: 5_000 }).toEqual([false]);
+    await expect.poll(() => notes).toEqual([false]);
     expect(isIdle).toBe(true);
   });
 

@@ -212,7 +212,7 @@ describe('a gateway', () => {
       const second = await carol.send(roomId, 'two');
       await expect.poll(() => other.events).toEqual([first, second]);
       gateway.answer = () => ({});
-      await expect.poll(() => gateway.events, { timeout: 10_000 }).toEqual([first, second]);
+      await expect.poll(() => gateway.events).toEqual([first, second]);
     } finally {
       await other.close();
     }

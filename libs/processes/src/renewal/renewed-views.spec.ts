@@ -174,7 +174,7 @@ it('waits for views that have not taken out yet what was erased', async () => {
   now += DAY;
   goOn();
   await runtime.resume('slow');
-  await vi.waitFor(() => expect(runtime.position() > ('0' as Position)).toBe(true));
+  await expect.poll(() => runtime.position() > ('0' as Position)).toBe(true);
   await expect.poll(async () => (await views.look(), readModels.renewals)).toBe(1);
 });
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { open } from 'lmdb';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openBesideWriter } from '#event-store/lmdb/open-beside-writer';
 import { type BundledScript, bundleScript, startScript } from '#testing/start-script';
 import { describeReadModels } from '../read-model-store.contract.js';
@@ -125,7 +125,7 @@ describe('openLmdbReadModels', () => {
     expect(await reader.get('a', ['k'])).toBe('one');
     await writer.write([{ collection: 'b', key: ['k'], value: 'two' }]);
     await writer.flush();
-    await vi.waitFor(async () => expect(await reader.collections()).toEqual(['a', 'b']));
+    await expect.poll(() => reader.collections()).toEqual(['a', 'b']);
     expect(await reader.scan('b', { limit: 5 })).toEqual([{ key: ['k'], value: 'two' }]);
     expect(await reader.get('c', ['k'])).toBeUndefined();
     await expect(reader.write([write])).rejects.toThrow('not open for writing');
@@ -170,7 +170,7 @@ describe('openLmdbReadModels', () => {
     const writeAndLook = async (): Promise<void> => {
       const number = String(++opened);
       if (opened > 3) return delay(20);
-      if (opened > 1) await vi.waitFor(async () => expect(await reader.get('a', ['l'])).toBe(String(opened - 1)));
+      if (opened > 1) await expect.poll(() => reader.get('a', ['l'])).toBe(String(opened - 1));
       await writer.write([{ collection: 'a', key: ['l'], value: number }]);
       // The others have asked meanwhile.
       await delay(150);
@@ -181,7 +181,7 @@ describe('openLmdbReadModels', () => {
           while (!over.signal.aborted) await openBesideWriter(directory, { open: writeAndLook, close: async () => {} });
         })(),
       );
-    await vi.waitFor(() => expect(opened).toBeGreaterThan(6), { timeout: 20_000 });
+    await expect.poll(() => opened).toBeGreaterThan(6);
     const closed = await Promise.race([writer.close().then(() => 'closed'), delay(3000, 'still open')]);
     over.abort();
     await Promise.all(openers);
@@ -218,7 +218,7 @@ describe('openLmdbReadModels', () => {
   it('lets the process exit in the middle of its writes', async () => {
     const { process: writer, remove } = await startScript('libs/read-models/src/endless-writer.ts', [directory]);
     writer.stdout!.resume();
-    await vi.waitFor(async () => expect(await storedRound(true)).toBeGreaterThan(0), { timeout: 20_000 });
+    await expect.poll(() => storedRound(true)).toBeGreaterThan(0);
     writer.kill('SIGTERM');
     const [code] = (await once(writer, 'exit')) as [number | null];
     await remove();

@@ -273,7 +273,7 @@ describe('views that are renewed', () => {
     );
     store = await openLmdbReadModels(directory, { copyProgram: program });
     const refused = expect(store.renew!()).rejects.toThrow('more is written than can be kept in mind');
-    await expect.poll(() => existsSync(opened), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => existsSync(opened)).toBe(true);
     for (let n = 0; n < 210_000; n += 5000)
       await store.write(Array.from({ length: 5000 }, (_, i) => put('a', String(n + i), '')));
     await refused;
@@ -349,7 +349,7 @@ describe('renewing views', () => {
       createInterface({ input: reader.process.stdout! }).on('line', (line) => lines.push(line));
       readers.push(reader);
       seen.push(lines);
-      await expect.poll(() => lines.length, { timeout: 20_000 }).toBeGreaterThan(3);
+      await expect.poll(() => lines.length).toBeGreaterThan(3);
     };
     const write = async (from: number, to: number): Promise<void> => {
       for (let round = from; round <= to; round++) {

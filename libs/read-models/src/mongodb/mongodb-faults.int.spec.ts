@@ -301,7 +301,7 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     const names = async (): Promise<string[]> =>
       (await raw.db().listCollections().toArray()).map(({ name }) => name).sort();
     const own = await Promise.all(['a', 'b'].map(nameOf));
-    await expect.poll(names, { timeout: 10_000 }).toEqual(['annals.journal', ...own]);
+    await expect.poll(names).toEqual(['annals.journal', ...own]);
   });
 
   it('drops what comes late of views that are no more, while it has the lease, and nothing that is not of views', async () => {

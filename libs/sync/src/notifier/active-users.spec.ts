@@ -354,7 +354,7 @@ describe('ActiveUsers', () => {
       for (const at of [heard - 1, heard].map(positionOf)) {
         views.at = at;
         views.moved(at);
-        await vi.waitFor(() => expect(interest.isWoken).toBe(true));
+        await vi.waitFor(() => expect(interest.isWoken).toBe(true), 60_000);
         interest.rearm();
         await active.catchUp();
       }

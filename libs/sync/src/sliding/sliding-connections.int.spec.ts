@@ -60,7 +60,7 @@ it('goes on for small connections where a log takes 1 MB at once, and lets one b
   expect((await open().find(DEVICE, 'large', large!))?.rooms.get(ROOMS.at(-1)!)?.limit).toBe(2);
   // What was told counts twice by now, and is summed up behind the next answer.
   await expect(tellAll(3)).rejects.toMatchObject({ errcode: 'M_UNKNOWN_POS' });
-  await expect.poll(types, { timeout: 10_000 }).toEqual(['sliding-summed-up']);
+  await expect.poll(types).toEqual(['sliding-summed-up']);
   for (const each of [connections, open()]) {
     expect(await each.find(DEVICE, 'large', large!)).toBeUndefined();
     expect((await each.find(DEVICE, 'small', small))?.rooms.get(ROOMS[0]!)?.limit).toBe(7);

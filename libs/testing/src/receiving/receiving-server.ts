@@ -16,7 +16,6 @@ import { PutOut } from '#federation/fetching/put-out';
 import { ReceiveHelped } from '#federation/fetching/receive-helped';
 import { InboundLog } from '#federation/inbound/inbound-log';
 import { InboundQueue } from '#federation/inbound/inbound-queue';
-import { systemClock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
 import { createLogger, type Logger } from '#observability/logger';
@@ -32,6 +31,7 @@ export interface ReceivingOptions {
   /** The servers in each room, but for the one that sends. */
   readonly servers?: readonly ServerName[];
   readonly fetchKeys?: (wanted: readonly WantedKey[]) => Promise<void>;
+  /** Else it stands still: what waits is not tried again, however long a test takes. */
   readonly elapsed?: () => number;
 }
 
@@ -52,7 +52,7 @@ export class ReceivingServer {
   ) {
     const { views, workers, author } = home;
     const store = views.today;
-    const clock = { now: () => home.now, elapsed: elapsed ?? (() => systemClock.elapsed()) };
+    const clock = { now: () => home.now, elapsed: elapsed ?? (() => 0) };
     const bus = { execute: (command: object) => home.execute(command) } as CommandBus; // its other methods are Nest's
     const received = new ReceivedEvents(workers);
     const rooms = (this.rooms = new RoomsHere(views, author, received));
