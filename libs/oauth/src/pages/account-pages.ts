@@ -171,8 +171,8 @@ export function closePage(context: AccountContext): HtmlPage {
   return page(
     'Close your account?',
     context,
-    `<p>It ends for ever: all your devices are signed out, you leave all rooms, and nobody gets the name
-<code>${escapeHtml(context.userId)}</code> again.</p>
+    `<p>It ends: all your devices are signed out, you leave all rooms, and nobody else gets the name
+<code>${escapeHtml(context.userId)}</code>. Only the operators of this server could open it again, without what went with it.</p>
 <form method="post" action="${ACCOUNT_FORMS.close}">${context.browser.formToken}
 ${confirmFields(context, ACTIONS.close)}
 <label><input type="checkbox" name="erase" value="yes">Let go of what was kept of me and what I uploaded as well, and keep
