@@ -426,6 +426,8 @@ describe('accounts elsewhere, on the pages of the server', { timeout: 60_000 }, 
     expect((await throughLogout({})).status).toBe(403);
     expect((await throughLogout({ auth_time: second - 3600 })).status).toBe(403);
     expect(tokenIn(await throughLogout({ auth_time: second + 3600 }))).not.toBe('');
+    // By a clock that is ahead it was before, too.
+    expect((await throughLogout({ auth_time: second + 20, iat: second + 50 })).status).toBe(403);
     // What is begun after a log-out is none of it, however old that session is there.
     provider.as(person({ auth_time: second - 3600 }));
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -4,8 +4,11 @@
  * `auth_time`, in whole seconds) one of before that is another's. Who is turned away without need begins anew, and comes in.
  */
 export function shownSince(
-  { auth_time: seconds }: { readonly auth_time?: unknown },
+  { auth_time: seconds, iat }: { readonly auth_time?: unknown; readonly iat?: unknown },
   { begunAt, backAt }: { readonly begunAt: number; readonly backAt: number },
 ): number {
-  return typeof seconds === 'number' ? Math.min(backAt, Math.max(begunAt, seconds * 1000)) : begunAt;
+  if (typeof seconds !== 'number') return begunAt;
+  // Its clock may be ahead: by that clock, too, it is known how long ago that was when it said so.
+  const bySayings = typeof iat === 'number' ? backAt - (iat - seconds + 1) * 1000 : Infinity;
+  return Math.min(backAt, Math.max(begunAt, Math.min(seconds * 1000, bySayings)));
 }
