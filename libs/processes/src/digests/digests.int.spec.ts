@@ -3,6 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AddThreepid } from '#accounts/commands/add-threepid';
 import { RemoveThreepid } from '#accounts/commands/remove-threepid';
+import { RestrictAccount } from '#accounts/commands/restrict-account';
 import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
 import type { PusherSet } from '#push/facts/pusher-facts';
@@ -133,6 +134,23 @@ describe('what is unread', () => {
     expect(mailsTo(alice)).toEqual([]);
     expect(last).toBeDefined();
     expect((await digestOf(alice))?.due_at).toBeUndefined();
+  });
+
+  it('is not mailed while the account is locked, whatever came before, and with the next that comes once it is not', async () => {
+    const userId = alice.userId as UserId;
+    const lock = (isOn: boolean): Promise<unknown> =>
+      app.get(CommandBus).execute(new RestrictAccount(userId, 'locked', isOn, { actor: userId }));
+    await said('from before');
+    await lock(true);
+    await bob.send(roomId, 'from meanwhile');
+    await pass(11 * MINUTE);
+    await pass(HOUR);
+    expect(mailsTo(alice)).toEqual([]);
+    await lock(false);
+    await said('from after');
+    await pass(11 * MINUTE);
+    expect(mailsTo(alice)).toHaveLength(1);
+    for (const time of ['before', 'meanwhile', 'after']) expect(mailsTo(alice)[0]!.text).toContain(`from ${time}`);
   });
 
   it('is not mailed once the room keeps it no longer', async () => {

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Accounts } from '#accounts/accounts';
 import { CONFIG, type Config } from '#config/config';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -29,12 +30,14 @@ export class SendDigest {
     private readonly describe: DescribeDigest,
     private readonly links: UnsubscribeLinks,
     private readonly mails: MailPushers,
+    private readonly accounts: Accounts,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
-  /** Whether a user can be mailed by a pusher: they have the address still. */
+  /** Whether a user is mailed by a pusher: they have the address still, and may use the account, which nobody may while it is locked. */
   async canSend(userId: UserId, pusher: PusherSet): Promise<boolean> {
-    return this.mailer.isConfigured && (await this.mails.findAddress(userId, pusher)) !== undefined;
+    if (!this.mailer.isConfigured || (await this.accounts.load(userId)).locked) return false;
+    return (await this.mails.findAddress(userId, pusher)) !== undefined;
   }
 
   /** `mailing`: the mail as it was begun. One that is handed over again after a crash has the id that it had. */

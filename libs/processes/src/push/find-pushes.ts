@@ -13,7 +13,6 @@ import { gatewayOf } from '#push/digests/mail-pusher';
 import type { PusherSet } from '#push/facts/pusher-facts';
 import type { PushedEvent } from '#push/gateway/notification';
 import { PUSHERS } from '#push/projections/pushers.projector';
-import { listPushers } from '#push/queries/list-pushers';
 import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import { ELSEWHERE_STREAM_PREFIX, type MembershipTold, userIdOfElsewhere } from '#rooms/facts/elsewhere-facts';
 import { mayChangePolicy } from '#rooms/facts/retention-facts';
@@ -25,6 +24,7 @@ import { type Badge, Badges } from '#sync/unread/badges';
 import { eventOfRow } from '#sync/unread/push-context';
 import { describeEvent, describeInvitation, invitationOf } from './describe-event.js';
 import { EvaluateEvent, LATER, type VerdictFor } from './evaluate-event.js';
+import { listToldPushers } from './list-told-pushers.js';
 import type { EventToPush } from './push-item.js';
 import { PushLanes } from './push-lanes.js';
 import { PushedUsers } from './pushed-users.js';
@@ -229,7 +229,7 @@ export class FindPushes {
   }
 
   async #pushersOf(userId: UserId): Promise<PusherSet[]> {
-    return (await listPushers(this.views, userId)).filter(({ enabled }) => enabled);
+    return (await listToldPushers(this.views, userId)).filter(({ enabled }) => enabled);
   }
 
   /** An event that is there and not redacted. */

@@ -23,7 +23,10 @@ it('lanes know whose gateways need a number, or may soon, without looking anythi
     end: () => {},
   } as unknown as PushGateways;
   const pusher = { app_id: 'app', pushkey: 'key', kind: 'http', enabled: true, set_at: 1, data: { url: URL } };
-  const views = { scan: async () => [{ key: [ALICE, 'app', 'key'], value: JSON.stringify(pusher) }] };
+  const views = {
+    get: async () => undefined,
+    scan: async () => [{ key: [ALICE, 'app', 'key'], value: JSON.stringify(pusher) }],
+  };
   const badges = { read: async () => ({ unread }) as Badge } as unknown as Badges;
   const lanes = new PushLanes(
     gateways,

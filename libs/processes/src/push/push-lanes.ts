@@ -10,9 +10,9 @@ import { PushGateways } from '#push/gateway/push-gateways';
 import { pusherKey } from '#push/pushers/known-pushers';
 import { decideBehind, decidePusherRemoval } from '#push/pushers/decide-pushers';
 import { Pushers } from '#push/pushers';
-import { listPushers } from '#push/queries/list-pushers';
 import { type Badge, Badges } from '#sync/unread/badges';
 import { HoldBack } from './hold-back.js';
+import { listToldPushers } from './list-told-pushers.js';
 import type { EventToPush, PushItem } from './push-item.js';
 import { type LaneMemory, type LaneParts, PushLane } from './push-lane.js';
 
@@ -138,7 +138,7 @@ export class PushLanes {
       notify: (url, make, failures) => this.gateways.notify(url, make, failures),
       isAway: (url) => this.gateways.isAway(url),
       pause: (url, failures) => this.gateways.pause(url, failures),
-      pushersOf: (userId) => listPushers(this.views, userId),
+      pushersOf: (userId) => listToldPushers(this.views, userId),
       badgeOf: (userId) => this.badges.read(userId),
       newestOf: async (userId, badge) => this.#source?.newestOf(userId, badge),
       prepare: async (userId, event) => (await this.#source?.prepare(userId, event)) ?? true,

@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CommandBus } from '@nestjs/cqrs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RestrictAccount } from '#accounts/commands/restrict-account';
 import type { UserId } from '#kernel/ids';
 import { Pushers } from '#push/pushers';
 import { decideBehind } from '#push/pushers/decide-pushers';
@@ -101,6 +103,29 @@ describe('a gateway', () => {
     });
     for (const device of short.devices)
       expect(Object.keys(device)).toEqual(['app_id', 'pushkey', 'pushkey_ts', 'data']);
+  });
+
+  it('is told nothing of whose account is locked, and of whose account is suspended all', async () => {
+    const userId = alice.userId as UserId;
+    const restrict = (how: 'locked' | 'suspended', isOn: boolean): Promise<unknown> =>
+      app.get(CommandBus).execute(new RestrictAccount(userId, how, isOn, { actor: userId }));
+    const carol = await app.register(`carol${counter}`);
+    await carol.join(roomId);
+    await set(alice);
+    await set(carol);
+    await restrict('locked', true);
+    const untold = await bob.send(roomId, 'nobody may read it by that account');
+    await bob.createRoom({ name: 'A party', invite: [userId] });
+    await said(bob, 'what carol is told, too');
+    const keys = (): unknown[] => gateway.told.flatMap(({ devices }) => devices.map(({ pushkey }) => pushkey));
+    expect(new Set(keys())).toEqual(new Set([`key of ${carol.userId}`]));
+    await restrict('locked', false);
+    await restrict('suspended', true);
+    const told = await said(bob, 'they may again');
+    await expect.poll(keys).toContain(`key of ${userId}`);
+    const ofAlice = gateway.told.filter(({ devices }) => devices.some(({ pushkey }) => pushkey === `key of ${userId}`));
+    expect(ofAlice).toMatchObject([{ event_id: told, counts: { unread: 4 } }]);
+    expect(toldOf(untold)).toBeDefined();
   });
 
   it('is told that nothing is unread once all is read elsewhere, and how much is left until then', async () => {
