@@ -235,7 +235,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(DESTINATION_PREFIX)) return behindAfter(facts.at(-1)!) ?? 'nothing is owed';
   if (stream.startsWith(NETWORK_PREFIX)) return [...facts.reduce(evolveNetwork, new Set<RoomId>())];
   if (stream.startsWith(SERVICE_PREFIX)) return serviceAfter(facts.at(-1)!);
-  if (stream === FORGOTTEN_STREAM) return findForgotten(store, PUT_BACK_ONCE);
+  if (stream === FORGOTTEN_STREAM) return (await findForgotten(store, PUT_BACK_ONCE)).upTo;
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === REPORTS_STREAM) return listReports(store);
   if (stream === ERASURES_STREAM) return facts.reduce(evolveErasures, NO_ERASURES);

@@ -10,9 +10,9 @@ export interface BegunAnew {
 }
 
 /**
- * A record in which what stands behind `upTo`, up to where the log has forgotten what would take rows of it away, begins anew: it never stands there where it
- * went on with the log (`Views.whenKept`), so it was put back from an older copy; or it was being filled at the last stop, and cannot be told from that. Undefined where nothing
- * is behind. What waits for a command is seen to when it goes on (`Projector.isForgotten`).
+ * A record in which what stands behind `upTo` begins anew, up to where the log has forgotten what would take rows of it away: it never stands there where it went on with
+ * the log (`Views.whenKept`), so it was put back from an older copy; or it is a rebuild that was not done at the last stop, which looks alike. Undefined where nothing is behind. What waits
+ * for a command is seen to when it goes on (`Projector.isForgotten`).
  */
 export function beginAnew(
   { name, version, collections }: Projector,

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { LogHistory } from '#event-store/log-history';
 import type { Position } from '#kernel/position';
 import { MemoryEventStore } from '#testing/memory-event-store';
@@ -8,20 +8,34 @@ const clock = { now: () => 7 };
 const { UNBROKEN } = LogHistory;
 const position = (number: number): Position => String(number).padStart(19, '0') as Position;
 
-test('up to where something was forgotten grows, whoever notes it, and is not noted again where that is covered', async () => {
+const upTo = async (store: MemoryEventStore, history = UNBROKEN): Promise<Record<string, Position>> =>
+  Object.fromEntries((await findForgotten(store, history)).upTo);
+
+test('up to where something was forgotten grows, whoever notes it, and each time is counted', async () => {
   const store = new MemoryEventStore();
   const [one, other] = [new ForgottenMarks(store, clock), new ForgottenMarks(store, clock)];
-  expect(await findForgotten(store, UNBROKEN)).toEqual(new Map());
+  expect(await findForgotten(store, UNBROKEN)).toEqual({ upTo: new Map(), times: 0 });
   await one.note(['a', 'b'], position(5), UNBROKEN);
   await other.note(['b'], position(9), UNBROKEN);
   await one.note(['a', 'b'], position(7), UNBROKEN);
-  const upTo = new Map([
-    ['a', position(7)],
-    ['b', position(9)],
+  expect(await upTo(store)).toEqual({ a: position(7), b: position(9) });
+  await other.note(['a'], position(6), UNBROKEN);
+  expect([await upTo(store), (await findForgotten(store, UNBROKEN)).times]).toEqual([
+    { a: position(7), b: position(9) },
+    4,
   ]);
-  expect(await findForgotten(store, UNBROKEN)).toEqual(upTo);
-  for (const marks of [one, other]) await marks.note(['a'], position(6), UNBROKEN);
-  expect(store.facts).toHaveLength(3);
+});
+
+test('what comes together is noted once, and what could not be is noted the next time', async () => {
+  const store = new MemoryEventStore();
+  const marks = new ForgottenMarks(store, clock);
+  await Promise.all(['a', 'b', 'a'].map((name, i) => marks.note([name], position(9 - i), UNBROKEN)));
+  expect([await upTo(store), store.facts.length]).toEqual([{ a: position(9), b: position(8) }, 1]);
+  const append = vi.spyOn(store, 'append').mockRejectedValueOnce(new Error('away'));
+  await expect(marks.note(['c'], position(3), UNBROKEN)).rejects.toThrow('away');
+  append.mockRestore();
+  await marks.note(['c'], position(4), UNBROKEN);
+  expect(await upTo(store)).toEqual({ a: position(9), b: position(8), c: position(4) });
 });
 
 test('the stream stays short', async () => {
@@ -29,16 +43,16 @@ test('the stream stays short', async () => {
   const marks = new ForgottenMarks(store, clock);
   for (let at = 1; at <= 100; at++) await marks.note(['a'], position(at), UNBROKEN);
   expect(store.facts.length).toBeLessThan(20);
-  expect(await findForgotten(store, UNBROKEN)).toEqual(new Map([['a', position(100)]]));
+  expect(await findForgotten(store, UNBROKEN)).toEqual({ upTo: new Map([['a', position(100)]]), times: 100 });
 });
 
 test('what a log says that this one is a copy of is nothing here, and of a log that was put back what both have in common', async () => {
   const store = new MemoryEventStore();
   await new ForgottenMarks(store, clock).note(['a'], position(90), UNBROKEN);
   const copied = new LogHistory([{ name: '0a1b2c3d', agreed: position(0) }]);
-  expect(await findForgotten(store, copied)).toEqual(new Map([['a', position(0)]]));
+  expect(await upTo(store, copied)).toEqual({ a: position(0) });
   const putBack = new LogHistory([{ name: '0a1b2c3d', agreed: position(95) }]);
-  expect(await findForgotten(store, putBack)).toEqual(new Map([['a', position(90)]]));
+  expect(await upTo(store, putBack)).toEqual({ a: position(90) });
   await new ForgottenMarks(store, clock).note(['a'], position(3), copied);
-  expect(await findForgotten(store, copied)).toEqual(new Map([['a', position(3)]]));
+  expect(await upTo(store, copied)).toEqual({ a: position(3) });
 });

@@ -8,6 +8,7 @@ export const RUNTIME_COLLECTION = 'annals.projections';
 
 const CHECKPOINT_KEY = ['checkpoint'];
 const MILESTONE_KEY = ['milestone'];
+const BEGUN_KEY = ['forgotten-before'];
 const PROJECTION_KEY = 'projection';
 
 /** A fact that rows were made from, told so that a log can be asked whether it has that very fact. */
@@ -64,6 +65,14 @@ export function recordWrite(name: string, record: ProjectionRecord | null): Writ
   return { collection: RUNTIME_COLLECTION, key: [PROJECTION_KEY, name], value };
 }
 
+/**
+ * The write that keeps how often the log had noted that it forgets something (`Forgotten.times`) when what serves of a projection began to be filled, by name: of what was
+ * forgotten by then it never had anything.
+ */
+export function begunWrite(begun: ReadonlyMap<string, number>): Write {
+  return { collection: RUNTIME_COLLECTION, key: BEGUN_KEY, value: JSON.stringify(Object.fromEntries(begun)) };
+}
+
 /** What says that the views are being thrown away: until that is done they are nobody's. */
 export const forgottenWrite: Write = { collection: RUNTIME_COLLECTION, key: CHECKPOINT_KEY, value: '{}' };
 
@@ -77,16 +86,24 @@ export interface Standing {
 export interface StoredState extends Standing {
   /** Facts that the views were made from, besides those that these name. */
   readonly milestones: readonly FactMark[];
+  /** As of `begunWrite`. */
+  readonly begun: ReadonlyMap<string, number>;
 }
 
 /** What is stored where nothing was projected yet. */
-export const NOTHING_STORED: StoredState = { checkpoint: undefined, records: new Map(), milestones: [] };
+export const NOTHING_STORED: StoredState = {
+  checkpoint: undefined,
+  records: new Map(),
+  milestones: [],
+  begun: new Map(),
+};
 
 /** Reads what an earlier run left. */
 export async function readState(store: ReadModelStore): Promise<StoredState> {
   const text = await store.get(RUNTIME_COLLECTION, CHECKPOINT_KEY);
   const rows = await store.scan(RUNTIME_COLLECTION, { prefix: [PROJECTION_KEY], limit: 10_000 });
   const noted = await store.scan(RUNTIME_COLLECTION, { prefix: MILESTONE_KEY, limit: 100 });
+  const begunText = (await store.get(RUNTIME_COLLECTION, BEGUN_KEY)) ?? '{}';
   try {
     const standing = parseStanding(
       text,
@@ -96,7 +113,8 @@ export async function readState(store: ReadModelStore): Promise<StoredState> {
     if (rows.length === 0 && standing.checkpoint !== undefined && standing.checkpoint.position !== START)
       return NOTHING_STORED;
     const milestones = noted.map(({ value }) => JSON.parse(value) as FactMark);
-    return { ...standing, milestones };
+    const begun = new Map(Object.entries(JSON.parse(begunText) as Record<string, number>));
+    return { ...standing, milestones, begun };
   } catch {
     return NOTHING_STORED;
   }

@@ -3,12 +3,12 @@ import type { LogHistory } from '#event-store/log-history';
 import { START, type Position } from '#kernel/position';
 import { beginAnew } from './begin-anew.js';
 import type { DeadLetter } from './dead-letters.js';
-import { findForgotten } from './forgotten-marks.js';
+import { findForgotten, type Forgotten } from './forgotten-marks.js';
 import type { Generation } from './generation.js';
 import { Generations } from './generations.js';
 import { LiveLoop } from './live-loop.js';
-import { checkpointWrite, NOTHING_STORED } from './projection-records.js';
-import type { Projection, ProjectionRecord } from './projection.js';
+import { begunWrite, checkpointWrite, NOTHING_STORED, type StoredState } from './projection-records.js';
+import type { Projection } from './projection.js';
 import { RebuildControl } from './rebuild-control.js';
 import type { ProjectionLog, RuntimeParts } from './runtime-parts.js';
 import { shareReads } from './share-reads.js';
@@ -60,42 +60,57 @@ export class ProjectionWriter {
   async load(): Promise<LogHistory> {
     const { store, readModels } = this.parts;
     await this.parts.beforeWriting?.();
-    const { logId, history, foreign, putBackTo: _, ...stored } = await readOwnedState(store, readModels);
+    const { logId, history, foreign, putBackTo: _, ...found } = await readOwnedState(store, readModels);
     if (foreign !== undefined) {
       this.log.warn(`The views ${foreign}: they are rebuilt from the log`);
       await forgetViews(readModels);
     }
-    const { checkpoint, records: found } = foreign === undefined ? stored : NOTHING_STORED;
+    const stored = foreign === undefined ? found : NOTHING_STORED;
+    const { checkpoint } = stored;
     if (checkpoint === undefined) await readModels.write([checkpointWrite(logId, undefined, 0)]);
     const position = checkpoint?.position ?? START;
     const facts = checkpoint?.facts ?? 0;
     this.#live.begin(logId, facts);
     this.progress.moveTo(position);
-    const { records, left } = this.#beginAnew(found, position, await findForgotten(store, history));
+    const forgotten = await findForgotten(store, history);
+    const { records, left, anew } = this.#beginAnew(stored, position, forgotten);
     await this.#generations.load(records, position, facts);
     await this.#generations.drop(...left);
+    // Last, for what was there before may not count as begun now.
+    const begun = checkpoint === undefined ? this.parts.projectors.map(({ name }) => name) : anew;
+    if (begun.length > 0)
+      await readModels.write([
+        begunWrite(new Map([...stored.begun, ...begun.map((name) => [name, forgotten.times] as const)])),
+      ]);
     this.progress.take(this.#generations.projections, position);
     return history;
   }
 
   /** What lacks something that the log has forgotten begins anew. */
   #beginAnew(
-    found: ReadonlyMap<string, ProjectionRecord>,
+    stored: StoredState,
     checkpoint: Position,
-    forgotten: ReadonlyMap<string, Position>,
-  ): { readonly records: ReadonlyMap<string, ProjectionRecord>; readonly left: readonly Generation[] } {
-    const records = new Map(found);
+    { upTo, times }: Forgotten,
+  ): {
+    readonly records: StoredState['records'];
+    readonly left: readonly Generation[];
+    readonly anew: readonly string[];
+  } {
+    const records = new Map(stored.records);
     const left: Generation[] = [];
+    const anew: string[] = [];
     for (const projector of this.parts.projectors) {
       const { name } = projector;
-      const record = found.get(name);
-      const anew = record && beginAnew(projector, record, checkpoint, forgotten.get(name));
-      if (anew === undefined) continue;
+      const record = stored.records.get(name);
+      if (record === undefined || times <= (stored.begun.get(name) ?? 0)) continue;
+      const begun = beginAnew(projector, record, checkpoint, upTo.get(name));
+      if (begun === undefined) continue;
       this.log.warn(`${name}: the log has forgotten since what would take rows of it away: it is filled anew`);
-      records.set(name, anew.record);
-      left.push(...anew.left);
+      records.set(name, begun.record);
+      left.push(...begun.left);
+      anew.push(name);
     }
-    return { records, left };
+    return { records, left, anew };
   }
 
   /**

@@ -108,7 +108,8 @@ describe('two processes on one log and one store of views', () => {
     void second.runtime.whenKept(position, ['words']).then(() => (isKept = true));
     await delay(50);
     // By that older copies of the views are known, for whichever process asks.
-    const forgotten = (): Promise<ReadonlyMap<string, Position>> => findForgotten(store, LogHistory.UNBROKEN);
+    const forgotten = async (): Promise<ReadonlyMap<string, Position>> =>
+      (await findForgotten(store, LogHistory.UNBROKEN)).upTo;
     expect([isKept, await forgotten()]).toEqual([false, new Map()]);
     await first.runtime.cancel('words');
     await until(() => isKept);

@@ -258,6 +258,24 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
       expect(warnings).toEqual([]);
     });
 
+    it('are no others either that had begun after that, and were stopped before they came so far', async () => {
+      const { before } = await forgetWord();
+      const fresh = await openViews();
+      for (const name of await fresh.collections()) await fresh.drop(name);
+      await run(await openLog('old'), fresh, PROJECTORS);
+      const begun = (await copy(fresh)).filter(({ key }) => key[0] === 'forgotten-before');
+      expect(begun.map(({ value }) => value)).toEqual(['{"words":1,"counts":1}']);
+      await end();
+      const halfway = [...before.filter(({ key }) => key[0] !== 'forgotten-before'), ...begun];
+      const runtime = await run(await openLog('old'), await putBack(halfway), PROJECTORS);
+      expect([await generationsOf(runtime), warnings]).toEqual([[1, 1], []]);
+      // Of what is forgotten from here on they may have something.
+      await runtime.whenKept(runtime.position(), ['words']);
+      await end();
+      await run(await openLog('old'), await putBack(halfway), PROJECTORS);
+      expect(warnings).toEqual([expect.stringContaining('words: the log has forgotten since')]);
+    });
+
     it('are filled anew before they serve also where they are of another version', async () => {
       const { before } = await forgetWord();
       const runtime = await run(await openLog('old'), await putBack(before), [wordsProjector({ version: 2 })]);
