@@ -31,7 +31,7 @@ import {
   noteDropped,
   noteRefused,
 } from './decide-subscriptions.js';
-import { Relations } from './relations.js';
+import { isNone, Relations } from './relations.js';
 
 const BOB = '@bob:b.example' as UserId;
 const other = (n: number): UserId => `@other${n}:b.example` as UserId;
@@ -49,6 +49,7 @@ const asks: Decide = (now) => ask(now, BOB, 'a1');
 const drops: Decide = (now) => drop(now, BOB);
 const accepts: Decide = (now) => accept(now, BOB);
 const isAsked: Decide = (now) => noteAsked(now, BOB, 'b1');
+const isAskedAgain: Decide = (now) => noteAsked(now, BOB, 'b2');
 const isAccepted: Decide = (now) => noteAccepted(now, BOB);
 
 describe('a presence list', () => {
@@ -132,12 +133,14 @@ describe('who asks to see somebody', () => {
 
   it('waits once they were declined, though there is a reverse subscription, until they are let in', () => {
     const declined = given(asks, isAccepted, isAsked, (now) => decline(now, BOB));
-    expect(typesOf(isAsked(declined))).toEqual(['watcher-asked']);
-    const asking = after(isAsked(declined), declined);
-    expect(typesOf(noteDropped(asking, BOB))).toEqual(['watcher-ended']);
+    expect(isAsked(declined)).toEqual([]); // the same, told again after a crash
+    expect(typesOf(isAskedAgain(declined))).toEqual(['watcher-asked']);
+    const asking = after(isAskedAgain(declined), declined);
+    expect(noteDropped(asking, BOB, 'b1')).toEqual([]); // of before, too
+    expect(typesOf(noteDropped(asking, BOB, 'b2'))).toEqual(['watcher-ended']);
     const dropped = after(noteDropped(asking, BOB), asking);
     expect(typesOf(isAsked(dropped))).toEqual(['watcher-asked']);
-    const before = given(asks, isAsked, (now) => decline(now, BOB), (now) => noteAsked(now, BOB, 'b2')); // prettier-ignore
+    const before = given(asks, isAsked, (now) => decline(now, BOB), isAskedAgain);
     expect(typesOf(isAccepted(before))).toEqual(['subscription-accepted']);
     expect(typesOf(isAsked(after(noteDropped(after(accepts(asking), asking), BOB), after(accepts(asking), asking))))).toEqual(['watcher-accepted']); // prettier-ignore
   });
@@ -177,7 +180,7 @@ describe('a stream of them that is kept short', () => {
     asked: (now, who, n) => noteAsked(now, who, `b${n}`),
     accepted: (now, who) => noteAccepted(now, who),
     refused: (now, who) => noteRefused(now, who),
-    dropped: noteDropped,
+    dropped: (now, who) => noteDropped(now, who),
   };
 
   const [OWNER, SHORTLY] = [
@@ -225,7 +228,7 @@ describe('a stream of them that is kept short', () => {
   });
 
   it('knows of whom the owner has declined', () => {
-    const steps = [isAsked, asks, (now: Relations) => decline(now, BOB), isAsked];
+    const steps = [isAsked, asks, (now: Relations) => decline(now, BOB), isAskedAgain];
     const declined = given(...steps);
     expect(declined.get(BOB)).toMatchObject({ declined: true, watches: 'asked' });
     expect(given(...steps, isAccepted).get(BOB)).toMatchObject({ listed: 'accepted', watches: 'asked' });
@@ -240,35 +243,49 @@ it('nothing is left of a closed account', () => {
     (now) => ask(now, other(1), 'a2'),
     (now) => noteAsked(now, other(2)),
   );
-  expect(after(endAll(before), before)).toEqual(Relations.none);
+  const left = after(endAll(before), before);
+  expect([...left].filter(([, relation]) => !isNone(relation))).toEqual([]);
+  expect([left.listed, left.asking]).toEqual([0, 0]);
 });
 
-it('two who tell each other all they do, in its order, agree in the end who sees whom', () => {
+it('two who tell each other all they do, in its order, and some of it again after a crash, agree in the end who sees whom', () => {
   const [A, B] = ['@a:a.example', '@b:b.example'] as [UserId, UserId];
   let asking = 0;
   const acts = { ask: (now: Relations, who: UserId) => ask(now, who, `${asking++}`), drop, decline, accept: (now: Relations, who: UserId) => (now.get(who)?.watches ? accept(now, who) : []) }; // prettier-ignore
-  const step = fc.tuple(fc.constantFrom(0, 1), fc.constantFrom<(keyof typeof acts)[]>('ask', 'drop', 'accept', 'decline'), fc.boolean()); // prettier-ignore
+  const step = fc.tuple(fc.constantFrom(0, 1), fc.constantFrom<(keyof typeof acts)[]>('ask', 'drop', 'accept', 'decline'), fc.boolean(), fc.constantFrom('goes on', 'is noted', 'crashes')); // prettier-ignore
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       const names = [A, B];
       const has = [Relations.none, Relations.none];
       const told: SubscriptionFact[][] = [[], []];
+      /** How much of it the other has heard, and has noted that they have. */
+      const [heard, noted] = [
+        [0, 0],
+        [0, 0],
+      ];
       const take = (who: number, facts: readonly SubscriptionFact[]): void => {
         has[who] = after(facts, has[who]);
         told[who]!.push(...facts);
       };
       const hear = (who: number): void => {
-        for (const { type, data } of told[1 - who]!.splice(0)) {
-          const [now, peer] = [has[who]!, names[1 - who]!];
-          if (type === 'subscription-asked') take(who, noteAsked(now, peer, data.ask));
+        const by = 1 - who;
+        for (const { type, data } of told[by]!.slice(heard[by])) {
+          const [now, peer] = [has[who]!, names[by]!];
+          const asks = has[by]!.get(names[who]!);
+          // Who tells it looks at what is, and asks nobody whom they ask no more.
+          if (type === 'subscription-asked' && asks?.listed !== undefined && asks.list_ask === data.ask)
+            take(who, noteAsked(now, peer, data.ask));
           if (type === 'watcher-accepted') take(who, noteAccepted(now, peer, data.ask));
           if (type === 'watcher-ended' && data.by === 'owner') take(who, noteRefused(now, peer, data.ask));
-          if (type === 'subscription-ended' && data.by === 'owner') take(who, noteDropped(now, peer));
+          if (type === 'subscription-ended' && data.by === 'owner') take(who, noteDropped(now, peer, data.ask));
         }
+        heard[by] = told[by]!.length;
       };
-      for (const [who, act, hears] of steps) {
+      for (const [who, act, hears, then] of steps) {
         take(who, acts[act](has[who]!, names[1 - who]!));
         if (hears) hear(1 - who);
+        if (then === 'is noted') noted[who] = heard[who]!;
+        if (then === 'crashes') heard[who] = noted[who]!;
       }
       for (let i = 0; i < 6; i++) hear(i % 2);
       for (const who of [0, 1]) {
@@ -276,5 +293,6 @@ it('two who tell each other all they do, in its order, agree in the end who sees
         expect(mine?.listed).toBe(theirs?.watches);
       }
     }),
+    { numRuns: 1_000 },
   );
 });

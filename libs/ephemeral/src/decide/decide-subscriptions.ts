@@ -25,12 +25,13 @@ export function relationAfter(before: Relation, { type, data }: SubscriptionFact
     case 'subscription-grouped':
       return { ...before, groups: data.groups.length === 0 ? undefined : data.groups };
     case 'watcher-asked':
-      return { ...before, watches: 'asked', watch_ask: data.ask };
+      return { ...before, watches: 'asked', watch_ask: data.ask, refused_ask: undefined };
     case 'watcher-accepted':
-      return { ...before, watches: 'accepted', watch_ask: data.ask, declined: undefined };
+      return { ...before, watches: 'accepted', watch_ask: data.ask, declined: undefined, refused_ask: undefined };
     case 'watcher-ended': {
       const declined = data.by === 'owner' && before.listed !== undefined ? true : before.declined;
-      return { ...before, watches: undefined, watch_ask: undefined, declined };
+      const refused = data.by === 'owner' ? data.ask : before.refused_ask;
+      return { ...before, watches: undefined, watch_ask: undefined, declined, refused_ask: refused };
     }
     default:
       return before;
@@ -52,8 +53,8 @@ export function ask(relations: Relations, userId: UserId, id: string): Subscript
 
 /** The owner takes somebody off the list. */
 export function drop(relations: Relations, userId: UserId): SubscriptionFact[] {
-  if (relations.get(userId)?.listed === undefined) return [];
-  return [{ type: 'subscription-ended', data: { user_id: userId, by: 'owner' } }];
+  const { listed, list_ask: ask } = relations.get(userId) ?? {};
+  return listed === undefined ? [] : [{ type: 'subscription-ended', data: { user_id: userId, by: 'owner', ask } }];
 }
 
 /** The owner puts somebody of the list into groups, and into no others. Throws M_NOT_FOUND for who is not on it. */
@@ -84,7 +85,8 @@ export function decline(relations: Relations, userId: UserId): SubscriptionFact[
  */
 export function noteAsked(relations: Relations, userId: UserId, id?: string): SubscriptionFact[] {
   const relation = relations.get(userId) ?? {};
-  const { watches, watch_ask: before } = relation;
+  const { watches, watch_ask: before, refused_ask: refused } = relation;
+  if (watches === undefined && id !== undefined && id === refused) return []; // told again: they hear of the refusal
   if (watches === 'accepted' || isLetIn(relation)) return [watcherAccepted(userId, id)];
   if (watches === 'asked' && before === id) return [];
   return [{ type: 'watcher-asked', data: { user_id: userId, ask: id } }];
@@ -125,9 +127,11 @@ export function noteRefused(relations: Relations, userId: UserId, id?: string): 
   return [{ type: 'subscription-ended', data: { user_id: userId, by: 'other' } }];
 }
 
-/** Somebody does not want to see the owner any more. */
-export function noteDropped(relations: Relations, userId: UserId): SubscriptionFact[] {
-  return relations.get(userId)?.watches === undefined ? [] : [watcherEnded(userId, 'other')];
+/** Somebody does not want to see the owner any more; where they have asked anew since, that was said before, and comes again. */
+export function noteDropped(relations: Relations, userId: UserId, id?: string): SubscriptionFact[] {
+  const { watches, watch_ask: asked } = relations.get(userId) ?? {};
+  if (watches === undefined || (id !== undefined && asked !== undefined && id !== asked)) return [];
+  return [watcherEnded(userId, 'other')];
 }
 
 /** The owner's account is closed: all of it is over, which the others are to hear. */

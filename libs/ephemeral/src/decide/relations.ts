@@ -14,6 +14,8 @@ export interface Relation {
   /** Which time it was that they asked: the owner, and the other. */
   readonly list_ask?: string;
   readonly watch_ask?: string;
+  /** Which time of the other's the owner refused last: it may be told again. */
+  readonly refused_ask?: string;
 }
 
 /** A user's relations. PERF: a request changes a thousand of them, each upon what the one before has made. */
@@ -32,12 +34,14 @@ export class Relations {
     return this.all.get(userId);
   }
 
-  /** These with one as it is now; without it where nothing is left of it. */
+  /** These with one as it is now; without it where nothing is left of it, and nothing may be told again. */
   with(userId: UserId, relation: Relation): Relations {
     const before = this.get(userId) ?? {};
     const changed = (is: (one: Relation) => boolean): number => Number(is(relation)) - Number(is(before));
     return new Relations(
-      isNone(relation) ? this.all.without(userId) : this.all.with(userId, relation),
+      isNone(relation) && relation.refused_ask === undefined
+        ? this.all.without(userId)
+        : this.all.with(userId, relation),
       this.listed + changed(isListed),
       this.asking + changed(isAsking),
     );

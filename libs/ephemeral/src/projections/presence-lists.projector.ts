@@ -36,8 +36,8 @@ export const PRESENCE_SUBSCRIBERS = new Collection<readonly [observed: UserId, o
   { key: ['observed', 'observer'], says: 'that the observer may follow the presence of the observed', codec: asMark },
 );
 
-/** What another server is to hear: who, of whom, and of which side of it. */
-export type ToldRelation = readonly [owner: UserId, other: UserId, side: 'list' | 'watch'];
+/** What another server is to hear: who, of whom, and of which side of it; and which asking was answered, where it is known. */
+export type ToldRelation = readonly [owner: UserId, other: UserId, side: 'list' | 'watch', answered?: string];
 
 export const PRESENCE_LISTS_TOLD = new Collection<readonly [server: ServerName, position: Position], ToldRelation>(
   'presence-lists-told',
@@ -51,7 +51,7 @@ export const PRESENCE_LISTS_TOLD = new Collection<readonly [server: ServerName, 
 /** Presence lists, as each user of this server has them. */
 export const presenceListsProjector: Projector = {
   name: 'presence-lists',
-  version: 3,
+  version: 4,
   ...owning(PRESENCE_LISTS, PRESENCE_LISTS_LOG, PRESENCE_SUBSCRIBERS, PRESENCE_LISTS_TOLD),
   handles: (type) => Object.hasOwn(SUBSCRIPTION_SHAPES, type),
   project,
@@ -72,9 +72,11 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   if (side !== undefined) {
     if (told[side] !== undefined) PRESENCE_LISTS_TOLD.delete(rows, [server, told[side]]);
     told[side] = pos;
-    PRESENCE_LISTS_TOLD.put(rows, [server, pos], [owner, other, side]);
+    const answered = side === 'watch' && 'ask' in read.data ? read.data.ask : undefined;
+    const relation: ToldRelation = answered === undefined ? [owner, other, side] : [owner, other, side, answered];
+    PRESENCE_LISTS_TOLD.put(rows, [server, pos], relation);
   }
-  const { listed, groups, watches, declined, list_ask, watch_ask } = relationAfter(before ?? {}, read);
+  const { listed, groups, watches, declined, list_ask, watch_ask, refused_ask } = relationAfter(before ?? {}, read);
   // One order of keys, whatever happened before: a rebuilt row must be the same text.
   const row = {
     listed,
@@ -83,6 +85,7 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
     declined,
     list_ask,
     watch_ask,
+    refused_ask,
     pos,
     list_told: told.list,
     watch_told: told.watch,

@@ -24,7 +24,7 @@ export const PRESENCE_ACCEPT = 'm.presence_accept';
 export const PRESENCE_DENY = 'm.presence_deny';
 /** Who observes does no more. The documents leave out how the other's server hears of that. */
 export const PRESENCE_DROP = 'dev.annals.presence_drop';
-/** Which asking an invitation is, and what is said of it an answer to. */
+/** Which asking an invitation is, and what is said of it an answer to, or takes back. */
 export const ASK = 'dev.annals.ask';
 
 /** What users of ours decide of presence lists, for the servers of who is on them, or asked. */
@@ -44,7 +44,10 @@ export class PresenceListSource implements EduSource {
     const [owner, { type, data }] = [userIdOfSubscriptions(fact.stream), readSubscriptionFact(fact)];
     const server = serverNameOf(data.user_id);
     if (server === this.config.serverName || ('by' in data && data.by === 'other')) return [];
-    const edu = EDU_OF[type]?.(owner, data.user_id, 'ask' in data ? data.ask : undefined);
+    const ask = 'ask' in data ? data.ask : undefined;
+    // Facts come again after a crash. Whoever refused this asking is not to be asked once more.
+    if (type === 'subscription-asked' && !(await this.#isAskedNow(owner, data.user_id, ask))) return [];
+    const edu = EDU_OF[type]?.(owner, data.user_id, ask);
     return edu === undefined ? [] : [{ destinations: [server], edu }];
   }
 
@@ -58,11 +61,17 @@ export class PresenceListSource implements EduSource {
   }
 
   /** What is told of a side of two users as it is now. */
-  async #current([owner, other, side]: ToldRelation): Promise<Edu> {
+  async #current([owner, other, side, ended]: ToldRelation): Promise<Edu> {
     const row = (await PRESENCE_LISTS.get(this.views, [owner, other])) ?? {};
     const { listed, watches, list_ask: ask, watch_ask: answered }: Partial<RelationRow> = row;
     if (side === 'list') return listed === undefined ? dropped(owner, other) : asked(owner, other, ask);
-    return watches === 'accepted' ? accepted(owner, other, answered) : refused(owner, other);
+    return watches === 'accepted' ? accepted(owner, other, answered) : refused(owner, other, ended);
+  }
+
+  /** Whether somebody is on the list by an asking, be it with their permission. Views are past its fact. */
+  async #isAskedNow(owner: UserId, other: UserId, ask: string | undefined): Promise<boolean> {
+    const row = await PRESENCE_LISTS.get(this.views, [owner, other]);
+    return row?.listed !== undefined && row.list_ask === ask;
   }
 }
 
@@ -70,7 +79,7 @@ export class PresenceListSource implements EduSource {
 type MakeEdu = (owner: UserId, other: UserId, ask?: string) => Edu;
 
 const asked: MakeEdu = (owner, other, ask) => eduOf(PRESENCE_INVITE, other, owner, ask);
-const dropped: MakeEdu = (owner, other) => eduOf(PRESENCE_DROP, other, owner);
+const dropped: MakeEdu = (owner, other, ask) => eduOf(PRESENCE_DROP, other, owner, ask);
 const accepted: MakeEdu = (owner, other, ask) => eduOf(PRESENCE_ACCEPT, owner, other, ask);
 const refused: MakeEdu = (owner, other, ask) => eduOf(PRESENCE_DENY, owner, other, ask);
 

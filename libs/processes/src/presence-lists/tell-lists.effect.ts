@@ -57,7 +57,7 @@ function toldOf({ type, data }: SubscriptionFact): ToldByOther | undefined {
     case 'watcher-ended':
       return data.by === 'owner' ? { what: 'refused', ask: data.ask } : undefined;
     case 'subscription-ended':
-      return data.by === 'owner' ? { what: 'dropped' } : undefined;
+      return data.by === 'owner' ? { what: 'dropped', ask: data.ask } : undefined;
     default:
       return undefined;
   }
