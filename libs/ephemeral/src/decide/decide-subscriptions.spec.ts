@@ -271,9 +271,9 @@ it('two who tell each other all they do, in its order, and some of it again afte
         const by = 1 - who;
         for (const { type, data } of told[by]!.slice(heard[by])) {
           const [now, peer] = [has[who]!, names[by]!];
-          const asks = has[by]!.get(names[who]!);
+          const teller = has[by]!.get(names[who]!);
           // Who tells it looks at what is, and asks nobody whom they ask no more.
-          if (type === 'subscription-asked' && asks?.listed !== undefined && asks.list_ask === data.ask)
+          if (type === 'subscription-asked' && teller?.listed !== undefined && teller.list_ask === data.ask)
             take(who, noteAsked(now, peer, data.ask));
           if (type === 'watcher-accepted') take(who, noteAccepted(now, peer, data.ask));
           if (type === 'watcher-ended' && data.by === 'owner') take(who, noteRefused(now, peer, data.ask));

@@ -53,8 +53,8 @@ export function ask(relations: Relations, userId: UserId, id: string): Subscript
 
 /** The owner takes somebody off the list. */
 export function drop(relations: Relations, userId: UserId): SubscriptionFact[] {
-  const { listed, list_ask: ask } = relations.get(userId) ?? {};
-  return listed === undefined ? [] : [{ type: 'subscription-ended', data: { user_id: userId, by: 'owner', ask } }];
+  const { listed, list_ask: own } = relations.get(userId) ?? {};
+  return listed === undefined ? [] : [{ type: 'subscription-ended', data: { user_id: userId, by: 'owner', ask: own } }];
 }
 
 /** The owner puts somebody of the list into groups, and into no others. Throws M_NOT_FOUND for who is not on it. */
