@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Accounts } from '#accounts/accounts';
 import { loadConfig } from '#config/config';
+import type { OpenIdUser } from '#identity/homeservers';
 import { IdentityAccounts } from '#identity/identity-accounts';
 import type { UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
@@ -10,7 +11,7 @@ import { EndedIdentityAccounts } from './ended-identity-accounts.effect.js';
 const [ALICE, BOB] = ['@alice:a.example' as UserId, '@bob:b.example' as UserId];
 const PUBLISHED = { user_id: ALICE, usage: ['master'], keys: { 'ed25519:k': 'k' } } as const;
 
-it('what somebody said to this identity server goes from the log once their account is closed and no view needs it, whether it was ended before or not', async () => {
+it('what somebody said to this identity server goes from the log once their account is closed, and that their tokens ended once no view needs it, whether that was before or not', async () => {
   for (const isEndedBefore of [true, false]) {
     const store = new MemoryEventStore();
     let keep = (): void => {};
@@ -18,6 +19,7 @@ it('what somebody said to this identity server goes from the log once their acco
     const views = { whenProcessed: async () => {}, whenKept: () => kept } as unknown as Views;
     const accounts = new IdentityAccounts(store, { now: () => 1 }, views, loadConfig({}), {} as Accounts);
     await accounts.setReaders(ALICE, [BOB]);
+    await accounts.issueToken({ userId: ALICE } as OpenIdUser);
     await accounts.publishKey(ALICE, PUBLISHED);
     const effect = new EndedIdentityAccounts(accounts);
     const closed = { ...store.facts[0]!, type: 'account-deactivated', stream: `user-${ALICE}` };
@@ -25,7 +27,8 @@ it('what somebody said to this identity server goes from the log once their acco
     if (isEndedBefore) await accounts.end(ALICE);
     const run = effect.run(closed);
     expect(await Promise.race([run, new Promise((resolve) => setTimeout(resolve, 20, 'waits'))])).toBe('waits');
-    expect(JSON.stringify(store.facts)).toContain(BOB);
+    const ends = (): string[] => store.facts.map(({ type }) => type).filter((type) => type.includes('token'));
+    expect([JSON.stringify(store.facts).includes(BOB), ends()]).toEqual([false, ['identity-token-ended']]);
     keep();
     expect(await run).toBe(!isEndedBefore);
     const left = store.facts.map(({ type, data }) => `${type} ${data}`);
