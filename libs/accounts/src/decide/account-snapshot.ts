@@ -3,9 +3,10 @@ import type { DeviceId, RoomId } from '#kernel/ids';
 import type { AccountFact } from '../facts/account-facts.js';
 import { threepidKey } from '../threepids/threepid.js';
 import { type Account, type KeptThreepid, NO_ACCOUNT, type ProfileEntry, type ReadersEntry } from './account.js';
+import { linksAfter } from './decide-external-ids.js';
 import type { DeviceRecord } from './device-tokens.js';
 
-/** An account as it is kept: of the password, the profile, who may read what and the addresses only the revisions of the facts that say them. */
+/** An account as it is kept: of the password, the profile, who may read what, the addresses and the accounts elsewhere only the revisions of the facts that say them. */
 interface KeptAccount extends Omit<
   Account,
   | 'passwordHash'
@@ -15,6 +16,7 @@ interface KeptAccount extends Omit<
   | 'profile'
   | 'readers'
   | 'threepids'
+  | 'externalIds'
   | 'filters'
   | 'successors'
 > {
@@ -22,6 +24,7 @@ interface KeptAccount extends Omit<
   readonly profile: readonly (readonly [key: string, at: number])[];
   readonly readers: readonly (readonly [name: string, at: number])[];
   readonly threepids: readonly number[];
+  readonly external_ids?: readonly number[];
   readonly dehydrated?: { readonly device_id?: DeviceId; readonly at: number };
   readonly devices: readonly (readonly [DeviceId, DeviceRecord])[];
   readonly filters: readonly string[];
@@ -30,10 +33,10 @@ interface KeptAccount extends Omit<
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 16,
+  version: 17,
   format(account) {
     const { passwordHash: _, passwordAt, devices, dehydrated, profile, readers, threepids, ...rest } = account;
-    const { filters, successors, ...kept } = rest;
+    const { externalIds, filters, successors, ...kept } = rest;
     return {
       ...kept,
       password_at: passwordAt,
@@ -41,6 +44,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       profile: [...profile].map(([key, { at }]) => [key, at]),
       readers: [...readers].map(([name, { at }]) => [name, at]),
       threepids: [...threepids.values()].map(({ at }) => at),
+      external_ids: externalIds?.map(({ at }) => at),
       devices: [...devices],
       filters: [...filters],
       successors: [...successors],
@@ -53,13 +57,14 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       profile,
       readers,
       threepids,
+      external_ids: externalIds,
       devices,
       dehydrated,
       filters,
       successors,
       ...rest
     } = kept as KeptAccount;
-    return {
+    const account: Account = {
       ...NO_ACCOUNT,
       ...rest,
       passwordAt,
@@ -72,6 +77,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       filters: new Set(filters),
       successors: new Set(successors),
     };
+    return withLinks(account, externalIds, factAt);
   },
 };
 
@@ -112,6 +118,16 @@ async function threepidsAt(revisions: readonly number[], factAt: FactAt): Promis
     entries.push([threepidKey({ medium, address }), { medium, address, at }]);
   }
   return entries;
+}
+
+/** As `linksAfter`, of what was erased since. */
+async function withLinks(account: Account, revisions: readonly number[] = [], factAt: FactAt): Promise<Account> {
+  let linked = account;
+  for (const at of revisions) {
+    const fact = await findFact(at, factAt);
+    if (fact?.type === 'external-id-linked') linked = linksAfter(linked, fact, at);
+  }
+  return linked;
 }
 
 async function findFact(revision: number, factAt: FactAt): Promise<AccountFact | undefined> {

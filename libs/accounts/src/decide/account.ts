@@ -227,7 +227,7 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
     case 'external-id-linked':
     case 'external-id-unlinked':
     case 'upstream-sessions-ended':
-      return loginsAfter(account, fact, at);
+      return loginsAfter(account, fact, { at, revision });
     case 'account-locked':
     case 'account-unlocked':
     case 'account-suspended':

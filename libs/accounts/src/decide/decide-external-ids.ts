@@ -9,6 +9,8 @@ import { checkActive } from './decide-account.js';
 export interface LinkedId {
   readonly provider: string;
   readonly id_hash: string;
+  /** At which revision that is said. */
+  readonly at: number;
 }
 
 /** The account elsewhere is this user's from here on. Nothing where it is already. Throws as `checkActive`, M_FORBIDDEN for a guest. */
@@ -23,7 +25,8 @@ export function decideLink(account: Account, { provider, subject }: ExternalId):
 /** It is theirs no more, by its hash. Nothing where it is not. */
 export function decideUnlink({ externalIds }: Account, idHash: string): AccountFact[] {
   const linked = externalIds?.find((one) => one.id_hash === idHash);
-  return linked === undefined ? [] : [{ type: 'external-id-unlinked', data: linked }];
+  if (linked === undefined) return [];
+  return [{ type: 'external-id-unlinked', data: { provider: linked.provider, id_hash: idHash } }];
 }
 
 /** Whether the account elsewhere with this hash is the user's. */
@@ -45,11 +48,12 @@ type LinkFact = {
   [T in 'external-id-linked' | 'external-id-unlinked']: { readonly type: T; readonly data: AccountFacts[T] };
 }['external-id-linked' | 'external-id-unlinked'];
 
-/** What is linked, and of whom something was, after a fact. */
-export function linksAfter(account: Account, { type, data }: LinkFact): Account {
+/** What is linked, and of whom something was, after a fact. What was erased since was unlinked, too, or went with the account: of it the provider is known alone. */
+export function linksAfter(account: Account, { type, data }: LinkFact, at: number): Account {
   const { provider, id_hash } = data;
   const others = (account.externalIds ?? []).filter((one) => one.id_hash !== id_hash);
-  if (type === 'external-id-linked') return { ...account, externalIds: [...others, { provider, id_hash }] };
+  if (type === 'external-id-linked' && id_hash !== '')
+    return { ...account, externalIds: [...others, { provider, id_hash, at }] };
   const unlinkedFrom = [...new Set(account.unlinkedFrom).add(provider)];
   return { ...account, externalIds: others.length === 0 ? undefined : others, unlinkedFrom };
 }

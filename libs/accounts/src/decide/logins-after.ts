@@ -1,5 +1,5 @@
 import type { AccountFact } from '../facts/account-facts.js';
-import type { Account } from './account.js';
+import type { Account, FactPlace } from './account.js';
 import { linksAfter } from './decide-external-ids.js';
 import { endsAfter } from './upstream-sessions.js';
 import { tokensAfterIssue, tokensAfterUse } from './decide-login-tokens.js';
@@ -16,8 +16,8 @@ type LoginFact = Extract<
   }
 >;
 
-/** The account after a fact of what it can be logged in with besides a password. `at`: when that was decided. */
-export function loginsAfter(account: Account, fact: LoginFact, at: number): Account {
+/** The account after a fact of what it can be logged in with besides a password. */
+export function loginsAfter(account: Account, fact: LoginFact, { at, revision }: FactPlace): Account {
   switch (fact.type) {
     case 'login-token-issued':
       return { ...account, loginTokens: tokensAfterIssue(account.loginTokens, fact.data, at) };
@@ -26,6 +26,6 @@ export function loginsAfter(account: Account, fact: LoginFact, at: number): Acco
     case 'upstream-sessions-ended':
       return { ...account, upstreamEnds: endsAfter(account.upstreamEnds, fact.data, at) };
     default:
-      return linksAfter(account, fact);
+      return linksAfter(account, fact, revision);
   }
 }
