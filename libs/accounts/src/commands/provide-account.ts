@@ -90,10 +90,11 @@ function checkOwn(userId: UserId, { admin, isClosed }: ProvidedAccount, { actor 
 }
 
 function newOf(account: Account, wanted: ProvidedAccount) {
-  const { threepids } = account;
+  const { threepids, erased } = account;
   return {
     threepids: (wanted.threepids ?? []).filter((threepid) => !threepids.has(threepidKey(threepid))),
-    externalIds: (wanted.externalIds ?? []).filter((id) => !isLinked(account, externalIdHash(id))),
+    // Those of who was erased are anybody's, and not theirs once the account is open again.
+    externalIds: (wanted.externalIds ?? []).filter((id) => erased === true || !isLinked(account, externalIdHash(id))),
   };
 }
 

@@ -2,7 +2,10 @@ import { CommandBus } from '@nestjs/cqrs';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { Accounts } from '#accounts/accounts';
 import { DeactivateAccount } from '#accounts/commands/deactivate-account';
+import { ProvideAccount } from '#accounts/commands/provide-account';
 import { ReopenAccount } from '#accounts/commands/reopen-account';
+import { ExternalIds } from '#accounts/external-ids';
+import type { ExternalId } from '#accounts/facts/external-id-facts';
 import { erasureListIn, readErasureList } from '#admin/erasures/erasure-list';
 import { Erasures } from '#admin/erasures/erasures';
 import { ErasuresAgain } from '#admin/erasures/erasures-again';
@@ -143,6 +146,23 @@ describe('an account that is opened again', () => {
     await again.ok('PUT', rule, { pattern: 'cake', actions: ['notify'] });
     expect(await again.ok('GET', rule)).toMatchObject({ pattern: 'cake', enabled: true });
     await expectSameRowsRebuilt(app, ['push-rules']);
+  });
+
+  it('has an account elsewhere again by which it came in, where nobody else has it since', async () => {
+    const [ids, commands] = [app.get(ExternalIds), app.get(CommandBus)];
+    const [hers, another] = ['alice', 'another'].map((subject) => ({ provider: 'idp', subject }));
+    for (const id of [hers!, another!]) await ids.link(id, alice.userId as UserId, OPERATOR);
+    await close(app, alice);
+    await expect.poll(() => ids.find(hers!)).toBeUndefined();
+    const open = (externalIds: readonly ExternalId[]): Promise<boolean> =>
+      commands.execute(
+        new ProvideAccount(alice.userId as UserId, { isClosed: false, password: 'another', externalIds }, OPERATOR),
+      );
+    await expect.poll(() => ids.link(another!, bob.userId as UserId, OPERATOR)).toBeUndefined();
+    await expect(open([hers!, another!])).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+    expect((await app.get(Accounts).load(alice.userId as UserId)).deactivated).toBe(true);
+    await open([hers!]);
+    expect([await ids.find(hers!), await ids.find(another!)]).toEqual([alice.userId, bob.userId]);
   });
 
   it('is not before all has followed from how it was closed, and stays in rooms that are joined since', async () => {
