@@ -10,7 +10,7 @@ import { showPage } from '#http/pages/show-page';
 import { showView } from '../pages/show-view.js';
 import type { Stage } from '../interactive-auth/stage.js';
 import { StageRegistry } from '../interactive-auth/stage-registry.js';
-import { stageDonePage } from '../pages/stage-page.js';
+import { stageDonePage, stageOverPage } from '../pages/stage-page.js';
 
 /** What stages are gone through for that say whose account it is. */
 const SHOWS_WHO: ReadonlySet<Purpose> = new Set<Purpose>(['login', 'recovery']);
@@ -33,7 +33,9 @@ export class FallbackPagesController {
     @Req() { url: path }: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    const { session, stage } = await this.#find(type, query);
+    const found = await this.#find(type, query);
+    if (found === undefined) return showPage(reply, stageOverPage(), 404);
+    const { session, stage } = found;
     if (session.completed.includes(type)) return showPage(reply, stageDonePage());
     return showView(reply, await stage.view({ session, path }));
   }
@@ -47,7 +49,9 @@ export class FallbackPagesController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    const { session, stage } = await this.#find(type, query);
+    const found = await this.#find(type, query);
+    if (found === undefined) return showPage(reply, stageOverPage(), 404);
+    const { session, stage } = found;
     const context = { session, path: request.url };
     const form = new URLSearchParams(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
     try {
@@ -61,14 +65,16 @@ export class FallbackPagesController {
     }
   }
 
-  async #find(type: string, query: QueryOfUrl): Promise<{ session: AuthSession; stage: Stage }> {
+  /** Undefined where the session is over, or is none for these pages. Throws M_UNRECOGNIZED for a stage that has no page. */
+  async #find(type: string, query: QueryOfUrl): Promise<{ session: AuthSession; stage: Stage } | undefined> {
     const stage = this.stages.find(type);
     if (stage === undefined) throw new MatrixError('M_UNRECOGNIZED', 'There is no page for this stage');
-    const session = await this.auth.getSession(requiredText(query, 'session'));
+    const session = await this.auth.findSession(requiredText(query, 'session'));
+    if (session === undefined) return undefined;
     const { purpose, isOfBrowser } = session.operation;
     // These pages are for whoever opens a link. What shows who somebody is where nobody is logged in, or is gone through in one browser, would be passed by one person, and
     // gone on with by the one who sent the link: they would be logged in, or choose the password.
-    if (SHOWS_WHO.has(purpose) || isOfBrowser === true) throw new MatrixError('M_NOT_FOUND', 'No such session');
+    if (SHOWS_WHO.has(purpose) || isOfBrowser === true) return undefined;
     // What is not configured has nothing to show, and what nobody is asked for leads nowhere.
     if (!session.operation.flows.some((flow) => flow.includes(type))) {
       throw new MatrixError('M_UNRECOGNIZED', 'This is no stage of this session');

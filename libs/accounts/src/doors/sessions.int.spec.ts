@@ -257,5 +257,11 @@ describe('sessions', () => {
     expect((await app.call('POST', many, { token, body: { auth: { session } } })).status).toBe(200);
     expect((await app.call('GET', `${V3}/devices/a`, { token })).status).toBe(404);
     expect((await app.call('GET', '/_matrix/client/v3/auth/m.login.sso/fallback/web?session=x')).status).toBe(404);
+    // It is read by a person, once it is over, too.
+    for (const method of ['GET', 'POST'] as const) {
+      const over = await app.call(method, page, method === 'GET' ? {} : { raw: 'password=secret' });
+      expect([over.status, over.headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
+      expect(over.text).toContain('Begin again in your application');
+    }
   });
 });

@@ -85,9 +85,14 @@ export class InteractiveAuth {
     return work();
   }
 
-  /** The session that a fallback page works on. Throws M_NOT_FOUND. */
+  /** The session that a page works on; undefined where there is none, or its time is over. */
+  findSession(id: string): Promise<AuthSession | undefined> {
+    return this.sessions.find(id);
+  }
+
+  /** As `findSession`. Throws M_NOT_FOUND. */
   async getSession(id: string): Promise<AuthSession> {
-    const session = await this.sessions.find(id);
+    const session = await this.findSession(id);
     if (session === undefined) throw new MatrixError('M_NOT_FOUND', 'No such session');
     return session;
   }

@@ -60,3 +60,9 @@ export function shownElsewherePage(title: string): HtmlPage {
 export function stageDonePage(): HtmlPage {
   return htmlPage('Thank you', '<p>You can go back to your application now.</p>', DONE);
 }
+
+/** What is shown where there is nothing to go on with: also to who was away for long, and comes back from where the stage had sent them. */
+export function stageOverPage(): HtmlPage {
+  const begin = 'Its time is over, or it has come to its end. Begin again in your application.';
+  return htmlPage('This page holds no more', `<p role="alert">${begin}</p>`);
+}
