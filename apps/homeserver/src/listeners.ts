@@ -1,6 +1,7 @@
 import { Subscribers } from '#ephemeral/lists/subscribers';
 import { NoteActivity } from '#ephemeral/presence/note-activity';
 import { EndTyping } from '#ephemeral/typing/end-typing';
+import { ForgottenAccounts } from '#accounts/forgotten-accounts';
 import { ActingServices } from '#accounts/sessions/acting-services';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import type { Type } from '@nestjs/common';
@@ -29,4 +30,5 @@ export const LISTENERS: readonly Type<Listener>[] = [
   MediaArrivals,
   UnshownMedia,
   ForgottenSnapshots,
+  ForgottenAccounts,
 ];

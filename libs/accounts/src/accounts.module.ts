@@ -1,6 +1,7 @@
 import { Global, Module, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ACCESS_TOKENS } from '#http/access-tokens';
+import { ForgottenAccounts } from './forgotten-accounts.js';
 import { FormTokens } from '#http/browser/form-tokens';
 import { SERVICE_USERS } from '#http/service-users';
 import { MailModule } from '#mail/mail.module';
@@ -146,6 +147,7 @@ const stages: Provider[] = [
 
 const services: Provider[] = [
   Accounts,
+  ForgottenAccounts,
   RegistrationTokens,
   RegistrationRules,
   OwnMailAddresses,

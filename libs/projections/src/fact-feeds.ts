@@ -20,16 +20,20 @@ export class FactFeeds {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** Tells from now on: effects of what comes next, and listeners of what comes after a position. */
+  /** Tells from now on: effects of what the views come by next, and listeners of what comes after a position, unless they hear of that, too (`hearsPast`). */
   begin(after: Position): void {
     const { listeners } = this.parts;
     for (const each of listeners) each.begin?.(after);
+    const { position } = this.progress;
     const toEffects = this.#make('Who tells the effects', (facts) => this.effects.hear(facts), {
       reads: undefined,
-      after: this.progress.position,
+      after: position,
     });
     const toListeners = listeners.map((each) =>
-      this.#make(`The listener ${each.name}`, (facts) => this.#tell(each, facts), { reads: each.reads, after }),
+      this.#make(`The listener ${each.name}`, (facts) => this.#tell(each, facts), {
+        reads: each.reads,
+        after: each.hearsPast === true ? position : after,
+      }),
     );
     this.#feeds = [toEffects, ...toListeners];
   }

@@ -356,6 +356,24 @@ describe('ProjectionRuntime', () => {
       expect(seen).toEqual(['0000000000000000002 true', '0000000000000000003 true', '0000000000000000004 true']);
     });
 
+    it('see also what the views come by at the start, where they say so, and nothing twice', async () => {
+      await say('before');
+      const seen: string[] = [];
+      const listeners = ([undefined, true] as const).map((hearsPast) => ({
+        name: 'r',
+        reads: [],
+        hearsPast,
+        hear: (facts: readonly RecordedFact[]) => seen.push(...facts.map(({ data }) => `${hearsPast} ${data}`)),
+      }));
+      const parts = { listeners: listeners as RuntimeParts['listeners'] };
+      await (await begin([wordsProjector()])).stop();
+      await say('old');
+      const runtime = await begin([wordsProjector()], parts);
+      await runtime.whenProcessed(await say('new'));
+      await until(async () => seen.length === 3);
+      expect(seen.toSorted()).toEqual(['true {"word":"new"}', 'true {"word":"old"}', 'undefined {"word":"new"}']);
+    });
+
     it('are told before that from where on they hear, also where some views are paused before it', async () => {
       const first = await begin([wordsProjector()]);
       await first.pause('words', 'x');

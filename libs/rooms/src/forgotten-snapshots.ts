@@ -4,11 +4,12 @@ import type { Listener } from '#projections/listener';
 import { roomIdOfStream } from './facts/room-facts.js';
 import { RoomSnapshots } from './worker/room-snapshots.js';
 
-/** Lets go of what was kept of a room to warm it up, once it is purged. What is missed goes with the next snapshot of the room. */
+/** Lets go of what was kept of a room to warm it up, once it is purged. */
 @Injectable()
 export class ForgottenSnapshots implements Listener {
   readonly name = 'forgotten-snapshots';
   readonly reads = [];
+  readonly hearsPast = true;
   readonly #log = new Logger('rooms');
 
   constructor(private readonly snapshots: RoomSnapshots) {}
