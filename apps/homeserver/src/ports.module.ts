@@ -46,7 +46,7 @@ export class PortsModule {
       { provide: READ_MODEL_STORE, useValue: ports.readModels },
       { provide: VIEWS, useValue: ports.projections },
       { provide: ProjectionRuntime, useValue: ports.projections },
-      { provide: WHAT_FOLLOWS, useValue: ports.projections.effects },
+      { provide: WHAT_FOLLOWS, useFactory: () => ports.projections.effects },
       { provide: SIGNING_KEY, useValue: ports.signingKey },
       { provide: KeyedNames, useValue: ports.names },
       { provide: SHUTDOWN, useValue: ports.shutdown },
