@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeRegistration } from '#testing/registration-file';
 import { WholeServer } from '../test/whole-server.js';
 
@@ -293,6 +293,28 @@ describe('an authentication service that is trusted', { timeout: 60_000 }, () =>
     expect((await whoami(token))[1].errcode).toBe('M_USER_LOCKED');
     await order('delete_device', { device_id: 'DEVICE' });
     expect((await whoami(token))[1].errcode).toBe('M_UNKNOWN_TOKEN');
+  });
+
+  it('takes the tokens of whom it locks for none a moment before it says so: clients keep their sessions then, too', async () => {
+    const [token, ended] = [await sessionOf('DEVICE'), await sessionOf('ENDED')];
+    for (const one of [token, ended]) expect((await whoami(one))[0]).toBe(200);
+    // It is asked about each again.
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 121_000 });
+    try {
+      for (const one of [token, ended]) mas.tokens.delete(one);
+      mas.asked = [];
+      const answers = Promise.all([token, ended].map(whoami));
+      await expect.poll(() => mas.asked.length).toBe(2);
+      await order('delete_device', { device_id: 'ENDED' });
+      await order('provision_user', { locked: true });
+      const codes = (await answers).map(([status, { errcode, soft_logout: isSoft }]) => [status, errcode, isSoft]);
+      expect(codes).toEqual([
+        [401, 'M_USER_LOCKED', true],
+        [401, 'M_UNKNOWN_TOKEN', undefined],
+      ]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('has devices made also for whom it has locked, of whom it knows a session that this server has not been told of', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
 import { hashSecret } from '#accounts/credentials/secrets';
@@ -45,6 +46,8 @@ const TRUSTED_MS = 2 * 60 * 1000;
 /** How many it did not know are remembered, for how long. */
 const CAPACITY_OF_UNKNOWN = 10_000;
 const UNKNOWN_MS = 10_000;
+/** When it is looked again whether a token that it takes for none is of somebody whom it has locked, or whose session it has ended: it says so a moment later. */
+const LOOKS_AFTER_MS = [0, 250, 750];
 
 /**
  * Whom the tokens of a Matrix Authentication Service stand for: it is asked about each, and again after two minutes. What is known of the
@@ -130,17 +133,30 @@ export class MasTokens implements AccessTokens, Listener {
       return (await this.#knownOf(hash, holder, expiresAt)) ?? new MatrixError('M_UNKNOWN_TOKEN');
     }
     const holder = this.#holders.get(hash);
-    const locked = holder && (await this.#knownOf(hash, holder, Infinity, true));
+    const locked = holder && (await this.#lockedOf(hash, holder));
     if (locked !== undefined) return locked;
     const refusal = (await this.#hasExpired(holder)) ? tokenExpired() : new MatrixError('M_UNKNOWN_TOKEN');
     this.#unknown.set(hash, { refusal, until: this.clock.now() + UNKNOWN_MS });
     return refusal;
   }
 
+  /** What is known by a token of whom the service has locked, also where it is yet to say so: a client that hears of no token lets go of its keys. */
+  async #lockedOf(hash: string, holder: Holder): Promise<KnownToken | undefined> {
+    for (const ms of LOOKS_AFTER_MS) {
+      if (ms > 0) await delay(ms);
+      const known = await this.#knownOf(hash, holder, Infinity, true);
+      if (known !== undefined || holder.expiresAt <= this.clock.now() || !(await this.#hasDevice(holder))) return known;
+    }
+    return undefined;
+  }
+
+  async #hasDevice({ userId, deviceId }: Holder): Promise<boolean> {
+    return (await this.accounts.load(userId)).devices.has(deviceId);
+  }
+
   /** Whether the token had its time, and its session is there still. */
   async #hasExpired(holder: Holder | undefined): Promise<boolean> {
-    if (holder === undefined || holder.expiresAt > this.clock.now()) return false;
-    return (await this.accounts.load(holder.userId)).devices.has(holder.deviceId);
+    return holder !== undefined && holder.expiresAt <= this.clock.now() && this.#hasDevice(holder);
   }
 
   /**
