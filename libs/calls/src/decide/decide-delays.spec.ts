@@ -128,7 +128,16 @@ describe('a delayed event', () => {
 const step = fc.record({
   id: fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 9 })).map(String),
   after: fc.oneof(fc.integer({ min: -2, max: 2 }), fc.constant(ENDED_KEPT_MS)),
-  does: fc.constantFrom('schedule', 'schedule', 'restart', 'delegate', 'delegate', 'cancel', 'send', 'refuse'),
+  does: fc.constantFrom(
+    'schedule',
+    'schedule',
+    'restart',
+    'delegate',
+    'delegate elsewhere',
+    'cancel',
+    'send',
+    'refuse',
+  ),
 });
 const steps = fc.oneof(
   fc.array(step, { maxLength: 60 }),
@@ -153,6 +162,8 @@ function decided(delays: KnownDelays, { id, does }: { id: string; does: string }
     const event = eventOf(id, { running_since: now, delay: LEAST_DELEGATED_MS });
     if (does === 'schedule') return delays.has(id) ? [] : decideDelay(delays, event);
     if (does === 'delegate') return decideDelegation(delays, id, ROOM, delegationOf(id, now));
+    if (does === 'delegate elsewhere')
+      return decideDelegation(delays, id, ROOM, delegationOf(`${Number(id) + 1}`, now));
     if (does === 'restart') return decideRestart(delays, id, now);
     if (does === 'cancel') return decideCancel(delays, id, now);
     const end = does === 'send' ? ({ outcome: 'send', event_id: SENT } as const) : ({ outcome: 'error' } as const);
@@ -251,6 +262,26 @@ describe('whatever is scheduled, restarted, cancelled and sent, in whichever ord
       }),
       { numRuns: 60 },
     );
+  });
+
+  it.each([
+    ['the event was delegated anew, and then another one was of that membership', ['a 1', 'a 2', 'b 2']],
+    ['another event was of its membership, and delegated anew then', ['a 1', 'b 1', 'b 2']],
+  ])('a delegation stays over where %s', (_, delegations) => {
+    const facts = [
+      ...['a', 'b'].map((id): DelayedEventFact => ({ type: 'event-delayed', data: eventOf(id) })),
+      ...delegations.map((each, i): DelayedEventFact => {
+        const [id = '', to = ''] = each.split(' ');
+        return { type: 'delay-delegated', data: { delay_id: id, ...delegationOf(to, i) } };
+      }),
+    ].map(record);
+    const counting = new Map(facts.map((fact) => [nameOfDelayFact(fact), fact]));
+    for (const name of findOverDelays(counting)) counting.delete(name);
+    const known = [...counting.values()].reduce(foldDelayFact, NO_DELAYS);
+    expect([...known].map(([id, { delegation }]) => [id, delegation?.identity])).toEqual([
+      ['a', undefined],
+      ['b', '2'],
+    ]);
   });
 
   it('what is over takes away what a view has read of it, and of whose the call was before', async () => {

@@ -102,16 +102,20 @@ export function findOld(ended: readonly { readonly id: string; readonly at: numb
 export function nameOfDelayFact({ type, data }: Pick<RecordedFact, 'type' | 'data'>): string {
   if (type === ('delayed-events-ended' satisfies DelayedEventFact['type'])) return '';
   if (type === ('delay-delegated' satisfies DelayedEventFact['type'])) {
-    const { room, identity } = JSON.parse(data) as DelayDelegated;
-    return `${room} ${identity}`;
+    const to = JSON.parse(data) as DelayDelegated;
+    return `${to.delay_id} ${membershipOf(to)}`;
   }
   const { delay_id: id } = JSON.parse(data) as DelayRestarted;
   return type === ('delay-restarted' satisfies DelayedEventFact['type']) ? restartOf(id) : id;
 }
 
 const restartOf = (id: string): string => `${id} restarted`;
+const membershipOf = ({ room, identity }: DelayDelegated): string => `${room} ${identity}`;
 
-/** Which of those do not count any more either, by name: of what ended that which is too much, and all restarts and delegations. */
+/**
+ * Which of those do not count any more either, by name: of what ended that which is too much, and all restarts and delegations; and of the delegations of one
+ * event, and of one membership, all but the last.
+ */
 export function findOverDelays(counting: ReadonlyMap<string, Pick<RecordedFact, 'type' | 'data'>>): string[] {
   const ended = [...counting].flatMap(([id, { type, data }]) =>
     type === ('delay-ended' satisfies DelayedEventFact['type'])
@@ -119,11 +123,15 @@ export function findOverDelays(counting: ReadonlyMap<string, Pick<RecordedFact, 
       : [],
   );
   const over = new Set(ended.map(({ id }) => id));
-  const delegations = [...counting].flatMap(([name, { type, data }]) =>
-    type === ('delay-delegated' satisfies DelayedEventFact['type']) &&
-    over.has((JSON.parse(data) as DelayDelegated).delay_id)
-      ? [name]
+  const delegated = [...counting].flatMap(([name, { type, data }]) =>
+    type === ('delay-delegated' satisfies DelayedEventFact['type'])
+      ? [{ name, to: JSON.parse(data) as DelayDelegated }]
       : [],
+  );
+  const last = new Map<string, string>();
+  for (const { name, to } of delegated) last.set(to.delay_id, name).set(membershipOf(to), name);
+  const delegations = delegated.flatMap(({ name, to }) =>
+    over.has(to.delay_id) || last.get(to.delay_id) !== name || last.get(membershipOf(to)) !== name ? [name] : [],
   );
   return [...findOld(ended), ...ended.map(({ id }) => restartOf(id)), ...delegations];
 }
