@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { positionOf } from '#testing/position-of';
+import type { UserId } from '#kernel/ids';
 import type { Projector } from '#projections/projector';
 import { project, type StreamFact } from '#testing/project';
 import { accountDataProjector } from './account-data.projector.js';
-import { accountsProjector } from './accounts.projector.js';
+import { accountsProjector, ERASED_USERS } from './accounts.projector.js';
 import { devicesProjector } from './devices.projector.js';
 import { externalIdsProjector } from './external-ids.projector.js';
 import { filtersProjector } from './filters.projector.js';
@@ -53,6 +54,13 @@ describe('the views of accounts', () => {
     const closed = alice('account-deactivated', { erase: false });
     expect(await rowsAfter(closed, again)).toEqual([open, undefined]);
     expect(await rowsAfter(end, again, closed)).toEqual([{ ...open, deactivated: true }, [first]]);
+  });
+
+  it('are made anew before they are read where they say of somebody no more than one place at which they were erased', async () => {
+    const written = new Map([['@alice:example.org', positionOf(21)]]);
+    const rows = { get: async (_: string, [user = '']: readonly string[]) => written.get(user) };
+    await expect(async () => ERASED_USERS.get(rows, ['@alice:example.org' as UserId])).rejects.toThrow('JSON');
+    expect(accountsProjector.readableSince).toBe(7);
   });
 
   it('say again whose accounts elsewhere are whose, where these were not erased and nobody has them since', async () => {

@@ -74,6 +74,8 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
 export const accountsProjector: Projector = {
   name: 'accounts',
   version: 7,
+  // Before, the row of who was erased was one position, and no JSON.
+  readableSince: 7,
   ...owning(ACCOUNTS, ERASED_USERS),
   handles: (type) => TYPES.has(type),
   project,
