@@ -9,7 +9,7 @@ const DESCRIPTORS = 6;
 /** What a log, or views, have at least once they were written to. */
 const BEGINNING_BYTES = 1024 * 1024;
 
-/** What a process has made that was killed before it removed it. */
+/** What a process has made that was killed before it removed it: one that had the name of this one, as in a container, is gone, too. */
 const LEFT = /^(?:data|lock)\.mdb\.(\d{1,9})$/;
 
 /**
@@ -53,7 +53,8 @@ function checkRoom(file: string): void {
 function removeLeft(directory: string): void {
   for (const name of readdirSync(directory)) {
     const pid = LEFT.exec(name)?.[1];
-    if (pid !== undefined && !isThere(Number(pid))) rmSync(join(directory, name), { force: true });
+    if (pid !== undefined && (Number(pid) === process.pid || !isThere(Number(pid))))
+      rmSync(join(directory, name), { force: true });
   }
 }
 

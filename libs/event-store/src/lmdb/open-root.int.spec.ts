@@ -89,7 +89,7 @@ describe.runIf(process.platform === 'linux')('opening a file of LMDB', () => {
   it('takes away what a process has left there that is gone, and nothing of one that is there', async () => {
     const { pid: gone } = spawnSync('true');
     const { pid: there } = await hold();
-    const names = ['data', 'lock'].flatMap((name) => [gone, there].map((pid) => `${name}.mdb.${pid}`));
+    const names = ['data', 'lock'].flatMap((name) => [gone, there, process.pid].map((pid) => `${name}.mdb.${pid}`));
     for (const name of [...names, 'data.mdb.old']) writeFileSync(join(directory, name), '');
     await openRoot({ path: directory }).close();
     const left = readdirSync(directory).filter((name) => /mdb\./.test(name));

@@ -18,6 +18,8 @@ const IS_NONE: Errcode = 'M_UNRECOGNIZED';
 const TOLD: ReadonlySet<string> = new Set<Errcode>([...OF_EVENTS, IS_BUSY, IS_NOT_ITS_ROOM, IS_NONE]);
 /** What a proxy says of a path that there is not, by a page of its own. */
 const UNKNOWN_PATH: ReadonlySet<number> = new Set([404, 405]);
+/** What it answers to a signature of this server that it does not take, by whatever code. */
+const UNAUTHORISED = 401;
 const NONE =
   'The server that the room names as its policy server is none: nothing can be sent until m.room.policy is another';
 
@@ -59,7 +61,7 @@ export function toSender(error: PolicyFault): MatrixError {
 
 /** By which code a sender is told what it says; undefined where it says nothing to them. What it answers 400 is of the event, by whatever code. */
 function saidBy(error: PeerRefused | PeerUnavailable): Errcode | undefined {
-  if (!(error instanceof PeerRefused) || error.status >= 500) return undefined;
+  if (!(error instanceof PeerRefused) || error.status >= 500 || error.status === UNAUTHORISED) return undefined;
   const { status, errcode } = error;
   if (status === 429) return IS_BUSY;
   if (errcode === undefined) return UNKNOWN_PATH.has(status) ? IS_NONE : undefined;

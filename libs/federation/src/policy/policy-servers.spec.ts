@@ -134,6 +134,7 @@ describe.each(['1', '11', '12'])('the policy server of a room of version %s', (i
     [refused(429, undefined, 30), { status: 429, errcode: 'M_LIMIT_EXCEEDED', fields: { retry_after_ms: 30 } }, 'unavailable'], // prettier-ignore
     [refused(400), AWAY, 'unavailable'],
     [refused(401, 'M_UNAUTHORIZED'), AWAY, 'unavailable'],
+    [refused(401, 'M_FORBIDDEN'), AWAY, 'unavailable'],
     [refused(403, 'M_UNKNOWN_TOKEN'), AWAY, 'unavailable'],
     [refused(500), AWAY, 'unavailable'],
     [refused(500, 'M_FORBIDDEN'), AWAY, 'unavailable'],
