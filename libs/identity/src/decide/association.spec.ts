@@ -40,3 +40,27 @@ it('is made somebody’s anew where that is good no more, and not else', () => {
     ]);
   }
 });
+
+it('is made a user’s anew though it is theirs where a peer made it so: they may have ended it there', () => {
+  const data = {
+    association_id: 'of-peer',
+    ts: 10,
+    not_before: 0,
+    not_after: 99,
+    by: 'c.example' as ServerName,
+    of: OF,
+    mxid: BOB,
+  };
+  const learnt = foldAssociation(NO_HOLDER, { type: 'association-learnt', data: JSON.stringify(data) });
+  const facts = decideAssociation(learnt, { id: 'ours', of: OF, mxid: BOB }, { by: HERE, now: 20 });
+  expect(facts).toMatchObject([
+    { type: 'association-ended', data: { association_id: 'of-peer', ts: 20 } },
+    { type: 'association-made', data: { association_id: 'ours', ts: 20 } },
+  ]);
+  const theirs = { association_id: 'of-peer', ts: 15, by: 'c.example' as ServerName };
+  const after = [...facts, { type: 'association-end-learnt', data: theirs }].reduce(
+    (holder, { type, data: said }) => foldAssociation(holder, { type, data: JSON.stringify(said) }),
+    learnt,
+  );
+  expect(after.mxid).toBe(BOB);
+});

@@ -87,15 +87,15 @@ export interface WantedAssociation {
 }
 
 /**
- * The identifier is the user's, whosever it was; nothing where it is already. What is said later counts, also where a clock went back; it is good from now on
- * all the same.
+ * The identifier is the user's, whosever it was; nothing where it is already by this server's doing. Where a peer made it so, they may have ended it there, which is
+ * yet to be heard here. What is said later counts, also where a clock went back; it is good from now on all the same.
  */
 export function decideAssociation(
   holder: Holder,
   { id, of, mxid }: WantedAssociation,
   { by, now }: Saying,
 ): IdentityFact[] {
-  if (holderAt(holder, now).mxid === mxid) return [];
+  if (holderAt(holder, now).mxid === mxid && holder.made?.by === by) return [];
   const ts = Math.max(now, holder.ts + 1);
   const made = { association_id: id, ts, not_before: now, not_after: now + LIFETIME_MS, by, of, mxid };
   return [...endOf(holder, 'association-ended', { ts, by }), { type: 'association-made', data: made }];
