@@ -103,9 +103,9 @@ describe('an event that is to be sent later', () => {
   });
 
   it('waits anew when somebody says so who knows its id, with a token or without', async () => {
-    const id = await schedule(alice, text('alive no more'), 1_000);
+    const id = await schedule(alice, text('alive no more'), 2_500);
     for (let i = 0; i < 4; i++) {
-      await delay(400);
+      await delay(700);
       const path = `${UNSTABLE}/delayed_events/${id}`;
       const answer =
         i % 2 === 0 ? await manage(id, 'restart') : await app.call('POST', path, { body: { action: 'restart' } });

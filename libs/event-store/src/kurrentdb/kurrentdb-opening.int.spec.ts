@@ -71,8 +71,7 @@ describe('a server that is not there', () => {
     await before.close();
     const said: string[] = [];
     const opening = open(before.url, { waitMs: Infinity, onWaiting: (reason) => said.push(reason) });
-    await delay(1500);
-    expect(said).toEqual([expect.stringContaining('does not answer')]);
+    await expect.poll(() => said).toEqual([expect.stringContaining('does not answer')]);
     await start(before);
     const store = await opening;
     expect(await store.head()).toBe(START);

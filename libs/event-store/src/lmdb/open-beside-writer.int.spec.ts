@@ -204,7 +204,10 @@ describe('opening the log beside who writes it', () => {
       }
     });
     await expect.poll(() => opened).toBeGreaterThan(6);
-    const closed = await Promise.race([store.close().then(() => 'closed'), delay(3000, 'still open')]);
+    const closed = await Promise.race([
+      store.close().then(() => 'closed'),
+      delay(60_000, 'still open', { ref: false }),
+    ]);
     over.abort();
     await Promise.all(openers);
     expect(closed).toBe('closed');

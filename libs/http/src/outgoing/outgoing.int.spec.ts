@@ -155,10 +155,10 @@ describe('a request to another server', () => {
 
   it('waits no longer than it may for those before it', async () => {
     answer = () => {};
-    const held = Array.from({ length: 8 }, () => failureOf(send(place(), { withinMs: 3000 })));
-    const begun = performance.now();
+    let ended = 0;
+    const held = Array.from({ length: 8 }, () => failureOf(send(place(), { withinMs: 3000 })).then(() => ended++));
     expect((await failureOf(send(place(), { withinMs: 100 }))).isLate).toBe(true);
-    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(ended).toBe(0);
     await Promise.all(held);
   });
 

@@ -182,7 +182,10 @@ describe('openLmdbReadModels', () => {
         })(),
       );
     await expect.poll(() => opened).toBeGreaterThan(6);
-    const closed = await Promise.race([writer.close().then(() => 'closed'), delay(3000, 'still open')]);
+    const closed = await Promise.race([
+      writer.close().then(() => 'closed'),
+      delay(60_000, 'still open', { ref: false }),
+    ]);
     over.abort();
     await Promise.all(openers);
     await reader.close();

@@ -85,6 +85,7 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     proxy.goAway();
     const said: string[] = [];
     const opening = openMongoReadModels(proxy.url, { waitMs: Infinity, onWaiting: (reason) => said.push(reason) });
+    await expect.poll(() => said.length).toBe(1);
     await delay(6000);
     expect(said).toEqual([expect.stringMatching(/^The database of the views at .* does not answer: .+/)]);
     proxy.comeBack();
