@@ -33,7 +33,7 @@ export default defineConfig({
     sequence: { sequencer: LongFirst },
     // How fast a busy machine is, is no subject of a test.
     expect: { poll: { timeout: 60_000 } },
-    setupFiles: ['reflect-metadata'],
+    setupFiles: ['reflect-metadata', fileURLToPath(new URL('libs/testing/src/leave-nothing.ts', import.meta.url))],
     // What tests print is shown where they fail.
     silent: 'passed-only',
     testTimeout: 120_000,

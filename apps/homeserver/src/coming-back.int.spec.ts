@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { parseRoomEvent } from '#protocol/parse-room-event';
@@ -97,6 +97,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   room = await SlowlyHeard.begin();
 });
+afterEach(() => room.peer.stop());
 afterAll(() => server.stop());
 
 it('who comes back to a room that all here have left comes behind their leaving, which another server has yet to hear of', async () => {

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { JsonObject } from '#kernel/json';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
@@ -150,6 +150,9 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
     [peer, other] = [await FakePeer.start(7), await FakePeer.start(8)];
     room = await RoomInPart.begin(peer, other);
     alice = await server.register(`alice${count++}`);
+  });
+  afterEach(async () => {
+    for (const each of [peer, other]) await each.stop();
   });
 
   const path = (): string => `/rooms/${inPath(room.told.roomId)}`;
@@ -368,7 +371,9 @@ describe('a user who joins a room of which a part is told', { timeout: 60_000 },
       const uris = [`event/${inPath(mine)}`, backfill];
       for (const uri of uris)
         for (const each of [peer, other]) expect(await ask(each, uri), uri).toContain('"body":"hello"');
-      expect(await ask(await FakePeer.start(9), backfill)).toContain('403');
+      const stranger = await FakePeer.start(9);
+      expect(await ask(stranger, backfill)).toContain('403');
+      await stranger.stop();
       room.isTelling = true;
       await alice.ok('GET', `${path()}/members`);
       for (const uri of uris) expect(await ask(peer, uri), uri).toContain('"body":"hello"');
