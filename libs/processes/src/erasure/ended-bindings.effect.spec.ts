@@ -38,7 +38,7 @@ test('where a closed account was made known is undone, and by looks where a serv
   const config = loadConfig({ ANNALS_SERVER_NAME: 'a.example' });
   const ofUs: string[] = [];
   const ends = (what: string) => (userId: UserId) => Promise.resolve(ofUs.push(`${what} of ${userId}`) === 0);
-  const none = { endAll: ends('associations') } as unknown as Associations;
+  const none = {} as Associations;
   const accounts = { end: ends('tokens') } as unknown as IdentityAccounts;
   const client = servers as unknown as IdentityServers;
   const bindings = new Bindings(store, { now: () => 1 }, config, generateSigningKey(), client, none);
@@ -56,12 +56,12 @@ test('where a closed account was made known is undone, and by looks where a serv
   ];
   await applyFacts(accountsProjector, recordFacts(accountFacts), rows);
   const logger = { warn: () => {} } as never;
-  const effect = new EndedBindings(new EndBindings(bindings, rows as unknown as Views), none, accounts, logger);
+  const effect = new EndedBindings(new EndBindings(bindings, rows as unknown as Views), accounts, logger);
   const ended = { ...store.facts[0]!, type: 'account-deactivated', stream: `user-${ALICE}` };
   expect(effect.keyOf(ended)).toBe(`user-${ALICE}`);
   expect(await effect.run(ended)).toBe(true);
   expect(asked).toEqual([AWAY, REFUSES, ANSWERS]);
-  expect(ofUs).toEqual([`tokens of ${ALICE}`, `associations of ${ALICE}`]);
+  expect(ofUs).toEqual([`tokens of ${ALICE}`]);
   await project();
   // The next process: what it looks for is in the views.
   await effect.begin();

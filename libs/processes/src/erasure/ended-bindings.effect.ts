@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AccountFact } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
-import { Associations } from '#identity/associations/associations';
 import { EndBindings } from '#identity/client/end-bindings';
 import { IdentityAccounts } from '#identity/identity-accounts';
 import { userIdOfStream } from '#kernel/user-stream';
@@ -13,8 +12,8 @@ const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
 
 /**
  * Has no identity server know anybody as a user whose account has ended, whoever ended it. One that is away is asked again for as long as that lasts, in five minutes
- * first and at last each hour, also by the next process: no dead letter. Where this server is one itself it ends also what it was asked for by the user,
- * and not by us for them, and the tokens by which they asked.
+ * first and at last each hour, also by the next process: no dead letter. Where this server is one itself it ends the tokens by which they asked it; what else it knows of them
+ * `EndedIdentityAccounts` ends.
  */
 @Injectable()
 export class EndedBindings extends RetryingEffect implements Effect {
@@ -22,7 +21,6 @@ export class EndedBindings extends RetryingEffect implements Effect {
 
   constructor(
     private readonly bindings: EndBindings,
-    private readonly own: Associations,
     private readonly accounts: IdentityAccounts,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
@@ -37,10 +35,9 @@ export class EndedBindings extends RetryingEffect implements Effect {
     const userId = userIdOfStream(stream);
     // Who has a token could have another one made theirs.
     const hadTokens = await this.accounts.end(userId);
-    const hadOwn = await this.own.endAll(userId);
     const bound = await this.bindings.endOf(userId);
     if (bound === 'later') this.tryLater();
-    return hadTokens || hadOwn || bound !== 'nothing';
+    return hadTokens || bound !== 'nothing';
   }
 
   protected tryAgain(isStopped: () => boolean): Promise<boolean> {
