@@ -139,7 +139,7 @@ describe('who asks to see somebody', () => {
     expect(noteDropped(asking, BOB, 'b1')).toEqual([]); // of before, too
     expect(typesOf(noteDropped(asking, BOB, 'b2'))).toEqual(['watcher-ended']);
     const dropped = after(noteDropped(asking, BOB), asking);
-    expect(typesOf(isAsked(dropped))).toEqual(['watcher-asked']);
+    expect(typesOf(noteAsked(dropped, BOB, 'b3'))).toEqual(['watcher-asked']);
     const before = given(asks, isAsked, (now) => decline(now, BOB), isAskedAgain);
     expect(typesOf(isAccepted(before))).toEqual(['subscription-accepted']);
     expect(typesOf(isAsked(after(noteDropped(after(accepts(asking), asking), BOB), after(accepts(asking), asking))))).toEqual(['watcher-accepted']); // prettier-ignore
@@ -225,6 +225,14 @@ describe('a stream of them that is kept short', () => {
       expect(await rowsOfAll([...told.slice(0, passed), ...left])).toEqual(rows);
     });
     await fc.assert(takes, { numRuns: 2000 });
+  });
+
+  it('knows what the owner refused, whatever was asked since and taken back', () => {
+    const steps = [isAsked, (now: Relations) => decline(now, BOB), isAskedAgain];
+    const before = given(...steps);
+    expect(isAsked(before)).toEqual([]);
+    expect(given(...steps, (now) => noteDropped(now, BOB)).get(BOB)).toEqual({ refused_ask: 'b1' });
+    expect(given(...steps, accepts).get(BOB)).toEqual({ watches: 'accepted', watch_ask: 'b2' });
   });
 
   it('knows of whom the owner has declined', () => {

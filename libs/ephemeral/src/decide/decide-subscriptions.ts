@@ -25,7 +25,7 @@ export function relationAfter(before: Relation, { type, data }: SubscriptionFact
     case 'subscription-grouped':
       return { ...before, groups: data.groups.length === 0 ? undefined : data.groups };
     case 'watcher-asked':
-      return { ...before, watches: 'asked', watch_ask: data.ask, refused_ask: undefined };
+      return { ...before, watches: 'asked', watch_ask: data.ask };
     case 'watcher-accepted':
       return { ...before, watches: 'accepted', watch_ask: data.ask, declined: undefined, refused_ask: undefined };
     case 'watcher-ended': {
@@ -86,7 +86,7 @@ export function decline(relations: Relations, userId: UserId): SubscriptionFact[
 export function noteAsked(relations: Relations, userId: UserId, id?: string): SubscriptionFact[] {
   const relation = relations.get(userId) ?? {};
   const { watches, watch_ask: before, refused_ask: refused } = relation;
-  if (watches === undefined && id !== undefined && id === refused) return []; // told again: they hear of the refusal
+  if (id !== undefined && id === refused) return []; // told again: they hear of the refusal
   if (watches === 'accepted' || isLetIn(relation)) return [watcherAccepted(userId, id)];
   if (watches === 'asked' && before === id) return [];
   return [{ type: 'watcher-asked', data: { user_id: userId, ask: id } }];

@@ -14,7 +14,7 @@ export interface Relation {
   /** Which time it was that they asked: the owner, and the other. */
   readonly list_ask?: string;
   readonly watch_ask?: string;
-  /** Which time of the other's the owner refused last: it may be told again. */
+  /** Which time of the other's the owner refused last, and has let them see since no other: it may be told again. */
   readonly refused_ask?: string;
 }
 
