@@ -43,7 +43,7 @@ export interface DelayRestarted {
 
 /**
  * In the same stream: `delay-delegated`: a hang-up is looked after here, as long as who is in the call is connected to LiveKit. Of one
- * membership the last one counts.
+ * membership the last one counts, and of one event.
  */
 export interface DelayDelegated extends Delegation {
   readonly delay_id: string;
