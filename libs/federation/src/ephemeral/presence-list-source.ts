@@ -11,6 +11,7 @@ import {
   type RelationRow,
   type ToldRelation,
 } from '#ephemeral/projections/presence-lists.projector';
+import { isAskedNow } from '#ephemeral/queries/is-asked-now';
 import type { RecordedFact } from '#event-store/event-store';
 import { isSaidAgain } from '#event-store/shorten-stream';
 import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
@@ -45,8 +46,7 @@ export class PresenceListSource implements EduSource {
     const server = serverNameOf(data.user_id);
     if (server === this.config.serverName || ('by' in data && data.by === 'other')) return [];
     const ask = 'ask' in data ? data.ask : undefined;
-    // Facts come again after a crash. Whoever refused this asking is not to be asked once more.
-    if (type === 'subscription-asked' && !(await this.#isAskedNow(owner, data.user_id, ask))) return [];
+    if (type === 'subscription-asked' && !(await isAskedNow(this.views, [owner, data.user_id], ask))) return [];
     const edu = EDU_OF[type]?.(owner, data.user_id, ask);
     return edu === undefined ? [] : [{ destinations: [server], edu }];
   }
@@ -66,12 +66,6 @@ export class PresenceListSource implements EduSource {
     const { listed, watches, list_ask: ask, watch_ask: answered }: Partial<RelationRow> = row;
     if (side === 'list') return listed === undefined ? dropped(owner, other) : asked(owner, other, ask);
     return watches === 'accepted' ? accepted(owner, other, answered) : refused(owner, other, ended);
-  }
-
-  /** Whether somebody is on the list by an asking, be it with their permission. Views are past its fact. */
-  async #isAskedNow(owner: UserId, other: UserId, ask: string | undefined): Promise<boolean> {
-    const row = await PRESENCE_LISTS.get(this.views, [owner, other]);
-    return row?.listed !== undefined && row.list_ask === ask;
   }
 }
 

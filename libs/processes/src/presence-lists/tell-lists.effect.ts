@@ -8,10 +8,12 @@ import {
   userIdOfSubscriptions,
 } from '#ephemeral/facts/subscription-facts';
 import { PresenceLists, type ToldByOther } from '#ephemeral/lists/presence-lists';
+import { isAskedNow } from '#ephemeral/queries/is-asked-now';
 import type { RecordedFact } from '#event-store/event-store';
 import { isSaidAgain } from '#event-store/shorten-stream';
 import { serverNameOf } from '#kernel/ids';
 import type { Effect } from '#projections/effects/effect';
+import { VIEWS, type Views } from '#projections/views';
 
 /**
  * What one user of this server decided of a presence list reaches the other: that they are asked, that they may see, that it is over. For
@@ -23,6 +25,7 @@ export class TellLists implements Effect {
 
   constructor(
     private readonly lists: PresenceLists,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'get'>,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
@@ -39,6 +42,7 @@ export class TellLists implements Effect {
     const [owner, read] = [userIdOfSubscriptions(fact.stream), readSubscriptionFact(fact)];
     const [other, told] = [read.data.user_id, toldOf(read)];
     if (told === undefined) return false;
+    if (told.what === 'asked' && !(await isAskedNow(this.views, [owner, other], told.ask))) return false;
     const isThere = await this.lists.note(other, told, owner, BY_SERVER);
     // Nobody is there who could be asked: the list says no more than it does of who refuses.
     if (!isThere && told.what === 'asked')
