@@ -12,7 +12,7 @@ import {
   userIdOfSubscriptions,
 } from '../facts/subscription-facts.js';
 
-/** How two users stand to each other, and where that changed; where it is over it says that alone. */
+/** How two users stand to each other, and where that changed; where it is over it says that, and what was refused last, alone. */
 export interface RelationRow extends Relation {
   readonly pos: Position;
   /** Where the owner decided last what the other, and their server, is to hear: of the list, and of who sees the owner. */
