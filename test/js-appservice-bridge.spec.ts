@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Answer, type Client, freePort, Homeserver, requestAt } from './support/homeserver.js';
+import { freePort } from '#testing/free-port';
+import { type Answer, type Client, Homeserver, requestAt } from './support/homeserver.js';
 import { NODE_22 } from './support/node-22.js';
 import { RecordingProxy } from './support/recording-proxy.js';
 

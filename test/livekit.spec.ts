@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Client, freePort, Homeserver } from './support/homeserver.js';
+import { freePort } from '#testing/free-port';
+import { type Client, Homeserver } from './support/homeserver.js';
 import { type Carrier, LIVEKIT, startFake, startLiveKit } from './support/livekit.js';
 
 // Servers are started.

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '#testing/free-port';
 import { runClientProgram } from './support/client-program.js';
-import { freePort, Homeserver } from './support/homeserver.js';
+import { Homeserver } from './support/homeserver.js';
 
 const PROGRAM = fileURLToPath(new URL('./clients/mautrix_bot.py', import.meta.url));
 /** A Python with mautrix[encryption] and matrix-nio[e2e]: `.ci/clients.sh mautrix` installs one. */

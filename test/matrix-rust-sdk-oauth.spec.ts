@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '#testing/free-port';
 import { HAS_BROWSER, NEEDS_BROWSER, RealBrowser } from './support/browser.js';
-import { freePort, Homeserver, passwordOf } from './support/homeserver.js';
+import { Homeserver, passwordOf } from './support/homeserver.js';
 
 /** The program of test/clients/rust: `.ci/clients.sh rust` builds it. */
 const PROGRAM = process.env['CLIENT_RUST'];

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import * as oauth from 'openid-client';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { freePort } from '#testing/free-port';
 import { OidcProvider } from './support/oidc-provider.js';
 import { HAS_BROWSER, NEEDS_BROWSER, picture, RealBrowser } from './support/browser.js';
-import { Client, freePort, Homeserver, passwordOf } from './support/homeserver.js';
+import { Client, Homeserver, passwordOf } from './support/homeserver.js';
 
 const METADATA = {
   client_name: 'Library',

@@ -14,9 +14,10 @@ import { pathToFileURL } from 'node:url';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { readZip } from '#testing/read-zip';
+import { freePort } from '#testing/free-port';
 import { annals } from './support/annals.js';
 import { HAS_BROWSER, NEEDS_BROWSER, picture, RealBrowser } from './support/browser.js';
-import { type Client, freePort, Homeserver, passwordOf } from './support/homeserver.js';
+import { type Client, Homeserver, passwordOf } from './support/homeserver.js';
 import { describeWithStores } from './support/stores.js';
 
 const HOSTILE = `<img src=x onerror="document.title='run'"><script>document.title='run'</script>`;

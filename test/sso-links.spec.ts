@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type MailServer, startMailServer } from '#testing/mail-server';
+import { freePort } from '#testing/free-port';
 import { HandBrowser, linkOn } from './support/hand-browser.js';
-import { type Answer, freePort, Homeserver } from './support/homeserver.js';
+import { type Answer, Homeserver } from './support/homeserver.js';
 import { OidcProvider } from './support/oidc-provider.js';
 
 const V1 = '/_matrix/client/api/v1';

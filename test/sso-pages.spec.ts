@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '#testing/free-port';
 import { HAS_BROWSER, NEEDS_BROWSER, picture, RealBrowser } from './support/browser.js';
-import { freePort, Homeserver, registerAt } from './support/homeserver.js';
+import { Homeserver, registerAt } from './support/homeserver.js';
 import { OidcProvider } from './support/oidc-provider.js';
 
 const CALLBACK = '/_matrix/client/unstable/dev.annals.sso/callback';

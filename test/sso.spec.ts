@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '#testing/free-port';
 import { HandBrowser, linkOn, type Visit } from './support/hand-browser.js';
-import { Client, freePort, Homeserver, registerAt } from './support/homeserver.js';
+import { Client, Homeserver, registerAt } from './support/homeserver.js';
 import { OidcProvider, type Person } from './support/oidc-provider.js';
 
 const TRUSTED = 'https://app.client.example/web/';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { WebSocket } from 'undici';
 import { vi } from 'vitest';
 import { FakeLiveKit } from '#testing/fake-livekit';
-import { freePort } from './homeserver.js';
+import { freePort } from '#testing/free-port';
 
 /** The program of LiveKit (`.ci/servers.sh livekit`), where there is one. */
 export const LIVEKIT = process.env['SERVER_LIVEKIT'];

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { freePort } from './homeserver.js';
+import { freePort } from '#testing/free-port';
 
 const PROGRAM = fileURLToPath(new URL('../clients/oidc-provider.mjs', import.meta.url));
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'ldapts';
 import { TestAuthority } from '#testing/test-authority';
-import { freePort } from './homeserver.js';
+import { freePort } from '#testing/free-port';
 
 /** Where slapd is (`.ci/servers.sh slapd`); undefined where it is not: what needs it is skipped. */
 export const SLAPD = process.env['SERVER_SLAPD'];

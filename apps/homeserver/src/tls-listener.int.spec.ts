@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '#config/config';
 import { openLog } from '#observability/logger';
+import { freePort } from '#testing/free-port';
 import { TestAuthority } from '#testing/test-authority';
 import { type RunningServer, startServer } from './server.js';
 
@@ -114,12 +114,4 @@ function get(path: string, ca = AUTHORITY.certificate): Promise<{ status: number
     });
     sent.on('error', reject).end();
   });
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

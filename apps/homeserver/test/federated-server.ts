@@ -1,11 +1,10 @@
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '#config/config';
 import { openLog } from '#observability/logger';
 import { PEER_AUTHORITY } from '#testing/fake-peer';
+import { freePort } from '#testing/free-port';
 import { type RunningServer, startServer } from '../src/server.js';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -146,12 +145,4 @@ export class FederatedServer {
 async function startWith(settings: Settings): Promise<RunningServer> {
   const config = loadConfig(settings);
   return startServer(config, await openLog(config.log), () => {});
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { freePort } from '../homeserver.js';
+import { freePort } from '#testing/free-port';
 
 /** The one way by which other servers reach a server, on loopback: it can be cut, as by a network that fails. */
 export class Line {

@@ -3,15 +3,8 @@ import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestAuthority } from '#testing/test-authority';
-import {
-  type Answer,
-  type Client,
-  freePort,
-  registerAt,
-  requestAt,
-  type RequestOptions,
-  type Spoken,
-} from '../homeserver.js';
+import { freePort } from '#testing/free-port';
+import { type Answer, type Client, registerAt, requestAt, type RequestOptions, type Spoken } from '../homeserver.js';
 import { Line } from './line.js';
 
 const READY_WITHIN_MS = 60_000;
