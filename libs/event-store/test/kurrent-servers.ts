@@ -1,15 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach } from 'vitest';
 import { START } from '#kernel/position';
 import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
 import type { EventStore, RecordedFact } from '../src/event-store.js';
 import { type KurrentEventStoreOptions, openKurrentEventStore } from '../src/kurrentdb/kurrentdb-event-store.js';
 
-/** What a test has open: closed when it has ended, the last one first. */
+/** What a test has open. */
 export const closing: { close(): Promise<void> }[] = [];
-afterEach(async () => {
+
+/** Closes that, the last one first: for each file to be called after each of its tests. Here that would be said for the first of them alone. */
+export async function closeAll(): Promise<void> {
   for (const each of closing.splice(0).toReversed()) await each.close();
-});
+}
 
 /** Starts a server. */
 export async function start(options?: Parameters<typeof startKurrentStandIn>[0]): Promise<KurrentStandIn> {

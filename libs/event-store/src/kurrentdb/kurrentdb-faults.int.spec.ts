@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { type KurrentStandIn, systemEvent } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
 import { startKurrentCluster } from '#testing/kurrentdb-stand-in/stand-in-cluster';
 import { DEFAULT_APPEND_BYTES } from '#testing/kurrentdb-stand-in/stand-in-log';
-import { closing, factsIn, follow, open, start } from '../../test/kurrent-servers.js';
+import { closeAll, closing, factsIn, follow, open, start } from '../../test/kurrent-servers.js';
 import type { EventStore } from '../event-store.js';
 import { AppendTooLarge, EventStoreUnavailable } from '../event-store-errors.js';
 import { someFact, someFacts } from '../store-under-test.js';
+
+afterEach(closeAll);
 
 /** How long something takes, in milliseconds. */
 async function timed(work: Promise<unknown>): Promise<number> {

@@ -2,14 +2,16 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { START } from '#kernel/position';
 import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
 import { TestAuthority } from '#testing/test-authority';
-import { factsIn, follow, open, start } from '../../test/kurrent-servers.js';
+import { closeAll, factsIn, follow, open, start } from '../../test/kurrent-servers.js';
 import { EventStoreMisconfigured } from '../event-store-errors.js';
 import { someFacts } from '../store-under-test.js';
 import { openKurrentEventStore } from './kurrentdb-event-store.js';
+
+afterEach(closeAll);
 
 describe('a server that asks who comes', () => {
   const login = { user: 'annals', password: 'the-right-one' };
