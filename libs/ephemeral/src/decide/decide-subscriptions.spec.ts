@@ -201,29 +201,33 @@ describe('a stream of them that is kept short', () => {
   }
 
   it('says the same as before, also to views that have not come to its end, and of each no more than what is said of them in the end', async () => {
-    const takes = fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), fc.nat(60), async (steps, passed) => {
-      let now = Relations.none;
-      const told: SubscriptionFact[] = [];
-      for (const [who, act, n] of steps) {
-        const facts = decideBy[act]!(now, who, n);
-        told.push(...facts);
-        now = after(facts, now);
-      }
-      const counting = new Map<string, RecordedFact>();
-      told.forEach(({ type, data }, revision) => {
-        const fact = { type, data: JSON.stringify(data), revision } as RecordedFact;
-        const key = keyOfSubscriptionFact(fact);
-        counting.delete(key);
-        counting.set(key, fact);
-      });
-      for (const key of findOverSubscriptions(counting)) counting.delete(key);
-      expect(counting.size).toBeLessThanOrEqual(PEOPLE.length * 5);
-      const left = [...counting.values()].map(readSubscriptionFact);
-      for (const who of PEOPLE) expect(after(left).get(who)).toEqual(now.get(who));
-      const rows = await rowsOfAll(told);
-      expect(await rowsOfAll(left)).toEqual(rows);
-      expect(await rowsOfAll([...told.slice(0, passed), ...left])).toEqual(rows);
-    });
+    const takes = fc.asyncProperty(
+      fc.array(step, { maxLength: 40, size: 'max' }),
+      fc.nat(60),
+      async (steps, passed) => {
+        let now = Relations.none;
+        const told: SubscriptionFact[] = [];
+        for (const [who, act, n] of steps) {
+          const facts = decideBy[act]!(now, who, n);
+          told.push(...facts);
+          now = after(facts, now);
+        }
+        const counting = new Map<string, RecordedFact>();
+        told.forEach(({ type, data }, revision) => {
+          const fact = { type, data: JSON.stringify(data), revision } as RecordedFact;
+          const key = keyOfSubscriptionFact(fact);
+          counting.delete(key);
+          counting.set(key, fact);
+        });
+        for (const key of findOverSubscriptions(counting)) counting.delete(key);
+        expect(counting.size).toBeLessThanOrEqual(PEOPLE.length * 5);
+        const left = [...counting.values()].map(readSubscriptionFact);
+        for (const who of PEOPLE) expect(after(left).get(who)).toEqual(now.get(who));
+        const rows = await rowsOfAll(told);
+        expect(await rowsOfAll(left)).toEqual(rows);
+        expect(await rowsOfAll([...told.slice(0, passed), ...left])).toEqual(rows);
+      },
+    );
     await fc.assert(takes, { numRuns: 2000 });
   });
 

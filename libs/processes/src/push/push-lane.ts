@@ -29,7 +29,7 @@ export interface LaneParts {
   /** These pushers were refused by their gateway, as they are. */
   removeRejected(userId: UserId, pushers: readonly PusherSet[]): Promise<void>;
   /** Notes in the log that these pushers are owed something, or nothing any more. */
-  noteBehind(userId: UserId, pushers: readonly PusherSet[], isBehind: boolean): Promise<void>;
+  noteBehind(userId: UserId, url: string, isBehind: boolean): Promise<void>;
   /** What went wrong by a mistake of ours. */
   failed(error: unknown): void;
   elapsed(): number;
@@ -111,7 +111,7 @@ export class PushLane {
   async note(): Promise<void> {
     this.#isNoting = true;
     try {
-      await this.parts.noteBehind(this.userId, await this.#pushers(), true);
+      await this.parts.noteBehind(this.userId, this.url, true);
       this.#isNoted = true;
       for (const { ended } of this.#items) ended();
     } finally {
@@ -182,7 +182,7 @@ export class PushLane {
     // What comes from here on is not told by that note.
     this.#isNoted = false;
     try {
-      await this.parts.noteBehind(this.userId, await this.#pushers(), false);
+      await this.parts.noteBehind(this.userId, this.url, false);
     } catch (error) {
       this.#isNoted = true;
       throw error;

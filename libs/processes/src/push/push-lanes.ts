@@ -5,6 +5,7 @@ import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { messageOf } from '#kernel/message-of';
 import { Slots } from '#kernel/slots';
 import { VIEWS, type Views } from '#projections/views';
+import { gatewayOf } from '#push/digests/mail-pusher';
 import type { PusherSet } from '#push/facts/pusher-facts';
 import { PushGateways } from '#push/gateway/push-gateways';
 import { pusherKey } from '#push/pushers/known-pushers';
@@ -145,9 +146,12 @@ export class PushLanes {
       isHeldBack: (userId, since) => this.hold.isInUse(userId, since),
       waitHeld: () => this.hold.wait(signal),
       removeRejected: (userId, rejected) => this.#removeRejected(userId, rejected),
-      noteBehind: async (userId, pushers, isBehind) => {
+      // Of all of theirs, also while they are told nothing: then nothing is owed, and is not to be told at a later start as if it were.
+      noteBehind: async (userId, url, isBehind) => {
         await this.pushers.change(userId, { actor: userId }, (known) =>
-          pushers.flatMap((pusher) => decideBehind(known, pusher, isBehind)),
+          [...known.values()]
+            .filter((pusher) => gatewayOf(pusher) === url)
+            .flatMap((pusher) => decideBehind(known, pusher, isBehind)),
         );
       },
       failed: (error) => this.#log.error(`A notification is not told: ${messageOf(error)}`),

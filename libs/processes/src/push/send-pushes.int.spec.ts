@@ -348,6 +348,31 @@ describe('a gateway', () => {
     await expect.poll(() => gateway.unread).toBe(0);
   });
 
+  it('is owed nothing of whose account is locked at a start, nor at a later one', async () => {
+    await set(alice);
+    await said(bob, 'hello');
+    const userId = alice.userId as UserId;
+    const restrict = (isOn: boolean): Promise<unknown> =>
+      app.get(CommandBus).execute(new RestrictAccount(userId, 'locked', isOn, { actor: userId }));
+    await app
+      .get(Pushers)
+      .change(userId, { actor: userId }, (known) =>
+        [...known.values()].flatMap((pusher) => decideBehind(known, pusher, true)),
+      );
+    await restrict(true);
+    await app.restart();
+    const isBehind = async (): Promise<boolean> =>
+      (await listPushers(app.views, userId)).some(({ behind }) => behind === true);
+    await expect.poll(isBehind).toBe(false);
+    await restrict(false);
+    const told = await said(bob, 'they may again');
+    await expect.poll(() => gateway.events).toContain(told);
+    gateway.told.length = 0;
+    await app.restart();
+    await app.settled();
+    expect(gateway.told).toEqual([]);
+  });
+
   it('that is on a private network is spoken to only where the operator named it', async () => {
     const url = gateway.url.replace('127.0.0.1', 'localhost');
     await bob.ok('POST', '/pushers/set', pusherAt(url, { pushkey: 'of bob' }));
