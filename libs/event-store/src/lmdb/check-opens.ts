@@ -1,5 +1,6 @@
-import { accessSync, closeSync, constants, lstatSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'; // prettier-ignore
+import { accessSync, closeSync, constants, lstatSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { draftBeside, removeLeft } from './draft-beside.js';
 import { NoRoom, saysNoRoom } from './no-room.js';
 import { checkIsFile } from './not-a-file.js';
 import { reserveLockFile } from './reserve-lock-file.js';
@@ -8,9 +9,6 @@ import { reserveLockFile } from './reserve-lock-file.js';
 const DESCRIPTORS = 6;
 /** What a log, or views, have at least once they were written to. */
 const BEGINNING_BYTES = 1024 * 1024;
-
-/** What a process has made that was killed before it removed it: one that had the name of this one, as in a container, is gone, too. */
-const LEFT = /^(?:data|lock)\.mdb\.(\d{1,9})$/;
 
 /**
  * Asks the system for what LMDB asks it for as it opens a file: where that is refused, lmdb frees twice what it has made for it, and the process
@@ -40,28 +38,12 @@ export function checkOpens(directory: string, isReadOnly: boolean): void {
 }
 
 function checkRoom(file: string): void {
-  const own = `${file}.${process.pid}`;
+  const own = draftBeside(file);
   try {
     writeFileSync(own, Buffer.alloc(BEGINNING_BYTES), { mode: 0o600 });
   } catch (error) {
     throw saysNoRoom(error) ? new NoRoom(file, error, { cause: error }) : error;
   } finally {
     rmSync(own, { force: true });
-  }
-}
-
-function removeLeft(directory: string): void {
-  for (const name of readdirSync(directory)) {
-    const pid = LEFT.exec(name)?.[1];
-    if (pid !== undefined && (Number(pid) === process.pid || !isThere(Number(pid))))
-      rmSync(join(directory, name), { force: true });
-  }
-}
-
-function isThere(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

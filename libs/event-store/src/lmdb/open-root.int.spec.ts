@@ -89,11 +89,24 @@ describe.runIf(process.platform === 'linux')('opening a file of LMDB', () => {
   it('takes away what a process has left there that is gone, and nothing of one that is there', async () => {
     const { pid: gone } = spawnSync('true');
     const { pid: there } = await hold();
-    const names = ['data', 'lock'].flatMap((name) => [gone, there, process.pid].map((pid) => `${name}.mdb.${pid}`));
+    const pids = [gone, there, process.pid, `${gone}-0a1b2c3d`, `${process.pid}-0a1b2c3d`];
+    const names = ['data', 'lock'].flatMap((name) => pids.map((pid) => `${name}.mdb.${pid}`));
     for (const name of [...names, 'data.mdb.old']) writeFileSync(join(directory, name), '');
     await openRoot({ path: directory }).close();
     const left = readdirSync(directory).filter((name) => /mdb\./.test(name));
     expect(left.toSorted()).toEqual(['data.mdb.old', `data.mdb.${there}`, `lock.mdb.${there}`].toSorted());
+  });
+
+  it('leaves alone what has the name of such and is no file, also where both files are made anew', async () => {
+    const { pid: gone } = spawnSync('true');
+    const names = ['data', 'lock'].flatMap((name) => [gone, process.pid].map((pid) => `${name}.mdb.${pid}`));
+    const pipe = `data.mdb.${gone}-0a1b2c3d`;
+    for (const name of names) mkdirSync(join(directory, name));
+    makePipe(join(directory, pipe));
+    for (const name of ['data.mdb', 'lock.mdb']) rmSync(join(directory, name));
+    await openRoot({ path: directory }).close();
+    const left = readdirSync(directory).filter((name) => /mdb\./.test(name));
+    expect(left.toSorted()).toEqual([...names, pipe].toSorted());
   });
 
   it('is done by many at once who close it again, though nobody writes it', async () => {

@@ -1,6 +1,7 @@
 import { existsSync, linkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { giveToOwner } from '../give-to-owner.js';
+import { draftBeside } from './draft-beside.js';
 import { NoRoom, saysNoRoom } from './no-room.js';
 
 const LOCK_FILE = 'lock.mdb';
@@ -14,7 +15,7 @@ const BYTES = 40 * 1024;
 export function reserveLockFile(directory: string): void {
   const file = join(directory, LOCK_FILE);
   if (existsSync(file)) return;
-  const own = `${file}.${process.pid}`;
+  const own = draftBeside(file);
   try {
     writeFileSync(own, Buffer.alloc(BYTES), { mode: 0o664 });
     giveToOwner(own);
