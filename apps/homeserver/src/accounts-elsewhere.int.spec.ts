@@ -380,6 +380,21 @@ describe('accounts elsewhere, on the pages of the server', { timeout: 60_000 }, 
     expect([await logout({ sub: `id-of-${name}` }), await statusOf(second)]).toEqual([200, 401]);
   });
 
+  it('end by a token once, though it is shown again in the last second for which it is good', async () => {
+    const second = Math.floor(Date.now() / 1000);
+    vi.useFakeTimers({ toFake: ['Date'], now: second * 1000 });
+    try {
+      provider.as(person());
+      const token = await provider.logoutToken({ sub: `id-of-${name}`, iat: second + 60 });
+      expect(await logoutBy(token)).toBe(200);
+      vi.setSystemTime((second + 420) * 1000 + 500);
+      const later = await logIn();
+      expect([await logoutBy(token), await statusOf(later)]).toEqual([400, 200]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('end for who was not known yet when they were ended there', async () => {
     for (const by of ['sid', 'sub']) {
       provider.as(person({ sid: `early ${name}` }));

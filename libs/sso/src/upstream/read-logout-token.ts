@@ -89,8 +89,8 @@ export class ReadLogoutToken {
 
   /** It is taken no more, for as long as it could be: section 2.6, step 8. */
   async spend(provider: UpstreamProvider, { tokenId }: LoggedOut): Promise<void> {
-    // Of a clock that is ahead it is good for as much longer, and then by what is granted of behind.
-    const goodFor = MOST_AGE_SECONDS + 2 * MOST_SKEW_SECONDS;
+    // Of a clock that is ahead it is good for as much longer, and then by what is granted of behind, to the end of that second. Once more so much, for it is to be surely longer.
+    const goodFor = MOST_AGE_SECONDS + 3 * MOST_SKEW_SECONDS;
     await this.notes.useOnce(nameOf(provider, tokenId), this.clock.now() + goodFor * 1000);
   }
 
