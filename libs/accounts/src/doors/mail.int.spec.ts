@@ -1,10 +1,7 @@
-import { CommandBus } from '@nestjs/cqrs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseUserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import { accountCalls } from '#testing/account-calls';
 import { type AccountsApp, type Answer, startAccountsApp } from '#testing/accounts-app';
 import { type MailServer, startMailServer } from '#testing/mail-server';
-import { RestrictAccount } from '../commands/restrict-account.js';
 
 const V3 = '/_matrix/client/v3';
 const V1 = '/_matrix/client/api/v1';
@@ -22,11 +19,7 @@ describe('mail addresses', () => {
     await server.close();
   });
 
-  const post = (path: string, body: object, token?: string): Promise<Answer> =>
-    app.call('POST', path.startsWith('/') ? path : `${V3}/${path}`, {
-      body,
-      ...(token === undefined ? {} : { token }),
-    });
+  const { post, logIn, addresses, lock } = accountCalls(() => app);
   const ask = async (
     what: string,
     email: string,
@@ -51,11 +44,6 @@ describe('mail addresses', () => {
     expect([status, body]).toEqual([200, expect.anything()]);
     return { token: String(body['access_token']), userId: String(body['user_id']) };
   };
-  const addresses = async (token: string): Promise<unknown> =>
-    ((await app.call('GET', `${V3}/account/3pid`, { token })).body['threepids'] as JsonObject[]).map(
-      ({ medium, address }) => [medium, address],
-    );
-  const logIn = (claim: object, password: string) => post('login', { type: 'm.login.password', ...claim, password });
 
   it('are shown to be theirs by who registers, once a button behind the link was pressed', async () => {
     const { body } = await post('register', { username: 'alice', password: 'x' });
@@ -162,15 +150,16 @@ describe('mail addresses', () => {
     const { token, userId } = await register('lena', 'lena@mail.example');
     const threepid_creds = await ask('account/password', 'lena@mail.example');
     await open('lena@mail.example', 2);
-    const restrict = (isOn: boolean): Promise<unknown> =>
-      app
-        .get(CommandBus)
-        .execute(new RestrictAccount(parseUserId(userId, app.config.serverName), 'locked', isOn, { actor: userId }));
-    await restrict(true);
+    await lock(userId, true);
     const wanted = { new_password: 'another', auth: { type: STAGE, threepid_creds } };
     const refused = await post('account/password', wanted);
     expect([refused.status, refused.body]).toMatchObject([401, { errcode: 'M_USER_LOCKED', soft_logout: true }]);
-    await restrict(false);
+    await ask('account/password', 'lena@mail.example', { send_attempt: 2 });
+    const { text } = await server.waitFor('lena@mail.example', 3);
+    expect([text.includes('It is locked'), /\/_matrix\/static\/|^\d{8}$/m.test(text)]).toEqual([true, false]);
+    await lock(userId, false);
+    await ask('account/password', 'lena@mail.example', { send_attempt: 3 });
+    expect(linkIn(await server.waitFor('lena@mail.example', 4))).toContain('_matrix/static');
     expect((await app.call('GET', `${V3}/account/whoami`, { token })).status).toBe(200);
     expect((await logIn({ user: 'lena' }, 'another')).status).toBe(403);
     expect((await logIn({ user: 'lena' }, 'password of lena')).status).toBe(200);

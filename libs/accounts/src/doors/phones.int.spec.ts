@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '#kernel/json';
 import { START } from '#kernel/position';
+import { accountCalls } from '#testing/account-calls';
 import { type AccountsApp, type Answer, startAccountsApp } from '#testing/accounts-app';
 import { startMailServer } from '#testing/mail-server';
 import { startTextGateway, type TextGateway } from '#testing/text-gateway';
@@ -26,11 +27,7 @@ describe('phone numbers', () => {
     await gateway.close();
   });
 
-  const post = (path: string, body: object, token?: string): Promise<Answer> =>
-    app.call('POST', path.startsWith('/') ? path : `${V3}/${path}`, {
-      body,
-      ...(token === undefined ? {} : { token }),
-    });
+  const { post, logIn, addresses, lock } = accountCalls(() => app);
   /** A number that nobody has, as it is dialled in Germany, and in full. */
   const aNumber = (): { readonly dialled: string; readonly full: string; readonly digits: string } => {
     const rest = String(12_345_000 + last++);
@@ -67,11 +64,6 @@ describe('phone numbers', () => {
     expect([status, body]).toEqual([200, expect.anything()]);
     return { token: String(body['access_token']), userId: String(body['user_id']) };
   };
-  const addresses = async (token: string): Promise<unknown> =>
-    ((await app.call('GET', `${V3}/account/3pid`, { token })).body['threepids'] as JsonObject[]).map(
-      ({ medium, address }) => [medium, address],
-    );
-  const logIn = (claim: object, password: string) => post('login', { type: 'm.login.password', ...claim, password });
 
   it('are a way of their own to register on pages', async () => {
     const { text } = await app.call('GET', '/_matrix/static/client/register');
@@ -147,6 +139,19 @@ describe('phone numbers', () => {
     expect([status, Object.keys(body).toSorted()]).toEqual([200, ['msisdn', 'sid', 'submit_url']]);
     await show('register', number, { nth: 3, client_secret: 'later' }).catch(() => {});
     expect(gateway.received.filter(({ to }) => to === unknown.full)).toEqual([]);
+  });
+
+  it('have no password chosen for an account that is locked, which is answered the same, and sent nothing', async () => {
+    const number = aNumber();
+    const { userId } = await register('lena', number);
+    await lock(userId, true);
+    const answer = await request('account/password', number.dialled);
+    expect([answer.status, Object.keys(answer.body).toSorted()]).toEqual([200, ['msisdn', 'sid', 'submit_url']]);
+    await request('account/3pid', number.dialled);
+    expect((await gateway.waitFor(number.full, 2)).text).toContain(`${userId} already`);
+    await lock(userId, false);
+    expect((await request('account/password', number.dialled, { send_attempt: 2 })).status).toBe(200);
+    expect(await gateway.codeFor(number.full, 3)).toMatch(/^\d{8}$/);
   });
 
   it('have no page on which somebody shows them for a new password that another has asked for', async () => {

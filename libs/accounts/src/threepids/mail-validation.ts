@@ -129,7 +129,7 @@ export class MailValidation {
 
   /**
    * Sends what `compose` makes to an address that serves the purpose, and to another why it does not: an account has it already, or none has,
-   * or another than `userId`. Nobody waits for it.
+   * or another than `userId`, or one that is locked. Nobody waits for it.
    */
   post(
     { purpose, threepid }: Pick<Validation, 'purpose' | 'threepid'>,
@@ -138,9 +138,11 @@ export class MailValidation {
   ): void {
     const send = async (): Promise<void> => {
       const owner = await this.claims.findOwner(threepid);
-      const mail = { purpose, to: threepid.address, serverName: this.links.serverName, owner };
       const needsAccount = purpose === 'recovery' || purpose === 'login';
-      const serves = needsAccount ? owner !== undefined && (userId ?? owner) === owner : owner === undefined;
+      const isTheirs = owner !== undefined && (userId ?? owner) === owner;
+      const isLocked = needsAccount && isTheirs && (await this.claims.isLocked(owner));
+      const mail = { purpose, to: threepid.address, serverName: this.links.serverName, owner, isLocked };
+      const serves = needsAccount ? isTheirs && !isLocked : owner === undefined;
       this.mailer.post(serves ? compose(mail) : refusalMail(mail));
     };
     send().catch((error: unknown) => this.#log.error({ err: error }, 'a mail was not sent'));

@@ -141,7 +141,7 @@ export class PhoneValidation extends ValidationSessions {
   }
 
   /**
-   * Sends a code to a number that serves the purpose, and to one that an account has already who has it. A number that has no account, where one is wanted, is
+   * Sends a code to a number that serves the purpose, and to one that an account has already who has it. A number that has no account, where one is wanted, or has one that is locked, is
    * sent nothing: anybody could have messages sent to anywhere. Nobody waits for it.
    */
   #post(purpose: ValidationPurpose, threepid: Threepid, code: string): void {
@@ -149,7 +149,7 @@ export class PhoneValidation extends ValidationSessions {
     const send = async (): Promise<void> => {
       const owner = await this.parts.claims.findOwner(threepid);
       const needsAccount = purpose === 'recovery' || purpose === 'login';
-      if (needsAccount && owner === undefined) return;
+      if (needsAccount && (owner === undefined || (await this.parts.claims.isLocked(owner)))) return;
       const serves = needsAccount || owner === undefined;
       const text = serves ? codeText(serverName, purpose, code) : refusalText(serverName, owner);
       this.parts.texter.post({ number: threepid.address, text });

@@ -90,6 +90,11 @@ export class ThreepidClaims {
     return state !== undefined && (await this.#has(state, threepid)) ? state : this.#ownerBefore(threepid);
   }
 
+  /** Whether the account cannot be used for now, also where somebody shows whose it is. */
+  async isLocked(userId: UserId): Promise<boolean> {
+    return (await this.accounts.load(userId)).locked;
+  }
+
   /**
    * Whose it has been since before the key was lost by which it was named; undefined where it was claimed by the key of now. Throws ViewsUnavailable where the
    * views do not show that.

@@ -10,6 +10,8 @@ export interface ValidationMail {
   readonly serverName: string;
   /** The account that has the address, if one does. */
   readonly owner: UserId | undefined;
+  /** Whether nothing can be done with that account, though the mail would show whose it is. */
+  readonly isLocked: boolean;
 }
 
 const IGNORE = 'If that was not you, do nothing: nothing happens without this mail.';
@@ -73,8 +75,9 @@ export function codeMail({ purpose, to, serverName, owner }: ValidationMail, cod
   });
 }
 
-/** Why there is no link: that an address has an account, or has none, is told to who reads its mails, and nobody else. */
-export function refusalMail({ purpose, to, serverName, owner }: ValidationMail): Mail {
+/** Why there is no link: that an address has an account, or has none, or one that is locked, is told to who reads its mails, and nobody else. */
+export function refusalMail({ purpose, to, serverName, owner, isLocked }: ValidationMail): Mail {
+  if (isLocked) return lockedMail(to, serverName, owner);
   const needsAccount = purpose === 'recovery' || purpose === 'login';
   const says = needsAccount
     ? [
@@ -90,6 +93,16 @@ export function refusalMail({ purpose, to, serverName, owner }: ValidationMail):
       ? `No account with this address (${serverName})`
       : `This address has an account (${serverName})`,
     says,
+    ends: ['If that was not you, do nothing.'],
+  });
+}
+
+function lockedMail(to: string, serverName: string, owner: UserId | undefined): Mail {
+  return composeMail(to, {
+    subject: `Your account is locked (${serverName})`,
+    says: [
+      `Somebody, hopefully you, wanted to log in to your account ${nameOf(owner)}on ${serverName}, or to choose a new password for it. It is locked: until whoever runs that server lifts the lock neither can be done.`,
+    ],
     ends: ['If that was not you, do nothing.'],
   });
 }
