@@ -119,6 +119,31 @@ describe('a delayed event', () => {
     expect(over).toEqual(['a restarted', 'b restarted']);
   });
 
+  it('stays known though so many ended before it by a clock that was years ahead, in the rows and behind what is said again, too', async () => {
+    const YEARS = 10 * 365 * 24 * 60 * 60_000;
+    const facts: RecordedFact[] = [];
+    let known = NO_DELAYS;
+    const say = (...said: DelayedEventFact[]): void => {
+      for (const fact of said) facts.push(record(fact, facts.length));
+      known = fold(said, known);
+    };
+    const late = { delay_id: 'early', outcome: 'cancel', reason: 'action', ended_at: 2 * YEARS } as const;
+    say({ type: 'delay-ended', data: { ...late, event: eventOf('early') } }); // as they were written before
+    const ids = Array.from({ length: ENDED_KEPT + 1 }, (_, i) => String(i));
+    for (const [i, id] of ids.entries()) {
+      say(...decideDelay(known, eventOf(id)));
+      say(...decideCancel(known, id, i < ENDED_KEPT ? YEARS : 5));
+    }
+    expect([...known.keys()]).toEqual(ids.slice(1));
+    expect([...(await rowsOf(facts)).waiting.keys()].toSorted()).toEqual(ids.slice(1).toSorted());
+    const counting = new Map(facts.map((fact) => [nameOfDelayFact(fact), fact]));
+    expect(findOverDelays(counting).filter((name) => !name.endsWith('restarted'))).toEqual(['0', 'early']);
+    const { end } = known.get(ids.at(-1)!)!;
+    expect(end).toMatchObject({ ended_at: 5, nth: ENDED_KEPT + 1 });
+    const again = [...facts, ...facts.slice(0, 5)].map((fact) => ({ type: fact.type, data: fact.data }));
+    expect(new Set(again.reduce(foldDelayFact, NO_DELAYS).keys())).toEqual(new Set(ids.slice(1)));
+  });
+
   it('is gone with the account', () => {
     expect(fold([{ type: 'delayed-events-ended', data: {} }], delays)).toEqual(NO_DELAYS);
   });

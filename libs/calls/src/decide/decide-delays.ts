@@ -76,20 +76,25 @@ export function decideCancel(delays: KnownDelays, delayId: string, now: number):
 }
 
 /** Notes what became of an event. Nothing where that is known, whatever it was. */
-export function decideEnd(delays: KnownDelays, delayId: string, end: DelayEnd): DelayedEventFact[] {
+export function decideEnd(delays: KnownDelays, delayId: string, end: Omit<DelayEnd, 'nth'>): DelayedEventFact[] {
   const delay = delays.get(delayId);
   if (!isScheduled(delay)) return [];
   return ended(delays, delay, end);
 }
 
 /** With the content of what was not sent, unless that of others comes to too much already. */
-function ended(delays: KnownDelays, { event }: ScheduledDelay, end: DelayEnd): DelayedEventFact[] {
+function ended(delays: KnownDelays, { event }: ScheduledDelay, end: Omit<DelayEnd, 'nth'>): DelayedEventFact[] {
   const { content, ...rest } = event;
   const told = [...delays.values()].filter((other) => !isScheduled(other) && isTold(other, end.ended_at));
   const others = told.reduce((sum, other) => sum + sizeOf(other.event), 0);
   const isKept = end.outcome !== 'send' && others + sizeOf(event) <= MOST_SCHEDULED_BYTES;
-  const data = { delay_id: event.delay_id, ...end, event: isKept ? { ...rest, content } : rest };
+  const data = { delay_id: event.delay_id, ...end, nth: nextNth(delays), event: isKept ? { ...rest, content } : rest };
   return [{ type: 'delay-ended', data }];
+}
+
+/** The one that ended last is always known. */
+function nextNth(delays: KnownDelays): number {
+  return [...delays.values()].reduce((most, { end }) => Math.max(most, end?.nth ?? 0), 0) + 1;
 }
 
 /** Why nothing can be done with an event that has ended, or that there is none. */

@@ -73,9 +73,9 @@ export function evolveDelays(delays: KnownDelays, { type, data }: DelayedEventFa
     if (isScheduled(before)) after.set(id, { ...before, delegation });
     return after;
   }
-  const { delay_id: id, event, outcome, reason, ended_at, event_id, error } = data;
+  const { delay_id: id, event, outcome, reason, ended_at, nth, event_id, error } = data;
   after.delete(id);
-  after.set(id, { event, end: { outcome, reason, ended_at, event_id, error } });
+  after.set(id, { event, end: { outcome, reason, ended_at, nth, event_id, error } });
   return forgetOld(after);
 }
 
@@ -86,15 +86,32 @@ export function isOfSame(one: Delegation | undefined, { room, identity }: Omit<D
 
 /** Without the oldest of what ended where that is too much: the same of whatever ended, in whichever order that is heard of. */
 function forgetOld(delays: Map<string, Delay>): Map<string, Delay> {
-  const ended = [...delays].flatMap(([id, { end }]) => (end === undefined ? [] : [{ id, at: end.ended_at }]));
+  const ended = [...delays].flatMap(([id, { end }]) => (end === undefined ? [] : [endedOf(id, end)]));
   for (const id of findOld(ended)) delays.delete(id);
   return delays;
 }
 
-/** Which of a user's delayed events that have ended are too many to be known. By no time: one may have ended while the clock was years ahead. */
-export function findOld(ended: readonly { readonly id: string; readonly at: number }[]): string[] {
-  // Of those that ended in the same millisecond one order is as good as the other, as long as it is the same everywhere.
-  const newestFirst = ended.toSorted((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1));
+/** A delayed event that has ended. */
+export interface EndedDelay {
+  readonly id: string;
+  readonly at: number;
+  /** As of DelayEnd. */
+  readonly nth?: number;
+}
+
+export const endedOf = (id: string, { ended_at: at, nth }: Pick<DelayEnd, 'ended_at' | 'nth'>): EndedDelay => ({
+  id,
+  at,
+  ...(nth === undefined ? {} : { nth }),
+});
+
+/**
+ * Which of a user's delayed events that have ended are too many to be known: those that ended first. By no time: one may have ended while the clock was years ahead. Nor by
+ * where they stand in the log: what is over is said again there.
+ */
+export function findOld(ended: readonly EndedDelay[]): string[] {
+  // Older facts say by the clock alone when that was. Of those that ended in the same millisecond one order is as good as the other, as long as it is the same everywhere.
+  const newestFirst = ended.toSorted((a, b) => (b.nth ?? 0) - (a.nth ?? 0) || b.at - a.at || (a.id < b.id ? 1 : -1));
   return newestFirst.slice(ENDED_KEPT).map(({ id }) => id);
 }
 
@@ -118,9 +135,7 @@ const membershipOf = ({ room, identity }: DelayDelegated): string => `${room} ${
  */
 export function findOverDelays(counting: ReadonlyMap<string, Pick<RecordedFact, 'type' | 'data'>>): string[] {
   const ended = [...counting].flatMap(([id, { type, data }]) =>
-    type === ('delay-ended' satisfies DelayedEventFact['type'])
-      ? [{ id, at: (JSON.parse(data) as DelayEnded).ended_at }]
-      : [],
+    type === ('delay-ended' satisfies DelayedEventFact['type']) ? [endedOf(id, JSON.parse(data) as DelayEnded)] : [],
   );
   const over = new Set(ended.map(({ id }) => id));
   const delegated = [...counting].flatMap(([name, { type, data }]) =>

@@ -62,6 +62,8 @@ export interface DelayEnd {
   /** Somebody said so, or its time had come. */
   readonly reason: 'action' | 'delay';
   readonly ended_at: number;
+  /** How many of the user had ended by then, with this one, as far as that was known; none in older facts. Whatever the clock said, of two the one with more ended later. */
+  readonly nth?: number;
   readonly event_id?: EventId;
   /** Why it could not be sent, as a response would have told it. */
   readonly error?: JsonObject;

@@ -2,7 +2,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
 import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
-import { findOld } from '../decide/known-delays.js';
+import { type EndedDelay, findOld } from '../decide/known-delays.js';
 import {
   DELAYED_EVENT_SHAPES,
   type DelayDelegated,
@@ -27,10 +27,14 @@ export const DELAYED_EVENTS = new Collection<readonly [delayId: string], DelayRo
   codec: asJson(),
 });
 
-export const DELAYS_OF_USERS = new Collection<readonly [userId: UserId, delayId: string], { readonly ended?: number }>(
-  'delays-of-users',
-  { key: ['user', 'delay id'], says: 'that the user has such a delayed event, and when it ended', codec: asJson() },
-);
+export const DELAYS_OF_USERS = new Collection<
+  readonly [userId: UserId, delayId: string],
+  { readonly ended?: number; readonly nth?: number }
+>('delays-of-users', {
+  key: ['user', 'delay id'],
+  says: 'that the user has such a delayed event, when it ended, and as which of theirs',
+  codec: asJson(),
+});
 
 export const DELEGATED_LEAVES = new Collection<
   readonly [room: string, identity: string],
@@ -44,7 +48,7 @@ export const DELEGATED_LEAVES = new Collection<
 /** Whose each delayed event is, as long as it is known what became of it. */
 export const delayedEventsProjector: Projector = {
   name: 'delayed-events',
-  version: 5,
+  version: 6,
   ...owning(DELAYED_EVENTS, DELAYS_OF_USERS, DELEGATED_LEAVES),
   handles: (type) => Object.hasOwn(DELAYED_EVENT_SHAPES, type),
   // As of `findOverDelays`.
@@ -71,7 +75,7 @@ async function project({ stream, type, data }: RecordedFact, rows: OwnRows): Pro
   } else {
     await endDelegation(rows, id, known);
     DELAYED_EVENTS.put(rows, [id], { userId });
-    DELAYS_OF_USERS.put(rows, [userId, id], { ended: fact.data.ended_at });
+    DELAYS_OF_USERS.put(rows, [userId, id], { ended: fact.data.ended_at, nth: fact.data.nth });
     await forgetOld(rows, userId);
   }
 }
@@ -104,9 +108,9 @@ async function endDelegation(rows: OwnRows, id: string, known: DelayRow | undefi
 
 /** As `evolveDelays` does. */
 async function forgetOld(rows: OwnRows, userId: UserId): Promise<void> {
-  const ended: { id: string; at: number }[] = [];
-  await DELAYS_OF_USERS.forEach(rows, { prefix: [userId] }, ({ key: [, id], value: { ended: at } }) => {
-    if (at !== undefined) ended.push({ id, at });
+  const ended: EndedDelay[] = [];
+  await DELAYS_OF_USERS.forEach(rows, { prefix: [userId] }, ({ key: [, id], value: { ended: at, nth } }) => {
+    if (at !== undefined) ended.push({ id, at, nth });
   });
   await drop(rows, userId, findOld(ended));
 }

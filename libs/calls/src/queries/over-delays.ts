@@ -1,11 +1,12 @@
 import type { UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
-import { ENDED_KEPT_MS, findOld } from '../decide/known-delays.js';
+import { ENDED_KEPT_MS, endedOf, findOld } from '../decide/known-delays.js';
+import type { DelayEnd } from '../facts/delayed-event-facts.js';
 import { DELAYS_OF_USERS } from '../projections/delayed-events.projector.js';
 
-/** Of a user's delayed events that have ended, and when: those of which nobody is told any more. `now`: by a HeldClock, for what goes by that nobody can bring back. */
-export function listOverDelays(ended: ReadonlyMap<string, number>, now: number): Set<string> {
-  const all = [...ended].map(([id, at]) => ({ id, at }));
+/** Of a user's delayed events that have ended, by id: those of which nobody is told any more. `now`: by a HeldClock, for what goes by that nobody can bring back. */
+export function listOverDelays(ended: ReadonlyMap<string, DelayEnd>, now: number): Set<string> {
+  const all = [...ended].map(([id, end]) => endedOf(id, end));
   const old = all.filter(({ at }) => at < now - ENDED_KEPT_MS).map(({ id }) => id);
   return new Set([...old, ...findOld(all)]);
 }

@@ -76,11 +76,12 @@ export class DelayedContents implements Effect {
     /** Facts that have a content, and what takes its place. */
     const contents: { readonly id: string; readonly revision: number; readonly type: string; readonly tail: string }[] =
       [];
-    const ended = new Map<string, number>();
+    const ended = new Map<string, DelayEnded>();
     for await (const { type, data, revision, metadata } of this.store.readStream(stream)) {
       if (type !== SCHEDULED && type !== ENDED) continue;
-      const { delay_id: id, ended_at: at, event } = JSON.parse(data) as DelayEnded; // or EventDelayed, which has an id too
-      if (type === ENDED) ended.set(id, at);
+      const said = JSON.parse(data) as DelayEnded; // or EventDelayed, which has an id too
+      const { delay_id: id, event } = said;
+      if (type === ENDED) ended.set(id, said);
       const tail = type === ENDED ? eventErased(event) : CONTENT_ERASED;
       const hasContent = type === SCHEDULED || event.content !== undefined;
       const { erasable } = metadata;
