@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Position } from '#kernel/position';
-import { beginAnew } from './begin-anew.js';
+import { LogHistory } from '#event-store/log-history';
+import { beginAnew, beginBehindAnew } from './begin-anew.js';
 import { wordsProjector } from './example-projectors.js';
 import type { GenerationRecord } from './generation.js';
 import type { NextState, ProjectionRecord } from './projection.js';
@@ -54,5 +55,33 @@ describe('of what is behind what the log has forgotten', () => {
     expect(begun(recordOf(at('live')), 50)).toBeUndefined();
     expect(begun(recordOf(at(0)), 50)).toBeUndefined();
     expect(begun(recordOf(at(20)))).toBeUndefined();
+  });
+});
+
+describe('what began to be filled after the log forgot something', () => {
+  const PUT_BACK = new LogHistory([{ name: '0a1b2c3d', agreed: position(40) }]);
+
+  /** What began when that was noted there last, where it now was at `noted`: both after its checkpoint. */
+  const anew = (began: string, noted: number, history = LogHistory.UNBROKEN): readonly string[] => {
+    const checkpoint = { log: 'log', position: position(20) };
+    const state = {
+      records: new Map([['words', recordOf(at('live'))]]),
+      begun: new Map([['words', began]]),
+      checkpoint,
+    };
+    const forgotten = { upTo: new Map([['words', position(30)]]), at: position(noted) };
+    return beginBehindAnew([wordsProjector()], state, { forgotten, history }).anew;
+  };
+
+  it('goes on, until something is forgotten once more', () => {
+    expect([anew(position(35), 35), anew(position(35), 36), anew('', 35)]).toEqual([[], ['words'], ['words']]);
+  });
+
+  it('begins anew where that came after the log was put back, however often it was noted before', () => {
+    expect(anew(position(60), 39, PUT_BACK)).toEqual([]);
+    expect(anew(position(60), 50, PUT_BACK)).toEqual(['words']);
+    expect(anew(PUT_BACK.format(position(60)), 60, PUT_BACK)).toEqual([]);
+    // Put back to before that, and once more.
+    expect(anew(`${position(60)}-99999999`, 50, PUT_BACK)).toEqual(['words']);
   });
 });

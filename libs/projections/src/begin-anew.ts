@@ -1,12 +1,48 @@
+import type { LogHistory } from '#event-store/log-history';
 import { START, type Position } from '#kernel/position';
+import { type Forgotten, placeOf } from './forgotten-marks.js';
 import { Generation, type GenerationRecord } from './generation.js';
 import type { ProjectionRecord } from './projection.js';
+import type { StoredState } from './projection-records.js';
 import type { Projector } from './projector.js';
 
 export interface BegunAnew {
   readonly record: ProjectionRecord;
   /** What nothing refers to any more. */
   readonly left: readonly Generation[];
+}
+
+export interface BehindAnew {
+  /** All that there are, with those that begin anew. */
+  readonly records: ReadonlyMap<string, ProjectionRecord>;
+  readonly left: readonly Generation[];
+  /** What they are called that begin anew. */
+  readonly anew: readonly string[];
+}
+
+/** Why that is, in words that follow the name of a projection. */
+export const WHY_ANEW = 'the log has forgotten since what would take rows of it away';
+
+/** What lacks something that the log has forgotten begins anew, unless it began after that. */
+export function beginBehindAnew(
+  projectors: readonly Projector[],
+  { records: stored, begun, checkpoint }: Pick<StoredState, 'records' | 'begun' | 'checkpoint'>,
+  { forgotten: { upTo, at }, history }: { readonly forgotten: Forgotten; readonly history: LogHistory },
+): BehindAnew {
+  const records = new Map(stored);
+  const left: Generation[] = [];
+  const anew: string[] = [];
+  for (const projector of projectors) {
+    const { name } = projector;
+    const record = stored.get(name);
+    if (record === undefined || at <= placeOf(begun.get(name), history)) continue;
+    const again = beginAnew(projector, record, checkpoint?.position ?? START, upTo.get(name));
+    if (again === undefined) continue;
+    records.set(name, again.record);
+    left.push(...again.left);
+    anew.push(name);
+  }
+  return { records, left, anew };
 }
 
 /**

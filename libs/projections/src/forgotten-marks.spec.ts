@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { LogHistory } from '#event-store/log-history';
-import type { Position } from '#kernel/position';
+import { START, type Position } from '#kernel/position';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { findForgotten, ForgottenMarks } from './forgotten-marks.js';
 
@@ -11,18 +11,18 @@ const position = (number: number): Position => String(number).padStart(19, '0') 
 const upTo = async (store: MemoryEventStore, history = UNBROKEN): Promise<Record<string, Position>> =>
   Object.fromEntries((await findForgotten(store, history)).upTo);
 
-test('up to where something was forgotten grows, whoever notes it, and each time is counted', async () => {
+test('up to where something was forgotten grows, whoever notes it, and where it was noted last is told each time', async () => {
   const store = new MemoryEventStore();
   const [one, other] = [new ForgottenMarks(store, clock), new ForgottenMarks(store, clock)];
-  expect(await findForgotten(store, UNBROKEN)).toEqual({ upTo: new Map(), times: 0 });
+  expect(await findForgotten(store, UNBROKEN)).toEqual({ upTo: new Map(), at: START });
   await one.note(['a', 'b'], position(5), UNBROKEN);
   await other.note(['b'], position(9), UNBROKEN);
   await one.note(['a', 'b'], position(7), UNBROKEN);
   expect(await upTo(store)).toEqual({ a: position(7), b: position(9) });
   await other.note(['a'], position(6), UNBROKEN);
-  expect([await upTo(store), (await findForgotten(store, UNBROKEN)).times]).toEqual([
+  expect([await upTo(store), (await findForgotten(store, UNBROKEN)).at]).toEqual([
     { a: position(7), b: position(9) },
-    4,
+    store.facts[3]?.position,
   ]);
 });
 
@@ -43,7 +43,10 @@ test('the stream stays short', async () => {
   const marks = new ForgottenMarks(store, clock);
   for (let at = 1; at <= 100; at++) await marks.note(['a'], position(at), UNBROKEN);
   expect(store.facts.length).toBeLessThan(20);
-  expect(await findForgotten(store, UNBROKEN)).toEqual({ upTo: new Map([['a', position(100)]]), times: 100 });
+  expect(await findForgotten(store, UNBROKEN)).toEqual({
+    upTo: new Map([['a', position(100)]]),
+    at: store.facts.at(-1)?.position,
+  });
 });
 
 test('what a log says that this one is a copy of is nothing here, and of a log that was put back what both have in common', async () => {

@@ -64,25 +64,28 @@ export class ForgottenMarks {
 export interface Forgotten {
   /** Up to where that may have taken rows away, by the name of the projection. */
   readonly upTo: ReadonlyMap<string, Position>;
-  /** How often it was noted. */
-  readonly times: number;
+  /** Where that was noted last; START where it never was. */
+  readonly at: Position;
 }
 
 /** Reads what was noted last. */
 export async function findForgotten(store: Pick<EventStore, 'readStream'>, history: LogHistory): Promise<Forgotten> {
   for await (const fact of store.readStream(FORGOTTEN_STREAM, { backwards: true, limit: 1 })) {
     const upTo = Object.entries(upToOf(fact)).map(([name, place]) => [name, placeOf(place, history)] as const);
-    return { upTo: new Map(upTo), times: fact.revision + 1 };
+    return { upTo: new Map(upTo), at: fact.position };
   }
-  return { upTo: new Map(), times: 0 };
+  return { upTo: new Map(), at: START };
 }
 
 function upToOf({ data }: Pick<NewFact, 'data'>): UpTo {
   return (JSON.parse(data) as RemovalsForgotten).up_to; // written by ForgottenMarks
 }
 
-/** Of a log that this one is a copy of it says nothing here: no views of this one are from before it was made. */
-function placeOf(text: string | undefined, history: LogHistory): Position {
+/**
+ * The place that was noted in a text, as the log is now: of what it has lost, the last one before that. Of a log that this one is a copy of it says nothing here: no views of
+ * this one are from before it was made.
+ */
+export function placeOf(text: string | undefined, history: LogHistory): Position {
   const place = text === undefined ? undefined : history.find(text)?.place;
   return typeof place === 'string' ? place : START;
 }

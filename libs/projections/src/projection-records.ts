@@ -66,10 +66,10 @@ export function recordWrite(name: string, record: ProjectionRecord | null): Writ
 }
 
 /**
- * The write that keeps how often the log had noted that it forgets something (`Forgotten.times`) when what serves of a projection began to be filled, by name: of what was
- * forgotten by then it never had anything.
+ * The write that keeps where the log had noted last that it forgets something (`Forgotten.at`, as `LogHistory.format` has it) when what serves of a projection began to be
+ * filled, by name: of what was forgotten by then it never had anything.
  */
-export function begunWrite(begun: ReadonlyMap<string, number>): Write {
+export function begunWrite(begun: ReadonlyMap<string, string>): Write {
   return { collection: RUNTIME_COLLECTION, key: BEGUN_KEY, value: JSON.stringify(Object.fromEntries(begun)) };
 }
 
@@ -87,7 +87,7 @@ export interface StoredState extends Standing {
   /** Facts that the views were made from, besides those that these name. */
   readonly milestones: readonly FactMark[];
   /** As of `begunWrite`. */
-  readonly begun: ReadonlyMap<string, number>;
+  readonly begun: ReadonlyMap<string, string>;
 }
 
 /** What is stored where nothing was projected yet. */
@@ -113,7 +113,7 @@ export async function readState(store: ReadModelStore): Promise<StoredState> {
     if (rows.length === 0 && standing.checkpoint !== undefined && standing.checkpoint.position !== START)
       return NOTHING_STORED;
     const milestones = noted.map(({ value }) => JSON.parse(value) as FactMark);
-    const begun = new Map(Object.entries(JSON.parse(begunText) as Record<string, number>));
+    const begun = new Map(Object.entries(JSON.parse(begunText) as Record<string, string>));
     return { ...standing, milestones, begun };
   } catch {
     return NOTHING_STORED;

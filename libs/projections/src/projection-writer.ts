@@ -1,13 +1,13 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { LogHistory } from '#event-store/log-history';
 import { START, type Position } from '#kernel/position';
-import { beginAnew } from './begin-anew.js';
+import { beginBehindAnew, WHY_ANEW } from './begin-anew.js';
 import type { DeadLetter } from './dead-letters.js';
-import { findForgotten, type Forgotten } from './forgotten-marks.js';
+import { findForgotten } from './forgotten-marks.js';
 import type { Generation } from './generation.js';
 import { Generations } from './generations.js';
 import { LiveLoop } from './live-loop.js';
-import { begunWrite, checkpointWrite, NOTHING_STORED, type StoredState } from './projection-records.js';
+import { begunWrite, checkpointWrite, NOTHING_STORED } from './projection-records.js';
 import type { Projection } from './projection.js';
 import { RebuildControl } from './rebuild-control.js';
 import type { ProjectionLog, RuntimeParts } from './runtime-parts.js';
@@ -73,44 +73,18 @@ export class ProjectionWriter {
     this.#live.begin(logId, facts);
     this.progress.moveTo(position);
     const forgotten = await findForgotten(store, history);
-    const { records, left, anew } = this.#beginAnew(stored, position, forgotten);
+    const { records, left, anew } = beginBehindAnew(this.parts.projectors, stored, { forgotten, history });
+    for (const name of anew) this.log.warn(`${name}: ${WHY_ANEW}: it is filled anew`);
     await this.#generations.load(records, position, facts);
     await this.#generations.drop(...left);
     // Last, for what was there before may not count as begun now.
     const begun = checkpoint === undefined ? this.parts.projectors.map(({ name }) => name) : anew;
-    if (begun.length > 0)
-      await readModels.write([
-        begunWrite(new Map([...stored.begun, ...begun.map((name) => [name, forgotten.times] as const)])),
-      ]);
+    if (begun.length > 0) {
+      const at = history.format(forgotten.at);
+      await readModels.write([begunWrite(new Map([...stored.begun, ...begun.map((name) => [name, at] as const)]))]);
+    }
     this.progress.take(this.#generations.projections, position);
     return history;
-  }
-
-  /** What lacks something that the log has forgotten begins anew. */
-  #beginAnew(
-    stored: StoredState,
-    checkpoint: Position,
-    { upTo, times }: Forgotten,
-  ): {
-    readonly records: StoredState['records'];
-    readonly left: readonly Generation[];
-    readonly anew: readonly string[];
-  } {
-    const records = new Map(stored.records);
-    const left: Generation[] = [];
-    const anew: string[] = [];
-    for (const projector of this.parts.projectors) {
-      const { name } = projector;
-      const record = stored.records.get(name);
-      if (record === undefined || times <= (stored.begun.get(name) ?? 0)) continue;
-      const begun = beginAnew(projector, record, checkpoint, upTo.get(name));
-      if (begun === undefined) continue;
-      this.log.warn(`${name}: the log has forgotten since what would take rows of it away: it is filled anew`);
-      records.set(name, begun.record);
-      left.push(...begun.left);
-      anew.push(name);
-    }
-    return { records, left, anew };
   }
 
   /**

@@ -1,8 +1,11 @@
 import type { EventStore } from '#event-store/event-store';
+import { LogHistory } from '#event-store/log-history';
 import { START } from '#kernel/position';
 import type { ReadModelStore } from '#read-models/read-model-store';
+import { beginBehindAnew } from './begin-anew.js';
 import { checksumGeneration, type CollectionChecksum } from './checksums.js';
 import { listDeadLetters, type DeadLetter } from './dead-letters.js';
+import { findForgotten } from './forgotten-marks.js';
 import { firstRecord, Projection } from './projection.js';
 import { NOTHING_STORED } from './projection-records.js';
 import { type LogProgress, statusOf, type ProjectionStatus } from './projection-status.js';
@@ -19,6 +22,8 @@ export class StoredProjections {
     private readonly checkpoint: ProjectionStatus['position'],
     /** Why the views are not those of the log (see `readOwnedState`): then they are told of as if there were none. */
     readonly foreign: string | undefined,
+    /** Those that the next start fills anew (see `beginBehindAnew`): they are told of as if nothing were there. */
+    readonly anew: readonly string[],
   ) {}
 
   /** `stored`: undefined where nothing was ever projected. */
@@ -29,7 +34,11 @@ export class StoredProjections {
   ): Promise<StoredProjections> {
     const owned = stored === undefined ? undefined : await readOwnedState(store, stored);
     const readModels = owned?.foreign === undefined ? stored : undefined;
-    const { checkpoint, records } = owned === undefined || readModels === undefined ? NOTHING_STORED : owned;
+    const state = owned === undefined || readModels === undefined ? NOTHING_STORED : owned;
+    const { checkpoint } = state;
+    const history = owned?.history ?? LogHistory.UNBROKEN;
+    const forgotten = await findForgotten(store, history);
+    const { records, anew } = beginBehindAnew(projectors, state, { forgotten, history });
     const position = checkpoint?.position ?? START;
     const projections = new Map<string, Projection>();
     for (const projector of projectors) {
@@ -41,7 +50,7 @@ export class StoredProjections {
       }
       projections.set(name, projection);
     }
-    return new StoredProjections(store, readModels, projections, position, owned?.foreign);
+    return new StoredProjections(store, readModels, projections, position, owned?.foreign, anew);
   }
 
   /** As `ProjectionRuntime.list`. */

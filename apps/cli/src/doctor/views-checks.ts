@@ -1,4 +1,5 @@
 import type { Config } from '#config/config';
+import { WHY_ANEW } from '#projections/begin-anew';
 import type { ProjectionStatus } from '#projections/projection-status';
 import { messageOf } from '#kernel/message-of';
 import type { Installation } from '../installation.js';
@@ -28,9 +29,10 @@ export async function checkDatabase({ readModelsUrl }: Pick<Config, 'readModelsU
 export async function checkViews(installation: Installation): Promise<Check[]> {
   try {
     return await readProjections(installation, async (projections, isRunning) => {
-      const { foreign } = projections;
+      const { foreign, anew = [] } = projections;
       if (foreign !== undefined) return [warn(NAME, `they ${foreign}`, 'the next start rebuilds them from the log')];
-      return judgeProjections(await projections.list(), isRunning);
+      const behind = anew.map((name) => warn(`projection ${name}`, WHY_ANEW, 'the next start fills it anew'));
+      return [...judgeProjections(await projections.list(), isRunning), ...behind];
     });
   } catch (error) {
     const advice = 'stop the server, delete the views and start again: they are rebuilt from the log';

@@ -10,6 +10,8 @@ import { messageOf } from '#kernel/message-of';
 export interface ProjectionsToRead {
   /** Why what is stored is not of the log at hand: then the next start throws it away. A running server has none such. */
   readonly foreign?: string | undefined;
+  /** Those that the next start fills anew, for they lack what the log has forgotten. */
+  readonly anew?: readonly string[];
   list(): Promise<ProjectionStatus[]>;
   status(name: string): Promise<ProjectionStatus>;
   deadLetters(name?: string): Promise<DeadLetter[]>;

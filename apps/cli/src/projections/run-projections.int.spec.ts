@@ -1,16 +1,21 @@
-import { writeFileSync } from 'node:fs';
+import { cpSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DELAYED_EVENTS } from '#calls/projections/delayed-events.projector';
 import { controlMethods } from '#homeserver/control-methods';
 import { listProjectors } from '#homeserver/projectors';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { LogHistory } from '#event-store/log-history';
 import { systemClock } from '#kernel/clock';
+import { START } from '#kernel/position';
+import { ForgottenMarks } from '#projections/forgotten-marks';
 import { startControlServer } from '#projections/control-server';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { DataFolder } from '#testing/data-folder';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
 import { testInstallation } from '../../test/test-installation.js';
+import { checkViews } from '../doctor/views-checks.js';
 import { EXIT } from '../failure.js';
 import type { Installation } from '../installation.js';
 import {
@@ -39,7 +44,7 @@ const text = { json: false };
 const wait = { byHand: false, fromStart: false, wait: true, signal: new AbortController().signal };
 
 /** Runs the projections as the server does, with its control socket, while `work` is done. */
-async function whileRunning(work: () => Promise<void>): Promise<void> {
+async function whileRunning(work: (runtime: ProjectionRuntime) => Promise<void>): Promise<void> {
   const store = await openLmdbEventStore(join(folder.path, 'log'));
   const readModels = await openLmdbReadModels(join(folder.path, 'views'));
   const runtime = new ProjectionRuntime({
@@ -52,7 +57,7 @@ async function whileRunning(work: () => Promise<void>): Promise<void> {
   await runtime.start();
   const control = await startControlServer(join(folder.path, 'control.sock'), controlMethods(runtime));
   try {
-    await work();
+    await work(runtime);
   } finally {
     await control.close();
     await runtime.stop();
@@ -74,6 +79,25 @@ describe('the projections of a stopped server', () => {
     expect(terminal.lines).toHaveLength(1 + listProjectors().length);
     expect(terminal.lines[1]).toMatch(/^timeline +catching-up +\d+ +1 +\d+ +0$/);
     expect(await listDeadLetters(installation, terminal, undefined, text)).toBe(EXIT.ok);
+  });
+
+  test('are told of as nothing where they were put back and lack what the log has forgotten since', async () => {
+    const views = join(folder.path, 'views');
+    const copy = join(folder.path, 'copy');
+    await whileRunning(async () => {});
+    cpSync(views, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+    await folder.write((store) => new ForgottenMarks(store, systemClock).note(['other'], START, LogHistory.UNBROKEN));
+    await whileRunning((runtime) => runtime.whenKept(runtime.position(), [DELAYED_EVENTS.name]));
+    rmSync(views, { recursive: true });
+    renameSync(copy, views);
+    await listProjections(installation, terminal, text);
+    expect(terminal.notes.slice(1)).toEqual([
+      'delayed-events: the log has forgotten since what would take rows of it away: the next start fills it anew',
+    ]);
+    expect(terminal.lines.find((line) => line.startsWith('delayed-events'))).toMatch(/ catching-up +\d+ +2 /);
+    expect(await checkViews(installation)).toContainEqual(
+      expect.objectContaining({ name: 'projection delayed-events' }),
+    );
   });
 
   test('are rebuilt, compared, and serve; the former generation comes back by rollback', async () => {

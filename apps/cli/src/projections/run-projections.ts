@@ -1,3 +1,4 @@
+import { WHY_ANEW } from '#projections/begin-anew';
 import type { ProjectionStatus } from '#projections/projection-status';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
@@ -30,9 +31,10 @@ export function listProjections(
   });
 }
 
-function noteStopped(terminal: Terminal, { foreign }: ProjectionsToRead): void {
+function noteStopped(terminal: Terminal, { foreign, anew = [] }: ProjectionsToRead): void {
   terminal.note(STOPPED);
   if (foreign !== undefined) terminal.note(`the views ${foreign}: the next start rebuilds them from the log`);
+  for (const name of anew) terminal.note(`${name}: ${WHY_ANEW}: the next start fills it anew`);
 }
 
 /** `projections status NAME`. */
