@@ -82,6 +82,8 @@ export const inboxProjector: Projector = {
   version: 1,
   ...owning(INBOX, OUTSTANDING, INBOX_LOG),
   handles: (type) => type === 'log-begun' || Object.hasOwn(TO_DEVICE_SHAPES, type),
+  // What was taken by its name alone no later fact says.
+  isForgotten: (type) => type === 'to-device-collected' || type === 'to-device-crowded-out',
   project,
 };
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { DeviceKey } from '#devices/facts/device-streams';
-import { readSent, sentStream, textOfSent } from '#devices/facts/to-device-facts';
+import { inboxStream, readSent, sentStream, textOfSent } from '#devices/facts/to-device-facts';
 import { Inboxes } from '#devices/inboxes';
 import { inboxProjector } from '#devices/projections/inbox.projector';
 import { Aggregates } from '#event-store/aggregates';
@@ -20,7 +20,15 @@ const deviceOf = (n: number): DeviceKey => [BOB, `B${n}` as DeviceId];
 class World {
   readonly log = new MemoryEventStore();
   now = 1_000 * MINUTE;
-  readonly #views = new MemoryReadModels();
+  /** Up to where the views were waited for; and whether that goes on. */
+  readonly kept: Position[] = [];
+  whenKept: Promise<void> = Promise.resolve();
+  readonly #views = Object.assign(new MemoryReadModels(), {
+    whenKept: (position: Position): Promise<void> => {
+      this.kept.push(position);
+      return this.whenKept;
+    },
+  });
   readonly #clock = { now: (): number => this.now };
   readonly #inboxes = new Inboxes(this.log, this.#clock, this.#views);
   readonly #effect = new CollectedMessages(this.log, this.#views, this.#clock);
@@ -74,6 +82,13 @@ class World {
       facts.push(`${fact.revision}: ${to.map(([, deviceId]) => deviceId).join(' ')}`);
     }
     return facts;
+  }
+
+  /** How many facts there are of what a device has. */
+  async collections(n: number): Promise<number> {
+    let count = 0;
+    for await (const _ of this.log.readStream(inboxStream(deviceOf(n)))) count++;
+    return count;
   }
 
   async #follow(): Promise<void> {
@@ -139,5 +154,22 @@ describe('what devices have collected', () => {
     expect(await world.left()).toEqual(['1: B1', '2: ', '3: ']);
     await world.collect(1);
     expect(await world.left()).toEqual(['3: ']);
+  });
+
+  it('is said no more once the views have come by it where that named some of it alone, and at once else', async () => {
+    for (let n = 0; n < 40; n++) await world.send(2);
+    let goOn = (): void => {};
+    world.whenKept = new Promise((resolve) => (goOn = resolve));
+    for (let n = 0; n < 17; n++) await world.crowdOut(0, n);
+    expect([await world.collections(0), world.kept.length]).toEqual([17, 1]);
+    for (let n = 17; n < 33; n++) await world.crowdOut(0, n);
+    expect([await world.collections(0), world.kept.length]).toEqual([33, 1]);
+    goOn();
+    await expect.poll(() => world.collections(0)).toBe(17);
+    for (let n = 0; n < 17; n++) {
+      await world.send(2);
+      await world.collect(1);
+    }
+    expect([await world.collections(1), world.kept.length]).toEqual([1, 1]);
   });
 });

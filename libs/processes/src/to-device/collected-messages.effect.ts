@@ -10,10 +10,11 @@ import {
   TRANSACTIONS_KEPT,
   TRANSACTIONS_KEPT_MS,
 } from '#devices/facts/to-device-facts';
-import { OUTSTANDING, outstandingKey } from '#devices/projections/inbox.projector';
+import { INBOX, OUTSTANDING, outstandingKey } from '#devices/projections/inbox.projector';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { KeyedQueue } from '#kernel/keyed-queue';
+import type { Position } from '#kernel/position';
 import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 
@@ -35,10 +36,12 @@ export class CollectedMessages implements Effect {
   readonly fromStart = true;
   /** Two receivers of one sender: what is left is looked up and written by one after the other. */
   readonly #turns = new KeyedQueue<string>();
+  /** The inboxes of which something goes once all views have come by it. */
+  readonly #shortening = new Set<string>();
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'scan' | 'whenKept'>,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -46,15 +49,38 @@ export class CollectedMessages implements Effect {
     return TAKEN.has(type) ? stream : undefined;
   }
 
-  async run({ stream, revision, type, data }: RecordedFact): Promise<boolean> {
+  async run({ stream, revision, position, type, data }: RecordedFact): Promise<boolean> {
     const taken = JSON.parse(data) as ToDeviceCollected; // written by libs/devices
     const named = takesNamedAlone(type, taken);
     let isDone = false;
     for (const [sender, revisions] of Object.entries(taken.from)) {
       isDone = (await this.#turns.run(sender, () => this.#clean(sender, revisions, named))) || isDone;
     }
-    if (revision > 0 && revision % FACTS_PER_LOOK === 0) await this.store.truncate(stream, revision);
+    if (revision > 0 && revision % FACTS_PER_LOOK === 0) await this.#shorten(stream, revision, position);
     return isDone;
+  }
+
+  /**
+   * Lets go of what stands before a fact of an inbox. Views that have not come by what was taken by its name alone would tell a device of that once more: those are waited for,
+   * or known when they are put back. Nothing else waits for that, for it may take as long as views are filled.
+   */
+  async #shorten(stream: string, revision: number, position: Position): Promise<void> {
+    if (!(await this.#hasNamed(stream, revision))) return this.store.truncate(stream, revision);
+    if (this.#shortening.has(stream)) return;
+    this.#shortening.add(stream);
+    void this.views
+      .whenKept(position, [INBOX.name])
+      .then(() => this.store.truncate(stream, revision))
+      .catch(() => {}) // it goes the next time
+      .finally(() => this.#shortening.delete(stream));
+  }
+
+  async #hasNamed(stream: string, before: number): Promise<boolean> {
+    for await (const { revision, type, data } of this.store.readStream(stream)) {
+      if (revision >= before) break;
+      if (takesNamedAlone(type, JSON.parse(data) as ToDeviceCollected)) return true;
+    }
+    return false;
   }
 
   async #clean(stream: string, revisions: readonly number[], always: boolean): Promise<boolean> {
