@@ -39,6 +39,10 @@ const BY_SPECIFICATION = [
   'POST /rooms/:roomId/forget',
   'PUT /rooms/:roomId/forget/:txnId',
   'PUT /rooms/:roomId/state/m.room.member/:userId',
+  // "Where a room is used to maintain communication between server administration teams and the suspended user": that they are in it.
+  'POST /join/:idOrAlias',
+  'PUT /join/:idOrAlias/:txnId',
+  'POST /rooms/:idOrAlias/join',
   // "Redact their own events."
   'PUT /rooms/:roomId/redact/:eventId/:txnId',
   'POST /rooms/:roomId/redact/:eventId',
@@ -109,8 +113,11 @@ const BESIDES = [
   'POST /users/:userId/report',
 ];
 
-/** Of these the test asks for something that is not for them: of state they may only say that they are in the room no more. */
+/** Of these the test asks for something that is not for them: to join a room of others, or say something there; of state they may only say that they are in the room no more. */
 const REFUSED_AS_ASKED: ReadonlySet<string> = new Set([
+  'POST /join/:idOrAlias',
+  'PUT /join/:idOrAlias/:txnId',
+  'POST /rooms/:idOrAlias/join',
   'PUT /rooms/:roomId/state/m.room.member/:userId',
   'POST /rooms/:roomId/send/:type',
   'PUT /rooms/:roomId/send/:type/:txnId',

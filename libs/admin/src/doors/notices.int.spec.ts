@@ -97,6 +97,78 @@ describe('a notice of the server', () => {
     expect(tags).toHaveProperty(['m.server_notice']);
   });
 
+  it('reaches who is suspended, and they answer it where the room lets them, and say nothing anywhere else', async () => {
+    const bob = await app.register('bob');
+    const [own, others] = [await alice.createRoom(), await bob.createRoom({ invite: [alice.userId] })];
+    const suspend = `/_matrix/client/v1/admin/suspend/${alice.userId}`;
+    expect((await app.call('PUT', suspend, { token: admin, body: { suspended: true } })).status).toBe(200);
+    const { body: told } = await send({ user_id: alice.userId, content });
+    const room = (await roomsOf(alice))[0]!;
+    const pathOf = (roomId: string): string => `/rooms/${encodeURIComponent(roomId)}`;
+    const v1 = (method: 'POST' | 'PUT', path: string, body: object): ReturnType<RoomsApp['call']> =>
+      app.call(method, `/_matrix/client/api/v1${path}`, { token: alice.token, body });
+    const joinIn = async (roomId: string): Promise<unknown[]> => {
+      const name = encodeURIComponent(roomId);
+      const { userId } = alice;
+      const answers = [
+        await alice.call('POST', `/join/${name}`, {}),
+        await alice.call('POST', `/rooms/${name}/join`, {}),
+        await v1('POST', `/join/${name}`, {}),
+        await v1('PUT', `/join/${name}/of-${name}`, {}),
+        await v1('POST', `/rooms/${name}/join`, {}),
+        await v1('PUT', `/rooms/${name}/state/m.room.member/${userId}`, { membership: 'join' }),
+      ];
+      return answers.map(({ status, body }) => body.errcode ?? status);
+    };
+    expect(await joinIn(room)).toEqual(Array.from({ length: 6 }, () => 200));
+    expect(await joinIn(others)).toEqual(Array.from({ length: 6 }, () => 'M_USER_SUSPENDED'));
+    expect(await alice.ok('GET', `${pathOf(room)}/event/${told.event_id}`)).toMatchObject({ content });
+
+    let transactions = 0;
+    const sayIn = async (roomId: string): Promise<unknown[]> => {
+      const path = `${pathOf(roomId)}/send/m.room.message`;
+      const answers = [
+        await alice.call('PUT', `${path}/t${transactions++}`, content),
+        await alice.call('POST', path, content),
+        await v1('PUT', `${path}/t${transactions++}`, content),
+        await v1('POST', path, content),
+      ];
+      return answers.map(({ status, body }) => body.errcode ?? status);
+    };
+    expect(await sayIn(room)).toEqual(Array.from({ length: 4 }, () => 'M_FORBIDDEN'));
+    const levels = await alice.ok('GET', `${pathOf(room)}/state/m.room.power_levels`);
+    const open = { ...levels, users_default: 0 };
+    const state = { user_id: alice.userId, type: 'm.room.power_levels', state_key: '', content: open };
+    expect((await send(state)).status).toBe(200);
+    expect(await sayIn(room)).toEqual(Array.from({ length: 4 }, () => 200));
+    for (const roomId of [own, others])
+      expect(await sayIn(roomId)).toEqual(Array.from({ length: 4 }, () => 'M_USER_SUSPENDED'));
+
+    const password = 'for reading answers';
+    const reset = `/_synapse/admin/v1/reset_password/${NOTICES}`;
+    expect((await app.call('POST', reset, { token: admin, body: { new_password: password } })).status).toBe(200);
+    const signIn = { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'announcer' }, password };
+    const { body: session } = await app.call('POST', '/_matrix/client/v3/login', { body: signIn });
+    const token: string = session.access_token;
+    const read = `/_matrix/client/v3${pathOf(room)}/messages?dir=b&limit=4`;
+    const { chunk } = (await app.call('GET', read, { token })).body;
+    expect(chunk.map(({ sender }: { sender: string }) => sender)).toEqual(
+      Array.from({ length: 4 }, () => alice.userId),
+    );
+
+    const path = pathOf(room);
+    const topic = await alice.call('PUT', `${path}/state/m.room.topic`, { topic: 'mine' });
+    expect(topic.body.errcode).toBe('M_FORBIDDEN');
+    const named = { membership: 'join', displayname: 'somebody else' };
+    for (const { body } of [
+      await alice.call('PUT', `${path}/state/m.room.member/${alice.userId}`, named),
+      await alice.call('PUT', `${path}/state/m.room.member/${bob.userId}`, { membership: 'invite' }),
+      await alice.call('POST', `${path}/invite`, { user_id: bob.userId }),
+      await alice.call('PUT', `${path}/send/m.room.message/later?org.matrix.msc4140.delay=1000`, content),
+    ])
+      expect(body.errcode).toBe('M_USER_SUSPENDED');
+  });
+
   it('lets go who closes their account', async () => {
     await send({ user_id: alice.userId, content });
     const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'alice' }, password: 'of alice' };

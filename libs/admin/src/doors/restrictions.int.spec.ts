@@ -172,6 +172,21 @@ describe('a suspended account', () => {
     await bob.ok('POST', '/createRoom', {});
   });
 
+  it('puts an end to its sessions, and to itself', async () => {
+    await set('suspend', true);
+    const { body: other } = await login();
+    const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'bob' }, password: 'of bob' };
+    const devices = [other.device_id];
+    const { session } = (await bob.call('POST', '/delete_devices', { devices })).body;
+    await bob.ok('POST', '/delete_devices', { devices, auth: { ...auth, session } });
+    const whoami = await app.call('GET', '/_matrix/client/v3/account/whoami', { token: other.access_token });
+    expect([whoami.status, whoami.body.errcode]).toEqual([401, 'M_UNKNOWN_TOKEN']);
+    const asked = await bob.call('POST', '/account/deactivate', {});
+    await bob.ok('POST', '/account/deactivate', { auth: { ...auth, session: asked.body.session } });
+    expect((await bob.call('GET', '/account/whoami')).body.errcode).toBe('M_UNKNOWN_TOKEN');
+    expect((await get('suspend')).body.errcode).toBe('M_NOT_FOUND');
+  });
+
   it('does not have sent what it had said to send later', async () => {
     const roomId = await bob.createRoom();
     const { delay_id: delayId } = await bob.ok(

@@ -1,9 +1,9 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CONFIG, type Config } from '#config/config';
 import { isUserId, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
@@ -19,6 +19,7 @@ import { MEMBERSHIP_VIEWS, MembershipChanges, sendMembership } from './change-me
 import { checkGuestMayJoin } from './guest-access.js';
 import { JoinElsewhere } from './join-elsewhere.js';
 import { authorisedJoin, type NotVouched } from './join-authoriser.js';
+import { refuseSuspendedInRoom } from './refuse-suspended-in-room.js';
 import { redeemThirdPartyInvite, type ThirdPartySigned, thirdPartySignedOf } from './third-party-invite.js';
 
 /**
@@ -55,11 +56,12 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     private readonly elsewhere: JoinElsewhere,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'notices'>,
   ) {}
 
   async execute(command: JoinRoom): Promise<{ roomId: RoomId }> {
     const { requester, roomId } = command;
-    refuseSuspended(requester);
+    await refuseSuspendedInRoom(this.views, this.config.notices, requester, roomId);
     return this.elsewhere.handshakes.inTurn(requester.userId, roomId, () => this.#join(command));
   }
 

@@ -1,15 +1,31 @@
-import type { UserId } from '#kernel/ids';
+import type { NoticesConfig } from '#config/notices-config';
+import type { RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
+import type { Views } from '#projections/views';
+import { MEMBER } from '../queries/state-rows.js';
+import { refuseSuspendedInRoom } from './refuse-suspended-in-room.js';
 
-/** As `refuseSuspended`, of state: that one is in the room no more everybody may say of themself. */
-export function refuseStateOfSuspended(
-  requester: Requester,
-  { type, stateKey, content }: { readonly type: string; readonly stateKey: string; readonly content: JsonObject },
-): void {
-  if (type === 'm.room.member' && stateKey === requester.userId && content['membership'] === 'leave') return;
-  refuseSuspended(requester);
+interface StateWanted {
+  readonly requester: Requester;
+  readonly roomId: RoomId;
+  readonly type: string;
+  readonly stateKey: string;
+  readonly content: JsonObject;
+}
+
+/**
+ * As `refuseSuspendedInRoom`, of state: that one is in the room no more everybody may say of themself. Whom else somebody brings or puts out, and what they are
+ * called, is refused in any room.
+ */
+export async function refuseStateOfSuspended(
+  views: Views,
+  notices: NoticesConfig | undefined,
+  { requester, roomId, type, stateKey, content }: StateWanted,
+): Promise<void> {
+  if (type !== MEMBER) return refuseSuspendedInRoom(views, notices, requester, roomId);
+  if (stateKey !== requester.userId || content['membership'] !== 'leave') refuseSuspended(requester);
 }
 
 /** As `refuseSuspended`, of a redaction: what is one's own everybody may redact. `sender`: of what is redacted, where that is known. */

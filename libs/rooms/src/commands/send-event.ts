@@ -1,9 +1,9 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CONFIG, type Config } from '#config/config';
 import type { RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
-import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { type Annotation, annotationOf, annotationRowKey, ANNOTATIONS } from '../projections/annotations.projector.js';
@@ -12,6 +12,7 @@ import { RoomWorkers } from '../worker/room-workers.js';
 import { findLaterDuplicate, findRelationRefusal } from './check-relation.js';
 import { checkStateKey } from './check-state.js';
 import { findRedactionTarget, redactInTurn, parseRedactionTarget } from './redaction.js';
+import { refuseSuspendedInRoom } from './refuse-suspended-in-room.js';
 import { type EventSent, findTransaction, sendOnce } from './transaction.js';
 
 /**
@@ -47,6 +48,7 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
   constructor(
     private readonly workers: RoomWorkers,
     @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'notices'>,
   ) {}
 
   execute(command: SendEvent): Promise<EventSent> {
@@ -59,7 +61,7 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
   async #send(command: SendEvent, annotation: Annotation | undefined): Promise<EventSent> {
     const { requester, roomId, type, content, txnId, options } = command;
     checkStateKey(type, undefined);
-    if (type !== 'm.room.redaction') refuseSuspended(requester);
+    if (type !== 'm.room.redaction') await refuseSuspendedInRoom(this.views, this.config.notices, requester, roomId);
     const redacts = type === 'm.room.redaction' ? parseRedactionTarget(content) : undefined;
     const transaction = await findTransaction(this.views, { requester, roomId, type, txnId, redacts });
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };

@@ -65,7 +65,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
   async execute(command: SetState): Promise<EventSent> {
     const { requester, roomId, type, stateKey, content } = command;
     checkStateKey(type, stateKey);
-    refuseStateOfSuspended(requester, command);
+    await refuseStateOfSuspended(this.views, this.config.notices, command);
     const isOwn = type === MEMBER && stateKey === requester.userId;
     const own = isOwn ? ownMembershipOf(requester, roomId, content) : undefined;
     if (own instanceof LeaveRoom) await checkMayReject(this.views, this.config.notices, requester.userId, roomId);

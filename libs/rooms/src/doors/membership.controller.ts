@@ -67,6 +67,7 @@ export class MembershipController {
     return { joined_rooms: await listJoinedRooms(this.views, userId) };
   }
 
+  @WhileSuspended()
   @Authenticated({ guests: true })
   @Post(['join/:idOrAlias', 'rooms/:idOrAlias/join'])
   @HttpCode(200)

@@ -56,12 +56,14 @@ export class MembershipV1Controller {
     private readonly rooms: NamedRooms,
   ) {}
 
+  @WhileSuspended()
   @Post('join/:idOrAlias')
   @HttpCode(200)
   join(@CurrentRequester() requester: Requester, @Param('idOrAlias') idOrAlias: string): Promise<object> {
     return this.#join(requester, idOrAlias);
   }
 
+  @WhileSuspended()
   @Put('join/:idOrAlias/:txnId')
   joinOnce(
     @CurrentRequester() requester: Requester,
