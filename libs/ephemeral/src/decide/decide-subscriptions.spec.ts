@@ -299,11 +299,21 @@ it('two who tell each other all they do, in its order, and some of it again afte
         if (then === 'is noted') noted[who] = heard[who]!;
         if (then === 'crashes') heard[who] = noted[who]!;
       }
-      for (let i = 0; i < 6; i++) hear(i % 2);
+      const settle = (): unknown => {
+        for (let i = 0; i < 6; i++) hear(i % 2);
+        return [0, 1].map((who) => {
+          const { listed, watches } = has[who]!.get(names[1 - who]!) ?? {};
+          return { listed, watches };
+        });
+      };
+      const settled = settle();
       for (const who of [0, 1]) {
         const [mine, theirs] = [has[who]!.get(names[1 - who]!), has[1 - who]!.get(names[who]!)];
         expect(mine?.listed).toBe(theirs?.watches);
       }
+      // Who was let in by then stays so, though all is told again.
+      heard.fill(0);
+      expect(settle()).toEqual(settled);
     }),
     { numRuns: 1_000 },
   );
