@@ -34,6 +34,14 @@ export const NO_DEVICE_LIST_CHANGE: DeviceListChange = Object.freeze({
   left: new Set<UserId>(),
 });
 
+/** As clients are told of it: in the order of the ids, and not of the rooms and changes that are in memory. */
+export function toldLists({ changed, left }: DeviceListChange): {
+  readonly changed: UserId[];
+  readonly left: UserId[];
+} {
+  return { changed: [...changed].toSorted(), left: [...left].toSorted() };
+}
+
 /** Who is invited to a room of the reader may read what is written there from then on, and so their client encrypts for them. */
 const LISTED = ['join', 'invite'];
 /** So many users' changes are looked at one by one; where there are more, the members of the reader's rooms are. */

@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest';
 import type { Presence, PresenceListener } from '#ephemeral/presence/presence';
 import type { ShownPresence } from '#ephemeral/presence/shown-presence';
-import type { UserId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { Reader } from '#rooms/reading/reader';
 import type { ActiveUsers } from '../notifier/active-users.js';
+import { ChangeLog } from './change-log.js';
 import type { PresenceChanges } from './presence-changes.js';
 import { PresenceNews } from './presence-news.js';
 
@@ -52,4 +54,24 @@ it('what others are told of somebody is written once for all of them, until it c
   set(bob, 'offline', 60);
   elapsed = 1_000;
   expect(contents(alice).at(1)).toEqual(offline(60));
+});
+
+it('those who are there come in the order of their ids, whatever order they came, or were read again, in', () => {
+  const carol = '@carol:x' as UserId;
+  const presentWhere = (...came: UserId[]): UserId[] => {
+    const log = new ChangeLog();
+    for (const [i, userId] of came.entries()) log.note(userId, i + 1);
+    const presence: Pick<Presence, 'isOn' | 'find' | 'onChange'> = {
+      isOn: true,
+      find: () => ({ state: 'online' }) as ShownPresence,
+      onChange: () => () => true,
+    };
+    const changes: Pick<PresenceChanges, 'inRoom' | 'onList'> = { inRoom: () => log, onList: () => undefined };
+    const news = new PresenceNews(presence as Presence, changes as PresenceChanges, {} as ActiveUsers, {} as Views, { elapsed: () => 0 }); // prettier-ignore
+    const known = { membership: 'join', position: '1' as Position, forgotten: false };
+    return [...news.present({ userId: bob, rooms: new Map([['!r:x' as RoomId, known]]) })];
+  };
+  const inOrder = [alice, bob, carol];
+  expect(presentWhere(alice, carol)).toEqual(inOrder);
+  expect(presentWhere(carol, bob, alice)).toEqual(inOrder);
 });

@@ -82,7 +82,7 @@ export class PresenceNews {
     return users;
   }
 
-  /** Who is there, with the reader, there or not. `withAway`: also those of whom it is known that they are not. */
+  /** Who is there, with the reader, there or not, in the order of their ids. `withAway`: also those of whom it is known that they are not. */
   present({ userId: own, rooms, ofRoomOnly }: PresenceReader, withAway = false): ReadonlySet<UserId> {
     if (!this.presence.isOn) return NOBODY;
     const users = new Set([own]);
@@ -91,7 +91,7 @@ export class PresenceNews {
     };
     for (const [roomId, { membership }] of rooms) if (membership === 'join') take(this.changes.inRoom(roomId));
     if (ofRoomOnly !== true) take(this.changes.onList(own));
-    return users;
+    return new Set([...users].toSorted());
   }
 
   /** As /sync tells those of them whom the reader does not ignore and the filter wants: each an event, a JSON text. */

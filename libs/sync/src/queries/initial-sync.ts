@@ -14,6 +14,7 @@ import { RoomOverviews, type OverviewRequest } from '../events/room-overviews.js
 import { isAway, type KnownRoom } from '../notifier/active-user.js';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import { ActiveUsers } from '../notifier/active-users.js';
+import { inOrderOfIds } from '../notifier/in-order-of-ids.js';
 import { PresenceNews } from '../presence/presence-news.js';
 import { formatAccountData } from '../parts/room-sections.js';
 import { readAllAccountData } from '../streams/read-account-data.js';
@@ -32,9 +33,9 @@ export interface InitialSyncOptions {
 }
 
 /**
- * Everything a client needs to begin: the rooms with their state and newest messages, and the token from which the event
- * stream goes on. Client-server API v1, "Syncing rooms". Answers JSON text. Throws M_UNKNOWN_TOKEN (the session ended
- * meanwhile).
+ * Everything a client needs to begin: the rooms with their state and newest messages, in the order of their ids as in `/joined_rooms`, and the
+ * token from which the event stream goes on. Client-server API v1, "Syncing rooms". Answers JSON text. Throws M_UNKNOWN_TOKEN (the session
+ * ended meanwhile).
  */
 export class InitialSync extends Query<string> {
   constructor(
@@ -68,7 +69,7 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
       const rooms: string[] = [];
       const receipts: string[] = [];
       const turn = new Turn(1);
-      for (const [roomId, known] of user.rooms) {
+      for (const [roomId, known] of inOrderOfIds(user.rooms)) {
         if (turn.isOver()) await turn.pass();
         if (known.forgotten || filter?.includesRoom(roomId) === false) continue;
         const room = await this.#room(roomId, known, data, request, archived, receipts);

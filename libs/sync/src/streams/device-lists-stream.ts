@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DeviceListChanges, NO_DEVICE_LIST_CHANGE } from '../device-lists/device-list-changes.js';
+import { DeviceListChanges, NO_DEVICE_LIST_CHANGE, toldLists } from '../device-lists/device-list-changes.js';
 import type { SyncContext, SyncPart, SyncStream } from './sync-context.js';
 
 /** Whose devices have changed, and whose the client need not know any more: `device_lists`. */
@@ -11,9 +11,8 @@ export class DeviceListsStream implements SyncStream {
   constructor(private readonly lists: DeviceListChanges) {}
 
   async read(context: SyncContext): Promise<SyncPart> {
-    const { changed, left } = await this.#changesOf(context);
-    const json = JSON.stringify({ changed: [...changed], left: [...left] });
-    return { json, isNews: changed.size > 0 || left.size > 0 };
+    const { changed, left } = toldLists(await this.#changesOf(context));
+    return { json: JSON.stringify({ changed, left }), isNews: changed.length > 0 || left.length > 0 };
   }
 
   #changesOf(context: SyncContext): ReturnType<DeviceListChanges['between']> {

@@ -5,6 +5,7 @@ import { TODAY, under } from '#http/client-paths';
 import { type Query as QueryValues, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import type { Requester } from '#kernel/requester';
+import { toldLists } from '../../device-lists/device-list-changes.js';
 import { KeyChanges } from '../../queries/key-changes.js';
 
 /** Whose devices have changed (client-server API, module "End-to-End Encryption"). */
@@ -17,7 +18,6 @@ export class KeyChangesController {
   @Get()
   async changes(@CurrentRequester() requester: Requester, @Query() query: QueryValues): Promise<object> {
     const [from, to] = [requiredText(query, 'from'), requiredText(query, 'to')];
-    const { changed, left } = await this.queries.execute(new KeyChanges(requester, from, to));
-    return { changed: [...changed], left: [...left] };
+    return toldLists(await this.queries.execute(new KeyChanges(requester, from, to)));
   }
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { readKeyCounts } from '#devices/queries/key-counts';
 import { VIEWS, type Views } from '#projections/views';
-import { DeviceListChanges, NO_DEVICE_LIST_CHANGE } from '../../device-lists/device-list-changes.js';
+import { DeviceListChanges, NO_DEVICE_LIST_CHANGE, toldLists } from '../../device-lists/device-list-changes.js';
 import {
   type ExtensionContext,
   type ExtensionPart,
@@ -24,7 +24,7 @@ export class E2eeExtension implements SlidingExtension {
     if (!context.wanted.e2ee) return NOTHING_TO_TELL;
     const { requester, rooms, until, turn, hasOwnFacts, since } = context.sync;
     const after = toldUpTo(context, 'e2ee')?.position;
-    const { changed, left } =
+    const change =
       after === undefined
         ? NO_DEVICE_LIST_CHANGE
         : await this.lists.between(
@@ -35,11 +35,11 @@ export class E2eeExtension implements SlidingExtension {
           );
     const counts = await readKeyCounts(this.views, requester);
     const json = JSON.stringify({
-      device_lists: { changed: [...changed], left: [...left] },
+      device_lists: toldLists(change),
       device_one_time_keys_count: counts.counts,
       device_unused_fallback_key_types: counts.unusedFallback,
     });
     const isCountNews = counts.since !== undefined && (after === undefined || counts.since > after);
-    return { json, isNews: changed.size > 0 || left.size > 0 || isCountNews };
+    return { json, isNews: change.changed.size > 0 || change.left.size > 0 || isCountNews };
   }
 }
