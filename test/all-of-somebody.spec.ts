@@ -1,13 +1,14 @@
 import { hash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type MailServer, startMailServer } from '#testing/mail-server';
 import { liveHere, UNSTABLE } from '#testing/live-here';
 import { TestAuthority } from '#testing/test-authority';
 import { annals } from './support/annals.js';
 import { FederatingAnnals } from './support/federation/federating-annals.js';
+import { readFiles } from './support/files-with.js';
 import { Client, passwordOf } from './support/homeserver.js';
 import { openAt, startIdentity } from './support/identity.js';
 import { describeEmbedded } from './support/stores.js';
@@ -336,13 +337,9 @@ describeEmbedded(
 
     /** Of what there are words in files of the data folder, byte by byte, in this part of it. */
     function marksIn(folder = ''): string[] {
-      const files = readdirSync(join(server.directory, folder), { recursive: true, withFileTypes: true }).filter(
-        (one) => one.isFile(),
-      );
-      const texts = files.map(({ parentPath, name }) =>
-        readFileSync(join(parentPath, name)).toString('latin1').toLowerCase(),
-      );
-      const names = files.map(({ name }) => name.toLowerCase());
+      const files = readFiles(join(server.directory, folder));
+      const texts = Array.from(files.values(), (bytes) => bytes.toString('latin1').toLowerCase());
+      const names = Array.from(files.keys(), (path) => basename(path).toLowerCase());
       return [...words]
         .filter(([, word]) => [...names, ...texts].some((text) => halvesOf(word).some((half) => text.includes(half))))
         .map(([kind]) => kind)

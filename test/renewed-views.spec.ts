@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { annals } from './support/annals.js';
+import { readFiles } from './support/files-with.js';
 import { type Client, Homeserver, WITHOUT_PRESENCE } from './support/homeserver.js';
 import { keepTalking } from './support/keep-talking.js';
 import { describeEmbedded } from './support/stores.js';
@@ -43,11 +44,9 @@ describeEmbedded('views that are renewed', 'what was erased is to be in no file'
   /** The files of the data folder in which it stands, and how often. */
   const placesOfMark = (): string[] => {
     const places: string[] = [];
-    for (const name of readdirSync(server.directory, { recursive: true }) as string[]) {
-      const path = join(server.directory, name);
-      if (!statSync(path, { throwIfNoEntry: false })?.isFile()) continue;
-      const count = readFileSync(path).toString('latin1').split(MARK).length - 1;
-      if (count > 0) places.push(`${name}: ${count}`);
+    for (const [path, bytes] of readFiles(server.directory)) {
+      const count = bytes.toString('latin1').split(MARK).length - 1;
+      if (count > 0) places.push(`${relative(server.directory, path)}: ${count}`);
     }
     return places;
   };
