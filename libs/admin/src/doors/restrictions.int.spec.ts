@@ -142,6 +142,8 @@ describe('a suspended account', () => {
       await bob.call('PUT', `${rooms}/send/m.room.redaction/7`, { redacts: hers }),
       await bob.call('POST', `/join/${other}`),
       await v1('POST', `/join/${encodeURIComponent(other)}`, {}),
+      await bob.call('POST', '/join/%23nowhere:a.example'),
+      await v1('PUT', '/join/%23nowhere:a.example/1', {}),
       await v1('POST', `/rooms/${encodeURIComponent(invited)}/join`, {}),
       await v1('PUT', `/rooms/${encodeURIComponent(invited)}/state/m.room.member/${bob.userId}`, {
         membership: 'join',

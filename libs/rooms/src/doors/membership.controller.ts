@@ -79,7 +79,7 @@ export class MembershipController {
   ): Promise<object> {
     const { reason: _, ...rest } = body;
     const { reason } = checkDto(ReasonDto, body);
-    const { roomId, via } = await this.rooms.find(idOrAlias, query);
+    const { roomId, via } = await this.rooms.findToJoin(requester, idOrAlias, query);
     const content = reason === undefined ? rest : { ...rest, reason };
     await this.commands.execute(new JoinRoom(requester, roomId, content, via));
     return { room_id: roomId };

@@ -3,6 +3,8 @@ import { CONFIG, type Config } from '#config/config';
 import type { Query } from '#http/query';
 import { isRoomAlias, isServerName, parseRoomId, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { refuseSuspended } from '#kernel/refuse-suspended';
+import type { Requester } from '#kernel/requester';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
 import { REMOTE_ROOMS, type RemoteRooms } from '../remote-rooms.js';
 
@@ -24,6 +26,12 @@ export class NamedRooms {
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     @Optional() @Inject(REMOTE_ROOMS) private readonly others?: RemoteRooms,
   ) {}
+
+  /** As `find`, for who wants to join. Throws as `refuseSuspended`: the room that is open to who is suspended has no alias, and no other server is asked. */
+  async findToJoin(requester: Requester, idOrAlias: string, query?: Query): Promise<NamedRoom> {
+    if (isRoomAlias(idOrAlias)) refuseSuspended(requester);
+    return this.find(idOrAlias, query);
+  }
 
   /** `via` of the query, or `server_name`, as it was called, says who may be in the room. Throws M_NOT_FOUND, M_INVALID_PARAM. */
   async find(idOrAlias: string, query: Query = {}): Promise<NamedRoom> {

@@ -99,7 +99,7 @@ export class MembershipV1Controller {
   }
 
   async #join(requester: Requester, idOrAlias: string): Promise<object> {
-    const { roomId, via } = await this.rooms.find(idOrAlias);
+    const { roomId, via } = await this.rooms.findToJoin(requester, idOrAlias);
     await this.commands.execute(new JoinRoom(requester, roomId, {}, via));
     return { room_id: roomId };
   }
