@@ -56,6 +56,18 @@ async function said(user: SyncUser, body: string, content: object = {}): Promise
   return eventId;
 }
 
+const restrict = (userId: UserId, how: 'locked' | 'suspended', isOn: boolean): Promise<unknown> =>
+  app.get(CommandBus).execute(new RestrictAccount(userId, how, isOn, { actor: userId }));
+/** Has the log say that each gateway is owed something of a user. */
+const owe = (userId: UserId): Promise<unknown> =>
+  app
+    .get(Pushers)
+    .change(userId, { actor: userId }, (known) =>
+      [...known.values()].flatMap((pusher) => decideBehind(known, pusher, true)),
+    );
+const isBehind = async (userId: UserId): Promise<boolean> =>
+  (await listPushers(app.views, userId)).some(({ behind }) => behind === true);
+
 describe('a gateway', () => {
   it('is told of an event all that it may know, and of nothing that the user wrote', async () => {
     await bob.ok('PUT', `/profile/${bob.userId}/displayname`, { displayname: 'Bob' });
@@ -107,20 +119,18 @@ describe('a gateway', () => {
 
   it('is told nothing of whose account is locked, and of whose account is suspended all', async () => {
     const userId = alice.userId as UserId;
-    const restrict = (how: 'locked' | 'suspended', isOn: boolean): Promise<unknown> =>
-      app.get(CommandBus).execute(new RestrictAccount(userId, how, isOn, { actor: userId }));
     const carol = await app.register(`carol${counter}`);
     await carol.join(roomId);
     await set(alice);
     await set(carol);
-    await restrict('locked', true);
+    await restrict(userId, 'locked', true);
     const untold = await bob.send(roomId, 'nobody may read it by that account');
     await bob.createRoom({ name: 'A party', invite: [userId] });
     await said(bob, 'what carol is told, too');
     const keys = (): unknown[] => gateway.told.flatMap(({ devices }) => devices.map(({ pushkey }) => pushkey));
     expect(new Set(keys())).toEqual(new Set([`key of ${carol.userId}`]));
-    await restrict('locked', false);
-    await restrict('suspended', true);
+    await restrict(userId, 'locked', false);
+    await restrict(userId, 'suspended', true);
     const told = await said(bob, 'they may again');
     await expect.poll(keys).toContain(`key of ${userId}`);
     const ofAlice = gateway.told.filter(({ devices }) => devices.some(({ pushkey }) => pushkey === `key of ${userId}`));
@@ -332,16 +342,10 @@ describe('a gateway', () => {
     await set(alice, { app_id: 'other' });
     const eventId = await said(bob, 'hello');
     const userId = alice.userId as UserId;
-    await app
-      .get(Pushers)
-      .change(userId, { actor: userId }, (known) =>
-        [...known.values()].flatMap((pusher) => decideBehind(known, pusher, true)),
-      );
+    await owe(userId);
     gateway.told.length = 0;
     await app.restart();
-    const isBehind = async (): Promise<boolean> =>
-      (await listPushers(app.views, userId)).some(({ behind }) => behind === true);
-    await expect.poll(isBehind).toBe(false);
+    await expect.poll(() => isBehind(userId)).toBe(false);
     await app.settled();
     expect(gateway.told).toMatchObject([{ event_id: eventId, devices: [{}, {}] }]);
     await bob.ok('PUT', `${roomPath(roomId)}/redact/${eventId}/t${counter}`, {});
@@ -352,19 +356,11 @@ describe('a gateway', () => {
     await set(alice);
     await said(bob, 'hello');
     const userId = alice.userId as UserId;
-    const restrict = (isOn: boolean): Promise<unknown> =>
-      app.get(CommandBus).execute(new RestrictAccount(userId, 'locked', isOn, { actor: userId }));
-    await app
-      .get(Pushers)
-      .change(userId, { actor: userId }, (known) =>
-        [...known.values()].flatMap((pusher) => decideBehind(known, pusher, true)),
-      );
-    await restrict(true);
+    await owe(userId);
+    await restrict(userId, 'locked', true);
     await app.restart();
-    const isBehind = async (): Promise<boolean> =>
-      (await listPushers(app.views, userId)).some(({ behind }) => behind === true);
-    await expect.poll(isBehind).toBe(false);
-    await restrict(false);
+    await expect.poll(() => isBehind(userId)).toBe(false);
+    await restrict(userId, 'locked', false);
     const told = await said(bob, 'they may again');
     await expect.poll(() => gateway.events).toContain(told);
     gateway.told.length = 0;
