@@ -63,6 +63,10 @@ export async function startMailServer(): Promise<MailServer> {
   });
   server.listen(0, '127.0.0.1');
   await once(server.server, 'listening');
+  // Who is killed in the midst of a mail leaves its connection reset, and hands it over once more.
+  server.on('error', (error) => {
+    if (!('code' in error) || error.code !== 'ECONNRESET') throw error;
+  });
   const { port } = server.server.address() as AddressInfo; // Not a socket in the file system.
   return {
     url: `smtp://127.0.0.1:${port}`,
