@@ -43,6 +43,8 @@ class User {
     this.client.on('room.message', async (roomId, event) => {
       const body = event.content?.body;
       this.heard.push(body);
+      // From here: it would not ask again, had it been stopped while it had no request under way.
+      if (answers && body === 'good night') this.client.stop();
       if (answers && body?.startsWith('!echo ')) await this.client.replyNotice(roomId, event, body.slice(6));
     });
     await this.client.start();
@@ -80,8 +82,6 @@ async function main() {
   await restart();
   await alice.client.sendText(roomId, '!echo two');
   await alice.until('an answer', () => alice.heard.filter((body) => body?.endsWith('two')).length === 2);
-  bot.client.stop();
-  // It ends with the answer that it waits for.
   await alice.client.sendText(roomId, 'good night');
   await bot.hears('good night');
   await alice.client.sendText(roomId, '!echo three');
