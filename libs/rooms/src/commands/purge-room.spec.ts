@@ -18,9 +18,12 @@ const UNKNOWN = { errcode: 'M_FORBIDDEN', message: expect.stringContaining('ther
 let log: MemoryEventStore;
 let room: LocalRoom;
 let workers: RoomWorkers;
+let readModels: MemoryReadModels;
+let snapshots: RoomSnapshots;
 
 function workersOn(): RoomWorkers {
-  const snapshots = new RoomSnapshots(log, new MemoryReadModels(), (_, error) => {
+  readModels = new MemoryReadModels();
+  snapshots = new RoomSnapshots(log, readModels, (_, error) => {
     throw error;
   });
   return new RoomWorkers({ store: log, snapshots, views: NO_VIEWS, author: TEST_AUTHOR, clock: { now: () => 1_000 } });
@@ -47,7 +50,7 @@ async function purgeWhole(): Promise<void> {
   await purge();
   const { revision } = (await facts()).at(-1)!;
   const next = { room_version: room.version.id, up_to: revision - 1 };
-  await new ContinuePurgeHandler(workers).execute(new ContinuePurge(room.roomId, revision, next));
+  await new ContinuePurgeHandler(workers, snapshots).execute(new ContinuePurge(room.roomId, revision, next));
   await log.truncate(roomStream(room.roomId), revision + 1);
 }
 
@@ -99,8 +102,22 @@ describe('a purge', () => {
     const { revision } = (await facts()).at(-1)!;
     const next = { room_version: room.version.id, more: true as const, up_to: 3 };
     for (let twice = 0; twice < 2; twice++)
-      await new ContinuePurgeHandler(workers).execute(new ContinuePurge(room.roomId, revision, next));
+      await new ContinuePurgeHandler(workers, snapshots).execute(new ContinuePurge(room.roomId, revision, next));
     expect((await facts()).filter(({ type }) => type === 'room-purged')).toHaveLength(2);
+  });
+
+  it('lets go of what warms the room up, and of no other’s, also where it was killed before that', async () => {
+    await room.setMembership(ALICE, 'leave');
+    await purge();
+    const { revision } = (await facts()).at(-1)!;
+    const next = { room_version: room.version.id, up_to: revision - 1 };
+    const keptOf = (roomId: string) => ({ collection: 'room-snapshots', key: [roomId, 'head'], value: '{}' });
+    for (let twice = 0; twice < 2; twice++) {
+      await readModels.write([keptOf(room.roomId), keptOf('!other:a.example')]);
+      await new ContinuePurgeHandler(workers, snapshots).execute(new ContinuePurge(room.roomId, revision, next));
+      const left = await readModels.scan('room-snapshots', { limit: 9 });
+      expect(left.map(({ key }) => key[0])).toEqual(['!other:a.example']);
+    }
   });
 });
 
