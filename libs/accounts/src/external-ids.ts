@@ -10,6 +10,7 @@ import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
+import type { Position } from '#kernel/position';
 import { getShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
 import { Accounts, BY_SERVER } from './accounts.js';
@@ -74,7 +75,8 @@ export class ExternalIds {
 
   /**
    * Says that it is to be a user's, before that user says so too (`RegisterAccount` with `externalId`, `link`). Throws M_LIMIT_EXCEEDED while
-   * the account of an earlier claim may be being made, M_FORBIDDEN where it is another user's; and as `find`.
+   * the account of an earlier claim may be being made, M_FORBIDDEN where it is another user's; and as `find`. Who has it not says so anew, whatever they said
+   * before: so who lets go of what was theirs leaves it.
    */
   async claim(id: ExternalId, userId: UserId, cause: Cause): Promise<void> {
     const idHash = externalIdHash(id);
@@ -85,9 +87,11 @@ export class ExternalIds {
     if (claimant !== undefined && claimant !== userId && (await this.#isOf(claimant, id)))
       throw new MatrixError('M_FORBIDDEN', 'This account is somebody else’s here');
     const isFree = !isOthers || this.#givenUp.has({ stream, revision: known.revision, metadata: { at: known.at } });
+    const isTheirs = await this.#isOf(userId, id);
     const decide = (newest: Claim | undefined): FactDraft[] => {
-      if (newest?.user_id === userId) return [];
-      if (!isFree || newest?.revision !== known?.revision) throw beingMade();
+      const isOwn = newest?.user_id === userId;
+      if (isOwn && isTheirs) return [];
+      if (!isOwn && (!isFree || newest?.revision !== known?.revision)) throw beingMade();
       return [{ id: randomUUID(), type: 'external-id-claimed', data: JSON.stringify({ user_id: userId }) }];
     };
     await this.#claims.execute(stream, decide, cause);
@@ -122,13 +126,17 @@ export class ExternalIds {
   }
 
   /**
-   * Lets the log forget that it was this user's, by its hash: nothing that stays says who that was, nor who asked for it. Nothing where somebody else has
-   * claimed it since. Answers whether there was anything.
+   * Lets the log forget that it was this user's, by its hash: nothing that stays says who that was, nor who asked for it. Nothing where anybody,
+   * they too, has claimed it after they lost it, which was at `lostAt` in the log. Answers whether there was anything.
    */
-  async release(idHash: string, userId: UserId): Promise<boolean> {
+  async release(idHash: string, userId: UserId, lostAt: Position): Promise<boolean> {
     const stream = externalIdStream(this.names, idHash);
+    const last = await this.#claims.load(stream);
+    const isAsItWas = last.position <= lostAt;
     const decide = (newest: Claim | undefined): FactDraft[] =>
-      newest?.user_id === userId ? [{ id: randomUUID(), type: 'external-id-released', data: '{}' }] : [];
+      isAsItWas && newest?.user_id === userId && newest.revision === last.revision
+        ? [{ id: randomUUID(), type: 'external-id-released', data: '{}' }]
+        : [];
     const { state, revision, facts } = await this.#claims.execute(stream, decide, BY_SERVER);
     if (state === undefined && typeof revision === 'number') await this.store.truncate(stream, revision);
     return facts.length > 0;

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Cause } from '#event-store/aggregates';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import type { Position } from '#kernel/position';
 import { ExternalIds } from './external-ids.js';
 import type { ExternalId } from './facts/external-id-facts.js';
 import type { Threepid } from './threepids/threepid.js';
@@ -31,22 +32,23 @@ export class OutsideClaims {
     cause: Cause,
     work: () => Promise<T>,
   ): Promise<T> {
-    const claimed: Threepid[] = [];
+    const claimed: (readonly [Threepid, Position])[] = [];
     try {
       for (const threepid of threepids) {
-        await this.addresses.claim(threepid, userId);
-        claimed.push(threepid);
+        claimed.push([threepid, await this.addresses.claim(threepid, userId)]);
       }
       for (const id of externalIds) await this.externalIds.claim(id, userId, cause);
       return await work();
     } catch (error) {
       // After any other error the account may have them; where it does not, they are free for who wants them next.
-      if (error instanceof MatrixError) for (const threepid of claimed) await this.addresses.giveBack(threepid, userId);
+      if (error instanceof MatrixError)
+        for (const [threepid, position] of claimed) await this.addresses.release(threepid, userId, position);
       throw error;
     }
   }
 
-  async release(threepids: readonly Threepid[], userId: UserId): Promise<void> {
-    for (const threepid of threepids) await this.addresses.release(threepid, userId);
+  /** Of what the account lost at a position of the log: as `ThreepidClaims.release`. */
+  async release(threepids: readonly Threepid[], userId: UserId, lostAt: Position): Promise<void> {
+    for (const threepid of threepids) await this.addresses.release(threepid, userId, lostAt);
   }
 }

@@ -8,6 +8,7 @@ import { checkNotNotices } from '../check-not-notices.js';
 import type { Account } from '../decide/account.js';
 import { decideDeactivation } from '../decide/decide-account.js';
 import { ERASED_ACCOUNTS, type ErasedAccounts } from '../erased-accounts.js';
+import type { Threepid } from '../threepids/threepid.js';
 import { ThreepidClaims } from '../threepids/threepid-claims.js';
 
 /**
@@ -36,14 +37,13 @@ export class DeactivateAccountHandler implements ICommandHandler<DeactivateAccou
 
   async execute({ userId, erase, cause }: DeactivateAccount): Promise<void> {
     checkNotNotices(userId, this.config);
-    const { threepids } = await this.accounts.load(userId);
-    let reopened: number | undefined;
+    let [reopened, threepids]: [number | undefined, Threepid[]] = [undefined, []];
     const decide = (account: Account): ReturnType<typeof decideDeactivation> => {
-      reopened = account.reopenedAt;
+      [reopened, threepids] = [account.reopenedAt, [...account.threepids.values()]];
       return decideDeactivation(account, erase);
     };
-    await this.accounts.change(userId, decide, cause);
-    for (const threepid of threepids.values()) await this.claims.release(threepid, userId);
+    const { position } = await this.accounts.change(userId, decide, cause);
+    for (const threepid of threepids) await this.claims.release(threepid, userId, position);
     // Where it cannot be written down yet the account is closed all the same, and nobody else waits for what was its.
     if (erase) await this.erased?.noteAccount(userId, reopened);
   }

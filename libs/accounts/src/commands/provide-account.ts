@@ -62,7 +62,7 @@ export class ProvideAccountHandler implements ICommandHandler<ProvideAccount> {
     if (isReopened) await this.reopening.prepare(userId, known);
     let removed: Threepid[] = [];
     let isNew = false;
-    await this.claims.claimFor(userId, newOf(known, wanted), cause, () =>
+    const { position } = await this.claims.claimFor(userId, newOf(known, wanted), cause, () =>
       this.accounts.change(
         userId,
         (account) => {
@@ -73,7 +73,7 @@ export class ProvideAccountHandler implements ICommandHandler<ProvideAccount> {
         cause,
       ),
     );
-    await this.claims.release(removed, userId);
+    await this.claims.release(removed, userId, position);
     return isNew;
   }
 

@@ -26,7 +26,7 @@ export class RemoveThreepidHandler implements ICommandHandler<RemoveThreepid> {
 
   async execute({ userId, threepid, cause }: RemoveThreepid): Promise<void> {
     const decide = (account: Parameters<typeof decideThreepidRemoval>[0]) => decideThreepidRemoval(account, threepid);
-    const { changed } = await this.accounts.change(userId, decide, cause);
-    if (changed) await this.claims.release(threepid, userId);
+    const { changed, position } = await this.accounts.change(userId, decide, cause);
+    if (changed) await this.claims.release(threepid, userId, position);
   }
 }

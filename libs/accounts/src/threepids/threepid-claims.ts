@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { Aggregates } from '#event-store/aggregates';
-import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore, type ExpectedRevision, type NewFact } from '#event-store/event-store';
 import { GivenUpClaims } from '#event-store/given-up';
 import { KeyedNames } from '#event-store/keyed-names';
 import type { FactDraft } from '#event-store/seal-facts';
@@ -10,6 +10,7 @@ import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
+import type { Position } from '#kernel/position';
 import { getShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
 import { Accounts, BY_SERVER, draftFacts } from '../accounts.js';
@@ -57,31 +58,38 @@ export class ThreepidClaims {
     return this.#streams.numbers;
   }
 
-  /** Makes it this account's, for the caller to add it there. Throws M_THREEPID_IN_USE, and as `#ownerBefore`. */
-  async claim(threepid: Threepid, userId: UserId): Promise<void> {
+  /**
+   * Makes it this account's, for the caller to add it there, and answers as of where in the log it is. An account that has it not says so anew, whatever it said
+   * before: so who lets go of what was its leaves it. Throws M_THREEPID_IN_USE, and as `#ownerBefore`.
+   */
+  async claim(threepid: Threepid, userId: UserId): Promise<Position> {
     const stream = threepidStream(this.names, threepid);
     const { state } = await this.#streams.load(stream);
     const before = await this.#ownerBefore(threepid);
     if (before !== undefined && before !== userId) throw new MatrixError('M_THREEPID_IN_USE');
     const free = state === undefined || state === userId || (await this.#isAbandoned(threepid, state)) ? state : null;
+    const isTheirs = await this.#has(userId, threepid);
     const facts = (holder: Holder): readonly ThreepidFact[] => {
-      if (holder === userId) return [];
-      if (holder !== undefined && holder !== free) throw new MatrixError('M_THREEPID_IN_USE');
+      if (holder === userId && isTheirs) return [];
+      if (holder !== undefined && holder !== userId && holder !== free) throw new MatrixError('M_THREEPID_IN_USE');
       return [{ type: 'threepid-claimed', data: { user_id: userId } }];
     };
-    await this.#streams.execute(stream, (holder) => draftFacts(facts(holder)), BY_SERVER);
+    return (await this.#streams.execute(stream, (holder) => draftFacts(facts(holder)), BY_SERVER)).position;
   }
 
-  /** Lets it go where it is this account's. */
-  async release(threepid: Threepid, userId: UserId): Promise<void> {
-    const decide = (holder: Holder): readonly FactDraft[] =>
-      holder === userId ? [{ id: randomUUID(), type: 'threepid-released', data: '{}', schema: 2 }] : [];
-    await this.#streams.execute(threepidStream(this.names, threepid), decide, BY_SERVER);
-  }
-
-  /** As `release`, after what it was claimed for has failed: where the account has it by now, another of two who did the same at once has not. */
-  async giveBack(threepid: Threepid, userId: UserId): Promise<void> {
-    if (!(await this.#has(userId, threepid))) await this.release(threepid, userId);
+  /**
+   * Lets it go where it is this account's, as it was at a position of the log: of its claim, where what that was for has failed, or of where the account lost it. Nothing
+   * where the account has it by now, or has claimed it after that: it may be open again, and of two who do the same at once one may have failed.
+   */
+  async release(threepid: Threepid, userId: UserId, asOf: Position): Promise<void> {
+    const stream = threepidStream(this.names, threepid);
+    const { position, revision } = await this.#streams.load(stream);
+    if (position > asOf || (await this.#has(userId, threepid))) return;
+    const decide = (holder: Holder, _: boolean, newest: ExpectedRevision): readonly FactDraft[] =>
+      holder === userId && newest === revision
+        ? [{ id: randomUUID(), type: 'threepid-released', data: '{}', schema: 2 }]
+        : [];
+    await this.#streams.execute(stream, decide, BY_SERVER);
   }
 
   /** Whose it is, asked of the log; undefined where the account that claimed it does not have it. Throws as `#ownerBefore`. */

@@ -1,5 +1,5 @@
 import { CommandBus } from '@nestjs/cqrs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { KeyedNames } from '#event-store/keyed-names';
 import type { UserId } from '#kernel/ids';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
@@ -7,8 +7,10 @@ import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
 import { Accounts, BY_SERVER } from '../accounts.js';
 import { AddThreepid } from '../commands/add-threepid.js';
 import { DeactivateAccount, DeactivateAccountHandler } from '../commands/deactivate-account.js';
+import { ProvideAccount } from '../commands/provide-account.js';
 import { RegisterAccount } from '../commands/register-account.js';
 import { RemoveThreepid } from '../commands/remove-threepid.js';
+import { ReopenAccount } from '../commands/reopen-account.js';
 import { findByThreepid, listThreepids } from '../queries/threepids.js';
 import { parseThreepid } from './threepid.js';
 import { ThreepidClaims } from './threepid-claims.js';
@@ -25,8 +27,8 @@ describe('an address', () => {
   });
   afterAll(() => app.close());
 
-  const execute = (command: RegisterAccount | AddThreepid | RemoveThreepid | DeactivateAccount): Promise<unknown> =>
-    app.get(CommandBus).execute(command);
+  type Changing = RegisterAccount | AddThreepid | RemoveThreepid | DeactivateAccount | ReopenAccount | ProvideAccount;
+  const execute = (command: Changing): Promise<unknown> => app.get(CommandBus).execute(command);
   const add = (userId: UserId, name: string) => execute(new AddThreepid(userId, mail(name), 5, BY_SERVER));
   const addressesOf = async (userId: UserId) => (await listThreepids(app.views, userId)).map(({ address }) => address);
 
@@ -85,6 +87,51 @@ describe('an address', () => {
     await expect(handler.execute(new DeactivateAccount(dora, true, BY_SERVER))).rejects.toThrow('no disk');
     await add(bob, 'full');
     expect(await findByThreepid(app.views, mail('full'))).toBe(bob);
+  });
+
+  describe('that an account has lost, and has again before it is free', () => {
+    const [name, erin] = ['again', '@erin:example.org' as UserId];
+    beforeAll(() => execute(new RegisterAccount({ username: 'erin', via: 'open', password: 'a password' })));
+
+    /** What `command` has taken away is there again as soon as the log says that it is gone. */
+    const loseAndHave = async (command: Changing, isClosed: boolean): Promise<void> => {
+      await add(erin, name);
+      const accounts = app.get(Accounts);
+      const change = accounts.change.bind(accounts);
+      const spy = vi.spyOn(accounts, 'change').mockImplementationOnce(async (...args) => {
+        const lost = await change(...args);
+        if (isClosed) await execute(new ReopenAccount(erin, 'another', BY_SERVER));
+        await add(erin, name);
+        return lost;
+      });
+      await execute(command);
+      spy.mockRestore();
+    };
+
+    it.each([
+      ['closed, and opened again', () => new DeactivateAccount(erin, false, BY_SERVER), true],
+      ['closed by who looks after accounts', () => new ProvideAccount(erin, { isClosed: true }, BY_SERVER), true],
+      ['removed', () => new RemoveThreepid(erin, mail(name), BY_SERVER), false],
+      ['left out of what it is to have', () => new ProvideAccount(erin, { threepids: [] }, BY_SERVER), false],
+    ])('stays with it: %s', async (_, command, isClosed) => {
+      await loseAndHave(command(), isClosed);
+      expect(await app.get(ThreepidClaims).findOwner(mail(name))).toBe(erin);
+      await expect(add(bob, name)).rejects.toMatchObject({ errcode: 'M_THREEPID_IN_USE' });
+    });
+
+    it('stays claimed for it where it has it only after that', async () => {
+      const claims = app.get(ThreepidClaims);
+      await add(erin, name);
+      await execute(new RemoveThreepid(erin, mail(name), BY_SERVER));
+      await claims.claim(mail(name), erin);
+      const lostAt = await app.store.head();
+      const claimed = await claims.claim(mail(name), erin);
+      await claims.release(mail(name), erin, lostAt);
+      await expect(add(bob, name)).rejects.toMatchObject({ errcode: 'M_THREEPID_IN_USE' });
+      await claims.release(mail(name), erin, claimed);
+      await add(bob, name);
+      expect(await claims.findOwner(mail(name))).toBe(bob);
+    });
   });
 
   it('is free after a while where it was claimed for an account that never got it', async () => {

@@ -35,13 +35,14 @@ export class AccountErasure implements Effect {
     return asksForErasure(fact) ? fact.stream : undefined;
   }
 
-  async run({ stream, metadata: { actor, device } }: RecordedFact): Promise<boolean> {
+  async run({ stream, position, metadata: { actor, device } }: RecordedFact): Promise<boolean> {
     const userId = userIdOfStream(stream);
     const cause = { actor, device };
     const { externalIds = [], reopenedAt } = await this.accounts.load(userId);
     let isDone = await this.erasures.noteAccount(userId, reopenedAt);
     // By the hashes that go with the rest.
-    for (const { id_hash: idHash } of externalIds) if (await this.externalIds.release(idHash, userId)) isDone = true;
+    for (const { id_hash: idHash } of externalIds)
+      if (await this.externalIds.release(idHash, userId, position)) isDone = true;
     if (await this.receipts.end(userId, cause)) isDone = true;
     await forgetStreamSnapshots(this.readModels, stream);
     const tails: (readonly [revision: number, tail: string])[] = [];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Accounts } from '#accounts/accounts';
-import { decideUnlink } from '#accounts/decide/decide-external-ids';
+import { decideLink, decideUnlink } from '#accounts/decide/decide-external-ids';
 import { ExternalIds } from '#accounts/external-ids';
 import { externalIdHash, externalIdStream } from '#accounts/facts/external-id-facts';
 import type { RecordedFact } from '#event-store/event-store';
@@ -22,7 +22,8 @@ async function textOf(store: MemoryEventStore, stream: string): Promise<string> 
   return text;
 }
 
-test('whose an account elsewhere was nobody reads in the log once it is unlinked, and it may be somebody else’s', async () => {
+/** Two have accounts, and nobody has one elsewhere. */
+async function start() {
   const store = new MemoryEventStore();
   const views = {
     whenProcessed: async () => {},
@@ -46,6 +47,11 @@ test('whose an account elsewhere was nobody reads in the log once it is unlinked
       CAUSE,
     );
   }
+  return { store, accounts, ids, waitedWith, runAll };
+}
+
+test('whose an account elsewhere was nobody reads in the log once it is unlinked, and it may be somebody else’s', async () => {
+  const { store, accounts, ids, waitedWith, runAll } = await start();
   await ids.link(ID, ALICE, CAUSE);
   expect(await ids.find(ID)).toBe(ALICE);
   // As they do it themself, of whom the log says that.
@@ -68,4 +74,16 @@ test('whose an account elsewhere was nobody reads in the log once it is unlinked
   expect(await ids.find(ID)).toBe(BOB);
   await runAll();
   expect(await ids.find(ID)).toBe(BOB);
+});
+
+test('who links an account elsewhere again before the log forgets that they unlinked it keeps it', async () => {
+  const { accounts, ids, runAll } = await start();
+  await ids.link(ID, ALICE, CAUSE);
+  await accounts.change(ALICE, (account) => decideUnlink(account, externalIdHash(ID)), CAUSE);
+  // They have claimed it, and do not have it yet.
+  await ids.claim(ID, ALICE, CAUSE);
+  await runAll();
+  await accounts.change(ALICE, (account) => decideLink(account, ID), CAUSE);
+  expect(await ids.find(ID)).toBe(ALICE);
+  await expect(ids.claim(ID, BOB, CAUSE)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
 });

@@ -37,7 +37,7 @@ export class UnlinkedIds implements Effect {
     const userId = userIdOfStream(stream);
     const { externalIds = [] } = await this.accounts.load(userId);
     const isLinkedAgain = externalIds.some((one) => one.id_hash === idHash);
-    if (!isLinkedAgain) await this.externalIds.release(idHash, userId);
+    if (!isLinkedAgain) await this.externalIds.release(idHash, userId, position);
     for await (const { type, data: earlier, revision, metadata: about } of this.store.readStream(stream)) {
       if (revision > end) break;
       const left = tailLeftOf(type);
