@@ -120,6 +120,17 @@ describe('a notice of the server', () => {
       ];
       return answers.map(({ status, body }) => body.errcode ?? status);
     };
+    const another = { sender: '@x:b.example', mxid: alice.userId, token: 't', signatures: {} };
+    for (const said of [{ displayname: 'somebody else' }, { avatar_url: 'mxc://b/a' }, { third_party_signed: another }])
+      expect((await alice.call('POST', `/join/${encodeURIComponent(room)}`, said)).body.errcode).toBe(
+        'M_USER_SUSPENDED',
+      );
+    const asState = { membership: 'join' };
+    const stateOf = (roomId: string) => `${pathOf(roomId)}/state/m.room.member/${alice.userId}`;
+    expect((await alice.call('PUT', stateOf(others), asState)).body.errcode).toBe('M_USER_SUSPENDED');
+    await alice.ok('PUT', stateOf(room), asState);
+    await alice.ok('POST', `${pathOf(room)}/leave`, {});
+    await send({ user_id: alice.userId, content });
     expect(await joinIn(room)).toEqual(Array.from({ length: 6 }, () => 200));
     expect(await joinIn(others)).toEqual(Array.from({ length: 6 }, () => 'M_USER_SUSPENDED'));
     expect(await alice.ok('GET', `${pathOf(room)}/event/${told.event_id}`)).toMatchObject({ content });
@@ -160,13 +171,52 @@ describe('a notice of the server', () => {
     const topic = await alice.call('PUT', `${path}/state/m.room.topic`, { topic: 'mine' });
     expect(topic.body.errcode).toBe('M_FORBIDDEN');
     const named = { membership: 'join', displayname: 'somebody else' };
+    const offer = { display_name: 'b', key_validity_url: 'https://b.example', public_key: 'x' };
     for (const { body } of [
+      await alice.call('PUT', `${path}/state/m.room.third_party_invite/token`, offer),
       await alice.call('PUT', `${path}/state/m.room.member/${alice.userId}`, named),
       await alice.call('PUT', `${path}/state/m.room.member/${bob.userId}`, { membership: 'invite' }),
       await alice.call('POST', `${path}/invite`, { user_id: bob.userId }),
       await alice.call('PUT', `${path}/send/m.room.message/later?org.matrix.msc4140.delay=1000`, content),
     ])
       expect(body.errcode).toBe('M_USER_SUSPENDED');
+  });
+
+  it('goes to none of the rooms that the operator begins otherwise as the notices user, which are as any others', async () => {
+    await send({ user_id: alice.userId, content });
+    const password = 'for a room of many';
+    const reset = `/_synapse/admin/v1/reset_password/${NOTICES}`;
+    expect((await app.call('POST', reset, { token: admin, body: { new_password: password } })).status).toBe(200);
+    const signIn = { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'announcer' }, password };
+    const { body: session } = await app.call('POST', '/_matrix/client/v3/login', { body: signIn });
+    const [bob, carol] = [await app.register('bob'), await app.register('carol')];
+    const begin = async (body: object): Promise<string> => {
+      const token: string = session.access_token;
+      return (await app.call('POST', '/_matrix/client/v3/createRoom', { token, body })).body.room_id;
+    };
+    const hall = await begin({ preset: 'public_chat', creation_content: { 'm.federate': false } });
+    const club = await begin({ preset: 'private_chat', invite: [bob.userId, carol.userId] });
+    const pathOf = (roomId: string): string => `/rooms/${encodeURIComponent(roomId)}`;
+    for (const roomId of [hall, club]) await bob.ok('POST', `${pathOf(roomId)}/join`, {});
+    const { body: told } = await send({ user_id: bob.userId, content });
+    const [own, ...more] = (await roomsOf(bob)).filter((roomId) => roomId !== club);
+    expect([typeof own, more]).toEqual(['string', []]);
+    await bob.ok('POST', `${pathOf(own!)}/join`, {});
+    for (const roomId of [own!, hall, club]) {
+      const isOwn = roomId === own;
+      const { status } = await bob.call('GET', `${pathOf(roomId)}/event/${told.event_id}`);
+      const { tags } = await bob.ok('GET', `/user/${bob.userId}${pathOf(roomId)}/tags`);
+      expect([status, tags]).toEqual(isOwn ? [200, { 'm.server_notice': {} }] : [404, {}]);
+    }
+    const suspend = `/_matrix/client/v1/admin/suspend/`;
+    for (const { userId } of [alice, carol])
+      expect((await app.call('PUT', suspend + userId, { token: admin, body: { suspended: true } })).status).toBe(200);
+    for (const [who, roomId] of [
+      [alice, hall],
+      [carol, club],
+    ] as const)
+      expect((await who.call('POST', `${pathOf(roomId)}/join`, {})).body.errcode).toBe('M_USER_SUSPENDED');
+    await carol.ok('POST', `${pathOf(club)}/leave`, {});
   });
 
   it('lets go who closes their account', async () => {

@@ -14,7 +14,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { CreateRoom } from '#rooms/commands/create-room';
 import { InviteUser } from '#rooms/commands/invite-user';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
-import { findStateRow } from '#rooms/queries/state-rows';
+import { isNoticesRoom } from '#rooms/queries/is-notices-room';
 import { findMembership } from '#rooms/reading/find-membership';
 
 const TAG = 'm.server_notice';
@@ -37,7 +37,7 @@ export class NoticeRooms {
   /** Makes sure that the room is there, and the user in it or invited. Throws M_FORBIDDEN where the notices user's name is somebody else's. */
   async open(to: UserId, notices: NoticesConfig, as: Requester): Promise<RoomId> {
     await this.#beThere(notices, as);
-    const known = await this.#find(to, notices.userId);
+    const known = await this.#find(to, notices);
     const roomId = known ?? (await this.#begin(to, notices, as));
     await this.#tag(to, roomId, as);
     const membership = await findMembership(this.views, roomId, to);
@@ -62,18 +62,17 @@ export class NoticeRooms {
       if (value !== undefined && profile[key] !== value) await this.commands.execute(new ChangeProfile(as, key, value));
   }
 
-  /** Nobody else begins rooms in the name of the notices user, and it goes to no room of others. */
-  async #find(to: UserId, notices: UserId): Promise<RoomId | undefined> {
+  /** What is said to somebody is for them alone: none of the rooms that the operator began as the notices user is taken for theirs. */
+  async #find(to: UserId, notices: NoticesConfig): Promise<RoomId | undefined> {
     for await (const page of USER_ROOMS.pages(this.views, { prefix: [to] })) {
       const rooms = page.map(({ key }) => key[1]);
       const own = await USER_ROOMS.getMany(
         this.views,
-        rooms.map((roomId) => [notices, roomId] as const),
+        rooms.map((roomId) => [notices.userId, roomId] as const),
       );
       for (const [i, row] of own.entries()) {
         if (row?.membership !== 'join') continue;
-        const create = await findStateRow(this.views, rooms[i]!, 'm.room.create', '');
-        if (create?.header.sender === notices) return rooms[i]!;
+        if (await isNoticesRoom(this.views, notices, rooms[i]!)) return rooms[i]!;
       }
     }
     return undefined;

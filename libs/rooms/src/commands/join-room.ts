@@ -19,7 +19,7 @@ import { MEMBERSHIP_VIEWS, MembershipChanges, sendMembership } from './change-me
 import { checkGuestMayJoin } from './guest-access.js';
 import { JoinElsewhere } from './join-elsewhere.js';
 import { authorisedJoin, type NotVouched } from './join-authoriser.js';
-import { refuseSuspendedInRoom } from './refuse-suspended-in-room.js';
+import { refuseJoinOfSuspended } from './refuse-suspended-in-room.js';
 import { redeemThirdPartyInvite, type ThirdPartySigned, thirdPartySignedOf } from './third-party-invite.js';
 
 /**
@@ -60,8 +60,8 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
   ) {}
 
   async execute(command: JoinRoom): Promise<{ roomId: RoomId }> {
-    const { requester, roomId } = command;
-    await refuseSuspendedInRoom(this.views, this.config.notices, requester, roomId);
+    const { requester, roomId, content } = command;
+    await refuseJoinOfSuspended(this.views, this.config.notices, requester, roomId, content);
     return this.elsewhere.handshakes.inTurn(requester.userId, roomId, () => this.#join(command));
   }
 

@@ -5,7 +5,11 @@ import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
 import type { Views } from '#projections/views';
 import { MEMBER } from '../queries/state-rows.js';
-import { refuseSuspendedInRoom } from './refuse-suspended-in-room.js';
+import { findMembership } from '../reading/find-membership.js';
+import { isRestricted, refuseJoinOfSuspended, refuseSuspendedInRoom } from './refuse-suspended-in-room.js';
+
+/** Who is in a room, or may come. */
+const OF_MEMBERS: ReadonlySet<string> = new Set([MEMBER, 'm.room.third_party_invite']);
 
 interface StateWanted {
   readonly requester: Requester;
@@ -16,16 +20,21 @@ interface StateWanted {
 }
 
 /**
- * As `refuseSuspendedInRoom`, of state: that one is in the room no more everybody may say of themself. Whom else somebody brings or puts out, and what they are
- * called, is refused in any room.
+ * As `refuseSuspendedInRoom`, of state: that one is in the room no more everybody may say of themself, and that one is in it as `refuseJoinOfSuspended`. Whom else
+ * somebody brings or puts out, and what they are called, is refused in any room.
  */
 export async function refuseStateOfSuspended(
   views: Views,
   notices: NoticesConfig | undefined,
   { requester, roomId, type, stateKey, content }: StateWanted,
 ): Promise<void> {
-  if (type !== MEMBER) return refuseSuspendedInRoom(views, notices, requester, roomId);
-  if (stateKey !== requester.userId || content['membership'] !== 'leave') refuseSuspended(requester);
+  if (!isRestricted(requester)) return;
+  if (!OF_MEMBERS.has(type)) return refuseSuspendedInRoom(views, notices, requester, roomId);
+  const own = type === MEMBER && stateKey === requester.userId ? content['membership'] : undefined;
+  if (own === 'leave') return;
+  const isIn = (await findMembership(views, roomId, requester.userId)) === 'join';
+  if (own === 'join' && !isIn) return refuseJoinOfSuspended(views, notices, requester, roomId, content);
+  refuseSuspended(requester);
 }
 
 /** As `refuseSuspended`, of a redaction: what is one's own everybody may redact. `sender`: of what is redacted, where that is known. */

@@ -1,9 +1,14 @@
 import type { NoticesConfig } from '#config/notices-config';
 import type { RoomId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
 import { refuseSuspended } from '#kernel/refuse-suspended';
 import type { Requester } from '#kernel/requester';
 import type { Views } from '#projections/views';
-import { findStateRow } from '../queries/state-rows.js';
+import { isNoticesRoom } from '../queries/is-notices-room.js';
+import { SHOWN_IN_ROOMS } from './change-membership.js';
+
+/** What a join may say besides: how they are called there, and what another server has signed, which is asked for it. */
+const NOT_OF_SUSPENDED = [...SHOWN_IN_ROOMS, 'third_party_signed'];
 
 /**
  * As `refuseSuspended`, but not in the room in which this server speaks to the user, where the room alone says who may do what: "Where a room is used to
@@ -16,13 +21,23 @@ export async function refuseSuspendedInRoom(
   requester: Requester,
   roomId: RoomId,
 ): Promise<void> {
-  const isRestricted = requester.isSuspended === true || requester.consentUri !== undefined;
-  if (!isRestricted || (notices !== undefined && (await isBegunBy(views, notices, roomId)))) return;
-  refuseSuspended(requester);
+  if (!isRestricted(requester)) return;
+  if (notices === undefined || !(await isNoticesRoom(views, notices, roomId))) refuseSuspended(requester);
 }
 
-/** Nobody else begins rooms in the name of the notices user. */
-async function isBegunBy(views: Views, { userId }: NoticesConfig, roomId: RoomId): Promise<boolean> {
-  const create = await findStateRow(views, roomId, 'm.room.create', '');
-  return create?.header.sender === userId;
+/** As `refuseSuspendedInRoom`, of a join: there, too, nobody who is suspended is called otherwise than elsewhere, nor is another server asked for them. */
+export async function refuseJoinOfSuspended(
+  views: Views,
+  notices: NoticesConfig | undefined,
+  requester: Requester,
+  roomId: RoomId,
+  content: JsonObject,
+): Promise<void> {
+  if (NOT_OF_SUSPENDED.some((key) => content[key] !== undefined)) refuseSuspended(requester);
+  await refuseSuspendedInRoom(views, notices, requester, roomId);
+}
+
+/** Whether `refuseSuspended` throws. */
+export function isRestricted({ isSuspended, consentUri }: Pick<Requester, 'isSuspended' | 'consentUri'>): boolean {
+  return isSuspended === true || consentUri !== undefined;
 }

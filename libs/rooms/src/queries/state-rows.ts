@@ -29,7 +29,7 @@ export async function findStateRow(
 
 /** What holds some keys of the state now, in their order; undefined for those that nothing holds. */
 export async function findStateRows(
-  views: Views,
+  views: Pick<Views, 'getMany'>,
   roomId: RoomId,
   keys: readonly StateKey[],
 ): Promise<(TimelineRow | undefined)[]> {
