@@ -1,37 +1,60 @@
+import { decodeText } from './vcard-text.js';
+
 /** Pictures and sounds in a vCard: they are no matter of an address book, and most of its bytes. */
 const LARGE = /^(?:[\w-]+\.)?(?:photo|logo|sound|key|x-ms-cardpicture)[;:]/i;
-const IS_LINK = /;value=ur[il]/i;
+const IS_LINK = /;value=ur[il](?:;|$)/i;
+const IS_QUOTED = /^[^:]*;(?:encoding=)?quoted-printable[;:]/i;
 const OF_1996 = /^version:2\.1\s*$/im;
+/** Properties whose values have parts, with semicolons between them. */
+const IN_PARTS = /^(?:[\w-]+\.)?(?:n|adr|org|gender|clientpidmap)[;:]/i;
+/** Those that nobody defined: what their values say is not known. */
+const OF_NOBODY = /^(?:[\w-]+\.)?x-/i;
 /** Encodings that version 2.1 names without saying that they are one. */
 const ENCODINGS: ReadonlySet<string> = new Set(['quoted-printable', 'base64', '8bit', '7bit']);
 
 /**
- * vCards as the parser reads them: without the pictures and sounds that they hold, and those of version 2.1, which telephones still write, in the form
- * of 3.0. Takes as long as the text is.
+ * vCards as the parser reads them: a property to a line, without the pictures and sounds that they hold, and those of version 2.1, which telephones
+ * still write, in the form of 3.0. Takes as long as the text is.
  */
 export function plainVCards(text: string): string {
   const isOld = OF_1996.test(text);
   const kept: string[] = [];
-  let isLeftOut = false;
-  let soft: string | undefined;
-  for (const line of text.split(/\r\n|\n|\r/)) {
-    if (soft !== undefined) {
-      soft = soft.endsWith('=') ? soft.slice(0, -1) + line : soft;
-      if (soft.endsWith('=')) continue;
-      kept.push(asVersion3(soft));
-      soft = undefined;
-      continue;
+  // The pieces of a line are put together once, at its end.
+  let pieces: string[] = [];
+  let isQuoted = false;
+  let goesOn = false;
+  const end = (): void => {
+    const line = pieces.join('');
+    if (!isLarge(line)) kept.push(unescaped(isOld ? asVersion3(line) : line));
+    pieces = [];
+  };
+  for (const piece of text.split(/\r\n|\n|\r/)) {
+    const isFolded = !goesOn && pieces.length > 0 && /^[ \t]/.test(piece);
+    if (!goesOn && !isFolded) {
+      if (pieces.length > 0) end();
+      isQuoted = isOld && IS_QUOTED.test(piece);
     }
-    const isFolded = line.startsWith(' ') || line.startsWith('\t');
-    if (isFolded && isLeftOut) continue;
-    isLeftOut = !isFolded && LARGE.test(line) && !IS_LINK.test(line);
-    if (isLeftOut) continue;
-    if (!isOld || isFolded || line.trim() === '') kept.push(line);
-    else if (/;(?:encoding=)?quoted-printable[;:]/i.test(line) && line.endsWith('=')) soft = line;
-    else kept.push(asVersion3(line));
+    goesOn = isQuoted && piece.endsWith('=');
+    pieces.push(piece.slice(isFolded ? 1 : 0, goesOn ? -1 : undefined));
   }
-  if (soft !== undefined) kept.push(asVersion3(soft));
+  end();
   return kept.join('\r\n');
+}
+
+function isLarge(line: string): boolean {
+  const [head = ''] = line.split(':', 1);
+  return LARGE.test(line) && (!IS_LINK.test(head) || /^:data:/i.test(line.slice(head.length, head.length + 6)));
+}
+
+/** Colons, and semicolons where they part nothing, may be escaped (RFC 6350, 3.4; 3.0 writes both): the parser takes that for what is meant. */
+function unescaped(line: string): string {
+  const colon = line.indexOf(':');
+  if (colon < 0 || OF_NOBODY.test(line)) return line;
+  const escaped = IN_PARTS.test(line) ? ':' : ':;';
+  const value = line
+    .slice(colon + 1)
+    .replaceAll(/\\(.)/g, (all, each: string) => (escaped.includes(each) ? each : all));
+  return line.slice(0, colon + 1) + value;
 }
 
 /** A line of version 2.1 as one of 3.0: `TEL;CELL:1` is `TEL;TYPE=CELL:1` there, and text is not encoded. */
@@ -42,7 +65,8 @@ function asVersion3(line: string): string {
   if (name.toLowerCase() === 'version') return 'VERSION:3.0';
   const said = parameters.filter((each) => each !== '').map(parameterOf);
   const isEncoded = said.some(([key, value]) => key === 'ENCODING' && value.toLowerCase() === 'quoted-printable');
-  const value = isEncoded ? decodeQuoted(line.slice(colon + 1)) : line.slice(colon + 1);
+  const charset = said.find(([key]) => key === 'CHARSET')?.[1];
+  const value = isEncoded ? decodeQuoted(line.slice(colon + 1), charset) : line.slice(colon + 1);
   const left = said.filter(([key]) => key !== 'ENCODING' && key !== 'CHARSET');
   const head = [name, ...left.map(([key, each]) => `${key}=${each}`)].join(';');
   return `${head}:${value.replaceAll(/\r\n|\n|\r/g, '\\n').replaceAll(/(?<!\\),/g, '\\,')}`;
@@ -54,9 +78,8 @@ function parameterOf(text: string): readonly [key: string, value: string] {
   return [ENCODINGS.has(text.toLowerCase()) ? 'ENCODING' : 'TYPE', text];
 }
 
-/** UTF-8, as telephones write it. */
-function decodeQuoted(text: string): string {
+function decodeQuoted(text: string, charset: string | undefined): string {
   const bytes = text.replaceAll(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   // Other characters than those of Latin 1 are as they are: then nothing was encoded.
-  return /[\u0100-\uFFFF]/.test(bytes) ? text : Buffer.from(bytes, 'latin1').toString('utf8');
+  return /[\u0100-\uFFFF]/.test(bytes) ? text : decodeText(Buffer.from(bytes, 'latin1'), charset);
 }

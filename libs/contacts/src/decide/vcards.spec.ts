@@ -6,6 +6,7 @@ import { atOnce } from '#kernel/steps';
 import type { Contact } from '../facts/contact-facts.js';
 import { findAddress } from './find-address.js';
 import type { ContactReading } from './parse-contact.js';
+import { vCardText } from './vcard-text.js';
 import { readVCards, writeVCard } from './vcards.js';
 
 const READING: ContactReading = {
@@ -99,6 +100,84 @@ describe('a vCard', () => {
     });
   });
 
+  it.each([
+    [
+      'folded in a character',
+      Buffer.from('FN:M\u00FCller', 'utf8'),
+      '',
+      (all: Buffer) => Buffer.concat([all.subarray(0, 5), Buffer.from('\r\n '), all.subarray(5)]),
+    ],
+    ['in what it says itself', Buffer.from('N;CHARSET=ISO-8859-1:M\xFCller', 'latin1'), '', undefined],
+    ['in what it does not say', Buffer.from('FN:M\xFCller', 'latin1'), '', undefined],
+    ['in what its type says', Buffer.from('FN:M\xFCller', 'latin1'), 'iso-8859-1', undefined],
+    ['in a charset that nobody knows', Buffer.from('FN:M\u00FCller', 'utf8'), 'x-none', undefined],
+    [
+      'encoded, in what it says',
+      Buffer.from('FN;CHARSET=ISO-8859-1;ENCODING=QUOTED-PRINTABLE:M=FCller'),
+      '',
+      undefined,
+    ],
+    ['encoded, in what it does not say', Buffer.from('FN;QUOTED-PRINTABLE:M=FCller'), '', undefined],
+  ])('keeps its letters: %s', (_, line, charset, fold) => {
+    const bytes = fold?.(line) ?? line;
+    const body = Buffer.concat([
+      Buffer.from('BEGIN:VCARD\r\nVERSION:2.1\r\n'),
+      bytes,
+      Buffer.from('\r\nEND:VCARD\r\n'),
+    ]);
+    expect(read(vCardText(body, charset === '' ? undefined : charset))).toMatchObject([{ name: 'Müller' }]);
+  });
+
+  it('keeps its letters in UTF-16, which it begins with', () => {
+    const body = Buffer.from(`\uFEFF${card('VERSION:3.0', 'FN:Müller')}`, 'utf16le');
+    expect(read(vCardText(body, undefined))).toEqual([{ name: 'Müller' }]);
+    expect(read(vCardText(body.swap16(), undefined))).toEqual([{ name: 'Müller' }]);
+  });
+
+  it('says what it means where more is escaped than has to be, and where that is folded', () => {
+    const text = card(
+      'VERSION:3.0',
+      'FN:a\\; b\\\\; c',
+      'NOTE:d\\',
+      ' ;e\\:',
+      'URL:https\\://b.example',
+      'N:A\\;B;C;;;',
+      'X-OWN:a\\;b',
+    );
+    expect(read(text)).toEqual([
+      {
+        name: 'a; b\\; c',
+        note: 'd;e:',
+        vcard: [
+          ['url', {}, 'uri', 'https://b.example'],
+          ['n', {}, 'text', ['A;B', 'C', '', '', '']],
+          ['x-own', {}, 'unknown', 'a\\;b'],
+        ],
+      },
+    ]);
+  });
+
+  it('names no room as a user, and holds no picture by a URI that is the picture', () => {
+    const text = card(
+      'VERSION:4.0',
+      'FN:x',
+      'IMPP:matrix:roomid/kitchen:b.example/e/x',
+      'IMPP:matrix:@bob:b.example',
+      `PHOTO;VALUE=uri:data:image/png;base64,${'A'.repeat(20_000)}`,
+      'PHOTO;VALUE=uri:https://b.example/x.png',
+    );
+    expect(read(text)).toEqual([
+      {
+        name: 'x',
+        user_ids: ['@bob:b.example'],
+        vcard: [
+          ['impp', {}, 'uri', 'matrix:roomid/kitchen:b.example/e/x'],
+          ['photo', {}, 'uri', 'https://b.example/x.png'],
+        ],
+      },
+    ]);
+  });
+
   it('has the name that its parts make where nothing else is said', () => {
     expect(read(card('VERSION:3.0', 'N:Smith;Bob;;;'))[0]).toMatchObject({ name: 'Bob Smith' });
   });
@@ -139,6 +218,8 @@ describe('a vCard', () => {
       card('VERSION:4.0', `FN;X="${'^'.repeat(500_000)}":x`),
       card('VERSION:4.0', 'FN:x', ' y\r\n'.repeat(200_000)),
       `VERSION:2.1\r\nNOTE;QUOTED-PRINTABLE:${'=\r\n'.repeat(200_000)}`,
+      `VERSION:2.1\r\nNOTE;QUOTED-PRINTABLE:${'x=\r\n'.repeat(1_000_000)}`,
+      card('VERSION:4.0', `PHOTO${';VALUE=uri'.repeat(500_000)}`),
     ]) {
       const begun = performance.now();
       errcodeOf(text);
@@ -204,7 +285,9 @@ describe('a contact', () => {
         ['bday', {}, 'date', evil],
       ],
     };
-    const [again] = read(writeVCard(contact));
+    const written = writeVCard({ ...contact, note: 'a\0b' });
+    expect(written).toMatch(/NOTE:a b\r\n.*[^\n]\r\nEND:VCARD\r\n$/s);
+    const [again] = read(written);
     expect(again?.threepids?.map(({ medium }) => medium)).toEqual(['email']);
   });
 });

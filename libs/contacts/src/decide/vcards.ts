@@ -93,7 +93,9 @@ function contactOf(properties: readonly VCardProperty[], reading: ContactReading
 
 /** What `fn` should say, where there is none: the given name and the family's. */
 function nameOf(properties: readonly VCardProperty[]): string | undefined {
-  const [family, given] = (properties.find(([name]) => name === 'n')?.[3] ?? []) as readonly unknown[];
+  const said = properties.find(([name]) => name === 'n')?.[3] ?? [];
+  // Without semicolons it is no list.
+  const [family, given]: readonly unknown[] = typeof said === 'string' ? [said] : said;
   const name = [given, family].filter((each) => typeof each === 'string' && each !== '').join(' ');
   return name === '' ? undefined : name;
 }
@@ -111,10 +113,10 @@ function addressOf(property: VCardProperty, { findAddress }: ContactReading): Co
 /** A user by a URI of Matrix (appendices, "Matrix URI scheme") or, as address books write it, by the id. */
 function userOf(property: VCardProperty): UserId | undefined {
   if (property[0] !== 'impp' && property[0] !== 'x-matrix') return undefined;
-  const text = textOf(property)
-    .replace(/^matrix:(?:u\/)?/i, '')
-    .replace(/[?#].*$/, '');
-  const decoded = decode(text);
+  const [uri = ''] = textOf(property).split(/[?#]/, 1);
+  // Of a room, or an event.
+  if (/^matrix:(?!u\/|@)[^/]*\//i.test(uri)) return undefined;
+  const decoded = decode(uri.replace(/^matrix:(?:u\/)?/i, ''));
   const userId = decoded.startsWith('@') ? decoded : `@${decoded}`;
   const isMatrix = /^matrix:/i.test(textOf(property)) || property[0] === 'x-matrix' || decoded.startsWith('@');
   return isMatrix && isUserId(userId) ? userId : undefined;
@@ -154,7 +156,7 @@ export function writeVCard(contact: Contact): string {
   for (const userId of userIds) properties.push(['impp', {}, 'uri', `matrix:u/${encodeURI(userId.slice(1))}`]);
   if (note !== undefined) properties.push(['note', {}, 'text', note]);
   const written = [...properties, ...vcard].map(onOneLine);
-  return `${ICAL.stringify(['vcard', written, []])}\r\n`;
+  return ICAL.stringify(['vcard', written, []]);
 }
 
 /** Nobody writes lines of another property by a value of one: text is escaped, and nothing else may have what ends a line. */
@@ -164,7 +166,7 @@ function onOneLine([name, parameters, type, ...values]: VCardProperty): unknown[
     if (Array.isArray(value)) return value.map(clean);
     const text = String(value);
     return known === 'text'
-      ? text.replaceAll(/[\r\u0085\u2028\u2029]/g, ' ')
+      ? text.replaceAll(/(?![\n\t])[\p{Cc}\u2028\u2029]/gu, ' ')
       : text.replaceAll(/[\p{Cc}\u2028\u2029]/gu, ' ');
   };
   const said = Object.entries(parameters).map(([key, value]) => {

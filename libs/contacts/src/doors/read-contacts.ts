@@ -7,6 +7,7 @@ import { phoneReader } from '#phones/phone-numbers';
 import { inTurns } from '#projections/turn';
 import { findAddress } from '../decide/find-address.js';
 import { type ContactReading, parseContact } from '../decide/parse-contact.js';
+import { vCardText } from '../decide/vcard-text.js';
 import { MAX_VCARDS, readVCards } from '../decide/vcards.js';
 import type { Contact } from '../facts/contact-facts.js';
 
@@ -27,8 +28,11 @@ export async function readingOf(ours: ServerName, query: Query): Promise<Contact
 /** The contacts of a body: vCards where its type says so, else JSON: `{"contacts": […]}`. Throws as `readVCards` and `parseContact`. */
 export async function readContacts(request: FastifyRequest, reading: ContactReading): Promise<Contact[]> {
   const { body, headers } = request;
-  const isVCard = /^text\/(?:x-)?v(?:card|-card)\b|^text\/directory\b/i.test(headers['content-type'] ?? '');
-  if (isVCard) return inTurns(readVCards(Buffer.isBuffer(body) ? body.toString() : '', reading));
+  const type = headers['content-type'] ?? '';
+  if (/^text\/(?:x-)?v(?:card|-card)\b|^text\/directory\b/i.test(type)) {
+    const charset = /;\s*charset="?([\w-]{1,40})/i.exec(type)?.[1];
+    return inTurns(readVCards(Buffer.isBuffer(body) ? vCardText(body, charset) : '', reading));
+  }
   if (Buffer.isBuffer(body) && body.length > MAX_JSON) throw new MatrixError('M_TOO_LARGE');
   const { contacts } = readJsonBody(request);
   if (contacts === undefined) throw new MatrixError('M_MISSING_PARAM', 'contacts: required');
