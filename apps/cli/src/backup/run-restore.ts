@@ -214,8 +214,9 @@ async function tell(terminal: Terminal, manifest: Manifest, dataDir: string, kep
 async function tellErasures(terminal: Terminal, dataDir: string): Promise<void> {
   const store = await openLmdbEventStore(join(dataDir, 'log'), { readOnly: true });
   const lacked = await countLacked(dataDir, store).finally(() => store.close());
-  const again = 'are not known to this log: the next start has them done again';
-  if (lacked > 0) terminal.note(`${counted(lacked, 'erasure')} of ${erasureListIn(dataDir)} ${again}`);
+  const again = 'the next start has done again what was ordered';
+  if (lacked > 0)
+    terminal.note(`this log does not know ${counted(lacked, 'erasure')} of ${erasureListIn(dataDir)}: ${again}`);
   else
     terminal.note('it knows of all erasures that are listed here; others are to be told it by "annals erasures apply"');
 }

@@ -10,7 +10,7 @@ export const slidingStream = (device: DeviceKey): string => streamOfDevice(SLIDI
 
 /**
  * What a connection was told of a room: the number of the state that it wants among `wanted`, how many events at the end of the timeline
- * it has, marks (`ToldMark`), and up to where, if not up to where its client is.
+ * it has, marks (bits of `TOLD`), and up to where, if not up to where its client is.
  */
 export type ToldRoomData = readonly [wanted: number, limit: number, marks: number, upTo?: Position];
 
