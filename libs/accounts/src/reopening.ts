@@ -10,6 +10,8 @@ import { ERASED_ACCOUNTS, type ErasedAccounts } from './erased-accounts.js';
 
 const WAITS_MS = 10_000;
 const LOOK_EVERY_MS = 100;
+const GIVEN_UP =
+  'The account was not closed all the way, which the operator of the server can have tried again (annals effects)';
 
 /**
  * Whether a closed account can be opened again. All that follows from how it was closed is done before that, and noted as done, so that no process does any of it later, to
@@ -41,6 +43,3 @@ export class Reopening {
     return undefined;
   }
 }
-
-const GIVEN_UP =
-  'The account was not closed all the way, which the operator of the server can have tried again (annals effects)';

@@ -25,7 +25,7 @@ export function erasureOf(times: readonly ErasedTime[], { position, sentAt, isHi
 const FEW = 20;
 const PAGE = 1_000;
 
-/** Those of some users who asked for their content to be erased, and when they did, first first. */
+/** Those of some users who asked for their content to be erased, and the times at which they did, in their order. */
 export async function findErasedUsers(
   views: Pick<Views, 'getMany' | 'scan'>,
   users: ReadonlySet<UserId>,
