@@ -16,7 +16,7 @@ export interface UploadedMedia {
   readonly quarantined: number;
 }
 
-/** Deletes what somebody has uploaded whose account is closed for good. What other servers have of it, and others here under another URI, stays. */
+/** Deletes what somebody has uploaded whose account is closed with what was its. What other servers have of it, and others here under another URI, stays. */
 @Injectable()
 export class MediaOfUser {
   constructor(

@@ -93,7 +93,7 @@ describe('the users of a stopped server', () => {
     expect(await accepts(alice, 'other')).toBe(true);
   });
 
-  test('become administrators and cease to be, and are deactivated for ever', async () => {
+  test('become administrators and cease to be, and are deactivated', async () => {
     await createUser(testInstallation(folder.path), terminal, 'alice', chosen, false);
     await setAdmin(testInstallation(folder.path), terminal, 'alice', true);
     expect(await list()).toMatchObject([{ admin: true }]);

@@ -32,7 +32,7 @@ const PARTS: Readonly<Record<string, ErasablePart>> = {
 
 const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
 
-/** Whether a fact says that an account is closed for good, and that what was its is to go. */
+/** Whether a fact says that an account is closed, and that what was its is to go. */
 export function asksForErasure({ type, data }: Pick<NewFact, 'type' | 'data'>): boolean {
   return type === DEACTIVATED && (JSON.parse(data) as AccountDeactivated).erase; // written by `decideDeactivation`
 }

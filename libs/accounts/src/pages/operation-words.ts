@@ -3,7 +3,7 @@ import type { Operation } from '../interactive-auth/auth-sessions.js';
 /** What operations are, in the words of whoever is asked for them: by the beginning of their name. */
 const OPERATIONS: readonly (readonly [name: string, words: string])[] = [
   ['POST /account/password', 'change the password of your account'],
-  ['POST /account/deactivate', 'close your account for ever'],
+  ['POST /account/deactivate', 'close your account'],
   ['POST /account/3pid', 'change the addresses of your account'],
   ['DELETE /devices', 'remove a device from your account'],
   ['POST /delete_devices', 'remove devices from your account'],

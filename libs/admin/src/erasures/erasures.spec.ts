@@ -25,7 +25,7 @@ test('an erasure that is under way is not ordered once more, and one that has en
   expect(await erasures.order(order, 'server')).not.toBe(id);
 });
 
-test('an account that was closed for good is noted, once, and where nothing else says so', async () => {
+test('an account that was closed with what was its is noted, once, and where nothing else says so', async () => {
   const store = new MemoryEventStore();
   const erasures = start(store);
   expect(await erasures.noteAccount(ALICE)).toBe(true);

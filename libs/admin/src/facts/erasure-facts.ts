@@ -7,7 +7,7 @@ export const ERASURES_STREAM = 'erasures';
 /** How many of each kind there are. */
 export type Counts = Readonly<Record<string, number>>;
 
-/** `erasure-ordered`: the account is to be closed for good, and what was its is to go. */
+/** `erasure-ordered`: the account is to be closed, and what was its is to go. */
 export interface ErasureOrdered {
   readonly erasure_id: string;
   readonly user_id: UserId;

@@ -79,7 +79,7 @@ export class Receipts {
     return this.#turns.run(userId, () => this.#set(userId, roomId, marks, { actor: userId }));
   }
 
-  /** Lets go of where a user had read to, whose account is closed for good. Answers whether there was anything. */
+  /** Lets go of where a user had read to, whose account is closed with what was its. Answers whether there was anything. */
   end(userId: UserId, cause: Cause): Promise<boolean> {
     return this.#turns.run(userId, async () => {
       const stream = marksStream(userId);
