@@ -9,7 +9,7 @@ const WITHIN = 120_000;
 const PATIENTLY = { timeout: 60_000 };
 const SECRET = 'unmistakable';
 
-/** Closes an account for good. */
+/** Closes an account with what was its. */
 async function close(user: Member, username: string): Promise<void> {
   const { body } = await user.request('POST', '/account/deactivate', { erase: true });
   const auth = { type: 'm.login.password', user: user.id, password: passwordOf(username), session: body.session };
