@@ -97,6 +97,25 @@ describe('a notice of the server', () => {
     expect(tags).toHaveProperty(['m.server_notice']);
   });
 
+  it('comes into no room of somebody else, into which its user was invited', async () => {
+    const bob = await app.register('bob');
+    await send({ user_id: bob.userId, content });
+    const [room] = (await roomsOf(bob)) as [string];
+    const path = `/rooms/${encodeURIComponent(room)}`;
+    await bob.ok('POST', `${path}/join`, {});
+    const invite = { type: 'm.room.member', state_key: alice.userId, content: { membership: 'invite' } };
+    expect((await send({ user_id: bob.userId, ...invite })).status).toBe(200);
+    await alice.ok('POST', `${path}/join`, {});
+    expect(await roomsOf(alice)).toEqual([room]);
+    expect((await send({ user_id: alice.userId, content })).status).toBe(200);
+    const own = (await roomsOf(alice)).find((roomId) => roomId !== room);
+    expect(own).toEqual(expect.any(String));
+    expect((await bob.call('GET', `/rooms/${encodeURIComponent(own!)}/messages?dir=b`)).status).toBe(403);
+    // Each keeps their own.
+    for (const user of [alice, bob]) expect((await send({ user_id: user.userId, content })).status).toBe(200);
+    expect([await roomsOf(alice), await roomsOf(bob)]).toEqual([[room, own], [room]]);
+  });
+
   it('reaches who is suspended, and they answer it where the room lets them, and say nothing anywhere else', async () => {
     const bob = await app.register('bob');
     const [own, others] = [await alice.createRoom(), await bob.createRoom({ invite: [alice.userId] })];

@@ -13,7 +13,7 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { CreateRoom } from '#rooms/commands/create-room';
 import { InviteUser } from '#rooms/commands/invite-user';
-import { USER_ROOMS } from '#rooms/projections/membership.projector';
+import { MEMBERSHIP_LOG, USER_ROOMS } from '#rooms/projections/membership.projector';
 import { isNoticesRoom } from '#rooms/queries/is-notices-room';
 import { findMembership } from '#rooms/reading/find-membership';
 
@@ -62,7 +62,6 @@ export class NoticeRooms {
       if (value !== undefined && profile[key] !== value) await this.commands.execute(new ChangeProfile(as, key, value));
   }
 
-  /** What is said to somebody is for them alone: none of the rooms that the operator began as the notices user is taken for theirs. */
   async #find(to: UserId, notices: NoticesConfig): Promise<RoomId | undefined> {
     for await (const page of USER_ROOMS.pages(this.views, { prefix: [to] })) {
       const rooms = page.map(({ key }) => key[1]);
@@ -72,10 +71,24 @@ export class NoticeRooms {
       );
       for (const [i, row] of own.entries()) {
         if (row?.membership !== 'join') continue;
-        if (await isNoticesRoom(this.views, notices, rooms[i]!)) return rooms[i]!;
+        if (await this.#isFor(to, rooms[i]!, notices)) return rooms[i]!;
       }
     }
     return undefined;
+  }
+
+  /**
+   * Whether it is in this room that the user is told something: what is said to somebody is for them alone. It is of whom it began with: others, whom the operator has invited
+   * there, or its user, where they may, are told in a room of their own; and it is none that the operator began as the notices user.
+   */
+  async #isFor(to: UserId, roomId: RoomId, notices: NoticesConfig): Promise<boolean> {
+    if (!(await isNoticesRoom(this.views, notices, roomId))) return false;
+    const [own] = await MEMBERSHIP_LOG.scan(this.views, { prefix: [roomId, to], limit: 1 });
+    if (own === undefined) return false;
+    const since = own.key[2];
+    for await (const page of MEMBERSHIP_LOG.pages(this.views, { prefix: [roomId] }))
+      if (page.some(({ key: [, userId, position] }) => userId !== notices.userId && position < since)) return false;
+    return true;
   }
 
   async #begin(to: UserId, { name, avatarUrl }: NoticesConfig, as: Requester): Promise<RoomId> {
