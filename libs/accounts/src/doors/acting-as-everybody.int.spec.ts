@@ -2,30 +2,16 @@ import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AppServices } from '#config/appservices/app-services';
 import type { UserId } from '#kernel/ids';
-import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
-import { writeRegistration } from '#testing/registration-file';
+import type { AccountsApp } from '#testing/accounts-app';
+import { BY_SERVICE, OTHER, startWithServices } from '#testing/accounts-with-services';
 import { ActingServices } from '../sessions/acting-services.js';
 
 const V3 = '/_matrix/client/v3';
-const TOKEN = 'token-of-the-service';
-const OTHER = 'token-of-another';
-const BY_SERVICE = 'm.login.application_service';
 
 let app: AccountsApp;
 
 beforeAll(async () => {
-  const bridge = writeRegistration();
-  const helper = writeRegistration({
-    id: 'helper',
-    as_token: OTHER,
-    sender_localpart: 'helper',
-    rate_limited: false,
-    namespaces: { users: [{ exclusive: false, regex: '@.*' }] },
-  });
-  const settings = { ANNALS_RATE_LIMITS: 'on', ANNALS_REGISTRATION_SHARED_SECRET: 'a shared secret' };
-  app = await startAccountsApp({ ANNALS_APPSERVICES: `${bridge},${helper}`, ...settings });
-  const ghost = { type: BY_SERVICE, username: '_bridge_alice' };
-  expect((await app.call('POST', `${V3}/register`, { token: TOKEN, body: ghost })).status).toBe(200);
+  app = await startWithServices();
 });
 afterAll(() => app.close());
 

@@ -1,30 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AppServices } from '#config/appservices/app-services';
-import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
-import { writeRegistration } from '#testing/registration-file';
+import type { AccountsApp } from '#testing/accounts-app';
+import { BY_SERVICE, OTHER, startWithServices, TOKEN } from '#testing/accounts-with-services';
 
 const V3 = '/_matrix/client/v3';
-const TOKEN = 'token-of-the-service';
-const OTHER = 'token-of-another';
-const BY_SERVICE = 'm.login.application_service';
 
 let app: AccountsApp;
 
 beforeAll(async () => {
-  const bridge = writeRegistration();
-  const helper = writeRegistration({
-    id: 'helper',
-    as_token: OTHER,
-    sender_localpart: 'helper',
-    rate_limited: false,
-    namespaces: { users: [{ exclusive: false, regex: '@.*' }] },
-  });
-  app = await startAccountsApp({
-    ANNALS_APPSERVICES: `${bridge},${helper}`,
-    ANNALS_RATE_LIMITS: 'on',
-    ANNALS_REGISTRATION_SHARED_SECRET: 'a shared secret',
-  });
-  await registerByService(TOKEN, '_bridge_alice');
+  app = await startWithServices();
 });
 afterAll(() => app.close());
 
