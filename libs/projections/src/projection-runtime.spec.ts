@@ -819,7 +819,7 @@ describe('ProjectionRuntime', () => {
       const runtime = await begin([wordsProjector()]);
       await say(...Array.from({ length: 3000 }, (_, n) => `${n}`));
       await runtime.whenProcessed(await store.head());
-      runtime.throttle(4000);
+      runtime.throttle(2_000);
       await runtime.rebuild('words');
       const position = await say('last');
       await runtime.whenProcessed(position);
@@ -876,7 +876,7 @@ describe('ProjectionRuntime', () => {
       const first = await begin([watched()]);
       for (let i = 0; i < 5; i++) await say(...Array.from({ length: 600 }, (_, n) => `${i}-${n}`));
       await first.whenProcessed(await store.head());
-      first.throttle(4000);
+      first.throttle(400);
       await first.rebuild('words');
       await until(async () => (await first.status('words')).next!.position > START);
       await first.stop();
@@ -885,7 +885,7 @@ describe('ProjectionRuntime', () => {
 
       seen.length = 0;
       const second = make([watched()]);
-      second.throttle(4000);
+      second.throttle(400);
       await second.start();
       await until(async () => (await second.status('words')).next!.position > next!.position);
       await second.cancel('words');
@@ -939,7 +939,7 @@ describe('ProjectionRuntime', () => {
     const runtime = await begin([wordsProjector()]);
     for (let i = 0; i < 6; i++) await say(...Array.from({ length: 500 }, (_, n) => `${i}-${n}`));
     await runtime.whenProcessed(await store.head());
-    runtime.throttle(10_000);
+    runtime.throttle(1_000);
     await runtime.rebuild('words');
     await until(async () => (await runtime.status('words')).facts.done > 0);
     const status = await runtime.status('words');

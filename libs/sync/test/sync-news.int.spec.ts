@@ -67,7 +67,7 @@ describe('waiting for news', () => {
 
   it('ends when somebody stops typing because the time is up', async () => {
     const roomId = await sharedRoom();
-    await alice.ok('PUT', `${roomPath(roomId)}/typing/${alice.userId}`, { typing: true, timeout: 200 });
+    await alice.ok('PUT', `${roomPath(roomId)}/typing/${alice.userId}`, { typing: true, timeout: 2_000 });
     const { next_batch: since, rooms } = await bob.sync();
     expect(of(rooms.join[roomId].ephemeral.events, 'm.typing')?.content).toEqual({ user_ids: [alice.userId] });
     const next = await bob.sync({ since, timeout: 20_000 });

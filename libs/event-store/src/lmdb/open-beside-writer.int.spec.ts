@@ -187,7 +187,7 @@ describe('opening the log beside who writes it', () => {
     server.listen(join(directory, 'writer-1-0a.sock'));
     await once(server, 'listening');
     const { open, close, calls } = opening(() => {});
-    await expect(openBesideWriter(directory, { open, close }, 200)).rejects.toThrow('does not answer any more');
+    await expect(openBesideWriter(directory, { open, close }, 2_000)).rejects.toThrow('does not answer any more');
     expect(calls).toEqual(['open', 'close']);
     server.close();
     await once(server, 'close');

@@ -86,6 +86,7 @@ describe('an event of this server', () => {
     await room.setMembership('@b:b.example' as never, 'ban', '@alice:a.example' as never);
     await room.say('after');
     await until(() => expect(bodies(C)).toEqual(['m.room.member', 'after']));
+    await idle(server);
     expect(bodies(B)).toEqual(['m.room.member', 'm.room.member']);
   });
 

@@ -239,8 +239,8 @@ describe('an answer', () => {
       const timer = setInterval(() => response.write(' '), 10);
       response.on('close', () => clearInterval(timer));
     };
-    const failure = await failureOf(send(place(), { withinMs: 200 }));
-    expect([failure.message, failure.hasBegun]).toEqual(['no whole answer within 200 ms', true]);
+    const failure = await failureOf(send(place(), { withinMs: 1_000 }));
+    expect([failure.message, failure.hasBegun]).toEqual(['no whole answer within 1000 ms', true]);
     answer = () => {};
     const silence = await failureOf(send(place(), { withinMs: 50 }));
     expect([silence.message, silence.hasBegun]).toEqual(['no whole answer within 50 ms', false]);
@@ -346,14 +346,14 @@ describe('an answer that is read as it comes', () => {
       void response.writeHead(200, { 'content-length': 10 }).write('x', () => response.destroy());
     expect((await failureOf(outgoing.stream(place(), request, lengthOf))).hasBegun).toBe(true);
     answer = (_, response) => void response.write('x');
-    const late = await failureOf(outgoing.stream(place(), { ...request, withinMs: 300 }, lengthOf));
+    const late = await failureOf(outgoing.stream(place(), { ...request, withinMs: 1_000 }, lengthOf));
     expect(late.hasBegun).toBe(true);
     answer = (_, response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('x'));
     expect((await failureOf(outgoing.stream(place(), request, lengthOf))).message).toMatch(/packed as gzip/);
   });
 
   it('may take long as it goes on, and is not waited for where nothing comes', async () => {
-    const soon = { ...request, withinMs: 60_000, pauseMs: 1000 };
+    const soon = { ...request, withinMs: 60_000, pauseMs: 2_000 };
     answer = () => {};
     expect((await failureOf(outgoing.stream(place(), soon, lengthOf))).hasBegun).toBe(false);
     answer = (_, response) => void response.write('begun');

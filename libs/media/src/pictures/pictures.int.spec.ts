@@ -223,7 +223,7 @@ describe('the processes that read pictures', () => {
   it('are killed where they take too long, and there is another one then', async () => {
     const photo = await plain(900, 900).jpeg().toBuffer();
     const hangs = script('hangs.mjs', "process.on('message', () => { for (;;); });");
-    await given({ program: hangs, withinMs: 300 }, async (others) => {
+    await given({ program: hangs, withinMs: 2_000 }, async (others) => {
       const refused = { kind: 'refused', reason: 'too-slow' };
       expect(await Promise.all([read(photo, job(96, 96), others), read(photo, job(32, 32), others)])).toEqual([
         refused,

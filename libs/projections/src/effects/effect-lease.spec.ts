@@ -107,7 +107,7 @@ async function begin(
 const notes = (type: string): number => store.facts.filter((fact) => fact.type === type).length;
 
 const PATIENT = { answerMs: 60_000, askMs: 60_000 };
-const HASTY = { answerMs: 400, askMs: 1 };
+const HASTY = { answerMs: 1_000, askMs: 1 };
 
 describe('an effect of two processes with one log', () => {
   it('is run by one of them, which keeps it however often it is asked', async () => {

@@ -238,9 +238,9 @@ describe('views that are renewed', () => {
   it('are copied for as long as that gets any further', async () => {
     await store.close();
     const program = join(directory, 'slow.mjs');
-    const goesOn = `process.send('opened'); setInterval(() => process.send('copying'), 20); setTimeout(() => process.send('no room is left'), 3000)`;
+    const goesOn = `process.send('opened'); setInterval(() => process.send('copying'), 20); setTimeout(() => process.send('no room is left'), 7000)`;
     writeFileSync(program, `process.send('ready'); process.once('message', () => { ${goesOn} })`);
-    store = await openLmdbReadModels(directory, { copyProgram: program, copyLookMs: 200 });
+    store = await openLmdbReadModels(directory, { copyProgram: program, copyLookMs: 500 });
     await expect(store.renew!()).rejects.toThrow('no room is left');
     await reopen();
   });
