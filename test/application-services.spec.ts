@@ -126,7 +126,7 @@ describeWithLogs('transactions to an application service', (log) => {
       async () => {
         expect((await server.request('GET', `${V3}/account/whoami`, { token: TOKEN })).status).toBe(401);
       },
-      { timeout: 30_000 },
+      { timeout: 60_000 },
     );
     expect((await server.request('GET', `${V3}/account/whoami`, { token: 'another-token' })).body.user_id).toMatch(
       /^@bridge:/,

@@ -44,8 +44,8 @@ describeWithLogs('events that are sent later', (log) => {
   }
 
   it('wait while a client says that it is there, and are sent once it does not', async () => {
-    const id = await hangUpAfter(3_000, 'alive');
-    for (let i = 0; i < 15; i++) {
+    const id = await hangUpAfter(5_000, 'alive');
+    for (let i = 0; i < 20; i++) {
       await delay(HEARTBEAT_MS);
       await restart(id);
     }
@@ -55,13 +55,13 @@ describeWithLogs('events that are sent later', (log) => {
   });
 
   it('are sent once each, whenever the server is killed, and not before clients can say that they are there', async () => {
-    const alive = await hangUpAfter(4_000, 'lives on');
+    const alive = await hangUpAfter(6_000, 'lives on');
     for (let i = 0; i < 3; i++) {
       const ids = await Promise.all([100, 200, 300, 400].map((ms) => hangUpAfter(ms, `${i} ${ms}`)));
       await delay(100 + 100 * i);
       await server.end('SIGKILL');
       // Longer than the client of the first had said that it is there for.
-      await delay(i === 0 ? 4_500 : 0);
+      await delay(i === 0 ? 6_500 : 0);
       await server.start();
       await restart(alive);
       for (const id of ids) await untilEnded(id);

@@ -113,7 +113,7 @@ describe('devices of another server', () => {
       await alice.join(room, bob);
       await bob.followed.untilIn(room, 'join');
       await upload(alice, 'two');
-      await expect.poll(() => keysOf(bob, alice), { timeout: 20_000 }).toEqual({ [first]: 'two' });
+      await expect.poll(() => keysOf(bob, alice)).toEqual({ [first]: 'two' });
 
       // Told from here on, and not asked for: the lists of those who share a room are here.
       await bob.followed.until('the change', ({ devicesChanged }) => devicesChanged.includes(alice.id));
@@ -121,7 +121,7 @@ describe('devices of another server', () => {
       await upload(alice, 'three');
       await bob.followed.until('the next', ({ devicesChanged }) => devicesChanged.slice(known).includes(alice.id));
       // What comes first may be of the keys before.
-      await expect.poll(() => keysOf(bob, alice), { timeout: 20_000 }).toEqual({ [first]: 'three' });
+      await expect.poll(() => keysOf(bob, alice)).toEqual({ [first]: 'three' });
       const before = bob.followed.devicesChanged.length;
       await alice.ok('PUT', `/devices/${first}`, { display_name: 'another name' });
       await bob.followed.until('that', ({ devicesChanged }) => devicesChanged.slice(before).includes(alice.id));
@@ -139,15 +139,15 @@ describe('devices of another server', () => {
       const room = await alice.create('11');
       await bob.join(room, alice);
       const device = await upload(alice, 'one');
-      await expect.poll(() => keysOf(bob, alice), { timeout: 20_000 }).toEqual({ [device]: 'one' });
+      await expect.poll(() => keysOf(bob, alice)).toEqual({ [device]: 'one' });
       await bob.leave(room);
       const members = async (): Promise<object> => (await alice.ok('GET', `/rooms/${room}/joined_members`)).joined;
-      await expect.poll(members, { timeout: 20_000 }).not.toHaveProperty([bob.id]);
+      await expect.poll(members).not.toHaveProperty([bob.id]);
       await upload(alice, 'two');
       await bob.join(room, alice);
       expect(await keysOf(bob, alice)).toEqual({ [device]: 'two' });
       await upload(alice, 'three');
-      await expect.poll(() => keysOf(bob, alice), { timeout: 20_000 }).toEqual({ [device]: 'three' });
+      await expect.poll(() => keysOf(bob, alice)).toEqual({ [device]: 'three' });
     },
     WITHIN,
   );
@@ -167,7 +167,7 @@ describe('devices of another server', () => {
       there.line.mend();
       await bob.say(room, 'are you there?');
       await bob.followed.untilTold(room, late);
-      await expect.poll(async () => Object.values(await keysOf(bob, alice)), { timeout: 20_000 }).toEqual(['two']);
+      await expect.poll(async () => Object.values(await keysOf(bob, alice))).toEqual(['two']);
     },
     WITHIN,
   );

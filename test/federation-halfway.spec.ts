@@ -7,8 +7,6 @@ import { HostileServer } from './support/federation/hostile-server.js';
 import { Member } from './support/federation/member.js';
 import { passwordOf, WITHOUT_PRESENCE } from './support/homeserver.js';
 
-const SOON = { timeout: 20_000, interval: 50 };
-
 const authority = new TestAuthority();
 let server: FederatingAnnals;
 let host: HostileServer;
@@ -61,7 +59,7 @@ describe('a server that is killed after another has taken', () => {
   it('a join, and before the room is here, finishes it', async () => {
     const room = hosted();
     await killedMeanwhile(room, () => joining(room));
-    await expect.poll(() => shown(room.roomId), SOON).toBe('join');
+    await expect.poll(() => shown(room.roomId)).toBe('join');
     expect(room.membershipOf(alice.id)).toBe('join');
     expect(room.taken).toHaveLength(1);
     await alice.leave(room.roomId);
@@ -71,14 +69,14 @@ describe('a server that is killed after another has taken', () => {
     const room = hosted();
     room.answerSent = (_, __, response) => void response.destroy();
     await killedMeanwhile(room, () => joining(room));
-    await expect.poll(() => room.membershipOf(alice.id), SOON).toBe('leave');
+    await expect.poll(() => room.membershipOf(alice.id)).toBe('leave');
     expect(await shown(room.roomId)).toBeUndefined();
   });
 
   it('a knock shows it', async () => {
     const room = hosted('knock');
     await killedMeanwhile(room, () => alice.knock(room.roomId));
-    await expect.poll(() => shown(room.roomId), SOON).toBe('knock');
+    await expect.poll(() => shown(room.roomId)).toBe('knock');
     await alice.leave(room.roomId);
     expect(room.membershipOf(alice.id)).toBe('leave');
   });
@@ -88,7 +86,7 @@ describe('a server that is killed after another has taken', () => {
     await inviteAlice(room);
     expect(await shown(room.roomId)).toBe('invite');
     await killedMeanwhile(room, () => leaving(room));
-    await expect.poll(() => shown(room.roomId), SOON).toBeUndefined();
+    await expect.poll(() => shown(room.roomId)).toBeUndefined();
     expect(room.membershipOf(alice.id)).toBe('leave');
   });
 
@@ -111,7 +109,7 @@ describe('a server that is killed after another has taken', () => {
     isAnswering = true;
     await server.start();
     const membership = async () => (await alice.state(roomId))[`m.room.member|${mallory}`];
-    await expect.poll(membership, SOON).toEqual(expect.any(String));
+    await expect.poll(membership).toEqual(expect.any(String));
     expect(await alice.stateOf(roomId, 'm.room.member', mallory)).toMatchObject({ membership: 'invite' });
   });
 });
@@ -121,7 +119,7 @@ describe('a join that another server has taken, and that failed here', () => {
     const room = hosted();
     room.answerSent = (kind, answer) => (kind === 'join' ? { state: [], auth_chain: [] } : answer);
     expect((await joining(room)).status).toBe(502);
-    await expect.poll(() => room.membershipOf(alice.id), SOON).toBe('leave');
+    await expect.poll(() => room.membershipOf(alice.id)).toBe('leave');
     expect(room.taken.map(({ pdu }) => pdu['content'])).toMatchObject([
       { membership: 'join' },
       { membership: 'leave' },
@@ -153,7 +151,7 @@ describe('a join that another server has taken, and that failed here', () => {
     expect((await joining(room)).status).toBe(502);
     Object.assign(room, { answerSent, isAwake: true });
     // What looks after the first one may have found the server asleep a moment ago.
-    await expect.poll(async () => (await joining(room)).status, SOON).toBe(200);
+    await expect.poll(async () => (await joining(room)).status).toBe(200);
     expect(await shown(room.roomId)).toBe('join');
     expect(room.membershipOf(alice.id)).toBe('join');
     await alice.leave(room.roomId);
@@ -170,7 +168,7 @@ describe('a user who closes their account', () => {
     const identifier = { type: 'm.id.user', user: bob.userId };
     const auth = { type: 'm.login.password', identifier, password: passwordOf('bob') };
     await bob.ok('POST', '/account/deactivate', { auth });
-    await expect.poll(() => room.membershipOf(bob.userId), SOON).toBe('leave');
+    await expect.poll(() => room.membershipOf(bob.userId)).toBe('leave');
   });
 });
 
@@ -198,7 +196,7 @@ describe('a user who leaves while they are joining', () => {
     expect(await shown(room.roomId)).toBeUndefined();
     // It is told as any event is.
     expect(room.taken.at(-1)!.pdu['content']).toMatchObject({ membership: 'join' });
-    await expect.poll(() => host.calls.some(({ body }) => isLeaveOf(body?.pdus, room.roomId)), SOON).toBe(true);
+    await expect.poll(() => host.calls.some(({ body }) => isLeaveOf(body?.pdus, room.roomId))).toBe(true);
   });
 });
 

@@ -107,7 +107,7 @@ describe('a policy server of a room on two servers', () => {
       (await bob.request('GET', path(guarded, 'state', type, stateKey))).status;
     const isTold = async (): Promise<void> =>
       expect([await known('m.room.member', eve), await known('m.room.policy')]).toEqual([200, 200]);
-    await vi.waitFor(isTold, { timeout: 30_000, interval: 50 });
+    await vi.waitFor(isTold, { timeout: 60_000, interval: 50 });
   }, WITHIN);
   afterAll(() => policy?.stop());
 

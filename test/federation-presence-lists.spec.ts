@@ -5,7 +5,6 @@ import { Member } from './support/federation/member.js';
 
 const STARTS = 120_000;
 const WITHIN = 60_000;
-const PATIENTLY = { timeout: 20_000 };
 const V1 = '/_matrix/client/api/v1';
 
 let authority: TestAuthority;
@@ -62,26 +61,26 @@ describe('a presence list with users of another server', () => {
       const [alice, bob] = await twoMembers();
       await say(bob, 'online', 'first');
       await change(alice, { invite: [bob.id] });
-      await expect.poll(() => watchersOf(bob), PATIENTLY).toEqual([{ user_id: alice.id, accepted: false }]);
+      await expect.poll(() => watchersOf(bob)).toEqual([{ user_id: alice.id, accepted: false }]);
       await change(bob, { accept: [alice.id] });
       const shown = (message: string) => [{ user_id: bob.id, accepted: true, presence: 'online', status_msg: message }];
-      await expect.poll(() => listOf(alice), PATIENTLY).toMatchObject(shown('first'));
+      await expect.poll(() => listOf(alice)).toMatchObject(shown('first'));
       await say(bob, 'online', 'second');
-      await expect.poll(() => listOf(alice), PATIENTLY).toMatchObject(shown('second'));
+      await expect.poll(() => listOf(alice)).toMatchObject(shown('second'));
 
       // Between servers a state that today's specification has no word for is exactly what it was.
       await bob.ok('PUT', `${V1}/presence/${encodeURIComponent(bob.id)}/device`, { device_type: 'mobile' });
       await bob.ok('PUT', `${V1}/presence/${encodeURIComponent(bob.id)}/status`, { presence: 'busy' });
       const busy = [{ user_id: bob.id, presence: 'busy', device_type: 'mobile' }];
-      await expect.poll(() => listOf(alice), PATIENTLY).toMatchObject(busy);
+      await expect.poll(() => listOf(alice)).toMatchObject(busy);
 
       // A reverse subscription is accepted by itself.
       await change(bob, { invite: [alice.id] });
-      await expect.poll(() => listOf(bob), PATIENTLY).toMatchObject([{ user_id: alice.id, accepted: true }]);
+      await expect.poll(() => listOf(bob)).toMatchObject([{ user_id: alice.id, accepted: true }]);
       await change(bob, { decline: [alice.id] });
-      await expect.poll(() => listOf(alice), PATIENTLY).toEqual([]);
+      await expect.poll(() => listOf(alice)).toEqual([]);
       await change(bob, { drop: [alice.id] });
-      await expect.poll(() => watchersOf(alice), PATIENTLY).toEqual([]);
+      await expect.poll(() => watchersOf(alice)).toEqual([]);
     },
     WITHIN,
   );
@@ -91,7 +90,7 @@ describe('a presence list with users of another server', () => {
     async () => {
       const [alice, bob] = await twoMembers();
       await change(alice, { invite: [bob.id] });
-      await expect.poll(() => watchersOf(bob), PATIENTLY).toHaveLength(1);
+      await expect.poll(() => watchersOf(bob)).toHaveLength(1);
       here.line.cut();
       await change(bob, { accept: [alice.id] });
       await there.end('SIGKILL');
@@ -99,7 +98,7 @@ describe('a presence list with users of another server', () => {
       here.line.mend();
       // It is there again as soon as it says anything.
       await change(alice, { invite: [`@nobody:${bob.id.slice(bob.id.indexOf(':') + 1)}`] });
-      await expect.poll(() => listOf(alice), PATIENTLY).toMatchObject([{ user_id: bob.id, accepted: true }]);
+      await expect.poll(() => listOf(alice)).toMatchObject([{ user_id: bob.id, accepted: true }]);
     },
     WITHIN,
   );

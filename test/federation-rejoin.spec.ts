@@ -8,8 +8,6 @@ import { WITHOUT_PRESENCE } from './support/homeserver.js';
 
 /** More than one server fetches of a gap at once. */
 const MISSED = 230;
-const SOON = { timeout: 20_000, interval: 100 };
-
 const authority = new TestAuthority();
 let here: FederatingAnnals;
 let there: FederatingAnnals;
@@ -38,9 +36,9 @@ async function cameBack(visibility: string) {
   });
   await alice.join(room, bob);
   const before = await bob.say(room, 'before');
-  await expect.poll(async () => (await alice.history(room)).map(({ event_id: id }) => id), SOON).toContain(before);
+  await expect.poll(async () => (await alice.history(room)).map(({ event_id: id }) => id)).toContain(before);
   await alice.leave(room);
-  await expect.poll(async () => (await bob.stateOf(room, 'm.room.member', alice.id)).membership, SOON).toBe('leave');
+  await expect.poll(async () => (await bob.stateOf(room, 'm.room.member', alice.id)).membership).toBe('leave');
   const missed: string[] = [];
   for (let i = 0; i < MISSED; i++) missed.push(await bob.say(room, `missed ${i}`));
   const name = await bob.setState(room, 'm.room.name', { name: 'of now' });
@@ -63,12 +61,12 @@ describe('who comes back to a room after much that they missed', () => {
       seen = (await alice.history(room, 50)).map(({ event_id: id }) => id as string);
       return missed.filter((id) => !seen.includes(id));
     };
-    await expect.poll(lacking, SOON).toEqual([]);
+    await expect.poll(lacking).toEqual([]);
     expect(seen).toContain(before);
     expect(new Set(seen).size).toBe(seen.length);
     expect((await unread()).notification_count).toBe(0);
     const said = await alice.say(room, 'back');
-    await expect.poll(async () => bodiesOf(await bob.history(room)).includes('back'), SOON).toBe(true);
+    await expect.poll(async () => bodiesOf(await bob.history(room)).includes('back')).toBe(true);
     expect((await bob.event(room, said)).content.body).toBe('back');
     await awaitSameState(room, bob, alice);
   }, 180_000);
@@ -104,11 +102,11 @@ describe('a room of another server', () => {
       const room = await bob.create('11');
       const joined = alice.request('POST', `/join/${encodeURIComponent(room)}?via=${there.name}`, {});
       const isIn = async () => (await bob.state(room))[`m.room.member|${alice.id}`] !== undefined;
-      await expect.poll(isIn, { timeout: 20_000, interval: 5 }).toBe(true);
+      await expect.poll(isIn, { interval: 5 }).toBe(true);
       await bob.kick(room, alice);
       await joined;
       const rooms = async () => (await alice.ok('GET', '/joined_rooms')).joined_rooms as string[];
-      await expect.poll(rooms, SOON).not.toContain(room);
+      await expect.poll(rooms).not.toContain(room);
     }
   });
 
@@ -118,11 +116,11 @@ describe('a room of another server', () => {
     await alice.knock(room, bob);
     await bob.invite(room, alice);
     const invites = async () => Object.keys((await alice.ok('GET', '/sync')).rooms?.invite ?? {});
-    await expect.poll(invites, SOON).toContain(room);
+    await expect.poll(invites).toContain(room);
     await alice.join(room);
     await awaitSameState(room, bob, alice);
     await alice.leave(room);
-    await expect.poll(async () => (await bob.stateOf(room, 'm.room.member', alice.id)).membership, SOON).toBe('leave');
+    await expect.poll(async () => (await bob.stateOf(room, 'm.room.member', alice.id)).membership).toBe('leave');
   });
 
   it('is followed where it was upgraded while this server was away', async () => {
@@ -134,7 +132,7 @@ describe('a room of another server', () => {
     await bob.say(next, 'over here');
     await here.restart();
     const tombstone = async () => (await alice.state(room))['m.room.tombstone|'];
-    await expect.poll(tombstone, SOON).toEqual(expect.any(String));
+    await expect.poll(tombstone).toEqual(expect.any(String));
     await alice.join(next, bob);
     expect(bodiesOf(await alice.history(next))).toContain('over here');
   }, 60_000);
@@ -174,7 +172,7 @@ describe('a room into which a server invites that is not in it', () => {
     await bob.invite(room, alice);
     if (when === 'before') await invitedByRival(room);
     await alice.leave(room);
-    await expect.poll(() => membershipThere(room), SOON).toBe('leave');
+    await expect.poll(() => membershipThere(room)).toBe('leave');
     expect((await alice.ok('GET', '/sync')).rooms?.invite?.[room]).toBeUndefined();
   });
 });

@@ -11,7 +11,7 @@ import { describeEmbedded } from './support/stores.js';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 });
 
-const SOON = { timeout: 20_000, interval: 50 };
+const SOON = { timeout: 60_000, interval: 50 };
 
 /** The devices of somebody whose keys another is told. */
 async function devicesOf(reader: Member, { id }: Member): Promise<string[]> {

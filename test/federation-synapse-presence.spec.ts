@@ -4,7 +4,6 @@ import { Shared } from './support/federation/shared.js';
 import { startSynapse, SYNAPSE } from './support/federation/synapse.js';
 
 const WITHIN = 90_000;
-const PATIENTLY = { timeout: 40_000 };
 const V1 = '/_matrix/client/api/v1';
 
 const statusPath = ({ id }: Member): string => `/presence/${encodeURIComponent(id)}/status`;
@@ -25,15 +24,11 @@ describe.skipIf(SYNAPSE === undefined)('presence shared with Synapse', () => {
     async () => {
       const { alice, bob } = shared;
       await say(alice, 'online', 'from Annals');
-      await expect
-        .poll(() => seenBy(bob, alice), PATIENTLY)
-        .toMatchObject({ presence: 'online', status_msg: 'from Annals' });
+      await expect.poll(() => seenBy(bob, alice)).toMatchObject({ presence: 'online', status_msg: 'from Annals' });
       await say(bob, 'online', 'from Synapse');
-      await expect
-        .poll(() => seenBy(alice, bob), PATIENTLY)
-        .toMatchObject({ presence: 'online', status_msg: 'from Synapse' });
+      await expect.poll(() => seenBy(alice, bob)).toMatchObject({ presence: 'online', status_msg: 'from Synapse' });
       await say(bob, 'unavailable', 'gone for lunch');
-      await expect.poll(() => seenBy(alice, bob), PATIENTLY).toMatchObject({ status_msg: 'gone for lunch' });
+      await expect.poll(() => seenBy(alice, bob)).toMatchObject({ status_msg: 'gone for lunch' });
       await bob.followed.until('presence of alice', ({ presence }) =>
         presence.some(({ sender }) => sender === alice.id),
       );
@@ -46,15 +41,11 @@ describe.skipIf(SYNAPSE === undefined)('presence shared with Synapse', () => {
     async () => {
       const { alice, bob } = shared;
       await say(alice, 'busy', 'do not ask', V1);
-      await expect
-        .poll(() => seenBy(bob, alice), PATIENTLY)
-        .toMatchObject({ presence: 'unavailable', status_msg: 'do not ask' });
+      await expect.poll(() => seenBy(bob, alice)).toMatchObject({ presence: 'unavailable', status_msg: 'do not ask' });
       await say(alice, 'free_for_chat', 'ask me', V1);
-      await expect
-        .poll(() => seenBy(bob, alice), PATIENTLY)
-        .toMatchObject({ presence: 'online', status_msg: 'ask me' });
+      await expect.poll(() => seenBy(bob, alice)).toMatchObject({ presence: 'online', status_msg: 'ask me' });
       await say(alice, 'hidden', 'psst', V1);
-      await expect.poll(() => seenBy(bob, alice), PATIENTLY).toMatchObject({ presence: 'offline' });
+      await expect.poll(() => seenBy(bob, alice)).toMatchObject({ presence: 'offline' });
       expect(JSON.stringify(await seenBy(bob, alice))).not.toContain('psst');
     },
     WITHIN,

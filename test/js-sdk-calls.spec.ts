@@ -10,8 +10,9 @@ import { NEEDS, QUIET } from './support/sdk-device.js';
 import { describeWithStores } from './support/stores.js';
 
 // The library says every half a second that it is there.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
+const PATIENTLY = { timeout: 60_000 };
 const CALL_MEMBER = 'org.matrix.msc3401.call.member';
 
 describe.runIf(NODE_22)(NEEDS, () =>
@@ -31,7 +32,7 @@ describe.runIf(NODE_22)(NEEDS, () =>
         alice.on(ClientEvent.Sync, (state) => state === 'PREPARED' && resolve());
       });
       ({ room_id: roomId } = await alice.createRoom({}));
-      await vi.waitUntil(() => alice.getRoom(roomId));
+      await vi.waitUntil(() => alice.getRoom(roomId), PATIENTLY);
     });
     afterAll(async () => {
       alice?.stopClient();
@@ -57,18 +58,18 @@ describe.runIf(NODE_22)(NEEDS, () =>
       const transport = { type: 'livekit', livekit_service_url: 'https://sfu.example', livekit_alias: roomId } as const;
       const config = { delayedLeaveEventDelayMs: 4_000, delayedLeaveEventRestartMs: 500 };
       session.joinRoomSession([transport], undefined, config);
-      await vi.waitUntil(isInCall, { timeout: 10_000 });
+      await vi.waitUntil(isInCall, PATIENTLY);
       const [first] = await scheduled();
       await delay(5_000);
       expect([await scheduled(), await isInCall(), failures]).toEqual([[first], true, []]);
 
       // As who carries the call does, to whom it was lost.
       await server.request('POST', `/_matrix/client/v1/delayed_events/${first}/send`, { body: {} });
-      await vi.waitUntil(async () => ((await scheduled())[0] ?? first) !== first && isInCall(), { timeout: 20_000 });
+      await vi.waitUntil(async () => ((await scheduled())[0] ?? first) !== first && isInCall(), PATIENTLY);
       expect(failures).toEqual([]);
 
       await session.leaveRoomSession(10_000);
-      await vi.waitUntil(async () => !(await isInCall()), { timeout: 10_000 });
+      await vi.waitUntil(async () => !(await isInCall()), PATIENTLY);
       expect([await scheduled(), failures]).toEqual([[], []]);
     });
 

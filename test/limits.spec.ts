@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const [TOKEN, PASSWORD] = ['m.login.registration_token', 'm.login.password'];
 const FOR_ALL = 'for-all';
-const SENDING = { class: 'send', by: 'device', burst: 3, per_second: 1 };
+const SENDING = { class: 'send', by: 'device', burst: 3, per_second: 0.5 };
 
 let server: Homeserver;
 let admin: string;

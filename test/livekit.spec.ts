@@ -97,7 +97,7 @@ function calls(start: (listener: string) => Promise<Carrier>): void {
     const before = await runningSince();
     await alice.ok('POST', `${RTC}/delegate_delayed_leave`, { ...about('gone'), delay_id: id });
     // It is looked whether they are there, by which it is put off.
-    await expect.poll(runningSince, { timeout: 20_000 }).toBeGreaterThan(before);
+    await expect.poll(runningSince).toBeGreaterThan(before);
     await server.end('SIGKILL');
     await carrier.leave(token).catch(() => {}); // nobody hears of it
     await server.start(port);

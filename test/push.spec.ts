@@ -8,8 +8,6 @@ import { describeWithStores } from './support/stores.js';
 // Servers are killed and started.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-const PATIENT = { timeout: 40_000 };
-
 describeWithStores('push', (stores) => {
   let server: Homeserver;
   let gateway: PushGateway;
@@ -45,10 +43,10 @@ describeWithStores('push', (stores) => {
 
   test('tells a gateway of what is said, and that nothing is unread once it is read', async () => {
     const eventId = await send('hello');
-    await expect.poll(() => gateway.events, PATIENT).toEqual([eventId]);
+    await expect.poll(() => gateway.events).toEqual([eventId]);
     expect(gateway.unread).toBe(1);
     await read(eventId);
-    await expect.poll(() => gateway.unread, PATIENT).toBe(0);
+    await expect.poll(() => gateway.unread).toBe(0);
   });
 
   test('of a killed process is done by the next one: what no gateway had yet, with the number that /sync tells', async () => {
@@ -61,28 +59,28 @@ describeWithStores('push', (stores) => {
       return { status: 503, after: new Promise(() => {}) };
     };
     const first = await send('one');
-    await expect.poll(() => isAsked, PATIENT).toBe(true);
+    await expect.poll(() => isAsked).toBe(true);
     const second = await send('two');
     await server.end('SIGKILL');
     gateway.answer = () => ({});
     await server.start();
-    await expect.poll(() => gateway.events.filter((id) => id !== before), PATIENT).toEqual([first, second]);
+    await expect.poll(() => gateway.events.filter((id) => id !== before)).toEqual([first, second]);
     expect(gateway.unread).toBe(2);
     const filter = encodeURIComponent(JSON.stringify({ room: { timeline: { limit: 1 } } }));
     const { rooms } = await alice.ok('GET', `/sync?filter=${filter}`);
     expect(rooms.join[room].unread_notifications.notification_count).toBe(2);
     await read(second);
-    await expect.poll(() => gateway.unread, PATIENT).toBe(0);
+    await expect.poll(() => gateway.unread).toBe(0);
   });
 
   test('does not tell again after a kill what was read meanwhile', async () => {
     const told = await send('told');
-    await expect.poll(() => gateway.events, PATIENT).toEqual([told]);
+    await expect.poll(() => gateway.events).toEqual([told]);
     await read(told);
-    await expect.poll(() => gateway.unread, PATIENT).toBe(0);
+    await expect.poll(() => gateway.unread).toBe(0);
     await kill();
     const next = await send('next');
-    await expect.poll(() => gateway.events, PATIENT).toContain(next);
+    await expect.poll(() => gateway.events).toContain(next);
     expect(gateway.events).toEqual([told, next]);
     await read(next);
   });
@@ -94,12 +92,12 @@ describeWithStores('push', (stores) => {
     // No fact waits for it any more.
     const waiting = async (): Promise<string | undefined> =>
       /annals_effect_waiting\{effect="push"\} (\d+)/.exec((await server.request('GET', '/metrics')).text)?.[1];
-    await expect.poll(waiting, PATIENT).toBe('3');
-    await expect.poll(waiting, PATIENT).toBe('0');
+    await expect.poll(waiting).toBe('3');
+    await expect.poll(waiting).toBe('0');
     await server.end('SIGKILL');
     gateway.answer = () => ({});
     await server.start();
-    await expect.poll(() => gateway.events, PATIENT).toContain(newest);
+    await expect.poll(() => gateway.events).toContain(newest);
     expect(gateway.unread).toBe(3);
     await read(newest);
   });

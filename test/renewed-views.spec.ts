@@ -76,7 +76,7 @@ describeEmbedded('views that are renewed', 'what was erased is to be in no file'
     expect(before).toContain('beer');
     expect(before).not.toContain(MARK);
     // The log has seen to itself by then.
-    await expect.poll(() => placesOfMark().filter((place) => place.startsWith('log')), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => placesOfMark().filter((place) => place.startsWith('log'))).toEqual([]);
     expect(placesOfMark()).toEqual([expect.stringMatching(/^views\/data\.mdb: \d+/)]);
     const talk = keepTalking(noise, { bob });
     await talk.hasSaid(20);
@@ -105,7 +105,7 @@ describeEmbedded('views that are renewed', 'what was erased is to be in no file'
     const before = await answers();
     for (const ms of [0, 50, 100, 150, 200]) {
       const renewing = annals(server, 'views', 'renew');
-      await expect.poll(files, { interval: 2, timeout: 20_000 }).toContain('renewal');
+      await expect.poll(files, { interval: 2 }).toContain('renewal');
       await delay(ms);
       await server.end('SIGKILL');
       await renewing;
@@ -162,7 +162,7 @@ describeEmbedded('views that are renewed', 'what was erased is to be in no file'
     await server.end();
     server.set({ ANNALS_RENEW_VIEWS_EVERY: '1s' });
     await server.start();
-    await expect.poll(placesOfMark, { timeout: 30_000 }).toEqual([]);
+    await expect.poll(placesOfMark).toEqual([]);
     // The folder of the old file goes a moment after that.
     await expect.poll(files).toEqual([expect.stringMatching(/^renewed-\d+$/)]);
     const renewed = files();

@@ -81,7 +81,7 @@ describe('a server under a service manager', () => {
     server.signal('SIGHUP');
     await vi.waitFor(
       () => expect(output).toMatch(/"msg":"not reloaded: annals\.yaml: log: must be one of [^"]*/),
-      10_000,
+      60_000,
     );
     expect(output.trim().split('\n')).toHaveLength(1);
     expect((await server.request('GET', '/health')).body.ok).toBe(true);

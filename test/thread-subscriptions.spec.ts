@@ -92,7 +92,7 @@ describeWithStores('subscriptions to threads', (stores) => {
 
   test('are the same when their views are made anew, and so is what they let notify', async () => {
     const rules = (): Promise<unknown> => bob.ok('GET', '/pushrules/global/postcontent/');
-    await expect.poll(rules, { timeout: 20_000 }).toMatchObject([{ enabled: true }, { enabled: true }]);
+    await expect.poll(rules).toMatchObject([{ enabled: true }, { enabled: true }]);
     const before = [await bob.ok('GET', PAGES), await rules()];
     expect(await server.end()).toBe(0);
     server.removeViews();
