@@ -49,6 +49,7 @@ import { AuthNotes } from './interactive-auth/auth-notes.js';
 import { AuthSessions } from './interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from './interactive-auth/interactive-auth.js';
 import { Flows } from './interactive-auth/flows.js';
+import { LinkedStages } from './interactive-auth/linked-stages.js';
 import { LoginByMail } from './interactive-auth/login-by-mail.js';
 import { Consents } from './terms/consents.js';
 import { Terms } from './terms/terms.js';
@@ -164,6 +165,7 @@ const services: Provider[] = [
   ShownThreepids,
   PassByThreepid,
   LoginByMail,
+  LinkedStages,
   PageProcess,
   Terms,
   Consents,

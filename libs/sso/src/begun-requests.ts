@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { pathOfStage } from '#accounts/interactive-auth/linked-stages';
 import { CONFIG, type Config } from '#config/config';
 import type { UpstreamProvider } from '#config/sso/upstream-provider';
 import { MatrixError } from '#kernel/matrix-error';
@@ -28,10 +29,7 @@ export class BegunRequests {
    * is for, and offers no provider at which its user has no account.
    */
   linkOf(purpose: Purpose): string {
-    if (purpose.kind === 'stage') {
-      const query = new URLSearchParams({ session: purpose.session }).toString();
-      return `${this.config.publicUrl}/_matrix/client/v3/auth/m.login.sso/fallback/web?${query}`;
-    }
+    if (purpose.kind === 'stage') return `${this.config.publicUrl}${pathOfStage('m.login.sso', purpose.session)}`;
     return `${this.config.publicUrl}/${SSO_PATH}/begin?${this.#query(purpose)}`;
   }
 

@@ -85,14 +85,9 @@ export class InteractiveAuth {
     return work();
   }
 
-  /** The session that a page works on; undefined where there is none, or its time is over. */
-  findSession(id: string): Promise<AuthSession | undefined> {
-    return this.sessions.find(id);
-  }
-
-  /** As `findSession`. Throws M_NOT_FOUND. */
+  /** The session that a page works on. Throws M_NOT_FOUND where there is none, or its time is over. */
   async getSession(id: string): Promise<AuthSession> {
-    const session = await this.findSession(id);
+    const session = await this.sessions.find(id);
     if (session === undefined) throw new MatrixError('M_NOT_FOUND', 'No such session');
     return session;
   }
