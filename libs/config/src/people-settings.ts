@@ -14,7 +14,7 @@ import {
 import { Form, OneOf } from './setting-rules.js';
 import { areCountries, isTextsBody, isTextsTarget } from './text-messages-config.js';
 
-export const OAUTH_MODES = ['off', 'on'] as const;
+const OAUTH_MODES = ['off', 'on'] as const;
 
 export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
 

@@ -43,7 +43,7 @@ export type RateLimitFigures = Readonly<Record<RateLimitClass, RateLimit>>;
 const FIGURES = /^([a-z-]+) *= *(\d{1,6})(?::(\d{1,6}(?:\.\d{1,4})?))?$/;
 
 /** Reads `send=200:40,login=20:1`: the burst, and how many a second. Undefined where it is not of that form, or names no class. */
-export function parseRateLimits(text: string): RateLimitFigures | undefined {
+function parseRateLimits(text: string): RateLimitFigures | undefined {
   const figures: Record<RateLimitClass, RateLimit> = { ...RATE_LIMITS };
   for (const item of text.split(',')) {
     const [, name = '', burst, perSecond] = FIGURES.exec(item.trim()) ?? [];

@@ -18,7 +18,7 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 /** 136 bits: who was not told an id does not guess it. */
 const LENGTH = 24;
 
-export function isMediaId(text: string): text is MediaId {
+function isMediaId(text: string): text is MediaId {
   return MEDIA_ID.test(text);
 }
 

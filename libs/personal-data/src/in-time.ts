@@ -5,7 +5,7 @@ export interface Pace {
 }
 
 /** Every connection by which anybody would have it is faster. */
-export const SLOWEST: Pace = Object.freeze({ bytesPerSecond: 8 * 1024, afterMs: 60_000 });
+const SLOWEST: Pace = Object.freeze({ bytesPerSecond: 8 * 1024, afterMs: 60_000 });
 
 /**
  * The pieces as they are asked for. `onSlow` is called once whoever asks has let them wait for longer than the pace allows for what was taken so

@@ -50,7 +50,7 @@ async function readErasures(installation: Installation): Promise<readonly ShownE
 }
 
 /** What a log says of who was erased. */
-export async function erasuresOfLog(store: Pick<EventStore, 'readStream'>): Promise<ErasuresState> {
+async function erasuresOfLog(store: Pick<EventStore, 'readStream'>): Promise<ErasuresState> {
   const known = new Map<string, Erasure>();
   for await (const fact of store.readStream(ERASURES_STREAM)) takeErasure(known, fact);
   return known;

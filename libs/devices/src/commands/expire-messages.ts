@@ -13,7 +13,7 @@ import { Inboxes } from '../inboxes.js';
 import { INBOX, type InboxRow, OUTSTANDING, outstandingKey } from '../projections/inbox.projector.js';
 
 /** What an inbox may hold: how old, how many and how much. */
-export const INBOX_LIMITS = Object.freeze({
+const INBOX_LIMITS = Object.freeze({
   age: 30 * 24 * 60 * 60_000,
   number: 10_000,
   size: 50 * 1024 * 1024,

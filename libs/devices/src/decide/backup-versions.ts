@@ -45,7 +45,7 @@ export const backupVersionSnapshots: SnapshotCodec<BackupVersions> = {
 };
 
 /** The version that keys go into; undefined where there is none. */
-export function currentVersion({ standing }: BackupVersions): string | undefined {
+function currentVersion({ standing }: BackupVersions): string | undefined {
   return [...standing.keys()].at(-1);
 }
 

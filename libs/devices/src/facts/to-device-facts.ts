@@ -9,7 +9,7 @@ import { type DeviceKey, deviceOfStream, streamOfDevice } from './device-streams
 /** What a device sent to others, in the order in which it did. */
 export const SENT_STREAM_PREFIX = 'sent-';
 export const sentStream = (device: DeviceKey): string => streamOfDevice(SENT_STREAM_PREFIX, device);
-export const deviceOfSentStream = (stream: string): DeviceKey => deviceOfStream(SENT_STREAM_PREFIX, stream);
+const deviceOfSentStream = (stream: string): DeviceKey => deviceOfStream(SENT_STREAM_PREFIX, stream);
 
 /** What a user of another server sent to devices here, in the order in which their server told it. */
 export const RECEIVED_STREAM_PREFIX = 'received-';

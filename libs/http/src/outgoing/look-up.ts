@@ -35,7 +35,7 @@ function systemSources(): NameSources {
  * The addresses of a name: from name servers, and where these do not know it, or it has no dot, from the system. Names of servers that
  * are gone are many, and some take long: by name servers any number of them can be looked up at once. Throws as `dns.lookup` does.
  */
-export async function findAddresses(name: string, sources: NameSources): Promise<LookupAddress[]> {
+async function findAddresses(name: string, sources: NameSources): Promise<LookupAddress[]> {
   if (!name.includes('.')) return sources.lookup(name);
   const [v6, v4] = await Promise.allSettled([sources.resolve6(name), sources.resolve4(name)]);
   const found = [

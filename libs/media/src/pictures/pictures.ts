@@ -14,7 +14,7 @@ export interface PictureOptions {
   readonly withinMs: number;
 }
 
-export const PICTURE_OPTIONS = Symbol.for('annals.PictureOptions');
+const PICTURE_OPTIONS = Symbol.for('annals.PictureOptions');
 
 const DEFAULTS: PictureOptions = {
   program: fileURLToPath(new URL('./picture-process.js', import.meta.url)),

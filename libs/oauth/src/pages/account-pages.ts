@@ -50,7 +50,7 @@ export interface AccountContext {
   readonly problem?: string;
 }
 
-export const hrefOf = (action: string, deviceId?: DeviceId): string =>
+const hrefOf = (action: string, deviceId?: DeviceId): string =>
   `${PAGES.account}?${new URLSearchParams({ action, ...(deviceId === undefined ? {} : { device_id: deviceId }) }).toString()}`;
 
 /** The same, with the word for what was done. */

@@ -6,7 +6,7 @@ import { type ExportFile, fileOfText } from './export-file.js';
 import { KindWriter } from './kind-writer.js';
 
 /** What the manifest says that it is, and in which shape. */
-export const EXPORT_FORMAT = 'dev.annals.personal-data';
+const EXPORT_FORMAT = 'dev.annals.personal-data';
 const FORMAT_VERSION = 1;
 
 /**

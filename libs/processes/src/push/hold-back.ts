@@ -7,7 +7,7 @@ import type { UserId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 
 /** The account data by which a user says so: `{"hold_back_while_active": true}`. */
-export const PUSH_SETTINGS = 'dev.annals.push';
+const PUSH_SETTINGS = 'dev.annals.push';
 
 /** What was not read after so long is pushed whatever the user does. */
 const MOST_MS = 5 * 60_000;

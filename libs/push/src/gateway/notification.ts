@@ -64,7 +64,7 @@ export function formatNotifications(
   }));
 }
 
-export function wantsBadge({ data }: PusherSet): boolean {
+function wantsBadge({ data }: PusherSet): boolean {
   return data[WITHOUT_BADGE] !== true;
 }
 

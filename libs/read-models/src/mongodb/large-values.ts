@@ -28,7 +28,7 @@ const PART_BYTES = 4 * 1024 * 1024;
 const SUFFIX = '.parts';
 
 /** Whether a collection holds parts, and is none of its own. */
-export function isParts(collection: string): boolean {
+function isParts(collection: string): boolean {
   return collection.endsWith(SUFFIX);
 }
 

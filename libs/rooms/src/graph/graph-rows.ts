@@ -95,7 +95,7 @@ export function formatGraphEvent({ outcome, revision, position, depth, states }:
 }
 
 /** Reads what `formatGraphEvent` wrote. */
-export function parseGraphEvent(text: string): GraphEvent {
+function parseGraphEvent(text: string): GraphEvent {
   const [letter, revision, position, depth, place, earlier, current] = text.split(' ');
   return {
     outcome: OUTCOMES.get(letter!)!,

@@ -58,8 +58,8 @@ export const MOST_OF_ROOM = 1_000;
 export const MOST_CHARACTERS = 4_000_000;
 /** Of those that are refused less is kept, which whoever was banned may send: each is kept whole, and read with the next one and each redaction of the room. */
 export const MOST_REFUSED_OF_USER = 10;
-export const MOST_REFUSED_OF_ROOM = 100;
-export const MOST_REFUSED_CHARACTERS = 400_000;
+const MOST_REFUSED_OF_ROOM = 100;
+const MOST_REFUSED_CHARACTERS = 400_000;
 
 const HANDLED: ReadonlySet<string> = new Set([
   'pdu-accepted',

@@ -9,7 +9,7 @@ const FIRST_SIGN = 0xa1;
 const AT_ONCE = 100;
 
 /** What stands for a text in the row of a word. */
-export function signOf(number: number): string {
+function signOf(number: number): string {
   return String.fromCharCode(FIRST_SIGN + (number % BLOCK_TEXTS));
 }
 
@@ -20,7 +20,7 @@ export function numbersOf(signs: string, block: number): number[] {
   return numbers;
 }
 
-export function blockOf(number: number): number {
+function blockOf(number: number): number {
   return number - (number % BLOCK_TEXTS);
 }
 

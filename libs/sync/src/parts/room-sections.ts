@@ -29,7 +29,7 @@ export function showsRow(room: RoomContext): (row: TimelineRow) => boolean | Pro
 }
 
 /** Whether the filter lets an event into the timeline. */
-export function wantsRow({ sync, reader }: RoomContext): (row: TimelineRow) => boolean | Promise<boolean> {
+function wantsRow({ sync, reader }: RoomContext): (row: TimelineRow) => boolean | Promise<boolean> {
   return (row) => passesFilter(sync.filter.timeline, reader, row);
 }
 

@@ -116,7 +116,7 @@ export function wantsRoom(
 }
 
 /** "If a room matches multiple rules […] the fields are combined by taking the superset": MSC4186, "Combining room configs". */
-export function combineConfigs([first, ...others]: readonly RoomConfig[]): RoomConfig {
+function combineConfigs([first, ...others]: readonly RoomConfig[]): RoomConfig {
   return others.reduce<RoomConfig>(
     (all, { timelineLimit, state }) => ({
       timelineLimit: Math.max(all.timelineLimit, timelineLimit),

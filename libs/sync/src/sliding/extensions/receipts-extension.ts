@@ -52,7 +52,7 @@ function receiptsAfter({ told, after }: ToldOf): StreamMoment | undefined {
  * The content of one `m.receipt` event, for the extension has one for each room. Of receipts of somebody for several threads at the same
  * event it can say one: that of the whole room, else that of the main timeline. JSON text.
  */
-export function receiptContent(receipts: readonly Receipt[]): string {
+function receiptContent(receipts: readonly Receipt[]): string {
   const rank = ({ thread }: Receipt): number => (thread === '' ? 2 : thread === 'main' ? 1 : 0);
   const content: Record<string, Record<string, Record<string, object>>> = {};
   for (const receipt of [...receipts].sort((a, b) => rank(a) - rank(b))) {

@@ -44,7 +44,7 @@ export function findNumber(body: JsonObject, key: string, path: string): number 
   return value === undefined ? undefined : readNumber(value, path);
 }
 
-export function readNumber(value: JsonValue | undefined, path: string): number {
+function readNumber(value: JsonValue | undefined, path: string): number {
   const number = value instanceof JsonNumber ? Number(value.text) : value;
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0
     ? number
@@ -63,7 +63,7 @@ export function findList(body: JsonObject, key: string, path: string): readonly 
   return value as readonly JsonValue[];
 }
 
-export function findTexts(body: JsonObject, key: string, path: string): readonly string[] | undefined {
+function findTexts(body: JsonObject, key: string, path: string): readonly string[] | undefined {
   const list = findList(body, key, path);
   if (list?.every((one) => typeof one === 'string') === false) refuse(path, 'not a list of texts');
   return list as readonly string[] | undefined;
