@@ -4,8 +4,10 @@ import { comparePlaces, formatPlace, parsePlace, type Place, type Position, STAR
 export interface Restoration {
   /** Eight hexadecimal digits, by chance: a log that is put back to one moment twice has two of them. */
   readonly name: string;
-  /** The last place up to which the log is as it was before. */
+  /** The last place up to which the log is as it was before, as far as that is known: it may be further. */
   readonly agreed: Position;
+  /** It is where a copy of another log begins, whose places say nothing here. */
+  readonly isCopy?: true;
 }
 
 /** A place that somebody remembered, in the log as it is now. */
@@ -59,5 +61,15 @@ export class LogHistory {
     const agreed = this.restorations[known + 1]?.agreed;
     if (agreed === undefined || comparePlaces(place, agreed) <= 0) return { place, isLost: false };
     return { place: agreed, isLost: true };
+  }
+
+  /**
+   * As `find`, of a text that a fact of this log holds, about what stands before that fact: a log that has the fact has lost nothing of that, however little is known to be as it was
+   * (`agreed`). START where the fact came from the log that this one is a copy of.
+   */
+  findWithin(text: string): Place | undefined {
+    const [, placed = '', name] = NAMED_PLACE.exec(text) ?? [];
+    const isOfCopied = this.restorations[0]?.isCopy === true && !this.restorations.some((each) => each.name === name);
+    return isOfCopied ? START : parsePlace(placed);
   }
 }

@@ -93,7 +93,7 @@ function evolveIdentity(
     if (identity !== undefined) return identity;
     const named = { logId, serverName, keys: [{ ...key, since }], namesKey: key };
     if (of === undefined) return { ...named, restored: [] };
-    const restored = [{ name: logId.slice(0, 8), agreed: START }];
+    const restored = [{ name: logId.slice(0, 8), agreed: START, isCopy: true as const }];
     return { ...named, restored, copy: { of, isComplete: false } };
   }
   if ((type === COPY_COMPLETED || type === COPY_RESUMED) && identity?.copy !== undefined) {

@@ -1,6 +1,5 @@
-import type { LogHistory } from '#event-store/log-history';
 import { START, type Position } from '#kernel/position';
-import { type Forgotten, placeOf } from './forgotten-marks.js';
+import type { Forgotten } from './forgotten-marks.js';
 import { Generation, type GenerationRecord } from './generation.js';
 import type { ProjectionRecord } from './projection.js';
 import type { StoredState } from './projection-records.js';
@@ -27,7 +26,7 @@ export const WHY_ANEW = 'the log has forgotten since what would take rows of it 
 export function beginBehindAnew(
   projectors: readonly Projector[],
   { records: stored, begun, checkpoint }: Pick<StoredState, 'records' | 'begun' | 'checkpoint'>,
-  { forgotten: { upTo, at }, history }: { readonly forgotten: Forgotten; readonly history: LogHistory },
+  { upTo, last }: Forgotten,
 ): BehindAnew {
   const records = new Map(stored);
   const left: Generation[] = [];
@@ -35,7 +34,7 @@ export function beginBehindAnew(
   for (const projector of projectors) {
     const { name } = projector;
     const record = stored.get(name);
-    if (record === undefined || at <= placeOf(begun.get(name), history)) continue;
+    if (record === undefined || begun.get(name) === last) continue;
     const again = beginAnew(projector, record, checkpoint?.position ?? START, upTo.get(name));
     if (again === undefined) continue;
     records.set(name, again.record);

@@ -47,7 +47,7 @@ export class ForgottenMarks {
       FORGOTTEN_STREAM,
       (upTo) => {
         const more = [...due].map(
-          ([name, position]) => [name, history.format(laterOf(position, placeOf(upTo[name], history)))] as const,
+          ([name, position]) => [name, history.format(laterOf(position, placeWithin(upTo[name], history)))] as const,
         );
         const data: RemovalsForgotten = { up_to: { ...upTo, ...Object.fromEntries(more) } };
         return [draftOf({ type: 'removals-forgotten', data })];
@@ -64,28 +64,24 @@ export class ForgottenMarks {
 export interface Forgotten {
   /** Up to where that may have taken rows away, by the name of the projection. */
   readonly upTo: ReadonlyMap<string, Position>;
-  /** Where that was noted last; START where it never was. */
-  readonly at: Position;
+  /** What tells the fact that noted that last from all others, of any log; empty where there is none. */
+  readonly last: string;
 }
 
 /** Reads what was noted last. */
 export async function findForgotten(store: Pick<EventStore, 'readStream'>, history: LogHistory): Promise<Forgotten> {
   for await (const fact of store.readStream(FORGOTTEN_STREAM, { backwards: true, limit: 1 })) {
-    const upTo = Object.entries(upToOf(fact)).map(([name, place]) => [name, placeOf(place, history)] as const);
-    return { upTo: new Map(upTo), at: fact.position };
+    const upTo = Object.entries(upToOf(fact)).map(([name, place]) => [name, placeWithin(place, history)] as const);
+    return { upTo: new Map(upTo), last: fact.metadata.chain };
   }
-  return { upTo: new Map(), at: START };
+  return { upTo: new Map(), last: '' };
 }
 
 function upToOf({ data }: Pick<NewFact, 'data'>): UpTo {
   return (JSON.parse(data) as RemovalsForgotten).up_to; // written by ForgottenMarks
 }
 
-/**
- * The place that was noted in a text, as the log is now: of what it has lost, the last one before that. Of a log that this one is a copy of it says nothing here: no views of
- * this one are from before it was made.
- */
-export function placeOf(text: string | undefined, history: LogHistory): Position {
-  const place = text === undefined ? undefined : history.find(text)?.place;
+function placeWithin(text: string | undefined, history: LogHistory): Position {
+  const place = text === undefined ? undefined : history.findWithin(text);
   return typeof place === 'string' ? place : START;
 }

@@ -39,8 +39,12 @@ export class Generations {
       const { name } = projector;
       const projection = new Projection(projector, records.get(name) ?? firstRecord(projector, checkpoint));
       this.projections.set(name, projection);
+      const ofOthers = projection.letGoOfOthers();
       projection.takeCount(facts);
-      if (!projection.isWritable) this.#leaveBehind(projection, checkpoint);
+      if (!projection.isWritable && projection.leaveBehind(checkpoint)) {
+        const { serving, next } = projection;
+        this.log.info(`${name}: version ${serving.version} serves while version ${next?.generation.version} is filled`);
+      }
       if (projection.next?.state === 'failed') Object.assign(projection.next, { state: 'filling', error: undefined });
       for (const generation of [projection.serving, projection.next?.generation]) {
         if (generation === undefined) continue;
@@ -48,23 +52,9 @@ export class Generations {
         generation.deadLetters = (await listDeadLetters(this.parts.readModels, generation)).length;
       }
       await this.persist(projection);
+      await this.drop(ofOthers);
     }
     await keepOrphans(this.parts.readModels, records, this.projections, checkpoint);
-  }
-
-  /** The serving generation was written by other code: it stands still, and one of today's code is filled beside it. */
-  #leaveBehind(projection: Projection, checkpoint: Position): void {
-    const { serving, previous, next, projector } = projection;
-    if (serving.at === 'live') serving.at = checkpoint;
-    if (next?.generation.version === projector.version) return;
-    const isBack = previous?.version === projector.version;
-    const generation = isBack ? previous : projection.makeGeneration(START);
-    if (isBack) {
-      generation.hasStoodStill = true;
-      projection.previous = undefined;
-    }
-    projection.next = { generation, state: 'filling', byHand: false, error: undefined };
-    this.log.info(`${projection.name}: version ${serving.version} serves while version ${projector.version} is filled`);
   }
 
   /** Starts or goes on with all filling that is due. Nothing happens where it runs already. */
@@ -138,6 +128,8 @@ export class Generations {
         Object.assign(projection, { serving, previous, next });
       };
     });
+    // Where it went by itself it is on its way still.
+    projection.fillings.get(serving)?.abort.abort();
     const { generation, version } = next.generation;
     this.log.info(`${projection.name}: generation ${generation} (version ${version}) serves`);
     if (previous !== undefined) this.#inBackground(projection, this.drop(previous));

@@ -66,8 +66,8 @@ export function recordWrite(name: string, record: ProjectionRecord | null): Writ
 }
 
 /**
- * The write that keeps where the log had noted last that it forgets something (`Forgotten.at`, as `LogHistory.format` has it) when what serves of a projection began to be
- * filled, by name: of what was forgotten by then it never had anything.
+ * The write that keeps what the log had noted last of what it forgets (`Forgotten.last`) when what serves of a projection began to be filled, by name: of what was forgotten by then
+ * it never had anything. No place is kept: in a log that was put back another fact may stand there.
  */
 export function begunWrite(begun: ReadonlyMap<string, string>): Write {
   return { collection: RUNTIME_COLLECTION, key: BEGUN_KEY, value: JSON.stringify(Object.fromEntries(begun)) };

@@ -704,6 +704,36 @@ describe('ProjectionRuntime', () => {
       },
     );
 
+    it('ends where what served was on its way by itself when the next one served: that stands still, and can come back', async () => {
+      let goOn = (): void => {};
+      const waits = new Promise<void>((resolve) => (goOn = resolve));
+      let times = 0;
+      const speaks = wordsProjector();
+      const slow: Projector = {
+        ...speaks,
+        project: async (fact, rows) => {
+          if (fact.data.includes('late') && ++times === 1) await waits;
+          await speaks.project(fact, rows);
+        },
+      };
+      await say('a');
+      const runtime = await begin([slow, countsProjector()]);
+      await runtime.pause('words', 'looks wrong');
+      await runtime.whenProcessed(await say('late'));
+      await runtime.resume('words');
+      await until(async () => times === 1);
+      await runtime.rebuild('words');
+      await until(async () => (await runtime.status('words')).serving.generation === 2);
+      goOn();
+      await delay(100);
+      await runtime.whenProcessed(await say('c'));
+      const { serving, previous } = await runtime.status('words');
+      expect(previous!.position < serving.position).toBe(true);
+      await runtime.rollback('words');
+      await until(async () => (await runtime.status('words')).serving.generation === 1);
+      expect(await words(runtime)).toEqual(['a', 'late', 'c']);
+    });
+
     it('keeps one former generation and no more', async () => {
       const runtime = await begin([wordsProjector()]);
       await runtime.whenProcessed(await say('a'));
@@ -762,6 +792,30 @@ describe('ProjectionRuntime', () => {
       await expect(begin([wordsProjector({ version: 2, readableSince: 2, refuses })])).rejects.toThrow(
         'position 0000000000000000002',
       );
+    });
+
+    it('is let go of where the old code comes back before it was filled, which writes no rows of another version', async () => {
+      await say('a', 'b');
+      await (await begin([wordsProjector()])).stop();
+      const newer = make([wordsProjector({ version: 2 })]);
+      newer.throttle(1);
+      await newer.start();
+      await until(async () => (await newer.status('words')).next!.position > START);
+      await say('c');
+      await newer.stop();
+      const older = await begin([wordsProjector()]);
+      await say('d');
+      await until(async () => (await words(older)).length === 4);
+      expect(await words(older)).toEqual(['a', 'b', 'c', 'd']);
+      expect(await older.status('words')).toMatchObject({ state: 'live', serving: { version: 1, generation: 1 } });
+      expect([(await older.status('words')).next, (await older.status('words')).previous]).toEqual([
+        undefined,
+        undefined,
+      ]);
+      await older.stop();
+      const again = await begin([wordsProjector({ version: 2 })]);
+      await until(async () => (await again.status('words')).serving.version === 2);
+      expect(await words(again)).toEqual(['a/2', 'b/2', 'c/2', 'd/2']);
     });
 
     it('gives way to the old version without a rebuild when the old code comes back', async () => {

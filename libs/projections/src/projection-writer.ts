@@ -73,15 +73,15 @@ export class ProjectionWriter {
     this.#live.begin(logId, facts);
     this.progress.moveTo(position);
     const forgotten = await findForgotten(store, history);
-    const { records, left, anew } = beginBehindAnew(this.parts.projectors, stored, { forgotten, history });
+    const { records, left, anew } = beginBehindAnew(this.parts.projectors, stored, forgotten);
     for (const name of anew) this.log.warn(`${name}: ${WHY_ANEW}: it is filled anew`);
     await this.#generations.load(records, position, facts);
     await this.#generations.drop(...left);
     // Last, for what was there before may not count as begun now.
     const begun = checkpoint === undefined ? this.parts.projectors.map(({ name }) => name) : anew;
     if (begun.length > 0) {
-      const at = history.format(forgotten.at);
-      await readModels.write([begunWrite(new Map([...stored.begun, ...begun.map((name) => [name, at] as const)]))]);
+      const { last } = forgotten;
+      await readModels.write([begunWrite(new Map([...stored.begun, ...begun.map((name) => [name, last] as const)]))]);
     }
     this.progress.take(this.#generations.projections, position);
     return history;

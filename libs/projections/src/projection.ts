@@ -98,6 +98,29 @@ export class Projection {
     return this.isWritable || this.serving.version >= (this.projector.readableSince ?? 0);
   }
 
+  /** Lets go of a next generation that other code has begun, as where an older version comes back before that was done: what this one wrote there would serve that one. Answers it. */
+  letGoOfOthers(): Generation | undefined {
+    const { generation } = this.next ?? {};
+    if (generation === undefined || generation.version === this.projector.version) return undefined;
+    this.next = undefined;
+    return generation;
+  }
+
+  /** The serving generation was written by other code: it stands still, and one of today's code is filled beside it. Answers whether that begins now. */
+  leaveBehind(checkpoint: Position): boolean {
+    const { serving, previous, next, projector } = this;
+    if (serving.at === 'live') serving.at = checkpoint;
+    if (next?.generation.version === projector.version) return false;
+    const isBack = previous?.version === projector.version;
+    const generation = isBack ? previous : this.makeGeneration(START);
+    if (isBack) {
+      generation.hasStoodStill = true;
+      this.previous = undefined;
+    }
+    this.next = { generation, state: 'filling', byHand: false, error: undefined };
+    return true;
+  }
+
   /** Tells how many facts have gone by the generations that move with the shared checkpoint. */
   takeCount(facts: number): void {
     for (const generation of [this.serving, this.next?.generation]) {

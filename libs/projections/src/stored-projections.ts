@@ -37,8 +37,7 @@ export class StoredProjections {
     const state = owned === undefined || readModels === undefined ? NOTHING_STORED : owned;
     const { checkpoint } = state;
     const history = owned?.history ?? LogHistory.UNBROKEN;
-    const forgotten = await findForgotten(store, history);
-    const { records, anew } = beginBehindAnew(projectors, state, { forgotten, history });
+    const { records, anew } = beginBehindAnew(projectors, state, await findForgotten(store, history));
     const position = checkpoint?.position ?? START;
     const projections = new Map<string, Projection>();
     for (const projector of projectors) {

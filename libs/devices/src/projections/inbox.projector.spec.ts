@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { project, type StreamFact } from '#testing/project';
 import { positionOf } from '#testing/position-of';
+import { TO_DEVICE_SHAPES } from '../facts/to-device-facts.js';
 import { inboxProjector } from './inbox.projector.js';
 
 const ALICE = '@alice:a.example';
@@ -38,6 +39,13 @@ const inboxes = async (...facts: StreamFact[]): Promise<unknown[]> => {
 const event = (n: number): string => JSON.stringify({ sender: ALICE, type: 'm.test', content: { n } });
 
 describe('inboxes', () => {
+  it('may lack something that was taken by its name alone by whichever fact stays behind which that is forgotten', () => {
+    const { isForgotten } = inboxProjector;
+    const shown = Object.keys(TO_DEVICE_SHAPES).filter((type) => isForgotten?.(type) === true);
+    expect(shown).toEqual(['to-device-collected', 'to-device-expired', 'to-device-crowded-out']);
+    expect(isForgotten?.('log-begun')).toBe(false);
+  });
+
   const toBoth = sent([[BOB, 'B', 0], [BOB, 'C', 1]], { n: 0 }, { n: 1 }); // prettier-ignore
   const toB = sent([[BOB, 'B', 0]], { n: 2 });
 

@@ -82,8 +82,8 @@ export const inboxProjector: Projector = {
   version: 1,
   ...owning(INBOX, OUTSTANDING, INBOX_LOG),
   handles: (type) => type === 'log-begun' || Object.hasOwn(TO_DEVICE_SHAPES, type),
-  // What was taken by its name alone no later fact says.
-  isForgotten: (type) => type === 'to-device-collected' || type === 'to-device-crowded-out',
+  // What was taken by its name alone no later fact says. Of the stream of an inbox whichever stays that takes something.
+  isForgotten: (type) => Object.hasOwn(TO_DEVICE_SHAPES, type) && type !== 'to-device-sent',
   project,
 };
 
