@@ -33,7 +33,10 @@ export default defineConfig({
     sequence: { sequencer: LongFirst },
     // How fast a busy machine is, is no subject of a test.
     expect: { poll: { timeout: 60_000 } },
-    setupFiles: ['reflect-metadata', fileURLToPath(new URL('libs/testing/src/leave-nothing.ts', import.meta.url))],
+    setupFiles: [
+      'reflect-metadata',
+      ...['as-long-as-said', 'leave-nothing'].map((name) => `${root}libs/testing/src/${name}.ts`),
+    ],
     // What tests print is shown where they fail.
     silent: 'passed-only',
     testTimeout: 120_000,

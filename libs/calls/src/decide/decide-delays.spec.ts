@@ -165,9 +165,9 @@ const step = fc.record({
   ),
 });
 const steps = fc.oneof(
-  fc.array(step, { maxLength: 60, size: 'max' }),
+  fc.array(step, { maxLength: 60 }),
   // So many that end in few moments that not all are kept.
-  fc.array(fc.integer({ min: -1, max: 1 }), { minLength: 95, maxLength: 130, size: 'max' }).map((afters) =>
+  fc.array(fc.integer({ min: -1, max: 1 }), { minLength: 95, maxLength: 130 }).map((afters) =>
     afters.flatMap((after, i) => [
       { id: String((i * 7) % 131), after: 0, does: 'schedule' as const },
       { id: String((i * 7) % 131), after, does: i % 3 === 0 ? ('cancel' as const) : ('send' as const) },

@@ -20,7 +20,7 @@ const knownEntry = entry.chain((e) =>
 );
 const operations = fc.array(
   fc.record({ entry: fc.oneof(entry, knownEntry, knownEntry), remove: fc.boolean(), hash: fc.boolean() }),
-  { maxLength: 150, size: 'large' },
+  { maxLength: 150 },
 );
 
 const keyOf = (e: { type: string; stateKey: string }) => JSON.stringify([e.type, e.stateKey]);

@@ -75,7 +75,7 @@ const heal: fc.Arbitrary<Step> = fc.record({
 /** What happens to a room whose servers see each other from time to time. */
 export const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof({ weight: 5, arbitrary: deed }, { weight: 2, arbitrary: heal }),
-  { minLength: 8, maxLength: 40 },
+  { minLength: 8, maxLength: 30 },
 );
 
 /** The history that some steps make: all events of all servers, each after those it refers to. */
