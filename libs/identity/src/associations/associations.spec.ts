@@ -139,29 +139,16 @@ describe('identity servers', () => {
     const { views, store } = a!;
     a!.now = 2;
     const names = new KeyedNames(Buffer.alloc(32), true);
-    const after = new Associations(
-      store,
-      { now: () => 2 },
-      views,
-      { serverName: a!.name },
-      generateSigningKey(),
-      names,
-    );
+    const startAt = (now: number, shown: typeof views) =>
+      new Associations(store, { now: () => now }, shown, { serverName: a!.name }, generateSigningKey(), names);
+    const after = startAt(2, views);
     await after.bind(OF, BOB);
     expect(await a!.owner()).toBe(BOB);
     await after.unbind(OF, BOB);
     expect(await a!.owner()).toBeUndefined();
     // By views that do not show under which one it is, under none.
     await a!.associations.bind(OF, ALICE);
-    const paused = { ...views, position: () => START };
-    const unshown = new Associations(
-      store,
-      { now: () => 3 },
-      paused,
-      { serverName: a!.name },
-      generateSigningKey(),
-      names,
-    );
+    const unshown = startAt(3, { ...views, position: () => START });
     await expect(unshown.bind(OF, BOB)).rejects.toBeInstanceOf(ViewsUnavailable);
     expect(await a!.owner()).toBe(ALICE);
   });
