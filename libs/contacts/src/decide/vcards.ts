@@ -9,6 +9,8 @@ import { plainVCards } from './plain-vcards.js';
 
 /** So much text is parsed, once pictures are left out. */
 const MAX_CHARACTERS = 1024 * 1024;
+/** So much of one: the parser takes longer the more parameters a property has, and a contact has less in any case. */
+const MAX_CARD_CHARACTERS = 64 * 1024;
 /** So many vCards at once. */
 export const MAX_VCARDS = 1_000;
 /** What says nothing of a person, or is told by a key of ours. */
@@ -38,6 +40,7 @@ export function* readVCards(text: string, reading: ContactReading): Steps<Contac
     throw new MatrixError('M_TOO_LARGE', `More than ${MAX_VCARDS} vCards are not taken at once`);
   const contacts: Contact[] = [];
   for (const card of cards) {
+    if (card.length > MAX_CARD_CHARACTERS) throw new MatrixError('M_TOO_LARGE', 'A vCard is too large');
     contacts.push(contactOf(parseCard(card), reading));
     yield;
   }
