@@ -141,6 +141,31 @@ describe.skipIf(SLAPD === undefined)('the people of an LDAP directory', () => {
     expect(await isAdmin(bob)).toBe(false);
   });
 
+  it('have the groups of their own name, and none of what they wrote into their entry', async () => {
+    await directory.addPerson('dora', 'the password of dora', { mail: 'dora@mail.example' });
+    await directory.addPerson('eve', 'the password of eve', { mail: 'root' });
+    const description = ['dora', 'root'];
+    const group = { objectClass: 'groupOfNames', cn: 'operators', member: PEOPLE, description };
+    await directory.client.add(`cn=operators,${GROUPS}`, group);
+    await restartWith({
+      ...searching(),
+      filter: '(&(objectClass=inetOrgPerson)(|(uid={user})(mail={user})))',
+      attributes: {},
+      groups: { base: GROUPS, filter: '(description={user})' },
+      admin_groups: ['operators'],
+    });
+    const isAdmin = async (name: string, password: string): Promise<[string, boolean]> => {
+      const client = await loggedIn(name, password);
+      const path = '/_synapse/admin/v1/user/redact_status/none';
+      return [client.userId, (await client.request('GET', path)).status !== 403];
+    };
+    for (const name of ['dora', 'DORA', 'dora@mail.example'])
+      expect(await isAdmin(name, 'the password of dora')).toEqual(['@dora:e2e.example', true]);
+    for (const name of ['eve', 'root'])
+      expect(await isAdmin(name, 'the password of eve')).toEqual(['@eve:e2e.example', false]);
+    await restartWith(searching());
+  });
+
   it('whose name is taken here are refused, unless the operator says that both are one', async () => {
     const { userId } = await registerAt(server, 'taken', 'here');
     await directory.addPerson('taken', 'there');

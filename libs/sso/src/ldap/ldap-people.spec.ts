@@ -6,25 +6,34 @@ const ALICE = 'uid=alice,ou=people,dc=example';
 
 /** What it was asked. */
 const steps: string[] = vi.hoisted(() => []);
+/** With which filters it was searched. */
+const filters: string[] = vi.hoisted(() => []);
 
 /** A directory of one person, to whom all names lead: its searches do not look at case. */
 vi.mock('ldapts', () => {
   class InvalidCredentialsError extends Error {}
+  class UnwillingToPerformError extends Error {}
+  class ConstraintViolationError extends Error {}
   class Client {
     async startTLS(): Promise<void> {}
     async unbind(): Promise<void> {}
     async search(_base: string, { filter }: { filter: string }): Promise<object> {
       steps.push('search');
+      filters.push(filter);
       const isThere = !filter.includes('nobody');
       return { searchEntries: isThere ? [{ dn: ALICE, entryUUID: 'one', uid: 'alice' }] : [] };
     }
     async bind(_dn: string, password: string): Promise<void> {
       steps.push('bind');
       if (password === 'wrong') throw new InvalidCredentialsError('no');
+      if (password === 'of an account that is switched off') throw new UnwillingToPerformError('Account inactivated');
+      if (password === 'of an account that is locked')
+        throw new ConstraintViolationError('Exceed password retry limit');
+      if (password === 'while the directory is busy') throw new Error('51');
     }
   }
   const others = { NoSuchObjectError: class {}, InvalidDNSyntaxError: class {}, InappropriateAuthError: class {} };
-  return { Client, InvalidCredentialsError, ...others };
+  return { Client, InvalidCredentialsError, UnwillingToPerformError, ConstraintViolationError, ...others };
 });
 
 const peopleOf = (more: Partial<LdapDirectory>): { people: LdapPeople; counts: Map<string, number> } => {
@@ -67,5 +76,24 @@ it('a directory is asked the same of somebody who is not there as of somebody wh
     }
     expect(asked[1]).toEqual(asked[0]);
     expect(asked[0]).toHaveLength('groups' in more ? 4 : 3);
+  }
+});
+
+it('somebody whose account the directory has switched off or locked is let in as little as with a wrong password, and the directory is there', async () => {
+  for (const more of [{ bind: { dn: 'cn=annals', password: 'x' } }, { userDn: 'uid={user},dc=example' }]) {
+    const { people } = peopleOf(more as Partial<LdapDirectory>);
+    for (const password of ['of an account that is switched off', 'of an account that is locked'])
+      expect(await people.find('alice', password)).toBeUndefined();
+    await expect(people.find('alice', 'while the directory is busy')).rejects.toThrow('51');
+  }
+});
+
+it('groups are looked for by the name that the directory has for somebody, whatever they typed', async () => {
+  const groups = { base: 'dc=example', filter: '(memberUid={user})', name: 'cn' };
+  for (const more of [{ bind: { dn: 'cn=annals', password: 'x' } }, { userDn: 'uid={user},dc=example' }]) {
+    const { people } = peopleOf({ ...more, groups } as Partial<LdapDirectory>);
+    filters.length = 0;
+    await people.find('ALICE@mail.example', 'right');
+    expect(filters.at(-1)).toBe('(memberUid=alice)');
   }
 });

@@ -145,7 +145,8 @@ export class LdapPeople {
     const [email] = attributes.email === undefined ? [] : valuesOf(entry[attributes.email]);
     const saysGroups = attributes.groups !== undefined || elsewhere !== undefined;
     const own = attributes.groups === undefined ? [] : valuesOf(entry[attributes.groups]);
-    const found = elsewhere === undefined ? [] : await this.#groupsOf(client, elsewhere, entry.dn, user);
+    // By the name that the directory has for them, not the one they typed: that may be a mail address, or what they have written into their entry themselves.
+    const found = elsewhere === undefined ? [] : await this.#groupsOf(client, elsewhere, entry.dn, userName);
     const groups = [...own.flatMap((group) => [group, firstValueOf(group) ?? group]), ...found];
     return {
       id,
@@ -181,7 +182,10 @@ function tlsOptionsOf({ hostname }: URL, ca: string | undefined): ConnectionOpti
   };
 }
 
-/** Whether a password is an entry's. */
+/**
+ * Whether a password is an entry's, and good for it. Directories say of an entry that is locked or switched off that they are unwilling, or that a constraint forbids it (389 and
+ * FreeIPA: `nsAccountLock`, lockout), which is said of one person: the directory is there.
+ */
 async function isBound(ldap: Ldap, client: Client, dn: string, password: string): Promise<boolean> {
   try {
     await client.bind(dn, password);
@@ -191,7 +195,9 @@ async function isBound(ldap: Ldap, client: Client, dn: string, password: string)
       error instanceof ldap.InvalidCredentialsError ||
       error instanceof ldap.NoSuchObjectError ||
       error instanceof ldap.InvalidDNSyntaxError ||
-      error instanceof ldap.InappropriateAuthError;
+      error instanceof ldap.InappropriateAuthError ||
+      error instanceof ldap.UnwillingToPerformError ||
+      error instanceof ldap.ConstraintViolationError;
     if (isWrong) return false;
     throw error;
   }
