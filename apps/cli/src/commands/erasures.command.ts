@@ -3,6 +3,7 @@ import type { ExitCode } from '../failure.js';
 import { findInstallation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { AnnalsCommand, type CommonOptions, GroupCommand } from './annals-command.js';
+import { LOCAL_USER } from './local-user.js';
 
 const loadRun = () => import('../erasures/run-erasures.js');
 
@@ -16,7 +17,7 @@ interface EraseOptions extends CommonOptions {
 @SubCommand({
   name: 'erase',
   arguments: '<name>',
-  argsDescription: { name: 'a user id of this server, or what stands before its colon' },
+  argsDescription: { name: LOCAL_USER },
   description: 'end an account for ever, with all that its user said and kept: in the log, the views and the media',
 })
 export class EraseUserCommand extends AnnalsCommand<EraseOptions> {

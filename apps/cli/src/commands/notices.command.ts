@@ -3,6 +3,7 @@ import type { ExitCode } from '../failure.js';
 import { findInstallation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { AnnalsCommand, type CommonOptions, GroupCommand } from './annals-command.js';
+import { LOCAL_USER } from './local-user.js';
 
 const loadRun = () => import('../notices/run-notices.js');
 
@@ -13,7 +14,7 @@ interface ToOptions extends CommonOptions {
 
 /** A command that tells users something. */
 abstract class NoticeCommand<O extends ToOptions> extends AnnalsCommand<O> {
-  @Option({ flags: '--to <user>', description: 'a user id of this server, or what stands before its colon' })
+  @Option({ flags: '--to <user>', description: LOCAL_USER })
   parseTo(user: string): string {
     return user;
   }

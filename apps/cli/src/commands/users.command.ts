@@ -1,43 +1,16 @@
 import { Command, Option, SubCommand } from 'nest-commander';
-import type { ExitCode } from '../failure.js';
 import { findInstallation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
-import { CliFailure } from '../failure.js';
-import type { ChosenPassword } from '../users/read-password.js';
+import { CliFailure, type ExitCode } from '../failure.js';
 import { EraseUserCommand } from './erasures.command.js';
+import { LOCAL_USER } from './local-user.js';
 import { parseNumber } from './parse-number.js';
+import { PasswordCommand, type PasswordOptions } from './password-command.js';
 import { AnnalsCommand, type CommonOptions, GroupCommand } from './annals-command.js';
 
 const loadRun = () => import('../users/run-users.js');
 
-const NAME = { name: 'a user id of this server, or what stands before its colon' };
-
-interface PasswordOptions extends CommonOptions {
-  readonly passwordStdin?: boolean;
-  readonly generatePassword?: boolean;
-}
-
-/** A command that needs a password: asked for twice, unless an option says where it comes from. */
-abstract class PasswordCommand<O extends PasswordOptions> extends AnnalsCommand<O> {
-  protected async choosePassword({ passwordStdin, generatePassword }: PasswordOptions): Promise<ChosenPassword> {
-    if (passwordStdin === true && generatePassword === true) {
-      throw new CliFailure('--password-stdin and --generate-password: only one of them');
-    }
-    const { readPassword } = await import('../users/read-password.js');
-    const source = passwordStdin === true ? 'stdin' : generatePassword === true ? 'generate' : 'prompt';
-    return readPassword(source, { input: process.stdin, output: process.stderr });
-  }
-
-  @Option({ flags: '--password-stdin', description: 'read the password from standard input' })
-  parsePasswordStdin(): boolean {
-    return true;
-  }
-
-  @Option({ flags: '--generate-password', description: 'make one up and print it once' })
-  parseGeneratePassword(): boolean {
-    return true;
-  }
-}
+const NAME = { name: LOCAL_USER };
 
 interface CreateOptions extends PasswordOptions {
   readonly admin?: boolean;
