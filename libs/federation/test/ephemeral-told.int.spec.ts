@@ -137,6 +137,41 @@ describe('presence lists across servers', () => {
     expect((await alice.call('GET', `/presence/${BOB}/status`)).status).toBe(403);
   });
 
+  const asking = (ask: unknown): JsonObject => ({ ...between(alice.userId, BOB), 'dev.annals.ask': ask }) as JsonObject;
+  const invite = (ask: unknown) => ({ edu_type: 'm.presence_invite', content: asking(ask) });
+  const drop = (ask: unknown) => ({ edu_type: 'dev.annals.presence_drop', content: asking(ask) });
+  const answer = (body: object) => alice.v1('POST', '/presence/list', body);
+
+  it('have who was let in though the transaction in which they asked, dropped it and asked again comes once more', async () => {
+    const all = [invite(1), drop(1), invite(2)];
+    await edus.take(B, all, '1');
+    expect((await answer({ accept: [BOB] })).status).toBe(200);
+    await edus.take(B, all, '1');
+    expect(await lists()).toEqual([[], [{ user_id: BOB, accepted: true }]]);
+    await edus.take(B, [drop(1)], '1');
+    expect(await lists()).toEqual([[], [{ user_id: BOB, accepted: true }]]);
+    await edus.take(B, [drop(3)], '2');
+    expect(await lists()).toEqual([[], []]);
+  });
+
+  it('have whom somebody ignores no more once they ask anew, and take what is no number of an asking for none', async () => {
+    await edus.take(B, [invite(4)], '1');
+    await answer({ accept: [BOB] });
+    const ignored = (users: object) => alice.ok('PUT', `/user/${alice.userId}/account_data/m.ignored_user_list`, { ignored_users: users }); // prettier-ignore
+    await ignored({ [BOB]: {} });
+    await app.settled();
+    await edus.take(B, [invite(4)], '1');
+    expect(await lists()).toEqual([[], [{ user_id: BOB, accepted: true }]]);
+    await edus.take(B, [invite(5)], '2');
+    expect(await lists()).toEqual([[], []]);
+    await ignored({});
+    await app.settled();
+    await edus.take(B, [invite(6), drop('5')], '3');
+    expect(await lists()).toEqual([[], []]);
+    await edus.take(B, [invite(7), invite(0.5), drop(6)], '4');
+    expect(await lists()).toEqual([[], []]);
+  });
+
   it('are refused at once by who is not there, as by who does not want it', async () => {
     await take('m.presence_invite', between('@nobody:a.example', BOB));
     expect(sent.splice(0)).toEqual([{ edu_type: 'm.presence_deny', content: between('@nobody:a.example', BOB) }]);

@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto';
+import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { causeOf } from '#accounts/accounts';
+import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -38,18 +39,21 @@ export class ChangePresenceList extends Command<void> {
 
 @CommandHandler(ChangePresenceList)
 export class ChangePresenceListHandler implements ICommandHandler<ChangePresenceList> {
-  constructor(private readonly lists: PresenceLists) {}
+  constructor(
+    private readonly lists: PresenceLists,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
 
   async execute({ requester, changes }: ChangePresenceList): Promise<void> {
     const { userId } = requester;
     const named = [changes.invite, changes.accept, changes.decline, [...changes.groups.keys()]].flat();
     if (named.includes(userId)) throw new MatrixError('M_INVALID_PARAM', 'You see yourself without a presence list');
-    await this.lists.change(userId, (relations) => decideAll(relations, changes), causeOf(requester));
+    await this.lists.change(userId, (relations) => decideAll(relations, changes, this.clock.now()), causeOf(requester));
   }
 }
 
 /** Each change is decided upon what those before make of the list. */
-function decideAll(relations: Relations, changes: ListChanges): SubscriptionFact[] {
+function decideAll(relations: Relations, changes: ListChanges, at: number): SubscriptionFact[] {
   const all: SubscriptionFact[] = [];
   let now = relations;
   const take = (decided: readonly SubscriptionFact[]): void => {
@@ -57,7 +61,7 @@ function decideAll(relations: Relations, changes: ListChanges): SubscriptionFact
     all.push(...decided);
   };
   for (const userId of changes.drop) take(drop(now, userId));
-  for (const userId of changes.invite) take(ask(now, userId, randomUUID()));
+  for (const userId of changes.invite) take(ask(now, userId, at));
   for (const userId of changes.accept) take(accept(now, userId));
   for (const userId of changes.decline) take(decline(now, userId));
   for (const [userId, groups] of changes.groups) take(group(now, userId, groups));

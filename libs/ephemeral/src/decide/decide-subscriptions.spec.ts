@@ -28,6 +28,7 @@ import {
   hasNoRoomFor,
   noteAccepted,
   noteAsked,
+  noteAskedInVain,
   noteDropped,
   noteRefused,
 } from './decide-subscriptions.js';
@@ -45,19 +46,19 @@ const given = (...steps: readonly Decide[]): Relations =>
   steps.reduce((now, step) => after(step(now), now), Relations.none);
 const typesOf = (facts: readonly SubscriptionFact[]): string[] => facts.map(({ type }) => type);
 
-const asks: Decide = (now) => ask(now, BOB, 'a1');
+const asks: Decide = (now) => ask(now, BOB, 1);
 const drops: Decide = (now) => drop(now, BOB);
 const accepts: Decide = (now) => accept(now, BOB);
-const isAsked: Decide = (now) => noteAsked(now, BOB, 'b1');
-const isAskedAgain: Decide = (now) => noteAsked(now, BOB, 'b2');
+const isAsked: Decide = (now) => noteAsked(now, BOB, 1);
+const isAskedAgain: Decide = (now) => noteAsked(now, BOB, 2);
 const isAccepted: Decide = (now) => noteAccepted(now, BOB);
 
 describe('a presence list', () => {
   it('has whom its owner asked, with their permission once they give it, until it is dropped', () => {
-    expect(given(asks).get(BOB)).toEqual({ listed: 'asked', list_ask: 'a1' });
-    expect(given(asks, isAccepted).get(BOB)).toEqual({ listed: 'accepted', list_ask: 'a1' });
+    expect(given(asks).get(BOB)).toEqual({ listed: 'asked', list_ask: 1 });
+    expect(given(asks, isAccepted).get(BOB)).toEqual({ listed: 'accepted', list_ask: 1 });
     expect(asks(given(asks))).toEqual([]);
-    expect(given(asks, isAccepted, drops)).toEqual(Relations.none);
+    expect([...given(asks, isAccepted, drops)]).toEqual([]);
     expect(drops(Relations.none)).toEqual([]);
   });
 
@@ -69,19 +70,21 @@ describe('a presence list', () => {
 
   it('loses who refuses, or takes back what they gave', () => {
     for (const before of [given(asks), given(asks, isAccepted)]) {
-      expect(noteRefused(before, BOB)).toEqual([{ type: 'subscription-ended', data: { user_id: BOB, by: 'other' } }]);
+      expect(noteRefused(before, BOB)).toEqual([
+        { type: 'subscription-ended', data: { user_id: BOB, by: 'other', ask: 1 } },
+      ]);
     }
     expect(noteRefused(Relations.none, BOB)).toEqual([]);
   });
 
   it('has groups, each named once, as long as somebody is on it', () => {
     const grouped = given(asks, (now) => group(now, BOB, ['work', 'family', 'work']));
-    expect(grouped.get(BOB)).toEqual({ listed: 'asked', list_ask: 'a1', groups: ['family', 'work'] });
+    expect(grouped.get(BOB)).toEqual({ listed: 'asked', list_ask: 1, groups: ['family', 'work'] });
     expect(group(grouped, BOB, ['family', 'work'])).toEqual([]);
-    expect(after(group(grouped, BOB, []), grouped).get(BOB)).toEqual({ listed: 'asked', list_ask: 'a1' });
-    expect(after(asks(after(drops(grouped), grouped)), Relations.none).get(BOB)).toEqual({
+    expect(after(group(grouped, BOB, []), grouped).get(BOB)).toEqual({ listed: 'asked', list_ask: 1 });
+    expect(given(asks, (now) => group(now, BOB, ['work']), drops, asks).get(BOB)).toEqual({
       listed: 'asked',
-      list_ask: 'a1',
+      list_ask: 2,
     });
     expect(() => group(Relations.none, BOB, ['work'])).toThrow(expect.objectContaining({ errcode: 'M_NOT_FOUND' }));
   });
@@ -92,26 +95,37 @@ describe('a presence list', () => {
         { length: 1_000 },
         (_, n): Decide =>
           (now) =>
-            ask(now, other(n), 'a'),
+            ask(now, other(n), 1),
       ),
     );
     expect(() => asks(full)).toThrow(expect.objectContaining({ errcode: 'M_USER_LIMIT_EXCEEDED' }));
   });
 });
 
+it('an asking is greater than all before, of whomever, as the clock says or though it was put back', () => {
+  const asksAt =
+    (now: number, who = BOB): Decide =>
+    (relations) =>
+      ask(relations, who, now);
+  expect(given(asksAt(700)).get(BOB)).toMatchObject({ list_ask: 700 });
+  expect(given(asksAt(700), drops, asksAt(5)).get(BOB)).toMatchObject({ list_ask: 701 });
+  expect(given(asksAt(700, other(1)), asksAt(700)).get(BOB)).toMatchObject({ list_ask: 701 });
+  expect(given(asksAt(700), drops, asksAt(9_000)).get(BOB)).toMatchObject({ list_ask: 9_000 });
+});
+
 it('an answer to an earlier asking is none to what is asked now', () => {
-  const again = given(asks, drops, (now) => ask(now, BOB, 'a2'));
-  expect([noteAccepted(again, BOB, 'a1'), noteRefused(again, BOB, 'a1')]).toEqual([[], []]);
-  expect(typesOf(noteAccepted(again, BOB, 'a2'))).toEqual(['subscription-accepted']);
+  const again = given(asks, drops, (now) => ask(now, BOB, 2));
+  expect([noteAccepted(again, BOB, 1), noteRefused(again, BOB, 1)]).toEqual([[], []]);
+  expect(typesOf(noteAccepted(again, BOB, 2))).toEqual(['subscription-accepted']);
   expect(typesOf(noteRefused(again, BOB))).toEqual(['subscription-ended']);
-  expect(given(isAsked, (now) => noteAsked(now, BOB, 'b2')).get(BOB)).toEqual({ watches: 'asked', watch_ask: 'b2' });
+  expect(given(isAsked, (now) => noteAsked(now, BOB, 2)).get(BOB)).toEqual({ watches: 'asked', watch_ask: 2 });
 });
 
 describe('who asks to see somebody', () => {
   it('waits until they say so, and hears again that they may', () => {
-    expect(given(isAsked).get(BOB)).toEqual({ watches: 'asked', watch_ask: 'b1' });
+    expect(given(isAsked).get(BOB)).toEqual({ watches: 'asked', watch_ask: 1 });
     expect(isAsked(given(isAsked))).toEqual([]);
-    expect(given(isAsked, accepts).get(BOB)).toEqual({ watches: 'accepted', watch_ask: 'b1' });
+    expect(given(isAsked, accepts).get(BOB)).toEqual({ watches: 'accepted', watch_ask: 1 });
     expect(typesOf(isAsked(given(isAsked, accepts)))).toEqual(['watcher-accepted']);
     expect(accepts(given(isAsked, accepts))).toEqual([]);
     expect(() => accepts(Relations.none)).toThrow(expect.objectContaining({ errcode: 'M_NOT_FOUND' }));
@@ -125,7 +139,7 @@ describe('who asks to see somebody', () => {
 
   it('may be declined, and what was given be taken back', () => {
     for (const before of [given(isAsked), given(isAsked, accepts)]) {
-      expect(decline(before, BOB)).toEqual([{ type: 'watcher-ended', data: { user_id: BOB, by: 'owner', ask: 'b1' } }]);
+      expect(decline(before, BOB)).toEqual([{ type: 'watcher-ended', data: { user_id: BOB, by: 'owner', ask: 1 } }]);
       expect(noteDropped(before, BOB)).toEqual([{ type: 'watcher-ended', data: { user_id: BOB, by: 'other' } }]);
     }
     expect([decline(Relations.none, BOB), noteDropped(Relations.none, BOB)]).toEqual([[], []]);
@@ -136,13 +150,49 @@ describe('who asks to see somebody', () => {
     expect(isAsked(declined)).toEqual([]); // the same, told again after a crash
     expect(typesOf(isAskedAgain(declined))).toEqual(['watcher-asked']);
     const asking = after(isAskedAgain(declined), declined);
-    expect(noteDropped(asking, BOB, 'b1')).toEqual([]); // of before, too
-    expect(typesOf(noteDropped(asking, BOB, 'b2'))).toEqual(['watcher-ended']);
+    expect(noteDropped(asking, BOB, 1)).toEqual([]); // of before, too
+    expect(typesOf(noteDropped(asking, BOB, 2))).toEqual(['watcher-ended']);
     const dropped = after(noteDropped(asking, BOB), asking);
-    expect(typesOf(noteAsked(dropped, BOB, 'b3'))).toEqual(['watcher-asked']);
+    expect(typesOf(noteAsked(dropped, BOB, 3))).toEqual(['watcher-asked']);
     const before = given(asks, isAsked, (now) => decline(now, BOB), isAskedAgain);
     expect(typesOf(isAccepted(before))).toEqual(['subscription-accepted']);
     expect(typesOf(isAsked(after(noteDropped(after(accepts(asking), asking), BOB), after(accepts(asking), asking))))).toEqual(['watcher-accepted']); // prettier-ignore
+  });
+
+  const hears =
+    (note: typeof noteAsked, id?: number): Decide =>
+    (now) =>
+      note(now, BOB, id);
+  const toldTwice = [hears(noteAsked, 1), hears(noteDropped, 1), hears(noteAsked, 2)];
+
+  it('may, and stays refused, though all that they asked before is told once more', () => {
+    for (const [answer, watches] of [
+      [accepts, 'accepted'],
+      [(now: Relations) => decline(now, BOB), undefined],
+    ] as const)
+      // prettier-ignore
+      expect(given(...toldTwice, answer, ...toldTwice).get(BOB)?.watches).toBe(watches);
+    expect(hears(noteAsked, 1)(given(...toldTwice, (now) => decline(now, BOB)))).toEqual([]);
+    const before = given(...toldTwice, accepts);
+    expect([hears(noteAsked, 1)(before), hears(noteDropped, 1)(before)]).toEqual([[], []]);
+    expect(typesOf(hears(noteDropped, 2)(before))).toEqual(['watcher-ended']);
+  });
+
+  it('does so no more where they dropped what they asked later, of which nothing was told', () => {
+    expect(given(isAsked, accepts, hears(noteDropped, 3)).get(BOB)).toBeUndefined();
+  });
+
+  it('waits by a later asking alone, and is told of an earlier one without an order as of any', () => {
+    expect(given(isAskedAgain, isAsked).get(BOB)).toEqual({ watches: 'asked', watch_ask: 2 });
+    expect(given(isAsked, hears(noteAsked)).get(BOB)).toEqual({ watches: 'asked', watch_ask: undefined });
+    expect(given(isAsked, hears(noteDropped)).get(BOB)).toBeUndefined();
+  });
+
+  it('waits in vain for who ignores them, and sees them no more once they ask anew', () => {
+    const allowed = given(isAsked, accepts);
+    expect(hears(noteAskedInVain, 1)(allowed)).toEqual([]);
+    expect(typesOf(hears(noteAskedInVain, 2)(allowed))).toEqual(['watcher-ended']);
+    expect([hears(noteAskedInVain, 2)(Relations.none), hears(noteAskedInVain)(given(hears(noteAsked), accepts))]).toEqual([[], []]); // prettier-ignore
   });
 
   it('is refused where too many wait, also of one server, and nothing is noted of them', () => {
@@ -172,15 +222,15 @@ describe('a stream of them that is kept short', () => {
   const PEOPLE = [BOB, other(1), other(2)];
   const step = fc.tuple(fc.constantFrom(...PEOPLE), fc.constantFrom('ask', 'drop', 'group', 'accept', 'decline', 'asked', 'accepted', 'refused', 'dropped'), fc.nat(3)); // prettier-ignore
   const decideBy: Readonly<Record<string, (now: Relations, who: UserId, n: number) => readonly SubscriptionFact[]>> = {
-    ask: (now, who, n) => ask(now, who, `a${n}`),
+    ask: (now, who, n) => ask(now, who, n),
     drop,
     decline,
     group: (now, who, n) => (now.get(who)?.listed ? group(now, who, n === 0 ? [] : [`g${n}`]) : []),
     accept: (now, who) => (now.get(who)?.watches ? accept(now, who) : []),
-    asked: (now, who, n) => noteAsked(now, who, `b${n}`),
+    asked: (now, who, n) => noteAsked(now, who, n),
     accepted: (now, who) => noteAccepted(now, who),
     refused: (now, who) => noteRefused(now, who),
-    dropped: (now, who, n) => noteDropped(now, who, n === 0 ? undefined : `b${n}`),
+    dropped: (now, who, n) => noteDropped(now, who, n === 0 ? undefined : n),
   };
 
   const [OWNER, SHORTLY] = [
@@ -220,6 +270,7 @@ describe('a stream of them that is kept short', () => {
       expect(counting.size).toBeLessThanOrEqual(PEOPLE.length * 5);
       const left = [...counting.values()].map(readSubscriptionFact);
       for (const who of PEOPLE) expect(after(left).get(who)).toEqual(now.get(who));
+      expect(after(left).lastAsk).toBe(now.lastAsk);
       const rows = await rowsOfAll(told);
       expect(await rowsOfAll(left)).toEqual(rows);
       expect(await rowsOfAll([...told.slice(0, passed), ...left])).toEqual(rows);
@@ -231,8 +282,8 @@ describe('a stream of them that is kept short', () => {
     const steps = [isAsked, (now: Relations) => decline(now, BOB), isAskedAgain];
     const before = given(...steps);
     expect(isAsked(before)).toEqual([]);
-    expect(given(...steps, (now) => noteDropped(now, BOB)).get(BOB)).toEqual({ refused_ask: 'b1' });
-    expect(given(...steps, accepts).get(BOB)).toEqual({ watches: 'accepted', watch_ask: 'b2' });
+    expect(given(...steps, (now) => noteDropped(now, BOB)).get(BOB)).toEqual({ refused_ask: 1 });
+    expect(given(...steps, accepts).get(BOB)).toEqual({ watches: 'accepted', watch_ask: 2 });
   });
 
   it('knows of whom the owner has declined', () => {
@@ -248,7 +299,7 @@ it('nothing is left of a closed account', () => {
   const before = given(
     asks,
     isAsked,
-    (now) => ask(now, other(1), 'a2'),
+    (now) => ask(now, other(1), 2),
     (now) => noteAsked(now, other(2)),
   );
   const left = after(endAll(before), before);
@@ -258,9 +309,8 @@ it('nothing is left of a closed account', () => {
 
 it('two who tell each other all they do, in its order, and some of it again after a crash, agree in the end who sees whom', () => {
   const [A, B] = ['@a:a.example', '@b:b.example'] as [UserId, UserId];
-  let asking = 0;
-  const acts = { ask: (now: Relations, who: UserId) => ask(now, who, `${asking++}`), drop, decline, accept: (now: Relations, who: UserId) => (now.get(who)?.watches ? accept(now, who) : []) }; // prettier-ignore
-  const step = fc.tuple(fc.constantFrom(0, 1), fc.constantFrom<(keyof typeof acts)[]>('ask', 'drop', 'accept', 'decline'), fc.boolean(), fc.constantFrom('goes on', 'is noted', 'crashes')); // prettier-ignore
+  const acts = { ask: (now: Relations, who: UserId, at: number) => ask(now, who, at), drop, decline, accept: (now: Relations, who: UserId) => (now.get(who)?.watches ? accept(now, who) : []) }; // prettier-ignore
+  const step = fc.tuple(fc.constantFrom(0, 1), fc.constantFrom<(keyof typeof acts)[]>('ask', 'drop', 'accept', 'decline'), fc.nat(9), fc.boolean(), fc.constantFrom('goes on', 'is noted', 'crashes')); // prettier-ignore
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       const names = [A, B];
@@ -285,12 +335,12 @@ it('two who tell each other all they do, in its order, and some of it again afte
             take(who, noteAsked(now, peer, data.ask));
           if (type === 'watcher-accepted') take(who, noteAccepted(now, peer, data.ask));
           if (type === 'watcher-ended' && data.by === 'owner') take(who, noteRefused(now, peer, data.ask));
-          if (type === 'subscription-ended' && data.by === 'owner') take(who, noteDropped(now, peer, data.ask));
+          if (type === 'subscription-ended') take(who, noteDropped(now, peer, data.ask));
         }
         heard[by] = told[by]!.length;
       };
-      for (const [who, act, hears, then] of steps) {
-        take(who, acts[act](has[who]!, names[1 - who]!));
+      for (const [who, act, at, hears, then] of steps) {
+        take(who, acts[act](has[who]!, names[1 - who]!, at));
         if (hears) hear(1 - who);
         if (then === 'is noted') noted[who] = heard[who]!;
         if (then === 'crashes') heard[who] = noted[who]!;

@@ -41,14 +41,18 @@ export function relationAfter(before: Relation, { type, data }: SubscriptionFact
 /** The relations behind a fact of their stream. */
 export function evolveRelations(relations: Relations, fact: Pick<NewFact, 'type' | 'data'>): Relations {
   const read = readSubscriptionFact(fact);
-  return relations.with(read.data.user_id, relationAfter(relations.get(read.data.user_id) ?? {}, read));
+  const own = read.type === 'subscription-asked' || read.type === 'subscription-ended' ? read.data.ask : undefined;
+  return relations.with(read.data.user_id, relationAfter(relations.get(read.data.user_id) ?? {}, read), own);
 }
 
-/** The owner puts somebody on the list. `id`: of this asking, and of no other. Throws M_INVALID_PARAM where it is full. */
-export function ask(relations: Relations, userId: UserId, id: string): SubscriptionFact[] {
+/**
+ * The owner puts somebody on the list. The asking is greater than all before, though the clock was put back; and by the clock it is that, too, for others who
+ * know of askings that are in this log no more. `now`: milliseconds since the epoch. Throws M_INVALID_PARAM where the list is full.
+ */
+export function ask(relations: Relations, userId: UserId, now: number): SubscriptionFact[] {
   if (relations.get(userId)?.listed !== undefined) return [];
   if (relations.listed >= ACCOUNT_LIMITS['presence-list'].most) throw limitReached('presence-list');
-  return [{ type: 'subscription-asked', data: { user_id: userId, ask: id } }];
+  return [{ type: 'subscription-asked', data: { user_id: userId, ask: Math.max(now, relations.lastAsk + 1) } }];
 }
 
 /** The owner takes somebody off the list. */
@@ -83,13 +87,24 @@ export function decline(relations: Relations, userId: UserId): SubscriptionFact[
  * Somebody asks to see the owner. "HSes may wish to automatically accept requests when a reverse subscription already exists": not
  * of whom the owner has declined, who would let themself in again. Who asks again though they may is told so again.
  */
-export function noteAsked(relations: Relations, userId: UserId, id?: string): SubscriptionFact[] {
+export function noteAsked(relations: Relations, userId: UserId, id?: number): SubscriptionFact[] {
   const relation = relations.get(userId) ?? {};
   const { watches, watch_ask: before, refused_ask: refused } = relation;
-  if (id !== undefined && id === refused) return []; // told again: they hear of the refusal
+  if (id !== undefined && (id === refused || isEarlier(id, refused))) return []; // told again: they hear of the refusal
+  if (isEarlier(id, before)) return [];
   if (watches === 'accepted' || isLetIn(relation)) return [watcherAccepted(userId, id)];
   if (watches === 'asked' && before === id) return [];
   return [{ type: 'watcher-asked', data: { user_id: userId, ask: id } }];
+}
+
+/** Whether an asking came before another of the same two, and is over; those of servers of another make have no order. */
+function isEarlier(id: number | undefined, other: number | undefined): boolean {
+  return id !== undefined && other !== undefined && id < other;
+}
+
+/** Somebody whom the owner ignores asks to see them: they wait in vain, and what they asked before is over as for anybody who asks anew. */
+export function noteAskedInVain(relations: Relations, userId: UserId, id?: number): SubscriptionFact[] {
+  return relations.get(userId)?.watch_ask === id ? [] : noteDropped(relations, userId, id);
 }
 
 /** Whether the owner follows somebody, and so lets them follow in turn. */
@@ -113,24 +128,24 @@ export function hasNoRoomFor(relations: Relations, userId: UserId, isOurs: boole
 }
 
 /** Somebody on the list allows it: from now on there is a reverse subscription for what they may have asked themself. */
-export function noteAccepted(relations: Relations, userId: UserId, id?: string): SubscriptionFact[] {
+export function noteAccepted(relations: Relations, userId: UserId, id?: number): SubscriptionFact[] {
   const { listed, watches, declined, list_ask: own, watch_ask: theirs } = relations.get(userId) ?? {};
   if (listed !== 'asked' || (id !== undefined && id !== own)) return [];
   const accepted = { type: 'subscription-accepted', data: { user_id: userId } } as const;
   return watches === 'asked' && declined !== true ? [accepted, watcherAccepted(userId, theirs)] : [accepted];
 }
 
-/** Somebody on the list does not allow it, or no more. */
-export function noteRefused(relations: Relations, userId: UserId, id?: string): SubscriptionFact[] {
+/** Somebody on the list does not allow it, or no more. Their server hears that it is over here, too: where the asking is told once more, of a refusal that was noted nowhere, it ends with that. */
+export function noteRefused(relations: Relations, userId: UserId, id?: number): SubscriptionFact[] {
   const { listed, list_ask: own } = relations.get(userId) ?? {};
   if (listed === undefined || (id !== undefined && id !== own)) return [];
-  return [{ type: 'subscription-ended', data: { user_id: userId, by: 'other' } }];
+  return [{ type: 'subscription-ended', data: { user_id: userId, by: 'other', ask: own } }];
 }
 
-/** Somebody does not want to see the owner any more; where they have asked anew since, that was said before, and comes again. */
-export function noteDropped(relations: Relations, userId: UserId, id?: string): SubscriptionFact[] {
+/** Somebody does not want to see the owner any more; where they have asked anew since, that was said before, and comes again. Of those between their server may say nothing. */
+export function noteDropped(relations: Relations, userId: UserId, id?: number): SubscriptionFact[] {
   const { watches, watch_ask: asked } = relations.get(userId) ?? {};
-  if (watches === undefined || (id !== undefined && asked !== undefined && id !== asked)) return [];
+  if (watches === undefined || isEarlier(id, asked)) return [];
   return [watcherEnded(userId, 'other')];
 }
 
@@ -139,10 +154,10 @@ export function endAll(relations: Relations): SubscriptionFact[] {
   return [...relations].flatMap(([userId]) => [...drop(relations, userId), ...decline(relations, userId)]);
 }
 
-function watcherAccepted(userId: UserId, id: string | undefined): SubscriptionFact {
+function watcherAccepted(userId: UserId, id: number | undefined): SubscriptionFact {
   return { type: 'watcher-accepted', data: { user_id: userId, ask: id } };
 }
 
-function watcherEnded(userId: UserId, by: 'owner' | 'other', id?: string): SubscriptionFact {
+function watcherEnded(userId: UserId, by: 'owner' | 'other', id?: number): SubscriptionFact {
   return { type: 'watcher-ended', data: { user_id: userId, by, ask: id } };
 }

@@ -12,15 +12,15 @@ export interface Relation {
   /** The owner did not let the other see them, and did not let them since. */
   readonly declined?: true;
   /** Which time it was that they asked: the owner, and the other. */
-  readonly list_ask?: string;
-  readonly watch_ask?: string;
-  /** Which time of the other's the owner refused last, and has let them see since no other: it may be told again. */
-  readonly refused_ask?: string;
+  readonly list_ask?: number;
+  readonly watch_ask?: number;
+  /** Which time of the other's the owner refused last, and has let them see since no other: it, and those before, may be told again. */
+  readonly refused_ask?: number;
 }
 
 /** A user's relations. PERF: a request changes a thousand of them, each upon what the one before has made. */
 export class Relations {
-  static readonly none = new Relations(Drawers.empty<UserId, Relation>(), 0, 0);
+  static readonly none = new Relations(Drawers.empty<UserId, Relation>(), 0, 0, 0);
 
   private constructor(
     private readonly all: Drawers<UserId, Relation>,
@@ -28,14 +28,18 @@ export class Relations {
     readonly listed: number,
     /** How many wait to be answered. */
     readonly asking: number,
+    /** The greatest of the owner's askings, of whomever; 0: none. */
+    readonly lastAsk: number,
   ) {}
 
   get(userId: UserId): Relation | undefined {
     return this.all.get(userId);
   }
 
-  /** These with one as it is now; without it where nothing is left of it, and nothing may be told again. */
-  with(userId: UserId, relation: Relation): Relations {
+  /**
+   * These with one as it is now; without it where nothing is left of it, and nothing may be told again. `ask`: the asking of the owner by which it became so.
+   */
+  with(userId: UserId, relation: Relation, ask = 0): Relations {
     const before = this.get(userId) ?? {};
     const changed = (is: (one: Relation) => boolean): number => Number(is(relation)) - Number(is(before));
     return new Relations(
@@ -44,6 +48,7 @@ export class Relations {
         : this.all.with(userId, relation),
       this.listed + changed(isListed),
       this.asking + changed(isAsking),
+      Math.max(this.lastAsk, ask),
     );
   }
 

@@ -22,11 +22,12 @@ export interface OtherUser {
 }
 
 /**
- * That one asks the other, and what comes of it. `ask`: which time that was. Who asks, drops it and asks again while the answer is on its way
- * knows by it that this is not the answer to what they ask now. Absent where a server of another make asked, or answered.
+ * That one asks the other, and what comes of it. `ask`: which time that was. Of the same two a later one is greater: who is told of an earlier one once more,
+ * after a crash, knows that it is over; and who asks, drops it and asks again while the answer is on its way knows that this is not the answer to what they ask now.
+ * Absent where a server of another make asked, or answered.
  */
 export interface Asking extends OtherUser {
-  readonly ask?: string;
+  readonly ask?: number;
 }
 
 /** `by`: whose doing it was, the owner's of the stream, or the other's. */

@@ -14,6 +14,7 @@ import {
   hasNoRoomFor,
   noteAccepted,
   noteAsked,
+  noteAskedInVain,
   noteDropped,
   noteRefused,
 } from '../decide/decide-subscriptions.js';
@@ -32,7 +33,7 @@ import { PRESENCE_LISTS } from '../projections/presence-lists.projector.js';
 export interface ToldByOther {
   readonly what: 'asked' | 'accepted' | 'refused' | 'dropped';
   /** Which asking it is about, where that is known. */
-  readonly ask?: string;
+  readonly ask?: number;
 }
 
 const CAPACITY = 2_000;
@@ -81,7 +82,10 @@ export class PresenceLists {
   async note(userId: UserId, { what, ask }: ToldByOther, other: UserId, cause: Cause): Promise<boolean> {
     const account = await ACCOUNTS.get(this.views, [userId]);
     if (account === undefined || account.deactivated === true) return false;
-    if (what === 'asked' && (await readIgnoredUsers(this.views, userId)).has(other)) return true;
+    if (what === 'asked' && (await readIgnoredUsers(this.views, userId)).has(other)) {
+      await this.change(userId, (relations) => noteAskedInVain(relations, other, ask), cause);
+      return true;
+    }
     let isRefused = false;
     const decide = (relations: Relations): SubscriptionFact[] => {
       isRefused = what === 'asked' && hasNoRoomFor(relations, other, serverNameOf(other) === serverNameOf(userId));

@@ -12,14 +12,14 @@ const [ALICE, BOB] = ['@alice:a.example' as UserId, '@bob:a.example' as UserId];
 
 it('the row of two users says what those know who decide: also that one declined, as long as anything is left', async () => {
   const said: readonly SubscriptionFact[] = [
-    { type: 'subscription-asked', data: { user_id: BOB, ask: '1' } },
-    { type: 'watcher-asked', data: { user_id: BOB, ask: '2' } },
-    { type: 'watcher-ended', data: { user_id: BOB, by: 'owner', ask: '2' } },
+    { type: 'subscription-asked', data: { user_id: BOB, ask: 1 } },
+    { type: 'watcher-asked', data: { user_id: BOB, ask: 2 } },
+    { type: 'watcher-ended', data: { user_id: BOB, by: 'owner', ask: 2 } },
     { type: 'subscription-accepted', data: { user_id: BOB } },
-    { type: 'watcher-accepted', data: { user_id: BOB, ask: '3' } },
+    { type: 'watcher-accepted', data: { user_id: BOB, ask: 3 } },
     { type: 'watcher-ended', data: { user_id: BOB, by: 'owner' } },
     { type: 'subscription-ended', data: { user_id: BOB, by: 'owner' } },
-    { type: 'subscription-asked', data: { user_id: BOB, ask: '4' } },
+    { type: 'subscription-asked', data: { user_id: BOB, ask: 4 } },
   ];
   const facts = recordFacts(said.map((fact) => ({ stream: subscriptionsStream(ALICE), ...fact })));
   const rows = new MemoryReadModels();

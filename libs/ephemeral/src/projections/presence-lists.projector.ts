@@ -36,8 +36,8 @@ export const PRESENCE_SUBSCRIBERS = new Collection<readonly [observed: UserId, o
   { key: ['observed', 'observer'], says: 'that the observer may follow the presence of the observed', codec: asMark },
 );
 
-/** What another server is to hear: who, of whom, and of which side of it; and which asking was answered, where it is known. */
-export type ToldRelation = readonly [owner: UserId, other: UserId, side: 'list' | 'watch', answered?: string];
+/** What another server is to hear: who, of whom, and of which side of it; and which asking it was about, where it is known. */
+export type ToldRelation = readonly [owner: UserId, other: UserId, side: 'list' | 'watch', ask?: number];
 
 export const PRESENCE_LISTS_TOLD = new Collection<readonly [server: ServerName, position: Position], ToldRelation>(
   'presence-lists-told',
@@ -51,7 +51,7 @@ export const PRESENCE_LISTS_TOLD = new Collection<readonly [server: ServerName, 
 /** Presence lists, as each user of this server has them. */
 export const presenceListsProjector: Projector = {
   name: 'presence-lists',
-  version: 4,
+  version: 5,
   ...owning(PRESENCE_LISTS, PRESENCE_LISTS_LOG, PRESENCE_SUBSCRIBERS, PRESENCE_LISTS_TOLD),
   handles: (type) => Object.hasOwn(SUBSCRIPTION_SHAPES, type),
   project,
@@ -72,8 +72,8 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   if (side !== undefined) {
     if (told[side] !== undefined) PRESENCE_LISTS_TOLD.delete(rows, [server, told[side]]);
     told[side] = pos;
-    const answered = side === 'watch' && 'ask' in read.data ? read.data.ask : undefined;
-    const relation: ToldRelation = answered === undefined ? [owner, other, side] : [owner, other, side, answered];
+    const ask = 'ask' in read.data ? read.data.ask : undefined;
+    const relation: ToldRelation = ask === undefined ? [owner, other, side] : [owner, other, side, ask];
     PRESENCE_LISTS_TOLD.put(rows, [server, pos], relation);
   }
   const { listed, groups, watches, declined, list_ask, watch_ask, refused_ask } = relationAfter(before ?? {}, read);
@@ -104,15 +104,14 @@ function noteSubscriber(owner: UserId, { type, data }: SubscriptionFact, rows: O
   if (type === 'watcher-ended' || type === 'watcher-asked') PRESENCE_SUBSCRIBERS.delete(rows, [owner, data.user_id]);
 }
 
-/** What the owner decided for the other to hear; undefined where the other told it, or it is the owner's alone. */
+/** What the other is to hear of it; undefined where they told it, or it is the owner's alone. That it is over they hear also where they refused. */
 function toldSideOf({ type, data }: SubscriptionFact): 'list' | 'watch' | undefined {
   switch (type) {
     case 'subscription-asked':
+    case 'subscription-ended':
       return 'list';
     case 'watcher-accepted':
       return 'watch';
-    case 'subscription-ended':
-      return data.by === 'owner' ? 'list' : undefined;
     case 'watcher-ended':
       return data.by === 'owner' ? 'watch' : undefined;
     default:

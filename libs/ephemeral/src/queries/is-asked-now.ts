@@ -9,7 +9,7 @@ import { PRESENCE_LISTS } from '../projections/presence-lists.projector.js';
 export async function isAskedNow(
   views: Pick<Views, 'get'>,
   [owner, other]: readonly [owner: UserId, other: UserId],
-  ask: string | undefined,
+  ask: number | undefined,
 ): Promise<boolean> {
   const row = await PRESENCE_LISTS.get(views, [owner, other]);
   return row?.listed !== undefined && row.list_ask === ask;

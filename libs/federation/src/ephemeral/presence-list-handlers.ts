@@ -29,8 +29,6 @@ export class TellPresenceLists {
   }
 }
 
-/** So long is what a server calls an asking. */
-const MOST_ASK_LENGTH = 64;
 const OBSERVED = 'observed_user';
 const OBSERVER = 'observer_user';
 type Side = typeof OBSERVED | typeof OBSERVER;
@@ -39,8 +37,8 @@ function isUserOf(userId: JsonValue | undefined, server: ServerName): userId is 
   return typeof userId === 'string' && isUserId(userId) && serverNameOf(userId) === server;
 }
 
-function readAsk(ask: JsonValue | undefined): string | undefined {
-  return typeof ask === 'string' && ask.length <= MOST_ASK_LENGTH ? ask : undefined;
+function readAsk(ask: JsonValue | undefined): number | undefined {
+  return typeof ask === 'number' && Number.isSafeInteger(ask) ? ask : undefined;
 }
 
 /** `m.presence_invite`: a user of another server asks to see one of ours. */

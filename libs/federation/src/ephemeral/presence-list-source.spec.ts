@@ -26,7 +26,7 @@ async function toldOf(...said: readonly SubscriptionFact[]): Promise<{ each: Jso
   return { each, missed };
 }
 
-const about = (type: string, observer: UserId, ask?: string): JsonObject => ({
+const about = (type: string, observer: UserId, ask?: number): JsonObject => ({
   edu_type: type,
   content: {
     observed_user: observer === ALICE ? BOB : ALICE,
@@ -34,34 +34,46 @@ const about = (type: string, observer: UserId, ask?: string): JsonObject => ({
     ...(ask === undefined ? {} : { 'dev.annals.ask': ask }),
   },
 });
-const asked = (ask: string): SubscriptionFact => ({ type: 'subscription-asked', data: { user_id: BOB, ask } });
-const ended = (by: 'owner' | 'other', ask?: string): SubscriptionFact => ({
+const asked = (ask: number): SubscriptionFact => ({ type: 'subscription-asked', data: { user_id: BOB, ask } });
+const ended = (by: 'owner' | 'other', ask?: number): SubscriptionFact => ({
   type: 'subscription-ended',
   data: { user_id: BOB, by, ...(ask === undefined ? {} : { ask }) },
 });
 
-it('nobody is asked once more who has refused, though the fact comes again', async () => {
-  expect(await toldOf(asked('1'))).toEqual({
-    each: [about('m.presence_invite', ALICE, '1')],
-    missed: [about('m.presence_invite', ALICE, '1')],
+it('nobody is asked once more who has refused, though the fact comes again; their server hears that it is over', async () => {
+  expect(await toldOf(asked(1))).toEqual({
+    each: [about('m.presence_invite', ALICE, 1)],
+    missed: [about('m.presence_invite', ALICE, 1)],
   });
-  const refused = await toldOf(asked('1'), ended('other'));
-  expect(refused).toEqual({ each: [], missed: [about('dev.annals.presence_drop', ALICE)] });
+  const refused = await toldOf(asked(1), ended('other', 1));
+  const over = [about('dev.annals.presence_drop', ALICE, 1)];
+  expect(refused).toEqual({ each: over, missed: over });
 });
 
 it('an asking that was taken back is told as that, and the one after it as the one that holds', async () => {
-  const again = await toldOf(asked('1'), ended('owner', '1'), asked('2'));
+  const again = await toldOf(asked(1), ended('owner', 1), asked(2));
   expect(again).toEqual({
-    each: [about('dev.annals.presence_drop', ALICE, '1'), about('m.presence_invite', ALICE, '2')],
-    missed: [about('m.presence_invite', ALICE, '2')],
+    each: [about('dev.annals.presence_drop', ALICE, 1), about('m.presence_invite', ALICE, 2)],
+    missed: [about('m.presence_invite', ALICE, 2)],
   });
 });
 
 it('a refusal says what was refused, also to a server that was away', async () => {
   const refused: readonly SubscriptionFact[] = [
-    { type: 'watcher-asked', data: { user_id: BOB, ask: '7' } },
-    { type: 'watcher-ended', data: { user_id: BOB, by: 'owner', ask: '7' } },
+    { type: 'watcher-asked', data: { user_id: BOB, ask: 7 } },
+    { type: 'watcher-ended', data: { user_id: BOB, by: 'owner', ask: 7 } },
   ];
-  const told = [about('m.presence_deny', BOB, '7')];
+  const told = [about('m.presence_deny', BOB, 7)];
   expect(await toldOf(...refused)).toEqual({ each: told, missed: told });
+});
+
+it('a server that was away hears that it is over of the asking that is, and nothing is an answer to who asks anew and waits', async () => {
+  const dropped = await toldOf(asked(1), ended('owner', 1), asked(2), ended('owner', 2));
+  expect(dropped.missed).toEqual([about('dev.annals.presence_drop', ALICE, 2)]);
+  const waits = await toldOf(
+    { type: 'watcher-asked', data: { user_id: BOB } },
+    { type: 'watcher-ended', data: { user_id: BOB, by: 'owner' } },
+    { type: 'watcher-asked', data: { user_id: BOB } },
+  );
+  expect(waits.missed).toEqual([]);
 });

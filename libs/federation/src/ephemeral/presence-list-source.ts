@@ -25,7 +25,7 @@ export const PRESENCE_ACCEPT = 'm.presence_accept';
 export const PRESENCE_DENY = 'm.presence_deny';
 /** Who observes does no more. The documents leave out how the other's server hears of that. */
 export const PRESENCE_DROP = 'dev.annals.presence_drop';
-/** Which asking an invitation is, and what is said of it an answer to, or takes back. */
+/** Which asking an invitation is, and what is said of it an answer to, or takes back: a whole number that grows from one asking of two users to the next. */
 export const ASK = 'dev.annals.ask';
 
 /** What users of ours decide of presence lists, for the servers of who is on them, or asked. */
@@ -44,7 +44,7 @@ export class PresenceListSource implements EduSource {
     if (isSaidAgain(fact)) return [];
     const [owner, { type, data }] = [userIdOfSubscriptions(fact.stream), readSubscriptionFact(fact)];
     const server = serverNameOf(data.user_id);
-    if (server === this.config.serverName || ('by' in data && data.by === 'other')) return [];
+    if (server === this.config.serverName || (type === 'watcher-ended' && data.by === 'other')) return [];
     const ask = 'ask' in data ? data.ask : undefined;
     if (type === 'subscription-asked' && !(await isAskedNow(this.views, [owner, data.user_id], ask))) return [];
     const edu = EDU_OF[type]?.(owner, data.user_id, ask);
@@ -55,22 +55,23 @@ export class PresenceListSource implements EduSource {
     const range = { prefix: [destination], from: [destination, since] } as const;
     for await (const page of PRESENCE_LISTS_TOLD.pages(this.views, range)) {
       const edus: Edu[] = [];
-      for (const { value } of page) edus.push(await this.#current(value));
+      for (const { value } of page) edus.push(...(await this.#current(value)));
       yield edus;
     }
   }
 
-  /** What is told of a side of two users as it is now. */
-  async #current([owner, other, side, ended]: ToldRelation): Promise<Edu> {
+  /** What is told of a side of two users as it is now: nothing of who asks anew and waits, for of that nothing is decided. */
+  async #current([owner, other, side, ended]: ToldRelation): Promise<Edu[]> {
     const row = (await PRESENCE_LISTS.get(this.views, [owner, other])) ?? {};
     const { listed, watches, list_ask: ask, watch_ask: answered }: Partial<RelationRow> = row;
-    if (side === 'list') return listed === undefined ? dropped(owner, other) : asked(owner, other, ask);
-    return watches === 'accepted' ? accepted(owner, other, answered) : refused(owner, other, ended);
+    if (side === 'list') return [listed === undefined ? dropped(owner, other, ended) : asked(owner, other, ask)];
+    if (watches === 'asked') return [];
+    return [watches === 'accepted' ? accepted(owner, other, answered) : refused(owner, other, ended)];
   }
 }
 
 /** `ask`: which asking it is, or is the answer to. */
-type MakeEdu = (owner: UserId, other: UserId, ask?: string) => Edu;
+type MakeEdu = (owner: UserId, other: UserId, ask?: number) => Edu;
 
 const asked: MakeEdu = (owner, other, ask) => eduOf(PRESENCE_INVITE, other, owner, ask);
 const dropped: MakeEdu = (owner, other, ask) => eduOf(PRESENCE_DROP, other, owner, ask);
@@ -84,7 +85,7 @@ const EDU_OF: Readonly<Partial<Record<string, MakeEdu>>> = {
   'watcher-ended': refused,
 };
 
-function eduOf(type: string, observed: UserId, observer: UserId, ask?: string): Edu {
+function eduOf(type: string, observed: UserId, observer: UserId, ask?: number): Edu {
   const content = { observed_user: observed, observer_user: observer, ...(ask === undefined ? {} : { [ASK]: ask }) };
   return { edu_type: type, content };
 }

@@ -61,7 +61,7 @@ function toldOf({ type, data }: SubscriptionFact): ToldByOther | undefined {
     case 'watcher-ended':
       return data.by === 'owner' ? { what: 'refused', ask: data.ask } : undefined;
     case 'subscription-ended':
-      return data.by === 'owner' ? { what: 'dropped', ask: data.ask } : undefined;
+      return { what: 'dropped', ask: data.ask };
     default:
       return undefined;
   }

@@ -15,25 +15,32 @@ const change = async (who: SyncUser, body: object): Promise<void> => {
   await app.settled();
 };
 
-it('who is let in stays so though all that led to it is told again after a crash, what was asked and taken back before, too', async () => {
-  const [alice, bob] = [await app.register('alice'), await app.register('bob')];
-  await change(alice, { invite: [bob.userId] });
-  await change(alice, { drop: [bob.userId] });
-  await change(alice, { invite: [bob.userId] });
-  await change(bob, { accept: [alice.userId] });
-  const expectLetIn = async (): Promise<void> => {
-    expect((await alice.v1('GET', listPath(alice))).body).toMatchObject([{ user_id: bob.userId, accepted: true }]);
-    const { body: watchers } = await bob.v1('GET', `${listPath(bob)}/watchers`);
-    expect(watchers).toEqual([{ user_id: alice.userId, accepted: true }]);
-  };
-  await expectLetIn();
-  const effect = app.get(TellLists);
-  for await (const facts of app.get<EventStore>(EVENT_STORE as never).readAll({ after: START })) {
-    for (const fact of facts) {
-      if (!fact.stream.startsWith(SUBSCRIPTIONS_STREAM_PREFIX) || effect.keyOf(fact) === undefined) continue;
-      await effect.run(fact);
-      await app.settled();
+it.each([
+  ['taken back', 'alice', 'bob'],
+  ['refused', 'carol', 'dan'],
+])(
+  'who is let in stays so though all that led to it is told again after a crash, what was asked and %s before, too',
+  async (before, asks, answers) => {
+    const [alice, bob] = [await app.register(asks), await app.register(answers)];
+    await change(alice, { invite: [bob.userId] });
+    if (before === 'refused') await change(bob, { decline: [alice.userId] });
+    else await change(alice, { drop: [bob.userId] });
+    await change(alice, { invite: [bob.userId] });
+    await change(bob, { accept: [alice.userId] });
+    const expectLetIn = async (): Promise<void> => {
+      expect((await alice.v1('GET', listPath(alice))).body).toMatchObject([{ user_id: bob.userId, accepted: true }]);
+      const { body: watchers } = await bob.v1('GET', `${listPath(bob)}/watchers`);
+      expect(watchers).toEqual([{ user_id: alice.userId, accepted: true }]);
+    };
+    await expectLetIn();
+    const effect = app.get(TellLists);
+    for await (const facts of app.get<EventStore>(EVENT_STORE as never).readAll({ after: START })) {
+      for (const fact of facts) {
+        if (!fact.stream.startsWith(SUBSCRIPTIONS_STREAM_PREFIX) || effect.keyOf(fact) === undefined) continue;
+        await effect.run(fact);
+        await app.settled();
+      }
     }
-  }
-  await expectLetIn();
-});
+    await expectLetIn();
+  },
+);
