@@ -53,6 +53,7 @@ describe('secrets', () => {
     expect(newAccessToken()).toMatch(/^annals_at_[\w-]{43}$/);
     expect(newAccessToken()).not.toBe(newAccessToken());
     expect(newRegistrationToken()).toMatch(/^[\w-]{22}$/);
+    for (let i = 0; i < 2_000; i++) expect(newRegistrationToken(1)).toMatch(/^\w$/);
     expect(newDeviceId()).toMatch(/^[A-Z]{10}$/);
   });
 

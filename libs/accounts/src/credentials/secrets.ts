@@ -43,8 +43,16 @@ export function localpartOfLoginToken(token: string): string | undefined {
   return encoded === undefined ? undefined : Buffer.from(encoded, 'base64url').toString('utf8');
 }
 
-/** A new registration token, of the opaque identifier grammar and so many characters, each of 6 random bits: of more than 128, unless told. */
-export const newRegistrationToken = (length = 22): string => randomBytes(length).toString('base64url').slice(0, length);
+/**
+ * A new registration token, of the opaque identifier grammar and so many characters, each of 6 random bits: of more than 128, unless told.
+ * None begins with a hyphen: `annals registration-tokens` would take it for an option.
+ */
+export function newRegistrationToken(length = 22): string {
+  for (;;) {
+    const token = randomBytes(length).toString('base64url').slice(0, length);
+    if (!token.startsWith('-')) return token;
+  }
+}
 
 const DEVICE_ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
