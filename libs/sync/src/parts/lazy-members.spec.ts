@@ -41,10 +41,13 @@ interface Happening {
 interface Loop {
   at: number | undefined;
   has: Map<number, number>;
+  /** How often it began anew: what it asked before that it does not hear any more. */
+  life: number;
 }
 
 interface Answer {
   readonly loop: Loop;
+  readonly life: number;
   readonly since: number | undefined;
   readonly until: number;
   readonly memory: AnsweredMembers;
@@ -60,7 +63,7 @@ const MAX_LIMIT = 3;
 class World {
   readonly lazy = new LazyMembers();
   readonly happened: Happening[] = [];
-  readonly loops: Loop[] = [{ at: undefined, has: new Map() }];
+  readonly loops: Loop[] = [{ at: undefined, has: new Map(), life: 0 }];
   readonly answers: Answer[] = [];
   resent = 0;
 
@@ -85,7 +88,7 @@ class World {
     }
     const shown = timeline.filter(({ isMember }) => isMember).map(({ sender, version }) => memberRow(sender, version));
     memory.note(room, [...members.map(([sender, version]) => memberRow(sender, version)), ...shown]);
-    this.answers.push({ loop, since, until, memory, members, timeline, isSent: false });
+    this.answers.push({ loop, life: loop.life, since, until, memory, members, timeline, isSent: false });
   }
 
   send(answer: Answer): void {
@@ -94,9 +97,9 @@ class World {
   }
 
   receive(answer: Answer): void {
-    const { loop, since, until, members, timeline } = answer;
+    const { loop, life, since, until, members, timeline } = answer;
     this.answers.splice(this.answers.indexOf(answer), 1);
-    if (!answer.isSent || loop.at !== since) return;
+    if (!answer.isSent || loop.at !== since || loop.life !== life) return;
     if (since === undefined) loop.has = new Map();
     for (const [user, version] of members) {
       if (loop.has.get(user) === version) this.resent++;
@@ -149,13 +152,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   ),
   index.map((n): Step => (world) => {
     const { at, has } = loopOf(world, n);
-    if (world.loops.length < 3) world.loops.push({ at, has: new Map(has) });
+    if (world.loops.length < 3) world.loops.push({ at, has: new Map(has), life: 0 });
   }),
-  index.map(
-    (n): Step =>
-      (world) =>
-        void (loopOf(world, n).at = undefined),
-  ),
+  index.map((n): Step => (world) => {
+    const loop = loopOf(world, n);
+    loop.at = undefined;
+    loop.life++;
+  }),
 );
 
 describe('lazily loaded members', () => {
@@ -201,6 +204,29 @@ describe('lazily loaded members', () => {
     // A token that only the other loop has says nothing of members.
     answer('t2', 't3', false, []);
     expect(lazy.open(requester, 't3', true).isKnown(room, bob)).toBe(false);
+  });
+
+  it('are not known by a token of which it was forgotten that another answer that ended there told less', () => {
+    const lazy = new LazyMembers();
+    const bob = memberRow(1, 1);
+    const tell = (answered: AnsweredMembers, until: string, rows: TimelineRow[] = []): void => {
+      answered.note(room, rows);
+      answered.sendUntil(until);
+    };
+    const slow = lazy.open(requester, undefined, true);
+    tell(lazy.open(requester, undefined, true), 't1');
+    for (const until of ['t2', 't3', 't4', 't5']) tell(lazy.open(requester, undefined, true), until);
+    tell(slow, 't1', [bob]);
+    expect(lazy.open(requester, 't1', true).isKnown(room, bob)).toBe(false);
+    // While nothing is new the newest token is that of answers which are opened now: it is there, however many older ones are sent after it.
+    const again = new LazyMembers();
+    const opened = ['t1', 't2', 't3', 't4', 't5'].map((until) => ({
+      until,
+      one: again.open(requester, undefined, true),
+    }));
+    for (const { until, one } of opened.toReversed()) tell(one, until);
+    tell(again.open(requester, undefined, true), 't5', [bob]);
+    expect(again.open(requester, 't5', true).isKnown(room, bob)).toBe(false);
   });
 
   it('are not known any more of a room that is told anew', () => {

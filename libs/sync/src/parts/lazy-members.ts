@@ -28,11 +28,12 @@ const TOKENS_PER_DEVICE = 4;
  */
 @Injectable()
 export class LazyMembers {
-  /** Of each device what is known by the tokens of its last answers, the one used longest ago first. */
-  readonly #devices = new LruCache<string, LruCache<string, Known>>(DEVICES, {
+  readonly #devices = new LruCache<string, KnownByTokens>(DEVICES, {
     most: ALL_MEMBERS,
-    weigh: membersIn,
+    weigh: ({ size }) => size,
   });
+  /** How many answers were opened. */
+  #opened = 0;
 
   /** For metrics. */
   get numbers(): CacheNumbers {
@@ -46,15 +47,63 @@ export class LazyMembers {
   open({ userId, deviceId }: Requester, since: string | undefined, isLazy: boolean): AnsweredMembers {
     if (!isLazy) return new AnsweredMembers(NOTHING, () => {});
     const device = `${userId} ${deviceId}`;
-    const known = since === undefined ? undefined : this.#devices.get(device)?.get(since);
-    return new AnsweredMembers(known ?? NOTHING, (until, left) => this.#keep(device, until, left));
+    const known = since === undefined ? undefined : this.#devices.get(device)?.find(since);
+    const opened = ++this.#opened;
+    return new AnsweredMembers(known ?? NOTHING, (until, left) => {
+      const tokens = this.#devices.get(device) ?? new KnownByTokens();
+      tokens.keep(until, { known: left, opened }, this.#opened);
+      this.#devices.set(device, tokens);
+    });
+  }
+}
+
+/** What is known by a token, and the how many-th answer that ended there it was that was opened. */
+interface KnownBy {
+  readonly known: Known;
+  readonly opened: number;
+}
+
+/** What is known of one device by the tokens of its last answers. */
+class KnownByTokens {
+  /** The one used longest ago first. */
+  readonly #tokens = new Map<string, KnownBy>();
+  /** How many answers were opened when a token was forgotten last. */
+  #forgottenAt = 0;
+
+  /** How many member events are known. */
+  get size(): number {
+    // Several tokens know the same where nothing was sent between them.
+    const all = new Set([...this.#tokens.values()].map(({ known }) => known));
+    return [...all].reduce((sum, { size }) => sum + size, 0);
   }
 
-  #keep(device: string, until: string, left: Known): void {
-    const tokens = this.#devices.get(device) ?? new LruCache<string, Known>(TOKENS_PER_DEVICE);
-    const other = tokens.get(until);
-    tokens.set(until, other === undefined ? left : inBoth(other, left));
-    this.#devices.set(device, tokens);
+  find(token: string): Known | undefined {
+    const found = this.#tokens.get(token);
+    if (found !== undefined) this.#use(token, found);
+    return found?.known;
+  }
+
+  /**
+   * Notes what an answer leaves known; `now`: how many have been opened. Where its token may have been forgotten meanwhile, that is nothing: another answer that ended there may
+   * have left less, and what both leave known is not told any more.
+   */
+  keep(token: string, { known, opened }: KnownBy, now: number): void {
+    const other = this.#tokens.get(token) ?? { known: opened <= this.#forgottenAt ? NOTHING : known, opened };
+    this.#use(token, { ...other, known: inBoth(other.known, known) });
+    if (this.#tokens.size > TOKENS_PER_DEVICE) this.#forgetOne(now);
+  }
+
+  #use(token: string, found: KnownBy): void {
+    this.#tokens.delete(token);
+    this.#tokens.set(token, found);
+  }
+
+  /** Not the newest: answers that are opened from here on may end there, too; at none of the others, as time goes on. */
+  #forgetOne(now: number): void {
+    const newest = Math.max(...[...this.#tokens.values()].map(({ opened }) => opened));
+    const [token] = [...this.#tokens].find(([, { opened }]) => opened !== newest)!;
+    this.#tokens.delete(token);
+    this.#forgottenAt = now;
   }
 }
 
@@ -105,11 +154,6 @@ export class AnsweredMembers {
     }
     return left;
   }
-}
-
-function membersIn(tokens: LruCache<string, Known>): number {
-  // Several tokens know the same where nothing was sent between them.
-  return [...new Set(tokens.values())].reduce((sum, { size }) => sum + size, 0);
 }
 
 function inBoth(a: Known, b: Known): Known {
