@@ -1,10 +1,11 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { Outgoing, OutgoingFailure } from '#http/outgoing/outgoing';
 import { OF_OPERATOR, placeOf } from '#http/outgoing/place-of';
 import { escapeHtml } from '#kernel/escape-html';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { messageOf } from '#kernel/message-of';
 import { stagePage } from '../../pages/stage-page.js';
 import type { Purpose } from '../auth-sessions.js';
 import { StageFailed } from '../interaction-required.js';
@@ -29,6 +30,7 @@ export class RecaptchaStage implements Stage {
   readonly rank = 20;
   readonly way = 'a captcha';
   readonly showsNobody = true;
+  readonly #log = new Logger('accounts');
 
   constructor(
     registry: StageRegistry,
@@ -52,7 +54,7 @@ export class RecaptchaStage implements Stage {
     return recaptcha && { public_key: recaptcha.siteKey };
   }
 
-  /** In 2015's form there was a `challenge` besides, of a version of the service that is no more. Throws M_UNKNOWN (503) where the service does not answer. */
+  /** In 2015's form there was a `challenge` besides, of a version of the service that is no more. Throws M_UNKNOWN (503) where the service does not say whether it was solved. */
   async pass(auth: JsonObject): Promise<Passage> {
     const response = FIELDS.map((name) => auth[name]).find((value) => value !== undefined);
     if (typeof response !== 'string' || response === '') {
@@ -81,21 +83,46 @@ export class RecaptchaStage implements Stage {
   async #isGood(response: string): Promise<boolean> {
     const { recaptcha } = this.config;
     if (recaptcha === undefined) return false;
-    const url = new URL(recaptcha.verifyUrl);
     try {
-      const { status, body } = await this.outgoing.send(placeOf(url, OF_OPERATOR), {
-        method: 'POST',
-        path: `${url.pathname}${url.search}`,
-        headers: { host: url.host, 'content-type': 'application/x-www-form-urlencoded' },
-        body: new URLSearchParams({ secret: recaptcha.secret, response }).toString(),
-        withinMs: WITHIN_MS,
-        maxBytes: MAX_BYTES,
-      });
-      const told: unknown = status === 200 ? JSON.parse(body.toString('utf8')) : undefined;
-      return (told as { success?: unknown } | undefined)?.success === true;
+      return await this.#ask(recaptcha, response);
     } catch (error) {
-      if (!(error instanceof OutgoingFailure) && !(error instanceof SyntaxError)) throw error;
+      const isOfService =
+        error instanceof OutgoingFailure || error instanceof SyntaxError || error instanceof NoVerdict;
+      if (!isOfService) throw error;
+      this.#log.warn(`The captcha service does not verify: ${messageOf(error)}`);
       throw new MatrixError('M_UNKNOWN', 'The captcha cannot be verified at the moment', { status: 503 });
     }
   }
+
+  async #ask({ verifyUrl, secret }: NonNullable<Config['recaptcha']>, response: string): Promise<boolean> {
+    const url = new URL(verifyUrl);
+    const { status, body } = await this.outgoing.send(placeOf(url, OF_OPERATOR), {
+      method: 'POST',
+      path: `${url.pathname}${url.search}`,
+      headers: { host: url.host, 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({ secret, response }).toString(),
+      withinMs: WITHIN_MS,
+      maxBytes: MAX_BYTES,
+    });
+    // Some say of a bad response by the status, too, that it is.
+    const isRefusal = status >= 400 && status < 500;
+    const verdict = (status === 200 || isRefusal) && readVerdict(JSON.parse(body.toString('utf8')));
+    if (status === 200 || (isRefusal && !verdict)) return verdict;
+    throw new NoVerdict(`it answers with status ${status}`);
+  }
+}
+
+/** What the service has answered says nothing of who solved the captcha. */
+class NoVerdict extends Error {}
+
+/** What services say where it is the server that has asked wrongly, and not the person (`missing-input-secret`, `sitekey-secret-mismatch`, `bad-request`, `internal-error`). */
+const OF_SERVER = /secret|^bad-request$|^internal-error$/;
+
+/** Throws NoVerdict. */
+function readVerdict(told: unknown): boolean {
+  const { success, 'error-codes': codes } = (told ?? {}) as { success?: unknown; 'error-codes'?: unknown };
+  if (typeof success !== 'boolean') throw new NoVerdict('its answer has no verdict');
+  const faults = Array.isArray(codes) ? codes.filter((code) => typeof code === 'string' && OF_SERVER.test(code)) : [];
+  if (!success && faults.length > 0) throw new NoVerdict(faults.join(', '));
+  return success;
 }
