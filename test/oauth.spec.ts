@@ -211,6 +211,30 @@ describe.runIf(HAS_BROWSER)(`an application that asks by OAuth (${NEEDS_BROWSER}
     await page.getByLabel('User name').waitFor();
   });
 
+  test('shows what devices are called as it is, on a narrow screen too', async () => {
+    const hugo = await server.register('hugo');
+    const name = `<b>Tom & Jerry’s</b> ${'x'.repeat(80)}`;
+    await hugo.ok('PUT', `/devices/${hugo.deviceId}`, { display_name: name });
+    await page.setViewportSize({ width: 320, height: 640 });
+    const to = (action: string): string => `${server.base}/_annals/account?action=org.matrix.${action}`;
+    await page.goto(to('devices_list'));
+    await signIn('hugo');
+    for (const path of [
+      'devices_list',
+      `device_view&device_id=${hugo.deviceId}`,
+      `device_delete&device_id=${hugo.deviceId}`,
+    ]) {
+      await page.goto(to(path));
+      await page.getByText(name).first().waitFor();
+      expect([path, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([path, 320]);
+    }
+    await page.goto(to(`device_view&device_id=${hugo.deviceId}`));
+    expect([await page.title(), await page.getByRole('main').getByRole('heading').first().textContent()]).toEqual([
+      name,
+      name,
+    ]);
+  });
+
   test('is let in by who has an account elsewhere, who needs no password here', async () => {
     await provider.as({ sub: 'gerda', preferred_username: 'gerda', name: 'Gerda' });
     const { url, verifier } = await begin('LAPTOP');

@@ -5,7 +5,7 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { parseScope } from './decide/scope.js';
 import { DeviceRequests } from './device-requests.js';
 
-const [ALICE, CLIENT] = ['@alice:a.example' as UserId, 'an application'];
+const [ALICE, BOB, CLIENT] = ['@alice:a.example' as UserId, '@bob:a.example' as UserId, 'an application'];
 const MINUTE = 60_000;
 
 const SCOPE = parseScope('urn:matrix:client:api:* urn:matrix:client:device:PHONE');
@@ -40,4 +40,25 @@ test('a device that was let in has its session after a restart, and no other app
     await expect(after.userOf(code, CLIENT)).rejects.toMatchObject({ code: 'expired_token' });
   now += 15 * MINUTE;
   await expect(after.userOf(letIn.device_code, CLIENT)).rejects.toMatchObject({ code: 'expired_token' });
+});
+
+test('a device is let in by one user, the first of those who come with its code', async () => {
+  const clock = { now: () => 0 };
+  const devices = new DeviceRequests(clock, new AuthNotes(new MemoryEventStore(), clock));
+  const { user_code: code, device_code: deviceCode } = devices.begin({ clientId: CLIENT, client, scope: SCOPE });
+  const device = devices.find(code)!;
+  expect([devices.claim(device, ALICE), devices.claim(device, BOB), devices.claim(device, ALICE)]).toEqual([
+    true,
+    false,
+    true,
+  ]);
+  expect(devices.isLetInBy(ALICE, code)).toBe(false);
+  await devices.settle(device, ALICE);
+  expect([devices.isLetInBy(ALICE, code), devices.isLetInBy(BOB, code)]).toEqual([true, false]);
+  expect([devices.find(code), devices.claim(device, ALICE), devices.claim(device, BOB)]).toEqual([
+    undefined,
+    false,
+    false,
+  ]);
+  expect((await devices.userOf(deviceCode, CLIENT)).userId).toBe(ALICE);
 });

@@ -31,6 +31,8 @@ export interface DeviceCodes {
 interface Waiting extends DeviceRequest {
   readonly userCode: string;
   outcome: UserId | 'denied' | undefined;
+  /** Who is letting it in. */
+  claimedBy: UserId | undefined;
   intervalMs: number;
   lastAskedAt: number | undefined;
 }
@@ -77,6 +79,7 @@ export class DeviceRequests {
       userCode: letters,
       expiresAt: this.clock.now() + LIFETIME_MS,
       outcome: undefined,
+      claimedBy: undefined,
       intervalMs: INTERVAL_MS,
       lastAskedAt: undefined,
     };
@@ -92,9 +95,26 @@ export class DeviceRequests {
 
   /** The device whose code somebody has typed, however they spell it; undefined where there is none that still waits. */
   find(userCode: string): DeviceRequest | undefined {
+    const waiting = this.#find(userCode);
+    return waiting?.outcome === undefined ? waiting : undefined;
+  }
+
+  /** Whether this user has let the device in that shows this code: a form may be sent twice. */
+  isLetInBy(userId: UserId, userCode: string): boolean {
+    return this.#find(userCode)?.outcome === userId;
+  }
+
+  /** Has a user let the device in, to be settled once that is granted. Answers whether it is theirs: of several who come with one code it is the first one's. */
+  claim({ grant }: DeviceRequest, userId: UserId): boolean {
+    const waiting = this.#byGrant.get(grant);
+    if (waiting === undefined || waiting.outcome !== undefined) return false;
+    waiting.claimedBy ??= userId;
+    return waiting.claimedBy === userId;
+  }
+
+  #find(userCode: string): Waiting | undefined {
     const waiting = this.#byUserCode.get(userCode.toUpperCase().replaceAll(/[^A-Z]/g, ''));
-    const isOpen = waiting !== undefined && waiting.outcome === undefined && waiting.expiresAt > this.clock.now();
-    return isOpen ? waiting : undefined;
+    return waiting !== undefined && waiting.expiresAt > this.clock.now() ? waiting : undefined;
   }
 
   /** Notes what its user said, durably where they let it in. Nothing where they have said it before. */

@@ -12,7 +12,7 @@ export function termsFields(documents: readonly TermsDocument[]): string {
         `<a href="${escapeHtml(url)}" lang="${escapeHtml(language)}" hreflang="${escapeHtml(language)}" target="_blank" rel="noreferrer">${escapeHtml(name)}</a>`,
     );
     const [name, version] = [escapeHtml(boxOf(document)), escapeHtml(document.version)];
-    return `<label for="${name}"><input type="checkbox" id="${name}" name="${name}" value="${version}" required>I accept: ${links.join(', ')}</label>`;
+    return `<label><input type="checkbox" name="${name}" value="${version}" required>I accept: ${links.join(', ')}</label>`;
   });
   return `<input type="hidden" name="ticked" value="yes">${boxes.join('')}`;
 }

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import { escapeHtml } from '#kernel/escape-html';
 
-const STYLE = `body{font-family:system-ui,sans-serif;max-width:22rem;margin:3rem auto;padding:0 1rem;line-height:1.5}
+const STYLE = `body{font-family:system-ui,sans-serif;overflow-wrap:anywhere;max-width:22rem;margin:3rem auto;padding:0 1rem;line-height:1.5}
 label{display:block;margin:.75rem 0 .25rem}input{font:inherit;width:100%;box-sizing:border-box;padding:.4rem}
 button{font:inherit;margin-top:1rem;padding:.4rem 1rem}[role=alert]{color:#b00020}
 :root{color-scheme:light dark}input[type=checkbox]{width:auto;margin-right:.5rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}
-dt{font-weight:600;margin-top:.5rem}dd{margin:0}dd,code{overflow-wrap:anywhere}.note{font-size:.875rem}
+dt{font-weight:600;margin-top:.5rem}dd{margin:0}.note{font-size:.875rem}
 ul.list{list-style:none;padding:0}ul.list li{border-top:1px solid #8888;padding:.75rem 0}
 .row{display:flex;gap:1rem;align-items:center;flex-wrap:wrap}@media(prefers-color-scheme:dark){[role=alert]{color:#ff8a80}}`;
 
@@ -32,9 +32,9 @@ export function htmlPage(title: string, body: string, script?: string, rules: Pa
   const html = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>${escapeHtml(title)}</title><style>${STYLE}</style></head>
-<body><h1>${escapeHtml(title)}</h1>
-${body}${script === undefined ? '' : `\n<script>${script}</script>`}
-</body></html>
+<body><main><h1>${escapeHtml(title)}</h1>
+${body}
+</main>${script === undefined ? '' : `<script>${script}</script>`}</body></html>
 `;
   const policy = [
     "default-src 'none'",

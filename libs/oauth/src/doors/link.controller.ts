@@ -13,6 +13,7 @@ import { OAuthIsOn } from '../oauth-is-on.js';
 import { PAGES } from '../oauth-paths.js';
 import { consentPage } from '../pages/consent-page.js';
 import { linkPage, notePage } from '../pages/link-page.js';
+import type { HtmlPage } from '#http/pages/html-page';
 import { sendOn, showPage } from '#http/pages/show-page';
 import { PageErrorFilter } from './page-error.filter.js';
 
@@ -67,7 +68,9 @@ export class LinkController {
       browser: { userId, upstream },
       form,
     } = await this.browsers.formOf(request, reply);
-    const device = userId === undefined ? undefined : this.#find(userId, queryText(query, 'user_code') ?? '');
+    const code = queryText(query, 'user_code') ?? '';
+    const device = userId === undefined ? undefined : this.#find(userId, code);
+    if (userId !== undefined && this.devices.isLetInBy(userId, code)) return showPage(reply, letInPage());
     if (userId === undefined || device === undefined) return showPage(reply, linkPage(NOT_FOUND), 404);
     if (form.get('answer') !== 'yes') {
       await this.devices.settle(device, 'denied');
@@ -75,9 +78,10 @@ export class LinkController {
     }
     const terms = await this.ways.findTerms(userId, request.url);
     if (terms !== undefined) return sendOn(reply, terms);
+    if (!this.devices.claim(device, userId)) return showPage(reply, linkPage(NOT_FOUND), 404);
     await this.grants.byDevice({ userId, upstream }, device, request.id);
     await this.devices.settle(device, userId);
-    return showPage(reply, notePage('The device is let in', 'It goes on by itself. You can close this page.'));
+    return showPage(reply, letInPage());
   }
 
   /** Nobody is to try all codes. Throws M_LIMIT_EXCEEDED. */
@@ -86,3 +90,5 @@ export class LinkController {
     return this.devices.find(code);
   }
 }
+
+const letInPage = (): HtmlPage => notePage('The device is let in', 'It goes on by itself. You can close this page.');

@@ -117,15 +117,13 @@ function whenOf(milliseconds: number): string {
   return `<time>${new Date(milliseconds).toISOString().slice(0, 16).replace('T', ' ')} UTC</time>`;
 }
 
-function nameOf({ name, deviceId }: ShownDevice): string {
-  return escapeHtml(name ?? deviceId);
-}
+const nameOf = ({ name, deviceId }: ShownDevice): string => name ?? deviceId;
 
 /** Where somebody is signed in, the newest first. */
 export function devicesPage(context: AccountContext, devices: readonly ShownDevice[]): HtmlPage {
   const items = devices.map(
     (device) =>
-      `<li><strong>${link(ACTIONS.device, nameOf(device), device.deviceId)}</strong><br>
+      `<li><strong>${link(ACTIONS.device, escapeHtml(nameOf(device)), device.deviceId)}</strong><br>
 <span class="note">${device.lastSeenAt === undefined ? `since ${whenOf(device.createdAt)}` : `last used ${whenOf(device.lastSeenAt)}`}</span></li>`,
   );
   const list = items.length === 0 ? '<p>None.</p>' : `<ul class="list">${items.join('\n')}</ul>`;
@@ -146,7 +144,7 @@ export function devicePage(context: AccountContext, device: ShownDevice, isToEnd
   return page(
     isToEnd ? 'Sign this device out?' : nameOf(device),
     context,
-    `${isToEnd ? `<p><strong>${nameOf(device)}</strong></p>` : ''}<dl>${told.join('')}</dl>
+    `${isToEnd ? `<p><strong>${escapeHtml(nameOf(device))}</strong></p>` : ''}<dl>${told.join('')}</dl>
 <p>Messages whose keys no other device or back-up of yours has cannot be read any more once it is signed out.</p>
 <form method="post" action="${ACCOUNT_FORMS.devices}">${context.browser.formToken}
 <input type="hidden" name="device_id" value="${escapeHtml(deviceId)}"><button>Sign it out</button></form>`,
