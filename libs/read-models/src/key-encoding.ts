@@ -10,9 +10,9 @@ export const RANGE_END = '\u00ff';
 const BEGINNING = '\0';
 
 /** Of most parts no character is escaped, and each is one byte. */
-const NOT_PLAIN = /[^\x02-\x7f]/; // eslint-disable-line no-control-regex
-const NEEDS_ESCAPE = /[\0\x01]/; // eslint-disable-line no-control-regex
-const NEEDS_DECODING = /[^\0\x02-\x7f]/; // eslint-disable-line no-control-regex
+const NOT_PLAIN = /[^\x02-\x7f]/; // oxlint-disable-line no-control-regex
+const NEEDS_ESCAPE = /[\0\x01]/; // oxlint-disable-line no-control-regex
+const NEEDS_DECODING = /[^\0\x02-\x7f]/; // oxlint-disable-line no-control-regex
 
 /**
  * A key as a string of bytes (one char per byte, 0 to 255), whose order is the order of the keys: each part in UTF-8 and

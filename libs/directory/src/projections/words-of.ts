@@ -5,7 +5,7 @@ const MAX_WORDS = 24;
 const MAX_WORD = 32;
 
 /** PERF: most names have no other characters, and then a word is what stands between two that are none (docs/performance.md). */
-const ASCII = /^[\0-\x7f]*$/; // eslint-disable-line no-control-regex
+const ASCII = /^[\0-\x7f]*$/;
 const ASCII_WORDS = /[0-9a-z$+<=>^`|~]+/g;
 const WORDS = /[\p{L}\p{N}\p{S}\p{M}]+/gu;
 /** What Latin, Greek and Cyrillic letters bear when taken apart. */

@@ -189,7 +189,6 @@ export class Outgoing {
  * the last one all requests to that place wait for ever.
  */
 const UNSENDABLE_PATH = /[^\u0021-\u00ff]/;
-// oxlint-disable-next-line no-control-regex
 const UNSENDABLE_HEADER = /[^\t\u0020-\u007e\u0080-\u00ff]/;
 
 function checkSendable({ path, headers }: OutgoingRequest): void {

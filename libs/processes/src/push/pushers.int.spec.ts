@@ -23,7 +23,7 @@ beforeAll(async () => void (app = await SyncApp.start()));
 afterAll(() => app.close());
 beforeEach(async () => void (alice = await app.register(`alice${++counter}`)));
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
+// oxlint-disable-next-line typescript/no-explicit-any
 const listOf = async (user: SyncUser): Promise<any[]> => (await user.ok('GET', '/pushers')).pushers;
 const set = (user: SyncUser, more: object = {}) => user.ok('POST', '/pushers/set', { ...PUSHER, ...more });
 const refusalOf = async (body: object): Promise<unknown[]> => {

@@ -1,5 +1,5 @@
 /** Nothing but lower-casing happens to these. */
-const PLAIN = /^[\0-\x7f]*$/; // eslint-disable-line no-control-regex
+const PLAIN = /^[\0-\x7f]*$/;
 
 /**
  * What is written above or below letters: Latin, Greek and Cyrillic diacritics, and the vowel points of Hebrew and Arabic, which mostly
