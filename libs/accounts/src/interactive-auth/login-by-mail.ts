@@ -92,6 +92,7 @@ function isByMailAlone({ operation, completed }: AuthSession): boolean {
   return areMails(completed) && operation.flows.some(areMails);
 }
 
+/** For what an address is shown in a session. */
 export function validationPurposeOf({ operation }: AuthSession): ValidationPurpose {
   return operation.purpose === 'registration' ? 'registration' : 'login';
 }

@@ -43,10 +43,12 @@ export async function listRegistrationTokens(views: Pick<Views, 'scan'>, now: nu
   return oldestFirst(tokens);
 }
 
+/** In the order in which lists tell them. */
 export function oldestFirst(tokens: readonly ListedToken[]): ListedToken[] {
   return tokens.toSorted((a, b) => a.created_ts - b.created_ts);
 }
 
+/** A token as lists tell it: by its text where the log has that, else by its hash. */
 export function listedToken(hash: string, row: RegistrationTokenRow, now: number): ListedToken {
   return { ...row, name: row.token ?? `sha256-${hash}`, isValid: isUsable(row, now) };
 }

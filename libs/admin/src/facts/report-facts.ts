@@ -39,6 +39,7 @@ const SALT_BYTES = 16;
 /** What takes the place of what was told. */
 export const NOTHING_TOLD = 'null}';
 
+/** The fact of a report. What was told can be erased, and cannot be guessed from its hash then. */
 export function reportDraft(by: UserId, thing: ReportedThing, told: ToldReport): FactDraft {
   const start = `${JSON.stringify({ by, thing }).slice(0, -1)},"told":`;
   const salt = randomBytes(SALT_BYTES).toString('base64url');

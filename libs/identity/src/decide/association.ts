@@ -38,6 +38,7 @@ export const NO_HOLDER: Holder = Object.freeze({ ts: 0 });
 /** For so long an association holds unless it is ended: a hundred years. */
 const LIFETIME_MS = 100 * 365 * 24 * 3600_000;
 
+/** Whose an identifier is, as of a fact of its stream. */
 export function foldAssociation(holder: Holder, fact: { readonly type: string; readonly data: string }): Holder {
   const { type, data } = readIdentityFact(fact);
   switch (type) {

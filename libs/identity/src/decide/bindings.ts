@@ -13,6 +13,7 @@ export type KnownBindings = ReadonlyMap<string, Binding>;
 
 export const NO_BINDINGS: KnownBindings = new Map<string, Binding>();
 
+/** Where a user made addresses known, as of a fact of their stream. */
 export function foldBinding(
   known: KnownBindings,
   fact: { readonly type: string; readonly data: string },

@@ -28,6 +28,7 @@ export const NO_IDENTITY_ACCOUNT: IdentityAccount = Object.freeze({
 const MOST_TOKENS = 50;
 const MOST_URLS = 100;
 
+/** What the identity server knows of a user, as of a fact of their stream. */
 export function foldIdentityAccount(
   account: IdentityAccount,
   fact: { readonly type: string; readonly data: string },

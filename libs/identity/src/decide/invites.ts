@@ -31,6 +31,7 @@ const MOST_OF_SENDER = 10;
 const MOST_OF_GROUP = 30;
 const BUSY_MS = 24 * 3600_000;
 
+/** The invitations that wait for an address, as of a fact of its stream. */
 export function foldStoredInvite(invites: Invites, fact: { readonly type: string; readonly data: string }): Invites {
   const { type, data } = readStoredInviteFact(fact);
   const after = new Map(invites);

@@ -78,6 +78,7 @@ export function findLastErasure(views: Views): Promise<Position | undefined> {
   return LAST_ERASURE.get(views, KEY);
 }
 
+/** When the views were renewed last; undefined where they never were. */
 export async function findLastRenewal(readModels: ReadModelStore): Promise<Renewed | undefined> {
   const text = await readModels.get(RENEWALS, KEY);
   return text === undefined ? undefined : (JSON.parse(text) as Renewed); // as `renewErased` wrote it

@@ -6,6 +6,7 @@ export interface FlowV1 {
   readonly stages?: Flow;
 }
 
+/** Flows as clients of 2015 are told them: by the first stage of each, and all of them where there are several. */
 export function flowsV1(flows: readonly Flow[]): FlowV1[] {
   return flows.flatMap((stages): FlowV1[] => {
     const [type] = stages;
