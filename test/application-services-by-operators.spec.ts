@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { bodyOf } from '#testing/body-of';
 import { annals } from './support/annals.js';
 import { type Client, Homeserver } from './support/homeserver.js';
 import { RecordingProxy } from './support/recording-proxy.js';
@@ -27,8 +28,7 @@ describeEmbedded(
 
     beforeAll(async () => {
       service = createServer(async (request, response) => {
-        let text = '';
-        for await (const piece of request.setEncoding('utf8')) text += piece as string;
+        const text = await bodyOf(request);
         response.writeHead(text.includes(refuses) ? 500 : 200).end('{}');
       });
       await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve));

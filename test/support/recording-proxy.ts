@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { bodyOf } from '#testing/body-of';
 
 /** A transaction as it went to an application service. */
 export interface SentTransaction {
@@ -46,8 +47,7 @@ export class RecordingProxy {
   }
 
   async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let text = '';
-    for await (const piece of request.setEncoding('utf8')) text += piece as string;
+    const text = await bodyOf(request);
     const { method = '', url = '', headers } = request;
     const { authorization = '', 'content-type': type = 'application/json' } = headers;
     const body = text === '' ? undefined : text;

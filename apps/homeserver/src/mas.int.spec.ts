@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { bodyOf } from '#testing/body-of';
 import { writeRegistration } from '#testing/registration-file';
 import { WholeServer } from '../test/whole-server.js';
 
@@ -48,8 +49,7 @@ class FakeMas {
   }
 
   async #answer(request: IncomingMessage): Promise<[number, object]> {
-    let text = '';
-    for await (const piece of request) text += String(piece);
+    const text = await bodyOf(request);
     if (request.url === '/base/.well-known/openid-configuration') return [200, METADATA];
     if (request.url !== '/base/oauth2/introspect') return [404, {}];
     if (request.headers.authorization !== `Bearer ${SECRET}`) return [401, {}];

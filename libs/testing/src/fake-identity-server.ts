@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { bodyOf } from './body-of.js';
 import { TestAuthority } from './test-authority.js';
 
 /** Who vouches for the identity servers of a process. */
@@ -68,8 +69,7 @@ export class FakeIdentityServer {
   }
 
   async #answer(request: IncomingMessage): Promise<Answer> {
-    let text = '';
-    for await (const chunk of request as AsyncIterable<Buffer>) text += chunk.toString();
+    const text = await bodyOf(request);
     const path = `${request.method} ${request.url?.replace('/_matrix/identity/v2', '')}`;
     this.paths.push(path);
     const instead = this.instead(path);

@@ -9,6 +9,7 @@ import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { encodeBase64 } from '#protocol/signing/base64';
 import { signJson } from '#protocol/signing/sign-json';
+import { bodyOf } from './body-of.js';
 import { ForeignServer } from './receiving/foreign-server.js';
 import { TestAuthority } from './test-authority.js';
 
@@ -142,7 +143,7 @@ export class FakePeer {
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request;
-    const body = await readText(request);
+    const body = await bodyOf(request);
     const [path = ''] = url.split('?', 1);
     const route = this.#routes.find((one) => one.method === method && one.path.test(path));
     const parts = (route?.path.exec(path) ?? []).slice(1).map((part) => decodeURIComponent(part ?? ''));

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { JsonObject } from '#kernel/json';
+import { bodyOf } from './body-of.js';
 
 /** A request that the service got. */
 export interface ServiceCall {
@@ -63,8 +64,7 @@ export class FakeService {
   }
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let text = '';
-    for await (const piece of request.setEncoding('utf8')) text += piece as string;
+    const text = await bodyOf(request);
     const { method = '', url: path = '', headers } = request;
     const call = { method, path, authorization: headers.authorization, text };
     this.calls.push(call);

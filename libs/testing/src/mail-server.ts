@@ -63,9 +63,9 @@ export async function startMailServer(): Promise<MailServer> {
   });
   server.listen(0, '127.0.0.1');
   await once(server.server, 'listening');
-  // Who is killed in the midst of a mail leaves its connection reset, and hands it over once more.
+  // Who is killed in the midst of a mail leaves a connection that is reset as it is read from or written to, and hands it over once more.
   server.on('error', (error) => {
-    if (!('code' in error) || error.code !== 'ECONNRESET') throw error;
+    if (!('code' in error) || !['ECONNRESET', 'EPIPE'].includes(String(error.code))) throw error;
   });
   const { port } = server.server.address() as AddressInfo; // Not a socket in the file system.
   return {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { systemClock } from '#kernel/clock';
+import { bodyOf } from './body-of.js';
 
 /** What the provider claims of whoever sits before every browser. */
 export interface Claimed extends Readonly<Record<string, unknown>> {
@@ -87,7 +88,7 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
   const server = createServer((request, response) => {
     void (async () => {
       const url = new URL(request.url ?? '/', issuer);
-      const answer = await answers[url.pathname]!(url, await formOf(request));
+      const answer = await answers[url.pathname]!(url, new URLSearchParams(await bodyOf(request)));
       if (answer instanceof URL) response.writeHead(302, { location: answer.href }).end();
       else response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
     })();
@@ -108,10 +109,4 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
       await once(server, 'close');
     },
   };
-}
-
-async function formOf(request: IncomingMessage): Promise<URLSearchParams> {
-  const pieces: Buffer[] = [];
-  for await (const piece of request) pieces.push(piece as Buffer);
-  return new URLSearchParams(Buffer.concat(pieces).toString());
 }

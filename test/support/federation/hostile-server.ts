@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, request, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { text as textOf } from 'node:stream/consumers';
+import { bodyOf } from '#testing/body-of';
 import type { TestAuthority } from '#testing/test-authority';
 import { canonical, type ForeignEvent, ForeignKey, idOf, type Json } from './foreign-events.js';
 import type { Federating } from './other-server.js';
@@ -182,7 +184,7 @@ export class HostileServer {
 
   private async answer(call: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '' } = call;
-    const text = await textOf(call);
+    const text = await bodyOf(call);
     const [path = ''] = url.split('?', 1);
     const told = { method, path: url, body: text === '' ? undefined : JSON.parse(text) };
     this.calls.push(told);
@@ -197,10 +199,4 @@ export class HostileServer {
 
 function unknownPath(): [number, Json] {
   return [404, { errcode: 'M_UNRECOGNIZED', error: 'There is no such path' }];
-}
-
-async function textOf(stream: IncomingMessage): Promise<string> {
-  const pieces: Buffer[] = [];
-  for await (const piece of stream) pieces.push(piece as Buffer);
-  return Buffer.concat(pieces).toString();
 }
