@@ -66,7 +66,7 @@ const TEST_FILE = /\.(spec|contract)\.ts$|^(libs\/testing|(libs|apps)\/[^/]+\/te
 
 /** A server of another make that ours speaks to, who vouches for servers, what reads ZIP files, somebody who does all that there is to do, chance, and a port: none of our server’s code. */
 const STAND_IN =
-  /^#testing\/(kurrentdb-stand-in\/|(test-authority|numbers-from|push-gateway|bucket-server|fake-livekit|read-zip|mail-server|text-gateway|captcha-server|fake-identity-server|identity-client|live-here|free-port)$)/;
+  /^#testing\/(kurrentdb-stand-in\/|(test-authority|numbers-from|push-gateway|bucket-server|fake-livekit|read-zip|mail-server|text-gateway|captcha-server|fake-identity-server|identity-client|live-here|free-port|body-of)$)/;
 /** Events of other servers, who sends them, a room in memory that receives them, and one that the server's own worker writes. */
 const MADE_ROOMS = /^#testing\/(receiving\/|fake-peer$|local-room$)/;
 
