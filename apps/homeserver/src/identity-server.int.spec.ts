@@ -311,6 +311,24 @@ describe('the identity server', () => {
     });
   });
 
+  it('makes an address no other user’s than whom the page named that asked for it, whoever knows the session', async () => {
+    const [named, other] = [await useIt('named'), await useIt('other')];
+    const session = await begin(named.token, 'named@mail.example');
+    expect(await page('GET', await linkTo('named@mail.example'))).toContain(named.userId);
+    await confirm('named@mail.example');
+    const refused = { status: 403, body: { errcode: 'M_FORBIDDEN' } };
+    const body = { ...session, mxid: other.userId };
+    expect(await call('POST', '3pid/bind', { token: other.token, body })).toMatchObject(refused);
+    expect(await call('POST', `${V1}/3pid/bind`, { body })).toMatchObject(refused);
+    // The same secret goes on with nothing that somebody else began.
+    const again = await begin(other.token, 'named@mail.example', { send_attempt: 2 });
+    expect(again.sid).not.toBe(session.sid);
+    expect(await call('POST', '3pid/bind', { token: other.token, body: { ...body, ...again } })).toMatchObject({
+      body: { errcode: 'M_SESSION_NOT_VALIDATED' },
+    });
+    await ok('POST', '3pid/bind', { token: named.token, body: { ...session, mxid: named.userId } });
+  });
+
   it('ends it for who has the session, and for the homeserver of the user, and forgets the address', async () => {
     const erin = await useIt('erin');
     const { session } = await bind(erin, 'erin@mail.example');

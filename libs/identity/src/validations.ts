@@ -133,8 +133,10 @@ export class Validations extends ValidationSessions {
     if (nextLink !== undefined && nextLink.length > MOST_LINK) {
       throw new MatrixError('M_INVALID_PARAM', `next_link: ${MOST_LINK} characters at most`);
     }
-    const name = { sid: this.hmacOf([threepid.medium, threepid.address, clientSecret]), clientSecret };
     const userId = userIdOf(asker);
+    // Nobody goes on with the session of another user: what was shown in it was shown for that one.
+    const whose = userId === undefined ? [] : [userId];
+    const name = { sid: this.hmacOf([threepid.medium, threepid.address, clientSecret, ...whose]), clientSecret };
     const asked = { name, threepid, sendAttempt, nextLink, userId, ...this.#whose(asker) };
     return { name, session: await this.open(asked, makeToken, checkRoom) };
   }

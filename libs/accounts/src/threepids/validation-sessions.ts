@@ -133,11 +133,17 @@ export abstract class ValidationSessions extends KeptNotes {
     throw tooMany('Too many tokens are tried at once');
   }
 
-  /** What was shown in a session. Throws M_NO_VALID_SESSION, M_SESSION_EXPIRED, M_SESSION_NOT_VALIDATED. */
-  async getValidated(name: SessionName, purpose?: string): Promise<ValidatedThreepid> {
-    const { medium, address, validated_at, purpose: wanted } = (await this.#get(name)).session;
+  /**
+   * What was shown in a session; `by`: whose it is to be. Throws M_NO_VALID_SESSION, M_SESSION_EXPIRED, M_SESSION_NOT_VALIDATED, and M_FORBIDDEN where whoever
+   * confirmed it was told that it would be another user's.
+   */
+  async getValidated(name: SessionName, purpose?: string, by?: UserId): Promise<ValidatedThreepid> {
+    const { medium, address, validated_at, purpose: wanted, user_id: told } = (await this.#get(name)).session;
     if (wanted !== purpose) throw new MatrixError('M_NO_VALID_SESSION');
     if (validated_at === undefined) throw new MatrixError('M_SESSION_NOT_VALIDATED');
+    if (by !== undefined && told !== undefined && by !== told) {
+      throw new MatrixError('M_FORBIDDEN', 'It was shown to be of another user');
+    }
     return { medium, address, validated_at };
   }
 

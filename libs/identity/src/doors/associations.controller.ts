@@ -55,10 +55,8 @@ export class AssociationsController {
   @Post('v2/3pid/bind')
   async bind(@CurrentCaller() { userId }: IdentityCaller, @FormOrJson(BindBody) body: BindBody): Promise<object> {
     if (body.mxid !== userId) throw new MatrixError('M_FORBIDDEN', 'mxid: must be who asks');
-    const threepid = await this.validations.getValidated({
-      sid: body.sid,
-      clientSecret: body.client_secret,
-    });
+    const name = { sid: body.sid, clientSecret: body.client_secret };
+    const threepid = await this.validations.getValidated(name, undefined, userId);
     await this.associations.bind(threepid, userId);
     return (await this.associations.find(threepid)) ?? {};
   }

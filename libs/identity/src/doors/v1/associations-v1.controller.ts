@@ -41,8 +41,9 @@ export class AssociationsV1Controller {
   @Post('bind')
   async bind(@FormOrJson(BindBody) { sid, client_secret: clientSecret, mxid }: BindBody): Promise<object> {
     if (!isUserId(mxid)) throw new MatrixError('M_INVALID_PARAM', 'mxid: must be a user ID');
-    const threepid = await this.validations.getValidated({ sid, clientSecret });
-    await this.associations.bind(threepid, mxid as UserId); // looked at
+    const userId = mxid as UserId; // looked at
+    const threepid = await this.validations.getValidated({ sid, clientSecret }, undefined, userId);
+    await this.associations.bind(threepid, userId);
     return (await this.associations.find(threepid)) ?? {};
   }
 }
