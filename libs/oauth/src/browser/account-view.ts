@@ -43,14 +43,14 @@ export class AccountView {
 
   /** Of the person who is signed in: what all pages are made for. */
   async contextFor(browser: Browser, userId: UserId): Promise<AccountContext> {
-    const [hasPassword, isPasswordOurs, linked] = await Promise.all([
+    const [hasPassword, hasPasswordHere, linked] = await Promise.all([
       this.person.hasPassword(userId),
-      this.isPasswordOurs(userId),
+      this.hasPasswordHere(userId),
       this.#listElsewhere(userId),
     ]);
     const confirmsWith = this.providers.all.filter(({ id }) => linked.some(({ provider }) => provider === id));
     const hasElsewhere = this.providers.all.length > 0;
-    return { browser, userId, hasPassword, isPasswordOurs, hasElsewhere, confirmsWith };
+    return { browser, userId, hasPassword, hasPasswordHere, hasElsewhere, confirmsWith };
   }
 
   /** What is not known leads to the account, and devices that are gone to those that are there. */
@@ -78,8 +78,8 @@ export class AccountView {
     }
   }
 
-  /** Whether their password is one that this server keeps. */
-  async isPasswordOurs(userId: UserId): Promise<boolean> {
+  /** Whether this server keeps a password of theirs, which they may change by it. Who has none may choose their first by a mail (`WhosePassword.isOurs`). */
+  async hasPasswordHere(userId: UserId): Promise<boolean> {
     return (await this.accounts.load(userId)).passwordHash !== undefined;
   }
 

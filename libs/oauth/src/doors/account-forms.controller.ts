@@ -76,7 +76,7 @@ export class AccountFormsController {
       const password = form.get('new_password') ?? '';
       if (password !== form.get('repeated')) throw new MatrixError('M_INVALID_PARAM', 'The two new passwords differ');
       await this.person.check(browser, ACTIONS.profile, form);
-      if (!(await this.account.isPasswordOurs(userId))) throw new MatrixError('M_FORBIDDEN', KEPT_ELSEWHERE);
+      if (!(await this.account.hasPasswordHere(userId))) throw new MatrixError('M_FORBIDDEN', KEPT_ELSEWHERE);
       const change = { password, logoutDevices: form.get('logout_devices') === 'yes' };
       await this.commands.execute(new ChangePassword(userId, change, causeOf(requester)));
       // With it every browser is signed out, this one too.

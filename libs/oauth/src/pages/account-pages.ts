@@ -38,7 +38,7 @@ export interface AccountContext {
   /** Whether there is a password to be asked for, here or where the account is kept. */
   readonly hasPassword: boolean;
   /** Whether it is this server that keeps it, so that it is changed here. */
-  readonly isPasswordOurs: boolean;
+  readonly hasPasswordHere: boolean;
   /** Whether there are accounts elsewhere by which people sign in here. */
   readonly hasElsewhere: boolean;
   /** The providers by which they can confirm that it is they, where there is no password to be asked for. */
@@ -85,7 +85,7 @@ export function confirmFields({ hasPassword, confirmation, confirmsWith }: Accou
 
 /** Who somebody is here, how they show it, and their password. */
 export function profilePage(context: AccountContext, displayname: string): HtmlPage {
-  const { browser, userId, isPasswordOurs } = context;
+  const { browser, userId, hasPasswordHere } = context;
   const token = browser.formToken;
   const password = `<h2>Password</h2>
 <form method="post" action="${ACCOUNT_FORMS.password}">${token}<input type="hidden" name="username" autocomplete="username" value="${escapeHtml(userId)}">
@@ -105,7 +105,7 @@ ${confirmFields(context, ACTIONS.profile)}
 <label for="displayname">Display name</label>
 <input id="displayname" name="displayname" autocomplete="nickname" maxlength="250" value="${escapeHtml(displayname)}">
 <button>Save</button></form>
-${isPasswordOurs ? password : ''}
+${hasPasswordHere ? password : ''}
 <h2>More</h2>
 <ul class="list">${context.hasElsewhere ? `<li>${link(ACTIONS.elsewhere, 'Accounts elsewhere')}</li>\n` : ''}<li>${link(ACTIONS.keyReset, 'Reset your digital identity')}</li>
 <li>${link(ACTIONS.close, 'Close your account')}</li></ul>

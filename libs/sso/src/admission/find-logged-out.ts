@@ -4,13 +4,11 @@ import { findUpstreamUser } from '#accounts/queries/upstream-sessions';
 import { UPSTREAM_SESSION_OWNERS } from '#accounts/projections/upstream-sessions.projector';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
+import { awaitShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
-import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { LoggedOut } from '../upstream/read-logout-token.js';
 import { EarlyLogouts } from './early-logouts.js';
 import { UpstreamSessions } from './upstream-sessions.js';
-
-const READS = [UPSTREAM_SESSION_OWNERS.name];
 
 /** Finds whose sessions end by what a provider says of a log-out. */
 @Injectable()
@@ -41,19 +39,13 @@ export class FindLoggedOut {
     const owner = subject === undefined ? undefined : await this.externalIds.find({ provider, subject });
     const users = new Set<UserId>(owner === undefined ? [] : [owner]);
     // Whom the log knows needs no view, which may be paused.
-    if (owner === undefined) await this.#waitForViews();
+    if (owner === undefined)
+      await awaitShown(this.views, UPSTREAM_SESSION_OWNERS.name, await this.store.head(), 'whose sessions are');
     const names = [sidHash, subject === undefined ? undefined : this.sessions.nameOf({ provider, subject })];
     for (const name of names) {
       const userId = name === undefined ? undefined : await findUpstreamUser(this.views, provider, name);
       if (userId !== undefined) users.add(userId);
     }
     return users;
-  }
-
-  async #waitForViews(): Promise<void> {
-    const head = await this.store.head();
-    await this.views.whenProcessed(head, READS);
-    if (this.views.position(READS) < head)
-      throw new ViewsUnavailable('the views of sessions are paused or late: whose session has ended is not known yet');
   }
 }
