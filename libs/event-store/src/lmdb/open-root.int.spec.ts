@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'; // prettier-ignore
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'; // prettier-ignore
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,6 +96,25 @@ describe.runIf(process.platform === 'linux')('opening a file of LMDB', () => {
     const left = readdirSync(directory).filter((name) => /mdb\./.test(name));
     expect(left.toSorted()).toEqual(['data.mdb.old', `data.mdb.${there}`, `lock.mdb.${there}`].toSorted());
   });
+
+  it.runIf(process.getuid?.() === 0)(
+    'leaves alone what another user has left and only they may take away',
+    async () => {
+      const draft = join(directory, `data.mdb.${spawnSync('true').pid}`);
+      writeFileSync(draft, '');
+      chmodSync(directory, 0o1777);
+      for (const name of ['data.mdb', 'lock.mdb']) chmodSync(join(directory, name), 0o666);
+      process.seteuid!(65_534);
+      try {
+        await openRoot({ path: directory }).close();
+      } finally {
+        process.seteuid!(0);
+      }
+      expect(existsSync(draft)).toBe(true);
+      await openRoot({ path: directory }).close();
+      expect(existsSync(draft)).toBe(false);
+    },
+  );
 
   it('leaves alone what has the name of such and is no file, also where both files are made anew', async () => {
     const { pid: gone } = spawnSync('true');
