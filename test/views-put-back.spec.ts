@@ -16,6 +16,10 @@ const OTHER = 'other@b.example';
 const USERS = '/_synapse/admin/v2/users';
 const FOUND_BY = '/_synapse/admin/v1/threepid/email/users';
 
+function copyFolder(from: string, to: string): void {
+  cpSync(from, to, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+}
+
 describeEmbedded('older views that are put back', 'it is looked whether the log has forgotten the address', () => {
   describe.each(VIEWS_THERE)('in %s', (views) => {
     let server: Homeserver;
@@ -30,8 +34,6 @@ describeEmbedded('older views that are put back', 'it is looked whether the log 
     const copyViews = async (): Promise<() => Promise<void>> => {
       const [there, copy] = ['views', 'views-before'].map((name) => join(server.directory, name)) as [string, string];
       if (views === 'LMDB') {
-        const copyFolder = (from: string, to: string): void =>
-          cpSync(from, to, { recursive: true, filter: (path) => !path.endsWith('.sock') });
         copyFolder(there, copy);
         return async () => {
           rmSync(there, { recursive: true });
@@ -51,7 +53,10 @@ describeEmbedded('older views that are put back', 'it is looked whether the log 
         });
     };
 
-    test('find nobody by an address that was unlinked since', async () => {
+    test.each([
+      ['', false],
+      [', also where the log was put back by hand in between', true],
+    ])('find nobody by an address that was unlinked since%s', async (_, isLogPutBack) => {
       server = await Homeserver.start({ views, env: { ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET } });
       const alice = await server.register('alice');
       const token = await registerAdmin(server);
@@ -72,6 +77,17 @@ describeEmbedded('older views that are put back', 'it is looked whether the log 
       await expect.poll(() => filesWith(log, ADDRESS), { timeout: 20_000 }).toEqual([]);
       await alice.createRoom({ name: 'What came since' });
       await server.end();
+      if (isLogPutBack) {
+        const logBefore = join(server.directory, 'log-before');
+        copyFolder(log, logBefore);
+        await server.start();
+        await alice.createRoom({ name: 'What is lost' });
+        await server.end();
+        rmSync(log, { recursive: true });
+        copyFolder(logBefore, log);
+        await server.start();
+        await server.end();
+      }
       await putBack();
       await server.start();
       expect(await findBy(ADDRESS)).toBeUndefined();

@@ -385,7 +385,7 @@ describe('accounts elsewhere, on the pages of the server', { timeout: 60_000 }, 
     vi.useFakeTimers({ toFake: ['Date'], now: second * 1000 });
     try {
       provider.as(person());
-      const token = await provider.logoutToken({ sub: `id-of-${name}`, iat: second + 60 });
+      const token = await provider.logoutToken({ sub: `id-of-${name}`, iat: second + 60, exp: second + 400 });
       expect(await logoutBy(token)).toBe(200);
       vi.setSystemTime((second + 420) * 1000 + 500);
       const later = await logIn();

@@ -50,7 +50,7 @@ export function forgettingProjector(options?: ExampleOptions): Projector {
       if (fact.type === 'said') return speaks.project(fact, rows);
       const word = wordOf(fact);
       for (const { key, value } of await rows.scan('words', { limit: 10_000 }))
-        if (value === word) rows.delete('words', key);
+        if (value.split('/')[0] === word) rows.delete('words', key);
     },
   };
 }

@@ -23,6 +23,11 @@ export class Disk {
     return new Disk(new MemoryEventStore(), new MemoryReadModels());
   }
 
+  /** These views beside another log. */
+  with(log: MemoryEventStore): Disk {
+    return new Disk(log, this.views);
+  }
+
   /** `withoutViews`: somebody deleted them. */
   async copy({ withoutViews = false } = {}): Promise<Disk> {
     const disk = new Disk(this.log.copy(), new MemoryReadModels());

@@ -51,7 +51,7 @@ export async function startSmallOidcProvider(): Promise<SmallOidcProvider> {
       .setIssuer(issuer)
       .setAudience(CLIENT)
       .setIssuedAt(typeof claims['iat'] === 'number' ? claims['iat'] : undefined)
-      .setExpirationTime('5m')
+      .setExpirationTime(typeof claims['exp'] === 'number' ? claims['exp'] : '5m')
       .sign(key.privateKey);
   const answers: Readonly<Record<string, (url: URL, body: URLSearchParams) => Promise<object | URL>>> = {
     '/.well-known/openid-configuration': async () => ({
