@@ -98,6 +98,8 @@ export class RegistrationTokens {
     const returned: UserId[] = [];
     for await (const fact of this.store.readStream(stream, { backwards: true, limit: MOST_LOOKED_AT })) {
       const { type, data } = fact;
+      // What was before was another token of the same text, which was withdrawn.
+      if (type === 'registration-token-created') break;
       const isUse = type === 'registration-token-used';
       if (!isUse && type !== 'registration-token-returned') continue;
       const { user_id: userId } = JSON.parse(data) as RegistrationTokenUsed | RegistrationTokenReturned;

@@ -103,6 +103,17 @@ describe('a registration token', () => {
       .when(create({ uses_allowed: 1 }))
       .then([created({ uses_allowed: 1 })]);
     given(created({})).when(create({})).thenRefused('M_INVALID_PARAM');
+    // Withdrawn, it is none any more: its uses are counted anew.
+    const again = [created({ uses_allowed: 1 }), used, revoked];
+    given(...again)
+      .when(create({ uses_allowed: 1 }))
+      .then([created({ uses_allowed: 1 })]);
+    given(...again, created({ uses_allowed: 1 }))
+      .when(use)
+      .then([used]);
+    given(...again, created({ uses_allowed: 1 }), used)
+      .when(use)
+      .thenRefused('M_FORBIDDEN');
     given()
       .when(create({ uses_allowed: 0 }))
       .thenRefused('M_INVALID_PARAM');

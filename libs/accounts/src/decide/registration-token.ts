@@ -47,13 +47,14 @@ export function isUsable(token: RegistrationToken, now: number): boolean {
   return token.uses_allowed === undefined || token.used < token.uses_allowed;
 }
 
-/** A new token. Throws M_INVALID_PARAM where it exists already or could never be used. */
+/** A new token, or one that was withdrawn, begun anew. Throws M_INVALID_PARAM where it exists already or could never be used. */
 export function decideTokenCreation(
   token: RegistrationToken,
   creation: RegistrationTokenCreated,
   now: number,
 ): RegistrationTokenFact[] {
-  if (token.exists) throw new MatrixError('M_INVALID_PARAM', 'This registration token exists already');
+  if (token.exists && !token.revoked)
+    throw new MatrixError('M_INVALID_PARAM', 'This registration token exists already');
   if (!isUsable({ ...NO_REGISTRATION_TOKEN, ...creation, exists: true }, now)) {
     throw new MatrixError('M_INVALID_PARAM', 'This registration token could never be used');
   }

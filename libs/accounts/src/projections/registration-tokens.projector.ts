@@ -36,7 +36,8 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   if (before !== undefined && fact.revision <= before.revision) return;
   REGISTRATION_TOKENS.put(rows, key, {
     ...foldRegistrationTokenFact(before ?? NO_REGISTRATION_TOKEN, fact),
-    created_ts: before?.created_ts ?? fact.metadata.at,
+    created_ts:
+      before === undefined || fact.type === 'registration-token-created' ? fact.metadata.at : before.created_ts,
     revision: fact.revision,
   });
 }

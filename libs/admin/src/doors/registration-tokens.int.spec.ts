@@ -55,6 +55,12 @@ it('tokens are made, used so often, listed, given other limits, and withdrawn', 
   expect((await tokens('PUT', '/abcd', { uses_allowed: 3 })).status).toBe(404);
   expect((await tokens('DELETE', '/abcd')).status).toBe(404);
   expect(await listed()).toEqual([other.token]);
+  // The text is free again, for a token that has nothing of the one before.
+  expect(await tokens('POST', '/new', { token: 'abcd', uses_allowed: 1 })).toEqual({ status: 200, body: made });
+  expect(await listed()).toEqual([other.token, 'abcd']);
+  expect((await register('carol', 'abcd')).status).toBe(200);
+  expect((await register('dan', 'abcd')).status).not.toBe(200);
+  expect((await tokens('GET', '/abcd')).body).toEqual({ ...made, completed: 1 });
 });
 
 it.each([1, 8, 64])('tokens that are made up are as long as asked for: %i', async (length) => {
