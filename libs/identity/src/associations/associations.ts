@@ -156,10 +156,10 @@ export class Associations {
 
   /** Under which name it stands: that of now, unless it is somebody's under one of a key that was lost. Throws ViewsUnavailable where the views do not show that. */
   async #whereIs(threepid: Threepid): Promise<string> {
-    const now = this.nameOf(threepid);
-    if (!this.names.areAnew) return now;
+    const name = this.nameOf(threepid);
+    if (!this.names.areAnew) return name;
     const row = await getShown(this.views, this.store, ASSOCIATIONS, [threepid.medium, threepid.address]);
-    return row?.name ?? now;
+    return row?.name ?? name;
   }
 
   async #isOver(id: string): Promise<boolean> {

@@ -54,14 +54,17 @@ export class Pepper extends ByTheClock {
   /** Whose identifiers are by now, by their hashes, in their order. Throws M_INVALID_PEPPER where they were made with another pepper, M_TOO_LARGE for too many. */
   async lookUp(pepper: string, hashes: readonly string[]): Promise<(UserId | undefined)[]> {
     if (hashes.length > MOST_AT_ONCE) throw new MatrixError('M_TOO_LARGE', `addresses: ${MOST_AT_ONCE} at most`);
-    const now = await this.get();
-    if (pepper !== now) throw new MatrixError('M_INVALID_PEPPER', undefined, { fields: { lookup_pepper: now, algorithm: 'sha256' } }); // prettier-ignore
+    const current = await this.get();
+    if (pepper !== current) {
+      const fields = { lookup_pepper: current, algorithm: 'sha256' };
+      throw new MatrixError('M_INVALID_PEPPER', undefined, { fields });
+    }
     const rows = await ASSOCIATION_HASHES.getMany(
       this.views,
       hashes.map((one) => [one] as const),
     );
-    const at = this.clock.now();
-    return rows.map((row) => (row !== undefined && holdsAt(row, at) ? row.mxid : undefined));
+    const now = this.clock.now();
+    return rows.map((row) => (row !== undefined && holdsAt(row, now) ? row.mxid : undefined));
   }
 
   protected beginToLook(): void {
