@@ -3,7 +3,9 @@ import { decodeText } from './vcard-text.js';
 /** Pictures and sounds in a vCard: they are no matter of an address book, and most of its bytes. */
 const LARGE = /^(?:[\w-]+\.)?(?:photo|logo|sound|key|x-ms-cardpicture)[;:]/i;
 const IS_LINK = /;value=ur[il](?:;|$)/i;
-const IS_QUOTED = /^[^:]*;(?:encoding=)?quoted-printable[;:]/i;
+const IS_QUOTED = /^[^:"]*;(?:encoding=)?quoted-printable[;:]/i;
+/** A parameter without a name, as version 2.1 has them. */
+const HAS_BARE = /^[^:"]*;[^:;="]+[;:]/;
 const OF_1996 = /^version:2\.1\s*$/im;
 /** Properties whose values have parts, with semicolons between them. */
 const IN_PARTS = /^(?:[\w-]+\.)?(?:n|adr|org|gender|clientpidmap)[;:]/i;
@@ -14,7 +16,7 @@ const ENCODINGS: ReadonlySet<string> = new Set(['quoted-printable', 'base64', '8
 
 /**
  * vCards as the parser reads them: a property to a line, without the pictures and sounds that they hold, and those of version 2.1, which telephones
- * still write, in the form of 3.0. Takes as long as the text is.
+ * still write, in the form of 3.0; so are lines of that kind where the version is said to be another. Takes as long as the text is.
  */
 export function plainVCards(text: string): string {
   const isOld = OF_1996.test(text);
@@ -25,14 +27,14 @@ export function plainVCards(text: string): string {
   let goesOn = false;
   const end = (): void => {
     const line = pieces.join('');
-    if (!isLarge(line)) kept.push(unescaped(isOld ? asVersion3(line) : line));
+    if (!isLarge(line)) kept.push(unescaped(asVersion3(line, isOld)));
     pieces = [];
   };
   for (const piece of text.split(/\r\n|\n|\r/)) {
     const isFolded = !goesOn && pieces.length > 0 && /^[ \t]/.test(piece);
     if (!goesOn && !isFolded) {
       if (pieces.length > 0) end();
-      isQuoted = isOld && IS_QUOTED.test(piece);
+      isQuoted = IS_QUOTED.test(piece);
     }
     goesOn = isQuoted && piece.endsWith('=');
     pieces.push(piece.slice(isFolded ? 1 : 0, goesOn ? -1 : undefined));
@@ -58,9 +60,9 @@ function unescaped(line: string): string {
 }
 
 /** A line of version 2.1 as one of 3.0: `TEL;CELL:1` is `TEL;TYPE=CELL:1` there, and text is not encoded. */
-function asVersion3(line: string): string {
+function asVersion3(line: string, isOld: boolean): string {
   const colon = line.indexOf(':');
-  if (colon < 0) return line;
+  if (colon < 0 || !(isOld || IS_QUOTED.test(line) || HAS_BARE.test(line))) return line;
   const [name = '', ...parameters] = line.slice(0, colon).split(';');
   if (name.toLowerCase() === 'version') return 'VERSION:3.0';
   const said = parameters.filter((each) => each !== '').map(parameterOf);
@@ -69,7 +71,8 @@ function asVersion3(line: string): string {
   const value = isEncoded ? decodeQuoted(line.slice(colon + 1), charset) : line.slice(colon + 1);
   const left = said.filter(([key]) => key !== 'ENCODING' && key !== 'CHARSET');
   const head = [name, ...left.map(([key, each]) => `${key}=${each}`)].join(';');
-  return `${head}:${value.replaceAll(/\r\n|\n|\r/g, '\\n').replaceAll(/(?<!\\),/g, '\\,')}`;
+  const onOneLine = value.replaceAll(/\r\n|\n|\r/g, '\\n');
+  return `${head}:${isOld ? onOneLine.replaceAll(/(?<!\\),/g, '\\,') : onOneLine}`;
 }
 
 function parameterOf(text: string): readonly [key: string, value: string] {

@@ -128,6 +128,32 @@ describe('a vCard', () => {
     expect(read(vCardText(body, charset === '' ? undefined : charset))).toMatchObject([{ name: 'Müller' }]);
   });
 
+  it('is read where it is written as in version 2.1 and says another', () => {
+    const text = card(
+      'VERSION:3.0',
+      'N;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:=C3=96=64=65;=',
+      '=C3=96=6D=C3=BC=72;;;',
+      'ADR;HOME;ENCODING=QUOTED-PRINTABLE:;;=C3=98 1;;;;',
+      'TEL;CELL:+4930123456',
+      'EMAIL;TYPE="x;y":o@example.org',
+      'CATEGORIES:a,b',
+    );
+    expect(read(text)).toEqual([
+      {
+        name: 'Ömür Öde',
+        threepids: [
+          { medium: 'msisdn', address: '4930123456', label: 'cell' },
+          { medium: 'email', address: 'o@example.org', label: 'x;y' },
+        ],
+        vcard: [
+          ['n', {}, 'text', ['Öde', 'Ömür', '', '', '']],
+          ['adr', { type: 'HOME' }, 'text', ['', '', 'Ø 1', '', '', '', '']],
+          ['categories', {}, 'text', 'a', 'b'],
+        ],
+      },
+    ]);
+  });
+
   it('keeps its letters in UTF-16, which it begins with', () => {
     const body = Buffer.from(`\uFEFF${card('VERSION:3.0', 'FN:Müller')}`, 'utf16le');
     expect(read(vCardText(body, undefined))).toEqual([{ name: 'Müller' }]);
@@ -220,6 +246,7 @@ describe('a vCard', () => {
       card('VERSION:4.0', `FN;X="${'^'.repeat(500_000)}":x`),
       card('VERSION:4.0', 'FN:x', ' y\r\n'.repeat(200_000)),
       `VERSION:2.1\r\nNOTE;QUOTED-PRINTABLE:${'=\r\n'.repeat(200_000)}`,
+      card('VERSION:4.0', `FN${';A'.repeat(1_000_000)}`),
       `VERSION:2.1\r\nNOTE;QUOTED-PRINTABLE:${'x=\r\n'.repeat(1_000_000)}`,
       card('VERSION:4.0', `PHOTO${';VALUE=uri'.repeat(500_000)}`),
     ]) {
