@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
+import { KEY_RESET_STAGES } from '#accounts/interactive-auth/flows';
 import { StageFailed } from '#accounts/interactive-auth/interaction-required';
 import { type Passage, PASSED, type Stage, type StageView } from '#accounts/interactive-auth/stage';
 import { StageRegistry } from '#accounts/interactive-auth/stage-registry';
@@ -14,9 +15,6 @@ import { Mas } from './mas/mas.js';
 import { ACTIONS } from './account-actions.js';
 import { PAGES } from './oauth-paths.js';
 import { KeptSignIns } from './sign-ins.js';
-
-/** By the name of the specification, and the one before it (MSC4312), for which clients look. */
-const KEY_RESET_STAGES = ['m.oauth', 'org.matrix.cross_signing_reset'] as const;
 
 /**
  * What an application goes through that has its session by the OAuth 2.0 API, before it sets other cross-signing keys: its user says at

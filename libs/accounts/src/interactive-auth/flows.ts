@@ -11,6 +11,11 @@ export type Flow = readonly string[];
 
 const DUMMY: Flow = ['m.login.dummy'];
 const PASSWORD = 'm.login.password';
+/**
+ * The stages that are passed at the account page, each of which alone does: by the name of the specification, and by the one before it (MSC4312), for which older clients
+ * look. `libs/oauth` has them.
+ */
+export const KEY_RESET_STAGES: readonly string[] = ['m.oauth', 'org.matrix.cross_signing_reset'];
 
 /** Which stages lead to what, as the server is configured: client-server API, "User-Interactive Authentication API"; 2015: "N-Factor". */
 @Injectable()
@@ -68,12 +73,9 @@ export class Flows implements OnApplicationBootstrap {
     return { name, purpose: 'confirmation', userId, flows: flows.length === 0 ? [[PASSWORD]] : flows };
   }
 
-  /**
-   * What an application does by a session of the OAuth 2.0 API, which its user confirms at the account page. By the name of the
-   * specification, and by the one that clients look for that are older than it (MSC4312).
-   */
+  /** What an application does by a session of the OAuth 2.0 API, which its user confirms at the account page. */
   atAccountPage(name: string, userId: UserId): Operation {
-    return { name, purpose: 'confirmation', userId, flows: [['m.oauth'], ['org.matrix.cross_signing_reset']] };
+    return { name, purpose: 'confirmation', userId, flows: KEY_RESET_STAGES.map((type) => [type]) };
   }
 
   /** How somebody who cannot log in any more shows that an account is theirs; none where nobody logs in here. */
