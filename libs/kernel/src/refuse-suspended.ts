@@ -11,7 +11,7 @@ export function refuseSuspended({ isSuspended, consentUri }: Pick<Requester, 'is
   if (isSuspended === true) throw new MatrixError('M_USER_SUSPENDED');
   if (consentUri === undefined) return;
   // The link is theirs alone, and stands where clients look for it: what an error says is shown, and kept, in many places.
-  throw new MatrixError('M_CONSENT_NOT_GIVEN', 'Please accept the terms of this server before', {
+  throw new MatrixError('M_CONSENT_NOT_GIVEN', undefined, {
     fields: { consent_uri: consentUri() },
   });
 }
