@@ -51,10 +51,20 @@ test('a log that was put back by hand says so at the next start, once, where the
   expect(await run('copy')).toEqual(['log-begun', LOG_RESTORED]);
   expect(warnings).toEqual([
     expect.stringMatching(/^The log was put back to an earlier moment: the views are at \d+, ahead of the log/),
-    expect.stringMatching(/^The views were made from a fact .* rebuilt from the log$/),
+    expect.stringMatching(/^The views are at \d+, in a part of the log that it has lost: .* rebuilt from the log$/),
   ]);
   expect(await run('copy')).toEqual(['log-begun', LOG_RESTORED]);
   expect(warnings).toHaveLength(2);
+});
+
+test('a log that is put back to the same moment once more says so once more, though it knows nothing of the first time', async () => {
+  const copy = (to: string): void =>
+    cpSync(join(folder, 'log'), join(folder, to), { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  await run('log', (store) => LocalRoom.begin(store));
+  for (const name of ['once', 'again']) copy(name);
+  await run('log', async (store) => (await LocalRoom.begin(store)).say('lost'));
+  for (const name of ['once', 'again'])
+    expect(await run(name, (store) => LocalRoom.begin(store))).toEqual(['log-begun', LOG_RESTORED]);
 });
 
 test('where somebody wrote to a log that was put back before that was noticed, it agrees with what is lost up to before that', async () => {

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import type { RecordedFact } from '#event-store/event-store';
 import { LogDamaged, LogPutBack } from '#event-store/event-store-errors';
+import { LogHistory } from '#event-store/log-history';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { messageOf } from '#kernel/message-of';
 import type { Position } from '#kernel/position';
@@ -38,6 +39,7 @@ export class LiveLoop {
   readonly #failures: ToldFailures;
   readonly #turns = new KeyedQueue<'turn'>();
   #logId: string | null = null;
+  #history = LogHistory.UNBROKEN;
   /** How many facts lie before `position`. */
   #facts = 0;
 
@@ -60,8 +62,9 @@ export class LiveLoop {
   }
 
   /** Says in which log the members stand, and how many facts lie before that, before `run`. */
-  begin(logId: string | null, facts: number): void {
+  begin(logId: string | null, history: LogHistory, facts: number): void {
     this.#logId = logId;
+    this.#history = history;
     this.#facts = facts;
   }
 
@@ -122,7 +125,7 @@ export class LiveLoop {
     const count = this.#facts + fresh.length;
     const milestone = milestoneWrite(last, this.#facts, count);
     if (milestone !== undefined) writes.push(milestone);
-    writes.push(checkpointWrite(this.#logId, last, count));
+    writes.push(checkpointWrite(this.#logId, last, count, this.#history));
     await this.#write(writes, signal);
     for (const letter of letters) this.onDeadLetter(letter);
     this.progress.moveTo(last.position);

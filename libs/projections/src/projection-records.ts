@@ -1,4 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
+import { LogHistory } from '#event-store/log-history';
 import { START, type Position } from '#kernel/position';
 import type { ReadModelStore, Write } from '#read-models/read-model-store';
 import type { ProjectionRecord } from './projection.js';
@@ -30,6 +31,8 @@ export interface Checkpoint {
   readonly log: string | null;
   /** START where nothing was projected yet. */
   readonly position: Position;
+  /** The same as the log's history has it (`LogHistory.format`): absent at START. */
+  readonly place?: string;
   /** How many facts there are up to there: where positions do not count them, nobody else knows. */
   readonly facts?: number;
   /** The last fact that was projected; absent at START. */
@@ -37,9 +40,16 @@ export interface Checkpoint {
 }
 
 /** The write that moves the shared checkpoint. It goes into the same call of `write` as the rows it tells of. */
-export function checkpointWrite(log: string | null, fact: RecordedFact | undefined, facts: number): Write {
+export function checkpointWrite(
+  log: string | null,
+  fact: RecordedFact | undefined,
+  facts: number,
+  history: LogHistory = LogHistory.UNBROKEN,
+): Write {
   const checkpoint: Checkpoint =
-    fact === undefined ? { log, position: START } : { log, position: fact.position, facts, fact: markOf(fact) };
+    fact === undefined
+      ? { log, position: START }
+      : { log, position: fact.position, place: history.format(fact.position), facts, fact: markOf(fact) };
   return { collection: RUNTIME_COLLECTION, key: CHECKPOINT_KEY, value: JSON.stringify(checkpoint) };
 }
 

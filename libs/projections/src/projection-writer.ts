@@ -70,7 +70,7 @@ export class ProjectionWriter {
     if (checkpoint === undefined) await readModels.write([checkpointWrite(logId, undefined, 0)]);
     const position = checkpoint?.position ?? START;
     const facts = checkpoint?.facts ?? 0;
-    this.#live.begin(logId, facts);
+    this.#live.begin(logId, history, facts);
     this.progress.moveTo(position);
     const forgotten = await findForgotten(store, history);
     const { records, left, anew } = beginBehindAnew(this.parts.projectors, stored, forgotten);

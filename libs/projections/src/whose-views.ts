@@ -1,7 +1,7 @@
 import type { EventStore } from '#event-store/event-store';
 import { LogHistory } from '#event-store/log-history';
 import { findLogIdentity } from '#event-store/log-identity';
-import { START, type Position } from '#kernel/position';
+import { type Place, START, type Position } from '#kernel/position';
 import type { ReadModelStore } from '#read-models/read-model-store';
 import { WRITE_SIDE } from '#read-models/write-side-collections';
 import {
@@ -38,8 +38,14 @@ export async function readOwnedState(store: EventStore, readModels: ReadModelSto
   const identity = await findLogIdentity(store);
   const logId = identity?.logId ?? null;
   const history = identity === undefined ? LogHistory.UNBROKEN : new LogHistory(identity.restored);
-  const foreign = await findWhyForeign(store, readModels, state, logId);
-  const isLogPutBack = foreign !== undefined && logId !== null && state.checkpoint?.log === logId;
+  const lost = findLost(state, logId, history);
+  const foreign =
+    lost === undefined
+      ? await findWhyForeign(store, readModels, state, logId)
+      : `are at ${state.checkpoint?.position}, in a part of the log that it has lost`;
+  // What it says itself that it has lost it does not lose anew; where it does not know when that was, it was put back to before that.
+  const isNoted = lost !== undefined && lost !== START;
+  const isLogPutBack = foreign !== undefined && !isNoted && logId !== null && state.checkpoint?.log === logId;
   const putBackTo = isLogPutBack ? await findLastHeld(store, state) : undefined;
   return { ...state, logId, history, foreign, putBackTo };
 }
@@ -51,6 +57,16 @@ async function findLastHeld(store: EventStore, { records, milestones }: StoredSt
     if (await holds(store, mark)) return mark.position;
   }
   return START;
+}
+
+/**
+ * The last place before the part of the log that the views are of, where it was lost: what has taken its place may look alike by now, for the fact that they name was let go. START where
+ * the log does not know when that was; undefined where nothing says that it was lost.
+ */
+function findLost({ checkpoint }: StoredState, logId: string | null, history: LogHistory): Place | undefined {
+  if (checkpoint?.place === undefined || checkpoint.log !== logId) return undefined;
+  const settled = history.find(checkpoint.place);
+  return settled?.isLost === true ? settled.place : undefined;
 }
 
 async function findWhyForeign(
