@@ -5,8 +5,9 @@ import type { UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
-import { Aggregates, type Cause } from '#event-store/aggregates';
-import { EVENT_STORE, type EventStore, type ExpectedRevision } from '#event-store/event-store';
+import { type Aggregate, Aggregates, type Cause } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore, type ExpectedRevision, RevisionConflict } from '#event-store/event-store';
+import { LostRaces } from '#event-store/lost-races';
 import type { FactDraft } from '#event-store/seal-facts';
 import { VIEWS, type Views } from '#projections/views';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
@@ -78,8 +79,8 @@ export class Accounts {
     return (await this.look(userId)).state;
   }
 
-  /** As `load`, with the revision of the last fact that it is of. */
-  look(userId: UserId): Promise<{ readonly state: Account; readonly revision: ExpectedRevision }> {
+  /** As `load`, with where the last fact is that it is of. */
+  look(userId: UserId): Promise<Pick<Aggregate<Account>, 'state' | 'revision' | 'position'>> {
     return this.#aggregates.load(userStream(userId));
   }
 
@@ -87,11 +88,7 @@ export class Accounts {
    * Appends what `decide` answers, settles once the views show it, and answers whether anything was appended. Throws what
    * `decide` throws.
    */
-  async change(
-    userId: UserId,
-    decide: (account: Account, revision: ExpectedRevision) => readonly AccountFact[],
-    cause: Cause,
-  ): Promise<Change> {
+  async change(userId: UserId, decide: DecideAccount, cause: Cause): Promise<Change> {
     const { position, facts } = await this.#aggregates.execute(
       userStream(userId),
       (account, _exists, revision) => draftFacts(decide(account, revision)),
@@ -100,7 +97,38 @@ export class Accounts {
     if (facts.length > 0) await this.views.whenProcessed(position, SHOWN);
     return { changed: facts.length > 0, position };
   }
+
+  /**
+   * As `change`, of what one account alone may have: `claim` makes it this one's elsewhere, once there is something to append. Where anything is said of the account before
+   * that is appended all is done again: by what the account has lost meanwhile the claim may be free.
+   */
+  async changeWithClaims(
+    userId: UserId,
+    claim: (account: Account) => Promise<void>,
+    decide: DecideAccount,
+    cause: Cause,
+  ): Promise<Change> {
+    const races = new LostRaces();
+    for (;;) {
+      const { state, revision, position } = await this.look(userId);
+      if (decide(state, revision).length === 0) return { changed: false, position };
+      await claim(state);
+      const decideAsClaimed: DecideAccount = (account, newest) => {
+        if (newest !== revision) throw new RevisionConflict(userStream(userId), revision, newest);
+        return decide(account, newest);
+      };
+      try {
+        return await this.change(userId, decideAsClaimed, cause);
+      } catch (error) {
+        if (!(error instanceof RevisionConflict)) throw error;
+        await races.endure(error);
+      }
+    }
+  }
 }
+
+/** `revision`: of the last fact that the account is of. */
+export type DecideAccount = (account: Account, revision: ExpectedRevision) => readonly AccountFact[];
 
 export interface Change {
   readonly changed: boolean;

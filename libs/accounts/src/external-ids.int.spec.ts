@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { CommandBus } from '@nestjs/cqrs';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KeyedNames } from '#event-store/keyed-names';
 import type { UserId } from '#kernel/ids';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
@@ -85,6 +85,22 @@ describe('accounts elsewhere', () => {
     await app.views.resume('external-ids');
     await app.views.whenProcessed(await app.store.head(), ['external-ids']);
     expect(await after.find(id)).toBe(ALICE);
+  });
+
+  it('stay with who is to keep one that they unlink meanwhile', async () => {
+    await ids.link(id, ALICE, BY_SERVER);
+    const accounts = app.get(Accounts);
+    const change = accounts.change.bind(accounts);
+    vi.spyOn(accounts, 'change').mockImplementationOnce(async (...args) => {
+      await ids.unlink(externalIdHash(id), ALICE, BY_SERVER, () => {});
+      // As what follows from that.
+      await ids.release(externalIdHash(id), ALICE, await app.store.head());
+      return change(...args);
+    });
+    const kept = { displayname: 'Ms Alice', externalIds: [id] };
+    await app.get(CommandBus).execute(new ProvideAccount(ALICE, kept, BY_SERVER));
+    expect(await ids.find(id)).toBe(ALICE);
+    await expect(ids.link(id, BOB, BY_SERVER)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
   });
 
   it('wait for the account that is being made, and for none that came to nothing', async () => {

@@ -99,18 +99,16 @@ export class ExternalIds {
 
   /** Claims it for an account that is there. Throws as `claim` and `decideLink`. */
   async link(id: ExternalId, userId: UserId, cause: Cause): Promise<void> {
-    decideLink(await this.accounts.load(userId), id);
-    await this.claim(id, userId, cause);
-    await this.accounts.change(userId, (account) => decideLink(account, id), cause);
+    const claim = () => this.claim(id, userId, cause);
+    await this.accounts.changeWithClaims(userId, claim, (account) => decideLink(account, id), cause);
   }
 
   /** As `link`, for no more than that the two have one name. Answers whether it is theirs then: not where `mayLinkByName` says no. */
   async linkByName(id: ExternalId, userId: UserId, cause: Cause): Promise<boolean> {
-    if (!mayLinkByName(await this.accounts.load(userId), id.provider)) return false;
-    await this.claim(id, userId, cause);
+    const claim = () => this.claim(id, userId, cause);
     const decide = (account: Account): ReturnType<typeof decideLink> =>
       mayLinkByName(account, id.provider) ? decideLink(account, id) : [];
-    await this.accounts.change(userId, decide, cause);
+    await this.accounts.changeWithClaims(userId, claim, decide, cause);
     return this.#isOf(userId, id);
   }
 

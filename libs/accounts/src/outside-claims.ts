@@ -3,6 +3,8 @@ import type { Cause } from '#event-store/aggregates';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
+import { Accounts, type Change, type DecideAccount } from './accounts.js';
+import type { Account } from './decide/account.js';
 import { ExternalIds } from './external-ids.js';
 import type { ExternalId } from './facts/external-id-facts.js';
 import type { Threepid } from './threepids/threepid.js';
@@ -18,27 +20,32 @@ interface Claimed {
 @Injectable()
 export class OutsideClaims {
   constructor(
+    private readonly accounts: Accounts,
     private readonly addresses: ThreepidClaims,
     private readonly externalIds: ExternalIds,
   ) {}
 
   /**
-   * Claims all of it for the user, then does what has the account have it. Where that is refused the addresses are free again; a claim of an
-   * account elsewhere says nothing by itself. Throws M_THREEPID_IN_USE, as `ExternalIds.claim`, and what that throws.
+   * Claims for the account all that `findNew` answers of it, then has it be what `decide` says: see `Accounts.changeWithClaims`. Where that is refused the addresses are free
+   * again; a claim of an account elsewhere says nothing by itself. Throws M_THREEPID_IN_USE, as `ExternalIds.claim`, and what `decide` throws.
    */
-  async claimFor<T>(
+  async change(
     userId: UserId,
-    { threepids, externalIds = [] }: Claimed,
+    findNew: (account: Account) => Claimed,
+    decide: DecideAccount,
     cause: Cause,
-    work: () => Promise<T>,
-  ): Promise<T> {
+  ): Promise<Change> {
     const claimed: (readonly [Threepid, Position])[] = [];
-    try {
+    const claim = async (account: Account): Promise<void> => {
+      const { threepids, externalIds = [] } = findNew(account);
       for (const threepid of threepids) {
-        claimed.push([threepid, await this.addresses.claim(threepid, userId)]);
+        const position = await this.addresses.claim(threepid, userId);
+        if (position !== undefined) claimed.push([threepid, position]);
       }
       for (const id of externalIds) await this.externalIds.claim(id, userId, cause);
-      return await work();
+    };
+    try {
+      return await this.accounts.changeWithClaims(userId, claim, decide, cause);
     } catch (error) {
       // After any other error the account may have them; where it does not, they are free for who wants them next.
       if (error instanceof MatrixError)

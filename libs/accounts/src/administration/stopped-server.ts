@@ -60,7 +60,7 @@ function commandsOn(
   const tokens = new RegistrationTokens(store, systemClock, views, {});
   const claims = new ThreepidClaims(store, systemClock, {}, accounts, names, views);
   const externalIds = new ExternalIds(store, systemClock, {}, accounts, names, views);
-  const spent = new RegistrationClaims(tokens, new OutsideClaims(claims, externalIds));
+  const spent = new RegistrationClaims(tokens, new OutsideClaims(accounts, claims, externalIds));
   const hasher = new PasswordHasher();
   // What the operator does is done: also a name that is kept for notices.
   const own = { serverName: config.serverName };

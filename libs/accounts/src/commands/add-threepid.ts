@@ -3,7 +3,6 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Cause } from '#event-store/aggregates';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
-import { Accounts } from '../accounts.js';
 import { decideThreepid } from '../decide/decide-threepids.js';
 import { OutsideClaims } from '../outside-claims.js';
 import type { Threepid } from '../threepids/threepid.js';
@@ -26,15 +25,13 @@ export class AddThreepid extends Command<void> {
 @CommandHandler(AddThreepid)
 export class AddThreepidHandler implements ICommandHandler<AddThreepid> {
   constructor(
-    private readonly accounts: Accounts,
     private readonly claims: OutsideClaims,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   async execute({ userId, threepid, validatedAt, cause }: AddThreepid): Promise<void> {
     const now = this.clock.now();
-    await this.claims.claimFor(userId, { threepids: [threepid] }, cause, () =>
-      this.accounts.change(userId, (account) => decideThreepid(account, threepid, validatedAt, now), cause),
-    );
+    const findNew = () => ({ threepids: [threepid] });
+    await this.claims.change(userId, findNew, (account) => decideThreepid(account, threepid, validatedAt, now), cause);
   }
 }

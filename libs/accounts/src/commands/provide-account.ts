@@ -62,16 +62,15 @@ export class ProvideAccountHandler implements ICommandHandler<ProvideAccount> {
     if (isReopened) await this.reopening.prepare(userId, known);
     let removed: Threepid[] = [];
     let isNew = false;
-    const { position } = await this.claims.claimFor(userId, newOf(known, wanted), cause, () =>
-      this.accounts.change(
-        userId,
-        (account) => {
-          isNew = !account.exists;
-          removed = goneOf(account, wanted);
-          return decide(account);
-        },
-        cause,
-      ),
+    const { position } = await this.claims.change(
+      userId,
+      (account) => newOf(account, wanted),
+      (account) => {
+        isNew = !account.exists;
+        removed = goneOf(account, wanted);
+        return decide(account);
+      },
+      cause,
     );
     await this.claims.release(removed, userId, position);
     return isNew;

@@ -77,21 +77,15 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
       throw new MatrixError('M_USER_IN_USE');
     }
     const passwordHash = account.password === undefined ? undefined : await this.hasher.hash(account.password);
-    if (registrationToken === undefined) return this.#claimAndRegister(userId, account, passwordHash);
+    if (registrationToken === undefined) return this.#register(userId, account, passwordHash);
     await this.spent.tokens.use(registrationToken, userId);
     try {
-      return await this.#claimAndRegister(userId, account, passwordHash);
+      return await this.#register(userId, account, passwordHash);
     } catch (error) {
       // After any other error the account may be there; where it is not, the use is given back when it is wanted.
       if (error instanceof MatrixError) await this.spent.tokens.giveBack(registrationToken, userId);
       throw error;
     }
-  }
-
-  #claimAndRegister(userId: UserId, account: NewAccount, passwordHash?: string): Promise<RegisteredAccount> {
-    const claims = { threepids: addressesOf(account) };
-    const cause = { actor: userId, correlation: account.requestId };
-    return this.spent.outside.claimFor(userId, claims, cause, () => this.#register(userId, account, passwordHash));
   }
 
   /** What the operator does is done. */
@@ -109,8 +103,9 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
     const now = this.clock.now();
     const service = account.service?.id;
     const session = account.session === undefined ? undefined : issueTokens(account.session, now);
-    await this.accounts.change(
+    await this.spent.outside.change(
       userId,
+      () => ({ threepids: addressesOf(account) }),
       (state): AccountFact[] => [
         ...(upgradesGuest === true && passwordHash !== undefined
           ? decideUpgrade(state, passwordHash)

@@ -59,22 +59,26 @@ export class ThreepidClaims {
   }
 
   /**
-   * Makes it this account's, for the caller to add it there, and answers as of where in the log it is. An account that has it not says so anew, whatever it said
-   * before: so who lets go of what was its leaves it. Throws M_THREEPID_IN_USE, and as `#ownerBefore`.
+   * Makes it this account's, for the caller to add it there (`Accounts.changeWithClaims`). An account that has it not says so anew, whatever it said before: so who lets go
+   * of what was its leaves it. Answers as of where in the log it is; undefined where it was this account's already: it may be about to be added by somebody else too, who
+   * counts on that. Throws M_THREEPID_IN_USE, and as `#ownerBefore`.
    */
-  async claim(threepid: Threepid, userId: UserId): Promise<Position> {
+  async claim(threepid: Threepid, userId: UserId): Promise<Position | undefined> {
     const stream = threepidStream(this.names, threepid);
     const { state } = await this.#streams.load(stream);
-    const before = await this.#ownerBefore(threepid);
-    if (before !== undefined && before !== userId) throw new MatrixError('M_THREEPID_IN_USE');
+    const owner = await this.#ownerBefore(threepid);
+    if (owner !== undefined && owner !== userId) throw new MatrixError('M_THREEPID_IN_USE');
     const free = state === undefined || state === userId || (await this.#isAbandoned(threepid, state)) ? state : null;
     const isTheirs = await this.#has(userId, threepid);
+    let before: Holder;
     const facts = (holder: Holder): readonly ThreepidFact[] => {
+      before = holder;
       if (holder === userId && isTheirs) return [];
       if (holder !== undefined && holder !== userId && holder !== free) throw new MatrixError('M_THREEPID_IN_USE');
       return [{ type: 'threepid-claimed', data: { user_id: userId } }];
     };
-    return (await this.#streams.execute(stream, (holder) => draftFacts(facts(holder)), BY_SERVER)).position;
+    const { position } = await this.#streams.execute(stream, (holder) => draftFacts(facts(holder)), BY_SERVER);
+    return before === userId ? undefined : position;
   }
 
   /**

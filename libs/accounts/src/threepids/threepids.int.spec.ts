@@ -1,5 +1,5 @@
 import { CommandBus } from '@nestjs/cqrs';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KeyedNames } from '#event-store/keyed-names';
 import type { UserId } from '#kernel/ids';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
@@ -125,12 +125,78 @@ describe('an address', () => {
       await execute(new RemoveThreepid(erin, mail(name), BY_SERVER));
       await claims.claim(mail(name), erin);
       const lostAt = await app.store.head();
-      const claimed = await claims.claim(mail(name), erin);
+      await claims.claim(mail(name), erin);
       await claims.release(mail(name), erin, lostAt);
       await expect(add(bob, name)).rejects.toMatchObject({ errcode: 'M_THREEPID_IN_USE' });
-      await claims.release(mail(name), erin, claimed);
+      await claims.release(mail(name), erin, await app.store.head());
       await add(bob, name);
       expect(await claims.findOwner(mail(name))).toBe(bob);
+    });
+  });
+
+  describe('that an account is about to have', () => {
+    let count = 0;
+    let name: string;
+    let faye: UserId;
+    beforeEach(async () => {
+      [name, faye] = [`about${++count}`, `@faye${count}:example.org` as UserId];
+      await execute(new RegisterAccount({ username: `faye${count}`, via: 'open', password: 'a password' }));
+    });
+
+    /** Does something else at the last moment before a command has the account have it; or after it, where nothing was to be written. */
+    const haveWhile = async (command: Changing, meanwhile: () => Promise<unknown>): Promise<unknown> => {
+      const accounts = app.get(Accounts);
+      const change = accounts.change.bind(accounts);
+      let isMeanwhile = false;
+      const spy = vi.spyOn(accounts, 'change').mockImplementationOnce(async (...args) => {
+        isMeanwhile = true;
+        await meanwhile();
+        return change(...args);
+      });
+      const answer = await execute(command).catch((error: unknown) => error);
+      spy.mockRestore();
+      if (!isMeanwhile) await meanwhile();
+      return answer;
+    };
+    const addOwn = () => new AddThreepid(faye, mail(name), 5, BY_SERVER);
+    const remove = () => execute(new RemoveThreepid(faye, mail(name), BY_SERVER));
+    const provide = (...names: string[]) =>
+      new ProvideAccount(faye, { displayname: 'Faye', threepids: names.map(mail) }, BY_SERVER);
+    const addAndRemove = async () => {
+      await add(faye, name);
+      await remove();
+    };
+    const beRefused = async () => {
+      await add(alice, `${name}.taken`);
+      await expect(execute(provide(name, `${name}.taken`))).rejects.toMatchObject({ errcode: 'M_THREEPID_IN_USE' });
+    };
+
+    it.each([
+      ['removed, and it is added once more meanwhile', false, addOwn, addAndRemove],
+      ['refused together with another one meanwhile', false, addOwn, beRefused],
+      ['removed, which it is to keep', true, () => provide(name), remove],
+    ])('is of nobody else: %s', async (_, isThere, command, meanwhile) => {
+      if (isThere) await add(faye, name);
+      expect(await haveWhile(command(), meanwhile)).not.toBeInstanceOf(Error);
+      expect(await addressesOf(faye)).toEqual([mail(name).address]);
+      await expect(add(bob, name)).rejects.toMatchObject({ errcode: 'M_THREEPID_IN_USE' });
+    });
+
+    it.each([
+      ['removed', true, remove, undefined],
+      ['somebody else’s by then', false, () => addAndRemove().then(() => add(bob, name)), 'M_THREEPID_IN_USE'],
+      [
+        'gone with the account',
+        false,
+        () => execute(new DeactivateAccount(faye, false, BY_SERVER)),
+        'M_USER_DEACTIVATED',
+      ],
+    ])('is not its, and for others to have: %s', async (_, isThere, meanwhile, errcode) => {
+      if (isThere) await add(faye, name);
+      expect(((await haveWhile(addOwn(), meanwhile)) as { errcode?: string } | undefined)?.errcode).toBe(errcode);
+      expect(await addressesOf(faye)).toEqual([]);
+      await add(bob, name);
+      expect(await app.get(ThreepidClaims).findOwner(mail(name))).toBe(bob);
     });
   });
 

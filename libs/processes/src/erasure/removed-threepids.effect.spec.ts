@@ -52,7 +52,7 @@ test('whose an address was that is free again nobody reads in the log, and it ma
     Object.assign(new MemoryReadModels(), { whenProcessed: async () => {}, position: () => START }),
   );
   const [address, effect] = [mail('a@mail.example'), new RemovedThreepids(store, KEPT)];
-  await claims.release(address, ALICE, await claims.claim(address, ALICE));
+  await claims.release(address, ALICE, (await claims.claim(address, ALICE))!);
   const textOf = async (): Promise<string> => {
     let text = '';
     for await (const fact of store.readStream(threepidStream(TEST_NAMES, address))) text += JSON.stringify(fact);

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Accounts } from '#accounts/accounts';
 import { decideLink, decideUnlink } from '#accounts/decide/decide-external-ids';
 import { ExternalIds } from '#accounts/external-ids';
@@ -84,6 +84,20 @@ test('who links an account elsewhere again before the log forgets that they unli
   await ids.claim(ID, ALICE, CAUSE);
   await runAll();
   await accounts.change(ALICE, (account) => decideLink(account, ID), CAUSE);
+  expect(await ids.find(ID)).toBe(ALICE);
+  await expect(ids.claim(ID, BOB, CAUSE)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+});
+
+test('who links an account elsewhere twice at once, and unlinks it after the first, has it of the second, and nobody else has', async () => {
+  const { accounts, ids, runAll } = await start();
+  const change = accounts.change.bind(accounts);
+  vi.spyOn(accounts, 'change').mockImplementationOnce(async (...args) => {
+    await ids.link(ID, ALICE, CAUSE);
+    await accounts.change(ALICE, (account) => decideUnlink(account, externalIdHash(ID)), CAUSE);
+    await runAll();
+    return change(...args);
+  });
+  await ids.link(ID, ALICE, CAUSE);
   expect(await ids.find(ID)).toBe(ALICE);
   await expect(ids.claim(ID, BOB, CAUSE)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
 });
