@@ -202,6 +202,34 @@ describe('somebody who is known by a mail address alone', () => {
     });
   });
 
+  it.each(['', V1])(
+    'is asked into a one-to-one chat as one, known or not, and as their presence has it: %s',
+    async (door) => {
+      const name = door === '' ? 'nina' : 'norma';
+      const [known, unknown] = [await somebody(name), await somebody(`${name}-later`)];
+      await known.bind(`${name}@mail.example`);
+      const into = async (...names: string[]): Promise<string> => {
+        const asked = names.map((each) => ({ ...mail(`${each}@mail.example`), ...alice.at }));
+        const body = { is_direct: true, visibility: 'private', preset: 'private_chat', invite_3pid: asked };
+        return (await alice.user.ok('POST', `${door}/createRoom`, body)).room_id as string;
+      };
+      const roomId = await into(name, `${name}-later`);
+      await unknown.bind(`${name}-later@mail.example`);
+      for (const { user } of [known, unknown]) {
+        await expect.poll(() => membershipOf(alice.user, roomId, user.userId)).toBe('invite');
+        const member = await alice.user.ok(
+          'GET',
+          `/rooms/${inPath(roomId)}/state/m.room.member/${inPath(user.userId)}`,
+        );
+        expect(member).toMatchObject({ membership: 'invite', is_direct: true });
+      }
+      const wish = `/user/${inPath(known.user.userId)}/account_data/dev.annals.one_to_one_invites`;
+      await known.user.ok('PUT', wish, { online: 'nobody' });
+      const refused = await into(name);
+      expect(await membershipOf(alice.user, refused, known.user.userId)).toBeUndefined();
+    },
+  );
+
   it('is invited no more once that was taken back', async () => {
     const roomId = await roomOf(alice.user);
     await invite(alice, roomId, 'kim@mail.example');

@@ -46,7 +46,9 @@ export class BeginRoomHandler implements ICommandHandler<BeginRoom> {
       // Whoever creates the room waits: once for an identity server that does not answer, and not for each of those it is to know.
       if (away.has(asked.idServer)) continue;
       try {
-        await this.commands.execute(new InviteAddress(requester, created.roomId, asked));
+        await this.commands.execute(
+          new InviteAddress(requester, created.roomId, asked, undefined, options.is_direct === true),
+        );
       } catch (error) {
         const mayBe = error instanceof MatrixError || error instanceof PeerRefused || error instanceof PeerUnavailable;
         if (!mayBe) throw error;

@@ -34,6 +34,8 @@ export class InviteAddress {
     readonly roomId: RoomId,
     readonly asked: AskedAddress,
     readonly reason?: string,
+    /** Into a one-to-one chat: the offer remembers it until it is known who is invited. */
+    readonly isDirect = false,
   ) {}
 }
 
@@ -46,15 +48,18 @@ export class InviteAddressHandler implements ICommandHandler<InviteAddress> {
     @Optional() @Inject(ADDRESS_INVITATIONS) private readonly addresses?: AddressInvitations,
   ) {}
 
-  async execute({ requester, roomId, asked, reason }: InviteAddress): Promise<void> {
+  async execute({ requester, roomId, asked, reason, isDirect }: InviteAddress): Promise<void> {
     refuseSuspended(requester);
     if (this.addresses === undefined) throw new MatrixError('M_FORBIDDEN', 'This server invites nobody by an address');
     this.addresses.check(asked);
     const room = await whenWhole(this.views, roomId, () => this.#describe(requester, roomId));
     const known = await this.addresses.offer(requester, asked, room);
     if (known.userId !== undefined) {
-      await this.commands.execute(new InviteUser(requester, roomId, known.userId, reason));
-    } else await this.commands.execute(new SetState(requester, roomId, OFFER, known.token, known.content));
+      await this.commands.execute(new InviteUser(requester, roomId, known.userId, reason, isDirect));
+    } else {
+      const content = isDirect ? { ...known.content, is_direct: true } : known.content;
+      await this.commands.execute(new SetState(requester, roomId, OFFER, known.token, content));
+    }
   }
 
   /** Throws M_FORBIDDEN where the user may not invite. */

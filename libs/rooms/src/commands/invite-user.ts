@@ -13,6 +13,8 @@ export class InviteUser {
     readonly roomId: RoomId,
     readonly userId: UserId,
     readonly reason?: string,
+    /** Into a one-to-one chat. */
+    readonly isDirect = false,
   ) {}
 }
 
@@ -20,7 +22,8 @@ export class InviteUser {
 export class InviteUserHandler implements ICommandHandler<InviteUser> {
   constructor(private readonly memberships: MembershipChanges) {}
 
-  async execute({ requester, roomId, userId, reason }: InviteUser): Promise<void> {
-    await this.memberships.change(requester, roomId, { target: userId, membership: 'invite', reason });
+  async execute({ requester, roomId, userId, reason, isDirect }: InviteUser): Promise<void> {
+    const content = isDirect ? { is_direct: true } : {};
+    await this.memberships.change(requester, roomId, { target: userId, membership: 'invite', reason, content });
   }
 }

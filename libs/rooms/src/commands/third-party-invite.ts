@@ -63,8 +63,9 @@ export async function invitationOfOffer(
   if (isPutOut && member.depth > offer.depth) {
     throw new MatrixError('M_FORBIDDEN', 'They were put out of the room since they were invited');
   }
-  const { display_name: name } = offer.content;
+  const { display_name: name, is_direct: isDirect } = offer.content;
   const told = { ...(typeof name === 'string' ? { display_name: name } : {}), signed };
-  const content = { membership: 'invite', third_party_invite: told };
+  const direct = isDirect === true ? { is_direct: true } : {};
+  const content = { membership: 'invite', third_party_invite: told, ...direct };
   return { sender: offer.sender, content, key: findInviteKey(signed, offer.content) };
 }
