@@ -1,4 +1,13 @@
+import { MatrixError } from '#kernel/matrix-error';
+import type { Steps } from '#kernel/steps';
 import { decodeText } from './vcard-text.js';
+
+/** So much text is kept, without pictures. */
+const MAX_CHARACTERS = 1024 * 1024;
+/** So much of one vCard, and of each line that is put together: the parser takes longer the more parameters a property has, and a contact has less in any case. */
+export const MAX_CARD_CHARACTERS = 64 * 1024;
+/** PERF: a step for so many pieces of lines. */
+const PIECES_PER_STEP = 256;
 
 /** Pictures and sounds in a vCard: they are no matter of an address book, and most of its bytes. */
 const LARGE = /^(?:[\w-]+\.)?(?:photo|logo|sound|key|x-ms-cardpicture)[;:]/i;
@@ -11,26 +20,35 @@ const OF_1996 = /^version:2\.1\s*$/im;
 const IN_PARTS = /^(?:[\w-]+\.)?(?:n|adr|org|gender|clientpidmap)[;:]/i;
 /** Those that nobody defined: what their values say is not known. */
 const OF_NOBODY = /^(?:[\w-]+\.)?x-/i;
+const LINE_END = '\r\n';
 /** Encodings that version 2.1 names without saying that they are one. */
 const ENCODINGS: ReadonlySet<string> = new Set(['quoted-printable', 'base64', '8bit', '7bit']);
 
 /**
  * vCards as the parser reads them: a property to a line, without the pictures and sounds that they hold, and those of version 2.1, which telephones
- * still write, in the form of 3.0; so are lines of that kind where the version is said to be another. Takes as long as the text is.
+ * still write, in the form of 3.0; so are lines of that kind where the version is said to be another. Takes as long as the text is, or until that is too much.
+ * Throws M_TOO_LARGE.
  */
-export function plainVCards(text: string): string {
+export function* plainVCards(text: string): Steps<string> {
   const isOld = OF_1996.test(text);
   const kept: string[] = [];
+  let characters = 0;
   // The pieces of a line are put together once, at its end.
   let pieces: string[] = [];
   let isQuoted = false;
   let goesOn = false;
+  let read = 0;
   const end = (): void => {
     const line = pieces.join('');
-    if (!isLarge(line)) kept.push(unescaped(asVersion3(line, isOld)));
     pieces = [];
+    if (isLarge(line)) return;
+    if (line.length > MAX_CARD_CHARACTERS) throw cardTooLarge();
+    const plain = unescaped(asVersion3(line, isOld));
+    characters += plain.length + LINE_END.length;
+    if (characters > MAX_CHARACTERS) throw new MatrixError('M_TOO_LARGE', 'So many vCards are not taken at once');
+    kept.push(plain);
   };
-  for (const piece of text.split(/\r\n|\n|\r/)) {
+  for (const piece of piecesOf(text)) {
     const isFolded = !goesOn && pieces.length > 0 && /^[ \t]/.test(piece);
     if (!goesOn && !isFolded) {
       if (pieces.length > 0) end();
@@ -38,9 +56,24 @@ export function plainVCards(text: string): string {
     }
     goesOn = isQuoted && piece.endsWith('=');
     pieces.push(piece.slice(isFolded ? 1 : 0, goesOn ? -1 : undefined));
+    if (++read % PIECES_PER_STEP === 0) yield;
   }
   end();
-  return kept.join('\r\n');
+  return kept.join(LINE_END);
+}
+
+export function cardTooLarge(): MatrixError {
+  return new MatrixError('M_TOO_LARGE', 'A vCard is too large');
+}
+
+/** What stands between the ends of lines. */
+function* piecesOf(text: string): Generator<string, void> {
+  let from = 0;
+  for (const { 0: end, index } of text.matchAll(/\r\n|\n|\r/g)) {
+    yield text.slice(from, index);
+    from = index + end.length;
+  }
+  yield text.slice(from);
 }
 
 function isLarge(line: string): boolean {

@@ -1,7 +1,7 @@
 import { TextDecoder } from 'node:util';
 
 /** A character of more than one byte may be folded in between. What ends in `=` goes on in the next line by itself. */
-const FOLD = /(?<!=)(?:\r\n|\n|\r)[ \t]/g;
+const FOLD = /(?<!=|=\r)(?:\r\n|\n|\r)[ \t]/g;
 const SAID_WITHIN = /^[^:\r\n]*;charset="?([\w-]{1,40})/im;
 
 /**

@@ -256,6 +256,28 @@ describe('a vCard', () => {
     }
   });
 
+  it.each([
+    ['ends of lines', '\n'.repeat(8_000_000), 1_000],
+    ['lines that go on', `VERSION:2.1\nNOTE;QUOTED-PRINTABLE:${'x=\n'.repeat(2_500_000)}`, 5_000],
+    ['one line', `VERSION:2.1\nNOTE;QUOTED-PRINTABLE:${'=41'.repeat(2_500_000)}`, 0],
+  ])('lets others have their turn while it is read, and stops where it is too much: %s', (_, text, atLeast) => {
+    const steps = readVCards(text, READING);
+    let taken = 0;
+    expect(() => {
+      while (steps.next().done !== true) taken++;
+    }).toThrow(expect.objectContaining({ errcode: 'M_TOO_LARGE' }) as Error);
+    expect(taken).toBeGreaterThanOrEqual(atLeast);
+    expect(taken).toBeLessThan(10_000);
+  });
+
+  it('keeps the space with which an encoded line goes on, where other letters are not in UTF-8', () => {
+    const lines = ['BEGIN:VCARD', 'VERSION:2.1', 'FN:M\xFCller', 'NOTE;QUOTED-PRINTABLE:one=', ' two', 'END:VCARD', ''];
+    for (const end of ['\r\n', '\n', '\r'])
+      expect(read(vCardText(Buffer.from(lines.join(end), 'latin1'), undefined))).toEqual([
+        { name: 'Müller', note: 'one two' },
+      ]);
+  });
+
   it('is read or refused, and nothing else, whatever it holds', () => {
     const piece = fc.constantFrom(
       'BEGIN:VCARD', 'END:VCARD', 'VERSION:4.0', 'VERSION:2.1', 'FN:x', 'N:a;b', 'TEL;TYPE=a,b:+1234567', 'x.y.z:1',

@@ -5,12 +5,8 @@ import { MatrixError } from '#kernel/matrix-error';
 import { each as forEach, type Steps } from '#kernel/steps';
 import type { Contact, ContactAddress, VCardProperty } from '../facts/contact-facts.js';
 import { checkContact, type ContactReading, isProperty, parseContact } from './parse-contact.js';
-import { plainVCards } from './plain-vcards.js';
+import { cardTooLarge, MAX_CARD_CHARACTERS, plainVCards } from './plain-vcards.js';
 
-/** So much text is parsed, once pictures are left out. */
-const MAX_CHARACTERS = 1024 * 1024;
-/** So much of one: the parser takes longer the more parameters a property has, and a contact has less in any case. */
-const MAX_CARD_CHARACTERS = 64 * 1024;
 /** So many vCards at once. */
 export const MAX_VCARDS = 1_000;
 /** What says nothing of a person, or is told by a key of ours. */
@@ -32,15 +28,14 @@ const MAX_LABEL = 64;
  * Throws M_INVALID_PARAM for text that is none, and M_TOO_LARGE.
  */
 export function* readVCards(text: string, reading: ContactReading): Steps<Contact[]> {
-  const plain = plainVCards(text.replace(/^\uFEFF/, ''));
-  if (plain.length > MAX_CHARACTERS) throw new MatrixError('M_TOO_LARGE', 'So many vCards are not taken at once');
+  const plain = yield* plainVCards(text.replace(/^\uFEFF/, ''));
   const cards = plain.split(/^(?=BEGIN:VCARD\s*$)/im).filter((card) => card.trim() !== '');
   if (cards.length === 0) throw new MatrixError('M_INVALID_PARAM', 'There is no vCard');
   if (cards.length > MAX_VCARDS)
     throw new MatrixError('M_TOO_LARGE', `More than ${MAX_VCARDS} vCards are not taken at once`);
   const contacts: Contact[] = [];
   for (const card of cards) {
-    if (card.length > MAX_CARD_CHARACTERS) throw new MatrixError('M_TOO_LARGE', 'A vCard is too large');
+    if (card.length > MAX_CARD_CHARACTERS) throw cardTooLarge();
     contacts.push(contactOf(parseCard(card), reading));
     yield;
   }
