@@ -54,6 +54,15 @@ async function roomsOf(who: TestUser): Promise<string[]> {
   return [...rooms];
 }
 
+/** As the operator does who would be the notices user for once; answers their access token. */
+async function signInAsNotices(): Promise<string> {
+  const password = 'of the notices user';
+  const reset = `/_synapse/admin/v1/reset_password/${NOTICES}`;
+  expect((await app.call('POST', reset, { token: admin, body: { new_password: password } })).status).toBe(200);
+  const signIn = { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'announcer' }, password };
+  return (await app.call('POST', '/_matrix/client/v3/login', { body: signIn })).body.access_token;
+}
+
 describe('a notice of the server', () => {
   it('invites its user to a room of their own, tagged, in which they read and nobody else speaks', async () => {
     const { status, body } = await send({ user_id: alice.userId, content });
@@ -174,12 +183,7 @@ describe('a notice of the server', () => {
     for (const roomId of [own, others])
       expect(await sayIn(roomId)).toEqual(Array.from({ length: 4 }, () => 'M_USER_SUSPENDED'));
 
-    const password = 'for reading answers';
-    const reset = `/_synapse/admin/v1/reset_password/${NOTICES}`;
-    expect((await app.call('POST', reset, { token: admin, body: { new_password: password } })).status).toBe(200);
-    const signIn = { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'announcer' }, password };
-    const { body: session } = await app.call('POST', '/_matrix/client/v3/login', { body: signIn });
-    const token: string = session.access_token;
+    const token = await signInAsNotices();
     const read = `/_matrix/client/v3${pathOf(room)}/messages?dir=b&limit=4`;
     const { chunk } = (await app.call('GET', read, { token })).body;
     expect(chunk.map(({ sender }: { sender: string }) => sender)).toEqual(
@@ -203,16 +207,10 @@ describe('a notice of the server', () => {
 
   it('goes to none of the rooms that the operator begins otherwise as the notices user, which are as any others', async () => {
     await send({ user_id: alice.userId, content });
-    const password = 'for a room of many';
-    const reset = `/_synapse/admin/v1/reset_password/${NOTICES}`;
-    expect((await app.call('POST', reset, { token: admin, body: { new_password: password } })).status).toBe(200);
-    const signIn = { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'announcer' }, password };
-    const { body: session } = await app.call('POST', '/_matrix/client/v3/login', { body: signIn });
+    const token = await signInAsNotices();
     const [bob, carol] = [await app.register('bob'), await app.register('carol')];
-    const begin = async (body: object): Promise<string> => {
-      const token: string = session.access_token;
-      return (await app.call('POST', '/_matrix/client/v3/createRoom', { token, body })).body.room_id;
-    };
+    const begin = async (body: object): Promise<string> =>
+      (await app.call('POST', '/_matrix/client/v3/createRoom', { token, body })).body.room_id;
     const hall = await begin({ preset: 'public_chat', creation_content: { 'm.federate': false } });
     const club = await begin({ preset: 'private_chat', invite: [bob.userId, carol.userId] });
     const pathOf = (roomId: string): string => `/rooms/${encodeURIComponent(roomId)}`;
@@ -236,6 +234,47 @@ describe('a notice of the server', () => {
     ] as const)
       expect((await who.call('POST', `${pathOf(roomId)}/join`, {})).body.errcode).toBe('M_USER_SUSPENDED');
     await carol.ok('POST', `${pathOf(club)}/leave`, {});
+  });
+
+  it('comes into the room that its room was upgraded to, and into a new one where that is none of theirs alone', async () => {
+    await send({ user_id: alice.userId, content });
+    const [first] = (await roomsOf(alice)) as [string];
+    const token = await signInAsNotices();
+    const as = (method: 'POST' | 'PUT', path: string, body: object): ReturnType<RoomsApp['call']> =>
+      app.call(method, `/_matrix/client/v3/rooms/${path}`, { token, body });
+    const upgrade = async (room: string, version: string): Promise<string> =>
+      (await as('POST', `${encodeURIComponent(room)}/upgrade`, { new_version: version })).body.replacement_room;
+    const told = async (): Promise<{ room: string; id: string }> => {
+      const { event_id: id } = (await send({ user_id: alice.userId, content })).body;
+      for await (const some of app.store.readAll({ after: START }))
+        for (const { stream, data } of some) if (data.includes(id)) return { room: stream.slice(5), id };
+      return expect.unreachable('it was sent');
+    };
+    const second = await upgrade(await upgrade(first, '11'), '12');
+    const { room, id } = await told();
+    expect([room, (await told()).room]).toEqual([second, second]);
+    await alice.ok('POST', `/join/${encodeURIComponent(second)}`, {});
+    expect(await alice.ok('GET', `/rooms/${encodeURIComponent(second)}/event/${id}`)).toMatchObject({ content });
+    const { tags } = await alice.ok('GET', `/user/${alice.userId}/rooms/${encodeURIComponent(second)}/tags`);
+    expect(tags).toEqual({ 'm.server_notice': {} });
+
+    const bob = await app.register('bob');
+    const others = await upgrade(second, '12');
+    await as('POST', `${encodeURIComponent(others)}/invite`, { user_id: bob.userId });
+    const own = (await told()).room;
+    expect([first, second, others]).not.toContain(own);
+    const replace = async (from: string, to: string): Promise<void> => {
+      const tombstone = { body: 'replaced', replacement_room: to };
+      expect((await as('PUT', `${encodeURIComponent(from)}/state/m.room.tombstone`, tombstone)).status).toBe(200);
+    };
+    await replace(own, others);
+    const last = (await told()).room;
+    expect([first, second, others, own]).not.toContain(last);
+    // Each names the other one.
+    await replace(own, last);
+    expect((await told()).room).toBe(last);
+    await replace(last, own);
+    expect([first, second, others, own, last]).not.toContain((await told()).room);
   });
 
   it('lets go who closes their account', async () => {

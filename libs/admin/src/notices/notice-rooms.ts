@@ -7,14 +7,17 @@ import { ACCOUNT_DATA } from '#accounts/projections/account-data-row';
 import { PROFILES } from '#accounts/projections/profiles.projector';
 import { findAccount } from '#accounts/queries/find-account';
 import type { NoticesConfig } from '#config/notices-config';
-import type { RoomId, UserId } from '#kernel/ids';
+import { isRoomId, type RoomId, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { CreateRoom } from '#rooms/commands/create-room';
 import { InviteUser } from '#rooms/commands/invite-user';
 import { MEMBERSHIP_LOG, USER_ROOMS } from '#rooms/projections/membership.projector';
+import { contentOfRow } from '#rooms/projections/timeline-row';
 import { isNoticesRoom } from '#rooms/queries/is-notices-room';
+import { findStateRow } from '#rooms/queries/state-rows';
 import { findMembership } from '#rooms/reading/find-membership';
 
 const TAG = 'm.server_notice';
@@ -71,8 +74,25 @@ export class NoticeRooms {
       );
       for (const [i, row] of own.entries()) {
         if (row?.membership !== 'join') continue;
-        if (await this.#isFor(to, rooms[i]!, notices)) return rooms[i]!;
+        const roomId = await this.#newestOf(to, rooms[i]!, notices);
+        if (roomId !== undefined) return roomId;
       }
+    }
+    return undefined;
+  }
+
+  /** The room, or the one that it was upgraded to; undefined where it is in neither that the user is told something. */
+  async #newestOf(to: UserId, roomId: RoomId, notices: NoticesConfig): Promise<RoomId | undefined> {
+    const passed = new Set<RoomId>();
+    for (let at = roomId; !passed.has(at) && (await this.#isFor(to, at, notices));) {
+      passed.add(at);
+      const tombstone = await findStateRow(this.views, at, 'm.room.tombstone', '');
+      if (tombstone === undefined) return at;
+      const next = contentOfRow(tombstone)['replacement_room'];
+      if (typeof next !== 'string' || !isRoomId(next)) return undefined;
+      const own = await USER_ROOMS.get(this.views, [notices.userId, next]);
+      if (own?.membership !== 'join') return undefined;
+      at = next;
     }
     return undefined;
   }
@@ -84,10 +104,10 @@ export class NoticeRooms {
   async #isFor(to: UserId, roomId: RoomId, notices: NoticesConfig): Promise<boolean> {
     if (!(await isNoticesRoom(this.views, notices, roomId))) return false;
     const [own] = await MEMBERSHIP_LOG.scan(this.views, { prefix: [roomId, to], limit: 1 });
-    if (own === undefined) return false;
-    const since = own.key[2];
+    // Into a room that theirs was upgraded to they may be still to be invited.
+    const isBefore = (position: Position): boolean => own === undefined || position < own.key[2];
     for await (const page of MEMBERSHIP_LOG.pages(this.views, { prefix: [roomId] }))
-      if (page.some(({ key: [, userId, position] }) => userId !== notices.userId && position < since)) return false;
+      if (page.some(({ key: [, userId, position] }) => userId !== notices.userId && isBefore(position))) return false;
     return true;
   }
 
