@@ -32,6 +32,10 @@ export class ErrorFilter implements ExceptionFilter {
     if (typeof wait === 'number' && !reply.hasHeader('retry-after'))
       void reply.header('retry-after', Math.ceil(wait / 1000));
     sayLimit(reply, body);
+    this.send(reply, status, body);
+  }
+
+  protected send(reply: FastifyReply, status: number, body: object): void {
     void reply.status(status).type('application/json').send(withInfo(body, this.config.publicUrl));
   }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Controller, Get, HttpCode, Inject, Post, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
@@ -8,6 +8,7 @@ import { BrowserCookie } from '#http/browser/browser-cookie';
 import { FORM_TOKEN, FormTokens } from '#http/browser/form-tokens';
 import { readForm } from '#http/browser/read-form';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
+import { ErrorPageFilter } from '#http/pages/error-page.filter';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from '../accounts.js';
@@ -21,6 +22,7 @@ import { Terms, versionsOf } from '../terms/terms.js';
 const BROWSER_SECONDS = 60 * 60;
 
 /** Where people accept what they have not accepted yet: the `consent_uri` of M_CONSENT_NOT_GIVEN. */
+@UseFilters(ErrorPageFilter)
 @Controller(CONSENT_PATH)
 export class ConsentController {
   readonly #cookie: BrowserCookie;

@@ -1,7 +1,8 @@
-import { Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TODAY, under } from '#http/client-paths';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
+import { ErrorPageFilter } from '#http/pages/error-page.filter';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { InteractiveAuth } from '../interactive-auth/interactive-auth.js';
@@ -14,6 +15,7 @@ const STAGE_PATHS = under(TODAY, 'auth/:stage/fallback/web');
 
 /** Pages of single stages, for clients that do not know them (client-server API, "Fallback"). */
 @RateLimited('default')
+@UseFilters(ErrorPageFilter)
 @Controller()
 export class FallbackPagesController {
   constructor(

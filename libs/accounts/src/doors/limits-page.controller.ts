@@ -1,6 +1,7 @@
-import { Controller, Get, Inject, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
+import { ErrorPageFilter } from '#http/pages/error-page.filter';
 import { RateLimited } from '#http/rate-limited';
 import { ACCOUNT_LIMITS, type AccountLimit, LIMITS_PATH, mediaLimit, sayLimit } from '#kernel/account-limits';
 import { escapeHtml } from '#kernel/escape-html';
@@ -9,6 +10,7 @@ import { showPage } from '#http/pages/show-page';
 
 /** What `M_USER_LIMIT_EXCEEDED` leads to (client-server API, "Common error codes"): how much an account here may have, for its owner to read. */
 @RateLimited('default')
+@UseFilters(ErrorPageFilter)
 @Controller(LIMITS_PATH)
 export class LimitsPageController {
   readonly #page: HtmlPage;

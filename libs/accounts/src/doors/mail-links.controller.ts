@@ -1,7 +1,8 @@
-import { Controller, Get, HttpCode, Inject, Post, Query, Res } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Post, Query, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
+import { ErrorPageFilter } from '#http/pages/error-page.filter';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { linkConfirmedPage, linkOverPage, linkPage } from '../pages/link-pages.js';
@@ -10,6 +11,7 @@ import { MailValidation } from '../threepids/mail-validation.js';
 import { LINK_PATH } from '../threepids/validation-links.js';
 
 /** Where the links of mails lead to. Programs that look at mails open links, too: so a page asks, and only its button does anything. */
+@UseFilters(ErrorPageFilter)
 @Controller(LINK_PATH)
 export class MailLinksController {
   constructor(

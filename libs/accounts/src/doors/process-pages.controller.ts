@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Post, Req, Res, UseFilters } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
 import { BrowserCookie } from '#http/browser/browser-cookie';
 import { readForm } from '#http/browser/read-form';
 import { V1 } from '#http/client-paths';
+import { ErrorPageFilter } from '#http/pages/error-page.filter';
 import { RateLimited } from '#http/rate-limited';
 import { RateLimits } from '#http/rate-limits';
 import type { JsonObject } from '#kernel/json';
@@ -40,6 +41,7 @@ interface Visit {
  * Pages that perform a whole log-in or registration, for clients that know none of its flows (2015, "Fallback"; client-server API, "Login
  * fallback"). They need no script, but where a captcha is one; at their end one hands the session to the client.
  */
+@UseFilters(ErrorPageFilter)
 @Controller()
 export class ProcessPagesController {
   readonly #cookie: BrowserCookie;
@@ -113,7 +115,7 @@ export class ProcessPagesController {
     const browser = this.#cookie.find(request) ?? randomBytes(18).toString('base64url');
     this.#cookie.put(reply, browser, BROWSER_SECONDS);
     const session = this.process.open(purpose, flow, browser);
-    const here = linkTo(request, { session: session.id });
+    const here = placeOf(request, session);
     if (flow.bySso !== true) return sendOn(reply, here);
     const { pathname } = urlOf(request);
     const redirectUrl = `${this.config.publicUrl}${pathname}${here}`;
@@ -124,6 +126,9 @@ export class ProcessPagesController {
     const { purpose, request, reply } = visit;
     const session = await this.#find(visit);
     if (session === undefined) return showPage(reply, beginAgainPage(purpose, linkTo(request, {})));
+    // A form that is sent twice, or by another window, is of a stage that is passed by then.
+    const step = urlOf(request).searchParams.get('step');
+    if (step !== null && step !== stepOf(session)) return sendOn(reply, placeOf(request, session));
     return this.#take(visit, session, Object.fromEntries(readForm(request)));
   }
 
@@ -131,7 +136,7 @@ export class ProcessPagesController {
   async #take({ purpose, request, reply }: Visit, session: AuthSession, form: JsonObject): Promise<string> {
     try {
       const step = await this.process.step(session, form, request);
-      if (!step.isDone) return sendOn(reply, linkTo(request, { session: session.id }));
+      if (!step.isDone) return sendOn(reply, placeOf(request, session));
       const answer = await this.#finish(session, form, request);
       return showPage(reply, processDonePage(purpose, answer));
     } catch (error) {
@@ -191,3 +196,10 @@ function linkTo(request: FastifyRequest, query: Readonly<Record<string, string>>
   });
   return `?${new URLSearchParams([...Object.entries(query), ...along]).toString()}`;
 }
+
+/** Where a session is gone on with: each stage has a place of its own. */
+function placeOf(request: FastifyRequest, session: AuthSession): string {
+  return linkTo(request, { session: session.id, step: stepOf(session) });
+}
+
+const stepOf = ({ completed }: AuthSession): string => String(completed.length);

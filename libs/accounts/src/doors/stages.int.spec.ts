@@ -127,6 +127,12 @@ describe('a registration that asks for a captcha and for terms', () => {
     const body = { username: 'dan', password: 'x', auth: { type: CAPTCHA, response: SOLVED } };
     const { status, text } = await lonely.call('POST', `${V3}/register`, { body });
     expect([status, text.includes('secret')]).toEqual([503, false]);
+    // To who sits before a page it is said on one.
+    const { session } = (await lonely.call('POST', `${V3}/register`, { body: { ...body, auth: undefined } })).body;
+    const page = `${V3}/auth/${CAPTCHA!}/fallback/web?session=${String(session)}`;
+    const shown = await lonely.call('POST', page, { raw: `g-recaptcha-response=${SOLVED}` });
+    expect([shown.status, shown.text]).toEqual([503, expect.stringContaining('<h1>This does not go</h1>')]);
+    expect(shown.text).toContain('The captcha cannot be verified at the moment');
     await lonely.close();
   });
 });

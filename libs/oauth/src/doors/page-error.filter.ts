@@ -1,19 +1,13 @@
 import { type ArgumentsHost, Catch } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
-import { ErrorFilter } from '#http/error-filter';
+import { ErrorPageFilter } from '#http/pages/error-page.filter';
 import { MatrixError } from '#kernel/matrix-error';
 import { OAuthError } from '../oauth-error.js';
-import { notePage } from '../pages/link-page.js';
-import { showPage } from '#http/pages/show-page';
 
-/** Refusals of the pages, for people to read. What is no refusal is answered as everywhere; a page that is not there as well. */
+/** As on other pages; and what is wrong with what an application asks, while it is not known where it may be told. */
 @Catch()
-export class PageErrorFilter extends ErrorFilter {
+export class PageErrorFilter extends ErrorPageFilter {
   override catch(thrown: unknown, host: ArgumentsHost): void {
-    const isRefusal = thrown instanceof MatrixError && thrown.status < 500 && thrown.errcode !== 'M_UNRECOGNIZED';
-    if (!isRefusal && !(thrown instanceof OAuthError)) return super.catch(thrown, host);
-    const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const page = notePage('This does not go', thrown.message);
-    void reply.send(showPage(reply, page, thrown instanceof OAuthError ? 400 : thrown.status));
+    const isOfApplication = thrown instanceof OAuthError;
+    super.catch(isOfApplication ? new MatrixError('M_UNKNOWN', thrown.message, { status: 400 }) : thrown, host);
   }
 }

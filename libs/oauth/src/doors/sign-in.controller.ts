@@ -1,5 +1,6 @@
 import { Controller, Get, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AuthSession } from '#accounts/interactive-auth/auth-sessions';
 import { showView } from '#accounts/pages/show-view';
 import { PasswordCheck } from '#accounts/sessions/password-check';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
@@ -52,7 +53,7 @@ export class SignInController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     const id = queryText(query, 'session');
-    if (id !== undefined) return this.#goOn(id, ownPage(queryText(query, 'to')), request, reply);
+    if (id !== undefined) return this.#goOn(id, query, request, reply);
     const { browser, form } = await this.browsers.formOf(request, reply);
     const to = ownPage(form.get('to'));
     // Nobody was shown such a form.
@@ -75,12 +76,16 @@ export class SignInController {
   }
 
   /** Takes what the page of a stage has sent. It comes from that page: nobody else knows a session that is of this browser. */
-  async #goOn(id: string, to: string, request: FastifyRequest, reply: FastifyReply): Promise<string> {
+  async #goOn(id: string, query: QueryOfUrl, request: FastifyRequest, reply: FastifyReply): Promise<string> {
+    const to = ownPage(queryText(query, 'to'));
     const browser = await this.browsers.of(request, reply);
     const session = await this.stepped.find(id, browser);
     if (session === undefined) return this.#again(reply, browser, to);
+    const shown = queryText(query, 'step');
+    // A form that is sent twice, or by another window, is of a stage that is passed by then.
+    if (shown !== undefined && shown !== stepOf(session)) return sendOn(reply, pathOf(id, to, stepOf(session)));
     const step = await this.stepped.step(session, request);
-    if (step === undefined) return sendOn(reply, pathOf(id, to));
+    if (step === undefined) return sendOn(reply, pathOf(id, to, stepOf(session)));
     if ('view' in step) return showView(reply, step.view);
     if (await this.#admit(step.shown, browser, request, reply)) return sendOn(reply, to);
     const problem = await this.browsers.refusalOf(step.shown.userId, 'This account cannot sign in');
@@ -100,5 +105,8 @@ export class SignInController {
   }
 }
 
-const pathOf = (session: string, to: string): string =>
-  `${PAGES.signIn}?${new URLSearchParams({ session, to }).toString()}`;
+const stepOf = ({ completed }: AuthSession): string => String(completed.length);
+
+/** Each stage has a place of its own. */
+const pathOf = (session: string, to: string, step = '0'): string =>
+  `${PAGES.signIn}?${new URLSearchParams({ session, to, step }).toString()}`;

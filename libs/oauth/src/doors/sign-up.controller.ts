@@ -1,6 +1,7 @@
 import { Controller, Get, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
+import { readForm } from '#http/browser/read-form';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { Browsers } from '../browser/browsers.js';
@@ -60,6 +61,8 @@ export class SignUpController {
       if (view === undefined) return sendOn(reply, pathOf(session.id, to));
       return 'page' in view ? showPage(reply, view.page) : sendOn(reply, view.redirectTo);
     }
+    // That of a stage, which was sent twice.
+    if (!readForm(request).has('username')) return sendOn(reply, pathOf(session.id, to));
     const { form } = await this.browsers.formOf(request, reply);
     const [username, password] = [form.get('username') ?? '', form.get('password') ?? ''];
     try {

@@ -1,6 +1,7 @@
-import { Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
+import { Controller, Get, HttpCode, Post, Query, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { BY_SERVER } from '#accounts/accounts';
+import { ErrorPageFilter } from '#http/pages/error-page.filter';
 import { type HtmlPage, htmlPage } from '#http/pages/html-page';
 import { showPage } from '#http/pages/show-page';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
@@ -14,6 +15,7 @@ import { UNSUBSCRIBE_PATH, UnsubscribeLinks } from './unsubscribe-links.js';
  * Where people go who want no more mails of what is unread: no one has to log in for that. Programs that look at mails open links, too: so a page
  * asks. Its button posts, and so do programs for mails, for whom the header of the mail is (RFC 8058).
  */
+@UseFilters(ErrorPageFilter)
 @RateLimited('default')
 @Controller(UNSUBSCRIBE_PATH)
 export class UnsubscribeController {

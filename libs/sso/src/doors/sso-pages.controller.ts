@@ -1,7 +1,8 @@
-import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readForm } from '#http/browser/read-form';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
+import { ErrorPageFilter } from '#http/pages/error-page.filter';
 import { RateLimited } from '#http/rate-limited';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { Purpose } from '../attempts/attempt.js';
@@ -16,6 +17,7 @@ import { UpstreamProviders } from '../upstream-providers.js';
 import { AnswerProgress } from './answer-progress.js';
 
 /** The pages between a provider and whoever waits for somebody to have shown who they are (client-server API, "SSO client login"). */
+@UseFilters(ErrorPageFilter)
 @Controller(SSO_PATH)
 export class SsoPagesController {
   constructor(

@@ -1,8 +1,9 @@
-import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Query, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
 import { TODAY, under } from '#http/client-paths';
 import { type Query as QueryOfUrl, queryText, requiredText } from '#http/query';
+import { ErrorPageFilter } from '#http/pages/error-page.filter';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { parseClientUrl } from '../attempts/client-url.js';
@@ -14,6 +15,7 @@ import { UpstreamLogins } from '../upstream-logins.js';
 import { UpstreamProviders } from '../upstream-providers.js';
 
 /** Where a client sends the browser of whoever wants to log in with an account elsewhere (client-server API, "Client login via SSO"). */
+@UseFilters(ErrorPageFilter)
 @Controller()
 export class SsoRedirectController {
   constructor(
