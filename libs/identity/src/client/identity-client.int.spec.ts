@@ -159,12 +159,15 @@ describe('a look-up of 3PIDs', () => {
     expect(fake.lookedUp).toHaveLength(2_101);
   });
 
-  it('ends where a server changes its pepper all the time, or wants addresses in plain text', async () => {
+  it('ends where a server changes its pepper all the time, has none, or wants addresses in plain text', async () => {
     const { client, server, token } = await begin();
     fake.instead = (path) => (path === 'POST /lookup' ? [400, { errcode: 'M_INVALID_PEPPER' }] : undefined);
     const lookUp = new LookUpThreepids(client);
     await expect(lookUp.run(server, token, [BOB])).rejects.toMatchObject({ errcode: 'M_INVALID_PEPPER' });
     expect(fake.paths.filter((path) => path === 'POST /lookup')).toHaveLength(4);
+    fake.pepper = '';
+    await expect(lookUp.run(server, token, [BOB])).rejects.toMatchObject({ errcode: 'M_SERVER_NOT_TRUSTED' });
+    fake.pepper = 'matrixrocks';
     fake.algorithms = ['none'];
     await expect(lookUp.run(server, token, [BOB])).rejects.toMatchObject({ errcode: 'M_SERVER_NOT_TRUSTED' });
     expect(fake.lookedUp).toEqual([]);
