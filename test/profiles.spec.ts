@@ -3,7 +3,7 @@ import { type Client, Homeserver } from './support/homeserver.js';
 import { describeWithStores } from './support/stores.js';
 
 // Servers are killed and started.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000 });
 
 const ROOMS = 120;
 
