@@ -73,8 +73,8 @@ describe.skipIf(SYNAPSE === undefined)('rooms shared with a Synapse', () => {
       const ids = (await Promise.all(talk.map(({ all }) => all))).flat();
       for (const member of [maker, comer]) {
         await member.followed.untilTold(room, await (member === maker ? comer : maker).say(room, 'all said'));
-        const told = await member.messages(room);
-        expect(told.filter((id) => ids.includes(id)).toSorted()).toEqual(ids.toSorted());
+        const told = async () => (await member.messages(room)).filter((id) => ids.includes(id)).toSorted();
+        await expect.poll(told).toEqual(ids.toSorted());
       }
       await awaitSameState(room, maker, comer);
       await to.followed.until('all messages', ({ toDevice }) => toDevice.length >= before + numbers.length);

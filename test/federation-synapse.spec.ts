@@ -80,7 +80,7 @@ function describeAway(shared: Shared): void {
     const said: string[] = [];
     for (let i = 0; i < 130; i++) said.push(await maker.say(room, `before ${i}`));
     await comer.join(room, maker);
-    expect((await comer.messages(room)).toReversed()).toEqual(said);
+    await expect.poll(async () => (await comer.messages(room)).toReversed()).toEqual(said);
   });
 
   it.each(['ours', 'other'] as const)('hears what was said while it was killed: %s', async (which) => {
@@ -109,7 +109,7 @@ function describeAway(shared: Shared): void {
       const heard = await carol.say(room, 'hello both');
       for (const member of [maker, comer]) await member.followed.untilTold(room, heard);
       await awaitSameState(room, maker, comer, carol);
-      expect((await carol.history(room)).map(({ event_id }) => event_id)).toContain(said);
+      await expect.poll(async () => (await carol.history(room)).map(({ event_id }) => event_id)).toContain(said);
     } finally {
       await server.remove();
     }

@@ -80,6 +80,7 @@ describe('users of two servers', { timeout: 60_000 }, () => {
     const roomId = await open('12');
     await bob.ok('POST', `/join/${inPath(roomId)}?via=${here}`, {});
     await bob.ok('POST', `/rooms/${inPath(roomId)}/leave`, {});
+    await expect.poll(() => membershipOf(alice, roomId, bob.userId)).toBe('leave');
     for (const topic of ['one', 'two', 'three']) {
       await alice.ok('PUT', `/rooms/${inPath(roomId)}/state/m.room.topic`, { topic });
     }

@@ -223,7 +223,7 @@ describe('views that are renewed', () => {
     const stops = `process.send('opened', () => process.kill(process.pid, 'SIGSTOP'))`;
     writeFileSync(
       program,
-      `import fs from 'node:fs'; fs.writeFileSync('${ids}', String(process.pid)); process.send('ready'); process.once('message', () => ${stops})`,
+      `import fs from 'node:fs'; fs.writeFileSync('${ids}', String(process.pid)); process.send('ready'); process.once('message', () => ${stops}); setInterval(() => {}, 1000)`,
     );
     store = await openLmdbReadModels(directory, { copyProgram: program, copyLookMs: 400 });
     await store.write([put('a', 'k', 'x')]);
