@@ -355,14 +355,15 @@ describe('the OAuth 2.0 API', { timeout: 60_000 }, () => {
     const strange = { username: `${user}-too`, password: 'a password' };
     await stranger.send(await stranger.get(path), '/_annals/sign-in', strange);
     const theirs = await stranger.get(path);
-    const [first, late, again] = await Promise.all([
+    const [first, late, no, again] = await Promise.all([
       browser.send(page, OAUTH, { answer: 'yes' }),
       stranger.send(theirs, OAUTH, { answer: 'yes' }),
+      stranger.send(theirs, OAUTH, { answer: 'no' }),
       browser.send(page, OAUTH, { answer: 'yes' }),
     ]);
     for (const { text } of [first, again, await browser.send(page, OAUTH, { answer: 'yes' })])
       expect(text).toContain('The device is let in');
-    expect(late.text).toContain('No device that waits shows this code');
+    for (const { text } of [late, no]) expect(text).toContain('No device that waits shows this code');
     expect((await browser.get(path)).status).toBe(404);
     const [status, tokens] = await poll(code);
     expect([status, tokens.scope]).toEqual([200, scopeOf('TELEVISION')]);
@@ -373,7 +374,9 @@ describe('the OAuth 2.0 API', { timeout: 60_000 }, () => {
     expect((await poll(code))[1].error).toBe('invalid_grant');
     const refused = await begin();
     const refusedPath = `${OAUTH}/link?user_code=${refused.user_code}`;
-    await browser.send(await browser.get(refusedPath), OAUTH, { answer: 'no' });
+    const asked = await browser.get(refusedPath);
+    for (const answer of ['no', 'no', 'yes'])
+      expect((await browser.send(asked, OAUTH, { answer })).text).toContain('Not let in');
     expect((await poll(refused.device_code))[1].error).toBe('access_denied');
   });
 

@@ -52,9 +52,10 @@ test('a device is let in by one user, the first of those who come with its code'
     false,
     true,
   ]);
-  expect(devices.isLetInBy(ALICE, code)).toBe(false);
-  await devices.settle(device, ALICE);
-  expect([devices.isLetInBy(ALICE, code), devices.isLetInBy(BOB, code)]).toEqual([true, false]);
+  expect(devices.outcomeBy(ALICE, code)).toBeUndefined();
+  expect(await devices.settle(device, ALICE)).toBe(ALICE);
+  expect(await devices.settle(device, 'denied')).toBe(ALICE);
+  expect([devices.outcomeBy(ALICE, code), devices.outcomeBy(BOB, code)]).toEqual([ALICE, undefined]);
   expect([devices.find(code), devices.claim(device, ALICE), devices.claim(device, BOB)]).toEqual([
     undefined,
     false,

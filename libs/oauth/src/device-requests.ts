@@ -28,10 +28,13 @@ export interface DeviceCodes {
   readonly interval: number;
 }
 
+/** Who let a device in, or that it was refused. */
+export type Outcome = UserId | 'denied';
+
 interface Waiting extends DeviceRequest {
   readonly userCode: string;
-  outcome: UserId | 'denied' | undefined;
-  /** Who is letting it in. */
+  outcome: Outcome | undefined;
+  /** Who has said, or is saying, whether it is let in. */
   claimedBy: UserId | undefined;
   intervalMs: number;
   lastAskedAt: number | undefined;
@@ -99,12 +102,16 @@ export class DeviceRequests {
     return waiting?.outcome === undefined ? waiting : undefined;
   }
 
-  /** Whether this user has let the device in that shows this code: a form may be sent twice. */
-  isLetInBy(userId: UserId, userCode: string): boolean {
-    return this.#find(userCode)?.outcome === userId;
+  /** What this user has said of the device that shows this code, where it was for them to say: a form may be sent twice. */
+  outcomeBy(userId: UserId, userCode: string): Outcome | undefined {
+    const waiting = this.#find(userCode);
+    return waiting?.claimedBy === userId ? waiting.outcome : undefined;
   }
 
-  /** Has a user let the device in, to be settled once that is granted. Answers whether it is theirs: of several who come with one code it is the first one's. */
+  /**
+   * Has a user say whether the device is let in, to be settled once what they say is noted. Answers whether it is theirs to say: of several who come with one code it is the
+   * first one's who answers, so nobody refuses what another is letting in.
+   */
   claim({ grant }: DeviceRequest, userId: UserId): boolean {
     const waiting = this.#byGrant.get(grant);
     if (waiting === undefined || waiting.outcome !== undefined) return false;
@@ -117,13 +124,14 @@ export class DeviceRequests {
     return waiting !== undefined && waiting.expiresAt > this.clock.now() ? waiting : undefined;
   }
 
-  /** Notes what its user said, durably where they let it in. Nothing where they have said it before. */
-  async settle({ grant, clientId, expiresAt }: DeviceRequest, outcome: UserId | 'denied'): Promise<void> {
+  /** Notes what its user said, durably where they let it in; nothing where they have said it before. Answers what counts. */
+  async settle({ grant, clientId, expiresAt }: DeviceRequest, outcome: Outcome): Promise<Outcome> {
     const waiting = this.#byGrant.get(grant);
-    if (waiting?.outcome !== undefined) return;
+    if (waiting?.outcome !== undefined) return waiting.outcome;
     if (waiting !== undefined) waiting.outcome = outcome;
     if (outcome !== 'denied')
       await this.notes.keep(noteOf(grant), { user_id: outcome, client_id: clientId }, expiresAt);
+    return outcome;
   }
 
   /**

@@ -8,7 +8,7 @@ import type { UserId } from '#kernel/ids';
 import { Browsers } from '../browser/browsers.js';
 import { SignInWays } from '../browser/sign-in-ways.js';
 import { GrantAccess } from '../commands/grant-access.js';
-import { type DeviceRequest, DeviceRequests } from '../device-requests.js';
+import { type DeviceRequest, DeviceRequests, type Outcome } from '../device-requests.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { PAGES } from '../oauth-paths.js';
 import { consentPage } from '../pages/consent-page.js';
@@ -70,18 +70,15 @@ export class LinkController {
     } = await this.browsers.formOf(request, reply);
     const code = queryText(query, 'user_code') ?? '';
     const device = userId === undefined ? undefined : this.#find(userId, code);
-    if (userId !== undefined && this.devices.isLetInBy(userId, code)) return showPage(reply, letInPage());
+    const before = userId === undefined ? undefined : this.devices.outcomeBy(userId, code);
+    if (before !== undefined) return showPage(reply, outcomePage(before));
     if (userId === undefined || device === undefined) return showPage(reply, linkPage(NOT_FOUND), 404);
-    if (form.get('answer') !== 'yes') {
-      await this.devices.settle(device, 'denied');
-      return showPage(reply, notePage('Not let in', 'The device is told so. You can close this page.'));
-    }
-    const terms = await this.ways.findTerms(userId, request.url);
+    const isLetIn = form.get('answer') === 'yes';
+    const terms = isLetIn ? await this.ways.findTerms(userId, request.url) : undefined;
     if (terms !== undefined) return sendOn(reply, terms);
     if (!this.devices.claim(device, userId)) return showPage(reply, linkPage(NOT_FOUND), 404);
-    await this.grants.byDevice({ userId, upstream }, device, request.id);
-    await this.devices.settle(device, userId);
-    return showPage(reply, letInPage());
+    if (isLetIn) await this.grants.byDevice({ userId, upstream }, device, request.id);
+    return showPage(reply, outcomePage(await this.devices.settle(device, isLetIn ? userId : 'denied')));
   }
 
   /** Nobody is to try all codes. Throws M_LIMIT_EXCEEDED. */
@@ -91,4 +88,8 @@ export class LinkController {
   }
 }
 
-const letInPage = (): HtmlPage => notePage('The device is let in', 'It goes on by itself. You can close this page.');
+function outcomePage(outcome: Outcome): HtmlPage {
+  return outcome === 'denied'
+    ? notePage('Not let in', 'The device is told so. You can close this page.')
+    : notePage('The device is let in', 'It goes on by itself. You can close this page.');
+}
