@@ -24,7 +24,7 @@ export interface ProvidedAccount extends Omit<Provision, 'passwordHash' | 'over'
  * Makes an account, or has one be something else: all of it in one write, or nothing. Answers whether it is new. Throws M_INVALID_USERNAME,
  * M_WEAK_PASSWORD, M_INVALID_PARAM, M_THREEPID_IN_USE; M_FORBIDDEN where an account elsewhere is somebody else's, where no password counts
  * here, and to who would close their own account or be an administrator no more; M_MISSING_PARAM where one that was closed is opened again without
- * a password, unless an application service made it or none counts here; and as `decideProvision` and `Reopening.prepare`.
+ * a password, unless an application service made it, its user comes by an account elsewhere, or none counts here; and as `decideProvision` and `Reopening.prepare`.
  */
 export class ProvideAccount extends Command<boolean> {
   constructor(
@@ -53,7 +53,8 @@ export class ProvideAccountHandler implements ICommandHandler<ProvideAccount> {
       throw new MatrixError('M_INVALID_USERNAME');
     }
     const isReopened = wanted.isClosed === false && known.deactivated;
-    if (isReopened && wanted.password === undefined && this.passwords.count && !known.byService)
+    const comesOtherwise = !this.passwords.count || known.byService || comesByAnother(known, wanted);
+    if (isReopened && wanted.password === undefined && !comesOtherwise)
       throw new MatrixError('M_MISSING_PARAM', 'A password is needed to open the account again');
     const provision = { ...(await this.#provision(wanted)), over: known.closedAt };
     const decide = (account: Account) => decideProvision(account, userId, provision, this.clock.now());
@@ -86,6 +87,12 @@ function checkOwn(userId: UserId, { admin, isClosed }: ProvidedAccount, { actor 
   if (actor !== userId) return;
   if (admin === false) throw new MatrixError('M_FORBIDDEN', 'This is not for yourself to take away');
   if (isClosed === true) throw new MatrixError('M_FORBIDDEN', 'Close your own account as everybody does');
+}
+
+/** Whether somebody comes in by an account elsewhere. */
+function comesByAnother({ erased, externalIds = [] }: Account, wanted: ProvidedAccount): boolean {
+  const theirs = wanted.externalIds ?? (erased === true ? [] : externalIds);
+  return theirs.length > 0;
 }
 
 function newOf(account: Account, wanted: ProvidedAccount) {

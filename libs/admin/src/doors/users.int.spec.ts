@@ -190,6 +190,22 @@ describe('one user, for administrators', () => {
     expect((await put(wanted, `@new.${name}:a.example`)).status).toBe(201);
   });
 
+  it('is opened again without one where they come by an account elsewhere', async () => {
+    const externalIds = [{ auth_provider: 'oidc-x', external_id: name }];
+    await put({ external_ids: externalIds });
+    await put({ deactivated: true });
+    expect(refusal(await put({ deactivated: false, external_ids: [] }))).toEqual([400, 'M_MISSING_PARAM']);
+    const { status, body } = await put({ deactivated: false });
+    expect([status, body]).toMatchObject([200, { deactivated: false, external_ids: externalIds }]);
+    // Erased, they have it no more, unless it is given to them.
+    await ask('POST', `v1/deactivate/${userId}`, { erase: true });
+    expect(refusal(await put({ deactivated: false }))).toEqual([400, 'M_MISSING_PARAM']);
+    expect((await put({ deactivated: false, external_ids: externalIds })).body).toMatchObject({
+      deactivated: false,
+      external_ids: externalIds,
+    });
+  });
+
   it('does not shut themself out, and no other administrator', async () => {
     const root = '@root:a.example';
     for (const wanted of [{ admin: false }, { deactivated: true }])
