@@ -5,8 +5,9 @@ import type { UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { Aggregates, type Cause } from '#event-store/aggregates';
-import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore, type ExpectedRevision, RevisionConflict } from '#event-store/event-store';
 import { GivenUpClaims } from '#event-store/given-up';
+import { LostRaces } from '#event-store/lost-races';
 import { VIEWS, type Views } from '#projections/views';
 import { BY_SERVER, draftFacts } from './accounts.js';
 import {
@@ -78,9 +79,41 @@ export class RegistrationTokens {
     return this.#change(token, (state) => decideTokenUse(state, userId, this.clock.now()), BY_SERVER);
   }
 
-  /** Gives the use back that a failed registration took. */
-  giveBack(token: string, userId: UserId): Promise<void> {
-    return this.#change(token, (state) => decideTokenReturn(state, userId), BY_SERVER);
+  /**
+   * Gives the use back that a failed registration took. Nothing where that was given back before, as by another process, or was of a token of the same text that was withdrawn
+   * since: it is looked whose uses there are, and again where anything came meanwhile.
+   */
+  async giveBack(token: string, userId: UserId): Promise<void> {
+    const stream = registrationTokenStream(hashSecret(token));
+    const races = new LostRaces();
+    for (;;) {
+      const { revision } = await this.#aggregates.load(stream);
+      if (!(await this.#isUsedFor(userId, stream))) return;
+      const decide = (state: RegistrationToken, newest: ExpectedRevision): readonly RegistrationTokenFact[] => {
+        if (newest !== revision) throw new RevisionConflict(stream, revision, newest);
+        return decideTokenReturn(state, userId);
+      };
+      try {
+        return await this.#changeStream(stream, decide, BY_SERVER);
+      } catch (error) {
+        if (!(error instanceof RevisionConflict)) throw error;
+        await races.endure(error);
+      }
+    }
+  }
+
+  /** Whether a use of the token was taken for the user id that was not given back. */
+  async #isUsedFor(userId: UserId, stream: string): Promise<boolean> {
+    let returned = 0;
+    for await (const { type, data } of this.store.readStream(stream, { backwards: true })) {
+      if (type === 'registration-token-created') return false;
+      const isUse = type === 'registration-token-used';
+      if (!isUse && type !== 'registration-token-returned') continue;
+      if ((JSON.parse(data) as RegistrationTokenUsed | RegistrationTokenReturned).user_id !== userId) continue;
+      if (isUse && returned === 0) return true;
+      returned += isUse ? -1 : 1;
+    }
+    return false;
   }
 
   /** Gives a use of a token that is used up back where it was taken for an account that never was: the server ended between. */
@@ -141,10 +174,14 @@ export class RegistrationTokens {
 
   async #changeStream(
     stream: string,
-    decide: (state: RegistrationToken) => readonly RegistrationTokenFact[],
+    decide: (state: RegistrationToken, revision: ExpectedRevision) => readonly RegistrationTokenFact[],
     cause: Cause,
   ): Promise<void> {
-    const { position, facts } = await this.#aggregates.execute(stream, (state) => draftFacts(decide(state)), cause);
+    const { position, facts } = await this.#aggregates.execute(
+      stream,
+      (state, _exists, revision) => draftFacts(decide(state, revision)),
+      cause,
+    );
     if (facts.length > 0) await this.views.whenProcessed(position);
   }
 }
