@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Accounts } from '#accounts/accounts';
 import { ExternalIds } from '#accounts/external-ids';
+import type { AccountFact } from '#accounts/facts/account-facts';
 import { asksForErasure, tailLeftOf } from '#accounts/facts/erasable-parts';
 import { Erasures } from '#admin/erasures/erasures';
 import { Receipts } from '#ephemeral/commands/receipts';
@@ -10,6 +11,7 @@ import type { Effect } from '#projections/effects/effect';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { forgetStreamSnapshots } from '#read-models/stream-snapshots';
 
+const REOPENED: AccountFact['type'] = 'account-reopened';
 /** PERF: so many share a write, which waits for the disk. */
 const AT_ONCE = 100;
 
@@ -35,18 +37,21 @@ export class AccountErasure implements Effect {
     return asksForErasure(fact) ? fact.stream : undefined;
   }
 
-  async run({ stream, position, metadata: { actor, device } }: RecordedFact): Promise<boolean> {
+  /** Also where it ends late, or is done once more, when the account is open again: what it has since is its. */
+  async run({ stream, revision: closing, position, metadata: { actor, device } }: RecordedFact): Promise<boolean> {
     const userId = userIdOfStream(stream);
     const cause = { actor, device };
-    const { externalIds = [], reopenedAt } = await this.accounts.load(userId);
-    let isDone = await this.erasures.noteAccount(userId, reopenedAt);
+    const { externalIds = [], reopenedAt, closedAt } = await this.accounts.load(userId);
+    const isOver = closedAt !== closing;
+    let isDone = !isOver && (await this.erasures.noteAccount(userId, reopenedAt));
     // By the hashes that go with the rest.
     for (const { id_hash: idHash } of externalIds)
       if (await this.externalIds.release(idHash, userId, position)) isDone = true;
-    if (await this.receipts.end(userId, cause)) isDone = true;
+    if (!isOver && (await this.receipts.end(userId, cause))) isDone = true;
     await forgetStreamSnapshots(this.readModels, stream);
     const tails: (readonly [revision: number, tail: string])[] = [];
     for await (const { type, revision, metadata } of this.store.readStream(stream)) {
+      if (type === REOPENED && revision > closing) break;
       const tail = tailLeftOf(type);
       if (tail === undefined || metadata.erasable === undefined || metadata.erased !== undefined) continue;
       tails.push([revision, tail]);

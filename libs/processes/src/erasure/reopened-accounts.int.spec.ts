@@ -1,5 +1,5 @@
 import { CommandBus } from '@nestjs/cqrs';
-import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { Accounts } from '#accounts/accounts';
 import { DeactivateAccount } from '#accounts/commands/deactivate-account';
 import { ProvideAccount } from '#accounts/commands/provide-account';
@@ -9,11 +9,13 @@ import type { ExternalId } from '#accounts/facts/external-id-facts';
 import { erasureListIn, readErasureList } from '#admin/erasures/erasure-list';
 import { Erasures } from '#admin/erasures/erasures';
 import { ErasuresAgain } from '#admin/erasures/erasures-again';
+import { Receipts } from '#ephemeral/commands/receipts';
 import type { RoomId, UserId } from '#kernel/ids';
 import { CompiledRules } from '#push/compiled-rules';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 import { roomPath, SyncApp, SyncUser } from '#testing/sync-app';
+import { AccountErasure } from './account-erasure.effect.js';
 import { Departure } from '../departure/departure.effect.js';
 
 const MINUTES = 10 * 60_000;
@@ -163,6 +165,26 @@ describe('an account that is opened again', () => {
     expect((await app.get(Accounts).load(alice.userId as UserId)).deactivated).toBe(true);
     await open([hers!]);
     expect([await ids.find(hers!), await ids.find(another!)]).toEqual([alice.userId, bob.userId]);
+  });
+
+  it('keeps what it has since where it is erased once more by how it was closed before, as by a process that stood still', async () => {
+    const [userId, ids] = [alice.userId as UserId, app.get(ExternalIds)];
+    const id = { provider: 'idp', subject: 'alice' };
+    await ids.link(id, userId, OPERATOR);
+    await close(app, alice);
+    const again = await reopen(app, alice);
+    await ids.link(id, userId, OPERATOR);
+    await again.ok('PUT', `/profile/${userId}/displayname`, { displayname: 'Ms After' });
+    const facts = await app.factsOf(`user-${userId}`);
+    const listErasures = async (): Promise<string[]> => [...(await app.get(Erasures).load()).keys()];
+    const [noted, end] = [await listErasures(), vi.spyOn(app.get(Receipts), 'end')];
+    await app.get(AccountErasure).run(facts.find(({ type }) => type === 'account-deactivated')!);
+    const text = JSON.stringify(await app.factsOf(`user-${userId}`));
+    expect([text.includes('Ms Before'), text.includes('Ms After')]).toEqual([false, true]);
+    // Nor what it has read since; and it is not to be closed once more where a log of before comes in the place of this one.
+    expect([end.mock.calls, await listErasures()]).toEqual([[], noted]);
+    expect(await ids.find(id)).toBe(userId);
+    await expect(ids.link(id, bob.userId as UserId, OPERATOR)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
   });
 
   it('is not before all has followed from how it was closed, and stays in rooms that are joined since', async () => {
