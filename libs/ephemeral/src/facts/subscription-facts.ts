@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { erasableText } from '#event-store/erasable-text';
 import type { NewFact, RecordedFact } from '#event-store/event-store';
-import type { FactShapes } from '#event-store/fact-shapes';
+import { type FactBody, type FactShapes, newestSchema } from '#event-store/fact-shapes';
 import type { FactDraft } from '#event-store/seal-facts';
 import type { UserId } from '#kernel/ids';
 
@@ -56,18 +56,25 @@ export const NO_GROUPS = '"groups":[]}';
 
 /** A fact as it is handed to the log. */
 export function draftSubscription({ type, data }: SubscriptionFact): FactDraft {
-  return { id: randomUUID(), type, ...erasableText({ ...data }, 'groups') };
+  const schema = newestSchema(type, SUBSCRIPTION_SHAPES);
+  return { id: randomUUID(), type, schema, ...erasableText({ ...data }, 'groups') };
+}
+
+/** To the second schema: an asking is a number. Before it was a random name, which has no order, as those of servers of another make have none. */
+function numbered({ data }: FactBody): FactBody {
+  const { ask, ...rest } = JSON.parse(data) as { readonly ask?: unknown };
+  return { data: JSON.stringify(typeof ask === 'number' ? { ...rest, ask } : rest) };
 }
 
 /** How old shapes of these facts become today's. */
 export const SUBSCRIPTION_SHAPES = {
-  'subscription-asked': [],
+  'subscription-asked': [numbered],
   'subscription-accepted': [],
-  'subscription-ended': [],
+  'subscription-ended': [numbered],
   'subscription-grouped': [],
-  'watcher-asked': [],
-  'watcher-accepted': [],
-  'watcher-ended': [],
+  'watcher-asked': [numbered],
+  'watcher-accepted': [numbered],
+  'watcher-ended': [numbered],
 } as const satisfies FactShapes;
 
 /** A fact of such a stream, read. */

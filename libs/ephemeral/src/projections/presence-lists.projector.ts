@@ -51,7 +51,7 @@ export const PRESENCE_LISTS_TOLD = new Collection<readonly [server: ServerName, 
 /** Presence lists, as each user of this server has them. */
 export const presenceListsProjector: Projector = {
   name: 'presence-lists',
-  version: 5,
+  version: 6,
   ...owning(PRESENCE_LISTS, PRESENCE_LISTS_LOG, PRESENCE_SUBSCRIBERS, PRESENCE_LISTS_TOLD),
   handles: (type) => Object.hasOwn(SUBSCRIPTION_SHAPES, type),
   project,
