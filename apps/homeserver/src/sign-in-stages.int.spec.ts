@@ -97,6 +97,10 @@ describe('signing in to let an application in, where a log-in takes several stag
     expect((await browser.get(here)).text).not.toContain('role="alert"');
     expect((await browser.get(authorise)).text).toContain('Sign in');
     await browser.post(here, { email: 'alice@mail.example' });
+    // A mail that does not come, or went elsewhere, is no dead end.
+    const waiting = await browser.get(here);
+    const fresh = await browser.get(linkIn(waiting, 'Begin again'));
+    expect(fresh.text).toContain('With a password and a code by mail');
     const code = await codeSentTo('alice', 1);
     expect((await browser.post(here, { code: '00000000' })).text).toContain('Wrong code');
     expect(browser.isSignedIn).toBe(false);

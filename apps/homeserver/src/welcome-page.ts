@@ -23,7 +23,7 @@ code { background: #eee; padding: .1em .3em; border-radius: .2em }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #1b1b1b } code { background: #333 } a { color: #8bf } }
 </style>
 </head>
-<body>
+<body><main>
 <h1>Annals</h1>
 <p>This is <strong>${escapeHtml(config.serverName)}</strong>, a <a href="https://matrix.org/">Matrix</a> homeserver. People talk
 here with any Matrix client; what they see is made from one log of facts.</p>
@@ -40,7 +40,7 @@ here with any Matrix client; what they see is made from one log of facts.</p>
 <li><a href="/_matrix/client/versions">Versions</a> of the client-server API</li>
 <li>Documentation: <code>README.md</code> and <code>docs/</code> beside the server's sources</li>
 </ul>
-</body>
+</main></body>
 </html>
 `;
 }

@@ -8,6 +8,7 @@ import { type Flow, Flows } from './flows.js';
 import { nextStages } from './session-progress.js';
 import type { PageContext, StageView } from './stage.js';
 import { StageRegistry } from './stage-registry.js';
+import { anewAt } from '../pages/stage-page.js';
 import { type Step, SteppedAuth } from './stepped-auth.js';
 
 /** What somebody goes through on pages from the beginning to the end. */
@@ -80,7 +81,7 @@ export class PageProcess {
 
   /** The page of the stage that comes next. */
   view(session: AuthSession, context: Omit<PageContext, 'session'>): StageView | Promise<StageView> {
-    return this.stages.get(this.#next(session)).view({ ...context, session });
+    return this.stages.get(this.#next(session)).view({ again: anewAt(context.path), ...context, session });
   }
 
   /** Takes what was sent on that page. Throws what the stage refuses it with. */

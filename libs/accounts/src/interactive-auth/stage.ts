@@ -30,6 +30,8 @@ export interface PageContext {
   readonly path: string;
   /** Why the last attempt failed. */
   readonly problem?: string;
+  /** Where all of it is begun again; absent where that is the business of an application. */
+  readonly again?: string;
   /** What the last attempt began, as `Passage` has it: the same page then asks for what comes next. */
   readonly begun?: JsonObject;
 }

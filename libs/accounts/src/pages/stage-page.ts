@@ -29,6 +29,19 @@ export const PHONE_INPUT =
 export const CODE_INPUT =
   '<label for="code">Code</label><input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="16" required>';
 
+/** Where somebody goes who has mistyped where a code or a link was to be sent, or gets none; '' where that is the business of their application. */
+export const beginAgain = (again: string | undefined): string =>
+  again === undefined
+    ? ''
+    : `<p class="note">Nothing comes, or it went elsewhere? <a href="${escapeHtml(again)}">Begin again</a></p>`;
+
+/** The same page, with nothing begun. */
+export function anewAt(path: string): string {
+  const { pathname, searchParams } = new URL(path, 'http://here');
+  for (const key of ['session', 'step']) searchParams.delete(key);
+  return `${pathname}?${searchParams.toString()}`;
+}
+
 /** The script that the specification prescribes for the end of a stage (client-server API, "Fallback"). */
 const DONE = `
 if (window.onAuthDone) {

@@ -10,6 +10,7 @@ import { learntForAccount } from '#accounts/interactive-auth/learnt-for-account'
 import { isComplete, nextStages } from '#accounts/interactive-auth/session-progress';
 import type { StageView } from '#accounts/interactive-auth/stage';
 import { StageRegistry } from '#accounts/interactive-auth/stage-registry';
+import { anewAt } from '#accounts/pages/stage-page';
 import { RegistrationRules } from '#accounts/registration-rules';
 import { readForm } from '#http/browser/read-form';
 import type { UserId } from '#kernel/ids';
@@ -55,14 +56,14 @@ export class SignUps {
   async nextView(session: AuthSession, path: string): Promise<StageView | undefined> {
     if (nextStages(session).includes(DUMMY)) await this.auth.completeElsewhere(session, DUMMY);
     const [next] = isComplete(session) ? [] : nextStages(session);
-    return next === undefined ? undefined : this.stages.get(next).view({ session, path });
+    return next === undefined ? undefined : this.stages.get(next).view({ session, path, again: anewAt(path) });
   }
 
   /** Takes what the page of the stage that comes next has sent; answers what it shows then, or undefined where it is passed. */
   async pass(session: AuthSession, request: FastifyRequest): Promise<StageView | undefined> {
     const [next] = nextStages(session);
     if (next === undefined) return undefined;
-    const context = { session, path: request.url };
+    const context = { session, path: request.url, again: anewAt(request.url) };
     try {
       const begun = await this.auth.completeOnPage(session, next, Object.fromEntries(readForm(request)), request);
       return begun === undefined ? undefined : await this.stages.get(next).view({ ...context, begun });

@@ -7,7 +7,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import { makeCode } from '../../credentials/make-code.js';
 import { hashSecret } from '../../credentials/secrets.js';
 import { askedForAccount } from '../../pages/operation-words.js';
-import { CODE_INPUT, EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
+import { beginAgain, CODE_INPUT, EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import { codeMail } from '../../threepids/validation-mails.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';
@@ -56,14 +56,14 @@ export class EmailCodeStage implements Stage {
     return { isComplete: true, learnt: await this.byMail.learn(claim, session) };
   }
 
-  view({ session, problem }: PageContext): StageView {
+  view({ session, problem, again }: PageContext): StageView {
     const sent = session.begun[this.type];
     const title = 'A code by mail';
     const what = askedForAccount(session.operation, 'your mail address');
     if (!isJsonObject(sent)) {
       return { page: stagePage({ title, fields: what + EMAIL_INPUT, action: 'Send a mail', problem }) };
     }
-    const fields = `${what}<p>A mail with a code is on its way to ${escapeHtml(String(sent['email']))}.</p>${CODE_INPUT}`;
+    const fields = `${what}<p>A mail with a code is on its way to ${escapeHtml(String(sent['email']))}.</p>${CODE_INPUT}${beginAgain(again)}`;
     return { page: stagePage({ title, fields, problem }) };
   }
 

@@ -5,7 +5,7 @@ import { escapeHtml } from '#kernel/escape-html';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { hashSecret } from '../../credentials/secrets.js';
 import { askedForAccount } from '../../pages/operation-words.js';
-import { EMAIL_INPUT, shownElsewherePage, stagePage } from '../../pages/stage-page.js';
+import { beginAgain, EMAIL_INPUT, shownElsewherePage, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import { findCredentials } from '../../threepids/threepid-credentials.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';
@@ -51,14 +51,14 @@ export class EmailIdentityStage implements Stage {
     return this.byThreepid.pass('email', session, credentials, 'The link in the mail was not opened yet');
   }
 
-  view({ session, problem }: PageContext): StageView {
+  view({ session, problem, again }: PageContext): StageView {
     const begun = session.begun[this.type];
     const title = 'Confirm your mail address';
     const what = askedForAccount(session.operation, 'your mail address');
     if (!this.validation.isConfigured) return { page: shownElsewherePage(title) };
     if (!isJsonObject(begun))
       return { page: stagePage({ title, fields: what + EMAIL_INPUT, action: 'Send a mail', problem }) };
-    const fields = `${what}<p>A mail is on its way to ${escapeHtml(String(begun['email']))}. Open the link in it, then go on here.</p>`;
+    const fields = `${what}<p>A mail is on its way to ${escapeHtml(String(begun['email']))}. Open the link in it, then go on here.</p>${beginAgain(again)}`;
     return { page: stagePage({ title, fields, problem }) };
   }
 

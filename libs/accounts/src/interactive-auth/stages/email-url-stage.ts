@@ -4,7 +4,7 @@ import { escapeHtml } from '#kernel/escape-html';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { hashSecret } from '../../credentials/secrets.js';
 import { askedForAccount } from '../../pages/operation-words.js';
-import { EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
+import { beginAgain, EMAIL_INPUT, stagePage } from '../../pages/stage-page.js';
 import { MailValidation } from '../../threepids/mail-validation.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';
 import { StageFailed } from '../interaction-required.js';
@@ -49,14 +49,14 @@ export class EmailUrlStage implements Stage {
     return { isComplete: true, learnt: await this.byMail.learn(sent, session) };
   }
 
-  view({ session, problem }: PageContext): StageView {
+  view({ session, problem, again }: PageContext): StageView {
     const sent = session.begun[this.type];
     const title = 'A link by mail';
     const what = askedForAccount(session.operation, 'your mail address');
     if (!isJsonObject(sent)) {
       return { page: stagePage({ title, fields: what + EMAIL_INPUT, action: 'Send a mail', problem }) };
     }
-    const fields = `${what}<p>A mail is on its way to ${escapeHtml(String(sent['email']))}. Open the link in it, then go on here.</p>`;
+    const fields = `${what}<p>A mail is on its way to ${escapeHtml(String(sent['email']))}. Open the link in it, then go on here.</p>${beginAgain(again)}`;
     return { page: stagePage({ title, fields, problem }) };
   }
 

@@ -6,7 +6,7 @@ import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { hashSecret } from '../../credentials/secrets.js';
 import { askedForAccount } from '../../pages/operation-words.js';
-import { CODE_INPUT, PHONE_INPUT, shownElsewherePage, stagePage } from '../../pages/stage-page.js';
+import { beginAgain, CODE_INPUT, PHONE_INPUT, shownElsewherePage, stagePage } from '../../pages/stage-page.js';
 import { PhoneValidation } from '../../threepids/phone-validation.js';
 import { findCredentials } from '../../threepids/threepid-credentials.js';
 import type { AuthSession, Purpose } from '../auth-sessions.js';
@@ -56,7 +56,7 @@ export class MsisdnStage implements Stage {
     return this.byThreepid.pass('msisdn', session, credentials, 'The code was not brought back yet');
   }
 
-  view({ session, problem }: PageContext): StageView {
+  view({ session, problem, again }: PageContext): StageView {
     const begun = session.begun[this.type];
     const title = 'Confirm your phone number';
     const what = askedForAccount(session.operation, 'your phone number');
@@ -64,7 +64,7 @@ export class MsisdnStage implements Stage {
     if (!isJsonObject(begun)) {
       return { page: stagePage({ title, fields: what + PHONE_INPUT, action: 'Send a code', problem }) };
     }
-    const fields = `${what}<p>A message with a code is on its way to +${escapeHtml(String(begun['number']))}.</p>${CODE_INPUT}`;
+    const fields = `${what}<p>A message with a code is on its way to +${escapeHtml(String(begun['number']))}.</p>${CODE_INPUT}${beginAgain(again)}`;
     return { page: stagePage({ title, fields, problem }) };
   }
 
