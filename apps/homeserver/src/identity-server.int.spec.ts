@@ -20,11 +20,12 @@ describe('the identity server', () => {
   beforeAll(async () => {
     mails = await startMailServer();
     peer = await FakePeer.start();
-    server = await FederatedServer.start({
+    server = await FederatedServer.start((name) => ({
       ANNALS_ROLES: 'all,identity',
       ANNALS_SMTP_URL: mails.url,
       ANNALS_REGISTRATION_SHARED_SECRET: SHARED_SECRET,
-    });
+      ANNALS_IDENTITY_TRUSTED_SERVERS: name,
+    }));
     identity = new IdentityCalls(server, peer);
   });
   afterAll(async () => {
@@ -327,6 +328,28 @@ describe('the identity server', () => {
       body: { errcode: 'M_SESSION_NOT_VALIDATED' },
     });
     await ok('POST', '3pid/bind', { token: named.token, body: { ...session, mxid: named.userId } });
+  });
+
+  it('has no account have an address that was shown to it for somebody else, whoever knows the session', async () => {
+    const [named, other] = [await server.register('told-of'), await server.register('not-told-of')];
+    const openId = await named.ok('POST', `/user/${named.userId}/openid/request_token`, {});
+    const token = String((await ok('POST', 'account/register', { body: openId }))['token']);
+    const email = 'told-of@mail.example';
+    const session = await begin(token, email);
+    await confirm(email);
+    const credentials = { ...session, id_server: server.name, id_access_token: token };
+    const add = (who: typeof named): ReturnType<typeof named.call> => {
+      const user = who === named ? 'told-of' : 'not-told-of';
+      const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user }, password: 'a password' };
+      return who.call('POST', '/account/3pid/add', { ...credentials, auth });
+    };
+    const failed = { body: { errcode: 'M_THREEPID_AUTH_FAILED' } };
+    expect(await add(other)).toMatchObject(failed);
+    const auth = { type: 'm.login.email.identity', threepid_creds: credentials };
+    const register = { username: 'new-one', password: 'a password', auth };
+    expect(await call('POST', '/_matrix/client/v3/register', { body: register })).toMatchObject(failed);
+    expect((await add(named)).status).toBe(200);
+    expect((await named.ok('GET', '/account/3pid')).threepids).toMatchObject([{ medium: 'email', address: email }]);
   });
 
   it('ends it for who has the session, and for the homeserver of the user, and forgets the address', async () => {

@@ -49,7 +49,8 @@ export class PassByThreepid {
   /** Throws StageFailed with `notYet` where nothing was shown, M_THREEPID_IN_USE, M_THREEPID_NOT_FOUND. */
   async pass(medium: Medium, session: AuthSession, credentials: ThreepidCredentials, notYet: string): Promise<Passage> {
     const purpose = purposeOf(session);
-    const shown = await this.shown.take(purpose, credentials, medium);
+    // Who registers or logs in is not known yet.
+    const shown = await this.shown.take(purpose, credentials, null, medium);
     if (shown === undefined) throw new StageFailed('M_THREEPID_AUTH_FAILED', notYet);
     return { isComplete: true, learnt: await this.#learn(purpose, shown) };
   }

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
+import type { UserId } from '#kernel/ids';
 import { MailValidation, type Validated } from './mail-validation.js';
 import { PhoneValidation } from './phone-validation.js';
 import type { Medium } from './threepid.js';
@@ -27,12 +28,13 @@ export class ShownThreepids {
   }
 
   /**
-   * What was shown, of a medium where one is named, and uses it up: of two that try at once one is answered. Undefined where nothing was. Clients name an identity
+   * What was shown, of a medium where one is named, and uses it up: of two that try at once one is answered. `by`: as in `ValidatedElsewhere.take`. Undefined where nothing was. Clients name an identity
    * server also where this server has sent the mail, so that is looked at first.
    */
   async take(
     purpose: ValidationPurpose,
     credentials: ThreepidCredentials,
+    by: UserId | null,
     medium?: Medium,
   ): Promise<Validated | undefined> {
     const { sid, clientSecret, idServer } = credentials;
@@ -40,6 +42,6 @@ export class ShownThreepids {
     if (byMail !== undefined) return byMail;
     const byPhone = medium === 'email' ? undefined : await this.phones.takeShown(purpose, { sid, clientSecret });
     if (byPhone !== undefined || idServer === undefined || HERE_ALONE.has(purpose)) return byPhone;
-    return this.elsewhere?.take(credentials, medium);
+    return this.elsewhere?.take(credentials, by, medium);
   }
 }

@@ -134,10 +134,10 @@ export abstract class ValidationSessions extends KeptNotes {
   }
 
   /**
-   * What was shown in a session; `by`: whose it is to be. Throws M_NO_VALID_SESSION, M_SESSION_EXPIRED, M_SESSION_NOT_VALIDATED, and M_FORBIDDEN where whoever
-   * confirmed it was told that it would be another user's.
+   * What was shown in a session; `by`: whose it is to be, null where nobody knows yet who that is. Throws M_NO_VALID_SESSION, M_SESSION_EXPIRED, M_SESSION_NOT_VALIDATED, and
+   * M_FORBIDDEN where whoever confirmed it was told that it would be another user's.
    */
-  async getValidated(name: SessionName, purpose?: string, by?: UserId): Promise<ValidatedThreepid> {
+  async getValidated(name: SessionName, purpose?: string, by?: UserId | null): Promise<ValidatedThreepid> {
     const { medium, address, validated_at, purpose: wanted, user_id: told } = (await this.#get(name)).session;
     if (wanted !== purpose) throw new MatrixError('M_NO_VALID_SESSION');
     if (validated_at === undefined) throw new MatrixError('M_SESSION_NOT_VALIDATED');

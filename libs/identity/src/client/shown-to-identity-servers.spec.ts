@@ -34,26 +34,26 @@ beforeEach(() => {
 
 it('is shown to nobody where the server says so, and may be where it cannot say', async () => {
   refusal = new PeerRefused(404, { errcode: 'M_NO_VALID_SESSION' });
-  expect(await shown.take(BY)).toBeUndefined();
+  expect(await shown.take(BY, null)).toBeUndefined();
   for (const status of [429, 503]) {
     refusal = new PeerRefused(status, {});
-    await expect(shown.take(BY)).rejects.toMatchObject({ status });
+    await expect(shown.take(BY, null)).rejects.toMatchObject({ status });
   }
 });
 
 it('is good for one thing, in whatever way the id of its session is written', async () => {
   const threepid = { medium: 'email', address: 'bob@mail.example' };
-  expect(await shown.take(BY)).toEqual({ threepid, validatedAt: NOW });
-  for (const sid of ['7', '07', ' 7']) expect(await shown.take({ ...BY, sid })).toBeUndefined();
+  expect(await shown.take(BY, null)).toEqual({ threepid, validatedAt: NOW });
+  for (const sid of ['7', '07', ' 7']) expect(await shown.take({ ...BY, sid }, null)).toBeUndefined();
   told = { ...told, validated_at: NOW + 1 };
-  expect(await shown.take(BY)).toEqual({ threepid, validatedAt: NOW + 1 });
+  expect(await shown.take(BY, null)).toEqual({ threepid, validatedAt: NOW + 1 });
 });
 
 it('is good for as long as it is known here that it was used', async () => {
   now = NOW + 24 * HOUR_MS;
-  expect(await shown.take(BY)).toBeDefined();
+  expect(await shown.take(BY, null)).toBeDefined();
   now += 48 * HOUR_MS;
-  expect(await shown.take(BY)).toBeUndefined();
+  expect(await shown.take(BY, null)).toBeUndefined();
   told = { ...told, validated_at: now + 25 * HOUR_MS };
-  expect(await shown.take(BY)).toBeUndefined();
+  expect(await shown.take(BY, null)).toBeUndefined();
 });

@@ -7,7 +7,7 @@ import type { ValidatedElsewhere } from '#accounts/threepids/validated-elsewhere
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { ServerName } from '#kernel/ids';
+import type { ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { mayAnswerLater, PeerRefused } from '#kernel/peer-errors';
@@ -40,10 +40,10 @@ export class ShownToIdentityServers extends KeptNotes implements ValidatedElsewh
     return this.config.identityServers.trusted.length > 0;
   }
 
-  async take(credentials: ThreepidCredentials, medium?: Medium): Promise<Validated | undefined> {
+  async take(credentials: ThreepidCredentials, by: UserId | null, medium?: Medium): Promise<Validated | undefined> {
     const server = credentials.idServer?.toLowerCase() as ServerName | undefined; // compared with names
     if (server === undefined || !this.config.identityServers.trusted.includes(server)) return undefined;
-    const told = await this.#ask(server, credentials);
+    const told = await this.#ask(server, credentials, by);
     const threepid = told && findThreepid(String(told['medium']), String(told['address']));
     const validatedAt = told?.['validated_at'];
     if (threepid === undefined || typeof validatedAt !== 'number') return undefined;
@@ -55,11 +55,11 @@ export class ShownToIdentityServers extends KeptNotes implements ValidatedElsewh
   }
 
   /** What the server says was shown; undefined where it says that nothing was. This one need not ask itself. Throws what may be otherwise later. */
-  async #ask(server: ServerName, credentials: ThreepidCredentials): Promise<JsonObject | undefined> {
+  async #ask(server: ServerName, credentials: ThreepidCredentials, by: UserId | null): Promise<JsonObject | undefined> {
     const { sid, clientSecret, idAccessToken: token } = credentials;
     try {
       if (server === this.config.serverName && this.config.identityRole !== undefined) {
-        return { ...(await this.own.getValidated({ sid, clientSecret })) };
+        return { ...(await this.own.getValidated({ sid, clientSecret }, undefined, by)) };
       }
       return await this.servers.findValidated(server, { sid, clientSecret }, token);
     } catch (error) {

@@ -120,7 +120,7 @@ export class ThreepidsController {
     const session = await this.auth.authorise(await this.flows.confirmation(name, requester.userId), body);
     const credentials = credentialsOf(session.body);
     await this.auth.doAndClose(session, async () => {
-      const shown = await this.shown.take('addition', credentials);
+      const shown = await this.shown.take('addition', credentials, requester.userId);
       if (shown === undefined) throw new MatrixError('M_THREEPID_AUTH_FAILED');
       const { threepid, validatedAt } = shown;
       await this.commands.execute(new AddThreepid(requester.userId, threepid, validatedAt, causeOf(requester)));
