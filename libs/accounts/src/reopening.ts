@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
 import { stillClosing } from '#kernel/still-closing';
 import { userStream } from '#kernel/user-stream';
 import { WHAT_FOLLOWS, type WhatFollows } from '#projections/effects/what-follows';
@@ -25,7 +26,10 @@ export class Reopening {
     @Optional() @Inject(ERASED_ACCOUNTS) private readonly erased?: ErasedAccounts,
   ) {}
 
-  /** Waits for it, ten seconds at most. Throws M_UNKNOWN with status 503 where it is not done by then, and as `ErasedAccounts.checkReopening`. */
+  /**
+   * Waits for it, ten seconds at most. Throws M_UNKNOWN with status 503 where it is not done by then, M_BAD_STATE where some of it was given up, so that none of it comes by
+   * waiting, and as `ErasedAccounts.checkReopening`.
+   */
   async prepare(userId: UserId, { closedAt }: Account): Promise<void> {
     await this.erased?.checkReopening(userId);
     const closing = closedAt === undefined ? undefined : await this.#factAt(userId, closedAt);
@@ -33,7 +37,7 @@ export class Reopening {
     for (const start = performance.now(); ; await delay(LOOK_EVERY_MS)) {
       const state = await this.follows.stateOf(closing);
       if (state === 'done') return;
-      if (state === 'given-up') throw stillClosing(GIVEN_UP);
+      if (state === 'given-up') throw new MatrixError('M_BAD_STATE', GIVEN_UP);
       if (performance.now() - start > WAITS_MS) throw stillClosing();
     }
   }
