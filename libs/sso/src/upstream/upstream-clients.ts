@@ -11,7 +11,7 @@ import { UpstreamProviders } from '../upstream-providers.js';
 import { checkShownAnew } from './check-shown-anew.js';
 import { MOST_SKEW_SECONDS } from './most-skew.js';
 import { outgoingFetch } from './outgoing-fetch.js';
-import { reasonOf } from './reason-of.js';
+import { providerFailure } from './provider-failure.js';
 
 type OpenIdClient = typeof import('openid-client');
 
@@ -126,7 +126,7 @@ export class UpstreamClients {
       return await ask(client, await this.#configurationOf(client, provider));
     } catch (error) {
       if (error instanceof MatrixError) throw error;
-      const reason = reasonOf(error);
+      const reason = providerFailure(error);
       this.logger.warn({ context: 'sso', provider: provider.id }, `A provider did not say who somebody is: ${reason}`);
       throw new MatrixError('M_UNKNOWN', `${provider.name} does not answer as it must`, { status: 502 });
     }
