@@ -5,6 +5,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import { localpartOf, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from '../accounts.js';
+import { checkNotOwn } from '../check-not-own.js';
 import type { Account } from '../decide/account.js';
 import { isLinked } from '../decide/decide-external-ids.js';
 import { decideProvision, type Provision, removedThreepids } from '../decide/decide-provision.js';
@@ -82,11 +83,11 @@ export class ProvideAccountHandler implements ICommandHandler<ProvideAccount> {
   }
 }
 
-/** Nobody is left without an administrator by a slip of theirs: the operator of the server can do it. */
-function checkOwn(userId: UserId, { admin, isClosed }: ProvidedAccount, { actor }: Cause): void {
-  if (actor !== userId) return;
-  if (admin === false) throw new MatrixError('M_FORBIDDEN', 'This is not for yourself to take away');
-  if (isClosed === true) throw new MatrixError('M_FORBIDDEN', 'Close your own account as everybody does');
+/** Nobody is left without an administrator by a slip of theirs: the operator of the server can take that away. */
+function checkOwn(userId: UserId, { admin, isClosed }: ProvidedAccount, cause: Cause): void {
+  if (isClosed === true) checkNotOwn(userId, cause);
+  if (admin === false && cause.actor === userId)
+    throw new MatrixError('M_FORBIDDEN', 'This is not for yourself to take away');
 }
 
 /** Whether somebody comes in by an account elsewhere. */

@@ -1,8 +1,8 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Cause } from '#event-store/aggregates';
 import type { UserId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from '../accounts.js';
+import { checkNoAdministrator } from '../check-no-administrator.js';
 import { decideRestriction } from '../decide/decide-account.js';
 import type { Restriction } from '../facts/account-facts.js';
 
@@ -30,7 +30,7 @@ export class RestrictAccountHandler implements ICommandHandler<RestrictAccount> 
     await this.accounts.change(
       userId,
       (account) => {
-        if (account.admin && !byOperator) throw new MatrixError('M_FORBIDDEN', 'The user is an administrator');
+        if (!byOperator) checkNoAdministrator(account);
         return decideRestriction(account, restriction, isOn);
       },
       cause,

@@ -1,5 +1,5 @@
-import { MatrixError } from '#kernel/matrix-error';
 import type { UserId } from '#kernel/ids';
+import { checkNoAdministrator } from '../check-no-administrator.js';
 import type { AccountFact } from '../facts/account-facts.js';
 import { type ExternalId, externalIdHash } from '../facts/external-id-facts.js';
 import { type Threepid, threepidKey } from '../threepids/threepid.js';
@@ -73,7 +73,7 @@ export function decideProvision(before: Account, userId: UserId, wanted: Provisi
     for (const id of externalIds) step(decideLink(account, id));
   }
   if (locked !== undefined && locked !== account.locked) {
-    if (account.admin) throw new MatrixError('M_FORBIDDEN', 'The user is an administrator');
+    checkNoAdministrator(account);
     step(decideRestriction(account, 'locked', locked));
   }
   if (lockedByService !== undefined) step(decideLockByService(account, lockedByService));

@@ -4,12 +4,11 @@ import { IsBoolean } from 'class-validator';
 import { causeOf } from '#accounts/accounts';
 import { RestrictAccount } from '#accounts/commands/restrict-account';
 import type { Restriction } from '#accounts/facts/account-facts';
-import { findAccount } from '#accounts/queries/find-account';
+import { getRestriction } from '#accounts/queries/get-restriction';
 import { AdminsOnly, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { UserId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { readLocalUser } from './read-local-user.js';
@@ -79,12 +78,8 @@ export class RestrictionsController {
     return { [`user_${userId}_suspended`]: suspend };
   }
 
-  async #is(restriction: Restriction, requester: Requester, user: string): Promise<boolean> {
-    const userId = readLocalUser(requester, user);
-    const account = await findAccount(this.views, userId);
-    if (account === undefined || account.deactivated === true) throw new MatrixError('M_NOT_FOUND', 'No such user');
-    if (account.admin === true) throw new MatrixError('M_FORBIDDEN', 'The user is an administrator');
-    return account[restriction] === true;
+  #is(restriction: Restriction, requester: Requester, user: string): Promise<boolean> {
+    return getRestriction(this.views, readLocalUser(requester, user), restriction);
   }
 
   async #set(restriction: Restriction, requester: Requester, user: string, isOn: boolean): Promise<UserId> {

@@ -10,7 +10,6 @@ import { BOUND_ELSEWHERE, type BoundElsewhere } from '#accounts/threepids/bound-
 import { AdminsOnly, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
-import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { listJoinedRooms, listUserRooms } from '#rooms/queries/list-user-rooms';
@@ -51,9 +50,8 @@ export class UserActionsController {
     @JsonBody(DeactivateBody, { allowEmpty: true }) { erase }: DeactivateBody,
   ): Promise<object> {
     const userId = readLocalUser(requester, user);
-    if (userId === requester.userId) throw new MatrixError('M_FORBIDDEN', 'Close your own account as everybody does');
     const forget = await this.bound?.planForgetting(userId, await listThreepids(this.views, userId));
-    await this.commands.execute(new DeactivateAccount(userId, erase === true, causeOf(requester)));
+    await this.commands.execute(new DeactivateAccount(userId, erase === true, causeOf(requester), true));
     return { id_server_unbind_result: (await forget?.()) ?? 'success' };
   }
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { checkNoAdministrator } from '#accounts/check-no-administrator';
 import { checkNotNotices } from '#accounts/check-not-notices';
 import { findAccount } from '#accounts/queries/find-account';
 import { findLocalUserId } from '#accounts/user-ids';
@@ -32,8 +33,7 @@ export class ErasureAdministration {
    */
   async order(name: string, { here }: { readonly here: boolean }, actor: string): Promise<string> {
     const userId = await this.find(name);
-    const { admin } = (await findAccount(this.views, userId)) ?? {};
-    if (admin === true && actor !== 'server') throw new MatrixError('M_FORBIDDEN', 'The user is an administrator');
+    if (actor !== 'server') checkNoAdministrator(await findAccount(this.views, userId));
     const id = await this.erasures.order({ user_id: userId, content: true, ...(here ? { here } : {}) }, actor);
     await this.again.note();
     return id;

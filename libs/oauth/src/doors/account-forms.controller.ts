@@ -16,6 +16,7 @@ import type { Requester } from '#kernel/requester';
 import { AccountView } from '../browser/account-view.js';
 import { type Browser, Browsers } from '../browser/browsers.js';
 import { ConfirmPerson } from '../browser/confirm-person.js';
+import { readNewPassword } from '../browser/read-new-password.js';
 import { AllowKeyReset } from '../commands/allow-key-reset.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
 import { ACTIONS } from '../account-actions.js';
@@ -73,8 +74,7 @@ export class AccountFormsController {
   @Post(ACCOUNT_FORMS.password)
   password(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     return this.#doing(request, reply, ACTIONS.profile, async ({ userId, browser, form, requester }) => {
-      const password = form.get('new_password') ?? '';
-      if (password !== form.get('repeated')) throw new MatrixError('M_INVALID_PARAM', 'The two new passwords differ');
+      const password = readNewPassword(form, 'new_password');
       await this.person.check(browser, ACTIONS.profile, form);
       if (!(await this.account.hasPasswordHere(userId))) throw new MatrixError('M_FORBIDDEN', KEPT_ELSEWHERE);
       const change = { password, logoutDevices: form.get('logout_devices') === 'yes' };

@@ -5,6 +5,7 @@ import { readForm } from '#http/browser/read-form';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { Browsers } from '../browser/browsers.js';
+import { readNewPassword } from '../browser/read-new-password.js';
 import { SignInWays } from '../browser/sign-in-ways.js';
 import { SignUps } from '../browser/sign-ups.js';
 import { OAuthIsOn } from '../oauth-is-on.js';
@@ -64,9 +65,9 @@ export class SignUpController {
     // That of a stage, which was sent twice.
     if (!readForm(request).has('username')) return sendOn(reply, pathOf(session.id, to));
     const { form } = await this.browsers.formOf(request, reply);
-    const [username, password] = [form.get('username') ?? '', form.get('password') ?? ''];
+    const username = form.get('username') ?? '';
     try {
-      if (password !== form.get('repeated')) throw new MatrixError('M_INVALID_PARAM', 'The two passwords differ');
+      const password = readNewPassword(form, 'password');
       const userId = await this.signUps.register(session, { username, password }, request.id);
       await this.browsers.signIn(reply, { userId }, request.id);
       await this.browsers.end(browser, request.id);
