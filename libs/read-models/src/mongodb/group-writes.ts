@@ -2,6 +2,7 @@ import { type Db, MongoError } from 'mongodb';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { messageOf } from '#kernel/message-of';
 import type { Outage } from '#kernel/outage';
+import { SharedRuns } from '#kernel/shared-runs';
 import { ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { Write } from '../read-model-store.js';
 import type { Way } from './connect.js';
@@ -66,11 +67,8 @@ export class GroupWrites {
   #sent: RowGroup | undefined;
   #beats: NodeJS.Timeout | undefined;
   readonly #lease: WatchedLease;
-
-  /** Settles with the last look whether the database is what was written to it. */
-  #answer: Promise<void> = Promise.resolve();
-  /** That of the look after it, which has not begun. */
-  #nextAnswer: Promise<void> | undefined;
+  /** Looks whether the database is what was written to it. */
+  readonly #looks = new SharedRuns(() => this.#confirmNow());
 
   /** `watch`: see MongoReadModelOptions. */
   constructor(
@@ -136,18 +134,9 @@ export class GroupWrites {
     this.watch.onThrownAway?.(`${why}: all are rebuilt from the log`);
   }
 
-  /**
-   * As `ReadModelStore.confirm`. PERF: who asks while an answer is on its way cannot go by that, and shares the next one with all
-   * others who do.
-   */
+  /** As `ReadModelStore.confirm`. PERF: who asks while an answer is on its way shares the next one. */
   confirm(): Promise<void> {
-    this.#nextAnswer ??= this.#answer.then(() => {
-      this.#nextAnswer = undefined;
-      const answer = this.#confirmNow();
-      this.#answer = answer.catch(() => {});
-      return answer;
-    });
-    return this.#nextAnswer;
+    return this.#looks.run();
   }
 
   async #confirmNow(): Promise<void> {
