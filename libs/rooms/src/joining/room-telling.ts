@@ -2,27 +2,25 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#event-store/event-store';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { inTurns, Turn } from '#projections/turn';
+import { inTurns } from '#projections/turn';
 import type { Pdu, RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { headBeforeCreate, type PartialRoom } from '../decide/room-head.js';
-import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '../facts/log-limits.js';
-import { AuthOrder } from '../receive/auth-order.js';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { bytesOf, gatherState, type GatheredState } from '../receive/gather-state.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
 import { judgePdu } from '../receive/judge-pdu.js';
 import { tellStateInParts } from '../receive/learn-state.js';
-import type { Dropped, PreparedPdu, StoredOutlier } from '../receive/outcome.js';
+import type { Dropped, PreparedPdu } from '../receive/outcome.js';
 import type { WantedKey } from '../server-keys.js';
-import { beginJoin, checkFilling, checkJoin, learnPart } from '../worker/join-in-turn.js';
-import { storeOutlier } from '../worker/receive-in-turn.js';
+import { beginJoin, checkFilling, learnPart } from '../worker/join-in-turn.js';
 import { liveRoom } from '../worker/live-room.js';
 import type { RoomWorkers } from '../worker/room-workers.js';
 import { type IndexedOutlier, JoinIndex } from './join-index.js';
 import { JoiningRoom } from './joining-room.js';
 import { makeAhead } from './make-ahead.js';
+import { ToldOutliers } from './told-outliers.js';
 
 type Input = Uint8Array | string | Pdu;
 
@@ -44,9 +42,8 @@ interface Preparing {
   ): Promise<(PreparedPdu | Dropped)[]>;
 }
 
-/** PERF: so many are prepared in one turn of the event loop, and so many written at once; measured by bench/joining.ts. */
+/** PERF: so many are prepared in one turn of the event loop; measured by bench/joining.ts. */
 const PREPARED_AT_ONCE = 32;
-const WRITTEN_AT_ONCE = 128;
 const MOST_WANTED_KEYS = 1_000;
 
 /** What another server told of a room. */
@@ -78,11 +75,9 @@ export class RoomTelling {
   /** The events of the state. */
   readonly #stateIds = new Set<EventId>();
   readonly #wantedKeys = new Map<string, WantedKey>();
-  readonly #order: AuthOrder<PreparedPdu>;
+  readonly #outliers: ToldOutliers;
+  /** Those that did not pass the checks that need no room. */
   #dropped = 0;
-  /** Judged, and to be written next. */
-  #judged: StoredOutlier[] = [];
-  #writing: Promise<void> = Promise.resolve();
   /** Of a partial room: the last fact that fills it, as far as this process knows. */
   filledAt: number | undefined;
 
@@ -94,7 +89,7 @@ export class RoomTelling {
     private readonly workers: RoomWorkers,
     private readonly preparing: Preparing,
   ) {
-    this.#order = new AuthOrder((eventId) => room.has(eventId));
+    this.#outliers = new ToldOutliers(room, begun, origin, workers);
   }
 
   /** Begins a join with its first and its last event. Throws as `beginJoin` does, and M_UNKNOWN where `create` begins no room. */
@@ -137,23 +132,21 @@ export class RoomTelling {
   }
 
   get leftOut(): LeftOut {
-    return { count: this.#dropped + this.#order.waiting, wantedKeys: [...this.#wantedKeys.values()] };
+    return { count: this.#dropped + this.#outliers.leftOut, wantedKeys: [...this.#wantedKeys.values()] };
   }
 
   /** Stores what was told as outliers, the join event too. Answers why that cannot be among them; undefined where it is. */
   async storeOutliers(told: ToldRoom, join: PreparedPdu): Promise<string | undefined> {
     await this.#takeAll(told);
-    await this.#judge(join);
-    await this.#write();
-    await this.#writing;
+    await this.#outliers.add(join);
+    await this.#outliers.finish();
     return this.room.has(join.event.eventId) ? undefined : 'Not all auth events of the join event were told';
   }
 
   /** Stores what was told as outliers, where the join event is here already. */
   async storeRest(told: ToldRoom): Promise<void> {
     await this.#takeAll(told);
-    await this.#write();
-    await this.#writing;
+    await this.#outliers.finish();
   }
 
   async #takeAll(told: ToldRoom): Promise<void> {
@@ -252,44 +245,7 @@ export class RoomTelling {
       return;
     }
     if (isState) this.#stateIds.add(pdu.event.eventId);
-    await this.#judge(pdu);
-  }
-
-  async #judge(pdu: PreparedPdu): Promise<void> {
-    const turn = new Turn(1);
-    for (const due of this.#order.add(pdu)) {
-      if (turn.isOver()) await turn.pass();
-      if (due === undefined) continue;
-      const judged = await judgeOutlier(due, this.room);
-      if (judged.kind !== 'outlier') {
-        this.#dropped++;
-        continue;
-      }
-      this.room.note(judged.event, judged.header.reason !== undefined);
-      this.#judged.push(judged);
-      if (this.#judged.length >= WRITTEN_AT_ONCE) await this.#write();
-    }
-  }
-
-  /** Writes what was judged, while more is judged; waits for what was written before. */
-  async #write(): Promise<void> {
-    const outliers = this.#judged;
-    this.#judged = [];
-    await this.#writing;
-    if (outliers.length === 0) return;
-    this.#writing = this.#store(outliers);
-    // It is awaited before the next is written.
-    this.#writing.catch(() => {});
-  }
-
-  async #store(outliers: readonly StoredOutlier[]): Promise<void> {
-    for (const some of inGroups(outliers, ({ pduText }) => bytesInLog(pduText), MOST_IN_A_WRITE)) {
-      const { result: revisions } = await this.workers.join(this.room.roomId, { actor: this.origin }, async (turn) => {
-        checkJoin(turn, this.begun);
-        return some.map((outlier) => storeOutlier(turn, outlier));
-      });
-      for (const [i, { event }] of some.entries()) this.room.noteStored(event, revisions[i]!);
-    }
+    await this.#outliers.add(pdu);
   }
 }
 
