@@ -3,7 +3,8 @@ import type { RoomId, ServerName, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { PersonalData, type PersonalDataKind, type PersonalRecord } from '#personal-data/personal-data';
 import { VIEWS, type Views } from '#projections/views';
-import { MEMBERSHIP_LOG, USER_ROOMS, type UserRoomRow } from '#rooms/projections/membership.projector';
+import { MEMBERSHIP_LOG } from '#rooms/projections/membership-log';
+import { USER_ROOMS, type UserRoomRow } from '#rooms/projections/membership.projector';
 import { nameRoomFor } from '#rooms/personal-data/room-names';
 import { REMOTE_MEMBERS, ROOM_SERVERS, SERVER_ROOMS } from './projections/remote-servers.projector.js';
 

@@ -3,7 +3,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { positionOf } from '#testing/position-of';
 import type { Views } from '#projections/views';
-import type { MembershipLogRow } from '#rooms/projections/membership.projector';
+import type { MembershipLogRow } from '#rooms/projections/membership-log';
 import { findRoomReader, type RoomReader } from '#rooms/reading/room-reader';
 import { MemoryReadModels } from './memory-read-models.js';
 

@@ -6,7 +6,8 @@ import type { Place } from '#kernel/position';
 import { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
 import { boundUpTo } from '#read-models/place-bounds';
-import { MEMBERSHIP_LOG, ROOM_MEMBERS } from '#rooms/projections/membership.projector';
+import { MEMBERSHIP_LOG } from '#rooms/projections/membership-log';
+import { ROOM_MEMBERS } from '#rooms/projections/membership.projector';
 import type { CurrentStateEvent } from '#rooms/projections/room-fact-reader';
 
 /** How many rooms are remembered for a service. */

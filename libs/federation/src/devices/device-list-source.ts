@@ -12,7 +12,7 @@ import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { contentOf } from '#rooms/facts/pdu-fields';
 import { type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
-import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
+import { MEMBERSHIP_LOG } from '#rooms/projections/membership-log';
 import { listJoinedRooms } from '#rooms/queries/list-user-rooms';
 import {
   DEVICE_LIST_PLACES,

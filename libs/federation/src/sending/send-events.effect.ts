@@ -8,7 +8,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { isToSend, pduTextOf } from '#rooms/facts/fact-text';
 import { contentOf } from '#rooms/facts/pdu-fields';
 import { type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
-import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
+import { MEMBERSHIP_LOG } from '#rooms/projections/membership-log';
 import { Destinations } from './destinations.js';
 import { type DurableEdu, EDU_SOURCES, type EduSource } from './edu-source.js';
 import { Handed, type OutgoingItem } from './handed.js';

@@ -9,7 +9,8 @@ import { THREAD_SUBSCRIPTION_SHAPES } from '../facts/thread-subscription-facts.j
 import { ELSEWHERE } from '../projections/elsewhere-rows.js';
 import { HELD_INVITATIONS } from '../projections/held-invitations.projector.js';
 import { KEPT_MEMBERSHIPS } from '../projections/kept-memberships.projector.js';
-import { MEMBERSHIP_LOG, USER_ROOMS } from '../projections/membership.projector.js';
+import { MEMBERSHIP_LOG } from '../projections/membership-log.js';
+import { USER_ROOMS } from '../projections/membership.projector.js';
 import { THREAD_SUBSCRIPTIONS, THREAD_SUBSCRIPTIONS_LOG } from '../projections/thread-subscriptions.projector.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
 import { parseRow, rowHeaderOf } from '../projections/timeline-row.js';

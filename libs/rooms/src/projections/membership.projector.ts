@@ -9,6 +9,7 @@ import type { RoomForgotten } from '../facts/room-facts.js';
 import { type MembershipTold, userIdOfElsewhere } from '../facts/elsewhere-facts.js';
 import { ELSEWHERE, elsewhereRowOf } from './elsewhere-rows.js';
 import { type MemberRow, memberRow } from './member-row.js';
+import { findLastBefore, MEMBERSHIP_LOG } from './membership-log.js';
 import { currentMembersOf, type CurrentStateEvent, type RoomFactReader } from './room-fact-reader.js';
 import { contentOf } from '../facts/pdu-fields.js';
 import { purgeByRoom, purgeOf } from './purged-rows.js';
@@ -28,15 +29,6 @@ export interface UserRoomRow {
   readonly forgotten?: true;
   /** The user forgot the room and has not joined it since: what was there before is closed to them, invited again or not. */
   readonly closed?: true;
-}
-
-/** From here on a user's membership is this. Only where it changes. */
-export interface MembershipLogRow {
-  readonly membership: string;
-  /** Where the user's last stay up to here ended: the first change to anything else after a join. */
-  readonly left?: Position;
-  /** It was told of a room that was not here: no event of the room, as far as it is here, says so. */
-  readonly elsewhere?: true;
 }
 
 /** How many members a room has, and the position of the last change. */
@@ -66,15 +58,6 @@ export const USER_ROOMS = new Collection<readonly [userId: UserId, roomId: RoomI
       JSON.stringify({ membership, event_id, pos, sender, was_in, elsewhere, forgotten, closed }),
     decode: asJson<UserRoomRow>().decode,
   },
-});
-
-export const MEMBERSHIP_LOG = new Collection<
-  readonly [roomId: RoomId, userId: UserId, position: Position],
-  MembershipLogRow
->('membership-log', {
-  key: ['room', 'user', 'position'],
-  says: 'membership from there on, end of the last stay',
-  codec: asJson(),
 });
 
 export const ROOM_COUNTS = new Collection<readonly [roomId: RoomId], RoomCounts>('room-counts', {
@@ -157,7 +140,7 @@ function applyMember(
   const membership = String(content['membership']);
   // The membership before comes from the log of memberships and not from the row of now, which may already be this fact's
   // or a later one's when facts are applied again.
-  const last = change.replaces === undefined ? undefined : lastBefore(roomId, userId, position, rows);
+  const last = change.replaces === undefined ? undefined : findLastBefore(roomId, userId, position, rows);
   return whenThere(last, (log) => {
     const before = log?.inRoom;
     const prev = before?.membership;
@@ -208,26 +191,6 @@ function putMember(
   });
 }
 
-/** What a user was last before a position, and what the room's own events had made of them. */
-interface LastBefore {
-  readonly any: MembershipLogRow | undefined;
-  readonly inRoom: MembershipLogRow | undefined;
-}
-
-/** So many memberships are looked at that were told of a room which is not here, for one that the room tells itself. */
-const TOLD_AT_ONCE = 100;
-
-function lastBefore(roomId: RoomId, userId: UserId, position: Position, rows: OwnRows, limit = 1): Answer<LastBefore> {
-  const before = [roomId, userId, position] as const;
-  const found = MEMBERSHIP_LOG.scan(rows, { prefix: [roomId, userId], before, reverse: true, limit });
-  return whenThere(found, (entries) => {
-    const inRoom = entries.find(({ value }) => value.elsewhere !== true)?.value;
-    const mayHaveMore = inRoom === undefined && entries.length === limit && limit < TOLD_AT_ONCE;
-    if (mayHaveMore) return lastBefore(roomId, userId, position, rows, TOLD_AT_ONCE);
-    return { any: entries[0]?.value, inRoom };
-  });
-}
-
 /** Of a room that is here, with the user in it, its own events alone say what the user is. */
 async function takeTold(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const { position } = fact;
@@ -236,7 +199,7 @@ async function takeTold(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const { room_id: roomId, membership } = told;
   const current = await USER_ROOMS.get(rows, [userId, roomId]);
   if (current !== undefined && (current.pos > position || current.membership === 'join')) return;
-  const { any: before } = await lastBefore(roomId, userId, position, rows);
+  const { any: before } = await findLastBefore(roomId, userId, position, rows);
   if (before?.membership !== membership) {
     MEMBERSHIP_LOG.put(rows, [roomId, userId, position], { membership, left: before?.left, elsewhere: true });
   }

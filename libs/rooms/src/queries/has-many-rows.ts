@@ -4,7 +4,7 @@ import { GRAPH_STATE } from '../graph/bucket-rows.js';
 import { GRAPH_COPIES } from '../graph/copy-rows.js';
 import { GRAPH_HOLES } from '../graph/hole-rows.js';
 import { ANNOTATIONS } from '../projections/annotations.projector.js';
-import { MEMBERSHIP_LOG } from '../projections/membership.projector.js';
+import { MEMBERSHIP_LOG } from '../projections/membership-log.js';
 import { RELATION_PARENTS, THREAD_EVENTS } from '../projections/relations.projector.js';
 import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { HISTORY, TIMELINE } from '../projections/timeline-collections.js';

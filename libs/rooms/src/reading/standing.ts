@@ -2,7 +2,8 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import type { Entry } from '#projections/collection';
 import type { Views } from '#projections/views';
-import { MEMBERSHIP_LOG, type MembershipLogRow, USER_ROOMS } from '../projections/membership.projector.js';
+import { MEMBERSHIP_LOG, type MembershipLogRow } from '../projections/membership-log.js';
+import { USER_ROOMS } from '../projections/membership.projector.js';
 
 /** What a user is in a room from a place of the log on, until their membership changes again. */
 export interface Standing {

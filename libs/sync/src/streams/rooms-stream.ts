@@ -4,7 +4,7 @@ import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { HELD_INVITATIONS } from '#rooms/projections/held-invitations.projector';
-import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
+import { MEMBERSHIP_LOG } from '#rooms/projections/membership-log';
 import { PARTIAL_ROOMS } from '#rooms/projections/partial-rooms.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { ROOM_STATE } from '#rooms/projections/room-state.projector';
