@@ -118,9 +118,9 @@ async function fillViews(store: EventStore): Promise<{ replay: number; rebuild: 
 
 /** Settles when the new generation serves. */
 async function rebuildBench(runtime: ProjectionRuntime): Promise<void> {
-  await runtime.rebuild('bench');
+  await runtime.operations.rebuild('bench');
   for (;;) {
-    const { next, lastError } = await runtime.status('bench');
+    const { next, lastError } = await runtime.operations.status('bench');
     if (next === undefined) return;
     if (next.state === 'failed') throw new Error(lastError);
     await delay(50);

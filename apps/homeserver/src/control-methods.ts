@@ -1,9 +1,9 @@
 import type { ControlMethod } from '#projections/control-server';
 import type { ControlRequest } from '#projections/control-socket';
-import type { ProjectionRuntime } from '#projections/projection-runtime';
+import type { ProjectionOperations } from '#projections/projection-operations';
 
 /** What the command line can ask of a running server. */
-export function controlMethods(projections: ProjectionRuntime): Readonly<Record<string, ControlMethod>> {
+export function controlMethods(projections: ProjectionOperations): Readonly<Record<string, ControlMethod>> {
   return {
     'projections.list': () => projections.list(),
     'projections.status': (request) => projections.status(nameOf(request)),

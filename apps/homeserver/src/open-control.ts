@@ -44,7 +44,7 @@ export function openControl(
   const media = new MediaAdministration(app.get(CommandBus), projections, of(CacheRoom), clock);
   const methods = {
     'server.address': () => app.getUrl(),
-    ...controlMethods(projections),
+    ...controlMethods(projections.operations),
     ...effectMethods(projections.effects),
     ...federationMethods({ peers: of(Peers), destinations: of(Destinations), notes: of(DestinationNotes) }),
     ...userMethods(users, projections),

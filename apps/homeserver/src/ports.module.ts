@@ -11,7 +11,8 @@ import type { MeteredEventStore } from '#observability/metered-event-store';
 import { Metrics, METRICS } from '#observability/metrics';
 import { WHAT_FOLLOWS } from '#projections/effects/what-follows';
 import { HELD_CLOCK, NotedClock } from '#projections/held-clock';
-import { ProjectionRuntime } from '#projections/projection-runtime';
+import { ProjectionOperations } from '#projections/projection-operations';
+import type { ProjectionRuntime } from '#projections/projection-runtime';
 import { VIEWS } from '#projections/views';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
@@ -45,7 +46,7 @@ export class PortsModule {
       { provide: EVENT_STORE, useValue: ports.store },
       { provide: READ_MODEL_STORE, useValue: ports.readModels },
       { provide: VIEWS, useValue: ports.projections },
-      { provide: ProjectionRuntime, useValue: ports.projections },
+      { provide: ProjectionOperations, useFactory: () => ports.projections.operations },
       { provide: WHAT_FOLLOWS, useFactory: () => ports.projections.effects },
       { provide: SIGNING_KEY, useValue: ports.signingKey },
       { provide: KeyedNames, useValue: ports.names },

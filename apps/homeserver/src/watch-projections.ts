@@ -21,11 +21,14 @@ export function watchProjections(metrics: Metrics, store: EventStore, projection
   );
   const add = (name: string, help: string, numberOf: (status: ProjectionStatus) => number): void =>
     metrics.addGauges(name, help, ['projection'], async () =>
-      (await projections.list()).map((status): LabelledNumber => [{ projection: status.name }, numberOf(status)]),
+      (await projections.operations.list()).map((status): LabelledNumber => [
+        { projection: status.name },
+        numberOf(status),
+      ]),
     );
   const measure = (name: string, help: string, distanceOf: (status: ProjectionStatus) => Distance): void =>
     metrics.addGauges(name, help, ['projection', 'unit'], async () =>
-      (await projections.list()).map((status): LabelledNumber => {
+      (await projections.operations.list()).map((status): LabelledNumber => {
         const { amount, unit } = distanceOf(status);
         return [{ projection: status.name, unit }, amount];
       }),

@@ -75,14 +75,14 @@ describe('accounts elsewhere', () => {
   });
 
   it('are nobody’s by views that do not show whose they were when that key was lost: who has one would come in as somebody new', async () => {
-    await app.views.pause('external-ids', 'a test');
+    await app.views.operations.pause('external-ids', 'a test');
     await ids.link(id, ALICE, BY_SERVER);
     const after = withNamesAnew();
     await expect(after.find(id)).rejects.toBeInstanceOf(ViewsUnavailable);
     await expect(after.claim(id, BOB, BY_SERVER)).rejects.toBeInstanceOf(ViewsUnavailable);
     // Without that nobody waits for a view.
     expect(await ids.find({ ...id, subject: 'nobody' })).toBeUndefined();
-    await app.views.resume('external-ids');
+    await app.views.operations.resume('external-ids');
     await app.views.whenProcessed(await app.store.head(), ['external-ids']);
     expect(await after.find(id)).toBe(ALICE);
   });

@@ -98,7 +98,7 @@ describe('media whose event was redacted', () => {
     const { views, upload } = await start('0', async ({ store }) => {
       if (media === undefined || isLooking) return;
       const fact = draftOf({ type: 'profile-changed', data: { key: 'avatar_url', value: mxcOf(media) } });
-      await views.pause('profiles', 'a test');
+      await views.operations.pause('profiles', 'a test');
       await store.append(
         userStream(ALICE.userId),
         'no-stream',

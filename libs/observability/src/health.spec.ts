@@ -54,7 +54,11 @@ function setUp() {
   const store = new MeteredEventStore(port as EventStore, metrics, clock);
   const statuses = [status({})];
   const failures: string[] = [];
-  const projections = { position: () => HEAD, list: () => Promise.resolve(statuses), failures: () => failures };
+  const projections = {
+    position: () => HEAD,
+    operations: { list: () => Promise.resolve(statuses) },
+    failures: () => failures,
+  };
   const check = (): Promise<HealthReport> => checkHealth({ store, projections, stopwatch: clock });
   return { log, clock, metrics, store, statuses, failures, projections, check };
 }

@@ -35,7 +35,7 @@ export interface HealthSources {
   readonly store: Pick<MeteredEventStore, 'head' | 'failedAt' | 'damage'>;
   readonly projections: {
     position(): Position;
-    list(): Promise<readonly ProjectionStatus[]>;
+    readonly operations: { list(): Promise<readonly ProjectionStatus[]> };
     /** Who of those that follow the log cannot go on, and why. */
     failures(): readonly string[];
   };
@@ -58,7 +58,7 @@ export async function checkHealth({
   stopwatch,
 }: HealthSources): Promise<HealthReport> {
   const errors: string[] = [];
-  const looked = await withinTime(Promise.all([store.head(), projections.list()]));
+  const looked = await withinTime(Promise.all([store.head(), projections.operations.list()]));
   if (looked instanceof Error) errors.push(`the log cannot be read: ${looked.message}`);
   if (store.failedAt !== undefined && stopwatch.elapsed() - store.failedAt < FAILURE_COUNTS_MS)
     errors.push('the last append to the log failed');

@@ -25,13 +25,13 @@ const projectors = [wordsProjector(), countsProjector()];
 const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], clock: systemClock });
 await runtime.start();
 if (steering === 'rebuilding') {
-  setInterval(() => void runtime.rebuild('words').catch(() => {}), 200);
-  setInterval(() => void runtime.rebuild('counts').catch(() => {}), 300);
+  setInterval(() => void runtime.operations.rebuild('words').catch(() => {}), 200);
+  setInterval(() => void runtime.operations.rebuild('counts').catch(() => {}), 300);
 }
 if (steering === 'pausing') {
   // As several operators do at once.
-  setInterval(() => void runtime.pause('words', 'looks wrong').catch(() => {}), 110);
-  for (const each of [50, 70]) setInterval(() => void runtime.resume('words').catch(() => {}), each);
+  setInterval(() => void runtime.operations.pause('words', 'looks wrong').catch(() => {}), 110);
+  for (const each of [50, 70]) setInterval(() => void runtime.operations.resume('words').catch(() => {}), each);
 }
 for (let n = 0; ; n++) {
   const facts = Array.from({ length: 1 + (n % 7) }, (_, i) => said(`word ${(n * i) % 97}`));

@@ -84,7 +84,7 @@ export function begunWrite(begun: ReadonlyMap<string, string>): Write {
 }
 
 /** What says that the views are being thrown away: until that is done they are nobody's. */
-export const forgottenWrite: Write = { collection: RUNTIME_COLLECTION, key: CHECKPOINT_KEY, value: '{}' };
+export const droppingWrite: Write = { collection: RUNTIME_COLLECTION, key: CHECKPOINT_KEY, value: '{}' };
 
 /** How far the projections are. */
 export interface Standing {

@@ -61,8 +61,8 @@ describe('ProjectionRuntime on LMDB', () => {
   };
 
   const checksums = async (runtime: ProjectionRuntime) => [
-    await runtime.checksum('words'),
-    await runtime.checksum('counts'),
+    await runtime.operations.checksum('words'),
+    await runtime.operations.checksum('counts'),
   ];
 
   const until = async (condition: () => Promise<boolean>): Promise<void> => {
@@ -88,13 +88,13 @@ describe('ProjectionRuntime on LMDB', () => {
       }
       const store = await openLog();
       const runtime = await begin(store, await openViews());
-      await runtime.resume('words');
+      await runtime.operations.resume('words');
       await until(async () => runtime.position() === (await store.head()));
       expect(positionNumber(await store.head())).toBeGreaterThan(500);
-      await until(async () => (await runtime.list()).every((status) => status.state === 'live'));
+      await until(async () => (await runtime.operations.list()).every((status) => status.state === 'live'));
       const fresh = await begin(store, new MemoryReadModels());
       expect(await checksums(runtime)).toEqual(await checksums(fresh));
-      expect((await runtime.deadLetters()).length).toBe(0);
+      expect((await runtime.operations.deadLetters()).length).toBe(0);
     },
     60_000,
   );
@@ -114,9 +114,9 @@ describe('ProjectionRuntime on LMDB', () => {
     })();
     await delay(300);
     for (const name of ['words', 'counts']) {
-      await runtime.rebuild(name);
-      await until(async () => (await runtime.status(name)).comparison !== undefined);
-      expect((await runtime.status(name)).comparison).toMatchObject({ generation: 2, differences: 0 });
+      await runtime.operations.rebuild(name);
+      await until(async () => (await runtime.operations.status(name)).comparison !== undefined);
+      expect((await runtime.operations.status(name)).comparison).toMatchObject({ generation: 2, differences: 0 });
     }
     enough.abort();
     await talking;
@@ -174,9 +174,9 @@ describe('ProjectionRuntime on LMDB', () => {
     for (let n = 0; n < 20; n++) await store.append(`s${n}`, 'no-stream', [said(`w${n % 7}`), said('x'), said('😀')]);
     const runtime = await begin(store, readModels);
     await runtime.whenProcessed((await store.append('more', 'no-stream', [said('y')])).position, BOTH);
-    await runtime.rebuild('words');
-    await until(async () => (await runtime.status('words')).comparison !== undefined);
-    expect((await runtime.status('words')).comparison).toMatchObject({ rows: 82, differences: 0 });
+    await runtime.operations.rebuild('words');
+    await until(async () => (await runtime.operations.status('words')).comparison !== undefined);
+    expect((await runtime.operations.status('words')).comparison).toMatchObject({ rows: 82, differences: 0 });
     const fresh = await begin(store, new MemoryReadModels());
     expect(await checksums(runtime)).toEqual(await checksums(fresh));
   });

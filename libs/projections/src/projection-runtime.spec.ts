@@ -22,7 +22,7 @@ const until = async (condition: () => Promise<boolean>): Promise<void> => {
   await expect.poll(condition, { interval: 1 }).toBe(true);
 };
 
-const stateOf = async (runtime: ProjectionRuntime, name = 'words') => (await runtime.status(name)).state;
+const stateOf = async (runtime: ProjectionRuntime, name = 'words') => (await runtime.operations.status(name)).state;
 const untilState = (runtime: ProjectionRuntime, state: string): Promise<void> =>
   until(async () => (await stateOf(runtime)) === state);
 
@@ -129,7 +129,7 @@ describe('ProjectionRuntime', () => {
       const position = await say('a');
       await runtime.whenProcessed(position);
       expect(await runtime.get('counts', ['word', 'a'])).toBe('3@0000000000000000004');
-      expect(await runtime.list()).toMatchObject([{ state: 'live' }, { state: 'live' }]);
+      expect(await runtime.operations.list()).toMatchObject([{ state: 'live' }, { state: 'live' }]);
     });
 
     it('does not lose facts for a projector that was away for a while', async () => {
@@ -144,11 +144,11 @@ describe('ProjectionRuntime', () => {
     it('rebuilds identical views where they were deleted', async () => {
       await say('a', 'b', 'c', 'a');
       const before = await begin([wordsProjector(), countsProjector()]);
-      const checksums = [await before.checksum('words'), await before.checksum('counts')];
+      const checksums = [await before.operations.checksum('words'), await before.operations.checksum('counts')];
       await before.stop();
       readModels = new MemoryReadModels();
       const after = await begin([wordsProjector(), countsProjector()]);
-      expect([await after.checksum('words'), await after.checksum('counts')]).toEqual(checksums);
+      expect([await after.operations.checksum('words'), await after.operations.checksum('counts')]).toEqual(checksums);
       expect(checksums[0]!['words']!.rows).toBe(4);
     });
 
@@ -165,7 +165,7 @@ describe('ProjectionRuntime', () => {
       const runtime = await begin([wordsProjector()]);
       readModels.failure = new Error('disk full');
       const position = await say('a');
-      await until(async () => (await runtime.status('words')).lastError === 'disk full');
+      await until(async () => (await runtime.operations.status('words')).lastError === 'disk full');
       readModels.failure = undefined;
       await runtime.whenProcessed(position);
       expect(await words(runtime)).toEqual(['a']);
@@ -241,9 +241,9 @@ describe('ProjectionRuntime', () => {
       const runtime = await begin([wordsProjector()], { log });
       readModels.failure = new ViewsUnavailable('away');
       await say('a');
-      await until(async () => (await runtime.status('words')).lastError === 'away');
+      await until(async () => (await runtime.operations.status('words')).lastError === 'away');
       readModels.failure = new ViewsGone('thrown away');
-      await until(async () => (await runtime.status('words')).lastError === 'thrown away');
+      await until(async () => (await runtime.operations.status('words')).lastError === 'thrown away');
       expect(lines).toEqual([]);
       readModels.failure = undefined;
     });
@@ -308,7 +308,7 @@ describe('ProjectionRuntime', () => {
       await first.stop();
       const second = await begin([wordsProjector()]);
       await second.whenProcessed(await say('d'));
-      expect((await second.status('words')).facts).toEqual({ done: 4, of: 4 });
+      expect((await second.operations.status('words')).facts).toEqual({ done: 4, of: 4 });
     });
 
     it('does not begin where the log is damaged', async () => {
@@ -334,7 +334,9 @@ describe('ProjectionRuntime', () => {
       const thief: Projector = { ...countsProjector(), project: (_fact, rows) => rows.put('words', ['x'], 'stolen') };
       await say('a');
       const runtime = await begin([wordsProjector(), thief]);
-      expect(await runtime.deadLetters('counts')).toMatchObject([{ error: expect.stringContaining('does not own') }]);
+      expect(await runtime.operations.deadLetters('counts')).toMatchObject([
+        { error: expect.stringContaining('does not own') },
+      ]);
       await expect(runtime.get('nobody', ['x'])).rejects.toThrow('No projector owns');
     });
   });
@@ -376,7 +378,7 @@ describe('ProjectionRuntime', () => {
 
     it('are told before that from where on they hear, also where some views are paused before it', async () => {
       const first = await begin([wordsProjector()]);
-      await first.pause('words', 'x');
+      await first.operations.pause('words', 'x');
       const head = await say('old');
       await first.stop();
       const begun: Position[] = [];
@@ -403,13 +405,13 @@ describe('ProjectionRuntime', () => {
       await runtime.whenProcessed(await say('a', 'poison', 'b'));
       expect(await words(runtime)).toEqual(['a', 'b']);
       expect(await runtime.get('counts', ['word', 'poison'])).toBeDefined();
-      expect(await runtime.deadLetters()).toEqual([
+      expect(await runtime.operations.deadLetters()).toEqual([
         {
           projection: 'words', version: 1, generation: 1, stream: 's', revision: 1, position: '0000000000000000002',
           type: 'said', error: expect.stringContaining('cannot take poison'), at: 7,
         }, // prettier-ignore
       ]);
-      expect(await runtime.status('words')).toMatchObject({ state: 'live', deadLetters: 1 });
+      expect(await runtime.operations.status('words')).toMatchObject({ state: 'live', deadLetters: 1 });
     });
 
     it('also where the projector answers promises', async () => {
@@ -423,7 +425,7 @@ describe('ProjectionRuntime', () => {
       const runtime = await begin([slow]);
       await runtime.whenProcessed(await say('a', 'poison', 'b'));
       expect(await words(runtime)).toEqual(['a', 'b']);
-      expect(await runtime.deadLetters()).toHaveLength(1);
+      expect(await runtime.operations.deadLetters()).toHaveLength(1);
     });
 
     it('is none where the read models could not be read: it is tried again', async () => {
@@ -437,7 +439,7 @@ describe('ProjectionRuntime', () => {
       const position = await say('a');
       await until(async () => runtime.position() === position);
       expect(failed).toBeGreaterThan(0);
-      expect(await runtime.deadLetters()).toEqual([]);
+      expect(await runtime.operations.deadLetters()).toEqual([]);
       expect(await runtime.get('counts', ['word', 'a'])).toBeDefined();
     });
 
@@ -460,7 +462,7 @@ describe('ProjectionRuntime', () => {
       const position = await say('a');
       await until(async () => runtime.position() === position);
       expect(failed).toBe(2);
-      expect(await runtime.deadLetters()).toEqual([]);
+      expect(await runtime.operations.deadLetters()).toEqual([]);
       expect(await runtime.get('counts', ['word', 'a'])).toBeDefined();
     });
 
@@ -469,17 +471,20 @@ describe('ProjectionRuntime', () => {
       const runtime = await begin([wordsProjector({ refuses: bad })]);
       await runtime.whenProcessed(await say('a', 'poison', 'b'));
       bad.add('poison');
-      await runtime.rebuild('words');
+      await runtime.operations.rebuild('words');
       await untilState(runtime, 'failed');
-      const status = await runtime.status('words');
+      const status = await runtime.operations.status('words');
       expect(status.lastError).toContain('said at position 0000000000000000002 (s, revision 1): cannot take poison');
       expect(status).toMatchObject({ serving: { generation: 1 }, next: { generation: 2, state: 'failed' } });
       await runtime.whenProcessed(await say('c'));
       expect(await words(runtime)).toEqual(['a', 'poison', 'b', 'c']);
       bad.clear();
-      await runtime.resume('words');
+      await runtime.operations.resume('words');
       await untilState(runtime, 'live');
-      expect(await runtime.status('words')).toMatchObject({ serving: { generation: 2 }, lastError: undefined });
+      expect(await runtime.operations.status('words')).toMatchObject({
+        serving: { generation: 2 },
+        lastError: undefined,
+      });
       expect(await words(runtime)).toEqual(['a', 'poison', 'b', 'c']);
     });
 
@@ -488,10 +493,10 @@ describe('ProjectionRuntime', () => {
       const runtime = await begin([wordsProjector({ refuses: bad })]);
       await runtime.whenProcessed(await say('a', 'poison'));
       bad.clear();
-      await runtime.rebuild('words');
-      await until(async () => (await runtime.status('words')).serving.generation === 2);
+      await runtime.operations.rebuild('words');
+      await until(async () => (await runtime.operations.status('words')).serving.generation === 2);
       expect(await words(runtime)).toEqual(['a', 'poison']);
-      expect(await runtime.deadLetters()).toEqual([]);
+      expect(await runtime.operations.deadLetters()).toEqual([]);
     });
   });
 
@@ -499,10 +504,10 @@ describe('ProjectionRuntime', () => {
     it('fills beside what serves, switches at once, and finds no difference', async () => {
       const runtime = await begin([wordsProjector(), countsProjector()]);
       await runtime.whenProcessed(await say('a', 'b', 'a'));
-      const before = await runtime.checksum('words');
-      await runtime.rebuild('words');
-      await until(async () => (await runtime.status('words')).comparison !== undefined);
-      const status = await runtime.status('words');
+      const before = await runtime.operations.checksum('words');
+      await runtime.operations.rebuild('words');
+      await until(async () => (await runtime.operations.status('words')).comparison !== undefined);
+      const status = await runtime.operations.status('words');
       expect(status).toMatchObject({
         state: 'live',
         serving: { generation: 2 },
@@ -510,7 +515,7 @@ describe('ProjectionRuntime', () => {
         next: undefined,
       });
       expect(status.comparison).toEqual({ generation: 2, replaced: 1, rows: 4, differences: 0, examples: [] });
-      expect(await runtime.checksum('words')).toEqual(before);
+      expect(await runtime.operations.checksum('words')).toEqual(before);
       await runtime.whenProcessed(await say('c'));
       expect(await words(runtime)).toEqual(['a', 'b', 'a', 'c']);
     });
@@ -524,9 +529,9 @@ describe('ProjectionRuntime', () => {
       const runtime = await begin([fickle]);
       await runtime.whenProcessed(await say('a', 'b'));
       suffix = '!';
-      await runtime.rebuild('words');
-      await until(async () => (await runtime.status('words')).comparison !== undefined);
-      expect((await runtime.status('words')).comparison).toMatchObject({
+      await runtime.operations.rebuild('words');
+      await until(async () => (await runtime.operations.status('words')).comparison !== undefined);
+      expect((await runtime.operations.status('words')).comparison).toMatchObject({
         rows: 2,
         differences: 2,
         examples: [
@@ -549,9 +554,9 @@ describe('ProjectionRuntime', () => {
       };
       const runtime = await begin([remembering]);
       const compared = async (generation: number) => {
-        await runtime.rebuild('words');
-        await until(async () => (await runtime.status('words')).comparison?.generation === generation);
-        return (await runtime.status('words')).comparison;
+        await runtime.operations.rebuild('words');
+        await until(async () => (await runtime.operations.status('words')).comparison?.generation === generation);
+        return (await runtime.operations.status('words')).comparison;
       };
       const secret = said('secret');
       const erasable = secret.data.indexOf('"secret"');
@@ -583,9 +588,9 @@ describe('ProjectionRuntime', () => {
         );
         await runtime.whenProcessed(await store.head());
         await store.truncate('spoken', 2);
-        await runtime.rebuild('words');
-        await until(async () => (await runtime.status('words')).comparison !== undefined);
-        const { differences, forgotten = 0 } = (await runtime.status('words')).comparison!;
+        await runtime.operations.rebuild('words');
+        await until(async () => (await runtime.operations.status('words')).comparison !== undefined);
+        const { differences, forgotten = 0 } = (await runtime.operations.status('words')).comparison!;
         expect([shows, differences, forgotten]).toEqual(shows === 'end' ? [shows, 0, 2] : [shows, 2, 0]);
         await runtime.stop();
       }
@@ -602,66 +607,70 @@ describe('ProjectionRuntime', () => {
       })();
       await delay(20);
       for (const generation of [2, 3]) {
-        await Promise.all([runtime.rebuild('words'), runtime.rebuild('counts')]);
+        await Promise.all([runtime.operations.rebuild('words'), runtime.operations.rebuild('counts')]);
         for (const name of ['words', 'counts']) {
           await until(async () => {
-            const { serving, comparison } = await runtime.status(name);
+            const { serving, comparison } = await runtime.operations.status(name);
             return serving.generation === generation && comparison?.generation === generation;
           });
-          expect((await runtime.status(name)).comparison).toMatchObject({ differences: 0 });
+          expect((await runtime.operations.status(name)).comparison).toMatchObject({ differences: 0 });
         }
       }
       enough.abort();
       await talking;
       await runtime.whenProcessed(await store.head());
-      const rebuilt = [await runtime.checksum('words'), await runtime.checksum('counts')];
+      const rebuilt = [await runtime.operations.checksum('words'), await runtime.operations.checksum('counts')];
       readModels = new MemoryReadModels();
       const fresh = await begin([wordsProjector(), countsProjector()]);
-      expect([await fresh.checksum('words'), await fresh.checksum('counts')]).toEqual(rebuilt);
+      expect([await fresh.operations.checksum('words'), await fresh.operations.checksum('counts')]).toEqual(rebuilt);
     });
 
     it('waits for switch where that was asked for, and follows the log meanwhile', async () => {
       const runtime = await begin([wordsProjector()]);
       await runtime.whenProcessed(await say('a'));
-      await runtime.rebuild('words', { switchByHand: true });
-      await until(async () => (await runtime.status('words')).next?.state === 'ready');
+      await runtime.operations.rebuild('words', { switchByHand: true });
+      await until(async () => (await runtime.operations.status('words')).next?.state === 'ready');
       const position = await say('b');
       await runtime.whenProcessed(position);
-      expect((await runtime.status('words')).next).toMatchObject({ position, generation: 2, switchByHand: true });
-      expect((await runtime.status('words')).serving.generation).toBe(1);
-      await runtime.switch('words');
-      expect((await runtime.status('words')).serving.generation).toBe(2);
+      expect((await runtime.operations.status('words')).next).toMatchObject({
+        position,
+        generation: 2,
+        switchByHand: true,
+      });
+      expect((await runtime.operations.status('words')).serving.generation).toBe(1);
+      await runtime.operations.switch('words');
+      expect((await runtime.operations.status('words')).serving.generation).toBe(2);
       expect(await words(runtime)).toEqual(['a', 'b']);
     });
 
     it('rolls back to the former generation, which catches up first', async () => {
       const runtime = await begin([wordsProjector()]);
       await runtime.whenProcessed(await say('a'));
-      await runtime.rebuild('words');
-      await until(async () => (await runtime.status('words')).serving.generation === 2);
+      await runtime.operations.rebuild('words');
+      await until(async () => (await runtime.operations.status('words')).serving.generation === 2);
       await runtime.whenProcessed(await say('b'));
-      await runtime.rollback('words');
-      await until(async () => (await runtime.status('words')).serving.generation === 1);
+      await runtime.operations.rollback('words');
+      await until(async () => (await runtime.operations.status('words')).serving.generation === 1);
       expect(await words(runtime)).toEqual(['a', 'b']);
-      expect((await runtime.status('words')).previous).toMatchObject({ generation: 2 });
+      expect((await runtime.operations.status('words')).previous).toMatchObject({ generation: 2 });
     });
 
     it('fills the former generation anew where the log has forgotten what it has, and says so', async () => {
       const runtime = await begin([forgettingProjector()]);
       const spoken = ['secret', 'other'].map((word) => said(word));
       await runtime.whenProcessed((await store.append('spoken', 'no-stream', spoken)).position);
-      await runtime.rebuild('words');
-      await until(async () => (await runtime.status('words')).serving.generation === 2);
+      await runtime.operations.rebuild('words');
+      await until(async () => (await runtime.operations.status('words')).serving.generation === 2);
       const unsaid = ['secret', 'nothing'].map((word) => said(word, 'unsaid'));
       await store.append('unspoken', 'no-stream', unsaid);
       await runtime.whenKept(await store.head(), ['words']);
       expect(await words(runtime)).toEqual(['other']);
       for (const stream of ['spoken', 'unspoken']) await store.truncate(stream, 1);
-      await runtime.rollback('words');
-      await until(async () => (await runtime.status('words')).serving.generation === 3);
+      await runtime.operations.rollback('words');
+      await until(async () => (await runtime.operations.status('words')).serving.generation === 3);
       expect(await words(runtime)).toEqual(['other']);
-      await runtime.rollback('words');
-      await until(async () => (await runtime.status('words')).serving.generation === 2);
+      await runtime.operations.rollback('words');
+      await until(async () => (await runtime.operations.status('words')).serving.generation === 2);
       expect(await words(runtime)).toEqual(['other']);
     });
 
@@ -682,11 +691,11 @@ describe('ProjectionRuntime', () => {
         ); // of several batches
         await runtime.whenProcessed((await store.append('worse', 'no-stream', [said('bad')])).position);
         if (how === 'failed') refuses.add('bad');
-        else runtime.throttle(1);
-        await runtime.rebuild('words');
-        await until(async () => (await runtime.status('words')).next!.position !== START);
-        if (how === 'cancelled') await runtime.cancel('words');
-        await until(async () => (await runtime.status('words')).next!.state === how);
+        else runtime.operations.throttle(1);
+        await runtime.operations.rebuild('words');
+        await until(async () => (await runtime.operations.status('words')).next!.position !== START);
+        if (how === 'cancelled') await runtime.operations.cancel('words');
+        await until(async () => (await runtime.operations.status('words')).next!.state === how);
         const { position } = await store.append('unspoken', 'no-stream', [
           said('secret', 'unsaid'),
           said('x', 'unsaid'),
@@ -694,12 +703,12 @@ describe('ProjectionRuntime', () => {
         await runtime.whenKept(position, ['words']);
         for (const stream of ['spoken', 'unspoken']) await store.truncate(stream, 1);
         refuses.clear();
-        runtime.throttle(undefined);
+        runtime.operations.throttle(undefined);
         if (again === 'at the next start') {
           await runtime.stop();
           runtime = await begin([forgettingProjector({ refuses })]);
-        } else await (how === 'failed' ? runtime.resume('words') : runtime.rebuild('words'));
-        await until(async () => (await runtime.status('words')).next === undefined);
+        } else await (how === 'failed' ? runtime.operations.resume('words') : runtime.operations.rebuild('words'));
+        await until(async () => (await runtime.operations.status('words')).next === undefined);
         expect(new Set(await words(runtime))).toEqual(new Set(['much', 'bad']));
       },
     );
@@ -718,19 +727,19 @@ describe('ProjectionRuntime', () => {
       };
       await say('a');
       const runtime = await begin([slow, countsProjector()]);
-      await runtime.pause('words', 'looks wrong');
+      await runtime.operations.pause('words', 'looks wrong');
       await runtime.whenProcessed(await say('late'));
-      await runtime.resume('words');
+      await runtime.operations.resume('words');
       await until(async () => times === 1);
-      await runtime.rebuild('words');
-      await until(async () => (await runtime.status('words')).serving.generation === 2);
+      await runtime.operations.rebuild('words');
+      await until(async () => (await runtime.operations.status('words')).serving.generation === 2);
       goOn();
       await delay(100);
       await runtime.whenProcessed(await say('c'));
-      const { serving, previous } = await runtime.status('words');
+      const { serving, previous } = await runtime.operations.status('words');
       expect(previous!.position < serving.position).toBe(true);
-      await runtime.rollback('words');
-      await until(async () => (await runtime.status('words')).serving.generation === 1);
+      await runtime.operations.rollback('words');
+      await until(async () => (await runtime.operations.status('words')).serving.generation === 1);
       expect(await words(runtime)).toEqual(['a', 'late', 'c']);
     });
 
@@ -738,8 +747,8 @@ describe('ProjectionRuntime', () => {
       const runtime = await begin([wordsProjector()]);
       await runtime.whenProcessed(await say('a'));
       for (const generation of [2, 3, 4]) {
-        await runtime.rebuild('words');
-        await until(async () => (await runtime.status('words')).comparison?.generation === generation);
+        await runtime.operations.rebuild('words');
+        await until(async () => (await runtime.operations.status('words')).comparison?.generation === generation);
       }
       const generations = (await readModels.collections()).map((name) => /-(\d)$/.exec(name)?.[1]);
       expect(new Set(generations)).toEqual(new Set([undefined, '3', '4']));
@@ -747,10 +756,10 @@ describe('ProjectionRuntime', () => {
 
     it('refuses what makes no sense', async () => {
       const runtime = await begin([wordsProjector()]);
-      await expect(runtime.rebuild('nobody')).rejects.toThrow('There is no projection nobody');
-      await expect(runtime.switch('words')).rejects.toThrow('no generation to switch to');
-      await expect(runtime.rollback('words')).rejects.toThrow('no former generation');
-      await expect(runtime.cancel('words')).rejects.toThrow('is not being rebuilt');
+      await expect(runtime.operations.rebuild('nobody')).rejects.toThrow('There is no projection nobody');
+      await expect(runtime.operations.switch('words')).rejects.toThrow('no generation to switch to');
+      await expect(runtime.operations.rollback('words')).rejects.toThrow('no former generation');
+      await expect(runtime.operations.cancel('words')).rejects.toThrow('is not being rebuilt');
     });
   });
 
@@ -759,7 +768,7 @@ describe('ProjectionRuntime', () => {
       await say('a', 'b');
       await (await begin([wordsProjector()])).stop();
       const runtime = await begin([wordsProjector({ version: 2 })]);
-      await until(async () => (await runtime.status('words')).serving.version === 2);
+      await until(async () => (await runtime.operations.status('words')).serving.version === 2);
       expect(await words(runtime)).toEqual(['a/2', 'b/2']);
       await runtime.whenProcessed(await say('c'));
       expect(await words(runtime)).toEqual(['a/2', 'b/2', 'c/2']);
@@ -769,7 +778,7 @@ describe('ProjectionRuntime', () => {
       await say('a', 'b');
       await (await begin([wordsProjector(), countsProjector()])).stop();
       const runtime = make([wordsProjector({ version: 2 }), countsProjector()]);
-      runtime.throttle(1);
+      runtime.operations.throttle(1);
       await runtime.start();
       await runtime.whenProcessed(await say('c'));
       expect(await words(runtime)).toEqual(['a', 'b']);
@@ -798,23 +807,26 @@ describe('ProjectionRuntime', () => {
       await say('a', 'b');
       await (await begin([wordsProjector()])).stop();
       const newer = make([wordsProjector({ version: 2 })]);
-      newer.throttle(1);
+      newer.operations.throttle(1);
       await newer.start();
-      await until(async () => (await newer.status('words')).next!.position > START);
+      await until(async () => (await newer.operations.status('words')).next!.position > START);
       await say('c');
       await newer.stop();
       const older = await begin([wordsProjector()]);
       await say('d');
       await until(async () => (await words(older)).length === 4);
       expect(await words(older)).toEqual(['a', 'b', 'c', 'd']);
-      expect(await older.status('words')).toMatchObject({ state: 'live', serving: { version: 1, generation: 1 } });
-      expect([(await older.status('words')).next, (await older.status('words')).previous]).toEqual([
-        undefined,
-        undefined,
-      ]);
+      expect(await older.operations.status('words')).toMatchObject({
+        state: 'live',
+        serving: { version: 1, generation: 1 },
+      });
+      expect([
+        (await older.operations.status('words')).next,
+        (await older.operations.status('words')).previous,
+      ]).toEqual([undefined, undefined]);
       await older.stop();
       const again = await begin([wordsProjector({ version: 2 })]);
-      await until(async () => (await again.status('words')).serving.version === 2);
+      await until(async () => (await again.operations.status('words')).serving.version === 2);
       expect(await words(again)).toEqual(['a/2', 'b/2', 'c/2', 'd/2']);
     });
 
@@ -822,7 +834,7 @@ describe('ProjectionRuntime', () => {
       await say('a', 'b');
       await (await begin([wordsProjector()])).stop();
       const newer = await begin([wordsProjector({ version: 2 })]);
-      await until(async () => (await newer.status('words')).serving.version === 2);
+      await until(async () => (await newer.operations.status('words')).serving.version === 2);
       await newer.whenProcessed(await say('c'));
       await newer.stop();
       const seen: string[] = [];
@@ -830,7 +842,7 @@ describe('ProjectionRuntime', () => {
       const runtime = await begin([
         { ...older, project: (fact, rows) => (seen.push(fact.position), older.project(fact, rows)) },
       ]);
-      await until(async () => (await runtime.status('words')).serving.version === 1);
+      await until(async () => (await runtime.operations.status('words')).serving.version === 1);
       expect(await words(runtime)).toEqual(['a', 'b', 'c']);
       expect(seen).toEqual(['0000000000000000003']);
     });
@@ -858,13 +870,13 @@ describe('ProjectionRuntime', () => {
 
     it('waits for what is paused, and not for other projections', async () => {
       const runtime = await begin([wordsProjector(), countsProjector()]);
-      await runtime.pause('words', 'looks wrong');
+      await runtime.operations.pause('words', 'looks wrong');
       const position = await say('a');
       await runtime.whenKept(position, ['counts']);
       const isSettled = settledOf(runtime.whenKept(position, ['words', 'counts']));
       await delay(5);
       expect(isSettled()).toBe(false);
-      await runtime.resume('words');
+      await runtime.operations.resume('words');
       await until(async () => isSettled());
       expect(await words(runtime)).toEqual(['a']);
     });
@@ -873,16 +885,16 @@ describe('ProjectionRuntime', () => {
       const runtime = await begin([wordsProjector()]);
       await say(...Array.from({ length: 3000 }, (_, n) => `${n}`));
       await runtime.whenProcessed(await store.head());
-      runtime.throttle(2_000);
-      await runtime.rebuild('words');
+      runtime.operations.throttle(2_000);
+      await runtime.operations.rebuild('words');
       const position = await say('last');
       await runtime.whenProcessed(position);
       const isSettled = settledOf(runtime.whenKept(position, ['words']));
       await delay(5);
       expect(isSettled()).toBe(false);
-      runtime.throttle(undefined);
+      runtime.operations.throttle(undefined);
       await until(async () => isSettled());
-      const { serving, next } = await runtime.status('words');
+      const { serving, next } = await runtime.operations.status('words');
       expect([serving.generation, next?.position ?? position]).toEqual([next === undefined ? 2 : 1, position]);
     });
 
@@ -897,13 +909,13 @@ describe('ProjectionRuntime', () => {
     it('keeps a projection where it is, over a restart too, and catches up after resume', async () => {
       const first = await begin([wordsProjector(), countsProjector()]);
       await first.whenProcessed(await say('a'));
-      await first.pause('words', 'looks wrong');
+      await first.operations.pause('words', 'looks wrong');
       await first.whenProcessed(await say('b'));
       expect(await words(first)).toEqual(['a']);
       expect(await first.get('counts', ['word', 'b'])).toBeDefined();
       await first.stop();
       const second = await begin([wordsProjector(), countsProjector()]);
-      expect(await second.status('words')).toMatchObject({
+      expect(await second.operations.status('words')).toMatchObject({
         state: 'paused',
         paused: { reason: 'looks wrong', at: 7 },
         position: '0000000000000000001',
@@ -914,7 +926,7 @@ describe('ProjectionRuntime', () => {
       expect(await words(second)).toEqual(['a']);
       expect([second.position(), moved]).toEqual(['0000000000000000001', undefined]);
       expect(await second.whenMoved(second.position(['words']), ['counts'])).toBe('0000000000000000003');
-      await second.resume('words');
+      await second.operations.resume('words');
       expect(await moving).toBe('0000000000000000003');
       await untilState(second, 'live');
       expect(await words(second)).toEqual(['a', 'b', 'c']);
@@ -930,20 +942,20 @@ describe('ProjectionRuntime', () => {
       const first = await begin([watched()]);
       for (let i = 0; i < 5; i++) await say(...Array.from({ length: 600 }, (_, n) => `${i}-${n}`));
       await first.whenProcessed(await store.head());
-      first.throttle(400);
-      await first.rebuild('words');
-      await until(async () => (await first.status('words')).next!.position > START);
+      first.operations.throttle(400);
+      await first.operations.rebuild('words');
+      await until(async () => (await first.operations.status('words')).next!.position > START);
       await first.stop();
-      const { next } = await first.status('words');
+      const { next } = await first.operations.status('words');
       expect(positionNumber(next!.position)).toBeLessThan(3000);
 
       seen.length = 0;
       const second = make([watched()]);
-      second.throttle(400);
+      second.operations.throttle(400);
       await second.start();
-      await until(async () => (await second.status('words')).next!.position > next!.position);
-      await second.cancel('words');
-      const cancelled = (await second.status('words')).next!;
+      await until(async () => (await second.operations.status('words')).next!.position > next!.position);
+      await second.operations.cancel('words');
+      const cancelled = (await second.operations.status('words')).next!;
       expect(cancelled).toMatchObject({ generation: 2, state: 'cancelled' });
       expect(await stateOf(second)).toBe('live');
       expect(seen[0]! > next!.position).toBe(true);
@@ -953,39 +965,46 @@ describe('ProjectionRuntime', () => {
       const third = await begin([watched()]);
       await delay(5);
       expect(seen).toEqual([]);
-      await third.rebuild('words');
-      await until(async () => (await third.status('words')).comparison !== undefined);
+      await third.operations.rebuild('words');
+      await until(async () => (await third.operations.status('words')).comparison !== undefined);
       expect(seen[0]! > cancelled.position).toBe(true);
-      expect((await third.status('words')).comparison).toMatchObject({ generation: 2, rows: 3001, differences: 0 });
+      expect((await third.operations.status('words')).comparison).toMatchObject({
+        generation: 2,
+        rows: 3001,
+        differences: 0,
+      });
     });
 
     it('is rebuilt once where two ask for that at once, and leaves nothing behind', async () => {
       const runtime = await begin([wordsProjector()]);
       await runtime.whenProcessed(await say('a', 'b'));
-      const asked = await Promise.allSettled([runtime.rebuild('words'), runtime.rebuild('words')]);
+      const asked = await Promise.allSettled([
+        runtime.operations.rebuild('words'),
+        runtime.operations.rebuild('words'),
+      ]);
       expect(asked.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
       await untilState(runtime, 'live');
       await runtime.whenProcessed(await say('c'));
       expect(await words(runtime)).toEqual(['a', 'b', 'c']);
-      expect((await runtime.status('words')).serving).toMatchObject({ generation: 2 });
+      expect((await runtime.operations.status('words')).serving).toMatchObject({ generation: 2 });
     });
 
     it('begins anew where that was asked for', async () => {
       const runtime = await begin([wordsProjector()]);
       await runtime.whenProcessed(await say('a'));
-      runtime.throttle(1);
-      await runtime.rebuild('words');
-      await runtime.cancel('words');
-      runtime.throttle(undefined);
-      await runtime.rebuild('words', { fromStart: true });
-      await until(async () => (await runtime.status('words')).serving.generation === 3);
+      runtime.operations.throttle(1);
+      await runtime.operations.rebuild('words');
+      await runtime.operations.cancel('words');
+      runtime.operations.throttle(undefined);
+      await runtime.operations.rebuild('words', { fromStart: true });
+      await until(async () => (await runtime.operations.status('words')).serving.generation === 3);
       expect(await words(runtime)).toEqual(['a']);
     });
 
     it('refuses to rebuild what is paused', async () => {
       const runtime = await begin([wordsProjector()]);
-      await runtime.pause('words', 'x');
-      await expect(runtime.rebuild('words')).rejects.toThrow('resume it first');
+      await runtime.operations.pause('words', 'x');
+      await expect(runtime.operations.rebuild('words')).rejects.toThrow('resume it first');
     });
   });
 
@@ -993,10 +1012,10 @@ describe('ProjectionRuntime', () => {
     const runtime = await begin([wordsProjector()]);
     for (let i = 0; i < 6; i++) await say(...Array.from({ length: 500 }, (_, n) => `${i}-${n}`));
     await runtime.whenProcessed(await store.head());
-    runtime.throttle(1_000);
-    await runtime.rebuild('words');
-    await until(async () => (await runtime.status('words')).facts.done > 0);
-    const status = await runtime.status('words');
+    runtime.operations.throttle(1_000);
+    await runtime.operations.rebuild('words');
+    await until(async () => (await runtime.operations.status('words')).facts.done > 0);
+    const status = await runtime.operations.status('words');
     expect(status).toMatchObject({ state: 'rebuilding', head: '0000000000000003000', version: 1 });
     expect(status.facts).toEqual({ done: positionNumber(status.position), of: 3000 });
     expect(status.factsPerSecond).toBeGreaterThan(0);

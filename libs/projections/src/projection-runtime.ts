@@ -6,23 +6,19 @@ import type { Position } from '#kernel/position';
 import { ViewsMisconfigured } from '#read-models/read-model-errors';
 import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
 import { checkOwners } from './check-owners.js';
-import { checksumGeneration, type CollectionChecksum } from './checksums.js';
-import { listDeadLetters, type DeadLetter } from './dead-letters.js';
 import { EffectRunner } from './effects/effect-runner.js';
 import { FactFeeds, followAll } from './fact-feeds.js';
 import { KeptViews } from './kept-views.js';
 import { Meter } from './meter.js';
+import { ANOTHER_WRITES, ProjectionOperations } from './projection-operations.js';
 import { ProjectionReader } from './projection-reader.js';
-import type { Projection } from './projection.js';
-import { statusOf, type ProjectionStatus } from './projection-status.js';
 import { ProjectionWriter } from './projection-writer.js';
-import { ProjectionCommandRefused, type RebuildControl, type RebuildOptions } from './rebuild-control.js';
+import { ProjectionCommandRefused } from './rebuild-control.js';
 import { type ProjectionLog, silentLog, type RuntimeParts } from './runtime-parts.js';
 import { ToldFailures } from './told-failures.js';
 import { ViewsProgress } from './views-progress.js';
 import type { Views } from './views.js';
 
-const ANOTHER_WRITES = 'Another process writes the views: it takes such commands, and this one does not';
 /** How often the lease is asked for that another process has. */
 const LEASE_LOOK_MS = 500;
 /** Views that another process writes are of another log for so long at most while it begins to make them anew. */
@@ -36,6 +32,8 @@ const TAKEN = 'another server writes to this database of views, and each needs o
 export class ProjectionRuntime implements Views {
   /** What follows from the facts, once the views have them. */
   readonly effects: EffectRunner;
+  /** What operators ask of the projections, and do to them. */
+  readonly operations: ProjectionOperations;
   readonly #parts: RuntimeParts;
   readonly #log: ProjectionLog;
   readonly #progress: ViewsProgress;
@@ -46,7 +44,6 @@ export class ProjectionRuntime implements Views {
   readonly #feeds: FactFeeds;
   readonly #kept: KeptViews;
   #waitingForLease: Promise<void> | undefined;
-  #throttle: number | undefined;
   #history = LogHistory.UNBROKEN;
 
   /** Throws where two projectors have one name or own one collection. */
@@ -60,6 +57,7 @@ export class ProjectionRuntime implements Views {
     this.effects = new EffectRunner({ store, clock, effects, log, live, lease, takenBackBy: parts.takenBackBy });
     this.#feeds = new FactFeeds(parts, log, this.#progress, this.effects, this.#stopping.signal);
     this.#kept = new KeptViews(parts, this.#progress, this);
+    this.operations = new ProjectionOperations(parts, this.#progress, this.#meter, () => this.#mover?.lastError);
   }
 
   /**
@@ -104,7 +102,7 @@ export class ProjectionRuntime implements Views {
 
   /** Who of those that follow the log cannot go on, and why, each in one line: stores that are away do not count. */
   failures(): readonly string[] {
-    const own = (this.#writer ?? this.#reader)?.failure;
+    const own = this.#mover?.failure;
     return [...(own === undefined ? [] : [own]), ...this.#feeds.failures, ...this.effects.failures];
   }
 
@@ -151,69 +149,6 @@ export class ProjectionRuntime implements Views {
 
   whenMoved(from: Position, collections: readonly string[]): Promise<Position> {
     return this.#progress.whenMoved(from, collections);
-  }
-
-  /** How every projection does, in the order of registration. */
-  async list(): Promise<ProjectionStatus[]> {
-    const head = await this.#parts.store.head();
-    return [...this.#progress.projections.values()].map((each) => this.#statusOf(each, head));
-  }
-
-  /** How one projection does. Throws for a name that is none, as all that follows. */
-  async status(name: string): Promise<ProjectionStatus> {
-    return this.#statusOf(this.#get(name), await this.#parts.store.head());
-  }
-
-  /** Fills the next generation beside the serving one and switches to it, or goes on with one that was cancelled. */
-  async rebuild(name: string, options: RebuildOptions = {}): Promise<void> {
-    return this.#control.rebuild(name, options);
-  }
-
-  /** Lets the generation serve that was rebuilt with `switchByHand`; where it is not filled yet, as soon as it is. */
-  async switch(name: string): Promise<void> {
-    return this.#control.switch(name);
-  }
-
-  /** Lets the generation serve again that served before, once it has caught up. */
-  async rollback(name: string): Promise<void> {
-    return this.#control.rollback(name);
-  }
-
-  /** Stops a projection where it is, also over restarts: its views go stale, and `position` waits for it. */
-  async pause(name: string, reason: string): Promise<void> {
-    return this.#control.pause(name, { reason, at: this.#parts.clock.now() });
-  }
-
-  /** Goes on after a pause, and with a rebuild that stopped at a bad fact. */
-  async resume(name: string): Promise<void> {
-    return this.#control.resume(name);
-  }
-
-  /** Stops a rebuild and keeps what it has done: `rebuild` goes on with it. */
-  async cancel(name: string): Promise<void> {
-    return this.#control.cancel(name);
-  }
-
-  /** Lets go of generations that do not serve, and stand before a position: they have what was erased since. */
-  async forgetBehind(position: Position): Promise<void> {
-    return this.#control.forgetBehind(position);
-  }
-
-  /** Limits each rebuild to so many facts per second from its next start on; undefined lifts the limit. */
-  throttle(factsPerSecond: number | undefined): void {
-    this.#throttle = factsPerSecond;
-    if (this.#writer !== undefined) this.#writer.throttle = factsPerSecond;
-  }
-
-  /** The facts that the serving generations lack, of one projection or of all. A rebuild tries them again. */
-  async deadLetters(name?: string): Promise<DeadLetter[]> {
-    const projections = name === undefined ? [...this.#progress.projections.values()] : [this.#get(name)];
-    return (await Promise.all(projections.map((each) => listDeadLetters(this.#parts.readModels, each.serving)))).flat();
-  }
-
-  /** The checksum of each serving collection of a projection, by logical name. Exact while nothing is appended. */
-  checksum(name: string): Promise<Record<string, CollectionChecksum>> {
-    return checksumGeneration(this.#parts.readModels, this.#get(name).serving);
   }
 
   async #makeReader(): Promise<ProjectionReader> {
@@ -266,9 +201,9 @@ export class ProjectionRuntime implements Views {
 
   async #load(): Promise<void> {
     const writer = new ProjectionWriter(this.#parts, this.#log, this.#progress, (facts) => this.#heard(facts));
-    writer.throttle = this.#throttle;
     this.#history = await writer.load();
     this.#writer = writer;
+    this.operations.take(writer);
   }
 
   #heard(facts: readonly RecordedFact[]): void {
@@ -276,22 +211,9 @@ export class ProjectionRuntime implements Views {
     this.#feeds.offer(facts);
   }
 
-  /** What operators do to the projections. Throws where that is for another process. */
-  get #control(): RebuildControl {
-    if (this.#writer === undefined) throw new ProjectionCommandRefused(ANOTHER_WRITES);
-    return this.#writer.control;
-  }
-
-  #get(name: string): Projection {
-    const projection = this.#progress.projections.get(name);
-    if (projection === undefined) throw new ProjectionCommandRefused(`There is no projection ${name}`);
-    return projection;
-  }
-
-  #statusOf(projection: Projection, head: Position): ProjectionStatus {
-    const [log, { position }] = [this.#parts.store, this.#progress];
-    const status = statusOf(projection, { log, head, position, perSecond: this.#meter.perSecond() });
-    return { ...status, lastError: status.lastError ?? (this.#writer ?? this.#reader)?.lastError };
+  /** Who moves the views that this process reads. */
+  get #mover(): ProjectionWriter | ProjectionReader | undefined {
+    return this.#writer ?? this.#reader;
   }
 
   #pause(milliseconds: number): Promise<void> {

@@ -13,7 +13,7 @@ import { RebuildControl } from './rebuild-control.js';
 import type { ProjectionLog, RuntimeParts } from './runtime-parts.js';
 import { shareReads } from './share-reads.js';
 import type { ViewsProgress } from './views-progress.js';
-import { forgetViews, readOwnedState } from './whose-views.js';
+import { dropViews, readOwnedState } from './whose-views.js';
 
 /**
  * The one that writes: follows the log with what is up to date, and fills new generations beside the serving ones. There is one
@@ -48,7 +48,7 @@ export class ProjectionWriter {
     return this.#live.failure;
   }
 
-  /** See `ProjectionRuntime.throttle`. */
+  /** See `ProjectionOperations.throttle`. */
   set throttle(factsPerSecond: number | undefined) {
     this.#generations.throttle = factsPerSecond;
   }
@@ -63,7 +63,7 @@ export class ProjectionWriter {
     const { logId, history, foreign, putBackTo: _, ...found } = await readOwnedState(store, readModels);
     if (foreign !== undefined) {
       this.log.warn(`The views ${foreign}: they are rebuilt from the log`);
-      await forgetViews(readModels);
+      await dropViews(readModels);
     }
     const stored = foreign === undefined ? found : NOTHING_STORED;
     const { checkpoint } = stored;

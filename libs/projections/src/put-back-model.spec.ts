@@ -67,7 +67,7 @@ async function saidIn(store: EventStore): Promise<string[]> {
 /** Settles once nothing more is filled; answers whether what serves is to have all then. */
 async function untilFilled(runtime: ProjectionRuntime, stores: MortalStores): Promise<boolean> {
   while (!stores.hasEnded) {
-    const { next, serving } = await runtime.status(WORDS);
+    const { next, serving } = await runtime.operations.status(WORDS);
     if (next === undefined || next.state !== 'filling') return serving.behind.amount === 0;
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
@@ -87,7 +87,7 @@ async function live(disk: Disk, { version, dies, steps }: Life, words: string[])
     if (putBackTo !== undefined) await noteRestored(store, clock, putBackTo);
     await runtime.start();
     if (await untilFilled(runtime, stores)) {
-      const { serving } = await runtime.status(WORDS);
+      const { serving } = await runtime.operations.status(WORDS);
       const rows = await runtime.scan(WORDS, { limit: 1_000 });
       const wanted = (await saidIn(store)).map((word) => (serving.version === 1 ? word : `${word}/${serving.version}`));
       expect(rows.map(({ value }) => value).toSorted()).toEqual(wanted);
@@ -100,7 +100,7 @@ async function live(disk: Disk, { version, dies, steps }: Life, words: string[])
       } else if (does === 'unsay' && words.length > 0) {
         void unsay(store, runtime, words[n % words.length]!).catch(() => {}); // where the process stops meanwhile
         await new Promise(setImmediate);
-      } else if (does === 'rebuild' || does === 'cancel') await runtime[does](WORDS).catch(() => {}); // where it makes no sense now
+      } else if (does === 'rebuild' || does === 'cancel') await runtime.operations[does](WORDS).catch(() => {}); // where it makes no sense now
     }
     await runtime.stop();
   };

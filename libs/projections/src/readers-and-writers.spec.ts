@@ -102,8 +102,8 @@ describe('two processes on one log and one store of views', () => {
     const position = await say(...Array.from({ length: 300 }, (_, n) => `${n}`));
     const first = await begin();
     const second = await begin();
-    first.runtime.throttle(100);
-    await first.runtime.rebuild('words');
+    first.runtime.operations.throttle(100);
+    await first.runtime.operations.rebuild('words');
     let isKept = false;
     void second.runtime.whenKept(position, ['words']).then(() => (isKept = true));
     await delay(50);
@@ -111,7 +111,7 @@ describe('two processes on one log and one store of views', () => {
     const forgotten = async (): Promise<ReadonlyMap<string, Position>> =>
       (await findForgotten(store, LogHistory.UNBROKEN)).upTo;
     expect([isKept, await forgotten()]).toEqual([false, new Map()]);
-    await first.runtime.cancel('words');
+    await first.runtime.operations.cancel('words');
     await until(() => isKept);
     expect(await forgotten()).toEqual(new Map([['words', position]]));
   });
@@ -128,7 +128,7 @@ describe('two processes on one log and one store of views', () => {
       expect((await words(second)).at(-1)).toBe(word);
       expect(second.runtime.position()).toBe(position);
     }
-    expect(await second.runtime.list()).toMatchObject([{ state: 'live' }, { state: 'live' }]);
+    expect(await second.runtime.operations.list()).toMatchObject([{ state: 'live' }, { state: 'live' }]);
     expect(second.readModels.writeCalls).toBe(0);
   });
 
@@ -281,25 +281,25 @@ describe('two processes on one log and one store of views', () => {
     await until(() => second.runtime.isWriter);
     answer();
     await looking;
-    await second.runtime.rebuild('words');
-    await until(async () => (await second.runtime.status('words')).serving.generation === 2);
+    await second.runtime.operations.rebuild('words');
+    await until(async () => (await second.runtime.operations.status('words')).serving.generation === 2);
   });
 
   it('see a rebuild of the other: its new rows once they serve', async () => {
     const first = await begin();
     const second = await begin();
     await second.runtime.whenProcessed(await say('a'));
-    await first.runtime.rebuild('words');
-    await until(async () => (await second.runtime.status('words')).serving.generation === 2);
+    await first.runtime.operations.rebuild('words');
+    await until(async () => (await second.runtime.operations.status('words')).serving.generation === 2);
     expect(await words(second)).toEqual(['a']);
-    expect(await second.runtime.status('words')).toMatchObject({ previous: { generation: 1 } });
+    expect(await second.runtime.operations.status('words')).toMatchObject({ previous: { generation: 1 } });
   });
 
   it('are steered where they are written', async () => {
     await begin();
     const second = await begin();
-    await expect(second.runtime.rebuild('words')).rejects.toThrow('Another process writes');
-    await expect(second.runtime.pause('words', 'x')).rejects.toThrow('Another process writes');
+    await expect(second.runtime.operations.rebuild('words')).rejects.toThrow('Another process writes');
+    await expect(second.runtime.operations.pause('words', 'x')).rejects.toThrow('Another process writes');
     await expect(make([wordsProjector()]).runtime.load()).rejects.toThrow('Another process writes');
   });
 

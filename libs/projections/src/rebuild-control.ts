@@ -128,7 +128,7 @@ export class RebuildControl {
   }
 
   /** Lets go of what nobody moves and stands before a position: the generations that served before, and those whose rebuild was cancelled. */
-  async forgetBehind(position: Position): Promise<void> {
+  async dropBehind(position: Position): Promise<void> {
     for (const projection of this.generations.projections.values()) {
       const dropped = await this.live.exclusively(() => this.#leaveOut(projection, position));
       await this.generations.drop(...dropped);

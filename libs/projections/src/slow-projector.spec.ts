@@ -102,7 +102,7 @@ describe('a projector that takes long', () => {
     const head = await store.head();
     await runtime.whenProcessed(head, ['counts']);
     expect(runtime.position()).toBe(head);
-    expect(await runtime.status('counts')).toMatchObject({ position: head, deadLetters: 0 });
+    expect(await runtime.operations.status('counts')).toMatchObject({ position: head, deadLetters: 0 });
   });
 
   it('goes with all others through what was there at the start, which nobody can wait for less long', async () => {
@@ -263,22 +263,23 @@ describe('a projector that takes long', () => {
         clock,
       });
       await fresh.start();
-      for (const name of ['words', 'counts']) expect(await after.checksum(name)).toEqual(await fresh.checksum(name));
+      for (const name of ['words', 'counts'])
+        expect(await after.operations.checksum(name)).toEqual(await fresh.operations.checksum(name));
       await Promise.all([after.stop(), fresh.stop()]);
     }
   }, 60_000);
 
   it('goes on where it is paused and resumed in one moment while it is filled', async () => {
     const runtime = await begin();
-    await runtime.pause('counts', 'looks wrong');
+    await runtime.operations.pause('counts', 'looks wrong');
     const last = await say('a', 'b');
     await runtime.whenProcessed(last);
     gate.shut();
     const before = gate.came;
-    await runtime.resume('counts');
+    await runtime.operations.resume('counts');
     await expect.poll(() => gate.came).toBeGreaterThan(before);
-    const pausing = runtime.pause('counts', 'looks wrong');
-    await Promise.all([runtime.resume('counts'), runtime.resume('counts')]);
+    const pausing = runtime.operations.pause('counts', 'looks wrong');
+    await Promise.all([runtime.operations.resume('counts'), runtime.operations.resume('counts')]);
     gate.open();
     await pausing;
     await say('c');

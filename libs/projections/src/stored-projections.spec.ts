@@ -33,7 +33,7 @@ describe('projections that nobody runs', () => {
     const runtime = runtimeOf(projectors());
     await runtime.start();
     const [list, letters, sums] = await ran(runtime, () =>
-      Promise.all([runtime.list(), runtime.deadLetters(), runtime.checksum('words')]),
+      Promise.all([runtime.operations.list(), runtime.operations.deadLetters(), runtime.operations.checksum('words')]),
     );
     const stored = await StoredProjections.read(store, readModels, projectors());
     const without = (speed: typeof list): unknown => speed.map((each) => ({ ...each, factsPerSecond: 0 }));
@@ -69,9 +69,9 @@ describe('a runtime that is loaded, and not started', () => {
 
     const loaded = runtimeOf(projectors());
     await loaded.load();
-    await loaded.rebuild('counts');
-    await loaded.pause('words', 'to look at it');
-    expect(await loaded.status('counts')).toMatchObject({ state: 'rebuilding', facts: { done: 0 } });
+    await loaded.operations.rebuild('counts');
+    await loaded.operations.pause('words', 'to look at it');
+    expect(await loaded.operations.status('counts')).toMatchObject({ state: 'rebuilding', facts: { done: 0 } });
     await loaded.stop();
 
     const stored = await StoredProjections.read(store, readModels, projectors());
@@ -80,9 +80,10 @@ describe('a runtime that is loaded, and not started', () => {
     const started = runtimeOf(projectors());
     await started.start();
     await ran(started, async () => {
-      while ((await started.status('counts')).serving.generation === 1) await new Promise((r) => setTimeout(r, 1));
+      while ((await started.operations.status('counts')).serving.generation === 1)
+        await new Promise((r) => setTimeout(r, 1));
       expect(await started.get('counts', ['word', 'd'])).toMatch(/^1@/);
-      expect(await started.status('words')).toMatchObject({ state: 'paused', position: positionOf(3) });
+      expect(await started.operations.status('words')).toMatchObject({ state: 'paused', position: positionOf(3) });
     });
   });
 });

@@ -52,18 +52,18 @@ export class StoredProjections {
     return new StoredProjections(store, readModels, projections, position, owned?.foreign, anew);
   }
 
-  /** As `ProjectionRuntime.list`. */
+  /** As `ProjectionOperations.list`. */
   async list(): Promise<ProjectionStatus[]> {
     const live = await this.#progress();
     return [...this.projections.values()].map((projection) => statusOf(projection, live));
   }
 
-  /** As `ProjectionRuntime.status`. */
+  /** As `ProjectionOperations.status`. */
   async status(name: string): Promise<ProjectionStatus> {
     return statusOf(this.#get(name), await this.#progress());
   }
 
-  /** As `ProjectionRuntime.deadLetters`. */
+  /** As `ProjectionOperations.deadLetters`. */
   async deadLetters(name?: string): Promise<DeadLetter[]> {
     const { readModels } = this;
     if (readModels === undefined) return [];
@@ -71,7 +71,7 @@ export class StoredProjections {
     return (await Promise.all(projections.map(({ serving }) => listDeadLetters(readModels, serving)))).flat();
   }
 
-  /** As `ProjectionRuntime.checksum`. */
+  /** As `ProjectionOperations.checksum`. */
   async checksum(name: string): Promise<Record<string, CollectionChecksum>> {
     const { serving } = this.#get(name);
     return this.readModels === undefined ? {} : checksumGeneration(this.readModels, serving);

@@ -72,7 +72,7 @@ describe.skipIf(mongo === undefined)(
           const projectors = [wordsProjector(), countsProjector()];
           const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], clock: systemClock });
           await runtime.start();
-          const found = [await runtime.checksum('words'), await runtime.checksum('counts')];
+          const found = [await runtime.operations.checksum('words'), await runtime.operations.checksum('counts')];
           await runtime.stop();
           return found;
         };

@@ -116,7 +116,7 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
     await made('a', 'b');
     const runtime = await run(await openLog('old'), await openViews());
     expect(await wordsOf(runtime)).toEqual(['a', 'b']);
-    expect((await runtime.status('words')).serving.generation).toBe(1);
+    expect((await runtime.operations.status('words')).serving.generation).toBe(1);
     expect(warnings).toEqual([]);
   });
 
@@ -254,7 +254,7 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
     };
 
     const generationsOf = async (runtime: ProjectionRuntime): Promise<number[]> =>
-      (await runtime.list()).map(({ serving }) => serving.generation);
+      (await runtime.operations.list()).map(({ serving }) => serving.generation);
 
     it('are filled anew where rows would stay, before they serve, and no others', async () => {
       const { before } = await forgetWord();

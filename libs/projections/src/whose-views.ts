@@ -4,13 +4,7 @@ import { findLogIdentity } from '#event-store/log-identity';
 import { type Place, START, type Position } from '#kernel/position';
 import type { ReadModelStore } from '#read-models/read-model-store';
 import { WRITE_SIDE } from '#read-models/write-side-collections';
-import {
-  type FactMark,
-  forgottenWrite,
-  readState,
-  RUNTIME_COLLECTION,
-  type StoredState,
-} from './projection-records.js';
+import { type FactMark, droppingWrite, readState, RUNTIME_COLLECTION, type StoredState } from './projection-records.js';
 
 /** A collection of a generation: see `Generation`. Others may share a database with us. */
 const GENERATION = /^.+\..+@\d+-\d+$/;
@@ -105,8 +99,8 @@ async function holds(store: EventStore, { stream, revision, position, chain }: F
  * Throws all views away, also what the write side keeps among them. Should it be interrupted, what is left belongs to no log
  * and is thrown away by the next start.
  */
-export async function forgetViews(readModels: ReadModelStore): Promise<void> {
-  await readModels.write([forgottenWrite]);
+export async function dropViews(readModels: ReadModelStore): Promise<void> {
+  await readModels.write([droppingWrite]);
   const own = await ownCollections(readModels);
   for (const name of own) if (name !== RUNTIME_COLLECTION) await readModels.drop(name);
   await readModels.drop(RUNTIME_COLLECTION);

@@ -105,15 +105,15 @@ describe('polls of a session that ends while they wait', () => {
     async (_, end) => {
       const all = await sessions(await alice.createRoom({ preset: 'public_chat' }));
       const { next_batch: since } = await all.ending.sync();
-      await app.views.pause('devices', 'to look at it');
+      await app.views.operations.pause('devices', 'to look at it');
       const poll = all.ending.call('GET', `/sync?${queryOf({ since, timeout: 20_000 })}`);
       await end(all);
       expect(await poll).toMatchObject(UNKNOWN);
       await app.restart();
       expect(await all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN);
       expect((await alice.call('GET', '/account/whoami')).status).toBe(200);
-      await app.views.resume('devices');
-      await expect.poll(() => app.views.status('devices')).toMatchObject({ state: 'live' });
+      await app.views.operations.resume('devices');
+      await expect.poll(() => app.views.operations.status('devices')).toMatchObject({ state: 'live' });
       expect(await all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN);
     },
   );
@@ -122,7 +122,7 @@ describe('polls of a session that ends while they wait', () => {
     const all = await sessions(await alice.createRoom({ preset: 'public_chat' }));
     const refresh = (token: string): Promise<SyncAnswer> =>
       app.call('POST', '/_matrix/client/v3/refresh', undefined, { refresh_token: token });
-    await app.views.pause('devices', 'to look at it');
+    await app.views.operations.pause('devices', 'to look at it');
     const { body: renewed } = await refresh(all.refreshToken);
     const user = new SyncUser(app, all.ending.userId, renewed.access_token);
     for (const restart of [async (): Promise<void> => {}, (): Promise<void> => app.restart()]) {
@@ -131,8 +131,8 @@ describe('polls of a session that ends while they wait', () => {
       expect((await refresh(renewed.refresh_token)).status).toBe(503);
       expect((await all.ending.call('GET', '/account/whoami')).status).toBe(200);
     }
-    await app.views.resume('devices');
-    await expect.poll(() => app.views.status('devices')).toMatchObject({ state: 'live' });
+    await app.views.operations.resume('devices');
+    await expect.poll(() => app.views.operations.status('devices')).toMatchObject({ state: 'live' });
     expect((await user.call('GET', '/sync')).status).toBe(200);
     await expect.poll(() => all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN);
   });

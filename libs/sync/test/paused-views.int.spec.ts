@@ -61,23 +61,23 @@ describe.each(['timeline', 'membership'])('while %s is paused', (name) => {
   it('requests wait, and are told what happened once it goes on', { timeout: 60_000 }, async () => {
     await bob.join(roomId);
     const polls = await Promise.all(KINDS.map((begin) => begin(bob)));
-    await app.views.pause(name, 'to look at it');
+    await app.views.operations.pause(name, 'to look at it');
     await alice.send(roomId, 'said meanwhile');
     const told = polls.map((poll) => untilTold(poll, 'said meanwhile'));
     await untilWaiting(polls.length);
-    await app.views.resume(name);
+    await app.views.operations.resume(name);
     await Promise.all(told);
   });
 
   it('over a restart too, also of a room that somebody came into', { timeout: 60_000 }, async () => {
     const polls = await Promise.all(KINDS.map((begin) => begin(bob)));
-    await app.views.pause(name, 'to look at it');
+    await app.views.operations.pause(name, 'to look at it');
     await bob.ok('POST', `/join/${encodeURIComponent(roomId)}`, {});
     await alice.ok('PUT', `${roomPath(roomId)}/send/m.room.message/1`, { msgtype: 'm.text', body: 'said meanwhile' });
     await app.restart();
     const told = polls.map((poll) => untilTold(poll, 'said meanwhile'));
     await untilWaiting(polls.length);
-    await app.views.resume(name);
+    await app.views.operations.resume(name);
     await Promise.all(told);
   });
 });

@@ -188,7 +188,7 @@ describe('a sticky event', () => {
     expect(unsigned).not.toHaveProperty('msc4354_sticky_duration_ttl_ms');
     await app.restart();
     expect(await stickyOf(bob)).toEqual(['long']);
-    await app.views.rebuild('sticky-events');
+    await app.views.operations.rebuild('sticky-events');
     await app.settled();
     expect(await stickyOf(bob)).toEqual(['long']);
   });

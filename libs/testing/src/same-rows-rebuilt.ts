@@ -7,9 +7,9 @@ export async function expectSameRowsRebuilt(
   names: readonly string[],
 ): Promise<void> {
   for (const name of names) {
-    const rows = await views.checksum(name);
-    await views.rebuild(name, { switchByHand: false, fromStart: false });
-    await expect.poll(async () => (await views.status(name)).next).toBeUndefined();
-    expect([name, await views.checksum(name)]).toEqual([name, rows]);
+    const rows = await views.operations.checksum(name);
+    await views.operations.rebuild(name, { switchByHand: false, fromStart: false });
+    await expect.poll(async () => (await views.operations.status(name)).next).toBeUndefined();
+    expect([name, await views.operations.checksum(name)]).toEqual([name, rows]);
   }
 }

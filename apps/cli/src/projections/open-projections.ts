@@ -49,7 +49,7 @@ export async function steerProjections<T>(
   if (client !== undefined) return overSocket(client, work);
   return withStoppedProjections(installation, terminal, async (runtime) => {
     await runtime[how]();
-    return work(runtime, false);
+    return work(runtime.operations, false);
   });
 }
 

@@ -55,7 +55,7 @@ async function whileRunning(work: (runtime: ProjectionRuntime) => Promise<void>)
     clock: systemClock,
   });
   await runtime.start();
-  const control = await startControlServer(join(folder.path, 'control.sock'), controlMethods(runtime));
+  const control = await startControlServer(join(folder.path, 'control.sock'), controlMethods(runtime.operations));
   try {
     await work(runtime);
   } finally {

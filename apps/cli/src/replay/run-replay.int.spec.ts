@@ -118,7 +118,7 @@ describe('a replay of the whole log', () => {
     // As an interruption leaves it: begun, and not filled yet.
     await withStoppedProjections(testInstallation(folder.path), recordedTerminal(), async (runtime) => {
       await runtime.load();
-      await runtime.rebuild('timeline');
+      await runtime.operations.rebuild('timeline');
     });
     const { code, terminal } = await replay();
     expect(code).toBe(EXIT.ok);

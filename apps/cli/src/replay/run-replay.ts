@@ -51,13 +51,13 @@ async function replayStopped(
   const work = async (runtime: ProjectionRuntime): Promise<ExitCode> => {
     try {
       if (fillOnly) {
-        const replay = new Replay(terminal, options, runtime, names);
+        const replay = new Replay(terminal, options, runtime.operations, names);
         await start(runtime, (statuses) => replay.show(statuses), options.signal);
         await replay.takeAsFilled();
         return await replay.finish();
       }
       await catchUp(runtime, terminal, options.signal);
-      const replay = new Replay(terminal, options, runtime, names);
+      const replay = new Replay(terminal, options, runtime.operations, names);
       await Promise.all(names.map((name) => replay.rebuild(name)));
       return await replay.finish();
     } catch (error) {
@@ -97,7 +97,7 @@ async function start(
 /** How far they are; nothing until what is stored has been read, which takes a while where it comes over a network. */
 async function listOnceThere(runtime: ProjectionRuntime): Promise<readonly ProjectionStatus[]> {
   try {
-    return await runtime.list();
+    return await runtime.operations.list();
   } catch (error) {
     if (error instanceof ViewsUnavailable) return [];
     throw error;

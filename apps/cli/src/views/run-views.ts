@@ -30,10 +30,10 @@ export async function renewViews(
 }
 
 function renewStopped(installation: Installation, terminal: Terminal): Promise<RenewalOfErased> {
-  return withStoppedProjections(installation, terminal, async (projections, readModels, events) => {
-    await projections.start();
+  return withStoppedProjections(installation, terminal, async (views, readModels, events) => {
+    await views.start();
     try {
-      return await renewErased({ readModels, events, views: projections, clock: systemClock, projections });
+      return await renewErased({ readModels, events, views, clock: systemClock, projections: views.operations });
     } catch (error) {
       throw error instanceof ViewsNotRenewed ? new CliFailure(messageOf(error), EXIT.found) : error;
     }

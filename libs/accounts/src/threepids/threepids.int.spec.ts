@@ -219,11 +219,11 @@ describe('an address', () => {
     await claims.claim(mail('kept'), alice);
     expect(await claims.findOwner(mail('kept'))).toBe(alice);
     // By a view that does not show it, it is not nobody's.
-    await app.views.pause('threepids', 'a test');
+    await app.views.operations.pause('threepids', 'a test');
     await add(alice, 'unseen');
     await expect(claims.findOwner(mail('unseen'))).rejects.toBeInstanceOf(ViewsUnavailable);
     await expect(claims.claim(mail('unseen'), bob)).rejects.toBeInstanceOf(ViewsUnavailable);
-    await app.views.resume('threepids');
+    await app.views.operations.resume('threepids');
     await app.views.whenProcessed(await store.head(), ['threepids']);
     expect(await claims.findOwner(mail('unseen'))).toBe(alice);
   });

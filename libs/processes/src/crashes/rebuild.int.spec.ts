@@ -6,7 +6,7 @@ const MINUTES = 10 * 60_000;
 const PROJECTION = 'timeline';
 
 async function rebuilt(app: SyncApp): Promise<void> {
-  const next = async (): Promise<unknown> => (await app.views.status(PROJECTION)).next;
+  const next = async (): Promise<unknown> => (await app.views.operations.status(PROJECTION)).next;
   await expect.poll(next, { interval: 5 }).toBeUndefined();
 }
 
@@ -18,10 +18,10 @@ test(
         const alice = await app.register('alice');
         const roomId = await alice.createRoom();
         const sent = [await alice.send(roomId, 'one'), await alice.send(roomId, 'two')];
-        return { alice, roomId, sent, rows: await app.views.checksum(PROJECTION) };
+        return { alice, roomId, sent, rows: await app.views.operations.checksum(PROJECTION) };
       },
       async act(app) {
-        await app.views.rebuild(PROJECTION, { switchByHand: false, fromStart: false });
+        await app.views.operations.rebuild(PROJECTION, { switchByHand: false, fromStart: false });
         await rebuilt(app);
       },
       async check(app, { alice, roomId, sent, rows }) {
@@ -29,7 +29,7 @@ test(
           sent.map((eventId) => ({ event_id: eventId })),
         );
         await rebuilt(app);
-        expect(await app.views.checksum(PROJECTION)).toEqual(rows);
+        expect(await app.views.operations.checksum(PROJECTION)).toEqual(rows);
         sent.push(await alice.on(app).send(roomId, 'three'));
         expect((await alice.on(app).sync()).rooms.join[roomId].timeline.events.at(-1).event_id).toBe(sent.pop());
       },

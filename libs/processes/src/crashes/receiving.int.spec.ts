@@ -133,7 +133,7 @@ test(
       const receiver = new Receiver(app, roomId, OTHER.name, KEYS);
       const life = await livesOn(there);
       const names = ['graph', 'timeline', 'room-state', 'membership', 'relations'];
-      const rebuild = (name: string) => app.views.rebuild(name, { switchByHand: false, fromStart: false });
+      const rebuild = (name: string) => app.views.operations.rebuild(name, { switchByHand: false, fromStart: false });
       for (const name of names) await rebuild(name);
       await receiveAll(receiver, life, new Map());
       for (let i = 0; i < 120; i++) {
@@ -151,13 +151,14 @@ test(
         if (i === 60) for (const name of names) await rebuild(name).catch(() => {});
       }
       const settled = async (): Promise<void> => {
-        for (const name of names) await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
+        for (const name of names)
+          await expect.poll(async () => (await app.views.operations.status(name)).next).toBeUndefined();
       };
       await settled();
-      const rows = await Promise.all(names.map((name) => app.views.checksum(name)));
+      const rows = await Promise.all(names.map((name) => app.views.operations.checksum(name)));
       for (const name of names) await rebuild(name);
       await settled();
-      expect(await Promise.all(names.map((name) => app.views.checksum(name)))).toEqual(rows);
+      expect(await Promise.all(names.map((name) => app.views.operations.checksum(name)))).toEqual(rows);
     } finally {
       await app.close();
     }

@@ -19,7 +19,7 @@ it('rooms that nobody is in are looked for once the views show all that the log 
   const [left, gone] = [await alice.createRoom({ preset: 'public_chat' }), await alice.createRoom()];
   for (const roomId of [left, gone]) await alice.ok('POST', `${roomPath(roomId)}/leave`, {});
   await app.settled();
-  await app.views.pause('deserted-rooms', 'a test');
+  await app.views.operations.pause('deserted-rooms', 'a test');
   await alice.ok('POST', `${roomPath(left)}/join`, {});
   await app.close();
 
@@ -27,7 +27,7 @@ it('rooms that nobody is in are looked for once the views show all that the log 
   await alice.on(next).ok('PUT', `${roomPath(left)}/send/m.room.message/1`, { msgtype: 'm.text', body: 'here' });
   expect((await DESERTED_ROOMS.scan(next.views, { prefix: [], limit: 10 })).map(({ key }) => key[1])).toContain(left);
   expect(await purgesOf(next)).toEqual([]);
-  await next.views.resume('deserted-rooms');
+  await next.views.operations.resume('deserted-rooms');
   await expect.poll(async () => (await purgesOf(next)).map(({ room_id }) => room_id)).toEqual([gone]);
   await next.close();
 }, 60_000);

@@ -1,7 +1,7 @@
 import type { EventStore } from '#event-store/event-store';
 import type { Clock } from '#kernel/clock';
 import type { Position } from '#kernel/position';
-import type { ProjectionRuntime } from '#projections/projection-runtime';
+import type { ProjectionOperations } from '#projections/projection-operations';
 import type { Views } from '#projections/views';
 import { ViewsNotRenewed } from '#read-models/read-model-errors';
 import type { ReadModelStore, Renewal } from '#read-models/read-model-store';
@@ -29,7 +29,7 @@ export interface ToRenew {
   readonly events: Pick<EventStore, 'head'>;
   readonly views: Views;
   readonly clock: Clock;
-  readonly projections?: Pick<ProjectionRuntime, 'forgetBehind' | 'list'> | undefined;
+  readonly projections?: Pick<ProjectionOperations, 'dropBehind' | 'list'> | undefined;
 }
 
 /**
@@ -48,7 +48,7 @@ export async function renewErased({
   const head = await events.head();
   await views.whenProcessed(head);
   const upTo = await findLastErasure(views);
-  if (upTo !== undefined) await projections?.forgetBehind(upTo);
+  if (upTo !== undefined) await projections?.dropBehind(upTo);
   const isOut = upTo !== undefined && (await isOutOfRows({ views, projections }, upTo));
   // Where it stands still which erasure was the last, that may be any.
   const last = views.position([LAST_ERASURE.name]) < head ? head : upTo;

@@ -61,7 +61,7 @@ async function begin(...more: readonly Projector[]): Promise<void> {
 }
 
 function viewsOf(store: ReadModelStore): RenewedViews {
-  return new RenewedViews(store, log, runtime, { now: () => now }, { renewViewsEveryMs: DAY }, runtime);
+  return new RenewedViews(store, log, runtime, { now: () => now }, { renewViewsEveryMs: DAY }, runtime.operations);
 }
 
 beforeEach(async () => {
@@ -156,7 +156,7 @@ it('does so though the clock was put back since the last time, however far', asy
 it('tells an operator where it is not known what was erased last', async () => {
   await happens('pdu-redacted');
   await views.look();
-  await runtime.pause('erasures', 'for a test');
+  await runtime.operations.pause('erasures', 'for a test');
   await log.append('room-later', 'no-stream', sealFacts(undefined, [{ id: randomUUID(), type: 'pdu-redacted', data: '{}', at: 1, actor: 'server' }])); // prettier-ignore
   expect(await views.renew()).toMatchObject({ behind: ['erasures'] });
 });
@@ -165,7 +165,7 @@ it('waits for views that have not taken out yet what was erased', async () => {
   await runtime.stop();
   let goOn: () => void = () => {};
   await begin(slowProjector(new Promise((resolve) => (goOn = resolve))));
-  await runtime.pause('slow', 'for a test');
+  await runtime.operations.pause('slow', 'for a test');
   await happens('pdu-redacted');
   await views.look();
   expect(readModels.renewals).toBe(0);
@@ -173,7 +173,7 @@ it('waits for views that have not taken out yet what was erased', async () => {
   readModels.renewals = 0;
   now += DAY;
   goOn();
-  await runtime.resume('slow');
+  await runtime.operations.resume('slow');
   await expect.poll(() => runtime.position() > ('0' as Position)).toBe(true);
   await expect.poll(async () => (await views.look(), readModels.renewals)).toBe(1);
 });
@@ -188,13 +188,13 @@ it('waits for what is being rebuilt and has passed what was erased since, and no
   await happens('pdu-redacted');
   await runtime.whenProcessed(await log.head());
   isRebuilt = true;
-  await runtime.rebuild('slow');
+  await runtime.operations.rebuild('slow');
   await views.look();
   expect(readModels.renewals).toBe(0);
   // An operator does not wait, and is told; it is done again then.
   expect(await views.renew()).toMatchObject({ behind: ['slow'] });
   goOn();
-  await expect.poll(async () => (await runtime.status('slow')).previous?.generation).toBe(1);
+  await expect.poll(async () => (await runtime.operations.status('slow')).previous?.generation).toBe(1);
   now += DAY;
   await views.look();
   expect(readModels.renewals).toBe(2);
@@ -256,16 +256,16 @@ it('lets former generations go that have what was erased since they served', asy
   };
   await begin(words);
   await happens('pdu-accepted');
-  await runtime.rebuild('wordy');
-  await expect.poll(async () => (await runtime.status('wordy')).previous?.generation).toBe(1);
+  await runtime.operations.rebuild('wordy');
+  await expect.poll(async () => (await runtime.operations.status('wordy')).previous?.generation).toBe(1);
   for (const name of await readModels.collections()) if (name.startsWith('wordy')) kept.push(name);
   expect(kept).toHaveLength(2);
   await views.renew();
-  expect((await runtime.status('wordy')).previous?.generation).toBe(1);
+  expect((await runtime.operations.status('wordy')).previous?.generation).toBe(1);
   await happens('pdu-redacted');
   await runtime.whenProcessed(await log.head());
   await views.renew();
-  expect((await runtime.status('wordy')).previous).toBeUndefined();
+  expect((await runtime.operations.status('wordy')).previous).toBeUndefined();
   expect((await readModels.collections()).filter((name) => name.startsWith('wordy'))).toEqual([]);
 });
 

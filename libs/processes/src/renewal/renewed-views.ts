@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
-import { ProjectionRuntime } from '#projections/projection-runtime';
+import { ProjectionOperations } from '#projections/projection-operations';
 import { ByTheClock } from '#projections/by-the-clock';
 import { AGAIN_MS, AT_LATEST_MS } from '#projections/regular-looks';
 import { VIEWS, type Views } from '#projections/views';
@@ -29,7 +29,7 @@ export class RenewedViews extends ByTheClock {
     @Inject(VIEWS) readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'renewViewsEveryMs'>,
-    @Optional() readonly projections?: ProjectionRuntime,
+    @Optional() readonly projections?: ProjectionOperations,
   ) {
     super();
   }

@@ -162,12 +162,12 @@ describe('a message that is older than its room keeps messages', () => {
     await keepFor(HOUR);
     const eventId = await alice.send(roomId, SECRET);
     await app.settled();
-    await app.views.pause('room-state', 'a test');
+    await app.views.operations.pause('room-state', 'a test');
     await keepFor(10 * HOUR);
     wait(2 * HOUR);
     await app.get(ExpiredEvents).look();
     expect((await app.factsOf(roomStream(roomId))).map(({ type }) => type)).not.toContain('pdu-redacted');
-    await app.views.resume('room-state');
+    await app.views.operations.resume('room-state');
     await app.settled();
     await app.get(ExpiredEvents).look();
     expect((await alice.ok('GET', `${roomPath(roomId)}/event/${eventId}`)).content.body).toBe(SECRET);

@@ -119,7 +119,7 @@ describe('an effect', () => {
     await first.stop();
     readModels = new MemoryReadModels();
     const second = await begin(echo());
-    await second.rebuild('words');
+    await second.operations.rebuild('words');
     await say('Cat');
     await until(() => done.length === 3);
     expect(done).toEqual(['Ant', 'Bee', 'Cat']);
