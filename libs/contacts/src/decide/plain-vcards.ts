@@ -1,13 +1,14 @@
 import { MatrixError } from '#kernel/matrix-error';
-import type { Steps } from '#kernel/steps';
+import { atOnce, type Steps } from '#kernel/steps';
 import { decodeText } from './vcard-text.js';
 
 /** So much text is kept, without pictures. */
 const MAX_CHARACTERS = 1024 * 1024;
 /** So much of one vCard, and of each line that is put together: the parser takes longer the more parameters a property has, and a contact has less in any case. */
 export const MAX_CARD_CHARACTERS = 64 * 1024;
-/** PERF: a step for so many pieces of lines. */
-const PIECES_PER_STEP = 256;
+/** PERF: a step for so many characters. A piece of a line takes as long as some of them, however short it is. */
+const CHARACTERS_PER_STEP = 16 * 1024;
+const CHARACTERS_OF_A_PIECE = 100;
 
 /** Pictures and sounds in a vCard: they are no matter of an address book, and most of its bytes. */
 const LARGE = /^(?:[\w-]+\.)?(?:photo|logo|sound|key|x-ms-cardpicture)[;:]/i;
@@ -33,14 +34,16 @@ export function* plainVCards(text: string): Steps<string> {
   const isOld = OF_1996.test(text);
   const kept: string[] = [];
   let characters = 0;
-  // The pieces of a line are put together once, at its end.
+  // The pieces of a line are put together once, at its end; of one that is too long in any case nothing more.
   let pieces: string[] = [];
+  let length = 0;
   let isQuoted = false;
   let goesOn = false;
   let read = 0;
   const end = (): void => {
     const line = pieces.join('');
     pieces = [];
+    length = 0;
     if (isLarge(line)) return;
     if (line.length > MAX_CARD_CHARACTERS) throw cardTooLarge();
     const plain = unescaped(asVersion3(line, isOld));
@@ -52,11 +55,16 @@ export function* plainVCards(text: string): Steps<string> {
     const isFolded = !goesOn && pieces.length > 0 && /^[ \t]/.test(piece);
     if (!goesOn && !isFolded) {
       if (pieces.length > 0) end();
-      isQuoted = IS_QUOTED.test(piece);
+      isQuoted = IS_QUOTED.test(piece.slice(0, MAX_CARD_CHARACTERS));
     }
     goesOn = isQuoted && piece.endsWith('=');
-    pieces.push(piece.slice(isFolded ? 1 : 0, goesOn ? -1 : undefined));
-    if (++read % PIECES_PER_STEP === 0) yield;
+    const said = piece.slice(isFolded ? 1 : 0, goesOn ? -1 : undefined).slice(0, MAX_CARD_CHARACTERS + 1 - length);
+    if (said !== '' || pieces.length === 0) pieces.push(said);
+    length += said.length;
+    read += piece.length + CHARACTERS_OF_A_PIECE;
+    if (read < CHARACTERS_PER_STEP) continue;
+    read = 0;
+    yield;
   }
   end();
   return kept.join(LINE_END);
@@ -117,5 +125,5 @@ function parameterOf(text: string): readonly [key: string, value: string] {
 function decodeQuoted(text: string, charset: string | undefined): string {
   const bytes = text.replaceAll(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   // Other characters than those of Latin 1 are as they are: then nothing was encoded.
-  return /[\u0100-\uFFFF]/.test(bytes) ? text : decodeText(Buffer.from(bytes, 'latin1'), charset);
+  return /[\u0100-\uFFFF]/.test(bytes) ? text : atOnce(decodeText(Buffer.from(bytes, 'latin1'), charset));
 }

@@ -24,20 +24,22 @@ const MAX_PROPERTIES = 100;
 const MAX_LABEL = 64;
 
 /**
- * What vCards (RFC 6350; 3.0 and 2.1 too) say, a step for each. What cannot be read as an address stays among the properties as it was written.
+ * What vCards (RFC 6350; 3.0 and 2.1 too) say, in steps. What cannot be read as an address stays among the properties as it was written.
  * Throws M_INVALID_PARAM for text that is none, and M_TOO_LARGE.
  */
 export function* readVCards(text: string, reading: ContactReading): Steps<Contact[]> {
   const plain = yield* plainVCards(text.replace(/^\uFEFF/, ''));
-  const cards = plain.split(/^(?=BEGIN:VCARD\s*$)/im).filter((card) => card.trim() !== '');
+  const cards = plain.split(/^(?=BEGIN:VCARD\s*$)/im, MAX_VCARDS + 2).filter((card) => card.trim() !== '');
   if (cards.length === 0) throw new MatrixError('M_INVALID_PARAM', 'There is no vCard');
   if (cards.length > MAX_VCARDS)
     throw new MatrixError('M_TOO_LARGE', `More than ${MAX_VCARDS} vCards are not taken at once`);
   const contacts: Contact[] = [];
   for (const card of cards) {
     if (card.length > MAX_CARD_CHARACTERS) throw cardTooLarge();
-    contacts.push(contactOf(parseCard(card), reading));
     yield;
+    const properties = parseCard(card);
+    yield;
+    contacts.push(yield* contactOf(properties, reading));
   }
   return contacts;
 }
@@ -62,17 +64,18 @@ function asTexts(property: unknown): unknown {
   return property.map((each: unknown, at) => (at > 2 && typeof each !== 'object' ? String(each) : each));
 }
 
-function contactOf(properties: readonly VCardProperty[], reading: ContactReading): Contact {
+/** What the properties of a vCard say, a step for some of them: it takes a while to see whether something is a phone number. */
+function* contactOf(properties: readonly VCardProperty[], reading: ContactReading): Steps<Contact> {
   const threepids: ContactAddress[] = [];
   const userIds: UserId[] = [];
   const rest: VCardProperty[] = [];
-  for (const property of properties) {
+  yield* forEach(properties, (property) => {
     const address = addressOf(property, reading);
     const userId = userOf(property);
     if (address !== undefined) threepids.push(address);
     else if (userId !== undefined) userIds.push(userId);
     else if (!LEFT_OUT.has(property[0]) && textOf(property) !== '') rest.push(property);
-  }
+  });
   const say = (name: string): string[] =>
     properties.flatMap((each) => (each[0] === name ? textOf(each).trim() : '')).filter((each) => each !== '');
   const notes = say('note').join('\n');

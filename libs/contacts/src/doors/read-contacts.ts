@@ -3,6 +3,7 @@ import { readJsonBody } from '#http/json-body';
 import { type Query, queryText } from '#http/query';
 import type { ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { each } from '#kernel/steps';
 import { phoneReader } from '#phones/phone-numbers';
 import { inTurns } from '#projections/turn';
 import { findAddress } from '../decide/find-address.js';
@@ -31,12 +32,15 @@ export async function readContacts(request: FastifyRequest, reading: ContactRead
   const type = headers['content-type'] ?? '';
   if (/^text\/(?:x-)?v(?:card|-card)\b|^text\/directory\b/i.test(type)) {
     const charset = /;\s*charset="?([\w-]{1,40})/i.exec(type)?.[1];
-    return inTurns(readVCards(Buffer.isBuffer(body) ? vCardText(body, charset) : '', reading));
+    const text = Buffer.isBuffer(body) ? await inTurns(vCardText(body, charset)) : '';
+    return inTurns(readVCards(text, reading));
   }
   if (Buffer.isBuffer(body) && body.length > MAX_JSON) throw new MatrixError('M_TOO_LARGE');
   const { contacts } = readJsonBody(request);
   if (contacts === undefined) throw new MatrixError('M_MISSING_PARAM', 'contacts: required');
   if (!Array.isArray(contacts)) throw new MatrixError('M_BAD_JSON', 'contacts: must be a list');
   if (contacts.length > MAX_VCARDS) throw new MatrixError('M_TOO_LARGE', `More than ${MAX_VCARDS} contacts at once`);
-  return contacts.map((contact) => parseContact(contact, reading));
+  const read: Contact[] = [];
+  await inTurns(each(contacts, (contact) => void read.push(parseContact(contact, reading)), 1));
+  return read;
 }
