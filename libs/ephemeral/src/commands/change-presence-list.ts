@@ -60,7 +60,7 @@ function decideAll(relations: Relations, changes: ListChanges, at: number): Subs
     for (const fact of decided) now = evolveRelations(now, { type: fact.type, data: JSON.stringify(fact.data) });
     all.push(...decided);
   };
-  for (const userId of changes.drop) take(drop(now, userId));
+  for (const userId of changes.drop) take(drop(now, userId, at));
   for (const userId of changes.invite) take(ask(now, userId, at));
   for (const userId of changes.accept) take(accept(now, userId));
   for (const userId of changes.decline) take(decline(now, userId));

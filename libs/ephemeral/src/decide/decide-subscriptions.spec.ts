@@ -47,7 +47,7 @@ const given = (...steps: readonly Decide[]): Relations =>
 const typesOf = (facts: readonly SubscriptionFact[]): string[] => facts.map(({ type }) => type);
 
 const asks: Decide = (now) => ask(now, BOB, 1);
-const drops: Decide = (now) => drop(now, BOB);
+const drops: Decide = (now) => drop(now, BOB, 0);
 const accepts: Decide = (now) => accept(now, BOB);
 const isAsked: Decide = (now) => noteAsked(now, BOB, 1);
 const isAskedAgain: Decide = (now) => noteAsked(now, BOB, 2);
@@ -84,7 +84,7 @@ describe('a presence list', () => {
     expect(after(group(grouped, BOB, []), grouped).get(BOB)).toEqual({ listed: 'asked', list_ask: 1 });
     expect(given(asks, (now) => group(now, BOB, ['work']), drops, asks).get(BOB)).toEqual({
       listed: 'asked',
-      list_ask: 2,
+      list_ask: 3,
     });
     expect(() => group(Relations.none, BOB, ['work'])).toThrow(expect.objectContaining({ errcode: 'M_NOT_FOUND' }));
   });
@@ -108,15 +108,32 @@ it('an asking is greater than all before, of whomever, as the clock says or thou
     (relations) =>
       ask(relations, who, now);
   expect(given(asksAt(700)).get(BOB)).toMatchObject({ list_ask: 700 });
-  expect(given(asksAt(700), drops, asksAt(5)).get(BOB)).toMatchObject({ list_ask: 701 });
+  expect(given(asksAt(700), drops, asksAt(5)).get(BOB)).toMatchObject({ list_ask: 702 });
   expect(given(asksAt(700, other(1)), asksAt(700)).get(BOB)).toMatchObject({ list_ask: 701 });
   expect(given(asksAt(700), drops, asksAt(9_000)).get(BOB)).toMatchObject({ list_ask: 9_000 });
 });
 
+it('what is taken back is so though the other knows a later asking, which a log that was put back has lost', () => {
+  const [dropped] = drop(given(asks), BOB, 5);
+  expect(dropped).toMatchObject({ data: { by: 'owner', ask: 5 } });
+  const known = given(
+    (now) => noteAsked(now, BOB, 3),
+    (now) => accept(now, BOB),
+  );
+  expect(typesOf(noteDropped(known, BOB, 5))).toEqual(['watcher-ended']);
+  expect(
+    ask(
+      given(asks, (now) => drop(now, BOB, 5)),
+      BOB,
+      0,
+    ),
+  ).toMatchObject([{ data: { ask: 6 } }]);
+});
+
 it('an answer to an earlier asking is none to what is asked now', () => {
-  const again = given(asks, drops, (now) => ask(now, BOB, 2));
+  const again = given(asks, drops, (now) => ask(now, BOB, 3));
   expect([noteAccepted(again, BOB, 1), noteRefused(again, BOB, 1)]).toEqual([[], []]);
-  expect(typesOf(noteAccepted(again, BOB, 2))).toEqual(['subscription-accepted']);
+  expect(typesOf(noteAccepted(again, BOB, 3))).toEqual(['subscription-accepted']);
   expect(typesOf(noteRefused(again, BOB))).toEqual(['subscription-ended']);
   expect(given(isAsked, (now) => noteAsked(now, BOB, 2)).get(BOB)).toEqual({ watches: 'asked', watch_ask: 2 });
 });
@@ -302,7 +319,7 @@ it('nothing is left of a closed account', () => {
     (now) => ask(now, other(1), 2),
     (now) => noteAsked(now, other(2)),
   );
-  const left = after(endAll(before), before);
+  const left = after(endAll(before, 0), before);
   expect([...left].filter(([, relation]) => !isNone(relation))).toEqual([]);
   expect([left.listed, left.asking]).toEqual([0, 0]);
 });

@@ -52,13 +52,17 @@ export function evolveRelations(relations: Relations, fact: Pick<NewFact, 'type'
 export function ask(relations: Relations, userId: UserId, now: number): SubscriptionFact[] {
   if (relations.get(userId)?.listed !== undefined) return [];
   if (relations.listed >= ACCOUNT_LIMITS['presence-list'].most) throw limitReached('presence-list');
-  return [{ type: 'subscription-asked', data: { user_id: userId, ask: Math.max(now, relations.lastAsk + 1) } }];
+  return [{ type: 'subscription-asked', data: { user_id: userId, ask: nextAsk(relations, now) } }];
 }
 
-/** The owner takes somebody off the list. */
-export function drop(relations: Relations, userId: UserId): SubscriptionFact[] {
-  const { listed, list_ask: own } = relations.get(userId) ?? {};
-  return listed === undefined ? [] : [{ type: 'subscription-ended', data: { user_id: userId, by: 'owner', ask: own } }];
+/** The owner takes somebody off the list. It has a number as an asking has: all of before are over by it, also those that are in this log no more. `now`: as of `ask`. */
+export function drop(relations: Relations, userId: UserId, now: number): SubscriptionFact[] {
+  if (relations.get(userId)?.listed === undefined) return [];
+  return [{ type: 'subscription-ended', data: { user_id: userId, by: 'owner', ask: nextAsk(relations, now) } }];
+}
+
+function nextAsk({ lastAsk }: Relations, now: number): number {
+  return Math.max(now, lastAsk + 1);
 }
 
 /** The owner puts somebody of the list into groups, and into no others. Throws M_NOT_FOUND for who is not on it. */
@@ -150,8 +154,8 @@ export function noteDropped(relations: Relations, userId: UserId, id?: number): 
 }
 
 /** The owner's account is closed: all of it is over, which the others are to hear. */
-export function endAll(relations: Relations): SubscriptionFact[] {
-  return [...relations].flatMap(([userId]) => [...drop(relations, userId), ...decline(relations, userId)]);
+export function endAll(relations: Relations, now: number): SubscriptionFact[] {
+  return [...relations].flatMap(([userId]) => [...drop(relations, userId, now), ...decline(relations, userId)]);
 }
 
 function watcherAccepted(userId: UserId, id: number | undefined): SubscriptionFact {

@@ -28,7 +28,7 @@ export class Relations {
     readonly listed: number,
     /** How many wait to be answered. */
     readonly asking: number,
-    /** The greatest of the owner's askings, of whomever; 0: none. */
+    /** The greatest number of what the owner asked or took back, of whomever; 0: none. */
     readonly lastAsk: number,
   ) {}
 

@@ -30,7 +30,7 @@ export interface Asking extends OtherUser {
   readonly ask?: number;
 }
 
-/** `by`: whose doing it was, the owner's of the stream, or the other's. */
+/** `by`: whose doing it was, the owner's of the stream, or the other's. `ask` of a `subscription-ended` by the owner: a number of its own, greater than that of what it takes back. */
 export interface RelationEnded extends Asking {
   readonly by: 'owner' | 'other';
 }

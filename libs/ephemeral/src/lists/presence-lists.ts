@@ -46,7 +46,7 @@ export class PresenceLists {
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(CLOCK) clock: Clock,
+    @Inject(CLOCK) private readonly clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
   ) {
     this.#streams = new Aggregates<Relations>({
@@ -98,7 +98,7 @@ export class PresenceLists {
   /** Ends all of a user's relations, whose account is closed; what they called their groups goes from the log. Answers whether there were any. */
   async end(userId: UserId, cause: Cause): Promise<boolean> {
     const stream = subscriptionsStream(userId);
-    const drafts = (relations: Relations): FactDraft[] => endAll(relations).map(draftSubscription);
+    const drafts = (relations: Relations): FactDraft[] => endAll(relations, this.clock.now()).map(draftSubscription);
     const hadAny = await this.#whenShown(this.#streams.executeLast(stream, drafts, cause));
     for await (const { revision, metadata } of this.store.readStream(stream)) {
       if (metadata.erasable !== undefined && metadata.erased === undefined)

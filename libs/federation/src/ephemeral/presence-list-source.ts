@@ -25,7 +25,7 @@ export const PRESENCE_ACCEPT = 'm.presence_accept';
 export const PRESENCE_DENY = 'm.presence_deny';
 /** Who observes does no more. The documents leave out how the other's server hears of that. */
 export const PRESENCE_DROP = 'dev.annals.presence_drop';
-/** Which asking an invitation is, and what is said of it an answer to, or takes back: a whole number that grows from one asking of two users to the next. */
+/** Which asking an invitation is, or what is said is an answer to; greater where it is taken back: a whole number that grows from one asking of two users to the next. */
 export const ASK = 'dev.annals.ask';
 
 /** What users of ours decide of presence lists, for the servers of who is on them, or asked. */

@@ -49,7 +49,7 @@ class Side {
 
   askOrDrop(clock: number): Promise<void> {
     const isListed = this.relation.listed !== undefined;
-    return this.#take(isListed ? drop(this.#now, this.other) : ask(this.#now, this.other, clock));
+    return this.#take((isListed ? drop : ask)(this.#now, this.other, clock));
   }
 
   answer(does: 'accept' | 'decline'): Promise<void> {
