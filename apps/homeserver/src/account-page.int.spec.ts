@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { SOLVED, startCaptchaServer } from '#testing/captcha-server';
 import { PageReader } from '../test/page-reader.js';
 import { type Answer, WholeServer } from '../test/whole-server.js';
 
@@ -226,18 +227,33 @@ describe('the account page', { timeout: 60_000 }, () => {
     const terms = join(folder, 'terms.yaml');
     const document = { version: '1.2', en: { name: 'House rules', url: 'https://a.example/rules' } };
     writeFileSync(terms, JSON.stringify({ rules: document }));
-    const by = await WholeServer.start({ ANNALS_OAUTH: 'on', ANNALS_TERMS: terms });
+    const captcha = await startCaptchaServer();
+    const by = await WholeServer.start({
+      ANNALS_OAUTH: 'on',
+      ANNALS_TERMS: terms,
+      ANNALS_RECAPTCHA_SITE_KEY: 'site',
+      ANNALS_RECAPTCHA_SECRET: 'secret',
+      ANNALS_RECAPTCHA_VERIFY_URL: captcha.verifyUrl,
+    });
     const reader = new PageReader(by);
-    const { location: path } = (await reader.get('/_annals/sign-up')).headers;
-    expect((await reader.get(path!)).text).toContain('House rules');
-    expect((await reader.post(path!, { ticked: '' })).text).toContain('role="alert"');
-    const passed = await reader.post(path!, { ticked: '', 'accept rules': '1.2' });
-    expect([passed.status, passed.headers.location]).toEqual([303, path]);
+    const { location: first } = (await reader.get('/_annals/sign-up')).headers;
+    const path = first!.replace('step=0', 'step=1');
+    // Its button may be pressed twice, which is nothing said of the rules; nor do they go back to what is passed.
+    for (const _ of ['once', 'again'])
+      expect((await reader.post(first!, { 'g-recaptcha-response': SOLVED })).headers.location).toBe(path);
+    expect((await reader.get(first!)).headers.location).toBe(path);
+    const shown = (await reader.get(path)).text;
+    expect([shown.includes('House rules'), shown.includes('role="alert"')]).toEqual([true, false]);
+    expect((await reader.post(path, { ticked: '' })).text).toContain('role="alert"');
+    const passed = await reader.post(path, { ticked: '', 'accept rules': '1.2' });
+    const last = path.replace('step=1', 'step=2');
+    expect([passed.status, passed.headers.location]).toEqual([303, last]);
     const fields = { username: 'accepting', password: 'a password', repeated: 'a password' };
-    const made = await reader.send(await reader.get(path!), '/_annals/sign-up', fields);
+    const made = await reader.send(await reader.get(last), '/_annals/sign-up', fields);
     expect(made.headers.location).toBe(ACCOUNT);
     expect((await reader.get(ACCOUNT)).text).toContain('@accepting:a.example');
     await by.close();
+    await captcha.close();
     rmSync(folder, { recursive: true });
   });
 

@@ -94,6 +94,8 @@ describe('signing in to let an application in, where a log-in takes several stag
     const here = nextOf(first);
     // A button may be pressed twice: that is nothing said of the stage behind it.
     for (const _ of ['once', 'again']) expect((await browser.post(first, PASSWORD)).headers.location).toBe(here);
+    // Nor is what is sent from where somebody goes back to: they are led to where it counts.
+    expect((await browser.get(first)).headers.location).toBe(here);
     expect((await browser.get(here)).text).not.toContain('role="alert"');
     expect((await browser.get(authorise)).text).toContain('Sign in');
     await browser.post(here, { email: 'alice@mail.example' });
@@ -206,6 +208,7 @@ describe('signing in where a captcha comes first, or a password alone does', { t
     const here = nextOf(first);
     for (const _ of ['once', 'again'])
       expect(page + (await browser.post(first, { 'g-recaptcha-response': SOLVED })).headers.location!).toBe(here);
+    expect(page + (await browser.get(first)).headers.location!).toBe(here);
     expect((await browser.get(here)).text).not.toContain('role="alert"');
     expect((await browser.post(here, PASSWORD)).text).toContain('You are logged in as @alice:');
   });

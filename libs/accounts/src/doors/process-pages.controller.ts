@@ -94,6 +94,7 @@ export class ProcessPagesController {
         this.limits.checkRequest('login', request);
         return this.#take(visit, session, { token });
       }
+      if (!isOfStage(session, request)) return sendOn(reply, placeOf(request, session));
       return showView(reply, await this.process.view(session, { path: request.url }));
     }
     try {
@@ -126,9 +127,7 @@ export class ProcessPagesController {
     const { purpose, request, reply } = visit;
     const session = await this.#find(visit);
     if (session === undefined) return showPage(reply, beginAgainPage(purpose, linkTo(request, {})));
-    // A form that is sent twice, or by another window, is of a stage that is passed by then.
-    const step = urlOf(request).searchParams.get('step');
-    if (step !== null && step !== stepOf(session)) return sendOn(reply, placeOf(request, session));
+    if (!isOfStage(session, request)) return sendOn(reply, placeOf(request, session));
     return this.#take(visit, session, Object.fromEntries(readForm(request)));
   }
 
@@ -200,6 +199,11 @@ function linkTo(request: FastifyRequest, query: Readonly<Record<string, string>>
 /** Where a session is gone on with: each stage has a place of its own. */
 function placeOf(request: FastifyRequest, session: AuthSession): string {
   return linkTo(request, { session: session.id, step: stepOf(session) });
+}
+
+/** A form that is sent twice, or by another window, is of a stage that is passed by then; so is a page that somebody goes back to, and what they would send from there. */
+function isOfStage(session: AuthSession, request: FastifyRequest): boolean {
+  return [null, stepOf(session)].includes(urlOf(request).searchParams.get('step'));
 }
 
 const stepOf = ({ completed }: AuthSession): string => String(completed.length);

@@ -52,6 +52,11 @@ export class SignUps {
     return isComplete(session);
   }
 
+  /** How many stages are passed that somebody sees. */
+  stepOf({ completed }: AuthSession): string {
+    return String(completed.filter((stage) => stage !== DUMMY).length);
+  }
+
   /** The page of the stage that comes next; undefined where none is missing. */
   async nextView(session: AuthSession, path: string): Promise<StageView | undefined> {
     if (nextStages(session).includes(DUMMY)) await this.auth.completeElsewhere(session, DUMMY);

@@ -38,6 +38,7 @@ export class SignInController {
     if (id !== undefined) {
       const session = await this.stepped.find(id, browser);
       if (session === undefined) return this.#again(reply, browser, to);
+      if (!isOfStage(session, query)) return sendOn(reply, pathOf(id, to, stepOf(session)));
       return showView(reply, await this.stepped.view(session, request.url));
     }
     const begun = this.stepped.begin(queryText(query, 'flow'), browser);
@@ -81,9 +82,7 @@ export class SignInController {
     const browser = await this.browsers.of(request, reply);
     const session = await this.stepped.find(id, browser);
     if (session === undefined) return this.#again(reply, browser, to);
-    const shown = queryText(query, 'step');
-    // A form that is sent twice, or by another window, is of a stage that is passed by then.
-    if (shown !== undefined && shown !== stepOf(session)) return sendOn(reply, pathOf(id, to, stepOf(session)));
+    if (!isOfStage(session, query)) return sendOn(reply, pathOf(id, to, stepOf(session)));
     const step = await this.stepped.step(session, request);
     if (step === undefined) return sendOn(reply, pathOf(id, to, stepOf(session)));
     if ('view' in step) return showView(reply, step.view);
@@ -106,6 +105,11 @@ export class SignInController {
 }
 
 const stepOf = ({ completed }: AuthSession): string => String(completed.length);
+
+/** A form that is sent twice, or by another window, is of a stage that is passed by then; so is a page that somebody goes back to, and what they would send from there. */
+function isOfStage(session: AuthSession, query: QueryOfUrl): boolean {
+  return [undefined, stepOf(session)].includes(queryText(query, 'step'));
+}
 
 /** Each stage has a place of its own. */
 const pathOf = (session: string, to: string, step = '0'): string =>

@@ -1,7 +1,7 @@
 import { Controller, Get, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AuthSession } from '#accounts/interactive-auth/auth-sessions';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
-import { readForm } from '#http/browser/read-form';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
 import { Browsers } from '../browser/browsers.js';
@@ -39,6 +39,7 @@ export class SignUpController {
     const browser = await this.browsers.of(request, reply);
     const session = await this.signUps.find(queryText(query, 'session') ?? '', browser);
     if (session === undefined) return sendOn(reply, pathOf(this.signUps.begin(browser), to));
+    if (!this.#isOfStage(session, query)) return sendOn(reply, this.#placeOf(session, to));
     const view = await this.signUps.nextView(session, request.url);
     if (view === undefined) {
       return showPage(reply, signUpPage({ ...this.ways.context, browser, to, path: request.url }));
@@ -57,13 +58,12 @@ export class SignUpController {
     const browser = await this.browsers.of(request, reply);
     const session = await this.signUps.find(queryText(query, 'session') ?? '', browser);
     if (session === undefined) return sendOn(reply, pathOf(this.signUps.begin(browser), to));
+    if (!this.#isOfStage(session, query)) return sendOn(reply, this.#placeOf(session, to));
     if (!this.signUps.isReady(session)) {
       const view = await this.signUps.pass(session, request);
-      if (view === undefined) return sendOn(reply, pathOf(session.id, to));
+      if (view === undefined) return sendOn(reply, this.#placeOf(session, to));
       return 'page' in view ? showPage(reply, view.page) : sendOn(reply, view.redirectTo);
     }
-    // That of a stage, which was sent twice.
-    if (!readForm(request).has('username')) return sendOn(reply, pathOf(session.id, to));
     const { form } = await this.browsers.formOf(request, reply);
     const username = form.get('username') ?? '';
     try {
@@ -78,7 +78,17 @@ export class SignUpController {
       return showPage(reply, signUpPage({ ...context, problem: error.message }), error.status);
     }
   }
+
+  /** A form that is sent twice, or by another window, is of a stage that is passed by then; so is a page that somebody goes back to, and what they would send from there. */
+  #isOfStage(session: AuthSession, query: QueryOfUrl): boolean {
+    return [undefined, this.signUps.stepOf(session)].includes(queryText(query, 'step'));
+  }
+
+  #placeOf(session: AuthSession, to: string): string {
+    return pathOf(session.id, to, this.signUps.stepOf(session));
+  }
 }
 
-const pathOf = (session: string, to: string): string =>
-  `${PAGES.signUp}?${new URLSearchParams({ session, to }).toString()}`;
+/** Each stage has a place of its own. */
+const pathOf = (session: string, to: string, step = '0'): string =>
+  `${PAGES.signUp}?${new URLSearchParams({ session, to, step }).toString()}`;
