@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashAddress } from '#identity/client/hash-address';
+import { INVITATION_PATH } from '#identity/invitations/invitation-messages';
 import { FakePeer } from '#testing/fake-peer';
 import { type MailServer, startMailServer } from '#testing/mail-server';
 import { FederatedServer } from '../test/federated-server.js';
@@ -276,6 +277,25 @@ describe('the identity server', () => {
         body: invalid,
       }),
     ).toMatchObject({ status: 400, body: { errcode: 'M_INVALID_EMAIL' } });
+  });
+
+  it('tells who opens a link on a page what does not go', async () => {
+    const links = [
+      ['GET', 'validate/email/submitToken?sid=y'],
+      ['POST', 'validate/email/submitToken/confirm?sid=y'],
+      ['GET', `${V1}/validate/msisdn/submitToken?sid=y`],
+      ['GET', `${INVITATION_PATH}?token=x`],
+    ] as const;
+    for (const [method, path] of links)
+      expect([path, await call(method, path)]).toMatchObject([
+        path,
+        { status: 400, body: { text: expect.stringContaining('<h1>This does not go</h1>') as string } },
+      ]);
+    // What clients ask is answered as everywhere.
+    expect(await call('POST', `${V1}/validate/email/submitToken`, { body: { sid: 'y' } })).toMatchObject({
+      status: 400,
+      body: { errcode: 'M_MISSING_PARAM' },
+    });
   });
 
   it('sends another mail only for another attempt', async () => {

@@ -96,7 +96,7 @@ export class UpdateTokenCommand extends LimitsCommand<UpdateOptions> {
   }
 }
 
-@SubCommand({ name: 'delete', arguments: '<token>', argsDescription: TOKEN, description: 'withdraw a token, for ever' })
+@SubCommand({ name: 'delete', arguments: '<token>', argsDescription: TOKEN, description: 'withdraw a token' })
 export class DeleteTokenCommand extends AnnalsCommand {
   protected async execute([token = '']: string[], { data }: CommonOptions, terminal: Terminal): Promise<ExitCode> {
     return (await loadRun()).deleteToken(findInstallation(data), terminal, token);

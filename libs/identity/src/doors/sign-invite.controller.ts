@@ -1,6 +1,7 @@
-import { Controller, Get, HttpCode, Inject, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { IsString, MaxLength } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ErrorPageFilter } from '#http/pages/error-page.filter';
 import { showPage } from '#http/pages/show-page';
 import { CONFIG, type Config } from '#config/config';
 import { checkDto, JsonBody, readJsonBody } from '#http/json-body';
@@ -64,6 +65,7 @@ export class SignInviteController {
 
   /** What the link of the mail shows. */
   @UseGuards(IdentityRole)
+  @UseFilters(ErrorPageFilter)
   @RateLimited('default')
   @Get(INVITATION_PATH.slice(1))
   async page(@Query() query: QueryOfUrl, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {

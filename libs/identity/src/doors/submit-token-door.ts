@@ -1,5 +1,6 @@
-import { Get, HttpCode, Inject, Post, Query, Res, UseGuards } from '@nestjs/common';
+import { Get, HttpCode, Inject, Post, Query, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { ErrorPageFilter } from '#http/pages/error-page.filter';
 import { showPage } from '#http/pages/show-page';
 import { SubmitTokenBody } from '#accounts/threepids/validation-bodies';
 import type { SessionName } from '#accounts/threepids/validation-sessions';
@@ -26,6 +27,7 @@ export abstract class SubmitTokenDoor {
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
+  @UseFilters(ErrorPageFilter)
   @RateLimited('default')
   @Get('submitToken')
   async ask(@Query() query: QueryOfUrl, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
@@ -38,6 +40,7 @@ export abstract class SubmitTokenDoor {
   }
 
   /** What the button of the page does. */
+  @UseFilters(ErrorPageFilter)
   @RateLimited('login')
   @HttpCode(200)
   @Post('submitToken/confirm')
