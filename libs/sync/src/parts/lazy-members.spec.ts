@@ -229,6 +229,23 @@ describe('lazily loaded members', () => {
     expect(again.open(requester, 't5', true).isKnown(room, bob)).toBe(false);
   });
 
+  it('are not known by a token of a device that was forgotten meanwhile, of which another answer that ended there told less', () => {
+    const lazy = new LazyMembers();
+    const bob = memberRow(1, 1);
+    const tell = (answered: AnsweredMembers, until: string, rows: TimelineRow[]): void => {
+      answered.note(room, rows);
+      answered.sendUntil(until);
+    };
+    const slow = lazy.open(requester, undefined, true);
+    tell(lazy.open(requester, undefined, true), 't1', []);
+    for (let n = 0; n < 5_000; n++)
+      tell(lazy.open({ ...requester, deviceId: `E${n}` as DeviceId }, undefined, true), 't1', []);
+    tell(slow, 't1', [bob]);
+    expect(lazy.open(requester, 't1', true).isKnown(room, bob)).toBe(false);
+    tell(lazy.open(requester, undefined, true), 't2', [bob]);
+    expect(lazy.open(requester, 't2', true).isKnown(room, bob)).toBe(true);
+  });
+
   it('are not known any more of a room that is told anew', () => {
     const lazy = new LazyMembers();
     const other = '!room2:x' as RoomId;

@@ -32,8 +32,9 @@ export class LazyMembers {
     most: ALL_MEMBERS,
     weigh: ({ size }) => size,
   });
-  /** How many answers were opened. */
+  /** How many answers were opened; and when a device was forgotten last, with what is known of all its tokens. */
   #opened = 0;
+  #forgottenAt = 0;
 
   /** For metrics. */
   get numbers(): CacheNumbers {
@@ -50,9 +51,11 @@ export class LazyMembers {
     const known = since === undefined ? undefined : this.#devices.get(device)?.find(since);
     const opened = ++this.#opened;
     return new AnsweredMembers(known ?? NOTHING, (until, left) => {
-      const tokens = this.#devices.get(device) ?? new KnownByTokens();
+      const tokens = this.#devices.get(device) ?? new KnownByTokens(this.#forgottenAt);
       tokens.keep(until, { known: left, opened }, this.#opened);
+      const { evictions } = this.numbers;
       this.#devices.set(device, tokens);
+      if (this.numbers.evictions > evictions) this.#forgottenAt = this.#opened;
     });
   }
 }
@@ -67,8 +70,9 @@ interface KnownBy {
 class KnownByTokens {
   /** The one used longest ago first. */
   readonly #tokens = new Map<string, KnownBy>();
-  /** How many answers were opened when a token was forgotten last. */
-  #forgottenAt = 0;
+
+  /** `forgottenAt`: how many answers were opened when a token was forgotten last. */
+  constructor(private forgottenAt: number) {}
 
   /** How many member events are known. */
   get size(): number {
@@ -88,7 +92,7 @@ class KnownByTokens {
    * have left less, and what both leave known is not told any more.
    */
   keep(token: string, { known, opened }: KnownBy, now: number): void {
-    const other = this.#tokens.get(token) ?? { known: opened <= this.#forgottenAt ? NOTHING : known, opened };
+    const other = this.#tokens.get(token) ?? { known: opened <= this.forgottenAt ? NOTHING : known, opened };
     this.#use(token, { ...other, known: inBoth(other.known, known) });
     if (this.#tokens.size > TOKENS_PER_DEVICE) this.#forgetOne(now);
   }
@@ -103,7 +107,7 @@ class KnownByTokens {
     const newest = Math.max(...[...this.#tokens.values()].map(({ opened }) => opened));
     const [token] = [...this.#tokens].find(([, { opened }]) => opened !== newest)!;
     this.#tokens.delete(token);
-    this.#forgottenAt = now;
+    this.forgottenAt = now;
   }
 }
 
