@@ -36,15 +36,17 @@ export class MediaOfUser {
     return { media, quarantined };
   }
 
-  /** Deletes all of it, by all that the log has now, but for what is in quarantine; and what they were still to upload. Answers whether there was any. */
-  async delete(userId: UserId): Promise<boolean> {
+  /** Deletes all of it, by all that the log has now, but for what is in quarantine; and what they were still to upload; no more once it `goesOn` no longer. Answers whether there was any. */
+  async delete(userId: UserId, goesOn: () => Promise<boolean>): Promise<boolean> {
     await awaitShown(this.views, MEDIA.name, await this.events.head(), 'the media of a user');
     let isDone = false;
     for await (const [media, isKept] of this.#list(userId)) {
+      if (!(await goesOn())) return isDone;
       if (!isKept && (await this.log.change(media, decideDelete, BY_SERVER))) isDone = true;
     }
     for await (const page of RESERVED_MEDIA.pages(this.views, { prefix: [userId] })) {
       for (const { key } of page) {
+        if (!(await goesOn())) return isDone;
         const media = { server: serverNameOf(userId), mediaId: key[1] };
         if (await this.log.change(media, decideDelete, BY_SERVER)) isDone = true;
       }

@@ -29,9 +29,15 @@ export class EndBindings {
     const away = new Set<ServerName>();
     for (const userId of await this.#listClosed()) {
       if (isStopped()) break;
+      // While others were asked it may have been opened again, and have what it made known since.
+      if (!(await this.#isClosed(userId))) continue;
       await this.bindings.endAll(userId, away);
     }
     return away.size > 0;
+  }
+
+  async #isClosed(userId: UserId): Promise<boolean> {
+    return (await ACCOUNTS.get(this.views, [userId]))?.deactivated === true;
   }
 
   /** Those whose accounts are closed, and who are known somewhere still. */

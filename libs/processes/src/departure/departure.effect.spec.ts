@@ -5,6 +5,7 @@ import type { Views } from '#projections/views';
 import { recordFacts } from '#testing/project';
 import { Departure } from './departure.effect.js';
 
+const STANDS = async (): Promise<boolean> => true;
 const alice = '@alice:example.org';
 
 describe('who closes their account', () => {
@@ -28,7 +29,7 @@ describe('who closes their account', () => {
       { stream: 'user-@bob:example.org', type: 'password-changed', data: {} },
     ]);
     expect([departure.keyOf(deactivated!), departure.keyOf(other!)]).toEqual([alice, undefined]);
-    expect(await departure.run(deactivated!)).toBe(true);
+    expect(await departure.run(deactivated!, STANDS)).toBe(true);
     expect(left).toEqual(['!a', '!c', '!e', '!f'].map((room) => `${alice} ${room}`));
   });
 
@@ -37,6 +38,6 @@ describe('who closes their account', () => {
     const bus = { execute: () => Promise.reject(new Error('away')) };
     const departure = new Departure(bus as unknown as CommandBus, views as unknown as Views);
     const [fact] = recordFacts([{ stream: `user-${alice}`, type: 'account-deactivated', data: { erase: false } }]);
-    await expect(departure.run(fact!)).rejects.toThrow('away');
+    await expect(departure.run(fact!, STANDS)).rejects.toThrow('away');
   });
 });

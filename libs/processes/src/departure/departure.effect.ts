@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { userIdOfStream } from '#kernel/user-stream';
 import type { AccountFact } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
-import type { Effect } from '#projections/effects/effect';
+import type { Effect, Stands } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 import { listUserRooms } from '#rooms/queries/list-user-rooms';
 import { actForUser } from '../act-for-user.js';
@@ -33,13 +33,17 @@ export class Departure implements Effect {
     return fact.type === DEACTIVATED ? userIdOfStream(fact.stream) : undefined;
   }
 
-  async run(fact: RecordedFact): Promise<boolean> {
+  async run(fact: RecordedFact, stands: Stands): Promise<boolean> {
     const requester = actForUser(userIdOfStream(fact.stream), fact);
     const rooms = await listUserRooms(this.views, requester.userId);
     const left = [...rooms].filter(([, { membership }]) => PRESENT.has(membership)).map(([roomId]) => roomId);
     const next = left[Symbol.iterator]();
     const leave = async (): Promise<void> => {
-      for (const roomId of next) await leaveForUser(this.commands, requester, roomId, this.#log, STAYS);
+      for (const roomId of next) {
+        // They may be in it anew.
+        if (!(await stands())) return;
+        await leaveForUser(this.commands, requester, roomId, this.#log, STAYS);
+      }
     };
     await Promise.all(Array.from({ length: ROOMS_AT_ONCE }, leave));
     return left.length > 0;

@@ -74,3 +74,31 @@ test('where a closed account was made known is undone, and by looks where a serv
   expect(await bindings.of(BOB)).toHaveLength(1);
   effect.end();
 });
+
+test('an account that is opened again while others are asked about is left alone by the look', async () => {
+  const rows = new MemoryReadModels();
+  const accountOf = (userId: UserId, type: string) => ({ stream: `user-${userId}`, type, data: { via: 'open' } });
+  const tell = (...facts: ReturnType<typeof accountOf>[]) => applyFacts(accountsProjector, recordFacts(facts), rows);
+  const store = new MemoryEventStore();
+  const client = {
+    findValidated: () => Promise.resolve({ medium: 'email', address: 'one@mail.example' }),
+    ask: () => Promise.resolve({}),
+  } as unknown as IdentityServers;
+  const config = loadConfig({ ANNALS_SERVER_NAME: 'a.example' });
+  const none = {} as Associations;
+  const bindings = new Bindings(store, { now: () => 1 }, config, generateSigningKey(), client, none);
+  for (const userId of [ALICE, BOB]) {
+    await bindings.bind(userId, ANSWERS as ServerName, SHOWN);
+    await tell(accountOf(userId, 'account-registered'), accountOf(userId, 'account-deactivated'));
+  }
+  const bound = store.facts.map(({ stream, type, data }) => ({ stream, type, data: JSON.parse(data) as object }));
+  await applyFacts(bindingsProjector, recordFacts(bound), rows);
+  const asked: UserId[] = [];
+  bindings.endAll = async (userId) => {
+    asked.push(userId);
+    await tell(accountOf(BOB, 'account-reopened'));
+    return true;
+  };
+  await new EndBindings(bindings, rows as unknown as Views).endDue(() => false);
+  expect(asked).toEqual([ALICE]);
+});

@@ -13,6 +13,7 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { EndedIdentityAccounts } from './ended-identity-accounts.effect.js';
 
 const NONE = { endAll: async () => false } as unknown as Associations;
+const STANDS = async (): Promise<boolean> => true;
 const [ALICE, BOB] = ['@alice:a.example' as UserId, '@bob:b.example' as UserId];
 const PUBLISHED = { user_id: ALICE, usage: ['master'], keys: { 'ed25519:k': 'k' } } as const;
 
@@ -34,7 +35,7 @@ it('what somebody said to this identity server goes from the log once their acco
     const closed = { ...store.facts[0]!, type: 'account-deactivated', stream: `user-${ALICE}` };
     expect([effect.keyOf(closed), effect.keyOf(store.facts[0]!)]).toEqual([`user-${ALICE}`, undefined]);
     if (isEndedBefore) await accounts.end(ALICE);
-    const run = effect.run(closed);
+    const run = effect.run(closed, STANDS);
     expect(await Promise.race([run, new Promise((resolve) => setTimeout(resolve, 20, 'waits'))])).toBe('waits');
     const ends = (): string[] => store.facts.map(({ type }) => type).filter((type) => type.includes('token'));
     expect([JSON.stringify(store.facts).includes(BOB), ends()]).toEqual([false, ['identity-token-ended']]);
@@ -42,7 +43,7 @@ it('what somebody said to this identity server goes from the log once their acco
     expect(await run).toBe(!isEndedBefore);
     const left = store.facts.map(({ type, data }) => `${type} ${data}`);
     expect(left).toEqual(['identity-key-published {"master_key":null}', 'identity-readers-set {"readers":[]}']);
-    expect(await effect.run(closed)).toBe(false);
+    expect(await effect.run(closed, STANDS)).toBe(false);
   }
 });
 
@@ -61,10 +62,9 @@ it('addresses that are somebody’s by this identity server are so no more once 
   } as unknown as IdentityAccounts;
   const own = { endAll: async (userId: UserId) => said.push(`all of ${userId}`) > 0 } as unknown as Associations;
   const [paused, closedAt] = ['0000000000000000004', '0000000000000000007'] as Position[];
-  const run = new EndedIdentityAccounts(accounts, own, views).run({
-    stream: `user-${ALICE}`,
-    position: closedAt!,
-  } as RecordedFact);
+  const closing = { stream: `user-${ALICE}`, position: closedAt! } as RecordedFact;
+  const effect = new EndedIdentityAccounts(accounts, own, views);
+  const run = effect.run(closing, STANDS);
   const behind = (at: Position): string => `${ASSOCIATIONS.name} behind ${at}`;
   await expect.poll(() => said).toEqual(['tokens', behind(START)]);
   moves.shift()!(paused!);
@@ -72,4 +72,14 @@ it('addresses that are somebody’s by this identity server are so no more once 
   moves.shift()!(closedAt!);
   expect(await run).toBe(true);
   expect(said.slice(3)).toEqual([`all of ${ALICE}`, 'forgotten']);
+
+  // Nothing of what they have since where the account is open again before the views tell.
+  let isClosed = true;
+  said.length = 0;
+  const late = effect.run(closing, async () => isClosed);
+  await expect.poll(() => said).toEqual(['tokens', behind(START)]);
+  isClosed = false;
+  moves.shift()!(closedAt!);
+  expect(await late).toBe(false);
+  expect(said).toHaveLength(2);
 });

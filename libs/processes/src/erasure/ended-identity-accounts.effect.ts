@@ -6,7 +6,7 @@ import { IdentityAccounts } from '#identity/identity-accounts';
 import { ASSOCIATIONS } from '#identity/projections/identity.projector';
 import { userIdOfStream } from '#kernel/user-stream';
 import { whenShown } from '#projections/await-shown';
-import type { Effect } from '#projections/effects/effect';
+import type { Effect, Stands } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 
 const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
@@ -31,10 +31,11 @@ export class EndedIdentityAccounts implements Effect {
   }
 
   /** What is not over would stay: so tokens are ended here, too, whoever of the two is first, and before all else: who has one could have another address made theirs. */
-  async run({ stream, position }: RecordedFact): Promise<boolean> {
+  async run({ stream, position }: RecordedFact, stands: Stands): Promise<boolean> {
     const userId = userIdOfStream(stream);
     const hadAny = await this.accounts.end(userId);
     await whenShown(this.views, [ASSOCIATIONS.name], { head: async () => position });
+    if (!(await stands())) return hadAny;
     const hadOwn = await this.own.endAll(userId);
     await this.accounts.forgetEnded(userId);
     return hadAny || hadOwn;

@@ -3,7 +3,7 @@ import { asksForErasure } from '#accounts/facts/erasable-parts';
 import type { RecordedFact } from '#event-store/event-store';
 import { userIdOfStream } from '#kernel/user-stream';
 import { MediaOfUser } from '#media/media-of-user';
-import type { Effect } from '#projections/effects/effect';
+import type { Effect, Stands } from '#projections/effects/effect';
 
 /** Lets what somebody has uploaded go with their account, where they asked for that. */
 @Injectable()
@@ -16,7 +16,7 @@ export class ErasedMedia implements Effect {
     return asksForErasure(fact) ? fact.stream : undefined;
   }
 
-  async run({ stream }: RecordedFact): Promise<boolean> {
-    return (await this.media?.delete(userIdOfStream(stream))) ?? false;
+  async run({ stream }: RecordedFact, stands: Stands): Promise<boolean> {
+    return (await this.media?.delete(userIdOfStream(stream), stands)) ?? false;
   }
 }

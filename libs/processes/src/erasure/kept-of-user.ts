@@ -41,9 +41,9 @@ export class KeptOfUser {
     });
   }
 
-  /** Deletes what they uploaded. */
-  async deleteMedia(userId: UserId): Promise<void> {
-    await this.media?.delete(userId);
+  /** Deletes what they uploaded, as `MediaOfUser.delete`. */
+  async deleteMedia(userId: UserId, goesOn: () => Promise<boolean>): Promise<void> {
+    await this.media?.delete(userId, goesOn);
   }
 }
 

@@ -63,8 +63,11 @@ export class OrderedErasures implements Effect {
     const way = { order, isTold: here !== true };
     const onProgress: OnProgress = (progress) => this.erasures.showProgress(erasure_id, progress);
     if (content === true) await this.content.redact(userId, way, onProgress);
+    // Another process may have done all of it meanwhile, and the account be open again.
+    const goesOn = async (): Promise<boolean> => (await this.erasures.load()).get(erasure_id)?.ended === undefined;
+    if (!(await goesOn())) return;
     await this.commands.execute(new DeactivateAccount(userId, true, cause));
-    await this.kept.deleteMedia(userId);
+    await this.kept.deleteMedia(userId, goesOn);
     // Also what came in between.
     if (content === true) await this.content.redact(userId, way, onProgress);
     const said = content === true ? await this.content.clean(userId, position, onProgress) : NOTHING;

@@ -5,20 +5,37 @@ import { DeactivateAccount } from '#accounts/commands/deactivate-account';
 import { ProvideAccount } from '#accounts/commands/provide-account';
 import { ReopenAccount } from '#accounts/commands/reopen-account';
 import { ExternalIds } from '#accounts/external-ids';
+import type { RecordedFact } from '#event-store/event-store';
 import type { ExternalId } from '#accounts/facts/external-id-facts';
 import { erasureListIn, readErasureList } from '#admin/erasures/erasure-list';
 import { Erasures } from '#admin/erasures/erasures';
 import { ErasuresAgain } from '#admin/erasures/erasures-again';
 import { Receipts } from '#ephemeral/commands/receipts';
 import type { RoomId, UserId } from '#kernel/ids';
+import { EffectTries, type TryParts } from '#projections/effects/effect-tries';
+import { silentLog } from '#projections/runtime-parts';
 import { CompiledRules } from '#push/compiled-rules';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 import { roomPath, SyncApp, SyncUser } from '#testing/sync-app';
 import { AccountErasure } from './account-erasure.effect.js';
+import { KeptOfUser } from './kept-of-user.js';
+import { OrderedErasures } from './ordered-erasures.effect.js';
 import { Departure } from '../departure/departure.effect.js';
+import { EFFECTS } from '../processes.module.js';
+import { EndedStays } from '../stays/ended-stays.effect.js';
+import { TAKEN_BACK_BY } from '../taken-back-by.js';
 
 const MINUTES = 10 * 60_000;
+const PUSHER = {
+  app_id: 'org.example.app',
+  pushkey: 'a key',
+  kind: 'http',
+  app_display_name: 'App',
+  device_display_name: 'A phone',
+  lang: 'en',
+  data: { url: 'https://push.example.org/_matrix/push/v1/notify' },
+};
 const OPERATOR = { actor: 'server' } as const;
 const REBUILT = ['accounts', 'profiles', 'names', 'external-ids', 'threepids', 'filters', 'membership', 'timeline'];
 
@@ -70,6 +87,8 @@ describe('an account that is opened again', () => {
     await user.ok('POST', `/join/${encodeURIComponent(room)}`, {});
     return user;
   };
+  const closingOf = async ({ userId }: SyncUser): Promise<RecordedFact> =>
+    (await app.factsOf(`user-${userId}`)).find(({ type }) => type === 'account-deactivated')!;
   const found = async (term: string): Promise<string[]> => {
     const { results } = await bob.ok('POST', '/user_directory/search', { search_term: term });
     return (results as { user_id: string }[]).map(({ user_id: id }) => id);
@@ -175,10 +194,10 @@ describe('an account that is opened again', () => {
     const again = await reopen(app, alice);
     await ids.link(id, userId, OPERATOR);
     await again.ok('PUT', `/profile/${userId}/displayname`, { displayname: 'Ms After' });
-    const facts = await app.factsOf(`user-${userId}`);
+    const closing = await closingOf(alice);
     const listErasures = async (): Promise<string[]> => [...(await app.get(Erasures).load()).keys()];
     const [noted, end] = [await listErasures(), vi.spyOn(app.get(Receipts), 'end')];
-    await app.get(AccountErasure).run(facts.find(({ type }) => type === 'account-deactivated')!);
+    await app.get(AccountErasure).run(closing);
     const text = JSON.stringify(await app.factsOf(`user-${userId}`));
     expect([text.includes('Ms Before'), text.includes('Ms After')]).toEqual([false, true]);
     // Nor what it has read since; and it is not to be closed once more where a log of before comes in the place of this one.
@@ -187,12 +206,49 @@ describe('an account that is opened again', () => {
     await expect(ids.link(id, bob.userId as UserId, OPERATOR)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
   });
 
+  it('keeps all it has since from what follows from how it was closed, where that is looked at late or once more', async () => {
+    await close(app, alice);
+    const again = await reopen(app, alice);
+    await again.join(room);
+    await again.ok('POST', '/pushers/set', PUSHER);
+    await again.ok('PUT', `/presence/${alice.userId}/status`, { presence: 'online', status_msg: 'back' });
+    const closing = await closingOf(alice);
+    const parts = { store: app.store, takenBackBy: TAKEN_BACK_BY, log: silentLog, live: app.views, retryMs: 1 };
+    const due = EFFECTS.map((token) => app.get(token)).filter((effect) => effect.keyOf(closing) !== undefined);
+    expect(due.length).toBeGreaterThan(12);
+    const before = await app.store.head();
+    for (const effect of due) {
+      const tries = new EffectTries(effect, parts as unknown as TryParts, new AbortController().signal);
+      expect([effect.name, await tries.run(closing, closing.stream)]).toEqual([effect.name, 'idle']);
+    }
+    // And those that were under way by then, at another process that stood still or had handed them over.
+    for (const effect of [app.get(Departure), app.get(EndedStays)]) await effect.run(closing, async () => false);
+    expect(await app.store.head()).toBe(before);
+    expect(await stay(again)).toEqual([room]);
+  });
+
+  it('is not closed once more by an erasure that another process carried out while this one stood still', async () => {
+    const [erasures, effect, kept] = [app.get(Erasures), app.get(OrderedErasures), app.get(KeptOfUser)];
+    let goOn = (): void => {};
+    const stands = new Promise<void>((resolve) => (goOn = resolve));
+    const count = vi.spyOn(kept, 'count').mockImplementationOnce(() => stands.then(() => ({})));
+    const id = await erasures.order({ user_id: alice.userId as UserId }, 'server');
+    await expect.poll(() => count.mock.calls.length).toBe(1);
+    const ordered = (await app.factsOf('erasures')).find((fact) => effect.keyOf(fact) === alice.userId)!;
+    await effect.run(ordered);
+    expect((await erasures.load()).get(id)?.ended).toBeDefined();
+    const again = await reopen(app, alice);
+    goOn();
+    await expect.poll(() => app.views.effects.list().find(({ name }) => name === effect.name)?.waiting).toBe(0);
+    expect((await again.call('GET', '/account/whoami')).status).toBe(200);
+  });
+
   it('is not before all has followed from how it was closed, and stays in rooms that are joined since', async () => {
     const departure = app.get(Departure);
     let go = (): void => {};
     const held = new Promise<void>((resolve) => (go = resolve));
     const run = departure.run.bind(departure);
-    departure.run = (fact) => held.then(() => run(fact));
+    departure.run = (fact, stands) => held.then(() => run(fact, stands));
     await close(app, alice);
     const opening = app.get(CommandBus).execute(new ReopenAccount(alice.userId as UserId, 'another', OPERATOR));
     await expect(
@@ -207,8 +263,7 @@ describe('an account that is opened again', () => {
     const after = again.on(app);
     expect(await stay(after)).toEqual([room]);
     // What is looked at once more, as in a copy of the log, is over.
-    const closing = (await app.factsOf(`user-${alice.userId}`)).find(({ type }) => type === 'account-deactivated')!;
-    expect(await app.views.effects.stateOf(closing)).toBe('done');
+    expect(await app.views.effects.stateOf(await closingOf(alice))).toBe('done');
   });
 
   it('is not one of which all was erased that its user said', async () => {

@@ -84,7 +84,7 @@ describe('the message of an invitation by address', () => {
     const done: boolean[] = [];
     for (let n = 0; n < store.facts.length; n++) {
       const fact = store.facts[n]!;
-      if (effect.keyOf(fact) !== undefined) done.push(await effect.run(fact));
+      if (effect.keyOf(fact) !== undefined) done.push(await effect.run(fact, async () => true));
     }
     return done;
   }

@@ -4,7 +4,7 @@ import type { AccountFact } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId } from '#kernel/ids';
 import { userIdOfStream } from '#kernel/user-stream';
-import type { Effect } from '#projections/effects/effect';
+import type { Effect, Stands } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 import { MembershipsElsewhere } from '#rooms/commands/memberships-elsewhere';
 import { listUserRooms } from '#rooms/queries/list-user-rooms';
@@ -34,12 +34,14 @@ export class EndedStays implements Effect {
     return type === DEACTIVATED ? stream : undefined;
   }
 
-  async run(fact: RecordedFact): Promise<boolean> {
+  async run(fact: RecordedFact, stands: Stands): Promise<boolean> {
     const { metadata } = fact;
     const requester = actForUser(userIdOfStream(fact.stream), fact);
     for (const roomId of await this.#open(requester.userId)) {
+      if (!(await stands())) return true;
       await leaveForUser(this.commands, requester, roomId, this.#log, STAYS);
     }
+    if (!(await stands())) return true;
     return this.elsewhere.close(requester.userId, { actor: metadata.actor, device: metadata.device });
   }
 

@@ -163,6 +163,27 @@ describe('an effect', () => {
     expect(done).toEqual(['Cat']);
   });
 
+  it('is told of what is taken back while it goes on, as of what another process has done meanwhile, and is not tried again', async () => {
+    const steps: string[] = [];
+    const runtime = await beginWith(
+      { takenBackBy: { said: 'unsaid' } },
+      {
+        ...echo(),
+        async run({ stream }, stands) {
+          for (const step of ['one', 'two']) {
+            if (!(await stands())) return false;
+            steps.push(step);
+            await store.append(stream, 0, [said('back', 'unsaid')]);
+          }
+          return true;
+        },
+      },
+    );
+    await say('Ant');
+    await until(() => steps.length > 0 && runtime.effects.list()[0]!.waiting === 0);
+    expect([steps, runtime.effects.list()[0]]).toMatchObject([['one'], { failures: 0, deadLetters: 0 }]);
+  });
+
   it('is not done by views that were thrown away while it read them', async () => {
     let areGone = false;
     const seen: unknown[] = [];

@@ -76,16 +76,17 @@ export class EffectTries {
     return 'left';
   }
 
-  #run(fact: RecordedFact): Promise<boolean> {
-    const by = this.parts.takenBackBy?.[fact.type];
-    return by === undefined ? this.effect.run(fact) : this.#runUnless(by, fact);
+  async #run(fact: RecordedFact): Promise<boolean> {
+    const stands = (): Promise<boolean> => this.#stands(fact);
+    return (await stands()) && this.effect.run(fact, stands);
   }
 
-  async #runUnless(takenBack: string, fact: RecordedFact): Promise<boolean> {
-    const { stream, revision } = fact;
-    for await (const { type } of this.parts.store.readStream(stream, { from: revision + 1 }))
-      if (type === takenBack) return false;
-    return this.effect.run(fact);
+  async #stands({ type, stream, revision }: RecordedFact): Promise<boolean> {
+    const takenBack = this.parts.takenBackBy?.[type];
+    if (takenBack === undefined) return true;
+    for await (const later of this.parts.store.readStream(stream, { from: revision + 1 }))
+      if (later.type === takenBack) return false;
+    return true;
   }
 
   /** Notes that it is a dead letter: once that is in the log, the fact counts as passed. */

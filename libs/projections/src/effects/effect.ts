@@ -1,6 +1,9 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { Position } from '#kernel/position';
 
+/** Whether a fact stands: it was not taken back (`RuntimeParts.takenBackBy`). */
+export type Stands = () => Promise<boolean>;
+
 /**
  * What happens because of a fact: a command of another domain, a push. It is done at least once, whatever crashes between the
  * fact and the effect; those of one key in the order of their facts; never by a rebuild, nor for facts from before the log knew
@@ -37,8 +40,11 @@ export interface Effect {
   /**
    * Does what follows from the fact, with all views past it. Answers whether there was anything to do. What it throws is tried
    * again a bounded number of times, so what will never succeed (a refusal) is for it to take.
+   *
+   * It is not run for a fact that was taken back. One that takes long asks before each step whether that `stands`: another process may have done all of it meanwhile, as where
+   * this one stood still or has handed it over, and then nothing keeps the fact from being taken back.
    */
-  run(fact: RecordedFact): Promise<boolean>;
+  run(fact: RecordedFact, stands: Stands): Promise<boolean>;
   /** This process runs it from now on, and looks at what comes after a position. Called before all else; tried again where it throws. */
   begin?(after: Position): Promise<void>;
   /** This process does not run it any more: it begins nothing more, and what is under way has some seconds to end. */

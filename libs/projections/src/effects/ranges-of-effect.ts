@@ -20,7 +20,7 @@ export function rangesOfEffect(effect: Effect): readonly Effect[] {
       const key = keyOf(fact);
       return key !== undefined && rangeOf(key, ranges) === range ? key : undefined;
     },
-    run: (fact) => effect.run(fact),
+    run: (fact, stands) => effect.run(fact, stands),
   }));
 }
 
