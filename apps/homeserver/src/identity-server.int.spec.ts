@@ -341,6 +341,11 @@ describe('the identity server', () => {
     const body = { ...session, mxid: other.userId };
     expect(await call('POST', '3pid/bind', { token: other.token, body })).toMatchObject(refused);
     expect(await call('POST', `${V1}/3pid/bind`, { body })).toMatchObject(refused);
+    // Nor does a homeserver hear of it that would give it to somebody else.
+    const validated = `3pid/getValidated3pid?${new URLSearchParams(session).toString()}`;
+    expect(await call('GET', validated, { token: other.token })).toMatchObject(refused);
+    expect(await call('GET', `${V1}/${validated}`)).toMatchObject(refused);
+    expect(await ok('GET', validated, { token: named.token })).toMatchObject({ address: 'named@mail.example' });
     // The same secret goes on with nothing that somebody else began.
     const again = await begin(other.token, 'named@mail.example', { send_attempt: 2 });
     expect(again.sid).not.toBe(session.sid);

@@ -40,12 +40,12 @@ export class AssociationsController {
   @FromIdentityUser()
   @RateLimited('default')
   @Get('v2/3pid/getValidated3pid')
-  validated(@Query() query: QueryOfUrl): Promise<ValidatedThreepid> {
+  validated(@CurrentCaller() { userId }: IdentityCaller, @Query() query: QueryOfUrl): Promise<ValidatedThreepid> {
     const name = {
       sid: requiredText(query, 'sid'),
       clientSecret: requiredText(query, 'client_secret'),
     };
-    return this.validations.getValidated(name);
+    return this.validations.getValidated(name, undefined, userId);
   }
 
   /** NOTSPEC: one makes an identifier one's own, and nobody else's. Throws M_FORBIDDEN, and as `Validations.getValidated`. */

@@ -28,11 +28,12 @@ export class AssociationsV1Controller {
     private readonly associations: Associations,
   ) {}
 
+  /** Nobody says who asks: what was shown for a user, as in v2, is answered there alone. Throws as `Validations.getValidated`. */
   @RateLimited('default')
   @Get('getValidated3pid')
   validated(@Query() query: QueryOfUrl): Promise<ValidatedThreepid> {
     const name = { sid: requiredText(query, 'sid'), clientSecret: requiredText(query, 'client_secret') };
-    return this.validations.getValidated(name);
+    return this.validations.getValidated(name, undefined, null);
   }
 
   /** Throws M_INVALID_PARAM for what is no user ID, and as `Validations.getValidated`. */
