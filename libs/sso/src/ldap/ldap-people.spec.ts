@@ -97,3 +97,13 @@ it('groups are looked for by the name that the directory has for somebody, whate
     expect(filters.at(-1)).toBe('(memberUid=alice)');
   }
 });
+
+it('nobody is called what they typed for whom a search has found somebody without a name', async () => {
+  const attributes = { id: 'entryUUID', userName: 'sAMAccountName', displayName: 'cn' };
+  const found = peopleOf({ bind: { dn: 'cn=annals', password: 'x' }, attributes } as Partial<LdapDirectory>).people;
+  await expect(found.find('administrator', 'right')).rejects.toThrow(`${ALICE} has no sAMAccountName`);
+  expect(await found.find('administrator', 'wrong')).toBeUndefined();
+
+  const known = peopleOf({ userDn: 'uid={user},dc=example', attributes } as Partial<LdapDirectory>).people;
+  expect(await known.find('alice', 'right')).toMatchObject({ userName: 'alice' });
+});

@@ -44,8 +44,8 @@ export class LdapPeople {
   ) {}
 
   /**
-   * Who has this name and this password; undefined where nobody has, or may not log in. Throws M_LIMIT_EXCEEDED as `Guesses` and where too many ask at once, and what
-   * ldapts throws where the directory cannot be asked. Somebody who is not there takes as long as somebody whose password is wrong.
+   * Who has this name and this password; undefined where nobody has, or may not log in. Throws M_LIMIT_EXCEEDED as `Guesses` and where too many ask at once, what
+   * ldapts throws where the directory cannot be asked, and where it has no name for them. Somebody who is not there takes as long as somebody whose password is wrong.
    */
   async find(user: string, password: string): Promise<LdapPerson | undefined> {
     // A bind with no password succeeds for everybody: RFC 4513, section 5.1.2.
@@ -101,12 +101,26 @@ export class LdapPeople {
       filter: active === '' ? named : `(&${named}${active})`,
     });
     const person = entry && (await this.#personOf(client, entry, user));
-    if (entry !== undefined) return (await this.#isTheirs(ldap, client, entry.dn, password)) ? person : undefined;
+    if (entry !== undefined) {
+      if (!(await this.#isTheirs(ldap, client, entry.dn, password))) return undefined;
+      this.#checkNamed(entry);
+      return person;
+    }
     const nobody = `cn=${randomBytes(8).toString('hex')},${base}`;
     // As of somebody who is there: how long it takes would tell.
     if (groups !== undefined) await this.#groupsOf(client, groups, nobody, user);
     await isBound(ldap, client, nobody, password);
     return undefined;
+  }
+
+  /**
+   * Throws where the directory has no name for somebody: what they typed is what a filter takes, as a mail address that they may have written into their entry themselves, and by
+   * that they would be whom they like.
+   */
+  #checkNamed(entry: Entry): void {
+    const { userName } = this.directory.attributes;
+    if (valuesOf(entry[userName]).length > 0) return;
+    throw new Error(`${entry.dn} has no ${userName} (set attributes.user_name to what everybody there has)`);
   }
 
   /** As `isBound`, and counted. */
