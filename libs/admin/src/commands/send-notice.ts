@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, CommandBus, type ICommandHandler } from '@nestjs/cqrs';
 import { findAccount } from '#accounts/queries/find-account';
 import { CONFIG, type Config } from '#config/config';
+import type { NoticesConfig } from '#config/notices-config';
 import { type DeviceId, type EventId, type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
@@ -11,7 +12,11 @@ import { VIEWS, type Views } from '#projections/views';
 import { SendEvent } from '#rooms/commands/send-event';
 import { SetState } from '#rooms/commands/set-state';
 import type { EventSent } from '#rooms/commands/transaction';
+import { contentOfRow } from '#rooms/projections/timeline-row';
+import { findStateRow } from '#rooms/queries/state-rows';
 import { NoticeRooms } from '../notices/notice-rooms.js';
+
+const PINNED = 'm.room.pinned_events';
 
 /** What a user is to be told. */
 export interface Notice {
@@ -82,7 +87,18 @@ export class SendNoticeHandler implements ICommandHandler<SendNotice> {
           ? new SendEvent(as, roomId, type, content, txnId)
           : new SetState(as, roomId, type, stateKey, content, { txnId }),
       );
+      if (type === PINNED) await this.#unpinBefore(to, roomId, notices, as);
       return { roomId, eventId };
     });
+  }
+
+  /** "Active notices are represented by the pinned events in the server notices room", and clients look into all that are tagged so. */
+  async #unpinBefore(to: UserId, roomId: RoomId, notices: NoticesConfig, as: Requester): Promise<void> {
+    for await (const earlier of this.rooms.before(to, roomId, notices)) {
+      const row = await findStateRow(this.views, earlier, PINNED, '');
+      const pinned = row && contentOfRow(row)['pinned'];
+      if (Array.isArray(pinned) && pinned.length > 0)
+        await this.commands.execute(new SetState(as, earlier, PINNED, '', { pinned: [] }));
+    }
   }
 }

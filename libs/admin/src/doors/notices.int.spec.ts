@@ -277,6 +277,29 @@ describe('a notice of the server', () => {
     expect([first, second, others, own, last]).not.toContain((await told()).room);
   });
 
+  it('is pinned in the newest room alone: nothing is in those of before, where clients would show it still', async () => {
+    const pin = async (pinned: readonly string[]): Promise<void> => {
+      const state = { user_id: alice.userId, type: 'm.room.pinned_events', state_key: '', content: { pinned } };
+      expect((await send(state)).status).toBe(200);
+    };
+    const [{ event_id: id }, token] = [(await send({ user_id: alice.userId, content })).body, await signInAsNotices()];
+    await pin([id]);
+    const rooms = (await roomsOf(alice)) as [string];
+    await alice.ok('POST', `/join/${encodeURIComponent(rooms[0])}`, {});
+    const as = (method: 'GET' | 'POST' | 'PUT', path: string, body?: object): ReturnType<RoomsApp['call']> =>
+      app.call(method, `/_matrix/client/v3/rooms/${path}`, { token, body });
+    for (const version of ['11', '12']) {
+      const path = `${encodeURIComponent(rooms.at(-1)!)}/upgrade`;
+      rooms.push((await as('POST', path, { new_version: version })).body.replacement_room);
+    }
+    const pinnedIn = (room: string): ReturnType<RoomsApp['call']> =>
+      as('GET', `${encodeURIComponent(room)}/state/m.room.pinned_events`);
+    expect((await pinnedIn(rooms[0])).body).toEqual({ pinned: [id] });
+    await pin([]);
+    expect((await pinnedIn(rooms.at(-1)!)).body).toEqual({ pinned: [] });
+    expect((await pinnedIn(rooms[0])).body).toEqual({ pinned: [] });
+  });
+
   it('lets go who closes their account', async () => {
     await send({ user_id: alice.userId, content });
     const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'alice' }, password: 'of alice' };

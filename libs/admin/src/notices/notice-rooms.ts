@@ -51,6 +51,22 @@ export class NoticeRooms {
     return roomId;
   }
 
+  /** Rooms in which the user was told something before theirs was upgraded, the newest first. */
+  async *before(to: UserId, roomId: RoomId, notices: NoticesConfig): AsyncGenerator<RoomId> {
+    const passed = new Set([roomId]);
+    for (let at = roomId; ;) {
+      const create = await findStateRow(this.views, at, 'm.room.create', '');
+      const before = create && (contentOfRow(create)['predecessor'] as { readonly room_id?: unknown } | undefined);
+      const earlier = before?.room_id;
+      if (typeof earlier !== 'string' || !isRoomId(earlier) || passed.has(earlier)) return;
+      const own = await USER_ROOMS.get(this.views, [notices.userId, earlier]);
+      if (own?.membership !== 'join' || !(await this.#isFor(to, earlier, notices))) return;
+      passed.add(earlier);
+      yield earlier;
+      at = earlier;
+    }
+  }
+
   /** The account is made when it is needed for the first time, and its profile is what the settings say now. */
   async #beThere({ userId, name, avatarUrl }: NoticesConfig, as: Requester): Promise<void> {
     const account = await findAccount(this.views, userId);
