@@ -21,7 +21,7 @@ vi.mock('ldapts', () => {
       steps.push('search');
       filters.push(filter);
       const isThere = !filter.includes('nobody');
-      return { searchEntries: isThere ? [{ dn: ALICE, entryUUID: 'one', uid: 'alice' }] : [] };
+      return { searchEntries: isThere ? [{ dn: ALICE, entryUUID: 'one', uid: 'alice', objectGUID: 'a\uFFFDb' }] : [] };
     }
     async bind(_dn: string, password: string): Promise<void> {
       steps.push('bind');
@@ -106,4 +106,16 @@ it('nobody is called what they typed for whom a search has found somebody withou
 
   const known = peopleOf({ userDn: 'uid={user},dc=example', attributes } as Partial<LdapDirectory>).people;
   expect(await known.find('alice', 'right')).toMatchObject({ userName: 'alice' });
+});
+
+it('what the directory calls otherwise than the operator by case alone is found', async () => {
+  const attributes = { id: 'entryuuid', userName: 'UID', displayName: 'CN' };
+  const { people } = peopleOf({ bind: { dn: 'cn=annals', password: 'x' }, attributes } as Partial<LdapDirectory>);
+  expect(await people.find('administrator', 'right')).toEqual({ id: 'one', userName: 'alice' });
+});
+
+it('nobody is told from others by bytes of which not all are left', async () => {
+  const attributes = { id: 'objectguid', userName: 'uid', displayName: 'cn' };
+  const { people } = peopleOf({ bind: { dn: 'cn=annals', password: 'x' }, attributes } as Partial<LdapDirectory>);
+  expect(await people.find('alice', 'right')).toBeUndefined();
 });

@@ -119,7 +119,7 @@ export class LdapPeople {
    */
   #checkNamed(entry: Entry): void {
     const { userName } = this.directory.attributes;
-    if (valuesOf(entry[userName]).length > 0) return;
+    if (valuesOf(entry, userName).length > 0) return;
     throw new Error(`${entry.dn} has no ${userName} (set attributes.user_name to what everybody there has)`);
   }
 
@@ -152,13 +152,14 @@ export class LdapPeople {
 
   async #personOf(client: Client, entry: Entry, user: string): Promise<LdapPerson | undefined> {
     const { attributes, groups: elsewhere } = this.directory;
-    const [id] = valuesOf(entry[attributes.id]);
-    if (id === undefined) return undefined;
-    const [userName = user] = valuesOf(entry[attributes.userName]);
-    const [displayName] = valuesOf(entry[attributes.displayName]);
-    const [email] = attributes.email === undefined ? [] : valuesOf(entry[attributes.email]);
+    const [id] = valuesOf(entry, attributes.id);
+    // Bytes that were taken for text would be those of several people.
+    if (id === undefined || id.includes('\uFFFD')) return undefined;
+    const [userName = user] = valuesOf(entry, attributes.userName);
+    const [displayName] = valuesOf(entry, attributes.displayName);
+    const [email] = attributes.email === undefined ? [] : valuesOf(entry, attributes.email);
     const saysGroups = attributes.groups !== undefined || elsewhere !== undefined;
-    const own = attributes.groups === undefined ? [] : valuesOf(entry[attributes.groups]);
+    const own = attributes.groups === undefined ? [] : valuesOf(entry, attributes.groups);
     // By the name that the directory has for them, not the one they typed: that may be a mail address, or what they have written into their entry themselves.
     const found = elsewhere === undefined ? [] : await this.#groupsOf(client, elsewhere, entry.dn, userName);
     const groups = [...own.flatMap((group) => [group, firstValueOf(group) ?? group]), ...found];
@@ -180,7 +181,7 @@ export class LdapPeople {
     const named = filter.replaceAll(DN_PLACE, () => escapeFilter(dn)).replaceAll(USER_PLACE, () => escapeFilter(user));
     const search: SearchOptions = { scope: 'sub', filter: named, attributes: [name], sizeLimit: MOST_GROUPS };
     const { searchEntries } = await client.search(base, search);
-    return searchEntries.flatMap((entry) => [entry.dn, ...valuesOf(entry[name])]);
+    return searchEntries.flatMap((entry) => [entry.dn, ...valuesOf(entry, name)]);
   }
 }
 
@@ -217,9 +218,11 @@ async function isBound(ldap: Ldap, client: Client, dn: string, password: string)
   }
 }
 
-/** What is no text (Active Directory's objectGUID) in hexadecimal digits. */
-function valuesOf(value: Entry[string] | undefined): string[] {
-  const values = value === undefined ? [] : Array.isArray(value) ? value : [value];
+/** By a name as the operator writes it: whatever its case, it is that of the directory (RFC 4512, 2.5). What is no text (Active Directory's objectGUID) in hexadecimal digits. */
+function valuesOf(entry: Entry, name: string): string[] {
+  const called = Object.keys(entry).find((key) => key.toLowerCase() === name.toLowerCase());
+  const value = called === undefined ? [] : entry[called]!;
+  const values = Array.isArray(value) ? value : [value];
   return values
     .map((one) =>
       typeof one === 'string'
