@@ -9,6 +9,7 @@ import {
   type NewFact,
   type RecordedFact,
 } from './event-store.js';
+import { decideOr } from './decide-or.js';
 import { decisionId } from './fact-id.js';
 import { LostRaces } from './lost-races.js';
 import { sealFacts, type FactDraft } from './seal-facts.js';
@@ -164,10 +165,14 @@ export class Aggregates<S> {
     });
   }
 
-  /** Reads what the stream holds beyond the known state. */
+  /**
+   * Reads what the stream holds beyond the known state. Where something of that was erased all is read anew: of what another process has taken away, and the log has
+   * forgotten since, it is not known any more what it was, and so was what had said it first.
+   */
   async #catchUp(stream: string): Promise<Aggregate<S>> {
     const { store, evolve, initialState, newestOnly } = this.#options;
-    const known = this.#known.get(stream) ?? (await this.#restore(stream));
+    const remembered = this.#known.get(stream);
+    const known = remembered ?? (await this.#restore(stream));
     let { state, revision, chain, position }: Aggregate<S> = known ?? {
       state: initialState,
       revision: 'no-stream',
@@ -177,6 +182,10 @@ export class Aggregates<S> {
     const behind = { from: revision === 'no-stream' ? 0 : revision + 1 };
     for await (const fact of store.readStream(stream, newestOnly ? { backwards: true, limit: 1 } : behind)) {
       if (newestOnly && fact.revision === revision) break;
+      if (remembered !== undefined && fact.metadata.erased !== undefined) {
+        this.#known.delete(stream);
+        return this.#catchUp(stream);
+      }
       state = evolve(state, fact, fact.revision);
       ({ revision, position } = fact);
       ({ chain } = fact.metadata);
@@ -286,14 +295,4 @@ export class Aggregates<S> {
 
 function executed<S>({ state, revision, position }: Aggregate<S>, facts: readonly NewFact[]): Executed<S> {
   return { state, revision, position, facts };
-}
-
-/** What `decide` answers; undefined where it refuses upon a state that may be old. */
-function decideOr<S>(decide: Decide<S>, known: Aggregate<S>, newest: boolean): readonly FactDraft[] | undefined {
-  try {
-    return decide(known.state, known.revision !== 'no-stream', known.revision);
-  } catch (error) {
-    if (newest) throw error;
-    return undefined;
-  }
 }

@@ -65,19 +65,25 @@ export class ThreepidClaims {
    */
   async claim(threepid: Threepid, userId: UserId): Promise<Position | undefined> {
     const stream = threepidStream(this.names, threepid);
-    const { state } = await this.#streams.load(stream);
+    const { state, revision: known } = await this.#streams.load(stream);
     const owner = await this.#ownerBefore(threepid);
     if (owner !== undefined && owner !== userId) throw new MatrixError('M_THREEPID_IN_USE');
-    const free = state === undefined || state === userId || (await this.#isAbandoned(threepid, state)) ? state : null;
+    const isFree = state !== undefined && state !== userId && (await this.#isAbandoned(threepid, state));
     const isTheirs = await this.#has(userId, threepid);
     let before: Holder;
-    const facts = (holder: Holder): readonly ThreepidFact[] => {
+    const facts = (holder: Holder, revision: ExpectedRevision): readonly ThreepidFact[] => {
       before = holder;
       if (holder === userId && isTheirs) return [];
-      if (holder !== undefined && holder !== userId && holder !== free) throw new MatrixError('M_THREEPID_IN_USE');
+      // Who let it go may have claimed it anew.
+      const mayHave = holder === undefined || holder === userId || (isFree && revision === known);
+      if (!mayHave) throw new MatrixError('M_THREEPID_IN_USE');
       return [{ type: 'threepid-claimed', data: { user_id: userId } }];
     };
-    const { position } = await this.#streams.execute(stream, (holder) => draftFacts(facts(holder)), BY_SERVER);
+    const { position } = await this.#streams.execute(
+      stream,
+      (holder, _, revision) => draftFacts(facts(holder, revision)),
+      BY_SERVER,
+    );
     return before === userId ? undefined : position;
   }
 

@@ -200,6 +200,26 @@ describe('an address', () => {
     });
   });
 
+  it('is of who claims it anew while somebody else finds that they never got it', async () => {
+    await app.get(ThreepidClaims).claim(mail('anew'), bob);
+    app.time.now += MINUTE;
+    const accounts = app.get(Accounts);
+    const load = accounts.load.bind(accounts);
+    let isMeanwhile = false;
+    const spy = vi.spyOn(accounts, 'load').mockImplementation(async (userId) => {
+      if (userId === alice && !isMeanwhile) {
+        isMeanwhile = true;
+        await add(bob, 'anew');
+      }
+      return load(userId);
+    });
+    await expect(add(alice, 'anew')).rejects.toMatchObject({ errcode: 'M_THREEPID_IN_USE' });
+    spy.mockRestore();
+    expect(isMeanwhile).toBe(true);
+    expect(await app.get(ThreepidClaims).findOwner(mail('anew'))).toBe(bob);
+    expect(await addressesOf(alice)).not.toContain(mail('anew').address);
+  });
+
   it('is free after a while where it was claimed for an account that never got it', async () => {
     await app.get(ThreepidClaims).claim(mail('lost'), alice);
     await expect(add(bob, 'lost')).rejects.toMatchObject({ errcode: 'M_THREEPID_IN_USE' });

@@ -101,3 +101,14 @@ test('who links an account elsewhere twice at once, and unlinks it after the fir
   expect(await ids.find(ID)).toBe(ALICE);
   await expect(ids.claim(ID, BOB, CAUSE)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
 });
+
+test('another process, which knew whose an account elsewhere was, knows that it is that no more once the log has forgotten it', async () => {
+  const { store, accounts, ids, runAll } = await start();
+  await ids.link(ID, ALICE, CAUSE);
+  const elsewhere = new Accounts(store, systemClock, { whenProcessed: async () => {} });
+  expect((await elsewhere.load(ALICE)).externalIds).toHaveLength(1);
+  await accounts.change(ALICE, (account) => decideUnlink(account, externalIdHash(ID)), CAUSE);
+  await runAll();
+  const { externalIds, unlinkedFrom } = await elsewhere.load(ALICE);
+  expect([externalIds, unlinkedFrom]).toEqual([undefined, [ID.provider]]);
+});
