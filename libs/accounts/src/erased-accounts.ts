@@ -7,7 +7,7 @@ export interface ErasedAccounts {
    * that, in milliseconds since the epoch.
    */
   noteAccount(userId: UserId, reopened?: number): Promise<void>;
-  /** Throws M_FORBIDDEN where all that the user had said was to go, too, and M_UNKNOWN with status 503 while the account is being erased. */
+  /** Throws M_FORBIDDEN where all that the user had said was to go, too, M_UNKNOWN with status 503 while the account is being erased, and M_BAD_STATE where that was given up. */
   checkReopening(userId: UserId): Promise<void>;
 }
 

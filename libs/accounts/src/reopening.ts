@@ -2,8 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
-import { stillClosing } from '#kernel/still-closing';
+import { closingGivenUp, stillClosing } from '#kernel/still-closing';
 import { userStream } from '#kernel/user-stream';
 import { WHAT_FOLLOWS, type WhatFollows } from '#projections/effects/what-follows';
 import type { Account } from './decide/account.js';
@@ -11,8 +10,6 @@ import { ERASED_ACCOUNTS, type ErasedAccounts } from './erased-accounts.js';
 
 const WAITS_MS = 10_000;
 const LOOK_EVERY_MS = 100;
-const GIVEN_UP =
-  'The account was not closed all the way, which the operator of the server can have tried again (annals effects)';
 
 /**
  * Whether a closed account can be opened again. All that follows from how it was closed is done before that, and noted as done, so that no process does any of it later, to
@@ -37,7 +34,7 @@ export class Reopening {
     for (const start = performance.now(); ; await delay(LOOK_EVERY_MS)) {
       const state = await this.follows.stateOf(closing);
       if (state === 'done') return;
-      if (state === 'given-up') throw new MatrixError('M_BAD_STATE', GIVEN_UP);
+      if (state === 'given-up') throw closingGivenUp();
       if (performance.now() - start > WAITS_MS) throw stillClosing();
     }
   }

@@ -6,3 +6,10 @@ export const stillClosing = (): MatrixError =>
     status: 503,
     fields: { retry_after_ms: 5_000 },
   });
+
+/** Likewise where some of that was given up: none of it comes by waiting. */
+export const closingGivenUp = (): MatrixError =>
+  new MatrixError(
+    'M_BAD_STATE',
+    'The account was not closed all the way, which the operator of the server can have tried again (annals effects)',
+  );

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import type { UserId } from '#kernel/ids';
+import type { StateOfFact, WhatFollows } from '#projections/effects/what-follows';
 import { Erasures } from './erasures.js';
 
 const ALICE = '@alice:a.example' as UserId;
 let now = 0;
 const clock = { now: () => ++now };
-const start = (store = new MemoryEventStore()): Erasures => new Erasures(store, clock);
+const start = (store = new MemoryEventStore(), follows?: WhatFollows): Erasures => new Erasures(store, clock, follows);
 
 test('an erasure that is under way is not ordered once more, and one that has ended may be', async () => {
   const erasures = start();
@@ -79,6 +80,22 @@ test('an account may be opened again unless all that was said went with it, or i
   await erasures.order({ user_id: ALICE, content: true }, 'server');
   expect(await may('@bob:a.example' as UserId)).toBe('yes');
   expect(await may(ALICE)).toBe('M_FORBIDDEN 403');
+});
+
+test('where an erasure of an account that is closed was given up nobody is told to try again', async () => {
+  let state: StateOfFact = 'under-way';
+  const asked: string[] = [];
+  const stateOf = async ({ type }: { readonly type: string }): Promise<StateOfFact> => {
+    asked.push(type);
+    return state;
+  };
+  const erasures = start(undefined, { stateOf });
+  await erasures.order({ user_id: '@bob:a.example' as UserId, again: 1 }, 'server');
+  await erasures.order({ user_id: ALICE, again: 1 }, 'server');
+  await expect(erasures.checkReopening(ALICE)).rejects.toMatchObject({ errcode: 'M_UNKNOWN', status: 503 });
+  state = 'given-up';
+  await expect(erasures.checkReopening(ALICE)).rejects.toMatchObject({ errcode: 'M_BAD_STATE', status: 400 });
+  expect(asked).toEqual(['erasure-ordered', 'erasure-ordered']);
 });
 
 test('one more costs no copy of all that is known', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type NewFact, type RecordedFact } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
@@ -8,8 +8,9 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
-import { stillClosing } from '#kernel/still-closing';
+import { closingGivenUp, stillClosing } from '#kernel/still-closing';
 import { userStream } from '#kernel/user-stream';
+import { WHAT_FOLLOWS, type WhatFollows } from '#projections/effects/what-follows';
 import {
   type AccountErased,
   type ErasureBegun,
@@ -58,6 +59,7 @@ export class Erasures {
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
+    @Optional() @Inject(WHAT_FOLLOWS) private readonly follows?: WhatFollows,
   ) {
     this.#streams = new Aggregates<ErasuresState>({
       store,
@@ -131,11 +133,21 @@ export class Erasures {
 
   /** See `ErasedAccounts`. */
   async checkReopening(userId: UserId): Promise<void> {
-    for (const { content, ended } of liveErasuresOf(userId, await this.load())) {
+    for (const { content, ended, fact } of liveErasuresOf(userId, await this.load())) {
       if (content === true)
         throw new MatrixError('M_FORBIDDEN', 'With the account all was erased that the user had said');
-      if (ended === undefined) throw stillClosing();
+      if (ended === undefined) throw (await this.#isGivenUp(fact)) ? closingGivenUp() : stillClosing();
     }
+  }
+
+  /** Whether an operator is yet to have an erasure tried again, or dropped. `orderedBy`: the id of the fact that ordered it. */
+  async #isGivenUp(orderedBy: string | undefined): Promise<boolean> {
+    for await (const fact of this.store.readStream(ERASURES_STREAM)) {
+      // Said again it has another id, and it is known of by the first.
+      const id = fact.metadata.causation ?? fact.id;
+      if (id === orderedBy) return (await this.follows?.stateOf({ ...fact, id })) === 'given-up';
+    }
+    return false;
   }
 
   /** When an account was made, by its first fact, and opened again last. */
