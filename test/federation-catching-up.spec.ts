@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectTold } from './support/federation/expect-told.js';
 import { awaitSameState } from './support/federation/member.js';
 import { type Pair, Shared } from './support/federation/shared.js';
 import { startSynapse, SYNAPSE } from './support/federation/synapse.js';
@@ -74,7 +75,7 @@ describe.skipIf(SYNAPSE === undefined)('rooms shared with a Synapse', () => {
       for (const member of [maker, comer]) {
         await member.followed.untilTold(room, await (member === maker ? comer : maker).say(room, 'all said'));
         const told = async () => (await member.messages(room)).filter((id) => ids.includes(id)).toSorted();
-        await expect.poll(told).toEqual(ids.toSorted());
+        await expectTold(member, told, ids.toSorted());
       }
       await awaitSameState(room, maker, comer);
       await to.followed.until('all messages', ({ toDevice }) => toDevice.length >= before + numbers.length);

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { annals } from './support/annals.js';
+import { expectTold } from './support/federation/expect-told.js';
 import { Member, awaitSameState } from './support/federation/member.js';
 import { BOTH, type Shared } from './support/federation/shared.js';
 import { describeAsking, describeAskingByTime } from './support/federation/shared-asking.js';
@@ -80,7 +81,7 @@ function describeAway(shared: Shared): void {
     const said: string[] = [];
     for (let i = 0; i < 130; i++) said.push(await maker.say(room, `before ${i}`));
     await comer.join(room, maker);
-    await expect.poll(async () => (await comer.messages(room)).toReversed()).toEqual(said);
+    await expectTold(comer, async () => (await comer.messages(room)).toReversed(), said);
   });
 
   it.each(['ours', 'other'] as const)('hears what was said while it was killed: %s', async (which) => {
@@ -109,7 +110,7 @@ function describeAway(shared: Shared): void {
       const heard = await carol.say(room, 'hello both');
       for (const member of [maker, comer]) await member.followed.untilTold(room, heard);
       await awaitSameState(room, maker, comer, carol);
-      await expect.poll(async () => (await carol.history(room)).map(({ event_id }) => event_id)).toContain(said);
+      expect((await carol.history(room)).map(({ event_id }) => event_id)).toContain(said);
     } finally {
       await server.remove();
     }

@@ -305,7 +305,7 @@ describe('an identity server', () => {
   it('is not told whom to write to by who is somebody else, and writes nothing that nobody vouches for', async () => {
     const roomId = await roomOf(alice.user);
     const wanted = {
-      ...mail('nina@mail.example'),
+      ...mail('nadia@mail.example'),
       room_id: roomId,
       sender: '@billg:microsoft.example',
       room_name: 'Win',
@@ -326,7 +326,7 @@ describe('an identity server', () => {
       status: 200,
       body: { display_name: 'n...@m...', public_key: expect.any(String) as unknown },
     });
-    const { subject, text } = await received('nina@mail.example');
+    const { subject, text } = await received('nadia@mail.example');
     expect(`${subject} ${text}`).not.toMatch(/Win|billg/);
   });
 

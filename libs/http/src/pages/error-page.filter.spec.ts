@@ -3,16 +3,17 @@ import { expect, it } from 'vitest';
 import { MatrixError } from '#kernel/matrix-error';
 import { ErrorPageFilter } from './error-page.filter.js';
 
-/** What somebody is answered to whom this was thrown. */
-function answerTo(thrown: unknown): { status?: number; headers: Record<string, unknown>; text: string } {
-  const answer: ReturnType<typeof answerTo> = { headers: {}, text: '' };
+/** What somebody is answered to whom this was thrown, where it was decided already what type the answer is of. */
+function answerTo(thrown: unknown, type?: string): { status?: number; headers: Record<string, unknown>; text: string } {
+  const answer: ReturnType<typeof answerTo> = { headers: type === undefined ? {} : { 'content-type': type }, text: '' };
   const reply = {
     sent: false,
     hasHeader: (name: string) => name in answer.headers,
+    getHeader: (name: string) => answer.headers[name],
     header: (name: string, value: unknown) => ((answer.headers[name] = value), reply),
     removeHeader: (name: string) => (delete answer.headers[name], reply),
     status: (status: number) => ((answer.status = status), reply),
-    type: (type: string) => reply.header('content-type', type),
+    type: (text: string) => reply.header('content-type', text),
     send: (body: unknown) => void (answer.text = typeof body === 'string' ? body : JSON.stringify(body)),
   };
   const http = { getRequest: () => ({ id: 'abc', raw: {} }), getResponse: () => reply };
@@ -30,4 +31,14 @@ it('who looks at a page is told on one what did not go, with the status and the 
   expect([away.status, away.text]).toEqual([502, expect.stringContaining('The directory is away')]);
   const none = answerTo(new MatrixError('M_UNRECOGNIZED', 'There is no such path'));
   expect([none.status, JSON.parse(none.text).errcode]).toEqual([404, 'M_UNRECOGNIZED']);
+});
+
+it('what was to be answered with JSON is refused with JSON: programs read that', () => {
+  const refused = new MatrixError('M_USER_IN_USE', 'There is one already');
+  const { status, headers, text } = answerTo(refused, 'application/json; charset=utf-8');
+  expect([status, headers['content-type'], JSON.parse(text)]).toEqual([
+    400,
+    'application/json',
+    { errcode: 'M_USER_IN_USE', error: 'There is one already' },
+  ]);
 });

@@ -127,7 +127,10 @@ export class SsoPagesController {
    */
   #answer(request: FastifyRequest, reply: FastifyReply, id: string, answer: () => Promise<string>): Promise<string> {
     const purpose = this.logins.purposeOf(request, id);
-    if (purpose?.kind === 'v1') return answer();
+    if (purpose?.kind === 'v1') {
+      void reply.type('application/json');
+      return answer();
+    }
     const isBegunHere = purpose?.kind === 'client' || purpose?.kind === 'stage';
     return showOrTell(reply, answer, isBegunHere ? this.requests.linkOf(purpose) : undefined);
   }
