@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runClientProgram } from './support/client-program.js';
 import { Homeserver } from './support/homeserver.js';
 
@@ -10,11 +10,12 @@ describe.skipIf(PROGRAM === undefined)(
   () => {
     let server: Homeserver;
 
-    beforeAll(async () => {
+    // A server of its own for each try: what a client has once done cannot be done again.
+    beforeEach(async () => {
       server = await Homeserver.start();
       for (const name of ['alice', 'bob']) await server.register(name, `secret of ${name}`);
     });
-    afterAll(() => server.remove());
+    afterEach(() => server.remove());
 
     test('list rooms, talk in an encrypted one, through restarts, are notified, recover, verify and remove devices, and reset an identity', async () => {
       expect(await runClientProgram(server, PROGRAM ?? '', [])).toEqual([
