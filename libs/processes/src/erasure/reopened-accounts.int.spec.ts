@@ -15,6 +15,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { EffectTries, type TryParts } from '#projections/effects/effect-tries';
 import { silentLog } from '#projections/runtime-parts';
 import { CompiledRules } from '#push/compiled-rules';
+import { pusherAt } from '#testing/push-gateway';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 import { roomPath, SyncApp, SyncUser } from '#testing/sync-app';
@@ -27,15 +28,6 @@ import { EndedStays } from '../stays/ended-stays.effect.js';
 import { TAKEN_BACK_BY } from '../taken-back-by.js';
 
 const MINUTES = 10 * 60_000;
-const PUSHER = {
-  app_id: 'org.example.app',
-  pushkey: 'a key',
-  kind: 'http',
-  app_display_name: 'App',
-  device_display_name: 'A phone',
-  lang: 'en',
-  data: { url: 'https://push.example.org/_matrix/push/v1/notify' },
-};
 const OPERATOR = { actor: 'server' } as const;
 const REBUILT = ['accounts', 'profiles', 'names', 'external-ids', 'threepids', 'filters', 'membership', 'timeline'];
 
@@ -210,7 +202,7 @@ describe('an account that is opened again', () => {
     await close(app, alice);
     const again = await reopen(app, alice);
     await again.join(room);
-    await again.ok('POST', '/pushers/set', PUSHER);
+    await again.ok('POST', '/pushers/set', pusherAt('https://push.example.org/_matrix/push/v1/notify'));
     await again.ok('PUT', `/presence/${alice.userId}/status`, { presence: 'online', status_msg: 'back' });
     const closing = await closingOf(alice);
     const parts = { store: app.store, takenBackBy: TAKEN_BACK_BY, log: silentLog, live: app.views, retryMs: 1 };
